@@ -1,0 +1,75 @@
+#include "bindings/numpy_view.hpp"
+#include "bindings/register.hpp"
+#include "cpu/linear.hpp"
+
+namespace pycnn {
+namespace {
+
+LinearShape shape_of(const char* op, int64_t N, int64_t inputs, int64_t outputs) {
+    if (inputs < 1 || outputs < 1)
+        fail_value(op, "needs at least one feature in and out, got ", inputs, " in and ", outputs, " out");
+    element_count(op, {inputs, outputs});
+    element_count(op, {N, outputs});
+    return {N, inputs, outputs};
+}
+
+py::array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array) {
+    const char* op = "linear";
+    const auto x = view<const float>(op, "x", x_array, 2);
+    const auto w = view<const float>(op, "weight", w_array, 2);
+    const auto b = optional_view<const float>(op, "bias", b_array, 1);
+    if (x.shape[1] != w.shape[1])
+        fail_value(op, "weight expects ", w.shape[1], " features, x has ", x.shape[1], " (x: ", to_string(x.shape),
+                   ", weight: ", to_string(w.shape), ")");
+    if (b && b->shape[0] != w.shape[0])
+        fail_value(op, "bias has ", b->shape[0], " elements, weight has ", w.shape[0], " rows (bias: ",
+                   to_string(b->shape), ", weight: ", to_string(w.shape), ")");
+    const LinearShape s = shape_of(op, x.shape[0], w.shape[1], w.shape[0]);
+    float* y = nullptr;
+    py::array result = new_array(op, {s.N, s.outputs}, y);
+    py::gil_scoped_release release;
+    linear(s, x.data, w.data, b ? b->data : nullptr, y);
+    return result;
+}
+
+py::array bind_backward_input(py::handle dy_array, py::handle w_array) {
+    const char* op = "linear_backward_input";
+    const auto dy = view<const float>(op, "dy", dy_array, 2);
+    const auto w = view<const float>(op, "weight", w_array, 2);
+    if (dy.shape[1] != w.shape[0])
+        fail_value(op, "weight has ", w.shape[0], " rows, dy has ", dy.shape[1], " features (dy: ",
+                   to_string(dy.shape), ", weight: ", to_string(w.shape), ")");
+    const LinearShape s = shape_of(op, dy.shape[0], w.shape[1], w.shape[0]);
+    float* dx = nullptr;
+    py::array result = new_array(op, {s.N, s.inputs}, dx);
+    py::gil_scoped_release release;
+    linear_backward_input(s, dy.data, w.data, dx);
+    return result;
+}
+
+py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
+    const char* op = "linear_backward_weight";
+    const auto dy = view<const float>(op, "dy", dy_array, 2);
+    const auto x = view<const float>(op, "x", x_array, 2);
+    if (dy.shape[0] != x.shape[0])
+        fail_value(op, "dy has ", dy.shape[0], " rows, x has ", x.shape[0], " (dy: ", to_string(dy.shape), ", x: ",
+                   to_string(x.shape), ")");
+    const LinearShape s = shape_of(op, x.shape[0], x.shape[1], dy.shape[1]);
+    float *dw = nullptr, *db = nullptr;
+    py::array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);
+    {
+        py::gil_scoped_release release;
+        linear_backward_weight(s, dy.data, x.data, dw, db);
+    }
+    return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
+}
+
+}  // namespace
+
+void register_linear(py::module_& module) {
+    module.def("linear", bind_linear);
+    module.def("linear_backward_input", bind_backward_input);
+    module.def("linear_backward_weight", bind_backward_weight);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,96 @@
+#include "bindings/numpy_view.hpp"
+#include "bindings/register.hpp"
+#include "cpu/softmax_cross_entropy.hpp"
+
+namespace pycnn {
+namespace {
+
+Reduction to_reduction(const char* op, const std::string& word) {
+    if (word == "mean") return Reduction::mean;
+    if (word == "sum") return Reduction::sum;
+    if (word == "none") return Reduction::none;
+    fail_value(op, "reduction must be 'mean', 'sum' or 'none', got '", word, "'");
+}
+
+CrossEntropy settings(const char* op, const Shape& logits, const View<const int64_t>& target,
+                      const std::optional<View<const float>>& weight, int64_t ignore_index, double label_smoothing,
+                      const std::string& reduction) {
+    CrossEntropy s{logits[0], logits[1], weight ? weight->data : nullptr, ignore_index, label_smoothing,
+                   to_reduction(op, reduction)};
+    if (s.C < 1) fail_value(op, "needs at least one class, got logits of shape ", to_string(logits));
+    if (s.N == 0 && s.reduction == Reduction::mean) fail_value(op, "the mean loss of an empty batch is not defined");
+    check_same_shape(op, "target", target.shape, "logits", {s.N});
+    if (weight) check_same_shape(op, "weight", weight->shape, "the number of classes", {s.C});
+    if (!(label_smoothing >= 0 && label_smoothing <= 1))
+        fail_value(op, "label_smoothing must lie in [0, 1], got ", label_smoothing);
+    check_targets(op, s, target.data);
+    return s;
+}
+
+py::array bind_softmax(py::handle x_array) {
+    const auto x = view<const float>("softmax", "x", x_array, 2);
+    if (x.shape[1] < 1) fail_value("softmax", "needs at least one class, got shape ", to_string(x.shape));
+    float* probabilities = nullptr;
+    py::array result = new_array("softmax", x.shape, probabilities);
+    py::gil_scoped_release release;
+    softmax(x.shape[0], x.shape[1], x.data, probabilities);
+    return result;
+}
+
+py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::handle weight_array, int64_t ignore_index,
+                       double label_smoothing, const std::string& reduction) {
+    const char* op = "softmax_cross_entropy";
+    const auto logits = view<const float>(op, "logits", logits_array, 2);
+    const auto target = view<const int64_t>(op, "target", target_array, 1);
+    const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
+    const CrossEntropy s = settings(op, logits.shape, target, weight, ignore_index, label_smoothing, reduction);
+    float *probabilities = nullptr, *losses = nullptr;
+    py::array p = new_array(op, logits.shape, probabilities);
+    std::optional<py::array> each;
+    if (s.reduction == Reduction::none) each = new_array(op, {s.N}, losses);
+    double total;
+    {
+        py::gil_scoped_release release;
+        total = softmax_cross_entropy(s, logits.data, target.data, probabilities, losses);
+    }
+    if (each) return py::make_tuple(std::move(*each), std::move(p));
+    return py::make_tuple(total, std::move(p));
+}
+
+py::array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
+                        int64_t ignore_index, double label_smoothing, const std::string& reduction) {
+    const char* op = "softmax_cross_entropy_backward";
+    const auto p = view<const float>(op, "probs", p_array, 2);
+    const auto target = view<const int64_t>(op, "target", target_array, 1);
+    const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
+    const CrossEntropy s = settings(op, p.shape, target, weight, ignore_index, label_smoothing, reduction);
+    float scalar = 1.0f;
+    const float* scale = &scalar;
+    if (s.reduction == Reduction::none && py::isinstance<py::array>(dloss)) {
+        const auto each = view<const float>(op, "dloss", dloss, 1);
+        check_same_shape(op, "dloss", each.shape, "target", target.shape);
+        scale = each.data;
+    } else if (s.reduction == Reduction::none) {
+        fail_type(op, "dloss must be a numpy.ndarray of one number per row with reduction 'none', got ",
+                  type_name(dloss));
+    } else if (!PyFloat_Check(dloss.ptr()) && !PyLong_Check(dloss.ptr())) {
+        fail_type(op, "dloss must be a float, got ", type_name(dloss));
+    } else {
+        scalar = py::cast<float>(dloss);
+    }
+    float* dlogits = nullptr;
+    py::array result = new_array(op, p.shape, dlogits);
+    py::gil_scoped_release release;
+    softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits);
+    return result;
+}
+
+}  // namespace
+
+void register_loss(py::module_& module) {
+    module.def("softmax", bind_softmax);
+    module.def("softmax_cross_entropy", bind_forward);
+    module.def("softmax_cross_entropy_backward", bind_backward);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,19 @@
+// The extension module pycnn._core: the C++ ops, as pycnn.ops documents them.
+#include "bindings/register.hpp"
+#include "core/error.hpp"
+
+PYBIND11_MODULE(_core, module) {
+    pybind11::register_exception_translator([](std::exception_ptr error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const pycnn::TypeError& e) {
+            pybind11::set_error(PyExc_TypeError, e.what());
+        }
+    });
+    pycnn::register_conv2d(module);
+    pycnn::register_pool2d(module);
+    pycnn::register_linear(module);
+    pycnn::register_elementwise(module);
+    pycnn::register_loss(module);
+    pycnn::register_runtime(module);
+}

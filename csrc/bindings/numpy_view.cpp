@@ -1,0 +1,74 @@
+#include "bindings/numpy_view.hpp"
+
+namespace pycnn {
+namespace {
+
+// The items of a tuple or list, or nothing for any other object.
+std::optional<py::tuple> items_of(py::handle object) {
+    if (py::isinstance<py::tuple>(object) || py::isinstance<py::list>(object))
+        return py::reinterpret_steal<py::tuple>(PySequence_Tuple(object.ptr()));
+    return std::nullopt;
+}
+
+}  // namespace
+
+int64_t to_int(const char* op, const char* name, py::handle object) {
+    if (PyBool_Check(object.ptr()) || !PyIndex_Check(object.ptr()))
+        fail_type(op, name, " must be an int, got ", type_name(object));
+    const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
+    if (!index) throw py::error_already_set();
+    int overflow = 0;
+    const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+    if (overflow) fail_value(op, name, " is out of range: ", std::string(py::str(index)));
+    return value;
+}
+
+Pair to_pair(const char* op, const char* name, py::handle object) {
+    if (const auto items = items_of(object)) {
+        if (items->size() != 2)
+            fail_value(op, name, " must be an int or a pair (height, width), got ", std::string(py::repr(object)));
+        return {to_int(op, name, (*items)[0]), to_int(op, name, (*items)[1])};
+    }
+    const int64_t both = to_int(op, name, object);
+    return {both, both};
+}
+
+PaddingRule to_padding(const char* op, py::handle object) {
+    PaddingRule rule;
+    if (py::isinstance<py::str>(object)) {
+        const std::string word = py::str(object);
+        if (word == "same") {
+            rule.kind = PaddingRule::Kind::same;
+        } else if (word != "valid") {
+            fail_value(op, "padding must be 'valid', 'same' or numbers, got '", word, "'");
+        }
+        return rule;
+    }
+    const auto items = items_of(object);
+    if (items && items->size() == 4) {
+        const auto side = [&](int i) { return to_int(op, "padding", (*items)[i]); };
+        rule.numbers = {side(0), side(1), side(2), side(3)};
+        return rule;
+    }
+    if (items && items->size() != 2)
+        fail_value(op, "padding takes one, two or four numbers, got ", std::string(py::repr(object)));
+    const Pair pair = to_pair(op, "padding", object);
+    rule.numbers = {pair.h, pair.h, pair.w, pair.w};
+    return rule;
+}
+
+Shape to_shape(const char* op, const char* name, py::handle object, size_t rank) {
+    const auto items = items_of(object);
+    if (!items) fail_type(op, name, " must be a tuple of ints, got ", type_name(object));
+    Shape shape;
+    for (py::handle item : *items) shape.push_back(to_int(op, name, item));
+    if (shape.size() != rank) fail_value(op, name, " must have ", rank, " numbers, got ", to_string(shape));
+    return shape;
+}
+
+void check_same_shape(const char* op, const char* name, const Shape& got, const char* other, const Shape& expected) {
+    if (got != expected)
+        fail_value(op, name, " has shape ", to_string(got), ", ", other, " gives ", to_string(expected));
+}
+
+}  // namespace pycnn

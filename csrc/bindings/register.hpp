@@ -1,0 +1,15 @@
+// One function a file: each adds its ops to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pycnn {
+
+void register_conv2d(pybind11::module_& module);
+void register_pool2d(pybind11::module_& module);
+void register_linear(pybind11::module_& module);
+void register_elementwise(pybind11::module_& module);
+void register_loss(pybind11::module_& module);
+void register_runtime(pybind11::module_& module);
+
+}  // namespace pycnn

@@ -1,0 +1,105 @@
+#include "core/parallel.hpp"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace pycnn {
+namespace {
+
+// Sets flush-to-zero and denormals-are-zero while it lives.
+class FlushDenormals {
+#if defined(__x86_64__)
+public:
+    FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
+    ~FlushDenormals() { _mm_setcsr(saved_); }
+
+private:
+    unsigned saved_;
+#elif defined(__aarch64__)
+public:
+    FlushDenormals() {
+        asm volatile("mrs %0, fpcr" : "=r"(saved_));
+        asm volatile("msr fpcr, %0" ::"r"(saved_ | (uint64_t{1} << 24)));
+    }
+    ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
+
+private:
+    uint64_t saved_;
+#endif
+};
+
+// A forked child has none of the parent's OpenMP threads, and GNU OpenMP waits for them for ever: run serially there.
+std::atomic<bool> forked{false};
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+
+// A positive whole number from the environment (OMP_NUM_THREADS may be a list: its first entry counts), else 0.
+int threads_from_environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? 0 : static_cast<int>(std::clamp(std::strtol(value, nullptr, 10), 0L, 4096L));
+}
+
+// CPUs that the control group may use, rounded up; 0 where there is no limit (cgroup v2, then v1).
+int cgroup_quota() {
+    std::string quota;
+    double period = 0;
+    if (std::ifstream file("/sys/fs/cgroup/cpu.max"); !(file >> quota >> period)) {
+        std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+        std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+        if (!(quota_file >> quota) || !(period_file >> period)) return 0;
+    }
+    const double microseconds = std::strtod(quota.c_str(), nullptr);  // "max" reads as 0, "no limit" is -1
+    return microseconds > 0 && period > 0 ? static_cast<int>((microseconds + period - 1) / period) : 0;
+}
+
+int default_threads() {
+    for (const char* name : {"PYCNN_NUM_THREADS", "OMP_NUM_THREADS"})
+        if (const int count = threads_from_environment(name)) return count;
+    cpu_set_t affinity;
+    int count = sched_getaffinity(0, sizeof affinity, &affinity) == 0 ? CPU_COUNT(&affinity) : 1;
+    if (const int quota = cgroup_quota()) count = std::min(count, quota);
+    return std::max(count, 1);
+}
+
+std::atomic<int>& thread_setting() {
+    static std::atomic<int> count{default_threads()};
+    return count;
+}
+
+}  // namespace
+
+int num_threads() { return thread_setting(); }
+
+void set_num_threads(int count) { thread_setting() = count; }
+
+int team_size(int64_t tasks, int64_t work) {
+    if (work < kSerialWork || forked) return 1;
+    return static_cast<int>(std::clamp<int64_t>(tasks, 1, num_threads()));
+}
+
+void detail::run(int64_t tasks, int team, Body body, void* context) {
+    if (team == 1) {
+        FlushDenormals guard;
+        for (int64_t task = 0; task < tasks; ++task) body(context, task, 0);
+        return;
+    }
+#pragma omp parallel num_threads(team)
+    {
+        FlushDenormals guard;
+        const int thread = omp_get_thread_num();
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t task = 0; task < tasks; ++task) body(context, task, thread);
+    }
+}
+
+}  // namespace pycnn

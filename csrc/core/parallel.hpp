@@ -1,0 +1,52 @@
+// The only place that knows about threads. Kernels see `parallel_for(tasks, body)`.
+//
+// Which thread runs which task is left open; results must not depend on it. An op therefore cuts its work into tasks by
+// its shape alone, every task writes its own part of the result, and sums across tasks are taken afterwards in task order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace pycnn {
+
+// set_num_threads > PYCNN_NUM_THREADS > OMP_NUM_THREADS > min(CPU affinity, cgroup quota).
+int num_threads();
+void set_num_threads(int count);
+
+// Work below this many "units" (multiply-adds or elements moved) runs on the calling thread: waking a team costs about 5 us,
+// in which one core does at least 50,000 of them.
+constexpr int64_t kSerialWork = 50'000;
+
+// How many threads `parallel_for` would use for this many tasks and this much work: the number of work areas to allocate.
+int team_size(int64_t tasks, int64_t work);
+
+namespace detail {
+using Body = void (*)(void* context, int64_t task, int thread);
+void run(int64_t tasks, int team, Body body, void* context);
+}  // namespace detail
+
+// Calls body(task, thread) for every task in [0, tasks) on `team` threads, 0 <= thread < team. `body` must not throw:
+// allocate before. Denormals count as zero inside; the caller's floating-point state is restored.
+template <class F>
+void parallel_for(int64_t tasks, int team, F&& body) {
+    static_assert(std::is_invocable_v<F, int64_t, int>);
+    detail::run(
+        tasks, team,
+        [](void* context, int64_t task, int thread) noexcept {
+            (*static_cast<std::remove_reference_t<F>*>(context))(task, thread);
+        },
+        const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+// For bodies that need no work area: body(begin, end) over [0, count) in chunks of `grain`.
+template <class F>
+void parallel_ranges(int64_t count, int64_t grain, int64_t work_per_item, F&& body) {
+    const int64_t tasks = (count + grain - 1) / grain;
+    parallel_for(tasks, team_size(tasks, count * work_per_item), [&](int64_t task, int) {
+        const int64_t begin = task * grain;
+        body(begin, begin + grain < count ? begin + grain : count);
+    });
+}
+
+}  // namespace pycnn

@@ -1,0 +1,155 @@
+#include "core/shape.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.hpp"
+
+namespace pycnn {
+namespace {
+
+// Geometry numbers stay below 2^31, so that sums and products of two of them never overflow int64.
+constexpr int64_t kMaxExtent = std::numeric_limits<int32_t>::max();
+
+void check_extent(const char* op, const char* name, int64_t value, int64_t smallest) {
+    if (value < smallest || value > kMaxExtent)
+        fail_value(op, name, " must be between ", smallest, " and ", kMaxExtent, ", got ", value);
+}
+
+void check_pair(const char* op, const char* name, Pair pair, int64_t smallest) {
+    check_extent(op, name, pair.h, smallest);
+    check_extent(op, name, pair.w, smallest);
+}
+
+void check_input(const char* op, const Shape& x) {
+    if (x.size() != 4) fail_value(op, "x must have 4 dimensions (N, C, H, W), got ", to_string(x));
+    check_extent(op, "batch size", x[0], 0);
+    for (size_t i = 1; i < 4; ++i)
+        if (x[i] < 1 || x[i] > kMaxExtent)
+            fail_value(op, "x needs at least one channel, row and column, got ", to_string(x));
+    element_count(op, x);
+}
+
+// The distance from a dilated filter's first to its last tap, plus one.
+int64_t span(int64_t taps, int64_t dilation) { return (taps - 1) * dilation + 1; }
+
+// 'same': out = ceil(in / stride); what is missing is split evenly, the odd one behind.
+void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, int64_t& before,
+                  int64_t& after) {
+    const int64_t out = (in + stride - 1) / stride;
+    const int64_t total = std::max<int64_t>((out - 1) * stride + span(taps, dilation) - in, 0);
+    before = total / 2;
+    after = total - before;
+}
+
+int64_t pooled_extent(int64_t in, int64_t taps, int64_t stride, int64_t pad, int64_t dilation,
+                      bool ceil_mode) {
+    const int64_t room = in + 2 * pad - span(taps, dilation);
+    if (room < 0) return 0;
+    int64_t out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+    if (ceil_mode && (out - 1) * stride >= in + pad) --out;
+    return out;
+}
+
+}  // namespace
+
+std::string to_string(const Shape& shape) {
+    std::string out = "(";
+    for (size_t i = 0; i < shape.size(); ++i) {
+        out += (i ? ", " : "") + std::to_string(shape[i]);
+    }
+    return out + (shape.size() == 1 ? ",)" : ")");
+}
+
+int64_t element_count(const char* op, const Shape& shape) {
+    int64_t count = 1;
+    bool overflow = false, empty = false;
+    for (int64_t extent : shape) {
+        if (extent < 0) fail_value(op, "negative extent in shape ", to_string(shape));
+        if (extent == 0) {
+            empty = true;
+        } else {
+            overflow |= __builtin_mul_overflow(count, extent, &count);
+        }
+    }
+    if (empty) return 0;
+    // A quarter of the address space in bytes: leaves room for padded work areas.
+    if (overflow || count > std::numeric_limits<int64_t>::max() / 16)
+        fail_value(op, "array of shape ", to_string(shape), " does not fit the address space");
+    return count;
+}
+
+ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride,
+                     const PaddingRule& padding, Pair dilation, int64_t groups) {
+    check_input(op, x);
+    if (w.size() != 4)
+        fail_value(op, "weight must have 4 dimensions (K, C / groups, R, S), got ", to_string(w));
+    for (int64_t extent : w)
+        if (extent < 1 || extent > kMaxExtent)
+            fail_value(op, "weight needs at least one filter, channel, row and column, got ", to_string(w));
+    element_count(op, w);
+    check_pair(op, "stride", stride, 1);
+    check_pair(op, "dilation", dilation, 1);
+    check_extent(op, "groups", groups, 1);
+
+    ConvShape s{};
+    s.N = x[0], s.C = x[1], s.H = x[2], s.W = x[3];
+    s.K = w[0], s.R = w[2], s.S = w[3];
+    s.groups = groups, s.stride = stride, s.dilation = dilation;
+    if (s.C % groups != 0 || s.K % groups != 0)
+        fail_value(op, "groups=", groups, " must divide both the ", s.C, " input and the ", s.K,
+                   " output channels (x: ", to_string(x), ", weight: ", to_string(w), ")");
+    if (w[1] * groups != s.C)
+        fail_value(op, "weight has ", w[1] * groups, " input channels, x has ", s.C, " (x: ", to_string(x),
+                   ", weight: ", to_string(w), groups > 1 ? text(", groups=", groups) : "", ")");
+    check_extent(op, "dilated filter height", span(s.R, dilation.h), 1);
+    check_extent(op, "dilated filter width", span(s.S, dilation.w), 1);
+
+    s.pad = padding.numbers;
+    if (padding.kind == PaddingRule::Kind::same) {
+        same_padding(s.H, s.R, stride.h, dilation.h, s.pad.top, s.pad.bottom);
+        same_padding(s.W, s.S, stride.w, dilation.w, s.pad.left, s.pad.right);
+    }
+    for (int64_t p : {s.pad.top, s.pad.bottom, s.pad.left, s.pad.right}) check_extent(op, "padding", p, 0);
+    const int64_t height = s.H + s.pad.top + s.pad.bottom, width = s.W + s.pad.left + s.pad.right;
+    check_extent(op, "padded height", height, 1);
+    check_extent(op, "padded width", width, 1);
+    if (height < span(s.R, dilation.h) || width < span(s.S, dilation.w))
+        fail_value(op, "filter spans ", span(s.R, dilation.h), " x ", span(s.S, dilation.w),
+                   ", the padded input is only ", height, " x ", width, " (x: ", to_string(x),
+                   ", weight: ", to_string(w), ")");
+    s.P = (height - span(s.R, dilation.h)) / stride.h + 1;
+    s.Q = (width - span(s.S, dilation.w)) / stride.w + 1;
+    element_count(op, {s.N, s.K, s.P, s.Q});
+    element_count(op, {s.C, height, width});
+    return s;
+}
+
+PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad,
+                     Pair dilation, bool ceil_mode) {
+    check_input(op, x);
+    check_pair(op, "kernel_size", kernel, 1);
+    check_pair(op, "stride", stride, 1);
+    check_pair(op, "padding", pad, 0);
+    check_pair(op, "dilation", dilation, 1);
+    if (pad.h > kernel.h / 2 || pad.w > kernel.w / 2)
+        fail_value(op, "padding may be at most half of kernel_size, got padding (", pad.h, ", ", pad.w,
+                   ") with kernel_size (", kernel.h, ", ", kernel.w, ")");
+    PoolShape s{};
+    s.N = x[0], s.C = x[1], s.H = x[2], s.W = x[3];
+    s.kernel = kernel, s.stride = stride, s.pad = pad, s.dilation = dilation;
+    check_extent(op, "dilated window height", span(kernel.h, dilation.h), 1);
+    check_extent(op, "dilated window width", span(kernel.w, dilation.w), 1);
+    // Indices into an input plane are int32.
+    if (s.H * s.W > kMaxExtent) fail_value(op, "a plane of ", s.H, " x ", s.W, " has more than 2^31 - 1 elements");
+    s.P = pooled_extent(s.H, kernel.h, stride.h, pad.h, dilation.h, ceil_mode);
+    s.Q = pooled_extent(s.W, kernel.w, stride.w, pad.w, dilation.w, ceil_mode);
+    if (s.P < 1 || s.Q < 1)
+        fail_value(op, "window of ", span(kernel.h, dilation.h), " x ", span(kernel.w, dilation.w),
+                   " does not fit the padded input ", s.H + 2 * pad.h, " x ", s.W + 2 * pad.w, " (x: ",
+                   to_string(x), ")");
+    element_count(op, {s.N, s.C, s.P, s.Q});
+    return s;
+}
+
+}  // namespace pycnn

@@ -1,0 +1,60 @@
+// Shapes and output-size arithmetic: one struct per op, built by one checked function.
+// Names: N images, C input channels, H x W input plane, K output channels, R x S filter, P x Q output plane.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pycnn {
+
+using Shape = std::vector<int64_t>;
+
+std::string to_string(const Shape& shape);
+
+struct Pair {
+    int64_t h = 1, w = 1;
+};
+
+struct Padding {
+    int64_t top = 0, bottom = 0, left = 0, right = 0;
+};
+
+// Padding as the user writes it: numbers, or a rule that needs the input size.
+struct PaddingRule {
+    enum class Kind { numbers, same } kind = Kind::numbers;
+    Padding numbers;
+};
+
+struct ConvShape {
+    int64_t N, C, H, W;        // x: (N, C, H, W)
+    int64_t K, R, S;           // w: (K, C / groups, R, S)
+    int64_t P, Q;              // y: (N, K, P, Q)
+    int64_t groups;
+    Pair stride, dilation;
+    Padding pad;
+
+    int64_t group_inputs() const { return C / groups; }
+    int64_t group_outputs() const { return K / groups; }
+};
+
+struct PoolShape {
+    int64_t N, C, H, W;        // x: (N, C, H, W)
+    int64_t P, Q;              // y: (N, C, P, Q)
+    Pair kernel, stride, pad, dilation;
+};
+
+// Product of the dimensions; ValueError where it does not fit the address space.
+int64_t element_count(const char* op, const Shape& shape);
+
+// Checks x against w and the geometry, and works out P and Q. `x` and `w` must have rank 4.
+ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride,
+                     const PaddingRule& padding, Pair dilation, int64_t groups);
+
+// PyTorch's pooling arithmetic: pad <= kernel / 2, and with `ceil_mode` a last window that would start in the right
+// (bottom) padding is dropped.
+PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad,
+                     Pair dilation, bool ceil_mode);
+
+}  // namespace pycnn

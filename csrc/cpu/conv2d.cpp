@@ -1,0 +1,78 @@
+// Forward and backward-input: both are instances of implicit_gemm.
+#include "cpu/conv2d.hpp"
+
+#include <algorithm>
+
+#include "cpu/implicit_gemm.hpp"
+
+namespace pycnn {
+
+void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    ImplicitGemm p{};
+    p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
+    p.source = x, p.height = s.H, p.width = s.W;
+    p.step_h = s.stride.h, p.step_w = s.stride.w;
+    for (int64_t r = 0; r < s.R; ++r) p.dh.push_back(r * s.dilation.h - s.pad.top);
+    for (int64_t t = 0; t < s.S; ++t) p.dw.push_back(t * s.dilation.w - s.pad.left);
+    const int64_t taps = s.R * s.S;
+    p.filter = {w, p.rows * p.channels * taps, p.channels * taps, taps, {}};
+    for (int64_t t = 0; t < taps; ++t) p.filter.tap_offsets.push_back(t);
+    p.bias = b;
+    p.target = y, p.out_height = s.P, p.out_width = s.Q, p.plane = s.P * s.Q;
+    p.row_stride = s.Q, p.column_stride = 1;
+    implicit_gemm(p);
+}
+
+namespace {
+
+// Along one axis: input position h = phase + stride * i receives dy[(h + pad - tap * dilation) / stride] for the taps where the
+// division leaves no rest. They are the same taps for every i, and the quotient is i + displacement.
+struct PhaseTaps {
+    std::vector<int64_t> taps, displacements;
+
+    PhaseTaps(int64_t phase, int64_t count, int64_t stride, int64_t dilation, int64_t pad) {
+        for (int64_t tap = 0; tap < count; ++tap) {
+            const int64_t numerator = phase + pad - tap * dilation;
+            if (numerator % stride != 0) continue;
+            taps.push_back(tap);
+            displacements.push_back(numerator / stride);
+        }
+    }
+};
+
+}  // namespace
+
+// A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
+// multiplication with an inserted zero is ever done.
+void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx) {
+    const int64_t taps = s.R * s.S;
+    ImplicitGemm p{};
+    p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();
+    p.source = dy, p.height = s.P, p.width = s.Q;
+    p.step_h = p.step_w = 1;
+    p.plane = s.H * s.W;
+    p.row_stride = s.stride.h * s.W, p.column_stride = s.stride.w;
+
+    // Where the stride is longer than the filter (or shares a divisor with the dilation), some grids are reached by no tap: their gradient is zero.
+    if (s.stride.h > s.R || s.stride.w > s.S || s.dilation.h > 1 || s.dilation.w > 1)
+        std::fill_n(dx, s.N * s.C * s.H * s.W, 0.0f);
+
+    const Pair phases{std::min(s.stride.h, s.H), std::min(s.stride.w, s.W)};
+    for (int64_t a = 0; a < phases.h; ++a) {
+        const PhaseTaps rows(a, s.R, s.stride.h, s.dilation.h, s.pad.top);
+        for (int64_t b = 0; b < phases.w; ++b) {
+            const PhaseTaps columns(b, s.S, s.stride.w, s.dilation.w, s.pad.left);
+            if (rows.taps.empty() || columns.taps.empty()) continue;
+            p.dh = rows.displacements, p.dw = columns.displacements;
+            p.filter = {w, p.channels * p.rows * taps, taps, p.rows * taps, {}};
+            for (int64_t r : rows.taps)
+                for (int64_t t : columns.taps) p.filter.tap_offsets.push_back(r * s.S + t);
+            p.target = dx + a * s.W + b;
+            p.out_height = (s.H - a + s.stride.h - 1) / s.stride.h;
+            p.out_width = (s.W - b + s.stride.w - 1) / s.stride.w;
+            implicit_gemm(p);
+        }
+    }
+}
+
+}  // namespace pycnn

@@ -1,0 +1,170 @@
+// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...];  db[k] = sum of dy[n,k,p,q].
+//
+// A matrix product whose sum runs over images and pixels. dy is contiguous along pixels, and so are patch rows packed as the
+// forward pass packs them, hence the dot kernel: no transposition of either. A task is (slice of the batch, group, block of
+// channels); each slice has a dw of its own, and slices are added in order at the end, so the bits do not depend on the threads.
+#include <algorithm>
+#include <cstring>
+
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "cpu/conv2d.hpp"
+#include "cpu/dispatch.hpp"
+
+namespace pycnn {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Pixels summed per chunk: the dot kernel's horizontal sums are then a tenth of its work, and the operands of one chunk, 64 filters
+// and 64 patch rows x 1024 x 4 B = 512 KiB, are about an L2.
+constexpr int64_t kChunkPixels = 1024;
+constexpr int64_t kBlockFilters = 64;
+constexpr int64_t kBlockPatchRows = 64;
+constexpr int64_t kTasks = 16;
+// Floats that the slices' own copies of dw may take: 32 MiB.
+constexpr int64_t kSliceFloats = 8 << 20;
+
+struct Plan {
+    int64_t taps, block_channels, blocks;
+    int64_t chunk_images, chunk_rows;      // one of them is 1 (images) or all (rows)
+    int64_t slices;
+    int64_t copy_rows, copy_pitch, copy_plane;
+    std::vector<int64_t> row_offsets, column_offsets;
+
+    explicit Plan(const ConvShape& s) {
+        taps = s.R * s.S;
+        block_channels = std::clamp<int64_t>(kBlockPatchRows / taps, 1, s.group_inputs());
+        blocks = ceil_div(s.group_inputs(), block_channels);
+        chunk_images = std::clamp<int64_t>(kChunkPixels / (s.P * s.Q), 1, s.N);
+        chunk_rows = std::clamp<int64_t>(kChunkPixels / s.Q, 1, s.P);
+        const int64_t weights = s.K * s.group_inputs() * taps;
+        const int64_t wanted = ceil_div(kTasks, s.groups * blocks);
+        slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / weights), 1, ceil_div(s.N, chunk_images));
+        copy_rows = (chunk_rows - 1) * s.stride.h + (s.R - 1) * s.dilation.h + 1;
+        copy_pitch = ceil_div((s.Q - 1) * s.stride.w + (s.S - 1) * s.dilation.w + 1, s.stride.w);
+        copy_plane = copy_rows * s.stride.w * copy_pitch;
+        for (int64_t r = 0; r < s.R; ++r) row_offsets.push_back(r * s.dilation.h * s.stride.w * copy_pitch);
+        for (int64_t t = 0; t < s.S; ++t)
+            column_offsets.push_back(t * s.dilation.w % s.stride.w * copy_pitch + t * s.dilation.w / s.stride.w);
+    }
+};
+
+// Images [n0, n0 + images), output rows [p0, p0 + rows).
+struct Chunk {
+    int64_t n0, images, p0, rows;
+};
+
+struct WorkArea {
+    float *copy, *patches, *gradients;
+    Segment* segments;
+};
+
+// Patch rows of channels [c0, c0 + channels) (numbered over all groups), each `pitch` floats apart.
+void pack_patch_rows(const ConvShape& s, const Plan& plan, const KernelTable& table, const Chunk& chunk,
+                     const float* x, int64_t c0, int64_t channels, int64_t pitch, const WorkArea& area) {
+    const PaddedCopy copy{s.H, s.W, chunk.p0 * s.stride.h - s.pad.top, -s.pad.left, plan.copy_rows, s.stride.w,
+                          plan.copy_pitch};
+    int64_t count = 0;
+    for (int64_t n = 0; n < chunk.images; ++n) {
+        const float* planes = x + ((chunk.n0 + n) * s.C + c0) * s.H * s.W;
+        for (int64_t c = 0; c < channels; ++c)
+            table.pad_plane(copy, planes + c * s.H * s.W, area.copy + (c * chunk.images + n) * plan.copy_plane);
+        for (int64_t p = 0; p < chunk.rows; ++p, ++count)
+            area.segments[count] = {n * plan.copy_plane + p * s.stride.h * s.stride.w * plan.copy_pitch, count * s.Q,
+                                    static_cast<int32_t>(ceil_div(s.Q, table.lanes))};
+    }
+    const PatchRows rows{area.copy,
+                         channels,
+                         chunk.images * plan.copy_plane,
+                         s.R,
+                         s.S,
+                         plan.row_offsets.data(),
+                         plan.column_offsets.data()};
+    table.pack_patches(rows, area.segments, count, area.patches, pitch);
+}
+
+// dy of filters [k0, k0 + filters) with the chunk's pixels side by side.
+void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int64_t k0, int64_t filters,
+                    int64_t pitch, float* target) {
+    const int64_t run = chunk.rows * s.Q;
+    for (int64_t k = 0; k < filters; ++k)
+        for (int64_t n = 0; n < chunk.images; ++n)
+            std::memcpy(target + k * pitch + n * run,
+                        dy + (((chunk.n0 + n) * s.K + k0 + k) * s.P + chunk.p0) * s.Q, run * sizeof(float));
+}
+
+}  // namespace
+
+void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    const int64_t filters = s.group_outputs();
+    const int64_t weights = s.K * s.group_inputs() * s.R * s.S;
+    std::fill_n(dw, weights, 0.0f);
+    std::fill_n(db, s.K, 0.0f);
+    if (s.N == 0) return;
+
+    const KernelTable& table = kernels();
+    const Plan plan(s);
+    const int64_t row_length = s.group_inputs() * plan.taps;          // of dw
+    const int64_t pitch = whole_lines(plan.chunk_images * plan.chunk_rows * s.Q);
+    const int64_t block_rows = plan.block_channels * plan.taps;
+    const int64_t copy_size = whole_lines(plan.block_channels * plan.chunk_images * plan.copy_plane + table.lanes);
+    const int64_t patch_size = whole_lines(block_rows * pitch + table.lanes);
+    const int64_t gradient_size = std::min(kBlockFilters, filters) * pitch;
+    const int64_t area_size = copy_size + patch_size + gradient_size;
+    const int64_t segment_count = plan.chunk_images * plan.chunk_rows;
+
+    const int64_t tasks = plan.slices * s.groups * plan.blocks;
+    const int team = team_size(tasks, s.N * s.P * s.Q * weights);
+    const Buffer<float> areas(area_size * team);
+    const Buffer<Segment> segments(segment_count * team);
+    // Slice 0 adds to dw and db themselves.
+    const Buffer<float> partial((plan.slices - 1) * (weights + s.K));
+    std::fill_n(partial.data(), (plan.slices - 1) * (weights + s.K), 0.0f);
+
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
+        const int64_t slice = task / (s.groups * plan.blocks), group_block = task % (s.groups * plan.blocks);
+        const int64_t g = group_block / plan.blocks, c0 = group_block % plan.blocks * plan.block_channels;
+        const int64_t channels = std::min(plan.block_channels, s.group_inputs() - c0);
+        float* slice_dw = slice == 0 ? dw : partial.data() + (slice - 1) * (weights + s.K);
+        float* slice_db = slice == 0 ? db : slice_dw + weights;
+        float* base = areas.data() + area_size * thread;
+        const WorkArea area{base, base + copy_size, base + copy_size + patch_size,
+                            segments.data() + segment_count * thread};
+
+        const int64_t images_end = (slice + 1) * s.N / plan.slices;
+        for (int64_t n = slice * s.N / plan.slices; n < images_end; n += plan.chunk_images)
+            for (int64_t p = 0; p < s.P; p += plan.chunk_rows) {
+                const Chunk chunk{n, std::min(plan.chunk_images, images_end - n), p,
+                                  std::min(plan.chunk_rows, s.P - p)};
+                const int64_t pixels = chunk.images * chunk.rows * s.Q;
+                pack_patch_rows(s, plan, table, chunk, x, g * s.group_inputs() + c0, channels, pitch, area);
+                for (int64_t k0 = 0; k0 < filters; k0 += kBlockFilters) {
+                    const int64_t count = std::min(kBlockFilters, filters - k0);
+                    pack_gradients(s, chunk, dy, g * filters + k0, count, pitch, area.gradients);
+                    if (c0 == 0)
+                        for (int64_t k = 0; k < count; ++k)
+                            slice_db[g * filters + k0 + k] += table.sum(pixels, area.gradients + k * pitch);
+                    float* target = slice_dw + (g * filters + k0) * row_length + c0 * plan.taps;
+                    for (int64_t j = 0; j < channels * plan.taps; j += table.dot_columns) {
+                        const int64_t width = std::min<int64_t>(table.dot_columns, channels * plan.taps - j);
+                        for (int64_t k = 0; k < count; k += table.dot_rows) {
+                            const int64_t height = std::min<int64_t>(table.dot_rows, count - k);
+                            table.dot[height - 1][width - 1](pixels, area.gradients + k * pitch, pitch,
+                                                             area.patches + j * pitch, pitch,
+                                                             target + k * row_length + j, row_length, true);
+                        }
+                    }
+                }
+            }
+    });
+
+    parallel_ranges(weights + s.K, 16384, plan.slices - 1, [&](int64_t begin, int64_t end) {
+        for (int64_t slice = 0; slice < plan.slices - 1; ++slice) {
+            const float* source = partial.data() + slice * (weights + s.K);
+            for (int64_t i = begin; i < end; ++i) (i < weights ? dw[i] : db[i - weights]) += source[i];
+        }
+    });
+}
+
+}  // namespace pycnn

@@ -1,0 +1,95 @@
+// The two micro-kernels everything dense is built on.
+//
+// gemm_tile: an outer product per step, lanes along the columns of C. Each step loads Vectors vectors of B and broadcasts Rows
+//   elements of A for Rows * Vectors multiply-adds (14 x 2 AVX-512: 16 loads for 28 FMAs, 2 + 2 a cycle: the FMAs bind).
+// dot_tile: lanes along the summation, one horizontal sum at the end. For operands that are both contiguous along the
+//   summation index (weight gradients, linear layers), where the first kernel would need a transposed copy.
+// Source of the scheme: Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
+#pragma once
+
+#include "cpu/isa/simd.hpp"
+#include "cpu/kernel_table.hpp"
+
+namespace pycnn {
+namespace {
+
+template <int Rows, int Vectors>
+void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict b, int64_t ldb, float* c,
+               int64_t ldc, const float* bias, bool accumulate) {
+    Vec sum[Rows][Vectors] = {};
+    for (int64_t k = 0; k < depth; ++k, a += Rows, b += ldb) {
+        Vec columns[Vectors];
+        for (int v = 0; v < Vectors; ++v) columns[v] = load(b + v * kLanes);
+        for (int i = 0; i < Rows; ++i) {
+            const Vec row = broadcast(a[i]);
+            for (int v = 0; v < Vectors; ++v) sum[i][v] += row * columns[v];
+        }
+    }
+    for (int i = 0; i < Rows; ++i)
+        for (int v = 0; v < Vectors; ++v) {
+            float* target = c + i * ldc + v * kLanes;
+            const Vec start = accumulate ? load(target) : broadcast(bias ? bias[i] : 0.0f);
+            store(target, start + sum[i][v]);
+        }
+}
+
+template <int Rows, int Columns>
+void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float* __restrict b, int64_t ldb,
+              float* c, int64_t ldc, bool accumulate) {
+    Vec sum[Rows][Columns] = {};
+    const int64_t whole = depth / kLanes * kLanes, rest = depth - whole;
+    for (int64_t k = 0; k < whole; k += kLanes) {
+        Vec row[Rows];
+        for (int i = 0; i < Rows; ++i) row[i] = load(a + i * lda + k);
+        for (int j = 0; j < Columns; ++j) {
+            const Vec column = load(b + j * ldb + k);
+            for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * column;
+        }
+    }
+    if (rest) {
+        Vec row[Rows];
+        for (int i = 0; i < Rows; ++i) row[i] = load_first(a + i * lda + whole, rest);
+        for (int j = 0; j < Columns; ++j) {
+            const Vec column = load_first(b + j * ldb + whole, rest);
+            for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * column;
+        }
+    }
+    for (int i = 0; i < Rows; ++i)
+        for (int j = 0; j < Columns; ++j) {
+            float& target = c[i * ldc + j];
+            target = (accumulate ? target : 0.0f) + horizontal_sum(sum[i][j]);
+        }
+}
+
+// As many independent multiply-adds as a full GEMM tile has, so that latency is hidden just as there.
+int64_t fma_rounds(int64_t rounds, float* sink) {
+    constexpr int kChains = 12;  // >= latency 4 x 2 units, and fits 16 registers
+    Vec sum[kChains] = {};
+    Vec x = broadcast(0.999f), y = broadcast(1e-3f);
+    for (int64_t i = 0; i < rounds; ++i) {
+        for (int j = 0; j < kChains; ++j) sum[j] = sum[j] * x + y;
+        asm volatile("" ::: "memory");
+    }
+    for (int j = 0; j < kChains; ++j) *sink += horizontal_sum(sum[j]);
+    return rounds * kChains * kLanes;
+}
+
+template <int Rows>
+constexpr void fill_gemm_row(KernelTable& table) {
+    table.gemm[Rows - 1][0] = gemm_tile<Rows, 1>;
+    table.gemm[Rows - 1][1] = gemm_tile<Rows, 2>;
+    if constexpr (Rows > 1) fill_gemm_row<Rows - 1>(table);
+}
+
+template <int Rows, int Columns>
+constexpr void fill_dot(KernelTable& table) {
+    table.dot[Rows - 1][Columns - 1] = dot_tile<Rows, Columns>;
+    if constexpr (Columns > 1) {
+        fill_dot<Rows, Columns - 1>(table);
+    } else if constexpr (Rows > 1) {
+        fill_dot<Rows - 1, kDotColumns>(table);
+    }
+}
+
+}  // namespace
+}  // namespace pycnn

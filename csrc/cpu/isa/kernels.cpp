@@ -1,0 +1,47 @@
+// Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
+#include "cpu/isa/elementwise.hpp"
+#include "cpu/isa/gemm_tile.hpp"
+#include "cpu/isa/patches.hpp"
+#include "cpu/isa/pool.hpp"
+#include "cpu/kernel_table.hpp"
+
+#define PYCNN_TEXT(x) #x
+#define PYCNN_NAME(x) PYCNN_TEXT(x)
+#define PYCNN_JOIN(a, b) a##b
+#define PYCNN_TABLE(isa) PYCNN_JOIN(kernels_, isa)
+
+namespace pycnn {
+namespace {
+
+const char* name() { return PYCNN_NAME(PYCNN_ISA); }
+
+constexpr KernelTable make_table() {
+    KernelTable table{};
+    table.name = name;
+    table.lanes = kLanes;
+    table.tile_rows = kTileRows;
+    table.dot_rows = kDotRows;
+    table.dot_columns = kDotColumns;
+    fill_gemm_row<kTileRows>(table);
+    fill_dot<kDotRows, kDotColumns>(table);
+    table.pack_patches = pack_patches;
+    table.pad_plane = pad_plane;
+    table.sum = sum;
+    table.relu = relu;
+    table.relu_backward = relu_backward;
+    table.add_bias = add_bias;
+    table.max_pool = max_pool;
+    table.avg_pool = avg_pool;
+    table.avg_pool_backward = avg_pool_backward;
+    table.sgd = sgd;
+    table.adam = adam;
+    table.fma_rounds = fma_rounds;
+    return table;
+}
+
+}  // namespace
+
+extern const KernelTable PYCNN_TABLE(PYCNN_ISA);
+constinit const KernelTable PYCNN_TABLE(PYCNN_ISA) = make_table();
+
+}  // namespace pycnn

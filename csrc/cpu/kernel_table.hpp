@@ -1,0 +1,88 @@
+// The table of kernels that each instruction set fills (see isa/kernels.cpp). Plain function pointers and plain numbers
+// only: this header is included by code compiled with different instruction-set flags.
+#pragma once
+
+#include <cstdint>
+
+namespace pycnn {
+
+constexpr int kMaxTileRows = 14;     // largest `tile_rows` of any instruction set
+constexpr int kMaxTileVectors = 2;   // a GEMM tile is one or two vectors wide
+constexpr int kMaxDotTile = 5;       // largest side of a dot tile
+
+// C[rows][cols] = A B + (accumulate ? C : bias), where
+//   a: [depth][rows], packed;  b: row k at b + k * ldb, vectors * lanes floats wide;
+//   c: row i at c + i * ldc;   bias: rows floats or null (then 0), read only if !accumulate.
+using GemmTile = void (*)(int64_t depth, const float* a, const float* b, int64_t ldb, float* c, int64_t ldc,
+                          const float* bias, bool accumulate);
+
+// C[i][j] = sum_k A[i][k] B[j][k] + (accumulate ? C[i][j] : 0); both operands contiguous along k.
+using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
+                         int64_t ldc, bool accumulate);
+
+// A run of `vectors` vectors, copied from `source` to `target` (offsets in floats).
+struct Segment {
+    int64_t source, target;
+    int32_t vectors;
+};
+
+// Where the rows (channel, row tap, column tap) of an im2col matrix start.
+struct PatchRows {
+    const float* base;
+    int64_t channels, channel_stride;
+    int64_t row_taps, column_taps;
+    const int64_t *row_offsets, *column_offsets;
+};
+
+// A zero-padded copy of part of a plane: row i of the copy is plane row first_row + i; in it, element `phase * pitch + t`
+// is plane column first_column + phase + t * phases.
+struct PaddedCopy {
+    int64_t height, width;               // of the plane
+    int64_t first_row, first_column;     // may be negative or beyond the plane
+    int64_t rows, phases, pitch;         // of the copy
+};
+
+struct PoolWindow {
+    int64_t H, W, P, Q;
+    int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+};
+
+struct AdamScalars {
+    float step_size, beta1, beta2;
+    float one_minus_beta1, one_minus_beta2;   // taken in double: 1 - 0.999f is off by 2e-5 of itself
+    float inverse_root_correction2, eps, decay_factor, weight_decay;
+};
+
+struct SgdScalars {
+    float lr, momentum, one_minus_dampening, weight_decay;
+    bool nesterov, first;
+};
+
+struct KernelTable {
+    const char* (*name)();
+    int lanes;
+    int tile_rows;                       // a GEMM tile has 1..tile_rows rows
+    int dot_rows, dot_columns;           // a dot tile has 1..dot_rows x 1..dot_columns elements
+    GemmTile gemm[kMaxTileRows][kMaxTileVectors];   // [rows - 1][vectors - 1]
+    DotTile dot[kMaxDotTile][kMaxDotTile];          // [rows - 1][columns - 1]
+
+    // target[(c, r, s)][0, width) = segments of base + c * channel_stride + row_offsets[r] + column_offsets[s].
+    // Writes whole vectors: up to lanes - 1 floats behind each segment's end, so `target` needs that much slack.
+    void (*pack_patches)(const PatchRows&, const Segment*, int64_t segments, float* target, int64_t width);
+    void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
+    float (*sum)(int64_t count, const float* x);
+
+    void (*relu)(int64_t count, const float* x, float* y);
+    void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);
+    void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);   // y[i][j] = bias[j]
+    void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
+    void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
+    void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);
+    void (*sgd)(int64_t count, const SgdScalars&, float* w, const float* grad, float* velocity);
+    void (*adam)(int64_t count, const AdamScalars&, float* w, const float* grad, float* m, float* v);
+
+    // Multiply-adds of `rounds` rounds on registers alone, for measuring the peak: returns how many.
+    int64_t (*fma_rounds)(int64_t rounds, float* sink);
+};
+
+}  // namespace pycnn

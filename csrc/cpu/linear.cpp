@@ -1,0 +1,34 @@
+#include "cpu/linear.hpp"
+
+#include <algorithm>
+
+#include "cpu/dispatch.hpp"
+#include "cpu/gemm.hpp"
+
+namespace pycnn {
+
+void linear(const LinearShape& s, const float* x, const float* w, const float* b, float* y) {
+    if (b != nullptr) {
+        kernels().add_bias(s.N, s.outputs, b, y);
+    } else {
+        std::fill_n(y, s.N * s.outputs, 0.0f);
+    }
+    gemm_transposed(s.N, s.outputs, s.inputs, x, w, y);
+}
+
+void linear_backward_input(const LinearShape& s, const float* dy, const float* w, float* dx) {
+    gemm(s.N, s.inputs, s.outputs, {dy, s.outputs, 1}, w, dx);
+}
+
+void linear_backward_weight(const LinearShape& s, const float* dy, const float* x, float* dw, float* db) {
+    std::fill_n(db, s.outputs, 0.0f);
+    for (int64_t n = 0; n < s.N; ++n)
+        for (int64_t j = 0; j < s.outputs; ++j) db[j] += dy[n * s.outputs + j];
+    if (s.N == 0) {
+        std::fill_n(dw, s.outputs * s.inputs, 0.0f);
+        return;
+    }
+    gemm(s.outputs, s.inputs, s.N, {dy, 1, s.outputs}, x, dw);
+}
+
+}  // namespace pycnn

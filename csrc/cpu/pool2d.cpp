@@ -1,0 +1,101 @@
+#include "cpu/pool2d.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/error.hpp"
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "cpu/dispatch.hpp"
+
+namespace pycnn {
+namespace {
+
+PoolWindow window(const PoolShape& s) {
+    return {s.H,        s.W,        s.P,     s.Q,     s.kernel.h,   s.kernel.w,
+            s.stride.h, s.stride.w, s.pad.h, s.pad.w, s.dilation.h, s.dilation.w};
+}
+
+// One task is a run of planes with about 16 K elements: a task switch is then under a hundredth of the work.
+int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
+
+// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number of
+// elements inside the plane.
+Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
+    Buffer<float> result(s.P * s.Q);
+    for (int64_t p = 0; p < s.P; ++p)
+        for (int64_t q = 0; q < s.Q; ++q) {
+            const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
+            int64_t count;
+            if (rule.divisor_override) {
+                count = rule.divisor_override;
+            } else if (rule.count_include_pad) {
+                count = (std::min(h + s.kernel.h, s.H + s.pad.h) - h) * (std::min(w + s.kernel.w, s.W + s.pad.w) - w);
+            } else {
+                count = (std::min(h + s.kernel.h, s.H) - std::max<int64_t>(h, 0)) *
+                        (std::min(w + s.kernel.w, s.W) - std::max<int64_t>(w, 0));
+            }
+            result.data()[p * s.Q + q] = static_cast<float>(count);
+        }
+    return result;
+}
+
+}  // namespace
+
+void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) {
+    const PoolWindow g = window(s);
+    const KernelTable& table = kernels();
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
+                    [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i)
+                            table.max_pool(g, x + i * s.H * s.W, y + i * s.P * s.Q, indices + i * s.P * s.Q);
+                    });
+}
+
+void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
+                         float* dx) {
+    std::atomic<bool> outside{false};
+    parallel_ranges(planes, planes_per_task(inputs), inputs + outputs, [&](int64_t begin, int64_t end) {
+        std::fill(dx + begin * inputs, dx + end * inputs, 0.0f);
+        bool bad = false;
+        for (int64_t i = begin; i < end; ++i) {
+            float* plane = dx + i * inputs;
+            for (int64_t j = i * outputs; j < (i + 1) * outputs; ++j) {
+                // As unsigned, a negative index is too large.
+                const uint32_t index = static_cast<uint32_t>(indices[j]);
+                if (index < static_cast<uint64_t>(inputs)) {
+                    plane[index] += dy[j];
+                } else {
+                    bad = true;
+                }
+            }
+        }
+        if (bad) outside = true;
+    });
+    if (outside)
+        fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
+}
+
+void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {
+    const PoolWindow g = window(s);
+    const KernelTable& table = kernels();
+    const Buffer<float> divisor = divisors(s, rule);
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
+                    [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i)
+                            table.avg_pool(g, x + i * s.H * s.W, divisor.data(), y + i * s.P * s.Q);
+                    });
+}
+
+void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, float* dx) {
+    const PoolWindow g = window(s);
+    const KernelTable& table = kernels();
+    const Buffer<float> divisor = divisors(s, rule);
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
+                    [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i)
+                            table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), dx + i * s.H * s.W);
+                    });
+}
+
+}  // namespace pycnn

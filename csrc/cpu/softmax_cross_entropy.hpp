@@ -1,0 +1,31 @@
+// Softmax and its cross entropy with class weights, label smoothing and ignored targets (PyTorch's formulas).
+#pragma once
+
+#include <cstdint>
+
+namespace pycnn {
+
+enum class Reduction { none, sum, mean };
+
+struct CrossEntropy {
+    int64_t N, C;
+    const float* weight;      // C class weights or null
+    int64_t ignore_index;
+    double label_smoothing;
+    Reduction reduction;
+};
+
+void softmax(int64_t N, int64_t C, const float* x, float* probabilities);
+
+// ValueError for a target outside [0, C) that is not ignore_index.
+void check_targets(const char* op, const CrossEntropy& s, const int64_t* target);
+
+// Writes the (N, C) probabilities, and the N losses if `losses` is not null; returns their sum or mean.
+double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
+                             float* losses);
+
+// dloss: one number (sum, mean) or N of them (none).
+void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabilities, const int64_t* target,
+                                    const float* dloss, float* dlogits);
+
+}  // namespace pycnn

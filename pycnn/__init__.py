@@ -1,0 +1,68 @@
+"""Convolutional networks, trained fast on the CPU you have.
+
+- `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy, the specification
+- layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
+- `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
+- `pycnn.datasets`, `pycnn.models`; `save` and `load`; `pycnn.plot`
+- `show_config`, `set_num_threads`, `get_num_threads`
+
+>>> import pycnn
+>>> train, test = pycnn.datasets.mnist()
+>>> model = pycnn.models.lenet5(rng=0)
+>>> history = pycnn.fit(model, train, validation=test, epochs=3)
+"""
+
+from pycnn import _core, datasets, init, layers, losses, models, ops, optim, reference, training
+from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn.data import ArrayDataset
+from pycnn.io import load, save
+from pycnn.layers import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Module,
+    Parameter,
+    ReLU,
+    Sequential,
+)
+from pycnn.losses import CrossEntropyLoss
+from pycnn.training import History, evaluate, fit, predict
+
+__version__: str = _core.version
+
+__all__ = [
+    "ArrayDataset",
+    "AvgPool2d",
+    "Config",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "History",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "datasets",
+    "evaluate",
+    "fit",
+    "get_num_threads",
+    "init",
+    "layers",
+    "load",
+    "losses",
+    "models",
+    "ops",
+    "optim",
+    "predict",
+    "reference",
+    "save",
+    "set_num_threads",
+    "show_config",
+    "training",
+]

@@ -1,0 +1,67 @@
+"""What this build is and what it runs on."""
+
+from __future__ import annotations
+
+from pycnn import _core
+
+
+class Config(dict[str, object]):
+    """A dictionary that prints as a table."""
+
+    def __repr__(self) -> str:
+        """One ``name: value`` line for each entry."""
+        width = max(len(name) for name in self)
+        lines = []
+        for name, value in self.items():
+            text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            lines.append(f"{name:<{width}}  {text}")
+        return "\n".join(lines)
+
+    __str__ = __repr__
+
+
+def show_config() -> Config:
+    """Return version, instruction set, threads, backends and compiler.
+
+    Returns
+    -------
+    Config
+        A dictionary with the keys ``version``, ``isa`` (the one in use), ``isa_available``,
+        ``threads``, ``backends``, ``compiler`` and ``build_type``; it prints as a table.
+
+    Notes
+    -----
+    ``PYCNN_ISA=name`` in the environment forces an instruction set. The number of threads is the
+    first of `set_num_threads`, ``PYCNN_NUM_THREADS``, ``OMP_NUM_THREADS`` and what the process may
+    use (CPU affinity, control-group quota).
+    """
+    return Config(
+        version=_core.version,
+        isa=_core.isa(),
+        isa_available=_core.isa_available(),
+        threads=_core.get_num_threads(),
+        backends=("reference", "cpu"),
+        compiler=_core.compiler,
+        build_type=_core.build_type,
+    )
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads the ops use from now on.
+
+    Parameters
+    ----------
+    n : int
+        1..4096. Results are the same bits for any number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not an integer, or out of range.
+    """
+    _core.set_num_threads(n)
+
+
+def get_num_threads() -> int:
+    """Return how many threads the ops use."""
+    return _core.get_num_threads()

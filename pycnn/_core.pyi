@@ -1,0 +1,129 @@
+from pycnn.ops.types import FloatArray, IndexArray, IntArray, Padding, Pair, Shape4
+
+version: str
+compiler: str
+build_type: str
+
+def get_num_threads() -> int: ...
+def set_num_threads(n: int, /) -> None: ...
+def isa() -> str: ...
+def kernel_isa() -> str: ...
+def isa_available() -> tuple[str, ...]: ...
+def set_isa(name: str, /) -> None: ...
+def cached_bytes() -> int: ...
+def trim_cache() -> None: ...
+def fma_peak(threads: int, seconds: float, /) -> float: ...
+def conv2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv2d_backward_input(
+    dy: FloatArray,
+    w: FloatArray,
+    input_shape: Shape4,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv2d_backward_weight(
+    dy: FloatArray,
+    x: FloatArray,
+    weight_shape: Shape4,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> tuple[FloatArray, FloatArray]: ...
+def max_pool2d(
+    x: FloatArray,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+    /,
+) -> tuple[FloatArray, IndexArray]: ...
+def max_pool2d_backward(
+    dy: FloatArray, indices: IndexArray, input_shape: Shape4, /
+) -> FloatArray: ...
+def avg_pool2d(
+    x: FloatArray,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    /,
+) -> FloatArray: ...
+def avg_pool2d_backward(
+    dy: FloatArray,
+    input_shape: Shape4,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    /,
+) -> FloatArray: ...
+def relu(x: FloatArray, /) -> FloatArray: ...
+def relu_backward(dy: FloatArray, y: FloatArray, /) -> FloatArray: ...
+def linear(x: FloatArray, w: FloatArray, b: FloatArray | None, /) -> FloatArray: ...
+def linear_backward_input(dy: FloatArray, w: FloatArray, /) -> FloatArray: ...
+def linear_backward_weight(dy: FloatArray, x: FloatArray, /) -> tuple[FloatArray, FloatArray]: ...
+def softmax(x: FloatArray, /) -> FloatArray: ...
+def softmax_cross_entropy(
+    logits: FloatArray,
+    target: IntArray,
+    weight: FloatArray | None,
+    ignore_index: int,
+    label_smoothing: float,
+    reduction: str,
+    /,
+) -> tuple[float | FloatArray, FloatArray]: ...
+def softmax_cross_entropy_backward(
+    probs: FloatArray,
+    target: IntArray,
+    dloss: float | FloatArray,
+    weight: FloatArray | None,
+    ignore_index: int,
+    label_smoothing: float,
+    reduction: str,
+    /,
+) -> FloatArray: ...
+def sgd_step(
+    w: FloatArray,
+    grad: FloatArray,
+    velocity: FloatArray | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    first: bool,
+    /,
+) -> None: ...
+def adam_step(
+    w: FloatArray,
+    grad: FloatArray,
+    m: FloatArray,
+    v: FloatArray,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    /,
+) -> None: ...

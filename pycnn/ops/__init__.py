@@ -1,0 +1,41 @@
+"""Pure functions on arrays: each layer's forward pass, and one function for each gradient.
+
+Arrays are ``numpy.ndarray``, float32, C-contiguous, images in NCHW order. Nothing is cast or copied silently: another dtype
+is a ``TypeError``, a non-contiguous array or an impossible geometry a ``ValueError`` that names the op and both shapes.
+`pycnn.reference` has the same functions in NumPy.
+
+Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes through.
+"""
+
+from pycnn.ops.activation import relu, relu_backward, softmax
+from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.ops.linear import (
+    linear,
+    linear_backward,
+    linear_backward_input,
+    linear_backward_weight,
+)
+from pycnn.ops.loss import softmax_cross_entropy, softmax_cross_entropy_backward
+from pycnn.ops.optim import adam_step, sgd_step
+from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+
+__all__ = [
+    "adam_step",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "conv2d",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "linear",
+    "linear_backward",
+    "linear_backward_input",
+    "linear_backward_weight",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "sgd_step",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+]

@@ -1,0 +1,153 @@
+"""2-D convolution and its gradients."""
+
+from __future__ import annotations
+
+from pycnn import _core
+from pycnn.ops.types import FloatArray, Padding, Pair, Shape4
+
+
+def conv2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """Slide filters over images: the 2-D cross-correlation that networks call convolution.
+
+    With zeros outside the image, and k in the g-th of `groups` equal groups of filters,
+
+    ``y[n,k,p,q] = b[k] + sum over c,r,s of
+    w[k,c,r,s] * x[n, g*C/groups + c, p*stride + r*dilation - top, q*stride + s*dilation - left]``
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (N, C, H, W)
+        Images. N may be 0.
+    w : ndarray of float32, shape (K, C / groups, R, S)
+        Filters.
+    b : ndarray of float32, shape (K,), optional
+        Bias of each filter.
+    stride, dilation : int or (int, int)
+        Step between outputs, and between the filter's taps, in pixels (height, width); at least 1.
+    padding : int, (int, int), (int, int, int, int), 'valid' or 'same'
+        Rows and columns of zeros: all sides, (height, width), or (top, bottom, left, right).
+        'valid' is none; 'same' makes the output ceil(H / stride) x ceil(W / stride), the odd
+        zero at the bottom and right.
+    groups : int
+        Divides channels and filters into groups that do not see each other.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, K, P, Q)
+        ``P = (H + top + bottom - dilation * (R - 1) - 1) // stride + 1``, Q likewise.
+
+    Raises
+    ------
+    TypeError
+        An array is not float32, or a geometry argument not an integer.
+    ValueError
+        Shapes or geometry do not fit, or an array is not C-contiguous.
+
+    Notes
+    -----
+    2 N K P Q (C / groups) R S floating-point operations, by implicit GEMM: patches are packed
+    into panels that fit the cache, never stored whole. For n = (C / groups) R S + 1 terms, the
+    error of each output is at most ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
+
+    References
+    ----------
+    V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016.
+    N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, chapter 3.
+    """
+    return _core.conv2d(x, w, b, stride, padding, dilation, groups)
+
+
+def conv2d_backward_input(
+    dy: FloatArray,
+    w: FloatArray,
+    input_shape: Shape4,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """Gradient of `conv2d` with respect to its input: the transposed convolution.
+
+    ``dx[n,c,h,w] = sum of dy[n,k,p,q] * w[k,c,r,s]`` over all k, and all (p,r), (q,s) with
+    ``p*stride + r*dilation - top = h`` and ``q*stride + s*dilation - left = w``.
+
+    Parameters
+    ----------
+    dy : ndarray of float32, shape (N, K, P, Q)
+        Gradient of the loss with respect to the output.
+    w : ndarray of float32, shape (K, C / groups, R, S)
+        Filters.
+    input_shape : (N, C, H, W)
+        Shape of the forward pass's input: several may give the same output shape.
+    stride, padding, dilation, groups
+        As in the forward pass.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C, H, W)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`; also where `dy` is not of the shape that the forward pass gives.
+
+    Notes
+    -----
+    A stride of s splits dx into s * s interleaved grids, each a stride-1 correlation of dy with
+    the taps that reach it; no inserted zero is multiplied.
+    """
+    return _core.conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
+
+
+def conv2d_backward_weight(
+    dy: FloatArray,
+    x: FloatArray,
+    weight_shape: Shape4,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients of `conv2d` with respect to its filters and bias.
+
+    ``dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p*stride + r*dilation - top, ...]``
+    and ``db[k] = sum over n,p,q of dy[n,k,p,q]``.
+
+    Parameters
+    ----------
+    dy : ndarray of float32, shape (N, K, P, Q)
+        Gradient of the loss with respect to the output.
+    x : ndarray of float32, shape (N, C, H, W)
+        Input of the forward pass.
+    weight_shape : (K, C / groups, R, S)
+        Shape of the filters.
+    stride, padding, dilation, groups
+        As in the forward pass.
+
+    Returns
+    -------
+    dw : ndarray of float32, shape (K, C / groups, R, S)
+    db : ndarray of float32, shape (K,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`; also where `dy` is not of the shape that the forward pass gives.
+
+    Notes
+    -----
+    The batch is cut into slices by the shape alone; their sums are added in order, so the
+    result does not depend on the number of threads.
+    """
+    return _core.conv2d_backward_weight(dy, x, weight_shape, stride, padding, dilation, groups)
