@@ -10,6 +10,7 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/gemm.hpp"
 
 namespace pycnn {
 namespace {
@@ -30,7 +31,7 @@ struct Plan {
     int64_t chunk_images, chunk_rows;      // one of them is 1 (images) or all (rows)
     int64_t slices;
     int64_t copy_rows, copy_pitch, copy_plane;
-    std::vector<int64_t> row_offsets, column_offsets;
+    std::vector<int64_t> offsets;          // of each (channel, row tap, column tap) of a block in the copy
 
     explicit Plan(const ConvShape& s) {
         taps = s.R * s.S;
@@ -44,9 +45,13 @@ struct Plan {
         copy_rows = (chunk_rows - 1) * s.stride.h + (s.R - 1) * s.dilation.h + 1;
         copy_pitch = ceil_div((s.Q - 1) * s.stride.w + (s.S - 1) * s.dilation.w + 1, s.stride.w);
         copy_plane = copy_rows * s.stride.w * copy_pitch;
-        for (int64_t r = 0; r < s.R; ++r) row_offsets.push_back(r * s.dilation.h * s.stride.w * copy_pitch);
-        for (int64_t t = 0; t < s.S; ++t)
-            column_offsets.push_back(t * s.dilation.w % s.stride.w * copy_pitch + t * s.dilation.w / s.stride.w);
+        for (int64_t c = 0; c < block_channels; ++c)
+            for (int64_t r = 0; r < s.R; ++r)
+                for (int64_t t = 0; t < s.S; ++t) {
+                    const int64_t column = t * s.dilation.w;
+                    offsets.push_back((c * chunk_images * copy_rows + r * s.dilation.h) * s.stride.w * copy_pitch +
+                                      column % s.stride.w * copy_pitch + column / s.stride.w);
+                }
     }
 };
 
@@ -69,19 +74,12 @@ void pack_patch_rows(const ConvShape& s, const Plan& plan, const KernelTable& ta
     for (int64_t n = 0; n < chunk.images; ++n) {
         const float* planes = x + ((chunk.n0 + n) * s.C + c0) * s.H * s.W;
         for (int64_t c = 0; c < channels; ++c)
-            table.pad_plane(copy, planes + c * s.H * s.W, area.copy + (c * chunk.images + n) * plan.copy_plane);
+            table.pad_plane(copy, planes + c * s.H * s.W, area.copy + (c * plan.chunk_images + n) * plan.copy_plane);
         for (int64_t p = 0; p < chunk.rows; ++p, ++count)
             area.segments[count] = {n * plan.copy_plane + p * s.stride.h * s.stride.w * plan.copy_pitch, count * s.Q,
-                                    static_cast<int32_t>(ceil_div(s.Q, table.lanes))};
+                                    s.Q};
     }
-    const PatchRows rows{area.copy,
-                         channels,
-                         chunk.images * plan.copy_plane,
-                         s.R,
-                         s.S,
-                         plan.row_offsets.data(),
-                         plan.column_offsets.data()};
-    table.pack_patches(rows, area.segments, count, area.patches, pitch);
+    table.pack_rows(area.copy, plan.offsets.data(), channels * plan.taps, area.segments, count, area.patches, pitch);
 }
 
 // dy of filters [k0, k0 + filters) with the chunk's pixels side by side.
@@ -146,15 +144,8 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
                         for (int64_t k = 0; k < count; ++k)
                             slice_db[g * filters + k0 + k] += table.sum(pixels, area.gradients + k * pitch);
                     float* target = slice_dw + (g * filters + k0) * row_length + c0 * plan.taps;
-                    for (int64_t j = 0; j < channels * plan.taps; j += table.dot_columns) {
-                        const int64_t width = std::min<int64_t>(table.dot_columns, channels * plan.taps - j);
-                        for (int64_t k = 0; k < count; k += table.dot_rows) {
-                            const int64_t height = std::min<int64_t>(table.dot_rows, count - k);
-                            table.dot[height - 1][width - 1](pixels, area.gradients + k * pitch, pitch,
-                                                             area.patches + j * pitch, pitch,
-                                                             target + k * row_length + j, row_length, true);
-                        }
-                    }
+                    multiply_transposed(table, count, channels * plan.taps, pixels, area.gradients, pitch,
+                                        area.patches, pitch, target, row_length);
                 }
             }
     });

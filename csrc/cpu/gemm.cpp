@@ -9,60 +9,66 @@
 
 namespace pycnn {
 
-void pack_rows(const RowTiles& tiles, const float* a, int64_t row_stride, int64_t depth_stride, int64_t depth,
-               float* packed) {
-    for (int64_t t = 0; t < tiles.count; ++t) {
-        const float* source = a + tiles.begin(t) * row_stride;
-        const int64_t height = tiles.height(t);
-        for (int64_t i = 0; i < height; ++i)
-            for (int64_t k = 0; k < depth; ++k) packed[k * height + i] = source[i * row_stride + k * depth_stride];
-        packed += height * depth;
-    }
-}
-
-int64_t panel_floats(const KernelTable& table, int64_t depth, int64_t columns) {
-    return depth * ((columns + table.lanes - 1) / table.lanes * table.lanes);
-}
-
-void multiply_panel(const KernelTable& table, const RowTiles& tiles, TileRange range, int64_t depth,
-                    const float* packed_a, const float* panel, int64_t columns, float* c, int64_t ldc,
-                    const float* bias, bool accumulate) {
-    const int64_t width = kMaxTileVectors * table.lanes;
-    alignas(kAlignment) float edge[kMaxTileRows * kMaxTileVectors * 16];
+void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b,
+              float* c, int64_t ldc, const float* bias, bool accumulate) {
     for (int64_t t = range.begin; t < range.end; ++t) {
-        const int64_t row = tiles.begin(t), height = tiles.height(t);
-        const float* a = packed_a + row * depth;
-        const float* tile_bias = bias ? bias + row : nullptr;
-        for (int64_t j = 0; j < columns; j += width) {
-            const int64_t valid = std::min(width, columns - j);
-            const int64_t vectors = (valid + table.lanes - 1) / table.lanes, ldb = vectors * table.lanes;
-            const GemmTile kernel = table.gemm[height - 1][vectors - 1];
-            const float* b = panel + depth * j;
-            float* target = c + row * ldc + j;
-            if (valid == ldb) {
-                kernel(depth, a, b, ldb, target, ldc, tile_bias, accumulate);
-                continue;
-            }
-            // A tile that reaches over the edge is computed aside, whole, and its valid part copied.
-            if (accumulate)
-                for (int64_t i = 0; i < height; ++i) std::copy_n(target + i * ldc, valid, edge + i * ldb);
-            kernel(depth, a, b, ldb, edge, ldb, tile_bias, accumulate);
-            for (int64_t i = 0; i < height; ++i) std::copy_n(edge + i * ldb, valid, target + i * ldc);
+        const int64_t row = tiles.begin(t), height = tiles.extent(t);
+        for (int64_t v = 0; v < b.vectors; v += kMaxTileVectors) {
+            const int64_t vectors = std::min<int64_t>(kMaxTileVectors, b.vectors - v);
+            table.gemm[height - 1][vectors - 1](b.depth, a + row * b.depth, b.data, b.offsets, b.places + v,
+                                                c + row * ldc, ldc, bias ? bias + row : nullptr, accumulate);
         }
     }
 }
 
+void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a,
+                         int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc) {
+    const Tiles down(rows, table.dot_rows), across(columns, table.dot_columns);
+    for (int64_t u = 0; u < across.count; ++u)
+        for (int64_t t = 0; t < down.count; ++t) {
+            const int64_t i = down.begin(t), j = across.begin(u);
+            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb,
+                                                                c + i * ldc + j, ldc, true);
+        }
+}
+
+int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns) {
+    const int64_t width = kMaxTileVectors * table.lanes;
+    return (columns + width - 1) / width * width * depth;
+}
+
+void packed_offsets(const KernelTable& table, int64_t depth, int64_t* offsets) {
+    for (int64_t k = 0; k < depth; ++k) offsets[k] = k * kMaxTileVectors * table.lanes;
+}
+
+int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, VectorPlace* places) {
+    int64_t v = 0;
+    for (int64_t j = 0; j < columns; j += table.lanes, ++v) {
+        const int64_t tile = v / kMaxTileVectors, within = v % kMaxTileVectors;
+        places[v] = {(tile * kMaxTileVectors * depth + within) * table.lanes, j,
+                     std::min<int64_t>(table.lanes, columns - j)};
+    }
+    return v;
+}
+
 namespace {
 
-// Rows k of B, columns [first, first + columns), into the panel layout of multiply_panel.
-void pack_columns(const KernelTable& table, const float* b, int64_t ldb, int64_t depth, int64_t columns, float* panel) {
+// Tiles of A for one depth block.
+void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, float* packed) {
+    for (int64_t t = 0; t < tiles.count; ++t)
+        for (int64_t k = k0; k < k0 + depth; ++k)
+            for (int64_t i = tiles.begin(t); i < tiles.begin(t + 1); ++i)
+                *packed++ = a.data[i * a.row_stride + k * a.depth_stride];
+}
+
+// `columns` columns of B from b on into the packed layout; the last tile's missing columns become zeros.
+void pack_b(const KernelTable& table, const float* b, int64_t ldb, int64_t depth, int64_t columns, float* packed) {
     const int64_t width = kMaxTileVectors * table.lanes;
     for (int64_t j = 0; j < columns; j += width) {
         const int64_t valid = std::min(width, columns - j);
-        const int64_t pitch = (valid + table.lanes - 1) / table.lanes * table.lanes;
-        for (int64_t k = 0; k < depth; ++k, panel += pitch) {
-            std::memcpy(panel, b + k * ldb + j, valid * sizeof(float));
-            std::memset(panel + valid, 0, (pitch - valid) * sizeof(float));
+        for (int64_t k = 0; k < depth; ++k, packed += width) {
+            std::memcpy(packed, b + k * ldb + j, valid * sizeof(float));
+            std::memset(packed + valid, 0, (width - valid) * sizeof(float));
         }
     }
 }
@@ -71,32 +77,37 @@ void pack_columns(const KernelTable& table, const float* b, int64_t ldb, int64_t
 
 void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, float* c) {
     const KernelTable& table = kernels();
-    const RowTiles tiles(table, M);
+    const Tiles tiles(M, table.tile_rows);
     const int64_t blocks = (K + kDepthBlock - 1) / kDepthBlock;
 
     const Buffer<float> packed(M * K);
     parallel_for(blocks, team_size(blocks, M * K), [&](int64_t block, int) {
         const int64_t k = block * kDepthBlock;
-        pack_rows(tiles, a.data + k * a.depth_stride, a.row_stride, a.depth_stride, std::min(kDepthBlock, K - k),
-                  packed.data() + k * M);
+        pack_a(tiles, a, k, std::min(kDepthBlock, K - k), packed.data() + k * M);
     });
 
-    // Column blocks: eight or more, so that a few cores balance, but no wider than the panel holds.
+    // Column blocks: eight or more, so that a few cores balance, but no wider than a panel holds.
     const int64_t tile = kMaxTileVectors * table.lanes;
     const int64_t widest = kPanelFloats / kDepthBlock / tile * tile;
     const int64_t columns = std::clamp((N / 8 + tile - 1) / tile * tile, tile, widest);
     const int64_t tasks = (N + columns - 1) / columns;
     const int team = team_size(tasks, M * N * K);
-    const int64_t panel_size = panel_floats(table, std::min(K, kDepthBlock), columns);
+    const int64_t deepest = std::min(K, kDepthBlock), panel_size = packed_floats(table, deepest, columns);
     const Buffer<float> panels(panel_size * team);
+    const Buffer<int64_t> offsets(deepest);
+    packed_offsets(table, deepest, offsets.data());
+    const int64_t place_count = (columns + table.lanes - 1) / table.lanes;
+    const Buffer<VectorPlace> places(place_count * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t first = task * columns, count = std::min(columns, N - first);
         float* panel = panels.data() + panel_size * thread;
+        VectorPlace* place = places.data() + place_count * thread;
         for (int64_t k = 0; k < K; k += kDepthBlock) {
             const int64_t depth = std::min(kDepthBlock, K - k);
-            pack_columns(table, b + k * N + first, N, depth, count, panel);
-            multiply_panel(table, tiles, {0, tiles.count}, depth, packed.data() + k * M, panel, count, c + first, N,
-                           nullptr, k > 0);
+            pack_b(table, b + k * N + first, N, depth, count, panel);
+            const int64_t vectors = packed_places(table, depth, count, place);
+            multiply(table, tiles, {0, tiles.count}, packed.data() + k * M,
+                     {depth, panel, offsets.data(), place, vectors}, c + first, N, nullptr, k > 0);
         }
     });
 }
@@ -109,19 +120,11 @@ void gemm_transposed(int64_t M, int64_t N, int64_t K, const float* a, const floa
     const int64_t columns = 8 * table.dot_columns;
     const int64_t tasks = (N + columns - 1) / columns;
     parallel_for(tasks, team_size(tasks, M * N * K), [&](int64_t task, int) {
-        const int64_t first = task * columns, last = std::min(first + columns, N);
-        for (int64_t k = 0; k < K; k += kChunk) {
-            const int64_t depth = std::min(kChunk, K - k);
-            for (int64_t i0 = 0; i0 < M; i0 += kRows)
-                for (int64_t j = first; j < last; j += table.dot_columns) {
-                    const int64_t width = std::min<int64_t>(table.dot_columns, last - j);
-                    for (int64_t i = i0; i < std::min(i0 + kRows, M); i += table.dot_rows) {
-                        const int64_t height = std::min<int64_t>(table.dot_rows, std::min(i0 + kRows, M) - i);
-                        table.dot[height - 1][width - 1](depth, a + i * K + k, K, b + j * K + k, K, c + i * N + j, N,
-                                                         true);
-                    }
-                }
-        }
+        const int64_t j = task * columns, width = std::min(columns, N - j);
+        for (int64_t k = 0; k < K; k += kChunk)
+            for (int64_t i = 0; i < M; i += kRows)
+                multiply_transposed(table, std::min(kRows, M - i), width, std::min(kChunk, K - k), a + i * K + k, K,
+                                    b + j * K + k, K, c + i * N + j, N);
     });
 }
 

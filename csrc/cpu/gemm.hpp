@@ -1,7 +1,7 @@
-// Matrix products on the micro-kernels: C = A B with A packed by row tiles and B packed by column tiles.
+// Matrix products on the micro-kernels: C = A B with A packed by row tiles, B wherever its vectors can be loaded from.
 //
-// Blocking (Goto, van de Geijn 2008): a panel of B, depth <= kDepthBlock, stays in L2 while the row tiles of A go over it. One
-// tile of A is 14 rows x 256 x 4 B = 14 KiB and stays in L1 (32 KiB and more) while the panel's tiles stream past it.
+// Blocking (Goto, van de Geijn 2008): a block of B, depth <= kDepthBlock, stays in L2 while the row tiles of A go over it. One
+// tile of A is 14 rows x 384 x 4 B = 21 KiB and stays in L1 (32 KiB and more) while the block's vectors stream past it.
 #pragma once
 
 #include <cstdint>
@@ -10,38 +10,47 @@
 
 namespace pycnn {
 
-constexpr int64_t kDepthBlock = 256;
-// Floats in one panel of B: 192 KiB, under half of the smallest L2 in use (512 KiB).
-constexpr int64_t kPanelFloats = 48 * 1024;
+// 384 holds AlexNet's first filters (3 x 11 x 11 = 363) in one block.
+constexpr int64_t kDepthBlock = 384;
+// Floats in one block of B: 256 KiB, half of the smallest L2 in use.
+constexpr int64_t kPanelFloats = 64 * 1024;
 
-// `rows` cut into as few tiles as the kernels allow, of nearly equal height: 64 rows are 13+13+13+13+12, not 14+14+14+14+8.
-struct RowTiles {
-    int64_t rows, count;
+// `size` cut into as few tiles of at most `most` as will do, of nearly equal size: 64 rows are 13+13+13+13+12, not 14+14+14+14+8.
+struct Tiles {
+    int64_t size, count;
 
-    RowTiles(const KernelTable& table, int64_t rows)
-        : rows(rows), count((rows + table.tile_rows - 1) / table.tile_rows) {}
-    int64_t begin(int64_t tile) const { return tile * rows / count; }
-    int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
+    Tiles(int64_t size, int64_t most) : size(size), count((size + most - 1) / most) {}
+    int64_t begin(int64_t tile) const { return tile * size / count; }
+    int64_t extent(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 };
+
+// C[i][j] += sum over k < depth of A[i][k] B[j][k] for i < rows, j < columns, tile by tile.
+void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a,
+                         int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
 
 struct TileRange {
     int64_t begin, end;
 };
 
-// Element (i, k) of A, for k in [0, depth), is at a[i * row_stride + k * depth_stride]. Packs it by tiles: tile t starts at
-// packed + begin(t) * depth and holds [depth][height(t)].
-void pack_rows(const RowTiles& tiles, const float* a, int64_t row_stride, int64_t depth_stride, int64_t depth,
-               float* packed);
+// One block of B: row k of vector v is at data + offsets[k] + places[v].b.
+struct BlockB {
+    int64_t depth;
+    const float* data;
+    const int64_t* offsets;
+    const VectorPlace* places;
+    int64_t vectors;
+};
 
-// Floats of a panel of B with this many columns (tiles of two vectors; the last may be one).
-int64_t panel_floats(const KernelTable& table, int64_t depth, int64_t columns);
+// C (+)= A B for the row tiles of `range`. Tile t of A starts at a + begin(t) * depth and holds [depth][extent(t)].
+// c points at row 0 of all tiles; bias likewise, or is null.
+void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b,
+              float* c, int64_t ldc, const float* bias, bool accumulate);
 
-// C[i][0, columns) for the rows of `range` = packed A x panel + (accumulate ? C : bias[i]).
-// Tile j of the panel holds columns from j * 2 * lanes on and starts at panel + depth * j * 2 * lanes.
-// c points at row 0 of all tiles, bias likewise (or is null).
-void multiply_panel(const KernelTable& table, const RowTiles& tiles, TileRange range, int64_t depth,
-                    const float* packed_a, const float* panel, int64_t columns, float* c, int64_t ldc,
-                    const float* bias, bool accumulate);
+// The packed layout of B: tiles of two vectors, each [depth][2 * lanes]; so offsets[k] = k * 2 * lanes.
+int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns);
+void packed_offsets(const KernelTable& table, int64_t depth, int64_t* offsets);
+// Returns the number of vectors, ceil(columns / lanes).
+int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, VectorPlace* places);
 
 // C (M x N, row-major) = A B: A by strides, B (K x N) row-major.
 struct MatrixA {

@@ -10,28 +10,26 @@ constexpr int kMaxTileRows = 14;     // largest `tile_rows` of any instruction s
 constexpr int kMaxTileVectors = 2;   // a GEMM tile is one or two vectors wide
 constexpr int kMaxDotTile = 5;       // largest side of a dot tile
 
-// C[rows][cols] = A B + (accumulate ? C : bias), where
-//   a: [depth][rows], packed;  b: row k at b + k * ldb, vectors * lanes floats wide;
-//   c: row i at c + i * ldc;   bias: rows floats or null (then 0), read only if !accumulate.
-using GemmTile = void (*)(int64_t depth, const float* a, const float* b, int64_t ldb, float* c, int64_t ldc,
-                          const float* bias, bool accumulate);
+// Where one or two vectors of a GEMM tile lie in B and C (offsets in floats from the tile's b and c), and how many of their
+// lanes count. B is always read whole, C is touched only in lanes that count.
+struct VectorPlace {
+    int64_t b, c;
+    int64_t valid;
+};
+
+// For each row i < rows and each vector v of `places`:
+//   C[i][v] = sum over k < depth of a[k * rows + i] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
+// with B[k][v] at b + offsets[k] + places[v].b and C[i][v] at c + i * ldc + places[v].c.
+using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets,
+                          const VectorPlace* places, float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // C[i][j] = sum_k A[i][k] B[j][k] + (accumulate ? C[i][j] : 0); both operands contiguous along k.
 using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
                          int64_t ldc, bool accumulate);
 
-// A run of `vectors` vectors, copied from `source` to `target` (offsets in floats).
+// A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
-    int64_t source, target;
-    int32_t vectors;
-};
-
-// Where the rows (channel, row tap, column tap) of an im2col matrix start.
-struct PatchRows {
-    const float* base;
-    int64_t channels, channel_stride;
-    int64_t row_taps, column_taps;
-    const int64_t *row_offsets, *column_offsets;
+    int64_t source, target, length;
 };
 
 // A zero-padded copy of part of a plane: row i of the copy is plane row first_row + i; in it, element `phase * pitch + t`
@@ -66,9 +64,10 @@ struct KernelTable {
     GemmTile gemm[kMaxTileRows][kMaxTileVectors];   // [rows - 1][vectors - 1]
     DotTile dot[kMaxDotTile][kMaxDotTile];          // [rows - 1][columns - 1]
 
-    // target[(c, r, s)][0, width) = segments of base + c * channel_stride + row_offsets[r] + column_offsets[s].
-    // Writes whole vectors: up to lanes - 1 floats behind each segment's end, so `target` needs that much slack.
-    void (*pack_patches)(const PatchRows&, const Segment*, int64_t segments, float* target, int64_t width);
+    // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
+    // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
+    void (*pack_rows)(const float* base, const int64_t* offsets, int64_t depth, const Segment*, int64_t segments,
+                      float* target, int64_t pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
     float (*sum)(int64_t count, const float* x);
 

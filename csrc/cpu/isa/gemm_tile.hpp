@@ -14,23 +14,34 @@ namespace pycnn {
 namespace {
 
 template <int Rows, int Vectors>
-void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict b, int64_t ldb, float* c,
-               int64_t ldc, const float* bias, bool accumulate) {
+void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict b, const int64_t* __restrict offsets,
+               const VectorPlace* places, float* c, int64_t ldc, const float* bias, bool accumulate) {
     Vec sum[Rows][Vectors] = {};
-    for (int64_t k = 0; k < depth; ++k, a += Rows, b += ldb) {
+    const float* vector[Vectors];
+    for (int v = 0; v < Vectors; ++v) vector[v] = b + places[v].b;
+    for (int64_t k = 0; k < depth; ++k, a += Rows) {
         Vec columns[Vectors];
-        for (int v = 0; v < Vectors; ++v) columns[v] = load(b + v * kLanes);
+        for (int v = 0; v < Vectors; ++v) columns[v] = load(vector[v] + offsets[k]);
         for (int i = 0; i < Rows; ++i) {
             const Vec row = broadcast(a[i]);
             for (int v = 0; v < Vectors; ++v) sum[i][v] += row * columns[v];
         }
     }
-    for (int i = 0; i < Rows; ++i)
-        for (int v = 0; v < Vectors; ++v) {
-            float* target = c + i * ldc + v * kLanes;
-            const Vec start = accumulate ? load(target) : broadcast(bias ? bias[i] : 0.0f);
-            store(target, start + sum[i][v]);
+    // Unrolled whole: an index known at run time would send the sums through memory.
+#pragma GCC unroll 2
+    for (int v = 0; v < Vectors; ++v) {
+        float* target = c + places[v].c;
+        const int64_t valid = places[v].valid;
+#pragma GCC unroll 14
+        for (int i = 0; i < Rows; ++i, target += ldc) {
+            if (valid == kLanes) {
+                store(target, (accumulate ? load(target) : broadcast(bias ? bias[i] : 0.0f)) + sum[i][v]);
+            } else {
+                const Vec start = accumulate ? load_first(target, valid) : broadcast(bias ? bias[i] : 0.0f);
+                store_first(target, start + sum[i][v], valid);
+            }
         }
+    }
 }
 
 template <int Rows, int Columns>
@@ -54,21 +65,23 @@ void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float
             for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * column;
         }
     }
+#pragma GCC unroll 5
     for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 5
         for (int j = 0; j < Columns; ++j) {
             float& target = c[i * ldc + j];
             target = (accumulate ? target : 0.0f) + horizontal_sum(sum[i][j]);
         }
 }
 
-// As many independent multiply-adds as a full GEMM tile has, so that latency is hidden just as there.
+// Enough independent multiply-adds to hide their latency, on registers alone.
 int64_t fma_rounds(int64_t rounds, float* sink) {
     constexpr int kChains = 12;  // >= latency 4 x 2 units, and fits 16 registers
-    Vec sum[kChains] = {};
-    Vec x = broadcast(0.999f), y = broadcast(1e-3f);
+    Vec sum[kChains];
+    for (int j = 0; j < kChains; ++j) sum[j] = broadcast(static_cast<float>(j));  // equal chains would be merged into one
+    const Vec x = broadcast(0.999f), y = broadcast(1e-3f);
     for (int64_t i = 0; i < rounds; ++i) {
         for (int j = 0; j < kChains; ++j) sum[j] = sum[j] * x + y;
-        asm volatile("" ::: "memory");
     }
     for (int j = 0; j < kChains; ++j) *sink += horizontal_sum(sum[j]);
     return rounds * kChains * kLanes;

@@ -24,7 +24,7 @@ constexpr KernelTable make_table() {
     table.dot_columns = kDotColumns;
     fill_gemm_row<kTileRows>(table);
     fill_dot<kDotRows, kDotColumns>(table);
-    table.pack_patches = pack_patches;
+    table.pack_rows = pack_rows;
     table.pad_plane = pad_plane;
     table.sum = sum;
     table.relu = relu;

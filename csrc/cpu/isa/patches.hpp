@@ -7,42 +7,67 @@
 namespace pycnn {
 namespace {
 
-void pack_patches(const PatchRows& rows, const Segment* segments, int64_t count, float* target, int64_t width) {
-    for (int64_t c = 0; c < rows.channels; ++c)
-        for (int64_t r = 0; r < rows.row_taps; ++r)
-            for (int64_t s = 0; s < rows.column_taps; ++s, target += width) {
-                const float* source =
-                    rows.base + c * rows.channel_stride + rows.row_offsets[r] + rows.column_offsets[s];
-                // A segment's last vector may reach into the next one, which is written after it.
-                for (int64_t i = 0; i < count; ++i)
-                    for (int32_t v = 0; v < segments[i].vectors; ++v)
-                        store(target + segments[i].target + v * kLanes,
-                              load(source + segments[i].source + v * kLanes));
+inline IntVec lane_numbers() {
+    IntVec v;
+    for (int i = 0; i < kLanes; ++i) v[i] = i;
+    return v;
+}
+
+void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const Segment* segments, int64_t count,
+               float* target, int64_t pitch) {
+    // 64 rows of a 32-float tile are 8 KiB: the lines that a later segment completes are still in L1.
+    constexpr int64_t kRows = 64;
+    for (int64_t k0 = 0; k0 < depth; k0 += kRows) {
+        const int64_t end = k0 + kRows < depth ? k0 + kRows : depth;
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < segments[i].length; j += kLanes) {
+                const float* from = base + segments[i].source + j;
+                float* to = target + segments[i].target + j;
+                const int64_t room = pitch - segments[i].target - j;
+                if (room >= kLanes) {
+                    for (int64_t k = k0; k < end; ++k) store(to + k * pitch, load(from + offsets[k]));
+                } else {
+                    // The vector reaches into the next row, which keeps what it has.
+                    const IntVec inside = lane_numbers() < static_cast<int32_t>(room);
+                    for (int64_t k = k0; k < end; ++k)
+                        store(to + k * pitch, inside ? load(from + offsets[k]) : load(to + k * pitch));
+                }
             }
+    }
+}
+
+// target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when compiling (0:
+// not), the loads of all phases are whole vectors that shuffles take apart.
+template <int Phases>
+void split_phases(const float* __restrict source, float* __restrict target, int64_t begin, int64_t end,
+                  int64_t any_phases, int64_t pitch) {
+    const int64_t phases = Phases ? Phases : any_phases;
+    for (int64_t t = begin; t < end; ++t)
+        for (int64_t phase = 0; phase < phases; ++phase) target[phase * pitch + t] = source[t * phases + phase];
 }
 
 void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
-    for (int64_t i = 0; i < g.rows; ++i) {
+    const auto split = g.phases == 1   ? split_phases<1>
+                       : g.phases == 2 ? split_phases<2>
+                       : g.phases == 4 ? split_phases<4>
+                                       : split_phases<0>;
+    const int64_t line = g.phases * g.pitch;
+    // Element e = t * phases + phase of a row is column first_column + e; e in [first, last) lies in the plane. Of these, t in
+    // [begin, end) has all its phases inside; the few others are copied one by one.
+    const int64_t first = g.first_column < 0 ? -g.first_column : 0;
+    int64_t last = g.width - g.first_column;
+    if (last > line) last = line;
+    int64_t begin = (first + g.phases - 1) / g.phases, end = last > first ? last / g.phases : 0;
+    if (end < begin) end = begin;
+    for (int64_t i = 0; i < g.rows; ++i, target += line) {
         const int64_t h = g.first_row + i;
-        for (int64_t phase = 0; phase < g.phases; ++phase, target += g.pitch) {
-            if (h < 0 || h >= g.height) {
-                for (int64_t t = 0; t < g.pitch; ++t) target[t] = 0.0f;
-                continue;
-            }
-            // Columns first + t * phases, of which those with begin <= t < end are inside the plane.
-            const int64_t first = g.first_column + phase;
-            int64_t begin = first >= 0 ? 0 : (-first + g.phases - 1) / g.phases;
-            int64_t end = first >= g.width ? 0 : (g.width - first + g.phases - 1) / g.phases;
-            if (end > g.pitch) end = g.pitch;
-            if (begin > end) begin = end;
-            const float* source = plane + h * g.width + first;
-            for (int64_t t = 0; t < begin; ++t) target[t] = 0.0f;
-            if (g.phases == 1) {
-                for (int64_t t = begin; t < end; ++t) target[t] = source[t];
-            } else {
-                for (int64_t t = begin; t < end; ++t) target[t] = source[t * g.phases];
-            }
-            for (int64_t t = end; t < g.pitch; ++t) target[t] = 0.0f;
+        for (int64_t e = 0; e < line; ++e) target[e] = 0.0f;
+        if (h < 0 || h >= g.height) continue;
+        const float* source = plane + h * g.width + g.first_column;
+        split(source, target, begin, end, g.phases, g.pitch);
+        for (int64_t e = first; e < last; ++e) {
+            if (e == begin * g.phases) e = end * g.phases;
+            if (e < last) target[e % g.phases * g.pitch + e / g.phases] = source[e];
         }
     }
 }

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 namespace pycnn {
 namespace {
 
@@ -42,21 +46,45 @@ inline Vec broadcast(float a) {
 #endif
 }
 
-// The first `count` < kLanes floats, then zeros.
+// The first `count` <= kLanes floats, then zeros; and storing them. No other lane's memory is touched.
+#if defined(__AVX512F__)
 inline Vec load_first(const float* p, int64_t count) {
-    Vec v = {};
-    for (int i = 0; i < kLanes; ++i) v[i] = i < count ? p[i] : 0.0f;
-    return v;
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
 }
-
-// Pairwise: log2(kLanes) steps.
-inline float horizontal_sum(Vec v) {
+inline void store_first(float* p, Vec v, int64_t count) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+}
+#else
+inline Vec load_first(const float* p, int64_t count) {
+    float lane[kLanes] = {};
+    for (int64_t i = 0; i < count; ++i) lane[i] = p[i];
+    return load(lane);
+}
+inline void store_first(float* p, Vec v, int64_t count) {
     float lane[kLanes];
-    memcpy(lane, &v, sizeof lane);
-    for (int width = kLanes / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-    return lane[0];
+    store(lane, v);
+    for (int64_t i = 0; i < count; ++i) p[i] = lane[i];
 }
+#endif
+
+// Halves are added until one lane is left: log2(kLanes) steps.
+typedef float Vec4 __attribute__((vector_size(16)));
+inline float horizontal_sum(Vec4 v) {
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+    return v[0] + v[1];
+}
+#if defined(__AVX__)
+typedef float Vec8 __attribute__((vector_size(32)));
+inline float horizontal_sum(Vec8 v) {
+    return horizontal_sum(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
+}
+#endif
+#if defined(__AVX512F__)
+inline float horizontal_sum(Vec v) {
+    return horizontal_sum(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                          __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+#endif
 
 }  // namespace
 }  // namespace pycnn

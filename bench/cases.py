@@ -1,0 +1,247 @@
+"""The work that is measured: shapes, options, floating-point operations and memory traffic.
+
+A case knows nothing about libraries. `with_pycnn.py` and `with_torch.py` say how to run one, and
+`oracle.py` says what the right result is. Letters as everywhere in pycnn: N images, C input
+channels, H W input size, K output channels, R S filter size, P Q output size.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+Shape = tuple[int, ...]
+
+LAYOUTS = ("contiguous", "channels_last")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    `shapes` names every array of the op, `inputs` those that it reads. `flops` counts a
+    multiply-add as two; an op that hardly computes has 0 and is judged by `traffic`: the bytes of
+    its inputs and results, each counted once. `images` is set for whole networks. `layouts` are
+    PyTorch's memory formats that make a difference.
+    """
+
+    name: str
+    group: str
+    op: str
+    shapes: Mapping[str, Shape]
+    inputs: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    flops: int = 0
+    traffic: int = 0
+    images: int = 0
+    layouts: tuple[str, ...] = LAYOUTS
+
+    def arrays(self) -> Arrays:
+        """Make the inputs: the same numbers in every process, whatever library reads them."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        return {name: _values(name, self.shapes[name], self.options, rng) for name in self.inputs}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A case with a library's arrays: what is timed, and how to get its results as NumPy arrays."""
+
+    run: Callable[[], object]
+    outputs: Callable[[], list[Array]]
+
+
+def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.Generator) -> Array:
+    if name == "target":
+        return rng.integers(0, options["classes"], shape)
+    values = rng.random(shape, np.float32)
+    values -= np.float32(0.5)
+    if name == "w" or name.endswith((".weight", ".bias")):
+        # Keeps the size of activations from layer to layer: variance 2 / fan-in for a ReLU network.
+        fan_in = math.prod(shape[1:]) if len(shape) > 1 else 100
+        values *= np.float32(math.sqrt(24 / fan_in))
+    return values
+
+
+def _out(size: int, kernel: int, stride: int, padding: int) -> int:
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def _bytes(shapes: Mapping[str, Shape], *names: str) -> int:
+    return 4 * sum(math.prod(shapes[name]) for name in names)
+
+
+def _conv(n: int, c: int, k: int, r: int, size: int, stride: int, padding: int) -> Iterator[Case]:
+    """Forward and both gradients of a square convolution."""
+    p = _out(size, r, stride, padding)
+    shapes = {
+        "x": (n, c, size, size),
+        "w": (k, c, r, r),
+        "b": (k,),
+        "dy": (n, k, p, p),
+    }
+    flops = 2 * n * k * p * p * c * r * r
+    step = f" s{stride}" if stride > 1 else ""
+    pad = f" p{padding}" if padding else ""
+    name = f"conv {c}->{k} {r}x{r}{step}{pad} @{size} N={n}"
+    passes = (
+        ("forward", "conv2d", ("x", "w", "b")),
+        ("d input", "conv2d_backward_input", ("dy", "w")),
+        ("d weight", "conv2d_backward_weight", ("dy", "x")),
+    )
+    for label, op, inputs in passes:
+        yield Case(
+            name=f"{name} {label}",
+            group="convolution",
+            op=op,
+            shapes=shapes,
+            inputs=inputs,
+            options={"stride": stride, "padding": padding},
+            flops=flops,
+            traffic=_bytes(shapes, "x", "w", "dy"),
+        )
+
+
+def _pool(kind: str, n: int, c: int, size: int, kernel: int, stride: int) -> Iterator[Case]:
+    """Forward and gradient of a pooling layer; max pooling also writes and reads int32 indices."""
+    p = _out(size, kernel, stride, 0)
+    shapes = {"x": (n, c, size, size), "dy": (n, c, p, p)}
+    indices = _bytes(shapes, "dy") if kind == "max" else 0
+    inputs = ("x", "dy") if kind == "max" else ("dy",)
+    name = f"{kind} pool {kernel}x{kernel} s{stride} {c} @{size} N={n}"
+    for label, op, reads in (
+        ("forward", f"{kind}_pool2d", ("x",)),
+        ("backward", f"{kind}_pool2d_backward", inputs),
+    ):
+        yield Case(
+            name=f"{name} {label}",
+            group="memory",
+            op=op,
+            shapes=shapes,
+            inputs=reads,
+            options={"kernel_size": kernel, "stride": stride},
+            traffic=_bytes(shapes, "x", "dy") + indices,
+        )
+
+
+def _relu(n: int, c: int, size: int) -> Iterator[Case]:
+    shapes = {name: (n, c, size, size) for name in ("x", "dy")}
+    for label, op, inputs in (
+        ("forward", "relu", ("x",)),
+        ("backward", "relu_backward", ("x", "dy")),
+    ):
+        yield Case(
+            name=f"relu {c} @{size} N={n} {label}",
+            group="memory",
+            op=op,
+            shapes=shapes,
+            inputs=inputs,
+            # Backward reads the output and its gradient and writes a third array of that size.
+            traffic=_bytes(shapes, "x", "dy") + (_bytes(shapes, "x") if len(inputs) > 1 else 0),
+        )
+
+
+def _linear(n: int, fan_in: int, fan_out: int) -> Iterator[Case]:
+    shapes = {"x": (n, fan_in), "w": (fan_out, fan_in), "b": (fan_out,), "dy": (n, fan_out)}
+    for label, op, inputs in (
+        ("forward", "linear", ("x", "w", "b")),
+        ("d input", "linear_backward_input", ("dy", "w")),
+        ("d weight", "linear_backward_weight", ("dy", "x")),
+    ):
+        yield Case(
+            name=f"linear {fan_in}->{fan_out} N={n} {label}",
+            group="linear",
+            op=op,
+            shapes=shapes,
+            inputs=inputs,
+            flops=2 * n * fan_in * fan_out,
+            traffic=_bytes(shapes, "x", "w", "dy"),
+            layouts=("contiguous",),
+        )
+
+
+def _softmax_loss(n: int, classes: int) -> Iterator[Case]:
+    shapes = {"x": (n, classes), "target": (n,)}
+    for label, op in (
+        ("forward", "softmax_cross_entropy"),
+        ("backward", "softmax_cross_entropy_backward"),
+    ):
+        yield Case(
+            name=f"softmax loss {classes} classes N={n} {label}",
+            group="memory",
+            op=op,
+            shapes=shapes,
+            inputs=("x", "target"),
+            options={"classes": classes},
+            traffic=2 * _bytes(shapes, "x"),
+            layouts=("contiguous",),
+        )
+
+
+# LeNet-5 as pycnn.models.lenet5 builds it; the keys count its layers from 0 as PyTorch does.
+LENET_PARAMETERS: dict[str, Shape] = {
+    "0.weight": (6, 1, 5, 5),
+    "0.bias": (6,),
+    "3.weight": (16, 6, 5, 5),
+    "3.bias": (16,),
+    "7.weight": (120, 400),
+    "7.bias": (120,),
+    "9.weight": (84, 120),
+    "9.bias": (84,),
+    "11.weight": (10, 84),
+    "11.bias": (10,),
+}
+# Multiply-adds of one image: two convolutions, three linear layers.
+_LENET_FIRST = 28 * 28 * 6 * 25
+_LENET_REST = 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
+
+
+def _lenet(n: int, train: bool) -> Case:
+    shapes = {"x": (n, 1, 28, 28), "target": (n,), **LENET_PARAMETERS}
+    # Each layer has three products in training; the first has two: no one needs its dx.
+    per_image = 2 * _LENET_FIRST + 3 * _LENET_REST if train else _LENET_FIRST + _LENET_REST
+    return Case(
+        name=f"LeNet-5 {'training step' if train else 'inference'} N={n}",
+        group="network",
+        op="lenet_train" if train else "lenet_infer",
+        shapes=shapes,
+        inputs=tuple(shapes),
+        # A small rate: the step repeats on one batch, which must not be learnt to a zero gradient.
+        options={"classes": 10, "lr": 1e-4, "momentum": 0.9},
+        flops=2 * n * per_image,
+        images=n,
+    )
+
+
+def all_cases() -> list[Case]:
+    """List every case in the order of the table."""
+    return [
+        _lenet(64, train=True),
+        _lenet(256, train=True),
+        _lenet(1, train=False),
+        _lenet(256, train=False),
+        # LeNet-5
+        *_conv(64, 1, 6, 5, 28, 1, 2),
+        *_conv(64, 6, 16, 5, 14, 1, 0),
+        # AlexNet
+        *_conv(16, 3, 64, 11, 227, 4, 2),
+        *_conv(16, 64, 192, 5, 27, 1, 2),
+        *_conv(16, 192, 384, 3, 13, 1, 1),
+        *_conv(16, 384, 256, 3, 13, 1, 1),
+        *_conv(16, 256, 256, 3, 13, 1, 1),
+        *_linear(16, 9216, 4096),
+        *_linear(128, 9216, 4096),
+        *_pool("max", 64, 6, 28, 2, 2),
+        *_pool("max", 16, 64, 55, 3, 2),
+        *_pool("avg", 64, 6, 28, 2, 2),
+        *_pool("avg", 16, 64, 55, 3, 2),
+        *_relu(16, 64, 55),
+        *_softmax_loss(256, 1000),
+    ]

@@ -1,0 +1,96 @@
+"""Measure one case: check it, compare it, time it, and set the time against what bounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import oracle
+from cases import Case
+from peers import Entrant, Worker, median_ratio, take_turns
+
+# A difference between two libraries that both round in float32: see oracle._NETWORK_TOLERANCE.
+_MOST_DIFFERENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to measure: `rounds` blocks of `seconds` for each entrant."""
+
+    rounds: int
+    seconds: float
+
+
+@dataclass
+class Peer:
+    """PyTorch's result in one memory format."""
+
+    seconds: float
+    ratio: float  # its time over pycnn's, median over the rounds
+    difference: float
+
+
+@dataclass
+class Result:
+    """What was measured for a case; None where a wrong result was not timed.
+
+    `share` is the part of the bound that was reached: of `peak`, the FMA peak while the case ran,
+    or of the copy bandwidth when the case hardly computes.
+    """
+
+    case: Case
+    error: float
+    seconds: float | None = None
+    share: float | None = None
+    peak: float | None = None
+    peers: dict[str, Peer] = field(default_factory=dict)
+
+    @property
+    def right(self) -> bool:
+        """Whether pycnn agrees with the reference and with its peers."""
+        return self.error <= 1 and all(
+            peer.difference <= _MOST_DIFFERENCE for peer in self.peers.values()
+        )
+
+    @property
+    def better(self) -> Peer | None:
+        """PyTorch's result in the format that suits it better."""
+        return min(self.peers.values(), key=lambda peer: peer.seconds, default=None)
+
+    def rate(self, seconds: float) -> float:
+        """Images, operations or bytes per second at `seconds` a call."""
+        return (self.case.images or self.case.flops or self.case.traffic) / seconds
+
+
+def measure(
+    case: Case, mine: Worker, theirs: Worker | None, settings: Settings, bandwidth: float
+) -> Result:
+    """Check and time `case` in pycnn's worker and, when there is one, in PyTorch's.
+
+    A case that the reference finds wrong is not timed.
+    """
+    entrant = Entrant(mine, "contiguous")
+    answer = entrant.prepare(case, check=True)
+    result = Result(case, answer["error"])
+    if result.error > 1:
+        mine.ask("drop")
+        return result
+
+    peers = [Entrant(theirs, layout) for layout in case.layouts] if theirs else []
+    differences = [
+        oracle.difference(answer["outputs"], peer.prepare(case, check=False)["outputs"])
+        for peer in peers
+    ]
+    result.peak = take_turns([entrant, *peers], settings.rounds, settings.seconds)
+    for worker in {entrant.worker, *(peer.worker for peer in peers)}:
+        worker.ask("drop")
+
+    result.seconds = entrant.seconds
+    result.share = (
+        case.flops / entrant.seconds / result.peak
+        if case.flops
+        else case.traffic / entrant.seconds / bandwidth
+    )
+    for peer, difference in zip(peers, differences, strict=True):
+        ratio = median_ratio(peer.times, entrant.times)
+        result.peers[peer.layout] = Peer(peer.seconds, ratio, difference)
+    return result

@@ -1,0 +1,78 @@
+"""The run as a bar chart: one panel for each unit, one bar for each library and memory format."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from pathlib import Path
+from typing import Any
+
+from measure import Result
+from report import unit
+
+from pycnn._files import atomic_write
+
+# Colours that people with colour blindness can tell apart (Okabe and Ito).
+_SERIES = (
+    ("pycnn", "#0072B2"),
+    ("PyTorch, contiguous (default)", "#E69F00"),
+    ("PyTorch, channels_last", "#CC79A7"),
+)
+_SCALE = {"img/s": 1.0, "GFLOP/s": 1e9, "GB/s": 1e9}
+_LABELS = {"img/s": "images/s", "GFLOP/s": "GFLOP/s", "GB/s": "GB/s"}
+
+
+def draw(path: str, results: list[Result], title: str, limits: dict[str, float]) -> None:
+    """Draw the timed results; `limits` marks the bound of a unit with a line.
+
+    Raises
+    ------
+    ImportError
+        Matplotlib is not installed.
+    OSError
+        The file cannot be written.
+    """
+    matplotlib: Any = importlib.import_module("matplotlib")
+    figure_module: Any = importlib.import_module("matplotlib.figure")
+    timed = [r for r in results if r.seconds is not None]
+    panels = [(u, [r for r in timed if unit(r) == u]) for u in _SCALE]
+    panels = [(u, rows) for u, rows in panels if rows]
+    if not panels:
+        return
+    heights = [len(rows) + 1.5 for _, rows in panels]
+    figure = figure_module.Figure(figsize=(10, 0.34 * sum(heights) + 1.2), layout="constrained")
+    axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for ax, (name, rows) in zip(axes, panels, strict=True):
+        _panel(ax, name, rows, limits.get(name))
+    axes[0].legend(loc="best", fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    suffix = Path(path).suffix.lstrip(".") or "png"
+    buffer = io.BytesIO()
+    # No version or date in the file: the same figures give the same bytes.
+    with matplotlib.rc_context({"svg.hashsalt": "pycnn"}):
+        figure.savefig(buffer, format=suffix, dpi=120)
+    with atomic_write(path) as file:
+        file.write(buffer.getvalue())
+
+
+def _panel(ax: Any, name: str, rows: list[Result], limit: float | None) -> None:
+    scale = _SCALE[name]
+    places = range(len(rows))
+    for i, (label, colour) in enumerate(_SERIES):
+        values = [_rate(row, i) / scale for row in rows]
+        if any(values):
+            ax.barh([p + 0.27 * (i - 1) for p in places], values, 0.25, label=label, color=colour)
+    if limit:
+        ax.axvline(limit / scale, color="black", linewidth=1, linestyle="--")
+    ax.set_yticks(list(places), [row.case.name for row in rows], fontsize=7)
+    ax.invert_yaxis()
+    ax.margins(y=0.01)
+    ax.set_xlabel(_LABELS[name] + (" (dashed: measured bound)" if limit else ""), fontsize=8)
+    ax.grid(axis="x", alpha=0.3)
+
+
+def _rate(row: Result, series: int) -> float:
+    if series == 0:
+        return row.rate(row.seconds) if row.seconds else 0.0
+    peer = row.peers.get(("contiguous", "channels_last")[series - 1])
+    return row.rate(peer.seconds) if peer else 0.0

@@ -1,0 +1,188 @@
+"""What is shown: an aligned table on the terminal, a JSON file, a picture."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from measure import Result, Settings
+
+from pycnn._files import atomic_write
+
+_NO_BACKEND = "no CUDA backend in this build"
+_TITLES = {
+    "network": "Whole networks (LeNet-5: forward; training adds loss, backward, SGD with momentum)",
+    "convolution": "Convolutions",
+    "linear": "Linear layers",
+    "memory": "Pooling, ReLU, softmax loss (bytes read and written, once each)",
+}
+
+
+def cuda_text(backends: Iterable[str]) -> str:
+    """Say why the CUDA column is empty."""
+    return "not measured yet" if "cuda" in backends else _NO_BACKEND
+
+
+class Table:
+    """Prints results as they come, in columns of fixed width.
+
+    `devices` maps each device of the run to "measured", or to why its column is empty.
+    """
+
+    def __init__(self, devices: dict[str, str], compare: bool) -> None:
+        self._devices = devices
+        self._compare = compare
+        self._group = ""
+
+    def head(self) -> None:
+        """Print the names of the columns."""
+        cells = [f"{'':41}", f"{'error':>6}"]
+        if "cpu" in self._devices:
+            cells += [f"{'time':>9}", f"{'cpu':>14}", f"{'of bound':>10}"]
+        if "cuda" in self._devices:
+            cells.append(f"{'cuda':>{len(self._devices['cuda'])}}")
+        if self._compare:
+            cells += [
+                f"{'torch':>8}",
+                f"{'ch.last':>8}",
+                f"{'x default':>9}",
+                f"{'x better':>8}",
+                f"{'differs':>8}",
+            ]
+        print("  ".join(cells).rstrip())
+
+    def row(self, result: Result) -> None:
+        """Print one result; the first of a group under the group's title."""
+        case = result.case
+        if case.group != self._group:
+            self._group = case.group
+            print(f"\n{_TITLES[case.group]}")
+        cells = [f"{case.name:41}", f"{result.error:6.2f}"]
+        if "cpu" in self._devices:
+            cells += _cpu_cells(result)
+        if "cuda" in self._devices:
+            cells.append(self._devices["cuda"])
+        if self._compare:
+            cells += _peer_cells(result)
+        print("  ".join(cells).rstrip(), flush=True)
+
+
+def _cpu_cells(result: Result) -> list[str]:
+    if result.seconds is None or result.share is None:
+        return [f"{'WRONG':>9}", f"{'-':>14}", f"{'-':>10}"]
+    bound = "FMA " if result.case.flops else "copy"
+    return [
+        f"{duration(result.seconds):>9}",
+        f"{_number(result, result.seconds) + ' ' + unit(result):>14}",
+        f"{result.share:5.0%} {bound}",
+    ]
+
+
+def _peer_cells(result: Result) -> list[str]:
+    better, default = result.better, result.peers.get("contiguous")
+    if better is None or default is None:
+        return ["-".rjust(8)] * 5
+    cells = []
+    for layout in ("contiguous", "channels_last"):
+        peer = result.peers.get(layout)
+        cells.append(f"{_number(result, peer.seconds) if peer else '':>8}")
+    worst = max(peer.difference for peer in result.peers.values())
+    return [*cells, f"{default.ratio:9.2f}", f"{better.ratio:8.2f}", f"{worst:8.0e}"]
+
+
+def unit(result: Result) -> str:
+    """Name the unit of the rate of a case."""
+    return "img/s" if result.case.images else "GFLOP/s" if result.case.flops else "GB/s"
+
+
+def _number(result: Result, seconds: float) -> str:
+    rate = result.rate(seconds)
+    return f"{rate:,.0f}" if result.case.images else f"{rate / 1e9:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Format a time with its unit."""
+    return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+
+
+def cpu_model() -> str:
+    """Return the processor's name as Linux gives it, else as Python does."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith(("model name", "Processor", "Model")):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, Any]:
+    """Describe the computer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": cpu_model(), "cores": cores, "system": platform.platform()}
+
+
+def as_json(
+    results: list[Result],
+    workers: list[dict[str, Any]],
+    settings: Settings,
+    roofline: dict[str, float],
+    devices: dict[str, str],
+) -> dict[str, Any]:
+    """Gather everything that is known about a run."""
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "machine": machine(),
+        "libraries": workers,
+        "settings": vars(settings),
+        "roofline": roofline,
+        "devices": devices,
+        "results": [_result_json(result) for result in results],
+    }
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "name": result.case.name,
+        "group": result.case.group,
+        "op": result.case.op,
+        "right": result.right,
+        "error_over_bound": result.error,
+        "flops": result.case.flops,
+        "bytes": result.case.traffic,
+        "images": result.case.images,
+    }
+    if result.seconds is not None:
+        data |= {
+            "seconds": result.seconds,
+            "rate": result.rate(result.seconds),
+            "unit": {"img/s": "images/s", "GFLOP/s": "FLOP/s", "GB/s": "bytes/s"}[unit(result)],
+            "share_of_bound": result.share,
+            "fma_peak_at_the_time": result.peak,
+        }
+    if result.better:
+        data["torch"] = {
+            layout: {
+                "seconds": peer.seconds,
+                "rate": result.rate(peer.seconds),
+                "times_pycnn": peer.ratio,
+                "difference": peer.difference,
+            }
+            for layout, peer in result.peers.items()
+        }
+        data["speedup_over_default"] = result.peers["contiguous"].ratio
+        data["speedup_over_better"] = result.better.ratio
+    return data
+
+
+def write_json(path: str, data: dict[str, Any]) -> None:
+    """Write the run to a file, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(data, indent=2, allow_nan=True) + "\n").encode())

@@ -1,0 +1,146 @@
+"""Measure how fast pycnn is: per op and for LeNet-5, against the machine and against PyTorch.
+
+Run ``python bench/throughput.py --help``; README.md in this folder says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import report
+import roofline
+from cases import all_cases
+from measure import Result, Settings, measure
+from peers import Worker, WorkerError
+
+from pycnn._files import check_writable
+
+FULL = Settings(rounds=7, seconds=0.2)
+QUICK = Settings(rounds=3, seconds=0.05)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--device", nargs="+", choices=("cpu", "cuda"), default=["cpu"], help="columns of the table"
+    )
+    parser.add_argument("--compare", choices=("torch",), help="measure PyTorch on the same work")
+    parser.add_argument(
+        "--torch-python",
+        default=sys.executable,
+        metavar="PATH",
+        help="the Python interpreter that has PyTorch (default: this one)",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="default: pycnn's own choice")
+    parser.add_argument("--only", metavar="TEXT", help="only the rows whose names contain TEXT")
+    parser.add_argument("--quick", action="store_true", help="short blocks: rough figures")
+    parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--picture", metavar="FILE", help="draw a bar chart (needs matplotlib)")
+    options = parser.parse_args(arguments)
+    if options.threads is not None and options.threads < 1:
+        parser.error("--threads must be at least 1")
+    options.cases = [c for c in all_cases() if (options.only or "").lower() in c.name.lower()]
+    if not options.cases:
+        names = "\n  ".join(case.name for case in all_cases())
+        parser.error(f"no row contains {options.only!r}; the rows are\n  {names}")
+    return options
+
+
+def start_torch(python: str, threads: int) -> Worker | None:
+    """Start PyTorch's process, or say why the run goes on without it."""
+    try:
+        return Worker("torch", python, threads)
+    except WorkerError as error:
+        print(f"PyTorch: not compared: {error} (--torch-python names the interpreter to use)")
+        return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the bench; return 1 when a result was wrong, 2 when it could not run."""
+    options = parse(arguments)
+    settings = QUICK if options.quick else FULL
+    try:
+        for path in filter(None, (options.json, options.picture)):
+            # Better now than after the minutes of measuring.
+            check_writable(path)
+        with ExitStack() as stack:
+            mine = stack.enter_context(Worker("pycnn", threads=options.threads))
+            threads = int(mine.about["threads"])
+            theirs = start_torch(options.torch_python, threads) if options.compare else None
+            if theirs:
+                stack.enter_context(theirs)
+            return run(options, settings, mine, theirs, threads)
+    except (WorkerError, OSError) as error:
+        print(f"throughput.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(
+    options: argparse.Namespace,
+    settings: Settings,
+    mine: Worker,
+    theirs: Worker | None,
+    threads: int,
+) -> int:
+    """Measure, print and write; return the exit status."""
+    config: dict[str, Any] = mine.about["config"]
+    limits = {
+        "fma_peak": roofline.fma_peak(mine, settings.seconds),
+        "copy_bandwidth": roofline.copy_bandwidth(threads),
+    }
+    title = ", ".join(
+        [
+            report.cpu_model(),
+            f"{threads} thread{'s' if threads > 1 else ''}",
+            *(str(worker.about["library"]) for worker in (mine, theirs) if worker),
+        ]
+    )
+    print(title)
+    print(
+        f"ISA {config.get('isa', 'unknown')}; measured FMA peak {limits['fma_peak'] / 1e9:.1f} "
+        f"GFLOP/s, copy {limits['copy_bandwidth'] / 1e9:.1f} GB/s\n"
+    )
+    why_not = report.cuda_text(config["backends"])
+    devices = {name: "measured" if name == "cpu" else why_not for name in options.device}
+    if "cpu" not in devices:
+        print(f"cuda: {why_not}")
+        return 0
+    table = report.Table(devices, compare=theirs is not None)
+    table.head()
+    results: list[Result] = []
+    for case in options.cases:
+        results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"]))
+        table.row(results[-1])
+    # The best that was seen at any time is the machine's peak.
+    limits["fma_peak"] = max([limits["fma_peak"], *(r.peak for r in results if r.peak)])
+    about = [worker.about for worker in (mine, theirs) if worker]
+    if options.json:
+        data = report.as_json(results, about, settings, limits, devices)
+        report.write_json(options.json, data)
+    if options.picture:
+        draw_picture(options.picture, results, title, limits)
+    wrong = [result.case.name for result in results if not result.right]
+    if wrong:
+        print(f"\nWRONG: {', '.join(wrong)}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def draw_picture(path: str, results: list[Result], title: str, limits: dict[str, float]) -> None:
+    """Draw the chart, or say what is missing for it."""
+    import picture
+
+    try:
+        bounds = {"GFLOP/s": limits["fma_peak"], "GB/s": limits["copy_bandwidth"]}
+        picture.draw(path, results, title, bounds)
+    except ImportError as error:
+        print(f"no picture: {error} (pip install matplotlib)", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""How pycnn runs a case."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from cases import LENET_PARAMETERS, Array, Arrays, Bound, Case
+
+import pycnn
+from pycnn import _core, ops
+
+_SLICE_SECONDS = 2e-3
+
+
+def setup(threads: int | None) -> dict[str, Any]:
+    """Choose the number of threads, and describe this library and process."""
+    if threads is not None:
+        pycnn.set_num_threads(threads)
+    return {
+        "library": f"pycnn {pycnn.__version__}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "threads": pycnn.get_num_threads(),
+        "config": pycnn.show_config(),
+    }
+
+
+def fma_peak(seconds: float) -> float:
+    """Measure what the chosen instruction set and threads can compute at most, in FLOP/s.
+
+    The best of short slices: other programs only ever lower a slice's figure.
+    """
+    slices = max(1, round(seconds / _SLICE_SECONDS))
+    threads = pycnn.get_num_threads()
+    return 1e9 * max(_core.fma_peak(threads, _SLICE_SECONDS) for _ in range(slices))
+
+
+def bind(case: Case, layout: str) -> Bound:
+    """Prepare a case; `layout` is PyTorch's affair, pycnn has one."""
+    arrays = case.arrays()
+    if case.op == "lenet_train":
+        return _lenet_train(case, arrays)
+    run = _lenet_infer(case, arrays) if case.op == "lenet_infer" else _op(case, arrays)
+    return Bound(run, lambda: _as_list(run()))
+
+
+def _as_list(result: Any) -> list[Array]:
+    return [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
+
+
+def _op(case: Case, a: Arrays) -> Callable[[], Any]:
+    op = getattr(ops, case.op)
+    o = case.options
+    if case.op in ("conv2d", "linear"):
+        return partial(op, a["x"], a["w"], a["b"], **o)
+    if case.op == "conv2d_backward_input":
+        return partial(op, a["dy"], a["w"], case.shapes["x"], **o)
+    if case.op == "conv2d_backward_weight":
+        return partial(op, a["dy"], a["x"], case.shapes["w"], **o)
+    if case.op == "linear_backward_input":
+        return partial(op, a["dy"], a["w"])
+    if case.op == "linear_backward_weight":
+        return partial(op, a["dy"], a["x"])
+    if case.op == "max_pool2d_backward":
+        _, indices = ops.max_pool2d(a["x"], **o)
+        return partial(op, a["dy"], indices, case.shapes["x"])
+    if case.op == "avg_pool2d_backward":
+        return partial(op, a["dy"], case.shapes["x"], **o)
+    if case.op == "relu_backward":
+        return partial(op, a["dy"], ops.relu(a["x"]))
+    if case.op == "softmax_cross_entropy":
+        return partial(op, a["x"], a["target"])
+    if case.op == "softmax_cross_entropy_backward":
+        _, probs = ops.softmax_cross_entropy(a["x"], a["target"])
+        return partial(op, probs, a["target"])
+    return partial(op, a["x"], **o)
+
+
+def _lenet(a: Arrays) -> pycnn.Sequential:
+    model = pycnn.models.lenet5()
+    model.load_state_dict({name: a[name] for name in LENET_PARAMETERS})
+    return model
+
+
+def _lenet_infer(case: Case, a: Arrays) -> Callable[[], Any]:
+    return partial(_lenet(a).eval(), a["x"])
+
+
+def _lenet_train(case: Case, a: Arrays) -> Bound:
+    model = _lenet(a).train()
+    criterion = pycnn.CrossEntropyLoss()
+    o = case.options
+    optimizer = pycnn.optim.SGD(model.parameters(), lr=o["lr"], momentum=o["momentum"])
+    x, target = a["x"], a["target"]
+
+    def step() -> float:
+        model.zero_grad()
+        loss: float = criterion(model(x), target)
+        model.backward(criterion.backward(), input_gradient=False)
+        optimizer.step()
+        return loss
+
+    def outputs() -> list[Array]:
+        loss = step()
+        parameters = dict(model.named_parameters())
+        gradients = [np.asarray(parameters[name].grad) for name in LENET_PARAMETERS]
+        return [np.asarray(loss), *gradients, *(parameters[n].data for n in LENET_PARAMETERS)]
+
+    return Bound(step, outputs)

@@ -1,0 +1,182 @@
+"""How PyTorch runs a case: the ATen op that its own autograd would call, without the tape's cost.
+
+PyTorch is imported by name, so that neither the type check nor pycnn's own bench needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import numpy as np
+from cases import LENET_PARAMETERS, Array, Arrays, Bound, Case
+
+torch: Any = importlib.import_module("torch")
+aten: Any = torch.ops.aten
+Tensors = dict[str, Any]
+
+_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+# Holds inference mode, PyTorch's fastest, from one `bind` to the next: entering it costs
+# microseconds, which a user pays once and not for each call.
+_mode = ExitStack()
+
+
+def setup(threads: int | None) -> dict[str, Any]:
+    """Choose the number of threads, and describe this library and process."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return {
+        "library": f"PyTorch {torch.__version__}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "threads": torch.get_num_threads(),
+        "config": {
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "onednn": torch.backends.mkldnn.is_available(),
+        },
+    }
+
+
+def bind(case: Case, layout: str) -> Bound:
+    """Prepare a case with images and filters in the memory format `layout`."""
+    _mode.close()
+    arrays = case.arrays()
+    if case.op == "lenet_train":
+        return _lenet_train(case, arrays, layout)
+    _mode.enter_context(torch.inference_mode())
+    tensors = {name: _tensor(array, layout) for name, array in arrays.items()}
+    if case.op == "lenet_infer":
+        run: Callable[[], Any] = partial(_lenet(arrays, layout).eval(), tensors["x"])
+    else:
+        run = _op(case, tensors, layout)
+    return Bound(run, lambda: _as_list(run()))
+
+
+def _tensor(array: Array, layout: str) -> Any:
+    tensor = torch.from_numpy(array.copy())
+    return tensor.contiguous(memory_format=_FORMATS[layout]) if tensor.ndim == 4 else tensor
+
+
+def _as_list(result: Any) -> list[Array]:
+    tensors = result if isinstance(result, tuple) else (result,)
+    return [t.detach().contiguous().numpy() for t in tensors if t is not None]
+
+
+def _op(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
+    if case.op.startswith("conv2d"):
+        return _conv(case, t, layout)
+    if "pool2d" in case.op:
+        return _pool(case, t, layout)
+    if case.op.startswith("softmax"):
+        return _softmax_loss(case, t)
+    if case.op == "relu":
+        return partial(torch.relu, t["x"])
+    if case.op == "relu_backward":
+        return partial(aten.threshold_backward, t["dy"], torch.relu(t["x"]), 0)
+    if case.op == "linear":
+        return partial(torch.nn.functional.linear, t["x"], t["w"], t["b"])
+    if case.op == "linear_backward_input":
+        return partial(torch.mm, t["dy"], t["w"])
+    if case.op == "linear_backward_weight":
+        dy, x = t["dy"], t["x"]
+        return lambda: (torch.mm(dy.t(), x), dy.sum(0))
+    raise ValueError(f"no PyTorch version of {case.op}")
+
+
+def _conv(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
+    stride, padding = case.options["stride"], case.options["padding"]
+    if case.op == "conv2d":
+        return partial(torch.conv2d, t["x"], t["w"], t["b"], stride, padding)
+    # For the gradient of one operand the other's values do not matter, but its shape does.
+    x, w = (
+        t[name] if name in t else _tensor(np.zeros(case.shapes[name], np.float32), layout)
+        for name in ("x", "w")
+    )
+    to_input = case.op == "conv2d_backward_input"
+    wanted = [to_input, not to_input, not to_input]
+    backward = aten.convolution_backward
+    pair = [[v, v] for v in (stride, padding)]
+    return partial(backward, t["dy"], x, w, [w.shape[0]], *pair, [1, 1], False, [0, 0], 1, wanted)
+
+
+def _pool(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
+    kernel, stride = [case.options["kernel_size"]] * 2, [case.options["stride"]] * 2
+    if case.op == "max_pool2d":
+        return partial(aten.max_pool2d_with_indices, t["x"], kernel, stride)
+    if case.op == "max_pool2d_backward":
+        _, indices = aten.max_pool2d_with_indices(t["x"], kernel, stride)
+        geometry = (kernel, stride, [0, 0], [1, 1], False)
+        return partial(aten.max_pool2d_with_indices_backward, t["dy"], t["x"], *geometry, indices)
+    if case.op == "avg_pool2d":
+        return partial(aten.avg_pool2d, t["x"], kernel, stride)
+    x = _tensor(np.zeros(case.shapes["x"], np.float32), layout)
+    return partial(aten.avg_pool2d_backward, t["dy"], x, kernel, stride, [0, 0], False, True, None)
+
+
+def _softmax_loss(case: Case, t: Tensors) -> Callable[[], Any]:
+    x, target = t["x"], t["target"]
+
+    def forward() -> Any:
+        log_p = aten._log_softmax(x, 1, False)
+        loss, total_weight = aten.nll_loss_forward(log_p, target, None, 1, -100)
+        return loss, log_p, total_weight
+
+    if case.op == "softmax_cross_entropy":
+        return lambda: forward()[0]
+    _, log_p, total_weight = forward()
+    one = torch.ones(())
+
+    def backward() -> Any:
+        d = aten.nll_loss_backward(one, log_p, target, None, 1, -100, total_weight)
+        return aten._log_softmax_backward_data(d, log_p, 1, torch.float32)
+
+    return backward
+
+
+def _lenet(a: Arrays, layout: str) -> Any:
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+    state = {name: torch.from_numpy(a[name].copy()) for name in LENET_PARAMETERS}
+    model.load_state_dict(state)
+    return model.to(memory_format=_FORMATS[layout])
+
+
+def _lenet_train(case: Case, a: Arrays, layout: str) -> Bound:
+    model = _lenet(a, layout).train()
+    criterion = torch.nn.CrossEntropyLoss()
+    o = case.options
+    optimizer = torch.optim.SGD(model.parameters(), lr=o["lr"], momentum=o["momentum"])
+    x, target = _tensor(a["x"], layout), _tensor(a["target"], layout)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = criterion(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    def outputs() -> list[Array]:
+        loss = step()
+        parameters = dict(model.named_parameters())
+        gradients = [parameters[name].grad for name in LENET_PARAMETERS]
+        return _as_list((loss, *gradients, *(parameters[n] for n in LENET_PARAMETERS)))
+
+    return Bound(step, outputs)

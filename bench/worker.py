@@ -1,0 +1,111 @@
+"""A process that runs cases for one library: requests and answers are lines of JSON.
+
+Usage: ``python worker.py {pycnn,torch} [threads]``, started by `peers.Worker`. Two libraries in one
+process would share thread pools, allocators and the floating-point state; in processes of their own
+they cannot. Between requests the process sleeps in a read and costs nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import Any, TextIO
+
+import numpy as np
+from cases import Array, Bound, all_cases
+from timing import block, calibrate
+
+# Results travel to the other process thinned out to about this many values.
+_SAMPLES = 20_000
+
+
+class Server:
+    """Answers requests; `library` is the module `with_pycnn` or `with_torch`."""
+
+    def __init__(self, library: Any, threads: int | None) -> None:
+        self._library = library
+        self._about: dict[str, Any] = library.setup(threads)
+        self._cases = {case.name: case for case in all_cases()}
+        self._ready: dict[str, tuple[Bound, int]] = {}
+
+    def about(self) -> dict[str, Any]:
+        """Describe the library and its settings."""
+        return self._about
+
+    def peak(self, seconds: float) -> float:
+        """Measure the FMA peak (pycnn only)."""
+        return float(self._library.fma_peak(seconds))
+
+    def prepare(self, case: str, layout: str, check: bool) -> dict[str, Any]:
+        """Bind a case and return a sample of its results, and their error when `check`."""
+        bound = self._library.bind(self._cases[case], layout)
+        outputs = bound.outputs()
+        answer: dict[str, Any] = {"outputs": [_encode(_sample(array)) for array in outputs]}
+        if check:
+            # Only here: the reference is part of pycnn, which PyTorch's interpreter need not have.
+            oracle = importlib.import_module("oracle")
+            answer["error"] = oracle.check(self._cases[case], outputs)
+        self._ready[layout] = bound, 0
+        return answer
+
+    def warm_up(self, layout: str, seconds: float) -> None:
+        """Run a prepared case for a while and find out how long one call takes."""
+        bound, _ = self._ready[layout]
+        self._ready[layout] = bound, calibrate(bound.run, seconds)
+
+    def run(self, layout: str, seconds: float) -> float:
+        """Time one block; return the seconds of a call."""
+        bound, calls = self._ready[layout]
+        return block(bound.run, calls, seconds)
+
+    def drop(self) -> None:
+        """Forget the prepared cases and their arrays."""
+        self._ready.clear()
+
+
+def _sample(array: Array) -> Array:
+    # An odd step walks through all rows and columns of the usual even sizes.
+    return array.reshape(-1)[:: array.size // _SAMPLES | 1].astype(np.float32)
+
+
+def _encode(array: Array) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+def serve(server: Server, requests: TextIO, answers: TextIO) -> None:
+    """Answer one line for each line, until the requests end."""
+    for line in requests:
+        request = json.loads(line)
+        try:
+            result = getattr(server, request.pop("do"))(**request)
+            answer = {"result": result}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Serve on stdin and stdout; what a library prints goes to stderr."""
+    # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    name = sys.argv[1]
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    try:
+        server = Server(importlib.import_module(f"with_{name}"), threads)
+    except ImportError as error:
+        answers.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
+        return
+    answers.write(json.dumps({"result": server.about()}) + "\n")
+    answers.flush()
+    serve(server, sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The command line: ``pycnn train``, ``evaluate``, ``predict``, ``info``.
+
+- `main`: arguments, errors, exit codes
+- one module for each command, with ``add_arguments`` and ``run``
+"""
+
+from pycnn.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,61 @@
+"""Arguments that several commands share, and their types."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import pycnn
+
+
+def positive_int(text: str) -> int:
+    """Give an int of at least 1."""
+    return _integer(text, 1)
+
+
+def seed(text: str) -> int:
+    """Give an int of at least 0."""
+    return _integer(text, 0)
+
+
+def positive_float(text: str) -> float:
+    """Give a finite float above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"must be finite and above 0, got {text}")
+    return value
+
+
+def _integer(text: str, minimum: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < minimum:
+        raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {text}")
+    return value
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``; apply it with `set_threads`."""
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", help="threads (default: all cores)"
+    )
+
+
+def set_threads(args: argparse.Namespace) -> None:
+    """Apply ``--threads``."""
+    if args.threads is not None:
+        pycnn.set_num_threads(args.threads)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data``."""
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with the four IDX files of MNIST's format (default: the MNIST of the package)",
+    )

@@ -1,0 +1,93 @@
+"""Entry point of the command ``pycnn``: picks the command, turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pycnn import __version__
+from pycnn.cli import evaluate, info, predict, train
+
+COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "info": info}
+
+# Exit codes: 128 + number of the signal is what a shell reports for SIGINT and SIGPIPE.
+USAGE_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"pycnn: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments, without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 130 after
+        Ctrl-C, 141 if nobody reads the output any more.
+    """
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return BROKEN_PIPE
+    except (OSError, ValueError, MemoryError) as error:
+        _abandon_stdout()
+        _print_error(error)
+        return USAGE_ERROR
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _Parser(prog="pycnn", description="Convolutional networks on the CPU.")
+    parser.add_argument("--version", action="version", version=f"pycnn {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        summary = (module.__doc__ or "").splitlines()[0]
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:  # --help, --version or a wrong argument
+        return int(stop.code or 0)
+    code: int = args.run(args)
+    return code
+
+
+def _print_error(error: Exception) -> None:
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    else:
+        text = str(error) or type(error).__name__
+    line = " ".join(text.split())
+    with contextlib.suppress(OSError):
+        print(f"pycnn: error: {line}", file=sys.stderr)
+
+
+def _abandon_stdout() -> None:
+    """Send output that can no longer be written nowhere, so that Python's exit does not fail."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

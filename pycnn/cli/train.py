@@ -1,0 +1,205 @@
+"""Train a model on MNIST and save it, its history and its learning curve."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pycnn import models
+from pycnn._files import check_writable
+from pycnn.cli.arguments import (
+    add_data,
+    add_threads,
+    positive_float,
+    positive_int,
+    seed,
+    set_threads,
+)
+from pycnn.training import Callback, EpochRecord, Run
+
+if TYPE_CHECKING:
+    from pycnn.layers import Module
+    from pycnn.optim import Optimizer
+    from pycnn.training import History
+
+CHECKPOINT = "model.safetensors"
+TRAINING_FAILED = 1
+INTERRUPTED = 130
+
+# Peak learning rates of the one-cycle schedule. With Adam, 3 epochs of batches of 64 give a median
+# test accuracy of 99.2 % (seeds 0-4).
+LEARNING_RATES = {"adam": 3e-3, "adamw": 3e-3, "sgd": 5e-2}
+EPOCHS = 3
+BATCH_SIZE = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", metavar="MODEL", choices=models.available(), help="lenet5")
+    parser.add_argument(
+        "--epochs",
+        type=positive_int,
+        default=EPOCHS,
+        metavar="N",
+        help="passes over the training images (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=positive_int,
+        default=BATCH_SIZE,
+        metavar="N",
+        help="images in a step (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--optimizer",
+        choices=sorted(LEARNING_RATES),
+        default="adam",
+        help="update rule (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--lr",
+        type=positive_float,
+        metavar="RATE",
+        help="peak learning rate of the one-cycle schedule "
+        "(default: 0.003 for adam and adamw, 0.05 for sgd)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="seed of weights and shuffling (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the results (default: runs/MODEL)"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write settings, results and history to this file too",
+    )
+    add_data(parser)
+    add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, report, save."""
+    from pycnn import datasets, get_num_threads, optim
+    from pycnn.training import TerminateOnNaN, fit
+
+    set_threads(args)
+    out = args.out or Path("runs", args.model)
+    prepare(out, args.json)
+    train, test = datasets.mnist(args.data)
+    model = models.create(args.model, classes=len(train.classes), rng=args.seed)
+    rate = args.lr or LEARNING_RATES[args.optimizer]
+    print(
+        f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
+        f"{len(train):,} training and {len(test):,} test images, {get_num_threads()} threads",
+        flush=True,
+    )
+    history = fit(
+        model,
+        train,
+        test,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        optimizer=make_optimizer(args.optimizer, model, rate),
+        schedule=optim.OneCycle(rate),
+        callbacks=[TerminateOnNaN(), EpochLine()],
+        seed=args.seed,
+    )
+    settings = {
+        "model": args.model,
+        "epochs": args.epochs,
+        "batch_size": args.batch_size,
+        "optimizer": args.optimizer,
+        "lr": rate,
+        "seed": args.seed,
+        "threads": get_num_threads(),
+    }
+    save(out, model, history, settings, args.json)
+    return report(out, history)
+
+
+def prepare(out: Path, json: Path | None) -> None:
+    """Make the folder and prove that it can be written to: now, not after the training."""
+    out.mkdir(parents=True, exist_ok=True)
+    check_writable(out / CHECKPOINT)
+    if json is not None:
+        check_writable(json)
+
+
+def make_optimizer(name: str, model: Module, rate: float) -> Optimizer:
+    """Give the optimizer of ``--optimizer``."""
+    from pycnn import optim
+
+    if name == "sgd":
+        return optim.SGD(model.parameters(), rate, momentum=0.9)
+    kind = optim.AdamW if name == "adamw" else optim.Adam
+    return kind(model.parameters(), rate)
+
+
+def save(
+    out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
+) -> None:
+    """Write checkpoint, history and, where matplotlib is installed, the learning curve."""
+    from pycnn import __version__, io
+    from pycnn.training.history import write_json
+
+    io.save(out / CHECKPOINT, model)
+    history.to_csv(out / "history.csv")
+    history.to_json(out / "history.json")
+    if json is not None:
+        last = history.records[-1] if len(history) else None
+        results = {
+            "test_accuracy": last and last.val_accuracy,
+            "test_loss": last and last.val_loss,
+            "seconds": history.seconds,
+            "images_per_second": history.images_per_second,
+        }
+        write_json(
+            json,
+            {"pycnn": __version__, "settings": settings, "results": results}
+            | {"history": history.to_dict()},
+        )
+    if len(history) and find_spec("matplotlib") is not None:
+        from pycnn.plot import learning_curve
+
+        learning_curve(history, out / "learning_curve.png", settings["model"])
+
+
+def report(out: Path, history: History) -> int:
+    """Print how training went; returns the exit code."""
+    if history.stop_reason is not None:
+        print(f"saved to {out}")
+        print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
+        return TRAINING_FAILED
+    if history.interrupted:
+        print(f"interrupted after {len(history)} whole epochs; saved to {out}")
+        return INTERRUPTED
+    print(
+        f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
+        f"of training ({history.images_per_second:,.0f} images/s); saved to {out}"
+    )
+    return 0
+
+
+class EpochLine(Callback):
+    """Prints a line for each epoch, unless the bars of the terminal say the same already."""
+
+    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+        """Print the record."""
+        if sys.stderr.isatty() and sys.stdout.isatty():
+            return
+        print(
+            f"epoch {record.epoch}/{run.epochs}: loss {record.loss:.4f}, "
+            f"accuracy {record.accuracy:.2%}, test loss {record.val_loss:.4f}, "
+            f"test accuracy {record.val_accuracy:.2%}, {record.seconds:.1f} s, "
+            f"{record.images_per_second:,.0f} images/s",
+            flush=True,
+        )

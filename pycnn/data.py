@@ -1,0 +1,155 @@
+"""Data sets in memory, and the batches that training draws from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Images = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+Index = npt.NDArray[np.int64]
+
+
+class ArrayDataset:
+    """Samples and their labels as two arrays.
+
+    Parameters
+    ----------
+    x : (N, ...) float32 array, C-contiguous
+        Samples; images are (N, C, H, W).
+    y : (N,) int64 array
+        Class of each sample.
+    classes : sequence of str, optional
+        Name of each class.
+    name : str, optional
+        Name of the data set.
+
+    Raises
+    ------
+    TypeError
+        If a dtype is another one.
+    ValueError
+        If the lengths differ, a shape is wrong or `x` is not contiguous.
+    """
+
+    __slots__ = ("classes", "name", "x", "y")
+
+    def __init__(self, x: Images, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
+        for label, array, dtype in (("x", x, np.float32), ("y", y, np.int64)):
+            if not isinstance(array, np.ndarray) or array.dtype != dtype:
+                found = getattr(array, "dtype", type(array).__name__)
+                raise TypeError(
+                    f"[ArrayDataset] {label} must be a {np.dtype(dtype).name} array, got {found}"
+                )
+        if x.ndim < 1 or y.ndim != 1 or len(x) != len(y):
+            raise ValueError(
+                f"[ArrayDataset] needs one label for each sample (x: {x.shape}, y: {y.shape})"
+            )
+        if not x.flags.c_contiguous:
+            raise ValueError(f"[ArrayDataset] x must be C-contiguous (x: {x.shape})")
+        self.x = x
+        self.y = y
+        self.classes = tuple(classes)
+        self.name = name
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: slice | Index) -> ArrayDataset:
+        """Part of the data set: a view for a slice of step 1, a copy for an array of indices."""
+        x = np.ascontiguousarray(self.x[index])
+        return ArrayDataset(x, self.y[index], self.classes, self.name)
+
+    def __repr__(self) -> str:
+        return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
+
+
+class Batches:
+    """The batches of a data set, in order or shuffled; each pass gives all samples once.
+
+    Batches are gathered into one buffer that is used again for the next batch (a fresh array of
+    this size would cost a page fault for every 4 KiB, more than the copy itself), so a batch
+    must be used, or copied, before the next one is asked for.
+
+    Parameters
+    ----------
+    data : ArrayDataset
+        At least one sample.
+    batch_size : int
+        Samples in a batch; the last batch of a pass holds what is left.
+    seed : int, optional
+        Shuffle: pass e (see `epoch`) has the order of ``default_rng([seed, e])``, whatever was
+        drawn before. None keeps the order of the data set.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the next pass. Iterating advances it.
+
+    Raises
+    ------
+    ValueError
+        If the data set is empty or the batch size is not positive.
+    """
+
+    def __init__(self, data: ArrayDataset, batch_size: int, seed: int | None = None) -> None:
+        if len(data) == 0:
+            raise ValueError("the data set is empty")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.data = data
+        self.batch_size = min(batch_size, len(data))
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Batches in a pass: ceil(samples / batch size)."""
+        return -(-len(self.data) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Images, Labels]]:
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        if self.seed is None:
+            return self._slices()
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
+        return self._gathered(order)
+
+    def _slices(self) -> Iterator[tuple[Images, Labels]]:
+        x, y, size = self.data.x, self.data.y, self.batch_size
+        for start in range(0, len(x), size):
+            yield x[start : start + size], np.ascontiguousarray(y[start : start + size])
+
+    def _gathered(self, order: Index) -> Iterator[tuple[Images, Labels]]:
+        x, y, size = self.data.x, self.data.y, self.batch_size
+        shuffled = y[order]
+        buffer = np.empty((size, *x.shape[1:]), np.float32)
+        for start in range(0, len(x), size):
+            index = order[start : start + size]
+            batch = buffer[: len(index)]
+            # "clip" lets take write into `out` directly; the default mode gathers into a copy.
+            np.take(x, index, axis=0, out=batch, mode="clip")
+            yield batch, shuffled[start : start + size]
+
+
+def check_batch(batch: Any) -> tuple[Any, Any]:
+    """Take a batch of a user's own iterable apart, or say what it should have been.
+
+    Raises
+    ------
+    TypeError
+        If it is not a pair.
+    ValueError
+        If the batch is empty or x and y differ in length.
+    """
+    try:
+        x, y = batch
+        sizes = len(x), len(y)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"training data must yield batches (x, y), got {type(batch).__name__}"
+        ) from None
+    if sizes[0] != sizes[1] or sizes[0] == 0:
+        raise ValueError(f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}")
+    return x, y

@@ -1,0 +1,225 @@
+"""Download a file once, check it, and say clearly what to do without a network."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+_CHUNK = 256 * 1024
+# Answers that a later try may change: timeout, too early, too many requests, and all of 5xx.
+_PASSING_STATUS = {408, 425, 429}
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: its name, where to get it, its size in bytes and its SHA-256.
+
+    `urls` are tried in order; the digest makes them, even a plain http one, equally trustworthy.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    size: int
+    sha256: str
+
+
+class DownloadError(OSError):
+    """A file could not be downloaded; the text says why, and where to put it by hand."""
+
+
+class _FailedTryError(Exception):
+    """One try to download failed; `passing` says whether another one may succeed."""
+
+    def __init__(self, reason: str, passing: bool) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+def default_root(name: str) -> Path:
+    """Return the folder of data set `name`: in ``$PYCNN_DATA``, else in ``~/.cache/pycnn``."""
+    data = os.environ.get("PYCNN_DATA")
+    return (Path(data) if data else Path.home() / ".cache" / "pycnn") / name
+
+
+def fetch(
+    file: RemoteFile,
+    folder: Path,
+    *,
+    download: bool = True,
+    tries: int = 3,
+    backoff: float = 1.0,
+    timeout: float = 30.0,
+    progress: bool = True,
+) -> Path:
+    """Return the path of `file` in `folder`, downloading it when it is not there.
+
+    Parameters
+    ----------
+    file : RemoteFile
+        What to get.
+    folder : pathlib.Path
+        Where it is, or is put; created when a download needs it.
+    download : bool
+        Whether a missing file may be downloaded.
+    tries : int
+        How often each address is asked, when the failure may be a passing one.
+    backoff : float
+        Seconds before the second try; doubled before each further one.
+    timeout : float
+        Seconds without an answer or a byte after which a try has failed.
+    progress : bool
+        Show a progress bar when stderr is a terminal.
+
+    Returns
+    -------
+    pathlib.Path
+        Of a file whose size and SHA-256 are the published ones. It is checked at each call, and a
+        download gets its name only after the check: an interrupted one leaves nothing.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file is missing and `download` is False.
+    DownloadError
+        No address delivered the file.
+    ValueError
+        A file of this name is there, but is not the published one.
+    OSError
+        `folder` cannot be read or written.
+    """
+    path = folder / file.name
+    if path.exists():
+        _check_existing(file, path)
+        return path
+    if not download:
+        raise FileNotFoundError(f"[datasets] {path} is missing: {_by_hand(file, folder)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in file.urls:
+        failure = _try_url(file, url, path, tries, backoff, timeout, progress)
+        if failure is None:
+            return path
+        failures.append(f"{url} ({failure})")
+    raise DownloadError(
+        f"[datasets] cannot download {file.name} from {'; '.join(failures)}. "
+        f"Without a connection, {_by_hand(file, folder)}"
+    )
+
+
+def _by_hand(file: RemoteFile, folder: Path) -> str:
+    return (
+        f"put {file.name} ({file.size:,} bytes, SHA-256 {file.sha256}) into {folder}, "
+        f"from {' or '.join(file.urls)}"
+    )
+
+
+def _check_existing(file: RemoteFile, path: Path) -> None:
+    import hashlib
+
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    if size != file.size or digest.hexdigest() != file.sha256:
+        raise ValueError(
+            f"[datasets] {path} is not the published file: {size:,} bytes with SHA-256 "
+            f"{digest.hexdigest()}, expected {file.size:,} bytes with {file.sha256}; "
+            "remove it to have it downloaded again"
+        )
+
+
+def _try_url(
+    file: RemoteFile,
+    url: str,
+    path: Path,
+    tries: int,
+    backoff: float,
+    timeout: float,
+    progress: bool,
+) -> str | None:
+    """Ask one address up to `tries` times; return None, or why it failed."""
+    for attempt in range(tries):
+        if attempt:
+            time.sleep(backoff * 2 ** (attempt - 1))
+        try:
+            _download(file, url, path, timeout, progress)
+            return None
+        except _FailedTryError as error:
+            reason = str(error)
+            if not error.passing:
+                return reason
+    return f"{reason}; {tries} tries"
+
+
+def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: bool) -> None:
+    """Download `url` to `path`, which appears only when its size and digest are right."""
+    import hashlib
+
+    from tqdm import tqdm
+
+    from pycnn._files import atomic_write
+
+    digest = hashlib.sha256()
+    received = 0
+    # None silences the bar when stderr is no terminal.
+    silent = None if progress else True
+    with (
+        _open(url, timeout) as response,
+        tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=silent) as bar,
+        atomic_write(path) as target,
+    ):
+        while received <= file.size and (chunk := _read(response)):
+            target.write(chunk)
+            digest.update(chunk)
+            received += len(chunk)
+            bar.update(len(chunk))
+        if received < file.size:
+            raise _FailedTryError(f"ended after {received:,} of {file.size:,} bytes", passing=True)
+        if received > file.size:
+            raise _FailedTryError(f"more than the published {file.size:,} bytes", passing=False)
+        if digest.hexdigest() != file.sha256:
+            raise _FailedTryError(
+                f"SHA-256 is {digest.hexdigest()}, not the published one", passing=False
+            )
+
+
+def _open(url: str, timeout: float) -> HTTPResponse:
+    """Send the request; any failure to get an answer is a `_FailedTryError`."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    try:
+        # Some servers turn away the default "Python-urllib".
+        response: HTTPResponse = urlopen(
+            Request(url, headers={"User-Agent": "pycnn"}), timeout=timeout
+        )
+    except HTTPError as error:
+        error.close()
+        passing = error.code >= 500 or error.code in _PASSING_STATUS
+        raise _FailedTryError(f"HTTP {error.code} {error.reason}", passing) from None
+    except (OSError, HTTPException) as error:
+        # URLError is an OSError whose `reason` is the actual cause.
+        raise _FailedTryError(_text(getattr(error, "reason", error)), passing=True) from None
+    return response
+
+
+def _read(response: HTTPResponse) -> bytes:
+    """Return the next bytes of an answer, empty at its end."""
+    from http.client import HTTPException
+
+    try:
+        return response.read(_CHUNK)
+    except (OSError, HTTPException) as error:
+        raise _FailedTryError(_text(error), passing=True) from None
+
+
+def _text(error: object) -> str:
+    return str(error) or type(error).__name__

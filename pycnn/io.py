@@ -1,0 +1,150 @@
+"""Checkpoints: the parameters of a model as a safetensors file, with what rebuilds the model."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from typing import Any
+
+import numpy as np
+
+from pycnn._files import atomic_write
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array
+
+# All of our metadata is one JSON text under one key: safetensors writes keys in random order,
+# and the same model should give the same bytes.
+METADATA_KEY = "pycnn"
+
+
+def save(path: str | os.PathLike[str], model: Module) -> None:
+    """Write the parameters of a model to a safetensors file, whole or not at all.
+
+    The header holds pycnn's version, a checksum and, for a model of `pycnn.models`, its name and
+    arguments, so that `load_model` can make it again. Any safetensors reader can read the file.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder must exist.
+    model : Module
+        The model.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    from safetensors.numpy import save as serialize
+
+    from pycnn import __version__
+
+    state = model.state_dict()
+    header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
+    if model.spec is not None:
+        header |= {"model": model.spec.name, "arguments": model.spec.arguments}
+    content = serialize(state, {METADATA_KEY: json.dumps(header, sort_keys=True)})
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def load(path: str | os.PathLike[str], model: Module) -> None:
+    """Read the parameters of a model from a safetensors file, of pycnn or with the same names.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    model : Module
+        Its parameters must be those of the file, by name, shape and dtype; it is left as it was
+        otherwise.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is truncated or corrupt or does not fit the model.
+    TypeError
+        If a dtype differs.
+    """
+    state, _ = _read(path)
+    _fill(path, model, state)
+
+
+def load_model(path: str | os.PathLike[str]) -> Module:
+    """Make the model of a checkpoint again, for models of `pycnn.models`.
+
+    Parameters
+    ----------
+    path : path
+        A file that `save` wrote.
+
+    Returns
+    -------
+    Module
+        A new model with the parameters of the file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is truncated or corrupt, or does not say which model it holds.
+    """
+    from pycnn import models
+
+    state, header = _read(path)
+    name, arguments = header.get("model"), header.get("arguments")
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise ValueError(
+            f"{os.fspath(path)} does not say which model it holds: make the model and use "
+            "pycnn.load(path, model)"
+        )
+    try:
+        model = models.create(name, **arguments)
+    except TypeError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+    _fill(path, model, state)
+    return model
+
+
+def _fill(path: str | os.PathLike[str], model: Module, state: dict[str, Array]) -> None:
+    try:
+        model.load_state_dict(state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays of a safetensors file, and our header ({} in a file of somebody else)."""
+    from safetensors import SafetensorError, safe_open
+
+    name = os.fspath(path)
+    # Python's own error for a missing file or a folder is clearer than that of the reader.
+    with open(path, "rb"):
+        pass
+    try:
+        with safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError) as error:
+        raise ValueError(f"{name} is not a readable safetensors file: {error}") from None
+    try:
+        header = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except ValueError:
+        header = None
+    if not isinstance(header, dict):
+        raise ValueError(f"{name} is corrupt: its header cannot be read")
+    if "crc32" in header and header["crc32"] != _checksum(state):
+        raise ValueError(f"{name} is corrupt: its checksum does not match")
+    return state, header
+
+
+def _checksum(state: dict[str, Array]) -> int:
+    """CRC-32 of the bytes of all arrays, in the order of their names."""
+    value = 0
+    for name in sorted(state):
+        value = zlib.crc32(np.ascontiguousarray(state[name]).tobytes(), value)
+    return value

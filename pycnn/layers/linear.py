@@ -1,0 +1,92 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+
+from pycnn import init, ops
+from pycnn.layers._arguments import integer
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array, Parameter, Shape
+
+
+class Linear(Module):
+    """Affine map of each row: ``y = x W^T + b``; see `pycnn.ops.linear`.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Columns of x and of y.
+    bias : bool
+        Whether to add a learned number to each output.
+    rng : Generator, int or None
+        Random numbers of the initial values, U(+-1 / sqrt(in_features)).
+
+    Attributes
+    ----------
+    weight : Parameter, (out_features, in_features)
+        W.
+    bias : Parameter, (out_features,), or None
+        b.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a positive int.
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, rng: init.Rng = None
+    ) -> None:
+        self.in_features = integer("Linear", "in_features", in_features, 1)
+        self.out_features = integer("Linear", "out_features", out_features, 1)
+        shape = (out_features, in_features)
+        generator = init.generator(rng)
+        bound = init.default_bound(shape)
+        self.weight = Parameter(init.uniform(shape, bound, generator))
+        self.bias = Parameter(init.uniform(shape[:1], bound, generator)) if bias else None
+
+    def forward(self, x: Array) -> Array:
+        """Map (N, in_features) to (N, out_features)."""
+        bias = self.bias
+        try:
+            y = ops.linear(x, self.weight.data, None if bias is None else bias.data)
+        except ValueError:
+            # Said in the words of the layer; checked only now, so that a good x costs nothing.
+            features = math.prod(x.shape[1:])
+            if features != self.in_features:
+                raise ValueError(
+                    f"expects {self.in_features} features, got {features} (input was {x.shape})"
+                ) from None
+            if x.ndim != 2:
+                raise ValueError(
+                    f"expects (N, {self.in_features}), input was {x.shape}: is a Flatten missing?"
+                ) from None
+            raise
+        self._save(x)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradients of weight and bias, and give that of the input."""
+        x: Array = self._saved()
+        dx = ops.linear_backward_input(dy, self.weight.data)
+        self._accumulate(dy, x)
+        return dx
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Accumulate the gradients of weight and bias only."""
+        self._accumulate(dy, self._saved())
+
+    def _accumulate(self, dy: Array, x: Array) -> None:
+        dw, db = ops.linear_backward_weight(dy, x)
+        self.weight.accumulate(dw)
+        if self.bias is not None:
+            self.bias.accumulate(db)
+
+    def flop(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Operations of a forward pass: 2 N in out."""
+        return 2 * output_shape[0] * self.weight.size
+
+    def _arguments(self) -> str:
+        text = f"{self.in_features}, {self.out_features}"
+        return text + (", bias=False" if self.bias is None else "")

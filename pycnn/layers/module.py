@@ -1,0 +1,234 @@
+"""Module: the base class of every layer and every model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from pycnn.layers.parameter import Array, Parameter, Shape
+
+Self = TypeVar("Self", bound="Module")
+Trace = Generator[tuple[str, "Module", Array], None, Array]
+
+
+class ModelSpec(NamedTuple):
+    """How `pycnn.models.create` made a model: enough to make it again."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class IncompatibleKeys(NamedTuple):
+    """What a non-strict `Module.load_state_dict` did not use or did not find."""
+
+    missing: list[str]
+    unexpected: list[str]
+
+
+class Module(ABC):
+    """Base class of layers and models: a forward pass, its backward pass, and parameters.
+
+    A subclass assigns its `Parameter` and `Module` objects to attributes, which names them, and
+    defines `forward` and `backward`. In training mode `forward` remembers, with `_save`, what
+    `backward` takes back with `_saved`; in evaluation mode nothing is remembered.
+
+    Attributes
+    ----------
+    training : bool
+        Whether `forward` prepares a backward pass (and dropout drops). Set by `train`, `eval`.
+    spec : ModelSpec or None
+        Set by `pycnn.models` on the models it makes; stored in checkpoints.
+    """
+
+    training: bool = True
+    spec: ModelSpec | None = None
+    _memory: Any = None
+
+    @abstractmethod
+    def forward(self, x: Array) -> Array:
+        """Compute the output for the input `x`."""
+
+    @abstractmethod
+    def backward(self, dy: Array) -> Array:
+        """Turn the gradient of the output into that of the input; accumulate the parameters'.
+
+        Raises
+        ------
+        RuntimeError
+            If no forward pass in training mode came before, or it was used already.
+        """
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Do `backward` without the gradient of the input.
+
+        The first layer of a network has no use for it, and for a convolution it is half of the
+        work. A subclass overrides this where there is something to save.
+        """
+        self.backward(dy)
+
+    def __call__(self, x: Array) -> Array:
+        """Call `forward`."""
+        return self.forward(x)
+
+    # What forward leaves for backward ------------------------------------------------------
+
+    def _save(self, value: Any) -> None:
+        self._memory = value if self.training else None
+
+    def _saved(self) -> Any:
+        value, self._memory = self._memory, None
+        if value is None:
+            mode = "training" if self.training else "evaluation"
+            raise RuntimeError(
+                "backward needs a forward pass in training mode before it, and each forward pass "
+                f"allows one backward (the layer is in {mode} mode)"
+            )
+        return value
+
+    # Walking the tree ----------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Modules directly below this one, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def modules(self) -> Iterator[Module]:
+        """Give this module and all below it, parents first."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names (``0.weight``), in PyTorch's order."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+        for name, child in self.children():
+            yield from child.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, in the order of `named_parameters`."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: ``grad`` becomes None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set training mode (or, with False, evaluation mode) here and below; return self."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """Set evaluation mode here and below; return self."""
+        return self.train(False)
+
+    def reseed(self, seed: Sequence[int]) -> None:
+        """Restart the random numbers of every random layer from `seed`, each on its own stream."""
+        for index, (_, child) in enumerate(self.children()):
+            child.reseed([*seed, index])
+
+    def trace(self, x: Array, path: str = "") -> Trace:
+        """Run forward one layer at a time: yields (path, layer, output), returns the output.
+
+        The path is that of the parameter names: ``"6"`` for the layer of ``6.weight``.
+        """
+        y = self.forward(x)
+        yield path, self, y
+        return y
+
+    def flop(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
+        return 0
+
+    # State ---------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Array]:
+        """Parameter values by name. They are the model's own arrays: copy them to keep them."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Copy values into the parameters. A failure leaves the model as it was.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            Values by name, as from `state_dict`.
+        strict : bool
+            Whether every parameter must be in `state` and the other way round.
+
+        Returns
+        -------
+        IncompatibleKeys
+            Names that are missing in `state`, and names in it that the model does not have.
+
+        Raises
+        ------
+        ValueError
+            If names (when strict) or shapes differ; the text lists them all.
+        TypeError
+            If a value is not an array of the parameter's dtype.
+        """
+        own = dict(self.named_parameters())
+        missing = [name for name in own if name not in state]
+        unexpected = [name for name in state if name not in own]
+        problems: list[str] = []
+        if strict and missing:
+            problems.append(f"missing {', '.join(missing)}")
+        if strict and unexpected:
+            problems.append(f"unexpected {', '.join(map(str, unexpected))}")
+        shared = [
+            (name, parameter, state[name]) for name, parameter in own.items() if name in state
+        ]
+        for name, parameter, value in shared:
+            dtype = getattr(value, "dtype", type(value).__name__)
+            if not isinstance(value, np.ndarray) or dtype != parameter.data.dtype:
+                raise TypeError(
+                    f"[load_state_dict] {name} must be a {parameter.data.dtype} array, got {dtype}"
+                )
+            if value.shape != parameter.shape:
+                problems.append(f"{name} has shape {value.shape}, the model {parameter.shape}")
+        if problems:
+            raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
+        for _, parameter, value in shared:
+            np.copyto(parameter.data, value)
+        return IncompatibleKeys(missing, unexpected)
+
+    def summary(self, input_shape: Shape) -> str:
+        """Table of layers, output shapes, neurons, parameters and FLOP; see `layers.summary`."""
+        from pycnn.layers.summary import summary
+
+        return summary(self, input_shape)
+
+    # Text ----------------------------------------------------------------------------------
+
+    def _arguments(self) -> str:
+        """Arguments shown by repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {child!r}" for name, child in self.children()]
+        if not children:
+            return f"{type(self).__name__}({self._arguments()})"
+        body = "\n".join(children).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+
+@contextmanager
+def evaluation_mode(model: Module) -> Iterator[None]:
+    """Put a model in evaluation mode for a while, then give each layer its own mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

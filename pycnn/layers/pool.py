@@ -1,0 +1,159 @@
+"""Pooling layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn import ops
+from pycnn.layers._arguments import integer, pair
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array
+
+
+class MaxPool2d(Module):
+    """Maximum of each window; see `pycnn.ops.max_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Height and width of the window.
+    stride : int or (int, int), optional
+        Step between windows; the window itself by default.
+    padding : int or (int, int)
+        Border that never wins; at most half of the window.
+    dilation : int or (int, int)
+        Distance between the elements of a window.
+    return_indices : bool
+        Only False: the layer keeps the positions for backward itself. `pycnn.ops.max_pool2d`
+        returns them.
+    ceil_mode : bool
+        Whether a last, incomplete window counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        if return_indices:
+            raise ValueError(
+                "[MaxPool2d] return_indices must be False: a layer has one output "
+                "(pycnn.ops.max_pool2d returns the indices)"
+            )
+        self.kernel_size, self.stride, self.padding = _window(
+            "MaxPool2d", kernel_size, stride, padding
+        )
+        self.dilation = pair("MaxPool2d", "dilation", dilation, 1)
+        self.ceil_mode = bool(ceil_mode)
+        self._geometry = (
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+        )
+
+    def forward(self, x: Array) -> Array:
+        """Pool: (N, C, H, W) to (N, C, P, Q)."""
+        y, indices = ops.max_pool2d(x, *self._geometry)
+        self._save((indices, x.shape))
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Give each gradient to the element that won."""
+        indices, shape = self._saved()
+        return ops.max_pool2d_backward(dy, indices, shape)
+
+    def _arguments(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(Module):
+    """Mean of each window; see `pycnn.ops.avg_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Height and width of the window.
+    stride : int or (int, int), optional
+        Step between windows; the window itself by default.
+    padding : int or (int, int)
+        Border of zeros; at most half of the window.
+    ceil_mode : bool
+        Whether a last, incomplete window counts.
+    count_include_pad : bool
+        Whether the border counts in the number to divide by.
+    divisor_override : int, optional
+        Number to divide by instead.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size, self.stride, self.padding = _window(
+            "AvgPool2d", kernel_size, stride, padding
+        )
+        self.ceil_mode = bool(ceil_mode)
+        self.count_include_pad = bool(count_include_pad)
+        if divisor_override is not None:
+            divisor_override = integer("AvgPool2d", "divisor_override", divisor_override, 1)
+        self.divisor_override = divisor_override
+        self._geometry: tuple[Any, ...] = (
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def forward(self, x: Array) -> Array:
+        """Pool: (N, C, H, W) to (N, C, P, Q)."""
+        y = ops.avg_pool2d(x, *self._geometry)
+        self._save(x.shape)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Share each gradient among the elements of its window."""
+        return ops.avg_pool2d_backward(dy, self._saved(), *self._geometry)
+
+    def _arguments(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+_Pair = tuple[int, int]
+
+
+def _window(
+    layer: str,
+    kernel_size: int | _Pair,
+    stride: int | _Pair | None,
+    padding: int | _Pair,
+) -> tuple[_Pair, _Pair, _Pair]:
+    """Window, step and border as pairs."""
+    window = pair(layer, "kernel_size", kernel_size, 1)
+    step = window if stride is None else pair(layer, "stride", stride, 1)
+    border = pair(layer, "padding", padding, 0)
+    if border[0] > window[0] // 2 or border[1] > window[1] // 2:
+        raise ValueError(f"[{layer}] padding {border} must be at most half of kernel_size {window}")
+    return window, step, border

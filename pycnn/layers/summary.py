@@ -1,0 +1,62 @@
+"""The table that `Module.summary` prints a model as."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.parameter import Shape
+
+HEADER = ("layer", "output shape", "neurons", "parameters", "FLOP")
+
+
+def summary(model: Module, input_shape: Shape) -> str:
+    """Table of the layers of a model, for one sample.
+
+    Parameters
+    ----------
+    model : Module
+        Any model. One forward pass of zeros goes through it.
+    input_shape : tuple of int
+        Shape of one sample, without the batch axis: (C, H, W).
+
+    Returns
+    -------
+    str
+        A line for each layer with its output shape, its neurons (numbers in the output, where the
+        layer has weights), its parameters and its floating-point operations (2 for each
+        multiply-add, no others), and the totals.
+
+    Raises
+    ------
+    ValueError
+        If a sample of this shape does not fit the model.
+    """
+    labels: list[tuple[str, str]] = []
+    counts: list[list[int]] = []
+    shape: Shape = (1, *input_shape)
+    with evaluation_mode(model):
+        for path, layer, y in model.trace(np.zeros(shape, np.float32)):
+            parameters = sum(parameter.size for parameter in layer.parameters())
+            neurons = y.size if parameters else 0
+            labels.append((f"{path} {type(layer).__name__}".strip(), str(y.shape[1:])))
+            counts.append([neurons, parameters, layer.flop(shape, y.shape)])
+            shape = y.shape
+    labels.append(("total", ""))
+    counts.append([sum(row[column] for row in counts) for column in range(3)])
+    numbers = [tuple(f"{n:,}" if n else "-" for n in row) for row in counts]
+    return _table([HEADER, *(a + b for a, b in zip(labels, numbers, strict=True))])
+
+
+def _table(lines: list[tuple[str, ...]]) -> str:
+    """Columns of text: the first two to the left, the numbers to the right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    text = [
+        "  ".join(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([text[0], rule, *text[1:-1], rule, text[-1]])

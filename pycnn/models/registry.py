@@ -1,0 +1,76 @@
+"""Models by name, so that the command line and checkpoints can make them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from pycnn.layers.module import ModelSpec, Module
+
+P = ParamSpec("P")
+M = TypeVar("M", bound=Module)
+
+_builders: dict[str, Callable[..., Module]] = {}
+
+
+def register(builder: Callable[P, M]) -> Callable[P, M]:
+    """Decorate a function that builds a model: it gets a name and notes its arguments.
+
+    Parameters
+    ----------
+    builder : function
+        Takes JSON values (besides ``rng``) and returns a new model.
+
+    Returns
+    -------
+    function
+        The same, with ``model.spec`` set on what it returns.
+    """
+    signature = inspect.signature(builder)
+    name = builder.__name__
+
+    @functools.wraps(builder)
+    def build(*args: P.args, **kwargs: P.kwargs) -> M:
+        model = builder(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        bound.arguments.pop("rng", None)
+        model.spec = ModelSpec(name, dict(bound.arguments))
+        return model
+
+    _builders[name] = build
+    return build
+
+
+def available() -> tuple[str, ...]:
+    """Names of all models."""
+    return tuple(sorted(_builders))
+
+
+def create(name: str, **arguments: Any) -> Module:
+    """Make a new model.
+
+    Parameters
+    ----------
+    name : str
+        One of `available`.
+    **arguments
+        Arguments of the function of that name in `pycnn.models`.
+
+    Returns
+    -------
+    Module
+        The model, with fresh parameters.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model.
+    TypeError
+        If it does not take these arguments.
+    """
+    if name not in _builders:
+        raise ValueError(f"unknown model {name!r}; available: {', '.join(available())}")
+    return _builders[name](**arguments)

@@ -1,0 +1,118 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pycnn import ops
+from pycnn.layers.parameter import Parameter
+from pycnn.optim.optimizer import Optimizer, State, at_least_zero, zeros_like
+
+
+class Adam(Optimizer):
+    """Steps scaled by running moments of the gradient; see `pycnn.ops.adam_step`.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to update.
+    lr : float
+        Learning rate.
+    betas : (float, float)
+        Share of the old mean and of the old mean square that is kept, each in [0, 1).
+    eps : float
+        Added to the square root that the step is divided by.
+    weight_decay : float
+        Factor of the parameter that is added to its gradient.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Kingma, Ba: Adam: a method for stochastic optimization, 2015, algorithm 1.
+    """
+
+    _decoupled: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr)
+        first, second = betas
+        if not (0.0 <= first < 1.0 and 0.0 <= second < 1.0):
+            raise ValueError(f"betas must be in [0, 1), got {betas}")
+        self.betas = float(first), float(second)
+        self.eps = at_least_zero("eps", eps)
+        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+
+    def hyperparameters(self) -> State:
+        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        options = {"lr": self.lr, "decoupled": self._decoupled, **self.hyperparameters()}
+        for parameter, state in zip(self.params, self._states, strict=True):
+            if parameter.grad is None:
+                continue
+            if not state:
+                state["step"] = 0
+                state["exp_avg"] = zeros_like(parameter)
+                state["exp_avg_sq"] = zeros_like(parameter)
+            state["step"] += 1
+            ops.adam_step(
+                parameter.data,
+                parameter.grad,
+                state["exp_avg"],
+                state["exp_avg_sq"],
+                step=state["step"],
+                **options,
+            )
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameter directly and skips the moments.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to update.
+    lr : float
+        Learning rate.
+    betas : (float, float)
+        Share of the old mean and of the old mean square that is kept, each in [0, 1).
+    eps : float
+        Added to the square root that the step is divided by.
+    weight_decay : float
+        Factor, times `lr`, that each step takes away from the parameter.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Loshchilov, Hutter: Decoupled weight decay regularization, 2019, algorithm 2.
+    """
+
+    _decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)

@@ -1,0 +1,47 @@
+"""Limits on gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from pycnn.layers.parameter import Parameter
+
+
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
+    """Scale all gradients together so that their common 2-norm is at most `max_norm`.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Those without a gradient are skipped.
+    max_norm : float
+        Largest norm, positive.
+
+    Returns
+    -------
+    float
+        The norm before scaling, summed in float64. If it is not finite the gradients stay as
+        they are, for scaling would make NaN of all of them.
+
+    Raises
+    ------
+    ValueError
+        If `max_norm` is not positive.
+
+    References
+    ----------
+    Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm must be positive, got {max_norm}")
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
+    squares = (np.einsum("i,i->", g.ravel(), g.ravel(), dtype=np.float64) for g in gradients)
+    norm = math.sqrt(math.fsum(squares))
+    if norm > max_norm and math.isfinite(norm):
+        for gradient in gradients:
+            gradient *= gradient.dtype.type(max_norm / norm)
+    return norm

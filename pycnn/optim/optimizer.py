@@ -1,0 +1,126 @@
+"""What all optimizers share: the list of parameters, the learning rate, the state."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn.layers.parameter import Parameter
+
+State = dict[str, Any]
+
+
+class Optimizer(ABC):
+    """Base class: updates parameters in place from their gradients.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to update, as from `Module.parameters`.
+    lr : float
+        Learning rate, at least 0.
+
+    Attributes
+    ----------
+    lr : float
+        Learning rate of the next step; schedules set it.
+
+    Raises
+    ------
+    TypeError
+        If an item is not a Parameter.
+    ValueError
+        If there are no parameters, one is there twice or `lr` is negative or not finite.
+    """
+
+    def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+        self.params = list(params)
+        if not self.params:
+            raise ValueError("there are no parameters to optimize")
+        for parameter in self.params:
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"params must hold Parameters, got {type(parameter).__name__}")
+        if len({id(parameter) for parameter in self.params}) != len(self.params):
+            raise ValueError("a parameter is there twice")
+        self.lr = at_least_zero("lr", lr)
+        self._states: list[State] = [{} for _ in self.params]
+
+    @abstractmethod
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+
+    @abstractmethod
+    def hyperparameters(self) -> State:
+        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: ``grad`` becomes None."""
+        for parameter in self.params:
+            parameter.grad = None
+
+    def state_dict(self) -> State:
+        """State in PyTorch's layout: ``state`` by position, and one entry in ``param_groups``.
+
+        The arrays are the optimizer's own: copy them to keep them.
+        """
+        group = {"lr": self.lr, **self.hyperparameters(), "params": list(range(len(self.params)))}
+        states = {index: dict(state) for index, state in enumerate(self._states) if state}
+        return {"state": states, "param_groups": [group]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the state and the settings of another optimizer of the same kind.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            As from `state_dict`. Arrays are copied.
+
+        Raises
+        ------
+        ValueError
+            If it is for other parameters or another kind of optimizer; nothing is changed.
+        """
+        kind = type(self).__name__
+        try:
+            (group,) = state_dict["param_groups"]
+            settings = {name: group[name] for name in ("lr", *self.hyperparameters())}
+            states = {int(index): dict(state) for index, state in state_dict["state"].items()}
+            count = len(group["params"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"[{kind}] not a state of this optimizer: {error!r}") from None
+        if count != len(self.params) or not all(0 <= index < count for index in states):
+            raise ValueError(
+                f"[{kind}] state is for {count} parameters, the optimizer has {len(self.params)}"
+            )
+        fresh: list[State] = [{} for _ in self.params]
+        for index, state in states.items():
+            fresh[index] = {
+                name: np.array(value) if isinstance(value, np.ndarray) else value
+                for name, value in state.items()
+            }
+            for name, value in fresh[index].items():
+                if isinstance(value, np.ndarray) and value.shape != self.params[index].shape:
+                    raise ValueError(
+                        f"[{kind}] {name} of parameter {index} has shape {value.shape}, "
+                        f"the parameter {self.params[index].shape}"
+                    )
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self._states = fresh
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """Give a setting that must be finite and not negative, as a float."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be finite and at least 0, got {value}")
+    return float(value)
+
+
+def zeros_like(parameter: Parameter) -> npt.NDArray[Any]:
+    """Fresh state of a parameter's shape and dtype."""
+    return np.zeros(parameter.shape, parameter.data.dtype)

@@ -1,0 +1,137 @@
+"""Learning-rate schedules: objects that map (step, total_steps) to a learning rate.
+
+Steps count batches from 0, over the whole run. Positions inside the run are fractions of it, so
+that a schedule does not depend on the batch size or the number of epochs. Any function of two
+integers is a schedule too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Schedule: TypeAlias = Callable[[int, int], float]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same learning rate throughout.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    """
+
+    lr: float
+
+    def __call__(self, step: int, total_steps: int) -> float:
+        """Learning rate of a step."""
+        return self.lr
+
+
+@dataclass(frozen=True)
+class Step:
+    """``lr gamma^k`` after k of the milestones.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate at the start.
+    milestones : tuple of float
+        Fractions of the run at which the rate falls.
+    gamma : float
+        Factor at each milestone.
+    """
+
+    lr: float
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    gamma: float = 0.1
+
+    def __call__(self, step: int, total_steps: int) -> float:
+        """Learning rate of a step."""
+        passed = sum(step >= fraction * total_steps for fraction in self.milestones)
+        return self.lr * self.gamma**passed
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from `lr` down to `final_lr`, after a linear warm-up.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate after the warm-up.
+    final_lr : float
+        Learning rate at the end.
+    warmup : float in [0, 1)
+        Fraction of the run in which the rate climbs to `lr`.
+
+    References
+    ----------
+    Loshchilov, Hutter: SGDR: stochastic gradient descent with warm restarts, 2017, equation 5.
+    """
+
+    lr: float
+    final_lr: float = 0.0
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.warmup < 1.0:
+            raise ValueError(f"[Cosine] warmup must be in [0, 1), got {self.warmup}")
+
+    def __call__(self, step: int, total_steps: int) -> float:
+        """Learning rate of a step."""
+        climb = self.warmup * total_steps
+        if step < climb:
+            return self.lr * (step + 1) / (climb + 1)
+        return _cosine(self.lr, self.final_lr, (step - climb) / (total_steps - climb))
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Half a cosine up to `max_lr`, then half a cosine down to almost nothing.
+
+    Same numbers as PyTorch's ``OneCycleLR`` with its default cosine annealing.
+
+    Parameters
+    ----------
+    max_lr : float
+        Largest learning rate.
+    pct_start : float in (0, 1)
+        Fraction of the run in which the rate climbs.
+    div_factor : float
+        The first rate is ``max_lr / div_factor``.
+    final_div_factor : float
+        The last rate is ``max_lr / div_factor / final_div_factor``.
+
+    References
+    ----------
+    Smith, Topin: Super-convergence: very fast training of neural networks, 2018.
+    """
+
+    max_lr: float
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.pct_start < 1.0:
+            raise ValueError(f"[OneCycle] pct_start must be in (0, 1), got {self.pct_start}")
+
+    def __call__(self, step: int, total_steps: int) -> float:
+        """Learning rate of a step."""
+        first = self.max_lr / self.div_factor
+        peak = self.pct_start * total_steps - 1
+        if step < peak:
+            return _cosine(first, self.max_lr, step / peak)
+        peak = max(peak, 0.0)  # a run too short to climb starts at its peak
+        down = (step - peak) / max(total_steps - 1 - peak, 1.0)
+        return _cosine(self.max_lr, first / self.final_div_factor, down)
+
+
+def _cosine(start: float, end: float, fraction: float) -> float:
+    """Half a cosine from `start` (fraction 0) to `end` (fraction 1)."""
+    return end + (start - end) * (1.0 + math.cos(math.pi * fraction)) / 2.0

@@ -1,0 +1,45 @@
+"""The specification: every op of `pycnn.ops` in plain NumPy, readable above all.
+
+Names, arguments and results are those of `pycnn.ops`, but any floating dtype is accepted and kept:
+the tests call these functions in float64 and judge the float32 kernels by them. The reference
+checks only the geometry that it needs to be meaningful; it is slow on purpose, and no op here
+calls another implementation.
+"""
+
+from pycnn.reference.activation import relu, relu_backward
+from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.reference.linear import (
+    linear,
+    linear_backward,
+    linear_backward_input,
+    linear_backward_weight,
+)
+from pycnn.reference.loss import softmax, softmax_cross_entropy, softmax_cross_entropy_backward
+from pycnn.reference.optim import adam_step, sgd_step
+from pycnn.reference.pool import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+
+__all__ = [
+    "adam_step",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "conv2d",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "linear",
+    "linear_backward",
+    "linear_backward_input",
+    "linear_backward_weight",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "sgd_step",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+]

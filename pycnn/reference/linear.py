@@ -1,0 +1,53 @@
+"""The fully connected layer y = x w^T + b and its gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.reference.geometry import Array
+
+
+def linear(x: Array, w: Array, b: Array | None = None) -> Array:
+    """``y[n, o] = b[o] + sum_i x[n, i] w[o, i]``.
+
+    Parameters
+    ----------
+    x : (N, in) array
+        Rows of features.
+    w : (out, in) array
+        Weight.
+    b : (out,) array, optional
+        Bias.
+
+    Returns
+    -------
+    (N, out) array
+        y.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `w` disagree about the number of features.
+    """
+    if x.shape[1] != w.shape[1]:
+        raise ValueError(
+            f"[linear] weight has {w.shape[1]} input features, x has {x.shape[1]} "
+            f"(x: {x.shape}, weight: {w.shape})"
+        )
+    y = x @ w.T
+    return np.asarray(y if b is None else y + b)
+
+
+def linear_backward_input(dy: Array, w: Array) -> Array:
+    """``dx[n, i] = sum_o dy[n, o] w[o, i]``: (N, out) and (out, in) give (N, in)."""
+    return np.asarray(dy @ w)
+
+
+def linear_backward_weight(dy: Array, x: Array) -> tuple[Array, Array]:
+    """``dw[o, i] = sum_n dy[n, o] x[n, i]`` and ``db[o] = sum_n dy[n, o]``."""
+    return np.asarray(dy.T @ x), np.asarray(dy.sum(axis=0))
+
+
+def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """All three gradients of `linear`: dx, dw, db."""
+    return linear_backward_input(dy, w), *linear_backward_weight(dy, x)

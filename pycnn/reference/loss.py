@@ -1,0 +1,149 @@
+r"""Softmax and the cross-entropy loss on it, with PyTorch's weights, smoothing and reductions.
+
+For one row of logits z with label t, class weights w (1 by default), C classes, smoothing e and
+p = softmax(z),
+
+.. math:: L = -(1 - e)\, w_t \log p_t - \frac{e}{C} \sum_j w_j \log p_j .
+
+``reduction='sum'`` adds the rows, ``'mean'`` divides that sum by :math:`\sum w_t` (the number of
+rows when there are no weights). Rows labelled `ignore_index` count nowhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.reference.geometry import Array
+
+
+def softmax(x: Array) -> Array:
+    """``p[n, j] = exp(x[n, j]) / sum_i exp(x[n, i])`` along the rows of an (N, C) array.
+
+    The maximum of a row is subtracted first, which changes nothing but keeps exp from overflowing.
+    """
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def _log_softmax(x: Array) -> Array:
+    """``log p``, without the underflow of ``log(softmax(x))``."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _check(target: Array, classes: int, ignore_index: int, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"[softmax_cross_entropy] reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    labels = target[target != ignore_index]
+    if ((labels < 0) | (labels >= classes)).any():
+        raise ValueError(f"[softmax_cross_entropy] a label is outside 0 .. {classes - 1}")
+    if target.size == 0 and reduction == "mean":
+        raise ValueError("[softmax_cross_entropy] the mean of no rows is undefined")
+
+
+def _class_weights(weight: Array | None, classes: int, like: Array) -> Array:
+    return np.ones(classes, like.dtype) if weight is None else weight
+
+
+def softmax_cross_entropy(
+    logits: Array,
+    target: Array,
+    *,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> tuple[float | Array, Array]:
+    """Cross-entropy between the labels and the softmax of the logits.
+
+    Parameters
+    ----------
+    logits : (N, C) array
+        Unnormalised log-probabilities.
+    target : (N,) int64 array
+        Labels 0 .. C - 1, or `ignore_index`.
+    weight : (C,) array, optional
+        Weight of each class.
+    ignore_index : int
+        Label of rows that do not count.
+    label_smoothing : float
+        Part of the probability spread evenly over all classes, 0 to 1.
+    reduction : {'mean', 'sum', 'none'}
+        How the rows become a loss; the mean over ignored rows alone is NaN.
+
+    Returns
+    -------
+    float or (N,) array, (N, C) array
+        Loss, and the softmax that the backward function needs.
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
+    """
+    count, classes = logits.shape
+    _check(target, classes, ignore_index, reduction)
+    weights = _class_weights(weight, classes, logits)
+    kept = target != ignore_index
+    label = np.where(kept, target, 0)
+    log_p = _log_softmax(logits)
+    rows = -(1 - label_smoothing) * weights[label] * log_p[np.arange(count), label]
+    if label_smoothing:
+        rows = rows - label_smoothing / classes * (weights * log_p).sum(axis=1)
+    rows = np.where(kept, rows, np.zeros_like(rows))
+    probs = softmax(logits)
+    if reduction == "none":
+        return rows, probs
+    if reduction == "sum":
+        return float(rows.sum()), probs
+    total = weights[label[kept]].sum()
+    return (float(rows.sum() / total) if total else float("nan")), probs
+
+
+def softmax_cross_entropy_backward(
+    probs: Array,
+    target: Array,
+    dloss: float | Array = 1.0,
+    *,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Array:
+    r"""Gradient of `softmax_cross_entropy` with respect to the logits.
+
+    For one row, with [j = t] equal to 1 at the label and 0 elsewhere,
+    ``dz[j] = (1 - e) w[t] (p[j] - [j = t]) + e / C (p[j] sum_i w[i] - w[j])``,
+    times `dloss`, and divided by the sum of w[t] over the rows for 'mean'.
+
+    Parameters
+    ----------
+    probs : (N, C) array
+        Softmax of the logits.
+    target : (N,) int64 array
+        Labels.
+    dloss : float, or (N,) array for 'none'
+        Gradient of the loss.
+    weight, ignore_index, label_smoothing, reduction
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    (N, C) array
+        dlogits; zero in ignored rows.
+    """
+    count, classes = probs.shape
+    _check(target, classes, ignore_index, reduction)
+    weights = _class_weights(weight, classes, probs)
+    kept = target != ignore_index
+    label = np.where(kept, target, 0)
+    is_label = np.zeros_like(probs)
+    is_label[np.arange(count), label] = 1
+    dz = (1 - label_smoothing) * weights[label, np.newaxis] * (probs - is_label)
+    dz = dz + label_smoothing / classes * (probs * weights.sum() - weights)
+    scale = np.broadcast_to(np.asarray(dloss, probs.dtype), (count,))
+    if reduction == "mean" and kept.any():
+        scale = scale / weights[label[kept]].sum()
+    return np.asarray(np.where(kept[:, np.newaxis], dz * scale[:, np.newaxis], np.zeros_like(dz)))

@@ -1,0 +1,106 @@
+"""One update of the parameters, in place: SGD and Adam/AdamW with PyTorch's formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.reference.geometry import Array
+
+
+def sgd_step(
+    w: Array,
+    grad: Array,
+    velocity: Array | None = None,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    first: bool = False,
+) -> None:
+    """Stochastic gradient descent: `w` and `velocity` change in place.
+
+    With ``g = grad + weight_decay w`` the velocity becomes ``momentum v + (1 - dampening) g``
+    (on the first step just ``g``), and ``w -= lr v``; Nesterov's variant steps along
+    ``g + momentum v`` instead, and plain SGD along ``g``.
+
+    Parameters
+    ----------
+    w, grad : array
+        Parameter and its gradient, of one shape.
+    velocity : array, optional
+        Running mean of the gradients; required if and only if `momentum` is not zero.
+    lr : float
+        Learning rate.
+    momentum, dampening, weight_decay : float
+        See the formula.
+    nesterov : bool
+        Use Nesterov's momentum.
+    first : bool
+        This is the first step: what `velocity` holds is ignored.
+
+    Raises
+    ------
+    ValueError
+        If `momentum` is not zero and there is no velocity, or the other way round.
+    """
+    if (velocity is not None) != (momentum != 0):
+        raise ValueError("[sgd_step] velocity is required if and only if momentum is not zero")
+    g = grad + weight_decay * w
+    if velocity is not None:
+        velocity[...] = g if first else momentum * velocity + (1 - dampening) * g
+        g = g + momentum * velocity if nesterov else velocity
+    w -= lr * g
+
+
+def adam_step(
+    w: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    *,
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+) -> None:
+    """Adam, or AdamW with ``decoupled=True``: `w`, `m` and `v` change in place.
+
+    ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g^2``,
+    ``w -= lr / (1 - b1^step) m / (sqrt(v / (1 - b2^step)) + eps)``, where Adam decays through the
+    gradient, ``g = grad + weight_decay w``, and AdamW first does ``w *= 1 - lr weight_decay``.
+
+    Parameters
+    ----------
+    w, grad, m, v : array
+        Parameter, gradient, first and second moment, of one shape.
+    step : int
+        Number of this step, from 1.
+    lr : float
+        Learning rate.
+    betas : (float, float)
+        Decay rates b1 and b2 of the moments.
+    eps : float
+        Keeps the denominator from zero.
+    weight_decay : float
+        See the formula.
+    decoupled : bool
+        AdamW's weight decay instead of Adam's.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
+    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
+    """
+    beta1, beta2 = betas
+    if decoupled:
+        w *= 1 - lr * weight_decay
+        g = grad
+    else:
+        g = grad + weight_decay * w
+    m[...] = beta1 * m + (1 - beta1) * g
+    v[...] = beta2 * v + (1 - beta2) * g * g
+    w -= lr / (1 - beta1**step) * m / (np.sqrt(v / (1 - beta2**step)) + eps)

@@ -1,0 +1,34 @@
+"""Training: the loop, its callbacks and its history, and running a trained model.
+
+- `fit`: train a model on a data set
+- `evaluate`, `predict`: figures and outputs of a model
+- `callbacks`: what can be hung into the loop
+- `History`, `EpochRecord`: what the loop leaves behind
+"""
+
+from pycnn.training.callbacks import (
+    BestCheckpoint,
+    Callback,
+    CSVLog,
+    EarlyStopping,
+    TerminateOnNaN,
+)
+from pycnn.training.evaluation import Evaluation, evaluate, predict
+from pycnn.training.history import EpochRecord, History
+from pycnn.training.loop import fit
+from pycnn.training.run import Run
+
+__all__ = [
+    "BestCheckpoint",
+    "CSVLog",
+    "Callback",
+    "EarlyStopping",
+    "EpochRecord",
+    "Evaluation",
+    "History",
+    "Run",
+    "TerminateOnNaN",
+    "evaluate",
+    "fit",
+    "predict",
+]

@@ -1,0 +1,121 @@
+"""What training leaves behind: one record for each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pycnn._files import atomic_write
+
+
+class EpochRecord(NamedTuple):
+    """Figures of one epoch; None where there is nothing to report.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 1.
+    loss, accuracy : float
+        Mean over the training samples, each measured in the step that trained on it.
+    val_loss, val_accuracy : float or None
+        Mean over the validation set at the end of the epoch.
+    learning_rate : float
+        Learning rate of the last step.
+    seconds : float
+        Time spent on training, without validation.
+    images_per_second : float
+        Training samples per second.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+
+class History:
+    """Records of the epochs, first to last.
+
+    Attributes
+    ----------
+    records : list of EpochRecord
+        One for each finished epoch.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
+    stop_reason : str or None
+        Why a callback ended the training.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[EpochRecord] = []
+        self.interrupted = False
+        self.stop_reason: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[EpochRecord]:
+        return iter(self.records)
+
+    def __getitem__(self, field: str) -> list[Any]:
+        """Column of one field, such as ``history["loss"]``."""
+        if field not in EpochRecord._fields:
+            raise KeyError(f"no field {field!r}; there are {', '.join(EpochRecord._fields)}")
+        return [getattr(record, field) for record in self.records]
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on training, without validation."""
+        return sum(record.seconds for record in self.records)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training samples per second over all epochs; 0 when there is none."""
+        images = sum(record.seconds * record.images_per_second for record in self.records)
+        return images / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all of it as dicts and lists."""
+        return {
+            "interrupted": self.interrupted,
+            "stop_reason": self.stop_reason,
+            "epochs": [record._asdict() for record in self.records],
+        }
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a header and a line for each epoch; None becomes an empty field."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(EpochRecord._fields)
+        writer.writerows(self.records)
+        with atomic_write(path) as file:
+            file.write(text.getvalue().encode())
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the records and how training ended; NaN and infinity become null."""
+        write_json(path, self.to_dict())
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write JSON that every parser reads: NaN and infinity, which JSON lacks, become null."""
+    text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def _finite(value: Any) -> Any:
+    """Copy of nested dicts and lists with None for every float that is not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,191 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Sized
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from pycnn.data import ArrayDataset, Batches, check_batch
+from pycnn.layers.module import Module
+from pycnn.optim import Adam, Optimizer, Schedule, clip_grad_norm
+from pycnn.training.callbacks import Callback
+from pycnn.training.evaluation import Accuracy, Data, Loss, evaluate, mean_loss
+from pycnn.training.history import EpochRecord, History
+from pycnn.training.progress import ProgressBar
+from pycnn.training.run import Run
+
+
+def fit(
+    model: Module,
+    train: Data,
+    validation: Data | None = None,
+    *,
+    epochs: int = 1,
+    batch_size: int = 64,
+    optimizer: Optimizer | None = None,
+    loss: Loss | None = None,
+    schedule: Schedule | None = None,
+    callbacks: Sequence[Callback] = (),
+    seed: int = 0,
+    progress: bool = True,
+    max_grad_norm: float | None = None,
+) -> History:
+    """Train a model.
+
+    Parameters
+    ----------
+    model : Module
+        Trained in place.
+    train : ArrayDataset or iterable of (x, y)
+        Training data. A data set is shuffled for each epoch; an iterable of batches is gone
+        through once an epoch, as it is (a generator lasts for one epoch only).
+    validation : ArrayDataset or iterable of (x, y), optional
+        Measured at the end of each epoch.
+    epochs : int
+        Passes over the training data.
+    batch_size : int
+        Samples in a step, for an ArrayDataset; the last batch of an epoch holds the rest.
+    optimizer : Optimizer, optional
+        ``Adam(model.parameters())`` by default.
+    loss : Loss, optional
+        ``CrossEntropyLoss()`` by default.
+    schedule : function of (step, total_steps), optional
+        Learning rate of each step, as from `pycnn.optim`; the optimizer's own by default.
+    callbacks : sequence of Callback
+        See `pycnn.training.callbacks`.
+    seed : int
+        Seed of shuffling and dropout. The same seed gives the same bits.
+    progress : bool
+        Whether to show a bar, if stderr is a terminal.
+    max_grad_norm : float, optional
+        Limit for `pycnn.optim.clip_grad_norm`.
+
+    Returns
+    -------
+    History
+        A record for each finished epoch. After Ctrl-C the history so far, with ``interrupted``
+        set; the model keeps what it has learned.
+
+    Raises
+    ------
+    ValueError
+        If there is no training data, a number is out of range, a schedule is given with an
+        iterable of unknown length, or the data does not fit the model.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    batches = Batches(train, batch_size, seed) if isinstance(train, ArrayDataset) else train
+    total_steps = 0
+    if schedule is not None:
+        if not isinstance(batches, Sized):
+            raise ValueError("a schedule needs training data with a length, in batches")
+        total_steps = epochs * len(batches)
+    if optimizer is None:
+        optimizer = Adam(model.parameters())
+    run = Run(model, optimizer, epochs)
+    history = run.history
+    trainer = _Trainer(
+        run, batches, mean_loss(loss), schedule, total_steps, callbacks, max_grad_norm
+    )
+
+    for callback in callbacks:
+        callback.on_train_begin(run, validation is not None)
+    try:
+        while run.epoch < epochs and history.stop_reason is None:
+            run.epoch += 1
+            model.train()
+            model.reseed([seed, run.epoch, 1])
+            trainer.epoch(validation, progress)
+    except KeyboardInterrupt:
+        history.interrupted = True
+    for callback in callbacks:
+        callback.on_train_end(run)
+    return history
+
+
+@dataclass
+class _Trainer:
+    """What every step needs and no step changes."""
+
+    run: Run
+    batches: Iterable[tuple[Any, Any]]
+    loss: Loss
+    schedule: Schedule | None
+    total_steps: int
+    callbacks: Sequence[Callback]
+    max_grad_norm: float | None
+
+    def __post_init__(self) -> None:
+        # Most callbacks do nothing in a step, and then a step does nothing for them.
+        self.hooks = [
+            callback.on_backward
+            for callback in self.callbacks
+            if type(callback).on_backward is not Callback.on_backward
+        ]
+
+    def epoch(self, validation: Data | None, progress: bool) -> None:
+        """Train for one epoch, validate, and add a record to the history."""
+        run, history = self.run, self.run.history
+        images = len(self.batches.data) if isinstance(self.batches, Batches) else None
+        bar = ProgressBar(run.epoch, run.epochs, images, progress)
+        try:
+            start = perf_counter()
+            total, right, count = self._steps(bar)
+            seconds = perf_counter() - start
+            if history.stop_reason is not None:
+                return
+            if count == 0:
+                hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
+                raise ValueError(f"epoch {run.epoch} has no training data{hint}")
+            measured = None
+            if validation is not None:
+                measured = evaluate(run.model, validation, loss=self.loss)
+            record = EpochRecord(
+                epoch=run.epoch,
+                loss=total / count,
+                accuracy=right.share(count),
+                val_loss=None if measured is None else measured.loss,
+                val_accuracy=None if measured is None else measured.accuracy,
+                learning_rate=run.optimizer.lr,
+                seconds=seconds,
+                images_per_second=count / seconds,
+            )
+            history.records.append(record)
+            bar.finish(count, record)
+        finally:
+            bar.close()
+        for callback in self.callbacks:
+            callback.on_epoch_end(run, record)
+
+    def _steps(self, bar: ProgressBar) -> tuple[float, Accuracy, int]:
+        """Train on every batch; returns the sum of the losses, the answers and the samples."""
+        run, criterion, schedule = self.run, self.loss, self.schedule
+        model, optimizer, history = run.model, run.optimizer, run.history
+        source = self.batches
+        if not isinstance(source, Batches):
+            source = map(check_batch, source)
+        total, count, right = 0.0, 0, Accuracy()
+        for x, y in source:
+            if schedule is not None:
+                optimizer.lr = schedule(run.step, self.total_steps)
+            output = model.forward(x)
+            run.loss = float(criterion(output, y))
+            optimizer.zero_grad()
+            model.backward_parameters(criterion.backward())
+            if self.hooks:
+                run.batch = x, y
+                for hook in self.hooks:
+                    hook(run)
+                if history.stop_reason is not None:
+                    break
+            if self.max_grad_norm is not None:
+                clip_grad_norm(optimizer.params, self.max_grad_norm)
+            optimizer.step()
+            run.step += 1
+            total += run.loss * len(y)
+            count += len(y)
+            right.add(output, y)
+            bar.update(count, total / count, right.share(count))
+        return total, right, count

@@ -1,0 +1,56 @@
+"""The state of a training run, which callbacks see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn.layers.module import Module
+from pycnn.optim import Optimizer
+from pycnn.training.history import History
+
+
+class Run:
+    """What is going on in `fit`.
+
+    Attributes
+    ----------
+    model : Module
+        The model in training.
+    optimizer : Optimizer
+        Its optimizer.
+    history : History
+        Records of the epochs so far.
+    epoch, epochs : int
+        Number of the epoch, from 1, and how many there are to be.
+    step : int
+        Updates of the parameters so far.
+    loss : float
+        Loss of the last batch.
+    batch : (x, y)
+        The last batch, for callbacks that look into steps; valid during the step only.
+    """
+
+    __slots__ = (
+        "batch",
+        "epoch",
+        "epochs",
+        "history",
+        "loss",
+        "model",
+        "optimizer",
+        "step",
+    )
+
+    def __init__(self, model: Module, optimizer: Optimizer, epochs: int) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.history = History()
+        self.epochs = epochs
+        self.epoch = 0
+        self.step = 0
+        self.loss = 0.0
+        self.batch: tuple[Any, Any] | None = None
+
+    def stop(self, reason: str) -> None:
+        """End the training: before the update (from ``on_backward``) or after this epoch."""
+        self.history.stop_reason = reason

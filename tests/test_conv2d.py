@@ -1,0 +1,140 @@
+"""conv2d and its gradients against the float64 reference, for every geometry and ISA."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tolerance
+from hypothesis import given, settings
+from strategies import ConvCase, Values, conv_cases, values
+from tolerance import assert_within, float64
+
+from pycnn import ops, reference
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+MANY = settings(max_examples=2 * settings.default.max_examples)
+
+
+@MANY
+@given(conv_cases())
+def test_forward(case: ConvCase) -> None:
+    x, w, b = case.operands()
+    y = ops.conv2d(x, w, b, **case.geometry)
+    wide = float64(x, w, b)
+    bound = 0.0 if case.values.exact else tolerance.conv2d(*wide, **case.geometry)
+    assert_within(y, reference.conv2d(*wide, **case.geometry), bound)
+
+
+@MANY
+@given(conv_cases())
+def test_backward_input(case: ConvCase) -> None:
+    x, w, _ = float64(*case.operands())
+    dy = case.gradient(reference.conv2d(x, w, **case.geometry).shape)
+    dx = ops.conv2d_backward_input(dy, case.operands()[1], case.x_shape, **case.geometry)
+    wide = dy.astype(np.float64)
+    exact = reference.conv2d_backward_input(wide, w, case.x_shape, **case.geometry)
+    bound = tolerance.conv2d_input(wide, w, case.x_shape, **case.geometry)
+    assert_within(dx, exact, 0.0 if case.values.exact else bound)
+
+
+@MANY
+@given(conv_cases())
+def test_backward_weight(case: ConvCase) -> None:
+    x, w, _ = float64(*case.operands())
+    dy = case.gradient(reference.conv2d(x, w, **case.geometry).shape)
+    actual = ops.conv2d_backward_weight(dy, case.operands()[0], case.w_shape, **case.geometry)
+    wide = dy.astype(np.float64)
+    exact = reference.conv2d_backward_weight(wide, x, case.w_shape, **case.geometry)
+    bounds = tolerance.conv2d_weight(wide, x, case.w_shape, **case.geometry)
+    for got, want, bound in zip(actual, exact, bounds, strict=True):
+        assert_within(got, want, 0.0 if case.values.exact else bound)
+
+
+@given(conv_cases(values("integer")))
+def test_adjoints(case: ConvCase) -> None:
+    """<conv(x, w), g> = <x, dx(g)> = <w, dw(g)>, exactly: integer data round nowhere."""
+    x, w, _ = case.operands()
+    y = ops.conv2d(x, w, **case.geometry)
+    g = case.gradient(y.shape)
+    dx = ops.conv2d_backward_input(g, w, case.x_shape, **case.geometry)
+    dw, _ = ops.conv2d_backward_weight(g, x, case.w_shape, **case.geometry)
+    expected = np.vdot(*float64(y, g))
+    assert np.vdot(*float64(x, dx)) == expected
+    assert np.vdot(*float64(w, dw)) == expected
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@given(conv_cases(values("nonfinite")))
+def test_nan_and_infinity_go_where_they_belong(case: ConvCase) -> None:
+    """A NaN spreads to the windows over it, and not to their neighbours in a vector register."""
+    x = case.operands()[0]
+    finite = Values("normal", case.values.seed)
+    w, b = finite.arrays(case.w_shape, case.w_shape[:1])
+    wide = float64(x, w, b)
+    exact = reference.conv2d(*wide, **case.geometry)
+    bound = tolerance.conv2d(*wide, **case.geometry)
+    assert_within(ops.conv2d(x, w, b, **case.geometry), exact, bound)
+
+    dy = case.gradient(exact.shape)
+    exact = reference.conv2d_backward_input(*float64(dy, w), case.x_shape, **case.geometry)
+    bound = tolerance.conv2d_input(*float64(dy, w), case.x_shape, **case.geometry)
+    dx = ops.conv2d_backward_input(dy, w, case.x_shape, **case.geometry)
+    assert_within(dx, exact, bound)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "geometry"),
+    [
+        pytest.param((3, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}, id="lenet-1"),
+        pytest.param((9, 6, 14, 14), (16, 6, 5, 5), {}, id="lenet-2"),
+        pytest.param((1, 3, 67, 67), (96, 3, 11, 11), {"stride": 4}, id="alexnet-1"),
+        pytest.param((1, 96, 13, 13), (256, 48, 5, 5), {"padding": 2, "groups": 2}, id="alexnet-2"),
+        pytest.param((1, 256, 13, 13), (97, 256, 3, 3), {"padding": 1}, id="alexnet-3"),
+        pytest.param((1, 1, 1, 1), (1, 1, 1, 1), {}, id="one number"),
+        pytest.param((1, 2, 1, 257), (3, 2, 1, 31), {"stride": (1, 40)}, id="stride over kernel"),
+        pytest.param((1, 2, 3, 3), (2, 2, 2, 2), {"padding": (9, 0, 0, 11)}, id="mostly padding"),
+        pytest.param((2, 2, 5, 7), (4, 2, 5, 7), {}, id="one window"),
+        pytest.param((1, 1, 300, 2), (2, 1, 2, 2), {"dilation": (250, 1)}, id="far taps"),
+        pytest.param((1, 3, 25, 23), (15, 3, 17, 19), {"padding": 2}, id="large filter"),
+        pytest.param((2, 2, 3, 2100), (7, 2, 3, 3), {"padding": 1}, id="long rows"),
+        pytest.param((1, 67, 4, 401), (5, 67, 3, 3), {"stride": (1, 2)}, id="long deep rows"),
+        pytest.param((1, 2, 2100, 1), (3, 2, 3, 1), {"stride": (2, 1)}, id="long column"),
+        pytest.param((70, 2, 5, 5), (130, 2, 3, 3), {}, id="many images and filters"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["normal", "integer"])
+def test_shapes_of_real_networks_and_extremes(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, object], kind: str
+) -> None:
+    x, w, b = Values(kind, 1).arrays(x_shape, w_shape, w_shape[:1])
+    y = ops.conv2d(x, w, b, **geometry)
+    (dy,) = Values(kind, 2).arrays(y.shape)
+    x64, w64, b64, dy64 = float64(x, w, b, dy)
+    pairs = [
+        (
+            y,
+            reference.conv2d(x64, w64, b64, **geometry),
+            tolerance.conv2d(x64, w64, b64, **geometry),
+        ),
+        (
+            ops.conv2d_backward_input(dy, w, x_shape, **geometry),
+            reference.conv2d_backward_input(dy64, w64, x_shape, **geometry),
+            tolerance.conv2d_input(dy64, w64, x_shape, **geometry),
+        ),
+        *zip(
+            ops.conv2d_backward_weight(dy, x, w_shape, **geometry),
+            reference.conv2d_backward_weight(dy64, x64, w_shape, **geometry),
+            tolerance.conv2d_weight(dy64, x64, w_shape, **geometry),
+            strict=True,
+        ),
+    ]
+    for actual, exact, bound in pairs:
+        assert_within(actual, exact, 0.0 if kind == "integer" else bound)
+
+
+def test_numpy_integers_describe_geometry() -> None:
+    x, w = Values("integer", 0).arrays((1, 2, 9, 9), (2, 1, 3, 3))
+    one, two = np.int64(1), np.int32(2)
+    y = ops.conv2d(x, w, stride=(two, two), padding=one, dilation=one, groups=two)
+    assert_within(y, reference.conv2d(*float64(x, w), stride=2, padding=1, groups=2), 0.0)

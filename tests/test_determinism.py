@@ -1,0 +1,163 @@
+"""Same bits for any number of threads; inputs, and the caller's floating-point mode, untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from strategies import Values
+
+import pycnn
+from pycnn import ops
+
+pytestmark = pytest.mark.usefixtures("isa", "restore_threads")
+
+# Images of a convolution, its filters, and its arguments: all layers of LeNet-5 and AlexNet, and
+# the shapes between: depthwise, dilated, pointwise, many images, hardly any work.
+CONVOLUTIONS = {
+    "lenet-1": ((37, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}),
+    "lenet-2": ((37, 6, 14, 14), (16, 6, 5, 5), {}),
+    "alexnet-1": ((1, 3, 227, 227), (96, 3, 11, 11), {"stride": 4}),
+    "alexnet-2": ((1, 96, 27, 27), (256, 48, 5, 5), {"padding": 2, "groups": 2}),
+    "alexnet-3": ((1, 256, 13, 13), (384, 256, 3, 3), {"padding": 1}),
+    "alexnet-4": ((1, 384, 13, 13), (384, 192, 3, 3), {"padding": 1, "groups": 2}),
+    "alexnet-5": ((2, 384, 13, 13), (256, 192, 3, 3), {"padding": 1, "groups": 2}),
+    "depthwise": ((3, 33, 19, 23), (66, 1, 3, 3), {"padding": "same", "stride": 2, "groups": 33}),
+    "dilated": ((2, 7, 31, 29), (13, 7, 3, 3), {"padding": (3, 0, 1, 2), "dilation": (2, 3)}),
+    "pointwise": ((5, 97, 11, 11), (61, 97, 1, 1), {}),
+    "tiny": ((1, 1, 3, 3), (1, 1, 2, 2), {}),
+}
+
+Case = tuple[Callable[..., Any], list[np.ndarray], dict[str, Any]]
+
+
+def conv2d_cases(name: str) -> list[Case]:
+    """Forward and both gradients of one convolution."""
+    x_shape, w_shape, geometry = CONVOLUTIONS[name]
+    x, w, b = Values("normal", 0).arrays(x_shape, w_shape, w_shape[:1])
+    (dy,) = Values("normal", 1).arrays(ops.conv2d(x, w, b, **geometry).shape)
+    return [
+        (ops.conv2d, [x, w, b], geometry),
+        (ops.conv2d_backward_input, [dy, w], {"input_shape": x_shape, **geometry}),
+        (ops.conv2d_backward_weight, [dy, x], {"weight_shape": w_shape, **geometry}),
+    ]
+
+
+def other_cases() -> list[Case]:
+    """All other ops, on arrays large enough for several threads."""
+    x, features, dy = Values("normal", 2).arrays((9, 16, 55, 57), (67, 1500), (67, 301))
+    w, b, logits = Values("normal", 3).arrays((301, 1500), (301,), (3001, 33))
+    target = np.random.default_rng(4).integers(0, 33, 3001)
+    weight = np.linspace(0.5, 2, 33, dtype=np.float32)
+    y, indices = ops.max_pool2d(x, 3, 2)
+    average = ops.avg_pool2d(x, 3, 2, 1)
+    smooth = {"weight": weight, "label_smoothing": 0.1}
+    return [
+        (ops.max_pool2d, [x], {"kernel_size": 3, "stride": 2}),
+        (ops.max_pool2d_backward, [y, indices], {"input_shape": x.shape}),
+        (ops.avg_pool2d, [x], {"kernel_size": 3, "stride": 2, "padding": 1}),
+        (
+            ops.avg_pool2d_backward,
+            [average],
+            {"input_shape": x.shape, "kernel_size": 3, "stride": 2, "padding": 1},
+        ),
+        (ops.relu, [x], {}),
+        (ops.relu_backward, [x, np.roll(x, 1)], {}),
+        (ops.linear, [features, w, b], {}),
+        (ops.linear_backward_input, [dy, w], {}),
+        (ops.linear_backward_weight, [dy, features], {}),
+        (ops.linear_backward, [dy, features, w], {}),
+        (ops.softmax, [logits], {}),
+        (ops.softmax_cross_entropy, [logits, target], smooth),
+        (ops.softmax_cross_entropy, [logits, target], {"reduction": "sum"}),
+        (ops.softmax_cross_entropy_backward, [ops.softmax(logits), target], smooth),
+    ]
+
+
+def step_cases() -> list[Case]:
+    """The ops that change their arguments in place."""
+    arrays = [a.copy() for a in Values("normal", 5).arrays(*[(200_003,)] * 3)]
+    moments = [*arrays, np.square(arrays[2])]
+    sgd = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}
+    return [
+        (ops.sgd_step, arrays, sgd),
+        (ops.sgd_step, arrays[:2], {"lr": 0.1}),
+        (ops.adam_step, moments, {"step": 3, "weight_decay": 0.1}),
+        (ops.adam_step, moments, {"step": 3, "weight_decay": 0.1, "decoupled": True}),
+    ]
+
+
+def all_results(case: Case) -> list[bytes]:
+    """Every result of a call, and what its arguments are afterwards, as bytes."""
+    op, arrays, options = case
+    own = [array.copy() for array in arrays]
+    result = op(*own, **options)
+    results = result if isinstance(result, tuple) else (result,)
+    return [np.asarray(array).tobytes() for array in (*results, *own) if array is not None]
+
+
+def assert_same_bits(cases: list[Case]) -> None:
+    for case in cases:
+        pycnn.set_num_threads(1)
+        alone = all_results(case)
+        for threads in (2, 7):
+            pycnn.set_num_threads(threads)
+            assert all_results(case) == alone, (case[0].__name__, threads)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions_have_the_same_bits_for_any_number_of_threads(name: str) -> None:
+    assert_same_bits(conv2d_cases(name))
+
+
+def test_other_ops_have_the_same_bits_for_any_number_of_threads() -> None:
+    assert_same_bits(other_cases() + step_cases())
+
+
+def test_the_same_call_has_the_same_bits_wherever_the_arrays_lie() -> None:
+    """Kernels may peel loops for alignment, but not reorder sums for it."""
+    for op, arrays, options in other_cases() + conv2d_cases("lenet-2"):
+        expected = all_results((op, arrays, options))
+        moved = []
+        for array in arrays:
+            room = np.empty(array.size + 1, array.dtype)
+            room[1:] = array.ravel()
+            moved.append(room[1:].reshape(array.shape))
+        result = op(*moved, **options)
+        results = result if isinstance(result, tuple) else (result,)
+        got = [np.asarray(array).tobytes() for array in results]
+        assert got == expected[: len(got)], op.__name__
+
+
+def test_inputs_are_never_modified() -> None:
+    for op, arrays, options in other_cases() + conv2d_cases("lenet-1") + conv2d_cases("dilated"):
+        before = [array.copy() for array in arrays]
+        result = op(*arrays, **options)
+        for array, copy in zip(arrays, before, strict=True):
+            assert array.tobytes() == copy.tobytes(), op.__name__
+        for made in result if isinstance(result, tuple) else (result,):
+            for array in arrays:
+                assert not np.shares_memory(np.asarray(made), array), op.__name__
+
+
+def test_results_do_not_share_memory_with_later_results() -> None:
+    """Outputs may come from a pool, but only after their array has been dropped."""
+    (x,) = Values("normal", 0).arrays((4, 8, 20, 20))
+    first = ops.relu(x)
+    copy = first.copy()
+    for _ in range(3):
+        second = ops.relu(-x)
+        assert not np.shares_memory(first, second)
+    np.testing.assert_array_equal(first, copy)
+
+
+def test_denormal_numbers_of_the_caller_survive() -> None:
+    """A library that leaves flush-to-zero on changes every later calculation in the process."""
+    tiny = np.full(64, 1e-40, np.float32)
+    for threads in (1, 2):
+        pycnn.set_num_threads(threads)
+        for op, arrays, options in other_cases() + step_cases() + conv2d_cases("lenet-1"):
+            op(*[array.copy() for array in arrays], **options)
+            assert (tiny * np.float32(0.5) > 0).all(), op.__name__

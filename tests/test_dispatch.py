@@ -1,0 +1,230 @@
+"""Which kernels run, on how many threads, and in a forked child: settings and environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pycnn
+from pycnn import _core, ops
+
+PER_MACHINE = {"baseline", "avx2", "avx512", "neon"}
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter where only the given pycnn settings are set."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYCNN_", "OMP_", "GOMP_", "KMP_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def output(code: str, **environment: str) -> str:
+    done = python(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# --- instruction sets ---------------------------------------------------------------------------
+
+
+def test_available_names() -> None:
+    names = _core.isa_available()
+    assert isinstance(names, tuple)
+    assert names
+    assert set(names) <= PER_MACHINE
+    assert len(set(names)) == len(names)
+    assert _core.isa() in names
+
+
+def test_the_chosen_kernels_are_the_ones_that_run(isa: str) -> None:
+    """kernel_isa is compiled with the kernels themselves, so it cannot repeat a wrong choice."""
+    assert _core.isa() == isa
+    assert _core.kernel_isa() == isa
+
+
+def test_the_arithmetic_is_that_of_the_instruction_set(isa: str) -> None:
+    """Baseline x86-64 rounds a product before it is added; all others have FMA, which does not.
+
+    a^2 = 1 + 2^-11 + 2^-24 rounds to 1 + 2^-11. So 1 * -(1 + 2^-11) + a * a is 0 or 2^-24. The
+    second product stands 48 places on, in the same lane of a sum that runs along registers.
+    """
+    a, rounded = 1 + 2.0**-12, 1 + 2.0**-11
+    x, w = np.zeros((1, 64, 1, 1), np.float32), np.zeros((1, 64, 1, 1), np.float32)
+    x[0, [0, 48], 0, 0] = 1, a
+    w[0, [0, 48], 0, 0] = -rounded, a
+    expected = 0.0 if isa == "baseline" else 2.0**-24
+    assert ops.linear(x.reshape(1, 64), w.reshape(1, 64)).item() == expected
+    assert ops.conv2d(x, w).item() == expected
+
+
+def test_without_a_wish_the_last_and_best_is_chosen() -> None:
+    chosen = output("from pycnn import _core; print(_core.isa(), _core.kernel_isa())")
+    assert chosen.split() == [_core.isa_available()[-1]] * 2
+
+
+@pytest.mark.parametrize("name", _core.isa_available())
+def test_environment_chooses(name: str) -> None:
+    code = "from pycnn import _core; print(_core.isa(), _core.kernel_isa())"
+    assert output(code, PYCNN_ISA=name).split() == [name, name]
+
+
+@pytest.mark.parametrize("name", ["sse9", "AVX2 ", "baseline,avx2"])
+def test_an_unknown_name_in_the_environment_is_one_clear_error(name: str) -> None:
+    done = python("import pycnn; pycnn.get_num_threads()", PYCNN_ISA=name)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "PYCNN_ISA" in last
+    assert name in last
+    for known in _core.isa_available():
+        assert known in last
+
+
+def test_an_unsupported_name_lists_what_exists() -> None:
+    before = _core.isa()
+    for name in ["nonsense", "", *(PER_MACHINE - set(_core.isa_available()))]:
+        with pytest.raises(ValueError, match=", ".join(_core.isa_available())):
+            _core.set_isa(name)
+    assert _core.isa() == before
+
+
+def test_instruction_sets_differ_only_in_rounding(isa: str) -> None:
+    """Integer data: every instruction set gives the same numbers."""
+    x = np.arange(2 * 3 * 9 * 9, dtype=np.float32).reshape(2, 3, 9, 9) % 7
+    w = np.arange(5 * 3 * 3 * 3, dtype=np.float32).reshape(5, 3, 3, 3) % 5
+    chosen = ops.conv2d(x, w, padding=1)
+    _core.set_isa(_core.isa_available()[0])
+    try:
+        np.testing.assert_array_equal(ops.conv2d(x, w, padding=1), chosen)
+    finally:
+        _core.set_isa(isa)
+
+
+def test_show_config_names_the_facts() -> None:
+    config = pycnn.show_config()
+    text = str(config)
+    facts = str(dict(config))
+    for fact in (pycnn.__version__, _core.isa(), *_core.isa_available()):
+        assert fact in text
+        assert fact in facts
+    assert "threads" in text
+
+
+# --- threads ------------------------------------------------------------------------------------
+
+COUNT = "import pycnn; print(pycnn.get_num_threads())"
+
+
+def test_environment_precedence() -> None:
+    assert output(COUNT, PYCNN_NUM_THREADS="3", OMP_NUM_THREADS="5") == "3"
+    assert output(COUNT, OMP_NUM_THREADS="5") == "5"
+    # A list sets the number of threads of each nesting level; the first one counts.
+    assert output(COUNT, OMP_NUM_THREADS="4,2") == "4"
+    code = "import pycnn; pycnn.set_num_threads(4); print(pycnn.get_num_threads())"
+    assert output(code, PYCNN_NUM_THREADS="3", OMP_NUM_THREADS="5") == "4"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no CPU affinity")
+def test_default_obeys_the_affinity_mask() -> None:
+    code = f"import os; os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}}); {COUNT}"
+    assert output(code) == "1"
+    assert int(output(COUNT)) <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5", "99999999999999999999", " "])
+def test_a_wrong_number_in_the_environment_is_one_clear_error(value: str) -> None:
+    done = python(COUNT, PYCNN_NUM_THREADS=value)
+    assert done.returncode == 1
+    assert "PYCNN_NUM_THREADS" in done.stderr.strip().splitlines()[-1]
+
+
+def test_set_num_threads_is_obeyed(restore_threads: None) -> None:
+    for count in (1, 2, 7):
+        pycnn.set_num_threads(count)
+        assert pycnn.get_num_threads() == count
+
+
+@pytest.mark.parametrize(
+    ("count", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError)]
+)
+def test_set_num_threads_refuses(count: object, error: type[Exception]) -> None:
+    before = pycnn.get_num_threads()
+    with pytest.raises(error, match="threads"):
+        pycnn.set_num_threads(count)  # type: ignore[arg-type]
+    assert pycnn.get_num_threads() == before
+
+
+# --- fork ---------------------------------------------------------------------------------------
+
+FORK = """
+import os, signal, sys, warnings
+import numpy as np
+import pycnn
+from pycnn import ops
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own warning about forking threads
+signal.alarm(60)  # a hang kills both processes
+pycnn.set_num_threads(2)
+rng = np.random.default_rng(0)
+x = rng.standard_normal((16, 32, 28, 28), np.float32)
+w = rng.standard_normal((64, 32, 3, 3), np.float32)
+before = ops.conv2d(x, w, padding=1).tobytes()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    same = ops.conv2d(x, w, padding=1).tobytes() == before
+    pycnn.set_num_threads(3)
+    same = same and ops.conv2d(x, w, padding=1).tobytes() == before
+    os._exit(0 if same else 1)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0, f"the child ended with status {status}"
+assert ops.conv2d(x, w, padding=1).tobytes() == before
+print("same bits")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_forked_child_works_and_has_the_same_bits() -> None:
+    assert output(FORK) == "same bits"
+
+
+def test_several_python_threads_may_call_at_once() -> None:
+    """The interpreter lock is released inside ops: calls must not share scratch memory."""
+    code = """
+import threading
+import numpy as np
+import pycnn
+from pycnn import ops
+
+rng = np.random.default_rng(0)
+inputs = [rng.standard_normal((4, 8, 20, 20), np.float32) for _ in range(4)]
+w = rng.standard_normal((24, 8, 3, 3), np.float32)
+expected = [ops.conv2d(x, w).tobytes() for x in inputs]
+wrong = []
+
+def work(i):
+    for _ in range(40):
+        if ops.conv2d(inputs[i], w).tobytes() != expected[i]:
+            wrong.append(i)
+
+threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(wrong)
+"""
+    assert output(code, PYCNN_NUM_THREADS="2") == "[]"

@@ -1,0 +1,37 @@
+"""What importing pycnn costs and what it leaves alone."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_import_takes_less_than_a_quarter_of_a_second() -> None:
+    code = (
+        "from time import perf_counter; start = perf_counter(); import pycnn; "
+        "print(perf_counter() - start)"
+    )
+    run(code)  # writes the byte code and warms the disk cache
+    assert statistics.median(float(run(code)) for _ in range(5)) < 0.25
+
+
+def test_import_leaves_optional_and_slow_modules_alone() -> None:
+    code = "import pycnn, sys; print(*sys.modules)"
+    loaded = set(run(code).split())
+    assert "pycnn" in loaded
+    heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "argparse", "urllib.request", "torch"}
+    assert loaded & heavy == set()
+
+
+def test_import_is_silent_and_leaves_the_global_random_state() -> None:
+    code = (
+        "import numpy as np; np.random.seed(0); a = np.random.get_state()[1].copy(); "
+        "import pycnn; pycnn.models.lenet5(); assert (np.random.get_state()[1] == a).all()"
+    )
+    assert run(code) == ""

@@ -1,0 +1,193 @@
+"""Optimizers against PyTorch's results, their state, and gradient clipping."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pycnn.layers import Parameter
+from pycnn.optim import SGD, Adam, AdamW, Optimizer, clip_grad_norm
+
+Make = Callable[[Iterable[Parameter]], Optimizer]
+
+# Four steps from (1, -2, 0.5) with the gradients below, by PyTorch 2.13 in float64; arguments by
+# position, in PyTorch's order.
+PYTORCH: dict[str, tuple[Make, list[float]]] = {
+    "sgd nesterov": (
+        lambda p: SGD(p, 0.1, 0.9, 0.0, 0.01, True),
+        [-0.3446750536, -1.259160222, 0.5302550465],
+    ),
+    "sgd dampening": (
+        lambda p: SGD(p, 0.1, 0.8, 0.3, 0.02),
+        [0.3404592618, -1.534828196, 0.5382755943],
+    ),
+    "adam": (
+        lambda p: Adam(p, 0.01, (0.8, 0.95), 1e-6, 0.1),
+        [0.9603095205, -1.962942127, 0.5053800306],
+    ),
+    "adamw": (
+        lambda p: AdamW(p, 0.01, (0.8, 0.95), 1e-6, 0.1),
+        [0.9565809964, -1.956496308, 0.5091921625],
+    ),
+}
+MAKERS: list[Make] = [
+    lambda p: SGD(p, 0.1),
+    lambda p: SGD(p, 0.1, momentum=0.9),
+    lambda p: Adam(p, 0.1),
+    lambda p: AdamW(p, 0.1),
+]
+
+
+def gradient(k: int) -> np.ndarray:
+    return np.array([0.5 * k, -1.0 / k, 0.25 * (-1) ** k], np.float32)
+
+
+def parameter() -> Parameter:
+    return Parameter(np.array([1.0, -2.0, 0.5], np.float32))
+
+
+def train(optimizer: Optimizer, p: Parameter, steps: Iterable[int]) -> None:
+    for k in steps:
+        p.grad = gradient(k)
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", PYTORCH)
+def test_updates_are_those_of_pytorch(name: str) -> None:
+    make, expected = PYTORCH[name]
+    p = parameter()
+    train(make([p]), p, range(1, 5))
+    np.testing.assert_allclose(p.data, expected, rtol=2e-6)
+
+
+def test_defaults_are_those_of_pytorch() -> None:
+    p = parameter()
+    assert SGD([p]).state_dict()["param_groups"] == [
+        {"lr": 1e-3, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False,
+         "params": [0]}
+    ]  # fmt: skip
+    adam = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "params": [0]}
+    assert Adam([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 0.0}]
+    assert AdamW([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 1e-2}]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_step_works_in_place_and_follows_lr(make: Make) -> None:
+    p = parameter()
+    data, start = p.data, p.data.copy()
+    optimizer = make([p])
+    optimizer.lr = 0.0
+    train(optimizer, p, [1])
+    np.testing.assert_array_equal(p.data, start)
+    optimizer.lr = 0.1
+    train(optimizer, p, [2])
+    assert p.data is data
+    assert np.all(p.data != start)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_parameters_without_gradient_rest(make: Make) -> None:
+    busy, idle = parameter(), parameter()
+    optimizer = make([busy, idle])
+    train(optimizer, busy, range(1, 4))
+    np.testing.assert_array_equal(idle.data, parameter().data)
+    assert 1 not in optimizer.state_dict()["state"]
+    # The first step of a parameter is its own first, however late it comes.
+    alone = parameter()
+    train(make([alone]), alone, [1])
+    busy.grad, idle.grad = None, gradient(1)
+    optimizer.step()
+    np.testing.assert_array_equal(idle.data, alone.data)
+    optimizer.zero_grad()
+    assert busy.grad is None
+    assert idle.grad is None
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_state_continues_with_the_same_bits(make: Make) -> None:
+    straight = parameter()
+    train(make([straight]), straight, range(1, 7))
+
+    p = parameter()
+    first = make([p])
+    train(first, p, range(1, 4))
+    state = copy.deepcopy(first.state_dict())
+    second = make([p])
+    second.load_state_dict(state)
+    train(second, p, range(4, 7))
+    assert p.data.tobytes() == straight.data.tobytes()
+    # The state was copied: the steps since have not changed it.
+    third = make([parameter()])
+    third.load_state_dict(state)
+    np.testing.assert_equal(third.state_dict(), state)
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    p = parameter()
+    adam = Adam([p], 0.5)
+    train(adam, p, [1])
+    before = copy.deepcopy(adam.state_dict())
+    two = Adam([parameter(), parameter()]).state_dict()
+    other_shape = copy.deepcopy(before)
+    other_shape["state"][0]["exp_avg"] = np.zeros(2, np.float32)
+    bad: list[tuple[Any, str]] = [
+        (SGD([p]).state_dict(), "not a state of this optimizer"),
+        ({}, "not a state of this optimizer"),
+        (two, "for 2 parameters, the optimizer has 1"),
+        (other_shape, r"exp_avg of parameter 0 has shape \(2,\)"),
+    ]
+    for state, text in bad:
+        with pytest.raises(ValueError, match=text):
+            adam.load_state_dict(state)
+        np.testing.assert_equal(adam.state_dict(), before)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda p: SGD([]), "no parameters"),
+        (lambda p: SGD([p, p]), "twice"),
+        (lambda p: SGD([p], -1), "lr must be finite and at least 0"),
+        (lambda p: SGD([p], float("nan")), "lr must be finite"),
+        (lambda p: SGD([p], momentum=-0.1), "momentum"),
+        (lambda p: SGD([p], nesterov=True), "nesterov needs a momentum"),
+        (lambda p: Adam([p], betas=(0.9, 1.0)), "betas"),
+        (lambda p: Adam([p], eps=-1), "eps"),
+        (lambda p: AdamW([p], weight_decay=-1), "weight_decay"),
+    ],
+)
+def test_settings_out_of_range(make: Callable[[Parameter], Optimizer], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        make(parameter())
+
+
+def test_params_must_be_parameters() -> None:
+    with pytest.raises(TypeError, match="must hold Parameters, got ndarray"):
+        Adam([np.zeros(3)])  # type: ignore[list-item]
+
+
+def test_clip_scales_all_gradients_together() -> None:
+    a, b, idle = parameter(), parameter(), parameter()
+    a.grad, b.grad = np.array([3.0, 0, 0], np.float32), np.array([0, 0, 4.0], np.float32)
+    assert clip_grad_norm([a, b, idle], 10) == 5
+    np.testing.assert_array_equal(a.grad, [3, 0, 0])
+    assert clip_grad_norm(iter([a, b, idle]), 1.0) == 5
+    np.testing.assert_allclose(a.grad, [0.6, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(b.grad, [0, 0, 0.8], rtol=1e-6)
+    assert clip_grad_norm([idle], 1.0) == 0
+
+
+def test_clip_sums_in_double_precision_and_spares_what_is_not_finite() -> None:
+    p = parameter()
+    p.grad = np.full(3, 1e30, np.float32)  # its square overflows in float32
+    assert clip_grad_norm([p], 1.0) == pytest.approx(np.sqrt(3) * 1e30, rel=1e-6)
+    np.testing.assert_allclose(p.grad, np.sqrt(1 / 3), rtol=1e-6)
+    p.grad = np.array([1.0, np.inf, 2.0], np.float32)
+    assert clip_grad_norm([p], 1.0) == np.inf
+    np.testing.assert_array_equal(p.grad, [1, np.inf, 2])
+    with pytest.raises(ValueError, match="max_norm must be positive"):
+        clip_grad_norm([p], 0)

@@ -1,0 +1,45 @@
+"""A small classification task and a small network, for tests that need not see real data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.data import ArrayDataset
+from pycnn.layers import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+
+CLASSES = 4
+
+
+def blobs(n: int, seed: int = 0) -> ArrayDataset:
+    """(n, 1, 8, 8) images with one bright quarter, which is the class, in noise."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, CLASSES, n)
+    x = rng.normal(0, 0.5, (n, 1, 8, 8)).astype(np.float32)
+    for image, label in zip(x, y, strict=True):
+        row, column = divmod(int(label), 2)
+        image[0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 1
+    return ArrayDataset(x, y.astype(np.int64), tuple("abcd"), "blobs")
+
+
+def small_net(seed: int = 0, dropout: float | None = None) -> Sequential:
+    """Conv, pool, linear: solves `blobs`."""
+    rng = np.random.default_rng(seed)
+    extra: list[Module] = [] if dropout is None else [Dropout(dropout, rng=rng)]
+    return Sequential(
+        Conv2d(1, 4, 3, padding=1, rng=rng),
+        ReLU(),
+        MaxPool2d(2),
+        Flatten(),
+        *extra,
+        Linear(64, CLASSES, rng=rng),
+    )
+
+
+def snapshot(model: Module) -> dict[str, np.ndarray]:
+    """Copy of all parameters."""
+    return {name: array.copy() for name, array in model.state_dict().items()}
+
+
+def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    """Whether two states hold the same numbers, bit for bit."""
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
