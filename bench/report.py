@@ -123,15 +123,21 @@ def cpu_model() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the computer."""
+    """Describe the computer, and how busy it is."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": cpu_model(), "cores": cores, "system": platform.platform()}
+    return {
+        "cpu": cpu_model(),
+        "cores": cores,
+        "system": platform.platform(),
+        "load_average": os.getloadavg()[0],
+    }
 
 
 def as_json(
     results: list[Result],
     workers: list[dict[str, Any]],
     settings: Settings,
+    computer: dict[str, Any],
     roofline: dict[str, float],
     devices: dict[str, str],
 ) -> dict[str, Any]:
@@ -139,7 +145,7 @@ def as_json(
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "machine": machine(),
+        "machine": computer,
         "libraries": workers,
         "settings": vars(settings),
         "roofline": roofline,

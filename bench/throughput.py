@@ -20,6 +20,8 @@ from pycnn._files import check_writable
 
 FULL = Settings(rounds=7, seconds=0.2)
 QUICK = Settings(rounds=3, seconds=0.05)
+# A load average above this means that something else wants the cores.
+_BUSY = 0.7
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -89,23 +91,26 @@ def run(
     threads: int,
 ) -> int:
     """Measure, print and write; return the exit status."""
-    config: dict[str, Any] = mine.about["config"]
+    computer = report.machine()
     limits = {
         "fma_peak": roofline.fma_peak(mine, settings.seconds),
         "copy_bandwidth": roofline.copy_bandwidth(threads),
     }
-    title = ", ".join(
-        [
-            report.cpu_model(),
-            f"{threads} thread{'s' if threads > 1 else ''}",
-            *(str(worker.about["library"]) for worker in (mine, theirs) if worker),
-        ]
-    )
+    config: dict[str, Any] = mine.about["config"]
+    about = [worker.about for worker in (mine, theirs) if worker]
+    title = ", ".join([computer["cpu"], f"threads: {threads}", *(a["library"] for a in about)])
     print(title)
     print(
-        f"ISA {config.get('isa', 'unknown')}; measured FMA peak {limits['fma_peak'] / 1e9:.1f} "
-        f"GFLOP/s, copy {limits['copy_bandwidth'] / 1e9:.1f} GB/s\n"
+        f"ISA {config['isa']}; measured FMA peak {limits['fma_peak'] / 1e9:.1f} GFLOP/s, "
+        f"copy {limits['copy_bandwidth'] / 1e9:.1f} GB/s"
     )
+    if computer["load_average"] > _BUSY:
+        print(
+            f"Other programs are running (load average {computer['load_average']:.1f}): "
+            "figures will be low and uneven."
+        )
+    print()
+
     why_not = report.cuda_text(config["backends"])
     devices = {name: "measured" if name == "cpu" else why_not for name in options.device}
     if "cpu" not in devices:
@@ -117,11 +122,11 @@ def run(
     for case in options.cases:
         results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"]))
         table.row(results[-1])
+
     # The best that was seen at any time is the machine's peak.
     limits["fma_peak"] = max([limits["fma_peak"], *(r.peak for r in results if r.peak)])
-    about = [worker.about for worker in (mine, theirs) if worker]
     if options.json:
-        data = report.as_json(results, about, settings, limits, devices)
+        data = report.as_json(results, about, settings, computer, limits, devices)
         report.write_json(options.json, data)
     if options.picture:
         draw_picture(options.picture, results, title, limits)

@@ -107,6 +107,7 @@ def test_forward(case: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
 def test_backward(case: tuple[np.ndarray, np.ndarray, dict[str, Any]], scale: float) -> None:
     x, target, options = case
     probs = reference.softmax(x.astype(np.float64)).astype(np.float32)
+    probs[probs < tolerance.TINY] = 0  # as the kernels read denormal numbers
     dloss: Any = scale
     if options["reduction"] == "none":
         dloss = (scale * np.arange(1, len(x) + 1)).astype(np.float32)

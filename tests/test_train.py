@@ -52,6 +52,8 @@ def test_the_default_optimizer_solves_the_toy() -> None:
     history = fit(model, blobs(2000), blobs(500, seed=1), epochs=3)
     assert history["loss"][-1] < history["loss"][0]
     assert history["val_accuracy"][-1] > 0.97
+    assert history["learning_rate"][0] > 1e-3  # near the peak of the cycle
+    assert history["learning_rate"][-1] < 1e-6  # at its end
 
 
 # Repeatability -------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def pairs(n: int = 128, size: int = 32) -> Pairs:
 
 def test_a_list_of_batches_is_training_data() -> None:
     first, second = small_net(), small_net()
-    history = fit(first, pairs(), pairs(64), epochs=2)
+    history = fit(first, pairs(), pairs(64), epochs=2, optimizer=Adam(first.parameters()))
     assert len(history) == 2
     optimizer = Adam(second.parameters())
     criterion = CrossEntropyLoss()
@@ -177,9 +179,7 @@ def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
         (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError, "C-contiguous"),
     ],
 )  # fmt: skip
-def test_array_dataset_checks_its_arrays(
-    x: Any, y: Any, error: type[Exception], text: str
-) -> None:
+def test_array_dataset_checks_its_arrays(x: Any, y: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         ArrayDataset(x, y)
 
@@ -341,14 +341,18 @@ def test_fit_shows_a_bar_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    fit(small_net(), blobs(64), blobs(32), epochs=2)
+    monkeypatch.setenv("COLUMNS", "120")
+    history = fit(small_net(), blobs(64), blobs(32), epochs=2)
     out, err = capsys.readouterr()
     assert out == ""
-    for text in ("epoch 2/2", "100%", "loss=", "accuracy=", "val_accuracy=", "images/s"):
+    for text in ("epoch 1/2:   0%|", "/64.0", "images/s, loss=", "accuracy="):
         assert text in err
+    last = err.replace("\r", "\n").strip().splitlines()[-1]
+    assert last == f"epoch 2/2: {history.records[1]}"
     fit(small_net(), blobs(64), progress=False)
-    fit(small_net(), iter(pairs()), progress=True)  # of unknown length
-    assert "128" in capsys.readouterr().err
+    assert capsys.readouterr() == ("", "")
+    fit(small_net(), iter(pairs()))  # of unknown length
+    assert "epoch 1/1: 32.0 images" in capsys.readouterr().err
 
 
 # History -------------------------------------------------------------------------------------
@@ -405,5 +409,3 @@ def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method:
     with pytest.raises(IsADirectoryError):
         getattr(History(), method)(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-

@@ -44,9 +44,9 @@ void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, in
 
 int64_t pooled_extent(int64_t in, int64_t taps, int64_t stride, int64_t pad, int64_t dilation,
                       bool ceil_mode) {
-    const int64_t room = in + 2 * pad - span(taps, dilation);
+    const int64_t room = in + 2 * pad - span(taps, dilation) + (ceil_mode ? stride - 1 : 0);
     if (room < 0) return 0;
-    int64_t out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+    int64_t out = room / stride + 1;
     if (ceil_mode && (out - 1) * stride >= in + pad) --out;
     return out;
 }

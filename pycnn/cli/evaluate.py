@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from pycnn import datasets, io
 from pycnn.cli.arguments import add_data, add_threads, set_threads
+from pycnn.training import evaluate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print accuracy and loss."""
-    from pycnn import datasets, io
-    from pycnn.training import evaluate
-
     set_threads(args)
     model = io.load_model(args.checkpoint)
     _, test = datasets.mnist(args.data)

@@ -7,6 +7,11 @@ import argparse
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import io, ops
+from pycnn.datasets.mnist import MEAN, STD
+from pycnn.datasets.normalise import normalise
+from pycnn.training import predict
+
 SIZE = 28
 
 
@@ -18,11 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the digit and its probability for each picture."""
-    from pycnn import io, ops
-    from pycnn.datasets.mnist import MEAN, STD
-    from pycnn.datasets.normalise import normalise
-    from pycnn.training import predict
-
     model = io.load_model(args.checkpoint)
     pixels = np.stack([read_digit(path) for path in args.images])[:, np.newaxis]
     logits = predict(model, normalise(pixels, (MEAN,), (STD,)))

@@ -6,9 +6,9 @@ import argparse
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pycnn import models
+from pycnn import __version__, datasets, get_num_threads, io, models, optim
 from pycnn._files import check_writable
 from pycnn.cli.arguments import (
     add_data,
@@ -18,19 +18,16 @@ from pycnn.cli.arguments import (
     seed,
     set_threads,
 )
-from pycnn.training import Callback, EpochRecord, Run
-
-if TYPE_CHECKING:
-    from pycnn.layers import Module
-    from pycnn.optim import Optimizer
-    from pycnn.training import History
+from pycnn.layers import Module
+from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
+from pycnn.training.history import write_json
 
 CHECKPOINT = "model.safetensors"
 TRAINING_FAILED = 1
 INTERRUPTED = 130
 
-# Peak learning rates of the one-cycle schedule. With Adam, 3 epochs of batches of 64 give a median
-# test accuracy of 99.2 % (seeds 0-4).
+# Peak learning rates of the one-cycle schedule. Adam and the defaults below reach 99.1 % on the
+# test images (median of seeds 0-14, lowest 99.06 %); 2 epochs reach 99.0 %, 4 reach 99.3 %.
 LEARNING_RATES = {"adam": 3e-3, "adamw": 3e-3, "sgd": 5e-2}
 EPOCHS = 3
 BATCH_SIZE = 64
@@ -88,9 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
-    from pycnn import datasets, get_num_threads, optim
-    from pycnn.training import TerminateOnNaN, fit
-
     set_threads(args)
     out = args.out or Path("runs", args.model)
     prepare(out, args.json)
@@ -99,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     rate = args.lr or LEARNING_RATES[args.optimizer]
     print(
         f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
-        f"{len(train):,} training and {len(test):,} test images, {get_num_threads()} threads",
+        f"{len(train):,} training and {len(test):,} test images, threads: {get_num_threads()}",
         flush=True,
     )
     history = fit(
@@ -134,10 +128,8 @@ def prepare(out: Path, json: Path | None) -> None:
         check_writable(json)
 
 
-def make_optimizer(name: str, model: Module, rate: float) -> Optimizer:
+def make_optimizer(name: str, model: Module, rate: float) -> optim.Optimizer:
     """Give the optimizer of ``--optimizer``."""
-    from pycnn import optim
-
     if name == "sgd":
         return optim.SGD(model.parameters(), rate, momentum=0.9)
     kind = optim.AdamW if name == "adamw" else optim.Adam
@@ -148,25 +140,24 @@ def save(
     out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
 ) -> None:
     """Write checkpoint, history and, where matplotlib is installed, the learning curve."""
-    from pycnn import __version__, io
-    from pycnn.training.history import write_json
-
     io.save(out / CHECKPOINT, model)
     history.to_csv(out / "history.csv")
     history.to_json(out / "history.json")
     if json is not None:
-        last = history.records[-1] if len(history) else None
-        results = {
-            "test_accuracy": last and last.val_accuracy,
-            "test_loss": last and last.val_loss,
+        results: dict[str, float] = {
             "seconds": history.seconds,
             "images_per_second": history.images_per_second,
         }
-        write_json(
-            json,
-            {"pycnn": __version__, "settings": settings, "results": results}
-            | {"history": history.to_dict()},
-        )
+        if len(history):
+            results["test_loss"] = history["val_loss"][-1]
+            results["test_accuracy"] = history["val_accuracy"][-1]
+        content = {
+            "pycnn": __version__,
+            "settings": settings,
+            "results": results,
+            "history": history.to_dict(),
+        }
+        write_json(json, content)
     if len(history) and find_spec("matplotlib") is not None:
         from pycnn.plot import learning_curve
 
@@ -180,7 +171,7 @@ def report(out: Path, history: History) -> int:
         print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
         return TRAINING_FAILED
     if history.interrupted:
-        print(f"interrupted after {len(history)} whole epochs; saved to {out}")
+        print(f"interrupted in epoch {len(history) + 1}; saved to {out}")
         return INTERRUPTED
     print(
         f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
@@ -190,16 +181,9 @@ def report(out: Path, history: History) -> int:
 
 
 class EpochLine(Callback):
-    """Prints a line for each epoch, unless the bars of the terminal say the same already."""
+    """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Print the record."""
-        if sys.stderr.isatty() and sys.stdout.isatty():
-            return
-        print(
-            f"epoch {record.epoch}/{run.epochs}: loss {record.loss:.4f}, "
-            f"accuracy {record.accuracy:.2%}, test loss {record.val_loss:.4f}, "
-            f"test accuracy {record.val_accuracy:.2%}, {record.seconds:.1f} s, "
-            f"{record.images_per_second:,.0f} images/s",
-            flush=True,
-        )
+        if not (sys.stderr.isatty() and sys.stdout.isatty()):
+            print(f"epoch {record.epoch}/{run.epochs}: {record}", flush=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from time import perf_counter
 from typing import Any
-
-from pycnn.training.history import EpochRecord
 
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
 SECONDS_BETWEEN_UPDATES = 0.1
@@ -34,40 +33,37 @@ class ProgressBar:
         if visible and sys.stderr.isatty():
             from tqdm.auto import tqdm
 
+            # tqdm takes a terminal that does not know its width for one of width 0.
             self._bar = tqdm(
-                total=images, desc=f"epoch {epoch}/{epochs}", unit=" images", unit_scale=True
+                total=images,
+                desc=f"epoch {epoch}/{epochs}",
+                unit=" images",
+                unit_scale=True,
+                mininterval=0,
+                ncols=shutil.get_terminal_size().columns,
             )
 
     def update(self, images: int, loss: float, accuracy: float | None) -> None:
-        """Show totals of the epoch so far, if it is time to."""
+        """Show the figures of the epoch so far, if it is time to."""
         if self._bar is None:
             return
         now = perf_counter()
         if now >= self._next:
             self._next = now + SECONDS_BETWEEN_UPDATES
-            self._show(images, _figures(loss, accuracy))
+            figures = {"loss": f"{loss:.4f}"}
+            if accuracy is not None:
+                figures["accuracy"] = f"{accuracy:.2%}"
+            self._bar.set_postfix(figures, refresh=False)
+            self._bar.update(images - self._shown)
+            self._shown = images
 
-    def finish(self, images: int, record: EpochRecord) -> None:
-        """Show the figures of the finished epoch."""
+    def finish(self, text: str) -> None:
+        """Put the figures of the finished epoch in place of the bar."""
         if self._bar is not None:
-            figures = _figures(record.loss, record.accuracy)
-            if record.val_loss is not None:
-                figures["val_loss"] = f"{record.val_loss:.4f}"
-            if record.val_accuracy is not None:
-                figures["val_accuracy"] = f"{record.val_accuracy:.4f}"
-            self._show(images, figures)
+            self._bar.bar_format = "{desc}"
+            self._bar.set_description_str(text)
 
     def close(self) -> None:
         """Let go of the line of the terminal."""
         if self._bar is not None:
             self._bar.close()
-
-    def _show(self, images: int, figures: dict[str, str]) -> None:
-        self._bar.set_postfix(figures, refresh=False)
-        self._bar.update(images - self._shown)
-        self._shown = images
-
-
-def _figures(loss: float, accuracy: float | None) -> dict[str, str]:
-    figures = {"loss": f"{loss:.4f}"}
-    return figures if accuracy is None else figures | {"accuracy": f"{accuracy:.4f}"}

@@ -7,32 +7,16 @@
 namespace pycnn {
 namespace {
 
-inline IntVec lane_numbers() {
-    IntVec v;
-    for (int i = 0; i < kLanes; ++i) v[i] = i;
-    return v;
-}
-
 void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const Segment* segments, int64_t count,
                float* target, int64_t pitch) {
-    // 64 rows of a 32-float tile are 8 KiB: the lines that a later segment completes are still in L1.
-    constexpr int64_t kRows = 64;
-    for (int64_t k0 = 0; k0 < depth; k0 += kRows) {
-        const int64_t end = k0 + kRows < depth ? k0 + kRows : depth;
-        for (int64_t i = 0; i < count; ++i)
-            for (int64_t j = 0; j < segments[i].length; j += kLanes) {
-                const float* from = base + segments[i].source + j;
-                float* to = target + segments[i].target + j;
-                const int64_t room = pitch - segments[i].target - j;
-                if (room >= kLanes) {
-                    for (int64_t k = k0; k < end; ++k) store(to + k * pitch, load(from + offsets[k]));
-                } else {
-                    // The vector reaches into the next row, which keeps what it has.
-                    const IntVec inside = lane_numbers() < static_cast<int32_t>(room);
-                    for (int64_t k = k0; k < end; ++k)
-                        store(to + k * pitch, inside ? load(from + offsets[k]) : load(to + k * pitch));
-                }
-            }
+    for (int64_t k = 0; k < depth; ++k, target += pitch) {
+        const float* row = base + offsets[k];
+        // A segment's last vector may reach into the next segment, or the next row, which are written after it.
+        for (int64_t i = 0; i < count; ++i) {
+            const float* from = row + segments[i].source;
+            float* to = target + segments[i].target;
+            for (int64_t j = 0; j < segments[i].length; j += kLanes) store(to + j, load(from + j));
+        }
     }
 }
 

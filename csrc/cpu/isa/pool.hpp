@@ -21,57 +21,95 @@ inline Range inside(int64_t first, int64_t count, int64_t stride, int64_t offset
     return {begin, end < begin ? begin : end};
 }
 
-// One tap for a run of outputs. Stride is a template argument where it is 1 or 2 (0: any), which lets the compiler
-// use shuffles. A later NaN replaces what is there, and nothing replaces a NaN but another.
-template <int Stride>
-void max_tap(int64_t count, const float* __restrict x, int64_t any_stride, int32_t index, float* __restrict best,
-             int32_t* __restrict best_index) {
-    const int64_t stride = Stride ? Stride : any_stride;
-    for (int64_t q = 0; q < count; ++q) {
-        const float value = x[q * stride];
-        const bool take = (value > best[q]) | (value != value);
-        best[q] = take ? value : best[q];
-        best_index[q] = take ? index + static_cast<int32_t>(q * stride) : best_index[q];
-    }
-}
-
 // The first of start, start + step, ... that is not negative.
 inline int64_t first_inside(int64_t start, int64_t step) {
     return start >= 0 ? start : start + (-start + step - 1) / step * step;
 }
 
-constexpr int64_t kPoolBlock = 64;  // outputs kept in L1 while the taps go over them
+// Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: lanes set one by one would put the caller's vectors in memory.
+[[gnu::noinline]] Vec gather_lanes(const float* p, int64_t stride, int64_t first, int64_t last) {
+    float lane[kLanes] = {};
+    for (int64_t i = first; i < last && i < kLanes; ++i) lane[i] = p[i * stride];
+    return load(lane);
+}
+
+inline Vec load_at_most(const float* p, int64_t readable) {
+    return readable >= kLanes ? load(p) : load_first(p, readable > 0 ? readable : 0);
+}
+
+// Lane i: p[i * stride], where `readable` floats from p on may be read; lanes beyond them do not matter.
+inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
+    if (stride == 1) return load_at_most(p, readable);
+    if (stride == 2)
+        return __builtin_shuffle(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes),
+                                 2 * lane_numbers());
+    return gather_lanes(p, stride, 0, (readable + stride - 1) / stride);
+}
+
+// How far each lane's window, which starts at column w0 + lane * stride, must move in steps of its dilation to start at column 0 or
+// later.
+[[gnu::noinline]] IntVec first_columns(int64_t w0, int64_t stride, int64_t dilation) {
+    int32_t lane[kLanes];
+    for (int64_t i = 0; i < kLanes; ++i)
+        lane[i] = static_cast<int32_t>(first_inside(w0 + i * stride, dilation) - (w0 + i * stride));
+    IntVec v;
+    memcpy(&v, lane, sizeof v);
+    return v;
+}
+
+// A vector of outputs is kept in registers while the window's taps go over it.
+struct Best {
+    Vec value;
+    IntVec index;
+
+    // A later NaN replaces what is there, and nothing replaces a NaN but another.
+    void offer(Vec candidate, IntVec position, IntVec valid) {
+        const IntVec take = ((candidate > value) | (candidate != candidate)) & valid;
+        value = take ? candidate : value;
+        index = take ? position : index;
+    }
+};
+
+inline void store_outputs(float* y, int32_t* indices, const Best& best, int64_t writable) {
+    if (writable >= kLanes) {
+        store(y, best.value);
+        memcpy(indices, &best.index, sizeof best.index);
+    } else {
+        store_first(y, best.value, writable);
+        store_first(indices, best.index, writable);
+    }
+}
 
 void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
-    float best[kPoolBlock];
-    int32_t best_index[kPoolBlock];
-    const auto tap = g.stride_w == 1 ? max_tap<1> : g.stride_w == 2 ? max_tap<2> : max_tap<0>;
+    const IntVec lane = lane_numbers();
+    const int32_t stride = static_cast<int32_t>(g.stride_w);
     for (int64_t p = 0; p < g.P; ++p)
-        for (int64_t first = 0; first < g.Q; first += kPoolBlock) {
-            const int64_t count = g.Q - first < kPoolBlock ? g.Q - first : kPoolBlock;
+        for (int64_t q = 0; q < g.Q; q += kLanes) {
             // Starts at the window's first element inside the plane, so that a window of -inf has a valid index.
             const int64_t h0 = first_inside(p * g.stride_h - g.pad_h, g.dilation_h);
-            const int64_t start = h0 * g.W + first * g.stride_w - g.pad_w;
-            for (int64_t q = 0; q < count; ++q) {
-                best[q] = -__builtin_inff();
-                best_index[q] = static_cast<int32_t>(start + q * g.stride_w);
-            }
-            for (int64_t q = 0; q < count && (first + q) * g.stride_w < g.pad_w; ++q)
-                best_index[q] = static_cast<int32_t>(
-                    h0 * g.W + first_inside((first + q) * g.stride_w - g.pad_w, g.dilation_w));
+            const int64_t w0 = q * g.stride_w - g.pad_w;
+            Best best{broadcast(-__builtin_inff()), static_cast<int32_t>(h0 * g.W + w0) + lane * stride};
+            if (w0 < 0) best.index += first_columns(w0, g.stride_w, g.dilation_w);
             for (int64_t r = 0; r < g.kernel_h; ++r) {
                 const int64_t h = p * g.stride_h - g.pad_h + r * g.dilation_h;
                 if (h < 0 || h >= g.H) continue;
                 for (int64_t s = 0; s < g.kernel_w; ++s) {
                     const int64_t offset = s * g.dilation_w - g.pad_w;
-                    const Range q = inside(first, count, g.stride_w, offset, g.W);
-                    const int64_t source = h * g.W + q.begin * g.stride_w + offset;
-                    tap(q.end - q.begin, x + source, g.stride_w, static_cast<int32_t>(source),
-                        best + (q.begin - first), best_index + (q.begin - first));
+                    const int64_t start = h * g.W + q * g.stride_w + offset;
+                    const IntVec column = static_cast<int32_t>(q * g.stride_w + offset) + lane * stride;
+                    const IntVec valid = (column >= 0) & (column < static_cast<int32_t>(g.W));
+                    const IntVec position = static_cast<int32_t>(start) + lane * stride;
+                    const int64_t readable = g.H * g.W - start;
+                    const Vec candidate =
+                        start >= 0 ? load_strided(x + start, g.stride_w, readable)
+                                   : gather_lanes(x + start, g.stride_w, (-start + g.stride_w - 1) / g.stride_w,
+                                                  (readable + g.stride_w - 1) / g.stride_w);
+                    best.offer(candidate, position, valid);
                 }
             }
-            memcpy(y + p * g.Q + first, best, count * sizeof(float));
-            memcpy(indices + p * g.Q + first, best_index, count * sizeof(int32_t));
+            // Lanes beyond the row's end are overwritten by the next row; only the plane's end is not to be crossed.
+            const int64_t output = p * g.Q + q;
+            store_outputs(y + output, indices + output, best, g.P * g.Q - output);
         }
 }
 

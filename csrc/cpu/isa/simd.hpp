@@ -46,6 +46,13 @@ inline Vec broadcast(float a) {
 #endif
 }
 
+// 0, 1, 2, ...
+inline IntVec lane_numbers() {
+    IntVec v;
+    for (int i = 0; i < kLanes; ++i) v[i] = i;
+    return v;
+}
+
 // The first `count` <= kLanes floats, then zeros; and storing them. No other lane's memory is touched.
 #if defined(__AVX512F__)
 inline Vec load_first(const float* p, int64_t count) {
@@ -53,6 +60,9 @@ inline Vec load_first(const float* p, int64_t count) {
 }
 inline void store_first(float* p, Vec v, int64_t count) {
     _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+}
+inline void store_first(int32_t* p, IntVec v, int64_t count) {
+    _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512i>(v));
 }
 #else
 inline Vec load_first(const float* p, int64_t count) {
@@ -65,6 +75,7 @@ inline void store_first(float* p, Vec v, int64_t count) {
     store(lane, v);
     for (int64_t i = 0; i < count; ++i) p[i] = lane[i];
 }
+inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, count * sizeof(int32_t)); }
 #endif
 
 // Halves are added until one lane is left: log2(kLanes) steps.
