@@ -1,6 +1,6 @@
 """Convolutional networks, trained fast on the CPU you have.
 
-- `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy, the specification
+- `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
 - `pycnn.datasets`, `pycnn.models`; `save` and `load`; `pycnn.plot`
@@ -12,7 +12,15 @@
 >>> history = pycnn.fit(model, train, validation=test, epochs=3)
 """
 
-from pycnn import _core, datasets, init, layers, losses, models, ops, optim, reference, training
+try:
+    from pycnn import _core
+except ImportError as error:
+    raise ImportError(
+        f"{error}\npycnn's extension module is missing next to this file ({__file__}). If this is the "
+        "source folder, run `pip install .` there and start Python somewhere else."
+    ) from error
+
+from pycnn import datasets, init, layers, losses, models, ops, optim, reference, training
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn.data import ArrayDataset
 from pycnn.io import load, save

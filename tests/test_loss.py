@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,50 +21,79 @@ MANY = settings(max_examples=2 * settings.default.max_examples)
 CLASSES = (1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 33, 100, 1000)
 
 
-@st.composite
-def rows_of_logits(draw: st.DrawFn, minimum: int = 0) -> np.ndarray:
-    """Draw (N, C) logits: flat, peaked, far from zero, and with some -inf."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    count = draw(st.sampled_from([n for n in (0, 1, 2, 5, 8, 17, 64) if n >= minimum]))
-    classes = draw(st.sampled_from(CLASSES))
-    scale = draw(st.sampled_from((0.0, 1.0, 8.0, 60.0, 1e4)))
-    x = (scale * rng.standard_normal((count, classes))).astype(np.float32)
-    x += np.float32(draw(st.sampled_from((0.0, 0.0, 300.0, -1000.0))))
-    if draw(st.booleans()):
-        # Never the first class, so that no row is -inf throughout.
-        x[:, 1:][rng.random((count, classes - 1)) < 0.1] = -np.inf
-    x.flags.writeable = False
-    return x
+@dataclass(frozen=True)
+class Rows:
+    """Recipe for (N, C) logits: flat, peaked, far from zero, with some -inf."""
+
+    count: int
+    classes: int
+    scale: float
+    offset: float
+    impossible: bool
+    seed: int
+
+    def logits(self) -> np.ndarray:
+        rng = np.random.default_rng(self.seed)
+        x = self.scale * rng.standard_normal((self.count, self.classes)) + self.offset
+        if self.impossible:
+            # Never the first class, so that no row is -inf throughout.
+            x[:, 1:][rng.random((self.count, self.classes - 1)) < 0.1] = -np.inf
+        x = x.astype(np.float32)
+        x.flags.writeable = False
+        return x
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Logits, and a recipe for labels and arguments of the loss."""
+
+    rows: Rows
+    weighted: bool
+    ignore_index: int
+    ignored_part: float
+    label_smoothing: float
+    reduction: str
+
+    def target(self) -> np.ndarray:
+        rng = np.random.default_rng(self.rows.seed + 1)
+        target = rng.integers(0, self.rows.classes, self.rows.count)
+        target[rng.random(self.rows.count) < self.ignored_part] = self.ignore_index
+        # The first row counts: a mean of ignored rows has its own test.
+        target[:1] = self.rows.classes - 1
+        return target
+
+    def options(self) -> dict[str, Any]:
+        rng = np.random.default_rng(self.rows.seed + 2)
+        weight = rng.uniform(0.1, 2, self.rows.classes).astype(np.float32)
+        return {
+            "weight": weight if self.weighted else None,
+            "ignore_index": self.ignore_index,
+            "label_smoothing": self.label_smoothing,
+            "reduction": self.reduction,
+        }
+
+
+def rows_of_logits(minimum: int = 0, impossible: bool = True) -> st.SearchStrategy[Rows]:
+    return st.builds(
+        Rows,
+        count=st.sampled_from([n for n in (0, 1, 2, 5, 8, 17, 64) if n >= minimum]),
+        classes=st.sampled_from(CLASSES),
+        scale=st.sampled_from((0.0, 1.0, 8.0, 60.0, 1e4)),
+        offset=st.sampled_from((0.0, 300.0, -1000.0)),
+        impossible=st.booleans() if impossible else st.just(False),
+        seed=st.integers(0, 2**32 - 1),
+    )
 
 
 @st.composite
-def losses(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Draw logits, labels and the arguments of the loss."""
+def losses(draw: st.DrawFn) -> Loss:
     reduction = draw(st.sampled_from(("mean", "sum", "none")))
-    x = draw(rows_of_logits(minimum=1 if reduction == "mean" else 0))
-    count, classes = x.shape
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     smoothing = draw(st.sampled_from((0.0, 0.0, 0.1, 0.37, 1.0)))
-    if smoothing:
-        # Smoothing looks at all classes: an impossible one makes the loss infinite.
-        x = np.where(np.isinf(x), np.float32(0), x)
-    ignored = draw(st.sampled_from((-100, -1, 0, classes + 3)))
-    target = rng.integers(0, classes, count)
-    target[rng.random(count) < draw(st.sampled_from((0.0, 0.3)))] = ignored
-    # The first row counts: a mean of ignored rows has its own test.
-    target[:1] = classes - 1
-    if classes == 1 and ignored == 0:
-        ignored = -100
-    weight = None
-    if draw(st.booleans()):
-        weight = rng.uniform(0.1, 2, classes).astype(np.float32)
-    options = {
-        "weight": weight,
-        "ignore_index": ignored,
-        "label_smoothing": smoothing,
-        "reduction": reduction,
-    }
-    return x, target, options
+    # Smoothing looks at all classes: an impossible one makes the loss infinite.
+    rows = draw(rows_of_logits(1 if reduction == "mean" else 0, impossible=smoothing == 0))
+    ignored = draw(st.sampled_from((-100, -1, 0 if rows.classes > 1 else -7, rows.classes + 3)))
+    part = draw(st.sampled_from((0.0, 0.3)))
+    return Loss(rows, draw(st.booleans()), ignored, part, smoothing, reduction)
 
 
 def widened(options: dict[str, Any]) -> dict[str, Any]:
@@ -72,15 +102,16 @@ def widened(options: dict[str, Any]) -> dict[str, Any]:
 
 @MANY
 @given(rows_of_logits())
-def test_softmax(x: np.ndarray) -> None:
+def test_softmax(rows: Rows) -> None:
+    x = rows.logits()
     wide = x.astype(np.float64)
     assert_within(ops.softmax(x), reference.softmax(wide), tolerance.softmax(wide))
 
 
 @MANY
 @given(losses())
-def test_forward(case: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
-    x, target, options = case
+def test_forward(case: Loss) -> None:
+    x, target, options = case.rows.logits(), case.target(), case.options()
     loss, probs = ops.softmax_cross_entropy(x, target, **options)
     wide, options = x.astype(np.float64), widened(options)
     exact, p = reference.softmax_cross_entropy(wide, target, **options)
@@ -104,8 +135,8 @@ def test_forward(case: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
 
 @MANY
 @given(losses(), st.sampled_from((1.0, -0.3, 7.5)))
-def test_backward(case: tuple[np.ndarray, np.ndarray, dict[str, Any]], scale: float) -> None:
-    x, target, options = case
+def test_backward(case: Loss, scale: float) -> None:
+    x, target, options = case.rows.logits(), case.target(), case.options()
     probs = reference.softmax(x.astype(np.float64)).astype(np.float32)
     probs[probs < tolerance.TINY] = 0  # as the kernels read denormal numbers
     dloss: Any = scale

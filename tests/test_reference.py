@@ -213,3 +213,25 @@ def test_integer_values_are_exact_in_any_order() -> None:
     x, w = Values("integer", 0).arrays((1000,), (1000,))
     assert np.abs(x).max() <= 4
     assert np.abs(w).max() * np.abs(x).max() * 10**6 < 2**24
+
+
+@pytest.mark.parametrize(
+    ("call", "fact"),
+    [
+        (lambda x, w: reference.conv2d(x, w[:, :1]), "input channels"),
+        (lambda x, w: reference.conv2d(x, w, groups=3), "groups = 3"),
+        (lambda x, w: reference.conv2d(x, w, stride=0), "stride must be at least 1"),
+        (lambda x, w: reference.conv2d(x, w, padding=(0, -1)), "must not be negative"),
+        (lambda x, w: reference.conv2d(x, w, padding="full"), "'same' or 'valid'"),
+        (lambda x, w: reference.conv2d(x, w, dilation=4), "9 elements does not fit"),
+        (lambda x, w: reference.max_pool2d(x, 3, padding=2), "half the kernel"),
+        (lambda x, w: reference.max_pool2d(x[..., :1, :1], 2, 1, 1, 2), "wholly in the padding"),
+        (lambda x, w: reference.avg_pool2d(x, 9), "9 elements does not fit"),
+        (lambda x, w: reference.avg_pool2d(x, 2, divisor_override=0), "must not be zero"),
+        (lambda x, w: reference.linear(x[0, 0], w[0, 0]), "input features"),
+    ],
+)
+def test_impossible_geometry_is_refused(call: Callable[..., Any], fact: str) -> None:
+    x, w = np.zeros((1, 2, 6, 6)), np.zeros((4, 2, 3, 3))
+    with pytest.raises(ValueError, match=fact):
+        call(x, w)

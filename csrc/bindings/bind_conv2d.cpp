@@ -5,14 +5,14 @@
 namespace pycnn {
 namespace {
 
-ConvShape shape_of(const char* op, const Shape& x, const Shape& w, py::handle stride, py::handle padding,
-                   py::handle dilation, py::handle groups) {
-    return conv_shape(op, x, w, to_pair(op, "stride", stride), to_padding(op, padding),
-                      to_pair(op, "dilation", dilation), to_int(op, "groups", groups));
+ConvShape shape_of(const char* op, const Shape& x, const Shape& w, py::handle stride, py::handle padding, py::handle dilation,
+                   py::handle groups) {
+    return conv_shape(op, x, w, to_pair(op, "stride", stride), to_padding(op, padding), to_pair(op, "dilation", dilation),
+                      to_int(op, "groups", groups));
 }
 
-py::array bind_conv2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride,
-                      py::handle padding, py::handle dilation, py::handle groups) {
+py::array bind_conv2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride, py::handle padding,
+                      py::handle dilation, py::handle groups) {
     const char* op = "conv2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);

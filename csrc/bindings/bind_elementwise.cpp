@@ -51,8 +51,7 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
     check_finite_positive(op, "weight_decay", weight_decay, true);
     if (!std::isfinite(dampening)) fail_value(op, "dampening must be finite, got ", dampening);
     if (nesterov && (momentum == 0 || dampening != 0))
-        fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ",
-                   dampening);
+        fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ", dampening);
     float* velocity = nullptr;
     if (momentum != 0) {
         if (velocity_array.is_none()) fail_value(op, "momentum ", momentum, " needs a velocity array, got None");
@@ -68,9 +67,8 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
     sgd_step(w.size(), scalars, w.data, grad.data, velocity);
 }
 
-void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array,
-                    py::handle step_number, double lr, double beta1, double beta2, double eps, double weight_decay,
-                    bool decoupled) {
+void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
+                    double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
     const char* op = "adam_step";
     const auto w = view<float>(op, "w", w_array);
     const auto grad = view<const float>(op, "grad", grad_array);

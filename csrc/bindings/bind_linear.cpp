@@ -22,8 +22,8 @@ py::array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array
         fail_value(op, "weight expects ", w.shape[1], " features, x has ", x.shape[1], " (x: ", to_string(x.shape),
                    ", weight: ", to_string(w.shape), ")");
     if (b && b->shape[0] != w.shape[0])
-        fail_value(op, "bias has ", b->shape[0], " elements, weight has ", w.shape[0], " rows (bias: ",
-                   to_string(b->shape), ", weight: ", to_string(w.shape), ")");
+        fail_value(op, "bias has ", b->shape[0], " elements, weight has ", w.shape[0], " rows (bias: ", to_string(b->shape),
+                   ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], w.shape[1], w.shape[0]);
     float* y = nullptr;
     py::array result = new_array(op, {s.N, s.outputs}, y);
@@ -37,8 +37,8 @@ py::array bind_backward_input(py::handle dy_array, py::handle w_array) {
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
     if (dy.shape[1] != w.shape[0])
-        fail_value(op, "weight has ", w.shape[0], " rows, dy has ", dy.shape[1], " features (dy: ",
-                   to_string(dy.shape), ", weight: ", to_string(w.shape), ")");
+        fail_value(op, "weight has ", w.shape[0], " rows, dy has ", dy.shape[1], " features (dy: ", to_string(dy.shape),
+                   ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, dy.shape[0], w.shape[1], w.shape[0]);
     float* dx = nullptr;
     py::array result = new_array(op, {s.N, s.inputs}, dx);
@@ -52,8 +52,8 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto x = view<const float>(op, "x", x_array, 2);
     if (dy.shape[0] != x.shape[0])
-        fail_value(op, "dy has ", dy.shape[0], " rows, x has ", x.shape[0], " (dy: ", to_string(dy.shape), ", x: ",
-                   to_string(x.shape), ")");
+        fail_value(op, "dy has ", dy.shape[0], " rows, x has ", x.shape[0], " (dy: ", to_string(dy.shape),
+                   ", x: ", to_string(x.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], x.shape[1], dy.shape[1]);
     float *dw = nullptr, *db = nullptr;
     py::array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);

@@ -15,8 +15,8 @@ Reduction to_reduction(const char* op, const std::string& word) {
 CrossEntropy settings(const char* op, const Shape& logits, const View<const int64_t>& target,
                       const std::optional<View<const float>>& weight, int64_t ignore_index, double label_smoothing,
                       const std::string& reduction) {
-    CrossEntropy s{logits[0], logits[1], weight ? weight->data : nullptr, ignore_index, label_smoothing,
-                   to_reduction(op, reduction)};
+    CrossEntropy s{logits[0],    logits[1],       weight ? weight->data : nullptr,
+                   ignore_index, label_smoothing, to_reduction(op, reduction)};
     if (s.C < 1) fail_value(op, "needs at least one class, got logits of shape ", to_string(logits));
     if (s.N == 0 && s.reduction == Reduction::mean) fail_value(op, "the mean loss of an empty batch is not defined");
     check_same_shape(op, "target", target.shape, "logits", {s.N});
@@ -71,8 +71,7 @@ py::array bind_backward(py::handle p_array, py::handle target_array, py::handle 
         check_same_shape(op, "dloss", each.shape, "target", target.shape);
         scale = each.data;
     } else if (s.reduction == Reduction::none) {
-        fail_type(op, "dloss must be a numpy.ndarray of one number per row with reduction 'none', got ",
-                  type_name(dloss));
+        fail_type(op, "dloss must be a numpy.ndarray of one number per row with reduction 'none', got ", type_name(dloss));
     } else if (!PyFloat_Check(dloss.ptr()) && !PyLong_Check(dloss.ptr())) {
         fail_type(op, "dloss must be a float, got ", type_name(dloss));
     } else {

@@ -6,11 +6,11 @@ namespace pycnn {
 namespace {
 
 // stride=None means the kernel size.
-PoolShape shape_of(const char* op, const Shape& x, py::handle kernel_size, py::handle stride, py::handle padding,
-                   Pair dilation, bool ceil_mode) {
+PoolShape shape_of(const char* op, const Shape& x, py::handle kernel_size, py::handle stride, py::handle padding, Pair dilation,
+                   bool ceil_mode) {
     const Pair kernel = to_pair(op, "kernel_size", kernel_size);
-    return pool_shape(op, x, kernel, stride.is_none() ? kernel : to_pair(op, "stride", stride),
-                      to_pair(op, "padding", padding), dilation, ceil_mode);
+    return pool_shape(op, x, kernel, stride.is_none() ? kernel : to_pair(op, "stride", stride), to_pair(op, "padding", padding),
+                      dilation, ceil_mode);
 }
 
 AverageRule rule_of(const char* op, bool count_include_pad, py::handle divisor_override) {
@@ -24,8 +24,7 @@ py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle
                           py::handle dilation, bool ceil_mode) {
     const char* op = "max_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
-    const PoolShape s =
-        shape_of(op, x.shape, kernel_size, stride, padding, to_pair(op, "dilation", dilation), ceil_mode);
+    const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, to_pair(op, "dilation", dilation), ceil_mode);
     float* y = nullptr;
     int32_t* indices = nullptr;
     const Shape y_shape{s.N, s.C, s.P, s.Q};
@@ -44,8 +43,8 @@ py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     check_same_shape(op, "indices", indices.shape, "dy", dy.shape);
     if (dy.shape[0] != x[0] || dy.shape[1] != x[1])
-        fail_value(op, "dy has ", dy.shape[0], " images of ", dy.shape[1], " channels, input_shape has ", x[0], " of ",
-                   x[1], " (dy: ", to_string(dy.shape), ", input_shape: ", to_string(x), ")");
+        fail_value(op, "dy has ", dy.shape[0], " images of ", dy.shape[1], " channels, input_shape has ", x[0], " of ", x[1],
+                   " (dy: ", to_string(dy.shape), ", input_shape: ", to_string(x), ")");
     float* dx = nullptr;
     py::array result = new_array(op, x, dx);
     py::gil_scoped_release release;
@@ -53,8 +52,8 @@ py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array
     return result;
 }
 
-py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding,
-                          bool ceil_mode, bool count_include_pad, py::handle divisor_override) {
+py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding, bool ceil_mode,
+                          bool count_include_pad, py::handle divisor_override) {
     const char* op = "avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, {1, 1}, ceil_mode);
@@ -66,9 +65,8 @@ py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle
     return result;
 }
 
-py::array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size,
-                                   py::handle stride, py::handle padding, bool ceil_mode, bool count_include_pad,
-                                   py::handle divisor_override) {
+py::array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size, py::handle stride,
+                                   py::handle padding, bool ceil_mode, bool count_include_pad, py::handle divisor_override) {
     const char* op = "avg_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);

@@ -67,8 +67,7 @@ Shape to_shape(const char* op, const char* name, py::handle object, size_t rank)
 }
 
 void check_same_shape(const char* op, const char* name, const Shape& got, const char* other, const Shape& expected) {
-    if (got != expected)
-        fail_value(op, name, " has shape ", to_string(got), ", ", other, " gives ", to_string(expected));
+    if (got != expected) fail_value(op, name, " has shape ", to_string(got), ", ", other, " gives ", to_string(expected));
 }
 
 }  // namespace pycnn

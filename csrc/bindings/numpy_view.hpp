@@ -33,8 +33,7 @@ inline std::string type_name(py::handle object) { return py::str(py::type::handl
 // T may be const (an input) or not (written in place). rank < 0: any.
 template <class T>
 View<T> view(const char* op, const char* name, py::handle object, int rank = -1) {
-    if (!py::isinstance<py::array>(object))
-        fail_type(op, name, " must be a numpy.ndarray, got ", type_name(object));
+    if (!py::isinstance<py::array>(object)) fail_type(op, name, " must be a numpy.ndarray, got ", type_name(object));
     const auto array = py::reinterpret_borrow<py::array>(object);
     static const py::handle wanted = py::dtype::of<std::remove_const_t<T>>().release();
     if (!array.dtype().is(wanted) && !array.dtype().equal(wanted))
@@ -42,8 +41,7 @@ View<T> view(const char* op, const char* name, py::handle object, int rank = -1)
     View<T> result;
     result.shape.assign(array.shape(), array.shape() + array.ndim());
     if (rank >= 0 && array.ndim() != rank)
-        fail_value(op, name, " must have ", rank, " dimension", rank == 1 ? "" : "s", ", got shape ",
-                   to_string(result.shape));
+        fail_value(op, name, " must have ", rank, " dimension", rank == 1 ? "" : "s", ", got shape ", to_string(result.shape));
     constexpr int needed = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
     if ((array.flags() & needed) != needed)
         fail_value(op, name, " must be C-contiguous and aligned (numpy.ascontiguousarray makes a copy that is); its shape is ",

@@ -27,7 +27,7 @@ struct alignas(kAlignment) Header {
 
 int size_class_of(size_t bytes) {
     if (bytes <= kSmallest) return 0;
-    const int top = std::bit_width(bytes - 1) - 1;                          // 2^top < bytes <= 2^(top+1)
+    const int top = std::bit_width(bytes - 1) - 1;  // 2^top < bytes <= 2^(top+1)
     const size_t step = (size_t{1} << top) / kSteps;
     const int part = static_cast<int>((bytes - (size_t{1} << top) + step - 1) / step);  // 1..kSteps
     return (top - std::bit_width(kSmallest - 1)) * kSteps + part;
@@ -51,8 +51,8 @@ Pool& pool() {
 }
 
 // A fork while another thread holds the lock would leave the child's copy locked for ever.
-[[maybe_unused]] const int at_fork = pthread_atfork(
-    [] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
+[[maybe_unused]] const int at_fork =
+    pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
 
 }  // namespace
 

@@ -25,8 +25,7 @@ void check_input(const char* op, const Shape& x) {
     if (x.size() != 4) fail_value(op, "x must have 4 dimensions (N, C, H, W), got ", to_string(x));
     check_extent(op, "batch size", x[0], 0);
     for (size_t i = 1; i < 4; ++i)
-        if (x[i] < 1 || x[i] > kMaxExtent)
-            fail_value(op, "x needs at least one channel, row and column, got ", to_string(x));
+        if (x[i] < 1 || x[i] > kMaxExtent) fail_value(op, "x needs at least one channel, row and column, got ", to_string(x));
     element_count(op, x);
 }
 
@@ -34,16 +33,14 @@ void check_input(const char* op, const Shape& x) {
 int64_t span(int64_t taps, int64_t dilation) { return (taps - 1) * dilation + 1; }
 
 // 'same': out = ceil(in / stride); what is missing is split evenly, the odd one behind.
-void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, int64_t& before,
-                  int64_t& after) {
+void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, int64_t& before, int64_t& after) {
     const int64_t out = (in + stride - 1) / stride;
     const int64_t total = std::max<int64_t>((out - 1) * stride + span(taps, dilation) - in, 0);
     before = total / 2;
     after = total - before;
 }
 
-int64_t pooled_extent(int64_t in, int64_t taps, int64_t stride, int64_t pad, int64_t dilation,
-                      bool ceil_mode) {
+int64_t pooled_extent(int64_t in, int64_t taps, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode) {
     const int64_t room = in + 2 * pad - span(taps, dilation) + (ceil_mode ? stride - 1 : 0);
     if (room < 0) return 0;
     int64_t out = room / stride + 1;
@@ -79,11 +76,10 @@ int64_t element_count(const char* op, const Shape& shape) {
     return count;
 }
 
-ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride,
-                     const PaddingRule& padding, Pair dilation, int64_t groups) {
+ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride, const PaddingRule& padding, Pair dilation,
+                     int64_t groups) {
     check_input(op, x);
-    if (w.size() != 4)
-        fail_value(op, "weight must have 4 dimensions (K, C / groups, R, S), got ", to_string(w));
+    if (w.size() != 4) fail_value(op, "weight must have 4 dimensions (K, C / groups, R, S), got ", to_string(w));
     for (int64_t extent : w)
         if (extent < 1 || extent > kMaxExtent)
             fail_value(op, "weight needs at least one filter, channel, row and column, got ", to_string(w));
@@ -115,9 +111,8 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
     check_extent(op, "padded height", height, 1);
     check_extent(op, "padded width", width, 1);
     if (height < span(s.R, dilation.h) || width < span(s.S, dilation.w))
-        fail_value(op, "filter spans ", span(s.R, dilation.h), " x ", span(s.S, dilation.w),
-                   ", the padded input is only ", height, " x ", width, " (x: ", to_string(x),
-                   ", weight: ", to_string(w), ")");
+        fail_value(op, "filter spans ", span(s.R, dilation.h), " x ", span(s.S, dilation.w), ", the padded input is only ",
+                   height, " x ", width, " (x: ", to_string(x), ", weight: ", to_string(w), ")");
     s.P = (height - span(s.R, dilation.h)) / stride.h + 1;
     s.Q = (width - span(s.S, dilation.w)) / stride.w + 1;
     element_count(op, {s.N, s.K, s.P, s.Q});
@@ -125,16 +120,15 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
     return s;
 }
 
-PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad,
-                     Pair dilation, bool ceil_mode) {
+PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode) {
     check_input(op, x);
     check_pair(op, "kernel_size", kernel, 1);
     check_pair(op, "stride", stride, 1);
     check_pair(op, "padding", pad, 0);
     check_pair(op, "dilation", dilation, 1);
     if (pad.h > kernel.h / 2 || pad.w > kernel.w / 2)
-        fail_value(op, "padding may be at most half of kernel_size, got padding (", pad.h, ", ", pad.w,
-                   ") with kernel_size (", kernel.h, ", ", kernel.w, ")");
+        fail_value(op, "padding may be at most half of kernel_size, got padding (", pad.h, ", ", pad.w, ") with kernel_size (",
+                   kernel.h, ", ", kernel.w, ")");
     PoolShape s{};
     s.N = x[0], s.C = x[1], s.H = x[2], s.W = x[3];
     s.kernel = kernel, s.stride = stride, s.pad = pad, s.dilation = dilation;
@@ -146,8 +140,7 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     s.Q = pooled_extent(s.W, kernel.w, stride.w, pad.w, dilation.w, ceil_mode);
     if (s.P < 1 || s.Q < 1)
         fail_value(op, "window of ", span(kernel.h, dilation.h), " x ", span(kernel.w, dilation.w),
-                   " does not fit the padded input ", s.H + 2 * pad.h, " x ", s.W + 2 * pad.w, " (x: ",
-                   to_string(x), ")");
+                   " does not fit the padded input ", s.H + 2 * pad.h, " x ", s.W + 2 * pad.w, " (x: ", to_string(x), ")");
     element_count(op, {s.N, s.C, s.P, s.Q});
     return s;
 }

@@ -28,9 +28,9 @@ struct PaddingRule {
 };
 
 struct ConvShape {
-    int64_t N, C, H, W;        // x: (N, C, H, W)
-    int64_t K, R, S;           // w: (K, C / groups, R, S)
-    int64_t P, Q;              // y: (N, K, P, Q)
+    int64_t N, C, H, W;  // x: (N, C, H, W)
+    int64_t K, R, S;     // w: (K, C / groups, R, S)
+    int64_t P, Q;        // y: (N, K, P, Q)
     int64_t groups;
     Pair stride, dilation;
     Padding pad;
@@ -40,8 +40,8 @@ struct ConvShape {
 };
 
 struct PoolShape {
-    int64_t N, C, H, W;        // x: (N, C, H, W)
-    int64_t P, Q;              // y: (N, C, P, Q)
+    int64_t N, C, H, W;  // x: (N, C, H, W)
+    int64_t P, Q;        // y: (N, C, P, Q)
     Pair kernel, stride, pad, dilation;
 };
 
@@ -49,12 +49,11 @@ struct PoolShape {
 int64_t element_count(const char* op, const Shape& shape);
 
 // Checks x against w and the geometry, and works out P and Q. `x` and `w` must have rank 4.
-ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride,
-                     const PaddingRule& padding, Pair dilation, int64_t groups);
+ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride, const PaddingRule& padding, Pair dilation,
+                     int64_t groups);
 
 // PyTorch's pooling arithmetic: pad <= kernel / 2, and with `ceil_mode` a last window that would start in the right
 // (bottom) padding is dropped.
-PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad,
-                     Pair dilation, bool ceil_mode);
+PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode);
 
 }  // namespace pycnn

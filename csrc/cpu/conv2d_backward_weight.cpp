@@ -28,10 +28,10 @@ constexpr int64_t kSliceFloats = 8 << 20;
 
 struct Plan {
     int64_t taps, block_channels, blocks;
-    int64_t chunk_images, chunk_rows;      // one of them is 1 (images) or all (rows)
+    int64_t chunk_images, chunk_rows;  // one of them is 1 (images) or all (rows)
     int64_t slices;
     int64_t copy_rows, copy_pitch, copy_plane;
-    std::vector<int64_t> offsets;          // of each (channel, row tap, column tap) of a block in the copy
+    std::vector<int64_t> offsets;  // of each (channel, row tap, column tap) of a block in the copy
 
     explicit Plan(const ConvShape& s) {
         taps = s.R * s.S;
@@ -66,30 +66,29 @@ struct WorkArea {
 };
 
 // Patch rows of channels [c0, c0 + channels) (numbered over all groups), each `pitch` floats apart.
-void pack_patch_rows(const ConvShape& s, const Plan& plan, const KernelTable& table, const Chunk& chunk,
-                     const float* x, int64_t c0, int64_t channels, int64_t pitch, const WorkArea& area) {
-    const PaddedCopy copy{s.H, s.W, chunk.p0 * s.stride.h - s.pad.top, -s.pad.left, plan.copy_rows, s.stride.w,
-                          plan.copy_pitch};
+void pack_patch_rows(const ConvShape& s, const Plan& plan, const KernelTable& table, const Chunk& chunk, const float* x,
+                     int64_t c0, int64_t channels, int64_t pitch, const WorkArea& area) {
+    const PaddedCopy copy{
+        s.H, s.W, chunk.p0 * s.stride.h - s.pad.top, -s.pad.left, plan.copy_rows, s.stride.w, plan.copy_pitch};
     int64_t count = 0;
     for (int64_t n = 0; n < chunk.images; ++n) {
         const float* planes = x + ((chunk.n0 + n) * s.C + c0) * s.H * s.W;
         for (int64_t c = 0; c < channels; ++c)
             table.pad_plane(copy, planes + c * s.H * s.W, area.copy + (c * plan.chunk_images + n) * plan.copy_plane);
         for (int64_t p = 0; p < chunk.rows; ++p, ++count)
-            area.segments[count] = {n * plan.copy_plane + p * s.stride.h * s.stride.w * plan.copy_pitch, count * s.Q,
-                                    s.Q};
+            area.segments[count] = {n * plan.copy_plane + p * s.stride.h * s.stride.w * plan.copy_pitch, count * s.Q, s.Q};
     }
     table.pack_rows(area.copy, plan.offsets.data(), channels * plan.taps, area.segments, count, area.patches, pitch);
 }
 
 // dy of filters [k0, k0 + filters) with the chunk's pixels side by side.
-void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int64_t k0, int64_t filters,
-                    int64_t pitch, float* target) {
+void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int64_t k0, int64_t filters, int64_t pitch,
+                    float* target) {
     const int64_t run = chunk.rows * s.Q;
     for (int64_t k = 0; k < filters; ++k)
         for (int64_t n = 0; n < chunk.images; ++n)
-            std::memcpy(target + k * pitch + n * run,
-                        dy + (((chunk.n0 + n) * s.K + k0 + k) * s.P + chunk.p0) * s.Q, run * sizeof(float));
+            std::memcpy(target + k * pitch + n * run, dy + (((chunk.n0 + n) * s.K + k0 + k) * s.P + chunk.p0) * s.Q,
+                        run * sizeof(float));
 }
 
 }  // namespace
@@ -103,7 +102,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
 
     const KernelTable& table = kernels();
     const Plan plan(s);
-    const int64_t row_length = s.group_inputs() * plan.taps;          // of dw
+    const int64_t row_length = s.group_inputs() * plan.taps;  // of dw
     const int64_t pitch = whole_lines(plan.chunk_images * plan.chunk_rows * s.Q);
     const int64_t block_rows = plan.block_channels * plan.taps;
     const int64_t copy_size = whole_lines(plan.block_channels * plan.chunk_images * plan.copy_plane + table.lanes);
@@ -127,14 +126,12 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
         float* slice_dw = slice == 0 ? dw : partial.data() + (slice - 1) * (weights + s.K);
         float* slice_db = slice == 0 ? db : slice_dw + weights;
         float* base = areas.data() + area_size * thread;
-        const WorkArea area{base, base + copy_size, base + copy_size + patch_size,
-                            segments.data() + segment_count * thread};
+        const WorkArea area{base, base + copy_size, base + copy_size + patch_size, segments.data() + segment_count * thread};
 
         const int64_t images_end = (slice + 1) * s.N / plan.slices;
         for (int64_t n = slice * s.N / plan.slices; n < images_end; n += plan.chunk_images)
             for (int64_t p = 0; p < s.P; p += plan.chunk_rows) {
-                const Chunk chunk{n, std::min(plan.chunk_images, images_end - n), p,
-                                  std::min(plan.chunk_rows, s.P - p)};
+                const Chunk chunk{n, std::min(plan.chunk_images, images_end - n), p, std::min(plan.chunk_rows, s.P - p)};
                 const int64_t pixels = chunk.images * chunk.rows * s.Q;
                 pack_patch_rows(s, plan, table, chunk, x, g * s.group_inputs() + c0, channels, pitch, area);
                 for (int64_t k0 = 0; k0 < filters; k0 += kBlockFilters) {
@@ -144,8 +141,8 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
                         for (int64_t k = 0; k < count; ++k)
                             slice_db[g * filters + k0 + k] += table.sum(pixels, area.gradients + k * pitch);
                     float* target = slice_dw + (g * filters + k0) * row_length + c0 * plan.taps;
-                    multiply_transposed(table, count, channels * plan.taps, pixels, area.gradients, pitch,
-                                        area.patches, pitch, target, row_length);
+                    multiply_transposed(table, count, channels * plan.taps, pixels, area.gradients, pitch, area.patches, pitch,
+                                        target, row_length);
                 }
             }
     });

@@ -6,14 +6,13 @@
 namespace pycnn {
 namespace {
 
-// 16 K floats a chunk, 64 KiB an array: small enough for L2, long enough that handing it out costs nothing. One element counts as
-// a quarter of a unit of work: vectors of it are moved, not multiplied (a team then starts at 200,000 elements).
+// 16 K floats a chunk, 64 KiB an array: small enough for L2, long enough that handing it out costs nothing.
 constexpr int64_t kChunk = 16384;
 
 template <class F>
 void for_chunks(int64_t count, F&& kernel) {
     const int64_t tasks = (count + kChunk - 1) / kChunk;
-    parallel_for(tasks, team_size(tasks, count / 4), [&](int64_t task, int) {
+    parallel_for(tasks, team_size(tasks, count), [&](int64_t task, int) {
         const int64_t begin = task * kChunk;
         kernel(begin, begin + kChunk < count ? kChunk : count - begin);
     });
@@ -33,9 +32,7 @@ void relu_backward(int64_t count, const float* dy, const float* y, float* dx) {
 
 void sgd_step(int64_t count, const SgdScalars& scalars, float* w, const float* grad, float* velocity) {
     const KernelTable& table = kernels();
-    for_chunks(count, [&](int64_t i, int64_t n) {
-        table.sgd(n, scalars, w + i, grad + i, velocity ? velocity + i : nullptr);
-    });
+    for_chunks(count, [&](int64_t i, int64_t n) { table.sgd(n, scalars, w + i, grad + i, velocity ? velocity + i : nullptr); });
 }
 
 void adam_step(int64_t count, const AdamScalars& scalars, float* w, const float* grad, float* m, float* v) {

@@ -9,26 +9,26 @@
 
 namespace pycnn {
 
-void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b,
-              float* c, int64_t ldc, const float* bias, bool accumulate) {
+void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b, float* c,
+              int64_t ldc, const float* bias, bool accumulate) {
     for (int64_t t = range.begin; t < range.end; ++t) {
         const int64_t row = tiles.begin(t), height = tiles.extent(t);
         for (int64_t v = 0; v < b.vectors; v += kMaxTileVectors) {
             const int64_t vectors = std::min<int64_t>(kMaxTileVectors, b.vectors - v);
-            table.gemm[height - 1][vectors - 1](b.depth, a + row * b.depth, b.data, b.offsets, b.places + v,
-                                                c + row * ldc, ldc, bias ? bias + row : nullptr, accumulate);
+            table.gemm[height - 1][vectors - 1](b.depth, a + row * b.depth, b.data, b.offsets, b.places + v, c + row * ldc, ldc,
+                                                bias ? bias + row : nullptr, accumulate);
         }
     }
 }
 
-void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a,
-                         int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc) {
+void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a, int64_t lda,
+                         const float* b, int64_t ldb, float* c, int64_t ldc) {
     const Tiles down(rows, table.dot_rows), across(columns, table.dot_columns);
     for (int64_t u = 0; u < across.count; ++u)
         for (int64_t t = 0; t < down.count; ++t) {
             const int64_t i = down.begin(t), j = across.begin(u);
-            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb,
-                                                                c + i * ldc + j, ldc, true);
+            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc,
+                                                                true);
         }
 }
 
@@ -45,8 +45,7 @@ int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, 
     int64_t v = 0;
     for (int64_t j = 0; j < columns; j += table.lanes, ++v) {
         const int64_t tile = v / kMaxTileVectors, within = v % kMaxTileVectors;
-        places[v] = {(tile * kMaxTileVectors * depth + within) * table.lanes, j,
-                     std::min<int64_t>(table.lanes, columns - j)};
+        places[v] = {(tile * kMaxTileVectors * depth + within) * table.lanes, j, std::min<int64_t>(table.lanes, columns - j)};
     }
     return v;
 }
@@ -106,8 +105,8 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, flo
             const int64_t depth = std::min(kDepthBlock, K - k);
             pack_b(table, b + k * N + first, N, depth, count, panel);
             const int64_t vectors = packed_places(table, depth, count, place);
-            multiply(table, tiles, {0, tiles.count}, packed.data() + k * M,
-                     {depth, panel, offsets.data(), place, vectors}, c + first, N, nullptr, k > 0);
+            multiply(table, tiles, {0, tiles.count}, packed.data() + k * M, {depth, panel, offsets.data(), place, vectors},
+                     c + first, N, nullptr, k > 0);
         }
     });
 }

@@ -25,8 +25,8 @@ struct Tiles {
 };
 
 // C[i][j] += sum over k < depth of A[i][k] B[j][k] for i < rows, j < columns, tile by tile.
-void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a,
-                         int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
+void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a, int64_t lda,
+                         const float* b, int64_t ldb, float* c, int64_t ldc);
 
 struct TileRange {
     int64_t begin, end;
@@ -43,8 +43,8 @@ struct BlockB {
 
 // C (+)= A B for the row tiles of `range`. Tile t of A starts at a + begin(t) * depth and holds [depth][extent(t)].
 // c points at row 0 of all tiles; bias likewise, or is null.
-void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b,
-              float* c, int64_t ldc, const float* bias, bool accumulate);
+void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b, float* c,
+              int64_t ldc, const float* bias, bool accumulate);
 
 // The packed layout of B: tiles of two vectors, each [depth][2 * lanes]; so offsets[k] = k * 2 * lanes.
 int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns);

@@ -17,16 +17,16 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // B's vectors are loaded either from packed patches, or (`direct`) straight from the padded copy: a vector is then a piece of one
 // output row, and lanes beyond the row's end are wasted. Either way each output is the same sum in the same order: the same bits.
 struct Plan {
-    int64_t taps, depth, block_channels;   // of the sum: depth = channels * taps, a block has whole channels
+    int64_t taps, depth, block_channels;  // of the sum: depth = channels * taps, a block has whole channels
     bool direct;
-    int64_t band_rows, band_columns;       // of the output plane, a task's part: whole rows, or a piece of one row
-    int64_t panel_rows;                    // the rows of a band that are packed at a time
+    int64_t band_rows, band_columns;  // of the output plane, a task's part: whole rows, or a piece of one row
+    int64_t panel_rows;               // the rows of a band that are packed at a time
     int64_t bands_down, bands_across;
-    int64_t row_parts;                     // the filters are split only where there are few bands
-    int64_t first_h, first_w;              // smallest displacements
-    int64_t copy_rows, copy_pitch;         // of the padded copy of one channel's band
-    int64_t copy_line, copy_plane;         // floats from one row, one channel of the copy to the next
-    std::vector<int64_t> offsets;          // of each (channel, row tap, column tap) of a block in the copy
+    int64_t row_parts;              // the filters are split only where there are few bands
+    int64_t first_h, first_w;       // smallest displacements
+    int64_t copy_rows, copy_pitch;  // of the padded copy of one channel's band
+    int64_t copy_line, copy_plane;  // floats from one row, one channel of the copy to the next
+    std::vector<int64_t> offsets;   // of each (channel, row tap, column tap) of a block in the copy
 
     Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles);
 
@@ -63,8 +63,7 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
                                        ceil_div(p.out_width, 4 * table.lanes));
     band_columns = ceil_div(p.out_width, bands_across);
     bands_across = ceil_div(p.out_width, band_columns);
-    bands_down = bands_across > 1 ? p.out_height
-                                  : ceil_div(p.out_height, std::max<int64_t>(kPanelFloats / copy_floats, 1));
+    bands_down = bands_across > 1 ? p.out_height : ceil_div(p.out_height, std::max<int64_t>(kPanelFloats / copy_floats, 1));
     band_rows = ceil_div(p.out_height, bands_down);
     bands_down = ceil_div(p.out_height, band_rows);
     const int64_t panels = direct ? 1 : ceil_div(band_rows, std::max<int64_t>(kPanelFloats / panel_floats, 1));
@@ -80,8 +79,8 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
     for (int64_t c = 0; c < block_channels; ++c)
         for (int64_t h : p.dh)
             for (int64_t w : p.dw)
-                offsets.push_back(c * copy_plane + (h - first_h) * copy_line +
-                                  (w - first_w) % p.step_w * copy_pitch + (w - first_w) / p.step_w);
+                offsets.push_back(c * copy_plane + (h - first_h) * copy_line + (w - first_w) % p.step_w * copy_pitch +
+                                  (w - first_w) / p.step_w);
 }
 
 // Filters of all groups by depth blocks: block b of group g starts at packed + g * rows * depth + b.first * rows.
@@ -96,8 +95,7 @@ void pack_filters(const ImplicitGemm& p, const Plan& plan, const Tiles& tiles, f
             for (int64_t c = c0; c < c0 + channels; ++c)
                 for (int64_t offset : p.filter.tap_offsets) {
                     const float* w = p.filter.data + g * p.filter.group_stride + c * p.filter.channel_stride + offset;
-                    for (int64_t m = tiles.begin(t); m < tiles.begin(t + 1); ++m)
-                        *out++ = w[m * p.filter.row_stride];
+                    for (int64_t m = tiles.begin(t); m < tiles.begin(t + 1); ++m) *out++ = w[m * p.filter.row_stride];
                 }
     });
 }
@@ -114,17 +112,12 @@ struct WorkArea {
     VectorPlace* places;
 };
 
-void copy_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table, const Band& band,
-               const float* planes, int64_t channels, float* copy) {
-    const PaddedCopy shape{p.height,
-                           p.width,
-                           band.i0 * p.step_h + plan.first_h,
-                           band.j0 * p.step_w + plan.first_w,
-                           plan.copy_rows,
-                           p.step_w,
-                           plan.copy_pitch};
-    for (int64_t c = 0; c < channels; ++c)
-        table.pad_plane(shape, planes + c * p.height * p.width, copy + c * plan.copy_plane);
+void copy_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table, const Band& band, const float* planes,
+               int64_t channels, float* copy) {
+    const PaddedCopy shape{
+        p.height, p.width,        band.i0 * p.step_h + plan.first_h, band.j0 * p.step_w + plan.first_w, plan.copy_rows,
+        p.step_w, plan.copy_pitch};
+    for (int64_t c = 0; c < channels; ++c) table.pad_plane(shape, planes + c * p.height * p.width, copy + c * plan.copy_plane);
 }
 
 // Pieces of output rows, as vectors of the padded copy.
@@ -154,10 +147,8 @@ void pack_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table
                const float* copy, const WorkArea& area) {
     const int64_t width = kMaxTileVectors * table.lanes;
     for (int64_t first = 0; first < band.pixels(); first += width) {
-        const int64_t segments =
-            cut_segments(p, plan, band, first, std::min(width, band.pixels() - first), area.segments);
-        table.pack_rows(copy, plan.offsets.data(), depth, area.segments, segments, area.panel + depth * first,
-                        width);
+        const int64_t segments = cut_segments(p, plan, band, first, std::min(width, band.pixels() - first), area.segments);
+        table.pack_rows(copy, plan.offsets.data(), depth, area.segments, segments, area.panel + depth * first, width);
     }
 }
 
@@ -177,8 +168,8 @@ void implicit_gemm(const ImplicitGemm& p) {
     const bool dense = p.column_stride == 1 && (p.row_stride == p.out_width || plan.band_rows == 1);
     const int64_t pixels = plan.band_rows * plan.band_columns, lanes = table.lanes;
     const int64_t copy_size = whole_lines(plan.block_channels * plan.copy_plane + 2 * lanes);
-    const int64_t panel_size = plan.direct ? 0 : packed_floats(table, plan.block_depth(), plan.panel_rows * plan.band_columns) +
-                                                     2 * lanes;
+    const int64_t panel_size =
+        plan.direct ? 0 : packed_floats(table, plan.block_depth(), plan.panel_rows * plan.band_columns) + 2 * lanes;
     const int64_t result_size = dense ? 0 : whole_lines(p.rows * pixels);
     const int64_t segment_count = kMaxTileVectors * lanes + 1;
     const int64_t place_count = plan.panel_vectors(lanes);
@@ -194,16 +185,14 @@ void implicit_gemm(const ImplicitGemm& p) {
         const int64_t part = task % plan.row_parts, band_index = task / plan.row_parts % plan.bands();
         const int64_t image_group = task / plan.row_parts / plan.bands(), g = image_group % p.groups;
         const TileRange range{part * tiles.count / plan.row_parts, (part + 1) * tiles.count / plan.row_parts};
-        Band band{band_index / plan.bands_across * plan.band_rows, 0,
-                  band_index % plan.bands_across * plan.band_columns, 0};
+        Band band{band_index / plan.bands_across * plan.band_rows, 0, band_index % plan.bands_across * plan.band_columns, 0};
         band.rows = std::min(plan.band_rows, p.out_height - band.i0);
         band.columns = std::min(plan.band_columns, p.out_width - band.j0);
 
         float* base = areas.data() + area_size * thread;
-        const WorkArea area{base, base + copy_size, base + copy_size + panel_size,
-                            segments.data() + segment_count * thread, places.data() + place_count * thread};
-        float* target =
-            p.target + image_group * p.rows * p.plane + band.i0 * p.row_stride + band.j0 * p.column_stride;
+        const WorkArea area{base, base + copy_size, base + copy_size + panel_size, segments.data() + segment_count * thread,
+                            places.data() + place_count * thread};
+        float* target = p.target + image_group * p.rows * p.plane + band.i0 * p.row_stride + band.j0 * p.column_stride;
         float* c = dense ? target : area.result;
         const int64_t ldc = dense ? p.plane : pixels;
         const float* bias = p.bias ? p.bias + g * p.rows : nullptr;

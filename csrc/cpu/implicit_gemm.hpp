@@ -15,18 +15,18 @@ namespace pycnn {
 struct FilterView {
     const float* data;
     int64_t group_stride, row_stride, channel_stride;
-    std::vector<int64_t> tap_offsets;   // r-major
+    std::vector<int64_t> tap_offsets;  // r-major
 };
 
 struct ImplicitGemm {
     int64_t images, groups;
-    int64_t rows, channels;             // m and c of one group
-    const float* source;                // (images, groups * channels, height, width)
+    int64_t rows, channels;  // m and c of one group
+    const float* source;     // (images, groups * channels, height, width)
     int64_t height, width;
     int64_t step_h, step_w;
-    std::vector<int64_t> dh, dw;        // displacement of each row and column tap, ascending or not, never empty
+    std::vector<int64_t> dh, dw;  // displacement of each row and column tap, ascending or not, never empty
     FilterView filter;
-    const float* bias;                  // (groups * rows) or null
+    const float* bias;  // (groups * rows) or null
 
     float* target;                      // first output element
     int64_t out_height, out_width;      // i and j

@@ -6,9 +6,9 @@
 
 namespace pycnn {
 
-constexpr int kMaxTileRows = 14;     // largest `tile_rows` of any instruction set
-constexpr int kMaxTileVectors = 2;   // a GEMM tile is one or two vectors wide
-constexpr int kMaxDotTile = 5;       // largest side of a dot tile
+constexpr int kMaxTileRows = 14;    // largest `tile_rows` of any instruction set
+constexpr int kMaxTileVectors = 2;  // a GEMM tile is one or two vectors wide
+constexpr int kMaxDotTile = 5;      // largest side of a dot tile
 
 // Where one or two vectors of a GEMM tile lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
@@ -20,12 +20,12 @@ struct VectorPlace {
 // For each row i < rows and each vector v of `places`:
 //   C[i][v] = sum over k < depth of a[k * rows + i] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
 // with B[k][v] at b + offsets[k] + places[v].b and C[i][v] at c + i * ldc + places[v].c.
-using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets,
-                          const VectorPlace* places, float* c, int64_t ldc, const float* bias, bool accumulate);
+using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
+                          float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // C[i][j] = sum_k A[i][k] B[j][k] + (accumulate ? C[i][j] : 0); both operands contiguous along k.
-using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c,
-                         int64_t ldc, bool accumulate);
+using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
+                         bool accumulate);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
@@ -35,9 +35,9 @@ struct Segment {
 // A zero-padded copy of part of a plane: row i of the copy is plane row first_row + i; in it, element `phase * pitch + t`
 // is plane column first_column + phase + t * phases.
 struct PaddedCopy {
-    int64_t height, width;               // of the plane
-    int64_t first_row, first_column;     // may be negative or beyond the plane
-    int64_t rows, phases, pitch;         // of the copy
+    int64_t height, width;            // of the plane
+    int64_t first_row, first_column;  // may be negative or beyond the plane
+    int64_t rows, phases, pitch;      // of the copy
 };
 
 struct PoolWindow {
@@ -47,7 +47,7 @@ struct PoolWindow {
 
 struct AdamScalars {
     float step_size, beta1, beta2;
-    float one_minus_beta1, one_minus_beta2;   // taken in double: 1 - 0.999f is off by 2e-5 of itself
+    float one_minus_beta1, one_minus_beta2;  // taken in double: 1 - 0.999f is off by 2e-5 of itself
     float inverse_root_correction2, eps, decay_factor, weight_decay;
 };
 
@@ -59,21 +59,21 @@ struct SgdScalars {
 struct KernelTable {
     const char* (*name)();
     int lanes;
-    int tile_rows;                       // a GEMM tile has 1..tile_rows rows
-    int dot_rows, dot_columns;           // a dot tile has 1..dot_rows x 1..dot_columns elements
-    GemmTile gemm[kMaxTileRows][kMaxTileVectors];   // [rows - 1][vectors - 1]
-    DotTile dot[kMaxDotTile][kMaxDotTile];          // [rows - 1][columns - 1]
+    int tile_rows;                                 // a GEMM tile has 1..tile_rows rows
+    int dot_rows, dot_columns;                     // a dot tile has 1..dot_rows x 1..dot_columns elements
+    GemmTile gemm[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
+    DotTile dot[kMaxDotTile][kMaxDotTile];         // [rows - 1][columns - 1]
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
-    void (*pack_rows)(const float* base, const int64_t* offsets, int64_t depth, const Segment*, int64_t segments,
-                      float* target, int64_t pitch);
+    void (*pack_rows)(const float* base, const int64_t* offsets, int64_t depth, const Segment*, int64_t segments, float* target,
+                      int64_t pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
     float (*sum)(int64_t count, const float* x);
 
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);
-    void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);   // y[i][j] = bias[j]
+    void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
     void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);

@@ -12,8 +12,7 @@ namespace pycnn {
 namespace {
 
 PoolWindow window(const PoolShape& s) {
-    return {s.H,        s.W,        s.P,     s.Q,     s.kernel.h,   s.kernel.w,
-            s.stride.h, s.stride.w, s.pad.h, s.pad.w, s.dilation.h, s.dilation.w};
+    return {s.H, s.W, s.P, s.Q, s.kernel.h, s.kernel.w, s.stride.h, s.stride.w, s.pad.h, s.pad.w, s.dilation.h, s.dilation.w};
 }
 
 // One task is a run of planes with about 16 K elements: a task switch is then under a hundredth of the work.
@@ -52,8 +51,7 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
                     });
 }
 
-void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
-                         float* dx) {
+void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     std::atomic<bool> outside{false};
     parallel_ranges(planes, planes_per_task(inputs), inputs + outputs, [&](int64_t begin, int64_t end) {
         std::fill(dx + begin * inputs, dx + end * inputs, 0.0f);
@@ -72,8 +70,7 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
         }
         if (bad) outside = true;
     });
-    if (outside)
-        fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
+    if (outside) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
 }
 
 void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {

@@ -9,8 +9,7 @@ namespace pycnn {
 void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices);
 
 // dx[indices[i]] += dy[i] in each of `planes` planes; ValueError for an index outside the plane.
-void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
-                         float* dx);
+void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx);
 
 // How the divisor of an average is found.
 struct AverageRule {

@@ -9,7 +9,7 @@ enum class Reduction { none, sum, mean };
 
 struct CrossEntropy {
     int64_t N, C;
-    const float* weight;      // C class weights or null
+    const float* weight;  // C class weights or null
     int64_t ignore_index;
     double label_smoothing;
     Reduction reduction;

@@ -1,10 +1,11 @@
 """Pure functions on arrays: each layer's forward pass, and one function for each gradient.
 
-Arrays are ``numpy.ndarray``, float32, C-contiguous, images in NCHW order. Nothing is cast or copied silently: another dtype
-is a ``TypeError``, a non-contiguous array or an impossible geometry a ``ValueError`` that names the op and both shapes.
-`pycnn.reference` has the same functions in NumPy.
+Arrays are ``numpy.ndarray``, float32, C-contiguous, images in NCHW order. Nothing is cast or copied
+silently: another dtype is a ``TypeError``, a non-contiguous array or an impossible geometry a
+``ValueError`` that names the op and both shapes. `pycnn.reference` has the same functions in NumPy.
 
-Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes through.
+Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes
+through.
 """
 
 from pycnn.ops.activation import relu, relu_backward, softmax

@@ -50,9 +50,7 @@ def sgd_step(
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
     in deep learning", ICML 2013; in PyTorch's form, where the learning rate multiplies last.
     """
-    _core.sgd_step(
-        w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first
-    )
+    _core.sgd_step(w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first)
 
 
 def adam_step(

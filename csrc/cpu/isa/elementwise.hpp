@@ -32,8 +32,7 @@ float sum(int64_t count, const float* x) {
 }
 
 // PyTorch's SGD: g += weight_decay * w; v = first ? g : momentum * v + (1 - dampening) * g; w -= lr * (nesterov ? g + momentum * v : v).
-void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* __restrict grad,
-         float* __restrict velocity) {
+void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* __restrict grad, float* __restrict velocity) {
     if (s.momentum == 0.0f) {
         for (int64_t i = 0; i < count; ++i) w[i] -= s.lr * (grad[i] + s.weight_decay * w[i]);
         return;
@@ -50,8 +49,8 @@ void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* _
 }
 
 // Kingma, Ba, "Adam", ICLR 2015, algorithm 1, in PyTorch's form; decay_factor = 1 - lr * weight_decay is AdamW's.
-void adam(int64_t count, const AdamScalars& s, float* __restrict w, const float* __restrict grad,
-          float* __restrict m, float* __restrict v) {
+void adam(int64_t count, const AdamScalars& s, float* __restrict w, const float* __restrict grad, float* __restrict m,
+          float* __restrict v) {
     for (int64_t i = 0; i < count; ++i) {
         const float g = grad[i] + s.weight_decay * w[i];
         m[i] = s.beta1 * m[i] + s.one_minus_beta1 * g;

@@ -45,8 +45,8 @@ void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict
 }
 
 template <int Rows, int Columns>
-void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float* __restrict b, int64_t ldb,
-              float* c, int64_t ldc, bool accumulate) {
+void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float* __restrict b, int64_t ldb, float* c,
+              int64_t ldc, bool accumulate) {
     Vec sum[Rows][Columns] = {};
     const int64_t whole = depth / kLanes * kLanes, rest = depth - whole;
     for (int64_t k = 0; k < whole; k += kLanes) {

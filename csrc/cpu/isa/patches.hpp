@@ -7,8 +7,8 @@
 namespace pycnn {
 namespace {
 
-void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const Segment* segments, int64_t count,
-               float* target, int64_t pitch) {
+void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const Segment* segments, int64_t count, float* target,
+               int64_t pitch) {
     for (int64_t k = 0; k < depth; ++k, target += pitch) {
         const float* row = base + offsets[k];
         // A segment's last vector may reach into the next segment, or the next row, which are written after it.
@@ -23,8 +23,8 @@ void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const S
 // target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when compiling (0:
 // not), the loads of all phases are whole vectors that shuffles take apart.
 template <int Phases>
-void split_phases(const float* __restrict source, float* __restrict target, int64_t begin, int64_t end,
-                  int64_t any_phases, int64_t pitch) {
+void split_phases(const float* __restrict source, float* __restrict target, int64_t begin, int64_t end, int64_t any_phases,
+                  int64_t pitch) {
     const int64_t phases = Phases ? Phases : any_phases;
     for (int64_t t = begin; t < end; ++t)
         for (int64_t phase = 0; phase < phases; ++phase) target[phase * pitch + t] = source[t * phases + phase];

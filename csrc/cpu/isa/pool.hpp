@@ -41,8 +41,7 @@ inline Vec load_at_most(const float* p, int64_t readable) {
 inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
     if (stride == 1) return load_at_most(p, readable);
     if (stride == 2)
-        return __builtin_shuffle(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes),
-                                 2 * lane_numbers());
+        return __builtin_shuffle(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes), 2 * lane_numbers());
     return gather_lanes(p, stride, 0, (readable + stride - 1) / stride);
 }
 
@@ -100,10 +99,10 @@ void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
                     const IntVec valid = (column >= 0) & (column < static_cast<int32_t>(g.W));
                     const IntVec position = static_cast<int32_t>(start) + lane * stride;
                     const int64_t readable = g.H * g.W - start;
-                    const Vec candidate =
-                        start >= 0 ? load_strided(x + start, g.stride_w, readable)
-                                   : gather_lanes(x + start, g.stride_w, (-start + g.stride_w - 1) / g.stride_w,
-                                                  (readable + g.stride_w - 1) / g.stride_w);
+                    const Vec candidate = start >= 0
+                                              ? load_strided(x + start, g.stride_w, readable)
+                                              : gather_lanes(x + start, g.stride_w, (-start + g.stride_w - 1) / g.stride_w,
+                                                             (readable + g.stride_w - 1) / g.stride_w);
                     best.offer(candidate, position, valid);
                 }
             }
@@ -137,8 +136,7 @@ void avg_pool(const PoolWindow& g, const float* __restrict x, const float* __res
 }
 
 // dx[h, w] = sum of dy / divisor over the windows that hold (h, w). Windows are visited in order, so sums have one order.
-void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const float* __restrict divisor,
-                       float* __restrict dx) {
+void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const float* __restrict divisor, float* __restrict dx) {
     for (int64_t i = 0; i < g.H * g.W; ++i) dx[i] = 0.0f;
     for (int64_t p = 0; p < g.P; ++p)
         for (int64_t r = 0; r < g.kernel_h; ++r) {
@@ -148,8 +146,7 @@ void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const fl
                 const int64_t offset = s - g.pad_w;
                 const Range q = inside(0, g.Q, g.stride_w, offset, g.W);
                 float* target = dx + h * g.W + offset;
-                for (int64_t i = q.begin; i < q.end; ++i)
-                    target[i * g.stride_w] += dy[p * g.Q + i] / divisor[p * g.Q + i];
+                for (int64_t i = q.begin; i < q.end; ++i) target[i * g.stride_w] += dy[p * g.Q + i] / divisor[p * g.Q + i];
             }
         }
 }
