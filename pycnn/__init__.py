@@ -16,8 +16,8 @@ try:
     from pycnn import _core
 except ImportError as error:
     raise ImportError(
-        f"{error}\npycnn's extension module is missing next to this file ({__file__}). If this is the "
-        "source folder, run `pip install .` there and start Python somewhere else."
+        f"{error}\npycnn's extension module is missing next to this file ({__file__}). If this is "
+        "the source folder, run `pip install .` there and start Python somewhere else."
     ) from error
 
 from pycnn import datasets, init, layers, losses, models, ops, optim, reference, training

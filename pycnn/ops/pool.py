@@ -17,7 +17,8 @@ def max_pool2d(
     """Keep the largest element of each window.
 
     ``y[n,c,p,q] = max over r,s of
-    x[n, c, p*stride + r*dilation - pad, q*stride + s*dilation - pad]`` over the elements inside the plane: padding is minus infinity. The first maximum wins; a NaN
+    x[n, c, p*stride + r*dilation - pad, q*stride + s*dilation - pad]``
+    over the elements inside the plane: padding is minus infinity. The first maximum wins; a NaN
     in the window wins over every number.
 
     Parameters
