@@ -106,8 +106,8 @@ def run(
     )
     if computer["load_average"] > _BUSY:
         print(
-            f"Other programs are running (load average {computer['load_average']:.1f}): "
-            "figures will be low and uneven."
+            f"The load average is {computer['load_average']:.1f}: "
+            "beside other programs, figures are low and uneven."
         )
     print()
 

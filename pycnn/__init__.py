@@ -12,15 +12,15 @@
 >>> history = pycnn.fit(model, train, validation=test, epochs=3)
 """
 
-try:
-    from pycnn import _core
-except ImportError as error:
-    raise ImportError(
-        f"{error}\npycnn's extension module is missing next to this file ({__file__}). If this is "
-        "the source folder, run `pip install .` there and start Python somewhere else."
-    ) from error
+from importlib.util import find_spec
 
-from pycnn import datasets, init, layers, losses, models, ops, optim, reference, training
+if find_spec("pycnn._core") is None:
+    raise ImportError(
+        f"the compiled part of pycnn is not in {__path__[0]}: if this is the source folder, "
+        "run `pip install .` there and start Python in another folder"
+    )
+
+from pycnn import _core, datasets, init, layers, losses, models, ops, optim, reference, training
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn.data import ArrayDataset
 from pycnn.io import load, save

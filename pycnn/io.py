@@ -44,7 +44,7 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
-    content = serialize(state, {METADATA_KEY: json.dumps(header, sort_keys=True)})
+    content = serialize(state, {METADATA_KEY: json.dumps(header)})
     with atomic_write(path) as file:
         file.write(content)
 

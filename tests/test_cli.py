@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,9 @@ COMMAND = [
 
 
 def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Output is buffered, as users have it: what is left of it can fail when Python exits.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
     return subprocess.Popen([sys.executable, *COMMAND, *arguments], **pipes | options)  # type: ignore[call-overload, no-any-return]
 
 
@@ -334,13 +337,29 @@ def test_an_output_that_cannot_be_written_is_seen_before_training(
     assert "irectory: " in text or "File exists: file" in text
 
 
-def test_json_can_go_to_a_device(data: str, capfd: pytest.CaptureFixture[str]) -> None:
-    arguments = ["train", "lenet5", "--data", data, "--epochs", "1"]
-    assert main([*arguments, "--json", "/dev/null"]) == 0
-    assert not Path("/dev/null").is_file()
-    if Path("/dev/full").exists():
-        assert main([*arguments, "--json", "/dev/full"]) == 2
-        assert capfd.readouterr().err == "pycnn: error: No space left on device\n"
+def test_json_can_go_to_a_pipe(data: str) -> None:
+    os.mkfifo("pipe")
+    received: list[str] = []
+    reader = threading.Thread(target=lambda: received.append(Path("pipe").read_text()), daemon=True)
+    reader.start()
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--json", "pipe"]) == 0
+    reader.join(10)
+    assert json.loads(received[0])["settings"]["epochs"] == 1
+
+
+def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None:
+    """A limit on the size of files stands for the disk: the checkpoint has 247 KB."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+    arguments = ["train", "lenet5", "--data", data, "--epochs", "1", "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", limit + COMMAND[1], *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "pycnn: error: File too large: out/model.safetensors\n"
+    assert list(Path("out").iterdir()) == []
 
 
 # Standard output that goes away --------------------------------------------------------------

@@ -82,6 +82,13 @@ def test_nan_and_infinity_go_where_they_belong(case: ConvCase) -> None:
     dx = ops.conv2d_backward_input(dy, w, case.x_shape, **case.geometry)
     assert_within(dx, exact, bound)
 
+    (dy,) = finite.arrays(dy.shape)
+    actual = ops.conv2d_backward_weight(dy, x, case.w_shape, **case.geometry)
+    exacts = reference.conv2d_backward_weight(*float64(dy, x), case.w_shape, **case.geometry)
+    bounds = tolerance.conv2d_weight(*float64(dy, x), case.w_shape, **case.geometry)
+    for got, exact, bound in zip(actual, exacts, bounds, strict=True):
+        assert_within(got, exact, bound)
+
 
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "geometry"),

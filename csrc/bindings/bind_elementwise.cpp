@@ -52,6 +52,8 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
     if (!std::isfinite(dampening)) fail_value(op, "dampening must be finite, got ", dampening);
     if (nesterov && (momentum == 0 || dampening != 0))
         fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ", dampening);
+    if (momentum == 0 && !velocity_array.is_none())
+        fail_value(op, "velocity is given, but momentum is 0: it would not be used");
     float* velocity = nullptr;
     if (momentum != 0) {
         if (velocity_array.is_none()) fail_value(op, "momentum ", momentum, " needs a velocity array, got None");

@@ -38,15 +38,17 @@ double fma_peak(int threads, double seconds) {
 }  // namespace
 
 void register_runtime(py::module_& module) {
-    kernels();  // an unknown PYCNN_ISA is an import error, not a surprise in the first op
+    // A wrong PYCNN_ISA or PYCNN_NUM_THREADS is an import error, not a surprise in the first op.
+    kernels();
+    num_threads();
     module.def("get_num_threads", num_threads);
     module.def("set_num_threads", [](py::handle count) {
         const int64_t n = to_int("set_num_threads", "n", count);
         if (n < 1 || n > 4096) fail_value("set_num_threads", "n must be between 1 and 4096, got ", n);
         set_num_threads(static_cast<int>(n));
     });
-    module.def("isa", [] { return kernels().name(); });
-    module.def("kernel_isa", [] { return kernels().name(); });
+    module.def("isa", [] { return kernels().name; });
+    module.def("kernel_isa", [] { return kernels().compiled_for(); });
     module.def("isa_available", [] { return py::tuple(py::cast(available_isas())); });
     module.def("set_isa", set_isa);
     module.def("cached_bytes", pool_cached_bytes);

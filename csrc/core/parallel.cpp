@@ -10,6 +10,8 @@
 #include <fstream>
 #include <string>
 
+#include "core/error.hpp"
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -43,10 +45,23 @@ private:
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
-// A positive whole number from the environment (OMP_NUM_THREADS may be a list: its first entry counts), else 0.
-int threads_from_environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? 0 : static_cast<int>(std::clamp(std::strtol(value, nullptr, 10), 0L, 4096L));
+constexpr int kMostThreads = 4096;
+
+// OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so do we.
+int threads_of_openmp() {
+    const char* value = std::getenv("OMP_NUM_THREADS");
+    return value == nullptr ? 0 : static_cast<int>(std::clamp<long>(std::strtol(value, nullptr, 10), 0, kMostThreads));
+}
+
+// Our own variable is checked.
+int threads_of_pycnn() {
+    const char* value = std::getenv("PYCNN_NUM_THREADS");
+    if (value == nullptr || *value == '\0') return 0;
+    char* end = nullptr;
+    const long count = std::strtol(value, &end, 10);
+    if (*end != '\0' || count < 1 || count > kMostThreads)
+        fail_value("PYCNN_NUM_THREADS", "must be a whole number from 1 to ", kMostThreads, ", got '", value, "'");
+    return static_cast<int>(count);
 }
 
 // CPUs that the control group may use, rounded up; 0 where there is no limit (cgroup v2, then v1).
@@ -63,8 +78,8 @@ int cgroup_quota() {
 }
 
 int default_threads() {
-    for (const char* name : {"PYCNN_NUM_THREADS", "OMP_NUM_THREADS"})
-        if (const int count = threads_from_environment(name)) return count;
+    if (const int count = threads_of_pycnn()) return count;
+    if (const int count = threads_of_openmp()) return count;
     cpu_set_t affinity;
     int count = sched_getaffinity(0, sizeof affinity, &affinity) == 0 ? CPU_COUNT(&affinity) : 1;
     if (const int quota = cgroup_quota()) count = std::min(count, quota);

@@ -40,6 +40,14 @@ void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, in
     after = total - before;
 }
 
+// Padding and dilation may leave a window without any element of the input, jumping over a small one; it has no maximum.
+bool has_empty_window(int64_t in, int64_t out, int64_t stride, int64_t pad, int64_t dilation) {
+    if (dilation <= in) return false;
+    for (int64_t p = 0; p < out && p * stride < pad; ++p)
+        if ((p * stride - pad) % dilation + dilation >= in && (p * stride - pad) % dilation != 0) return true;
+    return false;
+}
+
 int64_t pooled_extent(int64_t in, int64_t taps, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode) {
     const int64_t room = in + 2 * pad - span(taps, dilation) + (ceil_mode ? stride - 1 : 0);
     if (room < 0) return 0;
@@ -115,6 +123,9 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
                    height, " x ", width, " (x: ", to_string(x), ", weight: ", to_string(w), ")");
     s.P = (height - span(s.R, dilation.h)) / stride.h + 1;
     s.Q = (width - span(s.S, dilation.w)) / stride.w + 1;
+    // A single output takes no step: work areas must not be sized by it.
+    if (s.P == 1) s.stride.h = 1;
+    if (s.Q == 1) s.stride.w = 1;
     element_count(op, {s.N, s.K, s.P, s.Q});
     element_count(op, {s.C, height, width});
     return s;
@@ -141,6 +152,12 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     if (s.P < 1 || s.Q < 1)
         fail_value(op, "window of ", span(kernel.h, dilation.h), " x ", span(kernel.w, dilation.w),
                    " does not fit the padded input ", s.H + 2 * pad.h, " x ", s.W + 2 * pad.w, " (x: ", to_string(x), ")");
+    // A single output takes no step: positions computed from it stay small.
+    if (s.P == 1) s.stride.h = 1;
+    if (s.Q == 1) s.stride.w = 1;
+    if (has_empty_window(s.H, s.P, stride.h, pad.h, dilation.h) || has_empty_window(s.W, s.Q, stride.w, pad.w, dilation.w))
+        fail_value(op, "a window lies wholly in the padding (x: ", to_string(x), ", padding (", pad.h, ", ", pad.w,
+                   "), dilation (", dilation.h, ", ", dilation.w, "))");
     element_count(op, {s.N, s.C, s.P, s.Q});
     return s;
 }

@@ -39,17 +39,17 @@ const std::vector<Isa>& isas() {
     return list;
 }
 
-const KernelTable* find(const std::string& name) {
+const KernelTable* find(const char* where, const std::string& name) {
     for (const Isa& isa : isas())
-        if (isa.supported && name == isa.table->name()) return isa.table;
+        if (isa.supported && name == isa.table->name) return isa.table;
     std::string names;
     for (const std::string& known : available_isas()) names += (names.empty() ? "" : ", ") + known;
-    fail_value("isa", "'", name, "' is not an instruction set that this build and machine can run: ", names);
+    fail_value(where, "'", name, "' is not an instruction set that this build and machine can run: ", names);
 }
 
 const KernelTable* initial_table() {
-    if (const char* forced = std::getenv("PYCNN_ISA"); forced != nullptr && *forced != '\0') return find(forced);
-    return find(available_isas().back());
+    if (const char* forced = std::getenv("PYCNN_ISA"); forced != nullptr && *forced != '\0') return find("PYCNN_ISA", forced);
+    return find("isa", available_isas().back());
 }
 
 std::atomic<const KernelTable*>& current() {
@@ -64,10 +64,10 @@ const KernelTable& kernels() { return *current().load(std::memory_order_relaxed)
 std::vector<std::string> available_isas() {
     std::vector<std::string> names;
     for (const Isa& isa : isas())
-        if (isa.supported) names.emplace_back(isa.table->name());
+        if (isa.supported) names.emplace_back(isa.table->name);
     return names;
 }
 
-void set_isa(const std::string& name) { current() = find(name); }
+void set_isa(const std::string& name) { current() = find("set_isa", name); }
 
 }  // namespace pycnn

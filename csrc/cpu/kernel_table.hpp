@@ -57,7 +57,8 @@ struct SgdScalars {
 };
 
 struct KernelTable {
-    const char* (*name)();
+    const char* name;
+    const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
     int lanes;
     int tile_rows;                                 // a GEMM tile has 1..tile_rows rows
     int dot_rows, dot_columns;                     // a dot tile has 1..dot_rows x 1..dot_columns elements

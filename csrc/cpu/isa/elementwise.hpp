@@ -37,14 +37,12 @@ void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* _
         for (int64_t i = 0; i < count; ++i) w[i] -= s.lr * (grad[i] + s.weight_decay * w[i]);
         return;
     }
-    const float keep = s.first ? 0.0f : s.momentum, take = s.first ? 1.0f : s.one_minus_dampening;
-    const float direct = s.nesterov ? 1.0f : 0.0f, through = s.nesterov ? s.momentum : 1.0f;
-    if (s.first)
-        for (int64_t i = 0; i < count; ++i) velocity[i] = 0.0f;  // whatever it held, NaN included
+    // Selected, never multiplied by zero: the product with an infinity would be NaN.
     for (int64_t i = 0; i < count; ++i) {
         const float g = grad[i] + s.weight_decay * w[i];
-        velocity[i] = keep * velocity[i] + take * g;
-        w[i] -= s.lr * (direct * g + through * velocity[i]);
+        const float v = s.first ? g : s.momentum * velocity[i] + s.one_minus_dampening * g;
+        velocity[i] = v;
+        w[i] -= s.lr * (s.nesterov ? g + s.momentum * v : v);
     }
 }
 

@@ -78,7 +78,8 @@ void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float
 int64_t fma_rounds(int64_t rounds, float* sink) {
     constexpr int kChains = 12;  // >= latency 4 x 2 units, and fits 16 registers
     Vec sum[kChains];
-    for (int j = 0; j < kChains; ++j) sum[j] = broadcast(static_cast<float>(j));  // equal chains would be merged into one
+    // All different, or the compiler would merge chains, and none at 1 = y / (1 - x), where a chain would stand still.
+    for (int j = 0; j < kChains; ++j) sum[j] = broadcast(static_cast<float>(2 + j));
     const Vec x = broadcast(0.999f), y = broadcast(1e-3f);
     for (int64_t i = 0; i < rounds; ++i) {
         for (int j = 0; j < kChains; ++j) sum[j] = sum[j] * x + y;

@@ -13,11 +13,22 @@
 namespace pycnn {
 namespace {
 
-const char* name() { return PYCNN_NAME(PYCNN_ISA); }
+constexpr const char* compiled_for() {
+#if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
+    return "avx512";
+#elif defined(__AVX2__) && defined(__FMA__)
+    return "avx2";
+#elif defined(__aarch64__)
+    return "neon";
+#else
+    return "baseline";
+#endif
+}
 
 constexpr KernelTable make_table() {
     KernelTable table{};
-    table.name = name;
+    table.name = PYCNN_NAME(PYCNN_ISA);
+    table.compiled_for = compiled_for;
     table.lanes = kLanes;
     table.tile_rows = kTileRows;
     table.dot_rows = kDotRows;

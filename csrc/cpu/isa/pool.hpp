@@ -26,6 +26,14 @@ inline int64_t first_inside(int64_t start, int64_t step) {
     return start >= 0 ? start : start + (-start + step - 1) / step * step;
 }
 
+// The taps of a window that starts at `start` which can reach [0, extent) from any of the positions start .. start + reach.
+inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dilation, int64_t extent) {
+    Range range{0, taps};
+    if (start + reach < 0) range.begin = (-(start + reach) + dilation - 1) / dilation;
+    if (start + (taps - 1) * dilation >= extent) range.end = start < extent ? (extent - start + dilation - 1) / dilation : 0;
+    return range;
+}
+
 // Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: lanes set one by one would put the caller's vectors in memory.
 [[gnu::noinline]] Vec gather_lanes(const float* p, int64_t stride, int64_t first, int64_t last) {
     float lane[kLanes] = {};
@@ -82,17 +90,19 @@ inline void store_outputs(float* y, int32_t* indices, const Best& best, int64_t 
 void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
     const IntVec lane = lane_numbers();
     const int32_t stride = static_cast<int32_t>(g.stride_w);
-    for (int64_t p = 0; p < g.P; ++p)
+    for (int64_t p = 0; p < g.P; ++p) {
+        const Range rows = taps_inside(p * g.stride_h - g.pad_h, 0, g.kernel_h, g.dilation_h, g.H);
         for (int64_t q = 0; q < g.Q; q += kLanes) {
             // Starts at the window's first element inside the plane, so that a window of -inf has a valid index.
             const int64_t h0 = first_inside(p * g.stride_h - g.pad_h, g.dilation_h);
             const int64_t w0 = q * g.stride_w - g.pad_w;
             Best best{broadcast(-__builtin_inff()), static_cast<int32_t>(h0 * g.W + w0) + lane * stride};
             if (w0 < 0) best.index += first_columns(w0, g.stride_w, g.dilation_w);
-            for (int64_t r = 0; r < g.kernel_h; ++r) {
+            const int64_t reach = ((g.Q - q < kLanes ? g.Q - q : kLanes) - 1) * g.stride_w;
+            const Range columns = taps_inside(w0, reach, g.kernel_w, g.dilation_w, g.W);
+            for (int64_t r = rows.begin; r < rows.end; ++r) {
                 const int64_t h = p * g.stride_h - g.pad_h + r * g.dilation_h;
-                if (h < 0 || h >= g.H) continue;
-                for (int64_t s = 0; s < g.kernel_w; ++s) {
+                for (int64_t s = columns.begin; s < columns.end; ++s) {
                     const int64_t offset = s * g.dilation_w - g.pad_w;
                     const int64_t start = h * g.W + q * g.stride_w + offset;
                     const IntVec column = static_cast<int32_t>(q * g.stride_w + offset) + lane * stride;
@@ -110,17 +120,19 @@ void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
             const int64_t output = p * g.Q + q;
             store_outputs(y + output, indices + output, best, g.P * g.Q - output);
         }
+    }
 }
 
 // y = sum over the window / divisor, with one divisor per output of the plane.
 void avg_pool(const PoolWindow& g, const float* __restrict x, const float* __restrict divisor, float* __restrict y) {
+    const Range columns = taps_inside(-g.pad_w, (g.Q - 1) * g.stride_w, g.kernel_w, 1, g.W);
     for (int64_t p = 0; p < g.P; ++p) {
         float* row = y + p * g.Q;
         for (int64_t q = 0; q < g.Q; ++q) row[q] = 0.0f;
-        for (int64_t r = 0; r < g.kernel_h; ++r) {
+        const Range rows = taps_inside(p * g.stride_h - g.pad_h, 0, g.kernel_h, 1, g.H);
+        for (int64_t r = rows.begin; r < rows.end; ++r) {
             const int64_t h = p * g.stride_h - g.pad_h + r;
-            if (h < 0 || h >= g.H) continue;
-            for (int64_t s = 0; s < g.kernel_w; ++s) {
+            for (int64_t s = columns.begin; s < columns.end; ++s) {
                 const int64_t offset = s - g.pad_w;
                 const Range q = inside(0, g.Q, g.stride_w, offset, g.W);
                 const float* source = x + h * g.W + offset;
@@ -138,17 +150,19 @@ void avg_pool(const PoolWindow& g, const float* __restrict x, const float* __res
 // dx[h, w] = sum of dy / divisor over the windows that hold (h, w). Windows are visited in order, so sums have one order.
 void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const float* __restrict divisor, float* __restrict dx) {
     for (int64_t i = 0; i < g.H * g.W; ++i) dx[i] = 0.0f;
-    for (int64_t p = 0; p < g.P; ++p)
-        for (int64_t r = 0; r < g.kernel_h; ++r) {
+    const Range columns = taps_inside(-g.pad_w, (g.Q - 1) * g.stride_w, g.kernel_w, 1, g.W);
+    for (int64_t p = 0; p < g.P; ++p) {
+        const Range rows = taps_inside(p * g.stride_h - g.pad_h, 0, g.kernel_h, 1, g.H);
+        for (int64_t r = rows.begin; r < rows.end; ++r) {
             const int64_t h = p * g.stride_h - g.pad_h + r;
-            if (h < 0 || h >= g.H) continue;
-            for (int64_t s = 0; s < g.kernel_w; ++s) {
+            for (int64_t s = columns.begin; s < columns.end; ++s) {
                 const int64_t offset = s - g.pad_w;
                 const Range q = inside(0, g.Q, g.stride_w, offset, g.W);
                 float* target = dx + h * g.W + offset;
                 for (int64_t i = q.begin; i < q.end; ++i) target[i * g.stride_w] += dy[p * g.Q + i] / divisor[p * g.Q + i];
             }
         }
+    }
 }
 
 }  // namespace
