@@ -17,11 +17,12 @@ namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Pixels summed per chunk: the dot kernel's horizontal sums are then a tenth of its work, and the operands of one chunk, 64 filters
-// and 64 patch rows x 1024 x 4 B = 512 KiB, are about an L2.
-constexpr int64_t kChunkPixels = 1024;
+// What a chunk of pixels keeps in cache: patch rows and filters' gradients, in blocks of at most 64 rows each, together 512 KiB.
+// At 1024 pixels or more the dot kernel's horizontal sums are under a tenth of its work.
 constexpr int64_t kBlockFilters = 64;
 constexpr int64_t kBlockPatchRows = 64;
+constexpr int64_t kChunkFloats = 128 * 1024;
+// Enough for a few cores to balance.
 constexpr int64_t kTasks = 16;
 // Floats that the slices' own copies of dw may take: 32 MiB.
 constexpr int64_t kSliceFloats = 8 << 20;
@@ -37,11 +38,17 @@ struct Plan {
         taps = s.R * s.S;
         block_channels = std::clamp<int64_t>(kBlockPatchRows / taps, 1, s.group_inputs());
         blocks = ceil_div(s.group_inputs(), block_channels);
-        chunk_images = std::clamp<int64_t>(kChunkPixels / (s.P * s.Q), 1, s.N);
-        chunk_rows = std::clamp<int64_t>(kChunkPixels / s.Q, 1, s.P);
+        const int64_t filters = std::min(kBlockFilters, s.group_outputs());
+        const int64_t pixels = std::max<int64_t>(kChunkFloats / (block_channels * taps + filters), 512);
+        chunk_images = std::clamp<int64_t>(pixels / (s.P * s.Q), 1, s.N);
+        chunk_rows = std::clamp<int64_t>(pixels / s.Q, 1, s.P);
         const int64_t weights = s.K * s.group_inputs() * taps;
         const int64_t wanted = ceil_div(kTasks, s.groups * blocks);
         slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / weights), 1, ceil_div(s.N, chunk_images));
+        // Chunks of a slice, and of an image, of nearly equal size.
+        const int64_t slice_images = ceil_div(s.N, slices);
+        chunk_images = ceil_div(slice_images, ceil_div(slice_images, chunk_images));
+        chunk_rows = ceil_div(s.P, ceil_div(s.P, chunk_rows));
         copy_rows = (chunk_rows - 1) * s.stride.h + (s.R - 1) * s.dilation.h + 1;
         copy_pitch = ceil_div((s.Q - 1) * s.stride.w + (s.S - 1) * s.dilation.w + 1, s.stride.w);
         copy_plane = copy_rows * s.stride.w * copy_pitch;
