@@ -6,8 +6,10 @@ Run ``python bench/throughput.py --help``; README.md in this folder says what th
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import report
@@ -20,6 +22,7 @@ from pycnn._files import check_writable
 
 FULL = Settings(rounds=7, seconds=0.2)
 QUICK = Settings(rounds=3, seconds=0.05)
+RESULTS = Path(__file__).parent / "results"
 # A load average above this means that something else wants the cores.
 _BUSY = 0.7
 
@@ -40,8 +43,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, metavar="N", help="default: pycnn's own choice")
     parser.add_argument("--only", metavar="TEXT", help="only the rows whose names contain TEXT")
     parser.add_argument("--quick", action="store_true", help="short blocks: rough figures")
-    parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--picture", metavar="FILE", help="draw a bar chart (needs matplotlib)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write everything that was measured (a full run: results/CPU.json by default)",
+    )
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        help="draw a bar chart, needs matplotlib (a full run: results/CPU.png by default)",
+    )
     options = parser.parse_args(arguments)
     if options.threads is not None and options.threads < 1:
         parser.error("--threads must be at least 1")
@@ -49,6 +60,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if not options.cases:
         names = "\n  ".join(case.name for case in all_cases())
         parser.error(f"no row contains {options.only!r}; the rows are\n  {names}")
+    if not (options.quick or options.only):
+        name = re.sub(r"[^a-z0-9]+", "-", report.machine()["cpu"].lower()).strip("-")
+        options.json = options.json or str(RESULTS / f"{name}.json")
+        options.picture = options.picture or str(RESULTS / f"{name}.png")
     return options
 
 
@@ -66,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     settings = QUICK if options.quick else FULL
     try:
+        if "cpu" in options.device:
+            RESULTS.mkdir(exist_ok=True)
         for path in filter(None, (options.json, options.picture)):
             # Better now than after the minutes of measuring.
             check_writable(path)

@@ -12,18 +12,23 @@
 >>> history = pycnn.fit(model, train, validation=test, epochs=3)
 """
 
-from importlib.util import find_spec
-
-if find_spec("pycnn._core") is None:
-    raise ImportError(
-        f"the compiled part of pycnn is not in {__path__[0]}: if this is the source folder, "
-        "run `pip install .` there and start Python in another folder"
-    )
-
-from pycnn import _core, datasets, init, layers, losses, models, ops, optim, reference, training
+import pycnn._load  # noqa: F401  # isort: split
+from pycnn import (
+    _core,
+    datasets,
+    init,
+    layers,
+    losses,
+    models,
+    ops,
+    optim,
+    plot,
+    reference,
+    training,
+)
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn.data import ArrayDataset
-from pycnn.io import load, save
+from pycnn.io import load, load_model, save
 from pycnn.layers import (
     AvgPool2d,
     Conv2d,
@@ -63,10 +68,12 @@ __all__ = [
     "init",
     "layers",
     "load",
+    "load_model",
     "losses",
     "models",
     "ops",
     "optim",
+    "plot",
     "predict",
     "reference",
     "save",

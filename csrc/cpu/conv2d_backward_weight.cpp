@@ -17,11 +17,11 @@ namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// What a chunk of pixels keeps in cache: patch rows and filters' gradients, in blocks of at most 64 rows each, together 512 KiB.
-// At 1024 pixels or more the dot kernel's horizontal sums are under a tenth of its work.
+// What a chunk of pixels keeps in cache: at most 128 patch rows and 64 filters' gradients, together 576 KiB. That is 768 pixels or
+// more, and the dot kernel's horizontal sums are about a tenth of its work.
 constexpr int64_t kBlockFilters = 64;
-constexpr int64_t kBlockPatchRows = 64;
-constexpr int64_t kChunkFloats = 128 * 1024;
+constexpr int64_t kBlockPatchRows = 128;
+constexpr int64_t kChunkFloats = 144 * 1024;
 // Enough for a few cores to balance.
 constexpr int64_t kTasks = 16;
 // Floats that the slices' own copies of dw may take: 32 MiB.
@@ -36,7 +36,8 @@ struct Plan {
 
     explicit Plan(const ConvShape& s) {
         taps = s.R * s.S;
-        block_channels = std::clamp<int64_t>(kBlockPatchRows / taps, 1, s.group_inputs());
+        blocks = ceil_div(s.group_inputs(), std::max<int64_t>(kBlockPatchRows / taps, 1));
+        block_channels = ceil_div(s.group_inputs(), blocks);
         blocks = ceil_div(s.group_inputs(), block_channels);
         const int64_t filters = std::min(kBlockFilters, s.group_outputs());
         const int64_t pixels = std::max<int64_t>(kChunkFloats / (block_channels * taps + filters), 512);
