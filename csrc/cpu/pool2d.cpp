@@ -18,6 +18,9 @@ PoolWindow window(const PoolShape& s) {
 // One task is a run of planes with about 16 K elements: a task switch is then under a hundredth of the work.
 int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
 
+// Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and strided.
+int64_t plane_work(const PoolShape& s) { return 4 * s.P * s.Q * s.kernel.h * s.kernel.w; }
+
 // PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number of
 // elements inside the plane.
 Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
@@ -44,11 +47,9 @@ Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
 void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) {
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
-    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
-                    [&](int64_t begin, int64_t end) {
-                        for (int64_t i = begin; i < end; ++i)
-                            table.max_pool(g, x + i * s.H * s.W, y + i * s.P * s.Q, indices + i * s.P * s.Q);
-                    });
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), plane_work(s), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) table.max_pool(g, x + i * s.H * s.W, y + i * s.P * s.Q, indices + i * s.P * s.Q);
+    });
 }
 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
@@ -77,22 +78,19 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
-    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
-                    [&](int64_t begin, int64_t end) {
-                        for (int64_t i = begin; i < end; ++i)
-                            table.avg_pool(g, x + i * s.H * s.W, divisor.data(), y + i * s.P * s.Q);
-                    });
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), plane_work(s), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) table.avg_pool(g, x + i * s.H * s.W, divisor.data(), y + i * s.P * s.Q);
+    });
 }
 
 void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, float* dx) {
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
-    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), s.P * s.Q * s.kernel.h * s.kernel.w,
-                    [&](int64_t begin, int64_t end) {
-                        for (int64_t i = begin; i < end; ++i)
-                            table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), dx + i * s.H * s.W);
-                    });
+    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), plane_work(s), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), dx + i * s.H * s.W);
+    });
 }
 
 }  // namespace pycnn
