@@ -17,6 +17,12 @@ settings.register_profile("dev", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Leave the source folder: there `python -c` would not import the installed package."""
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+
 @pytest.fixture(params=_core.isa_available(), scope="session")
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test once with the kernels of each instruction set that this machine has."""
