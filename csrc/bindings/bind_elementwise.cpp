@@ -35,21 +35,24 @@ View<float> state_view(const char* op, const char* name, py::handle array, const
     return state;
 }
 
-void check_finite_positive(const char* op, const char* name, double value, bool zero_allowed) {
-    if (!std::isfinite(value) || value < 0 || (value == 0 && !zero_allowed))
-        fail_value(op, name, " must be a finite number ", zero_allowed ? ">= 0" : "> 0", ", got ", value);
+// A setting that must be a finite float32 and not negative; in double, for arithmetic with others.
+double setting(const char* op, const char* name, py::handle number) {
+    const double value = to_double(op, name, number);
+    if (to_float(op, name, number) < 0) fail_value(op, name, " must be >= 0, got ", value);
+    return value;
 }
 
-void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocity_array, double lr, double momentum,
-                   double dampening, double weight_decay, bool nesterov, bool first) {
+void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocity_array, py::handle lr_number,
+                   py::handle momentum_number, py::handle dampening_number, py::handle weight_decay_number,
+                   py::handle nesterov_flag, py::handle first_flag) {
     const char* op = "sgd_step";
     const auto w = view<float>(op, "w", w_array);
     const auto grad = view<const float>(op, "grad", grad_array);
     check_same_shape(op, "grad", grad.shape, "w", w.shape);
-    check_finite_positive(op, "lr", lr, true);
-    check_finite_positive(op, "momentum", momentum, true);
-    check_finite_positive(op, "weight_decay", weight_decay, true);
-    if (!std::isfinite(dampening)) fail_value(op, "dampening must be finite, got ", dampening);
+    const double lr = setting(op, "lr", lr_number), momentum = setting(op, "momentum", momentum_number);
+    const double dampening = to_float(op, "dampening", dampening_number);
+    const double weight_decay = setting(op, "weight_decay", weight_decay_number);
+    const bool nesterov = to_flag(op, "nesterov", nesterov_flag), first = to_flag(op, "first", first_flag);
     if (nesterov && (momentum == 0 || dampening != 0))
         fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ", dampening);
     if (momentum == 0 && !velocity_array.is_none())
@@ -70,7 +73,8 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
 }
 
 void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
-                    double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
+                    py::handle lr_number, py::handle beta1_number, py::handle beta2_number, py::handle eps_number,
+                    py::handle weight_decay_number, py::handle decoupled_flag) {
     const char* op = "adam_step";
     const auto w = view<float>(op, "w", w_array);
     const auto grad = view<const float>(op, "grad", grad_array);
@@ -78,11 +82,11 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     const auto m = state_view(op, "m", m_array, w), v = state_view(op, "v", v_array, w);
     const int64_t step = to_int(op, "step", step_number);
     if (step < 1) fail_value(op, "step counts from 1, got ", step);
-    check_finite_positive(op, "lr", lr, true);
-    check_finite_positive(op, "eps", eps, true);
-    check_finite_positive(op, "weight_decay", weight_decay, true);
-    for (double beta : {beta1, beta2})
-        if (!(beta >= 0 && beta < 1)) fail_value(op, "betas must lie in [0, 1), got (", beta1, ", ", beta2, ")");
+    const double lr = setting(op, "lr", lr_number), eps = setting(op, "eps", eps_number);
+    const double weight_decay = setting(op, "weight_decay", weight_decay_number);
+    const double beta1 = setting(op, "betas", beta1_number), beta2 = setting(op, "betas", beta2_number);
+    if (beta1 >= 1 || beta2 >= 1) fail_value(op, "betas must lie in [0, 1), got (", beta1, ", ", beta2, ")");
+    const bool decoupled = to_flag(op, "decoupled", decoupled_flag);
     const double correction1 = 1 - std::pow(beta1, step), correction2 = 1 - std::pow(beta2, step);
     const AdamScalars scalars{static_cast<float>(lr / correction1),
                               static_cast<float>(beta1),

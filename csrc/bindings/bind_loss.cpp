@@ -13,16 +13,20 @@ Reduction to_reduction(const char* op, const std::string& word) {
 }
 
 CrossEntropy settings(const char* op, const Shape& logits, const View<const int64_t>& target,
-                      const std::optional<View<const float>>& weight, int64_t ignore_index, double label_smoothing,
-                      const std::string& reduction) {
-    CrossEntropy s{logits[0],    logits[1],       weight ? weight->data : nullptr,
-                   ignore_index, label_smoothing, to_reduction(op, reduction)};
+                      const std::optional<View<const float>>& weight, py::handle ignore_index, py::handle label_smoothing,
+                      py::handle reduction) {
+    CrossEntropy s{logits[0],
+                   logits[1],
+                   weight ? weight->data : nullptr,
+                   to_int(op, "ignore_index", ignore_index),
+                   to_double(op, "label_smoothing", label_smoothing),
+                   to_reduction(op, to_word(op, "reduction", reduction))};
     if (s.C < 1) fail_value(op, "needs at least one class, got logits of shape ", to_string(logits));
     if (s.N == 0 && s.reduction == Reduction::mean) fail_value(op, "the mean loss of an empty batch is not defined");
     check_same_shape(op, "target", target.shape, "logits", {s.N});
     if (weight) check_same_shape(op, "weight", weight->shape, "the number of classes", {s.C});
-    if (!(label_smoothing >= 0 && label_smoothing <= 1))
-        fail_value(op, "label_smoothing must lie in [0, 1], got ", label_smoothing);
+    if (!(s.label_smoothing >= 0 && s.label_smoothing <= 1))
+        fail_value(op, "label_smoothing must lie in [0, 1], got ", s.label_smoothing);
     check_targets(op, s, target.data);
     return s;
 }
@@ -37,8 +41,8 @@ py::array bind_softmax(py::handle x_array) {
     return result;
 }
 
-py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::handle weight_array, int64_t ignore_index,
-                       double label_smoothing, const std::string& reduction) {
+py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::handle weight_array, py::handle ignore_index,
+                       py::handle label_smoothing, py::handle reduction) {
     const char* op = "softmax_cross_entropy";
     const auto logits = view<const float>(op, "logits", logits_array, 2);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
@@ -58,7 +62,7 @@ py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::han
 }
 
 py::array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
-                        int64_t ignore_index, double label_smoothing, const std::string& reduction) {
+                        py::handle ignore_index, py::handle label_smoothing, py::handle reduction) {
     const char* op = "softmax_cross_entropy_backward";
     const auto p = view<const float>(op, "probs", p_array, 2);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
@@ -72,10 +76,8 @@ py::array bind_backward(py::handle p_array, py::handle target_array, py::handle 
         scale = each.data;
     } else if (s.reduction == Reduction::none) {
         fail_type(op, "dloss must be a numpy.ndarray of one number per row with reduction 'none', got ", type_name(dloss));
-    } else if (!PyFloat_Check(dloss.ptr()) && !PyLong_Check(dloss.ptr())) {
-        fail_type(op, "dloss must be a float, got ", type_name(dloss));
     } else {
-        scalar = py::cast<float>(dloss);
+        scalar = to_float(op, "dloss", dloss);
     }
     float* dlogits = nullptr;
     py::array result = new_array(op, p.shape, dlogits);

@@ -7,21 +7,22 @@ namespace {
 
 // stride=None means the kernel size.
 PoolShape shape_of(const char* op, const Shape& x, py::handle kernel_size, py::handle stride, py::handle padding, Pair dilation,
-                   bool ceil_mode) {
+                   py::handle ceil_mode) {
     const Pair kernel = to_pair(op, "kernel_size", kernel_size);
     return pool_shape(op, x, kernel, stride.is_none() ? kernel : to_pair(op, "stride", stride), to_pair(op, "padding", padding),
-                      dilation, ceil_mode);
+                      dilation, to_flag(op, "ceil_mode", ceil_mode));
 }
 
-AverageRule rule_of(const char* op, bool count_include_pad, py::handle divisor_override) {
-    if (divisor_override.is_none()) return {count_include_pad, 0};
+AverageRule rule_of(const char* op, py::handle count_include_pad, py::handle divisor_override) {
+    const bool include = to_flag(op, "count_include_pad", count_include_pad);
+    if (divisor_override.is_none()) return {include, 0};
     const int64_t divisor = to_int(op, "divisor_override", divisor_override);
     if (divisor == 0) fail_value(op, "divisor_override must not be zero");
-    return {count_include_pad, divisor};
+    return {include, divisor};
 }
 
 py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding,
-                          py::handle dilation, bool ceil_mode) {
+                          py::handle dilation, py::handle ceil_mode) {
     const char* op = "max_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, to_pair(op, "dilation", dilation), ceil_mode);
@@ -41,6 +42,7 @@ py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto indices = view<const int32_t>(op, "indices", indices_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
+    check_pooled_images(op, x);
     check_same_shape(op, "indices", indices.shape, "dy", dy.shape);
     if (dy.shape[0] != x[0] || dy.shape[1] != x[1])
         fail_value(op, "dy has ", dy.shape[0], " images of ", dy.shape[1], " channels, input_shape has ", x[0], " of ", x[1],
@@ -52,8 +54,8 @@ py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array
     return result;
 }
 
-py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding, bool ceil_mode,
-                          bool count_include_pad, py::handle divisor_override) {
+py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding,
+                          py::handle ceil_mode, py::handle count_include_pad, py::handle divisor_override) {
     const char* op = "avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, {1, 1}, ceil_mode);
@@ -66,7 +68,8 @@ py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle
 }
 
 py::array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size, py::handle stride,
-                                   py::handle padding, bool ceil_mode, bool count_include_pad, py::handle divisor_override) {
+                                   py::handle padding, py::handle ceil_mode, py::handle count_include_pad,
+                                   py::handle divisor_override) {
     const char* op = "avg_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);

@@ -14,7 +14,8 @@ namespace {
 
 // GFLOP/s of multiply-adds on registers alone, on `threads` threads for about `seconds`.
 double fma_peak(int threads, double seconds) {
-    if (threads < 1 || !(seconds > 0)) fail_value("fma_peak", "needs threads >= 1 and seconds > 0");
+    if (threads < 1 || threads > kMostThreads || !(seconds > 0 && seconds <= 60))
+        fail_value("fma_peak", "needs 1 to ", kMostThreads, " threads and at most 60 seconds");
     using Clock = std::chrono::steady_clock;
     const KernelTable& table = kernels();
     std::vector<double> gflops(threads);
@@ -38,13 +39,10 @@ double fma_peak(int threads, double seconds) {
 }  // namespace
 
 void register_runtime(py::module_& module) {
-    // A wrong PYCNN_ISA or PYCNN_NUM_THREADS is an import error, not a surprise in the first op.
-    kernels();
-    num_threads();
     module.def("get_num_threads", num_threads);
     module.def("set_num_threads", [](py::handle count) {
         const int64_t n = to_int("set_num_threads", "n", count);
-        if (n < 1 || n > 4096) fail_value("set_num_threads", "n must be between 1 and 4096, got ", n);
+        if (n < 1 || n > kMostThreads) fail_value("set_num_threads", "n must be between 1 and ", kMostThreads, ", got ", n);
         set_num_threads(static_cast<int>(n));
     });
     module.def("isa", [] { return kernels().name; });

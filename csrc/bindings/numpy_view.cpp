@@ -1,5 +1,7 @@
 #include "bindings/numpy_view.hpp"
 
+#include <cmath>
+
 namespace pycnn {
 namespace {
 
@@ -21,6 +23,36 @@ int64_t to_int(const char* op, const char* name, py::handle object) {
     const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
     if (overflow) fail_value(op, name, " is out of range: ", std::string(py::str(index)));
     return value;
+}
+
+double to_double(const char* op, const char* name, py::handle object) {
+    const bool number = PyNumber_Check(object.ptr()) && !PyBool_Check(object.ptr()) && !py::isinstance<py::array>(object);
+    if (!number) fail_type(op, name, " must be a number, got ", type_name(object));
+    const double value = PyFloat_AsDouble(object.ptr());
+    if (PyErr_Occurred()) {
+        const bool wrong_type = PyErr_ExceptionMatches(PyExc_TypeError);
+        PyErr_Clear();
+        if (wrong_type) fail_type(op, name, " must be a real number, got ", type_name(object));
+        fail_value(op, name, " is out of range: ", std::string(py::repr(object)).substr(0, 40));
+    }
+    return value;
+}
+
+float to_float(const char* op, const char* name, py::handle object) {
+    const float value = static_cast<float>(to_double(op, name, object));
+    if (!std::isfinite(value)) fail_value(op, name, " must be a finite float32, got ", std::string(py::repr(object)));
+    return value;
+}
+
+bool to_flag(const char* op, const char* name, py::handle object) {
+    if (!PyBool_Check(object.ptr()) && type_name(object) != "bool_" && type_name(object) != "bool")
+        fail_type(op, name, " must be a bool, got ", type_name(object));
+    return PyObject_IsTrue(object.ptr()) == 1;
+}
+
+std::string to_word(const char* op, const char* name, py::handle object) {
+    if (!py::isinstance<py::str>(object)) fail_type(op, name, " must be a str, got ", type_name(object));
+    return py::str(object);
 }
 
 Pair to_pair(const char* op, const char* name, py::handle object) {

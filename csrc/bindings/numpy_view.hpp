@@ -6,6 +6,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <optional>
 
 #include "core/error.hpp"
@@ -34,6 +35,7 @@ inline std::string type_name(py::handle object) { return py::str(py::type::handl
 template <class T>
 View<T> view(const char* op, const char* name, py::handle object, int rank = -1) {
     if (!py::isinstance<py::array>(object)) fail_type(op, name, " must be a numpy.ndarray, got ", type_name(object));
+    if (type_name(object) == "MaskedArray") fail_type(op, name, " is a masked array, whose mask would be lost");
     const auto array = py::reinterpret_borrow<py::array>(object);
     static const py::handle wanted = py::dtype::of<std::remove_const_t<T>>().release();
     if (!array.dtype().is(wanted) && !array.dtype().equal(wanted))
@@ -65,13 +67,21 @@ std::optional<View<T>> optional_view(const char* op, const char* name, py::handl
 template <class T>
 py::array new_array(const char* op, const Shape& shape, T*& data) {
     const int64_t count = element_count(op, shape);
-    data = static_cast<T*>(pool_allocate(count * sizeof(T)));
-    py::capsule owner(data, [](void* block) { pool_free(block); });
+    std::unique_ptr<void, decltype(&pool_free)> block(pool_allocate(count * sizeof(T)), pool_free);
+    py::capsule owner(block.get(), [](void* memory) { pool_free(memory); });
+    data = static_cast<T*>(block.release());
     return py::array_t<T>(shape, data, owner);
 }
 
 // An int, or something with __index__ (a bool is not a number here).
 int64_t to_int(const char* op, const char* name, py::handle object);
+
+// A number that is not a bool, as a double, or the nearest finite float of it: ValueError where there is none.
+double to_double(const char* op, const char* name, py::handle object);
+float to_float(const char* op, const char* name, py::handle object);
+
+bool to_flag(const char* op, const char* name, py::handle object);
+std::string to_word(const char* op, const char* name, py::handle object);
 
 // n or (h, w).
 Pair to_pair(const char* op, const char* name, py::handle object);

@@ -3,6 +3,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -44,8 +45,6 @@ private:
 // A forked child has none of the parent's OpenMP threads, and GNU OpenMP waits for them for ever: run serially there.
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = true; });
-
-constexpr int kMostThreads = 4096;
 
 // OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so do we.
 int threads_of_openmp() {
@@ -97,13 +96,15 @@ int num_threads() { return thread_setting(); }
 
 void set_num_threads(int count) { thread_setting() = count; }
 
-int team_size(int64_t tasks, int64_t work) {
+int team_size(int64_t tasks, double work) {
+    // GNU OpenMP ends the process when it cannot create a thread: no larger team than could be of any use.
+    static const int64_t most = std::max<int64_t>(64, 4 * sysconf(_SC_NPROCESSORS_ONLN));
     if (work < kSerialWork || forked) return 1;
-    return static_cast<int>(std::clamp<int64_t>(tasks, 1, num_threads()));
+    return static_cast<int>(std::clamp<int64_t>(tasks, 1, std::min<int64_t>(num_threads(), most)));
 }
 
 void detail::run(int64_t tasks, int team, Body body, void* context) {
-    if (team == 1) {
+    if (team == 1 || forked) {
         FlushDenormals guard;
         for (int64_t task = 0; task < tasks; ++task) body(context, task, 0);
         return;

@@ -11,15 +11,16 @@
 namespace pycnn {
 
 // set_num_threads > PYCNN_NUM_THREADS > OMP_NUM_THREADS > min(CPU affinity, cgroup quota).
+constexpr int kMostThreads = 1024;
 int num_threads();
 void set_num_threads(int count);
 
 // Work below this many units (multiply-adds, or elements that are moved) runs on the calling thread: waking a team and waiting for
 // it costs about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
-constexpr int64_t kSerialWork = 200'000;
+constexpr double kSerialWork = 200'000;
 
 // How many threads `parallel_for` would use for this many tasks and this much work: the number of work areas to allocate.
-int team_size(int64_t tasks, int64_t work);
+int team_size(int64_t tasks, double work);
 
 namespace detail {
 using Body = void (*)(void* context, int64_t task, int thread);
@@ -41,9 +42,9 @@ void parallel_for(int64_t tasks, int team, F&& body) {
 
 // For bodies that need no work area: body(begin, end) over [0, count) in chunks of `grain`.
 template <class F>
-void parallel_ranges(int64_t count, int64_t grain, int64_t work_per_item, F&& body) {
+void parallel_ranges(int64_t count, int64_t grain, double work_per_item, F&& body) {
     const int64_t tasks = (count + grain - 1) / grain;
-    parallel_for(tasks, team_size(tasks, count * work_per_item), [&](int64_t task, int) {
+    parallel_for(tasks, team_size(tasks, static_cast<double>(count) * work_per_item), [&](int64_t task, int) {
         const int64_t begin = task * grain;
         body(begin, begin + grain < count ? begin + grain : count);
     });

@@ -21,14 +21,6 @@ void check_pair(const char* op, const char* name, Pair pair, int64_t smallest) {
     check_extent(op, name, pair.w, smallest);
 }
 
-void check_input(const char* op, const Shape& x) {
-    if (x.size() != 4) fail_value(op, "x must have 4 dimensions (N, C, H, W), got ", to_string(x));
-    check_extent(op, "batch size", x[0], 0);
-    for (size_t i = 1; i < 4; ++i)
-        if (x[i] < 1 || x[i] > kMaxExtent) fail_value(op, "x needs at least one channel, row and column, got ", to_string(x));
-    element_count(op, x);
-}
-
 // The distance from a dilated filter's first to its last tap, plus one.
 int64_t span(int64_t taps, int64_t dilation) { return (taps - 1) * dilation + 1; }
 
@@ -84,9 +76,22 @@ int64_t element_count(const char* op, const Shape& shape) {
     return count;
 }
 
+void check_images(const char* op, const Shape& x) {
+    if (x.size() != 4) fail_value(op, "x must have 4 dimensions (N, C, H, W), got ", to_string(x));
+    check_extent(op, "batch size", x[0], 0);
+    for (size_t i = 1; i < 4; ++i)
+        if (x[i] < 1 || x[i] > kMaxExtent) fail_value(op, "x needs at least one channel, row and column, got ", to_string(x));
+    element_count(op, x);
+}
+
+void check_pooled_images(const char* op, const Shape& x) {
+    check_images(op, x);
+    if (x[2] * x[3] > kMaxExtent) fail_value(op, "a plane of ", x[2], " x ", x[3], " has more than 2^31 - 1 elements");
+}
+
 ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride, const PaddingRule& padding, Pair dilation,
                      int64_t groups) {
-    check_input(op, x);
+    check_images(op, x);
     if (w.size() != 4) fail_value(op, "weight must have 4 dimensions (K, C / groups, R, S), got ", to_string(w));
     for (int64_t extent : w)
         if (extent < 1 || extent > kMaxExtent)
@@ -132,7 +137,7 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
 }
 
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode) {
-    check_input(op, x);
+    check_pooled_images(op, x);
     check_pair(op, "kernel_size", kernel, 1);
     check_pair(op, "stride", stride, 1);
     check_pair(op, "padding", pad, 0);
@@ -145,8 +150,6 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     s.kernel = kernel, s.stride = stride, s.pad = pad, s.dilation = dilation;
     check_extent(op, "dilated window height", span(kernel.h, dilation.h), 1);
     check_extent(op, "dilated window width", span(kernel.w, dilation.w), 1);
-    // Indices into an input plane are int32.
-    if (s.H * s.W > kMaxExtent) fail_value(op, "a plane of ", s.H, " x ", s.W, " has more than 2^31 - 1 elements");
     s.P = pooled_extent(s.H, kernel.h, stride.h, pad.h, dilation.h, ceil_mode);
     s.Q = pooled_extent(s.W, kernel.w, stride.w, pad.w, dilation.w, ceil_mode);
     if (s.P < 1 || s.Q < 1)

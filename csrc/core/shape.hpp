@@ -37,6 +37,7 @@ struct ConvShape {
 
     int64_t group_inputs() const { return C / groups; }
     int64_t group_outputs() const { return K / groups; }
+    int64_t weights() const { return K * group_inputs() * R * S; }
 };
 
 struct PoolShape {
@@ -44,6 +45,14 @@ struct PoolShape {
     int64_t P, Q;        // y: (N, C, P, Q)
     Pair kernel, stride, pad, dilation;
 };
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// ValueError unless `x` is (N, C, H, W) with C, H, W >= 1 and fits the address space.
+void check_images(const char* op, const Shape& x);
+
+// The same, and a plane's positions must fit the int32 indices of pooling.
+void check_pooled_images(const char* op, const Shape& x);
 
 // Product of the dimensions; ValueError where it does not fit the address space.
 int64_t element_count(const char* op, const Shape& shape);

@@ -1,13 +1,20 @@
-// Forward and backward-input: both are instances of implicit_gemm.
+// Forward and backward-input: both are instances of implicit_gemm, with the taps that ever meet an element of the input.
 #include "cpu/conv2d.hpp"
 
 #include <algorithm>
 
+#include "core/memory.hpp"
 #include "cpu/implicit_gemm.hpp"
+#include "cpu/visible_taps.hpp"
 
 namespace pycnn {
 
 void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    if (const VisiblePart part(s); !part.is_whole(s)) {
+        const Buffer<float> taps(part.shape.weights());
+        part.extract(s, w, taps.data());
+        return conv2d(part.shape, x, taps.data(), b, y);
+    }
     ImplicitGemm p{};
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
     p.source = x, p.height = s.H, p.width = s.W;
@@ -45,6 +52,11 @@ struct PhaseTaps {
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
 void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx) {
+    if (const VisiblePart part(s); !part.is_whole(s)) {
+        const Buffer<float> visible(part.shape.weights());
+        part.extract(s, w, visible.data());
+        return conv2d_backward_input(part.shape, dy, visible.data(), dx);
+    }
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();

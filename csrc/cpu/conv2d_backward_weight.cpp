@@ -11,14 +11,13 @@
 #include "cpu/conv2d.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/visible_taps.hpp"
 
 namespace pycnn {
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// What a chunk of pixels keeps in cache: at most 128 patch rows and 64 filters' gradients, together 576 KiB. That is 768 pixels or
-// more, and the dot kernel's horizontal sums are about a tenth of its work.
+// What a chunk of pixels keeps in cache: at most 128 patch rows and 64 filters' gradients, together 576 KiB: 768 pixels or more (512 at
+// least, for filters of more than 128 taps). The dot kernel's horizontal sums are then about a tenth of its work.
 constexpr int64_t kBlockFilters = 64;
 constexpr int64_t kBlockPatchRows = 128;
 constexpr int64_t kChunkFloats = 144 * 1024;
@@ -43,9 +42,8 @@ struct Plan {
         const int64_t pixels = std::max<int64_t>(kChunkFloats / (block_channels * taps + filters), 512);
         chunk_images = std::clamp<int64_t>(pixels / (s.P * s.Q), 1, s.N);
         chunk_rows = std::clamp<int64_t>(pixels / s.Q, 1, s.P);
-        const int64_t weights = s.K * s.group_inputs() * taps;
         const int64_t wanted = ceil_div(kTasks, s.groups * blocks);
-        slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / weights), 1, ceil_div(s.N, chunk_images));
+        slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / s.weights()), 1, ceil_div(s.N, chunk_images));
         // Chunks of a slice, and of an image, of nearly equal size.
         const int64_t slice_images = ceil_div(s.N, slices);
         chunk_images = ceil_div(slice_images, ceil_div(slice_images, chunk_images));
@@ -102,11 +100,15 @@ void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int
 }  // namespace
 
 void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const int64_t filters = s.group_outputs();
-    const int64_t weights = s.K * s.group_inputs() * s.R * s.S;
+    const int64_t filters = s.group_outputs(), weights = s.weights();
     std::fill_n(dw, weights, 0.0f);
     std::fill_n(db, s.K, 0.0f);
     if (s.N == 0) return;
+    if (const VisiblePart part(s); !part.is_whole(s)) {
+        const Buffer<float> visible(part.shape.weights());
+        conv2d_backward_weight(part.shape, dy, x, visible.data(), db);
+        return part.insert(s, visible.data(), dw);
+    }
 
     const KernelTable& table = kernels();
     const Plan plan(s);
@@ -155,7 +157,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
             }
     });
 
-    parallel_ranges(weights + s.K, 16384, plan.slices - 1, [&](int64_t begin, int64_t end) {
+    parallel_ranges(weights + s.K, 16384, static_cast<double>(plan.slices - 1), [&](int64_t begin, int64_t end) {
         for (int64_t slice = 0; slice < plan.slices - 1; ++slice) {
             const float* source = partial.data() + slice * (weights + s.K);
             for (int64_t i = begin; i < end; ++i) (i < weights ? dw[i] : db[i - weights]) += source[i];

@@ -27,8 +27,8 @@ void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns
     for (int64_t u = 0; u < across.count; ++u)
         for (int64_t t = 0; t < down.count; ++t) {
             const int64_t i = down.begin(t), j = across.begin(u);
-            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc,
-                                                                true);
+            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j,
+                                                                ldc);
         }
 }
 

@@ -4,13 +4,12 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "core/shape.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
 namespace pycnn {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // How the output plane and the sum are cut. Fixed by the problem's shape and the instruction set alone.
 //

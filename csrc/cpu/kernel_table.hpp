@@ -23,9 +23,8 @@ struct VectorPlace {
 using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
                           float* c, int64_t ldc, const float* bias, bool accumulate);
 
-// C[i][j] = sum_k A[i][k] B[j][k] + (accumulate ? C[i][j] : 0); both operands contiguous along k.
-using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
-                         bool accumulate);
+// C[i][j] += sum over k < depth of A[i][k] B[j][k]; both operands contiguous along k.
+using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {

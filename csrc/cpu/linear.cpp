@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
@@ -21,9 +22,11 @@ void linear_backward_input(const LinearShape& s, const float* dy, const float* w
 }
 
 void linear_backward_weight(const LinearShape& s, const float* dy, const float* x, float* dw, float* db) {
-    std::fill_n(db, s.outputs, 0.0f);
-    for (int64_t n = 0; n < s.N; ++n)
-        for (int64_t j = 0; j < s.outputs; ++j) db[j] += dy[n * s.outputs + j];
+    parallel_ranges(s.outputs, 256, static_cast<double>(s.N), [&](int64_t begin, int64_t end) {
+        std::fill(db + begin, db + end, 0.0f);
+        for (int64_t n = 0; n < s.N; ++n)
+            for (int64_t j = begin; j < end; ++j) db[j] += dy[n * s.outputs + j];
+    });
     if (s.N == 0) {
         std::fill_n(dw, s.outputs * s.inputs, 0.0f);
         return;

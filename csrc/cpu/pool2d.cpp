@@ -19,7 +19,10 @@ PoolWindow window(const PoolShape& s) {
 int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
 
 // Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and strided.
-int64_t plane_work(const PoolShape& s) { return 4 * s.P * s.Q * s.kernel.h * s.kernel.w; }
+double plane_work(const PoolShape& s) {
+    const double window = static_cast<double>(std::min(s.kernel.h, s.H)) * static_cast<double>(std::min(s.kernel.w, s.W));
+    return 4 * window * static_cast<double>(s.P * s.Q);
+}
 
 // PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number of
 // elements inside the plane.
@@ -54,7 +57,7 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     std::atomic<bool> outside{false};
-    parallel_ranges(planes, planes_per_task(inputs), inputs + outputs, [&](int64_t begin, int64_t end) {
+    parallel_ranges(planes, planes_per_task(inputs), static_cast<double>(inputs + outputs), [&](int64_t begin, int64_t end) {
         std::fill(dx + begin * inputs, dx + end * inputs, 0.0f);
         bool bad = false;
         for (int64_t i = begin; i < end; ++i) {
@@ -75,6 +78,7 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
 }
 
 void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {
+    if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
@@ -84,6 +88,7 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
 }
 
 void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, float* dx) {
+    if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);

@@ -46,7 +46,7 @@ void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict
 
 template <int Rows, int Columns>
 void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float* __restrict b, int64_t ldb, float* c,
-              int64_t ldc, bool accumulate) {
+              int64_t ldc) {
     Vec sum[Rows][Columns] = {};
     const int64_t whole = depth / kLanes * kLanes, rest = depth - whole;
     for (int64_t k = 0; k < whole; k += kLanes) {
@@ -69,8 +69,7 @@ void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 5
         for (int j = 0; j < Columns; ++j) {
-            float& target = c[i * ldc + j];
-            target = (accumulate ? target : 0.0f) + horizontal_sum(sum[i][j]);
+            c[i * ldc + j] += horizontal_sum(sum[i][j]);
         }
 }
 

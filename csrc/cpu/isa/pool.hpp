@@ -48,8 +48,7 @@ inline Vec load_at_most(const float* p, int64_t readable) {
 // Lane i: p[i * stride], where `readable` floats from p on may be read; lanes beyond them do not matter.
 inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
     if (stride == 1) return load_at_most(p, readable);
-    if (stride == 2)
-        return __builtin_shuffle(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes), 2 * lane_numbers());
+    if (stride == 2) return even_lanes(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes));
     return gather_lanes(p, stride, 0, (readable + stride - 1) / stride);
 }
 

@@ -79,23 +79,34 @@ inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, cou
 #endif
 
 // Halves are added until one lane is left: log2(kLanes) steps.
-typedef float Vec4 __attribute__((vector_size(16)));
-inline float horizontal_sum(Vec4 v) {
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
-    return v[0] + v[1];
+template <int Lanes>
+struct Lower {
+    typedef float type __attribute__((vector_size(Lanes * sizeof(float))));
+};
+template <int Lanes, class V>
+inline float sum_lanes(V v) {
+    if constexpr (Lanes == 2) {
+        return v[0] + v[1];
+    } else {
+        typename Lower<Lanes / 2>::type halves[2];
+        memcpy(halves, &v, sizeof v);
+        return sum_lanes<Lanes / 2>(halves[0] + halves[1]);
+    }
 }
-#if defined(__AVX__)
-typedef float Vec8 __attribute__((vector_size(32)));
-inline float horizontal_sum(Vec8 v) {
-    return horizontal_sum(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
-}
+inline float horizontal_sum(Vec v) { return sum_lanes<kLanes>(v); }
+
+// a[0], a[2], ..., b[0], b[2], ...
+inline Vec even_lanes(Vec a, Vec b) {
+#if defined(__clang__) && defined(__AVX512F__)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif defined(__clang__) && defined(__AVX__)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#elif defined(__clang__)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#else
+    return __builtin_shuffle(a, b, 2 * lane_numbers());
 #endif
-#if defined(__AVX512F__)
-inline float horizontal_sum(Vec v) {
-    return horizontal_sum(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                          __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
 }
-#endif
 
 }  // namespace
 }  // namespace pycnn
