@@ -52,7 +52,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        1..1024. A team never has more than 64 threads, or four for each core if that is more. Results are the same bits for any number.
+        1..1024. A team never has more than 64 threads, or four for each core if that is more.
+        Results are the same bits for any number.
 
     Raises
     ------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 
@@ -39,22 +39,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with open(path, "wb") as stream:
             yield stream
         return
-    target = Path(os.path.realpath(path))
-    temporary = _temporary(target)
-    try:
+    with _temporary_beside(path) as (target, temporary):
         # "xb" creates the file with the user's own umask, which tempfile.mkstemp does not.
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        if os.path.exists(target):
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a failed write does not know its file
-        raise
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -67,19 +60,32 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     if _is_stream(path):
         return
-    temporary = _temporary(Path(os.path.realpath(path)))
+    with _temporary_beside(path) as (_, temporary), open(temporary, "xb") as file:
+        file.write(b"\0")
+
+
+@contextmanager
+def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+    """Give the file that `path` means, and a name for a new file beside it.
+
+    The new file is gone in the end unless it was renamed. Errors are told of `path`: nobody has
+    heard of the temporary file.
+    """
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(b"\0")
+        yield target, temporary
+    except OSError as error:
+        # A failed write has no name at all; an error without a number is not the system's.
+        if error.errno is None or error.filename not in (None, temporary):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(target: Path) -> Path:
-    """Name of a new file beside `target`."""
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def _is_stream(path: str | os.PathLike[str]) -> bool:

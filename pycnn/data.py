@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pycnn._arguments import integer
 
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -91,6 +94,8 @@ class Batches:
 
     Raises
     ------
+    TypeError
+        If the batch size is not an int.
     ValueError
         If the data set is empty or the batch size is not positive.
     """
@@ -98,10 +103,8 @@ class Batches:
     def __init__(self, data: ArrayDataset, batch_size: int, seed: int | None = None) -> None:
         if len(data) == 0:
             raise ValueError("the data set is empty")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.data = data
-        self.batch_size = min(batch_size, len(data))
+        self.batch_size = min(integer("Batches", "batch_size", batch_size, 1, inf), len(data))
         self.seed = seed
         self.epoch = 0
 

@@ -91,7 +91,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     OSError
         If the file cannot be read.
     ValueError
-        If it is truncated or corrupt, or does not say which model it holds.
+        If it is truncated or corrupt, does not say which model it holds, or does not fit it.
     """
     from pycnn import models
 
@@ -106,7 +106,10 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         model = models.create(name, **arguments)
     except TypeError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
-    _fill(path, model, state)
+    try:
+        _fill(path, model, state)
+    except TypeError as error:  # the file is at fault, not an argument
+        raise ValueError(str(error)) from None
     return model
 
 
@@ -129,11 +132,12 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, TypeError) as error:
+    # Number formats that NumPy lacks, such as F8_E4M3, are an AttributeError of the reader.
+    except (SafetensorError, TypeError, AttributeError) as error:
         raise ValueError(f"{name} is not a readable safetensors file: {error}") from None
     try:
         header = json.loads(metadata.get(METADATA_KEY, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise ValueError(f"{name} is corrupt: its header cannot be read")

@@ -54,6 +54,8 @@ class CrossEntropyLoss:
                 f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {label_smoothing}"
             )
         self.reduction = reduction
+        self.weight = weight
+        self.ignore_index = ignore_index
         self._options: dict[str, Any] = {
             "weight": weight,
             "ignore_index": ignore_index,
@@ -73,6 +75,24 @@ class CrossEntropyLoss:
         loss, probs = ops.softmax_cross_entropy(logits, target, **self._options)
         self._memory = probs, target
         return loss
+
+    def batch_weight(self, target: npt.NDArray[np.int64]) -> float:
+        """Divisor of the mean over a batch: what its mean weighs in the mean over many batches.
+
+        Parameters
+        ----------
+        target : (N,) int64 array
+            Targets of the batch, each a class or `ignore_index`.
+
+        Returns
+        -------
+        float
+            Sum of the class weights (1 by default) of the targets that are not ignored.
+        """
+        counted = target != self.ignore_index
+        if self.weight is None:
+            return float(np.count_nonzero(counted))
+        return float(self.weight[target[counted]].sum(dtype=np.float64))
 
     def backward(self, dloss: Any = 1.0) -> npt.NDArray[Any]:
         """Gradient with respect to the logits of the last call.

@@ -22,6 +22,7 @@ import pycnn
 from pycnn import datasets, io, models
 from pycnn.cli import main
 from pycnn.cli.predict import read_digit
+from pycnn.datasets.idx import read_images
 from pycnn.training import evaluate
 
 Capture = pytest.CaptureFixture[str]
@@ -133,6 +134,28 @@ def test_train_repeats_from_its_seed(data: str, optimizer: str, capsys: Capture)
     assert "test accuracy" in capsys.readouterr().out
 
 
+def test_train_and_evaluate_take_the_number_of_classes_from_the_data(
+    data: str, capsys: Capture
+) -> None:
+    labels = Path(data, "train-labels-idx1-ubyte")
+    labels.write_bytes(labels.read_bytes()[:-1] + bytes([26]))  # as in EMNIST's letters
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1"]) == 0
+    assert main(["evaluate", "runs/lenet5/model.safetensors", "--data", data]) == 0
+    assert "63,151 parameters" in capsys.readouterr().out
+
+
+def test_train_without_a_working_matplotlib(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "no learning_curve.png: " in out
+    assert err == ""
+    assert not Path("runs/lenet5/learning_curve.png").exists()
+    assert Path("runs/lenet5/history.csv").exists()
+
+
 def test_train_sets_the_threads(data: str, restore_threads: None) -> None:
     assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--threads", "1"]) == 0
     assert pycnn.get_num_threads() == 1
@@ -172,7 +195,7 @@ def test_ctrl_c_leaves_a_usable_checkpoint(data: str) -> None:
 
 
 def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    def interrupted(root: str | None) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "mnist", interrupted)
@@ -184,9 +207,9 @@ def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def picture(path: str, size: int = 28, mode: str = "L") -> np.ndarray:
-    """Save a light stroke on black; gives the pixels of MNIST's size."""
+    """Save a light stroke on black, placed as in MNIST; gives the pixels of MNIST's size."""
     pixels = np.zeros((28, 28), np.uint8)
-    pixels[6:22, 12:16] = 250
+    pixels[4:24, 12:17] = 250
     Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST).convert(mode).save(path)
     return pixels
 
@@ -207,6 +230,46 @@ def test_pictures_become_digits_of_mnist() -> None:
     deep = Image.fromarray(pixels.astype(np.uint16) * 257)
     deep.save("deep.png")
     np.testing.assert_array_equal(read_digit("deep.png"), pixels)
+    Image.fromarray(pixels.astype(np.int32) * 1000).save("deeper.tiff")  # beyond 16 bits
+    np.testing.assert_array_equal(read_digit("deeper.tiff"), np.where(pixels, 255, 0))
+
+
+def test_a_digit_keeps_its_proportions_wherever_it_stands() -> None:
+    pixels = picture("plain.png")
+    wide = np.zeros((60, 300), np.uint8)
+    wide[10:50, 20:30] = 250  # twice the size, in a corner
+    Image.fromarray(wide).save("wide.png")
+    np.testing.assert_array_equal(read_digit("wide.png"), pixels)
+    tiny = np.zeros((9, 9), np.uint8)
+    tiny[1, 1] = 200
+    Image.fromarray(tiny).save("tiny.png")
+    assert np.count_nonzero(read_digit("tiny.png")) == 400
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Train LeNet-5 for 400 steps: 96 % on the test images."""
+    model = models.lenet5(rng=0)
+    pycnn.fit(model, datasets.mnist()[0][:25600], seed=0)
+    path = str(tmp_path_factory.mktemp("trained") / "model.safetensors")
+    io.save(path, model)
+    return path
+
+
+def test_predict_knows_the_digits_of_mnist_in_any_form(trained: str, capsys: Capture) -> None:
+    folder = Path(datasets.__file__).parent / "mnist_data"
+    images = read_images(folder / "t10k-images-idx3-ubyte.gz")[:10, 0]
+    names = []
+    for index, image in enumerate(images):
+        large = np.kron(image, np.ones((3, 3), np.uint8))
+        on_paper = 255 - np.pad(large, ((0, 40), (100, 0)))
+        for form, pixels in (("as-is", image), ("large", large), ("paper", on_paper)):
+            names.append(f"{index}-{form}.png")
+            Image.fromarray(pixels).save(names[-1])
+    assert main(["predict", trained, *names]) == 0
+    answers = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    labels = datasets.mnist()[1].y[:10]
+    assert answers == [str(label) for label in labels for _ in range(3)]
 
 
 def test_predict_prints_a_digit_for_each_picture(checkpoint: str, capsys: Capture) -> None:
@@ -224,6 +287,8 @@ def test_predict_with_pictures_that_are_none(checkpoint: str, capsys: Capture) -
     assert "No such file or directory: none.png" in fails(
         capsys, "predict", checkpoint, "good.png", "none.png"
     )
+    Image.new("L", (30, 30), 255).save("blank.png")
+    assert "blank.png shows no digit" in fails(capsys, "predict", checkpoint, "blank.png")
     Path("text.png").write_text("hello")
     assert "text.png is not a readable picture" in fails(capsys, "predict", checkpoint, "text.png")
     Path("cut.png").write_bytes(Path("good.png").read_bytes()[:60])
@@ -257,6 +322,21 @@ def test_python_m_pycnn() -> None:
     assert done.stderr.startswith("pycnn: error: ")
 
 
+@pytest.mark.parametrize(("name", "value"), [("PYCNN_ISA", "foo"), ("PYCNN_NUM_THREADS", "0")])
+def test_a_wrong_environment_is_one_line(name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pycnn", "info"],
+        env=os.environ | {name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"pycnn: error: [{name}] ")
+    assert done.stderr.count("\n") == 1
+
+
 # Wrong arguments and files -------------------------------------------------------------------
 
 
@@ -265,6 +345,7 @@ def test_python_m_pycnn() -> None:
     [
         ([], "COMMAND"),
         (["fly"], "fly"),
+        (["info", "a\nb"], "a b"),
         (["train"], "MODEL"),
         (["train", "alexnet"], "'alexnet'"),
         (["train", "lenet5", "--speed", "9"], "--speed 9"),
@@ -295,6 +376,43 @@ def test_a_damaged_checkpoint_is_one_line(checkpoint: str, capsys: Capture) -> N
     assert "not a readable safetensors file" in fails(capsys, "evaluate", checkpoint)
     Path(checkpoint).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert "corrupt" in fails(capsys, "evaluate", checkpoint)
+
+
+def rewritten(checkpoint: str, change: Callable[[dict[str, object]], None]) -> None:
+    """Change the header of a safetensors file: its length in 8 bytes, JSON, the data."""
+    content = Path(checkpoint).read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    Path(checkpoint).write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+def with_float64(header: dict[str, object]) -> None:
+    header["11.bias"] |= {"dtype": "F64", "shape": [5]}  # type: ignore[operator]
+
+
+def with_float8(header: dict[str, object]) -> None:
+    header["11.bias"] |= {"dtype": "F8_E4M3", "shape": [40]}  # type: ignore[operator]
+
+
+def with_deep_metadata(header: dict[str, object]) -> None:
+    header["__metadata__"] = {"pycnn": "[" * 200_000}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (with_float64, "11.bias must be a float32 array, got float64"),
+        (with_float8, "not a readable safetensors file"),
+        (with_deep_metadata, "its header cannot be read"),
+    ],
+)
+def test_a_checkpoint_that_lenet_cannot_use_is_one_line(
+    change: Callable[[dict[str, object]], None], text: str, checkpoint: str, capsys: Capture
+) -> None:
+    rewritten(checkpoint, change)
+    assert text in fails(capsys, "evaluate", checkpoint)
 
 
 def test_damaged_data_is_one_line(data: str, checkpoint: str, capsys: Capture) -> None:
@@ -329,11 +447,12 @@ def json_in_no_folder() -> list[str]:
 def test_an_output_that_cannot_be_written_is_seen_before_training(
     arguments: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    def too_late(root: str | None) -> None:
+    def too_late(*_: object, **__: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(datasets, "mnist", too_late)
     text = fails(capsys, "train", "lenet5", *arguments())
+    assert ".tmp" not in text
     assert "irectory: " in text or "File exists: file" in text
 
 

@@ -8,6 +8,7 @@ import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +123,31 @@ class TestFolder:
         write_folder(tmp_path, list(MNIST_MD5))
         with pytest.raises(ValueError, match="out of range for 2 classes"):
             datasets.mnist(tmp_path, classes=("no", "yes"))
+
+    def test_classes_from_the_labels(self, tmp_path: Path) -> None:
+        write_folder(tmp_path, list(MNIST_MD5))
+        assert datasets.mnist(tmp_path, classes=None)[0].classes == tuple("0123456789")
+        letters = np.array([1, 26, 3, 4, 5, 6], np.uint8)
+        (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(letters))
+        train, test = datasets.mnist(tmp_path, classes=None)
+        assert train.classes == test.classes == tuple(map(str, range(27)))
+        with pytest.raises(ValueError, match="label 26 at index 1 is out of range for 10 classes"):
+            datasets.mnist(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("options", "error", "text"),
+        [
+            ({"std": 0}, ValueError, "std must be above 0"),
+            ({"std": float("nan")}, ValueError, "std must be finite"),
+            ({"mean": float("inf")}, ValueError, "mean must be finite"),
+            ({"mean": "0.1"}, TypeError, "mean must be a number"),
+        ],
+    )
+    def test_normalisation_out_of_range(
+        self, options: dict[str, Any], error: type[Exception], text: str
+    ) -> None:
+        with pytest.raises(error, match=text):
+            datasets.mnist(**options)
 
 
 @pytest.mark.parametrize("shape", [(0, 1, 3, 3), (1, 3, 2, 2), (70, 2, 31, 33), (3, 1, 300, 200)])

@@ -22,6 +22,7 @@ X, W, B = zeros(2, 3, 8, 8), zeros(4, 3, 3, 3), zeros(4)
 Y = zeros(2, 4, 6, 6)
 LOGITS, LABELS = zeros(5, 10), zeros(5, dtype=np.int64)
 IMAGES, POOLED, INDICES = zeros(1, 2, 6, 6), zeros(1, 2, 3, 3), zeros(1, 2, 3, 3, dtype=np.int32)
+NOTHING = zeros(1, 1, 0, 2)
 
 conv2d, max_pool2d, avg_pool2d = ops.conv2d, ops.max_pool2d, ops.avg_pool2d
 d_input, d_weight = ops.conv2d_backward_input, ops.conv2d_backward_weight
@@ -165,6 +166,7 @@ def test_types(call: Call, facts: tuple[str, ...]) -> None:
         row(lambda: d_max(POOLED, INDICES, (1, 3, 6, 6)), "(1, 2, 3, 3)", "(1, 3, 6, 6)"),
         row(lambda: d_max(POOLED, INDICES, (2, 2, 6, 6)), "(1, 2, 3, 3)", "(2, 2, 6, 6)"),
         row(lambda: d_max(POOLED, INDICES, (1, 2, 36)), "input_shape"),
+        row(lambda: d_max(NOTHING, NOTHING.astype(np.int32), (1, 1, 0, 4)), "(1, 1, 0, 4)"),
         row(lambda: d_avg(POOLED, (1, 2, 8, 6), 2), "(1, 2, 3, 3)", "(1, 2, 4, 3)"),
         row(lambda: ops.relu_backward(X, Y), "[relu_backward]", "(2, 3, 8, 8)", "(2, 4, 6, 6)"),
         row(lambda: ops.linear(X, zeros(4, 8)), "[linear]", "2", "(2, 3, 8, 8)"),

@@ -215,5 +215,17 @@ def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
     blocker = tmp_path / "blocker"
     blocker.touch()
     for path in (blocker / "file", tmp_path / "nowhere" / "file", tmp_path):
-        with pytest.raises(OSError, match="directory"):
+        with pytest.raises(OSError, match="directory") as info:
             check_writable(path)
+        assert info.value.filename == str(path)
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "file"
+    with pytest.raises(FileNotFoundError) as info, atomic_write(path):
+        pass
+    assert str(info.value) == f"[Errno 2] No such file or directory: '{path}'"
+    other = tmp_path / "other"
+    with pytest.raises(FileNotFoundError) as info, atomic_write(tmp_path / "file"):
+        other.read_bytes()
+    assert info.value.filename == str(other)

@@ -235,6 +235,9 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
         (lambda: Conv2d(1, 4, 3, padding="full"), ValueError, "'valid' or 'same', got 'full'"),
         (lambda: Conv2d(1, 4, 3, padding=(1, 2, 3)), ValueError, "height, width"),
         (lambda: Conv2d(1, 4, 2.5), TypeError, "kernel_size must be an int, got float"),  # type: ignore[arg-type]
+        (lambda: Conv2d(3, 4, True), TypeError, "kernel_size must be an int, got bool"),
+        (lambda: Conv2d(1, 4, 3, stride=2**40), ValueError, "stride must be at most 2147483647"),
+        (lambda: MaxPool2d(2**31), ValueError, "kernel_size must be at most 2147483647"),
         (lambda: Linear(4, -1), ValueError, "out_features must be at least 1"),
         (lambda: Linear("4", 1), TypeError, "in_features must be an int"),  # type: ignore[arg-type]
         (lambda: MaxPool2d(2, padding=2), ValueError, "at most half of kernel_size"),
@@ -242,6 +245,7 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
         (lambda: AvgPool2d(2, divisor_override=0), ValueError, "divisor_override"),
         (lambda: AvgPool2d((2, 2, 2)), ValueError, "height, width"),  # type: ignore[arg-type]
         (lambda: Dropout(1.0), ValueError, r"p must be in \[0, 1\), got 1.0"),
+        (lambda: Dropout("x"), TypeError, "p must be a number, got str"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_arguments_are_named(
@@ -249,6 +253,13 @@ def test_wrong_arguments_are_named(
 ) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+def test_conv2d_says_what_a_single_image_lacks() -> None:
+    with pytest.raises(
+        ValueError, match=r"expects \(N, 1, H, W\), input was \(1, 8, 8\): .*newaxis"
+    ):
+        Conv2d(1, 4, 3)(normal(1, 8, 8))
 
 
 def test_linear_says_what_it_expects() -> None:

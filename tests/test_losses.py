@@ -63,6 +63,15 @@ def test_reduction_none_gives_a_loss_for_each_sample() -> None:
     np.testing.assert_allclose(rows[1:], criterion.backward(np.ones(6, np.float32))[1:], atol=1e-6)
 
 
+def test_batch_weight_is_the_divisor_of_the_mean() -> None:
+    for weight in (None, WEIGHT):
+        mean = CrossEntropyLoss(weight, label_smoothing=0.1)
+        total = CrossEntropyLoss(weight, reduction="sum", label_smoothing=0.1)
+        expected = total(LOGITS, TARGET) / mean(LOGITS, TARGET)
+        assert mean.batch_weight(TARGET) == pytest.approx(expected, rel=1e-5)
+    assert CrossEntropyLoss().batch_weight(np.array([-100, -100])) == 0
+
+
 def test_dloss_scales_the_gradient() -> None:
     criterion = CrossEntropyLoss()
     criterion(LOGITS, TARGET)

@@ -217,5 +217,7 @@ def test_summary_leaves_the_model_as_it_was_and_knows_a_wrong_shape() -> None:
     assert same_bits(before, snapshot(model))
     with pytest.raises(ValueError, match=r"Sequential\[5\] Linear: expects 64 features"):
         model.summary((1, 12, 12))
+    with pytest.raises(TypeError, match=r"input_shape must be a tuple .*got int"):
+        model.summary(28)  # type: ignore[arg-type]
     nested = Sequential(Sequential(Linear(3, 2)), ReLU())
     assert "0.0 Linear" in nested.summary((3,))

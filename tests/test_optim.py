@@ -148,9 +148,10 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     [
         (lambda p: SGD([]), "no parameters"),
         (lambda p: SGD([p, p]), "twice"),
-        (lambda p: SGD([p], -1), "lr must be finite and at least 0"),
+        (lambda p: SGD([p], -1), "lr must be at least 0"),
         (lambda p: SGD([p], float("nan")), "lr must be finite"),
         (lambda p: SGD([p], momentum=-0.1), "momentum"),
+        (lambda p: SGD([p], dampening=float("nan")), "dampening must be finite"),
         (lambda p: SGD([p], nesterov=True), "nesterov needs a momentum"),
         (lambda p: Adam([p], betas=(0.9, 1.0)), "betas"),
         (lambda p: Adam([p], eps=-1), "eps"),
@@ -160,6 +161,13 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
 def test_settings_out_of_range(make: Callable[[Parameter], Optimizer], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make(parameter())
+
+
+def test_settings_must_be_numbers() -> None:
+    with pytest.raises(TypeError, match="lr must be a number, got str"):
+        SGD([parameter()], "0.1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="weight_decay must be a number, got bool"):
+        AdamW([parameter()], weight_decay=True)
 
 
 def test_params_must_be_parameters() -> None:

@@ -71,8 +71,17 @@ def test_one_cycle_too_short_to_climb_starts_at_its_peak() -> None:
         (lambda: OneCycle(1.0, 0.0), "pct_start"),
         (lambda: OneCycle(1.0, 1.0), "pct_start"),
         (lambda: Cosine(1.0, warmup=1.0), "warmup"),
+        (lambda: Constant(float("nan")), "lr must be finite"),
+        (lambda: Cosine(-1.0), "lr must be at least 0"),
+        (lambda: Step(1.0, gamma=-1.0), "gamma"),
+        (lambda: OneCycle(1.0, div_factor=0.0), "div_factor must be above 0"),
     ],
 )
-def test_fractions_out_of_range(make: type, text: str) -> None:
+def test_numbers_out_of_range(make: type, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_milestones_are_a_tuple() -> None:
+    with pytest.raises(TypeError, match="milestones must be a tuple, got float"):
+        Step(1.0, 0.5)  # type: ignore[arg-type]

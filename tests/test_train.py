@@ -17,7 +17,16 @@ from pycnn.data import ArrayDataset, Batches
 from pycnn.layers import Linear, Sequential
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, OneCycle
-from pycnn.training import Callback, EpochRecord, History, Run, evaluate, fit, predict
+from pycnn.training import (
+    Callback,
+    EpochRecord,
+    History,
+    Run,
+    TerminateOnNaN,
+    evaluate,
+    fit,
+    predict,
+)
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 
@@ -165,12 +174,34 @@ def test_data_that_cannot_be_trained_on(data: Any, error: type[Exception], text:
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"loss": CrossEntropyLoss(reduction="sum")}, "reduction 'mean'"),
         ({"max_grad_norm": -1.0}, "max_norm must be positive"),
-        ({"seed": -1}, "non-negative"),
+        ({"seed": -1}, "seed must be at least 0"),
     ],
 )
 def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         fit(small_net(), blobs(20), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"epochs": 1.5}, "epochs must be an int, got float"),
+        ({"epochs": float("nan")}, "epochs must be an int, got float"),
+        ({"batch_size": True}, "batch_size must be an int, got bool"),
+        ({"seed": 0.5}, "seed must be an int"),
+        ({"optimizer": "adam"}, "optimizer must be an Optimizer .*got 'adam'"),
+        ({"callbacks": [1]}, "callbacks must be Callback objects, got 1"),
+        ({"loss": "ce"}, "loss must be an object to call, .*got 'ce'"),
+        ({"loss": CrossEntropyLoss}, "loss must be an object to call"),
+        ({"schedule": 0.1}, "schedule must be a function .*got 0.1"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(options: dict[str, Any], text: str) -> None:
+    model = small_net()
+    before = snapshot(model)
+    with pytest.raises(TypeError, match=text):
+        fit(model, blobs(20), **options)
+    assert same_bits(before, snapshot(model))
 
 
 @pytest.mark.parametrize(
@@ -249,6 +280,70 @@ def test_losses_are_means_over_samples() -> None:
     assert record.loss == pytest.approx(measured.loss, rel=1e-5)
     assert record.val_loss == pytest.approx(measured.loss, rel=1e-5)
     assert record.accuracy == record.val_accuracy == measured.accuracy
+
+
+WEIGHT = np.array([1.0, 5.0, 0.25, 2.0], np.float32)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [CrossEntropyLoss(WEIGHT), CrossEntropyLoss(ignore_index=2), CrossEntropyLoss(WEIGHT, 2)],
+    ids=["weight", "ignored", "both"],
+)
+def test_weighted_losses_do_not_depend_on_the_batch_size(criterion: CrossEntropyLoss) -> None:
+    model, data = small_net(), blobs(100)
+    whole = float(criterion(model(data.x), data.y))
+    counted = data.y != criterion.ignore_index
+    right = predict(model, data).argmax(axis=1) == data.y
+    accuracy = right[counted].mean()
+    optimizer = SGD(model.parameters(), 0.0)
+    for size in (1, 7, 100):  # batches of 1 hold ignored targets alone
+        measured = evaluate(model, data, batch_size=size, loss=criterion)
+        assert measured == (pytest.approx(whole, rel=1e-5), pytest.approx(accuracy))
+        record = fit(
+            model, data, batch_size=size, optimizer=optimizer, loss=criterion,
+            callbacks=[TerminateOnNaN()],
+        ).records[0]  # fmt: skip
+        assert record.loss == pytest.approx(whole, rel=1e-5)
+        assert record.accuracy == pytest.approx(accuracy)
+
+
+def test_ignored_targets_alone_teach_nothing() -> None:
+    model, data = small_net(), blobs(20)
+    data.y[:] = -100
+    before = snapshot(model)
+    record = fit(model, data, data).records[0]
+    assert same_bits(before, snapshot(model))
+    assert np.isnan(record.loss)
+    assert record.val_loss is not None
+    assert np.isnan(record.val_loss)
+    assert record.accuracy is record.val_accuracy is None
+
+
+def test_frozen_parameters_keep_values_and_only_the_last_gradient() -> None:
+    """Training the last layer alone leaves the gradient of the last step in the others."""
+    model, data = small_net(), blobs(64)
+    before = snapshot(model)
+    fit(model, data, batch_size=8, epochs=2, optimizer=SGD(model[4].parameters(), 0.0))
+    assert same_bits(before, snapshot(model))
+    gradients = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        gradients[name] = parameter.grad
+    # With a learning rate of 0 the last step can be repeated alone.
+    *_, (x, y) = _second_pass(data, 8)
+    criterion = CrossEntropyLoss()
+    model.zero_grad()
+    criterion(model(x), y)
+    model.backward(criterion.backward())
+    for name, parameter in model.named_parameters():
+        np.testing.assert_array_equal(parameter.grad, gradients[name])
+
+
+def _second_pass(data: ArrayDataset, batch_size: int) -> Batches:
+    batches = Batches(data, batch_size, seed=0)
+    batches.epoch = 1
+    return batches
 
 
 class SquaredError:

@@ -1,4 +1,4 @@
-// Errors are raised once, before any work starts, as standard exceptions that pybind11 maps to Python's:
+// Errors are standard exceptions, raised outside of parallel regions, that pybind11 maps to Python's:
 // std::invalid_argument -> ValueError, TypeError below -> TypeError, std::bad_alloc -> MemoryError.
 #pragma once
 

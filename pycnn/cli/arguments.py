@@ -42,7 +42,11 @@ def _integer(text: str, minimum: int) -> int:
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads``; apply it with `set_threads`."""
     parser.add_argument(
-        "--threads", type=positive_int, metavar="N", help="threads (default: all cores)"
+        "--threads",
+        type=positive_int,
+        metavar="N",
+        help="threads (default: PYCNN_NUM_THREADS, OMP_NUM_THREADS or the cores that the process "
+        "may use)",
     )
 
 
@@ -57,5 +61,6 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="folder with the four IDX files of MNIST's format (default: the MNIST of the package)",
+        help="folder with the four IDX files of MNIST's format, such as EMNIST's "
+        "(default: the MNIST of the package)",
     )

@@ -20,7 +20,9 @@ def run(args: argparse.Namespace) -> int:
     """Print accuracy and loss."""
     set_threads(args)
     model = io.load_model(args.checkpoint)
-    _, test = datasets.mnist(args.data)
+    assert model.spec is not None  # a checkpoint without it is refused
+    classes = tuple(map(str, range(model.spec.arguments["classes"])))
+    _, test = datasets.mnist(args.data, classes=classes)
     result = evaluate(model, test)
     print(f"test accuracy {result.accuracy:.2%}, loss {result.loss:.4f} ({len(test):,} images)")
     return 0

@@ -24,7 +24,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_ERROR, f"pycnn: error: {message} (see {self.prog} --help)\n")
+        line = " ".join(message.split())
+        self.exit(USAGE_ERROR, f"pycnn: error: {line} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

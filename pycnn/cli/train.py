@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,12 @@ from pycnn.cli.arguments import (
     set_threads,
 )
 from pycnn.layers import Module
+from pycnn.plot import learning_curve
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
 from pycnn.training.history import write_json
 
 CHECKPOINT = "model.safetensors"
+CURVE = "learning_curve.png"
 TRAINING_FAILED = 1
 INTERRUPTED = 130
 
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args)
     out = args.out or Path("runs", args.model)
     prepare(out, args.json)
-    train, test = datasets.mnist(args.data)
+    train, test = datasets.mnist(args.data, classes=None)
     model = models.create(args.model, classes=len(train.classes), rng=args.seed)
     rate = args.lr or LEARNING_RATES[args.optimizer]
     print(
@@ -139,7 +140,7 @@ def make_optimizer(name: str, model: Module, rate: float) -> optim.Optimizer:
 def save(
     out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
 ) -> None:
-    """Write checkpoint, history and, where matplotlib is installed, the learning curve."""
+    """Write checkpoint, history and, where matplotlib works, the learning curve."""
     io.save(out / CHECKPOINT, model)
     history.to_csv(out / "history.csv")
     history.to_json(out / "history.json")
@@ -158,10 +159,11 @@ def save(
             "history": history.to_dict(),
         }
         write_json(json, content)
-    if len(history) and find_spec("matplotlib") is not None:
-        from pycnn.plot import learning_curve
-
-        learning_curve(history, out / "learning_curve.png", settings["model"])
+    if len(history):
+        try:
+            learning_curve(history, out / CURVE, settings["model"])
+        except ImportError as error:
+            print(f"no {CURVE}: {error} (pip install 'pycnn[plot]')")
 
 
 def report(out: Path, history: History) -> int:

@@ -31,8 +31,8 @@ CLASSES = (
 )
 
 # Address and MD5 (c32a1d4ab5d03f1284b67883e8d87530) from the authors' page,
-# https://www.cs.toronto.edu/~kriz/cifar.html; the SHA-256 of the same archive as the loaders of
-# several projects (TensorFlow Datasets, Red Datasets) list it.
+# https://www.cs.toronto.edu/~kriz/cifar.html. What is checked is the SHA-256 of the same archive as
+# TensorFlow Datasets lists it: MD5 no longer proves where a file comes from.
 FILE = RemoteFile(
     "cifar-10-binary.tar.gz",
     ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),

@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pycnn._arguments import positive, real
 from pycnn.data import ArrayDataset
-from pycnn.datasets.idx import read_pair
+from pycnn.datasets.idx import read_labels, read_pair
 from pycnn.datasets.normalise import normalise
 
 # Mean and standard deviation of the training pixels scaled to 0..1, to four digits.
@@ -24,7 +25,7 @@ _KINDS = {"images": "images{}idx3-ubyte", "labels": "labels{}idx1-ubyte"}
 def mnist(
     root: str | os.PathLike[str] | None = None,
     *,
-    classes: Sequence[str] = DIGITS,
+    classes: Sequence[str] | None = DIGITS,
     mean: float = MEAN,
     std: float = STD,
 ) -> tuple[ArrayDataset, ArrayDataset]:
@@ -38,8 +39,9 @@ def mnist(
         Understood as well: ``.`` before ``idx``, ``test`` in place of ``t10k``, and a prefix such
         as EMNIST's ``emnist-letters-`` when no other file has that ending. The shipped MNIST when
         None.
-    classes : sequence of str
-        A name for each label 0..len(classes)-1; a file with a label beyond them is refused.
+    classes : sequence of str or None
+        A name for each label 0..len(classes)-1; a file with a label beyond them is refused. None
+        takes as many as the training labels need, at least ten, and names them by their numbers.
     mean, std : float
         The normalisation, ``x = (pixel / 255 - mean) / std``; MNIST's 0.1307 and 0.3081 unless
         given.
@@ -54,12 +56,15 @@ def mnist(
     ------
     FileNotFoundError
         `root` lacks one of the files; the text says which names would do.
+    TypeError
+        `mean` or `std` is not a number.
     ValueError
-        A file is truncated, corrupt, of the wrong kind, or does not fit its partner or `classes`.
+        A file is truncated, corrupt, of the wrong kind, or does not fit its partner or `classes`;
+        `mean` or `std` is not finite, or `std` not positive.
 
     Notes
     -----
-    EMNIST stores its images transposed; its "letters" have labels 1..26, so pass 27 classes.
+    EMNIST stores its images transposed; its "letters" have labels 1..26, so they need 27 classes.
 
     References
     ----------
@@ -68,17 +73,27 @@ def mnist(
     G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten
     letters", 2017 (arXiv:1702.05373).
     """
+    real("[mnist] mean", mean)
+    positive("[mnist] std", std)
     folder = _SHIPPED if root is None else Path(root)
     name = "mnist" if root is None else folder.name
     # Find all four before reading one: a missing file shows at once.
     files = [
         (find_idx(folder, split, "images"), find_idx(folder, split, "labels")) for split in _SPLITS
     ]
+    if classes is None:
+        classes = _classes_of(files[0][1])
     train, test = (
         idx_dataset(images, labels, classes, mean, std, f"{name} {split}")
         for split, (images, labels) in zip(_SPLITS, files, strict=True)
     )
     return train, test
+
+
+def _classes_of(labels: Path) -> tuple[str, ...]:
+    """Names for the labels of a file: their numbers, of ten classes or more."""
+    largest = read_labels(labels, num_classes=256).max(initial=len(DIGITS) - 1)
+    return tuple(map(str, range(largest + 1)))
 
 
 def idx_dataset(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn import init, ops
-from pycnn.layers._arguments import probability
+from pycnn._arguments import fraction
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -38,6 +38,8 @@ class Dropout(Module):
 
     Raises
     ------
+    TypeError
+        If `p` is not a number.
     ValueError
         If `p` is outside [0, 1).
 
@@ -47,7 +49,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None) -> None:
-        self.p = probability("Dropout", "p", p)
+        self.p = fraction("[Dropout] p", p)
         self.rng = init.generator(rng)
 
     def forward(self, x: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import init, ops
-from pycnn.layers._arguments import integer, pair
+from pycnn._arguments import integer, pair
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
 
@@ -95,7 +95,17 @@ class Conv2d(Module):
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
         bias = self.bias
-        y = ops.conv2d(x, self.weight.data, None if bias is None else bias.data, **self._geometry)
+        try:
+            y = ops.conv2d(
+                x, self.weight.data, None if bias is None else bias.data, **self._geometry
+            )
+        except ValueError:
+            if x.ndim != 4:
+                raise ValueError(
+                    f"expects (N, {self.in_channels}, H, W), input was {x.shape}: "
+                    "a single image needs a batch axis, x[np.newaxis]"
+                ) from None
+            raise
         self._save(x)
         return y
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pycnn import init, ops
-from pycnn.layers._arguments import integer
+from pycnn._arguments import integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
 

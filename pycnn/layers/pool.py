@@ -5,12 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import ops
-from pycnn.layers._arguments import integer, pair
+from pycnn._arguments import integer, pair
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
+_Pair = tuple[int, int]
 
-class MaxPool2d(Module):
+
+class _Pool2d(Module):
+    """A window that slides over images: what both kinds of pooling share."""
+
+    def __init__(
+        self, kernel_size: int | _Pair, stride: int | _Pair | None, padding: int | _Pair
+    ) -> None:
+        layer = type(self).__name__
+        self.kernel_size = pair(layer, "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else pair(layer, "stride", stride, 1)
+        self.padding = pair(layer, "padding", padding, 0)
+        if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
+            raise ValueError(
+                f"[{layer}] padding {self.padding} must be at most half of kernel_size "
+                f"{self.kernel_size}"
+            )
+
+    def _arguments(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxPool2d(_Pool2d):
     """Maximum of each window; see `pycnn.ops.max_pool2d`.
 
     Parameters
@@ -37,10 +59,10 @@ class MaxPool2d(Module):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: int | _Pair,
+        stride: int | _Pair | None = None,
+        padding: int | _Pair = 0,
+        dilation: int | _Pair = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -49,9 +71,7 @@ class MaxPool2d(Module):
                 "[MaxPool2d] return_indices must be False: a layer has one output "
                 "(pycnn.ops.max_pool2d returns the indices)"
             )
-        self.kernel_size, self.stride, self.padding = _window(
-            "MaxPool2d", kernel_size, stride, padding
-        )
+        super().__init__(kernel_size, stride, padding)
         self.dilation = pair("MaxPool2d", "dilation", dilation, 1)
         self.ceil_mode = bool(ceil_mode)
         self._geometry = (
@@ -73,11 +93,8 @@ class MaxPool2d(Module):
         indices, shape = self._saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
-    def _arguments(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class AvgPool2d(Module):
+class AvgPool2d(_Pool2d):
     """Mean of each window; see `pycnn.ops.avg_pool2d`.
 
     Parameters
@@ -103,16 +120,14 @@ class AvgPool2d(Module):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        kernel_size: int | _Pair,
+        stride: int | _Pair | None = None,
+        padding: int | _Pair = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        self.kernel_size, self.stride, self.padding = _window(
-            "AvgPool2d", kernel_size, stride, padding
-        )
+        super().__init__(kernel_size, stride, padding)
         self.ceil_mode = bool(ceil_mode)
         self.count_include_pad = bool(count_include_pad)
         if divisor_override is not None:
@@ -136,24 +151,3 @@ class AvgPool2d(Module):
     def backward(self, dy: Array) -> Array:
         """Share each gradient among the elements of its window."""
         return ops.avg_pool2d_backward(dy, self._saved(), *self._geometry)
-
-    def _arguments(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-_Pair = tuple[int, int]
-
-
-def _window(
-    layer: str,
-    kernel_size: int | _Pair,
-    stride: int | _Pair | None,
-    padding: int | _Pair,
-) -> tuple[_Pair, _Pair, _Pair]:
-    """Window, step and border as pairs."""
-    window = pair(layer, "kernel_size", kernel_size, 1)
-    step = window if stride is None else pair(layer, "stride", stride, 1)
-    border = pair(layer, "padding", padding, 0)
-    if border[0] > window[0] // 2 or border[1] > window[1] // 2:
-        raise ValueError(f"[{layer}] padding {border} must be at most half of kernel_size {window}")
-    return window, step, border

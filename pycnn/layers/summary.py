@@ -29,9 +29,16 @@ def summary(model: Module, input_shape: Shape) -> str:
 
     Raises
     ------
+    TypeError
+        If `input_shape` is not a tuple.
     ValueError
         If a sample of this shape does not fit the model.
     """
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(
+            "[summary] input_shape must be a tuple such as (C, H, W), "
+            f"got {type(input_shape).__name__}"
+        )
     labels: list[tuple[str, str]] = []
     counts: list[list[int]] = []
     shape: Shape = (1, *input_shape)

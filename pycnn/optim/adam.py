@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from pycnn import ops
+from pycnn._arguments import at_least_zero, fraction
 from pycnn.layers.parameter import Parameter
-from pycnn.optim.optimizer import Optimizer, State, at_least_zero, zeros_like
+from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
 class Adam(Optimizer):
@@ -28,8 +29,8 @@ class Adam(Optimizer):
 
     Raises
     ------
-    ValueError
-        If a setting is out of range.
+    TypeError, ValueError
+        If a setting is not a number or out of range.
 
     References
     ----------
@@ -48,9 +49,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         first, second = betas
-        if not (0.0 <= first < 1.0 and 0.0 <= second < 1.0):
-            raise ValueError(f"betas must be in [0, 1), got {betas}")
-        self.betas = float(first), float(second)
+        self.betas = fraction("betas", first), fraction("betas", second)
         self.eps = at_least_zero("eps", eps)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
 
@@ -82,23 +81,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter directly and skips the moments.
 
-    Parameters
-    ----------
-    params : iterable of Parameter
-        What to update.
-    lr : float
-        Learning rate.
-    betas : (float, float)
-        Share of the old mean and of the old mean square that is kept, each in [0, 1).
-    eps : float
-        Added to the square root that the step is divided by.
-    weight_decay : float
-        Factor, times `lr`, that each step takes away from the parameter.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    Takes the arguments of `Adam`, with a `weight_decay` of 0.01 by default: each step takes
+    ``lr weight_decay`` of the parameter away.
 
     References
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import at_least_zero
 from pycnn.layers.parameter import Parameter
 
 State = dict[str, Any]
@@ -33,7 +33,7 @@ class Optimizer(ABC):
     Raises
     ------
     TypeError
-        If an item is not a Parameter.
+        If an item is not a Parameter or `lr` is not a number.
     ValueError
         If there are no parameters, one is there twice or `lr` is negative or not finite.
     """
@@ -112,13 +112,6 @@ class Optimizer(ABC):
         for name, value in settings.items():
             setattr(self, name, value)
         self._states = fresh
-
-
-def at_least_zero(name: str, value: float) -> float:
-    """Give a setting that must be finite and not negative, as a float."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be finite and at least 0, got {value}")
-    return float(value)
 
 
 def zeros_like(parameter: Parameter) -> npt.NDArray[Any]:

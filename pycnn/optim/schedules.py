@@ -2,7 +2,7 @@
 
 Steps count batches from 0, over the whole run. Positions inside the run are fractions of it, so
 that a schedule does not depend on the batch size or the number of epochs. Any function of two
-integers is a schedule too.
+integers is a schedule too. Arguments out of range are a TypeError or a ValueError.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from pycnn._arguments import at_least_zero, fraction, positive, real
 
 Schedule: TypeAlias = Callable[[int, int], float]
 
@@ -26,6 +28,9 @@ class Constant:
     """
 
     lr: float
+
+    def __post_init__(self) -> None:
+        at_least_zero("[Constant] lr", self.lr)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
@@ -49,6 +54,16 @@ class Step:
     lr: float
     milestones: tuple[float, ...] = (0.5, 0.75)
     gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        at_least_zero("[Step] lr", self.lr)
+        at_least_zero("[Step] gamma", self.gamma)
+        if not isinstance(self.milestones, (tuple, list)):
+            raise TypeError(
+                f"[Step] milestones must be a tuple, got {type(self.milestones).__name__}"
+            )
+        for milestone in self.milestones:
+            real("[Step] milestones", milestone)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
@@ -79,8 +94,9 @@ class Cosine:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.warmup < 1.0:
-            raise ValueError(f"[Cosine] warmup must be in [0, 1), got {self.warmup}")
+        at_least_zero("[Cosine] lr", self.lr)
+        at_least_zero("[Cosine] final_lr", self.final_lr)
+        fraction("[Cosine] warmup", self.warmup)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
@@ -118,7 +134,10 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.pct_start < 1.0:
+        at_least_zero("[OneCycle] max_lr", self.max_lr)
+        positive("[OneCycle] div_factor", self.div_factor)
+        positive("[OneCycle] final_div_factor", self.final_div_factor)
+        if not 0.0 < real("[OneCycle] pct_start", self.pct_start) < 1.0:
             raise ValueError(f"[OneCycle] pct_start must be in (0, 1), got {self.pct_start}")
 
     def __call__(self, step: int, total_steps: int) -> float:

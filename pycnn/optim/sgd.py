@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
+from pycnn._arguments import at_least_zero, real
 from pycnn.layers.parameter import Parameter
-from pycnn.optim.optimizer import Optimizer, State, at_least_zero, zeros_like
+from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
 class SGD(Optimizer):
@@ -29,8 +30,8 @@ class SGD(Optimizer):
 
     Raises
     ------
-    ValueError
-        If a setting is out of range; `nesterov` needs momentum and no dampening.
+    TypeError, ValueError
+        If a setting is not a number or out of range; `nesterov` needs momentum and no dampening.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         self.momentum = at_least_zero("momentum", momentum)
-        self.dampening = float(dampening)
+        self.dampening = real("dampening", dampening)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
         self.nesterov = bool(nesterov)
         if nesterov and (momentum == 0 or dampening != 0):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pycnn._arguments import integer
 from pycnn.data import ArrayDataset, Batches, check_batch
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parameter import Array
@@ -17,7 +19,11 @@ BATCH_SIZE = 256
 
 
 class Loss(Protocol):
-    """What training needs of a loss: its mean over the batch, then the gradient of that."""
+    """What training needs of a loss: its mean over the batch, then the gradient of that.
+
+    A mean that is not over all samples alike says what it weighs among the other batches in a
+    method ``batch_weight(target)``, and names a target to leave out in ``ignore_index``.
+    """
 
     def __call__(self, output: Array, target: Array, /) -> Any:
         """Mean loss of a batch."""
@@ -27,7 +33,11 @@ class Loss(Protocol):
 
 
 class Evaluation(NamedTuple):
-    """Mean loss and share of right answers (None where they are not classes) over a data set."""
+    """Mean loss and share of right answers over a data set.
+
+    Where every target is ignored the loss is NaN; the accuracy is None there, and where the
+    targets are not classes.
+    """
 
     loss: float
     accuracy: float | None
@@ -64,16 +74,14 @@ def evaluate(
     """
     criterion = mean_loss(loss)
     batches = Batches(data, batch_size) if isinstance(data, ArrayDataset) else data
-    total, count, right = 0.0, 0, Accuracy()
+    meter = Meter(criterion)
     with evaluation_mode(model):
         for x, y in map(check_batch, batches):
             output = model.forward(x)
-            total += float(criterion(output, y)) * len(y)
-            right.add(output, y)
-            count += len(y)
-    if count == 0:
+            meter.add(float(criterion(output, y)), output, y)
+    if meter.samples == 0:
         raise ValueError("the data set is empty")
-    return Evaluation(total / count, right.share(count))
+    return Evaluation(meter.loss, meter.accuracy)
 
 
 def predict(model: Module, x: Array | ArrayDataset, *, batch_size: int = BATCH_SIZE) -> Array:
@@ -99,8 +107,7 @@ def predict(model: Module, x: Array | ArrayDataset, *, batch_size: int = BATCH_S
     ValueError
         If `batch_size` is not positive or the shape of the samples does not fit the model.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    integer("predict", "batch_size", batch_size, 1, math.inf)
     samples = x.x if isinstance(x, ArrayDataset) else x
     with evaluation_mode(model):
         # An empty x gives one empty batch, and with it an output of the right shape.
@@ -111,28 +118,74 @@ def predict(model: Module, x: Array | ArrayDataset, *, batch_size: int = BATCH_S
 def mean_loss(loss: Loss | None) -> Loss:
     """Give `loss`, or cross entropy for None, if its value is a mean over the batch."""
     criterion = CrossEntropyLoss() if loss is None else loss
+    usable = callable(criterion) and callable(getattr(criterion, "backward", None))
+    if not usable or isinstance(criterion, type):
+        raise TypeError(
+            "loss must be an object to call, with a method backward, such as CrossEntropyLoss(), "
+            f"got {criterion!r}"
+        )
     reduction = getattr(criterion, "reduction", "mean")
     if reduction != "mean":
         raise ValueError(f"the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion
 
 
-class Accuracy:
-    """Counts right answers, for outputs (N, C) and labels that are classes."""
+class Meter:
+    """Mean loss and share of right answers over batches, each with the weight it has in them.
 
-    __slots__ = ("_count",)
+    Parameters
+    ----------
+    loss : Loss
+        The loss in use. Its ``batch_weight(target)`` tells the weight of a batch (the number of
+        its samples for a loss without that method); targets equal to its ``ignore_index`` count
+        as no answers.
 
-    def __init__(self) -> None:
-        self._count: int | None = 0
+    Attributes
+    ----------
+    samples : int
+        Samples so far, ignored ones too.
+    """
 
-    def add(self, output: Array, target: Array) -> None:
-        """Count the samples whose largest output is that of their class."""
-        if self._count is not None:
-            if output.ndim == 2 and target.ndim == 1 and target.dtype.kind == "i":
-                self._count += int(np.count_nonzero(output.argmax(axis=1) == target))
-            else:
-                self._count = None
+    __slots__ = ("_answers", "_batch_weight", "_ignored", "_right", "_total", "_weight", "samples")
 
-    def share(self, samples: int) -> float | None:
-        """Share of right answers, None where the targets were not classes."""
-        return None if self._count is None else self._count / samples
+    def __init__(self, loss: Loss) -> None:
+        self._batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
+        self._ignored: int | None = getattr(loss, "ignore_index", None)
+        self._total = self._weight = 0.0
+        self._right: int | None = 0
+        self._answers = self.samples = 0
+
+    def add(self, loss: float, output: Array, target: Array) -> bool:
+        """Count a batch; returns whether any of it counts."""
+        weight = self._batch_weight(target)
+        if weight:  # the mean of nothing is NaN, and would make NaN of the whole
+            self._total += loss * weight
+            self._weight += weight
+        self.samples += len(target)
+        self._add_answers(output, target)
+        return bool(weight)
+
+    def _add_answers(self, output: Array, target: Array) -> None:
+        if self._right is None:
+            return
+        if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
+            self._right = None
+            return
+        right = output.argmax(axis=1) == target
+        if self._ignored is None:
+            self._answers += len(target)
+        else:
+            counted = target != self._ignored
+            right &= counted
+            self._answers += int(np.count_nonzero(counted))
+        self._right += int(np.count_nonzero(right))
+
+    @property
+    def loss(self) -> float:
+        """Mean loss; NaN where nothing counts."""
+        return self._total / self._weight if self._weight else math.nan
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers; None where there are none, or the targets are not classes."""
+        return self._right / self._answers if self._right is not None and self._answers else None

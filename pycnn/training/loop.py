@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import Any
 
+from pycnn._arguments import integer
 from pycnn.data import ArrayDataset, Batches, check_batch
 from pycnn.layers.module import Module
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Accuracy, Data, Loss, evaluate, mean_loss
+from pycnn.training.evaluation import Data, Loss, Meter, evaluate, mean_loss
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.progress import ProgressBar
 from pycnn.training.run import Run
@@ -74,12 +76,15 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If an argument is of another kind.
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
         iterable of unknown length, or the data does not fit the model.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    integer("fit", "epochs", epochs, 1)
+    integer("fit", "seed", seed, 0, inf)
+    _check_kinds(model, optimizer, schedule, callbacks)
     batches = Batches(train, batch_size, seed) if isinstance(train, ArrayDataset) else train
     if optimizer is None:
         optimizer = Adam(model.parameters())
@@ -111,6 +116,29 @@ def fit(
     return history
 
 
+def _check_kinds(
+    model: Module,
+    optimizer: Optimizer | None,
+    schedule: Schedule | None,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Refuse objects of the wrong kind before anything is done with them."""
+    if not isinstance(model, Module):
+        raise TypeError(f"[fit] model must be a Module, got {type(model).__name__}")
+    if not isinstance(optimizer, Optimizer | None):
+        raise TypeError(
+            "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
+            f"got {optimizer!r}"
+        )
+    if not (schedule is None or callable(schedule)):
+        raise TypeError(
+            f"[fit] schedule must be a function of (step, total_steps), got {schedule!r}"
+        )
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
+
+
 @dataclass
 class _Trainer:
     """What every step needs and no step changes."""
@@ -130,6 +158,9 @@ class _Trainer:
             for callback in self.callbacks
             if type(callback).on_backward is not Callback.on_backward
         ]
+        # Parameters that are not trained get gradients too; nothing else would clear them.
+        trained = {id(parameter) for parameter in self.run.optimizer.params}
+        self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
 
     def epoch(self, validation: Data | None, progress: bool) -> None:
         """Train for one epoch, validate, and add a record to the history."""
@@ -138,11 +169,11 @@ class _Trainer:
         bar = ProgressBar(run.epoch, run.epochs, images, progress)
         try:
             start = perf_counter()
-            total, right, count = self._steps(bar)
+            meter = self._steps(bar)
             seconds = perf_counter() - start
             if history.stop_reason is not None:
                 return
-            if count == 0:
+            if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
             measured = None
@@ -150,13 +181,13 @@ class _Trainer:
                 measured = evaluate(run.model, validation, loss=self.loss)
             record = EpochRecord(
                 epoch=run.epoch,
-                loss=total / count,
-                accuracy=right.share(count),
+                loss=meter.loss,
+                accuracy=meter.accuracy,
                 val_loss=None if measured is None else measured.loss,
                 val_accuracy=None if measured is None else measured.accuracy,
                 learning_rate=run.optimizer.lr,
                 seconds=seconds,
-                images_per_second=count / seconds,
+                images_per_second=meter.samples / seconds,
             )
             history.records.append(record)
             bar.finish(f"epoch {run.epoch}/{run.epochs}: {record}")
@@ -165,20 +196,24 @@ class _Trainer:
         for callback in self.callbacks:
             callback.on_epoch_end(run, record)
 
-    def _steps(self, bar: ProgressBar) -> tuple[float, Accuracy, int]:
-        """Train on every batch; returns the sum of the losses, the answers and the samples."""
+    def _steps(self, bar: ProgressBar) -> Meter:
+        """Train on every batch; returns their figures."""
         run, criterion, schedule = self.run, self.loss, self.schedule
         model, optimizer, history = run.model, run.optimizer, run.history
         source = self.batches
         if not isinstance(source, Batches):
             source = map(check_batch, source)
-        total, count, right = 0.0, 0, Accuracy()
+        meter = Meter(criterion)
         for x, y in source:
             if schedule is not None:
                 optimizer.lr = schedule(run.step, self.total_steps)
             output = model.forward(x)
             run.loss = float(criterion(output, y))
+            if not meter.add(run.loss, output, y):
+                continue  # all of its targets are ignored: there is nothing to learn from it
             optimizer.zero_grad()
+            for parameter in self.frozen:
+                parameter.grad = None
             model.backward_parameters(criterion.backward())
             if self.hooks:
                 run.batch = x, y
@@ -190,8 +225,5 @@ class _Trainer:
                 clip_grad_norm(optimizer.params, self.max_grad_norm)
             optimizer.step()
             run.step += 1
-            total += run.loss * len(y)
-            count += len(y)
-            right.add(output, y)
-            bar.update(count, total / count, right.share(count))
-        return total, right, count
+            bar.update(meter.samples, meter.loss, meter.accuracy)
+        return meter

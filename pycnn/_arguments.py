@@ -1,0 +1,68 @@
+"""Checks of arguments, so that a wrong one fails where it is given."""
+
+from __future__ import annotations
+
+import math
+import operator
+from numbers import Real
+from typing import Any
+
+# The C++ side takes geometry up to here.
+LARGEST = 2**31 - 1
+
+
+def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LARGEST) -> int:
+    """Give `value` as an int from `minimum` to `maximum`; a bool is no number here."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"[{owner}] {name} must be an int, got {type(value).__name__}")
+    if number < minimum:
+        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {number}")
+    if number > maximum:
+        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {number}")
+    return number
+
+
+def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
+    """Give an int or a pair of ints as (height, width)."""
+    values = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) != 2:
+        raise ValueError(f"[{owner}] {name} must be an int or (height, width), got {value}")
+    height, width = (integer(owner, name, item, minimum) for item in values)
+    return height, width
+
+
+def real(name: str, value: Any) -> float:
+    """Give `value` as a finite float."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return float(value)
+
+
+def at_least_zero(name: str, value: Any) -> float:
+    """Give `value` as a finite float that is not negative."""
+    number = real(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Give `value` as a finite float above 0."""
+    number = real(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be above 0, got {value}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """Give `value` as a float in [0, 1)."""
+    number = real(name, value)
+    if not 0.0 <= number < 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return number
