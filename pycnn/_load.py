@@ -6,10 +6,11 @@ from importlib.util import find_spec
 
 # A thread of GNU OpenMP that waits spins for milliseconds before it sleeps. Beside other programs
 # the thread it waits for may not be running, and spinning takes its core away: next to two busy
-# processes LeNet-5 trained at 15,300 and 16,600 images/s, with this bound (about 10 us) at 20,600
-# and 21,000; on an idle machine there was no difference. OpenMP reads the variable when it loads.
+# processes on two cores LeNet-5 trained at 300 to 16,500 images/s (four runs), with this bound
+# (about 20 us) at 15,500 to 31,700 (four runs); on an idle machine there was no difference. OpenMP
+# reads the variable when it is loaded.
 _SPIN = "GOMP_SPINCOUNT"
-_SPIN_ROUNDS = "1000"
+_SPIN_ROUNDS = "2000"
 
 
 def _load() -> None:
