@@ -123,3 +123,33 @@ def test_an_empty_batch_has_an_empty_result_and_zero_gradients() -> None:
     np.testing.assert_array_equal(db, zeros(4))
     assert ops.softmax(zeros(0, 4)).shape == (0, 4)
     assert ops.relu(x).shape == x.shape
+
+
+@pytest.mark.parametrize("dilation", [4, 9, 23])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["far", (40, 3, 9, 50)])
+def test_taps_that_meet_only_padding(
+    isa: str, dilation: int, stride: int, padding: str | tuple[int, int, int, int]
+) -> None:
+    """Such taps are left out before the work is cut; whole numbers show that nothing is lost."""
+    rng = np.random.default_rng(dilation)
+    x = rng.integers(-3, 4, (2, 4, 6, 5)).astype(np.float32)
+    w = rng.integers(-3, 4, (6, 2, 3, 4)).astype(np.float32)
+    b = rng.integers(-3, 4, 6).astype(np.float32)
+    pads = (2 * dilation, 2 * dilation + 1, 3 * dilation, 2) if padding == "far" else padding
+    geometry: dict[str, Any] = dict(stride=stride, padding=pads, dilation=dilation, groups=2)
+    if pads[0] + pads[1] + 6 < 2 * dilation + 1 or pads[2] + pads[3] + 5 < 3 * dilation + 1:
+        with pytest.raises(ValueError, match="filter spans"):
+            ops.conv2d(x, w, b, **geometry)
+        return
+    y = ops.conv2d(x, w, b, **geometry)
+    np.testing.assert_array_equal(y, reference.conv2d(x, w, b, **geometry))
+    dy = rng.integers(-3, 4, y.shape).astype(np.float32)
+    dx = ops.conv2d_backward_input(dy, w, x.shape, **geometry)
+    np.testing.assert_array_equal(dx, reference.conv2d_backward_input(dy, w, x.shape, **geometry))
+    for got, expected in zip(
+        ops.conv2d_backward_weight(dy, x, w.shape, **geometry),
+        reference.conv2d_backward_weight(dy, x, w.shape, **geometry),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(got, expected)
