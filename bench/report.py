@@ -144,7 +144,8 @@ def as_json(
     """Gather everything that is known about a run."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        # The folders of this machine are nobody's business.
+        "command": [os.path.basename(word) for word in sys.argv],
         "machine": computer,
         "libraries": workers,
         "settings": vars(settings),

@@ -151,7 +151,8 @@ def check_batch(batch: Any) -> tuple[Any, Any]:
         sizes = len(x), len(y)
     except (TypeError, ValueError):
         raise TypeError(
-            f"training data must yield batches (x, y), got {type(batch).__name__}"
+            f"data must yield batches (x, y), got {type(batch).__name__}; "
+            "two arrays become a data set as pycnn.ArrayDataset(x, y)"
         ) from None
     if sizes[0] != sizes[1] or sizes[0] == 0:
         raise ValueError(f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}")

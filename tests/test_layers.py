@@ -286,3 +286,15 @@ def test_linear_says_what_it_expects() -> None:
 )
 def test_repr_is_the_call_that_makes_it(layer: Module, text: str) -> None:
     assert repr(layer) == text
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape", "hint"),
+    [(1, (5, 8, 8), "channel axis"), (3, (3, 8, 8), "batch axis"), (1, (8, 8), r"\(8, 8\)$")],
+)
+def test_images_without_an_axis_say_which_one(
+    channels: int, shape: tuple[int, ...], hint: str
+) -> None:
+    layer = Conv2d(channels, 2, 3, rng=0)
+    with pytest.raises(ValueError, match=hint):
+        layer.forward(np.zeros(shape, np.float32))

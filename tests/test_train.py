@@ -419,8 +419,10 @@ class Interrupt(Callback):
 def test_ctrl_c_ends_training_and_keeps_what_was_learned() -> None:
     model, interrupt = small_net(), Interrupt(6)
     before = snapshot(model)
-    history = fit(model, blobs(128), epochs=5, batch_size=32, callbacks=[interrupt])
+    with pytest.warns(RuntimeWarning, match=r"\[fit\] interrupted in epoch 2 of 5"):
+        history = fit(model, blobs(128), epochs=5, batch_size=32, callbacks=[interrupt])
     assert history.interrupted
+    assert repr(history).startswith("epoch 1: loss ")
     assert interrupt.ended
     assert len(history) == 1
     assert not same_bits(before, snapshot(model))
@@ -508,3 +510,9 @@ def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method:
     with pytest.raises(IsADirectoryError):
         getattr(History(), method)(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
+    data = blobs(8)
+    with pytest.raises(TypeError, match=r"pycnn\.ArrayDataset\(x, y\)"):
+        fit(small_net(), (data.x, data.y))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +98,20 @@ def run(args: argparse.Namespace) -> int:
         f"{len(train):,} training and {len(test):,} test images, threads: {get_num_threads()}",
         flush=True,
     )
-    history = fit(
-        model,
-        train,
-        test,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        optimizer=make_optimizer(args.optimizer, model, rate),
-        schedule=optim.OneCycle(rate),
-        callbacks=[TerminateOnNaN(), EpochLine()],
-        seed=args.seed,
-    )
+    with warnings.catch_warnings():
+        # `report` tells of an interruption in its own words.
+        warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
+        history = fit(
+            model,
+            train,
+            test,
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            optimizer=make_optimizer(args.optimizer, model, rate),
+            schedule=optim.OneCycle(rate),
+            callbacks=[TerminateOnNaN(), EpochLine()],
+            seed=args.seed,
+        )
     settings = {
         "model": args.model,
         "epochs": args.epochs,

@@ -100,12 +100,16 @@ class Conv2d(Module):
                 x, self.weight.data, None if bias is None else bias.data, **self._geometry
             )
         except ValueError:
-            if x.ndim != 4:
-                raise ValueError(
-                    f"expects (N, {self.in_channels}, H, W), input was {x.shape}: "
-                    "a single image needs a batch axis, x[np.newaxis]"
-                ) from None
-            raise
+            if x.ndim == 4:
+                raise
+            hint = ""
+            if x.ndim == 3 and self.in_channels == 1:
+                hint = ": grey images need a channel axis, x[:, np.newaxis]"
+            elif x.ndim == 3:
+                hint = ": a single image needs a batch axis, x[np.newaxis]"
+            raise ValueError(
+                f"expects (N, {self.in_channels}, H, W), input was {x.shape}{hint}"
+            ) from None
         self._save(x)
         return y
 

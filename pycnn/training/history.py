@@ -72,6 +72,11 @@ class History:
         self.interrupted = False
         self.stop_reason: str | None = None
 
+    def __repr__(self) -> str:
+        """Give one line for each epoch."""
+        lines = [f"epoch {record.epoch}: {record}" for record in self.records]
+        return "\n".join(lines) or "no finished epoch"
+
     def __len__(self) -> int:
         return len(self.records)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from math import inf
@@ -72,7 +73,7 @@ def fit(
     -------
     History
         A record for each finished epoch. After Ctrl-C the history so far, with ``interrupted``
-        set; the model keeps what it has learned.
+        set, and a RuntimeWarning; the model keeps what it has learned.
 
     Raises
     ------
@@ -113,6 +114,14 @@ def fit(
         history.interrupted = True
     for callback in callbacks:
         callback.on_train_end(run)
+    if history.interrupted:
+        # A script that goes on as if it had finished should at least be heard.
+        warnings.warn(
+            f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
+            "the model keeps what it has learned",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return history
 
 
@@ -124,7 +133,7 @@ def _check_kinds(
 ) -> None:
     """Refuse objects of the wrong kind before anything is done with them."""
     if not isinstance(model, Module):
-        raise TypeError(f"[fit] model must be a Module, got {type(model).__name__}")
+        raise TypeError(f"[fit] model must be an instance of Module, got {type(model).__name__}")
     if not isinstance(optimizer, Optimizer | None):
         raise TypeError(
             "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
