@@ -46,7 +46,8 @@ private:
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
-// OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so do we.
+// OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so
+// do we.
 int threads_of_openmp() {
     const char* value = std::getenv("OMP_NUM_THREADS");
     return value == nullptr ? 0 : static_cast<int>(std::clamp<long>(std::strtol(value, nullptr, 10), 0, kMostThreads));

@@ -10,13 +10,14 @@
 
 namespace pycnn {
 
-// set_num_threads > PYCNN_NUM_THREADS > OMP_NUM_THREADS > min(CPU affinity, cgroup quota).
 constexpr int kMostThreads = 1024;
+
+// set_num_threads > PYCNN_NUM_THREADS > OMP_NUM_THREADS > min(CPU affinity, cgroup quota).
 int num_threads();
 void set_num_threads(int count);
 
-// Work below this many units (multiply-adds, or elements that are moved) runs on the calling thread: waking a team and waiting for
-// it costs about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
+// Work below this many units (multiply-adds, or elements that are moved) runs on the calling thread: waking a team and
+// waiting for it costs about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
 constexpr double kSerialWork = 200'000;
 
 // How many threads `parallel_for` would use for this many tasks and this much work: the number of work areas to allocate.

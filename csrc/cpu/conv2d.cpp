@@ -65,7 +65,8 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     p.plane = s.H * s.W;
     p.row_stride = s.stride.h * s.W, p.column_stride = s.stride.w;
 
-    // Where the stride is longer than the filter (or shares a divisor with the dilation), some grids are reached by no tap: their gradient is zero.
+    // Where the stride is longer than the filter, or shares a divisor with the dilation, some grids are reached by no tap:
+    // their gradient is zero.
     if (s.stride.h > s.R || s.stride.w > s.S || s.dilation.h > 1 || s.dilation.w > 1)
         std::fill_n(dx, s.N * s.C * s.H * s.W, 0.0f);
 

@@ -1,8 +1,9 @@
 // dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...];  db[k] = sum of dy[n,k,p,q].
 //
-// A matrix product whose sum runs over images and pixels. dy is contiguous along pixels, and so are patch rows packed as the
-// forward pass packs them, hence the dot kernel: no transposition of either. A task is (slice of the batch, group, block of
-// channels); each slice has a dw of its own, and slices are added in order at the end, so the bits do not depend on the threads.
+// A matrix product whose sum runs over images and pixels. dy is contiguous along pixels, and so are patch rows packed as
+// the forward pass packs them, hence the dot kernel: no transposition of either. A task is (slice of the batch, group,
+// block of channels); each slice has a dw of its own, and slices are added in order at the end, so the bits do not depend
+// on the threads.
 #include <algorithm>
 #include <cstring>
 
@@ -16,8 +17,8 @@
 namespace pycnn {
 namespace {
 
-// What a chunk of pixels keeps in cache: at most 128 patch rows and 64 filters' gradients, together 576 KiB: 768 pixels or more (512 at
-// least, for filters of more than 128 taps). The dot kernel's horizontal sums are then about a tenth of its work.
+// What a chunk of pixels keeps in cache: at most 128 patch rows and 64 filters' gradients, together 576 KiB: 768 pixels or
+// more (512 for filters of more than 128 taps). The dot kernel's horizontal sums are then about a tenth of its work.
 constexpr int64_t kBlockFilters = 64;
 constexpr int64_t kBlockPatchRows = 128;
 constexpr int64_t kChunkFloats = 144 * 1024;

@@ -15,7 +15,8 @@ constexpr int64_t kDepthBlock = 384;
 // Floats in one block of B: 256 KiB, half of the smallest L2 in use.
 constexpr int64_t kPanelFloats = 64 * 1024;
 
-// `size` cut into as few tiles of at most `most` as will do, of nearly equal size: 64 rows are 13+13+13+13+12, not 14+14+14+14+8.
+// `size` cut into as few tiles of at most `most` as will do, of nearly equal size: 64 rows are 13+13+13+13+12, not
+// 14+14+14+14+8.
 struct Tiles {
     int64_t size, count;
 

@@ -13,8 +13,9 @@ namespace {
 
 // How the output plane and the sum are cut. Fixed by the problem's shape and the instruction set alone.
 //
-// B's vectors are loaded either from packed patches, or (`direct`) straight from the padded copy: a vector is then a piece of one
-// output row, and lanes beyond the row's end are wasted. Either way each output is the same sum in the same order: the same bits.
+// B's vectors are loaded either from packed patches, or (`direct`) straight from the padded copy: a vector is then a piece
+// of one output row, and lanes beyond the row's end are wasted. Either way each output is the same sum in the same order:
+// the same bits.
 struct Plan {
     int64_t taps, depth, block_channels;  // of the sum: depth = channels * taps, a block has whole channels
     bool direct;
@@ -42,8 +43,8 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
     const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1));
     block_channels = ceil_div(p.channels, blocks);
 
-    // Cycles a step of the sum: M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an unaligned
-    // load, a store across two lines), of which each row's end needs one more.
+    // Cycles a step of the sum: M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an
+    // unaligned load, a store across two lines), of which each row's end needs one more.
     const int64_t direct_vectors = p.out_height * ceil_div(p.out_width, table.lanes);
     const int64_t packed_vectors = ceil_div(p.out_height * p.out_width, table.lanes);
     direct = direct_vectors * p.rows <= packed_vectors * p.rows + 6 * (packed_vectors + p.out_height);

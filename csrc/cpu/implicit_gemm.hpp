@@ -2,8 +2,8 @@
 //
 //   y[n, g, m, i, j] = bias[g, m] + sum over c, r, s of  w[g, m, c, r, s] * x[n, g, c, i * step_h + dh[r], j * step_w + dw[s]]
 //
-// with x zero outside its plane. It is a matrix product, filters x patches. The patch matrix is never stored whole: each task packs
-// the part for one band of output pixels straight into a panel.
+// with x zero outside its plane. It is a matrix product, filters x patches. The patch matrix is never stored whole: each
+// task packs the part for one band of output pixels straight into a panel.
 #pragma once
 
 #include <cstdint>

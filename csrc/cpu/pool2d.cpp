@@ -18,14 +18,15 @@ PoolWindow window(const PoolShape& s) {
 // One task is a run of planes with about 16 K elements: a task switch is then under a hundredth of the work.
 int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
 
-// Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and strided.
+// Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and
+// strided.
 double plane_work(const PoolShape& s) {
     const double window = static_cast<double>(std::min(s.kernel.h, s.H)) * static_cast<double>(std::min(s.kernel.w, s.W));
     return 4 * window * static_cast<double>(s.P * s.Q);
 }
 
-// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number of
-// elements inside the plane.
+// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the
+// number of elements inside the plane.
 Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
     Buffer<float> result(s.P * s.Q);
     for (int64_t p = 0; p < s.P; ++p)

@@ -13,7 +13,8 @@ namespace {
 // An exponential and a logarithm cost about twenty multiply-adds.
 constexpr int64_t kWorkPerElement = 20;
 
-// Writes softmax(x) and returns log(sum(exp(x))), both shifted by the maximum so that nothing overflows. The sum is taken in double.
+// Writes softmax(x) and returns log(sum(exp(x))), both shifted by the maximum so that nothing overflows. The sum is taken
+// in double.
 double softmax_row(int64_t C, const float* x, float* probabilities) {
     float largest = x[0];
     for (int64_t j = 1; j < C; ++j) largest = x[j] > largest ? x[j] : largest;

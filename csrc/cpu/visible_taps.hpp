@@ -1,5 +1,5 @@
-// Which taps of a filter ever meet an element of the input. With much dilation and padding some meet only zeros; work areas must not
-// be sized by the distance to those.
+// Which taps of a filter ever meet an element of the input. With much dilation and padding some meet only zeros; work areas
+// must not be sized by the distance to those.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@ struct TapRange {
     int64_t begin, end;
 };
 
-// Tap t of `taps` lies at p * stride + t * dilation - pad for outputs 0 <= p < out; those that reach [0, in) are a range. It holds
-// one tap at least, whether or not that is visible.
+// Tap t of `taps` lies at p * stride + t * dilation - pad for outputs 0 <= p < out; those that reach [0, in) are a range.
+// It holds one tap at least, whether or not that is visible.
 inline TapRange visible_taps(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
     const int64_t last = (out - 1) * stride - pad;  // where tap 0 is for the last output
     const int64_t begin = last >= 0 ? 0 : std::min(ceil_div(-last, dilation), taps - 1);

@@ -55,7 +55,8 @@ def conv2d(
     Notes
     -----
     2 N K P Q (C / groups) R S floating-point operations, by implicit GEMM: patches are packed
-    into panels that fit the cache, never stored whole. For n = (C / groups) R S + 1 terms, the
+    into panels that fit the cache, never stored whole. A tap that meets only padding, for every
+    output, takes no part, even if its weight is not finite. For n = (C / groups) R S + 1 terms, the
     error of each output is at most ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
 
     References

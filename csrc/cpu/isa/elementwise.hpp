@@ -31,7 +31,8 @@ float sum(int64_t count, const float* x) {
     return horizontal_sum((total[0] + total[1]) + (total[2] + total[3]));
 }
 
-// PyTorch's SGD: g += weight_decay * w; v = first ? g : momentum * v + (1 - dampening) * g; w -= lr * (nesterov ? g + momentum * v : v).
+// PyTorch's SGD: g += weight_decay * w; v = first ? g : momentum * v + (1 - dampening) * g; w -= lr * (nesterov ? g +
+// momentum * v : v).
 void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* __restrict grad, float* __restrict velocity) {
     if (s.momentum == 0.0f) {
         for (int64_t i = 0; i < count; ++i) w[i] -= s.lr * (grad[i] + s.weight_decay * w[i]);

@@ -20,8 +20,8 @@ void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const S
     }
 }
 
-// target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when compiling (0:
-// not), the loads of all phases are whole vectors that shuffles take apart.
+// target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when
+// compiling (0: not), the loads of all phases are whole vectors that shuffles take apart.
 template <int Phases>
 void split_phases(const float* __restrict source, float* __restrict target, int64_t begin, int64_t end, int64_t any_phases,
                   int64_t pitch) {

@@ -34,7 +34,8 @@ inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dil
     return range;
 }
 
-// Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: lanes set one by one would put the caller's vectors in memory.
+// Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: lanes set one by one would put the caller's vectors in
+// memory.
 [[gnu::noinline]] Vec gather_lanes(const float* p, int64_t stride, int64_t first, int64_t last) {
     float lane[kLanes] = {};
     for (int64_t i = first; i < last && i < kLanes; ++i) lane[i] = p[i * stride];
@@ -52,8 +53,8 @@ inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
     return gather_lanes(p, stride, 0, (readable + stride - 1) / stride);
 }
 
-// How far each lane's window, which starts at column w0 + lane * stride, must move in steps of its dilation to start at column 0 or
-// later.
+// How far each lane's window, which starts at column w0 + lane * stride, must move in steps of its dilation to start at
+// column 0 or later.
 [[gnu::noinline]] IntVec first_columns(int64_t w0, int64_t stride, int64_t dilation) {
     int32_t lane[kLanes];
     for (int64_t i = 0; i < kLanes; ++i)
