@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_files import idx_bytes
 from hypothesis import settings
 
-from pycnn import _core
+from pycnn import _core, io, models
 
 # `ci` draws the same examples each time; `dev` looks for new ones.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60, database=None)
@@ -45,3 +47,31 @@ def restore_threads() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """MNIST's format, 300 training and 100 test images: a bright row tells the digit."""
+    folder = tmp_path_factory.mktemp("idx")
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 300), ("t10k", 100)):
+        labels = rng.integers(0, 10, n).astype(np.uint8)
+        images = rng.integers(0, 60, (n, 28, 28)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 + 2 * label : 5 + 2 * label] = 255
+        (folder / f"{split}-images-idx3-ubyte").write_bytes(idx_bytes(images))
+        (folder / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+    return str(folder)
+
+
+@pytest.fixture
+def checkpoint(own_folder: None) -> str:
+    """Save a fresh LeNet-5 in the test's own folder."""
+    io.save("checkpoint.safetensors", models.lenet5(rng=0))
+    return "checkpoint.safetensors"

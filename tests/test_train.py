@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from toy import blobs, same_bits, small_net, snapshot
+from toy import blobs, empty, pairs, same_bits, small_net, snapshot
 
 from pycnn import datasets, models
 from pycnn.data import ArrayDataset, Batches
@@ -19,8 +16,6 @@ from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, OneCycle
 from pycnn.training import (
     Callback,
-    EpochRecord,
-    History,
     Run,
     TerminateOnNaN,
     evaluate,
@@ -28,16 +23,10 @@ from pycnn.training import (
     predict,
 )
 
-Pairs = list[tuple[np.ndarray, np.ndarray]]
-
 
 @pytest.fixture(scope="module")
 def mnist() -> tuple[ArrayDataset, ArrayDataset]:
     return datasets.mnist()
-
-
-def empty() -> ArrayDataset:
-    return ArrayDataset(np.zeros((0, 1, 8, 8), np.float32), np.zeros(0, np.int64))
 
 
 # Learning ------------------------------------------------------------------------------------
@@ -114,122 +103,6 @@ def test_an_epoch_gives_each_sample_once_in_a_new_order() -> None:
     later.epoch = 1
     assert np.concatenate([by.copy() for _, by in later]).tolist() == passes[1]
     assert [by.tolist() for _, by in Batches(data, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-
-
-# Data of all kinds ---------------------------------------------------------------------------
-
-
-def pairs(n: int = 128, size: int = 32) -> Pairs:
-    data = blobs(n)
-    return [(data.x[i : i + size], data.y[i : i + size]) for i in range(0, n, size)]
-
-
-def test_a_list_of_batches_is_training_data() -> None:
-    first, second = small_net(), small_net()
-    history = fit(first, pairs(), pairs(64), epochs=2, optimizer=Adam(first.parameters()))
-    assert len(history) == 2
-    optimizer = Adam(second.parameters())
-    criterion = CrossEntropyLoss()
-    for _ in range(2):  # the loop, written out
-        for x, y in pairs():
-            criterion(second(x), y)
-            second.zero_grad()
-            second.backward(criterion.backward())
-            optimizer.step()
-    assert same_bits(first.state_dict(), second.state_dict())
-    assert history["val_loss"][1] == pytest.approx(evaluate(first, pairs(64)).loss)
-
-
-def test_a_generator_lasts_for_one_epoch() -> None:
-    assert len(fit(small_net(), iter(pairs()))) == 1
-    with pytest.raises(ValueError, match=r"epoch 2 has no training data .*give a list"):
-        fit(small_net(), iter(pairs()), epochs=2)
-
-
-def test_a_schedule_needs_a_length() -> None:
-    with pytest.raises(ValueError, match="schedule needs training data with a length"):
-        fit(small_net(), iter(pairs()), schedule=OneCycle(0.1))
-
-
-@pytest.mark.parametrize(
-    ("data", "error", "text"),
-    [
-        (empty(), ValueError, "the data set is empty"),
-        ([], ValueError, "epoch 1 has no training data"),
-        ([blobs(3).x], TypeError, "must yield batches"),
-        ([(blobs(3).x, blobs(2).y)], ValueError, "as many labels as samples, got 3 and 2"),
-        ([(empty().x, empty().y)], ValueError, "as many labels as samples, got 0 and 0"),
-        ([(blobs(3).x.astype(float), blobs(3).y)], TypeError, r"Sequential\[0\] Conv2d"),
-    ],
-)
-def test_data_that_cannot_be_trained_on(data: Any, error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        fit(small_net(), data)
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"epochs": 0}, "epochs must be at least 1"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"loss": CrossEntropyLoss(reduction="sum")}, "reduction 'mean'"),
-        ({"max_grad_norm": -1.0}, "max_norm must be positive"),
-        ({"seed": -1}, "seed must be at least 0"),
-    ],
-)
-def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=text):
-        fit(small_net(), blobs(20), **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"epochs": 1.5}, "epochs must be an int, got float"),
-        ({"epochs": float("nan")}, "epochs must be an int, got float"),
-        ({"batch_size": True}, "batch_size must be an int, got bool"),
-        ({"seed": 0.5}, "seed must be an int"),
-        ({"optimizer": "adam"}, "optimizer must be an Optimizer .*got 'adam'"),
-        ({"callbacks": [1]}, "callbacks must be Callback objects, got 1"),
-        ({"loss": "ce"}, "loss must be an object to call, .*got 'ce'"),
-        ({"loss": CrossEntropyLoss}, "loss must be an object to call"),
-        ({"schedule": 0.1}, "schedule must be a function .*got 0.1"),
-    ],
-)
-def test_arguments_of_the_wrong_kind(options: dict[str, Any], text: str) -> None:
-    model = small_net()
-    before = snapshot(model)
-    with pytest.raises(TypeError, match=text):
-        fit(model, blobs(20), **options)
-    assert same_bits(before, snapshot(model))
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "error", "text"),
-    [
-        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError, "x must be a float32 .*got float64"),
-        (np.zeros((2, 1), np.float32), np.zeros(2, np.int32), TypeError, "y must be a int64"),
-        ([[1.0]], np.zeros(1, np.int64), TypeError, "x must be a float32 array, got list"),
-        (np.zeros((2, 1), np.float32), np.zeros(3, np.int64), ValueError, "one label for each"),
-        (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError, "C-contiguous"),
-    ],
-)  # fmt: skip
-def test_array_dataset_checks_its_arrays(x: Any, y: Any, error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        ArrayDataset(x, y)
-
-
-def test_array_dataset_slices() -> None:
-    data = blobs(10)
-    part = data[2:5]
-    assert len(part) == 3
-    assert np.shares_memory(part.x, data.x)
-    assert (part.classes, part.name) == (data.classes, data.name)
-    every_second = data[::2]
-    assert every_second.x.flags.c_contiguous
-    picked = data[np.array([7, 1])]
-    np.testing.assert_array_equal(picked.y, data.y[[7, 1]])
-    assert "10 samples of shape (1, 8, 8)" in repr(data)
 
 
 # What fit does in a step ---------------------------------------------------------------------
@@ -454,65 +327,3 @@ def test_fit_shows_a_bar_on_a_terminal(
     assert capsys.readouterr() == ("", "")
     fit(small_net(), iter(pairs()))  # of unknown length
     assert "epoch 1/1: 32.0 images" in capsys.readouterr().err
-
-
-# History -------------------------------------------------------------------------------------
-
-
-def test_history_as_csv_and_json(tmp_path: Path) -> None:
-    history = fit(small_net(), blobs(64), epochs=2)
-    history.to_csv(tmp_path / "h.csv")
-    with open(tmp_path / "h.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert [float(row["loss"]) for row in rows] == history["loss"]
-    assert rows[0]["val_loss"] == ""
-    history.to_json(tmp_path / "h.json")
-    content = json.loads((tmp_path / "h.json").read_text())
-    assert content["epochs"][1] == history.records[1]._asdict()
-    assert content["interrupted"] is False
-    assert {path.name for path in tmp_path.iterdir()} == {"h.csv", "h.json"}
-
-
-def test_history_figures() -> None:
-    history = History()
-    assert history.images_per_second == 0
-    for epoch, (seconds, rate) in enumerate([(1.0, 100.0), (3.0, 300.0)], start=1):
-        history.records.append(
-            EpochRecord(epoch, float("nan"), 0.5, None, None, 0.1, seconds, rate)
-        )
-    assert history.seconds == 4
-    assert history.images_per_second == 250
-    assert [record.epoch for record in history] == [1, 2]
-    with pytest.raises(KeyError, match="no field 'acc'; there are epoch, loss"):
-        history["acc"]
-
-
-def test_json_has_null_for_nan(tmp_path: Path) -> None:
-    history = History()
-    history.records.append(EpochRecord(1, float("nan"), 0.5, float("inf"), None, 0.1, 1, 1))
-    history.to_json(tmp_path / "h.json")
-
-    def refuse(text: str) -> None:
-        raise AssertionError(text)
-
-    content = json.loads((tmp_path / "h.json").read_text(), parse_constant=refuse)
-    assert content["epochs"][0]["loss"] is None
-    assert content["epochs"][0]["val_loss"] is None
-
-
-@pytest.mark.parametrize("method", ["to_csv", "to_json"])
-def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method: str) -> None:
-    blocker = tmp_path / "file"
-    blocker.write_text("here")
-    with pytest.raises(OSError, match="Not a directory"):
-        getattr(History(), method)(blocker / "h")
-    with pytest.raises(IsADirectoryError):
-        getattr(History(), method)(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
-    data = blobs(8)
-    with pytest.raises(TypeError, match=r"pycnn\.ArrayDataset\(x, y\)"):
-        fit(small_net(), (data.x, data.y))

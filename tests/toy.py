@@ -43,3 +43,12 @@ def snapshot(model: Module) -> dict[str, np.ndarray]:
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
     """Whether two states hold the same numbers, bit for bit."""
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def pairs(n: int = 128, size: int = 32) -> list[tuple[np.ndarray, np.ndarray]]:
+    data = blobs(n)
+    return [(data.x[i : i + size], data.y[i : i + size]) for i in range(0, n, size)]
+
+
+def empty() -> ArrayDataset:
+    return ArrayDataset(np.zeros((0, 1, 8, 8), np.float32), np.zeros(0, np.int64))

@@ -1,0 +1,160 @@
+"""The command line with wrong arguments and files: one line, exit code 2, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import COMMAND, Capture, fails
+
+from pycnn import datasets
+from pycnn.cli import main
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "fly"),
+        (["info", "a\nb"], "a b"),
+        (["train"], "MODEL"),
+        (["train", "alexnet"], "'alexnet'"),
+        (["train", "lenet5", "--speed", "9"], "--speed 9"),
+        (["train", "lenet5", "--epoch", "9"], "--epoch 9"),
+        (["train", "lenet5", "--epochs", "0"], "--epochs: must be at least 1"),
+        (["train", "lenet5", "--epochs", "1.5"], "--epochs: must be a whole number"),
+        (["train", "lenet5", "--batch-size", "-3"], "--batch-size: must be at least 1"),
+        (["train", "lenet5", "--lr", "nan"], "--lr: must be finite and above 0"),
+        (["train", "lenet5", "--lr", "fast"], "--lr: must be a number"),
+        (["train", "lenet5", "--seed", "-1"], "--seed: must be at least 0"),
+        (["train", "lenet5", "--optimizer", "lion"], "'lion'"),
+        (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
+        (["train", "lenet5", "--threads", "1000000"], "threads"),
+        (["train", "lenet5", "--data", "nowhere"], "nowhere"),
+        (["evaluate"], "CHECKPOINT"),
+        (["evaluate", "nowhere"], "No such file or directory: nowhere"),
+        (["evaluate", "."], "Is a directory: ."),
+        (["predict", "nowhere"], "IMAGE"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments: list[str], text: str, capsys: Capture) -> None:
+    assert text in fails(capsys, *arguments)
+
+
+def test_a_damaged_checkpoint_is_one_line(checkpoint: str, capsys: Capture) -> None:
+    content = Path(checkpoint).read_bytes()
+    Path(checkpoint).write_bytes(content[:1000])
+    assert "not a readable safetensors file" in fails(capsys, "evaluate", checkpoint)
+    Path(checkpoint).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "corrupt" in fails(capsys, "evaluate", checkpoint)
+
+
+def rewritten(checkpoint: str, change: Callable[[dict[str, object]], None]) -> None:
+    """Change the header of a safetensors file: its length in 8 bytes, JSON, the data."""
+    content = Path(checkpoint).read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    change(header)
+    text = json.dumps(header).encode()
+    Path(checkpoint).write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+def with_float64(header: dict[str, object]) -> None:
+    header["11.bias"] |= {"dtype": "F64", "shape": [5]}  # type: ignore[operator]
+
+
+def with_float8(header: dict[str, object]) -> None:
+    header["11.bias"] |= {"dtype": "F8_E4M3", "shape": [40]}  # type: ignore[operator]
+
+
+def with_deep_metadata(header: dict[str, object]) -> None:
+    header["__metadata__"] = {"pycnn": "[" * 200_000}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (with_float64, "11.bias must be a float32 array, got float64"),
+        (with_float8, "not a readable safetensors file"),
+        (with_deep_metadata, "its header cannot be read"),
+    ],
+)
+def test_a_checkpoint_that_lenet_cannot_use_is_one_line(
+    change: Callable[[dict[str, object]], None], text: str, checkpoint: str, capsys: Capture
+) -> None:
+    rewritten(checkpoint, change)
+    assert text in fails(capsys, "evaluate", checkpoint)
+
+
+def test_damaged_data_is_one_line(data: str, checkpoint: str, capsys: Capture) -> None:
+    images = Path(data, "t10k-images-idx3-ubyte")
+    images.write_bytes(images.read_bytes()[:500])
+    assert "t10k-images" in fails(capsys, "evaluate", checkpoint, "--data", data)
+
+
+def file_in_the_way() -> list[str]:
+    Path("file").touch()
+    return ["--out", "file"]
+
+
+def folder_below_a_file() -> list[str]:
+    Path("file").touch()
+    return ["--out", "file/below"]
+
+
+def folder_in_place_of_the_checkpoint() -> list[str]:
+    Path("out/model.safetensors").mkdir(parents=True)
+    return ["--out", "out"]
+
+
+def json_in_no_folder() -> list[str]:
+    return ["--json", "nowhere/result.json"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [file_in_the_way, folder_below_a_file, folder_in_place_of_the_checkpoint, json_in_no_folder],
+)
+def test_an_output_that_cannot_be_written_is_seen_before_training(
+    arguments: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def too_late(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(datasets, "mnist", too_late)
+    text = fails(capsys, "train", "lenet5", *arguments())
+    assert ".tmp" not in text
+    assert "irectory: " in text or "File exists: file" in text
+
+
+def test_json_can_go_to_a_pipe(data: str) -> None:
+    os.mkfifo("pipe")
+    received: list[str] = []
+    reader = threading.Thread(target=lambda: received.append(Path("pipe").read_text()), daemon=True)
+    reader.start()
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--json", "pipe"]) == 0
+    reader.join(10)
+    assert json.loads(received[0])["settings"]["epochs"] == 1
+
+
+def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None:
+    """A limit on the size of files stands for the disk: the checkpoint has 247 KB."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+    arguments = ["train", "lenet5", "--data", data, "--epochs", "1", "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", limit + COMMAND[1], *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "pycnn: error: File too large: out/model.safetensors\n"
+    assert list(Path("out").iterdir()) == []
