@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
 
-Images = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
-Index = npt.NDArray[np.int64]
+Samples: TypeAlias = npt.NDArray[Any]
+Labels: TypeAlias = npt.NDArray[np.int64]
+Index: TypeAlias = npt.NDArray[np.int64]
+
+Augment: TypeAlias = Callable[[Samples, np.random.Generator], Samples]
+"""Changes a batch of samples at random, in place or not, such as `pycnn.augment.RandomCrop`."""
+
+# Sub-streams of the random numbers of one epoch (see Batches): 1 is dropout's, in pycnn.fit.
+AUGMENT_STREAM = 2
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What training needs of a data set, in memory or not.
+
+    Attributes
+    ----------
+    y : (N,) int64 array
+        Class of each sample.
+    classes : tuple of str
+        Name of each class.
+    name : str
+        Name of the data set.
+    """
+
+    y: Labels
+    classes: tuple[str, ...]
+    name: str
+
+    def __len__(self) -> int:
+        """Count the samples."""
+
+    def __getitem__(self, index: slice | Index, /) -> Dataset:
+        """Give part of the data set."""
+
+    def gather(self, index: Index) -> Samples:
+        """Give the samples at these positions as one new (len(index), ...) array."""
 
 
 class ArrayDataset:
@@ -21,8 +55,8 @@ class ArrayDataset:
 
     Parameters
     ----------
-    x : (N, ...) float32 array, C-contiguous
-        Samples; images are (N, C, H, W).
+    x : (N, ...) float32 or int64 array, C-contiguous
+        Samples: images are float32 (N, C, H, W), sentences int64 (N, L), numbers of words.
     y : (N,) int64 array
         Class of each sample.
     classes : sequence of str, optional
@@ -40,12 +74,12 @@ class ArrayDataset:
 
     __slots__ = ("classes", "name", "x", "y")
 
-    def __init__(self, x: Images, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
-        for label, array, dtype in (("x", x, np.float32), ("y", y, np.int64)):
-            if not isinstance(array, np.ndarray) or array.dtype != dtype:
+    def __init__(self, x: Samples, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
+        for label, array, dtypes in (("x", x, ("float32", "int64")), ("y", y, ("int64",))):
+            if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes:
                 found = getattr(array, "dtype", type(array).__name__)
                 raise TypeError(
-                    f"[ArrayDataset] {label} must be a {np.dtype(dtype).name} array, got {found}"
+                    f"[ArrayDataset] {label} must be a {' or '.join(dtypes)} array, got {found}"
                 )
         if x.ndim < 1 or y.ndim != 1 or len(x) != len(y):
             raise ValueError(
@@ -66,6 +100,11 @@ class ArrayDataset:
         x = np.ascontiguousarray(self.x[index])
         return ArrayDataset(x, self.y[index], self.classes, self.name)
 
+    def gather(self, index: Index) -> Samples:
+        """Give the samples at these positions as one new array."""
+        samples: Samples = self.x[index]
+        return samples
+
     def __repr__(self) -> str:
         return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
 
@@ -73,19 +112,22 @@ class ArrayDataset:
 class Batches:
     """The batches of a data set, in order or shuffled; each pass gives all samples once.
 
-    Batches are gathered into one buffer that is used again for the next batch (a fresh array of
-    this size would cost a page fault for every 4 KiB, more than the copy itself), so a batch
-    must be used, or copied, before the next one is asked for.
+    Batches of an `ArrayDataset` are gathered into one buffer that is used again for the next batch
+    (a fresh array of this size would cost a page fault for every 4 KiB, more than the copy itself),
+    so a batch must be used, or copied, before the next one is asked for.
 
     Parameters
     ----------
-    data : ArrayDataset
+    data : Dataset
         At least one sample.
     batch_size : int
         Samples in a batch; the last batch of a pass holds what is left.
     seed : int, optional
         Shuffle: pass e (see `epoch`) has the order of ``default_rng([seed, e])``, whatever was
         drawn before. None keeps the order of the data set.
+    augment : Augment, optional
+        Applied to each batch; batch b of pass e has the random numbers of
+        ``default_rng([seed or 0, e, 2, b])``.
 
     Attributes
     ----------
@@ -100,34 +142,59 @@ class Batches:
         If the data set is empty or the batch size is not positive.
     """
 
-    def __init__(self, data: ArrayDataset, batch_size: int, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        batch_size: int,
+        seed: int | None = None,
+        augment: Augment | None = None,
+    ) -> None:
         if len(data) == 0:
             raise ValueError("the data set is empty")
         self.data = data
         self.batch_size = min(integer("Batches", "batch_size", batch_size, 1, inf), len(data))
         self.seed = seed
+        self.augment = augment
         self.epoch = 0
 
     def __len__(self) -> int:
         """Batches in a pass: ceil(samples / batch size)."""
         return -(-len(self.data) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Images, Labels]]:
+    def __iter__(self) -> Iterator[tuple[Samples, Labels]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
-        if self.seed is None:
-            return self._slices()
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
-        return self._gathered(order)
+        if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
+            return self._slices(self.data)
+        order = self.order(epoch)
+        if isinstance(self.data, ArrayDataset) and self.augment is None:
+            return self._gathered(self.data, order)
+        return (self.make(order, epoch, batch) for batch in range(len(self)))
 
-    def _slices(self) -> Iterator[tuple[Images, Labels]]:
-        x, y, size = self.data.x, self.data.y, self.batch_size
+    def order(self, epoch: int) -> Index:
+        """Positions of the samples in the order of a pass."""
+        if self.seed is None:
+            return np.arange(len(self.data))
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
+
+    def make(self, order: Index, epoch: int, batch: int) -> tuple[Samples, Labels]:
+        """Make one batch of a pass, in arrays of its own."""
+        start = batch * self.batch_size
+        index = order[start : start + self.batch_size]
+        x = self.data.gather(index)
+        if self.augment is not None:
+            seed = [self.seed or 0, epoch, AUGMENT_STREAM, batch]
+            x = self.augment(x, np.random.default_rng(seed))
+        return x, self.data.y[index]
+
+    def _slices(self, data: ArrayDataset) -> Iterator[tuple[Samples, Labels]]:
+        x, y, size = data.x, data.y, self.batch_size
         for start in range(0, len(x), size):
             yield x[start : start + size], np.ascontiguousarray(y[start : start + size])
 
-    def _gathered(self, order: Index) -> Iterator[tuple[Images, Labels]]:
-        x, y, size = self.data.x, self.data.y, self.batch_size
+    def _gathered(self, data: ArrayDataset, order: Index) -> Iterator[tuple[Samples, Labels]]:
+        x, y, size = data.x, data.y, self.batch_size
         shuffled = y[order]
-        buffer = np.empty((size, *x.shape[1:]), np.float32)
+        buffer = np.empty((size, *x.shape[1:]), x.dtype)
         for start in range(0, len(x), size):
             index = order[start : start + size]
             batch = buffer[: len(index)]

@@ -21,8 +21,9 @@ METADATA_KEY = "pycnn"
 def save(path: str | os.PathLike[str], model: Module) -> None:
     """Write the parameters of a model to a safetensors file, whole or not at all.
 
-    The header holds pycnn's version, a checksum and, for a model of `pycnn.models`, its name and
-    arguments, so that `load_model` can make it again. Any safetensors reader can read the file.
+    The header holds pycnn's version, a checksum, the model's ``metadata`` and, for a model of
+    `pycnn.models`, its name and arguments, so that `load_model` can make it again. Any safetensors
+    reader can read the file.
 
     Parameters
     ----------
@@ -44,13 +45,17 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
+    if model.metadata:
+        header["metadata"] = dict(model.metadata)
     content = serialize(state, {METADATA_KEY: json.dumps(header)})
     with atomic_write(path) as file:
         file.write(content)
 
 
 def load(path: str | os.PathLike[str], model: Module) -> None:
-    """Read the parameters of a model from a safetensors file, of pycnn or with the same names.
+    """Read a model's parameters and metadata from a safetensors file.
+
+    The file may be another program's, if it has the same names.
 
     Parameters
     ----------
@@ -69,8 +74,8 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     TypeError
         If a dtype differs.
     """
-    state, _ = _read(path)
-    _fill(path, model, state)
+    state, header = _read(path)
+    _fill(path, model, state, header)
 
 
 def load_model(path: str | os.PathLike[str]) -> Module:
@@ -107,17 +112,24 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     except TypeError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
     try:
-        _fill(path, model, state)
+        _fill(path, model, state, header)
     except TypeError as error:  # the file is at fault, not an argument
         raise ValueError(str(error)) from None
     return model
 
 
-def _fill(path: str | os.PathLike[str], model: Module, state: dict[str, Array]) -> None:
+def _fill(
+    path: str | os.PathLike[str], model: Module, state: dict[str, Array], header: dict[str, Any]
+) -> None:
+    """Give a model the parameters and the metadata of a file."""
     try:
         model.load_state_dict(state)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
+    metadata = header.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{os.fspath(path)} is corrupt: its metadata is no mapping")
+    model.metadata = metadata
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -36,14 +36,14 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == (
-        "lenet5: 61,706 parameters, 300 training and 100 test images, "
+        "lenet5: 61,706 parameters, 300 training and 100 test samples, "
         f"threads: {pycnn.get_num_threads()}"
     )
     assert [line.partition(":")[0] for line in lines[1:5]] == [f"epoch {i}/4" for i in range(1, 5)]
     assert lines[5].startswith("test accuracy ")
     assert "images/s); saved to o/p" in lines[5]
     assert {path.name for path in Path("o/p").iterdir()} == {
-        "model.safetensors", "history.csv", "history.json", "learning_curve.png"
+        "model.safetensors", "settings.json", "history.csv", "history.json", "learning_curve.png"
     }  # fmt: skip
 
     history = json.loads(Path("o/p/history.json").read_text())
@@ -53,7 +53,7 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     result = json.loads(Path("result.json").read_text())
     assert result["settings"] == {
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
-        "seed": 0, "threads": pycnn.get_num_threads(),
+        "augment": False, "data": data, "seed": 0, "threads": pycnn.get_num_threads(),
     }  # fmt: skip
     assert result["history"] == history
     accuracy = result["results"]["test_accuracy"]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["fly"], "fly"),
         (["info", "a\nb"], "a b"),
         (["train"], "MODEL"),
-        (["train", "alexnet"], "'alexnet'"),
+        (["train", "resnet"], "'resnet'"),
         (["train", "lenet5", "--speed", "9"], "--speed 9"),
         (["train", "lenet5", "--epoch", "9"], "--epoch 9"),
         (["train", "lenet5", "--epochs", "0"], "--epochs: must be at least 1"),
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["evaluate"], "CHECKPOINT"),
         (["evaluate", "nowhere"], "No such file or directory: nowhere"),
         (["evaluate", "."], "Is a directory: ."),
-        (["predict", "nowhere"], "IMAGE"),
+        (["predict", "nowhere"], "INPUT"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments: list[str], text: str, capsys: Capture) -> None:

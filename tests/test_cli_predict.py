@@ -13,8 +13,8 @@ from PIL import Image
 import pycnn
 from pycnn import datasets, io, models
 from pycnn.cli import main
-from pycnn.cli.predict import read_digit
 from pycnn.datasets.idx import read_images
+from pycnn.recipes.digit_picture import read_digit
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 

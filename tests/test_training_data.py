@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,10 @@ import pytest
 from toy import blobs, empty, pairs, same_bits, small_net, snapshot
 
 from pycnn.data import ArrayDataset
+from pycnn.io import load, save
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Adam, OneCycle
-from pycnn.training import (
-    evaluate,
-    fit,
-)
+from pycnn.training import evaluate, fit, predict
 
 
 def test_a_list_of_batches_is_training_data() -> None:
@@ -100,9 +99,9 @@ def test_arguments_of_the_wrong_kind(options: dict[str, Any], text: str) -> None
 @pytest.mark.parametrize(
     ("x", "y", "error", "text"),
     [
-        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError, "x must be a float32 .*got float64"),
+        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError, "x must be a float32 or .*float64"),
         (np.zeros((2, 1), np.float32), np.zeros(2, np.int32), TypeError, "y must be a int64"),
-        ([[1.0]], np.zeros(1, np.int64), TypeError, "x must be a float32 array, got list"),
+        ([[1.0]], np.zeros(1, np.int64), TypeError, "x must be a float32 or int64 array, got list"),
         (np.zeros((2, 1), np.float32), np.zeros(3, np.int64), ValueError, "one label for each"),
         (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError, "C-contiguous"),
     ],
@@ -129,3 +128,63 @@ def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
     data = blobs(8)
     with pytest.raises(TypeError, match=r"pycnn\.ArrayDataset\(x, y\)"):
         fit(small_net(), (data.x, data.y))
+
+
+class Folder:
+    """A data set that makes its samples when they are asked for, with few of its own methods."""
+
+    def __init__(self, data: ArrayDataset) -> None:
+        self.data, self.y, self.classes, self.name = data, data.y, data.classes, "folder"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: Any) -> Folder:
+        return Folder(self.data[index])
+
+    def gather(self, index: np.ndarray) -> np.ndarray:
+        return self.data.x[index]
+
+
+def test_any_data_set_trains_like_an_array_of_the_same_samples() -> None:
+    data = blobs(50)
+    models = []
+    for train in (data, Folder(data)):
+        models.append(small_net())
+        fit(models[-1], train, train, epochs=2, batch_size=8, seed=3)
+    assert same_bits(*map(snapshot, models))
+    np.testing.assert_array_equal(*(predict(models[0], x) for x in (data, Folder(data))))
+    assert evaluate(models[0], data) == evaluate(models[0], Folder(data))
+
+
+def test_augmentation_has_random_numbers_of_its_own_for_each_batch() -> None:
+    data = blobs(20)
+    seen = []
+
+    def augment(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        seen.append(rng.integers(1 << 60))
+        return x + rng.standard_normal(x.shape, np.float32)
+
+    models = []
+    for _ in range(2):
+        models.append(small_net())
+        fit(models[-1], data, epochs=2, batch_size=8, seed=3, augment=augment)
+    assert same_bits(*map(snapshot, models))
+    assert len(set(seen)) == 6
+    assert seen[:6] == seen[6:]
+    plain = small_net()
+    fit(plain, data, epochs=2, batch_size=8, seed=3)
+    assert not same_bits(snapshot(plain), snapshot(models[0]))
+    with pytest.raises(ValueError, match="augment needs a Dataset"):
+        fit(plain, [(data.x, data.y)], augment=augment)
+
+
+def test_metadata_and_words_go_through_a_checkpoint(tmp_path: Path) -> None:
+    model = small_net()
+    model.metadata = {"classes": ["no", "y\u00e9s"], "mean": [1.5]}
+    save(tmp_path / "model.safetensors", model)
+    other = small_net()
+    load(tmp_path / "model.safetensors", other)
+    assert other.metadata == model.metadata
+    words = ArrayDataset(np.arange(6).reshape(2, 3), np.zeros(2, np.int64))
+    assert words.gather(np.array([1])).dtype == np.int64

@@ -6,6 +6,8 @@ import argparse
 import math
 
 import pycnn
+from pycnn import io, recipes
+from pycnn.layers import Module
 
 
 def positive_int(text: str) -> int:
@@ -61,6 +63,24 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="folder with the four IDX files of MNIST's format, such as EMNIST's "
-        "(default: the MNIST of the package)",
+        help="folder of the data: IDX files in MNIST's format for LeNet-5, folders of pictures for "
+        "AlexNet (default: what the package ships)",
     )
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add the argument CHECKPOINT; read it with `load_checkpoint`."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file that train has left")
+
+
+def load_checkpoint(path: str) -> tuple[Module, recipes.Recipe]:
+    """Make the model of a checkpoint, and find its recipe.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read or is no checkpoint of a model with a recipe.
+    """
+    model = io.load_model(path)
+    assert model.spec is not None  # a checkpoint without it is refused
+    return model, recipes.get(model.spec.name)

@@ -1,110 +1,30 @@
-"""Tell which digit is on a picture."""
+"""Tell what is on a picture, or what a sentence says."""
 
 from __future__ import annotations
 
 import argparse
 
-import numpy as np
-import numpy.typing as npt
-
-from pycnn import io, ops
-from pycnn.datasets.mnist import MEAN, STD
-from pycnn.datasets.normalise import normalise
+from pycnn.cli.arguments import add_checkpoint, load_checkpoint
 from pycnn.training import predict
-
-# MNIST's images, and the box in them that a digit fits.
-SIZE, BOX = 28, 20
-# Ink is what stands out from the ground by more than this share of the contrast.
-INK_LEVEL = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file that train has left")
+    add_checkpoint(parser)
     parser.add_argument(
-        "images",
-        metavar="IMAGE",
+        "inputs",
+        metavar="INPUT",
         nargs="+",
-        help="a picture of one digit, of any size; light on dark or dark on light",
+        help="a picture (for digits: one digit, of any size, light on dark or dark on light), or "
+        "a sentence in quotes for a text network",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the digit and its probability for each picture."""
-    model = io.load_model(args.checkpoint)
-    pixels = np.stack([read_digit(path) for path in args.images])[:, np.newaxis]
-    logits = predict(model, normalise(pixels, (MEAN,), (STD,)))
-    for path, row in zip(args.images, ops.softmax(logits), strict=True):
-        print(f"{path}: {row.argmax()} ({row.max():.2%})")
+    """Print the class and its probability for each input."""
+    model, recipe = load_checkpoint(args.checkpoint)
+    probabilities = recipe.probabilities(predict(model, recipe.read(model, args.inputs)))
+    names = model.metadata.get("classes") or [str(i) for i in range(probabilities.shape[1])]
+    for text, row in zip(args.inputs, probabilities, strict=True):
+        print(f"{text}: {names[row.argmax()]} ({row.max():.2%})")
     return 0
-
-
-def read_digit(path: str) -> npt.NDArray[np.uint8]:
-    """Read a picture of a digit as MNIST has them: 28x28, grey, light strokes on black.
-
-    Transparent parts count as white, and a picture whose border is light is inverted. What is
-    drawn is then cut out, scaled to fit a box of 20x20 without changing its proportions, and
-    placed with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist describes.
-
-    Raises
-    ------
-    OSError
-        If there is no such file.
-    ValueError
-        If it is not a picture, or one of a single colour, or Pillow is not installed.
-    """
-    grey = _read_grey(path)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = 255 - grey if border.mean() > 127 else grey
-    # Relative to the picture: pencil on paper is not white on black, nor is the paper even.
-    drawn = ink > ink.min() + INK_LEVEL * np.ptp(ink)
-    if not drawn.any():
-        raise ValueError(f"{path} shows no digit: all of it has the same colour")
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_fitted(digit))
-
-
-def _read_grey(path: str) -> npt.NDArray[np.uint8]:
-    """Brightness of a picture on a white ground, (H, W)."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ValueError("predict needs Pillow: pip install 'pycnn[plot]'") from None
-    with open(path, "rb") as file:
-        try:
-            with Image.open(file) as image:
-                if image.mode.startswith("I"):
-                    # 16 bits, which convert would cut off at 255; 32 bits have no range of theirs.
-                    deep = np.clip(np.asarray(image), 0, 65535)
-                    image = Image.fromarray((deep // 257).astype(np.uint8))
-                picture = image.convert("RGBA")
-        # Pillow reports broken files with these and with errors of its own.
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path} is not a readable picture: {error}") from None
-    white = Image.new("RGBA", picture.size, "white")
-    return np.asarray(Image.alpha_composite(white, picture).convert("L"), np.uint8)
-
-
-def _fitted(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Scale so that the longer side is that of MNIST's box."""
-    from PIL import Image
-
-    scale = BOX / max(digit.shape)
-    height, width = (max(1, round(side * scale)) for side in digit.shape)
-    # Pillow averages over all pixels when it shrinks with this filter.
-    scaled = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(scaled, np.uint8)
-
-
-def _centred(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Place on black, with the centre of mass on pixel (14, 14) as far as the edges allow."""
-    corner = []
-    for axis, size in enumerate(digit.shape):
-        mass = digit.sum(axis=1 - axis, dtype=np.float64)
-        centre = float(mass @ np.arange(size) / mass.sum())
-        corner.append(min(max(round(SIZE / 2 - centre), 0), SIZE - size))
-    (top, left), (height, width) = corner, digit.shape
-    canvas = np.zeros((SIZE, SIZE), np.uint8)
-    canvas[top : top + height, left : left + width] = digit
-    return canvas

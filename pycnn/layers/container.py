@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Literal, overload
 
+import numpy as np
+
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array, Shape
 
@@ -108,6 +110,11 @@ class Sequential(Module):
     def backward_parameters(self, dy: Array) -> None:
         """Do `backward` without the gradient of the input."""
         self.backward(dy, False)
+
+    @property
+    def input_dtype(self) -> type[np.generic]:
+        """Kind of numbers that the first layer takes."""
+        return self.layers[0].input_dtype if self.layers else super().input_dtype
 
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -42,10 +43,14 @@ class Module(ABC):
         Whether `forward` prepares a backward pass (and dropout drops). Set by `train`, `eval`.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
+    metadata : mapping of str to JSON values
+        What belongs to a trained model besides its parameters, such as the names of its classes;
+        stored in checkpoints.
     """
 
     training: bool = True
     spec: ModelSpec | None = None
+    metadata: Mapping[str, Any] = MappingProxyType({})
     _memory: Any = None
 
     @abstractmethod
@@ -144,6 +149,11 @@ class Module(ABC):
         y = self.forward(x)
         yield path, self, y
         return y
+
+    @property
+    def input_dtype(self) -> type[np.generic]:
+        """Kind of numbers that `forward` takes: float32; int64 for words."""
+        return np.float32
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""

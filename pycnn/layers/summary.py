@@ -43,7 +43,7 @@ def summary(model: Module, input_shape: Shape) -> str:
     counts: list[list[int]] = []
     shape: Shape = (1, *input_shape)
     with evaluation_mode(model):
-        for path, layer, y in model.trace(np.zeros(shape, np.float32)):
+        for path, layer, y in model.trace(np.zeros(shape, model.input_dtype)):
             parameters = sum(parameter.size for parameter in layer.parameters())
             neurons = y.size if parameters else 0
             labels.append((f"{path} {type(layer).__name__}".strip(), str(y.shape[1:])))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.data import ArrayDataset, Batches, check_batch
+from pycnn.data import Batches, Dataset, check_batch
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parameter import Array
 from pycnn.losses import CrossEntropyLoss
@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
     accuracy: float | None
 
 
-Data = ArrayDataset | Iterable[tuple[Any, Any]]
+Data = Dataset | Iterable[tuple[Any, Any]]
 
 
 def evaluate(
@@ -55,10 +55,10 @@ def evaluate(
     ----------
     model : Module
         The model; the mode of each layer is restored afterwards.
-    data : ArrayDataset or iterable of (x, y)
+    data : Dataset or iterable of (x, y)
         Samples and labels.
     batch_size : int
-        Samples in a forward pass, for an ArrayDataset.
+        Samples in a forward pass, for a Dataset.
     loss : Loss, optional
         Cross entropy by default.
 
@@ -73,7 +73,7 @@ def evaluate(
         If there are no samples or their shape does not fit the model.
     """
     criterion = mean_loss(loss)
-    batches = Batches(data, batch_size) if isinstance(data, ArrayDataset) else data
+    batches = Batches(data, batch_size) if isinstance(data, Dataset) else data
     meter = Meter(criterion)
     with evaluation_mode(model):
         for x, y in map(check_batch, batches):
@@ -84,14 +84,14 @@ def evaluate(
     return Evaluation(meter.loss, meter.accuracy)
 
 
-def predict(model: Module, x: Array | ArrayDataset, *, batch_size: int = BATCH_SIZE) -> Array:
+def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) -> Array:
     """Compute the outputs of a model for many samples, in evaluation mode.
 
     Parameters
     ----------
     model : Module
         The model; the mode of each layer is restored afterwards.
-    x : (N, ...) float32 array or ArrayDataset
+    x : (N, ...) array or Dataset
         Samples; labels of a data set are not looked at.
     batch_size : int
         Samples in a forward pass.
@@ -108,11 +108,14 @@ def predict(model: Module, x: Array | ArrayDataset, *, batch_size: int = BATCH_S
         If `batch_size` is not positive or the shape of the samples does not fit the model.
     """
     integer("predict", "batch_size", batch_size, 1, math.inf)
-    samples = x.x if isinstance(x, ArrayDataset) else x
+    # An empty x gives one empty batch, and with it an output of the right shape.
+    starts = range(0, max(len(x), 1), batch_size)
+    if isinstance(x, np.ndarray):
+        batches = (x[i : i + batch_size] for i in starts)
+    else:
+        batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
     with evaluation_mode(model):
-        # An empty x gives one empty batch, and with it an output of the right shape.
-        starts = range(0, max(len(samples), 1), batch_size)
-        return np.concatenate([model.forward(samples[i : i + batch_size]) for i in starts])
+        return np.concatenate([model.forward(batch) for batch in batches])
 
 
 def mean_loss(loss: Loss | None) -> Loss:

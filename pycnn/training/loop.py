@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from pycnn._arguments import integer
-from pycnn.data import ArrayDataset, Batches, check_batch
+from pycnn.data import Augment, Batches, Dataset, check_batch
 from pycnn.layers.module import Module
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
@@ -38,6 +38,7 @@ def fit(
     seed: int = 0,
     progress: bool = True,
     max_grad_norm: float | None = None,
+    augment: Augment | None = None,
 ) -> History:
     """Train a model.
 
@@ -45,15 +46,15 @@ def fit(
     ----------
     model : Module
         Trained in place.
-    train : ArrayDataset or iterable of (x, y)
+    train : Dataset or iterable of (x, y)
         Training data. A data set is shuffled for each epoch; an iterable of batches is gone
         through once an epoch, as it is (a generator lasts for one epoch only).
-    validation : ArrayDataset or iterable of (x, y), optional
+    validation : Dataset or iterable of (x, y), optional
         Measured at the end of each epoch.
     epochs : int
         Passes over the training data.
     batch_size : int
-        Samples in a step, for an ArrayDataset; the last batch of an epoch holds the rest.
+        Samples in a step, for a Dataset; the last batch of an epoch holds the rest.
     optimizer : Optimizer, optional
         Adam by default; without a schedule, on the one-cycle schedule with its peak at 0.003.
     loss : Loss, optional
@@ -68,6 +69,8 @@ def fit(
         Whether to show a bar, if stderr is a terminal.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
+    augment : function of (x, rng), optional
+        Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def fit(
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
     _check_kinds(model, optimizer, schedule, callbacks)
-    batches = Batches(train, batch_size, seed) if isinstance(train, ArrayDataset) else train
+    batches = _batches(train, batch_size, seed, augment)
     if optimizer is None:
         optimizer = Adam(model.parameters())
         if schedule is None and isinstance(batches, Sized):
@@ -123,6 +126,17 @@ def fit(
             stacklevel=2,
         )
     return history
+
+
+def _batches(
+    train: Data, batch_size: int, seed: int, augment: Augment | None
+) -> Iterable[tuple[Any, Any]]:
+    """Give what an epoch goes through."""
+    if isinstance(train, Dataset):
+        return Batches(train, batch_size, seed, augment)
+    if augment is not None:
+        raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
+    return train
 
 
 def _check_kinds(

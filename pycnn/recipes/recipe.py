@@ -1,0 +1,91 @@
+"""Recipe: what belongs to a network of `pycnn.models` besides its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pycnn import init, ops, optim
+from pycnn.data import Augment, Dataset
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.losses import CrossEntropyLoss
+from pycnn.training import Callback, History
+from pycnn.training.evaluation import Loss
+
+Maker: TypeAlias = Callable[[Iterable[Parameter], float, float], optim.Optimizer]
+
+# Makers of optimizers from (parameters, learning rate, weight decay).
+OPTIMIZERS: Mapping[str, Maker] = {
+    "adam": lambda params, lr, decay: optim.Adam(params, lr, weight_decay=decay),
+    "adamw": lambda params, lr, decay: optim.AdamW(params, lr, weight_decay=decay),
+    "sgd": lambda params, lr, decay: optim.SGD(params, lr, momentum=0.9, weight_decay=decay),
+}
+
+
+def no_callbacks(_: Module) -> list[Callback]:
+    """Give no callbacks."""
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is fed, trained and asked; the command line follows it.
+
+    Attributes
+    ----------
+    sets : function of (folder or None)
+        Gives the training and the test data: of the folder of ``--data``, or for None those that
+        are shipped or downloaded.
+    build : function of (Dataset, rng)
+        Gives a new model for this training data: its classes, its vocabulary.
+    read : function of (Module, texts)
+        Gives what ``pycnn predict`` was asked about, file names or sentences, as one input batch.
+    test : function of (Module, folder or None), optional
+        Gives the test data as a trained model needs it; by default the second of `sets`.
+    probabilities : function of outputs
+        Turns (N, C) outputs into probabilities; softmax by default.
+    epochs, batch_size : int
+        Defaults of ``--epochs`` and ``--batch-size``.
+    optimizer : str
+        Default of ``--optimizer``.
+    rates : mapping of str to float
+        The optimizers that are offered, each with its learning rate (peak of the schedule).
+    weight_decay : float
+        For all of them.
+    schedule : function of (rate)
+        Gives the schedule for a learning rate, or None for a constant one; one-cycle by default.
+    loss : function
+        Gives the loss; cross entropy by default.
+    augment : Augment, optional
+        Random changes of the training batches, with ``--augment``.
+    always_augment : bool
+        Whether they are made without ``--augment`` too.
+    callbacks : function of (Module)
+        Gives callbacks that the training needs.
+    train : function, optional
+        A procedure in place of `pycnn.fit`: ``train(model, train, test, *, epochs, batch_size,
+        seed, progress, callbacks)`` gives a History.
+    """
+
+    sets: Callable[[str | None], tuple[Dataset, Dataset]]
+    build: Callable[[Dataset, init.Rng], Module]
+    read: Callable[[Module, Sequence[str]], Array]
+    test: Callable[[Module, str | None], Dataset] | None = None
+    probabilities: Callable[[Array], Array] = ops.softmax
+    epochs: int
+    batch_size: int = 64
+    optimizer: str = "adam"
+    rates: Mapping[str, float]
+    weight_decay: float = 0.0
+    schedule: Callable[[float], optim.Schedule | None] = optim.OneCycle
+    loss: Callable[[], Loss] = CrossEntropyLoss
+    augment: Augment | None = None
+    always_augment: bool = False
+    callbacks: Callable[[Module], list[Callback]] = no_callbacks
+    train: Callable[..., History] | None = None
+
+    def test_data(self, model: Module, folder: str | None) -> Dataset:
+        """Give the test data for a trained model."""
+        return self.sets(folder)[1] if self.test is None else self.test(model, folder)
