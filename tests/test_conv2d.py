@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tolerance
+from convolution import assert_convolution
 from hypothesis import given, settings
 from strategies import ConvCase, Values, conv_cases, values
 from tolerance import assert_within, float64
@@ -114,30 +115,7 @@ def test_nan_and_infinity_go_where_they_belong(case: ConvCase) -> None:
 def test_shapes_of_real_networks_and_extremes(
     x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, object], kind: str
 ) -> None:
-    x, w, b = Values(kind, 1).arrays(x_shape, w_shape, w_shape[:1])
-    y = ops.conv2d(x, w, b, **geometry)
-    (dy,) = Values(kind, 2).arrays(y.shape)
-    x64, w64, b64, dy64 = float64(x, w, b, dy)
-    pairs = [
-        (
-            y,
-            reference.conv2d(x64, w64, b64, **geometry),
-            tolerance.conv2d(x64, w64, b64, **geometry),
-        ),
-        (
-            ops.conv2d_backward_input(dy, w, x_shape, **geometry),
-            reference.conv2d_backward_input(dy64, w64, x_shape, **geometry),
-            tolerance.conv2d_input(dy64, w64, x_shape, **geometry),
-        ),
-        *zip(
-            ops.conv2d_backward_weight(dy, x, w_shape, **geometry),
-            reference.conv2d_backward_weight(dy64, x64, w_shape, **geometry),
-            tolerance.conv2d_weight(dy64, x64, w_shape, **geometry),
-            strict=True,
-        ),
-    ]
-    for actual, exact, bound in pairs:
-        assert_within(actual, exact, 0.0 if kind == "integer" else bound)
+    assert_convolution(x_shape, w_shape, geometry, kind)
 
 
 def test_numpy_integers_describe_geometry() -> None:

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/memory.hpp"
+#include "cpu/conv2d_full_width.hpp"
 #include "cpu/implicit_gemm.hpp"
 #include "cpu/visible_taps.hpp"
 
@@ -15,6 +16,7 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
         part.extract(s, w, taps.data());
         return conv2d(part.shape, x, taps.data(), b, y);
     }
+    if (is_full_width(s)) return conv2d_full_width(s, x, w, b, y);
     ImplicitGemm p{};
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
     p.source = x, p.height = s.H, p.width = s.W;
@@ -57,6 +59,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
         part.extract(s, w, visible.data());
         return conv2d_backward_input(part.shape, dy, visible.data(), dx);
     }
+    if (is_full_width_backward_input(s)) return conv2d_full_width_backward_input(s, dy, w, dx);
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();

@@ -1,0 +1,41 @@
+"""One convolution and its gradients, held to the bounds of the float64 reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tolerance
+from strategies import Values
+from tolerance import assert_within, float64
+
+from pycnn import ops, reference
+
+
+def assert_convolution(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, Any], kind: str
+) -> None:
+    """Forward and both gradients are within their bounds, or exact for integers."""
+    x, w, b = Values(kind, 1).arrays(x_shape, w_shape, w_shape[:1])
+    y = ops.conv2d(x, w, b, **geometry)
+    (dy,) = Values(kind, 2).arrays(y.shape)
+    x64, w64, b64, dy64 = float64(x, w, b, dy)
+    pairs = [
+        (
+            y,
+            reference.conv2d(x64, w64, b64, **geometry),
+            tolerance.conv2d(x64, w64, b64, **geometry),
+        ),
+        (
+            ops.conv2d_backward_input(dy, w, x_shape, **geometry),
+            reference.conv2d_backward_input(dy64, w64, x_shape, **geometry),
+            tolerance.conv2d_input(dy64, w64, x_shape, **geometry),
+        ),
+        *zip(
+            ops.conv2d_backward_weight(dy, x, w_shape, **geometry),
+            reference.conv2d_backward_weight(dy64, x64, w_shape, **geometry),
+            tolerance.conv2d_weight(dy64, x64, w_shape, **geometry),
+            strict=True,
+        ),
+    ]
+    for actual, exact, bound in pairs:
+        assert_within(actual, exact, 0.0 if kind == "integer" else bound)
