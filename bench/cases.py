@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from networks import ALEXNET, LENET, TEXTCNN, Network
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -61,6 +62,8 @@ class Bound:
 def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.Generator) -> Array:
     if name == "target":
         return rng.integers(0, options["classes"], shape)
+    if options.get("words") and name == "x":
+        return rng.integers(0, options["words"], shape)
     values = rng.random(shape, np.float32)
     values -= np.float32(0.5)
     if name == "w" or name.endswith((".weight", ".bias")):
@@ -78,6 +81,23 @@ def _bytes(shapes: Mapping[str, Shape], *names: str) -> int:
     return 4 * sum(math.prod(shapes[name]) for name in names)
 
 
+def _text_conv(n: int, filters: int, words: int, length: int, dim: int) -> Iterator[Case]:
+    """Windows of some words of a sentence, each a row of numbers."""
+    shapes = {
+        "x": (n, 1, length, dim),
+        "w": (filters, 1, words, dim),
+        "b": (filters,),
+        "dy": (n, filters, length - words + 1, 1),
+    }
+    flops = 2 * n * filters * (length - words + 1) * words * dim
+    yield from _conv_passes(
+        f"text conv 1->{filters} {words}x{dim} @{length}x{dim} N={n}",
+        shapes,
+        {"stride": 1, "padding": 0},
+        flops,
+    )
+
+
 def _conv(n: int, c: int, k: int, r: int, size: int, stride: int, padding: int) -> Iterator[Case]:
     """Forward and both gradients of a square convolution."""
     p = _out(size, r, stride, padding)
@@ -91,6 +111,13 @@ def _conv(n: int, c: int, k: int, r: int, size: int, stride: int, padding: int) 
     step = f" s{stride}" if stride > 1 else ""
     pad = f" p{padding}" if padding else ""
     name = f"conv {c}->{k} {r}x{r}{step}{pad} @{size} N={n}"
+    yield from _conv_passes(name, shapes, {"stride": stride, "padding": padding}, flops)
+
+
+def _conv_passes(
+    name: str, shapes: Mapping[str, Shape], options: Mapping[str, Any], flops: int
+) -> Iterator[Case]:
+    """Forward and both gradients."""
     passes = (
         ("forward", "conv2d", ("x", "w", "b")),
         ("d input", "conv2d_backward_input", ("dy", "w")),
@@ -103,7 +130,7 @@ def _conv(n: int, c: int, k: int, r: int, size: int, stride: int, padding: int) 
             op=op,
             shapes=shapes,
             inputs=inputs,
-            options={"stride": stride, "padding": padding},
+            options=options,
             flops=flops,
             traffic=_bytes(shapes, "x", "w", "dy"),
         )
@@ -185,48 +212,41 @@ def _softmax_loss(n: int, classes: int) -> Iterator[Case]:
         )
 
 
-# LeNet-5 as pycnn.models.lenet5 builds it; the keys count its layers from 0 as PyTorch does.
-LENET_PARAMETERS: dict[str, Shape] = {
-    "0.weight": (6, 1, 5, 5),
-    "0.bias": (6,),
-    "3.weight": (16, 6, 5, 5),
-    "3.bias": (16,),
-    "7.weight": (120, 400),
-    "7.bias": (120,),
-    "9.weight": (84, 120),
-    "9.bias": (84,),
-    "11.weight": (10, 84),
-    "11.bias": (10,),
-}
-# Multiply-adds of one image: two convolutions, three linear layers.
-_LENET_FIRST = 28 * 28 * 6 * 25
-_LENET_REST = 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10
-
-
-def _lenet(n: int, train: bool) -> Case:
-    shapes = {"x": (n, 1, 28, 28), "target": (n,), **LENET_PARAMETERS}
+def _network(network: Network, n: int, train: bool) -> Case:
+    parameters = dict(zip(network.names, network.parameters, strict=True))
+    shapes = {"x": (n, *network.sample), "target": (n,), **parameters}
     # Each layer has three products in training; the first has two: no one needs its dx.
-    per_image = 2 * _LENET_FIRST + 3 * _LENET_REST if train else _LENET_FIRST + _LENET_REST
+    work = (2, 3) if train else (1, 1)
     return Case(
-        name=f"LeNet-5 {'training step' if train else 'inference'} N={n}",
+        name=f"{network.title} {'training step' if train else 'inference'} N={n}",
         group="network",
-        op="lenet_train" if train else "lenet_infer",
+        op="train" if train else "infer",
         shapes=shapes,
         inputs=tuple(shapes),
         # A small rate: the step repeats on one batch, which must not be learnt to a zero gradient.
-        options={"classes": 10, "lr": 1e-4, "momentum": 0.9},
-        flops=2 * n * per_image,
+        # Adam's first step has the size of the rate however small, or wrong, a gradient is.
+        options={
+            "network": network.model,
+            "classes": network.classes,
+            "words": network.words,
+            "lr": 1e-4 if network.optimizer == "sgd" else 1e-6,
+            "momentum": 0.9,
+        },
+        flops=2 * n * (work[0] * network.first + work[1] * network.rest),
         images=n,
+        layouts=("contiguous",) if network.words else LAYOUTS,
     )
 
 
 def all_cases() -> list[Case]:
     """List every case in the order of the table."""
     return [
-        _lenet(64, train=True),
-        _lenet(256, train=True),
-        _lenet(1, train=False),
-        _lenet(256, train=False),
+        *(_network(LENET, n, train=True) for n in (64, 256)),
+        *(_network(LENET, n, train=False) for n in (1, 256)),
+        _network(ALEXNET, 16, train=True),
+        _network(ALEXNET, 16, train=False),
+        _network(TEXTCNN, 50, train=True),
+        _network(TEXTCNN, 50, train=False),
         # LeNet-5
         *_conv(64, 1, 6, 5, 28, 1, 2),
         *_conv(64, 6, 16, 5, 14, 1, 0),
@@ -236,6 +256,7 @@ def all_cases() -> list[Case]:
         *_conv(16, 192, 384, 3, 13, 1, 1),
         *_conv(16, 384, 256, 3, 13, 1, 1),
         *_conv(16, 256, 256, 3, 13, 1, 1),
+        *_text_conv(64, 100, 3, 60, 300),
         *_linear(16, 9216, 4096),
         *_linear(128, 9216, 4096),
         *_pool("max", 64, 6, 28, 2, 2),

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from cases import LENET_PARAMETERS, Array, Arrays, Bound, Case
+from cases import Array, Arrays, Bound, Case
+from networks import NETWORKS, Network
 
 import pycnn
 from pycnn import _core, ops
@@ -42,9 +43,9 @@ def fma_peak(seconds: float) -> float:
 def bind(case: Case, layout: str) -> Bound:
     """Prepare a case; `layout` is PyTorch's affair, pycnn has one."""
     arrays = case.arrays()
-    if case.op == "lenet_train":
-        return _lenet_train(case, arrays)
-    run = _lenet_infer(case, arrays) if case.op == "lenet_infer" else _op(case, arrays)
+    if case.op == "train":
+        return train_network(case, arrays)
+    run = infer_network(case, arrays) if case.op == "infer" else _op(case, arrays)
     return Bound(run, lambda: _as_list(run()))
 
 
@@ -80,34 +81,51 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
     return partial(op, a["x"], **o)
 
 
-def _lenet(a: Arrays) -> pycnn.Sequential:
-    model = pycnn.models.lenet5()
-    model.load_state_dict({name: a[name] for name in LENET_PARAMETERS})
+def _build(network: Network, a: Arrays) -> pycnn.Module:
+    arguments = dict(network.arguments)
+    if network.words:
+        arguments["vocabulary"] = [f"word {i}" for i in range(network.words)]
+    model = pycnn.models.create(network.model, **arguments)
+    for parameter, name in zip(model.parameters(), network.names, strict=True):
+        assert parameter.shape == a[name].shape
+        parameter.data = a[name].copy()
     return model
 
 
-def _lenet_infer(case: Case, a: Arrays) -> Callable[[], Any]:
-    return partial(_lenet(a).eval(), a["x"])
+def infer_network(case: Case, a: Arrays) -> Callable[[], Any]:
+    """Prepare a forward pass in evaluation mode."""
+    return partial(_build(NETWORKS[case.options["network"]], a).eval(), a["x"])
 
 
-def _lenet_train(case: Case, a: Arrays) -> Bound:
-    model = _lenet(a).train()
+def train_network(case: Case, a: Arrays) -> Bound:
+    """Prepare training steps; the step that is checked goes without dropout."""
+    network, o = NETWORKS[case.options["network"]], case.options
+    model = _build(network, a).train()
     criterion = pycnn.CrossEntropyLoss()
-    o = case.options
-    optimizer = pycnn.optim.SGD(model.parameters(), lr=o["lr"], momentum=o["momentum"])
+    parameters = list(model.parameters())
+    optimizer: pycnn.optim.Optimizer
+    if network.optimizer == "adam":
+        optimizer = pycnn.optim.Adam(parameters, lr=o["lr"])
+    else:
+        optimizer = pycnn.optim.SGD(parameters, lr=o["lr"], momentum=o["momentum"])
+    dropouts = [layer for layer in model.modules() if isinstance(layer, pycnn.Dropout)]
     x, target = a["x"], a["target"]
 
     def step() -> float:
         model.zero_grad()
         loss: float = criterion(model(x), target)
-        model.backward(criterion.backward(), input_gradient=False)
+        model.backward_parameters(criterion.backward())
         optimizer.step()
         return loss
 
     def outputs() -> list[Array]:
+        rates = [layer.p for layer in dropouts]
+        for layer in dropouts:
+            layer.p = 0.0
         loss = step()
-        parameters = dict(model.named_parameters())
-        gradients = [np.asarray(parameters[name].grad) for name in LENET_PARAMETERS]
-        return [np.asarray(loss), *gradients, *(parameters[n].data for n in LENET_PARAMETERS)]
+        for layer, rate in zip(dropouts, rates, strict=True):
+            layer.p = rate
+        gradients = [np.asarray(parameter.grad) for parameter in parameters]
+        return [np.asarray(loss), *gradients, *(parameter.data for parameter in parameters)]
 
     return Bound(step, outputs)

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from cases import LENET_PARAMETERS, Array, Arrays, Bound, Case
+from cases import Array, Arrays, Bound, Case
+from networks import NETWORKS
+from torch_networks import BUILDERS
 
 torch: Any = importlib.import_module("torch")
 aten: Any = torch.ops.aten
@@ -46,12 +48,12 @@ def bind(case: Case, layout: str) -> Bound:
     """Prepare a case with images and filters in the memory format `layout`."""
     _mode.close()
     arrays = case.arrays()
-    if case.op == "lenet_train":
-        return _lenet_train(case, arrays, layout)
+    if case.op == "train":
+        return _train_network(case, arrays, layout)
     _mode.enter_context(torch.inference_mode())
     tensors = {name: _tensor(array, layout) for name, array in arrays.items()}
-    if case.op == "lenet_infer":
-        run: Callable[[], Any] = partial(_lenet(arrays, layout).eval(), tensors["x"])
+    if case.op == "infer":
+        run: Callable[[], Any] = partial(_build(case, arrays, layout).eval(), tensors["x"])
     else:
         run = _op(case, tensors, layout)
     return Bound(run, lambda: _as_list(run()))
@@ -138,32 +140,24 @@ def _softmax_loss(case: Case, t: Tensors) -> Callable[[], Any]:
     return backward
 
 
-def _lenet(a: Arrays, layout: str) -> Any:
-    nn = torch.nn
-    model = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
-    state = {name: torch.from_numpy(a[name].copy()) for name in LENET_PARAMETERS}
-    model.load_state_dict(state)
+def _build(case: Case, a: Arrays, layout: str) -> Any:
+    network = NETWORKS[case.options["network"]]
+    model = BUILDERS[network.model](network)
+    for parameter, name in zip(model.parameters(), network.names, strict=True):
+        parameter.data = torch.from_numpy(a[name].copy())
     return model.to(memory_format=_FORMATS[layout])
 
 
-def _lenet_train(case: Case, a: Arrays, layout: str) -> Bound:
-    model = _lenet(a, layout).train()
+def _train_network(case: Case, a: Arrays, layout: str) -> Bound:
+    model = _build(case, a, layout).train()
     criterion = torch.nn.CrossEntropyLoss()
     o = case.options
-    optimizer = torch.optim.SGD(model.parameters(), lr=o["lr"], momentum=o["momentum"])
+    parameters = list(model.parameters())
+    if NETWORKS[o["network"]].optimizer == "adam":
+        optimizer = torch.optim.Adam(parameters, lr=o["lr"])
+    else:
+        optimizer = torch.optim.SGD(parameters, lr=o["lr"], momentum=o["momentum"])
+    dropouts = [layer for layer in model.modules() if isinstance(layer, torch.nn.Dropout)]
     x, target = _tensor(a["x"], layout), _tensor(a["target"], layout)
 
     def step() -> Any:
@@ -174,9 +168,12 @@ def _lenet_train(case: Case, a: Arrays, layout: str) -> Bound:
         return loss
 
     def outputs() -> list[Array]:
+        for layer in dropouts:
+            layer.eval()
         loss = step()
-        parameters = dict(model.named_parameters())
-        gradients = [parameters[name].grad for name in LENET_PARAMETERS]
-        return _as_list((loss, *gradients, *(parameters[n] for n in LENET_PARAMETERS)))
+        for layer in dropouts:
+            layer.train()
+        gradients = [parameter.grad for parameter in parameters]
+        return _as_list((loss, *gradients, *parameters))
 
     return Bound(step, outputs)

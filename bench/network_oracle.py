@@ -1,0 +1,37 @@
+"""Whole networks in float64: pycnn's own layers on the reference ops in place of the C++ ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from cases import Array, Arrays, Case
+from with_pycnn import infer_network, train_network
+
+from pycnn import ops, reference
+
+
+def network_results(case: Case, arrays: Arrays) -> list[Array]:
+    """Do in float64 what is measured: the outputs of `with_pycnn` for the case."""
+    wide = {
+        name: array.astype(np.float64) if array.dtype == np.float32 else array
+        for name, array in arrays.items()
+    }
+    with _reference_ops():
+        if case.op == "train":
+            return train_network(case, wide).outputs()
+        return [infer_network(case, wide)()]
+
+
+@contextmanager
+def _reference_ops() -> Iterator[None]:
+    """Let every layer, loss and optimizer call `pycnn.reference`."""
+    compiled = {name: getattr(ops, name) for name in ops.__all__}
+    try:
+        for name in compiled:
+            setattr(ops, name, getattr(reference, name))
+        yield
+    finally:
+        for name, op in compiled.items():
+            setattr(ops, name, op)
