@@ -30,6 +30,17 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArra
     return values
 
 
+def normal(
+    shape: tuple[int, ...], std: float = 1.0, rng: Rng = None, *, mean: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """Values from N(mean, std^2), float32."""
+    values = generator(rng).standard_normal(shape, dtype=np.float32)
+    values *= np.float32(std)
+    if mean:
+        values += np.float32(mean)
+    return values
+
+
 def default_bound(shape: tuple[int, ...]) -> float:
     """Give 1 / sqrt(fan_in), PyTorch's default bound for the weight and bias of conv and linear."""
     return 1.0 / math.sqrt(fan_in(shape))
@@ -54,6 +65,4 @@ def kaiming_normal(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.fl
     ----------
     He, Zhang, Ren, Sun: Delving deep into rectifiers, 2015, equation 10.
     """
-    values = generator(rng).standard_normal(shape, dtype=np.float32)
-    values *= np.float32(math.sqrt(2.0 / fan_in(shape)))
-    return values
+    return normal(shape, math.sqrt(2.0 / fan_in(shape)), rng)

@@ -53,6 +53,8 @@ def other_cases() -> list[Case]:
     weight = np.linspace(0.5, 2, 33, dtype=np.float32)
     y, indices = ops.max_pool2d(x, 3, 2)
     average = ops.avg_pool2d(x, 3, 2, 1)
+    words = np.random.default_rng(5).zipf(1.3, (50, 60)) % 3001
+    (vectors,) = Values("normal", 6).arrays((50, 60, 300))
     smooth = {"weight": weight, "label_smoothing": 0.1}
     return [
         (ops.max_pool2d, [x], {"kernel_size": 3, "stride": 2}),
@@ -69,6 +71,8 @@ def other_cases() -> list[Case]:
         (ops.linear_backward_input, [dy, w], {}),
         (ops.linear_backward_weight, [dy, features], {}),
         (ops.linear_backward, [dy, features, w], {}),
+        (ops.embedding, [logits, words], {}),
+        (ops.embedding_backward, [vectors, words], {"padding_idx": 3}),
         (ops.softmax, [logits], {}),
         (ops.softmax_cross_entropy, [logits, target], smooth),
         (ops.softmax_cross_entropy, [logits, target], {"reduction": "sum"}),

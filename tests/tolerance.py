@@ -244,3 +244,9 @@ def adam_step(
     ratio = np.abs(after_m) / denominator + ratio_error
     error_w = lr / correction_m * (ratio_error + gamma(6) * ratio) + gamma(6) * np.abs(w)
     return error_w + TINY, error_m, error_v
+
+
+def embedding_backward(dy: Array, index: Array, padding_idx: int | None) -> Array:
+    """A row adds at most as many numbers as there are positions."""
+    _, total = reference.embedding_backward(np.abs(dy), index, padding_idx)
+    return _sum_bound(index.size, total)

@@ -70,6 +70,8 @@ struct KernelTable {
                       int64_t pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
     float (*sum)(int64_t count, const float* x);
+    // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
+    void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);
 
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);

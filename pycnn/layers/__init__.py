@@ -2,22 +2,24 @@
 
 - `parameter`, `module`: `Parameter`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
-- `conv`, `pool`, `linear`, `activation`: one family each
+- `conv`, `pool`, `linear`, `activation`, `embedding`: one family each
 - `summary`: the table of `Module.summary`
 """
 
 from pycnn.layers.activation import Dropout, ReLU
 from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 
 __all__ = [
     "AvgPool2d",
     "Conv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Linear",
     "MaxPool2d",
@@ -25,4 +27,5 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "SparseRows",
 ]

@@ -1,4 +1,4 @@
-"""Trainable arrays."""
+"""Trainable arrays and their gradients."""
 
 from __future__ import annotations
 
@@ -9,6 +9,65 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
+
+
+class SparseRows:
+    """A gradient that is zero but in some rows, as that of an `Embedding`.
+
+    Parameters
+    ----------
+    rows : (K,) int64 array
+        Positions of the rows along the first axis, ascending, each once.
+    values : (K, ...) float array
+        These rows of the gradient.
+    shape : tuple of int
+        Shape of the whole gradient.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the rows do not ascend or lie outside of `shape`.
+    """
+
+    __slots__ = ("rows", "shape", "values")
+
+    def __init__(self, rows: npt.NDArray[np.int64], values: Array, shape: Shape) -> None:
+        if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
+            raise ValueError(
+                f"[SparseRows] needs a row of shape {shape[1:]} for each number "
+                f"(rows: {rows.shape}, values: {values.shape})"
+            )
+        ascending = bool((rows[1:] > rows[:-1]).all())
+        if len(rows) and not (ascending and rows[0] >= 0 and rows[-1] < shape[0]):
+            raise ValueError(f"[SparseRows] rows must ascend and lie in 0..{shape[0] - 1}")
+        self.rows = rows
+        self.values = values
+        self.shape = tuple(shape)
+
+    def to_dense(self) -> Array:
+        """Give the whole gradient as a new array."""
+        dense = np.zeros(self.shape, self.values.dtype)
+        dense[self.rows] = self.values
+        return dense
+
+    def __add__(self, other: SparseRows) -> SparseRows:
+        """Add two gradients of the same parameter: the rows of both."""
+        rows = np.union1d(self.rows, other.rows)
+        values = np.zeros((len(rows), *self.shape[1:]), self.values.dtype)
+        values[np.searchsorted(rows, self.rows)] = self.values
+        values[np.searchsorted(rows, other.rows)] += other.values
+        return SparseRows(rows, values, self.shape)
+
+    def __repr__(self) -> str:
+        return f"SparseRows({len(self.rows)} of {self.shape[0]} rows, shape={self.shape})"
+
+
+Gradient = Array | SparseRows
+
+
+def gradient_values(grad: Gradient) -> Array:
+    """Give the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
+    return grad.values if isinstance(grad, SparseRows) else grad
 
 
 class Parameter:
@@ -23,7 +82,7 @@ class Parameter:
     ----------
     data : array
         The values.
-    grad : array or None
+    grad : array, SparseRows or None
         Gradient of the loss, of the shape of `data`; None until a backward pass.
 
     Raises
@@ -43,7 +102,7 @@ class Parameter:
         if not data.flags.c_contiguous:
             raise ValueError(f"[Parameter] data must be C-contiguous (data: {data.shape})")
         self.data = data
-        self.grad: Array | None = None
+        self.grad: Gradient | None = None
 
     @property
     def shape(self) -> Shape:
@@ -55,12 +114,23 @@ class Parameter:
         """Number of values."""
         return self.data.size
 
-    def accumulate(self, grad: Array) -> None:
-        """Add to the gradient; the first array after `Module.zero_grad` is kept, not copied."""
-        if self.grad is None:
+    def accumulate(self, grad: Gradient) -> None:
+        """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied."""
+        own = self.grad
+        if own is None:
             self.grad = grad
+        elif isinstance(own, SparseRows):
+            self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
+        elif isinstance(grad, SparseRows):
+            _add_rows(own, grad)
         else:
-            self.grad += grad
+            own += grad
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
+
+
+def _add_rows(dense: Array, sparse: SparseRows) -> Array:
+    """Add some rows to a gradient in place, and give it."""
+    dense[sparse.rows] += sparse.values  # every row is there once
+    return dense

@@ -10,6 +10,7 @@ through.
 
 from pycnn.ops.activation import relu, relu_backward, softmax
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.ops.embedding import embedding, embedding_backward
 from pycnn.ops.linear import (
     linear,
     linear_backward,
@@ -27,6 +28,8 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "embedding",
+    "embedding_backward",
     "linear",
     "linear_backward",
     "linear_backward_input",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pycnn import ops
 from pycnn._arguments import at_least_zero, fraction
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -57,25 +57,27 @@ class Adam(Optimizer):
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""
         return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
-        options = {"lr": self.lr, "decoupled": self._decoupled, **self.hyperparameters()}
-        for parameter, state in zip(self.params, self._states, strict=True):
-            if parameter.grad is None:
-                continue
-            if not state:
-                state["step"] = 0
-                state["exp_avg"] = zeros_like(parameter)
-                state["exp_avg_sq"] = zeros_like(parameter)
-            state["step"] += 1
-            ops.adam_step(
-                parameter.data,
-                parameter.grad,
-                state["exp_avg"],
-                state["exp_avg_sq"],
-                step=state["step"],
-                **options,
-            )
+    def start(self, parameter: Parameter) -> State:
+        """Make the state of a parameter before its first step."""
+        return {
+            "step": 0,
+            "exp_avg": zeros_like(parameter),
+            "exp_avg_sq": zeros_like(parameter),
+        }
+
+    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        state["step"] += 1
+        ops.adam_step(
+            data,
+            grad,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            step=state["step"],
+            lr=self.lr,
+            decoupled=self._decoupled,
+            **self.hyperparameters(),
+        )
 
 
 class AdamW(Adam):

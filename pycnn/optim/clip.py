@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Parameter, gradient_values
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
@@ -37,7 +37,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm must be positive, got {max_norm}")
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    gradients = [gradient_values(p.grad) for p in parameters if p.grad is not None]
     # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
     squares = (np.einsum("i,i->", g.ravel(), g.ravel(), dtype=np.float64) for g in gradients)
     norm = math.sqrt(math.fsum(squares))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import at_least_zero
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 State = dict[str, Any]
 
@@ -50,9 +50,43 @@ class Optimizer(ABC):
         self.lr = at_least_zero("lr", lr)
         self._states: list[State] = [{} for _ in self.params]
 
-    @abstractmethod
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient.
+
+        Of a gradient with few rows (`SparseRows`) the step is taken in these rows alone, those of
+        the parameter and of its state; the others stay as they are, momentum and weight decay
+        included.
+        """
+        for parameter, state in zip(self.params, self._states, strict=True):
+            if parameter.grad is None:
+                continue
+            first = not state
+            if first:
+                state.update(self.start(parameter))
+            if isinstance(parameter.grad, SparseRows):
+                self._update_rows(parameter.data, parameter.grad, state, first)
+            else:
+                self.update(parameter.data, parameter.grad, state, first)
+
+    def _update_rows(self, data: Array, grad: SparseRows, state: State, first: bool) -> None:
+        """Gather rows, take a dense step on them, scatter them back."""
+        rows = grad.rows
+        part = data[rows]
+        arrays = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
+        few = {**state, **{name: array[rows] for name, array in arrays.items()}}
+        self.update(part, grad.values, few, first)
+        data[rows] = part
+        for name, array in arrays.items():
+            array[rows] = few[name]
+        state.update({name: value for name, value in few.items() if name not in arrays})
+
+    @abstractmethod
+    def start(self, parameter: Parameter) -> State:
+        """Make the state of a parameter before its first step; arrays have its shape."""
+
+    @abstractmethod
+    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
 
     @abstractmethod
     def hyperparameters(self) -> State:

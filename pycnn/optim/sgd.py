@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pycnn import ops
 from pycnn._arguments import at_least_zero, real
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -60,14 +60,11 @@ class SGD(Optimizer):
             "nesterov": self.nesterov,
         }
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
-        options = {"lr": self.lr, **self.hyperparameters()}
-        for parameter, state in zip(self.params, self._states, strict=True):
-            if parameter.grad is None:
-                continue
-            velocity = state.get("momentum_buffer")
-            first = velocity is None and self.momentum != 0
-            if first:
-                velocity = state["momentum_buffer"] = zeros_like(parameter)
-            ops.sgd_step(parameter.data, parameter.grad, velocity, first=first, **options)
+    def start(self, parameter: Parameter) -> State:
+        """Make the state of a parameter before its first step; arrays have its shape."""
+        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+
+    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        velocity = state["momentum_buffer"] if self.momentum else None
+        ops.sgd_step(data, grad, velocity, first=first, lr=self.lr, **self.hyperparameters())

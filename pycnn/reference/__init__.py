@@ -8,6 +8,7 @@ calls another implementation.
 
 from pycnn.reference.activation import relu, relu_backward
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.reference.embedding import embedding, embedding_backward
 from pycnn.reference.linear import (
     linear,
     linear_backward,
@@ -30,6 +31,8 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "embedding",
+    "embedding_backward",
     "linear",
     "linear_backward",
     "linear_backward_input",

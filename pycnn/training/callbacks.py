@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from pycnn.layers.parameter import Array, Parameter
+from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
 from pycnn.training.nonfinite import first_nonfinite
 from pycnn.training.run import Run
@@ -186,6 +186,8 @@ class TerminateOnNaN(Callback):
 
 
 def _finite_gradient(parameter: Parameter) -> bool:
-    grad = parameter.grad
+    if parameter.grad is None:
+        return True
+    grad = gradient_values(parameter.grad)
     # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
-    return grad is None or math.isfinite(grad.sum()) or bool(np.isfinite(grad).all())
+    return math.isfinite(grad.sum()) or bool(np.isfinite(grad).all())

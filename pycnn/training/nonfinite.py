@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn.layers.module import Module, evaluation_mode
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, gradient_values
 
 
 def first_nonfinite(model: Module, x: Array) -> str:
@@ -37,6 +37,7 @@ def first_nonfinite(model: Module, x: Array) -> str:
             if not np.isfinite(y).all():
                 return f"the output of {place} is not finite"
     for name, parameter in reversed(list(model.named_parameters())):
-        if parameter.grad is not None and not np.isfinite(parameter.grad).all():
+        grad = parameter.grad
+        if grad is not None and not np.isfinite(gradient_values(grad)).all():
             return f"the gradient of {name} is not finite"
     return "every output and gradient is finite without dropout"

@@ -3,6 +3,7 @@
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/patches.hpp"
 #include "cpu/isa/pool.hpp"
+#include "cpu/isa/rows.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -38,6 +39,7 @@ constexpr KernelTable make_table() {
     table.pack_rows = pack_rows;
     table.pad_plane = pad_plane;
     table.sum = sum;
+    table.sum_rows = sum_rows;
     table.relu = relu;
     table.relu_backward = relu_backward;
     table.add_bias = add_bias;

@@ -1,0 +1,86 @@
+"""Word vectors: a trainable row for each word of a vocabulary."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn import init, ops
+from pycnn._arguments import integer
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array, Parameter, SparseRows
+
+
+class Embedding(Module):
+    """Table that turns numbers of words into their vectors; see `pycnn.ops.embedding`.
+
+    Parameters
+    ----------
+    num_embeddings : int
+        V, words in the vocabulary.
+    embedding_dim : int
+        D, length of a vector.
+    padding_idx : int, optional
+        Word that stands for no word: its vector starts as zeros and is not trained. A negative
+        number counts from the end.
+    rng : Generator, int or None
+        Random numbers of the initial values, N(0, 1).
+
+    Attributes
+    ----------
+    weight : Parameter, (V, D)
+        The table. Its gradient is a `SparseRows` of the words that were there, so that the step
+        of an optimizer touches no other row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        rng: init.Rng = None,
+    ) -> None:
+        shape = (
+            integer("Embedding", "num_embeddings", num_embeddings, 1),
+            integer("Embedding", "embedding_dim", embedding_dim, 1),
+        )
+        self.padding_idx = _padding(padding_idx, shape[0])
+        self.weight = Parameter(init.normal(shape, 1.0, rng))
+        if self.padding_idx is not None:
+            self.weight.data[self.padding_idx] = 0
+
+    @property
+    def input_dtype(self) -> type[np.generic]:
+        """Numbers of words are int64."""
+        return np.int64
+
+    def forward(self, x: npt.NDArray[np.int64]) -> Array:
+        """Look up: (N, L) numbers of words, or any shape, to (N, L, D)."""
+        y = ops.embedding(self.weight.data, x)
+        self._save(x)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradient of the table; that of a number of a word is zero."""
+        x: npt.NDArray[np.int64] = self._saved()
+        rows, values = ops.embedding_backward(dy, x, self.padding_idx)
+        self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
+        return np.zeros(x.shape, np.float32)
+
+    def _arguments(self) -> str:
+        text = ", ".join(map(str, self.weight.shape))
+        return text + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
+
+
+def _padding(padding_idx: int | None, count: int) -> int | None:
+    """Give the row of the padding, counted from the start."""
+    if padding_idx is None:
+        return None
+    index = integer("Embedding", "padding_idx", padding_idx, -count, count - 1)
+    return index % count
