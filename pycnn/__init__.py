@@ -31,6 +31,7 @@ from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
     AvgPool2d,
+    Buffer,
     Conv2d,
     Dropout,
     Flatten,
@@ -49,6 +50,7 @@ __version__: str = _core.version
 __all__ = [
     "ArrayDataset",
     "AvgPool2d",
+    "Buffer",
     "Config",
     "Conv2d",
     "CrossEntropyLoss",

@@ -1,6 +1,6 @@
 """Layers: thin objects that own parameters, call `pycnn.ops` and remember what backward needs.
 
-- `parameter`, `module`: `Parameter`, `Module` (what to subclass for a layer of your own)
+- `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
 - `conv`, `pool`, `linear`, `activation`: one family each
 - `summary`: the table of `Module.summary`
@@ -11,11 +11,12 @@ from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 
 __all__ = [
     "AvgPool2d",
+    "Buffer",
     "Conv2d",
     "Dropout",
     "Flatten",
