@@ -31,6 +31,7 @@ from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
     AvgPool2d,
+    BatchNorm2d,
     Buffer,
     Conv2d,
     Dropout,
@@ -41,6 +42,7 @@ from pycnn.layers import (
     Parameter,
     ReLU,
     Sequential,
+    Subsampling,
 )
 from pycnn.losses import CrossEntropyLoss
 from pycnn.training import History, evaluate, fit, predict
@@ -50,6 +52,7 @@ __version__: str = _core.version
 __all__ = [
     "ArrayDataset",
     "AvgPool2d",
+    "BatchNorm2d",
     "Buffer",
     "Config",
     "Conv2d",
@@ -63,6 +66,7 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "Subsampling",
     "datasets",
     "evaluate",
     "fit",
