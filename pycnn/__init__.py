@@ -31,6 +31,8 @@ from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
     AvgPool2d,
+    BatchNorm2d,
+    Buffer,
     Conv2d,
     Dropout,
     Embedding,
@@ -41,6 +43,7 @@ from pycnn.layers import (
     Parameter,
     ReLU,
     Sequential,
+    Subsampling,
 )
 from pycnn.losses import CrossEntropyLoss
 from pycnn.training import History, evaluate, fit, predict
@@ -50,6 +53,8 @@ __version__: str = _core.version
 __all__ = [
     "ArrayDataset",
     "AvgPool2d",
+    "BatchNorm2d",
+    "Buffer",
     "Config",
     "Conv2d",
     "CrossEntropyLoss",
@@ -63,6 +68,7 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "Subsampling",
     "datasets",
     "evaluate",
     "fit",

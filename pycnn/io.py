@@ -1,4 +1,4 @@
-"""Checkpoints: the parameters of a model as a safetensors file, with what rebuilds the model."""
+"""Checkpoints: the arrays of a model as a safetensors file, with what rebuilds the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METADATA_KEY = "pycnn"
 
 
 def save(path: str | os.PathLike[str], model: Module) -> None:
-    """Write the parameters of a model to a safetensors file, whole or not at all.
+    """Write the parameters and buffers of a model to a safetensors file, whole or not at all.
 
     The header holds pycnn's version, a checksum, the model's ``metadata`` and, for a model of
     `pycnn.models`, its name and arguments, so that `load_model` can make it again. Any safetensors
@@ -53,7 +53,7 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
 
 
 def load(path: str | os.PathLike[str], model: Module) -> None:
-    """Read a model's parameters and metadata from a safetensors file.
+    """Read a model's parameters, buffers and metadata from a safetensors file.
 
     The file may be another program's, if it has the same names.
 
@@ -62,8 +62,8 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     path : path
         The file.
     model : Module
-        Its parameters must be those of the file, by name, shape and dtype; it is left as it was
-        otherwise.
+        Its parameters and buffers must be those of the file, by name, shape and dtype; it is left
+        as it was otherwise.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     Returns
     -------
     Module
-        A new model with the parameters of the file.
+        A new model with the arrays of the file.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
 def _fill(
     path: str | os.PathLike[str], model: Module, state: dict[str, Array], header: dict[str, Any]
 ) -> None:
-    """Give a model the parameters and the metadata of a file."""
+    """Give a model the arrays and the metadata of a file."""
     try:
         model.load_state_dict(state)
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ namespace pycnn {
 void register_conv2d(pybind11::module_& module);
 void register_pool2d(pybind11::module_& module);
 void register_linear(pybind11::module_& module);
+void register_norm(pybind11::module_& module);
 void register_elementwise(pybind11::module_& module);
 void register_embedding(pybind11::module_& module);
 void register_loss(pybind11::module_& module);

@@ -4,6 +4,7 @@
 // its shape alone, every task writes its own part of the result, and sums across tasks are taken afterwards in task order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -40,6 +41,9 @@ void parallel_for(int64_t tasks, int team, F&& body) {
         },
         const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
+
+// Planes in one task, so that it has about 16 K elements: a task switch is then under a hundredth of the work.
+inline int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
 
 // For bodies that need no work area: body(begin, end) over [0, count) in chunks of `grain`.
 template <class F>

@@ -44,6 +44,10 @@ struct PoolWindow {
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+struct BatchNormScalars {
+    float mean, scale, slope, offset;  // dx = dy * scale - (x - mean) * slope - offset
+};
+
 struct AdamScalars {
     float step_size, beta1, beta2;
     float one_minus_beta1, one_minus_beta2;  // taken in double: 1 - 0.999f is off by 2e-5 of itself
@@ -79,6 +83,12 @@ struct KernelTable {
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
     void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);
+    // Of one plane of a channel, with sums in double: {x - centre, (x - centre)^2} and {a, a * (b - centre)}.
+    void (*deviation_sums)(int64_t count, const float* x, double centre, double* sums);
+    void (*product_sums)(int64_t count, const float* a, const float* b, double centre, double* sums);
+    void (*affine)(int64_t count, const float* x, float centre, float scale, float shift,
+                   float* y);  // (x - centre) * scale + shift
+    void (*batch_norm_gradient)(int64_t count, const float* dy, const float* x, const BatchNormScalars&, float* dx);
     void (*sgd)(int64_t count, const SgdScalars&, float* w, const float* grad, float* velocity);
     void (*adam)(int64_t count, const AdamScalars&, float* w, const float* grad, float* m, float* v);
 

@@ -15,9 +15,6 @@ PoolWindow window(const PoolShape& s) {
     return {s.H, s.W, s.P, s.Q, s.kernel.h, s.kernel.w, s.stride.h, s.stride.w, s.pad.h, s.pad.w, s.dilation.h, s.dilation.w};
 }
 
-// One task is a run of planes with about 16 K elements: a task switch is then under a hundredth of the work.
-int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
-
 // Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and
 // strided.
 double plane_work(const PoolShape& s) {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
 Self = TypeVar("Self", bound="Module")
 Trace = Generator[tuple[str, "Module", Array], None, Array]
@@ -33,9 +33,9 @@ class IncompatibleKeys(NamedTuple):
 class Module(ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
-    A subclass assigns its `Parameter` and `Module` objects to attributes, which names them, and
-    defines `forward` and `backward`. In training mode `forward` remembers, with `_save`, what
-    `backward` takes back with `_saved`; in evaluation mode nothing is remembered.
+    A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
+    them, and defines `forward` and `backward`. In training mode `forward` remembers, with `_save`,
+    what `backward` takes back with `_saved`; in evaluation mode nothing is remembered.
 
     Attributes
     ----------
@@ -110,11 +110,24 @@ class Module(ABC):
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names (``0.weight``), in PyTorch's order."""
-        for name, value in vars(self).items():
+        for name, value in self._named_state(prefix):
             if isinstance(value, Parameter):
-                yield prefix + name, value
+                yield name, value
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
+        """All buffers with their dotted names (``1.running_mean``), in PyTorch's order."""
+        for name, value in self._named_state(prefix):
+            if isinstance(value, Buffer):
+                yield name, value
+
+    def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Parameters, then buffers, of this module, then those of each child in turn."""
+        for kind in (Parameter, Buffer):
+            for name, value in vars(self).items():
+                if isinstance(value, kind):
+                    yield prefix + name, value
         for name, child in self.children():
-            yield from child.named_parameters(f"{prefix}{name}.")
+            yield from child._named_state(f"{prefix}{name}.")
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, in the order of `named_parameters`."""
@@ -162,18 +175,18 @@ class Module(ABC):
     # State ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
-        """Parameter values by name. They are the model's own arrays: copy them to keep them."""
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
+        return {name: value.data for name, value in self._named_state()}
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into the parameters. A failure leaves the model as it was.
+        """Copy values into parameters and buffers. A failure leaves the model as it was.
 
         Parameters
         ----------
         state : mapping of str to array
             Values by name, as from `state_dict`.
         strict : bool
-            Whether every parameter must be in `state` and the other way round.
+            Whether every parameter and buffer must be in `state` and the other way round.
 
         Returns
         -------
@@ -185,9 +198,9 @@ class Module(ABC):
         ValueError
             If names (when strict) or shapes differ; the text lists them all.
         TypeError
-            If a value is not an array of the parameter's dtype.
+            If a value is not an array of the dtype that the model has there.
         """
-        own = dict(self.named_parameters())
+        own = dict(self._named_state())
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
         problems: list[str] = []
@@ -195,21 +208,19 @@ class Module(ABC):
             problems.append(f"missing {', '.join(missing)}")
         if strict and unexpected:
             problems.append(f"unexpected {', '.join(map(str, unexpected))}")
-        shared = [
-            (name, parameter, state[name]) for name, parameter in own.items() if name in state
-        ]
-        for name, parameter, value in shared:
+        shared = [(name, target, state[name]) for name, target in own.items() if name in state]
+        for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
-            if not isinstance(value, np.ndarray) or dtype != parameter.data.dtype:
+            if not isinstance(value, np.ndarray) or dtype != target.data.dtype:
                 raise TypeError(
-                    f"[load_state_dict] {name} must be a {parameter.data.dtype} array, got {dtype}"
+                    f"[load_state_dict] {name} must be a {target.data.dtype} array, got {dtype}"
                 )
-            if value.shape != parameter.shape:
-                problems.append(f"{name} has shape {value.shape}, the model {parameter.shape}")
+            if value.shape != target.shape:
+                problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        for _, parameter, value in shared:
-            np.copyto(parameter.data, value)
+        for _, target, value in shared:
+            np.copyto(target.data, value)
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:

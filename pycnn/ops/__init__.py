@@ -18,6 +18,12 @@ from pycnn.ops.linear import (
     linear_backward_weight,
 )
 from pycnn.ops.loss import softmax_cross_entropy, softmax_cross_entropy_backward
+from pycnn.ops.norm import (
+    batch_norm2d,
+    batch_norm2d_backward,
+    channel_affine,
+    channel_affine_backward,
+)
 from pycnn.ops.optim import adam_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
@@ -25,6 +31,10 @@ __all__ = [
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm2d",
+    "batch_norm2d_backward",
+    "channel_affine",
+    "channel_affine_backward",
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",

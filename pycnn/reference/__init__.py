@@ -16,6 +16,12 @@ from pycnn.reference.linear import (
     linear_backward_weight,
 )
 from pycnn.reference.loss import softmax, softmax_cross_entropy, softmax_cross_entropy_backward
+from pycnn.reference.norm import (
+    batch_norm2d,
+    batch_norm2d_backward,
+    channel_affine,
+    channel_affine_backward,
+)
 from pycnn.reference.optim import adam_step, sgd_step
 from pycnn.reference.pool import (
     avg_pool2d,
@@ -28,6 +34,10 @@ __all__ = [
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm2d",
+    "batch_norm2d_backward",
+    "channel_affine",
+    "channel_affine_backward",
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",

@@ -1,4 +1,5 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
+#include "cpu/isa/channel.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/patches.hpp"
@@ -46,6 +47,10 @@ constexpr KernelTable make_table() {
     table.max_pool = max_pool;
     table.avg_pool = avg_pool;
     table.avg_pool_backward = avg_pool_backward;
+    table.deviation_sums = deviation_sums;
+    table.product_sums = product_sums;
+    table.affine = affine;
+    table.batch_norm_gradient = batch_norm_gradient;
     table.sgd = sgd;
     table.adam = adam;
     table.fma_rounds = fma_rounds;

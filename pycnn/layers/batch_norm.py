@@ -1,0 +1,155 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn import ops
+from pycnn._arguments import at_least_zero, integer, positive
+from pycnn.layers.images import check_channels
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+
+
+class BatchNorm2d(Module):
+    """Give each channel mean 0 and variance 1, then a learned scale and shift.
+
+    In training mode the statistics are those of the batch (see `pycnn.ops.batch_norm2d`), and
+    running ones follow them:
+
+    ``running = (1 - momentum) * running + momentum * (that of the batch)``
+
+    with the variance of the batch divided by m - 1 instead of m. In evaluation mode the running
+    ones are used: the layer is then one scale and one shift of each channel
+    (`pycnn.ops.channel_affine`).
+
+    Parameters
+    ----------
+    num_features : int
+        Channels C.
+    eps : float
+        Added to the variance; above 0.
+    momentum : float or None
+        Share of the newest batch in the running statistics, 0 to 1; None gives all batches the
+        same share.
+    affine : bool
+        Whether there is a learned scale and shift.
+    track_running_stats : bool
+        Without running statistics, evaluation uses those of its batch, too.
+
+    Attributes
+    ----------
+    weight, bias : Parameter, (C,), or None
+        Scale and shift; at first 1 and 0.
+    running_mean, running_var : Buffer, (C,), or None
+        Running statistics; at first 0 and 1.
+    num_batches_tracked : Buffer, int64, (), or None
+        Training batches seen.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+    Internal Covariate Shift", ICML 2015.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        channels = self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
+        self.eps = positive("[BatchNorm2d] eps", eps)
+        if momentum is not None and at_least_zero("[BatchNorm2d] momentum", momentum) > 1:
+            raise ValueError(f"[BatchNorm2d] momentum must be at most 1, got {momentum}")
+        self.momentum = momentum
+        self.weight = Parameter(np.ones(channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(channels, np.float32)) if affine else None
+        self.running_mean = self.running_var = self.num_batches_tracked = None
+        if track_running_stats:
+            self.running_mean = Buffer(np.zeros(channels, np.float32))
+            self.running_var = Buffer(np.ones(channels, np.float32))
+            self.num_batches_tracked = Buffer(np.zeros((), np.int64))
+
+    def forward(self, x: Array) -> Array:
+        """Normalise: (N, C, H, W) to the same shape."""
+        check_channels(x, self.num_features)
+        if not self.training and self.running_mean is not None and self.running_var is not None:
+            self._save(None)
+            return ops.channel_affine(x, *self._folded(self.running_mean, self.running_var))
+        if x.size == self.num_features:
+            raise ValueError(
+                f"expects more than one value a channel, whose variance is 0 (input was {x.shape})"
+            )
+        weight, bias = self._affine()
+        y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
+        if self.training:
+            self._track(mean, var, x.size // self.num_features)
+        self._save((x, mean, inv_std))
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradients of weight and bias, and give that of the input."""
+        x, mean, inv_std = self._saved()
+        dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, self._affine()[0], mean, inv_std)
+        if self.weight is not None and self.bias is not None:
+            self.weight.accumulate(dweight)
+            self.bias.accumulate(dbias)
+        return dx
+
+    def flop(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Operations of a forward pass in evaluation mode: 2 N C H W."""
+        n, c, h, w = output_shape
+        return 2 * n * c * h * w
+
+    def _affine(self) -> tuple[Array | None, Array | None]:
+        return (
+            None if self.weight is None else self.weight.data,
+            None if self.bias is None else self.bias.data,
+        )
+
+    def _folded(self, mean: Buffer, var: Buffer) -> tuple[Array, Array]:
+        """Scale and shift that the running statistics, weight and bias amount to."""
+        weight, bias = self._affine()
+        # In float64, so that scale and shift are rounded once.
+        scale = 1 / np.sqrt(var.data.astype(np.float64) + self.eps)
+        if weight is not None:
+            scale *= weight
+        shift = -mean.data * scale
+        if bias is not None:
+            shift += bias
+        return scale.astype(np.float32), shift.astype(np.float32)
+
+    def _track(self, mean: Array, var: Array, count: int) -> None:
+        """Let the running statistics follow those of a batch with `count` values a channel."""
+        if self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None  # all three are there, or none
+        self.num_batches_tracked.data += 1
+        share = self.momentum
+        if share is None:
+            share = 1 / int(self.num_batches_tracked.data)
+        for buffer, value in (
+            (self.running_mean, mean),
+            (self.running_var, var * np.float32(count / (count - 1))),
+        ):
+            buffer.data *= np.float32(1 - share)
+            buffer.data += np.float32(share) * value
+
+    def _arguments(self) -> str:
+        text = f"{self.num_features}"
+        for name, value, default in (
+            ("eps", self.eps, 1e-5),
+            ("momentum", self.momentum, 0.1),
+            ("affine", self.weight is not None, True),
+            ("track_running_stats", self.running_mean is not None, True),
+        ):
+            text += f", {name}={value}" if value != default else ""
+        return text
