@@ -38,9 +38,13 @@ from pycnn.layers import (
     Linear,
     MaxPool2d,
     Module,
+    Parallel,
     Parameter,
     ReLU,
+    Reshape,
+    Residual,
     Sequential,
+    Unsqueeze,
 )
 from pycnn.losses import CrossEntropyLoss
 from pycnn.training import History, evaluate, fit, predict
@@ -60,9 +64,13 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "Parallel",
     "Parameter",
     "ReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
+    "Unsqueeze",
     "datasets",
     "evaluate",
     "fit",

@@ -1,19 +1,23 @@
 """Layers: thin objects that own parameters, call `pycnn.ops` and remember what backward needs.
 
 - `parameter`, `module`: `Parameter`, `Module` (what to subclass for a layer of your own)
-- `container`: `Sequential`, `Flatten`
+- `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
+- `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `pool`, `linear`, `activation`, `embedding`: one family each
 - `summary`: the table of `Module.summary`
 """
 
 from pycnn.layers.activation import Dropout, ReLU
-from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
+from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
+from pycnn.layers.residual import Residual
+from pycnn.layers.sequential import Sequential
 
 __all__ = [
     "AvgPool2d",
@@ -24,8 +28,12 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "Parallel",
     "Parameter",
     "ReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
     "SparseRows",
+    "Unsqueeze",
 ]
