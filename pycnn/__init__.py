@@ -24,6 +24,7 @@ from pycnn import (
     optim,
     plot,
     reference,
+    text,
     training,
 )
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
@@ -89,5 +90,6 @@ __all__ = [
     "save",
     "set_num_threads",
     "show_config",
+    "text",
     "training",
 ]
