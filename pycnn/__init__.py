@@ -24,6 +24,7 @@ from pycnn import (
     optim,
     plot,
     reference,
+    text,
     training,
 )
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
@@ -40,10 +41,14 @@ from pycnn.layers import (
     Linear,
     MaxPool2d,
     Module,
+    Parallel,
     Parameter,
     ReLU,
+    Reshape,
+    Residual,
     Sequential,
     Subsampling,
+    Unsqueeze,
 )
 from pycnn.losses import CrossEntropyLoss
 from pycnn.training import History, evaluate, fit, predict
@@ -65,10 +70,14 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "Parallel",
     "Parameter",
     "ReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
     "Subsampling",
+    "Unsqueeze",
     "datasets",
     "evaluate",
     "fit",
@@ -87,5 +96,6 @@ __all__ = [
     "save",
     "set_num_threads",
     "show_config",
+    "text",
     "training",
 ]

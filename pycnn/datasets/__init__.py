@@ -1,8 +1,10 @@
-"""Data sets: each function returns ``(train, test)``, two `pycnn.data.ArrayDataset` in memory.
+"""Data sets: each function returns ``(train, test)``, two data sets in memory.
 
 - `mnist`: handwritten digits, shipped with the package; also reads a folder of your own IDX files
 - `fashion_mnist`: Zalando's clothes in MNIST's format, downloaded once
 - `cifar10`: small colour photographs, downloaded once
+- `movie_reviews`: rated sentences from film reviews, shipped with the package
+- `sentence_polarity`: Pang and Lee's review sentences, from a folder of your own
 - `read_idx`: one IDX file as an array
 """
 
@@ -10,5 +12,7 @@ from pycnn.datasets.cifar10 import cifar10
 from pycnn.datasets.fashion import fashion_mnist
 from pycnn.datasets.idx import read_idx
 from pycnn.datasets.mnist import mnist
+from pycnn.datasets.movie_reviews import movie_reviews
+from pycnn.datasets.sentence_polarity import sentence_polarity
 
-__all__ = ["cifar10", "fashion_mnist", "mnist", "read_idx"]
+__all__ = ["cifar10", "fashion_mnist", "mnist", "movie_reviews", "read_idx", "sentence_polarity"]

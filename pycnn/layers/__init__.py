@@ -2,6 +2,9 @@
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
+- `parameter`, `module`: `Parameter`, `Module` (what to subclass for a layer of your own)
+- `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
+- `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `pool`, `linear`, `activation`, `embedding`: one family each
 - `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
 - `summary`: the table of `Module.summary`
@@ -14,10 +17,14 @@ from pycnn.layers.conv import Conv2d
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
+from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Parameter, SparseRows
 from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.subsampling import Subsampling
+from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
+from pycnn.layers.residual import Residual
+from pycnn.layers.sequential import Sequential
 
 __all__ = [
     "AvgPool2d",
@@ -30,9 +37,13 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "Parallel",
     "Parameter",
     "ReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
     "SparseRows",
     "Subsampling",
+    "Unsqueeze",
 ]

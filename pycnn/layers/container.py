@@ -1,154 +1,119 @@
-"""Containers: layers in a row, and the step from feature maps to rows of features."""
+"""What all containers share: named modules, and the position of a failing one in its error."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from typing import Literal, overload
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pycnn.layers.module import Module, Trace
-from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.parameter import Array
+
+R = TypeVar("R")
 
 
-class Sequential(Module):
-    """Layers one after the other: ``y = f_n(... f_1(x))``.
+class Container(Module):
+    """A module made of others, in a fixed order; it names the one that fails.
 
     Parameters
     ----------
-    *layers : Module
-        The layers, first to last. Each object may appear once (a layer remembers the input of
-        one forward pass).
+    modules : mapping of str to Module
+        The modules, by the names that their parameters get in front.
+    """
+
+    def __init__(self, modules: Mapping[str, Module]) -> None:
+        self._named = dict(modules)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Give the modules with their names, in order."""
+        yield from self._named.items()
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._named.values())
+
+    def __getitem__(self, key: int | str) -> Module:
+        """Give the module at a position, or of a name."""
+        return self._named[key] if isinstance(key, str) else list(self._named.values())[key]
+
+    @property
+    def input_dtype(self) -> type[np.generic]:
+        """Kind of numbers that the first module takes."""
+        return next(iter(self)).input_dtype if len(self) else super().input_dtype
+
+    # An error gets the position of its module in front of its text. The exception itself is
+    # changed, so that its type and the traceback into the layer stay.
+
+    def _call(self, name: str, method: Callable[[Array], R], array: Array) -> R:
+        """Call a method of the module `name`."""
+        try:
+            return method(array)
+        except Exception as error:
+            self._locate(error, name)
+            raise
+
+    def _trace(self, name: str, x: Array, path: str) -> Trace:
+        """Trace the module `name`."""
+        try:
+            y = yield from self._named[name].trace(x, f"{path}.{name}" if path else name)
+        except Exception as error:
+            self._locate(error, name)
+            raise
+        return y
+
+    def _locate(self, error: Exception, name: str) -> None:
+        if len(error.args) == 1 and isinstance(error.args[0], str):
+            module = self._named[name]
+            # A container among the modules has already written its own name.
+            kind = "" if isinstance(module, Container) else f"{type(module).__name__}: "
+            error.args = (f"{type(self).__name__}[{name}] {kind}{error.args[0]}",)
+
+    def _saved(self) -> Any:
+        try:
+            return super()._saved()
+        except RuntimeError as error:
+            error.args = (f"{type(self).__name__}: {error}",)
+            raise
+
+
+def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
+    """Name the modules that a container was given: by position, or as one dict names them.
+
+    Parameters
+    ----------
+    owner, part : str
+        The container and what it calls its modules, for errors.
+    modules : tuple
+        Modules, or one mapping of names to modules. Each object may appear once: a layer
+        remembers the input of one forward pass.
 
     Raises
     ------
     TypeError
-        If a layer is not a Module.
+        If something is no Module or a name is no str.
     ValueError
-        If the same layer is there twice.
-
-    Notes
-    -----
-    An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
+        If a module is there twice, or a name is empty or has a dot in it.
     """
-
-    def __init__(self, *layers: Module) -> None:
-        seen: set[int] = set()
-        for index, layer in enumerate(layers):
-            if not isinstance(layer, Module):
-                raise TypeError(
-                    f"[Sequential] layer {index} must be a Module, got {type(layer).__name__}"
+    items: dict[Any, Any] = dict(enumerate(modules))
+    if len(modules) == 1 and isinstance(modules[0], Mapping):
+        items = dict(modules[0])
+        for name in items:
+            if not isinstance(name, str):
+                raise TypeError(f"[{owner}] a name must be a str, got {type(name).__name__}")
+            if not name or "." in name:
+                raise ValueError(f"[{owner}] a name must not be empty or have a dot, got {name!r}")
+    seen: set[int] = set()
+    for name, item in items.items():
+        if not isinstance(item, Module):
+            raise TypeError(f"[{owner}] {part} {name} must be a Module, got {type(item).__name__}")
+        for module in item.modules():
+            if id(module) in seen:
+                raise ValueError(
+                    f"[{owner}] {part} {name} ({type(module).__name__}) is there already: "
+                    "make a new object for each position"
                 )
-            for module in layer.modules():
-                if id(module) in seen:
-                    raise ValueError(
-                        f"[Sequential] layer {index} ({type(module).__name__}) is there already: "
-                        "make a new object for each position"
-                    )
-                seen.add(id(module))
-        self.layers = layers
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Give the layers, named by their positions."""
-        for index, layer in enumerate(self.layers):
-            yield str(index), layer
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self.layers)
-
-    def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
-
-    def forward(self, x: Array) -> Array:
-        """Run the layers first to last."""
-        index = 0
-        try:
-            for index, layer in enumerate(self.layers):  # noqa: B007 (index is for the handler)
-                x = layer.forward(x)
-        except Exception as error:
-            self._locate(error, index)
-            raise
-        return x
-
-    @overload
-    def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
-    @overload
-    def backward(self, dy: Array, input_gradient: Literal[False]) -> None: ...
-    def backward(self, dy: Array, input_gradient: bool = True) -> Array | None:
-        """Run the layers' backward last to first.
-
-        Parameters
-        ----------
-        dy : array
-            Gradient of the loss with respect to the output.
-        input_gradient : bool
-            Whether the gradient of the input is wanted; without it the first layer does less.
-
-        Returns
-        -------
-        array or None
-            Gradient of the loss with respect to the input; None without `input_gradient`.
-        """
-        index = 0
-        try:
-            for index in reversed(range(0 if input_gradient else 1, len(self.layers))):
-                dy = self.layers[index].backward(dy)
-            if input_gradient:
-                return dy
-            index = 0
-            for layer in self.layers[:1]:
-                layer.backward_parameters(dy)
-            return None
-        except Exception as error:
-            self._locate(error, index)
-            raise
-
-    def backward_parameters(self, dy: Array) -> None:
-        """Do `backward` without the gradient of the input."""
-        self.backward(dy, False)
-
-    @property
-    def input_dtype(self) -> type[np.generic]:
-        """Kind of numbers that the first layer takes."""
-        return self.layers[0].input_dtype if self.layers else super().input_dtype
-
-    def trace(self, x: Array, path: str = "") -> Trace:
-        """Run forward one layer at a time: yields (path, layer, output), returns the output."""
-        for index, layer in enumerate(self.layers):
-            try:
-                x = yield from layer.trace(x, f"{path}.{index}" if path else str(index))
-            except Exception as error:
-                self._locate(error, index)
-                raise
-        return x
-
-    def _locate(self, error: Exception, index: int) -> None:
-        """Put the position of the failing layer in front of the text of its error.
-
-        The exception itself is changed, so that its type and the traceback into the layer stay.
-        """
-        if len(error.args) == 1 and isinstance(error.args[0], str):
-            layer = self.layers[index]
-            # A container among the layers has already written its own name.
-            name = "" if isinstance(layer, Sequential) else f"{type(layer).__name__}: "
-            error.args = (f"Sequential[{index}] {name}{error.args[0]}",)
-
-
-class Flatten(Module):
-    """Feature maps to rows of features: (N, C, H, W) becomes (N, C H W), without a copy."""
-
-    def forward(self, x: Array) -> Array:
-        """Give a view of `x`, of shape (N, product of the other sizes)."""
-        if x.ndim < 2:
-            raise ValueError(f"expects at least 2 dimensions (input was {x.shape})")
-        self._save(x.shape)
-        return x.reshape(len(x), math.prod(x.shape[1:]))
-
-    def backward(self, dy: Array) -> Array:
-        """Give a view of `dy`, of the shape of the input."""
-        shape: Shape = self._saved()
-        return dy.reshape(shape)
+            seen.add(id(module))
+    return {str(name): item for name, item in items.items()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pycnn import init, ops
 from pycnn._arguments import integer, pair
+from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
 
@@ -33,20 +38,28 @@ class Conv2d(Module):
         Whether to add a learned number to each output channel.
     padding_mode : str
         Only 'zeros'.
+    connections : (K, C) array of bool or of 0 and 1, optional
+        Which input channels (columns) each filter (row) looks at; all by default.
     rng : Generator, int or None
-        Random numbers of the initial values, U(+-1 / sqrt(C / groups R S)).
+        Random numbers of the initial values, U(+-1 / sqrt(n)) with n the numbers that a filter
+        looks at: C / groups R S, or with `connections` its links times R S.
 
     Attributes
     ----------
-    weight : Parameter, (K, C / groups, R, S)
-        Filters.
+    weight : Parameter, (K, C / groups, R, S), or (links, R, S) with `connections`
+        Filters; a plane for each link of the table, row by row.
     bias : Parameter, (K,), or None
         Offsets.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above.
+        If an argument is not as above, a filter has no links, or there are connections and groups.
+
+    Notes
+    -----
+    With `connections` the layer convolves with zeros where there is no link: it takes the time of
+    a full convolution, while parameters and FLOP count the links only.
     """
 
     def __init__(
@@ -61,6 +74,7 @@ class Conv2d(Module):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
+        connections: npt.ArrayLike | None = None,
         rng: init.Rng = None,
     ) -> None:
         if padding_mode not in PADDING_MODES:
@@ -81,10 +95,14 @@ class Conv2d(Module):
         self.dilation = pair("Conv2d", "dilation", dilation, 1)
 
         self._shape = (self.out_channels, in_channels // groups, *self.kernel_size)
+        self.connections: Table | None = None
+        if connections is not None:
+            if groups != 1:
+                raise ValueError(f"[Conv2d] connections need groups=1, got {groups}")
+            self.connections = connection_table("Conv2d", connections, out_channels, in_channels)
         generator = init.generator(rng)
-        bound = init.default_bound(self._shape)
-        self.weight = Parameter(init.uniform(self._shape, bound, generator))
-        self.bias = Parameter(init.uniform(self._shape[:1], bound, generator)) if bias else None
+        self.weight = Parameter(self._initial_weights(generator))
+        self.bias = Parameter(self._initial_biases(generator)) if bias else None
         self._geometry: dict[str, Any] = {
             "stride": self.stride,
             "padding": self.padding,
@@ -92,12 +110,40 @@ class Conv2d(Module):
             "groups": self.groups,
         }
 
+    def _initial_weights(self, rng: np.random.Generator) -> Array:
+        if self.connections is None:
+            return init.uniform(self._shape, init.default_bound(self._shape), rng)
+        links = self.connections.sum(axis=1)
+        weights = init.uniform((int(links.sum()), *self.kernel_size), 1.0, rng)
+        weights *= np.repeat(self._bounds(), links)[:, np.newaxis, np.newaxis]
+        return weights
+
+    def _initial_biases(self, rng: np.random.Generator) -> Array:
+        if self.connections is None:
+            return init.uniform(self._shape[:1], init.default_bound(self._shape), rng)
+        return init.uniform(self._shape[:1], 1.0, rng) * self._bounds()
+
+    def _bounds(self) -> Array:
+        """Bound of the initial values of each filter of a table, 1 / sqrt(fan-in)."""
+        assert self.connections is not None
+        fan_in = self.connections.sum(axis=1) * math.prod(self.kernel_size)
+        bounds: Array = (1 / np.sqrt(fan_in)).astype(np.float32)
+        return bounds
+
+    def _filters(self) -> Array:
+        """Give the filters as (K, C / groups, R, S): with a table, zeros where there is no link."""
+        if self.connections is None:
+            return self.weight.data
+        filters = np.zeros(self._shape, self.weight.data.dtype)
+        filters[self.connections] = self.weight.data
+        return filters
+
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
         bias = self.bias
         try:
             y = ops.conv2d(
-                x, self.weight.data, None if bias is None else bias.data, **self._geometry
+                x, self._filters(), None if bias is None else bias.data, **self._geometry
             )
         except ValueError:
             if x.ndim == 4:
@@ -116,7 +162,7 @@ class Conv2d(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
         x: Array = self._saved()
-        dx = ops.conv2d_backward_input(dy, self.weight.data, x.shape, **self._geometry)
+        dx = ops.conv2d_backward_input(dy, self._filters(), x.shape, **self._geometry)
         self._accumulate(dy, x)
         return dx
 
@@ -126,12 +172,12 @@ class Conv2d(Module):
 
     def _accumulate(self, dy: Array, x: Array) -> None:
         dw, db = ops.conv2d_backward_weight(dy, x, self._shape, **self._geometry)
-        self.weight.accumulate(dw)
+        self.weight.accumulate(dw if self.connections is None else dw[self.connections])
         if self.bias is not None:
             self.bias.accumulate(db)
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
-        """Operations of a forward pass: 2 N K P Q (C / groups) R S."""
+        """Operations of a forward pass: 2 N K P Q (C / groups) R S, or 2 N P Q links R S."""
         n, _, p, q = output_shape
         return 2 * n * p * q * self.weight.size
 
@@ -141,7 +187,10 @@ class Conv2d(Module):
             if (value := getattr(self, name)) != default:
                 text += f", {name}={value!r}"
         text += f", groups={self.groups}" if self.groups != 1 else ""
-        return text + (", bias=False" if self.bias is None else "")
+        text += ", bias=False" if self.bias is None else ""
+        if self.connections is None:
+            return text
+        return f"{text}, connections=<{self.connections.sum()} of {self.connections.size} links>"
 
 
 def _padding(value: int | tuple[int, ...] | str) -> tuple[int, ...] | str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
+from pycnn.layers.residual import Residual
 
 HEADER = ("layer", "output shape", "neurons", "parameters", "FLOP")
 
@@ -42,9 +46,19 @@ def summary(model: Module, input_shape: Shape) -> str:
     labels: list[tuple[str, str]] = []
     counts: list[list[int]] = []
     shape: Shape = (1, *input_shape)
+    branches = list(_branches(model))
+    inputs: dict[str, Shape] = {}
+    seen: set[int] = set()
     with evaluation_mode(model):
         for path, layer, y in model.trace(np.zeros(shape, model.input_dtype)):
-            parameters = sum(parameter.size for parameter in layer.parameters())
+            for branch in branches:
+                if f"{path}.".startswith(f"{branch}.") and branch not in inputs:
+                    # Every branch has the input that the first of them found.
+                    inputs[branch] = shape = inputs.setdefault(branch.rpartition(".")[0], shape)
+            # A container comes after its layers: what they have is counted.
+            fresh = [p for p in layer.parameters() if id(p) not in seen]
+            seen.update(map(id, fresh))
+            parameters = sum(parameter.size for parameter in fresh)
             neurons = y.size if parameters else 0
             labels.append((f"{path} {type(layer).__name__}".strip(), str(y.shape[1:])))
             counts.append([neurons, parameters, layer.flop(shape, y.shape)])
@@ -53,6 +67,15 @@ def summary(model: Module, input_shape: Shape) -> str:
     counts.append([sum(row[column] for row in counts) for column in range(3)])
     numbers = [tuple(f"{n:,}" if n else "-" for n in row) for row in counts]
     return _table([HEADER, *(a + b for a, b in zip(labels, numbers, strict=True))])
+
+
+def _branches(module: Module, path: str = "") -> Iterator[str]:
+    """Paths of the modules whose input is that of the container, outer ones first."""
+    for name, child in module.children():
+        place = f"{path}.{name}" if path else name
+        if isinstance(module, (Parallel, Residual)):
+            yield place
+        yield from _branches(child, place)
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:

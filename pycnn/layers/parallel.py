@@ -1,0 +1,97 @@
+"""Branches side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pycnn._arguments import integer
+from pycnn.layers.container import Container, named
+from pycnn.layers.module import Module, Trace
+from pycnn.layers.parameter import Array
+
+
+class Parallel(Container):
+    """Branches that see the same input; their outputs are joined: ``y = [f_1(x), ..., f_n(x)]``.
+
+    Parameters
+    ----------
+    *branches : Module, or one mapping of str to Module
+        The branches, in the order of their outputs, named by their positions or by the mapping.
+    axis : int
+        Axis along which the outputs are joined: 1 is that of the channels of (N, C, H, W) and of
+        the features of (N, C). Not 0, the batch.
+
+    Raises
+    ------
+    TypeError
+        If a branch is not a Module, or `axis` not an int.
+    ValueError
+        If there is no branch, one is there twice, or `axis` is negative or 0; in `forward`, if
+        the outputs differ in another axis.
+
+    Notes
+    -----
+    The gradient of x is the sum of the gradients of the branches, added first to last.
+
+    Examples
+    --------
+    >>> features = Parallel(Conv2d(3, 8, 1), Conv2d(3, 8, 3, padding=1))  # 16 channels
+    """
+
+    def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:
+        super().__init__(named("Parallel", "branch", branches))
+        if not len(self):
+            raise ValueError("[Parallel] needs at least one branch")
+        self.axis = integer("Parallel", "axis", axis, 1)
+
+    def forward(self, x: Array) -> Array:
+        """Give x to every branch and join the outputs."""
+        return self._join([self._call(name, f.forward, x) for name, f in self._named.items()])
+
+    def _join(self, outputs: list[Array]) -> Array:
+        shapes = [y.shape for y in outputs]
+        if any(len(shape) <= self.axis for shape in shapes):
+            raise ValueError(f"Parallel: outputs need an axis {self.axis}, have shapes {shapes}")
+        if len({(*shape[: self.axis], *shape[self.axis + 1 :]) for shape in shapes}) > 1:
+            raise ValueError(
+                f"Parallel: outputs must agree in all axes but {self.axis}, have shapes {shapes}"
+            )
+        self._save([shape[self.axis] for shape in shapes])
+        return np.concatenate(outputs, self.axis)
+
+    def _parts(self, dy: Array) -> list[Array]:
+        """Take the gradient apart into those of the branches' outputs."""
+        sizes: list[int] = self._saved()
+        if dy.shape[self.axis : self.axis + 1] != (sum(sizes),):
+            raise ValueError(
+                f"Parallel: gradient must have size {sum(sizes)} in axis {self.axis} "
+                f"(dy: {dy.shape})"
+            )
+        ends = np.cumsum(sizes[:-1])
+        return [np.ascontiguousarray(part) for part in np.split(dy, ends, self.axis)]
+
+    def backward(self, dy: Array) -> Array:
+        """Give each branch its part of the gradient, and add up those of the input."""
+        total: Array | None = None
+        for (name, branch), part in zip(self._named.items(), self._parts(dy), strict=True):
+            dx = self._call(name, branch.backward, part)
+            # Not in place: a branch may have given an array that is not its own.
+            total = dx if total is None else total + dx
+        assert total is not None  # there is a branch
+        return total
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Do `backward` without the gradient of the input."""
+        for (name, branch), part in zip(self._named.items(), self._parts(dy), strict=True):
+            self._call(name, branch.backward_parameters, part)
+
+    def trace(self, x: Array, path: str = "") -> Trace:
+        """Run forward one layer at a time: the branches' layers, then the joined output."""
+        outputs: list[Array] = []
+        for name in self._named:
+            outputs.append((yield from self._trace(name, x, path)))
+        y = self._join(outputs)
+        yield path, self, y
+        return y

@@ -1,0 +1,81 @@
+"""A way around a block."""
+
+from __future__ import annotations
+
+from pycnn.layers.container import Container, named
+from pycnn.layers.module import Module, Trace
+from pycnn.layers.parameter import Array
+
+
+class Residual(Container):
+    """A block and a way around it: ``y = body(x) + x``, or ``y = body(x) + shortcut(x)``.
+
+    Parameters
+    ----------
+    body : Module
+        The block; without `shortcut` its output has the shape of its input.
+    shortcut : Module, optional
+        The way around it, such as a convolution 1x1 where the number of channels changes; x
+        itself by default.
+
+    Raises
+    ------
+    TypeError
+        If `body` or `shortcut` is not a Module.
+    ValueError
+        If both have a module in common; in `forward`, if the shapes to be added differ.
+
+    References
+    ----------
+    He, Zhang, Ren, Sun: Deep residual learning for image recognition, 2016.
+    """
+
+    def __init__(self, body: Module, shortcut: Module | None = None) -> None:
+        parts = {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut}
+        super().__init__(named("Residual", "part", (parts,)))
+
+    @property
+    def shortcut(self) -> Module | None:
+        """The way around the block; None where it is x itself."""
+        return self._named.get("shortcut")
+
+    def forward(self, x: Array) -> Array:
+        """Add the outputs of the block and of the way around it."""
+        y = self._call("body", self._named["body"].forward, x)
+        around = x if self.shortcut is None else self._call("shortcut", self.shortcut.forward, x)
+        return self._add(y, around)
+
+    def _add(self, y: Array, around: Array) -> Array:
+        if y.shape != around.shape:
+            name = "the input" if self.shortcut is None else "the shortcut"
+            raise ValueError(f"Residual: the body gives {y.shape}, {name} {around.shape}")
+        self._save(y.shape)
+        total: Array = y + around
+        return total
+
+    def backward(self, dy: Array) -> Array:
+        """Add the gradients of the block and of the way around it."""
+        self._check(dy)
+        dx = self._call("body", self._named["body"].backward, dy)
+        around = dy if self.shortcut is None else self._call("shortcut", self.shortcut.backward, dy)
+        total: Array = dx + around
+        return total
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Do `backward` without the gradient of the input."""
+        self._check(dy)
+        for name, part in self._named.items():
+            self._call(name, part.backward_parameters, dy)
+
+    def _check(self, dy: Array) -> None:
+        if dy.shape != (shape := self._saved()):
+            raise ValueError(f"Residual: the gradient must have shape {shape}, has {dy.shape}")
+
+    def trace(self, x: Array, path: str = "") -> Trace:
+        """Run forward one layer at a time: the layers of both ways, then their sum."""
+        outputs = []
+        for name in self._named:
+            outputs.append((yield from self._trace(name, x, path)))
+        y = self._add(outputs[0], outputs[1] if len(outputs) > 1 else x)
+        yield path, self, y
+        return y

@@ -1,0 +1,79 @@
+"""Layers in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, overload
+
+from pycnn.layers.container import Container, named
+from pycnn.layers.module import Module, Trace
+from pycnn.layers.parameter import Array
+
+
+class Sequential(Container):
+    """Layers one after the other: ``y = f_n(... f_1(x))``.
+
+    Parameters
+    ----------
+    *layers : Module, or one mapping of str to Module
+        The layers, first to last, named by their positions or as the mapping names them
+        (``Sequential({"features": ...})`` has parameters ``features.0.weight``). Each object may
+        appear once (a layer remembers the input of one forward pass).
+
+    Raises
+    ------
+    TypeError
+        If a layer is not a Module, or a name not a str.
+    ValueError
+        If the same layer is there twice, or a name is empty or has a dot in it.
+
+    Notes
+    -----
+    An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
+    """
+
+    def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
+        super().__init__(named("Sequential", "layer", layers))
+
+    def forward(self, x: Array) -> Array:
+        """Run the layers first to last."""
+        for name, layer in self._named.items():
+            x = self._call(name, layer.forward, x)
+        return x
+
+    @overload
+    def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
+    @overload
+    def backward(self, dy: Array, input_gradient: Literal[False]) -> None: ...
+    def backward(self, dy: Array, input_gradient: bool = True) -> Array | None:
+        """Run the layers' backward last to first.
+
+        Parameters
+        ----------
+        dy : array
+            Gradient of the loss with respect to the output.
+        input_gradient : bool
+            Whether the gradient of the input is wanted; without it the first layer does less.
+
+        Returns
+        -------
+        array or None
+            Gradient of the loss with respect to the input; None without `input_gradient`.
+        """
+        first = None if input_gradient else next(iter(self._named), None)
+        for name, layer in reversed(self._named.items()):
+            if name == first:
+                self._call(name, layer.backward_parameters, dy)
+            else:
+                dy = self._call(name, layer.backward, dy)
+        return dy if input_gradient else None
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Do `backward` without the gradient of the input."""
+        self.backward(dy, False)
+
+    def trace(self, x: Array, path: str = "") -> Trace:
+        """Run forward one layer at a time: yields (path, layer, output), returns the output."""
+        for name in self._named:
+            x = yield from self._trace(name, x, path)
+        return x

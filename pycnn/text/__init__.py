@@ -1,0 +1,22 @@
+"""Text as networks take it: words become numbers, numbers become vectors.
+
+- `tokenize`: a sentence as words, by the rules of Kim's sentence classifier
+- `Vocabulary`: the words that a model knows, and their numbers
+- `SentenceDataset`: labelled sentences, for `pycnn.fit`
+- `load_embeddings`, `read_embeddings`: word vectors from word2vec and GloVe files
+"""
+
+from pycnn.text.dataset import SentenceDataset
+from pycnn.text.embeddings import load_embeddings, read_embeddings
+from pycnn.text.tokenize import tokenize
+from pycnn.text.vocabulary import PADDING, UNKNOWN, Vocabulary
+
+__all__ = [
+    "PADDING",
+    "UNKNOWN",
+    "SentenceDataset",
+    "Vocabulary",
+    "load_embeddings",
+    "read_embeddings",
+    "tokenize",
+]

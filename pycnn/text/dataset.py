@@ -1,0 +1,160 @@
+"""Labelled sentences, with the numbers of their words once a vocabulary is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pycnn._arguments import integer
+from pycnn.data import Index, Labels, Samples
+from pycnn.text.vocabulary import Numbers, Vocabulary, pad
+
+
+class SentenceDataset:
+    """Sentences and their classes: a `pycnn.data.Dataset` as soon as it has a vocabulary.
+
+    A batch of it is int64 (n, words of the longest sentence in the batch): padding costs as much
+    as words do, and `pycnn.models.textcnn` gives the same answers for any amount of it.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The sentences.
+    y : (N,) int64 array
+        Class of each.
+    classes : sequence of str
+        Name of each class.
+    name : str
+        Name of the data set.
+    vocabulary : Vocabulary, optional
+        Turns the sentences into numbers; `encode` gives a data set one.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        The sentences.
+    y, classes, name, vocabulary
+        As above.
+
+    Raises
+    ------
+    TypeError
+        If `y` is not an int64 array, or a sentence not a str.
+    ValueError
+        If the lengths differ.
+
+    Examples
+    --------
+    >>> train, test = pycnn.datasets.movie_reviews()
+    >>> vocabulary = pycnn.text.Vocabulary.build(train.texts)
+    >>> train, test = train.encode(vocabulary), test.encode(vocabulary)
+    """
+
+    __slots__ = ("_rows", "classes", "name", "texts", "vocabulary", "y")
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        y: Labels,
+        classes: Sequence[str] = (),
+        name: str = "",
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise TypeError("[SentenceDataset] texts must be a sequence of str")
+        if not isinstance(y, np.ndarray) or y.dtype != np.int64:
+            found = getattr(y, "dtype", type(y).__name__)
+            raise TypeError(f"[SentenceDataset] y must be an int64 array, got {found}")
+        if y.shape != (len(texts),):
+            raise ValueError(
+                "[SentenceDataset] needs one label for each sentence "
+                f"({len(texts)} sentences, y: {y.shape})"
+            )
+        self.texts = tuple(texts)
+        self.y = y
+        self.classes = tuple(classes)
+        self.name = name
+        self.vocabulary = vocabulary
+        self._rows: list[Numbers] = []
+        if vocabulary is not None:
+            self._rows = [vocabulary.numbers(text) for text in self.texts]
+
+    def encode(self, vocabulary: Vocabulary) -> SentenceDataset:
+        """Give the same sentences with the numbers that their words have in a vocabulary."""
+        return SentenceDataset(self.texts, self.y, self.classes, self.name, vocabulary)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: slice | Index) -> SentenceDataset:
+        """Part of the data set."""
+        chosen = np.arange(len(self))[index]
+        if chosen.ndim != 1:
+            raise TypeError("[SentenceDataset] takes a slice or an array of positions")
+        part = SentenceDataset(
+            [self.texts[i] for i in chosen], self.y[chosen], self.classes, self.name
+        )
+        if self.vocabulary is not None:
+            part.vocabulary = self.vocabulary
+            part._rows = [self._rows[i] for i in chosen]
+        return part
+
+    def gather(self, index: Index) -> Samples:
+        """Give the numbers of the words of these sentences, padded to the longest of them.
+
+        Raises
+        ------
+        ValueError
+            If the data set has no vocabulary.
+        """
+        if self.vocabulary is None:
+            raise ValueError(
+                "[SentenceDataset] has no vocabulary yet: "
+                "data.encode(pycnn.text.Vocabulary.build(data.texts))"
+            )
+        return pad([self._rows[i] for i in index])
+
+    def __repr__(self) -> str:
+        return f"SentenceDataset({self.name!r}, {len(self)} sentences, {self.vocabulary!r})"
+
+
+def fold_of(
+    data: SentenceDataset, fold: int, count: int, seed: int
+) -> tuple[SentenceDataset, SentenceDataset]:
+    """Split for one turn of a cross-validation.
+
+    Parameters
+    ----------
+    data : SentenceDataset
+        All sentences.
+    fold : int
+        Which fold is the test set, 0 to ``count - 1``.
+    count : int
+        Number of folds.
+    seed : int
+        Seed of the order in which the sentences of each class are dealt out to the folds.
+
+    Returns
+    -------
+    train, test : SentenceDataset
+        The other folds, and this one. A sentence that occurs twice is in one fold only.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `fold` is not one of them.
+    """
+    integer(data.name, "fold", fold, 0, count - 1)
+    rng = np.random.default_rng(seed)
+    folds = np.empty(len(data), np.int64)
+    dealt = 0
+    for label in np.unique(data.y):
+        members = rng.permutation(np.flatnonzero(data.y == label))
+        folds[members] = (dealt + np.arange(len(members))) % count
+        dealt += len(members)
+    first: dict[str, int] = {}
+    in_test = np.array([folds[first.setdefault(t, i)] == fold for i, t in enumerate(data.texts)])
+    train, test = data[np.flatnonzero(~in_test)], data[np.flatnonzero(in_test)]
+    train.name, test.name = f"{data.name} train", f"{data.name} test"
+    return train, test

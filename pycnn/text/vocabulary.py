@@ -1,0 +1,209 @@
+"""The words that a model knows, and their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn._arguments import integer
+from pycnn.text.tokenize import tokenize
+
+Numbers = npt.NDArray[np.int64]
+
+PADDING, UNKNOWN = "<pad>", "<unk>"
+PADDING_NUMBER, UNKNOWN_NUMBER = 0, 1
+
+
+class Vocabulary:
+    """Words by their numbers: 0 is padding, 1 any word that is not listed.
+
+    Sentences are strings, which `tokenize` splits, or lists of words.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The word of each number: ``"<pad>"``, ``"<unk>"`` and the others, none of them twice.
+
+    Attributes
+    ----------
+    words : list of str
+        The same, for JSON: ``Vocabulary(words)`` makes the vocabulary again.
+
+    Raises
+    ------
+    TypeError
+        If `words` is no sequence of str.
+    ValueError
+        If it does not begin with the two special words, or holds a word twice.
+    """
+
+    __slots__ = ("_numbers", "words")
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = check_words("Vocabulary", words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+
+    @classmethod
+    def build(
+        cls,
+        sentences: Iterable[str | Sequence[str]],
+        *,
+        min_count: int = 1,
+        max_size: int | None = None,
+    ) -> Vocabulary:
+        """List the words of some sentences, the most frequent first (equals by the alphabet).
+
+        Parameters
+        ----------
+        sentences : iterable of str, or of sequences of str
+            Training sentences.
+        min_count : int
+            How often a word must occur. Above 1, the training sentences themselves hold unknown
+            words, so that a model learns what to make of them.
+        max_size : int, optional
+            How many words to keep at most, besides padding and unknown.
+
+        Returns
+        -------
+        Vocabulary
+            Of those words.
+
+        Raises
+        ------
+        TypeError
+            If a sentence is not text, or a number not an int.
+        ValueError
+            If a number is not positive.
+        """
+        integer("Vocabulary", "min_count", min_count, 1)
+        if max_size is not None:
+            integer("Vocabulary", "max_size", max_size, 1)
+        counts = Counter(word for words in map(split, listed(sentences)) for word in words)
+        for special in (PADDING, UNKNOWN):
+            counts.pop(special, None)
+        kept = sorted((word for word in counts if counts[word] >= min_count), key=str)
+        kept.sort(key=counts.__getitem__, reverse=True)
+        return cls([PADDING, UNKNOWN, *kept[:max_size]])
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._numbers
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.words == other.words
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.words))
+
+    def number(self, word: str) -> int:
+        """Give the number of a word, 1 if it is unknown."""
+        return self._numbers.get(word, UNKNOWN_NUMBER)
+
+    def numbers(self, sentence: str | Sequence[str]) -> Numbers:
+        """Give the numbers of the words of one sentence, (words,) int64."""
+        return np.array([self.number(word) for word in split(sentence)], np.int64)
+
+    def encode(
+        self, sentences: Iterable[str | Sequence[str]], length: int | None = None
+    ) -> Numbers:
+        """Turn sentences into one array, with padding after the shorter ones.
+
+        Parameters
+        ----------
+        sentences : iterable of str, or of sequences of str
+            N sentences; an empty one is padding only.
+        length : int, optional
+            L: longer sentences lose their end. The words of the longest by default (at least 1).
+
+        Returns
+        -------
+        (N, L) int64 array
+            Numbers of words.
+
+        Raises
+        ------
+        TypeError
+            If a sentence is not text.
+        ValueError
+            If `length` is not positive.
+        """
+        return pad([self.numbers(sentence) for sentence in listed(sentences)], length)
+
+    def decode(self, numbers: Numbers) -> list[str]:
+        """Give the words of one row of numbers, without the padding.
+
+        Raises
+        ------
+        ValueError
+            If a number is not in the vocabulary, or `numbers` not one row.
+        """
+        row = np.asarray(numbers)
+        if row.ndim != 1 or row.dtype.kind not in "iu":
+            raise ValueError(
+                f"[Vocabulary] decode takes one row of ints, got {row.dtype} of shape {row.shape}"
+            )
+        if row.size and not 0 <= row.min() <= row.max() < len(self):
+            raise ValueError(
+                f"[Vocabulary] numbers must be 0 to {len(self) - 1}, got {row.min()} to {row.max()}"
+            )
+        return [self.words[number] for number in row if number != PADDING_NUMBER]
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self):,} words)"
+
+
+def split(sentence: str | Sequence[str]) -> Sequence[str]:
+    """Give the words of a sentence that is text or words already."""
+    if isinstance(sentence, str):
+        return tokenize(sentence)
+    if not isinstance(sentence, Sequence) or not all(isinstance(word, str) for word in sentence):
+        raise TypeError(
+            f"a sentence must be a str or a sequence of words, got {type(sentence).__name__}"
+        )
+    return sentence
+
+
+def listed(sentences: Iterable[str | Sequence[str]]) -> Iterable[str | Sequence[str]]:
+    """Refuse one string where sentences are expected: its letters would pass for sentences."""
+    if isinstance(sentences, str):
+        raise TypeError("sentences must be a list of sentences, got one str: put it in a list")
+    return sentences
+
+
+def pad(rows: Sequence[Numbers], length: int | None = None) -> Numbers:
+    """Stack rows of numbers, with padding at their ends, as (N, `length` or the longest)."""
+    if length is None:
+        length = max([1, *map(len, rows)])
+    else:
+        integer("Vocabulary", "length", length, 1)
+    padded = np.full((len(rows), length), PADDING_NUMBER, np.int64)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row[:length]
+    return padded
+
+
+def check_words(owner: str, words: Sequence[str]) -> list[str]:
+    """Give the words of a vocabulary as a list, if they can be that."""
+    if isinstance(words, str) or not isinstance(words, Sequence):
+        hint = ": pass its .words" if isinstance(words, Vocabulary) else ""
+        raise TypeError(
+            f"[{owner}] a vocabulary is a list of words, got {type(words).__name__}{hint}"
+        )
+    for number, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(
+                f"[{owner}] word {number} of the vocabulary must be a str, got {word!r}"
+            )
+    if tuple(words[:2]) != (PADDING, UNKNOWN):
+        raise ValueError(
+            f"[{owner}] a vocabulary begins with {PADDING!r}, {UNKNOWN!r}, got {list(words[:2])}"
+        )
+    if len(set(words)) != len(words):
+        twice = next(word for word, count in Counter(words).items() if count > 1)
+        raise ValueError(f"[{owner}] the vocabulary holds {twice!r} twice")
+    return list(words)
