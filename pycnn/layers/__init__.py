@@ -1,30 +1,26 @@
 """Layers: thin objects that own parameters, call `pycnn.ops` and remember what backward needs.
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
-- `container`: `Sequential`, `Flatten`
-- `parameter`, `module`: `Parameter`, `Module` (what to subclass for a layer of your own)
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
-- `conv`, `pool`, `linear`, `activation`, `embedding`: one family each
-- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
+- `conv`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`, `subsampling`:
+  one family each
 - `summary`: the table of `Module.summary`
 """
 
 from pycnn.layers.activation import Dropout, ReLU
 from pycnn.layers.batch_norm import BatchNorm2d
-from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
-from pycnn.layers.parameter import Parameter, SparseRows
-from pycnn.layers.parameter import Buffer, Parameter
+from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
-from pycnn.layers.subsampling import Subsampling
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
 from pycnn.layers.sequential import Sequential
+from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
     "AvgPool2d",

@@ -1,5 +1,4 @@
-"""Trainable arrays and their gradients."""
-"""The arrays of a model: parameters, which are trained, and buffers, which are only kept."""
+"""The arrays of a model: parameters, their gradients, and buffers, which are only kept."""
 
 from __future__ import annotations
 
@@ -134,6 +133,8 @@ def _add_rows(dense: Array, sparse: SparseRows) -> Array:
     """Add some rows to a gradient in place, and give it."""
     dense[sparse.rows] += sparse.values  # every row is there once
     return dense
+
+
 class Buffer:
     """An array that belongs to a model but is not trained, such as a running mean.
 
