@@ -146,3 +146,27 @@ def adam_step(
     decoupled: bool,
     /,
 ) -> None: ...
+def adadelta_step(
+    w: FloatArray,
+    grad: FloatArray,
+    square_avg: FloatArray,
+    acc_delta: FloatArray,
+    lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    /,
+) -> None: ...
+def rmsprop_step(
+    w: FloatArray,
+    grad: FloatArray,
+    square_avg: FloatArray,
+    momentum_buffer: FloatArray | None,
+    grad_avg: FloatArray | None,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    /,
+) -> None: ...

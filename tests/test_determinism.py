@@ -84,12 +84,15 @@ def step_cases() -> list[Case]:
     """The ops that change their arguments in place."""
     arrays = [a.copy() for a in Values("normal", 5).arrays(*[(200_003,)] * 3)]
     moments = [*arrays, np.square(arrays[2])]
+    squares = [*arrays[:2], *np.square(arrays[1:])]
     sgd = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}
     return [
         (ops.sgd_step, arrays, sgd),
         (ops.sgd_step, arrays[:2], {"lr": 0.1}),
         (ops.adam_step, moments, {"step": 3, "weight_decay": 0.1}),
         (ops.adam_step, moments, {"step": 3, "weight_decay": 0.1, "decoupled": True}),
+        (ops.adadelta_step, squares, {"weight_decay": 0.1}),
+        (ops.rmsprop_step, [*squares, arrays[2]], {"lr": 0.1, "momentum": 0.9}),
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pycnn.layers import Parameter
-from pycnn.optim import SGD, Adam, AdamW, Optimizer, clip_grad_norm
+from pycnn.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
 
 Make = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -33,12 +33,27 @@ PYTORCH: dict[str, tuple[Make, list[float]]] = {
         lambda p: AdamW(p, 0.01, (0.8, 0.95), 1e-6, 0.1),
         [0.9565809964, -1.956496308, 0.5091921625],
     ),
+    "adadelta": (
+        lambda p: Adadelta(p, 0.7, 0.8, 1e-3, 0.05),
+        [0.7240216234, -1.860345092, 0.4842958423],
+    ),
+    "rmsprop": (
+        lambda p: RMSprop(p, 0.01, 0.9, 1e-4, 0.05),
+        [0.8907125869, -1.93240889, 0.5057114144],
+    ),
+    "rmsprop centered": (
+        lambda p: RMSprop(p, 0.01, 0.9, 1e-4, 0.05, 0.8, True),
+        [0.7445527822, -1.825919823, 0.55034653],
+    ),
 }
 MAKERS: list[Make] = [
     lambda p: SGD(p, 0.1),
     lambda p: SGD(p, 0.1, momentum=0.9),
     lambda p: Adam(p, 0.1),
     lambda p: AdamW(p, 0.1),
+    lambda p: Adadelta(p, 0.1),
+    lambda p: RMSprop(p, 0.1),
+    lambda p: RMSprop(p, 0.1, momentum=0.5, centered=True),
 ]
 
 
@@ -73,6 +88,13 @@ def test_defaults_are_those_of_pytorch() -> None:
     adam = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "params": [0]}
     assert Adam([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 0.0}]
     assert AdamW([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 1e-2}]
+    assert Adadelta([p]).state_dict()["param_groups"] == [
+        {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0, "params": [0]}
+    ]
+    assert RMSprop([p]).state_dict()["param_groups"] == [
+        {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0,
+         "centered": False, "params": [0]}
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -156,6 +178,9 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         (lambda p: Adam([p], betas=(0.9, 1.0)), "betas"),
         (lambda p: Adam([p], eps=-1), "eps"),
         (lambda p: AdamW([p], weight_decay=-1), "weight_decay"),
+        (lambda p: Adadelta([p], rho=1.0), "rho"),
+        (lambda p: RMSprop([p], alpha=-0.1), "alpha"),
+        (lambda p: RMSprop([p], momentum=float("inf")), "momentum"),
     ],
 )
 def test_settings_out_of_range(make: Callable[[Parameter], Optimizer], text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tolerance
+import tolerance_optim
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Values, shapes, values
@@ -53,7 +53,7 @@ def test_sgd(
     w, grad, velocity = writable(*numbers.arrays(shape, shape, shape))
     velocity = velocity if momentum else None
     wide = float64(w, grad, velocity)
-    bound_w, bound_v = tolerance.sgd_step(*wide, **options)
+    bound_w, bound_v = tolerance_optim.sgd_step(*wide, **options)
     assert ops.sgd_step(w, grad, velocity, **options) is None
     reference.sgd_step(*wide, **options)
     assert_within(w, wide[0], bound_w)
@@ -94,7 +94,7 @@ def test_adam(
         m, v = np.zeros_like(m), np.zeros_like(v)
     np.square(v, out=v)
     wide = float64(w, grad, m, v)
-    bounds = tolerance.adam_step(*wide, **options)
+    bounds = tolerance_optim.adam_step(*wide, **options)
     assert ops.adam_step(w, grad, m, v, **options) is None
     reference.adam_step(*wide, **options)
     for actual, exact, bound in zip((w, m, v), (wide[0], wide[2], wide[3]), bounds, strict=True):

@@ -9,7 +9,7 @@ import pytest
 
 import pycnn
 from pycnn.layers import Embedding, Flatten, Linear, Parameter, Sequential, SparseRows
-from pycnn.optim import SGD, Adam, AdamW, Optimizer, clip_grad_norm
+from pycnn.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
 from pycnn.training import TerminateOnNaN
 
 Make = Callable[[Iterable[Parameter]], Optimizer]
@@ -21,6 +21,8 @@ MAKERS: dict[str, Make] = {
     "nesterov": lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True),
     "adam": lambda p: Adam(p, 0.1),
     "adamw": lambda p: AdamW(p, 0.1, weight_decay=0.1),
+    "adadelta": lambda p: Adadelta(p, 0.1),
+    "rmsprop": lambda p: RMSprop(p, 0.1, momentum=0.9, centered=True),
 }
 
 

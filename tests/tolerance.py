@@ -68,7 +68,7 @@ def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
         )
 
 
-def _sum_bound(terms: float, total: Array) -> Array:
+def sum_bound(terms: float, total: Array) -> Array:
     """Bound of sums of `terms` products whose magnitudes add up to `total`; one rounding spare."""
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
@@ -76,7 +76,7 @@ def _sum_bound(terms: float, total: Array) -> Array:
 def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
     """C/groups R S products and the bias."""
     x, w, b = magnitude(x), magnitude(w), magnitude(b)
-    return _sum_bound(math.prod(w.shape[1:]), reference.conv2d(x, w, b, **geometry))
+    return sum_bound(math.prod(w.shape[1:]), reference.conv2d(x, w, b, **geometry))
 
 
 def conv2d_input(
@@ -87,7 +87,7 @@ def conv2d_input(
     total = reference.conv2d_backward_input(
         magnitude(dy), magnitude(w), shape, groups=groups, **rest
     )
-    return _sum_bound(taps, total)
+    return sum_bound(taps, total)
 
 
 def conv2d_weight(
@@ -96,34 +96,34 @@ def conv2d_weight(
     """N P Q products for a weight, N P Q numbers for a bias."""
     dw, db = reference.conv2d_backward_weight(np.abs(dy), np.abs(x), shape, **geometry)
     pixels = dy.shape[0] * math.prod(dy.shape[2:])
-    return _sum_bound(pixels, dw), _sum_bound(pixels, db)
+    return sum_bound(pixels, dw), sum_bound(pixels, db)
 
 
 def linear(x: Array, w: Array, b: Array | None) -> Array:
     """`in` products and the bias."""
     total = reference.linear(magnitude(x), magnitude(w), magnitude(b))
-    return _sum_bound(x.shape[1], total)
+    return sum_bound(x.shape[1], total)
 
 
 def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """`out` products for dx, N products for dw, N numbers for db."""
     dx, dw, db = reference.linear_backward(np.abs(dy), np.abs(x), np.abs(w))
-    return _sum_bound(dy.shape[1], dx), _sum_bound(len(dy), dw), _sum_bound(len(dy), db)
+    return sum_bound(dy.shape[1], dx), sum_bound(len(dy), dw), sum_bound(len(dy), db)
 
 
 def max_pool2d_backward(dy: Array, indices: Array, shape: tuple[int, ...], taps: int) -> Array:
     """At most one window for each tap can have chosen an element."""
-    return _sum_bound(taps, reference.max_pool2d_backward(np.abs(dy), indices, shape))
+    return sum_bound(taps, reference.max_pool2d_backward(np.abs(dy), indices, shape))
 
 
 def avg_pool2d(x: Array, taps: int, *arguments: Any) -> Array:
     """`taps` - 1 additions, then 1/divisor and a product with it (or one division)."""
-    return _sum_bound(taps, np.abs(reference.avg_pool2d(np.abs(x), *arguments)))
+    return sum_bound(taps, np.abs(reference.avg_pool2d(np.abs(x), *arguments)))
 
 
 def avg_pool2d_backward(dy: Array, taps: int, *arguments: Any) -> Array:
     """The same operations in the opposite order: scale, then add at most `taps` shares."""
-    return _sum_bound(taps, np.abs(reference.avg_pool2d_backward(np.abs(dy), *arguments)))
+    return sum_bound(taps, np.abs(reference.avg_pool2d_backward(np.abs(dy), *arguments)))
 
 
 def _exp_errors(x: Array) -> tuple[Array, Array]:
@@ -188,65 +188,10 @@ def cross_entropy_gradient(
     )
     full = reference.softmax_cross_entropy_backward(probs, target, np.abs(dloss), **options)
     parts = np.abs(full - at_zero) + np.abs(at_zero)
-    return _sum_bound(probs.shape[0] + probs.shape[1] + 8, parts)
-
-
-def sgd_step(
-    w: Array, grad: Array, velocity: Array | None, lr: float, **rest: Any
-) -> tuple[Any, Any]:
-    """At most three roundings in each of four lines: weight decay, momentum, Nesterov, step.
-
-    All coefficients are non-negative but -lr, so the step with lr < 0 on absolute values adds
-    up the magnitudes of all terms.
-    """
-    w, grad, velocity = magnitude(w), magnitude(grad), magnitude(velocity)
-    reference.sgd_step(w, grad, velocity, lr=-lr, **rest)
-    return tuple(None if a is None else _sum_bound(12, a) for a in (w, velocity))
-
-
-def adam_step(
-    w: Array,
-    grad: Array,
-    m: Array,
-    v: Array,
-    *,
-    step: int,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-) -> tuple[Array, Array, Array]:
-    """Bounds for w, m and v after the step.
-
-    The gradient takes 3 roundings (weight decay), m 3 more, v 3 more and a square, which doubles
-    its errors. The step m' / (sqrt(v') + eps) gets the error of m', divided, and the relative error
-    of the denominator; sqrt turns an error e of v' into at most min(sqrt(e), e / sqrt(v')).
-    """
-    magnitude_w, magnitude_m, magnitude_v = magnitude(w), magnitude(m), v.copy()
-    options = {"step": step, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-    reference.adam_step(
-        magnitude_w, np.abs(grad), magnitude_m, magnitude_v, lr=0.0, decoupled=decoupled, **options
-    )
-    after_w, after_m, after_v = w.copy(), m.copy(), v.copy()
-    reference.adam_step(after_w, grad, after_m, after_v, lr=lr, decoupled=decoupled, **options)
-    error_m, error_v = _sum_bound(6, magnitude_m), _sum_bound(12, magnitude_v)
-
-    correction_m, correction_v = 1 - betas[0] ** step, 1 - betas[1] ** step
-    second = after_v / correction_v
-    error_second = error_v / correction_v + gamma(2) * second
-    denominator = np.sqrt(second) + eps
-    by_slope = error_second / np.sqrt(np.where(second > 0, second, TINY))
-    error_denominator = np.minimum(np.sqrt(error_second), by_slope) + gamma(4) * denominator
-    smallest = denominator - error_denominator
-    ratio_error = (error_m + np.abs(after_m) * error_denominator / denominator) / smallest
-    ratio_error = np.where(smallest > 0, ratio_error, np.inf)
-    ratio = np.abs(after_m) / denominator + ratio_error
-    error_w = lr / correction_m * (ratio_error + gamma(6) * ratio) + gamma(6) * np.abs(w)
-    return error_w + TINY, error_m, error_v
+    return sum_bound(probs.shape[0] + probs.shape[1] + 8, parts)
 
 
 def embedding_backward(dy: Array, index: Array, padding_idx: int | None) -> Array:
     """A row adds at most as many numbers as there are positions."""
     _, total = reference.embedding_backward(np.abs(dy), index, padding_idx)
-    return _sum_bound(index.size, total)
+    return sum_bound(index.size, total)

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "bindings/numpy_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/elementwise.hpp"
@@ -28,86 +26,11 @@ py::array bind_relu_backward(py::handle dy_array, py::handle y_array) {
     return result;
 }
 
-// An array that is updated together with w: same shape, writeable.
-View<float> state_view(const char* op, const char* name, py::handle array, const View<float>& w) {
-    auto state = view<float>(op, name, array);
-    check_same_shape(op, name, state.shape, "w", w.shape);
-    return state;
-}
-
-// A setting that must be a finite float32 and not negative; in double, for arithmetic with others.
-double setting(const char* op, const char* name, py::handle number) {
-    const double value = to_double(op, name, number);
-    if (to_float(op, name, number) < 0) fail_value(op, name, " must be >= 0, got ", value);
-    return value;
-}
-
-void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocity_array, py::handle lr_number,
-                   py::handle momentum_number, py::handle dampening_number, py::handle weight_decay_number,
-                   py::handle nesterov_flag, py::handle first_flag) {
-    const char* op = "sgd_step";
-    const auto w = view<float>(op, "w", w_array);
-    const auto grad = view<const float>(op, "grad", grad_array);
-    check_same_shape(op, "grad", grad.shape, "w", w.shape);
-    const double lr = setting(op, "lr", lr_number), momentum = setting(op, "momentum", momentum_number);
-    const double dampening = to_float(op, "dampening", dampening_number);
-    const double weight_decay = setting(op, "weight_decay", weight_decay_number);
-    const bool nesterov = to_flag(op, "nesterov", nesterov_flag), first = to_flag(op, "first", first_flag);
-    if (nesterov && (momentum == 0 || dampening != 0))
-        fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ", dampening);
-    if (momentum == 0 && !velocity_array.is_none())
-        fail_value(op, "velocity is given, but momentum is 0: it would not be used");
-    float* velocity = nullptr;
-    if (momentum != 0) {
-        if (velocity_array.is_none()) fail_value(op, "momentum ", momentum, " needs a velocity array, got None");
-        velocity = state_view(op, "velocity", velocity_array, w).data;
-    }
-    const SgdScalars scalars{static_cast<float>(lr),
-                             static_cast<float>(momentum),
-                             static_cast<float>(1 - dampening),
-                             static_cast<float>(weight_decay),
-                             nesterov,
-                             first};
-    py::gil_scoped_release release;
-    sgd_step(w.size(), scalars, w.data, grad.data, velocity);
-}
-
-void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
-                    py::handle lr_number, py::handle beta1_number, py::handle beta2_number, py::handle eps_number,
-                    py::handle weight_decay_number, py::handle decoupled_flag) {
-    const char* op = "adam_step";
-    const auto w = view<float>(op, "w", w_array);
-    const auto grad = view<const float>(op, "grad", grad_array);
-    check_same_shape(op, "grad", grad.shape, "w", w.shape);
-    const auto m = state_view(op, "m", m_array, w), v = state_view(op, "v", v_array, w);
-    const int64_t step = to_int(op, "step", step_number);
-    if (step < 1) fail_value(op, "step counts from 1, got ", step);
-    const double lr = setting(op, "lr", lr_number), eps = setting(op, "eps", eps_number);
-    const double weight_decay = setting(op, "weight_decay", weight_decay_number);
-    const double beta1 = setting(op, "betas", beta1_number), beta2 = setting(op, "betas", beta2_number);
-    if (beta1 >= 1 || beta2 >= 1) fail_value(op, "betas must lie in [0, 1), got (", beta1, ", ", beta2, ")");
-    const bool decoupled = to_flag(op, "decoupled", decoupled_flag);
-    const double correction1 = 1 - std::pow(beta1, step), correction2 = 1 - std::pow(beta2, step);
-    const AdamScalars scalars{static_cast<float>(lr / correction1),
-                              static_cast<float>(beta1),
-                              static_cast<float>(beta2),
-                              static_cast<float>(1 - beta1),
-                              static_cast<float>(1 - beta2),
-                              static_cast<float>(1 / std::sqrt(correction2)),
-                              static_cast<float>(eps),
-                              static_cast<float>(decoupled ? 1 - lr * weight_decay : 1.0),
-                              static_cast<float>(decoupled ? 0.0 : weight_decay)};
-    py::gil_scoped_release release;
-    adam_step(w.size(), scalars, w.data, grad.data, m.data, v.data);
-}
-
 }  // namespace
 
 void register_elementwise(py::module_& module) {
     module.def("relu", bind_relu);
     module.def("relu_backward", bind_relu_backward);
-    module.def("sgd_step", bind_sgd_step);
-    module.def("adam_step", bind_adam_step);
 }
 
 }  // namespace pycnn

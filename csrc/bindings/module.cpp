@@ -17,5 +17,6 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_elementwise(module);
     pycnn::register_embedding(module);
     pycnn::register_loss(module);
+    pycnn::register_optim(module);
     pycnn::register_runtime(module);
 }

@@ -12,6 +12,7 @@ void register_norm(pybind11::module_& module);
 void register_elementwise(pybind11::module_& module);
 void register_embedding(pybind11::module_& module);
 void register_loss(pybind11::module_& module);
+void register_optim(pybind11::module_& module);
 void register_runtime(pybind11::module_& module);
 
 }  // namespace pycnn

@@ -59,6 +59,14 @@ struct SgdScalars {
     bool nesterov, first;
 };
 
+struct AdadeltaScalars {
+    float lr, rho, one_minus_rho, eps, weight_decay;
+};
+
+struct RmspropScalars {
+    float lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
+};
+
 struct KernelTable {
     const char* name;
     const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
@@ -91,6 +99,10 @@ struct KernelTable {
     void (*batch_norm_gradient)(int64_t count, const float* dy, const float* x, const BatchNormScalars&, float* dx);
     void (*sgd)(int64_t count, const SgdScalars&, float* w, const float* grad, float* velocity);
     void (*adam)(int64_t count, const AdamScalars&, float* w, const float* grad, float* m, float* v);
+    void (*adadelta)(int64_t count, const AdadeltaScalars&, float* w, const float* grad, float* square_avg, float* acc_delta);
+    // Without momentum, momentum_buffer is null; where the mean square is not centered, grad_avg is.
+    void (*rmsprop)(int64_t count, const RmspropScalars&, float* w, const float* grad, float* square_avg,
+                    float* momentum_buffer, float* grad_avg);
 
     // Multiply-adds of `rounds` rounds on registers alone, for measuring the peak: returns how many.
     int64_t (*fma_rounds)(int64_t rounds, float* sink);

@@ -24,10 +24,11 @@ from pycnn.ops.norm import (
     channel_affine,
     channel_affine_backward,
 )
-from pycnn.ops.optim import adam_step, sgd_step
+from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 __all__ = [
+    "adadelta_step",
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
@@ -48,6 +49,7 @@ __all__ = [
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "rmsprop_step",
     "sgd_step",
     "softmax",
     "softmax_cross_entropy",

@@ -103,3 +103,104 @@ def adam_step(
     """
     beta1, beta2 = betas
     _core.adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
+
+
+def adadelta_step(
+    w: FloatArray,
+    grad: FloatArray,
+    square_avg: FloatArray,
+    acc_delta: FloatArray,
+    *,
+    lr: float = 1.0,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+) -> None:
+    """One step of Adadelta, in place.
+
+    ``g = grad + weight_decay * w``, ``square_avg = rho * square_avg + (1 - rho) g^2``,
+    ``delta = sqrt(acc_delta + eps) / sqrt(square_avg + eps) * g``,
+    ``acc_delta = rho * acc_delta + (1 - rho) delta^2``, ``w -= lr * delta``.
+
+    Parameters
+    ----------
+    w : ndarray of float32, any shape
+        Weights, changed in place.
+    grad : ndarray of float32, the shape of `w`
+    square_avg, acc_delta : ndarray of float32, the shape of `w`
+        Running means of the squares of the gradient and of the steps, zero at first, changed in
+        place.
+    lr : float
+        Factor of the step; the method's own has 1.
+    rho : float
+        Share of the old means that is kept, in [0, 1].
+    eps : float
+    weight_decay : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype, different shapes, a read-only array, a number out of range.
+
+    References
+    ----------
+    M. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1; in PyTorch's form,
+    with a learning rate.
+    """
+    _core.adadelta_step(w, grad, square_avg, acc_delta, lr, rho, eps, weight_decay)
+
+
+def rmsprop_step(
+    w: FloatArray,
+    grad: FloatArray,
+    square_avg: FloatArray,
+    momentum_buffer: FloatArray | None = None,
+    grad_avg: FloatArray | None = None,
+    *,
+    lr: float,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+) -> None:
+    """One step of RMSprop, in place.
+
+    ``g = grad + weight_decay * w``, ``square_avg = alpha * square_avg + (1 - alpha) g^2``,
+    ``step = g / (sqrt(square_avg) + eps)``, ``w -= lr * step``.
+
+    With `grad_avg` the mean square is centered: ``grad_avg = alpha * grad_avg + (1 - alpha) g`` and
+    ``square_avg - grad_avg^2`` stands under the root (or 0, where rounding makes it negative). With
+    momentum, ``momentum_buffer = momentum * momentum_buffer + step`` is the step.
+
+    Parameters
+    ----------
+    w : ndarray of float32, any shape
+        Weights, changed in place.
+    grad : ndarray of float32, the shape of `w`
+    square_avg : ndarray of float32, the shape of `w`
+        Running mean of the square of the gradient, zero at first, changed in place.
+    momentum_buffer : ndarray of float32, the shape of `w`, optional
+        Running sum of the steps, zero at first, changed in place; given if and only if `momentum`
+        is not 0.
+    grad_avg : ndarray of float32, the shape of `w`, optional
+        Running mean of the gradient, zero at first, changed in place.
+    lr : float
+        Learning rate.
+    alpha : float
+        Share of the old means that is kept, in [0, 1].
+    eps, weight_decay, momentum : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype, different shapes, a read-only array, a number out of range.
+
+    References
+    ----------
+    T. Tieleman, G. Hinton, "Lecture 6.5 - RMSProp", Neural Networks for Machine Learning, 2012; the
+    centered form: A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013, equations
+    38 to 41, with eps outside of the root as in PyTorch.
+    """
+    _core.rmsprop_step(
+        w, grad, square_avg, momentum_buffer, grad_avg, lr, alpha, eps, weight_decay, momentum
+    )

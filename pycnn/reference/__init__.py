@@ -22,7 +22,7 @@ from pycnn.reference.norm import (
     channel_affine,
     channel_affine_backward,
 )
-from pycnn.reference.optim import adam_step, sgd_step
+from pycnn.reference.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.reference.pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -31,6 +31,7 @@ from pycnn.reference.pool import (
 )
 
 __all__ = [
+    "adadelta_step",
     "adam_step",
     "avg_pool2d",
     "avg_pool2d_backward",
@@ -51,6 +52,7 @@ __all__ = [
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "rmsprop_step",
     "sgd_step",
     "softmax",
     "softmax_cross_entropy",

@@ -1,4 +1,4 @@
-"""One update of the parameters, in place: SGD and Adam/AdamW with PyTorch's formulas."""
+"""One update of the parameters, in place: optimizers with PyTorch's formulas."""
 
 from __future__ import annotations
 
@@ -104,3 +104,102 @@ def adam_step(
     m[...] = beta1 * m + (1 - beta1) * g
     v[...] = beta2 * v + (1 - beta2) * g * g
     w -= lr / (1 - beta1**step) * m / (np.sqrt(v / (1 - beta2**step)) + eps)
+
+
+def adadelta_step(
+    w: Array,
+    grad: Array,
+    square_avg: Array,
+    acc_delta: Array,
+    *,
+    lr: float = 1.0,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+) -> None:
+    """Adadelta: `w`, `square_avg` and `acc_delta` change in place.
+
+    The step along ``g = grad + weight_decay w`` is ``delta = sqrt(acc_delta + eps) g /
+    sqrt(square_avg + eps)``, with running means of g^2 (this one included) and of delta^2 (up to
+    the last one); ``w -= lr delta``.
+
+    Parameters
+    ----------
+    w, grad, square_avg, acc_delta : array
+        Parameter, gradient and both means, of one shape.
+    lr : float
+        Factor of the step.
+    rho : float
+        Decay rate of the means.
+    eps : float
+        Makes the first step possible.
+    weight_decay : float
+        See the formula.
+
+    References
+    ----------
+    M. D. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
+    """
+    g = grad + weight_decay * w
+    square_avg[...] = rho * square_avg + (1 - rho) * g * g
+    delta = np.sqrt(acc_delta + eps) / np.sqrt(square_avg + eps) * g
+    acc_delta[...] = rho * acc_delta + (1 - rho) * delta * delta
+    w -= lr * delta
+
+
+def rmsprop_step(
+    w: Array,
+    grad: Array,
+    square_avg: Array,
+    momentum_buffer: Array | None = None,
+    grad_avg: Array | None = None,
+    *,
+    lr: float,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+) -> None:
+    """RMSprop: `w` and all state arrays change in place.
+
+    The step along ``g = grad + weight_decay w`` is ``g / (sqrt(v) + eps)``, v the running mean of
+    g^2, less the square of the running mean of g (at least 0) if there is a `grad_avg`; the
+    momentum buffer adds up steps, ``buffer = momentum buffer + step``, and ``w -= lr buffer``.
+
+    Parameters
+    ----------
+    w, grad, square_avg : array
+        Parameter, gradient and mean of its square, of one shape.
+    momentum_buffer : array, optional
+        Required if and only if `momentum` is not zero.
+    grad_avg : array, optional
+        Mean of the gradient, for the centered form.
+    lr : float
+        Learning rate.
+    alpha : float
+        Decay rate of the means.
+    eps, weight_decay, momentum : float
+        See the formula.
+
+    Raises
+    ------
+    ValueError
+        If `momentum` is not zero and there is no buffer, or the other way round.
+
+    References
+    ----------
+    T. Tieleman, G. Hinton, "Lecture 6.5", Neural networks for machine learning, 2012.
+    """
+    if (momentum_buffer is not None) != (momentum != 0):
+        raise ValueError("[rmsprop_step] momentum_buffer is required if and only if momentum is")
+    g = grad + weight_decay * w
+    square_avg[...] = alpha * square_avg + (1 - alpha) * g * g
+    variance = square_avg
+    if grad_avg is not None:
+        grad_avg[...] = alpha * grad_avg + (1 - alpha) * g
+        variance = np.maximum(square_avg - grad_avg * grad_avg, 0)
+    step = g / (np.sqrt(variance) + eps)
+    if momentum_buffer is not None:
+        momentum_buffer[...] = momentum * momentum_buffer + step
+        step = momentum_buffer
+    w -= lr * step

@@ -2,6 +2,7 @@
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
+#include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
@@ -53,6 +54,8 @@ constexpr KernelTable make_table() {
     table.batch_norm_gradient = batch_norm_gradient;
     table.sgd = sgd;
     table.adam = adam;
+    table.adadelta = adadelta;
+    table.rmsprop = rmsprop;
     table.fma_rounds = fma_rounds;
     return table;
 }

@@ -1,0 +1,64 @@
+"""Adadelta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pycnn import ops
+from pycnn._arguments import at_least_zero, fraction
+from pycnn.layers.parameter import Array, Parameter
+from pycnn.optim.optimizer import Optimizer, State, zeros_like
+
+
+class Adadelta(Optimizer):
+    """Steps in the unit of the parameters, from the last ones; see `pycnn.ops.adadelta_step`.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to update.
+    lr : float
+        Factor of the step; the method was published without one.
+    rho : float
+        Share of the old mean squares that is kept, in [0, 1).
+    eps : float
+        Added under both roots; the first step has the size of the root of it.
+    weight_decay : float
+        Factor of the parameter that is added to its gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not a number or out of range.
+
+    References
+    ----------
+    Zeiler: ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr)
+        self.rho = fraction("rho", rho)
+        self.eps = at_least_zero("eps", eps)
+        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+
+    def hyperparameters(self) -> State:
+        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        return {"rho": self.rho, "eps": self.eps, "weight_decay": self.weight_decay}
+
+    def start(self, parameter: Parameter) -> State:
+        """Make the state of a parameter before its first step; arrays have its shape."""
+        return {"step": 0, "square_avg": zeros_like(parameter), "acc_delta": zeros_like(parameter)}
+
+    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        state["step"] += 1  # for PyTorch, which keeps it too
+        means = state["square_avg"], state["acc_delta"]
+        ops.adadelta_step(data, grad, *means, lr=self.lr, **self.hyperparameters())
