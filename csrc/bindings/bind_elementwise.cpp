@@ -7,27 +7,6 @@
 namespace pycnn {
 namespace {
 
-py::array bind_relu(py::handle x_array) {
-    const auto x = view<const float>("relu", "x", x_array);
-    float* y = nullptr;
-    py::array result = new_array("relu", x.shape, y);
-    py::gil_scoped_release release;
-    relu(x.size(), x.data, y);
-    return result;
-}
-
-py::array bind_relu_backward(py::handle dy_array, py::handle y_array) {
-    const char* op = "relu_backward";
-    const auto dy = view<const float>(op, "dy", dy_array);
-    const auto y = view<const float>(op, "y", y_array);
-    check_same_shape(op, "dy", dy.shape, "y", y.shape);
-    float* dx = nullptr;
-    py::array result = new_array(op, y.shape, dx);
-    py::gil_scoped_release release;
-    relu_backward(y.size(), dy.data, y.data, dx);
-    return result;
-}
-
 // An array that is updated together with w: same shape, writeable.
 View<float> state_view(const char* op, const char* name, py::handle array, const View<float>& w) {
     auto state = view<float>(op, name, array);
@@ -104,8 +83,6 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
 }  // namespace
 
 void register_elementwise(py::module_& module) {
-    module.def("relu", bind_relu);
-    module.def("relu_backward", bind_relu_backward);
     module.def("sgd_step", bind_sgd_step);
     module.def("adam_step", bind_adam_step);
 }

@@ -16,6 +16,8 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_norm(module);
     pycnn::register_elementwise(module);
     pycnn::register_embedding(module);
+    pycnn::register_activation(module);
+    pycnn::register_local_response_norm(module);
     pycnn::register_loss(module);
     pycnn::register_runtime(module);
 }

@@ -1,4 +1,4 @@
-// Activations and optimizer steps: drivers that cut long arrays into chunks for the threads.
+// Optimizer steps: drivers that cut long arrays into chunks for the threads.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,6 @@
 #include "cpu/kernel_table.hpp"
 
 namespace pycnn {
-
-void relu(int64_t count, const float* x, float* y);
-void relu_backward(int64_t count, const float* dy, const float* y, float* dx);
 
 // In place on w and the state arrays; velocity may be null where momentum is 0.
 void sgd_step(int64_t count, const SgdScalars& scalars, float* w, const float* grad, float* velocity);
