@@ -81,7 +81,7 @@ def sigmoid(x: Array) -> Array:
 
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """Gradient of `sigmoid`, from its output: ``dx = dy * y * (1 - y)``."""
-    return dy * y * (1 - y)
+    return np.asarray(dy * y * (1 - y))
 
 
 def _normal_distribution(x: Array) -> Array:
@@ -150,8 +150,8 @@ def gelu_backward(dy: Array, x: Array, approximate: str = "none") -> Array:
     held = np.clip(x, -_FAR, _FAR)
     if approximate == "none":
         density = np.exp(-held * held / 2) / math.sqrt(2 * math.pi)
-        return dy * (_normal_distribution(held) + held * density)
+        return np.asarray(dy * (_normal_distribution(held) + held * density))
     two_v = 2 * math.sqrt(2 / math.pi) * (held + 0.044715 * held**3)
     slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * held**2)
     factor = sigmoid(two_v)
-    return dy * (factor + held * factor * sigmoid(-two_v) * slope)
+    return np.asarray(dy * (factor + held * factor * sigmoid(-two_v) * slope))
