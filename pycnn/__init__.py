@@ -31,6 +31,7 @@ from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
+    GELU,
     AvgPool2d,
     BatchNorm2d,
     Buffer,
@@ -38,7 +39,9 @@ from pycnn.layers import (
     Dropout,
     Embedding,
     Flatten,
+    LeakyReLU,
     Linear,
+    LocalResponseNorm,
     MaxPool2d,
     Module,
     Parallel,
@@ -46,8 +49,12 @@ from pycnn.layers import (
     ReLU,
     Reshape,
     Residual,
+    ScaledTanh,
     Sequential,
+    Sigmoid,
+    Softmax,
     Subsampling,
+    Tanh,
     Unsqueeze,
 )
 from pycnn.losses import CrossEntropyLoss
@@ -56,6 +63,7 @@ from pycnn.training import History, evaluate, fit, predict
 __version__: str = _core.version
 
 __all__ = [
+    "GELU",
     "ArrayDataset",
     "AvgPool2d",
     "BatchNorm2d",
@@ -67,7 +75,9 @@ __all__ = [
     "Embedding",
     "Flatten",
     "History",
+    "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool2d",
     "Module",
     "Parallel",
@@ -75,8 +85,12 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
+    "ScaledTanh",
     "Sequential",
+    "Sigmoid",
+    "Softmax",
     "Subsampling",
+    "Tanh",
     "Unsqueeze",
     "datasets",
     "evaluate",

@@ -41,6 +41,19 @@ py::array bind_softmax(py::handle x_array) {
     return result;
 }
 
+py::array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
+    const char* op = "softmax_backward";
+    const auto dy = view<const float>(op, "dy", dy_array, 2);
+    const auto p = view<const float>(op, "p", p_array, 2);
+    check_same_shape(op, "dy", dy.shape, "p", p.shape);
+    if (p.shape[1] < 1) fail_value(op, "needs at least one class, got shape ", to_string(p.shape));
+    float* dx = nullptr;
+    py::array result = new_array(op, p.shape, dx);
+    py::gil_scoped_release release;
+    softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx);
+    return result;
+}
+
 py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::handle weight_array, py::handle ignore_index,
                        py::handle label_smoothing, py::handle reduction) {
     const char* op = "softmax_cross_entropy";
@@ -90,6 +103,7 @@ py::array bind_backward(py::handle p_array, py::handle target_array, py::handle 
 
 void register_loss(py::module_& module) {
     module.def("softmax", bind_softmax);
+    module.def("softmax_backward", bind_softmax_backward);
     module.def("softmax_cross_entropy", bind_forward);
     module.def("softmax_cross_entropy_backward", bind_backward);
 }

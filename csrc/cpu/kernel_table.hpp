@@ -48,6 +48,14 @@ struct BatchNormScalars {
     float mean, scale, slope, offset;  // dx = dy * scale - (x - mean) * slope - offset
 };
 
+// Local response normalisation over windows of channels: c - before .. c + after, clipped.
+struct LrnWindow {
+    int64_t C, pixels;  // channels are `pixels` floats apart
+    int64_t before, after;
+    float k, alpha, beta;
+    float slope;  // 2 alpha beta
+};
+
 struct AdamScalars {
     float step_size, beta1, beta2;
     float one_minus_beta1, one_minus_beta2;  // taken in double: 1 - 0.999f is off by 2e-5 of itself
@@ -87,6 +95,28 @@ struct KernelTable {
 
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);
+    void (*leaky_relu)(int64_t count, float slope, const float* x, float* y);
+    void (*leaky_relu_backward)(int64_t count, float slope, const float* dy, const float* x, float* dx);
+    void (*tanh)(int64_t count, float amplitude, float slope, const float* x, float* y);
+    void (*tanh_backward)(int64_t count, float amplitude, float slope_by_amplitude, const float* dy, const float* y, float* dx);
+    void (*sigmoid)(int64_t count, const float* x, float* y);
+    void (*sigmoid_backward)(int64_t count, const float* dy, const float* y, float* dx);
+    void (*gelu)(int64_t count, const float* x, float* y);
+    void (*gelu_backward)(int64_t count, const float* dy, const float* x, float* dx);
+    void (*gelu_tanh)(int64_t count, const float* x, float* y);
+    void (*gelu_tanh_backward)(int64_t count, const float* dy, const float* x, float* dx);
+
+    // Rows of C numbers (see isa/softmax.hpp).
+    void (*softmax)(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total);
+    void (*softmax_backward)(int64_t rows, int64_t C, const float* dy, const float* p, float* dx);
+    float (*weighted_surprise)(int64_t C, const float* x, const float* w, float largest, float log_total);
+    void (*softmax_gradient)(int64_t C, const float* p, const float* w, float a, float b, float* dx);
+
+    // `count` pixels of one image from x on; the ring has before + after + 1 rows of `pitch` floats.
+    void (*lrn)(const LrnWindow&, int64_t count, const float* x, float* y, float* scale);
+    void (*lrn_backward)(const LrnWindow&, int64_t count, const float* dy, const float* x, const float* y, const float* scale,
+                         float* dx, float* ring, int64_t pitch);
+
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);

@@ -6,27 +6,17 @@
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/dispatch.hpp"
 
 namespace pycnn {
 namespace {
 
-// An exponential and a logarithm cost about twenty multiply-adds.
-constexpr int64_t kWorkPerElement = 20;
+// An exponential costs about twenty multiply-adds.
+constexpr double kWorkPerElement = 20;
 
-// Writes softmax(x) and returns log(sum(exp(x))), both shifted by the maximum so that nothing overflows. The sum is taken
-// in double.
-double softmax_row(int64_t C, const float* x, float* probabilities) {
-    float largest = x[0];
-    for (int64_t j = 1; j < C; ++j) largest = x[j] > largest ? x[j] : largest;
-    double total = 0;
-    for (int64_t j = 0; j < C; ++j) {
-        probabilities[j] = std::exp(x[j] - largest);
-        total += probabilities[j];
-    }
-    const float scale = static_cast<float>(1 / total);
-    for (int64_t j = 0; j < C; ++j) probabilities[j] *= scale;
-    return largest + std::log(total);
-}
+// A block of rows is one call of a kernel, and one task: about 8 K numbers, 32 KiB.
+constexpr int64_t kMostRows = 64;
+int64_t block_of_rows(int64_t C) { return std::clamp<int64_t>(8192 / C, 1, kMostRows); }
 
 double weight_of(const CrossEntropy& s, int64_t label) { return s.weight ? s.weight[label] : 1.0; }
 
@@ -44,24 +34,31 @@ double mean_divisor(const CrossEntropy& s, const int64_t* target) {
     return total;
 }
 
-// (1 - e) w[t] (z - x[t]) + e / C * sum of w[j] (z - x[j]), with z = log(sum(exp(x))).
-double row_loss(const CrossEntropy& s, const float* x, int64_t label, double log_sum) {
-    double loss = (1 - s.label_smoothing) * weight_of(s, label) * (log_sum - x[label]);
+// (1 - e) w[t] (z - x[t]) + e / C * sum of w[j] (z - x[j]), with z = largest + log(sum(exp(x - largest))).
+double row_loss(const CrossEntropy& s, const float* x, int64_t label, float largest, float total) {
+    const double log_total = std::log(static_cast<double>(total));
+    double loss = (1 - s.label_smoothing) * weight_of(s, label) * (largest + log_total - x[label]);
     if (s.label_smoothing > 0) {
-        double smooth = 0;
-        for (int64_t j = 0; j < s.C; ++j) smooth += weight_of(s, j) * (log_sum - x[j]);
-        loss += s.label_smoothing / static_cast<double>(s.C) * smooth;
+        const float all = kernels().weighted_surprise(s.C, x, s.weight, largest, static_cast<float>(log_total));
+        loss += s.label_smoothing / static_cast<double>(s.C) * all;
     }
     return loss;
 }
 
-constexpr int64_t kRowsPerTask = 64;
-
 }  // namespace
 
 void softmax(int64_t N, int64_t C, const float* x, float* probabilities) {
-    parallel_ranges(N, kRowsPerTask, C * kWorkPerElement, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) softmax_row(C, x + i * C, probabilities + i * C);
+    const KernelTable& table = kernels();
+    parallel_ranges(N, block_of_rows(C), static_cast<double>(C) * kWorkPerElement, [&](int64_t begin, int64_t end) {
+        float largest[kMostRows], total[kMostRows];
+        table.softmax(end - begin, C, x + begin * C, probabilities + begin * C, largest, total);
+    });
+}
+
+void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probabilities, float* dx) {
+    const KernelTable& table = kernels();
+    parallel_ranges(N, block_of_rows(C), 2 * static_cast<double>(C), [&](int64_t begin, int64_t end) {
+        table.softmax_backward(end - begin, C, dy + begin * C, probabilities + begin * C, dx + begin * C);
     });
 }
 
@@ -74,11 +71,14 @@ void check_targets(const char* op, const CrossEntropy& s, const int64_t* target)
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
                              float* losses) {
     const Buffer<double> row_losses(s.N);
-    parallel_ranges(s.N, kRowsPerTask, s.C * kWorkPerElement, [&](int64_t begin, int64_t end) {
+    const KernelTable& table = kernels();
+    parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kWorkPerElement, [&](int64_t begin, int64_t end) {
+        float largest[kMostRows], totals[kMostRows];
+        table.softmax(end - begin, s.C, logits + begin * s.C, probabilities + begin * s.C, largest, totals);
         for (int64_t i = begin; i < end; ++i) {
-            const float* x = logits + i * s.C;
-            const double log_sum = softmax_row(s.C, x, probabilities + i * s.C);
-            row_losses.data()[i] = target[i] == s.ignore_index ? 0.0 : row_loss(s, x, target[i], log_sum);
+            const bool counts = target[i] != s.ignore_index;
+            row_losses.data()[i] =
+                counts ? row_loss(s, logits + i * s.C, target[i], largest[i - begin], totals[i - begin]) : 0.0;
         }
     });
     double total = 0;
@@ -94,7 +94,8 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
                                     const float* dloss, float* dlogits) {
     const double divisor = s.reduction == Reduction::mean ? mean_divisor(s, target) : 1.0;
     const double all_weights = total_weight(s), smooth = s.label_smoothing / static_cast<double>(s.C);
-    parallel_ranges(s.N, kRowsPerTask, s.C, [&](int64_t begin, int64_t end) {
+    const KernelTable& table = kernels();
+    parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const float* p = probabilities + i * s.C;
             float* dx = dlogits + i * s.C;
@@ -104,10 +105,13 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
             }
             const double scale = dloss[s.reduction == Reduction::none ? i : 0] / divisor;
             const double hit = (1 - s.label_smoothing) * weight_of(s, target[i]);
-            for (int64_t j = 0; j < s.C; ++j) {
-                const double direct = hit * (p[j] - (j == target[i] ? 1.0 : 0.0));
-                dx[j] = static_cast<float>(scale * (direct + smooth * (all_weights * p[j] - weight_of(s, j))));
-            }
+            const double by_probability = hit + smooth * all_weights;
+            table.softmax_gradient(s.C, p, s.weight, static_cast<float>(scale * by_probability),
+                                   static_cast<float>(scale * smooth), dx);
+            // Its own class, where p - 1 may cancel, in double.
+            const int64_t t = target[i];
+            const double direct = hit * (p[t] - 1.0);
+            dx[t] = static_cast<float>(scale * (direct + smooth * (all_weights * p[t] - weight_of(s, t))));
         }
     });
 }

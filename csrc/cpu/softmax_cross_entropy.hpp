@@ -17,6 +17,9 @@ struct CrossEntropy {
 
 void softmax(int64_t N, int64_t C, const float* x, float* probabilities);
 
+// dx[i][j] = p[i][j] (dy[i][j] - sum over k of dy[i][k] p[i][k])
+void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probabilities, float* dx);
+
 // ValueError for a target outside [0, C) that is not ignore_index.
 void check_targets(const char* op, const CrossEntropy& s, const int64_t* target);
 

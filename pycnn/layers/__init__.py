@@ -3,16 +3,26 @@
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
-- `conv`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`, `subsampling`:
-  one family each
+- `conv`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`, `local_response_norm`,
+  `subsampling`: one family each
 - `summary`: the table of `Module.summary`
 """
 
-from pycnn.layers.activation import Dropout, ReLU
+from pycnn.layers.activation import (
+    GELU,
+    Dropout,
+    LeakyReLU,
+    ReLU,
+    ScaledTanh,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
+from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
@@ -23,6 +33,7 @@ from pycnn.layers.sequential import Sequential
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
@@ -30,7 +41,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool2d",
     "Module",
     "Parallel",
@@ -38,8 +51,12 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
+    "ScaledTanh",
     "Sequential",
+    "Sigmoid",
+    "Softmax",
     "SparseRows",
     "Subsampling",
+    "Tanh",
     "Unsqueeze",
 ]

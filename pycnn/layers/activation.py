@@ -1,4 +1,4 @@
-"""Layers without parameters that act on each number alone."""
+"""Activations and dropout: layers without parameters, which keep the shape."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import fraction
+from pycnn._arguments import fraction, real
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -24,6 +24,158 @@ class ReLU(Module):
     def backward(self, dy: Array) -> Array:
         """Pass the gradient where the output was positive."""
         return ops.relu_backward(dy, self._saved())
+
+
+class LeakyReLU(Module):
+    """Rectifier with a slope below zero; see `pycnn.ops.leaky_relu`.
+
+    Parameters
+    ----------
+    negative_slope : float
+        Factor of negative numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `negative_slope` is not a finite number.
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = real("[LeakyReLU] negative_slope", negative_slope)
+
+    def forward(self, x: Array) -> Array:
+        """Scale negative numbers; any shape."""
+        self._save(x)
+        return ops.leaky_relu(x, self.negative_slope)
+
+    def backward(self, dy: Array) -> Array:
+        """Scale the gradient where the input was not positive."""
+        return ops.leaky_relu_backward(dy, self._saved(), self.negative_slope)
+
+    def _arguments(self) -> str:
+        return f"{self.negative_slope}"
+
+
+class Tanh(Module):
+    """Hyperbolic tangent; see `pycnn.ops.tanh`."""
+
+    def forward(self, x: Array) -> Array:
+        """Squash to (-1, 1); any shape."""
+        y = ops.tanh(x)
+        self._save(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by ``1 - y^2``."""
+        return ops.tanh_backward(dy, self._saved())
+
+
+class ScaledTanh(Module):
+    """``amplitude * tanh(slope * x)``, LeNet-5's squashing function; see `pycnn.ops.tanh`.
+
+    With the default numbers f(1) = 1 and f(-1) = -1, and the slope's extremes are there.
+
+    Parameters
+    ----------
+    amplitude : float
+        Limit of the output; not zero.
+    slope : float
+        Factor of the input.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not finite, or `amplitude` is zero.
+
+    References
+    ----------
+    Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86,
+    1998, appendix A.
+    """
+
+    def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
+        self.amplitude = real("[ScaledTanh] amplitude", amplitude)
+        self.slope = real("[ScaledTanh] slope", slope)
+        if self.amplitude == 0:
+            raise ValueError("[ScaledTanh] amplitude must not be zero")
+
+    def forward(self, x: Array) -> Array:
+        """Squash to (-amplitude, amplitude); any shape."""
+        y = ops.tanh(x, amplitude=self.amplitude, slope=self.slope)
+        self._save(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by the slope, known from the output."""
+        return ops.tanh_backward(dy, self._saved(), amplitude=self.amplitude, slope=self.slope)
+
+    def _arguments(self) -> str:
+        return f"amplitude={self.amplitude}, slope={self.slope}"
+
+
+class Sigmoid(Module):
+    """Logistic function ``1 / (1 + exp(-x))``; see `pycnn.ops.sigmoid`."""
+
+    def forward(self, x: Array) -> Array:
+        """Squash to (0, 1); any shape."""
+        y = ops.sigmoid(x)
+        self._save(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by ``y (1 - y)``."""
+        return ops.sigmoid_backward(dy, self._saved())
+
+
+class GELU(Module):
+    """Gaussian error linear unit; see `pycnn.ops.gelu`.
+
+    Parameters
+    ----------
+    approximate : {'none', 'tanh'}
+        The exact function, or its older approximation by tanh.
+
+    Raises
+    ------
+    ValueError
+        If `approximate` is neither.
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"[GELU] approximate must be 'none' or 'tanh', got {approximate!r}")
+        self.approximate = approximate
+
+    def forward(self, x: Array) -> Array:
+        """Weigh each number by the normal distribution function; any shape."""
+        self._save(x)
+        return ops.gelu(x, self.approximate)
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by the slope."""
+        return ops.gelu_backward(dy, self._saved(), self.approximate)
+
+    def _arguments(self) -> str:
+        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
+
+
+class Softmax(Module):
+    """Probabilities of the classes, which add up to 1; see `pycnn.ops.softmax`.
+
+    A network that is trained with `CrossEntropyLoss` does not need it: the loss contains it.
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Turn scores (N, C) into probabilities."""
+        if x.ndim != 2:
+            raise ValueError(f"expects (N, C), one row a sample, input was {x.shape}")
+        p = ops.softmax(x)
+        self._save(p)
+        return p
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by the Jacobian of each row."""
+        return ops.softmax_backward(dy, self._saved())
 
 
 class Dropout(Module):

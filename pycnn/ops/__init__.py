@@ -8,7 +8,18 @@ Results are the same bits for any number of threads. Denormal numbers count as z
 through.
 """
 
-from pycnn.ops.activation import relu, relu_backward, softmax
+from pycnn.ops.activation import (
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.ops.embedding import embedding, embedding_backward
 from pycnn.ops.linear import (
@@ -17,6 +28,7 @@ from pycnn.ops.linear import (
     linear_backward_input,
     linear_backward_weight,
 )
+from pycnn.ops.local_response_norm import local_response_norm, local_response_norm_backward
 from pycnn.ops.loss import softmax_cross_entropy, softmax_cross_entropy_backward
 from pycnn.ops.norm import (
     batch_norm2d,
@@ -26,6 +38,7 @@ from pycnn.ops.norm import (
 )
 from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from pycnn.ops.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -41,17 +54,28 @@ __all__ = [
     "conv2d_backward_weight",
     "embedding",
     "embedding_backward",
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "linear",
     "linear_backward",
     "linear_backward_input",
     "linear_backward_weight",
+    "local_response_norm",
+    "local_response_norm_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
     "relu_backward",
     "rmsprop_step",
     "sgd_step",
+    "sigmoid",
+    "sigmoid_backward",
     "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
+    "tanh",
+    "tanh_backward",
 ]

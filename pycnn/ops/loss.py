@@ -53,7 +53,7 @@ def softmax_cross_entropy(
 
     Notes
     -----
-    Logarithms and sums over classes and rows are taken in double precision.
+    The logarithm and the sum over rows are taken in double precision.
 
     References
     ----------

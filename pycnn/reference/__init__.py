@@ -6,7 +6,18 @@ checks only the geometry that it needs to be meaningful; it is slow on purpose, 
 calls another implementation.
 """
 
-from pycnn.reference.activation import relu, relu_backward
+from pycnn.reference.activation import (
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.reference.embedding import embedding, embedding_backward
 from pycnn.reference.linear import (
@@ -15,7 +26,11 @@ from pycnn.reference.linear import (
     linear_backward_input,
     linear_backward_weight,
 )
-from pycnn.reference.loss import softmax, softmax_cross_entropy, softmax_cross_entropy_backward
+from pycnn.reference.local_response_norm import (
+    local_response_norm,
+    local_response_norm_backward,
+)
+from pycnn.reference.loss import softmax_cross_entropy, softmax_cross_entropy_backward
 from pycnn.reference.norm import (
     batch_norm2d,
     batch_norm2d_backward,
@@ -29,6 +44,7 @@ from pycnn.reference.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
+from pycnn.reference.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -44,17 +60,28 @@ __all__ = [
     "conv2d_backward_weight",
     "embedding",
     "embedding_backward",
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "linear",
     "linear_backward",
     "linear_backward_input",
     "linear_backward_weight",
+    "local_response_norm",
+    "local_response_norm_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
     "relu_backward",
     "rmsprop_step",
     "sgd_step",
+    "sigmoid",
+    "sigmoid_backward",
     "softmax",
+    "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
+    "tanh",
+    "tanh_backward",
 ]

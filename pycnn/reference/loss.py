@@ -1,4 +1,4 @@
-r"""Softmax and the cross-entropy loss on it, with PyTorch's weights, smoothing and reductions.
+r"""The cross-entropy loss on the softmax, with PyTorch's weights, smoothing and reductions.
 
 For one row of logits z with label t, class weights w (1 by default), C classes, smoothing e and
 p = softmax(z),
@@ -14,15 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn.reference.geometry import Array
-
-
-def softmax(x: Array) -> Array:
-    """``p[n, j] = exp(x[n, j]) / sum_i exp(x[n, i])`` along the rows of an (N, C) array.
-
-    The maximum of a row is subtracted first, which changes nothing but keeps exp from overflowing.
-    """
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+from pycnn.reference.softmax import softmax
 
 
 def _log_softmax(x: Array) -> Array:

@@ -1,4 +1,4 @@
-// Loops over arrays of any shape: activations and sums. Written plainly for the compiler to vectorise.
+// Loops over arrays of any shape: sums and copies. Written plainly for the compiler to vectorise.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -6,15 +6,6 @@
 
 namespace pycnn {
 namespace {
-
-// x < 0 ? 0 : x and not max(x, 0): NaN passes.
-void relu(int64_t count, const float* __restrict x, float* __restrict y) {
-    for (int64_t i = 0; i < count; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];
-}
-
-void relu_backward(int64_t count, const float* __restrict dy, const float* __restrict y, float* __restrict dx) {
-    for (int64_t i = 0; i < count; ++i) dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
-}
 
 void add_bias(int64_t rows, int64_t columns, const float* __restrict bias, float* __restrict y) {
     for (int64_t i = 0; i < rows; ++i)

@@ -1,11 +1,14 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
 #include "cpu/isa/channel.hpp"
+#include "cpu/isa/activation.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/optim.hpp"
+#include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/patches.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
+#include "cpu/isa/softmax.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -44,6 +47,22 @@ constexpr KernelTable make_table() {
     table.sum_rows = sum_rows;
     table.relu = relu;
     table.relu_backward = relu_backward;
+    table.leaky_relu = leaky_relu;
+    table.leaky_relu_backward = leaky_relu_backward;
+    table.tanh = scaled_tanh;
+    table.tanh_backward = scaled_tanh_backward;
+    table.sigmoid = sigmoid;
+    table.sigmoid_backward = sigmoid_backward;
+    table.gelu = gelu;
+    table.gelu_backward = gelu_backward;
+    table.gelu_tanh = gelu_tanh;
+    table.gelu_tanh_backward = gelu_tanh_backward;
+    table.softmax = softmax_rows;
+    table.softmax_backward = softmax_rows_backward;
+    table.weighted_surprise = weighted_surprise;
+    table.softmax_gradient = softmax_gradient;
+    table.lrn = lrn;
+    table.lrn_backward = lrn_backward;
     table.add_bias = add_bias;
     table.max_pool = max_pool;
     table.avg_pool = avg_pool;

@@ -42,10 +42,6 @@ inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dil
     return load(lane);
 }
 
-inline Vec load_at_most(const float* p, int64_t readable) {
-    return readable >= kLanes ? load(p) : load_first(p, readable > 0 ? readable : 0);
-}
-
 // Lane i: p[i * stride], where `readable` floats from p on may be read; lanes beyond them do not matter.
 inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
     if (stride == 1) return load_at_most(p, readable);

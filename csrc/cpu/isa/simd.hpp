@@ -8,8 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace pycnn {
@@ -78,6 +80,18 @@ inline void store_first(float* p, Vec v, int64_t count) {
 inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, count * sizeof(int32_t)); }
 #endif
 
+// Whole vectors where `count` allows, else its first elements (none below 1).
+inline Vec load_at_most(const float* p, int64_t count) {
+    return count >= kLanes ? load(p) : load_first(p, count > 0 ? count : 0);
+}
+inline void store_at_most(float* p, Vec v, int64_t count) {
+    if (count >= kLanes) {
+        store(p, v);
+    } else {
+        store_first(p, v, count > 0 ? count : 0);
+    }
+}
+
 // Halves are added until one lane is left: log2(kLanes) steps.
 template <int Lanes>
 struct Lower {
@@ -94,6 +108,27 @@ inline float sum_lanes(V v) {
     }
 }
 inline float horizontal_sum(Vec v) { return sum_lanes<kLanes>(v); }
+
+inline float horizontal_max(Vec v) {
+    float largest = v[0];
+    for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
+    return largest;
+}
+
+inline Vec square_root(Vec v) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_sqrt_ps(0xffff, v);  // the plain form makes GCC 12 warn
+#elif defined(__AVX__)
+    return _mm256_sqrt_ps(v);
+#elif defined(__SSE2__)
+    return _mm_sqrt_ps(v);
+#elif defined(__aarch64__)
+    return vsqrtq_f32(v);
+#else
+    for (int i = 0; i < kLanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+    return v;
+#endif
+}
 
 // a[0], a[2], ..., b[0], b[2], ...
 inline Vec even_lanes(Vec a, Vec b) {

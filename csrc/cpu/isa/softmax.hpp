@@ -1,0 +1,84 @@
+// Softmax of rows and what its gradients need. Lanes run along a row; lanes beyond its end are masked.
+#pragma once
+
+#include "cpu/isa/simd.hpp"
+#include "cpu/isa/transcendental.hpp"
+
+namespace pycnn {
+namespace {
+
+// All bits set in the first `count` lanes.
+inline IntVec first_lanes(int64_t count) { return lane_numbers() < static_cast<int32_t>(count < kLanes ? count : kLanes); }
+
+// f(j, count of lanes that matter) for each vector of a row.
+template <class F>
+inline void along_row(int64_t C, F&& f) {
+    for (int64_t j = 0; j < C; j += kLanes) f(j, C - j);
+}
+
+// p[i][j] = exp(x[i][j] - largest[i]) / total[i], where largest[i] is the row's maximum and total[i] the sum of these
+// exponentials. A row's last vector is read and written whole while other rows of the block follow: the next row then
+// replaces what was written too far.
+void softmax_rows(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total) {
+    for (int64_t i = 0; i < rows; ++i, x += C, p += C) {
+        const int64_t room = (rows - i) * C;
+        Vec most = broadcast(-__builtin_inff());
+        along_row(C, [&](int64_t j, int64_t count) {
+            const Vec v = load_at_most(x + j, room - j);
+            most = (v > most) & first_lanes(count) ? v : most;
+        });
+        const float maximum = horizontal_max(most);
+        Vec sum{};
+        along_row(C, [&](int64_t j, int64_t count) {
+            const Vec e = exp(load_at_most(x + j, room - j) - maximum);
+            const Vec counted = first_lanes(count) ? e : Vec{};
+            store_at_most(p + j, counted, room - j);
+            sum += counted;
+        });
+        largest[i] = maximum;
+        total[i] = horizontal_sum(sum);
+        const float scale = 1.0f / total[i];
+        along_row(C, [&](int64_t j, int64_t) { store_at_most(p + j, scale * load_at_most(p + j, room - j), room - j); });
+    }
+}
+
+// dx[i][j] = p[i][j] (dy[i][j] - sum over k of dy[i][k] p[i][k])
+void softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float* p, float* dx) {
+    for (int64_t i = 0; i < rows; ++i, dy += C, p += C, dx += C) {
+        const int64_t room = (rows - i) * C;
+        Vec sum{};
+        along_row(C, [&](int64_t j, int64_t count) {
+            const Vec product = load_at_most(dy + j, room - j) * load_at_most(p + j, room - j);
+            sum += first_lanes(count) ? product : Vec{};
+        });
+        const float mean = horizontal_sum(sum);
+        along_row(C, [&](int64_t j, int64_t) {
+            store_at_most(dx + j, load_at_most(p + j, room - j) * (load_at_most(dy + j, room - j) - mean), room - j);
+        });
+    }
+}
+
+// Sum over j of w[j] (log_total + (largest - x[j])): minus the logarithms of the probabilities, weighted; w may be null.
+float weighted_surprise(int64_t C, const float* x, const float* w, float largest, float log_total) {
+    Vec sum{};
+    along_row(C, [&](int64_t j, int64_t count) {
+        const Vec surprise = log_total + (largest - load_at_most(x + j, count));
+        const Vec weighted = w == nullptr ? surprise : surprise * load_at_most(w + j, count);
+        sum += first_lanes(count) ? weighted : Vec{};
+    });
+    return horizontal_sum(sum);
+}
+
+// dx[j] = a p[j] - b w[j]; w may be null for ones.
+void softmax_gradient(int64_t C, const float* __restrict p, const float* __restrict w, float a, float b, float* __restrict dx) {
+    if (b == 0.0f) {
+        for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j];
+    } else if (w == nullptr) {
+        for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j] - b;
+    } else {
+        for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j] - b * w[j];
+    }
+}
+
+}  // namespace
+}  // namespace pycnn

@@ -1,0 +1,51 @@
+"""Softmax along rows and its gradient."""
+
+from __future__ import annotations
+
+from pycnn import _core
+from pycnn.ops.types import FloatArray
+
+
+def softmax(x: FloatArray) -> FloatArray:
+    """Turn rows of scores into probabilities: ``p[i,j] = exp(x[i,j]) / sum over k of exp(x[i,k])``.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (N, C)
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or rank, or no column.
+
+    Notes
+    -----
+    The row's maximum is subtracted first, so that nothing overflows.
+    """
+    return _core.softmax(x)
+
+
+def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
+    """Gradient of `softmax`: ``dx[i,j] = p[i,j] (dy[i,j] - sum over k of dy[i,k] p[i,k])``.
+
+    Parameters
+    ----------
+    dy : ndarray of float32, shape (N, C)
+        Gradient of the loss with respect to the output.
+    p : ndarray of float32, shape (N, C)
+        Output of `softmax`.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or rank, different shapes, or no column.
+    """
+    return _core.softmax_backward(dy, p)
