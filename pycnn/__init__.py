@@ -3,7 +3,7 @@
 - `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
-- `pycnn.datasets`, `pycnn.models`; `save` and `load`; `pycnn.plot`
+- `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `show_config`, `set_num_threads`, `get_num_threads`
 
 >>> import pycnn
@@ -15,6 +15,7 @@
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
+    augment,
     datasets,
     init,
     layers,
@@ -78,6 +79,7 @@ __all__ = [
     "Sequential",
     "Subsampling",
     "Unsqueeze",
+    "augment",
     "datasets",
     "evaluate",
     "fit",
