@@ -51,7 +51,9 @@ from pycnn.layers import (
     Subsampling,
     Unsqueeze,
 )
+from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
+from pycnn.splits import k_fold, split
 from pycnn.training import History, evaluate, fit, predict
 
 __version__: str = _core.version
@@ -64,6 +66,7 @@ __all__ = [
     "Config",
     "Conv2d",
     "CrossEntropyLoss",
+    "DataLoader",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -85,6 +88,7 @@ __all__ = [
     "fit",
     "get_num_threads",
     "init",
+    "k_fold",
     "layers",
     "load",
     "load_model",
@@ -99,5 +103,6 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "text",
+    "split",
     "training",
 ]
