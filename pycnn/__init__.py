@@ -102,7 +102,7 @@ __all__ = [
     "save",
     "set_num_threads",
     "show_config",
-    "text",
     "split",
+    "text",
     "training",
 ]
