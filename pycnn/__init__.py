@@ -3,7 +3,7 @@
 - `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
-- `pycnn.datasets`, `pycnn.models`; `save` and `load`; `pycnn.plot`
+- `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `show_config`, `set_num_threads`, `get_num_threads`
 
 >>> import pycnn
@@ -15,6 +15,7 @@
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
+    augment,
     datasets,
     init,
     layers,
@@ -57,7 +58,9 @@ from pycnn.layers import (
     Tanh,
     Unsqueeze,
 )
+from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
+from pycnn.splits import k_fold, split
 from pycnn.training import History, evaluate, fit, predict
 
 __version__: str = _core.version
@@ -71,6 +74,7 @@ __all__ = [
     "Config",
     "Conv2d",
     "CrossEntropyLoss",
+    "DataLoader",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -92,11 +96,13 @@ __all__ = [
     "Subsampling",
     "Tanh",
     "Unsqueeze",
+    "augment",
     "datasets",
     "evaluate",
     "fit",
     "get_num_threads",
     "init",
+    "k_fold",
     "layers",
     "load",
     "load_model",
@@ -110,6 +116,7 @@ __all__ = [
     "save",
     "set_num_threads",
     "show_config",
+    "split",
     "text",
     "training",
 ]

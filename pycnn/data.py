@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from math import inf
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -161,7 +161,7 @@ class Batches:
         """Batches in a pass: ceil(samples / batch size)."""
         return -(-len(self.data) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Samples, Labels]]:
+    def __iter__(self) -> Generator[tuple[Samples, Labels], None, None]:
         epoch, self.epoch = self.epoch, self.epoch + 1
         if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
             return self._slices(self.data)
@@ -186,12 +186,14 @@ class Batches:
             x = self.augment(x, np.random.default_rng(seed))
         return x, self.data.y[index]
 
-    def _slices(self, data: ArrayDataset) -> Iterator[tuple[Samples, Labels]]:
+    def _slices(self, data: ArrayDataset) -> Generator[tuple[Samples, Labels], None, None]:
         x, y, size = data.x, data.y, self.batch_size
         for start in range(0, len(x), size):
             yield x[start : start + size], np.ascontiguousarray(y[start : start + size])
 
-    def _gathered(self, data: ArrayDataset, order: Index) -> Iterator[tuple[Samples, Labels]]:
+    def _gathered(
+        self, data: ArrayDataset, order: Index
+    ) -> Generator[tuple[Samples, Labels], None, None]:
         x, y, size = data.x, data.y, self.batch_size
         shuffled = y[order]
         buffer = np.empty((size, *x.shape[1:]), x.dtype)

@@ -1,8 +1,9 @@
-"""Data sets: each function returns ``(train, test)``, two data sets in memory.
+"""Data sets: each function returns ``(train, test)``, two data sets in memory; and `ImageFolder`.
 
 - `mnist`: handwritten digits, shipped with the package; also reads a folder of your own IDX files
 - `fashion_mnist`: Zalando's clothes in MNIST's format, downloaded once
 - `cifar10`: small colour photographs, downloaded once
+- `ImageFolder`: pictures of your own in sub-folders, decoded when they are asked for
 - `movie_reviews`: rated sentences from film reviews, shipped with the package
 - `sentence_polarity`: Pang and Lee's review sentences, from a folder of your own
 - `read_idx`: one IDX file as an array
@@ -11,8 +12,17 @@
 from pycnn.datasets.cifar10 import cifar10
 from pycnn.datasets.fashion import fashion_mnist
 from pycnn.datasets.idx import read_idx
+from pycnn.datasets.image_folder import ImageFolder
 from pycnn.datasets.mnist import mnist
 from pycnn.datasets.movie_reviews import movie_reviews
 from pycnn.datasets.sentence_polarity import sentence_polarity
 
-__all__ = ["cifar10", "fashion_mnist", "mnist", "movie_reviews", "read_idx", "sentence_polarity"]
+__all__ = [
+    "ImageFolder",
+    "cifar10",
+    "fashion_mnist",
+    "mnist",
+    "movie_reviews",
+    "read_idx",
+    "sentence_polarity",
+]

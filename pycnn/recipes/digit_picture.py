@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.datasets.picture import read_picture
+
 # MNIST's images, and the box in them that a digit fits.
 SIZE, BOX = 28, 20
 # Ink is what stands out from the ground by more than this share of the contrast.
@@ -25,7 +27,7 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
     ValueError
         If it is not a picture, or one of a single colour, or Pillow is not installed.
     """
-    grey = _read_grey(path)
+    grey = np.asarray(read_picture(path).convert("L"), np.uint8)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ink = 255 - grey if border.mean() > 127 else grey
     # Relative to the picture: pencil on paper is not white on black, nor is the paper even.
@@ -35,27 +37,6 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _centred(_fitted(digit))
-
-
-def _read_grey(path: str) -> npt.NDArray[np.uint8]:
-    """Brightness of a picture on a white ground, (H, W)."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ValueError("predict needs Pillow: pip install 'pycnn[plot]'") from None
-    with open(path, "rb") as file:
-        try:
-            with Image.open(file) as image:
-                if image.mode.startswith("I"):
-                    # 16 bits, which convert would cut off at 255; 32 bits have no range of theirs.
-                    deep = np.clip(np.asarray(image), 0, 65535)
-                    image = Image.fromarray((deep // 257).astype(np.uint8))
-                picture = image.convert("RGBA")
-        # Pillow reports broken files with these and with errors of its own.
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{path} is not a readable picture: {error}") from None
-    white = Image.new("RGBA", picture.size, "white")
-    return np.asarray(Image.alpha_composite(white, picture).convert("L"), np.uint8)
 
 
 def _fitted(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.data import Batches, Dataset, check_batch
+from pycnn.data import Dataset
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parameter import Array
+from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
@@ -73,10 +74,10 @@ def evaluate(
         If there are no samples or their shape does not fit the model.
     """
     criterion = mean_loss(loss)
-    batches = Batches(data, batch_size) if isinstance(data, Dataset) else data
+    source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     meter = Meter(criterion)
-    with evaluation_mode(model):
-        for x, y in map(check_batch, batches):
+    with evaluation_mode(model), one_pass(source) as batches:
+        for x, y in batches:
             output = model.forward(x)
             meter.add(float(criterion(output, y)), output, y)
     if meter.samples == 0:

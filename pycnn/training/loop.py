@@ -10,8 +10,9 @@ from time import perf_counter
 from typing import Any
 
 from pycnn._arguments import integer
-from pycnn.data import Augment, Batches, Dataset, check_batch
+from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
+from pycnn.loader import batches_of, one_pass
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
 from pycnn.training.evaluation import Data, Loss, Meter, evaluate, mean_loss
@@ -47,7 +48,8 @@ def fit(
     model : Module
         Trained in place.
     train : Dataset or iterable of (x, y)
-        Training data. A data set is shuffled for each epoch; an iterable of batches is gone
+        Training data. A data set is shuffled for each epoch, and its batches come from a
+        `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
         through once an epoch, as it is (a generator lasts for one epoch only).
     validation : Dataset or iterable of (x, y), optional
         Measured at the end of each epoch.
@@ -133,7 +135,7 @@ def _batches(
 ) -> Iterable[tuple[Any, Any]]:
     """Give what an epoch goes through."""
     if isinstance(train, Dataset):
-        return Batches(train, batch_size, seed, augment)
+        return batches_of(train, batch_size, seed, augment)
     if augment is not None:
         raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
     return train
@@ -192,7 +194,8 @@ class _Trainer:
         bar = ProgressBar(run.epoch, run.epochs, images, progress)
         try:
             start = perf_counter()
-            meter = self._steps(bar)
+            with one_pass(self.batches) as source:
+                meter = self._steps(source, bar)
             seconds = perf_counter() - start
             if history.stop_reason is not None:
                 return
@@ -219,13 +222,10 @@ class _Trainer:
         for callback in self.callbacks:
             callback.on_epoch_end(run, record)
 
-    def _steps(self, bar: ProgressBar) -> Meter:
+    def _steps(self, source: Iterable[tuple[Any, Any]], bar: ProgressBar) -> Meter:
         """Train on every batch; returns their figures."""
         run, criterion, schedule = self.run, self.loss, self.schedule
         model, optimizer, history = run.model, run.optimizer, run.history
-        source = self.batches
-        if not isinstance(source, Batches):
-            source = map(check_batch, source)
         meter = Meter(criterion)
         for x, y in source:
             if schedule is not None:

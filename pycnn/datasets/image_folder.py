@@ -1,0 +1,244 @@
+"""Folders of pictures, one for each class, decoded when they are asked for."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn._arguments import integer
+from pycnn.data import Index, Labels, Samples
+from pycnn.datasets.picture import read_picture
+
+# What counts as a picture, by the end of its name in lower case.
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+CHANNELS = 3
+# Pictures that the mean colour is taken from, spread over the data set.
+MEAN_PICTURES = 1000
+
+
+class ImageFolder:
+    """A data set of pictures in sub-folders that are named after their classes.
+
+    The shorter side of a picture is scaled to `size` and the middle cut out. Every access decodes
+    anew, so memory holds what is in use only; `pycnn.DataLoader` decodes ahead.
+
+    Parameters
+    ----------
+    root : path
+        Folder with one sub-folder for each class; classes are numbered in the order of their
+        names. Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie deeper in
+        it; other files and hidden ones are left alone.
+    size : int
+        Shorter side of the scaled picture, in pixels.
+    crop : int, optional
+        Height and width of the samples, at most `size`, which it is by default.
+    mean, std : 3 floats, optional
+        Samples are ``(pixel - mean) / std`` with pixels of 0..255; by default the pixels as
+        they are.
+    classes : sequence of str, optional
+        Names of the classes in the order of their numbers, for test data of a trained model, where
+        some may be missing; by default the names of the sub-folders.
+    on_error : {"raise", "skip"}
+        What a broken file does: "raise" names it when it is read. "skip" decodes every file once
+        at the start, in an eighth of the size where the format allows, and leaves the broken ones
+        out, each with a RuntimeWarning that names it.
+
+    Attributes
+    ----------
+    y : (N,) int64 array
+        Class of each picture.
+    classes : tuple of str
+        Names of the classes.
+    name : str
+        Name of the folder.
+    paths : tuple of str
+        The files.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If there is no such folder.
+    ValueError
+        If it holds no classes, one only or an unknown one, or a class no picture, if a size or
+        `on_error` is out of range; when read, if a picture is broken.
+
+    References
+    ----------
+    Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks,
+    2012, section 2.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        size: int = 256,
+        crop: int | None = None,
+        *,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        classes: Sequence[str] | None = None,
+        on_error: str = "raise",
+    ) -> None:
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"[ImageFolder] on_error must be 'raise' or 'skip', got {on_error!r}")
+        self.size = integer("ImageFolder", "size", size, 1)
+        self._prepare(size if crop is None else crop, mean, std)
+        root = os.fspath(root)
+        found = _class_folders(root)
+        self.name = os.path.basename(os.path.abspath(root))
+        self.classes = tuple(found if classes is None else classes)
+        if unknown := [name for name in found if name not in self.classes]:
+            raise ValueError(
+                f"[ImageFolder] {root} has a class {unknown[0]!r} that is none of "
+                f"{', '.join(self.classes)}"
+            )
+        if len(self.classes) < 2:
+            raise ValueError(
+                f"[ImageFolder] {root} has one class only, {self.classes[0]!r}: "
+                "a classifier needs sub-folders for two or more"
+            )
+        labels: list[int] = []
+        paths: list[str] = []
+        for name in found:
+            folder = os.path.join(root, name)
+            pictures = list(_pictures(folder))
+            if on_error == "skip":
+                pictures = [path for path in pictures if _is_whole(path)]
+            if not pictures:
+                raise ValueError(f"[ImageFolder] {folder} has no pictures")
+            paths += pictures
+            labels += [self.classes.index(name)] * len(pictures)
+        self.paths = tuple(paths)
+        self.y: Labels = np.array(labels, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: slice | Index) -> ImageFolder:
+        """Part of the pictures."""
+        part = copy.copy(self)
+        part.y = self.y[index]
+        part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])
+        return part
+
+    def gather(self, index: Index) -> Samples:
+        """Decode the pictures at these positions: (len(index), 3, crop, crop) float32."""
+        out = np.empty((len(index), CHANNELS, self.crop, self.crop), np.float32)
+        for image, position in zip(out, index, strict=True):
+            image[...] = self._pixels(self.paths[position]).transpose(2, 0, 1)
+        return self._normalised(out)
+
+    def prepared(
+        self,
+        *,
+        crop: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> ImageFolder:
+        """Give the same pictures with another crop, mean or deviation; None leaves it as it is."""
+        other = copy.copy(self)
+        other._prepare(
+            self.crop if crop is None else crop,
+            self.mean if mean is None else mean,
+            self.std if std is None else std,
+        )
+        return other
+
+    def mean_colour(self, pictures: int = MEAN_PICTURES) -> tuple[float, ...]:
+        """Mean of red, green and blue, 0..255, over at most so many pictures, evenly spread."""
+        if len(self) == 0:
+            raise ValueError("[ImageFolder] the data set is empty")
+        chosen = np.unique(np.linspace(0, len(self) - 1, pictures).astype(int))
+        means = [self._pixels(self.paths[i]).mean(axis=(0, 1)) for i in chosen]
+        return tuple(np.mean(means, axis=0).tolist())
+
+    def read(self, paths: Sequence[str]) -> Samples:
+        """Decode other picture files as if they were samples."""
+        part = copy.copy(self)
+        part.paths = tuple(paths)
+        return part.gather(np.arange(len(paths)))
+
+    def _prepare(
+        self, crop: int, mean: Sequence[float] | None, std: Sequence[float] | None
+    ) -> None:
+        self.crop = integer("ImageFolder", "crop", crop, 1, self.size)
+        self.mean = _colour("mean", mean, 0.0)
+        self.std = _colour("std", std, 1.0)
+        if not min(self.std) > 0:
+            raise ValueError(f"[ImageFolder] std must be above 0, got {std}")
+
+    def _normalised(self, x: Samples) -> Samples:
+        """Subtract the mean and divide by the deviation, in place."""
+        for values, update in ((self.mean, np.subtract), (self.std, np.divide)):
+            update(x, np.array(values, np.float32)[:, np.newaxis, np.newaxis], out=x)
+        return x
+
+    def _pixels(self, path: str) -> npt.NDArray[np.uint8]:
+        """Decode, scale and cut: (crop, crop, 3)."""
+        from PIL import Image
+
+        picture = read_picture(path, self.size)
+        # What is cut out, in pixels of the file; then one step scales only that.
+        side = min(picture.size) * self.crop / self.size
+        left, top = ((length - side) / 2 for length in picture.size)
+        if side == self.crop:  # whole pixels stay as they are
+            left, top = int(left), int(top)
+        right, bottom = min(left + side, picture.width), min(top + side, picture.height)
+        scaled = picture.resize(
+            (self.crop, self.crop), Image.Resampling.BILINEAR, (left, top, right, bottom)
+        )
+        return np.asarray(scaled, np.uint8)
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageFolder({self.name!r}, {len(self)} pictures of {len(self.classes)} classes, "
+            f"shape {(CHANNELS, self.crop, self.crop)})"
+        )
+
+
+def _class_folders(root: str) -> list[str]:
+    """Names of the sub-folders, sorted."""
+    if not os.path.isdir(root):
+        kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
+        raise kind(f"[ImageFolder] there is no folder {root}")
+    with os.scandir(root) as entries:
+        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    if not names:
+        raise ValueError(
+            f"[ImageFolder] {root} has no sub-folders: pictures go into one for each class"
+        )
+    return names
+
+
+def _pictures(folder: str) -> Iterator[str]:
+    """Give the picture files of a folder and those below it, in the order of their names."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield os.path.join(place, name)
+
+
+def _is_whole(path: str) -> bool:
+    """Decode a picture once; warn if that fails."""
+    try:
+        read_picture(path, 1)
+    except (OSError, ValueError) as error:
+        warnings.warn(f"[ImageFolder] skipped: {error}", RuntimeWarning, stacklevel=3)
+        return False
+    return True
+
+
+def _colour(name: str, value: Any, default: float) -> tuple[float, ...]:
+    """Give three finite floats."""
+    row = np.asarray([default] * CHANNELS if value is None else value, np.float64)
+    if row.shape != (CHANNELS,) or not np.isfinite(row).all():
+        raise ValueError(f"[ImageFolder] {name} must be three finite numbers, got {value}")
+    return tuple(row.tolist())

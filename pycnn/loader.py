@@ -1,0 +1,174 @@
+"""Batches that background threads prepare while the network computes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from math import inf
+from typing import Any
+
+from pycnn._arguments import integer
+from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Labels, Samples, check_batch
+
+Batch = tuple[Samples, Labels]
+
+
+class DataLoader(Batches):
+    """The batches of `Batches`, bit for bit, prepared ahead by background threads.
+
+    Worth it where a batch is work: pictures that are decoded, samples that are augmented. The
+    order of the batches and their random numbers do not depend on the number of threads. Decoding
+    and NumPy leave Python's lock to others for the most part, so the threads do run at once.
+
+    Parameters
+    ----------
+    data : Dataset
+        At least one sample; `gather` is called from several threads at once.
+    batch_size : int
+        Samples in a batch; the last batch of a pass holds what is left.
+    seed : int, optional
+        Shuffle, as in `Batches`; None keeps the order of the data set.
+    augment : Augment, optional
+        Applied to each batch, from several threads at once.
+    workers : int
+        Threads.
+    ahead : int
+        Batches that may wait, ready or in work, beyond the one in use.
+
+    Raises
+    ------
+    TypeError
+        If a number is not an int.
+    ValueError
+        If the data set is empty or a number is not positive.
+
+    Notes
+    -----
+    The threads of a pass end with it: at its last batch, when its iterator is closed or forgotten
+    (a ``break``), at an error, and with the program. An error in a worker is raised where the
+    batch is asked for, after the batches in front of it.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        batch_size: int,
+        seed: int | None = None,
+        augment: Augment | None = None,
+        workers: int = 2,
+        ahead: int = 4,
+    ) -> None:
+        super().__init__(data, batch_size, seed, augment)
+        self.workers = integer("DataLoader", "workers", workers, 1, inf)
+        self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
+
+    def __iter__(self) -> Generator[Batch, None, None]:
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        order = self.order(epoch)
+        return self._pass(lambda batch: self.make(order, epoch, batch))
+
+    def _pass(self, make: Callable[[int], Batch]) -> Generator[Batch, None, None]:
+        work = _Work(make, len(self), self.ahead)
+        try:
+            work.start(min(self.workers, len(self)))
+            for batch in range(len(self)):
+                yield work.take(batch)
+        finally:
+            work.stop()
+
+
+def batches_of(
+    data: Dataset, batch_size: int, seed: int | None = None, augment: Augment | None = None
+) -> Batches:
+    """Give the batches of a data set, from background threads where there is work for them."""
+    if isinstance(data, ArrayDataset) and augment is None:
+        return Batches(data, batch_size, seed)
+    return DataLoader(data, batch_size, seed, augment)
+
+
+@contextmanager
+def one_pass(batches: Iterable[tuple[Any, Any]]) -> Iterator[Iterator[tuple[Any, Any]]]:
+    """Go through batches once, each checked; threads behind them end even after an error."""
+    if not isinstance(batches, Batches):
+        yield map(check_batch, batches)
+        return
+    with closing(iter(batches)) as source:
+        yield source
+
+
+class _Work:
+    """What the threads of a pass share.
+
+    They hold no reference to its iterator, so that it can be forgotten, which ends them.
+
+    Parameters
+    ----------
+    make : function
+        Makes batch number b.
+    count : int
+        Batches in all.
+    ahead : int
+        Batches that may be begun beyond the one that was taken last.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], count: int, ahead: int) -> None:
+        self.make = make
+        self.count = count
+        self.ahead = ahead
+        self.begun = 0  # batches that a thread has made or is at
+        self.taken = 0  # batches that were asked for
+        self.results: dict[int, Batch | BaseException] = {}
+        self.stopped = False
+        self.changed = threading.Condition()
+
+    def start(self, workers: int) -> None:
+        """Start the threads; as daemons they do not keep the program from ending."""
+        for number in range(workers):
+            name = f"pycnn-loader-{number}"
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def stop(self) -> None:
+        """Tell the threads to end: those that wait at once, the others after their batch."""
+        with self.changed:
+            self.stopped = True
+            self.results.clear()
+            self.changed.notify_all()
+
+    def take(self, batch: int) -> Batch:
+        """Wait for a batch; raises what its thread raised."""
+        with self.changed:
+            self.taken = batch + 1
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: batch in self.results)
+            result = self.results.pop(batch)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _run(self) -> None:
+        """Make batches until there is none left or the pass is over: what a thread does."""
+        while (batch := self._begin()) is not None:
+            result: Batch | BaseException
+            try:
+                result = self.make(batch)
+            # Anything at all, or the one who waits for this batch would wait for ever.
+            except BaseException as error:
+                result = error
+            with self.changed:
+                if not self.stopped:
+                    self.results[batch] = result
+                    self.changed.notify_all()
+            del result  # else it stays in memory while this thread waits
+
+    def _begin(self) -> int | None:
+        """Wait for room ahead, and give the number of the next batch; None for the end."""
+        with self.changed:
+            self.changed.wait_for(self._may_go_on)
+            if self.stopped or self.begun == self.count:
+                return None
+            self.begun += 1
+            return self.begun - 1
+
+    def _may_go_on(self) -> bool:
+        return self.stopped or self.begun == self.count or self.begun < self.taken + self.ahead

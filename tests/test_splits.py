@@ -1,0 +1,118 @@
+"""Parts of a data set and the folds of cross-validation."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycnn import k_fold, split
+from pycnn.data import ArrayDataset
+
+Labels = st.lists(st.integers(0, 4), min_size=2, max_size=60)
+
+
+def numbered(labels: list[int]) -> ArrayDataset:
+    """Samples that are their own positions."""
+    x = np.arange(len(labels), dtype=np.float32)[:, np.newaxis]
+    return ArrayDataset(x, np.array(labels, np.int64), tuple("abcde"), "numbered")
+
+
+def positions(part: ArrayDataset) -> list[int]:
+    return part.x[:, 0].astype(int).tolist()
+
+
+@given(Labels, st.floats(0.01, 0.99), st.integers(0, 9), st.booleans())
+def test_a_share(labels: list[int], share: float, seed: int, stratify: bool) -> None:
+    data = numbered(labels)
+    n = len(data)
+    first, second = split(data, share, seed, stratify=stratify)
+    assert len(second) == min(max(round(n * share), 1), n - 1)
+    assert sorted(positions(first) + positions(second)) == list(range(n))
+    for part in (first, second):
+        assert positions(part) == sorted(positions(part))
+        np.testing.assert_array_equal(part.y, data.y[positions(part)])
+        assert (part.classes, part.name) == (data.classes, data.name)
+    again = split(data, share, seed, stratify=stratify)
+    assert positions(again[1]) == positions(second)
+
+
+@given(Labels, st.lists(st.integers(1, 30), min_size=1, max_size=4), st.integers(0, 9))
+def test_counts_with_the_classes_in_their_shares(
+    labels: list[int], counts: list[int], seed: int
+) -> None:
+    data = numbered(labels)
+    n = len(data)
+    if sum(counts) > n:
+        with pytest.raises(ValueError, match=f"samples, got {n}"):
+            split(data, counts, seed)
+        return
+    parts = split(data, counts, seed)
+    assert [len(part) for part in parts] == counts
+    every = list(chain.from_iterable(map(positions, parts)))
+    assert len(set(every)) == len(every)
+    classes, sizes = np.unique(data.y, return_counts=True)
+    for part in parts:
+        for label, m in zip(classes, sizes, strict=True):
+            # A cut takes m q samples of a class, rounded, at a level q that the rounding of the
+            # other classes moves by up to one half each; a part has two cuts.
+            bound = 2 * (1 + m * len(classes) / (2 * n))
+            assert abs((part.y == label).sum() - m * len(part) / n) <= bound
+
+
+@given(Labels, st.integers(2, 7), st.integers(0, 9), st.booleans())
+def test_folds(labels: list[int], k: int, seed: int, stratify: bool) -> None:
+    data = numbered(labels)
+    if k > len(data):
+        with pytest.raises(ValueError, match=f"{k} folds need at least as many samples"):
+            k_fold(data, k, seed)
+        return
+    pairs = list(k_fold(data, k, seed, stratify=stratify))
+    assert len(pairs) == k
+    tested = chain.from_iterable(positions(test) for _, test in pairs)
+    assert sorted(tested) == list(range(len(data)))
+    for train, test in pairs:
+        assert sorted(positions(train) + positions(test)) == list(range(len(data)))
+    assert np.ptp([len(test) for _, test in pairs]) <= 1
+    if stratify:
+        for label in range(5):
+            assert np.ptp([(test.y == label).sum() for _, test in pairs]) <= 1
+
+
+def test_the_seed_chooses() -> None:
+    data = numbered([0, 1] * 20)
+    assert positions(split(data, 0.5, 0)[0]) != positions(split(data, 0.5, 1)[0])
+    first, second = (next(k_fold(data, 4, seed))[1] for seed in (0, 1))
+    assert positions(first) != positions(second)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "error", "text"),
+    [
+        (1.0, ValueError, "between 0 and 1, got 1.0"),
+        (0, ValueError, "between 0 and 1"),
+        (10, ValueError, r"sizes are given as \(size, size\)"),
+        (float("nan"), ValueError, "must be finite"),
+        ([], TypeError, "a share or a sequence of ints"),
+        ("ab", TypeError, "a share or a sequence of ints"),
+        (True, TypeError, "a share or a sequence of ints"),
+        ([5, 0], ValueError, "a size must be at least 1"),
+        ([0.5, 0.5], TypeError, "a size must be an int"),
+    ],
+)
+def test_wrong_sizes(sizes: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        split(numbered([0] * 10), sizes)
+
+
+def test_wrong_numbers() -> None:
+    with pytest.raises(ValueError, match="two parts need two samples, got 1"):
+        split(numbered([0]), 0.5)
+    with pytest.raises(ValueError, match="k must be at least 2"):
+        k_fold(numbered([0] * 10), 1)
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        split(numbered([0] * 10), 0.5, -1)
