@@ -30,6 +30,7 @@ from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
+    RBF,
     AvgPool2d,
     BatchNorm2d,
     Buffer,
@@ -50,6 +51,7 @@ from pycnn.training import History, evaluate, fit, predict
 __version__: str = _core.version
 
 __all__ = [
+    "RBF",
     "ArrayDataset",
     "AvgPool2d",
     "BatchNorm2d",

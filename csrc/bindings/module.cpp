@@ -14,6 +14,7 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_pool2d(module);
     pycnn::register_linear(module);
     pycnn::register_norm(module);
+    pycnn::register_rbf(module);
     pycnn::register_elementwise(module);
     pycnn::register_loss(module);
     pycnn::register_runtime(module);

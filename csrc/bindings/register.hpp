@@ -9,6 +9,7 @@ void register_conv2d(pybind11::module_& module);
 void register_pool2d(pybind11::module_& module);
 void register_linear(pybind11::module_& module);
 void register_norm(pybind11::module_& module);
+void register_rbf(pybind11::module_& module);
 void register_elementwise(pybind11::module_& module);
 void register_loss(pybind11::module_& module);
 void register_runtime(pybind11::module_& module);

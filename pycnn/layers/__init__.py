@@ -2,7 +2,8 @@
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
-- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
+- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`, `rbf`:
+  one family each
 - `summary`: the table of `Module.summary`
 """
 
@@ -14,9 +15,11 @@ from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.rbf import RBF
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
+    "RBF",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",

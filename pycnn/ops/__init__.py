@@ -25,6 +25,7 @@ from pycnn.ops.norm import (
 )
 from pycnn.ops.optim import adam_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from pycnn.ops.rbf import rbf, rbf_backward
 
 __all__ = [
     "adam_step",
@@ -43,6 +44,8 @@ __all__ = [
     "linear_backward_weight",
     "max_pool2d",
     "max_pool2d_backward",
+    "rbf",
+    "rbf_backward",
     "relu",
     "relu_backward",
     "sgd_step",

@@ -28,6 +28,7 @@ from pycnn.reference.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
+from pycnn.reference.rbf import rbf, rbf_backward
 
 __all__ = [
     "adam_step",
@@ -46,6 +47,8 @@ __all__ = [
     "linear_backward_weight",
     "max_pool2d",
     "max_pool2d_backward",
+    "rbf",
+    "rbf_backward",
     "relu",
     "relu_backward",
     "sgd_step",
