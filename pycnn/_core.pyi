@@ -43,6 +43,39 @@ def conv2d_backward_weight(
     groups: int,
     /,
 ) -> tuple[FloatArray, FloatArray]: ...
+def conv_transpose2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv_transpose2d_backward_input(
+    dy: FloatArray,
+    w: FloatArray,
+    input_shape: Shape4,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv_transpose2d_backward_weight(
+    dy: FloatArray,
+    x: FloatArray,
+    weight_shape: Shape4,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> tuple[FloatArray, FloatArray]: ...
 def max_pool2d(
     x: FloatArray,
     kernel_size: Pair,

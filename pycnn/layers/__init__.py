@@ -2,7 +2,7 @@
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
-- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`, `rbf`:
+- `conv`, `conv_transpose`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`, `rbf`:
   one family each
 - `summary`: the table of `Module.summary`
 """
@@ -11,6 +11,7 @@ from pycnn.layers.activation import Dropout, ReLU
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Buffer, Parameter
@@ -24,6 +25,7 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Flatten",
     "Linear",

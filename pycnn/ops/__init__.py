@@ -10,6 +10,11 @@ through.
 
 from pycnn.ops.activation import relu, relu_backward, softmax
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.ops.conv_transpose import (
+    conv_transpose2d,
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+)
 from pycnn.ops.linear import (
     linear,
     linear_backward,
@@ -38,6 +43,9 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",

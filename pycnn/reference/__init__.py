@@ -8,6 +8,11 @@ calls another implementation.
 
 from pycnn.reference.activation import relu, relu_backward
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.reference.conv_transpose import (
+    conv_transpose2d,
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+)
 from pycnn.reference.linear import (
     linear,
     linear_backward,
@@ -41,6 +46,9 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",
