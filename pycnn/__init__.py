@@ -33,10 +33,12 @@ from pycnn.data import ArrayDataset
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
     GELU,
+    RBF,
     AvgPool2d,
     BatchNorm2d,
     Buffer,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Embedding,
     Flatten,
@@ -67,12 +69,14 @@ __version__: str = _core.version
 
 __all__ = [
     "GELU",
+    "RBF",
     "ArrayDataset",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
     "Config",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "DataLoader",
     "Dropout",

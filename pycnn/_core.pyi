@@ -43,6 +43,39 @@ def conv2d_backward_weight(
     groups: int,
     /,
 ) -> tuple[FloatArray, FloatArray]: ...
+def conv_transpose2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv_transpose2d_backward_input(
+    dy: FloatArray,
+    w: FloatArray,
+    input_shape: Shape4,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> FloatArray: ...
+def conv_transpose2d_backward_weight(
+    dy: FloatArray,
+    x: FloatArray,
+    weight_shape: Shape4,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> tuple[FloatArray, FloatArray]: ...
 def max_pool2d(
     x: FloatArray,
     kernel_size: Pair,
@@ -124,6 +157,10 @@ def local_response_norm_backward(
     form: str,
     /,
 ) -> FloatArray: ...
+def rbf(x: FloatArray, centres: FloatArray, /) -> FloatArray: ...
+def rbf_backward(
+    dy: FloatArray, x: FloatArray, centres: FloatArray, /
+) -> tuple[FloatArray, FloatArray]: ...
 def softmax(x: FloatArray, /) -> FloatArray: ...
 def softmax_backward(dy: FloatArray, p: FloatArray, /) -> FloatArray: ...
 def softmax_cross_entropy(

@@ -11,12 +11,15 @@ PYBIND11_MODULE(_core, module) {
         }
     });
     pycnn::register_conv2d(module);
+    pycnn::register_conv_transpose2d(module);
     pycnn::register_pool2d(module);
     pycnn::register_linear(module);
     pycnn::register_norm(module);
     pycnn::register_embedding(module);
     pycnn::register_activation(module);
     pycnn::register_local_response_norm(module);
+    pycnn::register_rbf(module);
+    pycnn::register_elementwise(module);
     pycnn::register_loss(module);
     pycnn::register_optim(module);
     pycnn::register_runtime(module);

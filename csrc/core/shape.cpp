@@ -136,6 +136,50 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
     return s;
 }
 
+ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, Pair stride, Pair pad, Pair output_padding,
+                               Pair dilation, int64_t groups) {
+    check_images(op, x);
+    if (w.size() != 4) fail_value(op, "weight must have 4 dimensions (C, K / groups, R, S), got ", to_string(w));
+    for (int64_t extent : w)
+        if (extent < 1 || extent > kMaxExtent)
+            fail_value(op, "weight needs at least one channel, filter, row and column, got ", to_string(w));
+    element_count(op, w);
+    check_pair(op, "stride", stride, 1);
+    check_pair(op, "padding", pad, 0);
+    check_pair(op, "output_padding", output_padding, 0);
+    check_pair(op, "dilation", dilation, 1);
+    check_extent(op, "groups", groups, 1);
+    if (w[0] != x[1])
+        fail_value(op, "weight has ", w[0], " input channels, x has ", x[1], " (x: ", to_string(x), ", weight: ", to_string(w),
+                   ")");
+    if (x[1] % groups != 0) fail_value(op, "groups=", groups, " must divide the ", x[1], " input channels");
+    check_extent(op, "output channels", w[1] * groups, 1);
+    if (output_padding.h >= std::max(stride.h, dilation.h) || output_padding.w >= std::max(stride.w, dilation.w))
+        fail_value(op, "output_padding must be less than the stride or the dilation, got (", output_padding.h, ", ",
+                   output_padding.w, ")");
+
+    ConvShape s{};
+    s.N = x[0], s.K = x[1], s.P = x[2], s.Q = x[3];
+    s.C = w[1] * groups, s.R = w[2], s.S = w[3];
+    s.groups = groups, s.stride = stride, s.dilation = dilation;
+    s.pad = {pad.h, pad.h, pad.w, pad.w};
+    check_extent(op, "dilated filter height", span(s.R, dilation.h), 1);
+    check_extent(op, "dilated filter width", span(s.S, dilation.w), 1);
+    s.H = (s.P - 1) * stride.h + span(s.R, dilation.h) + output_padding.h - 2 * pad.h;
+    s.W = (s.Q - 1) * stride.w + span(s.S, dilation.w) + output_padding.w - 2 * pad.w;
+    if (s.H < 1 || s.W < 1)
+        fail_value(op, "padding (", pad.h, ", ", pad.w, ") leaves no output: ", s.H, " x ", s.W, " (x: ", to_string(x),
+                   ", weight: ", to_string(w), ")");
+    const int64_t height = s.H + 2 * pad.h, width = s.W + 2 * pad.w;
+    check_extent(op, "padded output height", height, 1);
+    check_extent(op, "padded output width", width, 1);
+    if (s.P == 1) s.stride.h = 1;  // as in conv_shape
+    if (s.Q == 1) s.stride.w = 1;
+    element_count(op, {s.N, s.C, s.H, s.W});
+    element_count(op, {s.C, height, width});
+    return s;
+}
+
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode) {
     check_pooled_images(op, x);
     check_pair(op, "kernel_size", kernel, 1);

@@ -61,6 +61,11 @@ int64_t element_count(const char* op, const Shape& shape);
 ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride, const PaddingRule& padding, Pair dilation,
                      int64_t groups);
 
+// The convolution that a transposed one is the transpose of: x (N, K, P, Q) is its output, and y (N, C, H, W) its input, where
+// H = (P - 1) * stride - 2 * pad + dilation * (R - 1) + 1 + output_padding; w is (K, C / groups, R, S).
+ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, Pair stride, Pair pad, Pair output_padding,
+                               Pair dilation, int64_t groups);
+
 // PyTorch's pooling arithmetic: pad <= kernel / 2, and with `ceil_mode` a last window that would start in the right
 // (bottom) padding is dropped.
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode);

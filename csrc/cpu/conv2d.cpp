@@ -53,11 +53,11 @@ struct PhaseTaps {
 
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
-void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx) {
+void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
     if (const VisiblePart part(s); !part.is_whole(s)) {
         const Buffer<float> visible(part.shape.weights());
         part.extract(s, w, visible.data());
-        return conv2d_backward_input(part.shape, dy, visible.data(), dx);
+        return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
     }
     if (is_full_width_backward_input(s)) return conv2d_full_width_backward_input(s, dy, w, dx);
     const int64_t taps = s.R * s.S;
@@ -65,27 +65,28 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();
     p.source = dy, p.height = s.P, p.width = s.Q;
     p.step_h = p.step_w = 1;
+    p.bias = b;
     p.plane = s.H * s.W;
     p.row_stride = s.stride.h * s.W, p.column_stride = s.stride.w;
 
     // Where the stride is longer than the filter, or shares a divisor with the dilation, some grids are reached by no tap:
-    // their gradient is zero.
+    // nothing is added to zero (or the bias) there.
     if (s.stride.h > s.R || s.stride.w > s.S || s.dilation.h > 1 || s.dilation.w > 1)
-        std::fill_n(dx, s.N * s.C * s.H * s.W, 0.0f);
+        for (int64_t i = 0; i < s.N * s.C; ++i) std::fill_n(dx + i * p.plane, p.plane, b ? b[i % s.C] : 0.0f);
 
     const Pair phases{std::min(s.stride.h, s.H), std::min(s.stride.w, s.W)};
     for (int64_t a = 0; a < phases.h; ++a) {
         const PhaseTaps rows(a, s.R, s.stride.h, s.dilation.h, s.pad.top);
-        for (int64_t b = 0; b < phases.w; ++b) {
-            const PhaseTaps columns(b, s.S, s.stride.w, s.dilation.w, s.pad.left);
+        for (int64_t e = 0; e < phases.w; ++e) {
+            const PhaseTaps columns(e, s.S, s.stride.w, s.dilation.w, s.pad.left);
             if (rows.taps.empty() || columns.taps.empty()) continue;
             p.dh = rows.displacements, p.dw = columns.displacements;
             p.filter = {w, p.channels * p.rows * taps, taps, p.rows * taps, {}};
             for (int64_t r : rows.taps)
                 for (int64_t t : columns.taps) p.filter.tap_offsets.push_back(r * s.S + t);
-            p.target = dx + a * s.W + b;
+            p.target = dx + a * s.W + e;
             p.out_height = (s.H - a + s.stride.h - 1) / s.stride.h;
-            p.out_width = (s.W - b + s.stride.w - 1) / s.stride.w;
+            p.out_width = (s.W - e + s.stride.w - 1) / s.stride.w;
             implicit_gemm(p);
         }
     }

@@ -21,15 +21,43 @@ void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, con
     }
 }
 
-void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a, int64_t lda,
-                         const float* b, int64_t ldb, float* c, int64_t ldc) {
+namespace {
+
+using DotTiles = DotTile[kMaxDotTile][kMaxDotTile];
+
+// C[i][j] += the sum that `tiles` take of row i of A and row j of B.
+void sum_tiles(const KernelTable& table, const DotTiles& tiles, int64_t rows, int64_t columns, int64_t depth, const float* a,
+               int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc) {
     const Tiles down(rows, table.dot_rows), across(columns, table.dot_columns);
     for (int64_t u = 0; u < across.count; ++u)
         for (int64_t t = 0; t < down.count; ++t) {
             const int64_t i = down.begin(t), j = across.begin(u);
-            table.dot[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j,
-                                                                ldc);
+            tiles[down.extent(t) - 1][across.extent(u) - 1](depth, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
         }
+}
+
+// The same for large matrices without gaps between their rows, on all threads.
+void sum_matrix(const KernelTable& table, const DotTiles& tiles, int64_t M, int64_t N, int64_t K, const float* a,
+                const float* b, float* c) {
+    // Both blocks of a chunk, 64 + 40 rows x 1024 x 4 B = 416 KiB, stay in L2. The horizontal sums at a tile's end cost about a
+    // tenth of a chunk's 1024 / 16 steps.
+    constexpr int64_t kChunk = 1024, kRows = 64;
+    const int64_t columns = 8 * table.dot_columns;
+    const int64_t tasks = (N + columns - 1) / columns;
+    parallel_for(tasks, team_size(tasks, M * N * K), [&](int64_t task, int) {
+        const int64_t j = task * columns, width = std::min(columns, N - j);
+        for (int64_t k = 0; k < K; k += kChunk)
+            for (int64_t i = 0; i < M; i += kRows)
+                sum_tiles(table, tiles, std::min(kRows, M - i), width, std::min(kChunk, K - k), a + i * K + k, K, b + j * K + k,
+                          K, c + i * N + j, N);
+    });
+}
+
+}  // namespace
+
+void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns, int64_t depth, const float* a, int64_t lda,
+                         const float* b, int64_t ldb, float* c, int64_t ldc) {
+    sum_tiles(table, table.dot, rows, columns, depth, a, lda, b, ldb, c, ldc);
 }
 
 int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns) {
@@ -112,19 +140,11 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, flo
 }
 
 void gemm_transposed(int64_t M, int64_t N, int64_t K, const float* a, const float* b, float* c) {
-    const KernelTable& table = kernels();
-    // Both blocks of a chunk, 64 + 40 rows x 1024 x 4 B = 416 KiB, stay in L2. The horizontal sums at a tile's end cost about a
-    // tenth of a chunk's 1024 / 16 steps.
-    constexpr int64_t kChunk = 1024, kRows = 64;
-    const int64_t columns = 8 * table.dot_columns;
-    const int64_t tasks = (N + columns - 1) / columns;
-    parallel_for(tasks, team_size(tasks, M * N * K), [&](int64_t task, int) {
-        const int64_t j = task * columns, width = std::min(columns, N - j);
-        for (int64_t k = 0; k < K; k += kChunk)
-            for (int64_t i = 0; i < M; i += kRows)
-                multiply_transposed(table, std::min(kRows, M - i), width, std::min(kChunk, K - k), a + i * K + k, K,
-                                    b + j * K + k, K, c + i * N + j, N);
-    });
+    sum_matrix(kernels(), kernels().dot, M, N, K, a, b, c);
+}
+
+void squared_distances(int64_t M, int64_t N, int64_t K, const float* a, const float* b, float* c) {
+    sum_matrix(kernels(), kernels().distance, M, N, K, a, b, c);
 }
 
 }  // namespace pycnn

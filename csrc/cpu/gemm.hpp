@@ -63,4 +63,7 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, flo
 // C (M x N, row-major) += A B^T: A (M x K) and B (N x K) row-major, so both are contiguous along the sum.
 void gemm_transposed(int64_t M, int64_t N, int64_t K, const float* a, const float* b, float* c);
 
+// C[i][j] += sum over k of (A[i][k] - B[j][k])^2: the same shapes, and no cancellation as in |a|^2 - 2 a b + |b|^2.
+void squared_distances(int64_t M, int64_t N, int64_t K, const float* a, const float* b, float* c);
+
 }  // namespace pycnn

@@ -23,7 +23,7 @@ struct VectorPlace {
 using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
                           float* c, int64_t ldc, const float* bias, bool accumulate);
 
-// C[i][j] += sum over k < depth of A[i][k] B[j][k]; both operands contiguous along k.
+// C[i][j] += sum over k < depth of A[i][k] B[j][k], or of (A[i][k] - B[j][k])^2; both operands contiguous along k.
 using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
@@ -83,6 +83,7 @@ struct KernelTable {
     int dot_rows, dot_columns;                     // a dot tile has 1..dot_rows x 1..dot_columns elements
     GemmTile gemm[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
     DotTile dot[kMaxDotTile][kMaxDotTile];         // [rows - 1][columns - 1]
+    DotTile distance[kMaxDotTile][kMaxDotTile];    // likewise
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
@@ -121,6 +122,9 @@ struct KernelTable {
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
     void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);
+    // out[i] = sum over t < terms of 2 * weights[t * stride] * (x[i] - others[t * count + i]).
+    void (*weighted_differences)(int64_t count, int64_t terms, const float* weights, int64_t stride, const float* x,
+                                 const float* others, float* out);
     // Of one plane of a channel, with sums in double: {x - centre, (x - centre)^2} and {a, a * (b - centre)}.
     void (*deviation_sums)(int64_t count, const float* x, double centre, double* sums);
     void (*product_sums)(int64_t count, const float* a, const float* b, double centre, double* sums);

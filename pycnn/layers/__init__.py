@@ -5,6 +5,9 @@
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`, `local_response_norm`,
   `subsampling`: one family each
+- `container`: `Sequential`, `Flatten`
+- `conv`, `conv_transpose`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`, `rbf`:
+  one family each
 - `summary`: the table of `Module.summary`
 """
 
@@ -21,6 +24,7 @@ from pycnn.layers.activation import (
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.embedding import Embedding
+from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
@@ -34,10 +38,16 @@ from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
     "GELU",
+from pycnn.layers.rbf import RBF
+from pycnn.layers.subsampling import Subsampling
+
+__all__ = [
+    "RBF",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "Flatten",

@@ -22,6 +22,11 @@ from pycnn.ops.activation import (
 )
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.ops.embedding import embedding, embedding_backward
+from pycnn.ops.conv_transpose import (
+    conv_transpose2d,
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+)
 from pycnn.ops.linear import (
     linear,
     linear_backward,
@@ -39,6 +44,7 @@ from pycnn.ops.norm import (
 from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from pycnn.ops.softmax import softmax, softmax_backward
+from pycnn.ops.rbf import rbf, rbf_backward
 
 __all__ = [
     "adadelta_step",
@@ -58,6 +64,9 @@ __all__ = [
     "gelu_backward",
     "leaky_relu",
     "leaky_relu_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",
@@ -66,6 +75,8 @@ __all__ = [
     "local_response_norm_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "rbf",
+    "rbf_backward",
     "relu",
     "relu_backward",
     "rmsprop_step",

@@ -20,6 +20,11 @@ from pycnn.reference.activation import (
 )
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.reference.embedding import embedding, embedding_backward
+from pycnn.reference.conv_transpose import (
+    conv_transpose2d,
+    conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight,
+)
 from pycnn.reference.linear import (
     linear,
     linear_backward,
@@ -45,6 +50,7 @@ from pycnn.reference.pool import (
     max_pool2d_backward,
 )
 from pycnn.reference.softmax import softmax, softmax_backward
+from pycnn.reference.rbf import rbf, rbf_backward
 
 __all__ = [
     "adadelta_step",
@@ -64,6 +70,9 @@ __all__ = [
     "gelu_backward",
     "leaky_relu",
     "leaky_relu_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",
@@ -72,6 +81,8 @@ __all__ = [
     "local_response_norm_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "rbf",
+    "rbf_backward",
     "relu",
     "relu_backward",
     "rmsprop_step",

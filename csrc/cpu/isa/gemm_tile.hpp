@@ -3,7 +3,8 @@
 // gemm_tile: an outer product per step, lanes along the columns of C. Each step loads Vectors vectors of B and broadcasts Rows
 //   elements of A for Rows * Vectors multiply-adds (14 x 2 AVX-512: 16 loads for 28 FMAs, 2 + 2 a cycle: the FMAs bind).
 // dot_tile: lanes along the summation, one horizontal sum at the end. For operands that are both contiguous along the
-//   summation index (weight gradients, linear layers), where the first kernel would need a transposed copy.
+//   summation index (weight gradients, linear layers), where the first kernel would need a transposed copy. With another term
+//   in the place of the product it gives squared distances.
 // Source of the scheme: Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
 #pragma once
 
@@ -44,7 +45,18 @@ void gemm_tile(int64_t depth, const float* __restrict a, const float* __restrict
     }
 }
 
-template <int Rows, int Columns>
+struct Product {
+    static Vec add(Vec sum, Vec a, Vec b) { return sum + a * b; }
+};
+
+struct SquaredDifference {
+    static Vec add(Vec sum, Vec a, Vec b) {
+        const Vec difference = a - b;
+        return sum + difference * difference;
+    }
+};
+
+template <class Term, int Rows, int Columns>
 void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float* __restrict b, int64_t ldb, float* c,
               int64_t ldc) {
     Vec sum[Rows][Columns] = {};
@@ -54,7 +66,7 @@ void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float
         for (int i = 0; i < Rows; ++i) row[i] = load(a + i * lda + k);
         for (int j = 0; j < Columns; ++j) {
             const Vec column = load(b + j * ldb + k);
-            for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * column;
+            for (int i = 0; i < Rows; ++i) sum[i][j] = Term::add(sum[i][j], row[i], column);
         }
     }
     if (rest) {
@@ -62,7 +74,7 @@ void dot_tile(int64_t depth, const float* __restrict a, int64_t lda, const float
         for (int i = 0; i < Rows; ++i) row[i] = load_first(a + i * lda + whole, rest);
         for (int j = 0; j < Columns; ++j) {
             const Vec column = load_first(b + j * ldb + whole, rest);
-            for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * column;
+            for (int i = 0; i < Rows; ++i) sum[i][j] = Term::add(sum[i][j], row[i], column);
         }
     }
 #pragma GCC unroll 5
@@ -96,7 +108,8 @@ constexpr void fill_gemm_row(KernelTable& table) {
 
 template <int Rows, int Columns>
 constexpr void fill_dot(KernelTable& table) {
-    table.dot[Rows - 1][Columns - 1] = dot_tile<Rows, Columns>;
+    table.dot[Rows - 1][Columns - 1] = dot_tile<Product, Rows, Columns>;
+    table.distance[Rows - 1][Columns - 1] = dot_tile<SquaredDifference, Rows, Columns>;
     if constexpr (Columns > 1) {
         fill_dot<Rows, Columns - 1>(table);
     } else if constexpr (Rows > 1) {

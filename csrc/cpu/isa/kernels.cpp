@@ -1,6 +1,7 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/activation.hpp"
+#include "cpu/isa/distance.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/optim.hpp"
@@ -67,6 +68,7 @@ constexpr KernelTable make_table() {
     table.max_pool = max_pool;
     table.avg_pool = avg_pool;
     table.avg_pool_backward = avg_pool_backward;
+    table.weighted_differences = weighted_differences;
     table.deviation_sums = deviation_sums;
     table.product_sums = product_sums;
     table.affine = affine;

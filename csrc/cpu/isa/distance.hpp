@@ -1,0 +1,48 @@
+// The gradient of squared distances: differences from one row to many, each with a weight, added up in order.
+#pragma once
+
+#include "cpu/isa/simd.hpp"
+#include "cpu/kernel_table.hpp"
+
+namespace pycnn {
+namespace {
+
+struct WeightedRows {
+    int64_t terms;
+    const float* weights;
+    int64_t stride;  // from one weight to the next
+    int64_t pitch;   // from one row to the next
+};
+
+// out[i] = sum over t of 2 * weights[t] * (x[i] - others[t][i]) for Vectors whole vectors, or for `valid` lanes of one.
+template <int Vectors>
+inline void add_differences(const WeightedRows& rows, const float* x, const float* others, float* out, int64_t valid = kLanes) {
+    const bool whole = valid == kLanes;
+    Vec row[Vectors], sum[Vectors] = {};
+    for (int v = 0; v < Vectors; ++v) row[v] = whole ? load(x + v * kLanes) : load_first(x, valid);
+    for (int64_t t = 0; t < rows.terms; ++t, others += rows.pitch) {
+        const Vec weight = broadcast(2 * rows.weights[t * rows.stride]);
+        for (int v = 0; v < Vectors; ++v)
+            sum[v] += weight * (row[v] - (whole ? load(others + v * kLanes) : load_first(others, valid)));
+    }
+    for (int v = 0; v < Vectors; ++v) {
+        if (whole) {
+            store(out + v * kLanes, sum[v]);
+        } else {
+            store_first(out, sum[v], valid);
+        }
+    }
+}
+
+void weighted_differences(int64_t count, int64_t terms, const float* weights, int64_t stride, const float* x,
+                          const float* others, float* out) {
+    constexpr int kVectors = 4;  // hide the latency of the multiply-add
+    const WeightedRows rows{terms, weights, stride, count};
+    int64_t i = 0;
+    for (; i + kVectors * kLanes <= count; i += kVectors * kLanes) add_differences<kVectors>(rows, x + i, others + i, out + i);
+    for (; i + kLanes <= count; i += kLanes) add_differences<1>(rows, x + i, others + i, out + i);
+    if (i < count) add_differences<1>(rows, x + i, others + i, out + i, count - i);
+}
+
+}  // namespace
+}  // namespace pycnn

@@ -1,0 +1,64 @@
+"""Squared distances to centres, the arguments of radial basis functions, and their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.reference.geometry import Array
+
+
+def _differences(x: Array, centres: Array) -> Array:
+    """x[n, d] - centres[k, d], shape (N, K, D)."""
+    if x.shape[1] != centres.shape[1]:
+        raise ValueError(
+            f"[rbf] centres have {centres.shape[1]} features, x has {x.shape[1]} "
+            f"(x: {x.shape}, centres: {centres.shape})"
+        )
+    return np.asarray(x[:, np.newaxis] - centres)
+
+
+def rbf(x: Array, centres: Array) -> Array:
+    """``y[n, k] = sum_d (x[n, d] - centres[k, d])^2``.
+
+    Parameters
+    ----------
+    x : (N, D) array
+        Rows of features.
+    centres : (K, D) array
+        One row for each unit.
+
+    Returns
+    -------
+    (N, K) array
+        y.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `centres` disagree about the number of features.
+    """
+    return np.asarray(np.square(_differences(x, centres)).sum(axis=2))
+
+
+def rbf_backward(dy: Array, x: Array, centres: Array) -> tuple[Array, Array]:
+    """Gradients of `rbf`.
+
+    ``dx[n, d] = sum_k 2 dy[n, k] (x[n, d] - centres[k, d])``, and ``dcentres[k, d]`` is minus the
+    same sum over n.
+
+    Parameters
+    ----------
+    dy : (N, K) array
+        Gradient of the output.
+    x : (N, D) array
+        Rows of features.
+    centres : (K, D) array
+        Centres.
+
+    Returns
+    -------
+    (N, D) array, (K, D) array
+        dx and dcentres.
+    """
+    terms = 2 * dy[:, :, np.newaxis] * _differences(x, centres)
+    return np.asarray(terms.sum(axis=1)), np.asarray(-terms.sum(axis=0))
