@@ -3,11 +3,8 @@
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
-- `conv`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`, `local_response_norm`,
-  `subsampling`: one family each
-- `container`: `Sequential`, `Flatten`
-- `conv`, `conv_transpose`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`, `rbf`:
-  one family each
+- `conv`, `conv_transpose`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`,
+  `local_response_norm`, `subsampling`, `rbf`: one family each
 - `summary`: the table of `Module.summary`
 """
 
@@ -23,14 +20,15 @@ from pycnn.layers.activation import (
 )
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d
-from pycnn.layers.embedding import Embedding
 from pycnn.layers.conv_transpose import ConvTranspose2d
+from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
 from pycnn.layers.sequential import Sequential
@@ -38,10 +36,6 @@ from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
     "GELU",
-from pycnn.layers.rbf import RBF
-from pycnn.layers.subsampling import Subsampling
-
-__all__ = [
     "RBF",
     "AvgPool2d",
     "BatchNorm2d",

@@ -21,12 +21,12 @@ from pycnn.ops.activation import (
     tanh_backward,
 )
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
-from pycnn.ops.embedding import embedding, embedding_backward
 from pycnn.ops.conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward_input,
     conv_transpose2d_backward_weight,
 )
+from pycnn.ops.embedding import embedding, embedding_backward
 from pycnn.ops.linear import (
     linear,
     linear_backward,
@@ -43,8 +43,8 @@ from pycnn.ops.norm import (
 )
 from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
-from pycnn.ops.softmax import softmax, softmax_backward
 from pycnn.ops.rbf import rbf, rbf_backward
+from pycnn.ops.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -58,15 +58,15 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "embedding",
     "embedding_backward",
     "gelu",
     "gelu_backward",
     "leaky_relu",
     "leaky_relu_backward",
-    "conv_transpose2d",
-    "conv_transpose2d_backward_input",
-    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",

@@ -19,12 +19,12 @@ from pycnn.reference.activation import (
     tanh_backward,
 )
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
-from pycnn.reference.embedding import embedding, embedding_backward
 from pycnn.reference.conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward_input,
     conv_transpose2d_backward_weight,
 )
+from pycnn.reference.embedding import embedding, embedding_backward
 from pycnn.reference.linear import (
     linear,
     linear_backward,
@@ -49,8 +49,8 @@ from pycnn.reference.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
-from pycnn.reference.softmax import softmax, softmax_backward
 from pycnn.reference.rbf import rbf, rbf_backward
+from pycnn.reference.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -64,15 +64,15 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
     "embedding",
     "embedding_backward",
     "gelu",
     "gelu_backward",
     "leaky_relu",
     "leaky_relu_backward",
-    "conv_transpose2d",
-    "conv_transpose2d_backward_input",
-    "conv_transpose2d_backward_weight",
     "linear",
     "linear_backward",
     "linear_backward_input",
