@@ -56,6 +56,7 @@ def other_cases() -> list[Case]:
     words = np.random.default_rng(5).zipf(1.3, (50, 60)) % 3001
     (vectors,) = Values("normal", 6).arrays((50, 60, 300))
     smooth = {"weight": weight, "label_smoothing": 0.1}
+    normal, scale = ops.local_response_norm(x)
     return [
         (ops.max_pool2d, [x], {"kernel_size": 3, "stride": 2}),
         (ops.max_pool2d_backward, [y, indices], {"input_shape": x.shape}),
@@ -73,7 +74,22 @@ def other_cases() -> list[Case]:
         (ops.linear_backward, [dy, features, w], {}),
         (ops.embedding, [logits, words], {}),
         (ops.embedding_backward, [vectors, words], {"padding_idx": 3}),
+        (ops.leaky_relu, [x], {}),
+        (ops.leaky_relu_backward, [x, np.roll(x, 1)], {}),
+        (ops.tanh, [x], {"amplitude": 1.7159, "slope": 2 / 3}),
+        (ops.tanh_backward, [x, ops.tanh(x)], {}),
+        (ops.sigmoid, [x], {}),
+        (ops.sigmoid_backward, [x, ops.sigmoid(x)], {}),
+        (ops.gelu, [x], {}),
+        (ops.gelu, [x], {"approximate": "tanh"}),
+        (ops.gelu_backward, [np.roll(x, 1), x], {}),
+        (ops.gelu_backward, [np.roll(x, 1), x], {"approximate": "tanh"}),
+        (ops.local_response_norm, [x], {"form": "paper"}),
+        (ops.local_response_norm, [x], {"size": 4, "beta": 0.6}),
+        (ops.local_response_norm_backward, [np.roll(x, 1), x, normal, scale], {}),
+        (ops.local_response_norm_backward, [np.roll(x, 1), x, normal, scale], {"beta": 0.6}),
         (ops.softmax, [logits], {}),
+        (ops.softmax_backward, [np.roll(logits, 1), ops.softmax(logits)], {}),
         (ops.softmax_cross_entropy, [logits, target], smooth),
         (ops.softmax_cross_entropy, [logits, target], {"reduction": "sum"}),
         (ops.softmax_cross_entropy_backward, [ops.softmax(logits), target], smooth),

@@ -78,8 +78,8 @@ inline Vec tanh(Vec x) {
     const Vec z = x * x;
     const Vec P = polynomial(z, -0x1.55552ep-2f, 0x1.110776p-3f, -0x1.b84468p-5f, 0x1.525758p-6f, -0x1.76acd4p-8f);
     const Vec t = magnitude(x);
-    const Vec large = with_sign_of(1.0f - 2.0f / (exp(t + t) + 1.0f), x);
-    return t < 0.625f ? x + x * z * P : large;
+    const Vec large = 1.0f - 2.0f / (exp(t + t) + 1.0f);
+    return with_sign_of(t < 0.625f ? t + t * z * P : large, x);
 }
 
 // 1 / (1 + exp(-x)). Measured: 2.5 u.
