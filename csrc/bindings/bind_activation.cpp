@@ -42,9 +42,8 @@ py::array bind_leaky_relu(py::handle x_array, py::handle slope_number) {
 py::array bind_leaky_relu_backward(py::handle dy_array, py::handle x_array, py::handle slope_number) {
     const char* op = "leaky_relu_backward";
     const float slope = to_float(op, "negative_slope", slope_number);
-    return backward(op, "x", dy_array, x_array, [=](int64_t n, const float* dy, const float* x, float* dx) {
-        leaky_relu_backward(n, slope, dy, x, dx);
-    });
+    return backward(op, "x", dy_array, x_array,
+                    [=](int64_t n, const float* dy, const float* x, float* dx) { leaky_relu_backward(n, slope, dy, x, dx); });
 }
 
 struct Scales {
@@ -93,9 +92,8 @@ py::array bind_gelu(py::handle x_array, py::handle approximate) {
 py::array bind_gelu_backward(py::handle dy_array, py::handle x_array, py::handle approximate) {
     const char* op = "gelu_backward";
     const GeluForm form = form_of(op, approximate);
-    return backward(op, "x", dy_array, x_array, [=](int64_t n, const float* dy, const float* x, float* dx) {
-        gelu_backward(n, form, dy, x, dx);
-    });
+    return backward(op, "x", dy_array, x_array,
+                    [=](int64_t n, const float* dy, const float* x, float* dx) { gelu_backward(n, form, dy, x, dx); });
 }
 
 }  // namespace

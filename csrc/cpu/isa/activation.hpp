@@ -39,8 +39,7 @@ void scaled_tanh(int64_t count, float amplitude, float slope, const float* x, fl
 // amplitude slope (1 - (y / amplitude)^2), factored so that nothing cancels but amplitude and y themselves.
 void scaled_tanh_backward(int64_t count, float amplitude, float slope_by_amplitude, const float* dy, const float* y,
                           float* dx) {
-    map_vectors(
-        count, dx, [=](Vec g, Vec v) { return g * (slope_by_amplitude * ((amplitude - v) * (amplitude + v))); }, dy, y);
+    map_vectors(count, dx, [=](Vec g, Vec v) { return g * (slope_by_amplitude * ((amplitude - v) * (amplitude + v))); }, dy, y);
 }
 
 void sigmoid(int64_t count, const float* x, float* y) {

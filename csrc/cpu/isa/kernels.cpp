@@ -1,11 +1,11 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
-#include "cpu/isa/channel.hpp"
 #include "cpu/isa/activation.hpp"
+#include "cpu/isa/channel.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
-#include "cpu/isa/optim.hpp"
 #include "cpu/isa/local_response_norm.hpp"
+#include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"

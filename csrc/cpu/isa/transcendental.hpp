@@ -45,7 +45,7 @@ inline Vec exp_of_sum(Vec x, Vec rest) {
     const Vec r = (x - n * kLn2High) - n * kLn2Low + rest;
     const Vec q = polynomial(r, 0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.123a0ap-7f, 0x1.6a23f6p-10f);
     Vec y = from_bits(bits(1.0f + (r + r * r * q)) + (bits(shifted) << 23));
-    y = x < -0x1.5d589ep+6f ? Vec{} : y;                        // exp(x) < 2^-126
+    y = x < -0x1.5d589ep+6f ? Vec{} : y;                       // exp(x) < 2^-126
     y = x > 0x1.62e42ep+6f ? broadcast(__builtin_inff()) : y;  // exp(x) >= 2^128
     return x != x ? x : y;
 }
@@ -102,7 +102,9 @@ inline NormalTail normal_tail(Vec t) {
     const Vec exponential = exp_of_sum(-0.5f * h * h, -0.5f * (t - h) * (t + h));
     const Vec d = 1.0f / (t + 2.0f);
     const Vec z = (t - 2.0f) * d;
-    const Vec M = d * polynomial(z, 0x1.5845dcp-1f, -0x1.535bb6p-2f, 0x1.d7d52cp-6f, 0x1.2cd114p-5f, -0x1.fa6c0cp-12f, -0x1.ba1d8p-8f, -0x1.ef620ep-10f, 0x1.c87852p-11f, 0x1.785f58p-11f, 0x1.619faap-15f, -0x1.1fe274p-14f);
+    const Vec M =
+        d * polynomial(z, 0x1.5845dcp-1f, -0x1.535bb6p-2f, 0x1.d7d52cp-6f, 0x1.2cd114p-5f, -0x1.fa6c0cp-12f, -0x1.ba1d8p-8f,
+                       -0x1.ef620ep-10f, 0x1.c87852p-11f, 0x1.785f58p-11f, 0x1.619faap-15f, -0x1.1fe274p-14f);
     return {exponential, exponential * M};
 }
 
