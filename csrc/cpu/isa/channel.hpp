@@ -9,6 +9,8 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace pycnn {
@@ -16,9 +18,7 @@ namespace {
 
 constexpr int kDoubleLanes = kLanes / 2;
 typedef double DoubleVec __attribute__((vector_size(kDoubleLanes * sizeof(double))));
-#if !defined(__SSE2__)
 typedef float UnalignedHalfVec __attribute__((vector_size(kDoubleLanes * sizeof(float)), aligned(4), may_alias));
-#endif
 
 // p[0] as a double, or p[0], p[1], ... as a vector of doubles. In intrinsics, for GCC 12 takes __builtin_convertvector apart.
 template <class T>
@@ -31,7 +31,9 @@ inline T widen(const float* p) {
 #elif defined(__AVX__)
         return _mm256_cvtps_pd(_mm_loadu_ps(p));
 #elif defined(__SSE2__)
-        return _mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p))));
+        return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__aarch64__)
+        return reinterpret_cast<DoubleVec>(vcvt_f64_f32(vld1_f32(p)));
 #else
         return __builtin_convertvector(*reinterpret_cast<const UnalignedHalfVec*>(p), DoubleVec);
 #endif
