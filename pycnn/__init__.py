@@ -34,6 +34,8 @@ from pycnn.io import load, load_model, save
 from pycnn.layers import (
     GELU,
     RBF,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
     AvgPool2d,
     BatchNorm2d,
     Buffer,
@@ -42,6 +44,8 @@ from pycnn.layers import (
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
     LeakyReLU,
     Linear,
     LocalResponseNorm,
@@ -59,6 +63,8 @@ from pycnn.layers import (
     Subsampling,
     Tanh,
     Unsqueeze,
+    Upsample,
+    ZeroPad2d,
 )
 from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
@@ -70,6 +76,8 @@ __version__: str = _core.version
 __all__ = [
     "GELU",
     "RBF",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "ArrayDataset",
     "AvgPool2d",
     "BatchNorm2d",
@@ -82,6 +90,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
     "History",
     "LeakyReLU",
     "Linear",
@@ -100,6 +110,8 @@ __all__ = [
     "Subsampling",
     "Tanh",
     "Unsqueeze",
+    "Upsample",
+    "ZeroPad2d",
     "augment",
     "datasets",
     "evaluate",

@@ -19,6 +19,8 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_activation(module);
     pycnn::register_local_response_norm(module);
     pycnn::register_rbf(module);
+    pycnn::register_resize2d(module);
+    pycnn::register_elementwise(module);
     pycnn::register_loss(module);
     pycnn::register_optim(module);
     pycnn::register_runtime(module);

@@ -209,4 +209,31 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     return s;
 }
 
+ResizeShape adaptive_shape(const char* op, const Shape& x, Pair output_size) {
+    check_pooled_images(op, x);
+    check_pair(op, "output_size", output_size, 1);
+    element_count(op, {x[0], x[1], output_size.h, output_size.w});
+    return {x[0], x[1], x[2], x[3], output_size.h, output_size.w};
+}
+
+ResizeShape upsample_shape(const char* op, const Shape& x, Pair scale) {
+    check_images(op, x);
+    check_pair(op, "scale_factor", scale, 1);
+    const ResizeShape s{x[0], x[1], x[2], x[3], x[2] * scale.h, x[3] * scale.w};
+    check_extent(op, "output height", s.P, 1);
+    check_extent(op, "output width", s.Q, 1);
+    element_count(op, {s.N, s.C, s.P, s.Q});
+    return s;
+}
+
+ResizeShape pad_shape(const char* op, const Shape& x, const Padding& pad) {
+    check_images(op, x);
+    for (int64_t side : {pad.top, pad.bottom, pad.left, pad.right}) check_extent(op, "padding", side, 0);
+    const ResizeShape s{x[0], x[1], x[2], x[3], x[2] + pad.top + pad.bottom, x[3] + pad.left + pad.right};
+    check_extent(op, "padded height", s.P, 1);
+    check_extent(op, "padded width", s.Q, 1);
+    element_count(op, {s.N, s.C, s.P, s.Q});
+    return s;
+}
+
 }  // namespace pycnn

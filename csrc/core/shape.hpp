@@ -46,6 +46,12 @@ struct PoolShape {
     Pair kernel, stride, pad, dilation;
 };
 
+// Planes of one size that become planes of another: adaptive pooling, upsampling, padding.
+struct ResizeShape {
+    int64_t N, C, H, W;  // x: (N, C, H, W)
+    int64_t P, Q;        // y: (N, C, P, Q)
+};
+
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // ValueError unless `x` is (N, C, H, W) with C, H, W >= 1 and fits the address space.
@@ -69,5 +75,12 @@ ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, P
 // PyTorch's pooling arithmetic: pad <= kernel / 2, and with `ceil_mode` a last window that would start in the right
 // (bottom) padding is dropped.
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode);
+
+// Outputs of a given size; positions in a plane of x must fit the int32 indices of pooling.
+ResizeShape adaptive_shape(const char* op, const Shape& x, Pair output_size);
+
+// Outputs `scale` times as large, and outputs with `pad` around x.
+ResizeShape upsample_shape(const char* op, const Shape& x, Pair scale);
+ResizeShape pad_shape(const char* op, const Shape& x, const Padding& pad);
 
 }  // namespace pycnn

@@ -3,8 +3,8 @@
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
-- `conv`, `conv_transpose`, `pool`, `linear`, `activation`, `embedding`, `batch_norm`,
-  `local_response_norm`, `subsampling`, `rbf`: one family each
+- `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
+  `activation`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one family each
 - `summary`: the table of `Module.summary`
 """
 
@@ -17,6 +17,12 @@ from pycnn.layers.activation import (
     Sigmoid,
     Softmax,
     Tanh,
+)
+from pycnn.layers.adaptive_pool import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
 )
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d
@@ -31,12 +37,15 @@ from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
+from pycnn.layers.resize import Upsample, ZeroPad2d
 from pycnn.layers.sequential import Sequential
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
     "GELU",
     "RBF",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
@@ -45,6 +54,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -63,4 +74,6 @@ __all__ = [
     "Subsampling",
     "Tanh",
     "Unsqueeze",
+    "Upsample",
+    "ZeroPad2d",
 ]

@@ -20,6 +20,11 @@ from pycnn.ops.activation import (
     tanh,
     tanh_backward,
 )
+from pycnn.ops.adaptive import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool2d,
+)
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.ops.conv_transpose import (
     conv_transpose2d,
@@ -44,11 +49,15 @@ from pycnn.ops.norm import (
 from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from pycnn.ops.rbf import rbf, rbf_backward
+from pycnn.ops.resize import upsample2d, upsample2d_backward, zero_pad2d, zero_pad2d_backward
 from pycnn.ops.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
     "adam_step",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm2d",
@@ -89,4 +98,8 @@ __all__ = [
     "softmax_cross_entropy_backward",
     "tanh",
     "tanh_backward",
+    "upsample2d",
+    "upsample2d_backward",
+    "zero_pad2d",
+    "zero_pad2d_backward",
 ]

@@ -15,8 +15,11 @@ AnyArray: TypeAlias = npt.NDArray[Any]
 Pair: TypeAlias = int | tuple[int, int]
 """One number for both axes, or (height, width)."""
 
-Padding: TypeAlias = int | tuple[int, int] | tuple[int, int, int, int] | str
-"""n, (height, width), (top, bottom, left, right), 'valid' or 'same'."""
+Sides: TypeAlias = int | tuple[int, int] | tuple[int, int, int, int]
+"""n, (height, width) or (top, bottom, left, right)."""
+
+Padding: TypeAlias = Sides | str
+"""As `Sides`, or 'valid' or 'same'."""
 
 Shape2: TypeAlias = tuple[int, int]
 Shape4: TypeAlias = tuple[int, int, int, int]

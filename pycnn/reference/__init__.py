@@ -18,6 +18,11 @@ from pycnn.reference.activation import (
     tanh,
     tanh_backward,
 )
+from pycnn.reference.adaptive import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_max_pool2d,
+)
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.reference.conv_transpose import (
     conv_transpose2d,
@@ -50,11 +55,15 @@ from pycnn.reference.pool import (
     max_pool2d_backward,
 )
 from pycnn.reference.rbf import rbf, rbf_backward
+from pycnn.reference.resize import upsample2d, upsample2d_backward, zero_pad2d, zero_pad2d_backward
 from pycnn.reference.softmax import softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
     "adam_step",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm2d",
@@ -95,4 +104,8 @@ __all__ = [
     "softmax_cross_entropy_backward",
     "tanh",
     "tanh_backward",
+    "upsample2d",
+    "upsample2d_backward",
+    "zero_pad2d",
+    "zero_pad2d_backward",
 ]

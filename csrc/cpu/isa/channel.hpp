@@ -7,6 +7,12 @@
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 namespace pycnn {
 namespace {
 
@@ -14,13 +20,23 @@ constexpr int kDoubleLanes = kLanes / 2;
 typedef double DoubleVec __attribute__((vector_size(kDoubleLanes * sizeof(double))));
 typedef float UnalignedHalfVec __attribute__((vector_size(kDoubleLanes * sizeof(float)), aligned(4), may_alias));
 
-// p[0] as a double, or p[0], p[1], ... as a vector of doubles.
+// p[0] as a double, or p[0], p[1], ... as a vector of doubles. In intrinsics, for GCC 12 takes __builtin_convertvector apart.
 template <class T>
 inline T widen(const float* p) {
     if constexpr (sizeof(T) == sizeof(double)) {
         return static_cast<double>(*p);
     } else {
+#if defined(__AVX512F__)
+        return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p));  // with the plain form GCC 12 warns of its own header
+#elif defined(__AVX__)
+        return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#elif defined(__SSE2__)
+        return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__aarch64__)
+        return reinterpret_cast<DoubleVec>(vcvt_f64_f32(vld1_f32(p)));
+#else
         return __builtin_convertvector(*reinterpret_cast<const UnalignedHalfVec*>(p), DoubleVec);
+#endif
     }
 }
 

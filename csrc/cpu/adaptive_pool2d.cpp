@@ -1,0 +1,79 @@
+#include "cpu/adaptive_pool2d.hpp"
+
+#include <algorithm>
+
+#include "core/parallel.hpp"
+#include "cpu/dispatch.hpp"
+
+namespace pycnn {
+namespace {
+
+struct Window {
+    int64_t top, left, height, width;
+};
+
+Window window(const ResizeShape& s, int64_t p, int64_t q) {
+    const int64_t top = p * s.H / s.P, left = q * s.W / s.Q;
+    return {top, left, ceil_div((p + 1) * s.H, s.P) - top, ceil_div((q + 1) * s.W, s.Q) - left};
+}
+
+// body(plane, output, window) for every output of every plane, in order within a plane. A comparison or addition costs about
+// two multiply-adds, for most windows are a few short rows.
+template <class F>
+void for_windows(const ResizeShape& s, F&& body) {
+    const int64_t plane = std::max(s.H * s.W, s.P * s.Q);
+    parallel_ranges(s.N * s.C, planes_per_task(plane), 2.0 * static_cast<double>(plane), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            for (int64_t p = 0; p < s.P; ++p)
+                for (int64_t q = 0; q < s.Q; ++q) body(i * s.H * s.W, (i * s.P + p) * s.Q + q, window(s, p, q));
+    });
+}
+
+}  // namespace
+
+void adaptive_avg_pool2d(const ResizeShape& s, const float* x, float* y) {
+    const KernelTable& table = kernels();
+    for_windows(s, [&](int64_t plane, int64_t output, const Window& window) {
+        const float* first = x + plane + window.top * s.W + window.left;
+        const float count = static_cast<float>(window.height * window.width);
+        float total = 0;
+        if (window.width == s.W) {
+            total = table.sum(window.height * s.W, first);  // whole rows lie side by side: global pooling is one sum
+        } else {
+            for (int64_t r = 0; r < window.height; ++r) total += table.sum(window.width, first + r * s.W);
+        }
+        y[output] = total / count;
+    });
+}
+
+void adaptive_avg_pool2d_backward(const ResizeShape& s, const float* dy, float* dx) {
+    parallel_ranges(s.N * s.C * s.H * s.W, 1 << 20, 1.0,
+                    [&](int64_t begin, int64_t end) { std::fill(dx + begin, dx + end, 0.0f); });
+    for_windows(s, [&](int64_t plane, int64_t output, const Window& window) {
+        const float share = dy[output] / static_cast<float>(window.height * window.width);
+        float* first = dx + plane + window.top * s.W + window.left;
+        for (int64_t r = 0; r < window.height; ++r)
+            for (int64_t c = 0; c < window.width; ++c) first[r * s.W + c] += share;
+    });
+}
+
+void adaptive_max_pool2d(const ResizeShape& s, const float* x, float* y, int32_t* indices) {
+    for_windows(s, [&](int64_t plane, int64_t output, const Window& window) {
+        int64_t best = window.top * s.W + window.left;
+        float largest = x[plane + best];
+        for (int64_t r = 0; r < window.height; ++r)
+            for (int64_t c = 0; c < window.width; ++c) {
+                const int64_t at = (window.top + r) * s.W + window.left + c;
+                const float value = x[plane + at];
+                // A later NaN replaces what is there, and nothing replaces a NaN but another.
+                if (value > largest || value != value) {
+                    largest = value;
+                    best = at;
+                }
+            }
+        y[output] = largest;
+        indices[output] = static_cast<int32_t>(best);
+    });
+}
+
+}  // namespace pycnn

@@ -1,0 +1,130 @@
+#include "cpu/resize2d.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "cpu/pool2d.hpp"
+
+namespace pycnn {
+namespace {
+
+// The planes of a batch, cut into tasks by their size: body(plane, thread) for each, 0 <= thread < team.
+struct Planes {
+    int64_t count, per_task, tasks;
+    int team;
+
+    explicit Planes(const ResizeShape& s)
+        : count(s.N * s.C), per_task(planes_per_task(s.P * s.Q)), tasks(ceil_div(count, per_task)) {
+        team = team_size(tasks, static_cast<double>(count) * static_cast<double>(s.P * s.Q));
+    }
+
+    template <class F>
+    void for_each(F&& body) const {
+        parallel_for(tasks, team, [&](int64_t task, int thread) {
+            for (int64_t i = task * per_task; i < std::min(count, (task + 1) * per_task); ++i) body(i, thread);
+        });
+    }
+};
+
+// One output row (or column): first_weight * x[first] + second_weight * x[second].
+struct Mix {
+    int64_t first, second;
+    float first_weight, second_weight;
+};
+
+std::vector<Mix> mixes(int64_t in, int64_t out, int64_t scale, bool align_corners) {
+    std::vector<Mix> result(out);
+    for (int64_t i = 0; i < out; ++i) {
+        double position = 0;
+        if (!align_corners) {
+            position = std::max((static_cast<double>(i) + 0.5) / static_cast<double>(scale) - 0.5, 0.0);
+        } else if (out > 1) {
+            position = static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
+        }
+        const int64_t first = static_cast<int64_t>(position);
+        const double part = position - static_cast<double>(first);
+        result[i] = {first, std::min(first + 1, in - 1), static_cast<float>(1 - part), static_cast<float>(part)};
+    }
+    return result;
+}
+
+}  // namespace
+
+void upsample_nearest(const ResizeShape& s, Pair scale, const float* x, float* y) {
+    Planes(s).for_each([&](int64_t i, int) {
+        for (int64_t h = 0; h < s.H; ++h) {
+            const float* source = x + (i * s.H + h) * s.W;
+            float* row = y + (i * s.P + h * scale.h) * s.Q;
+            for (int64_t w = 0; w < s.W; ++w) std::fill_n(row + w * scale.w, scale.w, source[w]);
+            for (int64_t r = 1; r < scale.h; ++r) std::copy_n(row, s.Q, row + r * s.Q);
+        }
+    });
+}
+
+void upsample_nearest_backward(const ResizeShape& s, Pair scale, const float* dy, float* dx) {
+    avg_pool2d({s.N, s.C, s.P, s.Q, s.H, s.W, scale, scale, {0, 0}, {1, 1}}, {true, 1}, dy, dx);
+}
+
+void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, const float* x, float* y) {
+    const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
+    const Planes planes(s);
+    const Buffer<float> mixed(s.W * planes.team);
+    planes.for_each([&](int64_t i, int thread) {
+        float* __restrict between = mixed.data() + s.W * thread;
+        for (int64_t p = 0; p < s.P; ++p) {
+            const Mix& row = rows[p];
+            const float *above = x + (i * s.H + row.first) * s.W, *below = x + (i * s.H + row.second) * s.W;
+            for (int64_t w = 0; w < s.W; ++w) between[w] = row.first_weight * above[w] + row.second_weight * below[w];
+            float* target = y + (i * s.P + p) * s.Q;
+            for (int64_t q = 0; q < s.Q; ++q)
+                target[q] =
+                    columns[q].first_weight * between[columns[q].first] + columns[q].second_weight * between[columns[q].second];
+        }
+    });
+}
+
+void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_corners, const float* dy, float* dx) {
+    const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
+    const Planes planes(s);
+    const Buffer<float> mixed(s.W * planes.team);
+    planes.for_each([&](int64_t i, int thread) {
+        float* __restrict between = mixed.data() + s.W * thread;
+        std::fill_n(dx + i * s.H * s.W, s.H * s.W, 0.0f);
+        for (int64_t p = 0; p < s.P; ++p) {
+            const float* source = dy + (i * s.P + p) * s.Q;
+            std::fill_n(between, s.W, 0.0f);
+            for (int64_t q = 0; q < s.Q; ++q) {
+                between[columns[q].first] += columns[q].first_weight * source[q];
+                between[columns[q].second] += columns[q].second_weight * source[q];
+            }
+            float* above = dx + (i * s.H + rows[p].first) * s.W;
+            for (int64_t w = 0; w < s.W; ++w) above[w] += rows[p].first_weight * between[w];
+            float* below = dx + (i * s.H + rows[p].second) * s.W;
+            for (int64_t w = 0; w < s.W; ++w) below[w] += rows[p].second_weight * between[w];
+        }
+    });
+}
+
+void zero_pad2d(const ResizeShape& s, const Padding& pad, const float* x, float* y) {
+    Planes(s).for_each([&](int64_t i, int) {
+        const float* source = x + i * s.H * s.W;
+        float* target = std::fill_n(y + i * s.P * s.Q, pad.top * s.Q, 0.0f);
+        for (int64_t h = 0; h < s.H; ++h) {
+            target = std::fill_n(target, pad.left, 0.0f);
+            target = std::copy_n(source + h * s.W, s.W, target);
+            target = std::fill_n(target, pad.right, 0.0f);
+        }
+        std::fill_n(target, pad.bottom * s.Q, 0.0f);
+    });
+}
+
+void zero_pad2d_backward(const ResizeShape& s, const Padding& pad, const float* dy, float* dx) {
+    Planes(s).for_each([&](int64_t i, int) {
+        const float* source = dy + (i * s.P + pad.top) * s.Q + pad.left;
+        for (int64_t h = 0; h < s.H; ++h) std::copy_n(source + h * s.Q, s.W, dx + (i * s.H + h) * s.W);
+    });
+}
+
+}  // namespace pycnn
