@@ -33,6 +33,7 @@ from pycnn.layers import (
     AvgPool2d,
     BatchNorm2d,
     Buffer,
+    CLayer,
     Conv2d,
     Dropout,
     Flatten,
@@ -42,6 +43,7 @@ from pycnn.layers import (
     Parameter,
     ReLU,
     Sequential,
+    SLayer,
     Subsampling,
 )
 from pycnn.losses import CrossEntropyLoss
@@ -54,6 +56,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
+    "CLayer",
     "Config",
     "Conv2d",
     "CrossEntropyLoss",
@@ -65,6 +68,7 @@ __all__ = [
     "Module",
     "Parameter",
     "ReLU",
+    "SLayer",
     "Sequential",
     "Subsampling",
     "datasets",

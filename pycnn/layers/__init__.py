@@ -3,6 +3,7 @@
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
 - `container`: `Sequential`, `Flatten`
 - `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
+- `neocognitron`: `SLayer`, `CLayer`, which learn without gradients
 - `summary`: the table of `Module.summary`
 """
 
@@ -12,6 +13,7 @@ from pycnn.layers.container import Flatten, Sequential
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
+from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.subsampling import Subsampling
@@ -20,6 +22,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
+    "CLayer",
     "Conv2d",
     "Dropout",
     "Flatten",
@@ -28,6 +31,7 @@ __all__ = [
     "Module",
     "Parameter",
     "ReLU",
+    "SLayer",
     "Sequential",
     "Subsampling",
 ]
