@@ -19,7 +19,7 @@ from pycnn.training import Callback, History, fit, predict, self_organize
 
 # Digits shown to each S-layer.
 PRESENTATIONS = (2000, 3000, 4000)
-RATE = 1e-2
+RATE = 3e-2
 
 
 def _sets(folder: str | None) -> tuple[Dataset, Dataset]:
