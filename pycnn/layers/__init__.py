@@ -5,6 +5,9 @@
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
   `activation`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one family each
+- `container`: `Sequential`, `Flatten`
+- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
+- `neocognitron`: `SLayer`, `CLayer`, which learn without gradients
 - `summary`: the table of `Module.summary`
 """
 
@@ -33,6 +36,8 @@ from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
+from pycnn.layers.neocognitron import CLayer, SLayer
+from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
@@ -49,6 +54,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
+    "CLayer",
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
@@ -67,6 +73,7 @@ __all__ = [
     "Reshape",
     "Residual",
     "ScaledTanh",
+    "SLayer",
     "Sequential",
     "Sigmoid",
     "Softmax",

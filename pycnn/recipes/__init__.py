@@ -14,7 +14,7 @@ from pycnn.recipes.recipe import Recipe
 
 __all__ = ["Recipe", "available", "get"]
 
-_NAMES = ("lenet5",)
+_NAMES = ("lenet5", "neocognitron")
 
 
 def available() -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 - `evaluate`, `predict`: figures and outputs of a model
 - `callbacks`: what can be hung into the loop
 - `History`, `EpochRecord`: what the loop leaves behind
+- `self_organize`: learning without labels or gradients, for the neocognitron
 """
 
 from pycnn.training.callbacks import (
@@ -17,6 +18,7 @@ from pycnn.training.evaluation import Evaluation, evaluate, predict
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.run import Run
+from pycnn.training.self_organization import self_organize
 
 __all__ = [
     "BestCheckpoint",
@@ -31,4 +33,5 @@ __all__ = [
     "evaluate",
     "fit",
     "predict",
+    "self_organize",
 ]

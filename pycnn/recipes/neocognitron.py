@@ -1,0 +1,126 @@
+"""The neocognitron on the digits of MNIST: learned without labels, read out with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+
+import numpy as np
+
+from pycnn import datasets, init, optim
+from pycnn.data import ArrayDataset, Dataset
+from pycnn.datasets.normalise import normalise
+from pycnn.layers import Module, Sequential
+from pycnn.layers.parameter import Array
+from pycnn.models.neocognitron import neocognitron
+from pycnn.recipes.digit_picture import read_digit
+from pycnn.recipes.recipe import Recipe
+from pycnn.training import Callback, History, fit, predict, self_organize
+
+# Digits shown to each S-layer.
+PRESENTATIONS = (2000, 3000, 4000)
+RATE = 3e-2
+
+
+def _sets(folder: str | None) -> tuple[Dataset, Dataset]:
+    # Activity is never negative: pixels from 0 to 1, as they are.
+    return datasets.mnist(folder, classes=None, mean=0.0, std=1.0)
+
+
+def _build(train: Dataset, rng: init.Rng) -> Module:
+    return neocognitron(len(train.classes), rng=rng)
+
+
+def _read(_: Module, paths: Sequence[str]) -> Array:
+    pixels = np.stack([read_digit(path) for path in paths])[:, np.newaxis]
+    return normalise(pixels, (0.0,), (1.0,))
+
+
+def _test(model: Module, folder: str | None) -> Dataset:
+    assert model.spec is not None  # a checkpoint without it is refused
+    classes = tuple(map(str, range(model.spec.arguments["classes"])))
+    return datasets.mnist(folder, classes=classes, mean=0.0, std=1.0)[1]
+
+
+def train_neocognitron(
+    model: Sequential,
+    train: Dataset,
+    test: Dataset,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    presentations: int | Sequence[int] = PRESENTATIONS,
+) -> History:
+    """Let the S-layers learn without labels, then train the readout on the answers of the last one.
+
+    Parameters
+    ----------
+    model : Sequential
+        As `pycnn.models.neocognitron` makes it; trained in place.
+    train, test : Dataset
+        Images and their classes. The S-layers learn from some of the training images, the readout
+        from all.
+    epochs, batch_size : int
+        For the readout.
+    seed : int
+        Of all orders.
+    progress : bool
+        Whether to show bars, if stderr is a terminal.
+    callbacks : sequence of Callback
+        For the training of the readout, whose model they see.
+    presentations : int or sequence of int
+        See `pycnn.training.self_organize`.
+
+    Returns
+    -------
+    History
+        Records of the readout's epochs. The seconds of the first hold all that came before it: the
+        learning of the S-layers, and their answers to all images.
+    """
+    start = perf_counter()
+    features, readout = Sequential(*model.layers[:-1]), Sequential(model[-1])
+    try:
+        self_organize(features, train, presentations, seed=seed, progress=progress)
+        answers, answers_test = (_answers(features, data) for data in (train, test))
+    except KeyboardInterrupt:
+        history = History()
+        history.interrupted = True
+        return history
+    seconds = perf_counter() - start
+    history = fit(
+        readout,
+        answers,
+        answers_test,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optim.Adam(readout.parameters()),
+        schedule=optim.OneCycle(RATE),
+        callbacks=callbacks,
+        seed=seed,
+        progress=progress,
+    )
+    if history.records:
+        first = history.records[0]
+        seconds += first.seconds
+        history.records[0] = first._replace(seconds=seconds, images_per_second=len(train) / seconds)
+    return history
+
+
+def _answers(features: Module, data: Dataset) -> ArrayDataset:
+    """Give the answers of the last C-layer to all images, with the labels."""
+    return ArrayDataset(predict(features, data), data.y, data.classes, data.name)
+
+
+RECIPE = Recipe(
+    sets=_sets,
+    build=_build,
+    read=_read,
+    test=_test,
+    epochs=20,
+    batch_size=128,
+    rates={"adam": RATE},
+    train=train_neocognitron,
+)

@@ -1,0 +1,241 @@
+"""The neocognitron learns: who wins, what winning does, the paper's experiment, the recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Capture
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from toy import same_bits, snapshot
+
+import pycnn
+from pycnn import io, models
+from pycnn.cli import main
+from pycnn.data import ArrayDataset
+from pycnn.layers import Linear, Sequential, SLayer
+from pycnn.recipes import neocognitron as recipe
+from pycnn.training.self_organization import Cell, reinforce, representatives, self_organize
+
+Array = np.ndarray
+
+# Five digits in a few strokes, as the paper's.
+DIGITS = """
+    ..###..  ...#...  .#####.  .#####.  .....#.
+    .#...#.  ..##...  #.....#  #.....#  ....##.
+    #.....#  ...#...  ......#  ......#  ...#.#.
+    #.....#  ...#...  ......#  ......#  ..#..#.
+    #.....#  ...#...  .....#.  ..####.  .#...#.
+    #.....#  ...#...  ...##..  ......#  #....#.
+    #.....#  ...#...  ..#....  ......#  #######
+    .#...#.  ...#...  .#.....  #.....#  .....#.
+    ..###..  .#####.  #######  .#####.  .....#.
+"""
+
+
+def digits(n: int, seed: int) -> ArrayDataset:
+    """Draw each of the five digits n times, at random positions that differ by up to 5 pixels."""
+    lines = [line.split() for line in DIGITS.split("\n") if line]
+    shapes = [[[c == "#" for c in line[k]] for line in lines if line] for k in range(5)]
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(5), n)
+    x = np.zeros((len(y), 1, 16, 16), np.float32)
+    for image, k in zip(x, y, strict=True):
+        top, left = rng.integers(2, 6), rng.integers(2, 8)
+        image[0, top : top + 9, left : left + 7] = shapes[k]
+    return ArrayDataset(x, y, tuple("01234"), "strokes")
+
+
+def published(seed: int = 0, classes: int = 5) -> Sequential:
+    """Make the network of the paper."""
+    return models.neocognitron(
+        classes,
+        size=16,
+        planes=(24, 24, 24),
+        selectivity=(4, 1.5, 1.5),
+        columns=(5, 5, 2),
+        rng=seed,
+    )
+
+
+def all_but_readout(model: Sequential) -> Sequential:
+    return Sequential(*model.layers[:-1])
+
+
+def strongest(model: Sequential, x: Array) -> Array:
+    """Give the number of the strongest cell of UC3, -1 where none responds."""
+    responses = pycnn.predict(all_but_readout(model), x)
+    return np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), -1)
+
+
+def columns_of(y: Array, side: int) -> Iterator[tuple[int, int]]:
+    """Corners of all S-columns."""
+    yield from np.ndindex(*(max(size - side, 0) + 1 for size in y.shape[1:]))
+
+
+@given(
+    st.integers(1, 6), st.integers(1, 7), st.integers(1, 7), st.integers(1, 5), st.integers(0, 99)
+)
+def test_representatives_are_the_strongest_of_their_columns_and_planes(
+    planes: int, height: int, width: int, side: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    y = np.maximum(rng.standard_normal((planes, height, width)), 0).astype(np.float32)
+    candidates = set()
+    for top, left in columns_of(y, side):
+        column = np.zeros_like(y)
+        column[:, top : top + side, left : left + side] = y[:, top : top + side, left : left + side]
+        if column.any():
+            candidates.add(tuple(map(int, np.unravel_index(column.argmax(), y.shape))))
+    best: dict[int, tuple[int, ...]] = {}
+    for cell in sorted(candidates, key=lambda cell: -y[cell]):
+        best.setdefault(cell[0], cell)
+    assert representatives(y, side) == sorted(best.values())
+
+
+def test_equals_and_silence() -> None:
+    assert representatives(np.zeros((2, 4, 4), np.float32), 2) == []
+    assert representatives(np.ones((2, 4, 4), np.float32), 9) == [Cell(0, 0, 0)]
+    y = np.zeros((3, 1, 5), np.float32)
+    y[2, 0, 1] = y[2, 0, 4] = y[1, 0, 4] = 1
+    assert representatives(y, 2) == [Cell(1, 0, 4), Cell(2, 0, 1)]
+
+
+def test_reinforcement() -> None:
+    layer = SLayer(2, 3, 3, (1, 0, 1, 0), r=4.0, q=16.0, rng=0)
+    x = np.random.default_rng(0).random((2, 4, 4), dtype=np.float32)
+    a, b = layer.excitatory.data.copy(), layer.inhibitory.data.copy()
+    reinforce(layer, x, [Cell(1, 2, 0)])
+    # The border moves the area of the cell up and left by one.
+    seen = np.pad(x[:, 1:4, 0:2], ((0, 0), (0, 0), (1, 0)))
+    a[1] += 16 * layer.fixed[0] * seen
+    b[1] = 8 * np.sqrt((layer.fixed[0] * seen**2).sum())
+    np.testing.assert_allclose(layer.excitatory.data, a, rtol=1e-6)
+    np.testing.assert_allclose(layer.inhibitory.data, b, rtol=1e-6)
+
+
+def test_sizes_are_those_of_the_paper() -> None:
+    x = np.zeros((1, 1, 16, 16), np.float32)
+    shapes = [y.shape[1:] for _, _, y in published(classes=10).trace(x)]
+    assert shapes[:6] == [
+        (24, 16, 16), (24, 10, 10), (24, 8, 8), (24, 6, 6), (24, 2, 2), (24, 1, 1)
+    ]  # fmt: skip
+    model = models.neocognitron(rng=0)
+    shapes = [y.shape[1:] for _, _, y in model.trace(np.zeros((1, 1, 28, 28), np.float32))]
+    assert shapes == [
+        (24, 28, 28), (24, 16, 16), (64, 14, 14), (64, 9, 9), (800, 5, 5), (800, 1, 1), (800,),
+        (10,),
+    ]  # fmt: skip
+    trained = [name for name, _ in model.named_parameters()]
+    assert trained == ["7.weight", "7.bias"]
+    with pytest.raises(ValueError, match="size must be at least 12, got 11"):
+        models.neocognitron(size=11)
+    with pytest.raises(ValueError, match="planes must be three numbers"):
+        models.neocognitron(planes=(24, 24))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_experiment_of_the_paper(seed: int) -> None:
+    """Each digit shown 20 times: then one cell of UC3 stands for it wherever it is."""
+    model = published(seed)
+    reinforced = self_organize(model, digits(20, seed=0), 100, seed=seed)
+    assert reinforced[0].min() > 0
+    assert np.count_nonzero(reinforced[2]) == 5
+    test = digits(30, seed=1)
+    cells = strongest(model, test.x)
+    owners = [set(cells[test.y == k].tolist()) for k in range(5)]
+    assert all(len(owner) == 1 for owner in owners), owners
+    assert len(set.union(*owners) - {-1}) == 5
+
+
+def test_labels_play_no_part_and_seeds_do() -> None:
+    data = digits(4, seed=0)
+    other = ArrayDataset(data.x, data.y[::-1].copy(), data.classes)
+    states = []
+    for patterns, seed in ((data, 0), (other, 0), (data, 1)):
+        model = published()
+        before = snapshot(model)
+        self_organize(model, patterns, (30, 20, 0), seed=seed)
+        states.append(snapshot(model))
+        assert not same_bits(before, states[-1])
+        same = [name for name in before if before[name].tobytes() == states[-1][name].tobytes()]
+        assert same == ["4.excitatory", "4.inhibitory", "7.weight", "7.bias"]
+    assert same_bits(states[0], states[1])
+    assert not same_bits(states[0], states[2])
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_learning_has_the_same_bits_for_any_number_of_threads() -> None:
+    states = []
+    for threads in (1, 2, 7):
+        pycnn.set_num_threads(threads)
+        model = published()
+        self_organize(model, digits(4, seed=0), 20)
+        states.append(snapshot(model))
+    assert same_bits(states[0], states[1])
+    assert same_bits(states[0], states[2])
+
+
+def test_wrong_arguments() -> None:
+    data = digits(1, seed=0)
+    with pytest.raises(ValueError, match="presentations for 2 S-layers, the model has 3"):
+        self_organize(published(), data, (1, 2))
+    with pytest.raises(ValueError, match="presentations must be at least 0, got -1"):
+        self_organize(published(), data, -1)
+    with pytest.raises(ValueError, match="the model has no SLayer"):
+        self_organize(Sequential(Linear(2, 2)), data, 1)
+    with pytest.raises(TypeError, match="model must be a Sequential, got SLayer"):
+        self_organize(published()[0], data, 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the data set is empty"):
+        self_organize(published(), data[:0], 1)
+
+
+def test_recipe_trains_saves_and_loads(tmp_path: Path) -> None:
+    model, train, test = published(), digits(20, seed=0), digits(10, seed=1)
+    history = recipe.train_neocognitron(
+        model, train, test, epochs=30, batch_size=10, progress=False, presentations=100
+    )
+    assert len(history) == 30
+    assert history["val_accuracy"][-1] == 1
+    assert history["val_accuracy"][-1] == pycnn.evaluate(model, test).accuracy
+    io.save(tmp_path / "model.safetensors", model)
+    again = io.load_model(tmp_path / "model.safetensors")
+    assert same_bits(snapshot(model), snapshot(again))
+    np.testing.assert_array_equal(pycnn.predict(model, test), pycnn.predict(again, test))
+    # Gradients reach the images, through all layers, and train the readout only.
+    y = again.train()(test.x[:2])
+    assert again.backward(np.ones_like(y)).any()
+
+
+def test_command_line(
+    data: str, own_folder: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(classes: int, rng: int) -> Sequential:
+        return models.neocognitron(classes, planes=(4, 6, 8), rng=rng)
+
+    monkeypatch.setattr(recipe, "neocognitron", small)
+    assert main(["train", "neocognitron", "--data", data, "--epochs", "2"]) == 0
+    trained = capsys.readouterr().out
+    assert "neocognitron: 90 parameters, 300 training and 100 test samples" in trained
+    assert main(["evaluate", "runs/neocognitron/model.safetensors", "--data", data]) == 0
+    accuracy = trained.split("test accuracy ")[1].split()[0]
+    assert f"test accuracy {accuracy}," in capsys.readouterr().out
+    Image.fromarray(np.pad(np.full((16, 4), 255, np.uint8), 8)).save("one.png")
+    assert main(["predict", "runs/neocognitron/model.safetensors", "one.png"]) == 0
+    assert re.fullmatch(r"one.png: \d \(\d+\.\d\d%\)\n", capsys.readouterr().out)
+
+
+def test_interrupted_before_the_readout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe, "self_organize", interrupt)
+    data = digits(1, seed=0)
+    history = recipe.train_neocognitron(published(), data, data, epochs=1, batch_size=1)
+    assert history.interrupted
+    assert len(history) == 0
