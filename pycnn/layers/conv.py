@@ -130,7 +130,7 @@ class Conv2d(Module):
         bounds: Array = (1 / np.sqrt(fan_in)).astype(np.float32)
         return bounds
 
-    def _filters(self) -> Array:
+    def filters(self) -> Array:
         """Give the filters as (K, C / groups, R, S): with a table, zeros where there is no link."""
         if self.connections is None:
             return self.weight.data
@@ -142,9 +142,7 @@ class Conv2d(Module):
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
         bias = self.bias
         try:
-            y = ops.conv2d(
-                x, self._filters(), None if bias is None else bias.data, **self._geometry
-            )
+            y = ops.conv2d(x, self.filters(), None if bias is None else bias.data, **self._geometry)
         except ValueError:
             if x.ndim == 4:
                 raise
@@ -162,7 +160,7 @@ class Conv2d(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
         x: Array = self._saved()
-        dx = ops.conv2d_backward_input(dy, self._filters(), x.shape, **self._geometry)
+        dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self._geometry)
         self._accumulate(dy, x)
         return dx
 

@@ -1,25 +1,32 @@
-"""Pictures, with matplotlib (the extra ``plot``)."""
+"""Loss and accuracy over the epochs."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pycnn._files import atomic_write
+from pycnn.plot.canvas import BLUE, ORANGE, PathLike, finish, new_figure
 from pycnn.training.history import History
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def learning_curve(history: History, path: str | os.PathLike[str], title: str = "") -> None:
+
+def learning_curve(history: History, path: PathLike | None = None, title: str = "") -> Figure:
     """Draw loss and accuracy against the epoch, for training and validation.
 
     Parameters
     ----------
     history : History
         At least one epoch.
-    path : path
+    path : path, optional
         Picture to write; its ending gives the format (png, svg, pdf).
     title : str
         Heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture.
 
     Raises
     ------
@@ -30,27 +37,26 @@ def learning_curve(history: History, path: str | os.PathLike[str], title: str = 
     OSError
         If the file cannot be written.
     """
-    # A Figure of its own leaves pyplot, and with it the windows of the caller, alone.
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     if len(history) == 0:
         raise ValueError("the history is empty: there is nothing to draw")
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
+    from matplotlib.ticker import MaxNLocator
+
     panels = figure.subplots(1, 2)
     for panel, field, unit in zip(panels, ("loss", "accuracy"), ("", " / %"), strict=True):
         scale = 100.0 if field == "accuracy" else 1.0
-        for name, label in ((field, "training"), (f"val_{field}", "validation")):
+        curves = ((field, "training", BLUE), (f"val_{field}", "validation", ORANGE))
+        for name, label, colour in curves:
             points = [(r.epoch, getattr(r, name)) for r in history]
             points = [(epoch, scale * value) for epoch, value in points if value is not None]
             if points:
                 epochs, values = zip(*points, strict=True)
-                panel.plot(epochs, values, marker="o", label=f"{label}: {values[-1]:.4g}")
+                label = f"{label}: {values[-1]:.4g}"
+                panel.plot(epochs, values, marker="o", color=colour, label=label)
                 panel.legend()
         panel.set_xlabel("epoch")
         panel.set_ylabel(field + unit)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
-    figure.suptitle(title)
-    with atomic_write(path) as file:
-        figure.savefig(file, format=Path(path).suffix.lstrip(".") or "png", dpi=120)
+    figure.suptitle(title, parse_math=False)
+    return finish(figure, path)

@@ -1,0 +1,34 @@
+"""Pictures, with matplotlib and Pillow (the extra ``plot``).
+
+Every function gives a matplotlib Figure, which is none of pyplot's, and writes it to a file if
+there is a path; the ending of the path gives the format (png, svg, pdf).
+
+- `learning_curve`: loss and accuracy of a training
+- `confusion_matrix`, `misclassified`: what a network gets wrong
+- `filters`, `feature_maps`, `ngrams`: what it looks for, in images and in text
+- `architecture`: the network as stacks of planes
+- `convolution_arithmetic`, `convolution_animation`: a convolution step by step, as picture and GIF
+"""
+
+from pycnn.plot.architecture import architecture
+from pycnn.plot.confusion import confusion_counts, confusion_matrix
+from pycnn.plot.convolution import convolution_animation, convolution_arithmetic
+from pycnn.plot.curves import learning_curve
+from pycnn.plot.feature_maps import feature_maps
+from pycnn.plot.filters import filters
+from pycnn.plot.misclassified import misclassified, surest_errors
+from pycnn.plot.ngrams import ngrams
+
+__all__ = [
+    "architecture",
+    "confusion_counts",
+    "confusion_matrix",
+    "convolution_animation",
+    "convolution_arithmetic",
+    "feature_maps",
+    "filters",
+    "learning_curve",
+    "misclassified",
+    "ngrams",
+    "surest_errors",
+]

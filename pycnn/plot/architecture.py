@@ -1,0 +1,296 @@
+"""A network drawn as stacks of planes, as in the figure of LeNet-5 in the paper of 1998."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Shape
+from pycnn.plot.canvas import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    PALE_BLUE,
+    PathLike,
+    by,
+    finish,
+    new_figure,
+)
+from pycnn.plot.network_structure import Row, Split, Stage, structure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# All lengths are inches. Sides grow with the square root of the size: 227 and 6 must both be seen.
+LARGEST, SMALLEST, THIN = 1.25, 0.13, 0.13
+MOST_PLANES, OFFSET = 10, 0.055
+GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
+# What stands above and below a stage: its size; lines for the layers that make it.
+ABOVE, LINE = 0.24, 0.125
+FONT, LETTER = 7.0, 0.058
+
+
+@dataclass
+class Place:
+    """Where a stage was drawn: its front plane, and the planes behind it to the upper right."""
+
+    stage: Stage
+    x: float
+    y: float
+    width: float
+    height: float
+    depth: float  # how far the planes behind stand out, in x and in y
+
+    @property
+    def right(self) -> float:
+        """Right edge of the last plane."""
+        return self.x + self.width + self.depth
+
+    @property
+    def top(self) -> float:
+        """Upper edge of the last plane."""
+        return self.y + self.height + self.depth
+
+    @property
+    def middle(self) -> float:
+        """Half the height of it all."""
+        return (self.y + self.top) / 2
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is a vector."""
+        return _is_vector(self.stage.shape)
+
+
+def architecture(
+    model: Module, input_shape: Shape, path: PathLike | None = None, *, title: str = ""
+) -> Figure:
+    """Draw a network as stacks of planes with their sizes, joined by its layers.
+
+    Feature maps (C, H, W) are C planes (ten at most are drawn), vectors are bars; sides grow with
+    the square root of the size. Below each are the name of the layer that makes it, its kind and
+    its window (the orange square), and the layers after it that keep the size.
+
+    Parameters
+    ----------
+    model : Module
+        Any model, `Parallel` and `Residual` inside it too. One forward pass of zeros goes through
+        it.
+    input_shape : tuple of int
+        Shape of one sample, without the batch axis: (C, H, W), or (words,) for text.
+    path : path, optional
+        Picture to write; its ending gives the format.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If a sample of this shape does not fit the model.
+    OSError
+        If the file cannot be written.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition,
+    1998, figure 2.
+    """
+    row = structure(model, input_shape)
+    drawing = _Drawing(row)
+    width, above, below = drawing.measure(row)
+    head = 0.3 if title else 0.0
+    size = width + 2 * MARGIN, above + below + 2 * MARGIN + head
+    figure = new_figure(*size, arranged=False)
+    panel = figure.add_axes((0, 0, 1, 1))
+    panel.set_axis_off()
+    panel.set_xlim(0, size[0])
+    panel.set_ylim(0, size[1])
+    if title:
+        panel.text(
+            size[0] / 2, size[1] - 0.2, title, ha="center", va="center", fontsize=10,
+            parse_math=False,
+        )  # fmt: skip
+    drawing.draw_row(panel, row, MARGIN, MARGIN + below, None)
+    return finish(figure, path)
+
+
+def _stages(row: Row) -> Iterator[Stage]:
+    for item in row:
+        if isinstance(item, Stage):
+            yield item
+        else:
+            for branch in item.branches:
+                yield from _stages(branch)
+            yield item.joined
+
+
+class _Drawing:
+    """Sizes of the stages of one network, and the drawing of its rows."""
+
+    def __init__(self, row: Row) -> None:
+        stages = list(_stages(row))
+        self._largest = max([1, *(n for s in stages for n in s.shape[-2:] if len(s.shape) > 1)])
+        self._longest = max([2, *(math.prod(s.shape) for s in stages if len(s.shape) == 1)])
+
+    # Sizes: each is (width, height above the middle line, height below it) --------------------
+
+    def _plane(self, stage: Stage) -> tuple[float, float, int]:
+        """Width and height of a plane, and how many are drawn."""
+        shape = stage.shape
+        if _is_vector(shape):
+            numbers = math.prod(shape)
+            return THIN, 0.3 + 1.15 * math.log(max(numbers, 1)) / math.log(self._longest or 2), 1
+        height, width = (max(SMALLEST, LARGEST * math.sqrt(n / self._largest)) for n in shape[-2:])
+        planes = math.prod(shape[:-2])
+        return width, height, min(planes, MOST_PLANES, 2 + round(math.log2(planes)))
+
+    def _stage(self, stage: Stage) -> tuple[float, float, float]:
+        width, height, planes = self._plane(stage)
+        depth = (planes - 1) * OFFSET
+        half = (height + depth) / 2
+        # A long name may reach into the gaps, but not to the name beside it.
+        name = LETTER * max(map(len, [size_text(stage.shape), *_lines(stage)])) - GAP + 0.1
+        return max(width + depth, name), half + ABOVE, half + LINE * len(_lines(stage)) + 0.08
+
+    def measure(self, row: Row) -> tuple[float, float, float]:
+        """Give the width of a row, and its heights above and below the middle line."""
+        sizes = [self._item(item) for item in row]
+        width = sum(size[0] for size in sizes) + GAP * max(0, len(row) - 1)
+        return width, max([0.1, *(s[1] for s in sizes)]), max([0.1, *(s[2] for s in sizes)])
+
+    def _item(self, item: Stage | Split) -> tuple[float, float, float]:
+        if isinstance(item, Stage):
+            return self._stage(item)
+        inner = [self.measure(branch) for branch in item.branches]
+        joined = self._stage(item.joined)
+        height = sum(above + below for _, above, below in inner) + BRANCH_GAP * (len(inner) - 1)
+        width = max(size[0] for size in inner) + GAP + joined[0]
+        return width, max(height / 2, joined[1]), max(height / 2, joined[2])
+
+    # Drawing ----------------------------------------------------------------------------------
+
+    def draw_row(
+        self, panel: Axes, row: Row, x: float, y: float, before: Place | None
+    ) -> Place | None:
+        """Draw a row from `x` on, its middle line at `y`; give where its last stage is."""
+        for item in row:
+            if isinstance(item, Stage):
+                here = self._draw_stage(panel, item, x, y)
+            else:
+                here = self._draw_split(panel, item, x, y, before)
+                before = None  # it is connected already
+            if before is not None:
+                _connect(panel, before, here)
+            before = here
+            x += self._item(item)[0] + GAP
+        return before
+
+    def _draw_split(
+        self, panel: Axes, split: Split, x: float, y: float, before: Place | None
+    ) -> Place:
+        sizes = [self.measure(branch) for branch in split.branches]
+        height = sum(above + below for _, above, below in sizes) + BRANCH_GAP * (len(sizes) - 1)
+        top = y + height / 2
+        end = x + max(size[0] for size in sizes) + GAP
+        joined = self._draw_stage(panel, split.joined, end, y)
+        for branch, (_, above, below) in zip(split.branches, sizes, strict=True):
+            line = top - above
+            if branch:
+                last = self.draw_row(panel, branch, x, line, before)
+                if last is not None:
+                    _arrow(panel, (last.right, line), joined)
+            elif before is not None:
+                _way_around(panel, before, joined, line)
+            top = line - below - BRANCH_GAP
+        return joined
+
+    def _draw_stage(self, panel: Axes, stage: Stage, x: float, y: float) -> Place:
+        from matplotlib.patches import Rectangle
+
+        width, height, planes = self._plane(stage)
+        depth = (planes - 1) * OFFSET
+        x += (self._stage(stage)[0] - width - depth) / 2
+        bottom = y - (height + depth) / 2
+        vector = _is_vector(stage.shape)
+        for number in reversed(range(planes)):
+            corner = (x + number * OFFSET, bottom + number * OFFSET)
+            panel.add_patch(
+                Rectangle(
+                    corner, width, height, facecolor="#eef2f5" if vector else PALE_BLUE,
+                    edgecolor=INK if vector else BLUE, linewidth=0.6, zorder=2,
+                )
+            )  # fmt: skip
+        middle = x + (width + depth) / 2
+        panel.text(
+            middle, bottom + height + depth + 0.06, size_text(stage.shape), ha="center",
+            va="bottom", fontsize=FONT + 0.5, fontweight="bold", color=INK, zorder=4,
+        )  # fmt: skip
+        for number, text in enumerate(_lines(stage)):
+            panel.text(
+                middle, bottom - 0.06 - number * LINE, text, ha="center", va="top", fontsize=FONT,
+                color=FAINT if number == 0 and stage.path else INK, parse_math=False, zorder=4,
+            )  # fmt: skip
+        return Place(stage, x, bottom, width, height, depth)
+
+
+def _lines(stage: Stage) -> list[str]:
+    """Text below a stage: the place of its layer in the model, and the layers."""
+    return [stage.path, *stage.labels] if stage.path else stage.labels
+
+
+def _is_vector(shape: Shape) -> bool:
+    return len(shape) < 2 or shape[-2:] == (1, 1)
+
+
+def size_text(shape: Shape) -> str:
+    """Write a size as the paper does: 6@28x28, 120."""
+    return by(*shape) if len(shape) < 3 else f"{by(*shape[:-2])}@{by(*shape[-2:])}"
+
+
+def _connect(panel: Axes, a: Place, b: Place) -> None:
+    """Join two stages: a window that looks at one point, or the ends of two bars."""
+    from matplotlib.patches import Rectangle
+
+    style: dict[str, Any] = {"color": ORANGE, "linewidth": 0.6, "zorder": 3}
+    window = b.stage.window
+    if window is None or a.flat:
+        style["color"] = FAINT
+        panel.plot([a.x + a.width, b.x], [a.y, b.y], **style)
+        panel.plot([a.right, b.x + b.depth], [a.top, b.top], **style)
+        return
+    rows, columns = a.stage.shape[-2:]
+    height = a.height * min(1.0, window[0] / rows)
+    width = a.width * min(1.0, window[1] / columns)
+    # In the upper half, off the edge if there is room: as in the paper.
+    x, y = a.x + 0.72 * (a.width - width), a.y + 0.8 * (a.height - height)
+    panel.add_patch(
+        Rectangle((x, y), width, height, fill=False, edgecolor=ORANGE, linewidth=0.9, zorder=3)
+    )
+    point = (b.x + 0.3 * b.width, b.y + 0.72 * b.height)
+    for corner in (y, y + height):
+        panel.plot([x + width, point[0]], [corner, point[1]], **style)
+    panel.plot(*point, marker="s", markersize=2, color=ORANGE, zorder=3)
+
+
+def _arrow(panel: Axes, start: tuple[float, float], target: Place) -> None:
+    arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 0.8, "shrinkA": 2, "shrinkB": 2}
+    panel.annotate("", (target.x, target.middle), start, arrowprops=arrow, zorder=1)
+
+
+def _way_around(panel: Axes, a: Place, b: Place, y: float) -> None:
+    """Draw the line of a branch without layers, at height `y`."""
+    bend, back = a.right + 0.3 * GAP, b.x - 0.45 * GAP
+    panel.plot([a.right, bend, back], [a.middle, y, y], color=FAINT, linewidth=0.8, zorder=1)
+    _arrow(panel, (back, y), b)

@@ -1,0 +1,133 @@
+"""What all pictures share: a figure without pyplot, whole files, pixels and grids of images."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn._files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
+
+INK, FAINT = "#22303c", "#8a97a3"
+BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
+PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
+
+# Pixels of a PNG for each inch of a figure.
+RESOLUTION = 120
+
+
+def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
+    """Make a figure of so many inches. It is not pyplot's: the caller's windows are left alone.
+
+    `arranged` leaves the places of the panels to matplotlib.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        text = f"pictures need matplotlib: pip install 'pycnn[plot]' ({error})"
+        raise ImportError(text) from None
+    return Figure(figsize=(width, height), layout="constrained" if arranged else None)
+
+
+def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
+    """Give a figure as the bytes of a file; the same figure gives the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If matplotlib does not know the format.
+    """
+    from matplotlib import rc_context
+
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box: no reason to fail.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))
+    return file.getvalue()
+
+
+def finish(figure: Figure, path: PathLike | None) -> Figure:
+    """Write a figure to a file, if there is a path, and give it back."""
+    if path is not None:
+        content = render(figure, Path(path).suffix.lstrip(".").lower() or "png")
+        with atomic_write(path) as file:
+            file.write(content)
+    return figure
+
+
+def bare(panel: Axes, frame: bool = False) -> None:
+    """Take the ticks off a panel, and its frame unless it should stay."""
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for spine in panel.spines.values():
+        spine.set_visible(frame)
+        spine.set_color(FAINT)
+        spine.set_linewidth(0.5)
+
+
+def displayable(image: npt.NDArray[Any]) -> Pixels:
+    """Turn an image (C, H, W) of any range into (H, W) or (H, W, 3) from 0 to 1.
+
+    Three channels are a coloured picture; of any other number the mean is shown.
+    """
+    values = np.asarray(image, np.float64)
+    values = values.transpose(1, 2, 0) if len(values) == 3 else values.mean(axis=0)
+    return stretch(values)
+
+
+def stretch(
+    values: npt.NDArray[Any], low: float | None = None, high: float | None = None
+) -> Pixels:
+    """Scale linearly so that `low` (the smallest number by default) is 0 and `high` is 1.
+
+    What is not finite becomes 0; an even array becomes 0.
+    """
+    values = np.asarray(values, np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape)
+    low = float(values[finite].min()) if low is None else low
+    high = float(values[finite].max()) if high is None else high
+    scaled = (np.where(finite, values, low) - low) / ((high - low) or 1.0)
+    return np.clip(scaled, 0.0, 1.0)
+
+
+def grid_shape(count: int, columns: int) -> tuple[int, int]:
+    """Rows and columns of a grid of `count` cells, at most `columns` wide."""
+    width = max(1, min(count, columns))
+    return max(1, -(-count // width)), width
+
+
+def show_image(panel: Axes, pixels: Pixels) -> None:
+    """Draw pixels from 0 to 1 as they are: sharp, grey or coloured."""
+    panel.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    bare(panel)
+
+
+def by(*sizes: int) -> str:
+    """Write sizes as people do: 28\u00d728."""
+    return "\u00d7".join(map(str, sizes))
+
+
+def class_names(classes: Any, count: int) -> list[str]:
+    """Names of `count` classes: those given, then numbers."""
+    return [*map(str, classes[:count]), *map(str, range(len(classes), count))]

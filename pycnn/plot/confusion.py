@@ -1,0 +1,145 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn.plot.canvas import INK, PathLike, class_names, finish, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Counts = npt.NDArray[np.int64]
+
+# Up to here each cell has its number, and each class its name.
+MOST_NUMBERS, MOST_NAMES = 26, 60
+
+
+def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Counts:
+    """Count the samples of each true class (rows) by the class they were taken for (columns).
+
+    Parameters
+    ----------
+    truth, predicted : (N,) arrays of int
+        Classes, 0 to ``classes - 1``.
+    classes : int
+        C.
+
+    Returns
+    -------
+    (C, C) int64 array
+        The counts.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or a class is none of 0 to ``C - 1``.
+    """
+    rows, columns = np.asarray(truth), np.asarray(predicted)
+    if rows.ndim != 1 or rows.shape != columns.shape:
+        raise ValueError(
+            "a confusion matrix needs one prediction for each label "
+            f"(labels: {rows.shape}, predictions: {columns.shape})"
+        )
+    for name, values in (("label", rows), ("prediction", columns)):
+        if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
+            raise ValueError(f"a {name} must be an int from 0, got {values.min()} ({values.dtype})")
+        if values.size and values.max() >= classes:
+            raise ValueError(f"{name} {values.max()} is none of the {classes} classes")
+    flat = np.bincount(rows.astype(np.int64) * classes + columns, minlength=classes * classes)
+    return flat.reshape(classes, classes).astype(np.int64)
+
+
+def confusion_matrix(
+    truth: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    classes: Sequence[str] | int,
+    path: PathLike | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw how many samples of each class (row) were taken for which class (column).
+
+    What is right is blue and what is wrong orange, the darker the larger its share of the row;
+    shares of errors are drawn as their square roots, or nobody would see one per cent.
+
+    Parameters
+    ----------
+    truth, predicted : (N,) arrays of int
+        Classes; the predicted ones are, for example, ``predict(model, test).argmax(1)``.
+    classes : sequence of str, or int
+        Names of the classes, or how many there are.
+    path : path, optional
+        Picture to write; its ending gives the format.
+    title : str
+        Heading; accuracy and number of samples by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If there are no samples, the lengths differ or a class is out of range.
+    OSError
+        If the file cannot be written.
+    """
+    names = class_names(() if isinstance(classes, int) else classes,
+                        classes if isinstance(classes, int) else len(classes))  # fmt: skip
+    counts = confusion_counts(truth, predicted, len(names))
+    total, right = int(counts.sum()), int(np.trace(counts))
+    if total == 0:
+        raise ValueError("there are no samples: there is nothing to draw")
+    side = float(np.clip(1.8 + 0.42 * len(names), 3.6, 10))
+    figure = new_figure(side + 0.6, side)
+    panel = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    diagonal = np.eye(len(names), dtype=bool)
+    panel.imshow(np.ma.masked_array(shares, ~diagonal), cmap="Blues", vmin=0, vmax=1.25)
+    wrong = np.ma.masked_array(np.sqrt(shares), diagonal | (counts == 0))
+    panel.imshow(wrong, cmap="Oranges", vmin=-0.1, vmax=1.0)
+    if len(names) <= MOST_NUMBERS:
+        _write_numbers(panel, counts, shares, diagonal)
+    _write_names(panel, names, np.diagonal(shares), counts.sum(axis=1))
+    panel.set_xlabel("predicted class")
+    panel.set_ylabel("true class, and how much of it was recognised")
+    default = f"{right / total:.2%} of {total:,} right"
+    panel.set_title(title or default, fontsize=10, parse_math=False)
+    return finish(figure, path)
+
+
+def _write_numbers(
+    panel: Axes, counts: Counts, shares: npt.NDArray[np.float64], diagonal: npt.NDArray[np.bool_]
+) -> None:
+    # Small enough for the widest number in a cell of 0.42 inches.
+    size = min(9.0, 30.0 / max(3, len(str(counts.max()))))
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            dark = shares[row, column] > (0.65 if diagonal[row, column] else 0.4)
+            colour = "white" if dark else INK
+            panel.text(
+                column, row, str(count), ha="center", va="center", color=colour, fontsize=size
+            )
+
+
+def _write_names(
+    panel: Axes, names: list[str], recall: npt.NDArray[np.float64], samples: Counts
+) -> None:
+    step = -(-len(names) // MOST_NAMES)
+    places = list(range(0, len(names), step))
+    rows = [f"{names[i]}  {recall[i]:.1%}" if samples[i] else f"{names[i]}  none" for i in places]
+    size = 9 if len(names) <= MOST_NUMBERS else 6
+    long = max(len(names[i]) for i in places) > 3
+    panel.set_xticks(
+        places, [names[i] for i in places], rotation=45 if long else 0,
+        ha="right" if long else "center", fontsize=size, parse_math=False,
+    )  # fmt: skip
+    panel.set_yticks(places, rows, fontsize=size, parse_math=False)

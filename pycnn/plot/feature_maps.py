@@ -1,0 +1,172 @@
+"""What every layer makes of one image: from edges over textures to shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pycnn._arguments import integer
+from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.parameter import Array
+from pycnn.plot.canvas import (
+    FAINT,
+    INK,
+    PathLike,
+    bare,
+    by,
+    class_names,
+    displayable,
+    finish,
+    new_figure,
+    show_image,
+    stretch,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+# Inches of a row of maps, of a row of numbers, and of the names on the left.
+MAP, STRIP, NAMES = 0.62, 0.34, 1.75
+
+
+class Layer(NamedTuple):
+    """One row of the picture: a layer and its output for one sample, without the batch axis."""
+
+    name: str
+    output: Array
+
+
+def layer_outputs(model: Module, sample: Array) -> list[Layer]:
+    """Run one sample through a model and keep what every layer gives.
+
+    Parameters
+    ----------
+    model : Module
+        The model; it runs in evaluation mode.
+    sample : array
+        One input without the batch axis, such as (C, H, W).
+
+    Returns
+    -------
+    list of Layer
+        Name (``"3 Conv2d"``) and output of each layer, without those that only reshape or pass
+        on what they get (Flatten, Dropout).
+    """
+    layers: list[Layer] = []
+    last = np.ascontiguousarray(sample)[np.newaxis]
+    with evaluation_mode(model):
+        for path, layer, y in model.trace(last):
+            if y.size != last.size or not np.array_equal(y.ravel(), last.ravel(), equal_nan=True):
+                layers.append(Layer(f"{path} {type(layer).__name__}".strip(), y[0].copy()))
+            last = y
+    return layers
+
+
+def feature_maps(
+    model: Module,
+    image: Array,
+    path: PathLike | None = None,
+    *,
+    maps: int = 16,
+    classes: Sequence[str] = (),
+    title: str = "",
+) -> Figure:
+    """Draw the feature maps of every layer for one image, a row for each layer.
+
+    The first layers answer to edges, the next to textures, the last to whole shapes. Each layer
+    has one scale: black is its smallest number (0 after ReLU), white its largest.
+
+    Parameters
+    ----------
+    model : Module
+        A model of images.
+    image : (C, H, W) float32 array
+        One input, as the model takes it.
+    path : path, optional
+        Picture to write; its ending gives the format.
+    maps : int
+        Maps of a layer to draw at most; of more, those with the largest values are drawn.
+    classes : sequence of str
+        Names of the outputs of the last layer.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If `image` is not (C, H, W) or does not fit the model.
+    OSError
+        If the file cannot be written.
+    """
+    if image.ndim != 3:
+        raise ValueError(f"feature_maps needs one image (C, H, W), got shape {image.shape}")
+    integer("feature_maps", "maps", maps, 1)
+    rows = [Layer("input", image), *layer_outputs(model, image)]
+    heights = [MAP if _is_maps(row.output) else STRIP for row in rows]
+    # A row for the title, one for each layer, and one for the names of the classes.
+    heights = [0.4 if title else 0.01, *heights, 0.3]
+    figure = new_figure(NAMES + maps * MAP, sum(heights), arranged=False)
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    if title:
+        parts[0].text(0.5, 0.4, title, ha="center", va="center", fontsize=11, parse_math=False)
+    for part, row in zip(parts[1:-1], rows, strict=True):
+        left = 0.08 / figure.get_figwidth()
+        part.text(left, 0.5, row.name, va="bottom", fontsize=8, color=INK, parse_math=False)
+        part.text(left, 0.46, by(*row.output.shape), va="top", fontsize=7, color=FAINT)
+        if _is_maps(row.output):
+            _draw_maps(part, row.output, maps, coloured=row.name == "input")
+        else:
+            names = classes if row is rows[-1] else ()
+            _draw_strip(part, row.output.ravel(), names)
+    return finish(figure, path)
+
+
+def _is_maps(output: Array) -> bool:
+    return output.ndim == 3 and output.shape[1] * output.shape[2] > 1
+
+
+def _draw_maps(part: SubFigure, output: Array, limit: int, coloured: bool) -> None:
+    if coloured and len(output) == 3:
+        pictures = [displayable(output)]
+    else:
+        pictures = list(stretch(output[strongest(output, limit)]))
+    left = NAMES / (NAMES + limit * MAP)
+    if len(pictures) < len(output) > 3:
+        note = f"{len(pictures)} of {len(output)}"
+        part.text(left * 0.96, 0.46, note, ha="right", va="top", fontsize=7, color=FAINT)
+    panels = part.subplots(1, limit, squeeze=False)[0]
+    part.subplots_adjust(left=left, right=0.995, bottom=0.04, top=0.96, wspace=0.08)
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, pixels in zip(panels, pictures, strict=False):
+        show_image(panel, pixels)
+
+
+def strongest(output: Array, limit: int) -> list[int]:
+    """Numbers of the channels to draw, in order: all, or those with the largest values."""
+    peaks = np.nan_to_num(output.reshape(len(output), -1).max(axis=1), nan=-np.inf)
+    best = np.argsort(-peaks, kind="stable")[:limit]
+    return sorted(int(channel) for channel in best)
+
+
+def _draw_strip(part: SubFigure, values: Array, classes: Sequence[str]) -> None:
+    figure_width = part.figure.get_figwidth()
+    panel = part.add_axes((NAMES / figure_width, 0.2, 0.995 - NAMES / figure_width, 0.6))
+    panel.imshow(
+        stretch(values)[np.newaxis], cmap="gray", vmin=0, vmax=1, aspect="auto",
+        interpolation="nearest",
+    )  # fmt: skip
+    bare(panel, frame=True)
+    if classes and len(values) <= 30:
+        names = class_names(classes, len(values))
+        panel.set_xticks(range(len(values)), names, fontsize=8, parse_math=False)
+        panel.tick_params(length=0, pad=2)

@@ -1,0 +1,143 @@
+"""The filters of a convolution as small images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pycnn.layers.conv import Conv2d
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array
+from pycnn.plot.canvas import (
+    PathLike,
+    Pixels,
+    bare,
+    by,
+    finish,
+    grid_shape,
+    new_figure,
+    stretch,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MODES = ("auto", "rgb", "grey", "channels")
+# What fits a page: filters; filters and channels where each channel has a picture; columns.
+MOST_FILTERS, MOST_COLUMNS, MOST_CHANNELS, COLUMNS = 256, 20, 16, 16
+
+
+def first_convolution(model: Module) -> Conv2d:
+    """Give the first convolution of a model.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for module in model.modules():
+        if isinstance(module, Conv2d):
+            return module
+    raise ValueError(f"{type(model).__name__} has no Conv2d layer: there are no filters to draw")
+
+
+def filters(
+    model: Module,
+    path: PathLike | None = None,
+    *,
+    mode: str = "auto",
+    limit: int = MOST_FILTERS,
+    title: str = "",
+) -> Figure:
+    """Draw the filters of the first convolution of a model, or of one layer.
+
+    Parameters
+    ----------
+    model : Module
+        A model with a `Conv2d`, or a `Conv2d`.
+    path : path, optional
+        Picture to write; its ending gives the format.
+    mode : str
+        ``"rgb"``: one coloured picture for each filter of three channels, its own smallest weight
+        black and its largest white. ``"grey"``: the mean over the channels, on one scale for all
+        filters with 0 in the middle. ``"channels"``: a column for each filter, a picture for each
+        channel. ``"auto"``: the first of them that shows every weight.
+    limit : int
+        Filters to draw at most.
+    title : str
+        Heading; the layer by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If there is no convolution, or it does not have the three channels of ``"rgb"``.
+    OSError
+        If the file cannot be written.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    layer = first_convolution(model)
+    weights = layer.filters()
+    channels = weights.shape[1]
+    if mode == "auto":
+        mode = {1: "grey", 3: "rgb"}.get(channels, "channels")
+    if mode == "rgb" and channels != 3:
+        raise ValueError(f"only filters of 3 channels can be coloured, these have {channels}")
+    shown = weights[:limit]
+    if mode == "rgb":
+        figure = _grid([stretch(f.transpose(1, 2, 0)) for f in shown], COLUMNS)
+    elif mode == "grey":
+        means = shown.mean(axis=1)
+        figure = _grid(list(_around_zero(means)), COLUMNS)
+    else:
+        shown = shown[:MOST_COLUMNS]
+        part = _around_zero(shown[:, :MOST_CHANNELS]).swapaxes(0, 1)
+        figure = _grid([plane for channel in part for plane in channel], len(shown))
+    figure.suptitle(title or _describe(layer, mode, len(shown)), fontsize=10, parse_math=False)
+    return finish(figure, path)
+
+
+def _around_zero(weights: Array) -> Pixels:
+    """Scale weights so that 0 is mid-grey, and the largest of either sign black or white."""
+    finite = np.abs(weights[np.isfinite(weights)])
+    largest = float(finite.max()) if finite.size else 1.0
+    return stretch(weights, -largest, largest)
+
+
+def _grid(pictures: list[Pixels], columns: int) -> Figure:
+    rows, columns = grid_shape(len(pictures), columns)
+    height, width = pictures[0].shape[:2]
+    # Inches of a cell: square filters 0.6; long ones keep their shape as far as they can be seen.
+    ratios = width / height, height / width
+    wide, high = (0.6 * min(4.0, max(1.0, ratio)) for ratio in ratios)
+    figure = new_figure(max(3.2, wide * columns + 0.2), high * rows + 0.8)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels:
+        bare(panel)
+    for panel, pixels in zip(panels, pictures, strict=False):
+        panel.imshow(
+            pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest",
+            aspect="equal" if max(width, height) <= 4 * min(width, height) else "auto",
+        )  # fmt: skip
+        bare(panel, frame=True)
+    return figure
+
+
+def _describe(layer: Conv2d, mode: str, shown: int) -> str:
+    k, c, r, s = layer.filters().shape
+    parts = [f"{shown} of {k}" if shown < k else f"{k}", f"filters {by(r, s)} of {c}"]
+    lines = [" ".join(parts) + (" channels" if c > 1 else " channel")]
+    if mode == "channels":
+        rows = f"{MOST_CHANNELS} of {c} channels" if c > MOST_CHANNELS else "channels"
+        lines.append(f"columns are filters, rows {rows}")
+    if mode != "rgb":
+        lines.append("black is negative, grey 0, white positive")
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+"""The images that a network gets wrong, and how sure it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn.data import Dataset
+from pycnn.layers.parameter import Array
+from pycnn.plot.canvas import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    PathLike,
+    bare,
+    class_names,
+    displayable,
+    finish,
+    grid_shape,
+    new_figure,
+    show_image,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS, BARS = 6, 3
+# Longer names of classes are cut off.
+MOST_LETTERS = 14
+
+
+def surest_errors(y: Array, probabilities: Array) -> npt.NDArray[np.int64]:
+    """Positions of the samples whose most probable class is wrong, the surest first.
+
+    Parameters
+    ----------
+    y : (N,) int64 array
+        True classes.
+    probabilities : (N, C) array
+        Of the classes.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+    """
+    if probabilities.ndim != 2 or len(probabilities) != len(y):
+        raise ValueError(
+            f"probabilities must be ({len(y)}, C), one row a sample, got {probabilities.shape}"
+        )
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def misclassified(
+    data: Dataset,
+    probabilities: Array,
+    path: PathLike | None = None,
+    *,
+    limit: int = 24,
+    title: str = "",
+) -> Figure:
+    """Draw images whose most probable class is wrong, the surest mistakes first.
+
+    Above each image is its true class; below are the three most probable ones, or two of them and
+    the true one.
+
+    Parameters
+    ----------
+    data : Dataset
+        Images and their classes.
+    probabilities : (N, C) array
+        Such as ``pycnn.ops.softmax(pycnn.predict(model, data))``.
+    path : path, optional
+        Picture to write; its ending gives the format.
+    limit : int
+        Images to draw at most.
+    title : str
+        Heading; the number of mistakes by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture; without mistakes it says so.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If the lengths differ or the samples are not images.
+    OSError
+        If the file cannot be written.
+    """
+    wrong = surest_errors(data.y, probabilities)
+    shown = wrong[:limit]
+    images = data.gather(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.float32)
+    if images.ndim != 4:
+        raise ValueError(f"misclassified draws images (N, C, H, W), got shape {images.shape}")
+    names = class_names(data.classes, probabilities.shape[1])
+    rows, columns = grid_shape(len(shown), COLUMNS)
+    figure = new_figure(max(4.0, 1.45 * columns), 1.0 + 1.75 * rows * bool(len(shown)))
+    text = f"{len(wrong):,} of {len(data):,} wrong"
+    if len(shown) < len(wrong):
+        text += f"; the {len(shown)} surest mistakes"
+    figure.suptitle(title or text, fontsize=10, parse_math=False)
+    if len(shown) == 0:
+        return finish(figure, path)
+    panels = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1.3] * rows)
+    for panel in panels.ravel():
+        panel.set_axis_off()
+    for place, (index, image) in enumerate(zip(shown, images, strict=True)):
+        row, column = divmod(place, columns)
+        picture, bars = panels[2 * row, column], panels[2 * row + 1, column]
+        picture.set_axis_on()
+        show_image(picture, displayable(image))
+        truth = int(data.y[index])
+        picture.set_title(f"true: {_short(names[truth])}", fontsize=8, pad=3, parse_math=False)
+        _draw_bars(bars, probabilities[index], truth, names)
+    return finish(figure, path)
+
+
+def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) -> None:
+    panel.set_axis_on()
+    best = [int(i) for i in np.argsort(-probabilities, kind="stable")[:BARS]]
+    if truth not in best:
+        best[-1] = truth
+    for place, index in enumerate(best):
+        share = float(probabilities[index])
+        panel.barh(place, share, color=BLUE if index == truth else ORANGE, alpha=0.45, height=0.85)
+        panel.text(
+            0.02, place, _short(names[index]), va="center", fontsize=7, color=INK, parse_math=False
+        )
+        panel.text(0.99, place, f"{share:.1%}", va="center", ha="right", fontsize=7, color=INK)
+    panel.set_xlim(0, 1)
+    panel.set_ylim(len(best) - 0.4, -0.6)
+    bare(panel)
+    panel.axvline(0, color=FAINT, linewidth=0.8)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
