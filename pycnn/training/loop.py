@@ -226,7 +226,7 @@ class _Trainer:
         """Train on every batch; returns their figures."""
         run, criterion, schedule = self.run, self.loss, self.schedule
         model, optimizer, history = run.model, run.optimizer, run.history
-        meter = Meter(criterion)
+        meter = Meter(criterion, model)
         for x, y in source:
             if schedule is not None:
                 optimizer.lr = schedule(run.step, self.total_steps)
