@@ -18,7 +18,7 @@ from pycnn.data import ArrayDataset
 from pycnn.datasets import mnist_1998
 from pycnn.datasets.mnist_1998 import from_pixels
 from pycnn.layers import RBF, Conv2d, Flatten, Linear, Module, ScaledTanh, Sequential, Subsampling
-from pycnn.losses import MAPLoss
+from pycnn.losses import CrossEntropyLoss, MAPLoss
 from pycnn.models.digit_bitmaps import digit_bitmaps
 from pycnn.models.lenet5_1998 import c3_table
 from pycnn.optim import SGD
@@ -145,7 +145,11 @@ def test_the_smallest_distance_is_the_answer() -> None:
     assert (distances >= 0).all()
     right = float(np.mean(distances.argmin(axis=1) == data.y))
     assert evaluate(model, data, loss=MAPLoss()).accuracy == pytest.approx(right)
-    assert evaluate(model, data).accuracy == pytest.approx(right)
+    default = evaluate(model, data)
+    assert default.accuracy == pytest.approx(right)
+    assert default.loss == pytest.approx(CrossEntropyLoss()(-distances, data.y), rel=1e-5)
+    with pytest.raises(ValueError, match=r"^\[fit\] the outputs of this model are not scores"):
+        fit(model, data)
     np.testing.assert_array_equal(model.scores(distances), -distances)
     assert Sequential().scores(distances) is distances
 

@@ -61,7 +61,7 @@ def evaluate(
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
-        Cross entropy by default.
+        Cross entropy of `Module.scores` by default.
 
     Returns
     -------
@@ -79,7 +79,8 @@ def evaluate(
     with evaluation_mode(model), one_pass(source) as batches:
         for x, y in batches:
             output = model.forward(x)
-            meter.add(float(criterion(output, y)), output, y)
+            judged = model.scores(output) if loss is None else output
+            meter.add(float(criterion(judged, y)), output, y)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
     return Evaluation(meter.loss, meter.accuracy)

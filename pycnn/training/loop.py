@@ -9,6 +9,8 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from pycnn._arguments import integer
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
@@ -86,11 +88,14 @@ def fit(
         If an argument is of another kind.
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
-        iterable of unknown length, or the data does not fit the model.
+        iterable of unknown length, the data does not fit the model, or its outputs are no scores
+        for cross entropy and no loss is given.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
     _check_kinds(model, optimizer, schedule, callbacks)
+    if loss is None:
+        _check_outputs(model)
     batches = _batches(train, batch_size, seed, augment)
     if optimizer is None:
         optimizer = Adam(model.parameters())
@@ -162,6 +167,16 @@ def _check_kinds(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
+
+
+def _check_outputs(model: Module) -> None:
+    """Refuse a model whose outputs the default loss would push the wrong way."""
+    outputs = np.zeros((1, 1), np.float32)
+    if model.scores(outputs) is not outputs:
+        raise ValueError(
+            "[fit] the outputs of this model are not scores, of which the largest wins: "
+            "give the loss that they are made for, such as MAPLoss() for distances"
+        )
 
 
 @dataclass
