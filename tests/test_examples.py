@@ -24,7 +24,7 @@ def run(script: str, folder: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize("distort", [[], ["--distort"]], ids=["plain", "distorted"])
 def test_lenet5_1998(tmp_path: Path, distort: list[str]) -> None:
-    text = run("lenet5_1998.py", tmp_path, *SMALL, *distort)
+    text = run("lenet5_1998.py", tmp_path, "--epochs", "2", "--samples", "4000", *distort)
     assert "C3: 151,600 connections" in text
     assert re.search(r"^total .* 60,000 ", text, re.MULTILINE)
     error = re.search(r"test error (\d+\.\d+)% after \d+ s", text)
