@@ -1,6 +1,7 @@
 """Data sets: each function returns ``(train, test)``, two data sets in memory; and `ImageFolder`.
 
 - `mnist`: handwritten digits, shipped with the package; also reads a folder of your own IDX files
+- `mnist_1998`: the same in images of 32x32, as LeNet-5 saw them in 1998
 - `fashion_mnist`: Zalando's clothes in MNIST's format, downloaded once
 - `cifar10`: small colour photographs, downloaded once
 - `ImageFolder`: pictures of your own in sub-folders, decoded when they are asked for
@@ -14,6 +15,7 @@ from pycnn.datasets.fashion import fashion_mnist
 from pycnn.datasets.idx import read_idx
 from pycnn.datasets.image_folder import ImageFolder
 from pycnn.datasets.mnist import mnist
+from pycnn.datasets.mnist_1998 import mnist_1998
 from pycnn.datasets.movie_reviews import movie_reviews
 from pycnn.datasets.sentence_polarity import sentence_polarity
 
@@ -22,6 +24,7 @@ __all__ = [
     "cifar10",
     "fashion_mnist",
     "mnist",
+    "mnist_1998",
     "movie_reviews",
     "read_idx",
     "sentence_polarity",

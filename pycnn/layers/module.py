@@ -168,6 +168,14 @@ class Module(ABC):
         """Kind of numbers that `forward` takes: float32; int64 for words."""
         return np.float32
 
+    def scores(self, outputs: Array) -> Array:
+        """Turn outputs of `forward` into numbers of which the largest in a row is the answer.
+
+        The outputs themselves; a layer whose outputs are better the smaller they are, such as
+        distances, gives them with another sign.
+        """
+        return outputs
+
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0

@@ -78,6 +78,11 @@ class RBF(Module):
             self.centres.accumulate(dcentres)
         return dx
 
+    def scores(self, outputs: Array) -> Array:
+        """Give the distances with a minus: the nearest centre is the answer."""
+        negative: Array = -outputs
+        return negative
+
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N in out, for the squares that are added up."""
         return 2 * output_shape[0] * self.centres.size

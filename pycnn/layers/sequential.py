@@ -72,6 +72,10 @@ class Sequential(Container):
         """Do `backward` without the gradient of the input."""
         self.backward(dy, False)
 
+    def scores(self, outputs: Array) -> Array:
+        """Give the scores of the last layer."""
+        return self[-1].scores(outputs) if len(self) else outputs
+
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output."""
         for name in self._named:

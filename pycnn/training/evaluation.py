@@ -61,7 +61,7 @@ def evaluate(
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
-        Cross entropy by default.
+        Cross entropy of `Module.scores` by default.
 
     Returns
     -------
@@ -75,11 +75,12 @@ def evaluate(
     """
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
-    meter = Meter(criterion)
+    meter = Meter(criterion, model)
     with evaluation_mode(model), one_pass(source) as batches:
         for x, y in batches:
             output = model.forward(x)
-            meter.add(float(criterion(output, y)), output, y)
+            judged = model.scores(output) if loss is None else output
+            meter.add(float(criterion(judged, y)), output, y)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
     return Evaluation(meter.loss, meter.accuracy)
@@ -102,6 +103,7 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     (N, ...) float32 array
         Outputs of the last layer: for a classifier the logits, whose largest is the answer
         (``predict(model, x).argmax(1)``) and which `pycnn.ops.softmax` turns into probabilities.
+        Other outputs, such as distances, become such numbers by `Module.scores`.
 
     Raises
     ------
@@ -143,6 +145,8 @@ class Meter:
         The loss in use. Its ``batch_weight(target)`` tells the weight of a batch (the number of
         its samples for a loss without that method); targets equal to its ``ignore_index`` count
         as no answers.
+    model : Module
+        The model in use: its `Module.scores` tell the answers.
 
     Attributes
     ----------
@@ -150,9 +154,19 @@ class Meter:
         Samples so far, ignored ones too.
     """
 
-    __slots__ = ("_answers", "_batch_weight", "_ignored", "_right", "_total", "_weight", "samples")
+    __slots__ = (
+        "_answers",
+        "_batch_weight",
+        "_ignored",
+        "_right",
+        "_scores",
+        "_total",
+        "_weight",
+        "samples",
+    )
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, model: Module) -> None:
+        self._scores = model.scores
         self._batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
         self._total = self._weight = 0.0
@@ -175,7 +189,7 @@ class Meter:
         if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
             self._right = None
             return
-        right = output.argmax(axis=1) == target
+        right = self._scores(output).argmax(axis=1) == target
         if self._ignored is None:
             self._answers += len(target)
         else:

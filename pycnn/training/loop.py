@@ -9,6 +9,8 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from pycnn._arguments import integer
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
@@ -86,11 +88,14 @@ def fit(
         If an argument is of another kind.
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
-        iterable of unknown length, or the data does not fit the model.
+        iterable of unknown length, the data does not fit the model, or its outputs are no scores
+        for cross entropy and no loss is given.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
     _check_kinds(model, optimizer, schedule, callbacks)
+    if loss is None:
+        _check_outputs(model)
     batches = _batches(train, batch_size, seed, augment)
     if optimizer is None:
         optimizer = Adam(model.parameters())
@@ -164,6 +169,16 @@ def _check_kinds(
             raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
 
 
+def _check_outputs(model: Module) -> None:
+    """Refuse a model whose outputs the default loss would push the wrong way."""
+    outputs = np.zeros((1, 1), np.float32)
+    if model.scores(outputs) is not outputs:
+        raise ValueError(
+            "[fit] the outputs of this model are not scores, of which the largest wins: "
+            "give the loss that they are made for, such as MAPLoss() for distances"
+        )
+
+
 @dataclass
 class _Trainer:
     """What every step needs and no step changes."""
@@ -226,7 +241,7 @@ class _Trainer:
         """Train on every batch; returns their figures."""
         run, criterion, schedule = self.run, self.loss, self.schedule
         model, optimizer, history = run.model, run.optimizer, run.history
-        meter = Meter(criterion)
+        meter = Meter(criterion, model)
         for x, y in source:
             if schedule is not None:
                 optimizer.lr = schedule(run.step, self.total_steps)

@@ -1,0 +1,53 @@
+"""The scripts in examples/ run, on a small budget."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SMALL = ["--epochs", "1", "--samples", "1000"]
+
+
+def run(script: str, folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("distort", [[], ["--distort"]], ids=["plain", "distorted"])
+def test_lenet5_1998(tmp_path: Path, distort: list[str]) -> None:
+    text = run("lenet5_1998.py", tmp_path, "--epochs", "2", "--samples", "4000", *distort)
+    assert "C3: 151,600 connections" in text
+    assert re.search(r"^total .* 60,000 ", text, re.MULTILINE)
+    error = re.search(r"test error (\d+\.\d+)% after \d+ s", text)
+    assert error
+    assert float(error[1]) < 60
+    assert (tmp_path / "lenet5_1998.safetensors").stat().st_size > 60_000 * 4
+
+
+def test_custom_network(tmp_path: Path) -> None:
+    text = run("custom_network.py", tmp_path, *SMALL)
+    assert "mixed Parallel         (32, 14, 14)" in text
+    assert accuracy(text) > 0.5
+
+
+def test_custom_layer(tmp_path: Path) -> None:
+    text = run("custom_layer.py", tmp_path, *SMALL)
+    error = re.search(r"largest error of a gradient: (\S+)", text)
+    assert error
+    assert float(error[1]) < 1e-7
+    assert accuracy(text) > 0.5
+
+
+def accuracy(text: str) -> float:
+    found = re.search(r"test accuracy (\d+\.\d+)%", text)
+    assert found
+    return float(found[1]) / 100
