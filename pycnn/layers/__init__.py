@@ -5,8 +5,6 @@
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
   `activation`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one family each
-- `container`: `Sequential`, `Flatten`
-- `conv`, `pool`, `linear`, `activation`, `batch_norm`, `subsampling`: one family each
 - `neocognitron`: `SLayer`, `CLayer`, which learn without gradients
 - `summary`: the table of `Module.summary`
 """
@@ -34,10 +32,9 @@ from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
+from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
-from pycnn.layers.neocognitron import CLayer, SLayer
-from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
@@ -72,8 +69,8 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
-    "ScaledTanh",
     "SLayer",
+    "ScaledTanh",
     "Sequential",
     "Sigmoid",
     "Softmax",

@@ -10,11 +10,16 @@
 
 from pycnn.models.connections import connections
 from pycnn.models.lenet5 import lenet5
+from pycnn.models.lenet5_1998 import lenet5_1998
 from pycnn.models.neocognitron import neocognitron
 from pycnn.models.registry import available, create, register
 
-__all__ = ["available", "create", "lenet5", "neocognitron", "register"]
-from pycnn.models.lenet5_1998 import lenet5_1998
-from pycnn.models.registry import available, create, register
-
-__all__ = ["available", "connections", "create", "lenet5", "lenet5_1998", "register"]
+__all__ = [
+    "available",
+    "connections",
+    "create",
+    "lenet5",
+    "lenet5_1998",
+    "neocognitron",
+    "register",
+]

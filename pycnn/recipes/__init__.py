@@ -14,10 +14,10 @@ from pycnn.recipes.recipe import Recipe
 
 __all__ = ["Recipe", "available", "get"]
 
-_NAMES = ("lenet5", "neocognitron")
 _NAMES = (
     "lenet5",
     "lenet5_1998",
+    "neocognitron",
 )
 
 

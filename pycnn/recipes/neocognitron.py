@@ -81,7 +81,7 @@ def train_neocognitron(
         learning of the S-layers, and their answers to all images.
     """
     start = perf_counter()
-    features, readout = Sequential(*model.layers[:-1]), Sequential(model[-1])
+    features, readout = Sequential(*tuple(model)[:-1]), Sequential(model[-1])
     try:
         self_organize(features, train, presentations, seed=seed, progress=progress)
         answers, answers_test = (_answers(features, data) for data in (train, test))

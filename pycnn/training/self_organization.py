@@ -87,7 +87,7 @@ def self_organize(
     reinforced: list[Array] = []
     with evaluation_mode(model):
         for index, number in zip(stages, numbers, strict=True):
-            layer, below = model[index], Sequential(*model.layers[:index])
+            layer, below = model[index], Sequential(*tuple(model)[:index])
             assert isinstance(layer, SLayer)
             order = _order(len(data), number, np.random.default_rng([seed, index]))
             label = f"S-layer {len(reinforced) + 1}/{len(stages)}"
