@@ -34,10 +34,9 @@ from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module
+from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
-from pycnn.layers.neocognitron import CLayer, SLayer
-from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
@@ -72,8 +71,8 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
-    "ScaledTanh",
     "SLayer",
+    "ScaledTanh",
     "Sequential",
     "Sigmoid",
     "Softmax",

@@ -15,6 +15,5 @@ from pycnn.models.registry import available, create, register
 
 __all__ = ["available", "create", "lenet5", "neocognitron", "register"]
 from pycnn.models.lenet5_1998 import lenet5_1998
-from pycnn.models.registry import available, create, register
 
 __all__ = ["available", "connections", "create", "lenet5", "lenet5_1998", "register"]
