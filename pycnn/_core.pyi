@@ -174,6 +174,57 @@ def rbf_backward(
 ) -> tuple[FloatArray, FloatArray]: ...
 def softmax(x: FloatArray, /) -> FloatArray: ...
 def softmax_backward(dy: FloatArray, p: FloatArray, /) -> FloatArray: ...
+def log_softmax(x: FloatArray, /) -> FloatArray: ...
+def log_softmax_backward(dy: FloatArray, y: FloatArray, /) -> FloatArray: ...
+def nll_loss(
+    log_probs: FloatArray,
+    target: IntArray,
+    weight: FloatArray | None,
+    ignore_index: int,
+    reduction: str,
+    /,
+) -> float | FloatArray: ...
+def nll_loss_backward(
+    log_probs: FloatArray,
+    target: IntArray,
+    dloss: float | FloatArray,
+    weight: FloatArray | None,
+    ignore_index: int,
+    reduction: str,
+    /,
+) -> FloatArray: ...
+def map_loss(
+    distances: FloatArray, target: IntArray, j: float, reduction: str, /
+) -> float | FloatArray: ...
+def map_loss_backward(
+    distances: FloatArray,
+    target: IntArray,
+    dloss: float | FloatArray,
+    j: float,
+    reduction: str,
+    /,
+) -> FloatArray: ...
+def mse_loss(output: FloatArray, target: FloatArray, reduction: str, /) -> float | FloatArray: ...
+def mse_loss_backward(
+    output: FloatArray, target: FloatArray, dloss: float | FloatArray, reduction: str, /
+) -> FloatArray: ...
+def bce_with_logits(
+    logits: FloatArray,
+    target: FloatArray,
+    weight: FloatArray | None,
+    pos_weight: FloatArray | None,
+    reduction: str,
+    /,
+) -> float | FloatArray: ...
+def bce_with_logits_backward(
+    logits: FloatArray,
+    target: FloatArray,
+    dloss: float | FloatArray,
+    weight: FloatArray | None,
+    pos_weight: FloatArray | None,
+    reduction: str,
+    /,
+) -> FloatArray: ...
 def softmax_cross_entropy(
     logits: FloatArray,
     target: IntArray,

@@ -144,6 +144,24 @@ def softmax(x: Array) -> Array:
     return np.asarray(gamma(1) * SECOND_ORDER * (term + total + 2) * reference.softmax(x) + TINY)
 
 
+def log_softmax(x: Array) -> Array:
+    """x - (max + log(sum)), of which all but the exponentials and their sum is in double."""
+    _, total = _exp_errors(x)
+    exact = np.abs(reference.log_softmax(x))
+    return np.asarray(gamma(1) * SECOND_ORDER * (total + exact + 1) + TINY)
+
+
+def log_softmax_backward(dy: Array, y: Array) -> Array:
+    """C - 1 additions, an exponential, a product and a difference."""
+    parts = np.abs(dy) + np.exp(y) * np.abs(dy).sum(axis=1, keepdims=True)
+    return sum_bound(dy.shape[1] + ELEMENTARY + 2, parts)
+
+
+def in_double(exact: Array, scale: Array | float = 0.0) -> Array:
+    """One rounding to float32 of what was taken in double, from numbers of this scale."""
+    return np.asarray(gamma(2) * np.abs(exact) + 2.0**-45 * scale + TINY)
+
+
 def cross_entropy(
     x: Array,
     target: Array,

@@ -1,16 +1,9 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/loss_arguments.hpp"
 #include "bindings/register.hpp"
 #include "cpu/softmax_cross_entropy.hpp"
 
 namespace pycnn {
 namespace {
-
-Reduction to_reduction(const char* op, const std::string& word) {
-    if (word == "mean") return Reduction::mean;
-    if (word == "sum") return Reduction::sum;
-    if (word == "none") return Reduction::none;
-    fail_value(op, "reduction must be 'mean', 'sum' or 'none', got '", word, "'");
-}
 
 CrossEntropy settings(const char* op, const Shape& logits, const View<const int64_t>& target,
                       const std::optional<View<const float>>& weight, py::handle ignore_index, py::handle label_smoothing,
@@ -20,14 +13,13 @@ CrossEntropy settings(const char* op, const Shape& logits, const View<const int6
                    weight ? weight->data : nullptr,
                    to_int(op, "ignore_index", ignore_index),
                    to_double(op, "label_smoothing", label_smoothing),
-                   to_reduction(op, to_word(op, "reduction", reduction))};
+                   to_reduction(op, reduction, logits[0])};
     if (s.C < 1) fail_value(op, "needs at least one class, got logits of shape ", to_string(logits));
-    if (s.N == 0 && s.reduction == Reduction::mean) fail_value(op, "the mean loss of an empty batch is not defined");
     check_same_shape(op, "target", target.shape, "logits", {s.N});
     if (weight) check_same_shape(op, "weight", weight->shape, "the number of classes", {s.C});
     if (!(s.label_smoothing >= 0 && s.label_smoothing <= 1))
         fail_value(op, "label_smoothing must lie in [0, 1], got ", s.label_smoothing);
-    check_targets(op, s, target.data);
+    check_targets(op, s.N, s.C, s.ignore_index, target.data);
     return s;
 }
 
@@ -61,17 +53,12 @@ py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::han
     const auto target = view<const int64_t>(op, "target", target_array, 1);
     const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
     const CrossEntropy s = settings(op, logits.shape, target, weight, ignore_index, label_smoothing, reduction);
-    float *probabilities = nullptr, *losses = nullptr;
+    float* probabilities = nullptr;
     py::array p = new_array(op, logits.shape, probabilities);
-    std::optional<py::array> each;
-    if (s.reduction == Reduction::none) each = new_array(op, {s.N}, losses);
-    double total;
-    {
-        py::gil_scoped_release release;
-        total = softmax_cross_entropy(s, logits.data, target.data, probabilities, losses);
-    }
-    if (each) return py::make_tuple(std::move(*each), std::move(p));
-    return py::make_tuple(total, std::move(p));
+    py::object loss = loss_value(op, s.reduction, target.shape, [&](float* losses) {
+        return softmax_cross_entropy(s, logits.data, target.data, probabilities, losses);
+    });
+    return py::make_tuple(std::move(loss), std::move(p));
 }
 
 py::array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
@@ -81,17 +68,7 @@ py::array bind_backward(py::handle p_array, py::handle target_array, py::handle 
     const auto target = view<const int64_t>(op, "target", target_array, 1);
     const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
     const CrossEntropy s = settings(op, p.shape, target, weight, ignore_index, label_smoothing, reduction);
-    float scalar = 1.0f;
-    const float* scale = &scalar;
-    if (s.reduction == Reduction::none && py::isinstance<py::array>(dloss)) {
-        const auto each = view<const float>(op, "dloss", dloss, 1);
-        check_same_shape(op, "dloss", each.shape, "target", target.shape);
-        scale = each.data;
-    } else if (s.reduction == Reduction::none) {
-        fail_type(op, "dloss must be a numpy.ndarray of one number per row with reduction 'none', got ", type_name(dloss));
-    } else {
-        scalar = to_float(op, "dloss", dloss);
-    }
+    const auto scale = to_loss_gradient(op, dloss, s.reduction, target.shape);
     float* dlogits = nullptr;
     py::array result = new_array(op, p.shape, dlogits);
     py::gil_scoped_release release;

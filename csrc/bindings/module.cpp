@@ -20,8 +20,9 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_local_response_norm(module);
     pycnn::register_rbf(module);
     pycnn::register_resize2d(module);
-    pycnn::register_elementwise(module);
     pycnn::register_loss(module);
+    pycnn::register_class_loss(module);
+    pycnn::register_pointwise_loss(module);
     pycnn::register_optim(module);
     pycnn::register_runtime(module);
 }

@@ -15,8 +15,9 @@ void register_activation(pybind11::module_& module);
 void register_local_response_norm(pybind11::module_& module);
 void register_rbf(pybind11::module_& module);
 void register_resize2d(pybind11::module_& module);
-void register_elementwise(pybind11::module_& module);
 void register_loss(pybind11::module_& module);
+void register_class_loss(pybind11::module_& module);
+void register_pointwise_loss(pybind11::module_& module);
 void register_optim(pybind11::module_& module);
 void register_runtime(pybind11::module_& module);
 

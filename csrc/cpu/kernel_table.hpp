@@ -110,6 +110,7 @@ struct KernelTable {
     // Rows of C numbers (see isa/softmax.hpp).
     void (*softmax)(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total);
     void (*softmax_backward)(int64_t rows, int64_t C, const float* dy, const float* p, float* dx);
+    void (*log_softmax_backward)(int64_t rows, int64_t C, const float* dy, const float* y, float* dx);
     float (*weighted_surprise)(int64_t C, const float* x, const float* w, float largest, float log_total);
     void (*softmax_gradient)(int64_t C, const float* p, const float* w, float a, float b, float* dx);
 

@@ -18,26 +18,16 @@ constexpr double kWorkPerElement = 20;
 constexpr int64_t kMostRows = 64;
 int64_t block_of_rows(int64_t C) { return std::clamp<int64_t>(8192 / C, 1, kMostRows); }
 
-double weight_of(const CrossEntropy& s, int64_t label) { return s.weight ? s.weight[label] : 1.0; }
-
 double total_weight(const CrossEntropy& s) {
     double total = 0;
-    for (int64_t j = 0; j < s.C; ++j) total += weight_of(s, j);
-    return total;
-}
-
-// What 'mean' divides by: the weights of the targets that count.
-double mean_divisor(const CrossEntropy& s, const int64_t* target) {
-    double total = 0;
-    for (int64_t i = 0; i < s.N; ++i)
-        if (target[i] != s.ignore_index) total += weight_of(s, target[i]);
+    for (int64_t j = 0; j < s.C; ++j) total += class_weight(s, j);
     return total;
 }
 
 // (1 - e) w[t] (z - x[t]) + e / C * sum of w[j] (z - x[j]), with z = largest + log(sum(exp(x - largest))).
 double row_loss(const CrossEntropy& s, const float* x, int64_t label, float largest, float total) {
     const double log_total = std::log(static_cast<double>(total));
-    double loss = (1 - s.label_smoothing) * weight_of(s, label) * (largest + log_total - x[label]);
+    double loss = (1 - s.label_smoothing) * class_weight(s, label) * (largest + log_total - x[label]);
     if (s.label_smoothing > 0) {
         const float all = kernels().weighted_surprise(s.C, x, s.weight, largest, static_cast<float>(log_total));
         loss += s.label_smoothing / static_cast<double>(s.C) * all;
@@ -62,10 +52,19 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
     });
 }
 
-void check_targets(const char* op, const CrossEntropy& s, const int64_t* target) {
+void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target) {
+    for (int64_t i = 0; i < N; ++i)
+        if ((target[i] < 0 || target[i] >= C) && target[i] != ignored)
+            fail_value(op, "target[", i, "] is ", target[i], ", outside 0..", C - 1, " (", C, " classes)");
+}
+
+double class_weight(const CrossEntropy& s, int64_t label) { return s.weight ? s.weight[label] : 1.0; }
+
+double mean_divisor(const CrossEntropy& s, const int64_t* target) {
+    double total = 0;
     for (int64_t i = 0; i < s.N; ++i)
-        if ((target[i] < 0 || target[i] >= s.C) && target[i] != s.ignore_index)
-            fail_value(op, "target[", i, "] is ", target[i], ", outside 0..", s.C - 1, " (", s.C, " classes)");
+        if (target[i] != s.ignore_index) total += class_weight(s, target[i]);
+    return total;
 }
 
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
@@ -91,7 +90,7 @@ double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const i
 
 // d/dx[j] = dloss * ((1 - e) w[t] (p[j] - [j = t]) + e / C (W p[j] - w[j])), W the sum of the class weights.
 void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabilities, const int64_t* target,
-                                    const float* dloss, float* dlogits) {
+                                    LossGradient dloss, float* dlogits) {
     const double divisor = s.reduction == Reduction::mean ? mean_divisor(s, target) : 1.0;
     const double all_weights = total_weight(s), smooth = s.label_smoothing / static_cast<double>(s.C);
     const KernelTable& table = kernels();
@@ -103,15 +102,15 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
                 std::fill_n(dx, s.C, 0.0f);
                 continue;
             }
-            const double scale = dloss[s.reduction == Reduction::none ? i : 0] / divisor;
-            const double hit = (1 - s.label_smoothing) * weight_of(s, target[i]);
+            const double scale = dloss[i] / divisor;
+            const double hit = (1 - s.label_smoothing) * class_weight(s, target[i]);
             const double by_probability = hit + smooth * all_weights;
             table.softmax_gradient(s.C, p, s.weight, static_cast<float>(scale * by_probability),
                                    static_cast<float>(scale * smooth), dx);
             // Its own class, where p - 1 may cancel, in double.
             const int64_t t = target[i];
             const double direct = hit * (p[t] - 1.0);
-            dx[t] = static_cast<float>(scale * (direct + smooth * (all_weights * p[t] - weight_of(s, t))));
+            dx[t] = static_cast<float>(scale * (direct + smooth * (all_weights * p[t] - class_weight(s, t))));
         }
     });
 }

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "cpu/reduction.hpp"
 
 namespace pycnn {
-
-enum class Reduction { none, sum, mean };
 
 struct CrossEntropy {
     int64_t N, C;
@@ -20,15 +21,19 @@ void softmax(int64_t N, int64_t C, const float* x, float* probabilities);
 // dx[i][j] = p[i][j] (dy[i][j] - sum over k of dy[i][k] p[i][k])
 void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probabilities, float* dx);
 
-// ValueError for a target outside [0, C) that is not ignore_index.
-void check_targets(const char* op, const CrossEntropy& s, const int64_t* target);
+// ValueError for a target outside [0, C) that is not `ignored`.
+void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target);
+
+double class_weight(const CrossEntropy& s, int64_t label);
+
+// What 'mean' divides by: the weights of the targets that count.
+double mean_divisor(const CrossEntropy& s, const int64_t* target);
 
 // Writes the (N, C) probabilities, and the N losses if `losses` is not null; returns their sum or mean.
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
                              float* losses);
 
-// dloss: one number (sum, mean) or N of them (none).
 void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabilities, const int64_t* target,
-                                    const float* dloss, float* dlogits);
+                                    LossGradient dloss, float* dlogits);
 
 }  // namespace pycnn

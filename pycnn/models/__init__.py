@@ -23,3 +23,7 @@ __all__ = [
     "neocognitron",
     "register",
 ]
+__all__ = ["available", "create", "lenet5", "neocognitron", "register"]
+from pycnn.models.lenet5_1998 import lenet5_1998
+
+__all__ = ["available", "connections", "create", "lenet5", "lenet5_1998", "register"]

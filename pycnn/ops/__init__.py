@@ -25,6 +25,7 @@ from pycnn.ops.adaptive import (
     adaptive_avg_pool2d_backward,
     adaptive_max_pool2d,
 )
+from pycnn.ops.class_loss import map_loss, map_loss_backward, nll_loss, nll_loss_backward
 from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.ops.conv_transpose import (
     conv_transpose2d,
@@ -47,10 +48,16 @@ from pycnn.ops.norm import (
     channel_affine_backward,
 )
 from pycnn.ops.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
+from pycnn.ops.pointwise_loss import (
+    bce_with_logits,
+    bce_with_logits_backward,
+    mse_loss,
+    mse_loss_backward,
+)
 from pycnn.ops.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from pycnn.ops.rbf import rbf, rbf_backward
 from pycnn.ops.resize import upsample2d, upsample2d_backward, zero_pad2d, zero_pad2d_backward
-from pycnn.ops.softmax import softmax, softmax_backward
+from pycnn.ops.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -62,6 +69,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm2d",
     "batch_norm2d_backward",
+    "bce_with_logits",
+    "bce_with_logits_backward",
     "channel_affine",
     "channel_affine_backward",
     "conv2d",
@@ -82,8 +91,16 @@ __all__ = [
     "linear_backward_weight",
     "local_response_norm",
     "local_response_norm_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "map_loss",
+    "map_loss_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "mse_loss",
+    "mse_loss_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "rbf",
     "rbf_backward",
     "relu",

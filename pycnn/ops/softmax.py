@@ -1,4 +1,4 @@
-"""Softmax along rows and its gradient."""
+"""Softmax along rows, its logarithm, and their gradients."""
 
 from __future__ import annotations
 
@@ -49,3 +49,48 @@ def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
         A wrong dtype or rank, different shapes, or no column.
     """
     return _core.softmax_backward(dy, p)
+
+
+def log_softmax(x: FloatArray) -> FloatArray:
+    """Logarithm of the softmax: ``y[i,j] = x[i,j] - log(sum over k of exp(x[i,k]))``.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (N, C)
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or rank, or no column.
+
+    Notes
+    -----
+    Unlike ``log(softmax(x))`` it neither overflows nor underflows.
+    """
+    return _core.log_softmax(x)
+
+
+def log_softmax_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
+    """Gradient of `log_softmax`: ``dx[i,j] = dy[i,j] - exp(y[i,j]) * sum over k of dy[i,k]``.
+
+    Parameters
+    ----------
+    dy : ndarray of float32, shape (N, C)
+        Gradient of the loss with respect to the output.
+    y : ndarray of float32, shape (N, C)
+        Output of `log_softmax`.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        A wrong dtype or rank, different shapes, or no column.
+    """
+    return _core.log_softmax_backward(dy, y)

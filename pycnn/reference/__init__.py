@@ -23,6 +23,7 @@ from pycnn.reference.adaptive import (
     adaptive_avg_pool2d_backward,
     adaptive_max_pool2d,
 )
+from pycnn.reference.class_loss import map_loss, map_loss_backward, nll_loss, nll_loss_backward
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.reference.conv_transpose import (
     conv_transpose2d,
@@ -48,6 +49,12 @@ from pycnn.reference.norm import (
     channel_affine_backward,
 )
 from pycnn.reference.optim import adadelta_step, adam_step, rmsprop_step, sgd_step
+from pycnn.reference.pointwise_loss import (
+    bce_with_logits,
+    bce_with_logits_backward,
+    mse_loss,
+    mse_loss_backward,
+)
 from pycnn.reference.pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -56,7 +63,7 @@ from pycnn.reference.pool import (
 )
 from pycnn.reference.rbf import rbf, rbf_backward
 from pycnn.reference.resize import upsample2d, upsample2d_backward, zero_pad2d, zero_pad2d_backward
-from pycnn.reference.softmax import softmax, softmax_backward
+from pycnn.reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 __all__ = [
     "adadelta_step",
@@ -68,6 +75,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm2d",
     "batch_norm2d_backward",
+    "bce_with_logits",
+    "bce_with_logits_backward",
     "channel_affine",
     "channel_affine_backward",
     "conv2d",
@@ -88,8 +97,16 @@ __all__ = [
     "linear_backward_weight",
     "local_response_norm",
     "local_response_norm_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "map_loss",
+    "map_loss_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "mse_loss",
+    "mse_loss_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "rbf",
     "rbf_backward",
     "relu",

@@ -14,28 +14,36 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn.reference.geometry import Array
-from pycnn.reference.softmax import softmax
+from pycnn.reference.softmax import log_softmax, softmax
 
 
-def _log_softmax(x: Array) -> Array:
-    """``log p``, without the underflow of ``log(softmax(x))``."""
-    shifted = x - x.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def _check(target: Array, classes: int, ignore_index: int, reduction: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"[softmax_cross_entropy] reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
-        )
-    labels = target[target != ignore_index]
+def check(op: str, target: Array, classes: int, ignore_index: int | None, reduction: str) -> None:
+    """Refuse labels that are no class, and reductions that have no meaning."""
+    check_reduction(op, reduction, target.size)
+    labels = target[target != ignore_index] if ignore_index is not None else target
     if ((labels < 0) | (labels >= classes)).any():
-        raise ValueError(f"[softmax_cross_entropy] a label is outside 0 .. {classes - 1}")
-    if target.size == 0 and reduction == "mean":
-        raise ValueError("[softmax_cross_entropy] the mean of no rows is undefined")
+        raise ValueError(f"[{op}] a label is outside 0 .. {classes - 1}")
 
 
-def _class_weights(weight: Array | None, classes: int, like: Array) -> Array:
+def check_reduction(op: str, reduction: str, count: int) -> None:
+    """Refuse unknown reductions, and the mean of nothing."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"[{op}] reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if count == 0 and reduction == "mean":
+        raise ValueError(f"[{op}] the mean of no losses is undefined")
+
+
+def reduce(losses: Array, reduction: str, divisor: float) -> float | Array:
+    """Give the losses themselves, their sum, or that divided by `divisor` (NaN if it is zero)."""
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return float(losses.sum())
+    return float(losses.sum() / divisor) if divisor else float("nan")
+
+
+def class_weights(weight: Array | None, classes: int, like: Array) -> Array:
+    """Give the weight of each class: 1 by default."""
     return np.ones(classes, like.dtype) if weight is None else weight
 
 
@@ -76,22 +84,16 @@ def softmax_cross_entropy(
         If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
     """
     count, classes = logits.shape
-    _check(target, classes, ignore_index, reduction)
-    weights = _class_weights(weight, classes, logits)
+    check("softmax_cross_entropy", target, classes, ignore_index, reduction)
+    weights = class_weights(weight, classes, logits)
     kept = target != ignore_index
     label = np.where(kept, target, 0)
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     rows = -(1 - label_smoothing) * weights[label] * log_p[np.arange(count), label]
     if label_smoothing:
         rows = rows - label_smoothing / classes * (weights * log_p).sum(axis=1)
     rows = np.where(kept, rows, np.zeros_like(rows))
-    probs = softmax(logits)
-    if reduction == "none":
-        return rows, probs
-    if reduction == "sum":
-        return float(rows.sum()), probs
-    total = weights[label[kept]].sum()
-    return (float(rows.sum() / total) if total else float("nan")), probs
+    return reduce(rows, reduction, weights[label[kept]].sum()), softmax(logits)
 
 
 def softmax_cross_entropy_backward(
@@ -127,8 +129,8 @@ def softmax_cross_entropy_backward(
         dlogits; zero in ignored rows.
     """
     count, classes = probs.shape
-    _check(target, classes, ignore_index, reduction)
-    weights = _class_weights(weight, classes, probs)
+    check("softmax_cross_entropy", target, classes, ignore_index, reduction)
+    weights = class_weights(weight, classes, probs)
     kept = target != ignore_index
     label = np.where(kept, target, 0)
     is_label = np.zeros_like(probs)

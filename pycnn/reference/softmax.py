@@ -1,4 +1,4 @@
-"""Softmax along rows, and its gradient."""
+"""Softmax along rows, its logarithm, and their gradients."""
 
 from __future__ import annotations
 
@@ -32,3 +32,14 @@ def softmax_backward(dy: Array, p: Array) -> Array:
         dx.
     """
     return np.asarray(p * (dy - (dy * p).sum(axis=1, keepdims=True)))
+
+
+def log_softmax(x: Array) -> Array:
+    """``y[n, j] = log p[n, j]``, without the underflow of ``log(softmax(x))``."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def log_softmax_backward(dy: Array, y: Array) -> Array:
+    """``dx[n, j] = dy[n, j] - exp(y[n, j]) sum_i dy[n, i]``, where y is what `log_softmax` gave."""
+    return np.asarray(dy - np.exp(y) * dy.sum(axis=1, keepdims=True))

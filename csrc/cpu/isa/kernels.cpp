@@ -60,6 +60,7 @@ constexpr KernelTable make_table() {
     table.gelu_tanh_backward = gelu_tanh_backward;
     table.softmax = softmax_rows;
     table.softmax_backward = softmax_rows_backward;
+    table.log_softmax_backward = log_softmax_rows_backward;
     table.weighted_surprise = weighted_surprise;
     table.softmax_gradient = softmax_gradient;
     table.lrn = lrn;

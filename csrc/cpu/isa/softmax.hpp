@@ -58,6 +58,23 @@ void softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float
     }
 }
 
+// dx[i][j] = dy[i][j] - exp(y[i][j]) sum over k of dy[i][k]
+void log_softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float* y, float* dx) {
+    for (int64_t i = 0; i < rows; ++i, dy += C, y += C, dx += C) {
+        const int64_t room = (rows - i) * C;
+        Vec sum{};
+        along_row(C, [&](int64_t j, int64_t count) {
+            const Vec v = load_at_most(dy + j, room - j);
+            sum += first_lanes(count) ? v : Vec{};
+        });
+        const float total = horizontal_sum(sum);
+        along_row(C, [&](int64_t j, int64_t) {
+            const Vec share = total * exp(load_at_most(y + j, room - j));
+            store_at_most(dx + j, load_at_most(dy + j, room - j) - share, room - j);
+        });
+    }
+}
+
 // Sum over j of w[j] (log_total + (largest - x[j])): minus the logarithms of the probabilities, weighted; w may be null.
 float weighted_surprise(int64_t C, const float* x, const float* w, float largest, float log_total) {
     Vec sum{};

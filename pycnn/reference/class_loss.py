@@ -1,0 +1,134 @@
+"""Losses of rows of numbers, one for each class: negative log-likelihood, and LeCun's criterion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.reference.geometry import Array
+from pycnn.reference.loss import check, class_weights, reduce
+from pycnn.reference.softmax import log_softmax, softmax
+
+
+def nll_loss(
+    log_probs: Array,
+    target: Array,
+    *,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> float | Array:
+    """``-w[t] log_probs[n, t]`` with t = target[n]; the mean divides by the sum of the w[t].
+
+    Parameters
+    ----------
+    log_probs : (N, C) array
+        Logarithms of the probabilities of the classes.
+    target : (N,) int64 array
+        Labels 0 .. C - 1, or `ignore_index`, which has no loss.
+    weight : (C,) array, optional
+        Weight w of each class.
+    ignore_index : int
+        Label of rows that do not count.
+    reduction : {'mean', 'sum', 'none'}
+        How the rows become a loss; the mean over ignored rows alone is NaN.
+
+    Returns
+    -------
+    float or (N,) array
+        Loss.
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
+    """
+    count, classes = log_probs.shape
+    check("nll_loss", target, classes, ignore_index, reduction)
+    weights = class_weights(weight, classes, log_probs)
+    kept = target != ignore_index
+    label = np.where(kept, target, 0)
+    rows = -weights[label] * log_probs[np.arange(count), label]
+    rows = np.where(kept, rows, np.zeros_like(rows))
+    return reduce(rows, reduction, weights[label[kept]].sum())
+
+
+def nll_loss_backward(
+    log_probs: Array,
+    target: Array,
+    dloss: float | Array = 1.0,
+    *,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Array:
+    """Gradient of `nll_loss`: ``-w[t] dloss`` at the label (divided for 'mean'), 0 elsewhere."""
+    count, classes = log_probs.shape
+    check("nll_loss", target, classes, ignore_index, reduction)
+    weights = class_weights(weight, classes, log_probs)
+    rows = np.flatnonzero(target != ignore_index)
+    slopes = -weights[target[rows]] * np.broadcast_to(dloss, (count,))[rows]
+    if reduction == "mean" and len(rows):
+        slopes = slopes / weights[target[rows]].sum()
+    gradient = np.zeros_like(log_probs)
+    gradient[rows, target[rows]] = slopes
+    return gradient
+
+
+def map_loss(
+    distances: Array, target: Array, *, j: float = 0.1, reduction: str = "mean"
+) -> float | Array:
+    """``d[n, t] + log(exp(-j) + sum_i exp(-d[n, i]))`` with t = target[n].
+
+    Parameters
+    ----------
+    distances : (N, C) array
+        d: small for a class that fits.
+    target : (N,) int64 array
+        Labels 0 .. C - 1.
+    j : float
+        Distance of the rubbish class that competes with the others, positive.
+    reduction : {'mean', 'sum', 'none'}
+        How the rows become a loss.
+
+    Returns
+    -------
+    float or (N,) array
+        Loss, not negative.
+
+    Raises
+    ------
+    ValueError
+        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
+    recognition", Proc. IEEE 86, 1998, equation 9.
+    """
+    count, classes = distances.shape
+    check("map_loss", target, classes, None, reduction)
+    rows = -log_softmax(_scores(distances, j))[np.arange(count), target]
+    return reduce(rows, reduction, count)
+
+
+def map_loss_backward(
+    distances: Array,
+    target: Array,
+    dloss: float | Array = 1.0,
+    *,
+    j: float = 0.1,
+    reduction: str = "mean",
+) -> Array:
+    """Gradient of `map_loss`: ``dloss ([k = t] - exp(-d[k]) / (exp(-j) + sum_i exp(-d[i])))``."""
+    count, classes = distances.shape
+    check("map_loss", target, classes, None, reduction)
+    slopes = -softmax(_scores(distances, j))[:, :classes]
+    slopes[np.arange(count), target] += 1
+    scale = np.reshape(dloss, (-1, 1)) / (count if reduction == "mean" else 1)
+    return np.asarray(slopes * np.asarray(scale, distances.dtype))
+
+
+def _scores(distances: Array, j: float) -> Array:
+    """Scores whose cross entropy is the loss: ``-d``, and one more class that scores -j."""
+    rubbish = np.full((len(distances), 1), j, distances.dtype)
+    return -np.concatenate([distances, rubbish], axis=1)
