@@ -24,6 +24,5 @@ __all__ = [
     "register",
 ]
 __all__ = ["available", "create", "lenet5", "neocognitron", "register"]
-from pycnn.models.lenet5_1998 import lenet5_1998
 
 __all__ = ["available", "connections", "create", "lenet5", "lenet5_1998", "register"]
