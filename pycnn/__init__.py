@@ -50,6 +50,7 @@ from pycnn.layers import (
     LeakyReLU,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
     MaxPool2d,
     Module,
     Parallel,
@@ -69,7 +70,7 @@ from pycnn.layers import (
     ZeroPad2d,
 )
 from pycnn.loader import DataLoader
-from pycnn.losses import CrossEntropyLoss
+from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MAPLoss, MSELoss, NLLLoss
 from pycnn.splits import k_fold, split
 from pycnn.training import History, evaluate, fit, predict
 
@@ -82,6 +83,7 @@ __all__ = [
     "AdaptiveMaxPool2d",
     "ArrayDataset",
     "AvgPool2d",
+    "BCEWithLogitsLoss",
     "BatchNorm2d",
     "Buffer",
     "CLayer",
@@ -99,8 +101,12 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSoftmax",
+    "MAPLoss",
+    "MSELoss",
     "MaxPool2d",
     "Module",
+    "NLLLoss",
     "Parallel",
     "Parameter",
     "ReLU",

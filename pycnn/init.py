@@ -22,6 +22,11 @@ def fan_in(shape: tuple[int, ...]) -> int:
     return math.prod(shape[1:])
 
 
+def fan_out(shape: tuple[int, ...]) -> int:
+    """Count the outputs that one input reaches: the product of all sizes but the second (in)."""
+    return math.prod(shape) // shape[1] if len(shape) > 1 else math.prod(shape)
+
+
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:
     """Values from U(-bound, bound), float32."""
     values = generator(rng).random(shape, dtype=np.float32)
@@ -41,9 +46,86 @@ def normal(
     return values
 
 
+def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
+    """One value throughout, float32."""
+    return np.full(shape, value, np.float32)
+
+
 def default_bound(shape: tuple[int, ...]) -> float:
     """Give 1 / sqrt(fan_in), PyTorch's default bound for the weight and bias of conv and linear."""
     return 1.0 / math.sqrt(fan_in(shape))
+
+
+def lecun_uniform(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
+    """Values from U(-b, b) with b = sqrt(3 / fan_in).
+
+    Their variance, 1 / fan_in, gives the sums the variance of the inputs. The network of the 1998
+    paper has ``uniform(shape, 2.4 / fan_in(shape), rng)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the weight: (out, in) or (K, C / groups, R, S).
+    rng : Generator, int or None
+        Random numbers.
+
+    Returns
+    -------
+    float32 array
+        The weight, for ``layer.weight.data[...] = lecun_uniform(layer.weight.shape, rng)``.
+
+    References
+    ----------
+    LeCun, Bottou, Orr, Mueller: Efficient BackProp, 1998, equation 16.
+    """
+    return uniform(shape, math.sqrt(3.0 / fan_in(shape)), rng)
+
+
+def lecun_normal(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
+    """Values from N(0, 1 / fan_in); see `lecun_uniform`."""
+    return normal(shape, math.sqrt(1.0 / fan_in(shape)), rng)
+
+
+def xavier_uniform(
+    shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
+) -> npt.NDArray[np.float32]:
+    """Values from U(-b, b) with b = gain sqrt(6 / (fan_in + fan_out)).
+
+    A compromise between the variance of the sums forward and that of the gradients backward, for
+    activations that are nearly linear around 0, such as tanh.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the weight: (out, in) or (K, C / groups, R, S).
+    rng : Generator, int or None
+        Random numbers.
+    gain : float
+        Factor of all values.
+
+    Returns
+    -------
+    float32 array
+        The weight.
+
+    References
+    ----------
+    Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks, 2010,
+    equation 16.
+    """
+    return uniform(shape, gain * math.sqrt(6.0 / (fan_in(shape) + fan_out(shape))), rng)
+
+
+def xavier_normal(
+    shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
+) -> npt.NDArray[np.float32]:
+    """Values from N(0, 2 gain^2 / (fan_in + fan_out)); see `xavier_uniform`."""
+    return normal(shape, gain * math.sqrt(2.0 / (fan_in(shape) + fan_out(shape))), rng)
+
+
+def kaiming_uniform(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
+    """Values from U(-b, b) with b = sqrt(6 / fan_in); see `kaiming_normal`."""
+    return uniform(shape, math.sqrt(6.0 / fan_in(shape)), rng)
 
 
 def kaiming_normal(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:

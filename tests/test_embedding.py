@@ -143,6 +143,32 @@ def test_the_vectors_start_as_normal_numbers() -> None:
     assert table.std() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("freeze", [True, False])
+def test_vectors_that_are_there_already(freeze: bool) -> None:
+    table = np.arange(15, dtype=np.float32).reshape(5, 3)
+    layer = Embedding.from_pretrained(table, freeze, padding_idx=2)
+    assert layer.weight.data is table
+    assert repr(layer) == "Embedding(5, 3, padding_idx=2" + (", frozen)" if freeze else ")")
+    assert [name for name, _ in layer.named_parameters()] == ([] if freeze else ["weight"])
+    assert list(layer.state_dict()) == ["weight"]
+    y = layer(np.array([[1, 2, 4]]))
+    np.testing.assert_array_equal(y, table[[[1, 2, 4]]])
+    np.testing.assert_array_equal(layer.backward(np.ones_like(y)), np.zeros((1, 3)))
+    if not freeze:
+        np.testing.assert_array_equal(layer.weight.grad.rows, [1, 4])
+
+
+def test_vectors_that_are_none() -> None:
+    with pytest.raises(TypeError, match="weights must be a float32 array, got float64"):
+        Embedding.from_pretrained(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"weights must be \(V, D\), not empty, got \(3,\)"):
+        Embedding.from_pretrained(np.zeros(3, np.float32))
+    with pytest.raises(ValueError, match="C-contiguous"):
+        Embedding.from_pretrained(np.zeros((3, 2), np.float32).T)
+    with pytest.raises(ValueError, match="padding_idx must be at most 2"):
+        Embedding.from_pretrained(np.zeros((3, 2), np.float32), padding_idx=3)
+
+
 def test_summary_and_errors_of_a_model() -> None:
     model = Sequential(Embedding(9, 4, rng=0), Flatten(), Linear(12, 2, rng=0))
     assert model.input_dtype is np.int64

@@ -1,4 +1,4 @@
-"""CrossEntropyLoss: the op with its settings kept, and its gradient."""
+"""Losses: the ops with their settings kept, and their gradients; what training makes of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pycnn import reference
-from pycnn.losses import CrossEntropyLoss
+from pycnn import ArrayDataset, evaluate, fit, ops, reference
+from pycnn.layers import Linear, LogSoftmax, Sequential
+from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MAPLoss, MSELoss, NLLLoss
+from pycnn.optim import Adam
 
 LOGITS = np.random.default_rng(0).standard_normal((6, 5), dtype=np.float32)
 TARGET = np.array([0, 4, -100, 2, 2, 3])
@@ -87,3 +89,111 @@ def test_errors() -> None:
         CrossEntropyLoss(label_smoothing=1.5)
     with pytest.raises(ValueError, match="target"):
         CrossEntropyLoss()(LOGITS, np.array([0, 1, 2, 3, 4, 5]))
+
+
+NUMBERS = np.random.default_rng(1).random((6, 5), dtype=np.float32)
+LABELS = np.where(TARGET < 0, 1, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "forward", "backward", "target", "options"),
+    [
+        (NLLLoss(WEIGHT, 2, "sum"), ops.nll_loss, ops.nll_loss_backward, LABELS,
+         {"weight": WEIGHT, "ignore_index": 2, "reduction": "sum"}),
+        (MAPLoss(0.5, "none"), ops.map_loss, ops.map_loss_backward, LABELS,
+         {"j": 0.5, "reduction": "none"}),
+        (MSELoss("sum"), ops.mse_loss, ops.mse_loss_backward, NUMBERS, {"reduction": "sum"}),
+        (BCEWithLogitsLoss(WEIGHT, "mean", 2 * WEIGHT), ops.bce_with_logits,
+         ops.bce_with_logits_backward, NUMBERS, {"weight": WEIGHT, "pos_weight": 2 * WEIGHT}),
+    ],
+    ids=["nll", "map", "mse", "bce"],
+)  # fmt: skip
+def test_losses_are_their_ops(
+    criterion: Any, forward: Any, backward: Any, target: np.ndarray, options: dict[str, Any]
+) -> None:
+    outputs = np.abs(LOGITS)
+    loss = criterion(outputs, target)
+    np.testing.assert_array_equal(loss, forward(outputs, target, **options))
+    dloss: Any = np.full(6, 2, np.float32) if criterion.reduction == "none" else 2.0
+    expected = backward(outputs, target, dloss, **options)
+    np.testing.assert_array_equal(criterion.backward(dloss), expected)
+    with pytest.raises(RuntimeError, match="backward needs a call of the loss before"):
+        type(criterion)().backward()
+    name = type(criterion).__name__
+    with pytest.raises(ValueError, match=rf"\[{name}\] reduction must be one of"):
+        type(criterion)(reduction="max")
+
+
+def test_log_softmax_and_nll_are_cross_entropy() -> None:
+    one = Sequential(Linear(5, 4, rng=0))
+    two = Sequential(Linear(5, 4, rng=0), LogSoftmax())
+    target = np.array([0, 3, -100, 2, 2, 3])
+    losses = []
+    for model, criterion in ((one, CrossEntropyLoss()), (two, NLLLoss())):
+        losses.append(criterion(model(NUMBERS), target))
+        model.backward(criterion.backward())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    np.testing.assert_allclose(one[0].weight.grad, two[0].weight.grad, atol=1e-6)
+    with pytest.raises(ValueError, match=r"expects \(N, C\), one row a sample"):
+        LogSoftmax()(NUMBERS[np.newaxis])
+
+
+def test_batch_weights_of_nll() -> None:
+    criterion = NLLLoss(WEIGHT)
+    assert criterion.batch_weight(np.array([0, 4, -100])) == 2.5
+
+
+class Distances(Linear):
+    """Squares of a linear layer: distances that know nothing of scores."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self._y = super().forward(x)
+        return self._y * self._y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return super().backward(2 * self._y * dy)
+
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        super().backward_parameters(2 * self._y * dy)
+
+
+def test_the_smallest_distance_is_the_answer() -> None:
+    criterion = MAPLoss()
+    distances = np.array([[3.0, 1, 2], [0, 5, 5]], np.float32)
+    np.testing.assert_array_equal(criterion.answers(distances), [1, 0])
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 120)
+    x = (np.eye(3)[y] + 0.1 * rng.standard_normal((120, 3))).astype(np.float32)
+    data = ArrayDataset(x, y)
+    model = Distances(3, 3, rng=0)
+    adam = Adam(model.parameters(), 0.05)
+    history = fit(model, data, epochs=20, optimizer=adam, loss=criterion, progress=False)
+    assert history.records[-1].accuracy == 1.0
+    assert evaluate(model, data, loss=criterion).accuracy == 1.0
+    assert (model(x).argmin(axis=1) == y).all()
+
+
+def test_training_on_numbers_has_no_accuracy() -> None:
+    x = np.random.default_rng(0).standard_normal((64, 3), dtype=np.float32)
+    target = np.asarray(x @ np.array([[1.0], [-2], [0.5]], np.float32))
+    batches = [(x[i : i + 16], target[i : i + 16]) for i in range(0, 64, 16)]
+    model = Linear(3, 1, rng=0)
+    adam = Adam(model.parameters(), 0.05)
+    history = fit(model, batches, epochs=30, optimizer=adam, loss=MSELoss(), progress=False)
+    assert history.records[-1].accuracy is None
+    assert history.records[-1].loss < 0.1 * history.records[0].loss
+    yes = [(a, (b > 0).astype(np.float32)) for a, b in batches]
+    model = Linear(3, 1, rng=0)
+    adam = Adam(model.parameters(), 0.05)
+    loss = BCEWithLogitsLoss()
+    history = fit(model, yes, epochs=30, optimizer=adam, loss=loss, progress=False)
+    assert history.records[-1].loss < 0.5 * history.records[0].loss
+
+
+def test_settings_that_are_wrong() -> None:
+    with pytest.raises(ValueError, match=r"\[MAPLoss\] j must be above 0"):
+        MAPLoss(0.0)
+    with pytest.raises(TypeError, match=r"\[NLLLoss\] weight must be a float32 array, got float64"):
+        NLLLoss(np.ones(3))
+    with pytest.raises(TypeError, match="pos_weight must be a float32 array, got list"):
+        BCEWithLogitsLoss(pos_weight=[1.0])  # type: ignore[arg-type]

@@ -178,6 +178,25 @@ class Softmax(Module):
         return ops.softmax_backward(dy, self._saved())
 
 
+class LogSoftmax(Module):
+    """Logarithms of the probabilities of the classes, for `NLLLoss`; see `pycnn.ops.log_softmax`.
+
+    `CrossEntropyLoss` on the scores does the same as this layer with `NLLLoss`, in one step.
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Turn scores (N, C) into log-probabilities."""
+        if x.ndim != 2:
+            raise ValueError(f"expects (N, C), one row a sample, input was {x.shape}")
+        y = ops.log_softmax(x)
+        self._save(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Multiply by the Jacobian of each row."""
+        return ops.log_softmax_backward(dy, self._saved())
+
+
 class Dropout(Module):
     """In training, zero each number with probability p and scale the rest by 1 / (1 - p).
 

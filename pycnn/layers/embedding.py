@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pycnn import init, ops
 from pycnn._arguments import integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
 
 
 class Embedding(Module):
@@ -28,9 +28,9 @@ class Embedding(Module):
 
     Attributes
     ----------
-    weight : Parameter, (V, D)
-        The table. Its gradient is a `SparseRows` of the words that were there, so that the step
-        of an optimizer touches no other row.
+    weight : Parameter or Buffer, (V, D)
+        The table; a Buffer if it is frozen. Its gradient is a `SparseRows` of the words that were
+        there, so that the step of an optimizer touches no other row.
 
     Raises
     ------
@@ -51,9 +51,44 @@ class Embedding(Module):
             integer("Embedding", "embedding_dim", embedding_dim, 1),
         )
         self.padding_idx = _padding(padding_idx, shape[0])
-        self.weight = Parameter(init.normal(shape, 1.0, rng))
+        self.weight: Parameter | Buffer = Parameter(init.normal(shape, 1.0, rng))
         if self.padding_idx is not None:
             self.weight.data[self.padding_idx] = 0
+
+    @classmethod
+    def from_pretrained(
+        cls, weights: npt.NDArray[np.float32], freeze: bool = True, padding_idx: int | None = None
+    ) -> Embedding:
+        """Make the layer with word vectors that are there already.
+
+        Parameters
+        ----------
+        weights : (V, D) float32 array, C-contiguous
+            The table. It is used as it is, not copied: training changes it.
+        freeze : bool
+            Whether the vectors stay as they are: then `weight` is a Buffer and not a Parameter.
+        padding_idx : int, optional
+            Word that is not trained. Its vector stays what it is in `weights`.
+
+        Returns
+        -------
+        Embedding
+            The layer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as above.
+        """
+        if not isinstance(weights, np.ndarray) or weights.dtype != np.float32:
+            found = getattr(weights, "dtype", type(weights).__name__)
+            raise TypeError(f"[Embedding] weights must be a float32 array, got {found}")
+        if weights.ndim != 2 or weights.size == 0:
+            raise ValueError(f"[Embedding] weights must be (V, D), not empty, got {weights.shape}")
+        layer = cls.__new__(cls)
+        layer.padding_idx = _padding(padding_idx, len(weights))
+        layer.weight = Buffer(weights) if freeze else Parameter(weights)
+        return layer
 
     @property
     def input_dtype(self) -> type[np.generic]:
@@ -69,13 +104,15 @@ class Embedding(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of the table; that of a number of a word is zero."""
         x: npt.NDArray[np.int64] = self._saved()
-        rows, values = ops.embedding_backward(dy, x, self.padding_idx)
-        self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
+        if isinstance(self.weight, Parameter):
+            rows, values = ops.embedding_backward(dy, x, self.padding_idx)
+            self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
         return np.zeros(x.shape, np.float32)
 
     def _arguments(self) -> str:
         text = ", ".join(map(str, self.weight.shape))
-        return text + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
+        text += "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return text + ("" if isinstance(self.weight, Parameter) else ", frozen")
 
 
 def _padding(padding_idx: int | None, count: int) -> int | None:

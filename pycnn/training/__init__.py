@@ -17,6 +17,7 @@ from pycnn.training.callbacks import (
 from pycnn.training.evaluation import Evaluation, evaluate, predict
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
+from pycnn.training.max_norm import MaxNorm
 from pycnn.training.run import Run
 from pycnn.training.self_organization import self_organize
 
@@ -28,6 +29,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "History",
+    "MaxNorm",
     "Run",
     "TerminateOnNaN",
     "evaluate",

@@ -22,6 +22,9 @@ class Callback:
     def on_backward(self, run: Run) -> None:
         """Before each update, with ``run.batch``, ``run.loss`` and all gradients in place."""
 
+    def on_step(self, run: Run) -> None:
+        """After each update of the parameters."""
+
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """After each finished epoch, with its record."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from math import inf
 from time import perf_counter
@@ -179,6 +179,12 @@ def _check_outputs(model: Module) -> None:
         )
 
 
+def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
+    """Give this method of the callbacks that have one of their own."""
+    own = [c for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)]
+    return [getattr(callback, name) for callback in own]
+
+
 @dataclass
 class _Trainer:
     """What every step needs and no step changes."""
@@ -193,11 +199,8 @@ class _Trainer:
 
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step, and then a step does nothing for them.
-        self.hooks = [
-            callback.on_backward
-            for callback in self.callbacks
-            if type(callback).on_backward is not Callback.on_backward
-        ]
+        self.before_step = _overridden(self.callbacks, "on_backward")
+        self.after_step = _overridden(self.callbacks, "on_step")
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
@@ -253,9 +256,9 @@ class _Trainer:
             for parameter in self.frozen:
                 parameter.grad = None
             model.backward_parameters(criterion.backward())
-            if self.hooks:
+            if self.before_step:
                 run.batch = x, y
-                for hook in self.hooks:
+                for hook in self.before_step:
                     hook(run)
                 if history.stop_reason is not None:
                     break
@@ -263,5 +266,7 @@ class _Trainer:
                 clip_grad_norm(optimizer.params, self.max_grad_norm)
             optimizer.step()
             run.step += 1
+            for hook in self.after_step:
+                hook(run)
             bar.update(meter.samples, meter.loss, meter.accuracy)
         return meter

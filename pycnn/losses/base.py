@@ -1,0 +1,80 @@
+"""What all losses share: the reduction, and the memory between the value and its gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class OpLoss(ABC):
+    """A loss that is a pair of functions: its value, and its gradient with respect to the output.
+
+    Parameters
+    ----------
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the samples. `pycnn.fit` needs 'mean'.
+
+    Raises
+    ------
+    ValueError
+        If `reduction` is another one.
+    """
+
+    def __init__(self, reduction: str) -> None:
+        if reduction not in REDUCTIONS:
+            raise ValueError(
+                f"[{type(self).__name__}] reduction must be one of {REDUCTIONS}, got {reduction!r}"
+            )
+        self.reduction = reduction
+        self._memory: tuple[Array, Array] | None = None
+
+    @abstractmethod
+    def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
+        """Give the loss, and the array that its gradient is computed from, besides the target."""
+
+    @abstractmethod
+    def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
+        """Give the gradient with respect to the output."""
+
+    def __call__(self, output: Array, target: Array) -> Any:
+        """Loss of outputs for targets, of the shapes and dtypes that the class tells.
+
+        Returns
+        -------
+        float or array
+            The mean or sum, or with reduction 'none' the single losses.
+        """
+        value, kept = self._value(output, target)
+        self._memory = kept, target
+        return value
+
+    def backward(self, dloss: Any = 1.0) -> Array:
+        """Gradient with respect to the output of the last call.
+
+        Parameters
+        ----------
+        dloss : float, or with reduction 'none' array of the shape of the losses
+            Gradient of what follows with respect to the loss.
+
+        Raises
+        ------
+        RuntimeError
+            If the loss was not called before.
+        """
+        if self._memory is None:
+            raise RuntimeError(f"[{type(self).__name__}] backward needs a call of the loss before")
+        return self._gradient(*self._memory, dloss)
+
+
+def float32_weights(owner: str, name: str, weights: Any) -> None:
+    """Refuse weights that are not None or a float32 array where they are given."""
+    if weights is not None and getattr(weights, "dtype", None) != np.float32:
+        found = getattr(weights, "dtype", type(weights).__name__)
+        raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")

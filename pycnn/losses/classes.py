@@ -1,0 +1,132 @@
+"""Cross entropy of classes, from scores or from log-probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn import ops
+from pycnn.losses.base import Array, OpLoss, float32_weights
+
+
+class _ClassLoss(OpLoss):
+    """A loss of classes with weights, and a target that counts for nothing."""
+
+    def __init__(
+        self, weight: npt.NDArray[np.float32] | None, ignore_index: int, reduction: str
+    ) -> None:
+        super().__init__(reduction)
+        float32_weights(type(self).__name__, "weight", weight)
+        self.weight = weight
+        self.ignore_index = ignore_index
+        self._options: dict[str, Any] = {
+            "weight": weight,
+            "ignore_index": ignore_index,
+            "reduction": reduction,
+        }
+
+    def batch_weight(self, target: npt.NDArray[np.int64]) -> float:
+        """Divisor of the mean over a batch: what its mean weighs in the mean over many batches.
+
+        Parameters
+        ----------
+        target : (N,) int64 array
+            Targets of the batch, each a class or `ignore_index`.
+
+        Returns
+        -------
+        float
+            Sum of the class weights (1 by default) of the targets that are not ignored.
+        """
+        counted = target != self.ignore_index
+        if self.weight is None:
+            return float(np.count_nonzero(counted))
+        return float(self.weight[target[counted]].sum(dtype=np.float64))
+
+
+class CrossEntropyLoss(_ClassLoss):
+    """Cross entropy of the softmax of `logits`; see `pycnn.ops.softmax_cross_entropy`.
+
+    Call it with (N, C) float32 logits and (N,) int64 targets; the loss is a float, or an (N,) array
+    with reduction 'none'.
+
+    Parameters
+    ----------
+    weight : (C,) float32 array, optional
+        Weight of each class.
+    ignore_index : int
+        Target whose samples count for nothing.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the samples.
+    label_smoothing : float in [0, 1]
+        Share of the target spread evenly over all classes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+
+    Examples
+    --------
+    >>> criterion = CrossEntropyLoss()
+    >>> loss = criterion(logits, target)
+    >>> model.backward(criterion.backward())
+    """
+
+    def __init__(
+        self,
+        weight: npt.NDArray[np.float32] | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, ignore_index, reduction)
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise ValueError(
+                f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {label_smoothing}"
+            )
+        self._options["label_smoothing"] = label_smoothing
+
+    def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
+        return ops.softmax_cross_entropy(output, target, **self._options)
+
+    def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
+        return ops.softmax_cross_entropy_backward(kept, target, dloss, **self._options)
+
+
+class NLLLoss(_ClassLoss):
+    """Negative log-likelihood, for outputs of `LogSoftmax`; see `pycnn.ops.nll_loss`.
+
+    Call it with (N, C) float32 log-probabilities and (N,) int64 targets; the loss is a float, or an
+    (N,) array with reduction 'none'.
+
+    Parameters
+    ----------
+    weight : (C,) float32 array, optional
+        Weight of each class.
+    ignore_index : int
+        Target whose samples count for nothing.
+    reduction : {'mean', 'sum', 'none'}
+        What becomes of the losses of the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+    """
+
+    def __init__(
+        self,
+        weight: npt.NDArray[np.float32] | None = None,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, ignore_index, reduction)
+
+    def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
+        return ops.nll_loss(output, target, **self._options), output
+
+    def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
+        return ops.nll_loss_backward(kept, target, dloss, **self._options)
