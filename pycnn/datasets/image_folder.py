@@ -6,19 +6,17 @@ import copy
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pycnn._arguments import integer
+from pycnn.augment.colour import Normalise
 from pycnn.data import Index, Labels, Samples
-from pycnn.datasets.picture import read_picture
+from pycnn.datasets.picture import read_picture, read_squares
 
 # What counts as a picture, by the end of its name in lower case.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
-CHANNELS = 3
 # Pictures that the mean colour is taken from, spread over the data set.
 MEAN_PICTURES = 1000
 
@@ -39,7 +37,7 @@ class ImageFolder:
         Shorter side of the scaled picture, in pixels.
     crop : int, optional
         Height and width of the samples, at most `size`, which it is by default.
-    mean, std : 3 floats, optional
+    mean, std : float or 3 floats
         Samples are ``(pixel - mean) / std`` with pixels of 0..255; by default the pixels as
         they are.
     classes : sequence of str, optional
@@ -60,6 +58,8 @@ class ImageFolder:
         Name of the folder.
     paths : tuple of str
         The files.
+    normalise : Normalise
+        With mean and std.
 
     Raises
     ------
@@ -81,15 +81,15 @@ class ImageFolder:
         size: int = 256,
         crop: int | None = None,
         *,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
         classes: Sequence[str] | None = None,
         on_error: str = "raise",
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f"[ImageFolder] on_error must be 'raise' or 'skip', got {on_error!r}")
         self.size = integer("ImageFolder", "size", size, 1)
-        self._prepare(size if crop is None else crop, mean, std)
+        self._prepare(size if crop is None else crop, Normalise(mean, std))
         root = os.fspath(root)
         found = _class_folders(root)
         self.name = os.path.basename(os.path.abspath(root))
@@ -130,24 +130,16 @@ class ImageFolder:
 
     def gather(self, index: Index) -> Samples:
         """Decode the pictures at these positions: (len(index), 3, crop, crop) float32."""
-        out = np.empty((len(index), CHANNELS, self.crop, self.crop), np.float32)
-        for image, position in zip(out, index, strict=True):
-            image[...] = self._pixels(self.paths[position]).transpose(2, 0, 1)
-        return self._normalised(out)
+        pixels = read_squares([self.paths[i] for i in index], self.size, self.crop)
+        return self.normalise(pixels)
 
     def prepared(
-        self,
-        *,
-        crop: int | None = None,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        self, *, crop: int | None = None, normalise: Normalise | None = None
     ) -> ImageFolder:
-        """Give the same pictures with another crop, mean or deviation; None leaves it as it is."""
+        """Give the same pictures with another crop or mean; None leaves it as it is."""
         other = copy.copy(self)
         other._prepare(
-            self.crop if crop is None else crop,
-            self.mean if mean is None else mean,
-            self.std if std is None else std,
+            self.crop if crop is None else crop, self.normalise if normalise is None else normalise
         )
         return other
 
@@ -156,50 +148,23 @@ class ImageFolder:
         if len(self) == 0:
             raise ValueError("[ImageFolder] the data set is empty")
         chosen = np.unique(np.linspace(0, len(self) - 1, pictures).astype(int))
-        means = [self._pixels(self.paths[i]).mean(axis=(0, 1)) for i in chosen]
+        means = [
+            read_squares([self.paths[i]], self.size, self.crop).mean(axis=(0, 2, 3), dtype=float)
+            for i in chosen
+        ]
         return tuple(np.mean(means, axis=0).tolist())
 
-    def read(self, paths: Sequence[str]) -> Samples:
-        """Decode other picture files as if they were samples."""
-        part = copy.copy(self)
-        part.paths = tuple(paths)
-        return part.gather(np.arange(len(paths)))
-
-    def _prepare(
-        self, crop: int, mean: Sequence[float] | None, std: Sequence[float] | None
-    ) -> None:
+    def _prepare(self, crop: int, normalise: Normalise) -> None:
         self.crop = integer("ImageFolder", "crop", crop, 1, self.size)
-        self.mean = _colour("mean", mean, 0.0)
-        self.std = _colour("std", std, 1.0)
-        if not min(self.std) > 0:
-            raise ValueError(f"[ImageFolder] std must be above 0, got {std}")
-
-    def _normalised(self, x: Samples) -> Samples:
-        """Subtract the mean and divide by the deviation, in place."""
-        for values, update in ((self.mean, np.subtract), (self.std, np.divide)):
-            update(x, np.array(values, np.float32)[:, np.newaxis, np.newaxis], out=x)
-        return x
-
-    def _pixels(self, path: str) -> npt.NDArray[np.uint8]:
-        """Decode, scale and cut: (crop, crop, 3)."""
-        from PIL import Image
-
-        picture = read_picture(path, self.size)
-        # What is cut out, in pixels of the file; then one step scales only that.
-        side = min(picture.size) * self.crop / self.size
-        left, top = ((length - side) / 2 for length in picture.size)
-        if side == self.crop:  # whole pixels stay as they are
-            left, top = int(left), int(top)
-        right, bottom = min(left + side, picture.width), min(top + side, picture.height)
-        scaled = picture.resize(
-            (self.crop, self.crop), Image.Resampling.BILINEAR, (left, top, right, bottom)
-        )
-        return np.asarray(scaled, np.uint8)
+        channels = max(len(normalise.mean), len(normalise.std))
+        if channels not in (1, 3):
+            raise ValueError(f"[ImageFolder] mean and std must be one number or three: {normalise}")
+        self.normalise = normalise
 
     def __repr__(self) -> str:
         return (
             f"ImageFolder({self.name!r}, {len(self)} pictures of {len(self.classes)} classes, "
-            f"shape {(CHANNELS, self.crop, self.crop)})"
+            f"shape {(3, self.crop, self.crop)})"
         )
 
 
@@ -234,11 +199,3 @@ def _is_whole(path: str) -> bool:
         warnings.warn(f"[ImageFolder] skipped: {error}", RuntimeWarning, stacklevel=3)
         return False
     return True
-
-
-def _colour(name: str, value: Any, default: float) -> tuple[float, ...]:
-    """Give three finite floats."""
-    row = np.asarray([default] * CHANNELS if value is None else value, np.float64)
-    if row.shape != (CHANNELS,) or not np.isfinite(row).all():
-        raise ValueError(f"[ImageFolder] {name} must be three finite numbers, got {value}")
-    return tuple(row.tolist())

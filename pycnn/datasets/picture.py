@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -54,6 +56,48 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
         except Exception as error:
             text = str(error) or type(error).__name__
             raise ValueError(f"{os.fspath(path)} is not a readable picture: {text}") from None
+
+
+def read_squares(
+    paths: Sequence[str | os.PathLike[str]], size: int, crop: int
+) -> npt.NDArray[np.float32]:
+    """Decode picture files, scale the shorter side to `size`, cut out the middle.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        The files.
+    size, crop : int
+        Shorter side of the scaled picture, and height and width of what is cut out of it.
+
+    Returns
+    -------
+    (len(paths), 3, crop, crop) float32 array
+        Red, green and blue, 0..255.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_picture`.
+    """
+    out = np.empty((len(paths), 3, crop, crop), np.float32)
+    for image, path in zip(out, paths, strict=True):
+        image[...] = _square(read_picture(path, size), size, crop).transpose(2, 0, 1)
+    return out
+
+
+def _square(picture: Image.Image, size: int, crop: int) -> npt.NDArray[np.uint8]:
+    """Scale and cut: (crop, crop, 3)."""
+    from PIL import Image
+
+    # What is cut out, in pixels of the file; then one step scales only that.
+    side = min(picture.size) * crop / size
+    left, top = ((length - side) / 2 for length in picture.size)
+    if side == crop:  # whole pixels stay as they are
+        left, top = int(left), int(top)
+    right, bottom = min(left + side, picture.width), min(top + side, picture.height)
+    scaled = picture.resize((crop, crop), Image.Resampling.BILINEAR, (left, top, right, bottom))
+    return np.asarray(scaled, np.uint8)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

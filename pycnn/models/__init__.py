@@ -3,11 +3,14 @@
 - `lenet5`: 28x28 grey images
 - `neocognitron`: the same, learned without gradients but for the readout
 - `lenet5_1998`: LeNet-5 as published
+- `alexnet`: 227x227 colour images; `alexnet_cifar`: 32x32
 - `connections`: those of each layer, as the papers of that time count them
 - `available`, `create`: all of them, by name
 - `register`: decorator for a model of your own
 """
 
+from pycnn.models.alexnet import alexnet
+from pycnn.models.alexnet_cifar import alexnet_cifar
 from pycnn.models.connections import connections
 from pycnn.models.lenet5 import lenet5
 from pycnn.models.lenet5_1998 import lenet5_1998
@@ -15,6 +18,8 @@ from pycnn.models.neocognitron import neocognitron
 from pycnn.models.registry import available, create, register
 
 __all__ = [
+    "alexnet",
+    "alexnet_cifar",
     "available",
     "connections",
     "create",
@@ -23,6 +28,3 @@ __all__ = [
     "neocognitron",
     "register",
 ]
-__all__ = ["available", "create", "lenet5", "neocognitron", "register"]
-
-__all__ = ["available", "connections", "create", "lenet5", "lenet5_1998", "register"]

@@ -3,7 +3,7 @@
 - `available`, `get`: the recipes by the names of the models
 - `recipe`: `Recipe`, what one consists of
 - one module for each network, imported when it is asked for
-- `digit_picture`: pictures of digits as MNIST has them
+- `digit_picture`: pictures of digits as MNIST has them; `pictures`: folders of photographs
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pycnn.recipes.recipe import Recipe
 __all__ = ["Recipe", "available", "get"]
 
 _NAMES = (
+    "alexnet",
+    "alexnet_cifar",
     "lenet5",
     "lenet5_1998",
     "neocognitron",
