@@ -18,6 +18,7 @@ _NAMES = (
     "lenet5",
     "lenet5_1998",
     "neocognitron",
+    "textcnn",
 )
 
 
