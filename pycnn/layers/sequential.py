@@ -53,20 +53,28 @@ class Sequential(Container):
         dy : array
             Gradient of the loss with respect to the output.
         input_gradient : bool
-            Whether the gradient of the input is wanted; without it the first layer does less.
+            Whether the gradient of the input is wanted; without it the first layer that has
+            parameters does less, and those before it do nothing.
 
         Returns
         -------
         array or None
             Gradient of the loss with respect to the input; None without `input_gradient`.
         """
-        first = None if input_gradient else next(iter(self._named), None)
+        if input_gradient:
+            for name, layer in reversed(self._named.items()):
+                dy = self._call(name, layer.backward, dy)
+            return dy
+        trained = (name for name, layer in self._named.items() if next(layer.parameters(), None))
+        first = next(trained, None)
+        if first is None:
+            return None
         for name, layer in reversed(self._named.items()):
             if name == first:
-                self._call(name, layer.backward_parameters, dy)
-            else:
-                dy = self._call(name, layer.backward, dy)
-        return dy if input_gradient else None
+                break
+            dy = self._call(name, layer.backward, dy)
+        self._call(first, self._named[first].backward_parameters, dy)
+        return None
 
     def backward_parameters(self, dy: Array) -> None:
         """Do `backward` without the gradient of the input."""

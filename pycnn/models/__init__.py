@@ -1,9 +1,10 @@
 """Models, each a function that returns a new one.
 
 - `lenet5`: 28x28 grey images
-- `neocognitron`: the same, learned without gradients but for the readout
 - `lenet5_1998`: LeNet-5 as published
 - `alexnet`: 227x227 colour images; `alexnet_cifar`: 32x32
+- `neocognitron`: images of 28x28 too, learned without gradients but for the readout
+- `textcnn`: sentences, as numbers of words
 - `connections`: those of each layer, as the papers of that time count them
 - `available`, `create`: all of them, by name
 - `register`: decorator for a model of your own
@@ -16,6 +17,7 @@ from pycnn.models.lenet5 import lenet5
 from pycnn.models.lenet5_1998 import lenet5_1998
 from pycnn.models.neocognitron import neocognitron
 from pycnn.models.registry import available, create, register
+from pycnn.models.textcnn import textcnn
 
 __all__ = [
     "alexnet",
@@ -27,4 +29,5 @@ __all__ = [
     "lenet5_1998",
     "neocognitron",
     "register",
+    "textcnn",
 ]

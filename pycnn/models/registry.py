@@ -12,6 +12,9 @@ from pycnn.layers.module import ModelSpec, Module
 P = ParamSpec("P")
 M = TypeVar("M", bound=Module)
 
+# Arguments that say with which parameters a model starts: what it has become is in its parameters.
+INITIAL = ("rng", "embeddings")
+
 _builders: dict[str, Callable[..., Module]] = {}
 
 
@@ -21,7 +24,7 @@ def register(builder: Callable[P, M]) -> Callable[P, M]:
     Parameters
     ----------
     builder : function
-        Takes JSON values (besides ``rng``) and returns a new model.
+        Takes JSON values (besides ``rng`` and ``embeddings``) and returns a new model.
 
     Returns
     -------
@@ -36,8 +39,8 @@ def register(builder: Callable[P, M]) -> Callable[P, M]:
         model = builder(*args, **kwargs)
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        bound.arguments.pop("rng", None)
-        model.spec = ModelSpec(name, dict(bound.arguments))
+        arguments = {key: bound.arguments[key] for key in bound.arguments if key not in INITIAL}
+        model.spec = ModelSpec(name, arguments)
         return model
 
     _builders[name] = build

@@ -20,6 +20,7 @@ _NAMES = (
     "lenet5",
     "lenet5_1998",
     "neocognitron",
+    "textcnn",
 )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
 from pycnn.text.tokenize import tokenize
+
+if TYPE_CHECKING:
+    from pycnn.layers import Module
 
 Numbers = npt.NDArray[np.int64]
 
@@ -87,6 +91,22 @@ class Vocabulary:
         kept = sorted((word for word in counts if counts[word] >= min_count), key=str)
         kept.sort(key=counts.__getitem__, reverse=True)
         return cls([PADDING, UNKNOWN, *kept[:max_size]])
+
+    @classmethod
+    def of(cls, model: Module) -> Vocabulary:
+        """Give the vocabulary that a model of `pycnn.models` was made for.
+
+        Raises
+        ------
+        ValueError
+            If the model does not hold one.
+        """
+        words = None if model.spec is None else model.spec.arguments.get("vocabulary")
+        if words is None:
+            raise ValueError(
+                "[Vocabulary] the model holds none: it was not made by pycnn.models.textcnn"
+            )
+        return cls(words)
 
     def __len__(self) -> int:
         return len(self.words)
