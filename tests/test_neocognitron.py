@@ -64,7 +64,7 @@ def published(seed: int = 0, classes: int = 5) -> Sequential:
 
 
 def all_but_readout(model: Sequential) -> Sequential:
-    return Sequential(*model.layers[:-1])
+    return Sequential(*tuple(model)[:-1])
 
 
 def strongest(model: Sequential, x: Array) -> Array:
@@ -146,6 +146,7 @@ def test_the_experiment_of_the_paper(seed: int) -> None:
     reinforced = self_organize(model, digits(20, seed=0), 100, seed=seed)
     assert reinforced[0].min() > 0
     assert np.count_nonzero(reinforced[2]) == 5
+    np.testing.assert_array_equal(model[0].filters().max(axis=(1, 2, 3)), 1)
     test = digits(30, seed=1)
     cells = strongest(model, test.x)
     owners = [set(cells[test.y == k].tolist()) for k in range(5)]

@@ -116,6 +116,15 @@ class SLayer(Module):
         self.excitatory = Buffer(np.float32(INITIAL) * self.fixed * random)
         self.inhibitory = Buffer(np.zeros(planes, np.float32))
 
+    def filters(self) -> Array:
+        """Give what each plane has learned: a, divided by its largest connection.
+
+        The connections grow with every reinforcement, and some planes win more often than others.
+        """
+        a = self.excitatory.data
+        filters: Array = a / a.max(axis=(1, 2, 3), keepdims=True)
+        return filters
+
     def forward(self, x: Array) -> Array:
         """Respond: (N, in_planes, H, W) to (N, planes, P, Q)."""
         y = ops.conv2d(x, self.excitatory.data, padding=self.padding)

@@ -1,4 +1,4 @@
-"""The filters of a convolution as small images."""
+"""The filters of a convolution, or what S-cells have learned, as small images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.module import Module
+from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import (
     PathLike,
@@ -28,8 +29,8 @@ MODES = ("auto", "rgb", "grey", "channels")
 MOST_FILTERS, MOST_COLUMNS, MOST_CHANNELS, COLUMNS = 256, 20, 16, 16
 
 
-def first_convolution(model: Module) -> Conv2d:
-    """Give the first convolution of a model.
+def first_convolution(model: Module) -> Conv2d | SLayer:
+    """Give the first convolution, or S-layer, of a model.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def first_convolution(model: Module) -> Conv2d:
         If there is none.
     """
     for module in model.modules():
-        if isinstance(module, Conv2d):
+        if isinstance(module, Conv2d | SLayer):
             return module
     raise ValueError(f"{type(model).__name__} has no Conv2d layer: there are no filters to draw")
 
@@ -55,7 +56,7 @@ def filters(
     Parameters
     ----------
     model : Module
-        A model with a `Conv2d`, or a `Conv2d`.
+        A model with a `Conv2d` or an `SLayer`, or one of these.
     path : path, optional
         Picture to write; its ending gives the format.
     mode : str
@@ -131,7 +132,7 @@ def _grid(pictures: list[Pixels], columns: int) -> Figure:
     return figure
 
 
-def _describe(layer: Conv2d, mode: str, shown: int) -> str:
+def _describe(layer: Conv2d | SLayer, mode: str, shown: int) -> str:
     k, c, r, s = layer.filters().shape
     parts = [f"{shown} of {k}" if shown < k else f"{k}", f"filters {by(r, s)} of {c}"]
     lines = [" ".join(parts) + (" channels" if c > 1 else " channel")]
