@@ -174,9 +174,7 @@ def _lookup(variant: Variant, vectors: npt.NDArray[np.float32]) -> list[Module]:
     """Layers from (N, L) numbers of words to (N, 1 or 2, L, dim) images of their vectors."""
 
     def channel(freeze: bool) -> list[Module]:
-        table = Embedding.from_pretrained(
-            vectors.copy(), freeze=freeze, padding_idx=PADDING_NUMBER
-        )
+        table = Embedding.from_pretrained(vectors.copy(), freeze=freeze, padding_idx=PADDING_NUMBER)
         return [table, Unsqueeze(1)]
 
     if variant == "multichannel":
