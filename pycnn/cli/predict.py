@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pycnn import ops
 from pycnn.cli.arguments import add_checkpoint, load_checkpoint
 from pycnn.training import predict
 
@@ -23,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the class and its probability for each input."""
     model, recipe = load_checkpoint(args.checkpoint)
-    probabilities = recipe.probabilities(predict(model, recipe.read(model, args.inputs)))
+    outputs = predict(model, recipe.read(model, args.inputs))
+    probabilities = ops.softmax(model.scores(outputs))
     names = model.metadata.get("classes") or [str(i) for i in range(probabilities.shape[1])]
     for text, row in zip(args.inputs, probabilities, strict=True):
         print(f"{text}: {names[row.argmax()]} ({row.max():.2%})")

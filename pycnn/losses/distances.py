@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from pycnn import ops
 from pycnn._arguments import positive
 from pycnn.losses.base import Array, OpLoss
@@ -17,7 +14,8 @@ class MAPLoss(OpLoss):
 
     ``mean over n of d[n,t] + log(exp(-j) + sum over i of exp(-d[n,i]))``, t the target of n; see
     `pycnn.ops.map_loss`. Call it with (N, C) float32 distances, small where a class fits, and (N,)
-    int64 targets; the loss is a float, or an (N,) array with reduction 'none'.
+    int64 targets; the loss is a float, or an (N,) array with reduction 'none'. The answer of a
+    model is the largest of its `Module.scores`: those of `RBF` are minus the distances.
 
     Parameters
     ----------
@@ -40,11 +38,6 @@ class MAPLoss(OpLoss):
     def __init__(self, j: float = 0.1, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.j = positive("[MAPLoss] j", j)
-
-    def answers(self, output: Array) -> npt.NDArray[np.int64]:
-        """Class of each row of distances: the smallest."""
-        nearest: npt.NDArray[np.int64] = output.argmin(axis=1)
-        return nearest
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.map_loss(output, target, j=self.j, reduction=self.reduction), output

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pycnn import datasets, init, ops
+from pycnn import datasets, init
 from pycnn.augment import RandomAffine
 from pycnn.data import Dataset
 from pycnn.datasets.mnist_1998 import BACKGROUND, from_pixels
@@ -30,11 +30,6 @@ def _read(_: Module, paths: Sequence[str]) -> Array:
     return from_pixels(np.stack([read_digit(path) for path in paths])[:, np.newaxis])
 
 
-def _probabilities(distances: Array) -> Array:
-    """Read a distance as the negative logarithm of a likelihood, as the paper does."""
-    return ops.softmax(-distances)
-
-
 # Shift, scale, squeeze and slant, as the paper distorts its digits.
 DISTORTION = RandomAffine(scale=0.1, shear=10.0, translate=2.0, squeeze=1.1, fill=BACKGROUND)
 
@@ -42,7 +37,6 @@ RECIPE = Recipe(
     sets=_sets,
     build=_build,
     read=_read,
-    probabilities=_probabilities,
     epochs=15,
     optimizer="sgd",
     rates={"sgd": 5e-3, "adam": 5e-3, "adamw": 5e-3},

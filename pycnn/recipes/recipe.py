@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pycnn import init, ops, optim
+from pycnn import init, optim
 from pycnn.data import Augment, Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter
@@ -45,8 +45,6 @@ class Recipe:
         Gives what ``pycnn predict`` was asked about, file names or sentences, as one input batch.
     test : function of (Module, folder or None), optional
         Gives the test data as a trained model needs it; by default the second of `sets`.
-    probabilities : function of outputs
-        Turns (N, C) outputs into probabilities; softmax by default.
     epochs, batch_size : int
         Defaults of ``--epochs`` and ``--batch-size``.
     optimizer : str
@@ -74,7 +72,6 @@ class Recipe:
     build: Callable[[Dataset, init.Rng], Module]
     read: Callable[[Module, Sequence[str]], Array]
     test: Callable[[Module, str | None], Dataset] | None = None
-    probabilities: Callable[[Array], Array] = ops.softmax
     epochs: int
     batch_size: int = 64
     optimizer: str = "adam"

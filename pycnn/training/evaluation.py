@@ -23,8 +23,7 @@ class Loss(Protocol):
     """What training needs of a loss: its mean over the batch, then the gradient of that.
 
     A mean that is not over all samples alike says what it weighs among the other batches in a
-    method ``batch_weight(target)``, and names a target to leave out in ``ignore_index``. A loss
-    whose answer is not the largest output says which class wins in ``answers(output)``.
+    method ``batch_weight(target)``, and names a target to leave out in ``ignore_index``.
     """
 
     def __call__(self, output: Array, target: Array, /) -> Any:
@@ -145,9 +144,9 @@ class Meter:
     loss : Loss
         The loss in use. Its ``batch_weight(target)`` tells the weight of a batch (the number of
         its samples for a loss without that method); targets equal to its ``ignore_index`` count
-        as no answers; its ``answers(output)`` are the classes that win.
+        as no answers.
     model : Module
-        The model in use: the largest of its `Module.scores` wins where the loss does not say.
+        The model in use: the largest of its `Module.scores` wins.
 
     Attributes
     ----------
@@ -157,19 +156,17 @@ class Meter:
 
     __slots__ = (
         "_answers",
-        "_answers_of",
         "_batch_weight",
         "_ignored",
         "_right",
+        "_scores",
         "_total",
         "_weight",
         "samples",
     )
 
     def __init__(self, loss: Loss, model: Module) -> None:
-        self._answers_of: Callable[[Array], Array] = getattr(
-            loss, "answers", lambda output: model.scores(output).argmax(axis=1)
-        )
+        self._scores = model.scores
         self._batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
         self._total = self._weight = 0.0
@@ -192,7 +189,7 @@ class Meter:
         if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
             self._right = None
             return
-        right = self._answers_of(output) == target
+        right = self._scores(output).argmax(axis=1) == target
         if self._ignored is None:
             self._answers += len(target)
         else:
