@@ -199,6 +199,15 @@ def test_same_bits_for_any_number_of_threads() -> None:
     )
 
 
+def test_the_bias_of_images_of_one_filter_s_width() -> None:
+    """Without a bias these shapes have an algorithm of their own."""
+    x, w, b = Values("integer", 1).arrays((2, 5, 9, 1), (5, 3, 2, 70), (3,))
+    expected = reference.conv_transpose2d(*float64(x, w, b))
+    assert_within(ops.conv_transpose2d(x, w, b), expected, 0.0)
+    expected = reference.conv_transpose2d(*float64(x, w))
+    assert_within(ops.conv_transpose2d(x, w), expected, 0.0)
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"stride": (2, 3), "output_padding": 1, "groups": 2}, {"dilation": 2, "bias": False}],
