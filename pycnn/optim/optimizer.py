@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import ops
 from pycnn._arguments import at_least_zero
 from pycnn.layers.parameter import Array, Parameter, SparseRows
 
@@ -71,9 +72,9 @@ class Optimizer(ABC):
     def _update_rows(self, data: Array, grad: SparseRows, state: State, first: bool) -> None:
         """Gather rows, take a dense step on them, scatter them back."""
         rows = grad.rows
-        part = data[rows]
+        part = _gather(data, rows)
         arrays = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
-        few = {**state, **{name: array[rows] for name, array in arrays.items()}}
+        few = {**state, **{name: _gather(array, rows) for name, array in arrays.items()}}
         self.update(part, grad.values, few, first)
         data[rows] = part
         for name, array in arrays.items():
@@ -151,3 +152,9 @@ class Optimizer(ABC):
 def zeros_like(parameter: Parameter) -> npt.NDArray[Any]:
     """Fresh state of a parameter's shape and dtype."""
     return np.zeros(parameter.shape, parameter.data.dtype)
+
+
+def _gather(array: Array, rows: npt.NDArray[np.int64]) -> Array:
+    """Copy some rows, into memory that is used again and again (see `pycnn.ops.embedding`)."""
+    table = array.reshape(len(array), -1)
+    return ops.embedding(table, rows).reshape(len(rows), *array.shape[1:])
