@@ -171,7 +171,7 @@ def test_augmentation_has_random_numbers_of_its_own_for_each_batch() -> None:
         fit(models[-1], data, epochs=2, batch_size=8, seed=3, augment=augment)
     assert same_bits(*map(snapshot, models))
     assert len(set(seen)) == 6
-    assert seen[:6] == seen[6:]
+    assert sorted(seen[:6]) == sorted(seen[6:])  # workers draw them in any order
     plain = small_net()
     fit(plain, data, epochs=2, batch_size=8, seed=3)
     assert not same_bits(snapshot(plain), snapshot(models[0]))
