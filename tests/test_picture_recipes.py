@@ -1,0 +1,137 @@
+"""The command line with folders of pictures: AlexNet, large and small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import Capture, fails
+from PIL import Image
+
+from pycnn import datasets, io, recipes
+from pycnn.cli import main
+from pycnn.data import ArrayDataset
+from pycnn.datasets import ImageFolder
+from pycnn.recipes.alexnet_cifar import NORMALISE
+from pycnn.recipes.pictures import picture_sets
+from pycnn.training import predict
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+COLOURS = {"green": (20, 200, 60), "red": (220, 40, 30)}
+
+
+def make(root: Path, per_class: int, size: int = 32, classes: dict[str, Any] = COLOURS) -> str:
+    """Noisy pictures of one colour each."""
+    rng = np.random.default_rng(len(str(root)))
+    for name, colour in classes.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            noise = rng.normal(0, 30, (size, size + 4, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return str(root)
+
+
+def test_the_small_network_is_trained_evaluated_and_asked(capsys: Capture) -> None:
+    folder = make(Path("pets"), 20)
+    arguments = ["--data", folder, "--epochs", "4", "--batch-size", "4", "--augment"]
+    assert main(["train", "alexnet_cifar", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "32 training and 8 test samples" in out
+    assert "test accuracy 100.00%" in out
+    checkpoint = "runs/alexnet_cifar/model.safetensors"
+    assert io.load_model(checkpoint).metadata["classes"] == ["green", "red"]
+    assert main(["evaluate", checkpoint, "--data", folder]) == 0
+    assert "test accuracy 100.00%" in capsys.readouterr().out
+    # Another folder, with a part of the classes under test/ and any training data.
+    make(Path("more/train"), 1)
+    make(Path("more/test"), 3, classes={"red": COLOURS["red"]})
+    assert main(["evaluate", checkpoint, "--data", "more"]) == 0
+    assert "test accuracy 100.00%, loss" in (text := capsys.readouterr().out)
+    assert "(3 samples)" in text
+    assert main(["predict", checkpoint, "pets/red/0.png", "pets/green/1.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" (")[0] for line in lines] == [
+        "pets/red/0.png: red", "pets/green/1.png: green"
+    ]  # fmt: skip
+
+
+def test_the_large_network_keeps_the_mean_of_its_pictures() -> None:
+    make(Path("data/train"), 2, 60)
+    make(Path("data/val"), 1, 60)
+    recipe = recipes.get("alexnet")
+    train, test = recipe.sets("data")
+    assert (len(train), len(test)) == (4, 2)
+    model = recipe.build(train, 0)
+    mean = ImageFolder("data/train").mean_colour()
+    np.testing.assert_allclose(model.metadata["mean"], mean, rtol=1e-6)
+    plain = ImageFolder("data/val", 256, 227).gather(np.arange(2))
+    expected = plain - np.array(mean, np.float32)[:, np.newaxis, np.newaxis]
+    model.metadata = {**model.metadata, "classes": list(train.classes)}
+    for data in (test, recipe.test_data(model, "data")):
+        np.testing.assert_allclose(data.gather(np.arange(2)), expected, atol=1e-3)
+    read = recipe.read(model, ["data/val/green/0.png"])
+    np.testing.assert_allclose(read, expected[:1], atol=1e-3)
+    assert predict(model, read).shape == (1, 2)
+
+
+def test_the_settings_of_the_paper_are_there() -> None:
+    recipe = recipes.get("alexnet")
+    assert recipe.rates["sgd"] == 0.01
+    assert recipe.weight_decay == 5e-4
+    assert recipe.always_augment
+    x = np.random.default_rng(0).random((2, 3, 256, 256), np.float32)
+    assert recipe.augment is not None
+    assert recipe.augment(x, np.random.default_rng(0)).shape == (2, 3, 227, 227)
+
+
+def test_training_and_test_pictures_have_nothing_in_common() -> None:
+    folder = make(Path("pets"), 10)
+    train, test = picture_sets(folder, 32, 28)
+    assert (len(train), len(test)) == (16, 4)
+    assert not set(train.paths) & set(test.paths)
+    assert np.bincount(test.y).tolist() == [2, 2]
+    assert picture_sets(folder, 32, 28)[1].paths == test.paths
+    assert train.gather(np.arange(1)).shape == (1, 3, 32, 32)
+    assert test.gather(np.arange(1)).shape == (1, 3, 28, 28)
+    # "train" is a class here, as there is no "test" beside it.
+    make(Path("vehicles"), 5, classes={"train": (0, 0, 0), "ship": (9, 9, 9)})
+    assert picture_sets("vehicles", 32, 32)[0].classes == ("ship", "train")
+
+
+def test_without_a_folder_the_small_network_is_for_cifar(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def cifar10(folder: str | None) -> tuple[ArrayDataset, ArrayDataset]:
+        asked.append(folder)
+        x = np.zeros((2, 3, 32, 32), np.float32)
+        data = ArrayDataset(x, np.zeros(2, np.int64), classes=("cat", "dog"))
+        return data, data[:1]
+
+    monkeypatch.setattr(datasets, "cifar10", cifar10)
+    recipe = recipes.get("alexnet_cifar")
+    assert len(recipe.sets(None)[0]) == 2
+    Path("cifar").mkdir()
+    Path("cifar/cifar-10-binary.tar.gz").touch()
+    assert len(recipe.test_data(recipe.build(recipe.sets("cifar")[0], 0), "cifar")) == 1
+    assert asked == [None, "cifar", "cifar"]
+    # Pictures of one's own get CIFAR's mean and deviation.
+    train, _ = recipe.sets(make(Path("pets"), 5))
+    assert isinstance(train, ImageFolder)
+    assert train.normalise is NORMALISE
+
+
+def test_wrong_folders_are_one_line(capsys: Capture) -> None:
+    assert "needs pictures of your own: --data DIR" in fails(capsys, "train", "alexnet")
+    assert "there is no folder none" in fails(capsys, "train", "alexnet", "--data", "none")
+    Path("empty").mkdir()
+    assert "empty has no sub-folders" in fails(capsys, "train", "alexnet_cifar", "--data", "empty")
+    folder = make(Path("one"), 2, classes={"red": (255, 0, 0)})
+    assert "one has one class only, 'red'" in fails(capsys, "train", "alexnet", "--data", folder)
+    folder = make(Path("two"), 2)
+    Path("two/red/0.png").write_text("no picture")
+    text = fails(capsys, "train", "alexnet", "--data", folder)
+    assert "two/red/0.png is not a readable picture" in text
