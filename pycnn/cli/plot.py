@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "convolution":
             text = "folder that train has left, or a file in it"
-            kind.add_argument("run", metavar="RUN", help=text)
+            kind.add_argument("source", metavar="RUN", help=text)
         if name not in ("convolution", "learning-curve"):
             add_data(kind)
             add_threads(kind)
@@ -70,15 +70,15 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> None:
-    path = Path(args.run)
+    path = Path(args.source)
     history = History.from_json(path / HISTORY if path.is_dir() else path)
     plot.learning_curve(history, args.out, args.title)
 
 
 def _confusion(args: argparse.Namespace) -> None:
-    source = Run(args.run, args.data)
-    guesses = source.probabilities.argmax(axis=1)
-    plot.confusion_matrix(source.test.y, guesses, source.classes, args.out, args.title)
+    trained = Run(args.source, args.data)
+    guesses = trained.probabilities.argmax(axis=1)
+    plot.confusion_matrix(trained.test.y, guesses, trained.classes, args.out, args.title)
 
 
 def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
@@ -88,9 +88,9 @@ def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
 
 
 def _misclassified(args: argparse.Namespace) -> None:
-    source = Run(args.run, args.data)
-    test = _images(source)
-    plot.misclassified(test, source.probabilities, args.out, limit=args.limit, title=args.title)
+    trained = Run(args.source, args.data)
+    test = _images(trained)
+    plot.misclassified(test, trained.probabilities, args.out, limit=args.limit, title=args.title)
 
 
 def _declare_filters(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +98,7 @@ def _declare_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def _filters(args: argparse.Namespace) -> None:
-    plot.filters(Run(args.run).model, args.out, mode=args.mode, title=args.title)
+    plot.filters(Run(args.source).model, args.out, mode=args.mode, title=args.title)
 
 
 def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
@@ -113,25 +113,25 @@ def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
 
 
 def _feature_maps(args: argparse.Namespace) -> None:
-    source = Run(args.run, args.data)
+    trained = Run(args.source, args.data)
     if args.image is not None:
-        image, names = source.recipe.read(source.model, [args.image])[0], ()
+        image, names = trained.recipe.read(trained.model, [args.image])[0], ()
     else:
-        image, names = _test_image(source, args.index), source.test.classes
-    classes = source.model.metadata.get("classes") or names
+        image, names = _test_image(trained, args.index), trained.test.classes
+    classes = trained.model.metadata.get("classes") or names
     plot.feature_maps(
-        source.model, image, args.out, maps=args.maps, classes=classes, title=args.title
+        trained.model, image, args.out, maps=args.maps, classes=classes, title=args.title
     )
 
 
-def _images(source: Run) -> Dataset:
-    if not source.shows_images:
-        raise ValueError(f"{source.name} does not take images: there are none to draw")
-    return source.test
+def _images(trained: Run) -> Dataset:
+    if not trained.shows_images:
+        raise ValueError(f"{trained.name} does not take images: there are none to draw")
+    return trained.test
 
 
-def _test_image(source: Run, index: int) -> Array:
-    test = _images(source)
+def _test_image(trained: Run, index: int) -> Array:
+    test = _images(trained)
     if index >= len(test):
         raise ValueError(f"there is no test image {index}: they are 0 to {len(test) - 1}")
     image: Array = test.gather(np.array([index]))[0]
@@ -151,8 +151,8 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _architecture(args: argparse.Namespace) -> None:
-    source = Run(args.run, args.data)
-    plot.architecture(source.model, args.size or source.sample_shape, args.out, title=args.title)
+    trained = Run(args.source, args.data)
+    plot.architecture(trained.model, args.size or trained.sample_shape, args.out, title=args.title)
 
 
 def _declare_convolution(parser: argparse.ArgumentParser) -> None:

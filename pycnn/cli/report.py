@@ -12,7 +12,7 @@ from pycnn.report import write_report
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", metavar="RUN", help="folder that train has left, or a checkpoint")
+    parser.add_argument("source", metavar="RUN", help="folder that train has left, or a checkpoint")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page (default: report.html in the folder)"
     )
@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the page."""
     set_threads(args)
     with needs_matplotlib():
-        path = write_report(args.run, args.out, data=args.data)
+        path = write_report(args.source, args.out, data=args.data)
     print(f"saved to {path}")
     return 0

@@ -33,7 +33,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     total, wrong = len(run.test), len(plot.surest_errors(run.test.y, run.probabilities))
     found = [
         ("test accuracy", f"{1 - wrong / total:.2%}"),
-        ("mistakes", f"{wrong:,} of {total:,}"),
+        ("mistakes", f"{wrong:,}"),
         ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
     ]
     if run.history.records:
@@ -102,7 +102,7 @@ def _mistakes(run: Run) -> Iterator[str]:
             "probabilities, blue for the true class."
         )
         alt = f"Misclassified images with their probabilities; {len(errors):,} mistakes in all."
-        yield page.picture(plot.misclassified(run.test, run.probabilities), alt, caption)
+        yield page.picture(plot.misclassified(run.test, run.probabilities), alt, caption, wide=True)
 
 
 def _images(run: Run) -> Iterator[str]:

@@ -50,7 +50,8 @@ def write_report(
     run = Run(folder, data)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
-    lead = paragraph(f"Tested on {run.test.name or 'its test data'}.") + tiles(facts(run))
+    tested = f"Tested on {run.test.name or 'its test data'}: {len(run.test):,} samples."
+    lead = paragraph(tested) + tiles(facts(run))
     text = page(f"Report on {run.name}", lead, sections(run), f"pycnn {__version__}")
     with atomic_write(target) as file:
         file.write(text.encode())
