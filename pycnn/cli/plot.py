@@ -114,11 +114,11 @@ def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
 
 def _feature_maps(args: argparse.Namespace) -> None:
     trained = Run(args.source, args.data)
-    if args.image is not None:
-        image, names = trained.recipe.read(trained.model, [args.image])[0], ()
+    if args.image is None:
+        image = _test_image(trained, args.index)
     else:
-        image, names = _test_image(trained, args.index), trained.test.classes
-    classes = trained.model.metadata.get("classes") or names
+        image = trained.recipe.read(trained.model, [args.image])[0]
+    classes = trained.model.metadata.get("classes", ())
     plot.feature_maps(
         trained.model, image, args.out, maps=args.maps, classes=classes, title=args.title
     )
@@ -182,14 +182,15 @@ def _padding(text: str) -> int | str:
 
 
 def _convolution(args: argparse.Namespace) -> None:
-    sizes: list[int | Array] = [args.input, args.kernel]
+    image: int | Array = args.input
+    kernel: int | Array = args.kernel
     if args.numbers is not None:
         rng = np.random.default_rng(args.numbers)
-        sizes = [rng.integers(0, 4, (n, n)) for n in (args.input, args.kernel)]
+        image, kernel = (rng.integers(0, 4, (n, n)) for n in (args.input, args.kernel))
     geometry = {key: getattr(args, key) for key in ("stride", "padding", "dilation", "transposed")}
     gif = args.out.suffix.lower() == ".gif"
     draw = plot.convolution_animation if gif else plot.convolution_arithmetic
-    draw(*sizes, args.out, title=args.title, **geometry)
+    draw(image, kernel, args.out, title=args.title, **geometry)
 
 
 _Kind = tuple[
