@@ -1,4 +1,4 @@
-"""The command line: ``pycnn train``, ``evaluate``, ``predict``, ``info``.
+"""The command line: ``pycnn train``, ``evaluate``, ``predict``, ``plot``, ``report``, ``info``.
 
 - `main`: arguments, errors, exit codes
 - one module for each command, with ``add_arguments`` and ``run``

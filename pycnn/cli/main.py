@@ -10,9 +10,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pycnn import __version__
-from pycnn.cli import evaluate, info, predict, train
+from pycnn.cli import evaluate, info, plot, predict, report, train
 
-COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "info": info}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "plot": plot,
+    "report": report,
+    "info": info,
+}
 
 # Exit codes: 128 + number of the signal is what a shell reports for SIGINT and SIGPIPE.
 USAGE_ERROR = 2

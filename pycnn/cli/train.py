@@ -22,11 +22,10 @@ from pycnn.data import Dataset
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.recipes.recipe import OPTIMIZERS
+from pycnn.report.run import CHECKPOINT, HISTORY, SETTINGS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
 from pycnn.training.history import write_json
 
-CHECKPOINT = "model.safetensors"
-SETTINGS = "settings.json"
 CURVE = "learning_curve.png"
 TRAINING_FAILED = 1
 INTERRUPTED = 130
@@ -171,7 +170,7 @@ def save(
     io.save(out / CHECKPOINT, model)
     write_json(out / SETTINGS, settings)
     history.to_csv(out / "history.csv")
-    history.to_json(out / "history.json")
+    history.to_json(out / HISTORY)
     if json is not None:
         results: dict[str, float] = {
             "seconds": history.seconds,
@@ -191,7 +190,7 @@ def save(
         try:
             learning_curve(history, out / CURVE, settings["model"])
         except ImportError as error:
-            print(f"no {CURVE}: {error} (pip install 'pycnn[plot]')")
+            print(f"no {CURVE}: {error}")
 
 
 def report(out: Path, history: History) -> int:

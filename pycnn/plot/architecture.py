@@ -142,7 +142,7 @@ class _Drawing:
     def __init__(self, row: Row) -> None:
         stages = list(_stages(row))
         self._largest = max([1, *(n for s in stages for n in s.shape[-2:] if len(s.shape) > 1)])
-        self._longest = max([2, *(math.prod(s.shape) for s in stages if len(s.shape) == 1)])
+        self._longest = max([2, *(math.prod(s.shape) for s in stages if _is_vector(s.shape))])
 
     # Sizes: each is (width, height above the middle line, height below it) --------------------
 
@@ -241,6 +241,7 @@ class _Drawing:
             panel.text(
                 middle, bottom - 0.06 - number * LINE, text, ha="center", va="top", fontsize=FONT,
                 color=FAINT if number == 0 and stage.path else INK, parse_math=False, zorder=4,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )  # fmt: skip
         return Place(stage, x, bottom, width, height, depth)
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Inches of a cell, and cells between input and output.
-CELL, GAP = 0.24, 2.2
+# Inches of a cell and of the title, and cells between input and output.
+CELL, HEAD, GAP = 0.24, 0.35, 2.2
 MOST_STEPS = 100
 
 
@@ -86,13 +86,10 @@ def convolution_arithmetic(
     integer("convolution_arithmetic", "columns", columns, 1)
     rows, columns = grid_shape(len(scene), columns)
     width, height = _extent(scene)
-    figure = new_figure(columns * width * CELL, rows * height * CELL + 0.35)
-    figure.suptitle(title or _describe(scene, geometry), fontsize=9, parse_math=False)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel in panels:
-        panel.set_axis_off()
-    for number, panel in zip(range(len(scene)), panels, strict=False):
-        _draw_step(panel, scene, number)
+    size = columns * width * CELL, rows * height * CELL + HEAD
+    figure = _titled_figure(*size, title or _describe(scene, geometry))
+    for number in range(len(scene)):
+        _draw_step(figure.add_subplot(rows, columns, number + 1), scene, number)
     return finish(figure, path)
 
 
@@ -156,13 +153,20 @@ def _frame(scene: Sliding, number: int, title: str) -> Any:
     except ImportError as error:
         raise ImportError(f"a GIF needs Pillow: pip install 'pycnn[plot]' ({error})") from None
     width, height = _extent(scene)
-    figure = new_figure(max(3.4, 1.5 * width * CELL), 1.5 * height * CELL + 0.35)
-    figure.suptitle(title, fontsize=9, parse_math=False)
-    panel = figure.add_subplot()
-    panel.set_axis_off()
-    _draw_step(panel, scene, number, scale=1.5)
+    figure = _titled_figure(1.5 * width * CELL, 1.5 * height * CELL + HEAD, title)
+    _draw_step(figure.add_subplot(), scene, number, scale=1.5)
     picture = Image.open(io.BytesIO(render(figure, "png", 100))).convert("RGB")
     return picture.quantize(32, dither=Image.Dither.NONE)
+
+
+def _titled_figure(width: float, height: float, title: str) -> Figure:
+    """Make a figure whose panels fill all that the title leaves."""
+    figure = new_figure(max(3.4, width), height, arranged=False)
+    figure.subplots_adjust(0, 0, 1, 1 - HEAD / height, 0, 0)
+    figure.text(
+        0.5, 1 - 0.5 * HEAD / height, title, ha="center", va="center", fontsize=9, parse_math=False
+    )
+    return figure
 
 
 def _describe(scene: Sliding, geometry: dict[str, Any]) -> str:
@@ -185,6 +189,7 @@ def _draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> 
     """Draw the image under the kernel, and the output up to this step."""
     from matplotlib.patches import Rectangle
 
+    panel.set_axis_off()
     height, width = scene.padded.shape
     size = 8.5 * scale * min(1.0, 3 / max(3, _letters(scene)))
     taps = {(row, column): (r, s) for row, column, r, s in scene.taps(number)}

@@ -100,6 +100,31 @@ class History:
         images = sum(record.seconds * record.images_per_second for record in self.records)
         return images / self.seconds if self.seconds else 0.0
 
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> History:
+        """Read a history that `to_json` wrote; a loss of null, which was not finite, becomes NaN.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it is not such a file.
+        """
+        history = cls()
+        with open(path, "rb") as file:
+            content = file.read()
+        try:
+            found = json.loads(content)
+            history.interrupted = bool(found["interrupted"])
+            history.stop_reason = found["stop_reason"]
+            for epoch in found["epochs"]:
+                loss = math.nan if epoch["loss"] is None else epoch["loss"]
+                history.records.append(EpochRecord(**{**epoch, "loss": loss}))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ValueError(f"{os.fspath(path)} is not a history of pycnn: {error}") from None
+        return history
+
     def to_dict(self) -> dict[str, Any]:
         """Give all of it as dicts and lists."""
         return {

@@ -1,0 +1,216 @@
+"""Draw a picture: learning curve, filters, feature maps, architecture, convolution arithmetic."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pycnn import plot
+from pycnn.cli.arguments import add_data, add_threads, positive_int, seed, set_threads
+from pycnn.data import Dataset
+from pycnn.layers.parameter import Array
+from pycnn.plot.filters import MODES
+from pycnn.report import Run
+from pycnn.report.run import HISTORY
+from pycnn.training import History
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the kinds of pictures and their arguments."""
+    kinds = parser.add_subparsers(metavar="KIND", dest="kind", required=True)
+    for name, (draw, summary, declare) in KINDS.items():
+        kind = kinds.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name != "convolution":
+            text = "folder that train has left, or a file in it"
+            kind.add_argument("source", metavar="RUN", help=text)
+        if name not in ("convolution", "learning-curve"):
+            add_data(kind)
+            add_threads(kind)
+        kind.add_argument("--title", default="", metavar="TEXT", help="heading")
+        kind.add_argument(
+            "--out",
+            type=Path,
+            metavar="FILE",
+            default=Path(f"{name}.png"),
+            help="the picture; its ending gives the format: png, svg, pdf, and gif for a "
+            "convolution (default: %(default)s)",
+        )
+        declare(kind)
+        kind.set_defaults(draw=draw)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the picture."""
+    if hasattr(args, "threads"):
+        set_threads(args)
+    with needs_matplotlib():
+        args.draw(args)
+    print(f"saved to {args.out}")
+    return 0
+
+
+@contextmanager
+def needs_matplotlib() -> Iterator[None]:
+    """Turn a missing library into an error of one line."""
+    try:
+        yield
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+
+
+# The kinds -------------------------------------------------------------------------------------
+
+
+def _nothing(_: argparse.ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+def _learning_curve(args: argparse.Namespace) -> None:
+    path = Path(args.source)
+    history = History.from_json(path / HISTORY if path.is_dir() else path)
+    plot.learning_curve(history, args.out, args.title)
+
+
+def _confusion(args: argparse.Namespace) -> None:
+    trained = Run(args.source, args.data)
+    guesses = trained.probabilities.argmax(axis=1)
+    plot.confusion_matrix(trained.test.y, guesses, trained.classes, args.out, args.title)
+
+
+def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit", type=positive_int, default=24, metavar="N", help="images (default: %(default)s)"
+    )
+
+
+def _misclassified(args: argparse.Namespace) -> None:
+    trained = Run(args.source, args.data)
+    test = _images(trained)
+    plot.misclassified(test, trained.probabilities, args.out, limit=args.limit, title=args.title)
+
+
+def _declare_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mode", choices=MODES, default="auto", help="(default: %(default)s)")
+
+
+def _filters(args: argparse.Namespace) -> None:
+    plot.filters(Run(args.source).model, args.out, mode=args.mode, title=args.title)
+
+
+def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", metavar="FILE", help="a picture, as predict takes it")
+    parser.add_argument(
+        "--index", type=seed, default=0, metavar="N", help="number of a test image (default: 0)"
+    )
+    parser.add_argument(
+        "--maps", type=positive_int, default=16, metavar="N",
+        help="maps of a layer at most (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _feature_maps(args: argparse.Namespace) -> None:
+    trained = Run(args.source, args.data)
+    if args.image is None:
+        image = _test_image(trained, args.index)
+    else:
+        image = trained.recipe.read(trained.model, [args.image])[0]
+    classes = trained.model.metadata.get("classes", ())
+    plot.feature_maps(
+        trained.model, image, args.out, maps=args.maps, classes=classes, title=args.title
+    )
+
+
+def _images(trained: Run) -> Dataset:
+    if not trained.shows_images:
+        raise ValueError(f"{trained.name} does not take images: there are none to draw")
+    return trained.test
+
+
+def _test_image(trained: Run, index: int) -> Array:
+    test = _images(trained)
+    if index >= len(test):
+        raise ValueError(f"there is no test image {index}: they are 0 to {len(test) - 1}")
+    image: Array = test.gather(np.array([index]))[0]
+    return image
+
+
+def _declare_architecture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size", type=_shape, metavar="CxHxW",
+        help="size of the input, such as 3x227x227 (default: that of the test data)",
+    )  # fmt: skip
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Give numbers with an x between them as a shape."""
+    return tuple(positive_int(part) for part in text.lower().split("x"))
+
+
+def _architecture(args: argparse.Namespace) -> None:
+    trained = Run(args.source, args.data)
+    plot.architecture(trained.model, args.size or trained.sample_shape, args.out, title=args.title)
+
+
+def _declare_convolution(parser: argparse.ArgumentParser) -> None:
+    for name, start, text in (
+        ("input", 5, "height and width of the image"),
+        ("kernel", 3, "height and width of the kernel"),
+        ("stride", 1, "cells between steps"),
+        ("dilation", 1, "cells between the taps of the kernel"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=positive_int, default=start, metavar="N",
+            help=f"{text} (default: %(default)s)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--padding", type=_padding, default=0, metavar="N",
+        help="zeros around the image, or 'same' or 'valid' (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--transposed", action="store_true", help="a transposed convolution")
+    parser.add_argument(
+        "--numbers", type=seed, metavar="SEED", help="show numbers, drawn at random from this seed"
+    )
+
+
+def _padding(text: str) -> int | str:
+    """Give a number, or one of two words."""
+    return text if text in ("same", "valid") else seed(text)
+
+
+def _convolution(args: argparse.Namespace) -> None:
+    image: int | Array = args.input
+    kernel: int | Array = args.kernel
+    if args.numbers is not None:
+        rng = np.random.default_rng(args.numbers)
+        image, kernel = (rng.integers(0, 4, (n, n)) for n in (args.input, args.kernel))
+    geometry = {key: getattr(args, key) for key in ("stride", "padding", "dilation", "transposed")}
+    gif = args.out.suffix.lower() == ".gif"
+    draw = plot.convolution_animation if gif else plot.convolution_arithmetic
+    draw(image, kernel, args.out, title=args.title, **geometry)
+
+
+_Kind = tuple[
+    Callable[[argparse.Namespace], None], str, Callable[[argparse.ArgumentParser], None]
+]  # draw, summary, declare further arguments
+
+KINDS: dict[str, _Kind] = {
+    "learning-curve": (_learning_curve, "loss and accuracy of each epoch", _nothing),
+    "confusion": (_confusion, "which classes are taken for which", _nothing),
+    "misclassified": (
+        _misclassified, "the images that the network gets wrong", _declare_misclassified
+    ),
+    "filters": (_filters, "filters of the first convolution", _declare_filters),
+    "feature-maps": (
+        _feature_maps, "what every layer makes of one image", _declare_feature_maps
+    ),
+    "architecture": (
+        _architecture, "the network as stacks of planes", _declare_architecture
+    ),
+    "convolution": (
+        _convolution, "a convolution step by step, as picture or GIF", _declare_convolution
+    ),
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""A training run: the checkpoint, and what was left beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pycnn import io, recipes
+from pycnn.data import Dataset
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array, Shape
+from pycnn.plot.canvas import class_names
+from pycnn.text import SentenceDataset
+from pycnn.training import History, predict
+
+CHECKPOINT, SETTINGS, HISTORY = "model.safetensors", "settings.json", "history.json"
+
+# A batch of so many sentences tells how long they are.
+SENTENCES = 20
+
+
+class Run:
+    """What ``pycnn train`` left: read when it is asked for.
+
+    Parameters
+    ----------
+    path : path
+        The folder, or a checkpoint.
+    data : str, optional
+        Folder of the data; the one of the settings by default.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no checkpoint of a model with a recipe.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], data: str | None = None) -> None:
+        place = Path(path)
+        self.checkpoint = place / CHECKPOINT if place.is_dir() else place
+        self.folder = self.checkpoint.parent
+        self.model: Module = io.load_model(self.checkpoint)
+        assert self.model.spec is not None  # a checkpoint without it is refused
+        self.name = self.model.spec.name
+        self.recipe = recipes.get(self.name)
+        self._data = data
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the training; none if there is no such file.
+
+        Raises
+        ------
+        ValueError
+            If the file holds something else.
+        """
+        path = self.folder / SETTINGS
+        if not path.exists():
+            return {}
+        try:
+            content = json.loads(path.read_bytes())
+        except (ValueError, RecursionError):
+            content = None
+        if not isinstance(content, dict):
+            raise ValueError(f"{path} is not a file of settings")
+        return content
+
+    @cached_property
+    def history(self) -> History:
+        """What the training reported; empty if there is no such file."""
+        path = self.folder / HISTORY
+        return History.from_json(path) if path.exists() else History()
+
+    @cached_property
+    def test(self) -> Dataset:
+        """Test data, as the model needs them.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        test = self.recipe.test_data(self.model, self._data or self.settings.get("data"))
+        if len(test) == 0:
+            raise ValueError(f"the test data of {self.name} are empty")
+        return test
+
+    @cached_property
+    def probabilities(self) -> Array:
+        """Probabilities of the classes for each test sample, (N, C)."""
+        return self.recipe.probabilities(predict(self.model, self.test))
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Names of the classes."""
+        names = self.model.metadata.get("classes") or self.test.classes
+        return class_names(names, self.probabilities.shape[1])
+
+    @property
+    def sentences(self) -> SentenceDataset | None:
+        """The test data of a text network; None for images."""
+        return self.test if isinstance(self.test, SentenceDataset) else None
+
+    @cached_property
+    def sample_shape(self) -> Shape:
+        """Shape of one test sample; of sentences, that of the longest of some."""
+        count = SENTENCES if self.sentences else 1
+        return self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether the samples are images (C, H, W)."""
+        return len(self.sample_shape) == 3

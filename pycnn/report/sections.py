@@ -1,0 +1,160 @@
+"""The parts of a report, each from a `Run`; what does not suit a network is left out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import numpy as np
+
+from pycnn import plot
+from pycnn.layers.conv import Conv2d
+from pycnn.report import page
+from pycnn.report.page import Section
+from pycnn.report.run import Run
+
+# Beyond this many classes a confusion matrix has nothing to read any more.
+MOST_CLASSES = 200
+MOST_SENTENCES = 20
+
+
+def sections(run: Run) -> Iterator[Section]:
+    """Give the parts of the page, in order."""
+    yield Section("Training", "".join(_training(run)))
+    yield Section("Mistakes", "".join(_mistakes(run)))
+    if seen := "".join(_images(run)):
+        yield Section("What the network looks for", seen)
+    yield Section("Network", _network(run))
+    yield Section("Settings", "".join(_settings(run)))
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """Give the figures at the top of the page."""
+    total, wrong = len(run.test), len(plot.surest_errors(run.test.y, run.probabilities))
+    found = [
+        ("test accuracy", f"{1 - wrong / total:.2%}"),
+        ("mistakes", f"{wrong:,}"),
+        ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
+    ]
+    if run.history.records:
+        found.append(("epochs", str(run.history.records[-1].epoch)))
+        found.append(("training time", f"{run.history.seconds:,.1f} s"))
+        found.append(("samples per second", f"{run.history.images_per_second:,.0f}"))
+    return found
+
+
+def _training(run: Run) -> Iterator[str]:
+    history = run.history
+    if history.interrupted:
+        yield page.paragraph("The training was interrupted.")
+    if history.stop_reason is not None:
+        yield page.paragraph(f"The training was stopped: {history.stop_reason}.")
+    if len(history) == 0:
+        yield page.paragraph("There is no finished epoch to draw.")
+        return
+    alt = f"Loss and accuracy over {len(history)} epochs; the last: {history.records[-1]}."
+    caption = (
+        "Loss and accuracy of each epoch, on the training data (measured while training) and on "
+        "the test data."
+    )
+    yield page.picture(plot.learning_curve(history), alt, caption, kind="svg")
+    header = ("epoch", "loss", "accuracy", "test loss", "test accuracy", "learning rate", "seconds")
+    rows = [
+        (
+            str(r.epoch), f"{r.loss:.4f}", _share(r.accuracy),
+            "-" if r.val_loss is None else f"{r.val_loss:.4f}", _share(r.val_accuracy),
+            f"{r.learning_rate:.3g}", f"{r.seconds:.1f}",
+        )
+        for r in history
+    ]  # fmt: skip
+    yield page.table(header, rows, "Every epoch")
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _mistakes(run: Run) -> Iterator[str]:
+    truth, guesses = run.test.y, run.probabilities.argmax(axis=1)
+    names = run.classes
+    if len(names) <= MOST_CLASSES:
+        counts = plot.confusion_counts(truth, guesses, len(names))
+        wrong = counts - np.diag(np.diagonal(counts))
+        alt = f"Confusion matrix: {np.trace(counts):,} of {len(truth):,} right"
+        if wrong.any():
+            row, column = np.unravel_index(wrong.argmax(), wrong.shape)
+            alt += f"; most often, {names[row]} is taken for {names[column]} ({wrong.max()} times)"
+        caption = "Rows are the true classes, columns what the network took them for."
+        figure = plot.confusion_matrix(truth, guesses, names)
+        yield page.picture(figure, f"{alt}.", caption, kind="svg")
+    errors = plot.surest_errors(truth, run.probabilities)
+    if run.sentences is not None:
+        rows = [
+            (run.sentences.texts[i], names[truth[i]], names[guesses[i]],
+             f"{run.probabilities[i].max():.1%}")
+            for i in errors[:MOST_SENTENCES]
+        ]  # fmt: skip
+        header = ("sentence", "true", "predicted", "probability")
+        yield page.table(header, rows, f"The surest {len(rows)} of {len(errors):,} mistakes")
+    elif run.shows_images:
+        caption = (
+            "The surest mistakes. Above each image stands its true class; the bars are "
+            "probabilities, blue for the true class."
+        )
+        alt = f"Misclassified images with their probabilities; {len(errors):,} mistakes in all."
+        yield page.picture(plot.misclassified(run.test, run.probabilities), alt, caption, wide=True)
+
+
+def _images(run: Run) -> Iterator[str]:
+    if not run.shows_images:
+        return
+    image = run.test.gather(np.zeros(1, np.int64))[0]
+    truth = run.classes[run.test.y[0]]
+    alt = f"Outputs of every layer for the first test image, whose class is {truth}."
+    caption = (
+        f"What each layer makes of the first test image ({truth}): edges first, then textures and "
+        "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
+    )
+    figure = plot.feature_maps(run.model, image, classes=run.classes)
+    yield page.picture(figure, alt, caption, wide=True)
+    if any(isinstance(module, Conv2d) for module in run.model.modules()):
+        alt = "The weights of each filter of the first convolution, as small images."
+        caption = "The filters of the first convolution."
+        yield page.picture(plot.filters(run.model), alt, caption)
+
+
+def _network(run: Run) -> str:
+    figure = plot.architecture(run.model, run.sample_shape)
+    alt = f"The layers of {run.name} as stacks of planes, from the input to the output."
+    caption = (
+        "Each stack is the output of a layer: the number of planes and their size above it, the "
+        "layers below it. The orange square is the window that one number sees."
+    )
+    drawn = page.picture(figure, alt, caption, kind="svg", wide=True)
+    return drawn + page.code(run.model.summary(run.sample_shape), "table of the layers")
+
+
+def _settings(run: Run) -> Iterator[str]:
+    if not run.settings:
+        yield page.paragraph("The folder has no settings.json.")
+        return
+    rows = [(key.replace("_", " "), _value(value)) for key, value in run.settings.items()]
+    yield page.table(("setting", "value"), rows, "Settings of the training")
+    yield page.code(_command(run), "command that repeats the training")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "default" if value is None else str(value)
+
+
+def _command(run: Run) -> str:
+    """Give the command that repeats the training."""
+    words = ["pycnn", "train", run.name]
+    for key in ("epochs", "batch_size", "optimizer", "lr", "seed", "data"):
+        if run.settings.get(key) is not None:
+            words += [f"--{key.replace('_', '-')}", str(run.settings[key])]
+    if run.settings.get("augment") and not run.recipe.always_augment:
+        words.append("--augment")
+    return shlex.join(words)

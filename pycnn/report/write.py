@@ -1,0 +1,58 @@
+"""Writing the report of a training run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pycnn import __version__
+from pycnn._files import atomic_write, check_writable
+from pycnn.report.page import page, paragraph, tiles
+from pycnn.report.run import Run
+from pycnn.report.sections import facts, sections
+
+REPORT = "report.html"
+
+
+def write_report(
+    folder: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    data: str | None = None,
+) -> Path:
+    """Gather history, pictures, summary and settings of a training run on one HTML page.
+
+    The page needs no network, no script and no other file. It shows what suits the network:
+    feature maps, filters and misclassified images, or n-grams and misunderstood sentences.
+
+    Parameters
+    ----------
+    folder : path
+        What ``pycnn train`` left: ``model.safetensors``, and if they are there ``history.json``
+        and ``settings.json``.
+    path : path, optional
+        The page to write; ``report.html`` in the folder by default.
+    data : str, optional
+        Folder of the data; the one of the training by default.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    OSError, ValueError
+        If a file cannot be read or written, or holds something else.
+    """
+    run = Run(folder, data)
+    target = run.folder / REPORT if path is None else Path(path)
+    check_writable(target)
+    tested = f"Tested on {run.test.name or 'its test data'}: {len(run.test):,} samples."
+    lead = paragraph(tested) + tiles(facts(run))
+    text = page(f"Report on {run.name}", lead, sections(run), f"pycnn {__version__}")
+    with atomic_write(target) as file:
+        file.write(text.encode())
+    return target

@@ -1,0 +1,150 @@
+"""Convolution arithmetic: the steps, their numbers, the picture and the animation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pictures import png_pixels, texts
+from PIL import Image
+
+from pycnn import ops, plot
+from pycnn.plot.convolution_geometry import sliding
+
+IMAGE = [[3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1]]
+KERNEL = [[0, 1, 2], [2, 2, 0], [0, 1, 2]]
+NO_PADDING = [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
+STRIDED = [[6, 17, 3], [8, 17, 13], [6, 4, 4]]
+
+
+def batch(plane: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(plane, np.float32)[np.newaxis, np.newaxis]
+
+
+@given(
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.sampled_from([0, 1, (1, 2), (0, 1, 2, 0), "same", "valid"]),
+    dilation=st.integers(1, 2),
+)
+def test_the_steps_of_a_convolution_give_its_outputs(
+    size: tuple[int, int], kernel: tuple[int, int], **geometry: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-3, 4, size), rng.integers(-3, 4, kernel)
+    try:
+        expected = ops.conv2d(batch(x), batch(w), **geometry)[0, 0]
+    except ValueError:
+        assume(False)
+    scene = sliding(x, w, **geometry)
+    np.testing.assert_array_equal(scene.output, expected)
+    assert len(scene) == expected.size
+    assert scene.given.sum() == x.size
+    np.testing.assert_array_equal(scene.padded[scene.given].reshape(size), x)
+    assert not scene.padded[~scene.given].any()
+    for number in range(len(scene)):
+        taps = scene.taps(number)
+        total = sum(scene.padded[row, column] * w[r, s] for row, column, r, s in taps)
+        assert total == expected[scene.step(number)]
+
+
+@given(
+    size=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.integers(0, 2),
+    dilation=st.integers(1, 2),
+)
+def test_a_transposed_convolution_is_drawn_as_a_convolution_with_the_same_outputs(
+    size: tuple[int, int], kernel: tuple[int, int], padding: int, **geometry: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-3, 4, size), rng.integers(-3, 4, kernel)
+    assume(padding <= geometry["dilation"] * (min(kernel) - 1))
+    try:
+        expected = ops.conv_transpose2d(batch(x), batch(w), padding=padding, **geometry)[0, 0]
+    except ValueError:
+        assume(False)
+    scene = sliding(x, w, padding=padding, transposed=True, **geometry)
+    np.testing.assert_array_equal(scene.output, expected)
+    assert scene.given.sum() == x.size
+
+
+def numbers(panel: Any) -> list[str]:
+    """Numbers in the cells of the output of a step, row by row."""
+    middle = max(annotation.xy[0] for annotation in panel.texts if hasattr(annotation, "xyann"))
+    cells = [text for text in panel.texts if text.get_position()[0] > middle and text.get_text()]
+    cells.sort(key=lambda text: (text.get_position()[1], text.get_position()[0]))
+    return [text.get_text() for text in cells]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected", "title"),
+    [
+        ({}, NO_PADDING, "5\u00d75 with 3\u00d73 \u2192 3\u00d73"),
+        ({"stride": 2, "padding": 1}, STRIDED, "stride 2, padding 1 \u2192 3\u00d73"),
+    ],
+)
+def test_each_panel_of_the_picture_shows_the_outputs_so_far(
+    tmp_path: Path, geometry: dict[str, int], expected: list[list[int]], title: str
+) -> None:
+    figure = plot.convolution_arithmetic(IMAGE, KERNEL, tmp_path / "a.png", **geometry)
+    png_pixels(tmp_path / "a.png")
+    flat = [str(number) for row in expected for number in row]
+    assert [numbers(panel) for panel in figure.axes] == [flat[: n + 1] for n in range(9)]
+    assert any(text.endswith(title) for text in texts(figure))
+
+
+@pytest.mark.parametrize("geometry", [{"stride": 2, "padding": 1}, {"padding": "valid"}])
+def test_the_animation_has_a_frame_for_each_output(
+    tmp_path: Path, geometry: dict[str, Any]
+) -> None:
+    path = tmp_path / "a.gif"
+    outputs = ops.conv2d(batch(np.array(IMAGE)), batch(np.array(KERNEL)), **geometry).size
+    count = plot.convolution_animation(IMAGE, KERNEL, path, milliseconds=120, **geometry)
+    with Image.open(path) as gif:
+        assert (gif.format, gif.n_frames, gif.info["loop"]) == ("GIF", outputs, 0)
+        frames = []
+        for number in range(gif.n_frames):
+            gif.seek(number)
+            frames.append(gif.convert("RGB").tobytes())
+            assert gif.info["duration"] == (360 if number == outputs - 1 else 120)
+    assert count == outputs == len(set(frames))
+
+
+def test_sizes_alone_are_drawn_without_numbers() -> None:
+    figure = plot.convolution_arithmetic((2, 4), 2, dilation=(1, 2), columns=2)
+    assert texts(figure) == ["2\u00d74 with 2\u00d72, dilation (1, 2) \u2192 1\u00d72"]
+    figure = plot.convolution_arithmetic(2, 2, stride=2, transposed=True, title="up")
+    assert texts(figure) == ["up"]
+    assert len(figure.axes) == 16
+
+
+def test_numbers_of_any_kind_are_written_short() -> None:
+    figure = plot.convolution_arithmetic([[1 / 3, np.nan], [-2.5, 1e6]], [[1.0]])
+    assert {"0.333", "nan", "-2.5", "1e+06"} <= set(texts(figure))
+
+
+def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for image, kernel, geometry, text in (
+        (3, 5, {}, "does not fit into the padded input"),
+        (12, 1, {}, "144 steps are too many to draw; up to 100"),
+        ([1, 2], 1, {}, r"the image must be \(height, width\), got shape \(2,\)"),
+        (3, [[]], {}, r"the kernel must be \(height, width\)"),
+        (0, 1, {}, "size of the image must be at least 1, got 0"),
+        (3, 2, {"transposed": True, "padding": 2}, r"padding \(2, 2\) .* up to \(1, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            plot.convolution_arithmetic(image, kernel, **geometry)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes padding as numbers, got 'same'"):
+        plot.convolution_arithmetic(3, 2, transposed=True, padding="same")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"a GIF needs Pillow: pip install 'pycnn\[plot\]'"):
+        plot.convolution_animation(3, 2, tmp_path / "a.gif")
+    assert list(tmp_path.iterdir()) == []
