@@ -37,7 +37,7 @@ def test_create_makes_models_by_name() -> None:
     model = models.create("lenet5", classes=3, rng=1)
     assert same_bits(model.state_dict(), models.lenet5(3, rng=1).state_dict())
     assert model.spec == ("lenet5", {"classes": 3})
-    with pytest.raises(ValueError, match="unknown model 'vgg'; available: .*lenet5"):
+    with pytest.raises(ValueError, match=r"unknown model 'vgg'; available: .*lenet5"):
         models.create("vgg")
     with pytest.raises(TypeError, match="depth"):
         models.create("lenet5", depth=3)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import io, recipes
+from pycnn import io, ops, recipes
 from pycnn.data import Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
@@ -93,7 +93,7 @@ class Run:
     @cached_property
     def probabilities(self) -> Array:
         """Probabilities of the classes for each test sample, (N, C)."""
-        return self.recipe.probabilities(predict(self.model, self.test))
+        return ops.softmax(self.model.scores(predict(self.model, self.test)))
 
     @cached_property
     def classes(self) -> list[str]:
