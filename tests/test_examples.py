@@ -47,6 +47,14 @@ def test_custom_layer(tmp_path: Path) -> None:
     assert accuracy(text) > 0.5
 
 
+def test_alexnet_images(tmp_path: Path) -> None:
+    text = run("alexnet_images.py", tmp_path, "--epochs", "1", "--squares", "2")
+    assert re.search(r"^conv1 Conv2d .* 290,400 .* 34,944 ", text, re.MULTILINE)
+    assert "epoch 1: loss " in text
+    assert re.search(r"6 training pictures: \d+\.\d% right, \d+\.\d% by ten crops", text)
+    assert list(tmp_path.iterdir()) == []
+
+
 def accuracy(text: str) -> float:
     found = re.search(r"test accuracy (\d+\.\d+)%", text)
     assert found
