@@ -108,7 +108,7 @@ def test_damage_is_seen_and_changes_nothing(
     [
         ("{", "corrupt: its header cannot be read"),
         ("[1]", "corrupt: its header cannot be read"),
-        ('{"model": "alexnet", "arguments": {}}', "unknown model 'alexnet'; available: lenet5"),
+        ('{"model": "vgg16", "arguments": {}}', "unknown model 'vgg16'; available: alexnet"),
         ('{"model": "lenet5", "arguments": {"depth": 3}}', "unexpected keyword argument 'depth'"),
         ('{"model": "lenet5", "arguments": {"classes": "x"}}', "out_features must be an int"),
         ('{"model": "lenet5", "arguments": {"classes": 3}}', r"shape \(84, 2\), the model \(3, 84"),
