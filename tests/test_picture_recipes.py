@@ -76,6 +76,9 @@ def test_the_large_network_keeps_the_mean_of_its_pictures() -> None:
     read = recipe.read(model, ["data/val/green/0.png"])
     np.testing.assert_allclose(read, expected[:1], atol=1e-3)
     assert predict(model, read).shape == (1, 2)
+    model.metadata = {}
+    with pytest.raises(ValueError, match="the checkpoint has no list 'mean' in its metadata"):
+        recipe.read(model, ["data/val/green/0.png"])
 
 
 def test_the_settings_of_the_paper_are_there() -> None:

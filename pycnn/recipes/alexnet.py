@@ -12,7 +12,7 @@ from pycnn.datasets.picture import read_squares
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
 from pycnn.models.alexnet import SIZE, alexnet
-from pycnn.recipes.pictures import picture_sets, test_pictures
+from pycnn.recipes.pictures import note, picture_sets, test_pictures
 from pycnn.recipes.recipe import Recipe
 
 # Shorter side of the scaled pictures, out of which training cuts squares of SIZE.
@@ -42,7 +42,7 @@ def _build(train: Dataset, rng: init.Rng) -> Module:
 
 
 def _mean(model: Module) -> Normalise:
-    return Normalise(model.metadata["mean"])
+    return Normalise(note(model, "mean"))
 
 
 def _read(model: Module, paths: Sequence[str]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from pycnn.augment import Normalise
 from pycnn.datasets import ImageFolder
@@ -42,11 +43,25 @@ def test_pictures(
     model: Module, folder: str, size: int, crop: int, normalise: Normalise
 ) -> ImageFolder:
     """Give the test pictures of a folder, with the classes numbered as the model knows them."""
-    classes = model.metadata["classes"]
+    classes = note(model, "classes")
     parts = _parts(folder)
     place = folder if parts is None else parts[1]
     data = ImageFolder(place, size, crop, classes=classes).prepared(normalise=normalise)
     return data if parts is not None else split(data, TEST_SHARE, SPLIT_SEED)[1]
+
+
+def note(model: Module, name: str) -> list[Any]:
+    """Give what the training noted in the metadata of a model.
+
+    Raises
+    ------
+    ValueError
+        If it is not there: the model was saved by another program.
+    """
+    value = model.metadata.get(name)
+    if not isinstance(value, list):
+        raise ValueError(f"the checkpoint has no list {name!r} in its metadata, as train leaves it")
+    return value
 
 
 def _parts(folder: str) -> tuple[str, str] | None:
