@@ -63,7 +63,8 @@ def run_fold(args, fold):
         train, test = nn.datasets.sentence_polarity(args.data, fold)
     train, validation = nn.split(train, 0.1, seed=args.seed)
     train = train[: args.sentences]
-    vocabulary = Vocabulary.build(train.texts)
+    # Without vectors from a file, nothing is known of a word that occurs once.
+    vocabulary = Vocabulary.build(train.texts, min_count=2 if args.embeddings is None else 1)
     if args.variant == "lecture":
         train, validation, test = (
             nn.ArrayDataset(vocabulary.encode(data.texts, LENGTH), data.y, data.classes)
