@@ -93,7 +93,8 @@ def neocognitron(
     and the paper's planes, selectivity and S-columns 65.1 %.
 
     The paper's own network repeats the paper's result: shown five digits drawn in a few strokes, 20
-    times each at random positions, it ends with one cell of UC3 for each digit, wherever it is.
+    times each in 4x6 random positions, it ends with one cell of UC3 for each digit, which responds
+    in all of them. (In 8x10 positions some digits get two or three cells, none of them shared.)
 
     References
     ----------
