@@ -13,10 +13,10 @@ def run(code: str) -> str:
 
 def test_import_takes_less_than_a_quarter_of_a_second() -> None:
     code = (
-        "from time import perf_counter; start = perf_counter(); import pycnn; "
-        "print(perf_counter() - start)"
+        "from time import process_time; start = process_time(); import pycnn; "
+        "print(process_time() - start)"
     )
-    # The fastest of ten: the first run may write byte code, and others may have the machine busy.
+    # Of the processor, which other programs do not take away; the first run may write byte code.
     assert any(float(run(code)) < 0.25 for _ in range(10))
 
 
