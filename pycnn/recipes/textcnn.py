@@ -61,8 +61,8 @@ def max_norm(model: Module) -> list[Callback]:
     return [MaxNorm(last.weight, MAX_NORM)]
 
 
-# Adadelta as in the paper. On a tenth of the training reviews the accuracy stays within a point from
-# epoch 8 to 15; Adam is there after 3 epochs, and falls off again.
+# Adadelta as in the paper. On a tenth of the training reviews the accuracy stays within a point
+# from epoch 8 to 15; Adam is there after 3 epochs, and falls off again.
 RECIPE = Recipe(
     sets=_sets,
     build=_build,
