@@ -15,6 +15,7 @@ from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
 from pycnn.plot.filters import MODES
 from pycnn.report import Run
+from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
 from pycnn.report.run import HISTORY
 from pycnn.training import History
 
@@ -138,6 +139,27 @@ def _test_image(trained: Run, index: int) -> Array:
     return image
 
 
+def _declare_ngrams(parser: argparse.ArgumentParser) -> None:
+    for name, start, text in (
+        ("filters", FILTERS, "filters, those that speak most clearly for a class"),
+        ("count", NGRAMS, "n-grams of each"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=positive_int, default=start, metavar="N",
+            help=f"{text} (default: %(default)s)",
+        )  # fmt: skip
+
+
+def _ngrams(args: argparse.Namespace) -> None:
+    trained = Run(args.source, args.data)
+    if trained.sentences is None:
+        raise ValueError(f"{trained.name} does not take sentences: it has no n-grams")
+    top = clearest_ngrams(
+        trained.model, trained.sentences, trained.classes, filters=args.filters, count=args.count
+    )
+    plot.ngrams(top, args.out, limit=args.filters, title=args.title)
+
+
 def _declare_architecture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=_shape, metavar="CxHxW",
@@ -207,6 +229,7 @@ KINDS: dict[str, _Kind] = {
     "feature-maps": (
         _feature_maps, "what every layer makes of one image", _declare_feature_maps
     ),
+    "ngrams": (_ngrams, "the n-grams that fire the filters of a text network", _declare_ngrams),
     "architecture": (
         _architecture, "the network as stacks of planes", _declare_architecture
     ),

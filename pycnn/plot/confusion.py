@@ -110,7 +110,7 @@ def confusion_matrix(
         _write_numbers(panel, counts, shares, diagonal)
     _write_names(panel, names, np.diagonal(shares), counts.sum(axis=1))
     panel.set_xlabel("predicted class")
-    panel.set_ylabel("true class, and how much of it was recognised")
+    panel.set_ylabel("true class, and its recall")
     default = f"{right / total:.2%} of {total:,} right"
     panel.set_title(title or default, fontsize=10, parse_math=False)
     return finish(figure, path)

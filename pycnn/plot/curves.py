@@ -56,7 +56,7 @@ def learning_curve(history: History, path: PathLike | None = None, title: str = 
                 panel.legend()
         panel.set_xlabel("epoch")
         panel.set_ylabel(field + unit)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.grid(alpha=0.3)
     figure.suptitle(title, parse_math=False)
     return finish(figure, path)

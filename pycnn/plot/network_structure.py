@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
@@ -131,7 +132,7 @@ class _Builder:
 
 def _leaf(step: _Step, before: Shape) -> Stage | str:
     """Give a stage; or, for a layer that takes each number on its own, its name."""
-    window = getattr(step.layer, "kernel_size", None)
+    window = _window(step.layer)
     mixes = window is not None or any(len(p.shape) > 1 for p in step.layer.parameters())
     if not mixes and math.prod(step.shape) == math.prod(before):
         return type(step.layer).__name__
@@ -141,12 +142,20 @@ def _leaf(step: _Step, before: Shape) -> Stage | str:
 def describe(layer: Module) -> str:
     """Name a layer with its window and its stride, such as Conv2d 5x5 /2."""
     text = type(layer).__name__
-    kernel, stride = getattr(layer, "kernel_size", None), getattr(layer, "stride", (1, 1))
+    kernel, stride = _window(layer), getattr(layer, "stride", (1, 1))
     if kernel is not None:
         text += f" {by(*kernel)}"
         if stride != (1, 1) and stride != kernel:
             text += f" /{stride[0]}" if stride[0] == stride[1] else f" /{stride[0]},{stride[1]}"
     return text
+
+
+def _window(layer: Module) -> tuple[int, int] | None:
+    """Give what one number of the output sees: a kernel, or the neocognitron's square area."""
+    if isinstance(layer, (SLayer, CLayer)):
+        return layer.area, layer.area
+    window: tuple[int, int] | None = getattr(layer, "kernel_size", None)
+    return window
 
 
 def _output(item: Stage | Split | str, before: Shape) -> Shape:

@@ -15,6 +15,8 @@ COLUMNS = 3
 # Inches of a panel, and letters that fit it at 8 points.
 WIDTH, LINE = 3.3, 0.19
 MOST_LETTERS = 40
+# Share of a panel that the largest activation fills; its number stands behind it.
+LONGEST = 0.88
 
 
 def ngrams(
@@ -75,7 +77,7 @@ def _draw_filter(
     panel.set_axis_on()
     for place, (gram, value) in enumerate(grams):
         text = gram if len(gram) <= MOST_LETTERS else gram[: MOST_LETTERS - 1] + "…"
-        panel.barh(place, max(value, 0.0) / largest, color=PALE_BLUE, height=0.84)
+        panel.barh(place, LONGEST * max(value, 0.0) / largest, color=PALE_BLUE, height=0.84)
         panel.text(0.015, place, text, va="center", fontsize=8, color=INK, parse_math=False)
         panel.text(0.99, place, f"{value:.2f}", va="center", ha="right", fontsize=7, color=INK)
     panel.set_xlim(0, 1)

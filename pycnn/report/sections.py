@@ -10,6 +10,7 @@ import numpy as np
 from pycnn import plot
 from pycnn.layers.conv import Conv2d
 from pycnn.report import page
+from pycnn.report.ngrams import clearest_ngrams
 from pycnn.report.page import Section
 from pycnn.report.run import Run
 
@@ -22,7 +23,7 @@ def sections(run: Run) -> Iterator[Section]:
     """Give the parts of the page, in order."""
     yield Section("Training", "".join(_training(run)))
     yield Section("Mistakes", "".join(_mistakes(run)))
-    if seen := "".join(_images(run)):
+    if seen := "".join(_ngrams(run) if run.sentences is not None else _images(run)):
         yield Section("What the network looks for", seen)
     yield Section("Network", _network(run))
     yield Section("Settings", "".join(_settings(run)))
@@ -103,6 +104,20 @@ def _mistakes(run: Run) -> Iterator[str]:
         )
         alt = f"Misclassified images with their probabilities; {len(errors):,} mistakes in all."
         yield page.picture(plot.misclassified(run.test, run.probabilities), alt, caption, wide=True)
+
+
+def _ngrams(run: Run) -> Iterator[str]:
+    assert run.sentences is not None
+    try:
+        found = clearest_ngrams(run.model, run.sentences, run.classes)
+    except ValueError:  # a text network of another kind
+        return
+    first = [f"{name}: {grams[0][0]}" for name, grams in found.items() if grams]
+    caption = (
+        "The n-grams of the test sentences that fire a filter most, for the filters that speak "
+        "most clearly for a class. The numbers are activations."
+    )
+    yield page.picture(plot.ngrams(found), "; ".join(first), caption, kind="svg")
 
 
 def _images(run: Run) -> Iterator[str]:
