@@ -55,6 +55,13 @@ def test_alexnet_images(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_convolution_arithmetic(tmp_path: Path) -> None:
+    text = run("convolution_arithmetic.py", tmp_path, "--out", "pictures")
+    assert "four pictures and an animation of 9 frames" in text
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
+    assert (tmp_path / "pictures/convolution_arithmetic.gif").read_bytes().startswith(b"GIF89a")
+
+
 def accuracy(text: str) -> float:
     found = re.search(r"test accuracy (\d+\.\d+)%", text)
     assert found

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import io as bytes_io
 import json
-import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from html_page import Page, pictures
 from PIL import Image
 
 from pycnn import datasets, io, models, predict
 from pycnn.report import Run, page, write_report
 from pycnn.report.sections import sections
 from pycnn.training import EpochRecord, History
-
-VOID = {"meta", "img"}
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a page; every tag must be closed where it belongs."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {key: value or "" for key, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text += data + "\n"
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +39,6 @@ def run_folder(folder: Path, tmp_path: Path, data: str) -> Path:
     settings = {"model": "lenet5", "epochs": 2, "lr": 0.003, "augment": False, "data": data}
     (copy / "settings.json").write_text(json.dumps(settings))
     return copy
-
-
-def pictures(found: Page) -> list[tuple[str, bytes]]:
-    """Kind and bytes of each picture in a page."""
-    result = []
-    for image in found.all("img"):
-        match = re.fullmatch(r"data:image/(png|svg\+xml);base64,(.*)", image["src"])
-        assert match
-        result.append((match[1], base64.b64decode(match[2], validate=True)))
-    return result
 
 
 def test_the_page_holds_everything_and_needs_nothing(run_folder: Path, data: str) -> None:
