@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Shape
@@ -13,13 +12,13 @@ from pycnn.plot.canvas import (
     BLUE,
     FAINT,
     INK,
-    ORANGE,
     PALE_BLUE,
     PathLike,
     by,
     finish,
     new_figure,
 )
+from pycnn.plot.network_lines import Place, arrow, connect, is_vector, way_around
 from pycnn.plot.network_structure import Row, Split, Stage, structure
 
 if TYPE_CHECKING:
@@ -33,38 +32,6 @@ GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
 # What stands above and below a stage: its size; lines for the layers that make it.
 ABOVE, LINE = 0.24, 0.125
 FONT, LETTER = 7.0, 0.058
-
-
-@dataclass
-class Place:
-    """Where a stage was drawn: its front plane, and the planes behind it to the upper right."""
-
-    stage: Stage
-    x: float
-    y: float
-    width: float
-    height: float
-    depth: float  # how far the planes behind stand out, in x and in y
-
-    @property
-    def right(self) -> float:
-        """Right edge of the last plane."""
-        return self.x + self.width + self.depth
-
-    @property
-    def top(self) -> float:
-        """Upper edge of the last plane."""
-        return self.y + self.height + self.depth
-
-    @property
-    def middle(self) -> float:
-        """Half the height of it all."""
-        return (self.y + self.top) / 2
-
-    @property
-    def flat(self) -> bool:
-        """Whether it is a vector."""
-        return _is_vector(self.stage.shape)
 
 
 def architecture(
@@ -142,14 +109,14 @@ class _Drawing:
     def __init__(self, row: Row) -> None:
         stages = list(_stages(row))
         self._largest = max([1, *(n for s in stages for n in s.shape[-2:] if len(s.shape) > 1)])
-        self._longest = max([2, *(math.prod(s.shape) for s in stages if _is_vector(s.shape))])
+        self._longest = max([2, *(math.prod(s.shape) for s in stages if is_vector(s.shape))])
 
     # Sizes: each is (width, height above the middle line, height below it) --------------------
 
     def _plane(self, stage: Stage) -> tuple[float, float, int]:
         """Width and height of a plane, and how many are drawn."""
         shape = stage.shape
-        if _is_vector(shape):
+        if is_vector(shape):
             numbers = math.prod(shape)
             return THIN, 0.3 + 1.15 * math.log(max(numbers, 1)) / math.log(self._longest or 2), 1
         height, width = (max(SMALLEST, LARGEST * math.sqrt(n / self._largest)) for n in shape[-2:])
@@ -192,7 +159,7 @@ class _Drawing:
                 here = self._draw_split(panel, item, x, y, before)
                 before = None  # it is connected already
             if before is not None:
-                _connect(panel, before, here)
+                connect(panel, before, here)
             before = here
             x += self._item(item)[0] + GAP
         return before
@@ -210,9 +177,9 @@ class _Drawing:
             if branch:
                 last = self.draw_row(panel, branch, x, line, before)
                 if last is not None:
-                    _arrow(panel, (last.right, line), joined)
+                    arrow(panel, (last.right, line), joined)
             elif before is not None:
-                _way_around(panel, before, joined, line)
+                way_around(panel, before, joined, line)
             top = line - below - BRANCH_GAP
         return joined
 
@@ -223,7 +190,7 @@ class _Drawing:
         depth = (planes - 1) * OFFSET
         x += (self._stage(stage)[0] - width - depth) / 2
         bottom = y - (height + depth) / 2
-        vector = _is_vector(stage.shape)
+        vector = is_vector(stage.shape)
         for number in reversed(range(planes)):
             corner = (x + number * OFFSET, bottom + number * OFFSET)
             panel.add_patch(
@@ -251,47 +218,6 @@ def _lines(stage: Stage) -> list[str]:
     return [stage.path, *stage.labels] if stage.path else stage.labels
 
 
-def _is_vector(shape: Shape) -> bool:
-    return len(shape) < 2 or shape[-2:] == (1, 1)
-
-
 def size_text(shape: Shape) -> str:
     """Write a size as the paper does: 6@28x28, 120."""
     return by(*shape) if len(shape) < 3 else f"{by(*shape[:-2])}@{by(*shape[-2:])}"
-
-
-def _connect(panel: Axes, a: Place, b: Place) -> None:
-    """Join two stages: a window that looks at one point, or the ends of two bars."""
-    from matplotlib.patches import Rectangle
-
-    style: dict[str, Any] = {"color": ORANGE, "linewidth": 0.6, "zorder": 3}
-    window = b.stage.window
-    if window is None or a.flat:
-        style["color"] = FAINT
-        panel.plot([a.x + a.width, b.x], [a.y, b.y], **style)
-        panel.plot([a.right, b.x + b.depth], [a.top, b.top], **style)
-        return
-    rows, columns = a.stage.shape[-2:]
-    height = a.height * min(1.0, window[0] / rows)
-    width = a.width * min(1.0, window[1] / columns)
-    # In the upper half, off the edge if there is room: as in the paper.
-    x, y = a.x + 0.72 * (a.width - width), a.y + 0.8 * (a.height - height)
-    panel.add_patch(
-        Rectangle((x, y), width, height, fill=False, edgecolor=ORANGE, linewidth=0.9, zorder=3)
-    )
-    point = (b.x + 0.3 * b.width, b.y + 0.72 * b.height)
-    for corner in (y, y + height):
-        panel.plot([x + width, point[0]], [corner, point[1]], **style)
-    panel.plot(*point, marker="s", markersize=2, color=ORANGE, zorder=3)
-
-
-def _arrow(panel: Axes, start: tuple[float, float], target: Place) -> None:
-    arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 0.8, "shrinkA": 2, "shrinkB": 2}
-    panel.annotate("", (target.x, target.middle), start, arrowprops=arrow, zorder=1)
-
-
-def _way_around(panel: Axes, a: Place, b: Place, y: float) -> None:
-    """Draw the line of a branch without layers, at height `y`."""
-    bend, back = a.right + 0.3 * GAP, b.x - 0.45 * GAP
-    panel.plot([a.right, bend, back], [a.middle, y, y], color=FAINT, linewidth=0.8, zorder=1)
-    _arrow(panel, (back, y), b)
