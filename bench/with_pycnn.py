@@ -84,7 +84,7 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
 def _build(network: Network, a: Arrays) -> pycnn.Module:
     arguments = dict(network.arguments)
     if network.words:
-        arguments["vocabulary"] = [f"word {i}" for i in range(network.words)]
+        arguments["vocabulary"] = ["<pad>", "<unk>", *map(str, range(network.words - 2))]
     model = pycnn.models.create(network.model, **arguments)
     for parameter, name in zip(model.parameters(), network.names, strict=True):
         assert parameter.shape == a[name].shape
@@ -125,7 +125,11 @@ def train_network(case: Case, a: Arrays) -> Bound:
         loss = step()
         for layer, rate in zip(dropouts, rates, strict=True):
             layer.p = rate
-        gradients = [np.asarray(parameter.grad) for parameter in parameters]
+        gradients = [_dense(parameter.grad) for parameter in parameters]
         return [np.asarray(loss), *gradients, *(parameter.data for parameter in parameters)]
 
     return Bound(step, outputs)
+
+
+def _dense(grad: pycnn.layers.SparseRows | Array | None) -> Array:
+    return grad.to_dense() if isinstance(grad, pycnn.layers.SparseRows) else np.asarray(grad)
