@@ -10,6 +10,9 @@ from peers import Entrant, Worker, median_ratio, take_turns
 
 # A difference between two libraries that both round in float32: see oracle._NETWORK_TOLERANCE.
 _MOST_DIFFERENCE = 1e-4
+# In a network a unit whose input is zero up to rounding passes ReLU in one library and not in the
+# other, and the gradients of its weights differ by the share of a sample: float64 says who is right.
+_MOST_NETWORK_DIFFERENCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,8 @@ class Result:
     @property
     def right(self) -> bool:
         """Whether pycnn agrees with the reference and with its peers."""
-        return self.error <= 1 and all(
-            peer.difference <= _MOST_DIFFERENCE for peer in self.peers.values()
-        )
+        most = _MOST_NETWORK_DIFFERENCE if self.case.group == "network" else _MOST_DIFFERENCE
+        return self.error <= 1 and all(peer.difference <= most for peer in self.peers.values())
 
     @property
     def better(self) -> Peer | None:
