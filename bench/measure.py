@@ -10,8 +10,8 @@ from peers import Entrant, Worker, median_ratio, take_turns
 
 # A difference between two libraries that both round in float32: see oracle._NETWORK_TOLERANCE.
 _MOST_DIFFERENCE = 1e-4
-# In a network a unit whose input is zero up to rounding passes ReLU in one library and not in the
-# other, and the gradients of its weights differ by the share of a sample: float64 says who is right.
+# In a network a unit whose input is zero up to rounding passes ReLU in one library and not in
+# the other, and its weights' gradients differ by the share of a sample: float64 says who is right.
 _MOST_NETWORK_DIFFERENCE = 0.05
 
 
