@@ -124,6 +124,10 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         )
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
+    if recipe.train is not None and (args.lr or args.optimizer):
+        raise ValueError(
+            f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
+        )
     return {
         "model": args.model,
         "epochs": args.epochs or recipe.epochs,
