@@ -59,7 +59,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
         part.extract(s, w, visible.data());
         return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
     }
-    if (b == nullptr && is_full_width_backward_input(s)) return conv2d_full_width_backward_input(s, dy, w, dx);
+    if (is_full_width_backward_input(s)) return conv2d_full_width_backward_input(s, dy, w, dx, b);
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();

@@ -14,8 +14,24 @@ namespace {
 // Below this length of a patch the horizontal sums of the dot kernel are most of its work.
 constexpr int64_t kLeastPatch = 64;
 
+// dx has rows of W columns, two vectors of a tile: on narrower images the general engine is faster (W = 8 is about even).
+constexpr int64_t kLeastWidth = 8;
+
+// Rows of dx that one task takes at a time, so that A (16 tiles of 14 rows, 256 deep: 224 KiB) stays in L2.
+constexpr int64_t kTaskTiles = 16;
+
 // Filters that one task of the forward pass takes: enough to balance a batch of one sentence over a few cores.
 constexpr int64_t kTaskFilters = 25;
+
+// Adds b[c] to the planes of channel c of dx, if there is a b.
+void add_to_planes(const ConvShape& s, const float* b, float* dx) {
+    if (b == nullptr) return;
+    const int64_t plane = s.H * s.W;
+    parallel_ranges(s.N * s.C, 1, static_cast<double>(plane), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            for (int64_t j = 0; j < plane; ++j) dx[i * plane + j] += b[i % s.C];
+    });
+}
 
 // One window covers the whole image: a fully connected layer.
 bool is_linear(const ConvShape& s) { return s.P == 1 && s.R == s.H && s.pad.top == 0; }
@@ -47,10 +63,10 @@ struct Rows {
 
 bool is_full_width(const ConvShape& s) {
     return s.groups == 1 && s.S == s.W && s.pad.left == 0 && s.pad.right == 0 && (s.S == 1 || s.dilation.w == 1) &&
-           (s.R == 1 || s.dilation.h == 1) && s.R * s.S >= kLeastPatch;
+           (s.R == 1 || s.dilation.h == 1) && s.R * s.S >= kLeastPatch && Rows(s).count <= 2 * (s.H + s.R);
 }
 
-bool is_full_width_backward_input(const ConvShape& s) { return is_full_width(s) && (s.stride.h == 1 || s.P == 1); }
+bool is_full_width_backward_input(const ConvShape& s) { return is_full_width(s) && (s.W >= kLeastWidth || is_linear(s)); }
 
 // y[n] (K x P) = w (K x R W) times the patches, for each channel: a dot product of contiguous runs each. A tile of filters
 // (5 x 900 x 4 B = 18 KiB for windows of 3 words of 300) stays in L1 while the patches stream past it, one new row each.
@@ -83,10 +99,13 @@ void conv2d_full_width(const ConvShape& s, const float* x, const float* w, const
     });
 }
 
-// dx[n, c] (H x W) = A (H x R K) times w[., c] (R K x W), where A[h][k, r] = dy[n, k, h + pad - r], or zero outside.
-// The weights are packed once; a task packs A for its image and channel.
-void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx) {
-    if (is_linear(s)) return linear_backward_input(linear_shape(s), dy, w, dx);
+// dx[n, c] (H x W) = A (H x R K) times w[., c] (R K x W), where A[h][k, r] = dy[n, k, (h + pad - r) / stride], or zero where
+// that is no output. The weights are packed once; a task packs A for some rows of its image and channel.
+void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+    if (is_linear(s)) {
+        linear_backward_input(linear_shape(s), dy, w, dx);
+        return add_to_planes(s, b, dx);
+    }
     const KernelTable& table = kernels();
     const Tiles tiles(s.H, table.tile_rows);
     const int64_t width = kMaxTileVectors * table.lanes, panels = ceil_div(s.W, width);
@@ -111,35 +130,40 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
         }
     });
 
-    const int64_t tasks = s.N * s.C, deepest = block_filters * s.R;
+    const int64_t blocks = ceil_div(tiles.count, kTaskTiles), tasks = s.N * s.C * blocks, deepest = block_filters * s.R;
     const int team = team_size(tasks, s.N * s.H * s.weights());
-    const Buffer<float> areas(whole_lines(s.H * deepest) * team);
+    const int64_t area = whole_lines(std::min(kTaskTiles * table.tile_rows, s.H) * deepest);
+    const Buffer<float> areas(area * team);
     const Buffer<int64_t> offsets(deepest);
     packed_offsets(table, deepest, offsets.data());
     parallel_for(tasks, team, [&](int64_t task, int thread) {
-        const int64_t n = task / s.C, c = task % s.C;
-        float* a = areas.data() + whole_lines(s.H * deepest) * thread;
+        const int64_t n = task / blocks / s.C, c = task / blocks % s.C;
+        const int64_t first = task % blocks * kTaskTiles, last = std::min(first + kTaskTiles, tiles.count);
+        float* a = areas.data() + area * thread;
         for (int64_t block = 0; block < s.K; block += block_filters) {
-            const int64_t filters = std::min(block_filters, s.K - block);
+            const int64_t filters = std::min(block_filters, s.K - block), depth = filters * s.R;
             float* next = a;
-            for (int64_t t = 0; t < tiles.count; ++t)
+            for (int64_t t = first; t < last; ++t)
                 for (int64_t k = block; k < block + filters; ++k)
                     for (int64_t r = 0; r < s.R; ++r)
                         for (int64_t h = tiles.begin(t); h < tiles.begin(t + 1); ++h) {
-                            const int64_t p = h + s.pad.top - r;
-                            *next++ = p >= 0 && p < s.P ? dy[(n * s.K + k) * s.P + p] : 0.0f;
+                            const int64_t at = h + s.pad.top - r, p = at / s.stride.h;
+                            const bool seen = at >= 0 && at % s.stride.h == 0 && p < s.P;
+                            *next++ = seen ? dy[(n * s.K + k) * s.P + p] : 0.0f;
                         }
             for (int64_t v = 0; v < panels; ++v) {
                 const int64_t columns = std::min(width, s.W - v * width);
                 VectorPlace places[kMaxTileVectors];
                 const int64_t vectors = packed_places(table, 0, columns, places);
-                const float* panel =
-                    packed.data() + c * channel_floats + block * s.R * panels * width + v * filters * s.R * width;
-                multiply(table, tiles, {0, tiles.count}, a, {filters * s.R, panel, offsets.data(), places, vectors},
-                         dx + (n * s.C + c) * s.H * s.W + v * width, s.W, nullptr, block > 0);
+                const float* panel = packed.data() + c * channel_floats + block * s.R * panels * width + v * depth * width;
+                // `multiply` finds a tile by its row: A starts with row begin(first).
+                multiply(table, tiles, {first, last}, a - tiles.begin(first) * depth,
+                         {depth, panel, offsets.data(), places, vectors}, dx + (n * s.C + c) * s.H * s.W + v * width, s.W,
+                         nullptr, block > 0);
             }
         }
     });
+    add_to_planes(s, b, dx);
 }
 
 namespace {

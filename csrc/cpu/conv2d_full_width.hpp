@@ -13,7 +13,7 @@ bool is_full_width(const ConvShape& s);
 bool is_full_width_backward_input(const ConvShape& s);
 
 void conv2d_full_width(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
-void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx);
+void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);
 void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
 
 }  // namespace pycnn

@@ -94,7 +94,7 @@ struct NormalTail {
 //
 // The probability is exp(-t^2 / 2) M(t). The square is split so that its rounding error is not magnified by t^2 / 2: h is t
 // without its last 12 bits, h^2 is exact, and t^2 - h^2 = (t - h) (t + h). M (Mills' ratio over sqrt(2 pi)) falls smoothly
-// from 1/2, like 1 / t in the end: M(t) (t + 2) is a polynomial of degree 10 in (t - KK) / (t + 2), after M. M. Shepherd,
+// from 1/2, like 1 / t in the end: M(t) (t + 2) is a polynomial of degree 10 in (t - 2) / (t + 2), after M. M. Shepherd,
 // J. G. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < inf", Math. Comp. 36, 1981.
 // Fitted up to t = 13.3 (0.6 u), where the exponential is below 2^-126.
 inline NormalTail normal_tail(Vec t) {
