@@ -5,7 +5,7 @@ import argparse
 import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=12, help="passes over the training images")
+parser.add_argument("--epochs", type=int, default=20, help="passes over the training images")
 parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
 parser.add_argument("--distort", action="store_true", help="distort each training image anew")
 args = parser.parse_args()
@@ -25,7 +25,7 @@ history = nn.fit(
     train,
     validation=test,
     epochs=args.epochs,
-    batch_size=32,
+    batch_size=64,
     optimizer=nn.optim.SGD(model.parameters(), 0.005, momentum=0.9),
     schedule=nn.optim.OneCycle(0.005),
     loss=nn.MAPLoss(),
