@@ -69,10 +69,10 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
 
 def test_pyplot_and_the_settings_of_matplotlib_are_left_alone(tmp_path: Path) -> None:
     code = (
-        "import sys, matplotlib; before = dict(matplotlib.rcParams); from pycnn import plot\n"
+        "import sys, matplotlib; before = matplotlib.rcParams.copy(); from pycnn import plot\n"
         "plot.convolution_animation(4, 3, 'a.gif'); plot.convolution_arithmetic(4, 3, 'a.svg')\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
-        "assert dict(matplotlib.rcParams) == before"
+        "assert matplotlib.rcParams.copy() == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 

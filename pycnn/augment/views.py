@@ -63,7 +63,7 @@ def ten_crop(
             else:
                 x = images.gather(np.arange(start, min(start + batch_size, len(images))))
             logits = model.forward(_views(x, height, width))
-            probabilities = ops.softmax(logits)
+            probabilities = ops.softmax(model.scores(logits))
             results.append(probabilities.reshape(10, len(x), logits.shape[1]).mean(axis=0))
     return np.concatenate(results)
 

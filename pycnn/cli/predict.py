@@ -6,6 +6,7 @@ import argparse
 
 from pycnn import ops
 from pycnn.cli.arguments import add_checkpoint, load_checkpoint
+from pycnn.plot.canvas import class_names
 from pycnn.training import predict
 
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     model, recipe = load_checkpoint(args.checkpoint)
     outputs = predict(model, recipe.read(model, args.inputs))
     probabilities = ops.softmax(model.scores(outputs))
-    names = model.metadata.get("classes") or [str(i) for i in range(probabilities.shape[1])]
+    names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
     for text, row in zip(args.inputs, probabilities, strict=True):
         print(f"{text}: {names[row.argmax()]} ({row.max():.2%})")
     return 0

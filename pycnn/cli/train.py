@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -135,7 +136,7 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         "optimizer": optimizer,
         "lr": args.lr or recipe.rates[optimizer],
         "augment": bool(args.augment or recipe.always_augment),
-        "data": args.data,
+        "data": None if args.data is None else os.path.abspath(args.data),
         "seed": args.seed,
         "threads": get_num_threads(),
     }

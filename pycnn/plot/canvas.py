@@ -130,4 +130,6 @@ def by(*sizes: int) -> str:
 
 def class_names(classes: Any, count: int) -> list[str]:
     """Names of `count` classes: those given, then numbers."""
+    if not isinstance(classes, list | tuple):
+        raise ValueError(f"names of classes must be a list, got {classes!r}")
     return [*map(str, classes[:count]), *map(str, range(len(classes), count))]

@@ -140,7 +140,7 @@ def _transposed_border(
 ) -> tuple[int, int]:
     """Zeros above and below, left and right of the image of a transposed convolution."""
     if isinstance(padding, str):
-        raise TypeError(f"a transposed convolution takes padding as numbers, got {padding!r}")
+        raise ValueError(f"a transposed convolution takes padding as numbers, got {padding!r}")
     pads = pair("convolution", "padding", padding, 0)
     reach = [d * (n - 1) for d, n in zip(dilation, kernel.shape, strict=True)]
     if any(p > r for p, r in zip(pads, reach, strict=True)):

@@ -46,12 +46,15 @@ def surest_errors(y: Array, probabilities: Array) -> npt.NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If the lengths differ.
+        If the lengths differ, or a class is out of range.
     """
     if probabilities.ndim != 2 or len(probabilities) != len(y):
         raise ValueError(
             f"probabilities must be ({len(y)}, C), one row a sample, got {probabilities.shape}"
         )
+    count = probabilities.shape[1]
+    if len(y) and not (y.min() >= 0 and y.max() < count):
+        raise ValueError(f"classes must lie in 0..{count - 1}, got {y.min()}..{y.max()}")
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 

@@ -53,12 +53,13 @@ def _test(model: Module, folder: str | None) -> Dataset:
     return test_pictures(model, _folder(folder), SCALED, SIZE, _mean(model))
 
 
-# The paper's training is --optimizer sgd --batch-size 128 --epochs 90: momentum 0.9, weight decay
-# 5e-4, rate 0.01, which the authors lowered by hand three times. That rate is for a thousand
-# classes: with biases of 1 all 4096 units of fc7 start around 1, so the loss of C classes that are
-# equally likely has a curvature of 4096 / C or more along what they share, 4 for 1000 classes,
-# 1024 for 4; momentum 0.9 needs rate * curvature < 2 (1 + 0.9), and with few classes it diverges.
-# Adam's steps do not grow with the gradient: 1e-4 learns with any number of classes.
+# The paper trains with --optimizer sgd --batch-size 128 --epochs 90: momentum 0.9, weight decay
+# 5e-4 and a rate of 0.01, which the authors lowered by hand three times; here the rate climbs to
+# 0.01 and falls again on the one-cycle schedule. It is a rate for a thousand classes: with biases
+# of 1 all 4096 units of fc7 start around 1, so the loss of C classes that are equally likely has a
+# curvature of 4096 / C or more along what they share, 4 for 1000 classes, 1024 for 4; momentum 0.9
+# needs rate * curvature < 2 (1 + 0.9), and with few classes it diverges. Adam's steps do not grow
+# with the gradient: 1e-4 learns with any number of classes.
 RECIPE = Recipe(
     sets=_sets,
     build=_build,

@@ -59,9 +59,13 @@ def note(model: Module, name: str) -> list[Any]:
         If it is not there: the model was saved by another program.
     """
     value = model.metadata.get(name)
-    if not isinstance(value, list):
+    if not isinstance(value, list) or (name == "classes" and not _all_names(value)):
         raise ValueError(f"the checkpoint has no list {name!r} in its metadata, as train leaves it")
     return value
+
+
+def _all_names(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _parts(folder: str) -> tuple[str, str] | None:

@@ -66,7 +66,8 @@ class Run:
             content = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             content = None
-        if not isinstance(content, dict):
+        data = content.get("data") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(data, str | None):
             raise ValueError(f"{path} is not a file of settings")
         return content
 

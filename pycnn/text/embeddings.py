@@ -204,7 +204,7 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
     for count, line in enumerate(stream, 1):
         first = line[: line.find(b" ")]
         # Most lines of a large file end here: taking them apart would cost ten times as much.
-        if first not in wanted and line.count(b" ") >= dim:
+        if first not in wanted and dim <= line.count(b" ") <= dim + 1:
             continue
         # Words with spaces exist (GloVe 840B has some): the last D fields are the numbers.
         fields = line.rsplit(None, dim)

@@ -119,9 +119,12 @@ class History:
             history.interrupted = bool(found["interrupted"])
             history.stop_reason = found["stop_reason"]
             for epoch in found["epochs"]:
+                for value in epoch.values():
+                    if not isinstance(value, int | float | None):
+                        raise TypeError(f"{value!r} is no number")
                 loss = math.nan if epoch["loss"] is None else epoch["loss"]
                 history.records.append(EpochRecord(**{**epoch, "loss": loss}))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)} is not a history of pycnn: {error}") from None
         return history
 
