@@ -63,7 +63,7 @@ def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.
     if name == "target":
         return rng.integers(0, options["classes"], shape)
     if options.get("words") and name == "x":
-        return rng.integers(0, options["words"], shape)
+        return rng.integers(2, options["words"], shape)  # 0 and 1 stand for no word and unknown
     values = rng.random(shape, np.float32)
     values -= np.float32(0.5)
     if name == "w" or name.endswith((".weight", ".bias")):

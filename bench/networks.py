@@ -87,7 +87,8 @@ TEXTCNN = Network(
     sample=(_LENGTH,),
     classes=2,
     first=0,  # the embedding multiplies nothing
-    rest=sum((_LENGTH - width + 1) * _FILTERS * width * _DIM for width in _WIDTHS) + 2 * 300,
+    # With the padding a filter of w words has length + w windows.
+    rest=sum((_LENGTH + width) * _FILTERS * width * _DIM for width in _WIDTHS) + 2 * 300,
     optimizer="adam",
     words=_WORDS,
 )

@@ -76,9 +76,16 @@ class _Text(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any) -> Any:
         x = self.embedding(x).unsqueeze(1)
-        maps = [torch.relu(convolution(x)).squeeze(3) for convolution in self.convolutions]
+        maps = [self._map(convolution, x) for convolution in self.convolutions]
         features = torch.cat([nn.functional.max_pool1d(m, m.size(2)).squeeze(2) for m in maps], 1)
         return self.linear(self.dropout(features))
+
+    @staticmethod
+    def _map(convolution: Any, x: Any) -> Any:
+        """Convolve with as many rows of padding as pycnn's model has."""
+        width = convolution.kernel_size[0]
+        padded = nn.functional.pad(x, (0, 0, width - 1, width))
+        return torch.relu(convolution(padded)).squeeze(3)
 
 
 BUILDERS: dict[str, Callable[[Network], Any]] = {
