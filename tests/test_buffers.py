@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from toy import same_bits, small_net, snapshot
 
 from pycnn import io, models
-from pycnn.layers import Buffer, Linear, Module, Parameter, Sequential
+from pycnn.layers import Buffer, Embedding, Linear, Module, Parameter, Sequential
 from pycnn.optim import SGD
 
 Array = np.ndarray
@@ -99,6 +99,17 @@ def test_a_buffer_that_does_not_fit_changes_nothing() -> None:
     keys = made.load_state_dict({"0.mean": np.ones(3)}, strict=False)
     assert "0.steps" in keys.missing
     np.testing.assert_array_equal(made.state_dict()["0.mean"], 1)
+
+
+def test_a_read_only_buffer_changes_nothing() -> None:
+    frozen = np.ones((2, 2), np.float32)
+    frozen.flags.writeable = False
+    model = Sequential(Linear(2, 2, rng=0), Embedding.from_pretrained(frozen))
+    before = snapshot(model)
+    state = {name: value + 1 for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"1\.weight is read-only in the model"):
+        model.load_state_dict(state)
+    assert same_bits(before, snapshot(model))
 
 
 def test_optimizers_do_not_see_buffers() -> None:

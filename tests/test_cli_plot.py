@@ -78,6 +78,8 @@ def test_errors_are_one_line(
 ) -> None:
     assert "invalid choice: 'nonsense'" in fails(capsys, "plot", "nonsense")
     assert "KIND" in fails(capsys, "plot")
+    transposed = ("plot", "convolution", "--transposed", "--padding", "same")
+    assert "takes padding as numbers" in fails(capsys, *transposed)
     assert "No such file" in fails(capsys, "plot", "filters", "none.safetensors")
     assert "No such file" in fails(capsys, "report", ".")
     assert "no test image 100: they are 0 to 99" in fails(

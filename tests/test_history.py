@@ -67,3 +67,14 @@ def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method:
     with pytest.raises(IsADirectoryError):
         getattr(History(), method)(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("change", [{"loss": "x"}, {"accuracy": "a"}, {"epoch": [1]}])
+def test_a_history_of_other_things_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    model, path = small_net(), tmp_path / "history.json"
+    fit(model, blobs(40), progress=False).to_json(path)
+    content = json.loads(path.read_text())
+    content["epochs"][0] |= change
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"history\.json is not a history of pycnn"):
+        History.from_json(path)

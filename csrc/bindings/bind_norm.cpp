@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "bindings/numpy_view.hpp"
 #include "bindings/register.hpp"
@@ -72,7 +73,9 @@ py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::han
     const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
     const float* bias = optional_channel_data(op, "bias", bias_array, x.shape);
     const double eps = to_double(op, "eps", eps_number);
-    if (!(eps > 0) || std::isinf(eps)) fail_value(op, "eps must be above 0 and finite, got ", eps);
+    // Below the smallest normal float the factor 1 / sqrt(variance + eps) may overflow.
+    if (!(eps >= std::numeric_limits<float>::min()) || std::isinf(eps))
+        fail_value(op, "eps must be at least 2^-126 and finite, got ", eps);
     float* y = nullptr;
     BatchStatistics statistics{};
     py::array result = new_array(op, x.shape, y), mean = new_array(op, {s.C}, statistics.mean);

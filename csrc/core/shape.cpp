@@ -69,11 +69,10 @@ int64_t element_count(const char* op, const Shape& shape) {
             overflow |= __builtin_mul_overflow(count, extent, &count);
         }
     }
-    if (empty) return 0;
     // A quarter of the address space in bytes: leaves room for padded work areas.
     if (overflow || count > std::numeric_limits<int64_t>::max() / 16)
         fail_value(op, "array of shape ", to_string(shape), " does not fit the address space");
-    return count;
+    return empty ? 0 : count;
 }
 
 void check_images(const char* op, const Shape& x) {

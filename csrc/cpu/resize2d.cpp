@@ -68,6 +68,7 @@ void upsample_nearest_backward(const ResizeShape& s, Pair scale, const float* dy
 }
 
 void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, const float* x, float* y) {
+    if (s.N == 0) return;  // the tables may be large
     const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
     const Planes planes(s);
     const Buffer<float> mixed(s.W * planes.team);
@@ -86,6 +87,7 @@ void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, con
 }
 
 void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_corners, const float* dy, float* dx) {
+    if (s.N == 0) return;  // the tables may be large
     const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
     const Planes planes(s);
     const Buffer<float> mixed(s.W * planes.team);

@@ -123,6 +123,8 @@ class ImageFolder:
 
     def __getitem__(self, index: slice | Index) -> ImageFolder:
         """Part of the pictures."""
+        if not isinstance(index, slice | np.ndarray):
+            raise TypeError("[ImageFolder] takes a slice or an array of positions")
         part = copy.copy(self)
         part.y = self.y[index]
         part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])

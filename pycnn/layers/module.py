@@ -225,6 +225,8 @@ class Module(ABC):
                 )
             if value.shape != target.shape:
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
+            if not target.data.flags.writeable:
+                problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
         for _, target, value in shared:

@@ -252,7 +252,9 @@ class CLayer(Module):
         # psi' = alpha / (alpha + t)^2 = (1 - y)^2 / alpha, and t = alpha y / (1 - y).
         excitation = np.where(y > 0, dy * np.square(1 - y) / alpha, np.float32(0))
         excitation /= 1 + v
-        inhibition = np.mean((alpha * y / (1 - y) + 1) * excitation, axis=1, keepdims=True)
+        # Above 2^24 alpha the saturated answer rounds to 1: its share of the gradient is zero.
+        t = alpha * y / np.maximum(1 - y, np.float32(2**-24))
+        inhibition = np.mean((t + 1) * excitation, axis=1, keepdims=True)
         return ops.conv2d_backward_input(
             excitation - inhibition,
             self.fixed,

@@ -111,6 +111,7 @@ def feature_maps(
         raise ValueError(f"feature_maps needs one image (C, H, W), got shape {image.shape}")
     integer("feature_maps", "maps", maps, 1)
     rows = [Layer("input", image), *layer_outputs(model, image)]
+    maps = min(maps, max(len(row.output) for row in rows if _is_maps(row.output) or row is rows[0]))
     heights = [MAP if _is_maps(row.output) else STRIP for row in rows]
     # A row for the title, one for each layer, and one for the names of the classes.
     heights = [0.4 if title else 0.01, *heights, 0.3]

@@ -18,7 +18,7 @@ Maker: TypeAlias = Callable[[Iterable[Parameter], float, float], optim.Optimizer
 
 # Makers of optimizers from (parameters, learning rate, weight decay).
 OPTIMIZERS: Mapping[str, Maker] = {
-    "adadelta": lambda params, lr, decay: optim.Adadelta(params, lr, weight_decay=decay),
+    "adadelta": lambda params, lr, decay: optim.Adadelta(params, lr, 0.95, weight_decay=decay),
     "adam": lambda params, lr, decay: optim.Adam(params, lr, weight_decay=decay),
     "adamw": lambda params, lr, decay: optim.AdamW(params, lr, weight_decay=decay),
     "sgd": lambda params, lr, decay: optim.SGD(params, lr, momentum=0.9, weight_decay=decay),
