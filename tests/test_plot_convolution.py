@@ -142,7 +142,7 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(ValueError, match=text):
             plot.convolution_arithmetic(image, kernel, **geometry)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="takes padding as numbers, got 'same'"):
+    with pytest.raises(ValueError, match="takes padding as numbers, got 'same'"):
         plot.convolution_arithmetic(3, 2, transposed=True, padding="same")
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"a GIF needs Pillow: pip install 'pycnn\[plot\]'"):
