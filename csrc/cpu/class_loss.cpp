@@ -6,15 +6,10 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/row_blocks.hpp"
 
 namespace pycnn {
 namespace {
-
-constexpr double kExponentialWork = 20;
-constexpr int64_t kMostRows = 64;
-
-// About 8 K numbers, 32 KiB, a task.
-int64_t block_of_rows(int64_t C) { return std::clamp<int64_t>(8192 / C, 1, kMostRows); }
 
 // exp(-j) + sum of exp(-d[i]), without the factor exp(-least), least the smallest of j and all d: nothing overflows, and the sum
 // is at least 1.

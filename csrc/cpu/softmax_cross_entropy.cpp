@@ -7,16 +7,10 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/row_blocks.hpp"
 
 namespace pycnn {
 namespace {
-
-// An exponential costs about twenty multiply-adds.
-constexpr double kWorkPerElement = 20;
-
-// A block of rows is one call of a kernel, and one task: about 8 K numbers, 32 KiB.
-constexpr int64_t kMostRows = 64;
-int64_t block_of_rows(int64_t C) { return std::clamp<int64_t>(8192 / C, 1, kMostRows); }
 
 double total_weight(const CrossEntropy& s) {
     double total = 0;
@@ -39,7 +33,7 @@ double row_loss(const CrossEntropy& s, const float* x, int64_t label, float larg
 
 void softmax(int64_t N, int64_t C, const float* x, float* probabilities) {
     const KernelTable& table = kernels();
-    parallel_ranges(N, block_of_rows(C), static_cast<double>(C) * kWorkPerElement, [&](int64_t begin, int64_t end) {
+    parallel_ranges(N, block_of_rows(C), static_cast<double>(C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         float largest[kMostRows], total[kMostRows];
         table.softmax(end - begin, C, x + begin * C, probabilities + begin * C, largest, total);
     });
@@ -71,7 +65,7 @@ double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const i
                              float* losses) {
     const Buffer<double> row_losses(s.N);
     const KernelTable& table = kernels();
-    parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kWorkPerElement, [&](int64_t begin, int64_t end) {
+    parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         float largest[kMostRows], totals[kMostRows];
         table.softmax(end - begin, s.C, logits + begin * s.C, probabilities + begin * s.C, largest, totals);
         for (int64_t i = begin; i < end; ++i) {
