@@ -99,7 +99,7 @@ class Twice(Module):
         return self.layer.forward(self.layer.forward(x))
 
     def backward(self, dy: Array) -> Array:
-        raise NotImplementedError
+        return self.layer.backward(dy)
 
     def trace(self, x: Array, path: str = "") -> Trace:
         for name in ("first", "second"):
