@@ -134,11 +134,23 @@ def test_fixed_connections() -> None:
     layer = SLayer(3, 2, 5, r=1.0, q=1.0)
     assert layer.fixed.sum() == pytest.approx(1, abs=1e-6)
     assert layer.fixed.min() > 0
-    weights = decaying(4, 0.5)
+    weights = decaying("SLayer", 4, 0.5)
     np.testing.assert_array_equal(weights, weights.T)
     np.testing.assert_array_equal(weights, weights[::-1])
     assert weights[0, 0] == np.float32(0.5 ** math.hypot(1.5, 1.5))
-    assert decaying(5, 0.9)[2, 2] == 1
+    assert decaying("SLayer", 5, 0.9)[2, 2] == 1
+
+
+def test_without_decay_only_the_centre_is_connected() -> None:
+    x = activity((1, 2, 5, 5))
+    simple = SLayer(2, 3, 3, r=1.0, q=1.0, decay=0, rng=0)
+    complex_ = CLayer(3, 3, decay=0)
+    for layer in (simple, complex_):
+        assert np.count_nonzero(layer.fixed) == layer.fixed.size // 9
+        assert layer.fixed[:, :, 1, 1].all()
+    np.testing.assert_allclose(simple(x), s_reference(simple, x)[0], atol=1e-7)
+    y = activity((1, 3, 5, 5))
+    np.testing.assert_allclose(complex_(y), c_reference(complex_, y)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +221,10 @@ def test_wrong_arguments() -> None:
         SLayer(1, 2, r=1, q=1.0, decay=1)
     with pytest.raises(ValueError, match=r"\[CLayer\] padding must be at least 0, got -1"):
         CLayer(2, 3, padding=(0, 0, 0, -1))
+    with pytest.raises(ValueError, match=r"\[SLayer\] decay 0.0 leaves no connection .* of 4"):
+        SLayer(1, 2, 4, r=1, q=1.0, decay=0)
+    with pytest.raises(ValueError, match=r"\[CLayer\] decay 1e-100 leaves no connection .* of 2"):
+        CLayer(2, 2, decay=1e-100)
     with pytest.raises(ValueError, match=r"\[CLayer\] alpha must be above 0"):
         CLayer(2, alpha=-1)
     with pytest.raises(ValueError, match="weight has 2 input channels, x has 1"):

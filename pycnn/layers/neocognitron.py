@@ -24,11 +24,17 @@ INITIAL = 1e-4
 DECAY = 0.9
 
 
-def decaying(area: int, decay: float) -> Array:
+def decaying(layer: str, area: int, decay: float) -> Array:
     """Give the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
+    decay = fraction(f"[{layer}] decay", decay)
     offset = np.arange(area) - (area - 1) / 2
-    weights: Array = decay ** np.hypot(offset[:, np.newaxis], offset)
-    return weights.astype(np.float32)
+    weights: Array = (decay ** np.hypot(offset[:, np.newaxis], offset)).astype(np.float32)
+    if not weights.any():  # the centre of an even area is no cell
+        raise ValueError(
+            f"[{layer}] decay {decay} leaves no connection in an area of {area}: "
+            "an even one needs a larger decay"
+        )
+    return weights
 
 
 class SLayer(Module):
@@ -60,7 +66,8 @@ class SLayer(Module):
     column : int
         Side of an S-column: the square whose strongest cell is a candidate for reinforcement.
     decay : float in [0, 1)
-        Factor by which c falls for each cell of distance.
+        Factor by which c falls for each cell of distance. 0 connects the centre alone, which an
+        even `area` does not have.
     rng : Generator, int or None
         Random numbers of the initial connections.
 
@@ -109,7 +116,7 @@ class SLayer(Module):
         self.r = positive("[SLayer] r", r)
         self.q = positive("[SLayer] q", q)
         self.column = integer("SLayer", "column", column, 1)
-        weights = decaying(area, fraction("[SLayer] decay", decay))
+        weights = decaying("SLayer", area, decay)
         weights /= in_planes * weights.sum()
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], in_planes, axis=1)
         random = init.generator(rng).random((planes, in_planes, area, area), dtype=np.float32)
@@ -199,7 +206,8 @@ class CLayer(Module):
     alpha : float
         Input at which a cell gives half of its largest output, 1.
     decay : float in [0, 1)
-        Factor by which d falls for each cell of distance, from 1 in the centre.
+        Factor by which d falls for each cell of distance, from 1 in the centre. 0 connects the
+        centre alone, which an even `area` does not have.
 
     Attributes
     ----------
@@ -231,7 +239,7 @@ class CLayer(Module):
         self.stride = pair("CLayer", "stride", stride, 1)
         self.padding = _four_sides("CLayer", padding)
         self.alpha = positive("[CLayer] alpha", alpha)
-        weights = decaying(area, fraction("[CLayer] decay", decay))
+        weights = decaying("CLayer", area, decay)
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], planes, axis=0)
 
     def forward(self, x: Array) -> Array:
