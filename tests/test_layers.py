@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from pycnn import init, reference
-from pycnn.layers import AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU
+from pycnn.layers import (
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    evaluation_mode,
+)
 
 
 def f64(array: np.ndarray) -> np.ndarray:
@@ -133,6 +143,7 @@ def test_dropout_keeps_the_mean_and_the_share() -> None:
 def test_dropout_in_evaluation_mode_is_nothing() -> None:
     layer, x = Dropout(0.5, rng=0).eval(), normal(3, 4)
     assert layer(x) is x
+    assert layer.backward(x) is x
 
 
 def test_dropout_repeats_from_its_seed() -> None:
@@ -163,17 +174,19 @@ def test_backward_needs_a_forward_of_its_own(
     make: Callable[[], Module], shape: tuple[int, ...]
 ) -> None:
     layer, x = make(), normal(*shape)
-    with pytest.raises(RuntimeError, match="needs a forward pass in training mode"):
+    with pytest.raises(RuntimeError, match="needs a forward pass before it"):
         layer.backward(x)
     dy = np.ones_like(layer(x))
     layer.backward(dy)
     with pytest.raises(RuntimeError, match="allows one backward"):
         layer.backward(dy)
     layer(x)
-    layer.eval()
-    layer(x)  # an evaluation pass must not leave the activations of the training pass behind
-    with pytest.raises(RuntimeError, match="evaluation mode"):
+    with evaluation_mode(layer):
+        layer(x)  # must not leave the activations of the pass before behind
+    with pytest.raises(RuntimeError, match="those of evaluate, predict and evaluation_mode"):
         layer.backward(dy)
+    layer.eval()(x)
+    layer.backward(dy)
 
 
 @pytest.mark.parametrize(("make", "shape"), LAYERS[:2])

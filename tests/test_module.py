@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gradients import assert_gradients
 from toy import same_bits, small_net, snapshot
 
 from pycnn import models, reference
-from pycnn.layers import Conv2d, Dropout, Flatten, Linear, Module, Parameter, ReLU, Sequential
-from pycnn.layers.module import evaluation_mode
+from pycnn.layers import (
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    Module,
+    Parallel,
+    Parameter,
+    ReLU,
+    Sequential,
+    Tanh,
+    evaluation_mode,
+)
+from pycnn.layers import Residual as Shortcut
 from pycnn.losses import CrossEntropyLoss
 
 Array = np.ndarray
@@ -107,11 +121,26 @@ def test_a_module_of_ones_own_takes_part() -> None:
 
 
 def test_evaluation_mode_gives_each_layer_its_mode_back() -> None:
-    model = Sequential(Dropout(0.5), Dropout(0.5))
+    model, x = Sequential(Dropout(0.5), Dropout(0.5)), np.ones((2, 3), np.float32)
     model[0].eval()
-    with pytest.raises(KeyError), evaluation_mode(model):
-        raise KeyError
+    with evaluation_mode(model):
+        with pytest.raises(KeyError), evaluation_mode(model):
+            raise KeyError
+        model(x)
+        with pytest.raises(RuntimeError, match=r"Sequential\[1\] Dropout: backward needs"):
+            model.backward(x)
     assert [module.training for module in model.modules()] == [True, False, True]
+    y = model(x)
+    np.testing.assert_array_equal(model.backward(x), y)
+
+
+def test_a_frozen_part_passes_gradients_on() -> None:
+    """In evaluation mode, in a model that trains: as if it did not drop, and with slopes."""
+    rng = np.random.default_rng(0)
+    part = Sequential(BatchNorm2d(3), Dropout(0.5), Shortcut(BatchNorm2d(3)), Tanh())
+    branches = Parallel(Dropout(0.5).eval(), Conv2d(3, 2, 1, rng=rng))
+    model = Sequential(Conv2d(1, 3, 3, rng=rng), part.eval(), branches)
+    assert_gradients(model, rng.standard_normal((2, 1, 5, 6)))
 
 
 def test_state_goes_from_model_to_model() -> None:

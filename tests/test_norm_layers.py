@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy import CLASSES, blobs, same_bits
+from gradients import assert_gradients
+from toy import CLASSES, blobs, same_bits, snapshot
 
 import pycnn
 from pycnn import io, reference
@@ -80,9 +81,9 @@ def test_without_momentum_all_batches_weigh_the_same() -> None:
 def test_without_running_statistics_evaluation_uses_the_batch() -> None:
     layer, x = batch_norm(track_running_stats=False), normal(4, 3, 5, 6)
     y = layer(x)
+    dx = layer.backward(y)
     np.testing.assert_array_equal(layer.eval()(x), y)
-    with pytest.raises(RuntimeError, match="evaluation mode"):
-        layer.backward(y)
+    np.testing.assert_array_equal(layer.backward(y), dx)
 
 
 @pytest.mark.parametrize("affine", [True, False])
@@ -100,6 +101,55 @@ def test_backward_of_batch_norm(affine: bool) -> None:
         np.testing.assert_allclose(parameter.grad, gradient, rtol=1e-5, atol=1e-5)
     with pytest.raises(RuntimeError, match="one backward"):
         layer.backward(dy)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("affine", [True, False])
+def test_backward_of_frozen_batch_norm(affine: bool) -> None:
+    """The statistics are constants, however far those of the batch are from them."""
+    layer = batch_norm(affine=affine).eval()
+    state = layer.state_dict()
+    state["running_mean"][...] = 300, -1, 0.5
+    state["running_var"][...] = 4, 0, 0.01
+    before = {name: array.copy() for name, array in state.items()}
+    offset = state["running_mean"][:, np.newaxis, np.newaxis]
+    x, dy = normal(4, 3, 5, 6) + offset + 1, normal(4, 3, 5, 6, seed=1)
+    layer(x)
+    dx = layer.backward(dy)
+    assert same_bits(before, state)
+
+    inv_std = 1 / np.sqrt(f64(state["running_var"]) + 1e-5)
+    scale = inv_std * f64(state["weight"]) if affine else inv_std
+    xhat = reference.channel_affine(f64(x) - offset, inv_std, np.zeros(3))
+    expected = reference.channel_affine_backward(f64(dy), xhat, scale)
+    np.testing.assert_allclose(dx, expected[0], rtol=1e-6)
+    for parameter, gradient in zip(layer.parameters(), expected[1:], strict=False):
+        assert parameter.grad is not None
+        np.testing.assert_allclose(parameter.grad, gradient, rtol=1e-5, atol=1e-4)
+    with pytest.raises(RuntimeError, match="one backward"):
+        layer.backward(dy)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_gradients_of_frozen_batch_norm_are_slopes(affine: bool) -> None:
+    layer = batch_norm(affine=affine)
+    layer(2 * normal(4, 3, 5, 6) + 3)
+    assert_gradients(layer.eval(), normal(4, 3, 5, 6, seed=1))
+
+
+def test_fine_tuning_with_frozen_statistics() -> None:
+    """`fit` trains the layers around, and weight and bias, and leaves the statistics alone."""
+    model, data = net(), blobs(256)
+    model[1].eval()
+    before = snapshot(model)
+    adam = Adam(model.parameters(), lr=0.01)
+    pycnn.fit(model, data, data, epochs=3, batch_size=16, optimizer=adam, progress=False)
+    assert pycnn.evaluate(model, data).accuracy > 0.9
+    assert [module.training for module in model] == [True, False, True, True, True, True]
+    after = model.state_dict()
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    statistics = {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
+    assert changed == set(before) - statistics
 
 
 def test_subsampling_is_lenets() -> None:

@@ -1,6 +1,7 @@
 """Layers: thin objects that own parameters, call `pycnn.ops` and remember what backward needs.
 
-- `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own)
+- `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own),
+  `evaluation_mode`
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
@@ -32,7 +33,7 @@ from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
-from pycnn.layers.module import Module
+from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
@@ -82,4 +83,5 @@ __all__ = [
     "Unsqueeze",
     "Upsample",
     "ZeroPad2d",
+    "evaluation_mode",
 ]

@@ -21,7 +21,12 @@ class BatchNorm2d(Module):
 
     with the variance of the batch divided by m - 1 instead of m. In evaluation mode the running
     ones are used: the layer is then one scale and one shift of each channel
-    (`pycnn.ops.channel_affine`).
+    (`pycnn.ops.channel_affine`). A backward pass treats them as constants, as fine-tuning with
+    frozen statistics wants it: put the layer alone in evaluation mode for that. With
+    ``xhat = (x - running_mean) / sqrt(running_var + eps)``,
+
+    ``dx = dy * weight / sqrt(running_var + eps)``, ``dweight = sum of dy * xhat`` and
+    ``dbias = sum of dy``.
 
     Parameters
     ----------
@@ -82,8 +87,11 @@ class BatchNorm2d(Module):
         """Normalise: (N, C, H, W) to the same shape."""
         check_channels(x, self.num_features)
         if not self.training and self.running_mean is not None and self.running_var is not None:
-            self._save(None)
-            return ops.channel_affine(x, *self._folded(self.running_mean, self.running_var))
+            mean = self.running_mean.data
+            folded = self._folded(mean, self.running_var.data)
+            inv_std, scale, shift = (array.astype(x.dtype) for array in folded)
+            self._save((x, mean, inv_std, scale))
+            return ops.channel_affine(x, scale, shift)
         if x.size == self.num_features:
             raise ValueError(
                 f"expects more than one value a channel, whose variance is 0 (input was {x.shape})"
@@ -92,13 +100,15 @@ class BatchNorm2d(Module):
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             self._track(mean, var, x.size // self.num_features)
-        self._save((x, mean, inv_std))
+        self._save((x, mean, inv_std, None))
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x, mean, inv_std = self._saved()
+        x, mean, inv_std, scale = self._saved()
         dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, self._affine()[0], mean, inv_std)
+        if scale is not None:  # none of the gradient goes through statistics that are constants
+            dx = ops.channel_affine(dy, scale, np.zeros_like(scale))
         if self.weight is not None and self.bias is not None:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
@@ -115,17 +125,18 @@ class BatchNorm2d(Module):
             None if self.bias is None else self.bias.data,
         )
 
-    def _folded(self, mean: Buffer, var: Buffer) -> tuple[Array, Array]:
-        """Scale and shift that the running statistics, weight and bias amount to."""
+    def _folded(self, mean: Array, var: Array) -> tuple[Array, Array, Array]:
+        """Give 1 / std, and scale and shift that statistics, weight and bias amount to.
+
+        In float64, so that each is rounded once.
+        """
         weight, bias = self._affine()
-        # In float64, so that scale and shift are rounded once.
-        scale = 1 / np.sqrt(var.data.astype(np.float64) + self.eps)
-        if weight is not None:
-            scale *= weight
-        shift = -mean.data * scale
+        inv_std = 1 / np.sqrt(var.astype(np.float64) + self.eps)
+        scale = inv_std if weight is None else inv_std * weight
+        shift = -mean * scale
         if bias is not None:
             shift += bias
-        return scale.astype(np.float32), shift.astype(np.float32)
+        return inv_std, scale, shift
 
     def _track(self, mean: Array, var: Array, count: int) -> None:
         """Let the running statistics follow those of a batch with `count` values a channel."""

@@ -34,13 +34,15 @@ class Module(ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
-    them, and defines `forward` and `backward`. In training mode `forward` remembers, with `_save`,
-    what `backward` takes back with `_saved`; in evaluation mode nothing is remembered.
+    them, and defines `forward` and `backward`. `forward` remembers, with `_save`, what `backward`
+    takes back with `_saved`. It does so in both modes, so that layers in evaluation mode can stand
+    in a network that is trained; within `evaluation_mode` nothing is remembered.
 
     Attributes
     ----------
     training : bool
-        Whether `forward` prepares a backward pass (and dropout drops). Set by `train`, `eval`.
+        Whether `forward` does what belongs to training alone: dropout drops, batch normalisation
+        uses the statistics of the batch. Set by `train`, `eval`.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
     metadata : mapping of str to JSON values
@@ -51,6 +53,7 @@ class Module(ABC):
     training: bool = True
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
+    _remembers: bool = True
     _memory: Any = None
 
     @abstractmethod
@@ -64,7 +67,8 @@ class Module(ABC):
         Raises
         ------
         RuntimeError
-            If no forward pass in training mode came before, or it was used already.
+            If no forward pass came before (one within `evaluation_mode` does not count), or it
+            was used already.
         """
 
     def backward_parameters(self, dy: Array) -> None:
@@ -82,15 +86,14 @@ class Module(ABC):
     # What forward leaves for backward ------------------------------------------------------
 
     def _save(self, value: Any) -> None:
-        self._memory = value if self.training else None
+        self._memory = value if self._remembers else None
 
     def _saved(self) -> Any:
         value, self._memory = self._memory, None
         if value is None:
-            mode = "training" if self.training else "evaluation"
             raise RuntimeError(
-                "backward needs a forward pass in training mode before it, and each forward pass "
-                f"allows one backward (the layer is in {mode} mode)"
+                "backward needs a forward pass before it, and each forward pass allows one "
+                "backward (those of evaluate, predict and evaluation_mode allow none)"
             )
         return value
 
@@ -255,11 +258,15 @@ class Module(ABC):
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """Put a model in evaluation mode for a while, then give each layer its own mode back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    """Put a model in evaluation mode for a while, then give each layer its own mode back.
+
+    Nothing is remembered for a backward pass meanwhile, so that no memory is held.
+    """
+    modes = [(module, module.training, module._remembers) for module in model.modules()]
+    for module, *_ in modes:
+        module.training = module._remembers = False
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for module, training, remembers in modes:
+            module.training, module._remembers = training, remembers

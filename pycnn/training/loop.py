@@ -48,7 +48,8 @@ def fit(
     Parameters
     ----------
     model : Module
-        Trained in place.
+        Trained in place. A model in evaluation mode is put in training mode; in one in training
+        mode, layers that alone are in evaluation mode stay in it, such as a frozen `BatchNorm2d`.
     train : Dataset or iterable of (x, y)
         Training data. A data set is shuffled for each epoch, and its batches come from a
         `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
@@ -117,7 +118,8 @@ def fit(
     try:
         while run.epoch < epochs and history.stop_reason is None:
             run.epoch += 1
-            model.train()
+            if not model.training:
+                model.train()
             model.reseed([seed, run.epoch, 1])
             trainer.epoch(validation, progress)
     except KeyboardInterrupt:
