@@ -7,6 +7,8 @@ import operator
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 # The C++ side takes geometry up to here.
 LARGEST = 2**31 - 1
 
@@ -33,6 +35,13 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
         raise ValueError(f"[{owner}] {name} must be an int or (height, width), got {value}")
     height, width = (integer(owner, name, item, minimum) for item in values)
     return height, width
+
+
+def flag(name: str, value: Any) -> bool:
+    """Give `value` as a bool; nothing else says yes or no clearly enough."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def real(name: str, value: Any) -> float:

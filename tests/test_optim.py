@@ -81,20 +81,25 @@ def test_updates_are_those_of_pytorch(name: str) -> None:
 
 def test_defaults_are_those_of_pytorch() -> None:
     p = parameter()
+    off = {"maximize": False, "params": [0]}
     assert SGD([p]).state_dict()["param_groups"] == [
-        {"lr": 1e-3, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False,
-         "params": [0]}
-    ]  # fmt: skip
-    adam = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "params": [0]}
-    assert Adam([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 0.0}]
-    assert AdamW([p]).state_dict()["param_groups"] == [adam | {"weight_decay": 1e-2}]
+        off | {"lr": 1e-3, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False}
+    ]
+    adam = off | {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+    assert Adam([p]).state_dict()["param_groups"] == [
+        adam | {"weight_decay": 0.0, "decoupled_weight_decay": False}
+    ]
+    assert AdamW([p]).state_dict()["param_groups"] == [
+        adam | {"weight_decay": 1e-2, "decoupled_weight_decay": True}
+    ]
     assert Adadelta([p]).state_dict()["param_groups"] == [
-        {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0, "params": [0]}
+        off | {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0}
     ]
     assert RMSprop([p]).state_dict()["param_groups"] == [
-        {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0,
-         "centered": False, "params": [0]}
-    ]  # fmt: skip
+        off
+        | {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0}
+        | {"centered": False}
+    ]
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -158,11 +163,124 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         ({}, "not a state of this optimizer"),
         (two, "for 2 parameters, the optimizer has 1"),
         (other_shape, r"exp_avg of parameter 0 has shape \(2,\)"),
+        (before | {"state": {1: before["state"][0]}}, "state of parameter 1, which does not exist"),
+        (before | {"state": [1]}, "not a state of this optimizer"),
     ]
     for state, text in bad:
         with pytest.raises(ValueError, match=text):
             adam.load_state_dict(state)
         np.testing.assert_equal(adam.state_dict(), before)
+
+
+def stepped(make: Make) -> Optimizer:
+    """Make an optimizer of two parameters, of which the second has taken a step."""
+    idle, p = parameter(), parameter()
+    optimizer = make([idle, p])
+    train(optimizer, p, [1])
+    return optimizer
+
+
+def momentum(p: Iterable[Parameter]) -> Optimizer:
+    return SGD(p, 0.1, momentum=0.9)
+
+
+@pytest.mark.parametrize(
+    ("make", "entry", "value", "error", "text"),
+    [
+        (momentum, "momentum_buffer", ..., ValueError, "momentum_buffer of parameter 1 is missing"),
+        (momentum, "exp_avg", 1, ValueError, "exp_avg of parameter 1 is unknown"),
+        (momentum, "momentum_buffer", np.zeros(3), TypeError, "must be a float32 array, got float"),
+        (momentum, "momentum_buffer", [0, 0, 0], TypeError, "must be a float32 array, got int64"),
+        (momentum, "momentum_buffer", None, ValueError, "momentum_buffer of parameter 1 is miss"),
+        (Adam, "step", ..., ValueError, "step of parameter 1 is missing"),
+        (Adam, "exp_avg", ..., ValueError, "exp_avg of parameter 1 is missing"),
+        (Adam, "step", 1.5, ValueError, "step of parameter 1 must be a whole number"),
+        (Adam, "step", -1, ValueError, "step of parameter 1 must be a whole number, at least 0"),
+        (Adam, "step", float("nan"), ValueError, "step of parameter 1 must be a whole number"),
+        (Adam, "step", float("inf"), ValueError, "step of parameter 1 must be a whole number"),
+        (Adam, "step", "3", TypeError, "step of parameter 1 must be a number of steps, got '3'"),
+        (Adam, "step", np.ones(1), TypeError, "step of parameter 1 must be a number of steps"),
+        (Adam, "max_exp_avg_sq", 0, ValueError, "max_exp_avg_sq of parameter 1 is unknown"),
+        (Adadelta, "acc_delta", ..., ValueError, "acc_delta of parameter 1 is missing"),
+        (RMSprop, "momentum_buffer", 0, ValueError, "momentum_buffer of parameter 1 is unknown"),
+    ],
+)
+def test_a_state_needs_every_entry_and_no_other(
+    make: Make, entry: str, value: Any, error: type[Exception], text: str
+) -> None:
+    optimizer = stepped(make)
+    before = copy.deepcopy(optimizer.state_dict())
+    bad = copy.deepcopy(before)
+    if value is ...:
+        del bad["state"][1][entry]
+    else:
+        bad["state"][1][entry] = value
+    with pytest.raises(error, match=rf"\[{type(optimizer).__name__}\] .*{text}"):
+        optimizer.load_state_dict(bad)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "error", "text"),
+    [
+        (SGD, {"lr": "x"}, TypeError, r"\[SGD\] lr must be a number, got str"),
+        (SGD, {"lr": -1}, ValueError, r"\[SGD\] lr must be at least 0, got -1"),
+        (SGD, {"nesterov": True}, ValueError, r"\[SGD\] nesterov needs a momentum"),
+        (SGD, {"nesterov": "no"}, TypeError, r"\[SGD\] nesterov must be True or False, got 'no'"),
+        (SGD, {"momentum": 0.9}, ValueError, "momentum_buffer of parameter 1 is missing"),
+        (SGD, {"maximize": True}, ValueError, "not a state of this optimizer: maximize is True"),
+        (momentum, {"momentum": 0.0}, ValueError, "momentum_buffer of parameter 1 is unknown"),
+        (Adam, {"betas": None}, TypeError, "betas must be a pair of numbers, got None"),
+        (Adam, {"betas": (0.9, 1.0)}, ValueError, "betas must be in"),
+        (Adam, {"amsgrad": True}, ValueError, "amsgrad is True"),
+        (Adam, {"decoupled_weight_decay": True}, ValueError, "decoupled_weight_decay is True"),
+        (RMSprop, {"centered": 1}, TypeError, r"\[RMSprop\] centered must be True or False, got 1"),
+        (RMSprop, {"centered": True}, ValueError, "grad_avg of parameter 1 is missing"),
+    ],
+)
+def test_the_settings_of_a_state_are_checked(
+    make: Make, settings: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    optimizer = stepped(make)
+    if make is SGD:  # without momentum it has no state of its own
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": {1: {}}})
+    before = copy.deepcopy(optimizer.state_dict())
+    bad = {"state": before["state"] or {1: {}}, "param_groups": [dict(before["param_groups"][0])]}
+    bad["param_groups"][0] |= settings
+    with pytest.raises(error, match=text):
+        optimizer.load_state_dict(bad)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+def test_states_of_adam_and_adamw_are_not_mixed_up() -> None:
+    adam, adamw = stepped(Adam), stepped(AdamW)
+    for target, source in ((adam, adamw), (adamw, adam)):
+        with pytest.raises(ValueError, match="decoupled_weight_decay is"):
+            target.load_state_dict(source.state_dict())
+
+
+def test_a_state_of_pytorch_is_taken() -> None:
+    """Its keys need not start at 0, its steps are floats, and its groups have more settings."""
+    straight = parameter()
+    train(Adam([straight]), straight, range(1, 5))
+    p = parameter()
+    first = Adam([p])
+    train(first, p, range(1, 3))
+    state = copy.deepcopy(first.state_dict())
+    (group,) = state["param_groups"]
+    del group["decoupled_weight_decay"]  # younger than most files
+    group |= {"foreach": None, "capturable": False, "fused": None, "initial_lr": 1, "params": [5]}
+    entries = state["state"].pop(0) | {"step": np.array(2.0, np.float32)}
+    entries["exp_avg"] = np.repeat(entries["exp_avg"], 2)[::2]  # not contiguous
+    second = Adam([p])
+    second.load_state_dict(state | {"state": {5: entries}})
+    train(second, p, range(3, 5))
+    assert p.data.tobytes() == straight.data.tobytes()
+    assert type(second.state_dict()["state"][0]["step"]) is int
+
+    sgd = SGD([p])
+    sgd.load_state_dict(sgd.state_dict() | {"state": {0: {"momentum_buffer": None}}})
+    train(sgd, p, [1])
 
 
 @pytest.mark.parametrize(

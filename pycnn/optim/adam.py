@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from pycnn import ops
@@ -37,7 +37,11 @@ class Adam(Optimizer):
     Kingma, Ba: Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
 
-    _decoupled: ClassVar[bool] = False
+    constants: ClassVar[Mapping[str, bool]] = {
+        **Optimizer.constants,
+        "amsgrad": False,
+        "decoupled_weight_decay": False,
+    }
 
     def __init__(
         self,
@@ -48,6 +52,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise TypeError(f"betas must be a pair of numbers, got {betas!r}")
         first, second = betas
         self.betas = fraction("betas", first), fraction("betas", second)
         self.eps = at_least_zero("eps", eps)
@@ -75,7 +81,7 @@ class Adam(Optimizer):
             state["exp_avg_sq"],
             step=state["step"],
             lr=self.lr,
-            decoupled=self._decoupled,
+            decoupled=self.constants["decoupled_weight_decay"],
             **self.hyperparameters(),
         )
 
@@ -91,7 +97,7 @@ class AdamW(Adam):
     Loshchilov, Hutter: Decoupled weight decay regularization, 2019, algorithm 2.
     """
 
-    _decoupled = True
+    constants: ClassVar[Mapping[str, bool]] = {**Adam.constants, "decoupled_weight_decay": True}
 
     def __init__(
         self,

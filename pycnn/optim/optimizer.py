@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ class Optimizer(ABC):
     ----------
     lr : float
         Learning rate of the next step; schedules set it.
+    constants : mapping of str to bool
+        Settings of PyTorch's optimizer that cannot be chosen here; a part of the state, so that
+        one made under others is refused.
 
     Raises
     ------
@@ -38,6 +41,8 @@ class Optimizer(ABC):
     ValueError
         If there are no parameters, one is there twice or `lr` is negative or not finite.
     """
+
+    constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
         self.params = list(params)
@@ -56,7 +61,9 @@ class Optimizer(ABC):
 
         Of a gradient with few rows (`SparseRows`) the step is taken in these rows alone, those of
         the parameter and of its state; the others stay as they are, momentum and weight decay
-        included.
+        included. Step counts, and what an optimizer does at its first step, are those of the
+        parameter: until a row has its second gradient it moves, weight decay aside, as if its
+        gradient had been zero all the time before: its state was zero, and would have stayed so.
         """
         for parameter, state in zip(self.params, self._states, strict=True):
             if parameter.grad is None:
@@ -103,7 +110,8 @@ class Optimizer(ABC):
 
         The arrays are the optimizer's own: copy them to keep them.
         """
-        group = {"lr": self.lr, **self.hyperparameters(), "params": list(range(len(self.params)))}
+        params = list(range(len(self.params)))
+        group = {"lr": self.lr, **self.hyperparameters(), **self.constants, "params": params}
         states = {index: dict(state) for index, state in enumerate(self._states) if state}
         return {"state": states, "param_groups": [group]}
 
@@ -113,40 +121,89 @@ class Optimizer(ABC):
         Parameters
         ----------
         state_dict : mapping
-            As from `state_dict`. Arrays are copied.
+            As from `state_dict`, or PyTorch's with one group: other settings in the group, such
+            as ``foreach``, are passed over unless they change the steps, such as ``maximize``.
+            Arrays are copied.
 
         Raises
         ------
+        TypeError
+            If a setting, an array or a step count is of another kind; nothing is changed.
         ValueError
-            If it is for other parameters or another kind of optimizer; nothing is changed.
+            If it is for other parameters or another kind of optimizer, a setting is out of range,
+            or an entry of a parameter is missing, unknown or of another shape; nothing is changed.
         """
         kind = type(self).__name__
         try:
-            (group,) = state_dict["param_groups"]
+            group, positions, states = self._taken_apart(state_dict)
+            # The constructor has the rules for the settings, and the new optimizer for the state.
             settings = {name: group[name] for name in ("lr", *self.hyperparameters())}
-            states = {int(index): dict(state) for index, state in state_dict["state"].items()}
-            count = len(group["params"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"[{kind}] not a state of this optimizer: {error!r}") from None
-        if count != len(self.params) or not all(0 <= index < count for index in states):
+            other = type(self)(self.params, **settings)
+            loaded: list[State] = [{} for _ in self.params]
+            for key, state in states.items():
+                index = positions[key]
+                fresh = other.start(self.params[index])
+                loaded[index] = _checked(state, fresh, f"of parameter {index}")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"[{kind}] {error}") from None
+        for name in settings:
+            setattr(self, name, getattr(other, name))
+        self._states = loaded
+
+    def _taken_apart(
+        self, state_dict: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
+        """Give the group, the position of each key of the state, and the state by key."""
+        try:
+            (group,) = state_dict["param_groups"]
+            positions = {int(key): index for index, key in enumerate(group["params"])}
+            states = {int(key): dict(state) for key, state in state_dict["state"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a state of this optimizer: {error!r}") from None
+        missing = [name for name in ("lr", *self.hyperparameters()) if name not in group]
+        if missing:
+            raise ValueError(f"not a state of this optimizer: it has no {', '.join(missing)}")
+        for name, value in self.constants.items():
+            if group.get(name, value) != value:
+                raise ValueError(f"not a state of this optimizer: {name} is {group[name]!r}")
+        if len(positions) != len(self.params):
             raise ValueError(
-                f"[{kind}] state is for {count} parameters, the optimizer has {len(self.params)}"
+                f"state is for {len(positions)} parameters, the optimizer has {len(self.params)}"
             )
-        fresh: list[State] = [{} for _ in self.params]
-        for index, state in states.items():
-            fresh[index] = {
-                name: np.array(value) if isinstance(value, np.ndarray) else value
-                for name, value in state.items()
-            }
-            for name, value in fresh[index].items():
-                if isinstance(value, np.ndarray) and value.shape != self.params[index].shape:
-                    raise ValueError(
-                        f"[{kind}] {name} of parameter {index} has shape {value.shape}, "
-                        f"the parameter {self.params[index].shape}"
-                    )
-        for name, value in settings.items():
-            setattr(self, name, value)
-        self._states = fresh
+        unknown = [key for key in states if key not in positions]
+        if unknown:
+            raise ValueError(f"there is a state of parameter {unknown[0]}, which does not exist")
+        return group, positions, states
+
+
+def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
+    """Give a loaded state of a parameter, copied, if it has the entries of a fresh one."""
+    # PyTorch has had None for a buffer that the settings do not need.
+    given = {name: value for name, value in state.items() if value is not None}
+    missing = [name for name in fresh if name not in given]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} {owner} is missing")
+    unknown = [str(name) for name in given if name not in fresh]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} {owner} is unknown")
+    return {name: _entry(f"{name} {owner}", given[name], fresh[name]) for name in fresh}
+
+
+def _entry(name: str, value: Any, fresh: Any) -> Any:
+    """Give a copy of an array if it is like the fresh one, or a number of steps as an int."""
+    array = np.asarray(value)
+    if not isinstance(fresh, np.ndarray):
+        # PyTorch counts steps in floats of no dimension.
+        if array.shape != () or array.dtype.kind not in "iuf":
+            raise TypeError(f"{name} must be a number of steps, got {value!r}")
+        if not (array >= 0 and array == np.floor(array) and np.isfinite(array)):
+            raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
+        return int(array)
+    if array.dtype != fresh.dtype:
+        raise TypeError(f"{name} must be a {fresh.dtype} array, got {array.dtype}")
+    if array.shape != fresh.shape:
+        raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
+    return np.array(array, order="C")
 
 
 def zeros_like(parameter: Parameter) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, fraction
+from pycnn._arguments import at_least_zero, flag, fraction
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
@@ -55,7 +55,7 @@ class RMSprop(Optimizer):
         self.eps = at_least_zero("eps", eps)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
         self.momentum = at_least_zero("momentum", momentum)
-        self.centered = bool(centered)
+        self.centered = flag("centered", centered)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

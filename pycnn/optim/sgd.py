@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, real
+from pycnn._arguments import at_least_zero, flag, real
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
@@ -22,7 +22,8 @@ class SGD(Optimizer):
     momentum : float
         Share of the last velocity that is kept.
     dampening : float
-        Share of the gradient that does not enter the velocity.
+        Share of the gradient that does not enter the velocity, but for the first step of a
+        parameter (a row that gets its first gradient later has had velocity zero until then).
     weight_decay : float
         Factor of the parameter that is added to its gradient.
     nesterov : bool
@@ -47,7 +48,7 @@ class SGD(Optimizer):
         self.momentum = at_least_zero("momentum", momentum)
         self.dampening = real("dampening", dampening)
         self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag("nesterov", nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError("nesterov needs a momentum and no dampening")
 
