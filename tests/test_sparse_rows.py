@@ -97,6 +97,29 @@ def test_a_step_touches_only_the_rows_it_saw(make: Make) -> None:
         np.testing.assert_array_equal((array != old).any(axis=1), np.isin(range(7), [2, 6]))
 
 
+def test_dampening_spares_the_first_step_of_the_parameter_and_of_no_row() -> None:
+    """A row whose first gradient comes later moves as the dense step with zeros moves it."""
+    lr, momentum, dampening = 0.1, 0.9, 0.4
+    few, whole = (Parameter(np.ones(SHAPE, np.float32)) for _ in range(2))
+    optimizers = [SGD([p], lr, momentum, dampening) for p in (few, whole)]
+    data, velocity = np.ones(SHAPE), np.zeros(SHAPE)
+    for step, rows in enumerate([[0, 2], [2, 5], [0, 5, 6]]):
+        few.grad = sparse(rows, step)
+        whole.grad = few.grad.to_dense()
+        for optimizer in optimizers:
+            optimizer.step()
+        for row, grad in zip(rows, few.grad.values.astype(np.float64), strict=True):
+            new = grad if step == 0 else momentum * velocity[row] + (1 - dampening) * grad
+            velocity[row] = new
+            data[row] -= lr * new
+        if step == 1:  # row 5 has had its first gradient; row 2 has not rested in between
+            np.testing.assert_array_equal(few.data[[2, 5]], whole.data[[2, 5]])
+    np.testing.assert_allclose(few.data, data, rtol=1e-6)
+    np.testing.assert_allclose(
+        optimizers[0].state_dict()["state"][0]["momentum_buffer"], velocity, rtol=1e-5, atol=1e-7
+    )
+
+
 @pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
 def test_no_rows_change_nothing(make: Make) -> None:
     p = Parameter(np.ones(SHAPE, np.float32))
