@@ -44,10 +44,16 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def real(name: str, value: Any) -> float:
-    """Give `value` as a finite float."""
+def number(name: str, value: Any) -> float:
+    """Give `value` as a float; infinity and NaN are some."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    return float(value)
+
+
+def real(name: str, value: Any) -> float:
+    """Give `value` as a finite float."""
+    number(name, value)
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
     return float(value)

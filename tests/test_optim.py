@@ -172,6 +172,20 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         np.testing.assert_equal(adam.state_dict(), before)
 
 
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_step_that_fails_is_no_step(make: Make) -> None:
+    straight, p = parameter(), parameter()
+    first, second = make([straight]), make([p])
+    for k in range(1, 4):
+        p.grad = np.ones(2, np.float32)
+        with pytest.raises(ValueError, match=r"grad has shape \(2,\)"):
+            second.step()
+        train(first, straight, [k])
+        train(second, p, [k])
+    assert p.data.tobytes() == straight.data.tobytes()
+    np.testing.assert_equal(first.state_dict(), second.state_dict())
+
+
 def stepped(make: Make) -> Optimizer:
     """Make an optimizer of two parameters, of which the second has taken a step."""
     idle, p = parameter(), parameter()
@@ -339,3 +353,5 @@ def test_clip_sums_in_double_precision_and_spares_what_is_not_finite() -> None:
     np.testing.assert_array_equal(p.grad, [1, np.inf, 2])
     with pytest.raises(ValueError, match="max_norm must be positive"):
         clip_grad_norm([p], 0)
+    with pytest.raises(TypeError, match="max_norm must be a number, got str"):
+        clip_grad_norm([p], "1")  # type: ignore[arg-type]

@@ -55,6 +55,23 @@ def test_bad_rows(rows: list[int], columns: int, text: str) -> None:
         SparseRows(np.array(rows), np.zeros((2, columns), np.float32), SHAPE)
 
 
+def test_rows_are_whole_numbers() -> None:
+    for rows, found in ((np.array([0.5]), "float64"), ([0], "list")):
+        with pytest.raises(TypeError, match=f"rows must be an int64 array, got {found}"):
+            SparseRows(rows, np.zeros((1, 3), np.float32), SHAPE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
+def test_a_gradient_of_another_table_is_refused(make: Make) -> None:
+    p = Parameter(np.ones((5, 3), np.float32))
+    optimizer = make([p])
+    p.grad = sparse([1, 2])
+    with pytest.raises(ValueError, match=r"grad has shape \(7, 3\), the parameter \(5, 3\)"):
+        optimizer.step()
+    assert optimizer.state_dict()["state"] == {}
+    np.testing.assert_array_equal(p.data, 1)
+
+
 @pytest.mark.parametrize("kinds", ["ss", "sd", "ds", "dd", "sds", "sss"])
 def test_gradients_of_both_kinds_add_up(kinds: str) -> None:
     p = Parameter(np.zeros(SHAPE, np.float32))

@@ -25,6 +25,8 @@ class SparseRows:
 
     Raises
     ------
+    TypeError
+        If `rows` is not an int64 array.
     ValueError
         If the shapes do not fit, or the rows do not ascend or lie outside of `shape`.
     """
@@ -32,6 +34,9 @@ class SparseRows:
     __slots__ = ("rows", "shape", "values")
 
     def __init__(self, rows: npt.NDArray[np.int64], values: Array, shape: Shape) -> None:
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.int64:
+            found = getattr(rows, "dtype", type(rows).__name__)
+            raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
         if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
             raise ValueError(
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
@@ -114,7 +119,15 @@ class Parameter:
         return self.data.size
 
     def accumulate(self, grad: Gradient) -> None:
-        """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied."""
+        """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
+
+        Raises
+        ------
+        ValueError
+            If `grad` does not have the shape of `data`.
+        """
+        if grad.shape != self.data.shape:
+            raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         own = self.grad
         if own is None:
             self.grad = grad

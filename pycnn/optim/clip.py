@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pycnn._arguments import number
 from pycnn.layers.parameter import Parameter, gradient_values
 
 
@@ -28,6 +29,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
 
     Raises
     ------
+    TypeError
+        If `max_norm` is not a number.
     ValueError
         If `max_norm` is not positive.
 
@@ -35,7 +38,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     ----------
     Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
     """
-    if not max_norm > 0:
+    if not number("max_norm", max_norm) > 0:
         raise ValueError(f"max_norm must be positive, got {max_norm}")
     gradients = [gradient_values(p.grad) for p in parameters if p.grad is not None]
     # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.

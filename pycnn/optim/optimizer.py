@@ -68,16 +68,17 @@ class Optimizer(ABC):
         for parameter, state in zip(self.params, self._states, strict=True):
             if parameter.grad is None:
                 continue
-            first = not state
-            if first:
-                state.update(self.start(parameter))
+            new = dict(state) or self.start(parameter)
             if isinstance(parameter.grad, SparseRows):
-                self._update_rows(parameter.data, parameter.grad, state, first)
+                self._update_rows(parameter.data, parameter.grad, new, not state)
             else:
-                self.update(parameter.data, parameter.grad, state, first)
+                self.update(parameter.data, parameter.grad, new, not state)
+            state.update(new)  # only now: a step that fails is no step
 
     def _update_rows(self, data: Array, grad: SparseRows, state: State, first: bool) -> None:
         """Gather rows, take a dense step on them, scatter them back."""
+        if grad.shape != data.shape:
+            raise ValueError(f"grad has shape {grad.shape}, the parameter {data.shape}")
         rows = grad.rows
         part = _gather(data, rows)
         arrays = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
