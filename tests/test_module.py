@@ -10,6 +10,7 @@ from toy import same_bits, small_net, snapshot
 from pycnn import models, reference
 from pycnn.layers import (
     BatchNorm2d,
+    CLayer,
     Conv2d,
     Dropout,
     Flatten,
@@ -18,8 +19,11 @@ from pycnn.layers import (
     Parallel,
     Parameter,
     ReLU,
+    Reshape,
     Sequential,
+    SLayer,
     Tanh,
+    Unsqueeze,
     evaluation_mode,
 )
 from pycnn.layers import Residual as Shortcut
@@ -215,6 +219,36 @@ def test_an_empty_sequential_passes_everything_through() -> None:
     assert model(x) is x
     assert model.backward(x) is x
     assert model.backward(x, input_gradient=False) is None
+
+
+def test_gradients_have_the_shape_of_their_parameter() -> None:
+    p = Parameter(np.zeros((2, 3), np.float32))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"gradient has shape \(3,\), data \(2, 3\)"):
+            p.accumulate(np.ones(3, np.float32))  # NumPy would stretch it
+        p.accumulate(np.ones((2, 3), np.float32))
+    np.testing.assert_array_equal(p.grad, np.full((2, 3), 2))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Dropout(0.5),
+        Dropout(0.5).eval(),
+        Flatten(),
+        Unsqueeze(1),
+        Reshape(50),
+        SLayer(2, 3, 3, r=1, q=1),
+        CLayer(2, 3),
+    ],
+    ids=repr,
+)
+def test_gradients_have_the_shape_of_the_output(layer: Module) -> None:
+    x = np.ones((2, 2, 5, 5), np.float32)
+    for shape in ((1, 1, 1, 1), (25, 4)):
+        y = layer(x)
+        with pytest.raises(ValueError, match=rf"gradient must have shape \({y.shape[0]}, .*, has"):
+            layer.backward(np.ones(shape, np.float32))
 
 
 def test_parameters_are_float_and_contiguous() -> None:

@@ -226,18 +226,19 @@ class Dropout(Module):
     def forward(self, x: Array) -> Array:
         """Drop in training mode; give `x` itself in evaluation mode."""
         if not self.training:
-            self._save((None,))
+            self._save((x.shape, None))
             return x
         # Multiplying by 0 or 1 / (1 - p) drops and scales at once, and again in backward.
         mask = (self.rng.random(x.shape, dtype=np.float32) >= self.p).astype(x.dtype)
         mask *= 1.0 / (1.0 - self.p)
-        self._save((mask,))
+        self._save((x.shape, mask))
         y: Array = x * mask
         return y
 
     def backward(self, dy: Array) -> Array:
         """Drop and scale the gradient as the forward pass did."""
-        (mask,) = self._saved()
+        shape, mask = self._saved()
+        self._check_gradient(dy, shape)
         dx: Array = dy if mask is None else dy * mask
         return dx
 

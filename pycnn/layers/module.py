@@ -97,6 +97,11 @@ class Module(ABC):
             )
         return value
 
+    def _check_gradient(self, dy: Array, shape: Shape) -> None:
+        """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
+        if dy.shape != shape:
+            raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
+
     # Walking the tree ----------------------------------------------------------------------
 
     def children(self) -> Iterator[tuple[str, Module]]:

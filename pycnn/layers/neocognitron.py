@@ -149,6 +149,7 @@ class SLayer(Module):
     def backward(self, dy: Array) -> Array:
         """Give the gradient of the input; the connections get none."""
         x, v, y = self._saved()
+        self._check_gradient(dy, y.shape)
         # dE where the cell fires, and dI = -dE (1 + E) / (1 + I), with the ratio taken from y.
         excitation = np.where(y > 0, np.float32(self.r) * dy, np.float32(0))
         excitation /= 1 + self._inhibition(v)
@@ -256,6 +257,7 @@ class CLayer(Module):
     def backward(self, dy: Array) -> Array:
         """Give the gradient of the input."""
         shape, v, y = self._saved()
+        self._check_gradient(dy, y.shape)
         alpha = np.float32(self.alpha)
         # psi' = alpha / (alpha + t)^2 = (1 - y)^2 / alpha, and t = alpha y / (1 - y).
         excitation = np.where(y > 0, dy * np.square(1 - y) / alpha, np.float32(0))

@@ -6,16 +6,23 @@ import math
 
 from pycnn._arguments import integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.parameter import Array
 
 
 class _View(Module):
-    """The same numbers in another shape: what backward of all of them is."""
+    """The same numbers in another shape: what all of them share."""
+
+    def _view(self, x: Array, *shape: int) -> Array:
+        """Give a view of `x`, of another shape."""
+        self._save((x.shape, shape))
+        return x.reshape(shape)
 
     def backward(self, dy: Array) -> Array:
         """Give a view of `dy`, of the shape of the input."""
-        shape: Shape = self._saved()
-        return dy.reshape(shape)
+        before, after = self._saved()
+        self._check_gradient(dy, after)
+        dx: Array = dy.reshape(before)
+        return dx
 
 
 class Flatten(_View):
@@ -25,8 +32,7 @@ class Flatten(_View):
         """Give a view of `x`, of shape (N, product of the other sizes)."""
         if x.ndim < 2:
             raise ValueError(f"expects at least 2 dimensions (input was {x.shape})")
-        self._save(x.shape)
-        return x.reshape(len(x), math.prod(x.shape[1:]))
+        return self._view(x, len(x), math.prod(x.shape[1:]))
 
 
 class Unsqueeze(_View):
@@ -50,8 +56,7 @@ class Unsqueeze(_View):
         """Give a view of `x` with one axis more."""
         if x.ndim < self.axis:
             raise ValueError(f"expects at least {self.axis} dimensions (input was {x.shape})")
-        self._save(x.shape)
-        return x.reshape(*x.shape[: self.axis], 1, *x.shape[self.axis :])
+        return self._view(x, *x.shape[: self.axis], 1, *x.shape[self.axis :])
 
     def _arguments(self) -> str:
         return f"{self.axis}"
@@ -90,9 +95,8 @@ class Reshape(_View):
         have, want = math.prod(x.shape[1:]), math.prod(size for size in self.shape if size != -1)
         if have % want if -1 in self.shape else have != want:
             raise ValueError(f"cannot give a sample the shape {self.shape} (input was {x.shape})")
-        self._save(x.shape)
         shape = (have // want if size == -1 else size for size in self.shape)
-        return x.reshape(len(x), *shape)
+        return self._view(x, len(x), *shape)
 
     def _arguments(self) -> str:
         return ", ".join(map(str, self.shape))
