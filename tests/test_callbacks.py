@@ -115,6 +115,12 @@ def test_settings_out_of_range() -> None:
         EarlyStopping(patience=0)
     with pytest.raises(ValueError, match="min_delta"):
         EarlyStopping(min_delta=-1)
+    with pytest.raises(TypeError, match=r"\[EarlyStopping\] patience must be an int, got float"):
+        EarlyStopping(patience=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="min_delta must be a number, got str"):
+        EarlyStopping(min_delta="0.1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="restore_best must be True or False, got 'no'"):
+        EarlyStopping(restore_best="no")  # type: ignore[arg-type]
 
 
 def test_csv_log_is_whole_after_each_epoch(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pycnn.data import ArrayDataset
 from pycnn.io import load, save
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Adam, OneCycle
-from pycnn.training import evaluate, fit, predict
+from pycnn.training import EarlyStopping, evaluate, fit, predict
 
 
 def test_a_list_of_batches_is_training_data() -> None:
@@ -65,7 +65,7 @@ def test_data_that_cannot_be_trained_on(data: Any, error: type[Exception], text:
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"loss": CrossEntropyLoss(reduction="sum")}, "reduction 'mean'"),
-        ({"max_grad_norm": -1.0}, "max_norm must be positive"),
+        ({"max_grad_norm": -1.0}, "max_grad_norm must be positive"),
         ({"seed": -1}, "seed must be at least 0"),
     ],
 )
@@ -83,6 +83,8 @@ def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
         ({"seed": 0.5}, "seed must be an int"),
         ({"optimizer": "adam"}, "optimizer must be an Optimizer .*got 'adam'"),
         ({"callbacks": [1]}, "callbacks must be Callback objects, got 1"),
+        ({"callbacks": EarlyStopping()}, "callbacks must be a list of Callback objects"),
+        ({"max_grad_norm": "x"}, "max_grad_norm must be a number, got str"),
         ({"loss": "ce"}, "loss must be an object to call, .*got 'ce'"),
         ({"loss": CrossEntropyLoss}, "loss must be an object to call"),
         ({"schedule": 0.1}, "schedule must be a function .*got 0.1"),
@@ -94,6 +96,23 @@ def test_arguments_of_the_wrong_kind(options: dict[str, Any], text: str) -> None
     with pytest.raises(TypeError, match=text):
         fit(model, blobs(20), **options)
     assert same_bits(before, snapshot(model))
+
+
+def test_an_optimizer_of_another_model_is_refused() -> None:
+    model, other = small_net(), small_net()
+    with pytest.raises(ValueError, match="the optimizer has no parameter of this model"):
+        fit(model, blobs(20), optimizer=Adam(other.parameters()))
+    fit(model, blobs(20), optimizer=Adam([*other.parameters(), model[-1].weight]))
+
+
+def test_only_a_model_and_samples_can_be_run() -> None:
+    model, data = small_net(), blobs(4)
+    with pytest.raises(TypeError, match=r"\[evaluate\] model must be an instance of Module, got"):
+        evaluate(None, data)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"\[predict\] model must be an instance .* got ndarray"):
+        predict(data.x, model)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"\[predict\] x must be an array or a Dataset, got list"):
+        predict(model, data.x.tolist())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

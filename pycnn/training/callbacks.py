@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from pycnn._arguments import at_least_zero, flag, integer
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
 from pycnn.training.nonfinite import first_nonfinite
@@ -39,10 +40,8 @@ class _Monitor:
         fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
         if field not in fields:
             raise ValueError(f"monitor must be one of {', '.join(fields)}, got {field!r}")
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta must be at least 0, got {min_delta}")
         self.field = field
-        self.min_delta = min_delta
+        self.min_delta = at_least_zero("min_delta", min_delta)
         self.sign = -1.0 if field.endswith("loss") else 1.0
         self.reset(True)
 
@@ -79,6 +78,8 @@ class EarlyStopping(Callback):
 
     Raises
     ------
+    TypeError
+        If an argument is of another kind.
     ValueError
         If an argument is out of range, or there is no validation data to monitor.
     """
@@ -90,10 +91,8 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         restore_best: bool = False,
     ) -> None:
-        if patience < 1:
-            raise ValueError(f"patience must be at least 1, got {patience}")
-        self.patience = patience
-        self.restore_best = restore_best
+        self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
+        self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
         self._monitor = _Monitor(monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
 

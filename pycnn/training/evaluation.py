@@ -70,9 +70,12 @@ def evaluate(
 
     Raises
     ------
+    TypeError
+        If an argument is of another kind.
     ValueError
         If there are no samples or their shape does not fit the model.
     """
+    check_model("evaluate", model)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     meter = Meter(criterion, model)
@@ -107,9 +110,14 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
 
     Raises
     ------
+    TypeError
+        If an argument is of another kind.
     ValueError
         If `batch_size` is not positive or the shape of the samples does not fit the model.
     """
+    check_model("predict", model)
+    if not isinstance(x, (np.ndarray, Dataset)):
+        raise TypeError(f"[predict] x must be an array or a Dataset, got {type(x).__name__}")
     integer("predict", "batch_size", batch_size, 1, math.inf)
     # An empty x gives one empty batch, and with it an output of the right shape.
     starts = range(0, max(len(x), 1), batch_size)
@@ -119,6 +127,14 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
     with evaluation_mode(model):
         return np.concatenate([model.forward(batch) for batch in batches])
+
+
+def check_model(owner: str, model: Module) -> None:
+    """Refuse what is no model; a class is none."""
+    if not isinstance(model, Module):
+        raise TypeError(
+            f"[{owner}] model must be an instance of Module, got {type(model).__name__}"
+        )
 
 
 def mean_loss(loss: Loss | None) -> Loss:

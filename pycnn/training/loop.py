@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, number
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of, one_pass
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss, Meter, evaluate, mean_loss
+from pycnn.training.evaluation import Data, Loss, Meter, check_model, evaluate, mean_loss
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.progress import ProgressBar
 from pycnn.training.run import Run
@@ -89,12 +89,14 @@ def fit(
         If an argument is of another kind.
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
-        iterable of unknown length, the data does not fit the model, or its outputs are no scores
-        for cross entropy and no loss is given.
+        iterable of unknown length, the optimizer is for another model, the data does not fit the
+        model, or its outputs are no scores for cross entropy and no loss is given.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
     _check_kinds(model, optimizer, schedule, callbacks)
+    if max_grad_norm is not None and not number("max_grad_norm", max_grad_norm) > 0:
+        raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
         _check_outputs(model)
     batches = _batches(train, batch_size, seed, augment)
@@ -155,17 +157,21 @@ def _check_kinds(
     callbacks: Sequence[Callback],
 ) -> None:
     """Refuse objects of the wrong kind before anything is done with them."""
-    if not isinstance(model, Module):
-        raise TypeError(f"[fit] model must be an instance of Module, got {type(model).__name__}")
+    check_model("fit", model)
     if not isinstance(optimizer, Optimizer | None):
         raise TypeError(
             "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
             f"got {optimizer!r}"
         )
+    own = {id(parameter) for parameter in model.parameters()}
+    if optimizer is not None and own.isdisjoint(map(id, optimizer.params)):
+        raise ValueError("[fit] the optimizer has no parameter of this model, only of another")
     if not (schedule is None or callable(schedule)):
         raise TypeError(
             f"[fit] schedule must be a function of (step, total_steps), got {schedule!r}"
         )
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(f"[fit] callbacks must be a list of Callback objects, got {callbacks!r}")
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
