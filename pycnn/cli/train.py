@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write settings, results and history to this file too",
     )
-    add_data(parser)
+    add_data(parser, "what the package ships or downloads")
     add_threads(parser)
 
 
