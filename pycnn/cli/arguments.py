@@ -58,12 +58,17 @@ def set_threads(args: argparse.Namespace) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add ``--data``, with words for its default."""
+    """Add ``--data``, with words for its default, and ``--skip-broken``."""
     parser.add_argument(
         "--data",
         metavar="DIR",
         help="folder of the data: IDX files in MNIST's format for LeNet-5, folders of pictures for "
         f"AlexNet (default: {default})",
+    )
+    parser.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out broken pictures, with a warning for each (networks for pictures)",
     )
 
 
@@ -77,10 +82,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_data(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data`` to a command that has RUN; read both with `open_run`."""
+    """Add what `add_data` adds to a command that has RUN; read them with `open_run`."""
     add_data(parser, "those of the training")
 
 
 def open_run(args: argparse.Namespace) -> Run:
-    """Give the run of the argument RUN, with the data of ``--data``."""
-    return Run(args.source, args.data)
+    """Give the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
+    return Run(args.source, args.data, skip_broken=args.skip_broken)

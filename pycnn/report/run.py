@@ -34,6 +34,9 @@ class Run:
         The folder, or a file in it: a checkpoint of any name, the history or the settings.
     data : str, optional
         Folder of the data; the one of the settings by default.
+    skip_broken : bool
+        Whether broken pictures of the data are left out, with a warning; they are too if the
+        settings say so.
 
     Raises
     ------
@@ -41,7 +44,13 @@ class Run:
         If there is no such file or folder.
     """
 
-    def __init__(self, path: str | os.PathLike[str], data: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        data: str | None = None,
+        *,
+        skip_broken: bool = False,
+    ) -> None:
         place = Path(path)
         if not place.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
@@ -49,6 +58,7 @@ class Run:
         whole = place.is_dir() or place.name in (SETTINGS, HISTORY)
         self.checkpoint = self.folder / CHECKPOINT if whole else place
         self._data = data
+        self._skip_broken = skip_broken
 
     @cached_property
     def model(self) -> Module:
@@ -114,7 +124,11 @@ class Run:
         ValueError
             If there are none.
         """
-        test = self.recipe.test_data(self.model, self._data or self.settings.get("data"))
+        test = self.recipe.test_data(
+            self.model,
+            self._data or self.settings.get("data"),
+            skip_broken=self._skip_broken or self.settings.get("skip_broken") is True,
+        )
         if len(test) == 0:
             raise ValueError(f"the test data of {self.name} are empty")
         return test
