@@ -7,6 +7,7 @@ from numbers import Real
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pycnn._arguments import integer, real
 from pycnn.data import Dataset, Index, Labels
@@ -99,13 +100,20 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     order = np.random.default_rng(seed).permutation(len(data))
     if stratify:
         order = order[np.argsort(data.y[order], kind="stable")]
-    # Dealt out like cards, class after class.
-    fold = np.empty(len(data), np.int64)
-    fold[order] = np.arange(len(data)) % k
-    return (
-        (_part(data, np.flatnonzero(fold != i)), _part(data, np.flatnonzero(fold == i)))
-        for i in range(k)
-    )
+    fold = deal(order, k)
+    return (divide(data, fold == i) for i in range(k))
+
+
+def deal(order: Index, k: int) -> Labels:
+    """Deal samples out to k folds like cards, in this order; gives the fold of each."""
+    fold = np.empty(len(order), np.int64)
+    fold[order] = np.arange(len(order)) % k
+    return fold
+
+
+def divide(data: D, tested: npt.NDArray[np.bool_]) -> tuple[D, D]:
+    """Give the training data and the test data, which are the marked samples."""
+    return _part(data, np.flatnonzero(~tested)), _part(data, np.flatnonzero(tested))
 
 
 def _counts(n: int, sizes: float | Sequence[int]) -> list[int]:

@@ -53,7 +53,8 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     result = json.loads(Path("result.json").read_text())
     assert result["settings"] == {
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
-        "augment": False, "data": data, "seed": 0, "threads": pycnn.get_num_threads(),
+        "augment": False, "data": data, "skip_broken": False, "seed": 0,
+        "threads": pycnn.get_num_threads(),
     }  # fmt: skip
     assert result["history"] == history
     accuracy = result["results"]["test_accuracy"]
@@ -146,6 +147,33 @@ def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(datasets, "mnist", interrupted)
     assert main(["train", "lenet5"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+# RUN -----------------------------------------------------------------------------------------
+
+
+def test_every_command_takes_the_folder_of_a_run_or_a_file_in_it(
+    data: str, capsys: Capture
+) -> None:
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--out", "run"]) == 0
+    capsys.readouterr()
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save("digit.png")
+    commands = [
+        (["evaluate"], []),
+        (["predict"], ["digit.png"]),
+        (["plot", "learning-curve"], []),
+    ]
+    for before, after in commands:
+        said = set()
+        for source in ("run", "run/model.safetensors", "run/history.json", "run/settings.json"):
+            assert main([*before, source, *after]) == 0
+            said.add(capsys.readouterr())
+        assert len(said) == 1
+    assert main(["report", "run/settings.json"]) == 0
+    assert capsys.readouterr().out == "saved to run/report.html\n"
+    # The data are those of the training.
+    assert main(["evaluate", "run"]) == 0
+    assert "(100 samples)" in capsys.readouterr().out
 
 
 # info, help, version -------------------------------------------------------------------------

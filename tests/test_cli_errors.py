@@ -42,10 +42,14 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "lenet5", "--threads", "1000000"], "threads"),
         (["train", "lenet5", "--data", "nowhere"], "nowhere"),
-        (["evaluate"], "CHECKPOINT"),
+        (["evaluate"], "RUN"),
         (["evaluate", "nowhere"], "No such file or directory: nowhere"),
-        (["evaluate", "."], "Is a directory: ."),
+        (["evaluate", "."], "No such file or directory: model.safetensors"),
         (["predict", "nowhere"], "INPUT"),
+        (["predict", "nowhere", "a.png"], "No such file or directory: nowhere"),
+        (["report", "nowhere"], "No such file or directory: nowhere"),
+        (["plot", "filters", "nowhere"], "No such file or directory: nowhere"),
+        (["plot", "learning-curve", "nowhere"], "No such file or directory: nowhere"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments: list[str], text: str, capsys: Capture) -> None:

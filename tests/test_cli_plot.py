@@ -89,6 +89,8 @@ def test_errors_are_one_line(
     assert "Conv2d" in fails(capsys, "plot", "architecture", checkpoint, "--size", "3x28x28")
     assert "whole number" in fails(capsys, "plot", "architecture", checkpoint, "--size", "3,28")
     assert "xyz" in fails(capsys, "plot", "filters", checkpoint, "--out", "a.xyz")
+    assert "history is empty" in fails(capsys, "plot", "learning-curve", checkpoint)
+    Path("history.json").write_text("[]")
     assert "is not a history" in fails(capsys, "plot", "learning-curve", checkpoint)
     Path("history.json").write_text('{"interrupted": true, "stop_reason": null, "epochs": []}')
     assert "history is empty" in fails(capsys, "plot", "learning-curve", ".")

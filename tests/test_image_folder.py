@@ -175,6 +175,9 @@ def test_broken_files_are_named(root: Path) -> None:
     assert [name in text for name, text in zip(("x.png", "y.gif", "0.jpg"), texts, strict=True)]
     assert all(text.startswith("[ImageFolder] skipped: ") for text in texts)
     assert rest.gather(np.arange(5)).shape == (5, 3, 4, 4)
+    with pytest.warns(RuntimeWarning, match=r"skipped: .*x\.png"):
+        part = data[np.array([0, *broken[:1]])].without_broken()
+    assert part.paths == data.paths[:1]
 
 
 def test_test_data_has_the_numbers_of_the_trained_classes(root: Path) -> None:

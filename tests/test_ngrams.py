@@ -17,17 +17,19 @@ SENTENCES = ["a good film", "not a good film", "a bad film", "good", "", "nothin
 def network(variant: str = "rand") -> Sequential:
     """Word vectors are the words' own axes, so that a filter's weights are its words' scores."""
     own = np.eye(len(WORDS), dtype=np.float32)
+    if variant == "multichannel":  # the sum of both tables is what the filters see
+        own /= 2
     model = models.textcnn(
         WORDS, variant=variant, dim=len(WORDS), filters=2, widths=(2, 3), embeddings=own, rng=0
     )  # type: ignore[arg-type]
-    for branch in model[-3]:
+    for branch in model[2]:
         assert isinstance(branch, Sequential)
         for parameter in branch.parameters():
             parameter.data[...] = 0
-    first = model[-3][0][0].weight.data  # filter 0 looks for "good film"
-    first[0, -1, 0, 3], first[0, -1, 1, 5] = 1.0, 0.5
-    second = model[-3][1][0].weight.data  # filter 3 looks for "not ? good"
-    second[1, -1, 0, 6], second[1, -1, 2, 3] = 2.0, 1.0
+    first = model[2][0][0].weight.data  # filter 0 looks for "good film"
+    first[0, 0, 0, 3], first[0, 0, 1, 5] = 1.0, 0.5
+    second = model[2][1][0].weight.data  # filter 3 looks for "not ? good"
+    second[1, 0, 0, 6], second[1, 0, 2, 3] = 2.0, 1.0
     return model
 
 

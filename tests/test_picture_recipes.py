@@ -127,6 +127,76 @@ def test_without_a_folder_the_small_network_is_for_cifar(monkeypatch: pytest.Mon
     assert train.normalise is NORMALISE
 
 
+@pytest.fixture
+def damaged() -> list[str]:
+    """The broken files among forty in the folder pets: a training and a test picture."""
+    train, test = picture_sets(make(Path("pets"), 20), 32, 32)
+    broken = [train.paths[3], test.paths[1]]
+    for path in broken:
+        Path(path).write_bytes(Path(path).read_bytes()[:99])
+    return broken
+
+
+def test_broken_pictures_are_left_out_with_a_warning(damaged: list[str], capsys: Capture) -> None:
+    arguments = ["train", "alexnet_cifar", "--data", "pets", "--epochs", "1"]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert "32 training and 8 test samples" in out
+    assert err.startswith(f"pycnn: error: {damaged[0]} is not a readable picture")
+
+    def warned(broken: list[str]) -> str:
+        out, err = capsys.readouterr()
+        for path, line in zip(broken, err.splitlines(), strict=True):
+            assert line.startswith("pycnn: warning: [ImageFolder] skipped: ")
+            assert f"{path} is not a readable picture" in line
+        return out
+
+    assert main([*arguments, "--skip-broken"]) == 0
+    assert "31 training and 7 test samples" in warned(damaged)
+    # What was left out of the training is left out of the test.
+    assert main(["evaluate", "runs/alexnet_cifar"]) == 0
+    assert "(7 samples)" in warned(damaged[1:])
+    assert main(["report", "runs/alexnet_cifar"]) == 0
+    warned(damaged[1:])
+    assert "--skip-broken" in Path("runs/alexnet_cifar/report.html").read_text()
+
+    Path("runs/alexnet_cifar/model.safetensors").rename("alone.safetensors")
+    evaluate = ["evaluate", "alone.safetensors", "--data", "pets"]
+    assert damaged[1] in fails(capsys, *evaluate)
+    assert main([*evaluate, "--skip-broken"]) == 0
+    assert "(7 samples)" in warned(damaged[1:])
+    plot = ["plot", "confusion", "alone.safetensors", "--data", "pets"]
+    assert main([*plot, "--skip-broken"]) == 0
+    warned(damaged[1:])
+
+
+def test_broken_pictures_do_not_change_what_is_kept_for_testing(damaged: list[str]) -> None:
+    every = picture_sets("pets", 32, 32)
+    with pytest.warns(RuntimeWarning, match="skipped"):
+        whole = picture_sets("pets", 32, 32, skip_broken=True)
+    for before, after, broken in zip(every, whole, damaged, strict=True):
+        assert after.paths == tuple(path for path in before.paths if path != broken)
+    make(Path("parts/train"), 2)
+    make(Path("parts/test"), 2)
+    Path("parts/test/red/0.png").write_text("no picture")
+    with pytest.warns(RuntimeWarning, match="parts/test/red/0.png"):
+        train, test = recipes.get("alexnet").data("parts", skip_broken=True)
+    assert (len(train), len(test)) == (4, 3)
+
+
+def test_skipping_pictures_is_refused_where_there_are_none(
+    data: str, checkpoint: str, capsys: Capture
+) -> None:
+    common = ["--data", data, "--skip-broken"]
+    for command in (
+        *(["train", name] for name in ("lenet5", "lenet5_1998", "neocognitron", "textcnn")),
+        ["evaluate", checkpoint],
+        ["plot", "confusion", checkpoint],
+        ["report", checkpoint],
+    ):
+        assert "is for networks that read folders of pictures" in fails(capsys, *command, *common)
+
+
 def test_wrong_folders_are_one_line(capsys: Capture) -> None:
     assert "needs pictures of your own: --data DIR" in fails(capsys, "train", "alexnet")
     assert "there is no folder none" in fails(capsys, "train", "alexnet", "--data", "none")

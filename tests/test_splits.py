@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import chain
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pycnn import k_fold, split
 from pycnn.data import ArrayDataset
+from pycnn.splits import deal, divide
 
 Labels = st.lists(st.integers(0, 4), min_size=2, max_size=60)
 
@@ -88,6 +90,23 @@ def test_the_seed_chooses() -> None:
     assert positions(split(data, 0.5, 0)[0]) != positions(split(data, 0.5, 1)[0])
     first, second = (next(k_fold(data, 4, seed))[1] for seed in (0, 1))
     assert positions(first) != positions(second)
+
+
+@pytest.mark.parametrize(
+    ("stratify", "digest"), [(True, "c1c2a66c656a9ce7"), (False, "cd64cbd94d3e1b81")]
+)
+def test_the_folds_of_a_seed_stay_what_they_are(stratify: bool, digest: str) -> None:
+    tests = [test for _, test in k_fold(numbered([i % 7 for i in range(97)]), 5, 3,
+             stratify=stratify)]  # fmt: skip
+    order = np.concatenate([positions(test) for test in tests])
+    assert hashlib.sha256(order.tobytes()).hexdigest().startswith(digest)
+
+
+def test_dealing_is_in_turn_and_dividing_keeps_the_order() -> None:
+    fold = deal(np.array([4, 0, 3, 1, 2]), 2)
+    assert fold.tolist() == [1, 1, 0, 0, 0]
+    train, test = divide(numbered([0] * 5), fold == 0)
+    assert (positions(train), positions(test)) == ([0, 1], [2, 3, 4])
 
 
 @pytest.mark.parametrize(

@@ -61,21 +61,31 @@ def test_the_parameters_are_those_of_the_paper() -> None:
     assert np.abs(vectors).max() <= 0.25
 
 
+def test_the_variants_have_the_same_filters() -> None:
+    shapes = [
+        {name: array.shape for name, array in small(variant).state_dict().items() if name[0] != "0"}
+        for variant in VARIANTS
+    ]
+    assert all(found == shapes[0] for found in shapes[1:])
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_outputs_are_those_of_the_formula(variant: str) -> None:
     model = small(variant).eval()
     state = {name: array.astype(np.float64) for name, array in model.state_dict().items()}
     x = np.random.default_rng(1).integers(0, len(WORDS), (5, 7))
     tables = [array for name, array in state.items() if name.startswith("0.")]
-    vectors = np.stack([table[x] for table in tables], axis=1)
+    assert len(tables) == (2 if variant == "multichannel" else 1)
     features = []
     for branch, width in enumerate(SMALL["widths"]):
-        padded = np.pad(vectors, ((0, 0), (0, 0), (width - 1, width), (0, 0)))
-        conv = f"{len(model) - 3}.{branch}.0"
-        w, b = state[f"{conv}.weight"], state[f"{conv}.bias"]
-        features.append(np.maximum(reference.conv2d(padded, w, b), 0).max(axis=(2, 3)))
-    last = str(len(model) - 1)
-    expected = np.concatenate(features, 1) @ state[f"{last}.weight"].T + state[f"{last}.bias"]
+        w, b = state[f"2.{branch}.0.weight"], state[f"2.{branch}.0.bias"]
+        padding = ((0, 0), (0, 0), (width - 1, width), (0, 0))
+        # A filter is applied to each channel, and the results are added.
+        sums = sum(
+            reference.conv2d(np.pad(table[x][:, np.newaxis], padding), w) for table in tables
+        )
+        features.append(np.maximum(sums + b.reshape(-1, 1, 1), 0).max(axis=(2, 3)))
+    expected = np.concatenate(features, 1) @ state["4.weight"].T + state["4.bias"]
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -100,14 +110,14 @@ def test_training_changes_what_the_variant_says(variant: str) -> None:
     )  # fmt: skip
     assert history["val_accuracy"][-1] > 0.9
     after = model.state_dict()
-    assert np.linalg.norm(after[f"{len(model) - 1}.weight"], axis=1).max() <= 0.5 + 1e-6
+    assert np.linalg.norm(after["4.weight"], axis=1).max() <= 0.5 + 1e-6
     tables = sorted(name for name in after if name.startswith("0."))
     changed = [(after[name] != before[name]).any(axis=1) for name in tables]
     seen = np.zeros(len(WORDS), bool)
     seen[np.unique(data.gather(np.arange(len(data))))] = True
     seen[0] = False  # padding
     still = np.zeros(len(WORDS), bool)
-    expected = {"static": [still], "multichannel": [still, seen]}.get(variant, [seen])
+    expected = {"static": [still], "multichannel": [seen, still]}.get(variant, [seen])
     np.testing.assert_array_equal(changed, expected)
 
 

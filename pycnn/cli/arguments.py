@@ -6,8 +6,7 @@ import argparse
 import math
 
 import pycnn
-from pycnn import io, recipes
-from pycnn.layers import Module
+from pycnn.report import Run
 
 
 def positive_int(text: str) -> int:
@@ -58,29 +57,35 @@ def set_threads(args: argparse.Namespace) -> None:
         pycnn.set_num_threads(args.threads)
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data``."""
+def add_data(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--data``, with words for its default, and ``--skip-broken``."""
     parser.add_argument(
         "--data",
         metavar="DIR",
         help="folder of the data: IDX files in MNIST's format for LeNet-5, folders of pictures for "
-        "AlexNet (default: what the package ships)",
+        f"AlexNet (default: {default})",
+    )
+    parser.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out broken pictures, with a warning for each (networks for pictures)",
     )
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """Add the argument CHECKPOINT; read it with `load_checkpoint`."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a file that train has left")
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the argument RUN."""
+    parser.add_argument(
+        "source",
+        metavar="RUN",
+        help="folder that train has left, or a file in it, such as the checkpoint",
+    )
 
 
-def load_checkpoint(path: str) -> tuple[Module, recipes.Recipe]:
-    """Make the model of a checkpoint, and find its recipe.
+def add_run_data(parser: argparse.ArgumentParser) -> None:
+    """Add what `add_data` adds to a command that has RUN; read them with `open_run`."""
+    add_data(parser, "those of the training")
 
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be read or is no checkpoint of a model with a recipe.
-    """
-    model = io.load_model(path)
-    assert model.spec is not None  # a checkpoint without it is refused
-    return model, recipes.get(model.spec.name)
+
+def open_run(args: argparse.Namespace) -> Run:
+    """Give the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
+    return Run(args.source, args.data, skip_broken=args.skip_broken)

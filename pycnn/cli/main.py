@@ -1,4 +1,4 @@
-"""Entry point of the command ``pycnn``: picks the command, turns errors into one line."""
+"""Entry point of ``pycnn``: picks the command, turns each error and warning into one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -50,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Ctrl-C, 141 if nobody reads the output any more.
     """
     try:
-        code = _run(argv)
+        with warnings.catch_warnings():
+            warnings.showwarning = _print_warning
+            warnings.filterwarnings("always", r"\[ImageFolder\] skipped", RuntimeWarning)
+            code = _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -87,9 +91,18 @@ def _print_error(error: Exception) -> None:
         text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
     else:
         text = str(error) or type(error).__name__
+    _say("error", text)
+
+
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning in one line, without the place in the code."""
+    _say("warning", str(message))
+
+
+def _say(kind: str, text: str) -> None:
     line = " ".join(text.split())
     with contextlib.suppress(OSError):
-        print(f"pycnn: error: {line}", file=sys.stderr)
+        print(f"pycnn: {kind}: {line}", file=sys.stderr)
 
 
 def _abandon_stdout() -> None:

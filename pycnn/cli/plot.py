@@ -10,14 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from pycnn import plot
-from pycnn.cli.arguments import add_data, add_threads, positive_int, seed, set_threads
+from pycnn.cli.arguments import (
+    add_run,
+    add_run_data,
+    add_threads,
+    open_run,
+    positive_int,
+    seed,
+    set_threads,
+)
 from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
 from pycnn.plot.filters import MODES
 from pycnn.report import Run
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
-from pycnn.report.run import HISTORY
-from pycnn.training import History
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (draw, summary, declare) in KINDS.items():
         kind = kinds.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "convolution":
-            text = "folder that train has left, or a file in it"
-            kind.add_argument("source", metavar="RUN", help=text)
+            add_run(kind)
         if name not in ("convolution", "learning-curve"):
-            add_data(kind)
+            add_run_data(kind)
             add_threads(kind)
         kind.add_argument("--title", default="", metavar="TEXT", help="heading")
         kind.add_argument(
@@ -71,13 +76,11 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> None:
-    path = Path(args.source)
-    history = History.from_json(path / HISTORY if path.is_dir() else path)
-    plot.learning_curve(history, args.out, args.title)
+    plot.learning_curve(Run(args.source).history, args.out, args.title)
 
 
 def _confusion(args: argparse.Namespace) -> None:
-    trained = Run(args.source, args.data)
+    trained = open_run(args)
     guesses = trained.probabilities.argmax(axis=1)
     plot.confusion_matrix(trained.test.y, guesses, trained.classes, args.out, args.title)
 
@@ -89,7 +92,7 @@ def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
 
 
 def _misclassified(args: argparse.Namespace) -> None:
-    trained = Run(args.source, args.data)
+    trained = open_run(args)
     test = _images(trained)
     plot.misclassified(test, trained.probabilities, args.out, limit=args.limit, title=args.title)
 
@@ -99,7 +102,7 @@ def _declare_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def _filters(args: argparse.Namespace) -> None:
-    plot.filters(Run(args.source).model, args.out, mode=args.mode, title=args.title)
+    plot.filters(open_run(args).model, args.out, mode=args.mode, title=args.title)
 
 
 def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +117,7 @@ def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
 
 
 def _feature_maps(args: argparse.Namespace) -> None:
-    trained = Run(args.source, args.data)
+    trained = open_run(args)
     if args.image is None:
         image = _test_image(trained, args.index)
     else:
@@ -151,7 +154,7 @@ def _declare_ngrams(parser: argparse.ArgumentParser) -> None:
 
 
 def _ngrams(args: argparse.Namespace) -> None:
-    trained = Run(args.source, args.data)
+    trained = open_run(args)
     if trained.sentences is None:
         raise ValueError(f"{trained.name} does not take sentences: it has no n-grams")
     top = clearest_ngrams(
@@ -173,7 +176,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _architecture(args: argparse.Namespace) -> None:
-    trained = Run(args.source, args.data)
+    trained = open_run(args)
     plot.architecture(trained.model, args.size or trained.sample_shape, args.out, title=args.title)
 
 

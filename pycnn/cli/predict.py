@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 
 from pycnn import ops
-from pycnn.cli.arguments import add_checkpoint, load_checkpoint
+from pycnn.cli.arguments import add_run
 from pycnn.plot.canvas import class_names
+from pycnn.report import Run
 from pycnn.training import predict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_checkpoint(parser)
+    add_run(parser)
     parser.add_argument(
         "inputs",
         metavar="INPUT",
@@ -24,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the class and its probability for each input."""
-    model, recipe = load_checkpoint(args.checkpoint)
-    outputs = predict(model, recipe.read(model, args.inputs))
+    run = Run(args.source)
+    model = run.model
+    outputs = predict(model, run.recipe.read(model, args.inputs))
     probabilities = ops.softmax(model.scores(outputs))
     names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
     for text, row in zip(args.inputs, probabilities, strict=True):

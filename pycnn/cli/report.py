@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pycnn.cli.arguments import add_data, add_threads, set_threads
+from pycnn.cli.arguments import add_run, add_run_data, add_threads, set_threads
 from pycnn.cli.plot import needs_matplotlib
 from pycnn.report import write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="RUN", help="folder that train has left, or a checkpoint")
+    add_run(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page (default: report.html in the folder)"
     )
-    add_data(parser)
+    add_run_data(parser)
     add_threads(parser)
 
 
@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the page."""
     set_threads(args)
     with needs_matplotlib():
-        path = write_report(args.source, args.out, data=args.data)
+        path = write_report(args.source, args.out, data=args.data, skip_broken=args.skip_broken)
     print(f"saved to {path}")
     return 0

@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write settings, results and history to this file too",
     )
-    add_data(parser)
+    add_data(parser, "what the package ships or downloads")
     add_threads(parser)
 
 
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     prepare(out, args.json)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
-    train, test = recipe.sets(args.data)
+    train, test = recipe.data(args.data, skip_broken=args.skip_broken)
     model = recipe.build(train, args.seed)
     model.metadata = {**model.metadata, "classes": list(train.classes)}
     print(
@@ -137,6 +137,7 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         "lr": args.lr or recipe.rates[optimizer],
         "augment": bool(args.augment or recipe.always_augment),
         "data": None if args.data is None else os.path.abspath(args.data),
+        "skip_broken": args.skip_broken,
         "seed": args.seed,
         "threads": get_num_threads(),
     }

@@ -145,6 +145,10 @@ class ImageFolder:
         )
         return other
 
+    def without_broken(self) -> ImageFolder:
+        """Give those that can be decoded, as ``on_error="skip"`` does for a whole folder."""
+        return self[np.flatnonzero([_is_whole(path) for path in self.paths])]
+
     def mean_colour(self, pictures: int = MEAN_PICTURES) -> tuple[float, ...]:
         """Mean of red, green and blue, 0..255, over at most so many pictures, evenly spread."""
         if len(self) == 0:

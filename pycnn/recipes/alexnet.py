@@ -28,8 +28,8 @@ def _folder(folder: str | None) -> str:
     return folder
 
 
-def _sets(folder: str | None) -> tuple[Dataset, Dataset]:
-    train, test = picture_sets(_folder(folder), SCALED, SIZE)
+def _sets(folder: str | None, skip_broken: bool = False) -> tuple[Dataset, Dataset]:
+    train, test = picture_sets(_folder(folder), SCALED, SIZE, skip_broken)
     mean = Normalise(train.mean_colour())
     return train.prepared(normalise=mean), test.prepared(normalise=mean)
 
@@ -49,8 +49,8 @@ def _read(model: Module, paths: Sequence[str]) -> Array:
     return _mean(model)(read_squares(paths, SCALED, SIZE))
 
 
-def _test(model: Module, folder: str | None) -> Dataset:
-    return test_pictures(model, _folder(folder), SCALED, SIZE, _mean(model))
+def _test(model: Module, folder: str | None, skip_broken: bool = False) -> Dataset:
+    return test_pictures(model, _folder(folder), SCALED, SIZE, _mean(model), skip_broken)
 
 
 # The paper trains with --optimizer sgd --batch-size 128 --epochs 90: momentum 0.9, weight decay
@@ -62,6 +62,7 @@ def _test(model: Module, folder: str | None) -> Dataset:
 # with the gradient: 1e-4 learns with any number of classes.
 RECIPE = Recipe(
     sets=_sets,
+    pictures=True,
     build=_build,
     read=_read,
     test=_test,

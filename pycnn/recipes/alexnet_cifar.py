@@ -25,10 +25,10 @@ def _is_cifar(folder: str | None) -> bool:
     return folder is None or os.path.exists(os.path.join(folder, FILE.name))
 
 
-def _sets(folder: str | None) -> tuple[Dataset, Dataset]:
+def _sets(folder: str | None, skip_broken: bool = False) -> tuple[Dataset, Dataset]:
     if folder is None or _is_cifar(folder):
         return datasets.cifar10(folder)
-    train, test = picture_sets(folder, SIZE, SIZE)
+    train, test = picture_sets(folder, SIZE, SIZE, skip_broken)
     return train.prepared(normalise=NORMALISE), test.prepared(normalise=NORMALISE)
 
 
@@ -40,14 +40,15 @@ def _read(_: Module, paths: Sequence[str]) -> Array:
     return NORMALISE(read_squares(paths, SIZE, SIZE))
 
 
-def _test(model: Module, folder: str | None) -> Dataset:
+def _test(model: Module, folder: str | None, skip_broken: bool = False) -> Dataset:
     if folder is None or _is_cifar(folder):
         return datasets.cifar10(folder)[1]
-    return test_pictures(model, folder, SIZE, SIZE, NORMALISE)
+    return test_pictures(model, folder, SIZE, SIZE, NORMALISE, skip_broken)
 
 
 RECIPE = Recipe(
     sets=_sets,
+    pictures=True,
     build=_build,
     read=_read,
     test=_test,

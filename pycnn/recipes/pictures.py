@@ -16,7 +16,9 @@ TEST_SHARE = 0.2
 SPLIT_SEED = 0
 
 
-def picture_sets(folder: str, size: int, crop: int) -> tuple[ImageFolder, ImageFolder]:
+def picture_sets(
+    folder: str, size: int, crop: int, skip_broken: bool = False
+) -> tuple[ImageFolder, ImageFolder]:
     """Give the training and test pictures of a folder.
 
     Parameters
@@ -26,6 +28,9 @@ def picture_sets(folder: str, size: int, crop: int) -> tuple[ImageFolder, ImageF
         or with those of the classes themselves, a fifth of which is kept for testing.
     size, crop : int
         As for `ImageFolder`; training pictures are not cropped.
+    skip_broken : bool
+        Whether broken files are left out, with a warning. What is kept for testing is chosen
+        before, so that it does not depend on them.
 
     Raises
     ------
@@ -34,20 +39,29 @@ def picture_sets(folder: str, size: int, crop: int) -> tuple[ImageFolder, ImageF
     """
     if (parts := _parts(folder)) is not None:
         train = ImageFolder(parts[0], size)
-        return train, ImageFolder(parts[1], size, crop, classes=train.classes)
-    train, test = split(ImageFolder(folder, size), TEST_SHARE, SPLIT_SEED)
-    return train, test.prepared(crop=crop)
+        test = ImageFolder(parts[1], size, crop, classes=train.classes)
+    else:
+        train, test = split(ImageFolder(folder, size), TEST_SHARE, SPLIT_SEED)
+        test = test.prepared(crop=crop)
+    return (train.without_broken(), test.without_broken()) if skip_broken else (train, test)
 
 
 def test_pictures(
-    model: Module, folder: str, size: int, crop: int, normalise: Normalise
+    model: Module,
+    folder: str,
+    size: int,
+    crop: int,
+    normalise: Normalise,
+    skip_broken: bool,
 ) -> ImageFolder:
     """Give the test pictures of a folder, with the classes numbered as the model knows them."""
     classes = note(model, "classes")
     parts = _parts(folder)
     place = folder if parts is None else parts[1]
     data = ImageFolder(place, size, crop, classes=classes).prepared(normalise=normalise)
-    return data if parts is not None else split(data, TEST_SHARE, SPLIT_SEED)[1]
+    if parts is None:
+        data = split(data, TEST_SHARE, SPLIT_SEED)[1]
+    return data.without_broken() if skip_broken else data
 
 
 def note(model: Module, name: str) -> list[Any]:

@@ -39,6 +39,9 @@ class Recipe:
     sets : function of (folder or None)
         Gives the training and the test data: of the folder of ``--data``, or for None those that
         are shipped or downloaded.
+    pictures : bool
+        Whether folders hold picture files: then `sets` and `test` take ``skip_broken=True`` to
+        leave out those that cannot be decoded.
     build : function of (Dataset, rng)
         Gives a new model for this training data: its classes, its vocabulary.
     read : function of (Module, texts)
@@ -68,10 +71,11 @@ class Recipe:
         seed, progress, callbacks)`` gives a History.
     """
 
-    sets: Callable[[str | None], tuple[Dataset, Dataset]]
+    sets: Callable[..., tuple[Dataset, Dataset]]
+    pictures: bool = False
     build: Callable[[Dataset, init.Rng], Module]
     read: Callable[[Module, Sequence[str]], Array]
-    test: Callable[[Module, str | None], Dataset] | None = None
+    test: Callable[..., Dataset] | None = None
     epochs: int
     batch_size: int = 64
     optimizer: str = "adam"
@@ -84,6 +88,28 @@ class Recipe:
     callbacks: Callable[[Module], list[Callback]] = no_callbacks
     train: Callable[..., History] | None = None
 
-    def test_data(self, model: Module, folder: str | None) -> Dataset:
-        """Give the test data for a trained model."""
-        return self.sets(folder)[1] if self.test is None else self.test(model, folder)
+    def data(self, folder: str | None, *, skip_broken: bool = False) -> tuple[Dataset, Dataset]:
+        """Give the training and the test data.
+
+        Raises
+        ------
+        ValueError
+            If broken pictures are to be skipped where there are no pictures.
+        """
+        return self.sets(folder, **self._options(skip_broken))
+
+    def test_data(self, model: Module, folder: str | None, *, skip_broken: bool = False) -> Dataset:
+        """Give the test data for a trained model; raises as `data`."""
+        if self.test is None:
+            return self.data(folder, skip_broken=skip_broken)[1]
+        return self.test(model, folder, **self._options(skip_broken))
+
+    def _options(self, skip_broken: bool) -> dict[str, bool]:
+        if not skip_broken:
+            return {}
+        if not self.pictures:
+            raise ValueError(
+                "skipping broken pictures is for networks that read folders of pictures: "
+                "this one does not"
+            )
+        return {"skip_broken": True}

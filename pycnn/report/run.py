@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from functools import cached_property
@@ -30,25 +31,62 @@ class Run:
     Parameters
     ----------
     path : path
-        The folder, or a checkpoint.
+        The folder, or a file in it: a checkpoint of any name, the history or the settings.
     data : str, optional
         Folder of the data; the one of the settings by default.
+    skip_broken : bool
+        Whether broken pictures of the data are left out, with a warning; they are too if the
+        settings say so.
 
     Raises
     ------
-    OSError, ValueError
-        If there is no checkpoint of a model with a recipe.
+    OSError
+        If there is no such file or folder.
     """
 
-    def __init__(self, path: str | os.PathLike[str], data: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        data: str | None = None,
+        *,
+        skip_broken: bool = False,
+    ) -> None:
         place = Path(path)
-        self.checkpoint = place / CHECKPOINT if place.is_dir() else place
-        self.folder = self.checkpoint.parent
-        self.model: Module = io.load_model(self.checkpoint)
-        assert self.model.spec is not None  # a checkpoint without it is refused
-        self.name = self.model.spec.name
-        self.recipe = recipes.get(self.name)
+        if not place.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+        self.folder = place if place.is_dir() else place.parent
+        whole = place.is_dir() or place.name in (SETTINGS, HISTORY)
+        self.checkpoint = self.folder / CHECKPOINT if whole else place
         self._data = data
+        self._skip_broken = skip_broken
+
+    @cached_property
+    def model(self) -> Module:
+        """The trained model.
+
+        Raises
+        ------
+        OSError, ValueError
+            If there is no checkpoint, or one that does not say which model it is of.
+        """
+        return io.load_model(self.checkpoint)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        assert self.model.spec is not None  # a checkpoint without it is refused
+        return self.model.spec.name
+
+    @property
+    def recipe(self) -> recipes.Recipe:
+        """Recipe of the model.
+
+        Raises
+        ------
+        ValueError
+            If it has none.
+        """
+        return recipes.get(self.name)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -86,7 +124,11 @@ class Run:
         ValueError
             If there are none.
         """
-        test = self.recipe.test_data(self.model, self._data or self.settings.get("data"))
+        test = self.recipe.test_data(
+            self.model,
+            self._data or self.settings.get("data"),
+            skip_broken=self._skip_broken or self.settings.get("skip_broken") is True,
+        )
         if len(test) == 0:
             raise ValueError(f"the test data of {self.name} are empty")
         return test

@@ -172,4 +172,6 @@ def _command(run: Run) -> str:
             words += [f"--{key.replace('_', '-')}", str(run.settings[key])]
     if run.settings.get("augment") and not run.recipe.always_augment:
         words.append("--augment")
+    if run.settings.get("skip_broken"):
+        words.append("--skip-broken")
     return shlex.join(words)

@@ -19,6 +19,7 @@ def write_report(
     path: str | os.PathLike[str] | None = None,
     *,
     data: str | None = None,
+    skip_broken: bool = False,
 ) -> Path:
     """Gather history, pictures, summary and settings of a training run on one HTML page.
 
@@ -34,6 +35,9 @@ def write_report(
         The page to write; ``report.html`` in the folder by default.
     data : str, optional
         Folder of the data; the one of the training by default.
+    skip_broken : bool
+        Whether broken pictures of the data are left out, with a warning; they are too if they
+        were in the training.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def write_report(
     OSError, ValueError
         If a file cannot be read or written, or holds something else.
     """
-    run = Run(folder, data)
+    run = Run(folder, data, skip_broken=skip_broken)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     tested = f"Tested on {run.test.name or 'its test data'}: {len(run.test):,} samples."

@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.data import Index, Labels, Samples
+from pycnn.splits import deal, divide
 from pycnn.text.vocabulary import Numbers, Vocabulary, pad
 
 
@@ -147,14 +148,10 @@ def fold_of(
     """
     integer(data.name, "fold", fold, 0, count - 1)
     rng = np.random.default_rng(seed)
-    folds = np.empty(len(data), np.int64)
-    dealt = 0
-    for label in np.unique(data.y):
-        members = rng.permutation(np.flatnonzero(data.y == label))
-        folds[members] = (dealt + np.arange(len(members))) % count
-        dealt += len(members)
+    by_class = [rng.permutation(np.flatnonzero(data.y == label)) for label in np.unique(data.y)]
+    folds = deal(np.concatenate(by_class), count)
     first: dict[str, int] = {}
-    in_test = np.array([folds[first.setdefault(t, i)] == fold for i, t in enumerate(data.texts)])
-    train, test = data[np.flatnonzero(~in_test)], data[np.flatnonzero(in_test)]
+    tested = np.array([folds[first.setdefault(t, i)] == fold for i, t in enumerate(data.texts)])
+    train, test = divide(data, tested)
     train.name, test.name = f"{data.name} train", f"{data.name} test"
     return train, test
