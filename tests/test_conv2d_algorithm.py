@@ -41,7 +41,7 @@ def test_environment_forces_one() -> None:
 
 
 def test_an_unknown_name_is_one_clear_error() -> None:
-    with pytest.raises(ValueError, match="'fft' is not an algorithm of convolution: .*gemm"):
+    with pytest.raises(ValueError, match=r"'fft' is not an algorithm of convolution: .*gemm"):
         _core.force_conv_algorithm("fft")
     code = f"from pycnn import ops; ops.conv2d_algorithm({LENET[0]}, {LENET[1]})"
     done = python(code, PYCNN_CONV="fft")
