@@ -23,13 +23,17 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
 def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
+    second = ((64, 6, 14, 14), (16, 6, 5, 5))
+    for direction in ("forward", "backward_input", "backward_weight"):
+        assert ops.conv2d_algorithm(*second, direction=direction) == "batch_lanes"
+    assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward_input", "backward_weight"])
 def test_a_forced_algorithm_is_taken_where_it_can(direction: str, algorithm: str) -> None:
     chosen = ops.conv2d_algorithm(*TEXT, direction=direction)
     assert chosen in _core.conv_algorithms()
-    if algorithm in ("gemm", "full_width"):
+    if algorithm in ("gemm", "full_width", "batch_lanes"):
         assert chosen == algorithm
 
 

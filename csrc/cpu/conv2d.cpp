@@ -5,6 +5,7 @@
 
 #include "core/memory.hpp"
 #include "cpu/conv2d_algorithm.hpp"
+#include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/implicit_gemm.hpp"
 #include "cpu/visible_taps.hpp"
@@ -19,6 +20,7 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
     ImplicitGemm p{};
     p.direct = algorithm == ConvAlgorithm::direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
@@ -64,6 +66,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
     p.direct = algorithm == ConvAlgorithm::direct;

@@ -23,14 +23,19 @@ struct VectorPlace {
 using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
                           float* c, int64_t ldc, const float* bias, bool accumulate);
 
+// C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]; `length` is a
+// multiple of the lanes.
+using RunsTile = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch, const float* b,
+                          const int64_t* columns, int64_t b_pitch, float* c, int64_t ldc);
+
 // C[i][j] += sum over k < depth of A[i][k] B[j][k], or of (A[i][k] - B[j][k])^2; both operands contiguous along k.
 using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
 
 // For each row i < rows and each of one or two vectors v of columns:
-//   C[i][v] = sum over k < depth of a[a_offsets[k] + i * a_stride] * B[k][v] + (accumulate ? C[i][v] : 0)
+//   C[i][v] = sum over k < depth of a[a_offsets[k] + i * a_stride] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
 // with B[k][v] at b + b_offsets[k] + v * lanes and C[i][v] at c + i * ldc + v * lanes. Vectors are read and written whole.
 using OuterTile = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
-                           const int64_t* b_offsets, float* c, int64_t ldc, bool accumulate);
+                           const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
@@ -91,6 +96,7 @@ struct KernelTable {
     DotTile dot[kMaxDotTile][kMaxDotTile];           // [rows - 1][columns - 1]
     OuterTile outer[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
     DotTile distance[kMaxDotTile][kMaxDotTile];      // likewise
+    RunsTile runs[kMaxDotTile][kMaxDotTile];         // likewise
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.

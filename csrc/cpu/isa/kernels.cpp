@@ -6,12 +6,12 @@
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/optim.hpp"
-#include "cpu/isa/outer_tile.hpp"
 #include "cpu/isa/patches.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
 #include "cpu/isa/softmax.hpp"
 #include "cpu/isa/transpose.hpp"
+#include "cpu/isa/unpacked_tiles.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
