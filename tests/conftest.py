@@ -34,6 +34,14 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
+@pytest.fixture(params=_core.conv_algorithms(), scope="session")
+def algorithm(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Force each algorithm of convolution in turn: it computes every shape that it can."""
+    _core.force_conv_algorithm(request.param)
+    yield request.param
+    _core.force_conv_algorithm("")
+
+
 @pytest.fixture
 def restore_threads() -> Iterator[None]:
     """Put the number of threads back after a test that changes it."""

@@ -1,6 +1,10 @@
+#include <pybind11/stl.h>
+
 #include "bindings/numpy_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/conv2d.hpp"
+#include "cpu/conv2d_algorithm.hpp"
+#include "cpu/visible_taps.hpp"
 
 namespace pycnn {
 namespace {
@@ -60,12 +64,32 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
 }
 
+std::string bind_algorithm(const std::string& pass_name, py::handle x_shape, py::handle w_shape, py::handle stride,
+                           py::handle padding, py::handle dilation, py::handle groups) {
+    const char* op = "conv2d_algorithm";
+    const ConvShape s = shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4), stride,
+                                 padding, dilation, groups);
+    ConvPass pass = ConvPass::forward;
+    if (pass_name == "backward_input") {
+        pass = ConvPass::backward_input;
+    } else if (pass_name == "backward_weight") {
+        pass = ConvPass::backward_weight;
+    } else if (pass_name != "forward") {
+        fail_value(op, "direction must be 'forward', 'backward_input' or 'backward_weight', got '", pass_name, "'");
+    }
+    return name_of(conv_algorithm(pass, VisiblePart(s).shape));
+}
+
 }  // namespace
 
 void register_conv2d(py::module_& module) {
     module.def("conv2d", bind_conv2d);
     module.def("conv2d_backward_input", bind_backward_input);
     module.def("conv2d_backward_weight", bind_backward_weight);
+    module.def("conv2d_algorithm", bind_algorithm);
+    module.def("conv_algorithms", [] { return py::tuple(py::cast(conv_algorithms())); });
+    module.def("force_conv_algorithm", force_conv_algorithm);
+    module.def("forced_conv_algorithm", forced_conv_algorithm);
 }
 
 }  // namespace pycnn

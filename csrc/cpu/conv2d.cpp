@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "core/memory.hpp"
+#include "cpu/conv2d_algorithm.hpp"
+#include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/implicit_gemm.hpp"
 #include "cpu/visible_taps.hpp"
@@ -16,8 +18,11 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
         part.extract(s, w, taps.data());
         return conv2d(part.shape, x, taps.data(), b, y);
     }
-    if (is_full_width(s)) return conv2d_full_width(s, x, w, b, y);
+    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
+    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
     ImplicitGemm p{};
+    p.direct = algorithm == ConvAlgorithm::direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
     p.source = x, p.height = s.H, p.width = s.W;
     p.step_h = s.stride.h, p.step_w = s.stride.w;
@@ -59,9 +64,12 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
         part.extract(s, w, visible.data());
         return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
     }
-    if (is_full_width_backward_input(s)) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
+    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
+    p.direct = algorithm == ConvAlgorithm::direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();
     p.source = dy, p.height = s.P, p.width = s.Q;
     p.step_h = p.step_w = 1;

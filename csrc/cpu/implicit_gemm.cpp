@@ -43,11 +43,7 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
     const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1));
     block_channels = ceil_div(p.channels, blocks);
 
-    // Cycles a step of the sum: M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an
-    // unaligned load, a store across two lines), of which each row's end needs one more.
-    const int64_t direct_vectors = p.out_height * ceil_div(p.out_width, table.lanes);
-    const int64_t packed_vectors = ceil_div(p.out_height * p.out_width, table.lanes);
-    direct = direct_vectors * p.rows <= packed_vectors * p.rows + 6 * (packed_vectors + p.out_height);
+    direct = p.direct;
 
     const auto [low_h, high_h] = std::minmax_element(p.dh.begin(), p.dh.end());
     const auto [low_w, high_w] = std::minmax_element(p.dw.begin(), p.dw.end());
@@ -153,6 +149,15 @@ void pack_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table
 }
 
 }  // namespace
+
+// Cycles a step of the sum: M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an
+// unaligned load, a store across two lines), of which each row's end needs one more.
+bool prefers_direct(int64_t rows, int64_t out_height, int64_t out_width) {
+    const int64_t lanes = kernels().lanes;
+    const int64_t direct_vectors = out_height * ceil_div(out_width, lanes);
+    const int64_t packed_vectors = ceil_div(out_height * out_width, lanes);
+    return direct_vectors * rows <= packed_vectors * rows + 6 * (packed_vectors + out_height);
+}
 
 void implicit_gemm(const ImplicitGemm& p) {
     if (p.images == 0 || p.out_height == 0 || p.out_width == 0) return;

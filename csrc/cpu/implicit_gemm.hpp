@@ -27,6 +27,7 @@ struct ImplicitGemm {
     std::vector<int64_t> dh, dw;  // displacement of each row and column tap, ascending or not, never empty
     FilterView filter;
     const float* bias;  // (groups * rows) or null
+    bool direct;        // load vectors straight from the padded copy, instead of packing them
 
     float* target;                      // first output element
     int64_t out_height, out_width;      // i and j
@@ -35,5 +36,8 @@ struct ImplicitGemm {
 };
 
 void implicit_gemm(const ImplicitGemm& problem);
+
+// Whether vectors straight from the padded copy cost less than packed ones, for `rows` filters and this output plane.
+bool prefers_direct(int64_t rows, int64_t out_height, int64_t out_width);
 
 }  // namespace pycnn

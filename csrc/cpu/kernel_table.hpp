@@ -23,8 +23,19 @@ struct VectorPlace {
 using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
                           float* c, int64_t ldc, const float* bias, bool accumulate);
 
+// C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]; `length` is a
+// multiple of the lanes.
+using RunsTile = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch, const float* b,
+                          const int64_t* columns, int64_t b_pitch, float* c, int64_t ldc);
+
 // C[i][j] += sum over k < depth of A[i][k] B[j][k], or of (A[i][k] - B[j][k])^2; both operands contiguous along k.
 using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
+
+// For each row i < rows and each of one or two vectors v of columns:
+//   C[i][v] = sum over k < depth of a[a_offsets[k] + i * a_stride] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
+// with B[k][v] at b + b_offsets[k] + v * lanes and C[i][v] at c + i * ldc + v * lanes. Vectors are read and written whole.
+using OuterTile = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
+                           const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
@@ -79,16 +90,21 @@ struct KernelTable {
     const char* name;
     const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
     int lanes;
-    int tile_rows;                                 // a GEMM tile has 1..tile_rows rows
-    int dot_rows, dot_columns;                     // a dot tile has 1..dot_rows x 1..dot_columns elements
-    GemmTile gemm[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
-    DotTile dot[kMaxDotTile][kMaxDotTile];         // [rows - 1][columns - 1]
-    DotTile distance[kMaxDotTile][kMaxDotTile];    // likewise
+    int tile_rows;                                   // a GEMM tile has 1..tile_rows rows
+    int dot_rows, dot_columns;                       // a dot tile has 1..dot_rows x 1..dot_columns elements
+    GemmTile gemm[kMaxTileRows][kMaxTileVectors];    // [rows - 1][vectors - 1]
+    DotTile dot[kMaxDotTile][kMaxDotTile];           // [rows - 1][columns - 1]
+    OuterTile outer[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
+    DotTile distance[kMaxDotTile][kMaxDotTile];      // likewise
+    RunsTile runs[kMaxDotTile][kMaxDotTile];         // likewise
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
     void (*pack_rows)(const float* base, const int64_t* offsets, int64_t depth, const Segment*, int64_t segments, float* target,
                       int64_t pitch);
+    // target[j * target_pitch + i] = source[i * source_pitch + j] for i < rows, j < columns.
+    void (*transpose)(int64_t rows, int64_t columns, const float* source, int64_t source_pitch, float* target,
+                      int64_t target_pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.

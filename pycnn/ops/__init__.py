@@ -26,7 +26,12 @@ from pycnn.ops.adaptive import (
     adaptive_max_pool2d,
 )
 from pycnn.ops.class_loss import map_loss, map_loss_backward, nll_loss, nll_loss_backward
-from pycnn.ops.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.ops.conv import (
+    conv2d,
+    conv2d_algorithm,
+    conv2d_backward_input,
+    conv2d_backward_weight,
+)
 from pycnn.ops.conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward_input,
@@ -74,6 +79,7 @@ __all__ = [
     "channel_affine",
     "channel_affine_backward",
     "conv2d",
+    "conv2d_algorithm",
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv_transpose2d",

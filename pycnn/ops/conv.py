@@ -67,6 +67,46 @@ def conv2d(
     return _core.conv2d(x, w, b, stride, padding, dilation, groups)
 
 
+def conv2d_algorithm(
+    input_shape: Shape4,
+    weight_shape: Shape4,
+    *,
+    direction: str = "forward",
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> str:
+    """Tell which algorithm computes a convolution or one of its gradients.
+
+    Parameters
+    ----------
+    input_shape : (N, C, H, W)
+        Shape of the images.
+    weight_shape : (K, C / groups, R, S)
+        Shape of the filters.
+    direction : {'forward', 'backward_input', 'backward_weight'}
+        Which of the three functions.
+    stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Returns
+    -------
+    str
+        A name from the table in csrc/README.md. The choice depends on the shape, the instruction
+        set and ``PYCNN_CONV`` alone. ``PYCNN_CONV=name`` in the environment forces one algorithm
+        wherever it can compute the shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`; also where `direction` is unknown.
+    """
+    return _core.conv2d_algorithm(
+        direction, input_shape, weight_shape, stride, padding, dilation, groups
+    )
+
+
 def conv2d_backward_input(
     dy: FloatArray,
     w: FloatArray,

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cpu/isa/simd.hpp"
+#include "cpu/isa/unpacked_tiles.hpp"
 #include "cpu/kernel_table.hpp"
 
 namespace pycnn {
@@ -110,6 +111,7 @@ template <int Rows, int Columns>
 constexpr void fill_dot(KernelTable& table) {
     table.dot[Rows - 1][Columns - 1] = dot_tile<Product, Rows, Columns>;
     table.distance[Rows - 1][Columns - 1] = dot_tile<SquaredDifference, Rows, Columns>;
+    table.runs[Rows - 1][Columns - 1] = runs_tile<Rows, Columns>;
     if constexpr (Columns > 1) {
         fill_dot<Rows, Columns - 1>(table);
     } else if constexpr (Rows > 1) {

@@ -10,6 +10,8 @@
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
 #include "cpu/isa/softmax.hpp"
+#include "cpu/isa/transpose.hpp"
+#include "cpu/isa/unpacked_tiles.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -42,7 +44,9 @@ constexpr KernelTable make_table() {
     table.dot_columns = kDotColumns;
     fill_gemm_row<kTileRows>(table);
     fill_dot<kDotRows, kDotColumns>(table);
+    fill_outer_row<kTileRows>(table);
     table.pack_rows = pack_rows;
+    table.transpose = transpose;
     table.pad_plane = pad_plane;
     table.sum = sum;
     table.sum_rows = sum_rows;

@@ -143,5 +143,30 @@ inline Vec even_lanes(Vec a, Vec b) {
 #endif
 }
 
+// a[0], b[0], a[1], b[1], ... from the first halves of a and b, and from the second ones.
+#if defined(__clang__)
+#if defined(__AVX512F__)
+inline Vec interleave_low(Vec a, Vec b) {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+inline Vec interleave_high(Vec a, Vec b) {
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#elif defined(__AVX__)
+inline Vec interleave_low(Vec a, Vec b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+inline Vec interleave_high(Vec a, Vec b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+inline Vec interleave_low(Vec a, Vec b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+inline Vec interleave_high(Vec a, Vec b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#endif
+#else
+inline Vec interleave_low(Vec a, Vec b) {
+    return __builtin_shuffle(a, b, (lane_numbers() >> 1) + (lane_numbers() & 1) * kLanes);
+}
+inline Vec interleave_high(Vec a, Vec b) {
+    return __builtin_shuffle(a, b, (lane_numbers() >> 1) + (lane_numbers() & 1) * kLanes + kLanes / 2);
+}
+#endif
+
 }  // namespace
 }  // namespace pycnn

@@ -1,0 +1,90 @@
+#include "cpu/conv2d_algorithm.hpp"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "core/error.hpp"
+#include "cpu/conv2d_batch_lanes.hpp"
+#include "cpu/conv2d_full_width.hpp"
+#include "cpu/implicit_gemm.hpp"
+
+namespace pycnn {
+namespace {
+
+bool takes_full_width(ConvPass pass, const ConvShape& s) {
+    return pass == ConvPass::backward_input ? is_full_width_backward_input(s) : is_full_width(s);
+}
+
+// Both loadings of the implicit GEMM's vectors; of a strided backward-input, the largest of its grids counts.
+bool takes_direct(ConvPass pass, const ConvShape&) { return pass != ConvPass::backward_weight; }
+
+bool suits_direct(ConvPass pass, const ConvShape& s) {
+    if (pass == ConvPass::forward) return prefers_direct(s.group_outputs(), s.P, s.Q);
+    return prefers_direct(s.group_inputs(), ceil_div(s.H, s.stride.h), ceil_div(s.W, s.stride.w));
+}
+
+bool always(ConvPass, const ConvShape&) { return true; }
+
+struct Row {
+    ConvAlgorithm algorithm;
+    const char* name;
+    bool (*takes)(ConvPass, const ConvShape&);  // can compute the pass
+    bool (*suits)(ConvPass, const ConvShape&);  // is the best choice, unless an earlier row is
+};
+
+constexpr Row kTable[] = {
+    {ConvAlgorithm::full_width, "full_width", takes_full_width, always},
+    {ConvAlgorithm::batch_lanes, "batch_lanes", takes_batch_lanes, suits_batch_lanes},
+    {ConvAlgorithm::direct, "direct", takes_direct, suits_direct},
+    {ConvAlgorithm::gemm, "gemm", always, always},
+};
+
+const Row* find(const char* where, const std::string& name) {
+    if (name.empty()) return nullptr;
+    std::string names;
+    for (const Row& row : kTable) {
+        if (name == row.name) return &row;
+        names += (names.empty() ? "" : ", ") + std::string(row.name);
+    }
+    fail_value(where, "'", name, "' is not an algorithm of convolution: ", names);
+}
+
+const Row* initial() {
+    const char* name = std::getenv("PYCNN_CONV");
+    return find("PYCNN_CONV", name ? name : "");
+}
+
+std::atomic<const Row*>& forced() {
+    static std::atomic<const Row*> row{initial()};
+    return row;
+}
+
+}  // namespace
+
+ConvAlgorithm conv_algorithm(ConvPass pass, const ConvShape& s) {
+    if (const Row* row = forced(); row != nullptr && row->takes(pass, s)) return row->algorithm;
+    for (const Row& row : kTable)
+        if (row.takes(pass, s) && row.suits(pass, s)) return row.algorithm;
+    return ConvAlgorithm::gemm;
+}
+
+const char* name_of(ConvAlgorithm algorithm) {
+    for (const Row& row : kTable)
+        if (row.algorithm == algorithm) return row.name;
+    return "";
+}
+
+std::vector<std::string> conv_algorithms() {
+    std::vector<std::string> names;
+    for (const Row& row : kTable) names.emplace_back(row.name);
+    return names;
+}
+
+void force_conv_algorithm(const std::string& name) { forced() = find("force_conv_algorithm", name); }
+
+std::string forced_conv_algorithm() {
+    const Row* row = forced();
+    return row ? row->name : "";
+}
+
+}  // namespace pycnn

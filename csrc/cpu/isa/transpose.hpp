@@ -1,0 +1,51 @@
+// Transposition: from planes of a channel to channels of a pixel, and back.
+#pragma once
+
+#include "cpu/isa/simd.hpp"
+#include "cpu/kernel_table.hpp"
+
+namespace pycnn {
+namespace {
+
+// A square of kLanes x kLanes in registers. Each round moves the lowest bit of the row number to the top of the lane number's
+// place: after log2(kLanes) rounds of interleaving a row with the one half a square further on, rows are lanes.
+inline void transpose_square(Vec (&row)[kLanes]) {
+#pragma GCC unroll 4
+    for (int round = 1; round < kLanes; round *= 2) {
+        Vec next[kLanes];
+#pragma GCC unroll 8
+        for (int i = 0; i < kLanes / 2; ++i) {
+            next[2 * i] = interleave_low(row[i], row[i + kLanes / 2]);
+            next[2 * i + 1] = interleave_high(row[i], row[i + kLanes / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) row[i] = next[i];
+    }
+}
+
+// target[j * target_pitch + i] = source[i * source_pitch + j] for i < rows, j < columns; no other memory is touched.
+void transpose(int64_t rows, int64_t columns, const float* source, int64_t source_pitch, float* target, int64_t target_pitch) {
+    for (int64_t i = 0; i < rows; i += kLanes) {
+        const int64_t height = rows - i < kLanes ? rows - i : kLanes;
+        for (int64_t j = 0; j < columns; j += kLanes) {
+            const int64_t width = columns - j < kLanes ? columns - j : kLanes;
+            const float* from = source + i * source_pitch + j;
+            float* to = target + j * target_pitch + i;
+            Vec row[kLanes];
+            if (height == kLanes && width == kLanes) {
+#pragma GCC unroll 16
+                for (int t = 0; t < kLanes; ++t) row[t] = load(from + t * source_pitch);
+                transpose_square(row);
+#pragma GCC unroll 16
+                for (int t = 0; t < kLanes; ++t) store(to + t * target_pitch, row[t]);
+            } else {
+                for (int t = 0; t < kLanes; ++t) row[t] = t < height ? load_first(from + t * source_pitch, width) : Vec{};
+                transpose_square(row);
+                for (int64_t t = 0; t < width; ++t) store_first(to + t * target_pitch, row[t], height);
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace pycnn
