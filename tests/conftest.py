@@ -43,6 +43,15 @@ def algorithm(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
+def unforced() -> Iterator[None]:
+    """Leave the choice of a convolution's algorithm to the table, whatever another test forces."""
+    before = _core.forced_conv_algorithm()
+    _core.force_conv_algorithm("")
+    yield
+    _core.force_conv_algorithm(before)
+
+
+@pytest.fixture
 def restore_threads() -> Iterator[None]:
     """Put the number of threads back after a test that changes it."""
     import pycnn

@@ -20,6 +20,7 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
     assert_convolution(case.x_shape, case.w_shape, case.geometry, case.values.kind)
 
 
+@pytest.mark.usefixtures("unforced")
 def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
@@ -41,7 +42,7 @@ def test_environment_forces_one() -> None:
 
 
 def test_an_unknown_name_is_one_clear_error() -> None:
-    with pytest.raises(ValueError, match="'fft' is not an algorithm of convolution: .*gemm"):
+    with pytest.raises(ValueError, match=r"'fft' is not an algorithm of convolution: .*gemm"):
         _core.force_conv_algorithm("fft")
     code = f"from pycnn import ops; ops.conv2d_algorithm({LENET[0]}, {LENET[1]})"
     done = python(code, PYCNN_CONV="fft")

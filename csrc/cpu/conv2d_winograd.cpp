@@ -11,11 +11,17 @@
 namespace pycnn {
 namespace {
 
-constexpr int64_t kTaps = 9;
 constexpr int64_t kMostLanes = 16;
 
 // Tiles of one task.
 constexpr int64_t kTaskTiles = 42;
+
+// The cost of a call in multiply-adds. Transposing and transforming a tile's pixels takes about 250 cycles a vector, as long as
+// 500 multiply-adds a channel; transforming a filter about as long as its products with 12 tiles. Measured gains are within a
+// fifth of this, or better. Less than a quarter is not worth the larger rounding error.
+constexpr double kTileCost = 500;
+constexpr double kFilterTiles = 12;
+constexpr double kLeastGain = 1.25;
 
 // Input channels whose filters one task transforms.
 constexpr int64_t kFilterChannels = 16;
@@ -53,11 +59,11 @@ void transform_filters(const KernelTable& table, const Correlation& p, const Fil
         const int64_t g = task / blocks / layout.panels, panel = task / blocks % layout.panels;
         const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
         const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
-        float taps[kTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
+        float taps[kWinogradTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
         for (int64_t c = begin; c < end; ++c) {
             const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
-            table.transpose(outputs, kTaps, source, p.output_stride, taps, layout.width);
-            table.winograd_filter(kMaxTileVectors, p.turned ? taps + (kTaps - 1) * layout.width : taps,
+            table.transpose(outputs, kWinogradTaps, source, p.output_stride, taps, layout.width);
+            table.winograd_filter(kMaxTileVectors, p.turned ? taps + (kWinogradTaps - 1) * layout.width : taps,
                                   p.turned ? -layout.width : layout.width,
                                   u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
         }
@@ -107,25 +113,25 @@ std::vector<int64_t> correlate(const Correlation& p) {
     const int64_t task_strips = std::max<int64_t>(kTaskTiles / grid.longest(), 1);
     const int64_t group_tasks = ceil_div(grid.strips(), task_strips), tasks = p.groups * group_tasks;
     const int64_t most_tiles = task_strips * grid.longest();
-    const int64_t v_pitch = ceil_div(p.inputs, table.lanes) * table.lanes;
-    const int64_t m_pitch = ceil_div(p.outputs, table.lanes) * table.lanes;
+    const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
+    const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
     const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
 
     const Buffer<int64_t> offsets(2 * p.inputs);
     for (int64_t c = 0; c < p.inputs; ++c) offsets.data()[c] = c, offsets.data()[p.inputs + c] = c * layout.width;
-    const Products products{table,   p,       layout, v_pitch, v_position, m_pitch, m_position,
-                            offsets.data(), offsets.data() + p.inputs};
+    const Products products{
+        table, p, layout, v_pitch, v_position, m_pitch, m_position, offsets.data(), offsets.data() + p.inputs};
     const Buffer<float> bias(p.groups * m_pitch);
     std::fill_n(bias.data(), p.groups * m_pitch, 0.0f);
     if (p.bias)
-        for (int64_t g = 0; g < p.groups; ++g)
-            std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
+        for (int64_t g = 0; g < p.groups; ++g) std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
 
     const double work = static_cast<double>(grid.tiles()) * kWinogradPositions * p.groups * p.inputs * p.outputs;
     const int team = team_size(tasks, work);
     const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, v_pitch),
                                               kWinogradTile * kWinogradTile * grid.longest() * m_pitch));
-    const int64_t v_floats = whole_lines(kWinogradPositions * v_position), m_floats = whole_lines(kWinogradPositions * m_position);
+    const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
+                  m_floats = whole_lines(kWinogradPositions * m_position);
     const Buffer<float> areas((area + v_floats + m_floats) * team);
     std::vector<unsigned char> finite(p.groups * grid.strips());
     parallel_for(tasks, team, [&](int64_t task, int thread) {
@@ -134,23 +140,23 @@ std::vector<int64_t> correlate(const Correlation& p) {
         float* pixels = areas.data() + (area + v_floats + m_floats) * thread;
         float *v = pixels + area, *m = v + v_floats;
         const int64_t plane = p.height * p.width, out_plane = p.out_height * p.out_width;
-        const Planes planes{p.source + g * p.inputs * plane,      p.inputs, p.height, p.width,
-                            p.groups * p.inputs * plane, p.pad_h,  p.pad_w};
+        const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
+                            p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
         StripReader reader(table, planes, kWinogradInput, v_pitch, pixels);
         int64_t tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
             const float* rows[kWinogradInput];
             reader.read(strip, rows);
-            table.winograd_input(strip.tiles, v_pitch, rows, v + tiles * v_pitch, v_position);
+            table.winograd_input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
             tiles += strip.tiles;
         }
         products.multiply(tiles, v, u.data() + g * layout.group, m);
         tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
-            finite[g * grid.strips() + i] = table.winograd_output(strip.tiles, m_pitch, m + tiles * m_pitch, m_position,
-                                                                  bias.data() + g * m_pitch, pixels);
+            finite[g * grid.strips() + i] = table.winograd_output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch,
+                                                                  m_position, bias.data() + g * m_pitch, pixels);
             write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
             tiles += strip.tiles;
         }
@@ -169,30 +175,64 @@ std::vector<int64_t> correlate(const Correlation& p) {
 
 }  // namespace
 
-bool takes_winograd(ConvPass pass, const ConvShape& s) {
-    return pass != ConvPass::backward_weight && s.R == 3 && s.S == 3 && s.stride.h == 1 && s.stride.w == 1 &&
-           s.dilation.h == 1 && s.dilation.w == 1;
+bool takes_winograd(ConvPass, const ConvShape& s) {
+    return s.R == 3 && s.S == 3 && s.stride.h == 1 && s.stride.w == 1 && s.dilation.h == 1 && s.dilation.w == 1;
 }
 
-bool suits_winograd(ConvPass, const ConvShape&) { return false; }
+bool suits_winograd(ConvPass pass, const ConvShape& s) {
+    const bool input = pass == ConvPass::backward_input;
+    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, kTaskTiles);
+    const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
+    const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
+    const double cost = (tiles + kFilterTiles) * kWinogradPositions * inputs * outputs + tiles * kTileCost * (inputs + outputs);
+    return cost * kLeastGain < pixels * kWinogradTaps * inputs * outputs;
+}
 
 std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
-    const int64_t filter = s.group_inputs() * kTaps;
-    return correlate({.images = s.N, .groups = s.groups, .inputs = s.group_inputs(), .outputs = s.group_outputs(),
-                      .source = x, .height = s.H, .width = s.W, .pad_h = s.pad.top, .pad_w = s.pad.left,
-                      .filters = w, .group_stride = s.group_outputs() * filter, .output_stride = filter, .input_stride = kTaps,
-                      .turned = false, .bias = b, .target = y, .out_height = s.P, .out_width = s.Q});
+    const int64_t filter = s.group_inputs() * kWinogradTaps;
+    return correlate({.images = s.N,
+                      .groups = s.groups,
+                      .inputs = s.group_inputs(),
+                      .outputs = s.group_outputs(),
+                      .source = x,
+                      .height = s.H,
+                      .width = s.W,
+                      .pad_h = s.pad.top,
+                      .pad_w = s.pad.left,
+                      .filters = w,
+                      .group_stride = s.group_outputs() * filter,
+                      .output_stride = filter,
+                      .input_stride = kWinogradTaps,
+                      .turned = false,
+                      .bias = b,
+                      .target = y,
+                      .out_height = s.P,
+                      .out_width = s.Q});
 }
 
 // dx[c] = sum over k of w[k, c], turned by half a turn, * dy[k]: tap r of the turned filter is tap 2 - r, and reaches
 // h + pad - (2 - r) from h.
 std::vector<int64_t> conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx,
                                                     const float* b) {
-    const int64_t filter = s.group_inputs() * kTaps;
-    return correlate({.images = s.N, .groups = s.groups, .inputs = s.group_outputs(), .outputs = s.group_inputs(),
-                      .source = dy, .height = s.P, .width = s.Q, .pad_h = 2 - s.pad.top, .pad_w = 2 - s.pad.left,
-                      .filters = w, .group_stride = s.group_outputs() * filter, .output_stride = kTaps, .input_stride = filter,
-                      .turned = true, .bias = b, .target = dx, .out_height = s.H, .out_width = s.W});
+    const int64_t filter = s.group_inputs() * kWinogradTaps;
+    return correlate({.images = s.N,
+                      .groups = s.groups,
+                      .inputs = s.group_outputs(),
+                      .outputs = s.group_inputs(),
+                      .source = dy,
+                      .height = s.P,
+                      .width = s.Q,
+                      .pad_h = 2 - s.pad.top,
+                      .pad_w = 2 - s.pad.left,
+                      .filters = w,
+                      .group_stride = s.group_outputs() * filter,
+                      .output_stride = kWinogradTaps,
+                      .input_stride = filter,
+                      .turned = true,
+                      .bias = b,
+                      .target = dx,
+                      .out_height = s.H,
+                      .out_width = s.W});
 }
 
 }  // namespace pycnn

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/memory.hpp"
 #include "core/shape.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -11,6 +12,11 @@ namespace pycnn {
 constexpr int64_t kWinogradTile = 4;        // outputs of a tile along an axis
 constexpr int64_t kWinogradInput = 6;       // inputs it depends on: 4 + 3 - 1
 constexpr int64_t kWinogradPositions = 36;  // products of a tile: 6 x 6
+
+constexpr int64_t kWinogradTaps = 9;
+
+// Floats of a pixel's channels: an odd number of cache lines, so that neighbours do not meet in a few sets of the cache.
+inline int64_t channel_pitch(int64_t channels) { return whole_lines(channels) | whole_lines(1); }
 
 // Tiles side by side in one image.
 struct Strip {
@@ -78,7 +84,8 @@ private:
         std::fill(target + end * pitch_, target + pixels * pitch_, 0.0f);
         if (begin == end) return;
         const float* source = planes_.data + image * planes_.image_stride + row * planes_.width + column + begin;
-        table_.transpose(planes_.channels, end - begin, source, planes_.height * planes_.width, target + begin * pitch_, pitch_);
+        table_.transpose(planes_.channels, end - begin, source, planes_.height * planes_.width, target + begin * pitch_,
+                         pitch_);
     }
 
     const KernelTable& table_;

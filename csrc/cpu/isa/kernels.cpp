@@ -50,7 +50,9 @@ constexpr KernelTable make_table() {
     table.transpose = transpose;
     table.pad_plane = pad_plane;
     table.winograd_filter = winograd_filter;
-    table.winograd_input = winograd_input;
+    table.winograd_filter_gradient = winograd_filter_gradient;
+    table.winograd_input = winograd_tiles<WinogradInput>;
+    table.winograd_gradient = winograd_tiles<WinogradGradient>;
     table.winograd_output = winograd_output;
     table.sum = sum;
     table.sum_rows = sum_rows;

@@ -3,7 +3,8 @@
 //
 // Along one axis, with the points 0, 1, -1, 2, -2 and infinity:
 //   y = A^T ((G w) * (B^T x)),  w: 3 taps, x: 6 inputs, y: 4 outputs, * element by element;
-// on a plane every matrix is applied to the columns and then to the rows.
+// on a plane every matrix is applied to the columns and then to the rows. The weights' gradient is the same three-sided product
+// read the other way: dw = G^T ((A dy) * (B^T x)).
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -55,6 +56,32 @@ struct WinogradOutput {
     }
 };
 
+// A. At most two roundings.
+struct WinogradGradient {
+    static constexpr int kIn = 4, kOut = 6;
+    static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
+        const Vec even = y[0] + y[2], odd = y[1] + y[3];
+        const Vec far_even = y[0] + 4.0f * y[2], far_odd = 2.0f * y[1] + 8.0f * y[3];
+        z[0] = y[0];
+        z[1] = even + odd;
+        z[2] = even - odd;
+        z[3] = far_even + far_odd;
+        z[4] = far_even - far_odd;
+        z[5] = y[3];
+    }
+};
+
+// G^T. At most five roundings, that of the constant among them.
+struct WinogradFilterGradient {
+    static constexpr int kIn = 6, kOut = 3;
+    static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
+        const Vec sum = (u[1] + u[2]) * (1.0f / 6), far_sum = u[3] + u[4];
+        w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
+        w[1] = (u[2] - u[1]) * (1.0f / 6) + (u[3] - u[4]) * (1.0f / 12);
+        w[2] = far_sum * (1.0f / 6) - sum + u[5];
+    }
+};
+
 // Columns, then rows, of a tile whose elements `read(i, j)` gives and `write(i, j, value)` takes. What lies between is more than
 // the registers hold, and goes through L1.
 template <class Transform, class Read, class Write>
@@ -85,20 +112,30 @@ void winograd_filter(int64_t vectors, const float* taps, int64_t tap_pitch, floa
                                        [&](int i, int j, Vec value) { store(u + (6 * i + j) * u_pitch + c, value); });
 }
 
-void winograd_input(int64_t tiles, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
+void winograd_filter_gradient(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch) {
+    for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
+        transform_tile<WinogradFilterGradient>(
+            [&](int i, int j) { return load(u + (6 * i + j) * u_pitch + c); },
+            [&](int i, int j, Vec value) { store(taps + (3 * i + j) * tap_pitch + c, value); });
+}
+
+// Tiles side by side: of inputs, or of outputs' gradients.
+template <class Transform>
+void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
     for (int64_t tile = 0; tile < tiles; ++tile)
-        for (int64_t c = 0; c < pitch; c += kLanes) {
+        for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
             const int64_t source = 4 * tile * pitch + c;
             float* target = v + tile * pitch + c;
-            transform_tile<WinogradInput>([&](int i, int j) { return load(rows[i] + source + j * pitch); },
-                                          [&](int i, int j, Vec value) { store(target + (6 * i + j) * v_pitch, value); });
+            transform_tile<Transform>([&](int i, int j) { return load(rows[i] + source + j * pitch); },
+                                      [&](int i, int j, Vec value) { store(target + (6 * i + j) * v_pitch, value); });
         }
 }
 
-bool winograd_output(int64_t tiles, int64_t pitch, const float* m, int64_t m_pitch, const float* bias, float* y) {
+bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
+                     float* y) {
     Vec doubt = {};  // turns NaN, and stays so, at the first output that is not finite
     for (int64_t tile = 0; tile < tiles; ++tile)
-        for (int64_t c = 0; c < pitch; c += kLanes) {
+        for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
             const float* source = m + tile * pitch + c;
             float* target = y + 4 * tile * pitch + c;
             const Vec start = load(bias + c);
