@@ -34,7 +34,7 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
-@pytest.fixture(params=_core.conv_algorithms(), scope="session")
+@pytest.fixture(params=_core.conv_algorithms(), scope="module")
 def algorithm(request: pytest.FixtureRequest) -> Iterator[str]:
     """Force each algorithm of convolution in turn: it computes every shape that it can."""
     _core.force_conv_algorithm(request.param)

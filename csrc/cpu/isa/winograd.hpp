@@ -83,9 +83,10 @@ struct WinogradFilterGradient {
 };
 
 // Columns, then rows, of a tile whose elements `read(i, j)` gives and `write(i, j, value)` takes. What lies between is more than
-// the registers hold, and goes through L1.
+// the registers hold, and goes through L1. Inlined, or the check of the outputs would go through memory too (measured: 83 ns a
+// vector of a tile instead of 36).
 template <class Transform, class Read, class Write>
-inline void transform_tile(Read read, Write write) {
+[[gnu::always_inline]] inline void transform_tile(Read read, Write write) {
     constexpr int in = Transform::kIn, out = Transform::kOut;
     Vec middle[out][in];
 #pragma GCC unroll 6
