@@ -34,12 +34,21 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
-@pytest.fixture(params=_core.conv_algorithms(), scope="session")
+@pytest.fixture(params=_core.conv_algorithms(), scope="module")
 def algorithm(request: pytest.FixtureRequest) -> Iterator[str]:
     """Force each algorithm of convolution in turn: it computes every shape that it can."""
     _core.force_conv_algorithm(request.param)
     yield request.param
     _core.force_conv_algorithm("")
+
+
+@pytest.fixture
+def unforced() -> Iterator[None]:
+    """Leave the choice of a convolution's algorithm to the table, whatever another test forces."""
+    before = _core.forced_conv_algorithm()
+    _core.force_conv_algorithm("")
+    yield
+    _core.force_conv_algorithm(before)
 
 
 @pytest.fixture

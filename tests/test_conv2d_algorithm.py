@@ -20,6 +20,7 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
     assert_convolution(case.x_shape, case.w_shape, case.geometry, case.values.kind)
 
 
+@pytest.mark.usefixtures("unforced")
 def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"

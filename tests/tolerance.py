@@ -20,8 +20,9 @@ import math
 from typing import Any
 
 import numpy as np
+import tolerance_winograd as winograd
 
-from pycnn import reference
+from pycnn import ops, reference
 from pycnn.reference.geometry import Array
 
 U = 2.0**-24
@@ -73,30 +74,51 @@ def sum_bound(terms: float, total: Array) -> Array:
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
 
+def is_winograd(
+    direction: str, shape: tuple[int, ...], w_shape: tuple[int, ...], **geometry: Any
+) -> bool:
+    """Whether a convolution is computed by transforms that round even integers."""
+    algorithm = ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry)
+    return algorithm == "winograd"
+
+
+def _or_direct(bound: Array, direct: Array) -> Array:
+    """Where an image is not finite, it is computed directly."""
+    return np.where(np.isfinite(bound), np.maximum(bound, direct), direct)
+
+
 def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
     """C/groups R S products and the bias."""
     x, w, b = magnitude(x), magnitude(w), magnitude(b)
-    return sum_bound(math.prod(w.shape[1:]), reference.conv2d(x, w, b, **geometry))
+    bound = sum_bound(math.prod(w.shape[1:]), reference.conv2d(x, w, b, **geometry))
+    if is_winograd("forward", x.shape, w.shape, **geometry):
+        return _or_direct(winograd.conv2d(x, w, b, **geometry), bound)
+    return bound
 
 
 def conv2d_input(
     dy: Array, w: Array, shape: tuple[int, ...], groups: int = 1, **rest: Any
 ) -> Array:
     """K/groups R S products, fewer where windows do not overlap fully."""
-    taps = w.shape[0] // groups * math.prod(w.shape[2:])
-    total = reference.conv2d_backward_input(
-        magnitude(dy), magnitude(w), shape, groups=groups, **rest
-    )
-    return sum_bound(taps, total)
+    dy, w, taps = magnitude(dy), magnitude(w), w.shape[0] // groups * math.prod(w.shape[2:])
+    total = reference.conv2d_backward_input(dy, w, shape, groups=groups, **rest)
+    bound = sum_bound(taps, total)
+    if is_winograd("backward_input", shape, w.shape, groups=groups, **rest):
+        return _or_direct(winograd.conv2d_input(dy, w, shape, groups, **rest), bound)
+    return bound
 
 
 def conv2d_weight(
     dy: Array, x: Array, shape: tuple[int, ...], **geometry: Any
 ) -> tuple[Array, Array]:
     """N P Q products for a weight, N P Q numbers for a bias."""
-    dw, db = reference.conv2d_backward_weight(np.abs(dy), np.abs(x), shape, **geometry)
+    dy, x = magnitude(dy), magnitude(x)
+    dw, db = reference.conv2d_backward_weight(dy, x, shape, **geometry)
     pixels = dy.shape[0] * math.prod(dy.shape[2:])
-    return sum_bound(pixels, dw), sum_bound(pixels, db)
+    bound = sum_bound(pixels, dw)
+    if is_winograd("backward_weight", x.shape, shape, **geometry) and len(x):
+        bound = _or_direct(winograd.conv2d_weight(dy, x, shape, **geometry), bound)
+    return bound, sum_bound(pixels, db)
 
 
 def linear(x: Array, w: Array, b: Array | None) -> Array:

@@ -7,22 +7,21 @@
 #include "cpu/conv2d_algorithm.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/conv2d_full_width.hpp"
+#include "cpu/conv2d_winograd.hpp"
 #include "cpu/implicit_gemm.hpp"
 #include "cpu/visible_taps.hpp"
 
 namespace pycnn {
+namespace {
 
-void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
-    if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> taps(part.shape.weights());
-        part.extract(s, w, taps.data());
-        return conv2d(part.shape, x, taps.data(), b, y);
-    }
-    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
-    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
-    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
+ConvShape one_image(ConvShape s) {
+    s.N = 1;
+    return s;
+}
+
+void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float* b, float* y, bool direct) {
     ImplicitGemm p{};
-    p.direct = algorithm == ConvAlgorithm::direct;
+    p.direct = direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
     p.source = x, p.height = s.H, p.width = s.W;
     p.step_h = s.stride.h, p.step_w = s.stride.w;
@@ -35,6 +34,25 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     p.target = y, p.out_height = s.P, p.out_width = s.Q, p.plane = s.P * s.Q;
     p.row_stride = s.Q, p.column_stride = 1;
     implicit_gemm(p);
+}
+
+}  // namespace
+
+void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    if (const VisiblePart part(s); !part.is_whole(s)) {
+        const Buffer<float> taps(part.shape.weights());
+        part.extract(s, w, taps.data());
+        return conv2d(part.shape, x, taps.data(), b, y);
+    }
+    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
+    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::winograd) {
+        for (int64_t n : conv2d_winograd(s, x, w, b, y))
+            conv2d_gemm(one_image(s), x + n * s.C * s.H * s.W, w, b, y + n * s.K * s.P * s.Q, false);
+        return;
+    }
+    conv2d_gemm(s, x, w, b, y, algorithm == ConvAlgorithm::direct);
 }
 
 namespace {
@@ -54,22 +72,12 @@ struct PhaseTaps {
     }
 };
 
-}  // namespace
-
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
-void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
-    if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> visible(part.shape.weights());
-        part.extract(s, w, visible.data());
-        return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
-    }
-    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
-    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
-    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
+void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b, bool direct) {
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
-    p.direct = algorithm == ConvAlgorithm::direct;
+    p.direct = direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();
     p.source = dy, p.height = s.P, p.width = s.Q;
     p.step_h = p.step_w = 1;
@@ -98,6 +106,25 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
             implicit_gemm(p);
         }
     }
+}
+
+}  // namespace
+
+void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+    if (const VisiblePart part(s); !part.is_whole(s)) {
+        const Buffer<float> visible(part.shape.weights());
+        part.extract(s, w, visible.data());
+        return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
+    }
+    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
+    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::winograd) {
+        for (int64_t n : conv2d_winograd_backward_input(s, dy, w, dx, b))
+            backward_input_gemm(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b, false);
+        return;
+    }
+    backward_input_gemm(s, dy, w, dx, b, algorithm == ConvAlgorithm::direct);
 }
 
 }  // namespace pycnn

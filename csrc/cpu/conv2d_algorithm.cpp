@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/conv2d_full_width.hpp"
+#include "cpu/conv2d_winograd.hpp"
 #include "cpu/implicit_gemm.hpp"
 
 namespace pycnn {
@@ -34,6 +35,7 @@ struct Row {
 
 constexpr Row kTable[] = {
     {ConvAlgorithm::full_width, "full_width", takes_full_width, always},
+    {ConvAlgorithm::winograd, "winograd", takes_winograd, suits_winograd},
     {ConvAlgorithm::batch_lanes, "batch_lanes", takes_batch_lanes, suits_batch_lanes},
     {ConvAlgorithm::direct, "direct", takes_direct, suits_direct},
     {ConvAlgorithm::gemm, "gemm", always, always},

@@ -106,6 +106,21 @@ struct KernelTable {
     void (*transpose)(int64_t rows, int64_t columns, const float* source, int64_t source_pitch, float* target,
                       int64_t target_pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
+
+    // The transforms of a 3 x 3 convolution by tiles of 4 x 4 outputs (see isa/winograd.hpp), on whole vectors of channels: the
+    // first `vectors` of a pixel, or of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is
+    // at p * u_pitch (v_pitch, m_pitch).
+    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch turns them by half a turn.
+    void (*winograd_filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
+    void (*winograd_filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
+    // Tiles side by side, one every 4 pixels, of 6 x 6 inputs or 4 x 4 gradients; rows[i] is row i of them all.
+    void (*winograd_input)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
+    void (*winograd_gradient)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v,
+                              int64_t v_pitch);
+    // y has 4 rows of 4 * tiles pixels. Returns whether every output is finite.
+    bool (*winograd_output)(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
+                            float* y);
+
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
     void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);

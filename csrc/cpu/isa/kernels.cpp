@@ -12,6 +12,7 @@
 #include "cpu/isa/softmax.hpp"
 #include "cpu/isa/transpose.hpp"
 #include "cpu/isa/unpacked_tiles.hpp"
+#include "cpu/isa/winograd.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -48,6 +49,11 @@ constexpr KernelTable make_table() {
     table.pack_rows = pack_rows;
     table.transpose = transpose;
     table.pad_plane = pad_plane;
+    table.winograd_filter = winograd_filter;
+    table.winograd_filter_gradient = winograd_filter_gradient;
+    table.winograd_input = winograd_tiles<WinogradInput>;
+    table.winograd_gradient = winograd_tiles<WinogradGradient>;
+    table.winograd_output = winograd_output;
     table.sum = sum;
     table.sum_rows = sum_rows;
     table.relu = relu;

@@ -1,0 +1,154 @@
+// The transforms of Winograd's convolution of 3 x 3 filters with tiles of 4 x 4 outputs (see conv2d_winograd.hpp). Lanes run along
+// channels, so that one vector is one element of a tile for kLanes channels, whatever the size of the plane.
+//
+// Along one axis, with the points 0, 1, -1, 2, -2 and infinity:
+//   y = A^T ((G w) * (B^T x)),  w: 3 taps, x: 6 inputs, y: 4 outputs, * element by element;
+// on a plane every matrix is applied to the columns and then to the rows. The weights' gradient is the same three-sided product
+// read the other way: dw = G^T ((A dy) * (B^T x)).
+#pragma once
+
+#include "cpu/isa/simd.hpp"
+#include "cpu/kernel_table.hpp"
+
+namespace pycnn {
+namespace {
+
+// B^T. At most three roundings for each output.
+struct WinogradInput {
+    static constexpr int kIn = 6, kOut = 6;
+    static void apply(const Vec (&x)[kIn], Vec (&v)[kOut]) {
+        const Vec even = x[4] - 4.0f * x[2], odd = x[3] - 4.0f * x[1];
+        const Vec far_even = x[4] - x[2], far_odd = x[3] - x[1];
+        v[0] = 4.0f * x[0] - 5.0f * x[2] + x[4];
+        v[1] = even + odd;
+        v[2] = even - odd;
+        v[3] = far_even + 2.0f * far_odd;
+        v[4] = far_even - 2.0f * far_odd;
+        v[5] = 4.0f * x[1] - 5.0f * x[3] + x[5];
+    }
+};
+
+// G. At most four roundings, that of the constant among them.
+struct WinogradFilter {
+    static constexpr int kIn = 3, kOut = 6;
+    static void apply(const Vec (&w)[kIn], Vec (&u)[kOut]) {
+        const Vec ends = (w[0] + w[2]) * (-1.0f / 6), middle = w[1] * (1.0f / 6);
+        const Vec far_ends = w[0] * (1.0f / 24) + w[2] * (1.0f / 6), far_middle = w[1] * (1.0f / 12);
+        u[0] = 0.25f * w[0];
+        u[1] = ends - middle;
+        u[2] = ends + middle;
+        u[3] = far_ends + far_middle;
+        u[4] = far_ends - far_middle;
+        u[5] = w[2];
+    }
+};
+
+// A^T. At most three roundings.
+struct WinogradOutput {
+    static constexpr int kIn = 6, kOut = 4;
+    static void apply(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+        const Vec sum = m[1] + m[2], difference = m[1] - m[2];
+        const Vec far_sum = m[3] + m[4], far_difference = m[3] - m[4];
+        y[0] = m[0] + sum + far_sum;
+        y[1] = difference + 2.0f * far_difference;
+        y[2] = sum + 4.0f * far_sum;
+        y[3] = difference + 8.0f * far_difference + m[5];
+    }
+};
+
+// A. At most two roundings.
+struct WinogradGradient {
+    static constexpr int kIn = 4, kOut = 6;
+    static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
+        const Vec even = y[0] + y[2], odd = y[1] + y[3];
+        const Vec far_even = y[0] + 4.0f * y[2], far_odd = 2.0f * y[1] + 8.0f * y[3];
+        z[0] = y[0];
+        z[1] = even + odd;
+        z[2] = even - odd;
+        z[3] = far_even + far_odd;
+        z[4] = far_even - far_odd;
+        z[5] = y[3];
+    }
+};
+
+// G^T. At most five roundings, that of the constant among them.
+struct WinogradFilterGradient {
+    static constexpr int kIn = 6, kOut = 3;
+    static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
+        const Vec sum = (u[1] + u[2]) * (1.0f / 6), far_sum = u[3] + u[4];
+        w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
+        w[1] = (u[2] - u[1]) * (1.0f / 6) + (u[3] - u[4]) * (1.0f / 12);
+        w[2] = far_sum * (1.0f / 6) - sum + u[5];
+    }
+};
+
+// Columns, then rows, of a tile whose elements `read(i, j)` gives and `write(i, j, value)` takes. What lies between is more than
+// the registers hold, and goes through L1. Inlined, or the check of the outputs would go through memory too (measured: 83 ns a
+// vector of a tile instead of 36).
+template <class Transform, class Read, class Write>
+[[gnu::always_inline]] inline void transform_tile(Read read, Write write) {
+    constexpr int in = Transform::kIn, out = Transform::kOut;
+    Vec middle[out][in];
+#pragma GCC unroll 6
+    for (int j = 0; j < in; ++j) {
+        Vec column[in], transformed[out];
+#pragma GCC unroll 6
+        for (int i = 0; i < in; ++i) column[i] = read(i, j);
+        Transform::apply(column, transformed);
+#pragma GCC unroll 6
+        for (int i = 0; i < out; ++i) middle[i][j] = transformed[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < out; ++i) {
+        Vec transformed[out];
+        Transform::apply(middle[i], transformed);
+#pragma GCC unroll 6
+        for (int j = 0; j < out; ++j) write(i, j, transformed[j]);
+    }
+}
+
+void winograd_filter(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch) {
+    for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
+        transform_tile<WinogradFilter>([&](int i, int j) { return load(taps + (3 * i + j) * tap_pitch + c); },
+                                       [&](int i, int j, Vec value) { store(u + (6 * i + j) * u_pitch + c, value); });
+}
+
+void winograd_filter_gradient(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch) {
+    for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
+        transform_tile<WinogradFilterGradient>(
+            [&](int i, int j) { return load(u + (6 * i + j) * u_pitch + c); },
+            [&](int i, int j, Vec value) { store(taps + (3 * i + j) * tap_pitch + c, value); });
+}
+
+// Tiles side by side: of inputs, or of outputs' gradients.
+template <class Transform>
+void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
+    for (int64_t tile = 0; tile < tiles; ++tile)
+        for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
+            const int64_t source = 4 * tile * pitch + c;
+            float* target = v + tile * pitch + c;
+            transform_tile<Transform>([&](int i, int j) { return load(rows[i] + source + j * pitch); },
+                                      [&](int i, int j, Vec value) { store(target + (6 * i + j) * v_pitch, value); });
+        }
+}
+
+bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
+                     float* y) {
+    Vec doubt = {};  // turns NaN, and stays so, at the first output that is not finite
+    for (int64_t tile = 0; tile < tiles; ++tile)
+        for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
+            const float* source = m + tile * pitch + c;
+            float* target = y + 4 * tile * pitch + c;
+            const Vec start = load(bias + c);
+            transform_tile<WinogradOutput>([&](int i, int j) { return load(source + (6 * i + j) * m_pitch); },
+                                           [&](int i, int j, Vec value) {
+                                               value += start;
+                                               doubt += 0.0f * value;
+                                               store(target + (4 * i * tiles + j) * pitch, value);
+                                           });
+        }
+    return horizontal_sum(doubt) == 0.0f;
+}
+
+}  // namespace
+}  // namespace pycnn

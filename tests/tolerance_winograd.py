@@ -1,0 +1,144 @@
+"""How far Winograd's convolution may be off: the algorithm itself on absolute values.
+
+Along one axis a tile is ``y = A^T ((G w) * (B^T x))``. Every input reaches an output along paths
+through the matrices, each a product of their elements; the paths cancel in exact arithmetic, and
+their roundings do not. On any path there are at most n roundings, so
+
+    |computed - exact| <= gamma(n) * |A^T| ((|G| |w| |G^T|) * (|B^T| |x| |B|)) |A|
+
+summed over channels. Counted from csrc/cpu/isa/winograd.hpp, for both axes of a tile: 2 * 3 in
+B^T, 2 * 4 in G (that of the constants among them), 2 * 3 in A^T, 1 for the bias, and 1 for each
+of the C / groups products. The weights' gradient is ``dw = G^T ((A dy) * (B^T x))``: 2 * 3,
+2 * 2 in A and 2 * 5 in G^T, and one for each tile.
+
+Whole images that are not finite are computed directly, so there the direct bound holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pycnn.reference.geometry import Array, Axis, conv_axes
+
+U, TINY = 2.0**-24, 2.0**-126
+
+# Absolute values of B^T, G and A^T.
+INPUT = np.array(
+    [
+        [4, 0, 5, 0, 1, 0],
+        [0, 4, 4, 1, 1, 0],
+        [0, 4, 4, 1, 1, 0],
+        [0, 2, 1, 2, 1, 0],
+        [0, 2, 1, 2, 1, 0],
+        [0, 4, 0, 5, 0, 1],
+    ]
+)
+FILTER = np.array([[6, 0, 0], [4, 4, 4], [4, 4, 4], [1, 2, 4], [1, 2, 4], [0, 0, 24]]) / 24
+OUTPUT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 2, 2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 1, 8, 8, 1]])
+TILE, TAPS = 4, 3
+
+# What operations flush to zero is less than if each of a transform's inputs were larger by this.
+FLUSHED = 128 * TINY
+
+
+def _transform(matrix: Array, tiles: Array) -> Array:
+    return np.asarray(np.einsum("ia,...ab,jb->...ij", matrix, tiles, matrix, optimize=True))
+
+
+def _tiles(planes: Array, groups: int, before: tuple[int, ...], out: Any, window: int) -> Array:
+    """Windows of the zero-padded planes, one every TILE pixels: (N, g, C, y, x, i, j)."""
+    picks, inside = [], []
+    for size, first, outputs in zip(planes.shape[2:], before, out, strict=True):
+        at = np.arange(-(-outputs // TILE) * TILE + window - TILE) - first
+        picks.append(np.clip(at, 0, size - 1))
+        inside.append((at >= 0) & (at < size))
+    padded = np.where(np.outer(*inside), planes[:, :, picks[0][:, np.newaxis], picks[1]], 0)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (window, window), (2, 3))
+    windows = windows[:, :, ::TILE, ::TILE]
+    return windows.reshape(len(planes), groups, planes.shape[1] // groups, *windows.shape[2:])
+
+
+def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]) -> Array:
+    """All paths of x (N, C, H, W) and w (g, K, C, 3, 3), both non-negative, to the outputs."""
+    v = _transform(INPUT, _tiles(x, len(w), before, out, TILE + TAPS - 1))
+    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(FILTER, w), optimize=True)
+    y = _transform(OUTPUT, m).transpose(0, 1, 2, 3, 5, 4, 6)
+    rows, columns = y.shape[3] * TILE, y.shape[5] * TILE
+    return y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)[:, :, : out[0], : out[1]]
+
+
+def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any) -> Array:
+    terms = w.shape[2] + 22
+    flushed = _correlate(np.full_like(x, FLUSHED), w, before, out)
+    flushed += _correlate(x, np.full_like(w, FLUSHED), before, out)
+    flushed += terms * OUTPUT.sum(axis=1).max() ** 2 * TINY
+    total = _correlate(x, w, before, out)
+    if b is not None:
+        total += b[:, np.newaxis, np.newaxis]
+    return np.asarray(terms * U / (1 - terms * U) * total + flushed)
+
+
+def _visible(axis: Axis) -> slice:
+    """Taps that meet an element of the input for some output: the others take no part."""
+    taps = [
+        r
+        for r in range(axis.kernel)
+        if r - axis.before < axis.size and axis.out - 1 + r - axis.before >= 0
+    ]
+    return slice(taps[0], taps[0] + TAPS)
+
+
+def _geometry(
+    shape: tuple[int, ...], taps: tuple[int, ...], **geometry: Any
+) -> tuple[tuple[slice, slice], tuple[int, ...], tuple[int, ...]]:
+    """Visible taps of both axes, zeros before the input that they see, sizes of the output."""
+    axes = conv_axes(
+        (shape[2], shape[3]),
+        (taps[2], taps[3]),
+        geometry.get("stride", 1),
+        geometry.get("padding", 0),
+        geometry.get("dilation", 1),
+    )
+    visible = _visible(axes[0]), _visible(axes[1])
+    before = tuple(axis.before - taps.start for axis, taps in zip(axes, visible, strict=True))
+    return visible, before, tuple(axis.out for axis in axes)
+
+
+def conv2d(x: Array, w: Array, b: Array | None, groups: int = 1, **geometry: Any) -> Array:
+    """Forward, of absolute values."""
+    visible, before, out = _geometry(x.shape, w.shape, **geometry)
+    w = w[:, :, visible[0], visible[1]]
+    return _correlation_bound(x, w.reshape(groups, -1, *w.shape[1:]), b, before, out)
+
+
+def conv2d_input(
+    dy: Array, w: Array, shape: tuple[int, ...], groups: int = 1, **geometry: Any
+) -> Array:
+    """Backward-input: the filters turned by half a turn, the other channels summed over."""
+    visible, before, _ = _geometry(shape, w.shape, **geometry)
+    w = w[:, :, visible[0], visible[1]]
+    turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+    return _correlation_bound(dy, turned, None, tuple(2 - p for p in before), shape[2:])
+
+
+def conv2d_weight(
+    dy: Array, x: Array, shape: tuple[int, ...], groups: int = 1, **geometry: Any
+) -> Array:
+    """The filters' gradient, zero at taps that are not visible."""
+    visible, before, out = _geometry(x.shape, shape, **geometry)
+
+    def paths(dy: Array, x: Array) -> Array:
+        v = _transform(INPUT, _tiles(x, groups, before, out, TILE + TAPS - 1))
+        z = _transform(OUTPUT.T, _tiles(dy, groups, (0, 0), out, TILE))
+        u = np.einsum("ngcyxij,ngkyxij->gkcij", v, z, optimize=True)
+        bound = np.zeros(shape)
+        bound[:, :, visible[0], visible[1]] = _transform(FILTER.T, u).reshape(
+            *shape[:2], TAPS, TAPS
+        )
+        return bound
+
+    terms = len(x) * -(-out[0] // TILE) * -(-out[1] // TILE) + 21
+    flushed = paths(np.full_like(dy, FLUSHED), x) + paths(dy, np.full_like(x, FLUSHED))
+    return np.asarray(terms * U / (1 - terms * U) * paths(dy, x) + flushed + 128 * terms * TINY)
