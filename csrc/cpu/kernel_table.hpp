@@ -50,6 +50,9 @@ struct PoolWindow {
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+// Windows beyond both ends of a row that the backward pass of the common windows looks at.
+constexpr int64_t kPoolMargin = 2;
+
 struct BatchNormScalars {
     float mean, scale, slope, offset;  // dx = dy * scale - (x - mean) * slope - offset
 };
@@ -132,7 +135,8 @@ struct KernelTable {
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
-    void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);
+    // `area` has room for P rows of Q + 2 kPoolMargin floats and one vector.
+    void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* area, float* dx);
     // out[i] = sum over t < terms of 2 * weights[t * stride] * (x[i] - others[t * count + i]).
     void (*weighted_differences)(int64_t count, int64_t terms, const float* weights, int64_t stride, const float* x,
                                  const float* others, float* out);
