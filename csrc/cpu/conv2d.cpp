@@ -5,8 +5,10 @@
 
 #include "core/memory.hpp"
 #include "cpu/conv2d_algorithm.hpp"
+#include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/implicit_gemm.hpp"
+#include "cpu/phase_taps.hpp"
 #include "cpu/visible_taps.hpp"
 
 namespace pycnn {
@@ -19,6 +21,7 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise(s, x, w, b, y);
     ImplicitGemm p{};
     p.direct = algorithm == ConvAlgorithm::direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
@@ -35,25 +38,6 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     implicit_gemm(p);
 }
 
-namespace {
-
-// Along one axis: input position h = phase + stride * i receives dy[(h + pad - tap * dilation) / stride] for the taps where the
-// division leaves no rest. They are the same taps for every i, and the quotient is i + displacement.
-struct PhaseTaps {
-    std::vector<int64_t> taps, displacements;
-
-    PhaseTaps(int64_t phase, int64_t count, int64_t stride, int64_t dilation, int64_t pad) {
-        for (int64_t tap = 0; tap < count; ++tap) {
-            const int64_t numerator = phase + pad - tap * dilation;
-            if (numerator % stride != 0) continue;
-            taps.push_back(tap);
-            displacements.push_back(numerator / stride);
-        }
-    }
-};
-
-}  // namespace
-
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
 void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
@@ -64,6 +48,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_input(s, dy, w, dx, b);
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
     p.direct = algorithm == ConvAlgorithm::direct;

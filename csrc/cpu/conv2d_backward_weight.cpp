@@ -11,6 +11,7 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/conv2d_algorithm.hpp"
+#include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
@@ -112,8 +113,9 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
         conv2d_backward_weight(part.shape, dy, x, visible.data(), db);
         return part.insert(s, visible.data(), dw);
     }
-    if (conv_algorithm(ConvPass::backward_weight, s) == ConvAlgorithm::full_width)
-        return conv2d_full_width_backward_weight(s, dy, x, dw, db);
+    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_weight, s);
+    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_weight(s, dy, x, dw, db);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_weight(s, dy, x, dw, db);
 
     const KernelTable& table = kernels();
     const Plan plan(s);

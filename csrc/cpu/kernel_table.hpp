@@ -45,6 +45,13 @@ struct PaddedCopy {
     int64_t rows, phases, pitch;      // of the copy
 };
 
+// A filter on a padded copy of a plane: output (p, q) multiplies tap k with the copy's element offsets[k] + p * pitch + q.
+struct PlaneFilter {
+    int64_t taps;
+    const int64_t* offsets;
+    int64_t pitch;
+};
+
 struct PoolWindow {
     int64_t H, W, P, Q;
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -103,6 +110,12 @@ struct KernelTable {
     void (*transpose)(int64_t rows, int64_t columns, const float* source, int64_t source_pitch, float* target,
                       int64_t target_pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
+    // y[p * Q + q] = bias + sum over taps k of w[k] * x[...], for P x Q outputs; and, for the gradient of w, sums[k * lanes + i] +=
+    // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.
+    void (*depthwise)(const PlaneFilter&, const float* w, float bias, const float* x, int64_t P, int64_t Q, float* y);
+    void (*depthwise_gradient)(const PlaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums);
+    // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
+    void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
     void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);

@@ -1,6 +1,7 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
 #include "cpu/isa/activation.hpp"
 #include "cpu/isa/channel.hpp"
+#include "cpu/isa/depthwise.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
@@ -48,6 +49,9 @@ constexpr KernelTable make_table() {
     table.pack_rows = pack_rows;
     table.transpose = transpose;
     table.pad_plane = pad_plane;
+    table.depthwise = depthwise;
+    table.depthwise_gradient = depthwise_gradient;
+    table.join_phases = join_phases;
     table.sum = sum;
     table.sum_rows = sum_rows;
     table.relu = relu;

@@ -1,5 +1,5 @@
-// Pooling of one plane with any window; isa/pool_common.hpp has the usual ones. The window's taps are the outer loops and a row of
-// outputs the inner one, so that lanes run along the output row and no branch depends on the data.
+// Pooling of one plane with any window; isa/pool_common.hpp has the usual ones. The window's taps are the outer loops and a row
+// of outputs the inner one, so that lanes run along the output row and no branch depends on the data.
 #pragma once
 
 #include "cpu/isa/pool_common.hpp"

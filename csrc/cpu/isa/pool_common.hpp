@@ -146,8 +146,8 @@ void avg_pool_common(const PoolWindow& g, const float* x, const float* divisor, 
 }
 
 // dx[h, w] = sum of the shares dy / divisor of the windows that hold (h, w): gathered, in the order of the windows' rows. Rows
-// of `shares` are `pitch` floats apart and have kPoolMargin zeros on both sides, for windows that do not exist. Neighbours in dx which lie
-// in the same windows but for the step are phases: column w = S * i + a is tap s of window i + (a + pad - s) / S, for the taps
+// of `shares` are `pitch` floats apart and have kPoolMargin zeros on both sides, for windows that do not exist. Columns of dx
+// that differ by S lie in the same taps: column w = S * i + a, of phase a, is tap s of window i + (a + pad - s) / S, for the taps
 // that leave no rest.
 template <int K, int S>
 void avg_pool_backward_common(const PoolWindow& g, const float* shares, int64_t pitch, float* dx) {
