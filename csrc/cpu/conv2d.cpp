@@ -6,9 +6,11 @@
 #include "core/memory.hpp"
 #include "cpu/conv2d_algorithm.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
+#include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
 #include "cpu/implicit_gemm.hpp"
+#include "cpu/phase_taps.hpp"
 #include "cpu/visible_taps.hpp"
 
 namespace pycnn {
@@ -46,6 +48,7 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::forward, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width(s, x, w, b, y);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise(s, x, w, b, y);
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
     if (algorithm == ConvAlgorithm::winograd) {
         for (int64_t n : conv2d_winograd(s, x, w, b, y))
@@ -118,6 +121,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_input, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_input(s, dy, w, dx, b);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_input(s, dy, w, dx, b);
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
     if (algorithm == ConvAlgorithm::winograd) {
         for (int64_t n : conv2d_winograd_backward_input(s, dy, w, dx, b))

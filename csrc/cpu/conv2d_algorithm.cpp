@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
+#include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
 #include "cpu/implicit_gemm.hpp"
@@ -15,6 +16,9 @@ namespace {
 bool takes_full_width(ConvPass pass, const ConvShape& s) {
     return pass == ConvPass::backward_input ? is_full_width_backward_input(s) : is_full_width(s);
 }
+
+bool takes_depthwise(ConvPass, const ConvShape& s) { return is_depthwise(s); }
+bool suits_depthwise(ConvPass, const ConvShape& s) { return prefers_depthwise(s); }
 
 // Both loadings of the implicit GEMM's vectors; of a strided backward-input, the largest of its grids counts.
 bool takes_direct(ConvPass pass, const ConvShape&) { return pass != ConvPass::backward_weight; }
@@ -35,6 +39,7 @@ struct Row {
 
 constexpr Row kTable[] = {
     {ConvAlgorithm::full_width, "full_width", takes_full_width, always},
+    {ConvAlgorithm::depthwise, "depthwise", takes_depthwise, suits_depthwise},
     {ConvAlgorithm::winograd, "winograd", takes_winograd, suits_winograd},
     {ConvAlgorithm::batch_lanes, "batch_lanes", takes_batch_lanes, suits_batch_lanes},
     {ConvAlgorithm::direct, "direct", takes_direct, suits_direct},

@@ -12,6 +12,7 @@
 #include "cpu/conv2d.hpp"
 #include "cpu/conv2d_algorithm.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
+#include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
 #include "cpu/dispatch.hpp"
@@ -116,6 +117,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     }
     const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_weight, s);
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_weight(s, dy, x, dw, db);
+    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_weight(s, dy, x, dw, db);
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_weight(s, dy, x, dw, db);
     if (algorithm == ConvAlgorithm::winograd) {
         if (conv2d_winograd_backward_weight(s, dy, x, dw, db)) return;

@@ -120,7 +120,8 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
                     table.outer[rows.extent(t) - 1][vectors - 1](
                         static_cast<int64_t>(offsets.v.size()), v.data() + position * plan.v_position + rows.begin(t),
                         offsets.v.data(), 1, z.data() + position * plan.z_position + column, offsets.z.data(),
-                        u.data() + position * plan.u_position + rows.begin(t) * plan.u_pitch + column, plan.u_pitch, nullptr, first > 0);
+                        u.data() + position * plan.u_position + rows.begin(t) * plan.u_pitch + column, plan.u_pitch, nullptr,
+                        first > 0);
             });
         }
         gather_weights(table, s, plan, u.data(), dw + g * outputs * inputs * kWinogradTaps);

@@ -50,10 +50,20 @@ struct PaddedCopy {
     int64_t rows, phases, pitch;      // of the copy
 };
 
+// A filter on a padded copy of a plane: output (p, q) multiplies tap k with the copy's element offsets[k] + p * pitch + q.
+struct PlaneFilter {
+    int64_t taps;
+    const int64_t* offsets;
+    int64_t pitch;
+};
+
 struct PoolWindow {
     int64_t H, W, P, Q;
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
+
+// Windows beyond both ends of a row that the backward pass of the common windows looks at.
+constexpr int64_t kPoolMargin = 2;
 
 struct BatchNormScalars {
     float mean, scale, slope, offset;  // dx = dy * scale - (x - mean) * slope - offset
@@ -121,6 +131,12 @@ struct KernelTable {
     bool (*winograd_output)(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
                             float* y);
 
+    // y[p * Q + q] = bias + sum over taps k of w[k] * x[...], for P x Q outputs; and, for the gradient of w, sums[k * lanes + i] +=
+    // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.
+    void (*depthwise)(const PlaneFilter&, const float* w, float bias, const float* x, int64_t P, int64_t Q, float* y);
+    void (*depthwise_gradient)(const PlaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums);
+    // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
+    void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
     void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);
@@ -153,7 +169,8 @@ struct KernelTable {
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
-    void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* dx);
+    // `area` has room for P rows of Q + 2 kPoolMargin floats and one vector.
+    void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* area, float* dx);
     // out[i] = sum over t < terms of 2 * weights[t * stride] * (x[i] - others[t * count + i]).
     void (*weighted_differences)(int64_t count, int64_t terms, const float* weights, int64_t stride, const float* x,
                                  const float* others, float* out);

@@ -90,9 +90,13 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
-    parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), plane_work(s), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-            table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), dx + i * s.H * s.W);
+    const int64_t planes = s.N * s.C, grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
+    const int team = team_size(tasks, static_cast<double>(planes) * plane_work(s));
+    const int64_t area = whole_lines(s.P * (s.Q + 2 * kPoolMargin) + table.lanes);
+    const Buffer<float> areas(area * team);
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
+        for (int64_t i = task * grain; i < std::min((task + 1) * grain, planes); ++i)
+            table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), areas.data() + area * thread, dx + i * s.H * s.W);
     });
 }
 

@@ -1,6 +1,7 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>.
 #include "cpu/isa/activation.hpp"
 #include "cpu/isa/channel.hpp"
+#include "cpu/isa/depthwise.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
@@ -54,6 +55,9 @@ constexpr KernelTable make_table() {
     table.winograd_input = winograd_tiles<WinogradInput>;
     table.winograd_gradient = winograd_tiles<WinogradGradient>;
     table.winograd_output = winograd_output;
+    table.depthwise = depthwise;
+    table.depthwise_gradient = depthwise_gradient;
+    table.join_phases = join_phases;
     table.sum = sum;
     table.sum_rows = sum_rows;
     table.relu = relu;

@@ -20,6 +20,41 @@ void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const S
     }
 }
 
+// With one or two phases, each run of a phase is zeros, whole vectors of the plane, zeros; a vector that is too long is cut by
+// what is written after it.
+template <int Phases>
+inline void pad_runs(const PaddedCopy& g, const float* plane, float* target) {
+    int64_t begin[Phases], end[Phases];
+    for (int f = 0; f < Phases; ++f) {
+        const int64_t column = g.first_column + f;  // of the run's element 0
+        begin[f] = column < 0 ? (-column + Phases - 1) / Phases : 0;
+        end[f] = column < g.width ? (g.width - column + Phases - 1) / Phases : 0;
+        if (begin[f] > g.pitch) begin[f] = g.pitch;
+        if (end[f] > g.pitch) end[f] = g.pitch;
+        if (end[f] < begin[f]) end[f] = begin[f];
+    }
+    const auto fill = [](float* from, const float* to, int64_t room) {
+        for (; from < to; from += kLanes, room -= kLanes) store_at_most(from, Vec{}, room);
+    };
+    int64_t room = g.rows * Phases * g.pitch;
+    for (int64_t i = 0; i < g.rows; ++i) {
+        const int64_t h = g.first_row + i;
+        const bool inside = h >= 0 && h < g.height;
+        for (int f = 0; f < Phases; ++f, target += g.pitch, room -= g.pitch) {
+            const int64_t last = inside ? end[f] : begin[f];
+            fill(target, target + begin[f], room);
+            for (int64_t t = begin[f]; t < last; t += kLanes) {
+                const int64_t at = h * g.width + g.first_column + f + t * Phases, readable = g.height * g.width - at;
+                const Vec v = Phases == 1 ? load_at_most(plane + at, readable)
+                                          : even_lanes(load_at_most(plane + at, readable),
+                                                       load_at_most(plane + at + kLanes, readable - kLanes));
+                store_at_most(target + t, v, room - t);
+            }
+            fill(target + last, target + g.pitch, room - last);
+        }
+    }
+}
+
 // target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when
 // compiling (0: not), the loads of all phases are whole vectors that shuffles take apart.
 template <int Phases>
@@ -31,10 +66,9 @@ void split_phases(const float* __restrict source, float* __restrict target, int6
 }
 
 void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
-    const auto split = g.phases == 1   ? split_phases<1>
-                       : g.phases == 2 ? split_phases<2>
-                       : g.phases == 4 ? split_phases<4>
-                                       : split_phases<0>;
+    if (g.phases == 1) return pad_runs<1>(g, plane, target);
+    if (g.phases == 2) return pad_runs<2>(g, plane, target);
+    const auto split = g.phases == 4 ? split_phases<4> : split_phases<0>;
     const int64_t line = g.phases * g.pitch;
     // Element e = t * phases + phase of a row is column first_column + e; e in [first, last) lies in the plane. Of these, t in
     // [begin, end) has all its phases inside; the few others are copied one by one.

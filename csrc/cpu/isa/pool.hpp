@@ -1,7 +1,8 @@
-// Pooling of one plane. The window's taps are the outer loops and a row of outputs the inner one, so that lanes run along
-// the output row and no branch depends on the data.
+// Pooling of one plane with any window; isa/pool_common.hpp has the usual ones. The window's taps are the outer loops and a row
+// of outputs the inner one, so that lanes run along the output row and no branch depends on the data.
 #pragma once
 
+#include "cpu/isa/pool_common.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -73,17 +74,7 @@ struct Best {
     }
 };
 
-inline void store_outputs(float* y, int32_t* indices, const Best& best, int64_t writable) {
-    if (writable >= kLanes) {
-        store(y, best.value);
-        memcpy(indices, &best.index, sizeof best.index);
-    } else {
-        store_first(y, best.value, writable);
-        store_first(indices, best.index, writable);
-    }
-}
-
-void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
+void max_pool_any(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
     const IntVec lane = lane_numbers();
     const int32_t stride = static_cast<int32_t>(g.stride_w);
     for (int64_t p = 0; p < g.P; ++p) {
@@ -114,13 +105,21 @@ void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
             }
             // Lanes beyond the row's end are overwritten by the next row; only the plane's end is not to be crossed.
             const int64_t output = p * g.Q + q;
-            store_outputs(y + output, indices + output, best, g.P * g.Q - output);
+            store_outputs(y + output, indices + output, best.value, best.index, g.P * g.Q - output);
         }
     }
 }
 
-// y = sum over the window / divisor, with one divisor per output of the plane.
-void avg_pool(const PoolWindow& g, const float* __restrict x, const float* __restrict divisor, float* __restrict y) {
+void max_pool(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
+    const auto common = [&]<int K, int S>(CommonWindow<K, S>) {
+        if (!all_finite(x, g.H * g.W)) return false;
+        max_pool_common<K, S>(g, x, y, indices);
+        return true;
+    };
+    if (!with_common_window(g, common)) max_pool_any(g, x, y, indices);
+}
+
+void avg_pool_any(const PoolWindow& g, const float* __restrict x, const float* __restrict divisor, float* __restrict y) {
     const Range columns = taps_inside(-g.pad_w, (g.Q - 1) * g.stride_w, g.kernel_w, 1, g.W);
     for (int64_t p = 0; p < g.P; ++p) {
         float* row = y + p * g.Q;
@@ -132,19 +131,24 @@ void avg_pool(const PoolWindow& g, const float* __restrict x, const float* __res
                 const int64_t offset = s - g.pad_w;
                 const Range q = inside(0, g.Q, g.stride_w, offset, g.W);
                 const float* source = x + h * g.W + offset;
-                if (g.stride_w == 2) {
-                    for (int64_t i = q.begin; i < q.end; ++i) row[i] += source[i * 2];
-                } else {
-                    for (int64_t i = q.begin; i < q.end; ++i) row[i] += source[i * g.stride_w];
-                }
+                for (int64_t i = q.begin; i < q.end; ++i) row[i] += source[i * g.stride_w];
             }
         }
         for (int64_t q = 0; q < g.Q; ++q) row[q] /= divisor[p * g.Q + q];
     }
 }
 
-// dx[h, w] = sum of dy / divisor over the windows that hold (h, w). Windows are visited in order, so sums have one order.
-void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const float* __restrict divisor, float* __restrict dx) {
+// y = sum over the window / divisor, with one divisor per output of the plane.
+void avg_pool(const PoolWindow& g, const float* x, const float* divisor, float* y) {
+    const auto common = [&]<int K, int S>(CommonWindow<K, S>) {
+        avg_pool_common<K, S>(g, x, divisor, y);
+        return true;
+    };
+    if (!with_common_window(g, common)) avg_pool_any(g, x, divisor, y);
+}
+
+// Windows are visited in order, so sums have one order.
+void avg_pool_backward_any(const PoolWindow& g, const float* __restrict shares, int64_t pitch, float* __restrict dx) {
     for (int64_t i = 0; i < g.H * g.W; ++i) dx[i] = 0.0f;
     const Range columns = taps_inside(-g.pad_w, (g.Q - 1) * g.stride_w, g.kernel_w, 1, g.W);
     for (int64_t p = 0; p < g.P; ++p) {
@@ -155,10 +159,31 @@ void avg_pool_backward(const PoolWindow& g, const float* __restrict dy, const fl
                 const int64_t offset = s - g.pad_w;
                 const Range q = inside(0, g.Q, g.stride_w, offset, g.W);
                 float* target = dx + h * g.W + offset;
-                for (int64_t i = q.begin; i < q.end; ++i) target[i * g.stride_w] += dy[p * g.Q + i] / divisor[p * g.Q + i];
+                for (int64_t i = q.begin; i < q.end; ++i) target[i * g.stride_w] += shares[p * pitch + i];
             }
         }
     }
+}
+
+// dx[h, w] = sum of dy / divisor over the windows that hold (h, w). `area` has room for P rows of Q + 2 kPoolMargin quotients
+// and one vector.
+void avg_pool_backward(const PoolWindow& g, const float* dy, const float* divisor, float* area, float* dx) {
+    const int64_t pitch = g.Q + 2 * kPoolMargin;
+    float* shares = area + kPoolMargin;
+    for (int64_t p = 0; p < g.P; ++p) {
+        float* row = shares + p * pitch;
+        for (int64_t i = 1; i <= kPoolMargin; ++i) row[-i] = 0.0f;
+        for (int64_t q = 0; q < g.Q; q += kLanes) {
+            const int64_t at = p * g.Q + q, readable = g.P * g.Q - at;
+            store(row + q, load_at_most(dy + at, readable) / load_at_most(divisor + at, readable));
+        }
+        for (int64_t i = 0; i < kPoolMargin; ++i) row[g.Q + i] = 0.0f;
+    }
+    const auto common = [&]<int K, int S>(CommonWindow<K, S>) {
+        avg_pool_backward_common<K, S>(g, shares, pitch, dx);
+        return true;
+    };
+    if (!with_common_window(g, common)) avg_pool_backward_any(g, shares, pitch, dx);
 }
 
 }  // namespace

@@ -92,6 +92,24 @@ inline void store_at_most(float* p, Vec v, int64_t count) {
     }
 }
 
+// p[i] in lanes first <= i < last, `fill` in the others, whose memory is not touched.
+inline Vec load_inside(const float* p, int64_t first, int64_t last, float fill) {
+#if defined(__AVX512F__)
+    const auto up_to = [](int64_t count) { return (1u << (count < 0 ? 0 : count < kLanes ? count : kLanes)) - 1; };
+    return _mm512_mask_loadu_ps(broadcast(fill), static_cast<__mmask16>(up_to(last) & ~up_to(first)), p);
+#elif defined(__AVX2__)
+    const auto lane = reinterpret_cast<IntVec>(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const auto clamp = [](int64_t i) { return static_cast<int32_t>(i < 0 ? 0 : i < kLanes ? i : kLanes); };
+    const IntVec inside = (lane >= clamp(first)) & (lane < clamp(last));
+    const Vec loaded = _mm256_maskload_ps(p, reinterpret_cast<__m256i>(inside));
+    return inside ? loaded : broadcast(fill);
+#else
+    float lane[kLanes];
+    for (int64_t i = 0; i < kLanes; ++i) lane[i] = i >= first && i < last ? p[i] : fill;
+    return load(lane);
+#endif
+}
+
 // Halves are added until one lane is left: log2(kLanes) steps.
 template <int Lanes>
 struct Lower {
@@ -130,18 +148,26 @@ inline Vec square_root(Vec v) {
 #endif
 }
 
-// a[0], a[2], ..., b[0], b[2], ...
+// a[0], a[2], ..., b[0], b[2], ..., and a[1], a[3], ..., b[1], b[3], ...
+#if defined(__clang__)
+#if defined(__AVX512F__)
 inline Vec even_lanes(Vec a, Vec b) {
-#if defined(__clang__) && defined(__AVX512F__)
     return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-#elif defined(__clang__) && defined(__AVX__)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-#elif defined(__clang__)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
-#else
-    return __builtin_shuffle(a, b, 2 * lane_numbers());
-#endif
 }
+inline Vec odd_lanes(Vec a, Vec b) {
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+#elif defined(__AVX__)
+inline Vec even_lanes(Vec a, Vec b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14); }
+inline Vec odd_lanes(Vec a, Vec b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15); }
+#else
+inline Vec even_lanes(Vec a, Vec b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
+inline Vec odd_lanes(Vec a, Vec b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
+#endif
+#else
+inline Vec even_lanes(Vec a, Vec b) { return __builtin_shuffle(a, b, 2 * lane_numbers()); }
+inline Vec odd_lanes(Vec a, Vec b) { return __builtin_shuffle(a, b, 2 * lane_numbers() + 1); }
+#endif
 
 // a[0], b[0], a[1], b[1], ... from the first halves of a and b, and from the second ones.
 #if defined(__clang__)
