@@ -60,21 +60,6 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
 
 namespace {
 
-// Along one axis: input position h = phase + stride * i receives dy[(h + pad - tap * dilation) / stride] for the taps where the
-// division leaves no rest. They are the same taps for every i, and the quotient is i + displacement.
-struct PhaseTaps {
-    std::vector<int64_t> taps, displacements;
-
-    PhaseTaps(int64_t phase, int64_t count, int64_t stride, int64_t dilation, int64_t pad) {
-        for (int64_t tap = 0; tap < count; ++tap) {
-            const int64_t numerator = phase + pad - tap * dilation;
-            if (numerator % stride != 0) continue;
-            taps.push_back(tap);
-            displacements.push_back(numerator / stride);
-        }
-    }
-};
-
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
 void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b, bool direct) {
