@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> None:
     code = main(
         ["train", "lenet5", "--data", data, "--epochs", "4", "--batch-size", "20", "--out", "o/p",
-         "--json", "result.json"]
+         "--json", "o/result.json"]
     )  # fmt: skip
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
@@ -52,7 +52,7 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     with open("o/p/history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [e["loss"] for e in history["epochs"]]
-    result = json.loads(Path("result.json").read_text())
+    result = json.loads(Path("o/result.json").read_text())
     assert result["settings"] == {
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
         "augment": False, "data": data, "skip_broken": False, "seed": 0,
@@ -199,6 +199,7 @@ def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(datasets, "mnist", interrupted)
     assert main(["train", "lenet5"]) == 130
     assert capsys.readouterr() == ("", "")
+    assert not Path("runs").exists()
 
 
 # RUN -----------------------------------------------------------------------------------------

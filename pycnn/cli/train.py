@@ -1,6 +1,7 @@
 """Train a model and save it, its history and its learning curve.
 
-A training that has not finished one epoch leaves nothing: an earlier run in the folder stays whole.
+A training that fails, or has not finished one epoch, leaves nothing: not a folder, and an earlier
+run in the folder stays whole.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,33 +94,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
     set_threads(args)
-    out = args.out or Path("runs", args.model)
-    prepare(out, args.json)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
-    train, test = recipe.data(args.data, skip_broken=args.skip_broken)
-    model = recipe.build(train, args.seed)
-    model.metadata = {**model.metadata, "classes": list(train.classes)}
-    print(
-        f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
-        f"{len(train):,} training and {len(test):,} test samples, threads: {get_num_threads()}",
-        flush=True,
-    )
-    with warnings.catch_warnings():
-        # `report` tells of an interruption in its own words.
-        warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
-        history = train_model(recipe, model, train, test, settings)
-    if len(history):
-        save(out, model, history, settings, args.json)
+    out = args.out or Path("runs", args.model)
+    with results_folder(out, args.json):
+        train, test = recipe.data(args.data, skip_broken=args.skip_broken)
+        model = recipe.build(train, args.seed)
+        model.metadata = {**model.metadata, "classes": list(train.classes)}
+        print(
+            f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
+            f"{len(train):,} training and {len(test):,} test samples, threads: {get_num_threads()}",
+            flush=True,
+        )
+        with warnings.catch_warnings():
+            # `report` tells of an interruption in its own words.
+            warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
+            history = train_model(recipe, model, train, test, settings)
+        if len(history):
+            save(out, model, history, settings, args.json)
     return report(out, history)
 
 
-def prepare(out: Path, json: Path | None) -> None:
-    """Make the folder and prove that it can be written to: now, not after the training."""
-    out.mkdir(parents=True, exist_ok=True)
-    check_writable(out / CHECKPOINT)
-    if json is not None:
-        check_writable(json)
+@contextmanager
+def results_folder(out: Path, json: Path | None) -> Iterator[None]:
+    """Make the folder and prove that it can be written to: now, not after the training.
+
+    In the end, folders that were made and are still empty are removed.
+    """
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        check_writable(out / CHECKPOINT)
+        if json is not None:
+            check_writable(json)
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
