@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from pycnn._arguments import array_of
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
 Self = TypeVar("Self", bound="Module")
@@ -228,9 +229,8 @@ class Module(ABC):
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
             if not isinstance(value, np.ndarray) or dtype != target.data.dtype:
-                raise TypeError(
-                    f"[load_state_dict] {name} must be a {target.data.dtype} array, got {dtype}"
-                )
+                wanted = array_of(target.data.dtype)
+                raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
             if value.shape != target.shape:
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
             if not target.data.flags.writeable:
