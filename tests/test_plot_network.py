@@ -9,9 +9,9 @@ import pytest
 from pictures import branched_net, images, texts
 from toy import blobs, small_net
 
-from pycnn import plot, predict
+from pycnn import models, plot, predict
 from pycnn.data import ArrayDataset
-from pycnn.layers import Conv2d, Linear, Sequential
+from pycnn.layers import RBF, Conv2d, Flatten, Linear, Sequential
 from pycnn.plot.canvas import displayable, stretch
 from pycnn.plot.feature_maps import layer_outputs, strongest
 
@@ -84,6 +84,15 @@ def test_feature_maps_of_nested_networks_and_of_many_maps() -> None:
     assert {"stem.0 Conv2d", "down.shortcut Conv2d", "mixed Parallel", "2 of 8"} <= set(found)
     assert images(figure)[0].shape == (8, 8, 3)
     assert strongest(np.array([[1.0], [5], [np.nan], [3]]), 2) == [1, 3]
+
+
+def test_the_winner_is_white_where_the_smallest_output_wins() -> None:
+    net, x = Sequential(Flatten(), RBF(64, 4, rng=0)), blobs(1).x
+    distances = net(x)[0]
+    figure = plot.feature_maps(net, x[0])
+    assert images(figure)[-1].argmax() == distances.argmin()
+    np.testing.assert_allclose(images(figure)[-1], stretch(-distances)[np.newaxis])
+    assert "4: the smallest wins (white)" in texts(figure)
 
 
 def test_feature_maps_errors() -> None:

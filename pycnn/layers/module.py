@@ -184,6 +184,12 @@ class Module(ABC):
         """
         return outputs
 
+    @property
+    def outputs_are_scores(self) -> bool:
+        """Whether the largest output wins: `scores` leaves the outputs as they are."""
+        outputs = np.zeros((1, 1), np.float32)
+        return self.scores(outputs) is outputs
+
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0

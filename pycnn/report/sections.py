@@ -130,6 +130,8 @@ def _images(run: Run) -> Iterator[str]:
         f"What each layer makes of the first test image ({truth}): edges first, then textures and "
         "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
     )
+    if not run.model.outputs_are_scores:
+        caption += " In the last row black is the largest: the smallest output wins and is white."
     figure = plot.feature_maps(run.model, image, classes=run.classes)
     yield page.picture(figure, alt, caption, wide=True)
     if any(isinstance(module, Conv2d) for module in run.model.modules()):
