@@ -57,6 +57,9 @@ def test_filters_errors() -> None:
         plot.filters(small_net(), mode="rgb")
     with pytest.raises(ValueError, match="mode must be one of auto, rgb, grey, channels"):
         plot.filters(small_net(), mode="gray")
+    words = models.textcnn(["<pad>", "<unk>", "film"], dim=6, filters=2, rng=0)
+    with pytest.raises(ValueError, match="no pictures: draw what fires them, with 'pycnn plot ngr"):
+        plot.filters(words)
 
 
 # Feature maps --------------------------------------------------------------------------------
