@@ -134,12 +134,28 @@ def test_misclassified_errors() -> None:
         plot.misclassified(words, np.eye(2, dtype=np.float32)[[0, 0]])
 
 
+def test_ngrams_explain_their_bars_and_keep_text_out_of_them() -> None:
+    figure = plot.ngrams({"one": [("m" * 60, 2.5), ("b", 1.25)], "other": [("c", 0.5)]})
+    figure.draw_without_rendering()
+    found = texts(figure)
+    assert "What fires the filters: the n-grams with the largest activations" in found
+    assert any("a full bar is 2.50, in every panel" in text for text in found)
+    first, other = figure.axes[:2]
+    full, long, _, half = (bar.get_width() for bar in first.patches)
+    assert (full, long, half) == pytest.approx((full, full, full / 2))
+    assert other.patches[1].get_width() == pytest.approx(full / 5)
+    words = [text for text in first.texts if text.get_clip_on()]
+    assert [text.get_text() for text in words] == ["m" * 39 + "\u2026", "b"]
+    edge = first.patches[0].get_window_extent().x0
+    assert all(text.get_clip_box().x1 < edge for text in words)
+
+
 def test_ngrams_are_listed_with_their_activations() -> None:
     top: dict[str, Any] = {f"filter {i}": [("a b c", 2.5), ("x" * 50, 1.25)] for i in range(5)}
     figure = plot.ngrams({**top, "dead": []}, title="all")
     found = texts(figure)
     assert found.count("a b c") == found.count("2.50") == 5
     assert {"all", "dead", "filter 4", "x" * 39 + "\u2026"} <= set(found)
-    assert len(texts(plot.ngrams(top, limit=2))) == 10
+    assert len(texts(plot.ngrams(top, limit=2))) == 2 + 10
     with pytest.raises(ValueError, match="no filters with n-grams"):
         plot.ngrams({})

@@ -115,7 +115,7 @@ def _ngrams(run: Run) -> Iterator[str]:
     first = [f"{name}: {grams[0][0]}" for name, grams in found.items() if grams]
     caption = (
         "The n-grams of the test sentences that fire a filter most, for the filters that speak "
-        "most clearly for a class. The numbers are activations."
+        "most clearly for a class. Numbers and bars are activations."
     )
     yield page.picture(plot.ngrams(found), "; ".join(first), caption, kind="svg")
 
