@@ -194,6 +194,11 @@ class Module(ABC):
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0
 
+    @property
+    def self_organized(self) -> int:
+        """Connections that learn without gradients, of this layer itself and none below it."""
+        return 0
+
     # State ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
@@ -248,7 +253,7 @@ class Module(ABC):
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:
-        """Table of layers, output shapes, neurons, parameters and FLOP; see `layers.summary`."""
+        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
         from pycnn.layers.summary import summary
 
         return summary(self, input_shape)

@@ -37,6 +37,10 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("mistakes", f"{wrong:,}"),
         ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
     ]
+    if organized := sum(layer.self_organized for layer in run.model.modules()):
+        found.append(("self-organized connections", f"{organized:,}"))
+    if run.history.self_organization:
+        found.append(("self-organization", f"{run.history.self_organization:,.1f} s"))
     if run.history.records:
         found.append(("epochs", str(run.history.records[-1].epoch)))
         found.append(("training time", f"{run.history.seconds:,.1f} s"))

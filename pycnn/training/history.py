@@ -65,12 +65,15 @@ class History:
         Whether Ctrl-C ended the training.
     stop_reason : str or None
         Why a callback ended the training.
+    self_organization : float
+        Seconds of learning without gradients before the first epoch; no epoch counts them.
     """
 
     def __init__(self) -> None:
         self.records: list[EpochRecord] = []
         self.interrupted = False
         self.stop_reason: str | None = None
+        self.self_organization = 0.0
 
     def __repr__(self) -> str:
         """Give one line for each epoch."""
@@ -118,6 +121,7 @@ class History:
             found = json.loads(content)
             history.interrupted = bool(found["interrupted"])
             history.stop_reason = found["stop_reason"]
+            history.self_organization = float(found.get("self_organization", 0))
             for epoch in found["epochs"]:
                 for value in epoch.values():
                     if not isinstance(value, int | float | None):
@@ -133,6 +137,7 @@ class History:
         return {
             "interrupted": self.interrupted,
             "stop_reason": self.stop_reason,
+            "self_organization": self.self_organization,
             "epochs": [record._asdict() for record in self.records],
         }
 
