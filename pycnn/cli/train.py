@@ -197,7 +197,7 @@ def save(
         write_json(json, content)
     if len(history):
         try:
-            learning_curve(history, out / CURVE, settings["model"])
+            learning_curve(history, out / CURVE, settings["model"], validation="test")
         except ImportError as error:
             print(f"no {CURVE}: {error}")
 

@@ -57,12 +57,15 @@ def _training(run: Run) -> Iterator[str]:
     if len(history) == 0:
         yield page.paragraph("There is no finished epoch to draw.")
         return
-    alt = f"Loss and accuracy over {len(history)} epochs; the last: {history.records[-1]}."
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    last = history.records[-1].describe("test")
+    alt = f"Loss and accuracy over {epochs}; the last: {last}."
     caption = (
         "Loss and accuracy of each epoch, on the training data (measured while training) and on "
-        "the test data."
+        "the test data (measured after the epoch)."
     )
-    yield page.picture(plot.learning_curve(history), alt, caption, kind="svg")
+    figure = plot.learning_curve(history, validation="test")
+    yield page.picture(figure, alt, caption, kind="svg")
     header = ("epoch", "loss", "accuracy", "test loss", "test accuracy", "learning rate", "seconds")
     rows = [
         (

@@ -43,11 +43,15 @@ class EpochRecord(NamedTuple):
 
     def __str__(self) -> str:
         """Figures for people, without the number of the epoch."""
+        return self.describe()
+
+    def describe(self, validation: str = "validation") -> str:
+        """Give the figures for people; `validation` names what was measured after the epoch."""
         parts = [f"loss {self.loss:.4f}"]
         if self.accuracy is not None:
             parts.append(f"accuracy {self.accuracy:.2%}")
         if self.val_loss is not None:
-            parts.append(f"validation loss {self.val_loss:.4f}")
+            parts.append(f"{validation} loss {self.val_loss:.4f}")
         if self.val_accuracy is not None:
             parts.append(f"accuracy {self.val_accuracy:.2%}")
         parts += [f"{self.seconds:.1f} s", f"{self.images_per_second:,.0f} images/s"]
