@@ -30,6 +30,15 @@ def test_example_trains_and_saves(tmp_path: Path) -> None:
     assert (tmp_path / "lenet5.safetensors").stat().st_size > 61_706 * 4
 
 
+def test_links_lead_to_files_and_every_example_is_named() -> None:
+    text = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\((?!http)([^)#]+)", text)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    names = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
+    assert [name for name in names if name not in text] == []
+
+
 def test_example_is_the_script() -> None:
     script = (ROOT / "examples" / "train_lenet5.py").read_text().split('"""\n\n', 1)[1]
     assert re.sub(r"# fmt: o[nf]+\n", "", script) == example()

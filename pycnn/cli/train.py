@@ -101,9 +101,12 @@ def run(args: argparse.Namespace) -> int:
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
+        size = f"{sum(p.size for p in model.parameters()):,} parameters"
+        if organized := sum(layer.self_organized for layer in model.modules()):
+            size += f", {organized:,} self-organized connections"
         print(
-            f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
-            f"{len(train):,} training and {len(test):,} test samples, threads: {get_num_threads()}",
+            f"{args.model}: {size}, {len(train):,} training and {len(test):,} test samples, "
+            f"threads: {get_num_threads()}",
             flush=True,
         )
         with warnings.catch_warnings():
@@ -216,7 +219,7 @@ def save(
     for name in (CURVE, REPORT):
         (out / name).unlink(missing_ok=True)
     try:
-        learning_curve(history, out / CURVE, settings["model"])
+        learning_curve(history, out / CURVE, settings["model"], validation="test")
     except ImportError as error:
         print(f"no {CURVE}: {error}")
 
@@ -231,6 +234,8 @@ def report(out: Path, history: History) -> int:
     if history.interrupted:
         print(f"interrupted in epoch {len(history) + 1}; {saved}")
         return INTERRUPTED
+    if history.self_organization:
+        print(f"self-organization took {history.self_organization:.1f} s before the first epoch")
     print(
         f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
         f"of training ({history.images_per_second:,.0f} images/s); {saved}"
