@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "lenet5", "--seed", "-1"], "--seed: must be at least 0"),
         (["train", "lenet5", "--optimizer", "lion"], "'lion'"),
         (["train", "neocognitron", "--lr", "1"], "takes no --lr"),
-        (["train", "lenet5", "--augment"], "lenet5 has no augmentation"),
+        (["train", "textcnn", "--augment"], "textcnn has no augmentation"),
         (["train", "textcnn", "--optimizer", "sgd"], "take one of adadelta, adam"),
         (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "lenet5", "--threads", "1000000"], "threads"),

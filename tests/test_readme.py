@@ -17,7 +17,7 @@ def example() -> str:
 
 
 def test_example_trains_and_saves(tmp_path: Path) -> None:
-    code = example().replace("epochs=3", "epochs=1")
+    code = example().replace("epochs=4", "epochs=1")
     assert "epochs=1" in code
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False

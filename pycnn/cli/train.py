@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="passes over the training data (default: the model's, 3 for lenet5)",
+        help="passes over the training data (default: the model's, 4 for lenet5)",
     )
     parser.add_argument(
         "--batch-size",
