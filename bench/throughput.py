@@ -67,13 +67,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def start_torch(python: str, threads: int) -> Worker | None:
-    """Start PyTorch's process, or say why the run goes on without it."""
+def start_torch(python: str, threads: int) -> Worker:
+    """Start PyTorch's process; a comparison that was asked for is not left out."""
     try:
         return Worker("torch", python, threads)
     except WorkerError as error:
-        print(f"PyTorch: not compared: {error} (--torch-python names the interpreter to use)")
-        return None
+        raise WorkerError(
+            f"cannot compare with PyTorch: {error} "
+            "(--torch-python names an interpreter that has it)"
+        ) from None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,9 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
         with ExitStack() as stack:
             mine = stack.enter_context(Worker("pycnn", threads=options.threads))
             threads = int(mine.about["threads"])
-            theirs = start_torch(options.torch_python, threads) if options.compare else None
-            if theirs:
-                stack.enter_context(theirs)
+            theirs = None
+            if options.compare:
+                theirs = stack.enter_context(start_torch(options.torch_python, threads))
             return run(options, settings, mine, theirs, threads)
     except (WorkerError, OSError) as error:
         print(f"throughput.py: {error}", file=sys.stderr)

@@ -81,3 +81,9 @@ def fraction(name: str, value: Any) -> float:
     if not 0.0 <= number < 1.0:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return number
+
+
+def array_of(*dtypes: object) -> str:
+    """Name an array of one of these dtypes in words, such as "an int64 array"."""
+    names = " or ".join(map(str, dtypes))
+    return f"{'an' if names.startswith('i') else 'a'} {names} array"

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer
+from pycnn._arguments import array_of, integer
 
 Samples: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -79,7 +79,8 @@ class ArrayDataset:
             if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes:
                 found = getattr(array, "dtype", type(array).__name__)
                 raise TypeError(
-                    f"[ArrayDataset] {label} must be a {' or '.join(dtypes)} array, got {found}"
+                    f"[ArrayDataset] {label} must be {array_of(*dtypes)}, got {found}: "
+                    f"give {_conversion(label, array, dtypes)}"
                 )
         if x.ndim < 1 or y.ndim != 1 or len(x) != len(y):
             raise ValueError(
@@ -107,6 +108,14 @@ class ArrayDataset:
 
     def __repr__(self) -> str:
         return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
+
+
+def _conversion(name: str, array: Any, dtypes: Sequence[str]) -> str:
+    """Say how to convert what was given as `name` to one of the dtypes."""
+    if not isinstance(array, np.ndarray):
+        return f"np.array({name}, np.{dtypes[0]})"
+    # Integers with a sign are numbers of words rather than pixels.
+    return f"{name}.astype(np.{dtypes[-1 if array.dtype.kind == 'i' else 0]})"
 
 
 class Batches:

@@ -91,7 +91,7 @@ def test_a_checkpoint_without_buffers_still_loads(tmp_path: Path) -> None:
 def test_a_buffer_that_does_not_fit_changes_nothing() -> None:
     made, state = model(), changed().state_dict()
     before = snapshot(made)
-    with pytest.raises(TypeError, match=r"0\.steps must be a int64 array, got float32"):
+    with pytest.raises(TypeError, match=r"0\.steps must be an int64 array, got float32"):
         made.load_state_dict(state | {"0.steps": np.zeros((), np.float32)})
     with pytest.raises(ValueError, match=r"0\.mean has shape \(4,\), the model \(3,\)"):
         made.load_state_dict(state | {"0.mean": np.zeros(4)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from toy import same_bits
 import pycnn
 from pycnn import datasets, io, models
 from pycnn.cli import main
+from pycnn.optim import Adam
 from pycnn.training import evaluate
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> None:
     code = main(
         ["train", "lenet5", "--data", data, "--epochs", "4", "--batch-size", "20", "--out", "o/p",
-         "--json", "result.json"]
+         "--json", "o/result.json"]
     )  # fmt: skip
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
@@ -50,10 +52,10 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     with open("o/p/history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [e["loss"] for e in history["epochs"]]
-    result = json.loads(Path("result.json").read_text())
+    result = json.loads(Path("o/result.json").read_text())
     assert result["settings"] == {
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
-        "augment": False, "data": data, "skip_broken": False, "seed": 0,
+        "augment": True, "data": data, "skip_broken": False, "seed": 0,
         "threads": pycnn.get_num_threads(),
     }  # fmt: skip
     assert result["history"] == history
@@ -108,14 +110,64 @@ def test_train_sets_the_threads(data: str, restore_threads: None) -> None:
 
 
 def test_training_that_diverges_is_reported_and_saved(data: str, capsys: Capture) -> None:
-    code = main(["train", "lenet5", "--data", data, "--optimizer", "sgd", "--lr", "1e20"])
+    code = main(
+        ["train", "lenet5", "--data", data, "--optimizer", "sgd", "--lr", "1e18",
+         "--batch-size", "300", "--epochs", "9"]
+    )  # fmt: skip
     out, err = capsys.readouterr()
     assert code == 1
-    assert err.startswith("pycnn: error: training stopped: epoch 1, step ")
+    assert re.match(r"pycnn: error: training stopped: epoch [2-9], step ", err)
     assert err.count("\n") == 1
     assert "saved to runs/lenet5" in out
     state = io.load_model("runs/lenet5/model.safetensors").state_dict()
     assert all(np.isfinite(array).all() for array in state.values())
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_training_without_a_finished_epoch_leaves_an_earlier_run_whole(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "lenet5", "--data", data]
+    assert main([*command, "--epochs", "1"]) == 0
+    assert main(["report", "runs/lenet5"]) == 0
+    before = contents("runs/lenet5")
+    capsys.readouterr()
+
+    diverging = ["--optimizer", "sgd", "--lr", "1e20", "--json", "result.json"]
+    assert main([*command, *diverging]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("\nnothing saved: no epoch was finished\n")
+    assert err.startswith("pycnn: error: training stopped: epoch 1, step ")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Adam, "step", interrupted)
+    assert main(command) == 130
+    out, err = capsys.readouterr()
+    assert out.endswith("\ninterrupted in epoch 1; nothing saved: no epoch was finished\n")
+    assert err == ""
+    assert contents("runs/lenet5") == before
+    assert not Path("result.json").exists()
+
+
+def test_a_new_run_leaves_no_pictures_of_an_earlier_one(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1"]
+    assert main(command) == 0
+    assert main(["report", "runs/lenet5"]) == 0
+    first = contents("runs/lenet5")
+    assert main([*command, "--seed", "1"]) == 0
+    second = contents("runs/lenet5")
+    assert first.keys() - second.keys() == {"report.html"}
+    assert first["learning_curve.png"] != second["learning_curve.png"]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(command) == 0
+    assert second.keys() - contents("runs/lenet5").keys() == {"learning_curve.png"}
 
 
 def test_ctrl_c_leaves_a_usable_checkpoint(data: str) -> None:
@@ -147,6 +199,7 @@ def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(datasets, "mnist", interrupted)
     assert main(["train", "lenet5"]) == 130
     assert capsys.readouterr() == ("", "")
+    assert not Path("runs").exists()
 
 
 # RUN -----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "lenet5", "--seed", "-1"], "--seed: must be at least 0"),
         (["train", "lenet5", "--optimizer", "lion"], "'lion'"),
         (["train", "neocognitron", "--lr", "1"], "takes no --lr"),
-        (["train", "lenet5", "--augment"], "lenet5 has no augmentation"),
+        (["train", "textcnn", "--augment"], "textcnn has no augmentation"),
         (["train", "textcnn", "--optimizer", "sgd"], "take one of adadelta, adam"),
         (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "lenet5", "--threads", "1000000"], "threads"),
@@ -54,6 +54,25 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 )
 def test_wrong_arguments_are_one_line(arguments: list[str], text: str, capsys: Capture) -> None:
     assert text in fails(capsys, *arguments)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_download_that_fails_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise OSError("cannot be downloaded")
+
+    monkeypatch.setattr(datasets, "cifar10", unreachable)
+    assert "cannot be downloaded" in fails(capsys, "train", "alexnet_cifar", "--out", "a/b")
+    assert not Path("a").exists()
+
+
+def test_a_training_that_fails_leaves_a_folder_that_was_there(capsys: Capture) -> None:
+    Path("runs/other").mkdir(parents=True)
+    fails(capsys, "train", "lenet5", "--data", "nowhere", "--out", "runs/new")
+    fails(capsys, "train", "lenet5", "--data", "nowhere", "--out", "runs/other")
+    assert list(Path("runs").iterdir()) == [Path("runs/other")]
 
 
 def test_a_damaged_checkpoint_is_one_line(checkpoint: str, capsys: Capture) -> None:
@@ -164,4 +183,4 @@ def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None
     )
     assert done.returncode == 2
     assert done.stderr == "pycnn: error: File too large: out/model.safetensors\n"
-    assert list(Path("out").iterdir()) == []
+    assert not Path("out").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 import tolerance
@@ -10,6 +12,7 @@ from hypothesis import assume, given, settings
 from strategies import ConvCase, Values, conv_cases, values
 from tolerance import assert_within, float64
 
+import pycnn
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("isa")
@@ -22,6 +25,11 @@ def exactly(case: ConvCase, direction: str) -> bool:
 
 
 MANY = settings(max_examples=2 * settings.default.max_examples)
+
+
+def test_the_example_of_the_docstring() -> None:
+    (example,) = doctest.DocTestFinder().find(ops.conv2d, globs={"np": np, "pycnn": pycnn})
+    assert doctest.DocTestRunner().run(example) == (0, 2)
 
 
 @MANY

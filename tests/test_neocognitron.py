@@ -20,6 +20,7 @@ from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.layers import Linear, Sequential, SLayer
 from pycnn.recipes import neocognitron as recipe
+from pycnn.training import History
 from pycnn.training.self_organization import Cell, reinforce, representatives, self_organize
 
 Array = np.ndarray
@@ -196,6 +197,35 @@ def test_wrong_arguments() -> None:
         self_organize(published(), data[:0], 1)
 
 
+def test_the_summary_counts_cells_and_self_organized_connections() -> None:
+    lines = published().summary((1, 16, 16)).splitlines()
+    cells = [24 * side**2 for side in (16, 10, 8, 6, 2, 1)]
+    rows = [line.split() for line in lines[2:8]]
+    assert [int(row[5].replace(",", "")) for row in rows] == cells
+    # 5x5 connections from each plane before, and an inhibitory one.
+    learned = [24 * (25 * planes + 1) for planes in (1, 24, 24)]
+    assert [row[6:8] for row in rows[::2]] == [["-", f"{n:,}"] for n in learned]
+    total = ["total", f"{sum(cells) + 5:,}", "125", f"{sum(learned):,}"]
+    assert lines[-2].split()[:4] == total
+    assert lines[-1].startswith("gradients train the parameters; self-organized connections")
+    assert "self-organized" not in models.lenet5(rng=0).summary((1, 28, 28))
+
+
+def test_no_epoch_counts_the_self_organization(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(recipe, "perf_counter", iter((1000.0, 4000.0)).__next__)
+    data = digits(2, seed=0)
+    history = recipe.train_neocognitron(
+        published(), data, data, epochs=2, batch_size=5, progress=False, presentations=2
+    )
+    assert history.self_organization == 3000
+    assert history.seconds < 1000
+    assert history.images_per_second == pytest.approx(20 / history.seconds)
+    history.to_json(tmp_path / "history.json")
+    assert History.from_json(tmp_path / "history.json").self_organization == 3000
+
+
 def test_recipe_trains_saves_and_loads(tmp_path: Path) -> None:
     model, train, test = published(), digits(20, seed=0), digits(10, seed=1)
     history = recipe.train_neocognitron(
@@ -222,7 +252,12 @@ def test_command_line(
     monkeypatch.setattr(recipe, "neocognitron", small)
     assert main(["train", "neocognitron", "--data", data, "--epochs", "2"]) == 0
     trained = capsys.readouterr().out
-    assert "neocognitron: 90 parameters, 300 training and 100 test samples" in trained
+    organized = 4 * (25 + 1) + 6 * (4 * 25 + 1) + 8 * (6 * 25 + 1)
+    assert (
+        f"neocognitron: 90 parameters, {organized:,} self-organized connections, "
+        "300 training and 100 test samples"
+    ) in trained
+    assert re.search(r"\nself-organization took \d+\.\d s before the first epoch\n", trained)
     assert main(["evaluate", "runs/neocognitron/model.safetensors", "--data", data]) == 0
     accuracy = trained.split("test accuracy ")[1].split()[0]
     assert f"test accuracy {accuracy}," in capsys.readouterr().out

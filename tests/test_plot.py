@@ -96,9 +96,17 @@ def test_learning_curve_shows_the_figures() -> None:
     losses, accuracies = (panel.lines[0].get_ydata() for panel in figure.axes)
     assert list(losses) == [1.0, 0.5]
     assert list(accuracies) == [25.0, 50.0]
-    assert {"name", "epoch", "training: 50"} <= set(texts(figure))
+    assert {"name", "epoch", "training: 50.00", "training: 0.5000"} <= set(texts(figure))
     assert figure.axes[0].lines[0].get_xdata().tolist() == [1, 2]
     assert len(plot.learning_curve(history(None)).axes[1].lines) == 0
+
+
+def test_learning_curve_names_what_was_measured_after_each_epoch() -> None:
+    made = History()
+    made.records.append(EpochRecord(1, 0.5, 0.9968, 0.25, 0.99, 0.1, 1.0, 10.0))
+    found = set(texts(plot.learning_curve(made, validation="test")))
+    assert {"training: 99.68", "test: 99.00", "test: 0.2500"} <= found
+    assert "validation: 99.00" in texts(plot.learning_curve(made))
 
 
 def test_learning_curve_of_nothing() -> None:

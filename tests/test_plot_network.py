@@ -9,9 +9,9 @@ import pytest
 from pictures import branched_net, images, texts
 from toy import blobs, small_net
 
-from pycnn import plot, predict
+from pycnn import models, plot, predict
 from pycnn.data import ArrayDataset
-from pycnn.layers import Conv2d, Linear, Sequential
+from pycnn.layers import RBF, Conv2d, Flatten, Linear, Sequential
 from pycnn.plot.canvas import displayable, stretch
 from pycnn.plot.feature_maps import layer_outputs, strongest
 
@@ -57,6 +57,9 @@ def test_filters_errors() -> None:
         plot.filters(small_net(), mode="rgb")
     with pytest.raises(ValueError, match="mode must be one of auto, rgb, grey, channels"):
         plot.filters(small_net(), mode="gray")
+    words = models.textcnn(["<pad>", "<unk>", "film"], dim=6, filters=2, rng=0)
+    with pytest.raises(ValueError, match="no pictures: draw what fires them, with 'pycnn plot ngr"):
+        plot.filters(words)
 
 
 # Feature maps --------------------------------------------------------------------------------
@@ -84,6 +87,15 @@ def test_feature_maps_of_nested_networks_and_of_many_maps() -> None:
     assert {"stem.0 Conv2d", "down.shortcut Conv2d", "mixed Parallel", "2 of 8"} <= set(found)
     assert images(figure)[0].shape == (8, 8, 3)
     assert strongest(np.array([[1.0], [5], [np.nan], [3]]), 2) == [1, 3]
+
+
+def test_the_winner_is_white_where_the_smallest_output_wins() -> None:
+    net, x = Sequential(Flatten(), RBF(64, 4, rng=0)), blobs(1).x
+    distances = net(x)[0]
+    figure = plot.feature_maps(net, x[0])
+    assert images(figure)[-1].argmax() == distances.argmin()
+    np.testing.assert_allclose(images(figure)[-1], stretch(-distances)[np.newaxis])
+    assert "4: the smallest wins (white)" in texts(figure)
 
 
 def test_feature_maps_errors() -> None:
@@ -122,12 +134,28 @@ def test_misclassified_errors() -> None:
         plot.misclassified(words, np.eye(2, dtype=np.float32)[[0, 0]])
 
 
+def test_ngrams_explain_their_bars_and_keep_text_out_of_them() -> None:
+    figure = plot.ngrams({"one": [("m" * 60, 2.5), ("b", 1.25)], "other": [("c", 0.5)]})
+    figure.draw_without_rendering()
+    found = texts(figure)
+    assert "What fires the filters: the n-grams with the largest activations" in found
+    assert any("a full bar is 2.50, in every panel" in text for text in found)
+    first, other = figure.axes[:2]
+    full, long, _, half = (bar.get_width() for bar in first.patches)
+    assert (full, long, half) == pytest.approx((full, full, full / 2))
+    assert other.patches[1].get_width() == pytest.approx(full / 5)
+    words = [text for text in first.texts if text.get_clip_on()]
+    assert [text.get_text() for text in words] == ["m" * 39 + "\u2026", "b"]
+    edge = first.patches[0].get_window_extent().x0
+    assert all(text.get_clip_box().x1 < edge for text in words)
+
+
 def test_ngrams_are_listed_with_their_activations() -> None:
     top: dict[str, Any] = {f"filter {i}": [("a b c", 2.5), ("x" * 50, 1.25)] for i in range(5)}
     figure = plot.ngrams({**top, "dead": []}, title="all")
     found = texts(figure)
     assert found.count("a b c") == found.count("2.50") == 5
     assert {"all", "dead", "filter 4", "x" * 39 + "\u2026"} <= set(found)
-    assert len(texts(plot.ngrams(top, limit=2))) == 10
+    assert len(texts(plot.ngrams(top, limit=2))) == 2 + 10
     with pytest.raises(ValueError, match="no filters with n-grams"):
         plot.ngrams({})

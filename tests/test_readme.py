@@ -17,7 +17,7 @@ def example() -> str:
 
 
 def test_example_trains_and_saves(tmp_path: Path) -> None:
-    code = example().replace("epochs=3", "epochs=1")
+    code = example().replace("epochs=4", "epochs=1")
     assert "epochs=1" in code
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -28,6 +28,15 @@ def test_example_trains_and_saves(tmp_path: Path) -> None:
     assert float(accuracy[1]) > 0.97
     assert "61,706" in done.stdout
     assert (tmp_path / "lenet5.safetensors").stat().st_size > 61_706 * 4
+
+
+def test_links_lead_to_files_and_every_example_is_named() -> None:
+    text = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\((?!http)([^)#]+)", text)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    names = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
+    assert [name for name in names if name not in text] == []
 
 
 def test_example_is_the_script() -> None:

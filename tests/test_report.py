@@ -98,6 +98,16 @@ def test_a_checkpoint_alone_has_a_report(folder: Path, tmp_path: Path, data: str
     assert len(pictures(found)) == 5
 
 
+def test_one_word_names_the_data_measured_after_each_epoch(run_folder: Path) -> None:
+    history = History()
+    history.records.append(EpochRecord(1, 0.5, 0.75, 0.25, 0.875, 0.003, 2.0, 100.0))
+    history.to_json(run_folder / "history.json")
+    body = next(sections(Run(run_folder))).body
+    assert "over 1 epoch; the last: loss 0.5000, accuracy 75.00%, test loss 0.2500" in body
+    assert "test accuracy" in body
+    assert "validation" not in body
+
+
 def test_a_training_that_ended_early_is_told(run_folder: Path) -> None:
     history = History()
     history.interrupted, history.stop_reason = True, "loss is <nan>"

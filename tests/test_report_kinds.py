@@ -91,5 +91,6 @@ def test_networks_of_other_kinds(name: str, data: str) -> None:
     found = Page(write_report(".", data=data).read_text(encoding="utf-8"))
     # The neocognitron has no Conv2d, whose filters could be drawn.
     assert len(pictures(found)) == (5 if name == "lenet5_1998" else 4)
+    assert ("the smallest output wins and is white" in found.text) == (name == "lenet5_1998")
     run = Run(".", data)
     np.testing.assert_allclose(run.probabilities.sum(1), 1, atol=1e-5)

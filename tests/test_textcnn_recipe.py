@@ -71,6 +71,28 @@ def test_predict_with_sentences_that_say_nothing(trained: str, capsys: Capture) 
     assert main(["predict", trained, "qwxz film"]) == 0
 
 
+def test_predict_reads_no_files(trained: str, capsys: Capture) -> None:
+    Path("good film").write_text("A wonderful film.")
+    assert "'good film' is a file, but this network reads sentences: give the words" in fails(
+        capsys, "predict", trained, "good film"
+    )
+
+
+def test_predict_tells_of_quotes_where_each_word_is_a_sentence(
+    trained: str, capsys: Capture
+) -> None:
+    assert main(["predict", trained, "good", "film"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err == (
+        "pycnn: warning: [textcnn] each word is taken for a sentence: "
+        "a sentence of several words goes in quotes\n"
+    )
+    for sentences in (["good"], ["good film", "bad"]):
+        assert main(["predict", trained, *sentences]) == 0
+        assert capsys.readouterr().err == ""
+
+
 def test_the_data_of_pang_and_lee(capsys: Capture) -> None:
     assert "is not a folder" in fails(capsys, "train", "textcnn", "--data", "nowhere")
     Path("rt-polarity.neg").write_text("dull\n" * 12)

@@ -118,9 +118,14 @@ def test_only_a_model_and_samples_can_be_run() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "error", "text"),
     [
-        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError, "x must be a float32 or .*float64"),
-        (np.zeros((2, 1), np.float32), np.zeros(2, np.int32), TypeError, "y must be a int64"),
-        ([[1.0]], np.zeros(1, np.int64), TypeError, "x must be a float32 or int64 array, got list"),
+        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError,
+         r"x must be a float32 or int64 array, got float64: give x\.astype\(np\.float32\)"),
+        (np.zeros((2, 1), np.float32), np.zeros(2, np.int32), TypeError,
+         r"y must be an int64 array, got int32: give y\.astype\(np\.int64\)"),
+        (np.zeros((2, 1), np.int32), np.zeros(2, np.int64), TypeError,
+         r"got int32: give x\.astype\(np\.int64\)"),
+        ([[1.0]], np.zeros(1, np.int64), TypeError,
+         r"x must be a float32 or int64 array, got list: give np\.array\(x, np\.float32\)"),
         (np.zeros((2, 1), np.float32), np.zeros(3, np.int64), ValueError, "one label for each"),
         (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError, "C-contiguous"),
     ],

@@ -76,7 +76,7 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> None:
-    plot.learning_curve(Run(args.source).history, args.out, args.title)
+    plot.learning_curve(Run(args.source).history, args.out, args.title, validation="test")
 
 
 def _confusion(args: argparse.Namespace) -> None:

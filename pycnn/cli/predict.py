@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         nargs="+",
         help="a picture (for digits: one digit, of any size, light on dark or dark on light), or "
-        "a sentence in quotes for a text network",
+        "a sentence in quotes, not a file, for a text network",
     )
 
 

@@ -1,4 +1,8 @@
-"""Train a model and save it, its history and its learning curve."""
+"""Train a model and save it, its history and its learning curve.
+
+A training that fails, or has not finished one epoch, leaves nothing: not a folder, and an earlier
+run in the folder stays whole.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +30,7 @@ from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.report.run import CHECKPOINT, HISTORY, SETTINGS
+from pycnn.report.write import REPORT
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
 from pycnn.training.history import write_json
 
@@ -41,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="passes over the training data (default: the model's, 3 for lenet5)",
+        help="passes over the training data (default: the model's, 4 for lenet5)",
     )
     parser.add_argument(
         "--batch-size",
@@ -87,32 +94,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
     set_threads(args)
-    out = args.out or Path("runs", args.model)
-    prepare(out, args.json)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
-    train, test = recipe.data(args.data, skip_broken=args.skip_broken)
-    model = recipe.build(train, args.seed)
-    model.metadata = {**model.metadata, "classes": list(train.classes)}
-    print(
-        f"{args.model}: {sum(p.size for p in model.parameters()):,} parameters, "
-        f"{len(train):,} training and {len(test):,} test samples, threads: {get_num_threads()}",
-        flush=True,
-    )
-    with warnings.catch_warnings():
-        # `report` tells of an interruption in its own words.
-        warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
-        history = train_model(recipe, model, train, test, settings)
-    save(out, model, history, settings, args.json)
+    out = args.out or Path("runs", args.model)
+    with results_folder(out, args.json):
+        train, test = recipe.data(args.data, skip_broken=args.skip_broken)
+        model = recipe.build(train, args.seed)
+        model.metadata = {**model.metadata, "classes": list(train.classes)}
+        size = f"{sum(p.size for p in model.parameters()):,} parameters"
+        if organized := sum(layer.self_organized for layer in model.modules()):
+            size += f", {organized:,} self-organized connections"
+        print(
+            f"{args.model}: {size}, {len(train):,} training and {len(test):,} test samples, "
+            f"threads: {get_num_threads()}",
+            flush=True,
+        )
+        with warnings.catch_warnings():
+            # `report` tells of an interruption in its own words.
+            warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
+            history = train_model(recipe, model, train, test, settings)
+        if len(history):
+            save(out, model, history, settings, args.json)
     return report(out, history)
 
 
-def prepare(out: Path, json: Path | None) -> None:
-    """Make the folder and prove that it can be written to: now, not after the training."""
-    out.mkdir(parents=True, exist_ok=True)
-    check_writable(out / CHECKPOINT)
-    if json is not None:
-        check_writable(json)
+@contextmanager
+def results_folder(out: Path, json: Path | None) -> Iterator[None]:
+    """Make the folder and prove that it can be written to: now, not after the training.
+
+    In the end, folders that were made and are still empty are removed.
+    """
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        check_writable(out / CHECKPOINT)
+        if json is not None:
+            check_writable(json)
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
@@ -172,19 +194,21 @@ def train_model(
 def save(
     out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
 ) -> None:
-    """Write checkpoint, settings, history and, where matplotlib works, the learning curve."""
+    """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
+
+    Curve and report of an earlier run in the folder are removed: they tell of another network.
+    """
     io.save(out / CHECKPOINT, model)
     write_json(out / SETTINGS, settings)
     history.to_csv(out / "history.csv")
     history.to_json(out / HISTORY)
     if json is not None:
-        results: dict[str, float] = {
+        results = {
             "seconds": history.seconds,
             "images_per_second": history.images_per_second,
+            "test_loss": history["val_loss"][-1],
+            "test_accuracy": history["val_accuracy"][-1],
         }
-        if len(history):
-            results["test_loss"] = history["val_loss"][-1]
-            results["test_accuracy"] = history["val_accuracy"][-1]
         content = {
             "pycnn": __version__,
             "settings": settings,
@@ -192,25 +216,29 @@ def save(
             "history": history.to_dict(),
         }
         write_json(json, content)
-    if len(history):
-        try:
-            learning_curve(history, out / CURVE, settings["model"])
-        except ImportError as error:
-            print(f"no {CURVE}: {error}")
+    for name in (CURVE, REPORT):
+        (out / name).unlink(missing_ok=True)
+    try:
+        learning_curve(history, out / CURVE, settings["model"], validation="test")
+    except ImportError as error:
+        print(f"no {CURVE}: {error}")
 
 
 def report(out: Path, history: History) -> int:
     """Print how training went; returns the exit code."""
+    saved = f"saved to {out}" if len(history) else "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
-        print(f"saved to {out}")
+        print(saved)
         print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
         return TRAINING_FAILED
     if history.interrupted:
-        print(f"interrupted in epoch {len(history) + 1}; saved to {out}")
+        print(f"interrupted in epoch {len(history) + 1}; {saved}")
         return INTERRUPTED
+    if history.self_organization:
+        print(f"self-organization took {history.self_organization:.1f} s before the first epoch")
     print(
         f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
-        f"of training ({history.images_per_second:,.0f} images/s); saved to {out}"
+        f"of training ({history.images_per_second:,.0f} images/s); {saved}"
     )
     return 0
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from pycnn._arguments import array_of
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
 Self = TypeVar("Self", bound="Module")
@@ -184,8 +185,19 @@ class Module(ABC):
         """
         return outputs
 
+    @property
+    def outputs_are_scores(self) -> bool:
+        """Whether the largest output wins: `scores` leaves the outputs as they are."""
+        outputs = np.zeros((1, 1), np.float32)
+        return self.scores(outputs) is outputs
+
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
+        return 0
+
+    @property
+    def self_organized(self) -> int:
+        """Connections that learn without gradients, of this layer itself and none below it."""
         return 0
 
     # State ---------------------------------------------------------------------------------
@@ -228,9 +240,8 @@ class Module(ABC):
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
             if not isinstance(value, np.ndarray) or dtype != target.data.dtype:
-                raise TypeError(
-                    f"[load_state_dict] {name} must be a {target.data.dtype} array, got {dtype}"
-                )
+                wanted = array_of(target.data.dtype)
+                raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
             if value.shape != target.shape:
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
             if not target.data.flags.writeable:
@@ -242,7 +253,7 @@ class Module(ABC):
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:
-        """Table of layers, output shapes, neurons, parameters and FLOP; see `layers.summary`."""
+        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
         from pycnn.layers.summary import summary
 
         return summary(self, input_shape)

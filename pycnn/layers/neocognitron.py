@@ -175,6 +175,11 @@ class SLayer(Module):
         n, planes, p, q = output_shape
         return 2 * n * p * q * (planes + 1) * self.fixed.size
 
+    @property
+    def self_organized(self) -> int:
+        """Excitatory connections, and the inhibitory one of each plane; its cells share them."""
+        return self.excitatory.data.size + self.inhibitory.data.size
+
     def _arguments(self) -> str:
         return (
             f"{self.in_planes}, {self.planes}, area={self.area}, padding={self.padding}, "

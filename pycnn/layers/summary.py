@@ -11,7 +11,8 @@ from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
 
-HEADER = ("layer", "output shape", "neurons", "parameters", "FLOP")
+HEADER = ("layer", "output shape", "neurons", "parameters", "self-organized", "FLOP")
+NOTE = "gradients train the parameters; self-organized connections learn without them"
 
 
 def summary(model: Module, input_shape: Shape) -> str:
@@ -28,8 +29,9 @@ def summary(model: Module, input_shape: Shape) -> str:
     -------
     str
         A line for each layer with its output shape, its neurons (numbers in the output, where the
-        layer has weights), its parameters and its floating-point operations (2 for each
-        multiply-add, no others), and the totals.
+        layer has weights, learned or fixed), its parameters and its floating-point operations (2
+        for each multiply-add, no others), and the totals. In a model with an `SLayer` also the
+        connections that learn without gradients.
 
     Raises
     ------
@@ -59,14 +61,19 @@ def summary(model: Module, input_shape: Shape) -> str:
             fresh = [p for p in layer.parameters() if id(p) not in seen]
             seen.update(map(id, fresh))
             parameters = sum(parameter.size for parameter in fresh)
-            neurons = y.size if parameters else 0
+            learned = 0 if id(layer) in seen else layer.self_organized
+            seen.add(id(layer))
+            flop = layer.flop(shape, y.shape)
             labels.append((f"{path} {type(layer).__name__}".strip(), str(y.shape[1:])))
-            counts.append([neurons, parameters, layer.flop(shape, y.shape)])
+            counts.append([y.size if parameters or flop else 0, parameters, learned, flop])
             shape = y.shape
     labels.append(("total", ""))
-    counts.append([sum(row[column] for row in counts) for column in range(3)])
+    counts.append([sum(row[column] for row in counts) for column in range(4)])
     numbers = [tuple(f"{n:,}" if n else "-" for n in row) for row in counts]
-    return _table([HEADER, *(a + b for a, b in zip(labels, numbers, strict=True))])
+    lines = [HEADER, *(a + b for a, b in zip(labels, numbers, strict=True))]
+    if counts[-1][2]:
+        return f"{_table(lines)}\n{NOTE}"
+    return _table([line[:4] + line[5:] for line in lines])
 
 
 def _branches(module: Module, path: str = "") -> Iterator[str]:
@@ -80,7 +87,7 @@ def _branches(module: Module, path: str = "") -> Iterator[str]:
 
 def _table(lines: list[tuple[str, ...]]) -> str:
     """Columns of text: the first two to the left, the numbers to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     text = [
         "  ".join(

@@ -52,6 +52,10 @@ def conv2d(
     ValueError
         Shapes or geometry do not fit, or an array is not C-contiguous.
 
+    See Also
+    --------
+    pycnn.reference.conv2d : The same in readable NumPy.
+
     Notes
     -----
     2 N K P Q (C / groups) R S floating-point operations, by implicit GEMM: patches are packed
@@ -69,6 +73,13 @@ def conv2d(
     V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016.
     N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2002, chapter 3.
     A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
+
+    Examples
+    --------
+    >>> x, w = np.ones((1, 1, 3, 3), np.float32), np.ones((1, 1, 2, 2), np.float32)
+    >>> pycnn.ops.conv2d(x, w)[0, 0]
+    array([[4., 4.],
+           [4., 4.]], dtype=float32)
     """
     return _core.conv2d(x, w, b, stride, padding, dilation, groups)
 

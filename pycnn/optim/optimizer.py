@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero
+from pycnn._arguments import array_of, at_least_zero
 from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 State = dict[str, Any]
@@ -201,7 +201,7 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
             raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
         return int(array)
     if array.dtype != fresh.dtype:
-        raise TypeError(f"{name} must be a {fresh.dtype} array, got {array.dtype}")
+        raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
     if array.shape != fresh.shape:
         raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
     return np.array(array, order="C")

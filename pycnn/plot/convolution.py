@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn._arguments import integer
 from pycnn._files import atomic_write
 from pycnn.plot.canvas import (
+    FAINT,
     PathLike,
     by,
     finish,
@@ -24,9 +25,13 @@ from pycnn.plot.convolution_step import draw_step, extent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches of a cell, and of the title.
-CELL, HEAD = 0.24, 0.35
-MOST_STEPS = 100
+# Inches of a cell (less where the picture would be wider than the last), and of the title.
+CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
+# Cells between steps side by side, more than between the input and the output of one, and between
+# rows of steps, for their numbers.
+BETWEEN, ABOVE = 2.6, 1.2
+# Steps of a picture and of an animation; cells of a side, padding included.
+MOST_PANELS, MOST_FRAMES, MOST_CELLS = 12, 100, 40
 
 
 def convolution_arithmetic(
@@ -38,7 +43,9 @@ def convolution_arithmetic(
     columns: int = 3,
     **geometry: Any,
 ) -> Figure:
-    """Draw every step of a convolution of one channel: the window, and the output it gives.
+    """Draw the steps of a convolution of one channel: the window, and the output it gives.
+
+    Of more than 12 steps the first ten, the one in the middle and the last are drawn.
 
     Blue is the image, dashed the padding, the orange frame the kernel, green the output. With
     numbers given, each cell has its own, and the weights stand small in the cells they multiply.
@@ -67,7 +74,7 @@ def convolution_arithmetic(
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If an argument is not as above, no window fits, or there are more than 100 steps.
+        If an argument is not as above, no window fits, or a side is longer than 40 cells.
     OSError
         If the file cannot be written.
 
@@ -77,13 +84,28 @@ def convolution_arithmetic(
     """
     scene = _scene(image, kernel, geometry)
     integer("convolution_arithmetic", "columns", columns, 1)
-    rows, columns = grid_shape(len(scene), columns)
+    steps = _representatives(len(scene))
+    rows, columns = grid_shape(len(steps), columns)
     width, height = extent(scene)
-    size = columns * width * CELL, rows * height * CELL + HEAD
+    across, down = columns * (width + BETWEEN), rows * (height + ABOVE)
+    cell = min(CELL, WIDEST / across)
+    size = across * cell, down * cell + HEAD
     figure = _titled_figure(*size, title or _describe(scene, geometry))
-    for number in range(len(scene)):
-        draw_step(figure.add_subplot(rows, columns, number + 1), scene, number)
+    top = 1 - HEAD / size[1]
+    for place, number in enumerate(steps):
+        row, column = divmod(place, columns)
+        left, bottom = column / columns + BETWEEN / 2 / across, top * (1 - (row + 1) / rows)
+        panel = figure.add_axes((left, bottom, width / across, top * height / down))
+        draw_step(panel, scene, number, cell / CELL)
+        panel.set_title(f"step {number + 1} of {len(scene)}", fontsize=7, color=FAINT, pad=0)
     return finish(figure, path)
+
+
+def _representatives(count: int) -> list[int]:
+    """Numbers of the steps to draw: all, or the first, the one in the middle and the last."""
+    if count <= MOST_PANELS:
+        return list(range(count))
+    return [*range(MOST_PANELS - 2), count // 2, count - 1]
 
 
 def convolution_animation(
@@ -116,12 +138,17 @@ def convolution_animation(
     ImportError
         If matplotlib or Pillow is not installed.
     TypeError, ValueError
-        As for `convolution_arithmetic`.
+        As for `convolution_arithmetic`, or there are more than 100 steps.
     OSError
         If the file cannot be written.
     """
     integer("convolution_animation", "milliseconds", milliseconds, 20)
     scene = _scene(image, kernel, geometry)
+    if len(scene) > MOST_FRAMES:
+        raise ValueError(
+            f"{len(scene)} steps are too many for a GIF, up to {MOST_FRAMES}: take a smaller image "
+            "(--input) or a still picture, such as a PNG, which shows some of them"
+        )
     title = title or _describe(scene, geometry)
     first, *others = [_frame(scene, number, title) for number in range(len(scene))]
     times = [milliseconds] * len(others) + [3 * milliseconds]
@@ -134,8 +161,11 @@ def convolution_animation(
 
 def _scene(image: Any, kernel: Any, geometry: dict[str, Any]) -> Sliding:
     scene = sliding(image, kernel, **geometry)
-    if len(scene) > MOST_STEPS:
-        raise ValueError(f"{len(scene)} steps are too many to draw; up to {MOST_STEPS}")
+    if max(scene.padded.shape) > MOST_CELLS:
+        raise ValueError(
+            f"{by(*scene.padded.shape)} cells, padding included, are too many to draw, "
+            f"up to {by(MOST_CELLS, MOST_CELLS)}: take a smaller image (--input)"
+        )
     return scene
 
 

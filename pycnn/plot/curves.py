@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def learning_curve(history: History, path: PathLike | None = None, title: str = "") -> Figure:
+def learning_curve(
+    history: History,
+    path: PathLike | None = None,
+    title: str = "",
+    *,
+    validation: str = "validation",
+) -> Figure:
     """Draw loss and accuracy against the epoch, for training and validation.
 
     Parameters
@@ -22,6 +28,8 @@ def learning_curve(history: History, path: PathLike | None = None, title: str = 
         Picture to write; its ending gives the format (png, svg, pdf).
     title : str
         Heading.
+    validation : str
+        Name of the data that were measured after each epoch: "test" if it was those.
 
     Returns
     -------
@@ -44,14 +52,14 @@ def learning_curve(history: History, path: PathLike | None = None, title: str = 
 
     panels = figure.subplots(1, 2)
     for panel, field, unit in zip(panels, ("loss", "accuracy"), ("", " / %"), strict=True):
-        scale = 100.0 if field == "accuracy" else 1.0
-        curves = ((field, "training", BLUE), (f"val_{field}", "validation", ORANGE))
+        scale, decimals = (100.0, 2) if field == "accuracy" else (1.0, 4)
+        curves = ((field, "training", BLUE), (f"val_{field}", validation, ORANGE))
         for name, label, colour in curves:
             points = [(r.epoch, getattr(r, name)) for r in history]
             points = [(epoch, scale * value) for epoch, value in points if value is not None]
             if points:
                 epochs, values = zip(*points, strict=True)
-                label = f"{label}: {values[-1]:.4g}"
+                label = f"{label}: {values[-1]:.{decimals}f}"
                 panel.plot(epochs, values, marker="o", color=colour, label=label)
                 panel.legend()
         panel.set_xlabel("epoch")

@@ -76,7 +76,9 @@ def feature_maps(
     """Draw the feature maps of every layer for one image, a row for each layer.
 
     The first layers answer to edges, the next to textures, the last to whole shapes. Each layer
-    has one scale: black is its smallest number (0 after ReLU), white its largest.
+    has one scale: black is its smallest number (0 after ReLU), white its largest. Where the
+    smallest output wins, such as the distances of `RBF`, the last row is turned round and says so:
+    the winner is white in every network.
 
     Parameters
     ----------
@@ -122,12 +124,17 @@ def feature_maps(
     for part, row in zip(parts[1:-1], rows, strict=True):
         left = 0.08 / figure.get_figwidth()
         part.text(left, 0.5, row.name, va="bottom", fontsize=8, color=INK, parse_math=False)
-        part.text(left, 0.46, by(*row.output.shape), va="top", fontsize=7, color=FAINT)
-        if _is_maps(row.output):
-            _draw_maps(part, row.output, maps, coloured=row.name == "input")
+        size, shown = by(*row.output.shape), row.output
+        names: Sequence[str] = ()
+        if row is rows[-1]:
+            shown, names = model.scores(shown[np.newaxis])[0], classes
+            if not model.outputs_are_scores:
+                size += ": the smallest wins (white)"
+        part.text(left, 0.46, size, va="top", fontsize=7, color=FAINT)
+        if _is_maps(shown):
+            _draw_maps(part, shown, maps, coloured=row.name == "input")
         else:
-            names = classes if row is rows[-1] else ()
-            _draw_strip(part, row.output.ravel(), names)
+            _draw_strip(part, shown.ravel(), names)
     return finish(figure, path)
 
 

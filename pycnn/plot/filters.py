@@ -51,7 +51,7 @@ def filters(
     limit: int = MOST_FILTERS,
     title: str = "",
 ) -> Figure:
-    """Draw the filters of the first convolution of a model, or of one layer.
+    """Draw the filters of the first convolution of a model of images, or of one layer.
 
     Parameters
     ----------
@@ -79,12 +79,18 @@ def filters(
     ImportError
         If matplotlib is not installed.
     ValueError
-        If there is no convolution, or it does not have the three channels of ``"rgb"``.
+        If there is no convolution, it does not have the three channels of ``"rgb"``, or the model
+        takes words: its filters span whole word vectors and are no pictures (see `ngrams`).
     OSError
         If the file cannot be written.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if np.issubdtype(model.input_dtype, np.integer):
+        raise ValueError(
+            "the filters of a text network span whole word vectors and are no pictures: "
+            "draw what fires them, with 'pycnn plot ngrams' or pycnn.plot.ngrams"
+        )
     layer = first_convolution(model)
     weights = layer.filters()
     channels = weights.shape[1]

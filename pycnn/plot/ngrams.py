@@ -5,18 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pycnn.plot.canvas import INK, PALE_BLUE, PathLike, bare, finish, grid_shape, new_figure
+from pycnn.plot.canvas import (
+    BLUE,
+    FAINT,
+    INK,
+    PALE_BLUE,
+    PathLike,
+    bare,
+    finish,
+    grid_shape,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLUMNS = 3
-# Inches of a panel, and letters that fit it at 8 points.
-WIDTH, LINE = 3.3, 0.19
+# Inches of a panel, of its lines and its name, and of the heading and the note below.
+WIDTH, LINE, NAME, HEAD, NOTE = 4.2, 0.19, 0.4, 0.4, 0.3
+# Letters that fit beside the bars at 8 points.
 MOST_LETTERS = 40
-# Share of a panel that the largest activation fills; its number stands behind it.
-LONGEST = 0.88
+# Where the bars begin, and where the largest ends, as shares of a panel; numbers stand behind.
+FIRST, LAST = 0.66, 0.9
+HEADING = "What fires the filters: the n-grams with the largest activations"
+EXPLANATION = (
+    "Numbers and bars are the activations of the filter by the n-gram; "
+    "a full bar is {largest:.2f}, in every panel."
+)
 
 
 def ngrams(
@@ -28,6 +44,8 @@ def ngrams(
 ) -> Figure:
     """Draw, for each filter, the n-grams that fire it most; the bars are the activations.
 
+    All bars have one scale, whose end is the largest activation in the picture.
+
     Parameters
     ----------
     top : mapping of str to sequences of (str, float)
@@ -38,7 +56,7 @@ def ngrams(
     limit : int
         Filters to draw at most, the first ones.
     title : str
-        Heading.
+        Heading; what the picture shows by default.
 
     Returns
     -------
@@ -59,26 +77,33 @@ def ngrams(
         raise ValueError("there are no filters with n-grams: there is nothing to draw")
     rows, columns = grid_shape(len(shown), COLUMNS)
     lines = max(1, *(len(grams) for _, grams in shown))
-    height = rows * (lines * LINE + 0.4) + 0.4 * bool(title)
-    figure = new_figure(WIDTH * columns, height)
+    figure = new_figure(WIDTH * columns, rows * (lines * LINE + NAME) + HEAD + NOTE)
     largest = max((value for _, grams in shown for _, value in grams), default=0.0)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
     for panel, (name, grams) in zip(panels, shown, strict=False):
         _draw_filter(panel, name, grams, lines, largest if largest > 0 else 1.0)
-    figure.suptitle(title, fontsize=11, parse_math=False)
+    figure.suptitle(title or HEADING, fontsize=11, parse_math=False)
+    figure.supxlabel(EXPLANATION.format(largest=largest), fontsize=8, color=FAINT)
     return finish(figure, path)
 
 
 def _draw_filter(
     panel: Axes, name: str, grams: Sequence[tuple[str, float]], lines: int, largest: float
 ) -> None:
+    from matplotlib.patches import Rectangle
+
     panel.set_axis_on()
     for place, (gram, value) in enumerate(grams):
         text = gram if len(gram) <= MOST_LETTERS else gram[: MOST_LETTERS - 1] + "…"
-        panel.barh(place, LONGEST * max(value, 0.0) / largest, color=PALE_BLUE, height=0.84)
-        panel.text(0.015, place, text, va="center", fontsize=8, color=INK, parse_math=False)
+        words = panel.text(
+            0.015, place, text, va="center", fontsize=8, color=INK, parse_math=False, clip_on=True
+        )
+        words.set_clip_path(Rectangle((0, 0), FIRST - 0.01, 1, transform=panel.transAxes))
+        length = max(value, 0.0) / largest
+        for share, colour in ((1.0, PALE_BLUE), (length, BLUE)):
+            panel.barh(place, share * (LAST - FIRST), left=FIRST, color=colour, height=0.6)
         panel.text(0.99, place, f"{value:.2f}", va="center", ha="right", fontsize=7, color=INK)
     panel.set_xlim(0, 1)
     panel.set_ylim(lines - 0.4, -0.6)

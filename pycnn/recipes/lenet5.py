@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn import datasets, init
+from pycnn.augment import RandomCrop
 from pycnn.data import Dataset
 from pycnn.datasets.mnist import MEAN, STD
 from pycnn.datasets.normalise import normalise
@@ -36,13 +37,17 @@ def _test(model: Module, folder: str | None) -> Dataset:
     return datasets.mnist(folder, classes=classes)[1]
 
 
-# Adam and the defaults below reach 99.13 % on the test images (median of seeds 0-14, lowest
-# 99.06 %); 2 epochs reach 99.06 %, 4 reach 99.17 %.
+# Chosen on 10,000 of the training images, by the mean accuracy of seeds 0-4 trained on the other
+# 50,000: these settings 99.14 %, a rate of 0.005 or a fifth epoch 99.17 %; without the shifts
+# 98.94 % in 3 epochs and 99.09 % in 5, and there weight decay (AdamW, 0.05 and 0.2) or batches of
+# 128 are no better. On the test images: 99.26 % (median of seeds 0-4, lowest 99.20 %).
 RECIPE = Recipe(
     sets=_sets,
     build=_build,
     read=_read,
     test=_test,
-    epochs=3,
+    epochs=4,
     rates={"adam": 3e-3, "adamw": 3e-3, "sgd": 5e-2},
+    augment=RandomCrop(28, padding=1),  # shifts by up to a pixel
+    always_augment=True,
 )

@@ -77,8 +77,8 @@ def train_neocognitron(
     Returns
     -------
     History
-        Records of the readout's epochs. The seconds of the first hold all that came before it: the
-        learning of the S-layers, and their answers to all images.
+        Records of the readout's epochs, and ``self_organization``: the seconds before them, of the
+        learning of the S-layers and of their answers to all images.
     """
     start = perf_counter()
     features, readout = Sequential(*tuple(model)[:-1]), Sequential(model[-1])
@@ -102,10 +102,7 @@ def train_neocognitron(
         seed=seed,
         progress=progress,
     )
-    if history.records:
-        first = history.records[0]
-        seconds += first.seconds
-        history.records[0] = first._replace(seconds=seconds, images_per_second=len(train) / seconds)
+    history.self_organization = seconds
     return history
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
 
 from pycnn import datasets, init
@@ -38,7 +40,19 @@ def _build(train: Dataset, rng: init.Rng) -> Module:
 
 def _read(model: Module, sentences: Sequence[str]) -> Array:
     vocabulary = Vocabulary.of(model)
+    if len(sentences) > 1 and all(len(sentence.split()) == 1 for sentence in sentences):
+        warnings.warn(
+            "[textcnn] each word is taken for a sentence: a sentence of several words goes in "
+            "quotes",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     for sentence in sentences:
+        if os.path.isfile(sentence):
+            raise ValueError(
+                f"{sentence!r} is a file, but this network reads sentences: give the words "
+                "themselves, in quotes"
+            )
         words = tokenize(sentence)
         if not words:
             raise ValueError(f"{sentence!r} is an empty sentence: it holds no word")

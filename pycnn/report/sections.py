@@ -37,6 +37,10 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("mistakes", f"{wrong:,}"),
         ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
     ]
+    if organized := sum(layer.self_organized for layer in run.model.modules()):
+        found.append(("self-organized connections", f"{organized:,}"))
+    if run.history.self_organization:
+        found.append(("self-organization", f"{run.history.self_organization:,.1f} s"))
     if run.history.records:
         found.append(("epochs", str(run.history.records[-1].epoch)))
         found.append(("training time", f"{run.history.seconds:,.1f} s"))
@@ -53,12 +57,15 @@ def _training(run: Run) -> Iterator[str]:
     if len(history) == 0:
         yield page.paragraph("There is no finished epoch to draw.")
         return
-    alt = f"Loss and accuracy over {len(history)} epochs; the last: {history.records[-1]}."
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    last = history.records[-1].describe("test")
+    alt = f"Loss and accuracy over {epochs}; the last: {last}."
     caption = (
         "Loss and accuracy of each epoch, on the training data (measured while training) and on "
-        "the test data."
+        "the test data (measured after the epoch)."
     )
-    yield page.picture(plot.learning_curve(history), alt, caption, kind="svg")
+    figure = plot.learning_curve(history, validation="test")
+    yield page.picture(figure, alt, caption, kind="svg")
     header = ("epoch", "loss", "accuracy", "test loss", "test accuracy", "learning rate", "seconds")
     rows = [
         (
@@ -115,7 +122,7 @@ def _ngrams(run: Run) -> Iterator[str]:
     first = [f"{name}: {grams[0][0]}" for name, grams in found.items() if grams]
     caption = (
         "The n-grams of the test sentences that fire a filter most, for the filters that speak "
-        "most clearly for a class. The numbers are activations."
+        "most clearly for a class. Numbers and bars are activations."
     )
     yield page.picture(plot.ngrams(found), "; ".join(first), caption, kind="svg")
 
@@ -130,6 +137,8 @@ def _images(run: Run) -> Iterator[str]:
         f"What each layer makes of the first test image ({truth}): edges first, then textures and "
         "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
     )
+    if not run.model.outputs_are_scores:
+        caption += " In the last row black is the largest: the smallest output wins and is white."
     figure = plot.feature_maps(run.model, image, classes=run.classes)
     yield page.picture(figure, alt, caption, wide=True)
     if any(isinstance(module, Conv2d) for module in run.model.modules()):

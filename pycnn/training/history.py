@@ -43,11 +43,15 @@ class EpochRecord(NamedTuple):
 
     def __str__(self) -> str:
         """Figures for people, without the number of the epoch."""
+        return self.describe()
+
+    def describe(self, validation: str = "validation") -> str:
+        """Give the figures for people; `validation` names what was measured after the epoch."""
         parts = [f"loss {self.loss:.4f}"]
         if self.accuracy is not None:
             parts.append(f"accuracy {self.accuracy:.2%}")
         if self.val_loss is not None:
-            parts.append(f"validation loss {self.val_loss:.4f}")
+            parts.append(f"{validation} loss {self.val_loss:.4f}")
         if self.val_accuracy is not None:
             parts.append(f"accuracy {self.val_accuracy:.2%}")
         parts += [f"{self.seconds:.1f} s", f"{self.images_per_second:,.0f} images/s"]
@@ -65,12 +69,15 @@ class History:
         Whether Ctrl-C ended the training.
     stop_reason : str or None
         Why a callback ended the training.
+    self_organization : float
+        Seconds of learning without gradients before the first epoch; no epoch counts them.
     """
 
     def __init__(self) -> None:
         self.records: list[EpochRecord] = []
         self.interrupted = False
         self.stop_reason: str | None = None
+        self.self_organization = 0.0
 
     def __repr__(self) -> str:
         """Give one line for each epoch."""
@@ -118,6 +125,7 @@ class History:
             found = json.loads(content)
             history.interrupted = bool(found["interrupted"])
             history.stop_reason = found["stop_reason"]
+            history.self_organization = float(found.get("self_organization", 0))
             for epoch in found["epochs"]:
                 for value in epoch.values():
                     if not isinstance(value, int | float | None):
@@ -133,6 +141,7 @@ class History:
         return {
             "interrupted": self.interrupted,
             "stop_reason": self.stop_reason,
+            "self_organization": self.self_organization,
             "epochs": [record._asdict() for record in self.records],
         }
 

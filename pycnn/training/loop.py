@@ -9,8 +9,6 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from pycnn._arguments import integer, number
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
@@ -179,8 +177,7 @@ def _check_kinds(
 
 def _check_outputs(model: Module) -> None:
     """Refuse a model whose outputs the default loss would push the wrong way."""
-    outputs = np.zeros((1, 1), np.float32)
-    if model.scores(outputs) is not outputs:
+    if not model.outputs_are_scores:
         raise ValueError(
             "[fit] the outputs of this model are not scores, of which the largest wins: "
             "give the loss that they are made for, such as MAPLoss() for distances"
