@@ -237,6 +237,7 @@ KINDS: dict[str, _Kind] = {
         _architecture, "the network as stacks of planes", _declare_architecture
     ),
     "convolution": (
-        _convolution, "a convolution step by step, as picture or GIF", _declare_convolution
+        _convolution, "a convolution step by step, as picture (12 steps at most) or GIF",
+        _declare_convolution,
     ),
 }  # fmt: skip
