@@ -27,7 +27,7 @@ def network_results(case: Case, arrays: Arrays) -> list[Array]:
 @contextmanager
 def _reference_ops() -> Iterator[None]:
     """Let every layer, loss and optimizer call `pycnn.reference`."""
-    compiled = {name: getattr(ops, name) for name in ops.__all__}
+    compiled = {name: getattr(ops, name) for name in reference.__all__}
     try:
         for name in compiled:
             setattr(ops, name, getattr(reference, name))
