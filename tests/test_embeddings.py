@@ -106,7 +106,8 @@ def test_unknown_words_get_the_variance_of_the_known(path: Path) -> None:
 
 def test_words_with_spaces_and_second_copies(path: Path) -> None:
     content = b". . . 9 9 9\ngood at name@domain 8 8 8\ngood 1 2 3\ngood 4 5 6\n"
-    path.write_bytes(b"first 0 0 0\n" + content)
+    # A byte that is not UTF-8 spoils its own word only.
+    path.write_bytes(b"first 0 0 0\ncaf\xe9 6 6 6\n" + content)
     assert read_embeddings(path, VOCABULARY)[1].tolist() == [[1, 2, 3]]
     record = binary({"good": [7.0, 8.0]}).removeprefix(b"1 2\n")
     path.write_bytes(b"2 2\n" + binary({"good": [1.0, 2.0]}).removeprefix(b"1 2\n") + record)
