@@ -5,9 +5,9 @@ import argparse
 import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=20, help="passes over the training images")
+parser.add_argument("--epochs", type=int, default=15, help="passes over the training images")
 parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
-parser.add_argument("--distort", action="store_true", help="distort each training image anew")
+parser.add_argument("--distort", action="store_true", help="distort each image anew, for 25 epochs")
 args = parser.parse_args()
 
 train, test = nn.datasets.mnist_1998()  # 32x32, ink 1.175, background -0.1
@@ -26,8 +26,8 @@ history = nn.fit(
     validation=test,
     epochs=args.epochs,
     batch_size=64,
-    optimizer=nn.optim.SGD(model.parameters(), 0.005, momentum=0.9),
-    schedule=nn.optim.OneCycle(0.005),
+    optimizer=nn.optim.Adam(model.parameters()),
+    schedule=nn.optim.OneCycle(0.002),
     loss=nn.MAPLoss(),
     augment=distort if args.distort else None,
 )
