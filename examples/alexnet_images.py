@@ -17,6 +17,7 @@ from PIL import Image
 import pycnn as nn
 from pycnn.augment import ColourPCA, Compose, Normalise, RandomCrop, RandomHorizontalFlip, ten_crop
 from pycnn.datasets import ImageFolder
+from pycnn.datasets.picture import read_picture
 
 
 def pictures() -> dict[str, Image.Image]:
@@ -26,9 +27,9 @@ def pictures() -> dict[str, Image.Image]:
     brain = np.frombuffer(scan, ">u2").reshape(256, 256)
     heights = np.load(folder / "jacksboro_fault_dem.npz")["elevation"]
     grey = {"brain": brain, "heights": heights}
+    files = {"admiral": "grace_hopper.jpg", "present": "Minduka_Present_Blue_Pack.png"}
     return {
-        "admiral": Image.open(folder / "grace_hopper.jpg"),
-        "present": Image.open(folder / "Minduka_Present_Blue_Pack.png"),
+        **{name: read_picture(folder / file) for name, file in files.items()},
         **{n: Image.fromarray(np.uint8(255.0 * x / x.max())) for n, x in grey.items()},
     }
 
