@@ -97,6 +97,11 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
             ]
         }
         assert [name == "winograd" for name in chosen.values()] == [True] * 3 + [False] * 3
+    for direction in DIRECTIONS[:2]:  # one task would be all there is
+        one = ops.conv2d_algorithm(
+            (1, 256, 13, 13), (256, 256, 3, 3), direction=direction, padding=1
+        )
+        assert one != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), dilation=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 5, 5)) != "winograd"

@@ -11,10 +11,10 @@
 namespace pycnn {
 namespace {
 
-constexpr int64_t kMostLanes = 16;
-
-// Tiles of one task.
+// Tiles of one task of the forward pass and of backward-input, and the fewest such tasks that are worth it: with one task, as for
+// a single image of 13 x 13, one core would work and the others wait.
 constexpr int64_t kTaskTiles = 42;
+constexpr int64_t kLeastTasks = 4;
 
 // The cost of a call in multiply-adds. Transposing and transforming a tile's pixels takes about 250 cycles a vector, as long as
 // 500 multiply-adds a channel; transforming a filter about as long as its products with 12 tiles. Measured gains are within a
@@ -22,6 +22,9 @@ constexpr int64_t kTaskTiles = 42;
 constexpr double kTileCost = 500;
 constexpr double kFilterTiles = 12;
 constexpr double kLeastGain = 1.25;
+
+// Strips of one task.
+int64_t task_strips(const StripGrid& grid) { return std::max<int64_t>(kTaskTiles / grid.longest(), 1); }
 
 // Input channels whose filters one task transforms.
 constexpr int64_t kFilterChannels = 16;
@@ -110,9 +113,8 @@ std::vector<int64_t> correlate(const Correlation& p) {
     transform_filters(table, p, layout, u.data());
 
     const StripGrid grid(p.images, p.out_height, p.out_width, kTaskTiles);
-    const int64_t task_strips = std::max<int64_t>(kTaskTiles / grid.longest(), 1);
-    const int64_t group_tasks = ceil_div(grid.strips(), task_strips), tasks = p.groups * group_tasks;
-    const int64_t most_tiles = task_strips * grid.longest();
+    const int64_t group_tasks = ceil_div(grid.strips(), task_strips(grid)), tasks = p.groups * group_tasks;
+    const int64_t most_tiles = task_strips(grid) * grid.longest();
     const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
     const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
     const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
@@ -182,6 +184,7 @@ bool takes_winograd(ConvPass, const ConvShape& s) {
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
     const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, kTaskTiles);
+    if (pass != ConvPass::backward_weight && s.groups * ceil_div(grid.strips(), task_strips(grid)) < kLeastTasks) return false;
     const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
     const double cost = (tiles + kFilterTiles) * kWinogradPositions * inputs * outputs + tiles * kTileCost * (inputs + outputs);

@@ -20,7 +20,6 @@ constexpr int64_t kChunkFloats = 2 << 20;
 constexpr int64_t kLongestStrip = 32;
 // Strips that one task reads below each other; each shares two rows of six with the one above.
 constexpr int64_t kTaskStrips = 4;
-constexpr int64_t kMostLanes = 16;
 
 struct Plan {
     StripGrid grid;

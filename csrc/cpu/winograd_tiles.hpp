@@ -12,8 +12,8 @@ namespace pycnn {
 constexpr int64_t kWinogradTile = 4;        // outputs of a tile along an axis
 constexpr int64_t kWinogradInput = 6;       // inputs it depends on: 4 + 3 - 1
 constexpr int64_t kWinogradPositions = 36;  // products of a tile: 6 x 6
-
 constexpr int64_t kWinogradTaps = 9;
+constexpr int64_t kMostLanes = 16;  // of any instruction set
 
 // Floats of a pixel's channels: an odd number of cache lines, so that neighbours do not meet in a few sets of the cache.
 inline int64_t channel_pitch(int64_t channels) { return whole_lines(channels) | whole_lines(1); }
