@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from convolution import forced
 from dataset_files import idx_bytes
 from hypothesis import settings
 
@@ -37,18 +38,15 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(params=_core.conv_algorithms(), scope="module")
 def algorithm(request: pytest.FixtureRequest) -> Iterator[str]:
     """Force each algorithm of convolution in turn: it computes every shape that it can."""
-    _core.force_conv_algorithm(request.param)
-    yield request.param
-    _core.force_conv_algorithm("")
+    with forced(request.param):
+        yield request.param
 
 
 @pytest.fixture
 def unforced() -> Iterator[None]:
     """Leave the choice of a convolution's algorithm to the table, whatever another test forces."""
-    before = _core.forced_conv_algorithm()
-    _core.force_conv_algorithm("")
-    yield
-    _core.force_conv_algorithm(before)
+    with forced(""):
+        yield
 
 
 @pytest.fixture

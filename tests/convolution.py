@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import tolerance
 from strategies import Values
 from tolerance import assert_within, float64
 
-from pycnn import ops, reference
+import pycnn
+from pycnn import _core, ops, reference
 
 
 def is_exact(
@@ -56,3 +60,28 @@ def assert_convolution(
         exactly = is_exact(kind, direction, x_shape, w_shape, geometry)
         for actual, exact, bound in results:
             assert_within(actual, exact, 0.0 if exactly else bound)
+
+
+@contextmanager
+def forced(algorithm: str) -> Iterator[None]:
+    """Compute every convolution that it can compute with this algorithm; "" leaves the choice."""
+    before = _core.forced_conv_algorithm()
+    _core.force_conv_algorithm(algorithm)
+    try:
+        yield
+    finally:
+        _core.force_conv_algorithm(before)
+
+
+def assert_same_bits(x_shape: tuple[int, ...], w_shape: tuple[int, ...], **geometry: Any) -> None:
+    """All three results are the same for 1, 2 and 7 threads; use with `restore_threads`."""
+    x, w, b = Values("normal", 1).arrays(x_shape, w_shape, w_shape[:1])
+    results = []
+    for threads in (1, 2, 7):
+        pycnn.set_num_threads(threads)
+        y = ops.conv2d(x, w, b, **geometry)
+        dx = ops.conv2d_backward_input(y, w, x_shape, **geometry)
+        results.append([y, dx, *ops.conv2d_backward_weight(y, x, w_shape, **geometry)])
+    for other in results[1:]:
+        for first, second in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(first, second)

@@ -6,23 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from convolution import assert_convolution
+from convolution import assert_convolution, assert_same_bits, forced
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import LANES
 
-import pycnn
-from pycnn import _core, ops
-
-pytestmark = pytest.mark.usefixtures("isa", "forced")
+pytestmark = pytest.mark.usefixtures("isa", "batch_lanes")
 
 
 @pytest.fixture(scope="module")
-def forced() -> Iterator[None]:
+def batch_lanes() -> Iterator[None]:
     """Take this algorithm wherever it can."""
-    _core.force_conv_algorithm("batch_lanes")
-    yield
-    _core.force_conv_algorithm("")
+    with forced("batch_lanes"):
+        yield
 
 
 @given(
@@ -59,15 +55,5 @@ def test_every_geometry(
 
 
 @pytest.mark.usefixtures("restore_threads")
-def test_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
-    x, w = rng.standard_normal((70, 6, 14, 14), np.float32), rng.standard_normal((16, 6, 5, 5))
-    w, b = w.astype(np.float32), rng.standard_normal(16, np.float32)
-    results = []
-    for threads in (1, 2, 7):
-        pycnn.set_num_threads(threads)
-        y = ops.conv2d(x, w, b, padding=1)
-        dx = ops.conv2d_backward_input(y, w, x.shape, padding=1)
-        results.append([y, dx, *ops.conv2d_backward_weight(y, x, w.shape, padding=1)])
-    for other in results[1:]:
-        for first, second in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(first, second)
+def test_same_bits_for_any_number_of_threads() -> None:
+    assert_same_bits((70, 6, 14, 14), (16, 6, 5, 5), padding=1)

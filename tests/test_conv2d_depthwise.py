@@ -7,21 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import tolerance
-from convolution import assert_convolution
+from convolution import assert_convolution, assert_same_bits, forced
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Values
 from tolerance import assert_within, float64
 
-from pycnn import _core, ops, reference
+from pycnn import ops, reference
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forced(isa: str) -> Iterator[None]:
+def depthwise(isa: str) -> Iterator[None]:
     """Also where the table would choose another algorithm, for many filters a channel."""
-    _core.force_conv_algorithm("depthwise")
-    yield
-    _core.force_conv_algorithm("")
+    with forced("depthwise"):
+        yield
 
 
 @st.composite
@@ -97,12 +96,14 @@ def test_shapes_of_real_networks_and_extremes(
 
 
 def test_the_table_chooses_it_for_few_filters_a_channel() -> None:
-    _core.force_conv_algorithm("")
-    try:
+    with forced(""):
         assert ops.conv2d_algorithm((1, 32, 28, 28), (32, 1, 3, 3), groups=32) == "depthwise"
         assert ops.conv2d_algorithm((1, 1, 28, 28), (6, 1, 5, 5), padding=2) == "direct"
-    finally:
-        _core.force_conv_algorithm("depthwise")
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_same_bits_for_any_number_of_threads() -> None:
+    assert_same_bits((9, 12, 30, 31), (24, 1, 3, 3), padding=1, stride=2, groups=12)
 
 
 def test_the_same_bits_for_any_number_of_images_beside_it() -> None:

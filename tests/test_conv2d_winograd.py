@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from convolution import assert_convolution
+from convolution import assert_convolution, assert_same_bits, forced
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import TILES
 
-import pycnn
-from pycnn import _core, ops
+from pycnn import ops
 
 DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
@@ -20,9 +19,8 @@ DIRECTIONS = ("forward", "backward_input", "backward_weight")
 @pytest.fixture(scope="module")
 def winograd() -> Iterator[None]:
     """Force it: it takes every 3 x 3 filter with stride and dilation 1."""
-    _core.force_conv_algorithm("winograd")
-    yield
-    _core.force_conv_algorithm("")
+    with forced("winograd"):
+        yield
 
 
 @pytest.mark.usefixtures("isa", "winograd")
@@ -108,15 +106,5 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
 
 
 @pytest.mark.usefixtures("winograd", "restore_threads")
-def test_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
-    x = rng.standard_normal((6, 40, 30, 50), np.float32)
-    w, b = rng.standard_normal((60, 40, 3, 3), np.float32), rng.standard_normal(60, np.float32)
-    results = []
-    for threads in (1, 2, 7):
-        pycnn.set_num_threads(threads)
-        y = ops.conv2d(x, w, b, padding=1)
-        dx = ops.conv2d_backward_input(y, w, x.shape, padding=1)
-        results.append([y, dx, *ops.conv2d_backward_weight(y, x, w.shape, padding=1)])
-    for other in results[1:]:
-        for first, second in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(first, second)
+def test_same_bits_for_any_number_of_threads() -> None:
+    assert_same_bits((6, 40, 30, 50), (60, 40, 3, 3), padding=1)
