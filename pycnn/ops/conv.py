@@ -162,7 +162,8 @@ def conv2d_backward_input(
     Notes
     -----
     A stride of s splits dx into s * s interleaved grids, each a stride-1 correlation of dy with
-    the taps that reach it; no inserted zero is multiplied.
+    the taps that reach it; no inserted zero is multiplied. Winograd's tiles, and their rounding,
+    are as in `conv2d`, with K / groups for C / groups.
     """
     return _core.conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
 
@@ -205,7 +206,8 @@ def conv2d_backward_weight(
 
     Notes
     -----
-    The batch is cut into slices by the shape alone; their sums are added in order, so the
-    result does not depend on the number of threads.
+    The sums are cut by the shape alone and added in order, so the result does not depend on the
+    number of threads. 3 x 3 filters may take Winograd's tiles here too: csrc/README.md gives the
+    bound of their rounding.
     """
     return _core.conv2d_backward_weight(dy, x, weight_shape, stride, padding, dilation, groups)
