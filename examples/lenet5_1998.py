@@ -5,7 +5,7 @@ import argparse
 import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=15, help="passes over the training images")
+parser.add_argument("--epochs", type=int, default=25, help="passes over the training images")
 parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
 parser.add_argument("--distort", action="store_true", help="distort each image anew, for 25 epochs")
 args = parser.parse_args()
