@@ -1,4 +1,7 @@
-"""Files that are whole or not there: every file of pycnn is written through `atomic_write`."""
+"""Files that are whole or not there: every file of pycnn is written through `atomic_write`.
+
+`replace_together` does for the files of a folder what `atomic_write` does for one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 
@@ -48,6 +53,52 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if os.path.exists(target):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
+
+
+@contextmanager
+def replace_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Replace files of a folder by new ones only when all of the new ones are complete.
+
+    The files are written to a folder of their own, inside `folder`. After an exception or a full
+    disk, `folder` is what it was before. In the end all old files but the first are removed, and
+    then the new ones take their places, the first before the others: even where that is cut short,
+    no old file stands beside a new one.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    names : iterable of str
+        The files that belong together. Those that are not written anew are removed; a symbolic
+        link is replaced, not followed.
+
+    Yields
+    ------
+    Path
+        Folder to write the new files to.
+
+    Raises
+    ------
+    OSError
+        If one of the names is a folder, or `folder` cannot be written to.
+    """
+    first, *others = names
+    with TemporaryDirectory(prefix=".", suffix=".tmp", dir=folder) as temporary:
+        new = Path(temporary)
+        try:
+            yield new
+        except OSError as error:  # is told of the file that was meant
+            if error.filename is None or Path(error.filename).parent != new:
+                raise
+            meant = folder / Path(error.filename).name
+            raise OSError(error.errno, error.strerror, os.fspath(meant)) from error
+        for name in (first, *others):
+            check_writable(folder / name)
+        for name in others:
+            (folder / name).unlink(missing_ok=True)
+        for name in (first, *others):
+            if (new / name).exists():
+                (new / name).replace(folder / name)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

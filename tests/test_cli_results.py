@@ -1,0 +1,88 @@
+"""The folder of a run: what a training leaves in it, or does not touch."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Capture
+
+from pycnn.cli import main, results
+from pycnn.optim import Adam
+from pycnn.training import History
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+def contents(folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_a_training_without_a_finished_epoch_leaves_an_earlier_run_whole(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "lenet5", "--data", data]
+    assert main([*command, "--epochs", "1"]) == 0
+    assert main(["report", "runs/lenet5"]) == 0
+    before = contents("runs/lenet5")
+    capsys.readouterr()
+
+    diverging = ["--optimizer", "sgd", "--lr", "1e20", "--json", "result.json"]
+    assert main([*command, *diverging]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("\nnothing saved: no epoch was finished\n")
+    assert err.startswith("pycnn: error: training stopped: epoch 1, step ")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Adam, "step", interrupted)
+    assert main(command) == 130
+    out, err = capsys.readouterr()
+    assert out.endswith("\ninterrupted in epoch 1; nothing saved: no epoch was finished\n")
+    assert err == ""
+    assert contents("runs/lenet5") == before
+    assert not Path("result.json").exists()
+
+
+def test_a_run_that_cannot_be_saved_leaves_an_earlier_one_whole(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1"]
+    assert main(command) == 0
+    before = contents("runs/lenet5")
+    capsys.readouterr()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "history.json")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "to_json", full)
+        assert main([*command, "--seed", "1"]) == 2
+    assert capsys.readouterr().err == "pycnn: error: No space left on device: history.json\n"
+    assert contents("runs/lenet5") == before
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "learning_curve", interrupted)
+        assert main([*command, "--seed", "1"]) == 130
+    assert contents("runs/lenet5") == before
+
+
+def test_a_new_run_leaves_no_pictures_of_an_earlier_one(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1"]
+    assert main(command) == 0
+    assert main(["report", "runs/lenet5"]) == 0
+    first = contents("runs/lenet5")
+    assert main([*command, "--seed", "1"]) == 0
+    second = contents("runs/lenet5")
+    assert first.keys() - second.keys() == {"report.html"}
+    assert first["learning_curve.png"] != second["learning_curve.png"]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(command) == 0
+    assert second.keys() - contents("runs/lenet5").keys() == {"learning_curve.png"}
