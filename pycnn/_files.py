@@ -115,6 +115,22 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         file.write(b"\0")
 
 
+def check_ending(path: str | os.PathLike[str], ending: str) -> None:
+    """Refuse to write a file of another kind; devices and pipes are of any.
+
+    Raises
+    ------
+    ValueError
+        If the name of the file, behind symbolic links, does not end so.
+    """
+    name = os.path.basename(os.path.realpath(path))
+    if not (_is_stream(path) or name.lower().endswith(ending)):
+        raise ValueError(
+            f"{os.fspath(path)} cannot be written: the file's name must end in {ending}, "
+            f"got {name!r}"
+        )
+
+
 @contextmanager
 def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
     """Give the file that `path` means, and a name for a new file beside it.

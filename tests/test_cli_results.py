@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import Capture
+from command_line import Capture, fails
 
 from pycnn.cli import main, results
 from pycnn.optim import Adam
@@ -86,3 +86,39 @@ def test_a_new_run_leaves_no_pictures_of_an_earlier_one(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(command) == 0
     assert second.keys() - contents("runs/lenet5").keys() == {"learning_curve.png"}
+
+
+def test_a_report_replaces_pages_only(data: str, capsys: Capture) -> None:
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--out", "run"]) == 0
+    Path("link.html").symlink_to("run/model.safetensors")
+    before = contents("run")
+    capsys.readouterr()
+    for target in ("link.html", *(f"run/{name}" for name in before)):
+        text = fails(capsys, "report", "run", "--out", target)
+        assert f"{target} cannot be written: the file's name must end in .html" in text
+    assert contents("run") == before
+    assert main(["report", "run", "--out", "page.HTML"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run/settings.json", "is a file of the run itself"),
+        ("run/../run/history.json", "is a file of the run itself"),
+        ("run/model.safetensors", "must end in .json, got 'model.safetensors'"),
+        ("{data}/train-labels-idx1-ubyte", "must end in .json, got 'train-labels-idx1-ubyte'"),
+        ("{data}/notes.json", "lies in the folder of the data"),
+        ("link.json", "must end in .json, got 'train-labels-idx1-ubyte'"),
+    ],
+)
+def test_json_replaces_no_file_of_the_run_or_of_the_data(
+    name: str, text: str, data: str, capsys: Capture
+) -> None:
+    Path(data, "notes.json").write_text("{}")
+    Path("link.json").symlink_to(Path(data, "train-labels-idx1-ubyte"))
+    before = contents(data)
+    target = name.format(data=data)
+    command = ["train", "lenet5", "--data", data, "--epochs", "1", "--out", "run"]
+    assert text in fails(capsys, *command, "--json", target)
+    assert not Path("run").exists()
+    assert contents(data) == before

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import __version__, io
-from pycnn._files import check_writable, replace_together
+from pycnn._files import check_ending, check_writable, replace_together
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.report.run import CHECKPOINT, HISTORY, SETTINGS
@@ -22,10 +22,17 @@ FILES = (CHECKPOINT, SETTINGS, TABLE, HISTORY, CURVE, REPORT)
 
 
 @contextmanager
-def results_folder(out: Path, json: Path | None) -> Iterator[None]:
+def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[None]:
     """Make the folder and prove that all files can be written: now, not after the training.
 
     In the end, folders that were made and are still empty are removed.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    ValueError
+        If `json` would replace a file of the run or of the data, or one of another kind.
     """
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
@@ -33,12 +40,22 @@ def results_folder(out: Path, json: Path | None) -> Iterator[None]:
         for name in FILES:
             check_writable(out / name)
         if json is not None:
-            check_writable(json)
+            _check_json(json, out, data)
         yield
     finally:
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _check_json(json: Path, out: Path, data: str | None) -> None:
+    check_writable(json)
+    check_ending(json, ".json")
+    place = json.resolve()
+    if place in [(out / name).resolve() for name in FILES]:
+        raise ValueError(f"--json {json} is a file of the run itself: give another name")
+    if data is not None and place.is_relative_to(Path(data).resolve()):
+        raise ValueError(f"--json {json} lies in the folder of the data: give another place")
 
 
 def save(

@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write settings, results and history to this file too",
+        help="write settings, results and history to this file too, FILE.json",
     )
     add_data(parser, "what the package ships or downloads")
     add_threads(parser)
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
     out = args.out or Path("runs", args.model)
-    with results_folder(out, args.json):
+    with results_folder(out, args.json, args.data):
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
