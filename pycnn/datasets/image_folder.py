@@ -54,8 +54,10 @@ class ImageFolder:
         Class of each picture.
     classes : tuple of str
         Names of the classes.
+    root : str
+        The folder.
     name : str
-        Name of the folder.
+        Its name.
     paths : tuple of str
         The files.
     normalise : Normalise
@@ -90,7 +92,7 @@ class ImageFolder:
             raise ValueError(f"[ImageFolder] on_error must be 'raise' or 'skip', got {on_error!r}")
         self.size = integer("ImageFolder", "size", size, 1)
         self._prepare(size if crop is None else crop, Normalise(mean, std))
-        root = os.fspath(root)
+        self.root = root = os.fspath(root)
         found = _class_folders(root)
         self.name = os.path.basename(os.path.abspath(root))
         self.classes = tuple(found if classes is None else classes)
