@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
+import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command_line import Capture, fails
 
-from pycnn.cli import main, results
+from pycnn import recipes
+from pycnn.cli import main, results, train
 from pycnn.optim import Adam
+from pycnn.report import sections
 from pycnn.training import History
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -122,3 +127,17 @@ def test_json_replaces_no_file_of_the_run_or_of_the_data(
     assert text in fails(capsys, *command, "--json", target)
     assert not Path("run").exists()
     assert contents(data) == before
+
+
+@pytest.mark.parametrize("options", [[], ["--seed", "3", "--epochs", "2", "--data", "a folder"]])
+@pytest.mark.parametrize("name", recipes.available())
+def test_the_command_of_a_report_repeats_the_settings(name: str, options: list[str]) -> None:
+    recipe = recipes.get(name)
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    settings = train.make_settings(parser.parse_args([name, *options]), recipe)
+    run = SimpleNamespace(name=name, recipe=recipe, settings=settings)
+    words = shlex.split(sections._command(run))  # type: ignore[arg-type]
+    assert words[:2] == ["pycnn", "train"]
+    assert train.make_settings(parser.parse_args(words[2:]), recipe) == settings
+    assert ("lr" in settings) == ("optimizer" in settings) == (name != "neocognitron")

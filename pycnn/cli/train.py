@@ -114,31 +114,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
-    """Give the settings of the training: the arguments, or the recipe's where there are none."""
-    optimizer = args.optimizer or recipe.optimizer
-    if optimizer not in recipe.rates:
-        raise ValueError(
-            f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
-            f"take one of {', '.join(recipe.rates)}"
-        )
+    """Give the settings of the training: the arguments, or the recipe's where there are none.
+
+    A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
+    """
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
-    if recipe.train is not None and (args.lr or args.optimizer):
-        raise ValueError(
-            f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
-        )
     return {
         "model": args.model,
         "epochs": args.epochs or recipe.epochs,
         "batch_size": args.batch_size or recipe.batch_size,
-        "optimizer": optimizer,
-        "lr": args.lr or recipe.rates[optimizer],
+        **_optimizer_settings(args, recipe),
         "augment": bool(args.augment or recipe.always_augment),
         "data": None if args.data is None else os.path.abspath(args.data),
         "skip_broken": args.skip_broken,
         "seed": args.seed,
         "threads": get_num_threads(),
     }
+
+
+def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
+    if recipe.train is not None:
+        if args.lr or args.optimizer:
+            raise ValueError(
+                f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
+            )
+        return {}
+    optimizer = args.optimizer or recipe.optimizer
+    if optimizer not in recipe.rates:
+        raise ValueError(
+            f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
+            f"take one of {', '.join(recipe.rates)}"
+        )
+    return {"optimizer": optimizer, "lr": args.lr or recipe.rates[optimizer]}
 
 
 def train_model(
