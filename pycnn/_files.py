@@ -40,7 +40,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     OSError
         If `path` is a folder, its folder is missing or not writable, or the disk is full.
     """
-    if _is_stream(path):
+    if is_stream(path):
         with open(path, "wb") as stream:
             yield stream
         return
@@ -109,7 +109,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     OSError
         If it cannot.
     """
-    if _is_stream(path):
+    if is_stream(path):
         return
     with _temporary_beside(path) as (_, temporary), open(temporary, "xb") as file:
         file.write(b"\0")
@@ -124,7 +124,7 @@ def check_ending(path: str | os.PathLike[str], ending: str) -> None:
         If the name of the file, behind symbolic links, does not end so.
     """
     name = os.path.basename(os.path.realpath(path))
-    if not (_is_stream(path) or name.lower().endswith(ending)):
+    if not (is_stream(path) or name.lower().endswith(ending)):
         raise ValueError(
             f"{os.fspath(path)} cannot be written: the file's name must end in {ending}, "
             f"got {name!r}"
@@ -155,6 +155,6 @@ def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]
             os.unlink(temporary)
 
 
-def _is_stream(path: str | os.PathLike[str]) -> bool:
+def is_stream(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is a device, a pipe or a socket."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
