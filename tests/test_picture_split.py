@@ -91,3 +91,13 @@ def test_broken_pictures_do_not_change_what_is_kept_for_testing(damaged: list[st
     with pytest.warns(RuntimeWarning, match="parts/test/red/0.png"):
         train, test = recipes.get("alexnet").data("parts", skip_broken=True)
     assert (len(train), len(test)) == (4, 3)
+
+
+@pytest.mark.filterwarnings("ignore:.*skipped")
+def test_a_class_without_a_whole_picture_for_training_is_named() -> None:
+    train, _ = picture_sets(picture_folder(Path("pets"), 5), 32, 32)
+    for label, path in zip(train.y, train.paths, strict=True):
+        if train.classes[label] == "red":
+            Path(path).write_text("no picture")
+    with pytest.raises(ValueError, match="pets: every training picture of the class 'red' is"):
+        picture_sets("pets", 32, 32, skip_broken=True)

@@ -43,7 +43,8 @@ def picture_sets(
     Raises
     ------
     OSError, ValueError
-        As `ImageFolder`; a class of a folder without test data needs two pictures.
+        As `ImageFolder`; a class of a folder without test data needs two pictures, and each a whole
+        one for training.
     """
     if (parts := _parts(folder)) is not None:
         train = ImageFolder(parts[0], size)
@@ -52,7 +53,13 @@ def picture_sets(
         whole = ImageFolder(folder, size)
         train, test = _split(whole, _bounds(whole))
         test = test.prepared(crop=crop)
-    return (train.without_broken(), test.without_broken()) if skip_broken else (train, test)
+    if not skip_broken:
+        return train, test
+    train, test = train.without_broken(), test.without_broken()
+    for label, name in enumerate(train.classes):
+        if label not in train.y:
+            raise ValueError(f"{folder}: every training picture of the class {name!r} is broken")
+    return train, test
 
 
 def test_pictures(
