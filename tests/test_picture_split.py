@@ -31,7 +31,7 @@ def test_training_and_test_pictures_have_nothing_in_common() -> None:
 
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet_cifar"])
-def test_however_a_folder_changes_no_picture_of_the_training_is_tested(name: str) -> None:
+def test_whatever_comes_or_goes_no_picture_of_the_training_is_tested(name: str) -> None:
     recipe = recipes.get(name)
     folder = picture_folder(Path("pets"), 20)
     train, test = recipe.data(folder)

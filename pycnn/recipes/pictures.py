@@ -73,7 +73,7 @@ def test_pictures(
     """Give the test pictures of a folder, with the classes numbered as the model knows them.
 
     Of a folder without test data of its own, these are the pictures with lower draws than the
-    training has seen: however the folder has changed since, it has seen none of them.
+    training has seen: whatever was added or removed since, it has seen none of them.
     """
     classes = note(model, "classes", str)
     parts = _parts(folder)
