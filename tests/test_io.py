@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from toy import same_bits, small_net, snapshot
 
 from pycnn import __version__, io, models
-from pycnn._files import atomic_write, check_writable
+from pycnn._files import atomic_write, check_writable, replace_together
 from pycnn.layers import Linear, Sequential
 
 
@@ -229,3 +229,71 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as info, atomic_write(tmp_path / "file"):
         other.read_bytes()
     assert info.value.filename == str(other)
+
+
+# replace_together ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old_files(tmp_path: Path) -> Path:
+    """A folder with the files a, b and c, and one that has nothing to do with them."""
+    for name in ("a", "b", "c", "other"):
+        (tmp_path / name).write_text("old")
+    return tmp_path
+
+
+def written(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def replace_a_and_b(folder: Path) -> None:
+    with replace_together(folder, ("a", "b", "c")) as new:
+        (new / "a").write_text("new")
+        (new / "b").write_text("new")
+
+
+def test_files_are_replaced_together_and_what_is_not_written_anew_goes(old_files: Path) -> None:
+    replace_a_and_b(old_files)
+    assert written(old_files) == {"a": "new", "b": "new", "other": "old"}
+
+
+def test_files_that_are_not_complete_replace_nothing(old_files: Path) -> None:
+    before = written(old_files)
+
+    def half_of_it() -> None:
+        with replace_together(old_files, ("a", "b")) as new:
+            (new / "a").write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_of_it()
+    assert written(old_files) == before
+
+
+def test_errors_of_files_that_belong_together_name_the_one_that_was_meant(old_files: Path) -> None:
+    with pytest.raises(FileNotFoundError) as info, replace_together(old_files, ("a",)) as new:
+        (new / "a").read_text()
+    assert info.value.filename == str(old_files / "a")
+    (old_files / "b").unlink()
+    (old_files / "b").mkdir()
+    with pytest.raises(IsADirectoryError) as info:
+        replace_a_and_b(old_files)
+    assert info.value.filename == str(old_files / "b")
+    (old_files / "b").rmdir()
+    assert written(old_files) == {"a": "old", "c": "old", "other": "old"}
+
+
+def test_a_replacement_that_is_cut_short_mixes_nothing(
+    old_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def cut_short(self: Path, target: Path) -> Path:
+        if target.name == "b":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        replace_a_and_b(old_files)
+    assert written(old_files) == {"a": "new", "other": "old"}

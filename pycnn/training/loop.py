@@ -9,7 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
-from pycnn._arguments import integer, number
+from pycnn._arguments import at_least_zero, integer, number
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of, one_pass
@@ -252,7 +252,8 @@ class _Trainer:
         meter = Meter(criterion, model)
         for x, y in source:
             if schedule is not None:
-                optimizer.lr = schedule(run.step, self.total_steps)
+                rate = schedule(run.step, self.total_steps)
+                optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
             output = model.forward(x)
             run.loss = float(criterion(output, y))
             if not meter.add(run.loss, output, y):
