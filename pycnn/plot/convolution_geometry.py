@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import ops
-from pycnn._arguments import pair
+from pycnn._arguments import flag, pair
 from pycnn.reference.geometry import IntOrPair, Padding, conv_axes
 
 Plane: TypeAlias = npt.NDArray[np.float32]
@@ -92,7 +92,7 @@ def sliding(
     x, x_numbered = _plane("image", image)
     w, w_numbered = _plane("kernel", kernel)
     down, right = pair("convolution", "dilation", dilation, 1)
-    if transposed:
+    if flag("[convolution] transposed", transposed):
         steps = pair("convolution", "stride", stride, 1)
         border = _transposed_border(w, padding, (down, right))
         size = [(n - 1) * step + 1 for n, step in zip(x.shape, steps, strict=True)]
