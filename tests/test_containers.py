@@ -213,6 +213,9 @@ def test_reshaping_gives_views() -> None:
         assert np.shares_memory(x, y)
         assert layer.backward(y).shape == x.shape
     assert Reshape(-1, 4)(normal(0, 12)).shape == (0, 3, 4)
+    layer(x)
+    with pytest.raises(ValueError, match=r"^\[Reshape\] dy must be C-contiguous"):
+        layer.backward(normal(12, 2).T)
     assert repr(Sequential(Unsqueeze(1), Reshape(3, -1))) == (
         "Sequential(\n  (0): Unsqueeze(1)\n  (1): Reshape(3, -1)\n)"
     )
@@ -236,6 +239,13 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Reshape(3, 0), ValueError, r"^\[Reshape\] shape must be at least 1"),
     (lambda: Reshape(5)(normal(2, 12)), ValueError, r"shape \(5,\) \(input was \(2, 12\)\)"),
     (lambda: Reshape(5, -1)(normal(2, 12)), ValueError, "cannot give a sample the shape"),
+    (lambda: Reshape(1)(np.array(1.0)), ValueError, r"\(input was \(\)\)"),
+    (lambda: Reshape(4)([1, 2]), TypeError, r"^\[Reshape\] x must be an array of .*, got list$"),  # type: ignore[arg-type]
+    (lambda: Flatten()(np.array([[None]])), TypeError, r"^\[Flatten\] x must be .*, got object$"),
+    (lambda: Flatten()(normal(2, 12)[:, ::2]), ValueError, r"^\[Flatten\] x must be C-contiguous"),
+    (lambda: Unsqueeze(1)(normal(2, 3).T), ValueError, r"C-contiguous \(x: \(3, 2\)\)$"),
+    (lambda: Dropout()([1, 2]), TypeError, r"^\[Dropout\] x must be a float array, got list$"),  # type: ignore[arg-type]
+    (lambda: Dropout().eval()(np.ones(2, np.int64)), TypeError, "a float array, got int64"),
     (lambda: Unsqueeze(3)(normal(2, 12)), ValueError, "at least 3 dimensions"),
     (lambda: Parallel(ReLU(), axis=2)(normal(2, 3)), ValueError, "^Parallel: outputs need an axis"),
 ]  # fmt: skip

@@ -10,6 +10,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+# Kinds of numbers: NumPy's letters for them, and an array of them in words.
+Kinds = tuple[str, str]
+FLOAT: Kinds = ("f", "a float array")
+ANY: Kinds = ("biuf", "an array of numbers or bool")
+
 
 class SparseRows:
     """A gradient that is zero but in some rows, as that of an `Embedding`.
@@ -37,7 +42,7 @@ class SparseRows:
         if not isinstance(rows, np.ndarray) or rows.dtype != np.int64:
             found = getattr(rows, "dtype", type(rows).__name__)
             raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
-        _check_kind("SparseRows", "values", values, "f", "a float array")
+        check_kind("SparseRows", "values", values, FLOAT)
         if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
             raise ValueError(
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
@@ -103,8 +108,8 @@ class Parameter:
     __slots__ = ("data", "grad")
 
     def __init__(self, data: Array) -> None:
-        _check_kind("Parameter", "data", data, "f", "a float array")
-        _check_contiguous("Parameter", data)
+        check_kind("Parameter", "data", data, FLOAT)
+        check_contiguous("Parameter", "data", data)
         self.data = data
         self.grad: Gradient | None = None
 
@@ -183,8 +188,8 @@ class Buffer:
     __slots__ = ("data",)
 
     def __init__(self, data: Array) -> None:
-        _check_kind("Buffer", "data", data, "biuf", "an array of numbers or bool")
-        _check_contiguous("Buffer", data)
+        check_kind("Buffer", "data", data)
+        check_contiguous("Buffer", "data", data)
         self.data = data
 
     @property
@@ -201,13 +206,15 @@ class Buffer:
         return f"Buffer(shape={self.shape}, dtype={self.data.dtype})"
 
 
-def _check_kind(owner: str, name: str, array: Array, kinds: str, words: str) -> None:
-    """Refuse what is no array of these kinds of numbers, or of one that safetensors lacks."""
+def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
+    """Raise TypeError for what is no array of these kinds, or of one that safetensors lacks."""
+    letters, words = kinds
     dtype = array.dtype if isinstance(array, np.ndarray) else None
-    if dtype is None or dtype.kind not in kinds or dtype.itemsize > 8 or not dtype.isnative:
+    if dtype is None or dtype.kind not in letters or dtype.itemsize > 8 or not dtype.isnative:
         raise TypeError(f"[{owner}] {name} must be {words}, got {dtype or type(array).__name__}")
 
 
-def _check_contiguous(owner: str, data: Array) -> None:
-    if not data.flags.c_contiguous:
-        raise ValueError(f"[{owner}] data must be C-contiguous (data: {data.shape})")
+def check_contiguous(owner: str, name: str, array: Array) -> None:
+    """Raise ValueError unless an array is C-contiguous."""
+    if not array.flags.c_contiguous:
+        raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")
