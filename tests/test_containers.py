@@ -233,6 +233,8 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Sequential({"": ReLU()}), ValueError, "a name must not be empty"),
     (lambda: Sequential({1: ReLU()}), TypeError, "a name must be a str, got int"),  # type: ignore[dict-item]
     (lambda: Sequential({"a": 1}), TypeError, "layer a must be a Module, got int"),  # type: ignore[dict-item]
+    (lambda: Sequential(ReLU())[:1], TypeError, "position or a name, got a slice: .*Sequential"),  # type: ignore[index]
+    (lambda: inception()[::2], TypeError, r"^\[Parallel\] takes a position or a name"),  # type: ignore[index]
     (lambda: Unsqueeze(0), ValueError, r"^\[Unsqueeze\] axis must be at least 1"),
     (lambda: Reshape(), ValueError, "needs the shape of a sample"),
     (lambda: Reshape(-1, -1), ValueError, "only one size can be -1"),
