@@ -16,7 +16,14 @@ SQUARE = ((64, 1, 28, 28), (6, 1, 3, 3))
 TEXT = ((50, 1, 60, 300), (100, 1, 3, 300))
 DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
+FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE}
+
 Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
+
+
+def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
+    with forced(forced_one):
+        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
 
 
 @pytest.mark.usefixtures("isa", "algorithm")
@@ -34,9 +41,6 @@ def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
 
 
-FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE}
-
-
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize(("algorithm", "shapes"), FITTING.items())
 def test_a_forced_algorithm_is_taken_where_it_fits(
@@ -47,11 +51,6 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
     assert chosen == (algorithm if fits else free)
     # Full width is the choice wherever it fits.
     assert (free == algorithm) == (algorithm == "full_width")
-
-
-def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
-    with forced(forced_one):
-        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
 
 
 @pytest.mark.parametrize(
