@@ -209,10 +209,8 @@ class Dropout(Module):
 
     Raises
     ------
-    TypeError
-        If `p` is not a number; in `forward`, if the input is not a float array.
-    ValueError
-        If `p` is outside [0, 1).
+    TypeError, ValueError
+        If `p` is not a number in [0, 1); in `forward`, if the input is not a float array.
 
     References
     ----------
