@@ -11,7 +11,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.augment.colour import Normalise
-from pycnn.data import Index, Labels, Samples
+from pycnn.data import Index, Labels, Samples, check_index
 from pycnn.datasets.picture import read_picture, read_squares
 
 # What counts as a picture, by the end of its name in lower case.
@@ -125,8 +125,7 @@ class ImageFolder:
 
     def __getitem__(self, index: slice | Index) -> ImageFolder:
         """Part of the pictures."""
-        if not isinstance(index, slice | np.ndarray):
-            raise TypeError("[ImageFolder] takes a slice or an array of positions")
+        check_index("ImageFolder", index)
         part = copy.copy(self)
         part.y = self.y[index]
         part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])
