@@ -17,4 +17,7 @@ print(model.summary((1, 28, 28)))
 shift = nn.augment.RandomCrop(28, padding=1)  # by up to a pixel, each time anew
 history = nn.fit(model, train, validation=test, epochs=4, batch_size=64, seed=0, augment=shift)
 print(nn.evaluate(model, test))
-nn.save("lenet5.safetensors", model)
+if history.interrupted:  # by Ctrl-C: an earlier file is better than half a training
+    print("not saved")
+else:
+    nn.save("lenet5.safetensors", model)

@@ -46,7 +46,8 @@ def test_a_training_without_a_finished_epoch_leaves_an_earlier_run_whole(
     monkeypatch.setattr(Adam, "step", interrupted)
     assert main(command) == 130
     out, err = capsys.readouterr()
-    assert out.endswith("\ninterrupted in epoch 1; nothing saved: no epoch was finished\n")
+    line = "interrupted before the end of the first epoch; nothing saved: no epoch was finished"
+    assert out.endswith(f"\n{line}\n")
     assert err == ""
     assert contents("runs/lenet5") == before
     assert not Path("result.json").exists()

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import pycnn
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -37,6 +41,16 @@ def test_links_lead_to_files_and_every_example_is_named() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
     names = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
     assert [name for name in names if name not in text] == []
+
+
+def test_the_example_writes_no_file_when_interrupted(
+    own_folder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = pycnn.History()
+    interrupted.interrupted = True
+    monkeypatch.setattr(pycnn, "fit", lambda *_, **__: interrupted)
+    exec(example(), {})
+    assert list(Path().iterdir()) == []
 
 
 def test_example_is_the_script() -> None:

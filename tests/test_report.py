@@ -113,7 +113,10 @@ def test_a_training_that_ended_early_is_told(run_folder: Path) -> None:
     history.interrupted, history.stop_reason = True, "loss is <nan>"
     history.to_json(run_folder / "history.json")
     training = next(sections(Run(run_folder)))
-    assert "The training was interrupted." in training.body
+    assert (
+        "The training was interrupted: the model has also learned in the unfinished"
+        in training.body
+    )
     assert "The training was stopped: loss is &lt;nan&gt;." in training.body
 
 

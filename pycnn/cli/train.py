@@ -3,7 +3,8 @@
 The files of a run are written after the training and replace those of an earlier run in the folder
 all together. A training that finishes no epoch, or whose files cannot be written, leaves no new
 folder and an earlier run as it was; one that fails or is interrupted later is saved as far as it
-came. What ``--json`` asks for is written last, on its own.
+came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written last,
+on its own.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def report(out: Path, history: History) -> int:
         print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
         return TRAINING_FAILED
     if history.interrupted:
-        print(f"interrupted in epoch {len(history) + 1}; {saved}")
+        print(_interruption(history, saved))
         return INTERRUPTED
     if history.self_organization:
         print(f"self-organization took {history.self_organization:.1f} s before the first epoch")
@@ -192,6 +193,17 @@ def report(out: Path, history: History) -> int:
         f"of training ({history.images_per_second:,.0f} images/s); {saved}"
     )
     return 0
+
+
+def _interruption(history: History, saved: str) -> str:
+    """Tell what an interrupted training leaves."""
+    if not history:
+        return f"interrupted before the end of the first epoch; {saved}"
+    epoch = len(history) + 1
+    return (
+        f"interrupted in epoch {epoch}; {saved}: the model with what it learned in epoch {epoch}, "
+        "history and curve without it"
+    )
 
 
 class EpochLine(Callback):

@@ -51,7 +51,10 @@ def facts(run: Run) -> list[tuple[str, str]]:
 def _training(run: Run) -> Iterator[str]:
     history = run.history
     if history.interrupted:
-        yield page.paragraph("The training was interrupted.")
+        yield page.paragraph(
+            "The training was interrupted: the model has also learned in the unfinished epoch, "
+            "which is not shown."
+        )
     if history.stop_reason is not None:
         yield page.paragraph(f"The training was stopped: {history.stop_reason}.")
     if len(history) == 0:

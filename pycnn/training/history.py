@@ -67,7 +67,8 @@ class History:
     records : list of EpochRecord
         One for each finished epoch.
     interrupted : bool
-        Whether Ctrl-C ended the training.
+        Whether Ctrl-C ended the training. The model has then also learned from a part of the next
+        epoch, of which there is no record.
     stop_reason : str or None
         Why a callback ended the training.
     self_organization : float

@@ -79,7 +79,8 @@ def fit(
     -------
     History
         A record for each finished epoch. After Ctrl-C the history so far, with ``interrupted``
-        set, and a RuntimeWarning; the model keeps what it has learned.
+        set, and a RuntimeWarning; the model keeps what it has learned, in the unfinished epoch
+        too, of which there is no record.
 
     Raises
     ------
@@ -131,7 +132,7 @@ def fit(
         # A script that goes on as if it had finished should at least be heard.
         warnings.warn(
             f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
-            "the model keeps what it has learned",
+            "the model keeps what it has learned, in this epoch too, of which there is no record",
             RuntimeWarning,
             stacklevel=2,
         )
