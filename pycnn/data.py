@@ -176,7 +176,10 @@ class Batches:
         if len(data) == 0:
             raise ValueError(f"[{owner}] the data set is empty")
         if not (augment is None or callable(augment)):
-            raise TypeError(f"[{owner}] augment must be a function of (x, rng), got {augment!r}")
+            raise TypeError(
+                f"[{owner}] augment must be a function of (x, rng) such as "
+                f"pycnn.augment.RandomCrop(28, padding=1), got {augment!r}"
+            )
         self.data = data
         self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))
         self.seed = None if seed is None else integer(owner, "seed", seed, 0, inf)

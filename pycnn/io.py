@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from pycnn._files import atomic_write
-from pycnn.layers.module import Module
+from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
 
 # All of our metadata is one JSON text under one key: safetensors writes keys in random order,
 # and the same model should give the same bytes.
 METADATA_KEY = "pycnn"
+
+ORDER = "; the path comes first, then the model"
 
 
 def save(path: str | os.PathLike[str], model: Module) -> None:
@@ -37,6 +39,8 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     ------
     OSError
         If the file cannot be written.
+    TypeError
+        If `model` is no model.
     TypeError, ValueError
         If the metadata, or an argument of the model, is no JSON value; keys must be strings, and
         numbers finite.
@@ -45,6 +49,7 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
 
     from pycnn import __version__
 
+    check_model("save", model, ORDER)
     state = model.state_dict()
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
@@ -81,8 +86,9 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     ValueError
         If it is truncated or corrupt or does not fit the model.
     TypeError
-        If a dtype differs.
+        If a dtype differs or `model` is no model.
     """
+    check_model("load", model, ORDER)
     state, header = _read(path)
     _fill(path, model, state, header)
 

@@ -39,7 +39,8 @@ class DataLoader(Batches):
     Raises
     ------
     TypeError, ValueError
-        As for `Batches`, or if `workers` or `ahead` is not a positive int.
+        As for `Batches`, or if `workers` or `ahead` is not a positive int, or there is another
+        argument, such as PyTorch's ``shuffle``.
 
     Notes
     -----
@@ -56,7 +57,13 @@ class DataLoader(Batches):
         augment: Augment | None = None,
         workers: int = 2,
         ahead: int = 4,
+        **others: Any,
     ) -> None:
+        if others:
+            raise TypeError(
+                f"[DataLoader] there is no argument {next(iter(others))!r}: seed=0 shuffles, None "
+                "keeps the order; workers=2 is the number of threads"
+            )
         super().__init__(data, batch_size, seed, augment)
         self.workers = integer("DataLoader", "workers", workers, 1, inf)
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)

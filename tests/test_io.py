@@ -183,6 +183,12 @@ def test_a_checkpoint_of_another_model(checkpoint: Path) -> None:
         io.load(checkpoint, Sequential(Linear(3, 2)))
 
 
+@pytest.mark.parametrize("do", [io.save, io.load])
+def test_the_order_of_path_and_model_is_told(do: Callable[..., None]) -> None:
+    with pytest.raises(TypeError, match=rf"^\[{do.__name__}\] .*, got str; the path comes first"):
+        do(small_net(), "model.safetensors")
+
+
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         io.load(tmp_path / "nowhere", small_net())

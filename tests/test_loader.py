@@ -161,7 +161,7 @@ def test_fit_and_evaluate_use_it_where_there_is_work() -> None:
         ({"data": np.ones(5)}, TypeError, r"data must be a Dataset, got ndarray; .*ArrayDataset"),
         ({"seed": -1}, ValueError, "seed must be at least 0"),
         ({"seed": "a"}, TypeError, "seed must be an int, got str"),
-        ({"augment": 3}, TypeError, r"augment must be a function of \(x, rng\), got 3"),
+        ({"augment": 3}, TypeError, r"augment must be a function of \(x, rng\) .*, got 3"),
     ],
 )
 def test_wrong_settings(options: dict[str, Any], error: type[Exception], text: str) -> None:
@@ -169,6 +169,11 @@ def test_wrong_settings(options: dict[str, Any], error: type[Exception], text: s
     for kind in kinds:
         with pytest.raises(error, match=rf"^\[{kind.__name__}\] {text}"):
             kind(**({"data": blobs(5), "batch_size": 2} | options))
+
+
+def test_shuffle_is_told_to_be_a_seed() -> None:
+    with pytest.raises(TypeError, match=r"^\[DataLoader\] .* 'shuffle': seed=0 shuffles"):
+        DataLoader(blobs(5), 2, shuffle=True)
 
 
 @pytest.mark.parametrize(

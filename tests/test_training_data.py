@@ -48,6 +48,7 @@ def test_a_schedule_needs_a_length() -> None:
     [
         (empty(), ValueError, "the data set is empty"),
         ([], ValueError, "epoch 1 has no training data"),
+        (0.5, TypeError, r"^\[fit\] train must be a Dataset .*got 0.5"),
         ([blobs(3).x], TypeError, "must yield batches"),
         ([(blobs(3).x, blobs(2).y)], ValueError, "as many labels as samples, got 3 and 2"),
         ([(empty().x, empty().y)], ValueError, "as many labels as samples, got 0 and 0"),
@@ -87,6 +88,8 @@ def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
         ({"max_grad_norm": "x"}, "max_grad_norm must be a number, got str"),
         ({"loss": "ce"}, "loss must be an object to call, .*got 'ce'"),
         ({"loss": CrossEntropyLoss}, "loss must be an object to call"),
+        ({"augment": True}, r"augment must be a function of \(x, rng\) such as .*got True"),
+        ({"validation": 0.1}, r"^\[fit\] validation must be a Dataset .*got 0.1; pycnn.split"),
         ({"schedule": 0.1}, "schedule must be a function .*got 0.1"),
     ],
 )

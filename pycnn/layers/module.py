@@ -272,6 +272,14 @@ class Module(ABC):
         return f"{type(self).__name__}(\n  {body}\n)"
 
 
+def check_model(owner: str, model: Any, hint: str = "") -> None:
+    """Refuse what is no model; a class is none."""
+    if not isinstance(model, Module):
+        raise TypeError(
+            f"[{owner}] model must be an instance of Module, got {type(model).__name__}{hint}"
+        )
+
+
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
     """Put a model in evaluation mode for a while, then give each layer its own mode back.

@@ -10,7 +10,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.data import Dataset
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module, check_model, evaluation_mode
 from pycnn.layers.parameter import Array
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
@@ -76,6 +76,7 @@ def evaluate(
         If there are no samples or their shape does not fit the model.
     """
     check_model("evaluate", model)
+    check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     meter = Meter(criterion, model)
@@ -129,11 +130,12 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         return np.concatenate([model.forward(batch) for batch in batches])
 
 
-def check_model(owner: str, model: Module) -> None:
-    """Refuse what is no model; a class is none."""
-    if not isinstance(model, Module):
+def check_data(owner: str, name: str, data: Data) -> None:
+    """Refuse what holds no samples."""
+    if not isinstance(data, Dataset | Iterable):
         raise TypeError(
-            f"[{owner}] model must be an instance of Module, got {type(model).__name__}"
+            f"[{owner}] {name} must be a Dataset or give batches (x, y), got {data!r}; "
+            "pycnn.split parts a data set in two, such as for training and validation"
         )
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from pycnn._arguments import at_least_zero, flag, integer, number
 from pycnn.data import Augment, Batches, Dataset
-from pycnn.layers.module import Module
+from pycnn.layers.module import Module, check_model
 from pycnn.loader import batches_of, one_pass
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss, Meter, check_model, evaluate, mean_loss
+from pycnn.training.evaluation import Data, Loss, Meter, check_data, evaluate, mean_loss
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.progress import ProgressBar
 from pycnn.training.run import Run
@@ -95,6 +95,9 @@ def fit(
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     _check_kinds(model, optimizer, schedule, callbacks)
+    check_data("fit", "train", train)
+    if validation is not None:
+        check_data("fit", "validation", validation)
     if max_grad_norm is not None and not number("max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
