@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pycnn._files import atomic_write
+from pycnn._run_files import checkpoint_of
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
 
@@ -74,7 +75,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     Parameters
     ----------
     path : path
-        The file.
+        The file, or the folder of a run that holds it as ``model.safetensors``.
     model : Module
         Its parameters and buffers must be those of the file, by name, shape and dtype; it is left
         as it was otherwise.
@@ -89,6 +90,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
         If a dtype differs or `model` is no model.
     """
     check_model("load", model, ORDER)
+    path = checkpoint_of(path)
     state, header = _read(path)
     _fill(path, model, state, header)
 
@@ -99,7 +101,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     Parameters
     ----------
     path : path
-        A file that `save` wrote.
+        A file that `save` wrote, or the folder that ``pycnn train`` has left, or a file in it.
 
     Returns
     -------
@@ -116,6 +118,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     """
     from pycnn import models
 
+    path = checkpoint_of(path)
     state, header = _read(path)
     name, arguments = header.get("model"), header.get("arguments")
     if not isinstance(name, str) or not isinstance(arguments, dict):
@@ -170,7 +173,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
-    # Python's own error for a missing file or a folder is clearer than that of the reader.
+    # Python's own error for a file that it may not read is clearer than that of the reader.
     with open(path, "rb"):
         pass
     try:

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "lenet5", "--data", "nowhere"], "nowhere"),
         (["evaluate"], "RUN"),
         (["evaluate", "nowhere"], "No such file or directory: nowhere"),
-        (["evaluate", "."], "No such file or directory: model.safetensors"),
+        (["evaluate", "."], "No model.safetensors in the folder: ."),
         (["predict", "nowhere"], "INPUT"),
         (["predict", "nowhere", "a.png"], "No such file or directory: nowhere"),
         (["report", "nowhere"], "No such file or directory: nowhere"),
@@ -73,6 +73,15 @@ def test_a_training_that_fails_leaves_a_folder_that_was_there(capsys: Capture) -
     fails(capsys, "train", "lenet5", "--data", "nowhere", "--out", "runs/new")
     fails(capsys, "train", "lenet5", "--data", "nowhere", "--out", "runs/other")
     assert list(Path("runs").iterdir()) == [Path("runs/other")]
+
+
+def test_a_run_nearby_is_named(checkpoint: str, capsys: Capture) -> None:
+    Path("runs/lenet5").mkdir(parents=True)
+    Path(checkpoint).rename("runs/lenet5/model.safetensors")
+    text = "No model.safetensors in the folder, but in runs/lenet5: runs\n"
+    assert text in fails(capsys, "evaluate", "runs")
+    text = "No such file or directory (but there is runs/lenet5): lenet5\n"
+    assert text in fails(capsys, "evaluate", "lenet5")
 
 
 def test_a_damaged_checkpoint_is_one_line(checkpoint: str, capsys: Capture) -> None:

@@ -183,6 +183,15 @@ def test_a_checkpoint_of_another_model(checkpoint: Path) -> None:
         io.load(checkpoint, Sequential(Linear(3, 2)))
 
 
+def test_the_folder_of_a_run_and_its_files_stand_for_the_checkpoint(checkpoint: Path) -> None:
+    (checkpoint.parent / "history.csv").touch()
+    expected = io.load_model(checkpoint).state_dict()
+    for path in (checkpoint.parent, checkpoint.parent / "history.csv"):
+        assert same_bits(io.load_model(path).state_dict(), expected)
+        io.load(path, model := models.lenet5(rng=1))
+        assert same_bits(model.state_dict(), expected)
+
+
 @pytest.mark.parametrize("do", [io.save, io.load])
 def test_the_order_of_path_and_model_is_told(do: Callable[..., None]) -> None:
     with pytest.raises(TypeError, match=rf"^\[{do.__name__}\] .*, got str; the path comes first"):
@@ -192,7 +201,7 @@ def test_the_order_of_path_and_model_is_told(do: Callable[..., None]) -> None:
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         io.load(tmp_path / "nowhere", small_net())
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(FileNotFoundError, match=r"No model\.safetensors in the folder"):
         io.load_model(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         io.save(tmp_path / "nowhere" / "m", small_net())

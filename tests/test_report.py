@@ -136,7 +136,7 @@ def write(name: str, content: str) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda folder: (folder / "model.safetensors").unlink(), "No such file"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "No model.safetensors in"),
         (write("model.safetensors", "x"), "not a readable safetensors file"),
         (write("settings.json", "[]"), "settings.json is not a file of settings"),
         (write("settings.json", "{"), "settings.json is not a file of settings"),

@@ -9,16 +9,11 @@ from typing import Any
 
 from pycnn import __version__, io
 from pycnn._files import check_ending, check_writable, replace_together
+from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
-from pycnn.report.run import CHECKPOINT, HISTORY, SETTINGS
-from pycnn.report.write import REPORT
 from pycnn.training import History
 from pycnn.training.history import write_json
-
-TABLE, CURVE = "history.csv", "learning_curve.png"
-# What tells of one training, and is replaced together.
-FILES = (CHECKPOINT, SETTINGS, TABLE, HISTORY, CURVE, REPORT)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import get_num_threads, recipes
+from pycnn._run_files import RUNS
 from pycnn.cli.arguments import (
     add_data,
     add_threads,
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
-    out = args.out or Path("runs", args.model)
+    out = args.out or Path(RUNS, args.model)
     with results_folder(out, args.json, args.data):
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed)

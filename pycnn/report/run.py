@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pycnn import io, ops, recipes
+from pycnn._run_files import HISTORY, SETTINGS, existing
 from pycnn.data import Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
 from pycnn.plot.canvas import class_names
 from pycnn.text import SentenceDataset
 from pycnn.training import History, predict
-
-CHECKPOINT, SETTINGS, HISTORY = "model.safetensors", "settings.json", "history.json"
 
 # A batch of so many sentences tells how long they are.
 SENTENCES = 20
@@ -31,7 +28,7 @@ class Run:
     Parameters
     ----------
     path : path
-        The folder, or a file in it: a checkpoint of any name, the history or the settings.
+        The folder, or a file in it: one that train has left, or a checkpoint of another name.
     data : str, optional
         Folder of the data; the one of the settings by default.
     skip_broken : bool
@@ -51,12 +48,8 @@ class Run:
         *,
         skip_broken: bool = False,
     ) -> None:
-        place = Path(path)
-        if not place.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
-        self.folder = place if place.is_dir() else place.parent
-        whole = place.is_dir() or place.name in (SETTINGS, HISTORY)
-        self.checkpoint = self.folder / CHECKPOINT if whole else place
+        self._place = existing(path)
+        self.folder = self._place if self._place.is_dir() else self._place.parent
         self._data = data
         self._skip_broken = skip_broken
 
@@ -69,7 +62,7 @@ class Run:
         OSError, ValueError
             If there is no checkpoint, or one that does not say which model it is of.
         """
-        return io.load_model(self.checkpoint)
+        return io.load_model(self._place)
 
     @property
     def name(self) -> str:

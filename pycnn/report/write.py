@@ -7,11 +7,10 @@ from pathlib import Path
 
 from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
+from pycnn._run_files import REPORT
 from pycnn.report.page import page, paragraph, tiles
 from pycnn.report.run import Run
 from pycnn.report.sections import facts, sections
-
-REPORT = "report.html"
 
 
 def write_report(
