@@ -7,15 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pycnn
+from pycnn.datasets.idx import read_images
 
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 
 
 def example() -> str:
-    found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert found
     return found[1]
 
@@ -34,13 +38,25 @@ def test_example_trains_and_saves(tmp_path: Path) -> None:
     assert (tmp_path / "lenet5.safetensors").stat().st_size > 61_706 * 4
 
 
+def test_the_picture_of_a_digit_is_the_first_test_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"command: digit -->.*?-c '(.*?)'", README, re.DOTALL)
+    assert found
+    (tmp_path / "pycnn").symlink_to(ROOT / "pycnn")
+    monkeypatch.chdir(tmp_path)
+    exec(found[1], {})
+    images = read_images("pycnn/datasets/mnist_data/t10k-images-idx3-ubyte.gz")
+    with Image.open("digit.png") as picture:
+        np.testing.assert_array_equal(picture, images[0, 0])
+
+
 def test_links_lead_to_files_and_every_example_is_named() -> None:
-    text = (ROOT / "README.md").read_text()
-    links = re.findall(r"\]\((?!http)([^)#]+)", text)
+    links = re.findall(r"\]\((?!http)([^)#]+)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
     names = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")]
-    assert [name for name in names if name not in text] == []
+    assert [name for name in names if name not in README] == []
 
 
 def test_the_example_writes_no_file_when_interrupted(
