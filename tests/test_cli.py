@@ -42,7 +42,7 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     )
     assert [line.partition(":")[0] for line in lines[1:5]] == [f"epoch {i}/4" for i in range(1, 5)]
     assert lines[5].startswith("test accuracy ")
-    assert "images/s); saved to o/p" in lines[5]
+    assert "samples/s); saved to o/p" in lines[5]
     assert {path.name for path in Path("o/p").iterdir()} == {
         "model.safetensors", "settings.json", "history.csv", "history.json", "learning_curve.png"
     }  # fmt: skip

@@ -35,13 +35,13 @@ def test_history_as_csv_and_json(tmp_path: Path) -> None:
 
 def test_history_figures() -> None:
     history = History()
-    assert history.images_per_second == 0
+    assert history.samples_per_second == 0
     for epoch, (seconds, rate) in enumerate([(1.0, 100.0), (3.0, 300.0)], start=1):
         history.records.append(
             EpochRecord(epoch, float("nan"), 0.5, None, None, 0.1, seconds, rate)
         )
     assert history.seconds == 4
-    assert history.images_per_second == 250
+    assert history.samples_per_second == 250
     assert [record.epoch for record in history] == [1, 2]
     with pytest.raises(KeyError, match="no field 'acc'; there are epoch, loss"):
         history["acc"]

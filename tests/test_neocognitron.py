@@ -221,7 +221,7 @@ def test_no_epoch_counts_the_self_organization(
     )
     assert history.self_organization == 3000
     assert history.seconds < 1000
-    assert history.images_per_second == pytest.approx(20 / history.seconds)
+    assert history.samples_per_second == pytest.approx(20 / history.seconds)
     history.to_json(tmp_path / "history.json")
     assert History.from_json(tmp_path / "history.json").self_organization == 3000
 

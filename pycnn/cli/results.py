@@ -72,7 +72,7 @@ def save(
     if json is not None:
         results = {
             "seconds": history.seconds,
-            "images_per_second": history.images_per_second,
+            "samples_per_second": history.samples_per_second,
             "test_loss": history["val_loss"][-1],
             "test_accuracy": history["val_accuracy"][-1],
         }

@@ -191,7 +191,7 @@ def report(out: Path, history: History) -> int:
         print(f"self-organization took {history.self_organization:.1f} s before the first epoch")
     print(
         f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
-        f"of training ({history.images_per_second:,.0f} images/s); {saved}"
+        f"of training ({history.samples_per_second:,.0f} samples/s); {saved}"
     )
     return 0
 

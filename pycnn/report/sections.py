@@ -44,7 +44,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     if run.history.records:
         found.append(("epochs", str(run.history.records[-1].epoch)))
         found.append(("training time", f"{run.history.seconds:,.1f} s"))
-        found.append(("samples / s", f"{run.history.images_per_second:,.0f}"))
+        found.append(("samples / s", f"{run.history.samples_per_second:,.0f}"))
     return found
 
 

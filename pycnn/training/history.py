@@ -29,7 +29,7 @@ class EpochRecord(NamedTuple):
         Learning rate of the last step.
     seconds : float
         Time spent on training, without validation.
-    images_per_second : float
+    samples_per_second : float
         Training samples per second.
     """
 
@@ -40,7 +40,7 @@ class EpochRecord(NamedTuple):
     val_accuracy: float | None
     learning_rate: float
     seconds: float
-    images_per_second: float
+    samples_per_second: float
 
     def __str__(self) -> str:
         """Figures for people, without the number of the epoch."""
@@ -55,7 +55,7 @@ class EpochRecord(NamedTuple):
             parts.append(f"{validation} loss {self.val_loss:.4f}")
         if self.val_accuracy is not None:
             parts.append(f"accuracy {self.val_accuracy:.2%}")
-        parts += [f"{self.seconds:.1f} s", f"{self.images_per_second:,.0f} images/s"]
+        parts += [f"{self.seconds:.1f} s", f"{self.samples_per_second:,.0f} samples/s"]
         return ", ".join(parts)
 
 
@@ -104,10 +104,10 @@ class History:
         return sum(record.seconds for record in self.records)
 
     @property
-    def images_per_second(self) -> float:
+    def samples_per_second(self) -> float:
         """Training samples per second over all epochs; 0 when there is none."""
-        images = sum(record.seconds * record.images_per_second for record in self.records)
-        return images / self.seconds if self.seconds else 0.0
+        samples = sum(record.seconds * record.samples_per_second for record in self.records)
+        return samples / self.seconds if self.seconds else 0.0
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> History:

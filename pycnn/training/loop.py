@@ -218,8 +218,9 @@ class _Trainer:
     def epoch(self, validation: Data | None, progress: bool) -> None:
         """Train for one epoch, validate, and add a record to the history."""
         run, history = self.run, self.run.history
-        images = len(self.batches.data) if isinstance(self.batches, Batches) else None
-        bar = ProgressBar(run.epoch, run.epochs, images, progress)
+        samples = len(self.batches.data) if isinstance(self.batches, Batches) else None
+        label = f"epoch {run.epoch}/{run.epochs}"
+        bar = ProgressBar(label, samples, progress)
         try:
             start = perf_counter()
             with one_pass(self.batches) as source:
@@ -241,10 +242,10 @@ class _Trainer:
                 val_accuracy=None if measured is None else measured.accuracy,
                 learning_rate=run.optimizer.lr,
                 seconds=seconds,
-                images_per_second=meter.samples / seconds,
+                samples_per_second=meter.samples / seconds,
             )
             history.records.append(record)
-            bar.finish(f"epoch {run.epoch}/{run.epochs}: {record}")
+            bar.finish(f"{label}: {record}")
         finally:
             bar.close()
         for callback in self.callbacks:

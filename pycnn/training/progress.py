@@ -1,4 +1,4 @@
-"""The progress bar of an epoch."""
+"""The progress bar of an epoch, or of another stretch of learning."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from typing import Any
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
 SECONDS_BETWEEN_UPDATES = 0.1
 
+# What comes last is cut off first where the terminal is narrow: the speed, not the figures.
+FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+
 
 class ProgressBar:
-    """A tqdm bar that counts images, or nothing at all where nobody could watch it.
+    """A tqdm bar that counts samples, or nothing at all where nobody could watch it.
 
     Parameters
     ----------
-    epoch, epochs : int
-        Number of the epoch, from 1, and how many there are.
-    images : int or None
-        Images in the epoch, where known.
+    label : str
+        What is going on.
+    samples : int or None
+        Samples in all, where known.
     visible : bool
         Whether a bar is wanted; it appears only if stderr is a terminal.
     """
 
-    __slots__ = ("_bar", "_next", "_shown")
+    __slots__ = ("_bar", "_label", "_next", "_shown")
 
-    def __init__(self, epoch: int, epochs: int, images: int | None, visible: bool) -> None:
+    def __init__(self, label: str, samples: int | None, visible: bool) -> None:
         self._bar: Any = None
+        self._label = label
         self._shown = 0
         self._next = 0.0
         if visible and sys.stderr.isatty():
@@ -35,33 +39,39 @@ class ProgressBar:
 
             # tqdm takes a terminal that does not know its width for one of width 0.
             self._bar = tqdm(
-                total=images,
-                desc=f"epoch {epoch}/{epochs}",
-                unit=" images",
+                total=samples,
+                desc=label,
+                unit=" samples",
                 unit_scale=True,
                 mininterval=0,
                 ncols=shutil.get_terminal_size().columns,
+                bar_format=FORMAT if samples else None,
             )
 
-    def update(self, images: int, loss: float, accuracy: float | None) -> None:
-        """Show the figures of the epoch so far, if it is time to."""
+    def update(
+        self, samples: int, loss: float | None = None, accuracy: float | None = None
+    ) -> None:
+        """Show how many samples are done, and figures of them, if it is time to."""
         if self._bar is None:
             return
         now = perf_counter()
         if now >= self._next:
             self._next = now + SECONDS_BETWEEN_UPDATES
-            figures = {"loss": f"{loss:.4f}"}
+            parts = [self._label]
+            if loss is not None:
+                parts.append(f"loss {loss:.4f}")
             if accuracy is not None:
-                figures["accuracy"] = f"{accuracy:.2%}"
-            self._bar.set_postfix(figures, refresh=False)
-            self._bar.update(images - self._shown)
-            self._shown = images
+                parts.append(f"accuracy {accuracy:.2%}")
+            self._bar.set_description_str(", ".join(parts), refresh=False)
+            self._bar.update(samples - self._shown)
+            self._shown = samples
 
     def finish(self, text: str) -> None:
-        """Put the figures of the finished epoch in place of the bar."""
+        """Put a line in place of the bar: all of it, however narrow the terminal."""
         if self._bar is not None:
-            self._bar.bar_format = "{desc}"
-            self._bar.set_description_str(text)
+            self._bar.leave = False
+            self._bar.close()
+            print(text, file=sys.stderr)
 
     def close(self) -> None:
         """Let go of the line of the terminal."""
