@@ -257,7 +257,10 @@ def test_command_line(
         f"neocognitron: 90 parameters, {organized:,} self-organized connections, "
         "300 training and 100 test samples"
     ) in trained
-    assert re.search(r"\nself-organization took \d+\.\d s before the first epoch\n", trained)
+    layers = re.findall(r"^S-layer (\d)/3: (\S+) samples, \d+\.\d s$", trained, re.MULTILINE)
+    assert layers == [("1", "2,000"), ("2", "3,000"), ("3", "4,000")]
+    both = r" after \d+\.\d s of self-organization and \d+\.\d s of training \("
+    assert re.search(both, trained)
     assert main(["evaluate", "runs/neocognitron/model.safetensors", "--data", data]) == 0
     accuracy = trained.split("test accuracy ")[1].split()[0]
     assert f"test accuracy {accuracy}," in capsys.readouterr().out
@@ -286,3 +289,4 @@ def test_interrupted_before_the_readout(monkeypatch: pytest.MonkeyPatch) -> None
     history = recipe.train_neocognitron(published(), data, data, epochs=1, batch_size=1)
     assert history.interrupted
     assert len(history) == 0
+    assert history.self_organization > 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from toy import blobs, empty, pairs, same_bits, small_net, snapshot
+from toy import blobs, empty, same_bits, small_net, snapshot
 
 from pycnn import datasets, models
 from pycnn.data import ArrayDataset, Batches
@@ -302,31 +300,3 @@ def test_ctrl_c_ends_training_and_keeps_what_was_learned() -> None:
     assert not same_bits(before, snapshot(model))
     assert all(np.isfinite(array).all() for array in model.state_dict().values())
     assert not fit(model, blobs(32)).interrupted
-
-
-# Progress ------------------------------------------------------------------------------------
-
-
-def test_fit_is_silent_away_from_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    fit(small_net(), blobs(64), blobs(32), epochs=2)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_fit_shows_a_bar_on_a_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    history = fit(small_net(), blobs(64), blobs(32), epochs=2)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert re.search(r"epoch 1/2:   0%\|", err)
-    shown = r"epoch 1/2, loss \d\.\d{4}, accuracy \d+\.\d\d%: 100%\|.+\| 00:00<00:00, .* samples/s"
-    assert re.search(shown, err)
-    last = err.replace("\r", "\n").strip().splitlines()[-1]
-    assert last == f"epoch 2/2: {history.records[1]}"
-    assert len(last) > 80
-    fit(small_net(), blobs(64), progress=False)
-    assert capsys.readouterr() == ("", "")
-    fit(small_net(), iter(pairs()))  # of unknown length
-    assert ": 32.0 samples [" in capsys.readouterr().err

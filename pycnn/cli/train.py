@@ -187,11 +187,12 @@ def report(out: Path, history: History) -> int:
     if history.interrupted:
         print(_interruption(history, saved))
         return INTERRUPTED
-    if history.self_organization:
-        print(f"self-organization took {history.self_organization:.1f} s before the first epoch")
+    organized = history.self_organization
+    before = f"{organized:.1f} s of self-organization and " if organized else ""
     print(
-        f"test accuracy {history.records[-1].val_accuracy:.2%} after {history.seconds:.1f} s "
-        f"of training ({history.samples_per_second:,.0f} samples/s); {saved}"
+        f"test accuracy {history.records[-1].val_accuracy:.2%} after {before}"
+        f"{history.seconds:.1f} s of training ({history.samples_per_second:,.0f} samples/s); "
+        f"{saved}"
     )
     return 0
 
@@ -210,7 +211,15 @@ def _interruption(history: History, saved: str) -> str:
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
+    def on_layer(self, text: str) -> None:
+        """Print the line of a layer that learns before the epochs."""
+        self._print(text)
+
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Print the record."""
+        self._print(f"epoch {record.epoch}/{run.epochs}: {record}")
+
+    @staticmethod
+    def _print(text: str) -> None:
         if not (sys.stderr.isatty() and sys.stdout.isatty()):
-            print(f"epoch {record.epoch}/{run.epochs}: {record}", flush=True)
+            print(text, flush=True)

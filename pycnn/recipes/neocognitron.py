@@ -70,7 +70,8 @@ def train_neocognitron(
     progress : bool
         Whether to show bars, if stderr is a terminal.
     callbacks : sequence of Callback
-        For the training of the readout, whose model they see.
+        For the training of the readout, whose model they see; `Callback.on_layer` is called after
+        each S-layer.
     presentations : int or sequence of int
         See `pycnn.training.self_organize`.
 
@@ -78,7 +79,7 @@ def train_neocognitron(
     -------
     History
         Records of the readout's epochs, and ``self_organization``: the seconds before them, of the
-        learning of the S-layers and of their answers to all images.
+        learning of the S-layers and of their answers to all images; after Ctrl-C there, so far.
 
     Raises
     ------
@@ -88,14 +89,22 @@ def train_neocognitron(
     """
     for data in (train, test):
         predict(model, data[:1])  # what does not fit would fail only after the S-layers' learning
+
+    def on_layer(text: str) -> None:
+        for callback in callbacks:
+            callback.on_layer(text)
+
     start = perf_counter()
     features, readout = Sequential(*tuple(model)[:-1]), Sequential(model[-1])
     try:
-        self_organize(features, train, presentations, seed=seed, progress=progress)
+        self_organize(
+            features, train, presentations, seed=seed, progress=progress, on_layer=on_layer
+        )
         answers, answers_test = (_answers(features, data) for data in (train, test))
     except KeyboardInterrupt:
         history = History()
         history.interrupted = True
+        history.self_organization = perf_counter() - start
         return history
     seconds = perf_counter() - start
     history = fit(

@@ -15,7 +15,10 @@ from pycnn.training.run import Run
 
 
 class Callback:
-    """Base class; `fit` calls these methods in the order in which they stand here."""
+    """Base class; training calls these methods in the order in which they stand here."""
+
+    def on_layer(self, text: str) -> None:
+        """After a layer has learned without gradients, before `fit`, with a line about it."""
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Before the first epoch; `validated` says whether there is validation data."""

@@ -37,14 +37,16 @@ class ProgressBar:
         if visible and sys.stderr.isatty():
             from tqdm.auto import tqdm
 
-            # tqdm takes a terminal that does not know its width for one of width 0.
+            # tqdm takes a terminal that does not know its size for one of size 0.
+            size = shutil.get_terminal_size()
             self._bar = tqdm(
                 total=samples,
                 desc=label,
                 unit=" samples",
                 unit_scale=True,
                 mininterval=0,
-                ncols=shutil.get_terminal_size().columns,
+                ncols=size.columns,
+                nrows=size.lines,
                 bar_format=FORMAT if samples else None,
             )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
 from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
+from pycnn.training.progress import ProgressBar
 
 # Patterns that go through the layers below at once: those do not change meanwhile.
 BLOCK = 250
@@ -36,6 +37,7 @@ def self_organize(
     *,
     seed: int = 0,
     progress: bool = True,
+    on_layer: Callable[[str], None] | None = None,
 ) -> list[Array]:
     """Train the S-layers of a model in place, one after the other, from the first to the last.
 
@@ -57,6 +59,8 @@ def self_organize(
         same bits.
     progress : bool
         Whether to show a bar for each layer, if stderr is a terminal.
+    on_layer : function of str, optional
+        Called after the learning of each S-layer with a line about it.
 
     Returns
     -------
@@ -92,8 +96,16 @@ def self_organize(
             assert isinstance(layer, SLayer)
             order = _order(len(data), number, np.random.default_rng([seed, index]))
             label = f"S-layer {len(reinforced) + 1}/{len(stages)}"
-            with _bar(label, number, progress) as bar:
+            start = perf_counter()
+            bar = ProgressBar(label, number, progress)
+            try:
                 reinforced.append(_learn(layer, below, data, order, bar))
+                line = f"{label}: {number:,} samples, {perf_counter() - start:.1f} s"
+                bar.finish(line)
+            finally:
+                bar.close()
+            if on_layer is not None:
+                on_layer(line)
     return reinforced
 
 
@@ -154,7 +166,7 @@ def reinforce(layer: SLayer, x: Array, cells: Sequence[Cell]) -> None:
         layer.inhibitory.data[plane] += q / 2 * np.sqrt(np.sum(c * np.square(seen)))
 
 
-def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: Any) -> Array:
+def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: ProgressBar) -> Array:
     """Present patterns to one layer; counts how often each plane was reinforced."""
     counts = np.zeros(layer.planes, np.int64)
     for start in range(0, len(order), BLOCK):
@@ -163,7 +175,7 @@ def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: Any
             cells = representatives(layer.forward(x[np.newaxis])[0], layer.column)
             reinforce(layer, x, cells)
             counts[[cell.plane for cell in cells]] += 1
-        bar.update(len(block))
+        bar.update(start + len(block))
     return counts
 
 
@@ -184,11 +196,3 @@ def _order(patterns: int, number: int, rng: np.random.Generator) -> Samples:
     """Positions of the patterns to present."""
     passes = [rng.permutation(patterns) for _ in range(-(-number // patterns))]
     return np.concatenate(passes)[:number] if passes else np.zeros(0, np.int64)
-
-
-def _bar(label: str, number: int, progress: bool) -> Any:
-    """Give a bar that counts presentations; it stays hidden where nobody could watch it."""
-    from tqdm.auto import tqdm
-
-    visible = progress and sys.stderr.isatty()
-    return tqdm(total=number, desc=label, unit=" patterns", disable=not visible)
