@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy import blobs, empty, same_bits, small_net, snapshot
+from toy import blobs, empty, pairs, same_bits, small_net, snapshot
 
 from pycnn import datasets, models
 from pycnn.data import ArrayDataset, Batches
-from pycnn.layers import Linear, Sequential
-from pycnn.losses import CrossEntropyLoss
+from pycnn.layers import Linear, Sequential, Softmax
+from pycnn.losses import CrossEntropyLoss, MSELoss
 from pycnn.optim import SGD, Adam, OneCycle
 from pycnn.training import (
     Callback,
@@ -286,6 +286,14 @@ class Interrupt(Callback):
 
     def on_train_end(self, run: Run) -> None:
         self.ended = True
+
+
+def test_a_softmax_before_cross_entropy_is_warned_of() -> None:
+    model = Sequential(small_net(), Sequential(Softmax()))
+    text = r"^\[fit\] the model ends in Sequential\[1\]\[0\] Softmax, but CrossEntropyLoss"
+    with pytest.warns(RuntimeWarning, match=text):
+        fit(model, blobs(32))
+    fit(model, [(x, np.eye(4, dtype=np.float32)[y]) for x, y in pairs()], loss=MSELoss())
 
 
 def test_ctrl_c_ends_training_and_keeps_what_was_learned() -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from pycnn._arguments import at_least_zero, flag, integer, number
 from pycnn.data import Augment, Batches, Dataset
-from pycnn.layers.module import Module, check_model
+from pycnn.layers.module import Module
 from pycnn.loader import batches_of, one_pass
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
+from pycnn.training.checks import check_kinds, check_outputs, warn_of_softmax
 from pycnn.training.evaluation import Data, Loss, Meter, check_data, evaluate, mean_loss
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.progress import ProgressBar
@@ -90,18 +91,26 @@ def fit(
         If there is no training data, a number is out of range, a schedule is given with an
         iterable of unknown length, the optimizer is for another model, the data does not fit the
         model, or its outputs are no scores for cross entropy and no loss is given.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the model ends in a Softmax layer and the loss is cross entropy, which applies the
+        softmax itself; after Ctrl-C.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
-    _check_kinds(model, optimizer, schedule, callbacks)
+    check_kinds(model, optimizer, schedule, callbacks)
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
     if max_grad_norm is not None and not number("max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
-        _check_outputs(model)
+        check_outputs(model)
+    criterion = mean_loss(loss)
+    warn_of_softmax(model, criterion)
     batches = _batches(train, batch_size, seed, augment)
     if optimizer is None:
         optimizer = Adam(model.parameters())
@@ -114,9 +123,7 @@ def fit(
         total_steps = epochs * len(batches)
     run = Run(model, optimizer, epochs)
     history = run.history
-    trainer = _Trainer(
-        run, batches, mean_loss(loss), schedule, total_steps, callbacks, max_grad_norm
-    )
+    trainer = _Trainer(run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm)
 
     for callback in callbacks:
         callback.on_train_begin(run, validation is not None)
@@ -151,42 +158,6 @@ def _batches(
     if augment is not None:
         raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
     return train
-
-
-def _check_kinds(
-    model: Module,
-    optimizer: Optimizer | None,
-    schedule: Schedule | None,
-    callbacks: Sequence[Callback],
-) -> None:
-    """Refuse objects of the wrong kind before anything is done with them."""
-    check_model("fit", model)
-    if not isinstance(optimizer, Optimizer | None):
-        raise TypeError(
-            "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
-            f"got {optimizer!r}"
-        )
-    own = {id(parameter) for parameter in model.parameters()}
-    if optimizer is not None and own.isdisjoint(map(id, optimizer.params)):
-        raise ValueError("[fit] the optimizer has no parameter of this model, only of another")
-    if not (schedule is None or callable(schedule)):
-        raise TypeError(
-            f"[fit] schedule must be a function of (step, total_steps), got {schedule!r}"
-        )
-    if not isinstance(callbacks, Sequence):
-        raise TypeError(f"[fit] callbacks must be a list of Callback objects, got {callbacks!r}")
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
-
-
-def _check_outputs(model: Module) -> None:
-    """Refuse a model whose outputs the default loss would push the wrong way."""
-    if not model.outputs_are_scores:
-        raise ValueError(
-            "[fit] the outputs of this model are not scores, of which the largest wins: "
-            "give the loss that they are made for, such as MAPLoss() for distances"
-        )
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:

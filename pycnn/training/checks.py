@@ -1,0 +1,64 @@
+"""What `fit` refuses before it begins, and what it warns of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from pycnn.layers import Module, Sequential, Softmax
+from pycnn.layers.module import check_model
+from pycnn.losses import CrossEntropyLoss
+from pycnn.optim import Optimizer, Schedule
+from pycnn.training.callbacks import Callback
+from pycnn.training.evaluation import Loss
+
+
+def check_kinds(
+    model: Module,
+    optimizer: Optimizer | None,
+    schedule: Schedule | None,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Refuse objects of the wrong kind before anything is done with them."""
+    check_model("fit", model)
+    if not isinstance(optimizer, Optimizer | None):
+        raise TypeError(
+            "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
+            f"got {optimizer!r}"
+        )
+    own = {id(parameter) for parameter in model.parameters()}
+    if optimizer is not None and own.isdisjoint(map(id, optimizer.params)):
+        raise ValueError("[fit] the optimizer has no parameter of this model, only of another")
+    if not (schedule is None or callable(schedule)):
+        raise TypeError(
+            f"[fit] schedule must be a function of (step, total_steps), got {schedule!r}"
+        )
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(f"[fit] callbacks must be a list of Callback objects, got {callbacks!r}")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
+
+
+def check_outputs(model: Module) -> None:
+    """Refuse a model whose outputs the default loss would push the wrong way."""
+    if not model.outputs_are_scores:
+        raise ValueError(
+            "[fit] the outputs of this model are not scores, of which the largest wins: "
+            "give the loss that they are made for, such as MAPLoss() for distances"
+        )
+
+
+def warn_of_softmax(model: Module, loss: Loss) -> None:
+    """Warn of a model whose last layer does what the loss does again."""
+    name, last = type(model).__name__, model
+    while isinstance(last, Sequential) and len(last):
+        name += f"[{len(last) - 1}]"
+        last = last[-1]
+    if isinstance(last, Softmax) and isinstance(loss, CrossEntropyLoss):
+        warnings.warn(
+            f"[fit] the model ends in {name} Softmax, but CrossEntropyLoss applies the softmax "
+            "itself: leave this layer out, and use pycnn.ops.softmax after predict",
+            RuntimeWarning,
+            stacklevel=3,
+        )
