@@ -28,7 +28,8 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train"], "MODEL"),
         (["train", "resnet"], "'resnet'"),
         (["train", "lenet5", "--speed", "9"], "--speed 9"),
-        (["train", "lenet5", "--epoch", "9"], "--epoch 9"),
+        (["train", "lenet5", "--epoch", "9"], "--epoch 9 (see pycnn train --help)"),
+        (["plot", "filters", "x", "--fly"], "--fly (see pycnn plot filters --help)"),
         (["train", "lenet5", "--epochs", "0"], "--epochs: must be at least 1"),
         (["train", "lenet5", "--epochs", "1.5"], "--epochs: must be a whole number"),
         (["train", "lenet5", "--batch-size", "-3"], "--batch-size: must be at least 1"),
@@ -178,7 +179,7 @@ def test_an_output_that_cannot_be_written_is_seen_before_training(
     monkeypatch.setattr(datasets, "mnist", too_late)
     text = fails(capsys, "train", "lenet5", *arguments())
     assert ".tmp" not in text
-    assert "irectory: " in text or "File exists: file" in text
+    assert "irectory: " in text or "This is a file, not a folder: file" in text
 
 
 def test_json_can_go_to_a_pipe(data: str) -> None:

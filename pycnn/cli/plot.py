@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "convolution (default: %(default)s)",
         )
         declare(kind)
-        kind.set_defaults(draw=draw)
+        kind.set_defaults(draw=draw, parser=kind)
 
 
 def run(args: argparse.Namespace) -> int:

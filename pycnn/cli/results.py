@@ -31,7 +31,7 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     """
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        _make_folder(out)
         for name in FILES:
             check_writable(out / name)
         if json is not None:
@@ -41,6 +41,13 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, "This is a file, not a folder", str(out)) from None
 
 
 def _check_json(json: Path, out: Path, data: str | None) -> None:
