@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -180,41 +179,6 @@ def test_every_command_takes_the_folder_of_a_run_or_a_file_in_it(
     # The data are those of the training.
     assert main(["evaluate", "run"]) == 0
     assert "(100 samples)" in capsys.readouterr().out
-
-
-# info, help, version -------------------------------------------------------------------------
-
-
-def test_info_version_and_help(capsys: Capture) -> None:
-    assert main(["info"]) == 0
-    assert pycnn.show_config()["isa"] in capsys.readouterr().out
-    assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"pycnn {pycnn.__version__}\n"
-    assert main(["train", "--help"]) == 0
-    assert "--batch-size" in capsys.readouterr().out
-
-
-def test_python_m_pycnn() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pycnn", "train"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("pycnn: error: ")
-
-
-@pytest.mark.parametrize(("name", "value"), [("PYCNN_ISA", "foo"), ("PYCNN_NUM_THREADS", "0")])
-def test_a_wrong_environment_is_one_line(name: str, value: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pycnn", "info"],
-        env=os.environ | {name: value},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith(f"pycnn: error: [{name}] ")
-    assert done.stderr.count("\n") == 1
 
 
 # Standard output that goes away --------------------------------------------------------------

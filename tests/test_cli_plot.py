@@ -81,7 +81,7 @@ def test_errors_are_one_line(
     transposed = ("plot", "convolution", "--transposed", "--padding", "same")
     assert "takes padding as numbers" in fails(capsys, *transposed)
     assert "No such file" in fails(capsys, "plot", "filters", "none.safetensors")
-    assert "No such file" in fails(capsys, "report", ".")
+    assert "No model.safetensors in the folder" in fails(capsys, "report", ".")
     assert "no test image 100: they are 0 to 99" in fails(
         capsys, "plot", "feature-maps", checkpoint, "--index", "100", "--data", data
     )

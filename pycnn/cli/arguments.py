@@ -57,14 +57,18 @@ def set_threads(args: argparse.Namespace) -> None:
         pycnn.set_num_threads(args.threads)
 
 
-def add_data(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add ``--data``, with words for its default, and ``--skip-broken``."""
+def add_data(parser: argparse.ArgumentParser, default: str, *, pictures: bool = True) -> None:
+    """Add ``--data``, with words for its default, and for `pictures` ``--skip-broken``."""
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="folder of the data: IDX files in MNIST's format for LeNet-5, folders of pictures for "
-        f"AlexNet (default: {default})",
+        help="folder of the data: IDX files in MNIST's format for LeNet-5 and the neocognitron, "
+        "folders of pictures for AlexNet, Pang and Lee's rt-polaritydata for the text network "
+        f"(default: {default})",
     )
+    if not pictures:
+        parser.set_defaults(skip_broken=False)
+        return
     parser.add_argument(
         "--skip-broken",
         action="store_true",
@@ -81,9 +85,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_run_data(parser: argparse.ArgumentParser) -> None:
+def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
     """Add what `add_data` adds to a command that has RUN; read them with `open_run`."""
-    add_data(parser, "those of the training")
+    add_data(parser, "those of the training", pictures=pictures)
 
 
 def open_run(args: argparse.Namespace) -> Run:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name != "convolution":
             add_run(kind)
         if name not in ("convolution", "learning-curve"):
-            add_run_data(kind)
+            add_run_data(kind, pictures=name != "ngrams")
             add_threads(kind)
         kind.add_argument("--title", default="", metavar="TEXT", help="heading")
         kind.add_argument(

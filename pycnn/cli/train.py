@@ -38,8 +38,9 @@ INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    models = (f"{name} ({summary})" for name, summary in recipes.SUMMARIES.items())
     parser.add_argument(
-        "model", metavar="MODEL", choices=recipes.available(), help=", ".join(recipes.available())
+        "model", metavar="MODEL", choices=recipes.available(), help=", ".join(models)
     )
     parser.add_argument(
         "--epochs",
@@ -66,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "0.003 for lenet5 with adam)",
     )
     parser.add_argument(
-        "--augment", action="store_true", help="change the training data at random (model's way)"
+        "--augment",
+        action="store_true",
+        help="change the training data at random: lenet5_1998 distorts the digits, alexnet_cifar "
+        "shifts and mirrors the pictures; without it too, lenet5 shifts by up to a pixel and "
+        "alexnet cuts, mirrors and recolours; the others have nothing of the kind",
     )
     parser.add_argument(
         "--seed",

@@ -1,6 +1,6 @@
 """Recipes: data, training settings and inputs of each network, for the command line and scripts.
 
-- `available`, `get`: the recipes by the names of the models
+- `available`, `get`: the recipes by the names of the models; `SUMMARIES`: what they are
 - `recipe`: `Recipe`, what one consists of
 - one module for each network, imported when it is asked for
 - `digit_picture`: pictures of digits as MNIST has them; `pictures`: folders of photographs
@@ -12,21 +12,22 @@ import importlib
 
 from pycnn.recipes.recipe import Recipe
 
-__all__ = ["Recipe", "available", "get"]
+__all__ = ["SUMMARIES", "Recipe", "available", "get"]
 
-_NAMES = (
-    "alexnet",
-    "alexnet_cifar",
-    "lenet5",
-    "lenet5_1998",
-    "neocognitron",
-    "textcnn",
-)
+# What each network is, and its data.
+SUMMARIES = {
+    "alexnet": "AlexNet of 2012, pictures of your own",
+    "alexnet_cifar": "a small AlexNet, CIFAR-10",
+    "lenet5": "LeNet-5 of today, MNIST",
+    "lenet5_1998": "LeNet-5 as published, MNIST",
+    "neocognitron": "Fukushima's of 1980, MNIST",
+    "textcnn": "Kim's text network, sentences of film reviews",
+}
 
 
 def available() -> tuple[str, ...]:
     """Names of the networks that have a recipe."""
-    return tuple(sorted(_NAMES))
+    return tuple(sorted(SUMMARIES))
 
 
 def get(name: str) -> Recipe:
@@ -42,7 +43,7 @@ def get(name: str) -> Recipe:
     ValueError
         If there is none.
     """
-    if name not in _NAMES:
+    if name not in SUMMARIES:
         raise ValueError(f"there is no recipe for {name!r}; available: {', '.join(available())}")
     recipe: Recipe = importlib.import_module(f"pycnn.recipes.{name}").RECIPE
     return recipe
