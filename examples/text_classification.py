@@ -102,8 +102,22 @@ def show_filters(model, vocabulary, texts, count=3):
             print(f"{name}: {found.label}: {' | '.join(ngram.text for ngram in found.ngrams)}")
 
 
+def run_folds(args):
+    """Train and test on each fold, and report."""
+    accuracies = []
+    for fold in range(args.folds):
+        model, vocabulary, texts, accuracy = run_fold(args, fold)
+        accuracies.append(accuracy)
+    if len(accuracies) > 1:
+        print(
+            f"{len(accuracies)} folds: mean accuracy {statistics.mean(accuracies):.2%}, "
+            f"standard deviation {statistics.stdev(accuracies):.2%}"
+        )
+    show_filters(model, vocabulary, texts)
+
+
 def main():
-    """Read the arguments, train, report."""
+    """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     variants = ("rand", "static", "non-static", "multichannel", "lecture")
     parser.add_argument("--variant", choices=variants, default="rand")
@@ -120,16 +134,10 @@ def main():
     if given != (args.embeddings is not None):
         parser.error("--embeddings goes with the variants static, non-static and multichannel")
 
-    accuracies = []
-    for fold in range(args.folds):
-        model, vocabulary, texts, accuracy = run_fold(args, fold)
-        accuracies.append(accuracy)
-    if len(accuracies) > 1:
-        print(
-            f"{len(accuracies)} folds: mean accuracy {statistics.mean(accuracies):.2%}, "
-            f"standard deviation {statistics.stdev(accuracies):.2%}"
-        )
-    show_filters(model, vocabulary, texts)
+    try:
+        run_folds(args)
+    except (OSError, ValueError) as error:  # a file that is missing or of another kind
+        parser.exit(1, f"{parser.prog}: {error}\n")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,10 @@ class ArrayDataset:
                 f"[ArrayDataset] needs one label for each sample (x: {x.shape}, y: {y.shape})"
             )
         if not x.flags.c_contiguous:
-            raise ValueError(f"[ArrayDataset] x must be C-contiguous (x: {x.shape})")
+            raise ValueError(
+                f"[ArrayDataset] x must be C-contiguous (x: {x.shape}): "
+                "give np.ascontiguousarray(x)"
+            )
         self.x = x
         self.y = y
         self.classes = tuple(classes)

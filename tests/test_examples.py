@@ -55,6 +55,15 @@ def test_alexnet_images(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--embeddings", "--data"])
+def test_a_file_that_the_text_example_lacks_is_one_line(tmp_path: Path, option: str) -> None:
+    variant = ["--variant", "static"] if option == "--embeddings" else []
+    command = [sys.executable, str(EXAMPLES / "text_classification.py"), *variant, option, "nope"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"text_classification\.py: .*nope.*\n", done.stderr)
+
+
 def test_convolution_arithmetic(tmp_path: Path) -> None:
     text = run("convolution_arithmetic.py", tmp_path, "--out", "pictures")
     assert "four pictures and an animation of 9 frames" in text
