@@ -21,17 +21,24 @@ class Config(dict[str, object]):
 
 
 def show_config() -> Config:
-    """Return version, instruction set, threads, backends and compiler.
+    """Return version, instruction set, threads, convolution, backends and compiler.
 
     Returns
     -------
     Config
         A dictionary with the keys ``version``, ``isa`` (the one in use), ``isa_available``,
-        ``threads``, ``backends``, ``compiler`` and ``build_type``; it prints as a table.
+        ``threads``, ``convolution`` (the forced algorithm, or "by shape"), ``backends``,
+        ``compiler`` and ``build_type``; it prints as a table.
+
+    Raises
+    ------
+    ValueError
+        If the environment forces an instruction set or an algorithm that there is not.
 
     Notes
     -----
-    ``PYCNN_ISA=name`` in the environment forces an instruction set. The number of threads is the
+    ``PYCNN_ISA=name`` in the environment forces an instruction set, ``PYCNN_CONV=name`` an
+    algorithm of convolution. The number of threads is the
     first of `set_num_threads`, ``PYCNN_NUM_THREADS``, ``OMP_NUM_THREADS`` and what the process may
     use (CPU affinity, control-group quota).
     """
@@ -40,6 +47,7 @@ def show_config() -> Config:
         isa=_core.isa(),
         isa_available=_core.isa_available(),
         threads=_core.get_num_threads(),
+        convolution=_core.forced_conv_algorithm() or "by shape",
         backends=("reference", "cpu"),
         compiler=_core.compiler,
         build_type=_core.build_type,

@@ -107,6 +107,17 @@ def test_train_sets_the_threads(data: str, restore_threads: None) -> None:
     assert pycnn.get_num_threads() == 1
 
 
+def test_more_threads_than_cores_are_warned_of(
+    checkpoint: str, restore_threads: None, capsys: Capture
+) -> None:
+    cores = len(os.sched_getaffinity(0))
+    for threads, warned in ((cores, ""), (cores + 1, f"[threads] {cores + 1} threads, but only")):
+        main(["evaluate", checkpoint, "--data", "nowhere", "--threads", str(threads)])
+        warning, _, error = capsys.readouterr().err.rpartition("pycnn: error: ")
+        assert warning.startswith(f"pycnn: warning: {warned}") if warned else warning == ""
+        assert "nowhere" in error
+
+
 def test_training_that_diverges_is_reported_and_saved(data: str, capsys: Capture) -> None:
     code = main(
         ["train", "lenet5", "--data", data, "--optimizer", "sgd", "--lr", "1e18",

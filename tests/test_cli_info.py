@@ -19,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 def test_info_version_and_help(capsys: Capture) -> None:
     assert main(["info"]) == 0
-    assert pycnn.show_config()["isa"] in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert str(pycnn.show_config()["isa"]) in out
+    assert re.search(r"^convolution +\w", out, re.MULTILINE)
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"pycnn {pycnn.__version__}\n"
     assert main(["train", "--help"]) == 0
@@ -50,7 +52,9 @@ def test_python_m_pycnn() -> None:
     assert done.stderr.startswith("pycnn: error: ")
 
 
-@pytest.mark.parametrize(("name", "value"), [("PYCNN_ISA", "foo"), ("PYCNN_NUM_THREADS", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PYCNN_ISA", "foo"), ("PYCNN_CONV", "foo"), ("PYCNN_NUM_THREADS", "0")]
+)
 def test_a_wrong_environment_is_one_line(name: str, value: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pycnn", "info"],

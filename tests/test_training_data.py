@@ -130,7 +130,8 @@ def test_only_a_model_and_samples_can_be_run() -> None:
         ([[1.0]], np.zeros(1, np.int64), TypeError,
          r"x must be a float32 or int64 array, got list: give np\.array\(x, np\.float32\)"),
         (np.zeros((2, 1), np.float32), np.zeros(3, np.int64), ValueError, "one label for each"),
-        (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError, r"C-contiguous .*: give np.ascontiguousarray"),
+        (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError,
+         r"C-contiguous .*: give np\.ascontiguousarray\(x\)"),
     ],
 )  # fmt: skip
 def test_array_dataset_checks_its_arrays(x: Any, y: Any, error: type[Exception], text: str) -> None:

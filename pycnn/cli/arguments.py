@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import warnings
 
 import pycnn
 from pycnn.report import Run
@@ -52,9 +54,18 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def set_threads(args: argparse.Namespace) -> None:
-    """Apply ``--threads``."""
-    if args.threads is not None:
-        pycnn.set_num_threads(args.threads)
+    """Apply ``--threads``; more than there are cores for the process are warned of."""
+    if args.threads is None:
+        return
+    pycnn.set_num_threads(args.threads)
+    cores = len(os.sched_getaffinity(0))
+    if args.threads > cores:
+        warnings.warn(
+            f"[threads] {args.threads} threads, but only {cores} cores that the process may use: "
+            "more threads than cores gain nothing",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def add_data(parser: argparse.ArgumentParser, default: str, *, pictures: bool = True) -> None:
