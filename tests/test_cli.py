@@ -155,13 +155,16 @@ def test_ctrl_c_leaves_a_usable_checkpoint(data: str) -> None:
     assert json.loads(Path("result.json").read_text())["history"] == history
 
 
-def test_ctrl_c_before_training_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+@pytest.mark.parametrize("command", ["train lenet5", "evaluate {run}", "report {run}"])
+def test_ctrl_c_outside_of_the_epochs_is_one_word(
+    command: str, checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "mnist", interrupted)
-    assert main(["train", "lenet5"]) == 130
-    assert capsys.readouterr() == ("", "")
+    assert main(command.format(run=checkpoint).split()) == 130
+    assert capsys.readouterr() == ("", "pycnn: interrupted\n")
     assert not Path("runs").exists()
 
 

@@ -75,6 +75,10 @@ def test_a_run_that_cannot_be_saved_leaves_an_earlier_one_whole(
     with monkeypatch.context() as patch:
         patch.setattr(results, "learning_curve", interrupted)
         assert main([*command, "--seed", "1"]) == 130
+    assert capsys.readouterr().err == (
+        "pycnn: interrupted while the results were being written: "
+        "this training is not saved to runs/lenet5\n"
+    )
     assert contents("runs/lenet5") == before
 
 

@@ -1,4 +1,4 @@
-"""Entry point of ``pycnn``: picks the command, turns each error and warning into one line."""
+"""Entry point of ``pycnn``: picks the command, turns errors, warnings and Ctrl-C into one line."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        _say(" ".join(("interrupted", *map(str, interruption.args))))
         return INTERRUPTED
     except BrokenPipeError:
         _abandon_stdout()
@@ -93,18 +94,18 @@ def _print_error(error: Exception) -> None:
         text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
     else:
         text = str(error) or type(error).__name__
-    _say("error", text)
+    _say(f"error: {text}")
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning in one line, without the place in the code."""
-    _say("warning", str(message))
+    _say(f"warning: {message}")
 
 
-def _say(kind: str, text: str) -> None:
+def _say(text: str) -> None:
     line = " ".join(text.split())
     with contextlib.suppress(OSError):
-        print(f"pycnn: {kind}: {line}", file=sys.stderr)
+        print(f"pycnn: {line}", file=sys.stderr)
 
 
 def _abandon_stdout() -> None:

@@ -66,16 +66,21 @@ def save(
     """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
 
     They take the place of an earlier run's, whose report is removed: it tells of another network.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    KeyboardInterrupt
+        After Ctrl-C, with words for what is lost.
     """
-    with replace_together(out, FILES) as new:
-        io.save(new / CHECKPOINT, model)
-        write_json(new / SETTINGS, settings)
-        history.to_csv(new / TABLE)
-        history.to_json(new / HISTORY)
-        try:
-            learning_curve(history, new / CURVE, settings["model"], validation="test")
-        except ImportError as error:
-            print(f"no {CURVE}: {error}")
+    try:
+        with replace_together(out, FILES) as new:
+            _write(new, model, history, settings)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"while the results were being written: this training is not saved to {out}"
+        ) from None
     if json is not None:
         results = {
             "seconds": history.seconds,
@@ -90,3 +95,14 @@ def save(
             "history": history.to_dict(),
         }
         write_json(json, content)
+
+
+def _write(folder: Path, model: Module, history: History, settings: dict[str, Any]) -> None:
+    io.save(folder / CHECKPOINT, model)
+    write_json(folder / SETTINGS, settings)
+    history.to_csv(folder / TABLE)
+    history.to_json(folder / HISTORY)
+    try:
+        learning_curve(history, folder / CURVE, settings["model"], validation="test")
+    except ImportError as error:
+        print(f"no {CURVE}: {error}")
