@@ -89,6 +89,8 @@ def test_errors_are_one_line(
     assert "Conv2d" in fails(capsys, "plot", "architecture", checkpoint, "--size", "3x28x28")
     assert "whole number" in fails(capsys, "plot", "architecture", checkpoint, "--size", "3,28")
     assert "xyz" in fails(capsys, "plot", "filters", checkpoint, "--out", "a.xyz")
+    gif = fails(capsys, "plot", "filters", checkpoint, "--out", "f.gif")
+    assert "f.gif: a GIF is for the steps of a convolution" in gif
     assert "history is empty" in fails(capsys, "plot", "learning-curve", checkpoint)
     Path("history.json").write_text("[]")
     assert "is not a history" in fails(capsys, "plot", "learning-curve", checkpoint)
@@ -100,5 +102,4 @@ def test_errors_are_one_line(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for command in (["plot", "filters", checkpoint], ["report", checkpoint, "--data", data]):
         assert "pip install 'pycnn[plot]'" in fails(capsys, *command)
-    assert not list(Path().glob("*.png"))
-    assert not list(Path().glob("*.html"))
+    assert not [path for path in Path().iterdir() if path.suffix in (".png", ".gif", ".html")]

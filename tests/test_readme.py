@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_the_example_writes_no_file_when_interrupted(
     monkeypatch.setattr(pycnn, "fit", lambda *_, **__: interrupted)
     exec(example(), {})
     assert list(Path().iterdir()) == []
+
+
+def test_git_ignores_what_the_commands_write_here() -> None:
+    files = re.findall(r"(?:--out |save\(\"?)([\w/]+\.?\w*)", README)
+    files += [f"{kind}.png" for kind in re.findall(r"pycnn plot ([\w-]+)", README)]
+    assert {"runs/longer", "digit.png", "net.svg", "steps.gif", "ngrams.png"} <= set(files)
+    patterns = (ROOT / ".gitignore").read_text().split()
+    for file in files:
+        ways = [f"/{file}", Path(file).name, *(f"/{folder}/" for folder in Path(file).parts[:-1])]
+        assert any(fnmatch(way, pattern) for way in ways for pattern in patterns), file
 
 
 def test_example_is_the_script() -> None:

@@ -66,9 +66,21 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
 
 
 def finish(figure: Figure, path: PathLike | None) -> Figure:
-    """Write a figure to a file, if there is a path, and give it back."""
+    """Write a figure to a file, if there is a path, and give it back.
+
+    Raises
+    ------
+    ValueError
+        If the ending of the path is no format of still pictures.
+    """
     if path is not None:
-        content = render(figure, Path(path).suffix.lstrip(".").lower() or "png")
+        kind = Path(path).suffix.lstrip(".").lower() or "png"
+        if kind == "gif":
+            raise ValueError(
+                f"{os.fspath(path)}: a GIF is for the steps of a convolution "
+                "(pycnn.plot.convolution_animation); end the name in .png, .svg or .pdf"
+            )
+        content = render(figure, kind)
         with atomic_write(path) as file:
             file.write(content)
     return figure
