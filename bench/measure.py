@@ -55,8 +55,8 @@ class Result:
 
     @property
     def better(self) -> Peer | None:
-        """PyTorch's result in the format that suits it better."""
-        return min(self.peers.values(), key=lambda peer: peer.seconds, default=None)
+        """PyTorch's result in the format that suits it better, by the ratio that is reported."""
+        return min(self.peers.values(), key=lambda peer: peer.ratio, default=None)
 
     def rate(self, seconds: float) -> float:
         """Images, operations or bytes per second at `seconds` a call."""

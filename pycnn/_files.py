@@ -1,4 +1,7 @@
-"""Files that are whole or not there: every file of pycnn is written through `atomic_write`."""
+"""Files that are whole or not there: every file of pycnn is written through `atomic_write`.
+
+`replace_together` does for the files of a folder what `atomic_write` does for one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 
@@ -35,7 +40,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     OSError
         If `path` is a folder, its folder is missing or not writable, or the disk is full.
     """
-    if _is_stream(path):
+    if is_stream(path):
         with open(path, "wb") as stream:
             yield stream
         return
@@ -50,6 +55,52 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(temporary, target)
 
 
+@contextmanager
+def replace_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Replace files of a folder by new ones only when all of the new ones are complete.
+
+    The files are written to a folder of their own, inside `folder`. After an exception or a full
+    disk, `folder` is what it was before. In the end all old files but the first are removed, and
+    then the new ones take their places, the first before the others: even where that is cut short,
+    no old file stands beside a new one.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    names : iterable of str
+        The files that belong together. Those that are not written anew are removed; a symbolic
+        link is replaced, not followed.
+
+    Yields
+    ------
+    Path
+        Folder to write the new files to.
+
+    Raises
+    ------
+    OSError
+        If one of the names is a folder, or `folder` cannot be written to.
+    """
+    first, *others = names
+    with TemporaryDirectory(prefix=".", suffix=".tmp", dir=folder) as temporary:
+        new = Path(temporary)
+        try:
+            yield new
+        except OSError as error:  # is told of the file that was meant
+            if error.filename is None or Path(error.filename).parent != new:
+                raise
+            meant = folder / Path(error.filename).name
+            raise OSError(error.errno, error.strerror, os.fspath(meant)) from error
+        for name in (first, *others):
+            check_writable(folder / name)
+        for name in others:
+            (folder / name).unlink(missing_ok=True)
+        for name in (first, *others):
+            if (new / name).exists():
+                (new / name).replace(folder / name)
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Prove, with a file that is removed again, that `atomic_write` can write `path`.
 
@@ -58,10 +109,26 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     OSError
         If it cannot.
     """
-    if _is_stream(path):
+    if is_stream(path):
         return
     with _temporary_beside(path) as (_, temporary), open(temporary, "xb") as file:
         file.write(b"\0")
+
+
+def check_ending(path: str | os.PathLike[str], ending: str) -> None:
+    """Refuse to write a file of another kind; devices and pipes are of any.
+
+    Raises
+    ------
+    ValueError
+        If the name of the file, behind symbolic links, does not end so.
+    """
+    name = os.path.basename(os.path.realpath(path))
+    if not (is_stream(path) or name.lower().endswith(ending)):
+        raise ValueError(
+            f"{os.fspath(path)} cannot be written: the file's name must end in {ending}, "
+            f"got {name!r}"
+        )
 
 
 @contextmanager
@@ -88,6 +155,6 @@ def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]
             os.unlink(temporary)
 
 
-def _is_stream(path: str | os.PathLike[str]) -> bool:
+def is_stream(path: str | os.PathLike[str]) -> bool:
     """Whether `path` is a device, a pipe or a socket."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))

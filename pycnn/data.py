@@ -97,7 +97,8 @@ class ArrayDataset:
         return len(self.x)
 
     def __getitem__(self, index: slice | Index) -> ArrayDataset:
-        """Part of the data set: a view for a slice of step 1, a copy for an array of indices."""
+        """Part of the data set: a view for a slice of step 1, a copy for an array of positions."""
+        check_index("ArrayDataset", index)
         x = np.ascontiguousarray(self.x[index])
         return ArrayDataset(x, self.y[index], self.classes, self.name)
 
@@ -108,6 +109,13 @@ class ArrayDataset:
 
     def __repr__(self) -> str:
         return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
+
+
+def check_index(owner: str, index: Any) -> None:
+    """Refuse what chooses no part of a data set, such as the position of one sample."""
+    positions = isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1
+    if not positions and not isinstance(index, slice):
+        raise TypeError(f"[{owner}] takes a slice or an array of positions, got {index!r}")
 
 
 def _conversion(name: str, array: Any, dtypes: Sequence[str]) -> str:
@@ -146,9 +154,10 @@ class Batches:
     Raises
     ------
     TypeError
-        If the batch size is not an int.
+        If an argument is of another kind, or while iterating, if `augment` gives no array.
     ValueError
-        If the data set is empty or the batch size is not positive.
+        If the data set is empty, the batch size not positive or the seed negative; while iterating,
+        if `augment` changes the number of samples.
     """
 
     def __init__(
@@ -158,11 +167,19 @@ class Batches:
         seed: int | None = None,
         augment: Augment | None = None,
     ) -> None:
+        owner = type(self).__name__
+        if not isinstance(data, Dataset):
+            raise TypeError(
+                f"[{owner}] data must be a Dataset, got {type(data).__name__}; "
+                "two arrays become one as pycnn.ArrayDataset(x, y)"
+            )
         if len(data) == 0:
-            raise ValueError("the data set is empty")
+            raise ValueError(f"[{owner}] the data set is empty")
+        if not (augment is None or callable(augment)):
+            raise TypeError(f"[{owner}] augment must be a function of (x, rng), got {augment!r}")
         self.data = data
-        self.batch_size = min(integer("Batches", "batch_size", batch_size, 1, inf), len(data))
-        self.seed = seed
+        self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))
+        self.seed = None if seed is None else integer(owner, "seed", seed, 0, inf)
         self.augment = augment
         self.epoch = 0
 
@@ -193,7 +210,17 @@ class Batches:
         if self.augment is not None:
             seed = [self.seed or 0, epoch, AUGMENT_STREAM, batch]
             x = self.augment(x, np.random.default_rng(seed))
+            self._check_augmented(x, len(index))
         return x, self.data.y[index]
+
+    def _check_augmented(self, x: Samples, samples: int) -> None:
+        owner = type(self).__name__
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"[{owner}] augment must give an array, got {type(x).__name__}")
+        if x.shape[:1] != (samples,):
+            raise ValueError(
+                f"[{owner}] augment must keep the {samples} samples of a batch, gave {x.shape}"
+            )
 
     def _slices(self, data: ArrayDataset) -> Generator[tuple[Samples, Labels], None, None]:
         x, y, size = data.x, data.y, self.batch_size
@@ -212,26 +239,3 @@ class Batches:
             # "clip" lets take write into `out` directly; the default mode gathers into a copy.
             np.take(x, index, axis=0, out=batch, mode="clip")
             yield batch, shuffled[start : start + size]
-
-
-def check_batch(batch: Any) -> tuple[Any, Any]:
-    """Take a batch of a user's own iterable apart, or say what it should have been.
-
-    Raises
-    ------
-    TypeError
-        If it is not a pair.
-    ValueError
-        If the batch is empty or x and y differ in length.
-    """
-    try:
-        x, y = batch
-        sizes = len(x), len(y)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"data must yield batches (x, y), got {type(batch).__name__}; "
-            "two arrays become a data set as pycnn.ArrayDataset(x, y)"
-        ) from None
-    if sizes[0] != sizes[1] or sizes[0] == 0:
-        raise ValueError(f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}")
-    return x, y

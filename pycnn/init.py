@@ -8,6 +8,25 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import integer
+
+__all__ = [
+    "Rng",
+    "constant",
+    "default_bound",
+    "fan_in",
+    "fan_out",
+    "generator",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+]
+
 Rng: TypeAlias = np.random.Generator | int | None
 """A generator, a seed, or None for fresh entropy; as `numpy.random.default_rng` takes it."""
 
@@ -18,13 +37,30 @@ def generator(rng: Rng) -> np.random.Generator:
 
 
 def fan_in(shape: tuple[int, ...]) -> int:
-    """Count the inputs of one output: the product of all sizes but the first (out, in, ...)."""
-    return math.prod(shape[1:])
+    """Count the inputs of one output: the product of all sizes but the first (out, in, ...).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a positive int.
+    """
+    return math.prod(_checked(shape)[1:])
 
 
 def fan_out(shape: tuple[int, ...]) -> int:
-    """Count the outputs that one input reaches: the product of all sizes but the second (in)."""
-    return math.prod(shape) // shape[1] if len(shape) > 1 else math.prod(shape)
+    """Count the outputs that one input reaches: the product of all sizes but the second (in).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a positive int.
+    """
+    sizes = _checked(shape)
+    return math.prod(sizes[:1] + sizes[2:])
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(integer("init", f"a size of {shape}", size, 1) for size in shape)
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:

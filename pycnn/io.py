@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,15 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     path : path
         The file; its folder must exist.
     model : Module
-        The model.
+        The model. Its metadata comes back as it is, but for tuples, which become lists.
 
     Raises
     ------
     OSError
         If the file cannot be written.
+    TypeError, ValueError
+        If the metadata, or an argument of the model, is no JSON value; keys must be strings, and
+        numbers finite.
     """
     from safetensors.numpy import save as serialize
 
@@ -46,7 +50,12 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
     if model.metadata:
+        if not isinstance(model.metadata, Mapping):
+            found = type(model.metadata).__name__
+            raise TypeError(f"[save] metadata must be a mapping, got {found}")
         header["metadata"] = dict(model.metadata)
+    for key, value in header.items():
+        _check_json(key, value)
     content = serialize(state, {METADATA_KEY: json.dumps(header)})
     with atomic_write(path) as file:
         file.write(content)
@@ -96,7 +105,8 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     OSError
         If the file cannot be read.
     ValueError
-        If it is truncated or corrupt, does not say which model it holds, or does not fit it.
+        If it is truncated or corrupt, does not say which model it holds, or that model cannot be
+        made or does not fit it.
     """
     from pycnn import models
 
@@ -109,7 +119,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         )
     try:
         model = models.create(name, **arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, MemoryError) as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
     try:
         _fill(path, model, state, header)
@@ -130,6 +140,23 @@ def _fill(
     if not isinstance(metadata, dict):
         raise ValueError(f"{os.fspath(path)} is corrupt: its metadata is no mapping")
     model.metadata = metadata
+
+
+def _check_json(where: str, value: Any) -> None:
+    """Refuse what JSON cannot hold, or would give back as something else."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"[save] {where} has the key {key!r}: keys must be strings")
+            _check_json(f"{where}[{key!r}]", item)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check_json(f"{where}[{index}]", item)
+    else:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"[save] {where}: {error}") from None
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:

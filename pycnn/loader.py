@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from pycnn._arguments import integer
-from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Labels, Samples, check_batch
+from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Labels, Samples
 
 Batch = tuple[Samples, Labels]
 
@@ -38,10 +38,8 @@ class DataLoader(Batches):
 
     Raises
     ------
-    TypeError
-        If a number is not an int.
-    ValueError
-        If the data set is empty or a number is not positive.
+    TypeError, ValueError
+        As for `Batches`, or if `workers` or `ahead` is not a positive int.
 
     Notes
     -----
@@ -91,10 +89,25 @@ def batches_of(
 def one_pass(batches: Iterable[tuple[Any, Any]]) -> Iterator[Iterator[tuple[Any, Any]]]:
     """Go through batches once, each checked; threads behind them end even after an error."""
     if not isinstance(batches, Batches):
-        yield map(check_batch, batches)
+        yield map(_check_batch, batches)
         return
     with closing(iter(batches)) as source:
         yield source
+
+
+def _check_batch(batch: Any) -> tuple[Any, Any]:
+    """Take a batch of a user's own iterable apart, or say what it should have been."""
+    try:
+        x, y = batch
+        sizes = len(x), len(y)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"data must yield batches (x, y), got {type(batch).__name__}; "
+            "two arrays become a data set as pycnn.ArrayDataset(x, y)"
+        ) from None
+    if sizes[0] != sizes[1] or sizes[0] == 0:
+        raise ValueError(f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}")
+    return x, y
 
 
 class _Work:

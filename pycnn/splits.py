@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer, real
+from pycnn._arguments import flag, integer, real
 from pycnn.data import Dataset, Index, Labels
 
 D = TypeVar("D", bound=Dataset)
@@ -44,14 +44,14 @@ def split(
     Raises
     ------
     TypeError
-        If a size is no number.
+        If a size is no number, `seed` no int or `stratify` no bool.
     ValueError
         If there are too few samples, or a size or share is out of range.
     """
     counts = _counts(len(data), sizes)
     integer("split", "seed", seed, 0, float("inf"))
     order = np.random.default_rng(seed).permutation(len(data))
-    if stratify:
+    if flag("[split] stratify", stratify):
         # Number the m samples of a class 0.5/m, 1.5/m, ...: in the order of these numbers every
         # stretch holds all classes in their shares.
         labels = data.y[order]
@@ -85,7 +85,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     Raises
     ------
     TypeError
-        If a number is no int.
+        If a number is no int or `stratify` no bool.
     ValueError
         If `k` is out of range.
 
@@ -98,7 +98,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     if k > len(data):
         raise ValueError(f"[k_fold] {k} folds need at least as many samples, got {len(data)}")
     order = np.random.default_rng(seed).permutation(len(data))
-    if stratify:
+    if flag("[k_fold] stratify", stratify):
         order = order[np.argsort(data.y[order], kind="stable")]
     fold = deal(order, k)
     return (divide(data, fold == i) for i in range(k))

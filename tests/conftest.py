@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from convolution import forced
-from dataset_files import idx_bytes
+from dataset_files import idx_bytes, picture_folder
 from hypothesis import settings
 
 from pycnn import _core, io, models
+from pycnn.recipes.pictures import picture_sets
 
 # `ci` draws the same examples each time; `dev` looks for new ones.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60, database=None)
@@ -90,3 +91,13 @@ def checkpoint(own_folder: None) -> str:
     """Save a fresh LeNet-5 in the test's own folder."""
     io.save("checkpoint.safetensors", models.lenet5(rng=0))
     return "checkpoint.safetensors"
+
+
+@pytest.fixture
+def damaged(own_folder: None) -> list[str]:
+    """The broken files among forty in the folder pets: a training and a test picture."""
+    train, test = picture_sets(picture_folder(Path("pets"), 20), 32, 32)
+    broken = [train.paths[3], test.paths[1]]
+    for path in broken:
+        Path(path).write_bytes(Path(path).read_bytes()[:99])
+    return broken

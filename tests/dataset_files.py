@@ -1,13 +1,16 @@
-"""Small data-set files for the tests."""
+"""Small data-set files and folders for the tests."""
 
 from __future__ import annotations
 
 import io
 import struct
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -39,3 +42,20 @@ def cifar_members(count: int = 2) -> dict[str, bytes]:
     records = random_bytes(len(CIFAR_NAMES), count, 3073)
     records[:, :, 0] %= 10
     return {name: records[i].tobytes() for i, name in enumerate(CIFAR_NAMES)}
+
+
+COLOURS = {"green": (20, 200, 60), "red": (220, 40, 30)}
+
+
+def picture_folder(
+    root: Path, per_class: int, size: int = 32, classes: dict[str, Any] = COLOURS
+) -> str:
+    """Noisy pictures of one colour each."""
+    rng = np.random.default_rng(len(str(root)))
+    for name, colour in classes.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            noise = rng.normal(0, 30, (size, size + 4, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return str(root)

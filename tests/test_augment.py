@@ -187,6 +187,10 @@ def test_normalise() -> None:
     np.testing.assert_allclose(Normalise(0.5)(x), x - 0.5)
 
 
+def fit(**options: Any) -> ColourPCA:
+    return ColourPCA.fit(ArrayDataset(images(), np.zeros(len(images()), np.int64)), **options)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
@@ -201,11 +205,22 @@ def test_normalise() -> None:
         (lambda: RandomAffine(squeeze=0.5), ValueError, "squeeze must be at least 1"),
         (lambda: ColourPCA(-1), ValueError, "std must be at least 0"),
         (lambda: ColourPCA(0.1, (1.0, 2.0)), ValueError, r"shapes \(2,\) and \(3, 3\)"),
+        (lambda: ColourPCA(0.1, 5), ValueError, r"shapes \(\) and \(3, 3\)"),
+        (lambda: ColourPCA(0.1, "abc"), TypeError, "eigenvalues must be numbers, got 'abc'"),
+        (lambda: ColourPCA(0.1, [[1], [2, 3]]), TypeError, "eigenvalues must be numbers"),
+        (lambda: ColourPCA(0.1, (1, float("nan"), 1)), ValueError, "eigenvalues must be finite"),
+        (lambda: ColourPCA(0.1, (1, -1, 1)), ValueError, "eigenvalues must be at least 0, got"),
+        (lambda: ColourPCA(0.1, (1,), [[np.inf]]), ValueError, "eigenvectors must be finite"),
+        (lambda: fit(limit=0), ValueError, r"\[ColourPCA\] limit must be above 0, got 0"),
+        (lambda: fit(limit="a"), TypeError, r"\[ColourPCA\] limit must be a number, got str"),
+        (lambda: fit(std=-1), ValueError, r"\[ColourPCA\] std must be at least 0, got -1"),
         (lambda: ColourPCA()(images(c=1), RNG(0)), ValueError, "expects 3 channels"),
         (lambda: Normalise((1.0, 2.0))(images()), ValueError, "expects 2 channels"),
         (lambda: Normalise(0, 0), ValueError, "std must be above 0"),
         (lambda: Normalise((1, 2), (1, 2, 3)), ValueError, "differ in length"),
-        (lambda: Normalise(float("nan")), ValueError, "mean must be a finite number"),
+        (lambda: Normalise(float("nan")), ValueError, "mean must be finite, got nan"),
+        (lambda: Normalise("a"), TypeError, "mean must be numbers, got 'a'"),
+        (lambda: Normalise(()), ValueError, "a number or a row of them"),
         (lambda: Compose(RandomCrop), TypeError, "step 0 must be a function"),
     ],
 )  # fmt: skip

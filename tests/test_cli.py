@@ -20,7 +20,6 @@ from toy import same_bits
 import pycnn
 from pycnn import datasets, io, models
 from pycnn.cli import main
-from pycnn.optim import Adam
 from pycnn.training import evaluate
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -121,53 +120,6 @@ def test_training_that_diverges_is_reported_and_saved(data: str, capsys: Capture
     assert "saved to runs/lenet5" in out
     state = io.load_model("runs/lenet5/model.safetensors").state_dict()
     assert all(np.isfinite(array).all() for array in state.values())
-
-
-def contents(folder: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-
-
-def test_a_training_without_a_finished_epoch_leaves_an_earlier_run_whole(
-    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ["train", "lenet5", "--data", data]
-    assert main([*command, "--epochs", "1"]) == 0
-    assert main(["report", "runs/lenet5"]) == 0
-    before = contents("runs/lenet5")
-    capsys.readouterr()
-
-    diverging = ["--optimizer", "sgd", "--lr", "1e20", "--json", "result.json"]
-    assert main([*command, *diverging]) == 1
-    out, err = capsys.readouterr()
-    assert out.endswith("\nnothing saved: no epoch was finished\n")
-    assert err.startswith("pycnn: error: training stopped: epoch 1, step ")
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Adam, "step", interrupted)
-    assert main(command) == 130
-    out, err = capsys.readouterr()
-    assert out.endswith("\ninterrupted in epoch 1; nothing saved: no epoch was finished\n")
-    assert err == ""
-    assert contents("runs/lenet5") == before
-    assert not Path("result.json").exists()
-
-
-def test_a_new_run_leaves_no_pictures_of_an_earlier_one(
-    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = ["train", "lenet5", "--data", data, "--epochs", "1"]
-    assert main(command) == 0
-    assert main(["report", "runs/lenet5"]) == 0
-    first = contents("runs/lenet5")
-    assert main([*command, "--seed", "1"]) == 0
-    second = contents("runs/lenet5")
-    assert first.keys() - second.keys() == {"report.html"}
-    assert first["learning_curve.png"] != second["learning_curve.png"]
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert main(command) == 0
-    assert second.keys() - contents("runs/lenet5").keys() == {"learning_curve.png"}
 
 
 def test_ctrl_c_leaves_a_usable_checkpoint(data: str) -> None:

@@ -141,13 +141,24 @@ def folder_in_place_of_the_checkpoint() -> list[str]:
     return ["--out", "out"]
 
 
+def folder_in_place_of_the_table() -> list[str]:
+    Path("out/history.csv").mkdir(parents=True)
+    return ["--out", "out"]
+
+
 def json_in_no_folder() -> list[str]:
     return ["--json", "nowhere/result.json"]
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [file_in_the_way, folder_below_a_file, folder_in_place_of_the_checkpoint, json_in_no_folder],
+    [
+        file_in_the_way,
+        folder_below_a_file,
+        folder_in_place_of_the_checkpoint,
+        folder_in_place_of_the_table,
+        json_in_no_folder,
+    ],
 )
 def test_an_output_that_cannot_be_written_is_seen_before_training(
     arguments: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, capsys: Capture

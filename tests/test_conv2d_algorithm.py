@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from convolution import assert_convolution
+from convolution import assert_convolution, forced
 from hypothesis import given
 from strategies import ConvCase, conv_cases
 from test_dispatch import output, python
@@ -11,7 +11,19 @@ from test_dispatch import output, python
 from pycnn import _core, ops
 
 LENET = ((64, 1, 28, 28), (6, 1, 5, 5))
+SECOND = ((64, 6, 14, 14), (16, 6, 5, 5))
+SQUARE = ((64, 1, 28, 28), (6, 1, 3, 3))
 TEXT = ((50, 1, 60, 300), (100, 1, 3, 300))
+DIRECTIONS = ("forward", "backward_input", "backward_weight")
+
+FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE}
+
+Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
+
+
+def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
+    with forced(forced_one):
+        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
 
 
 @pytest.mark.usefixtures("isa", "algorithm")
@@ -24,18 +36,39 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
 def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
-    second = ((64, 6, 14, 14), (16, 6, 5, 5))
-    for direction in ("forward", "backward_input", "backward_weight"):
-        assert ops.conv2d_algorithm(*second, direction=direction) == "batch_lanes"
+    for direction in DIRECTIONS:
+        assert ops.conv2d_algorithm(*SECOND, direction=direction) == "batch_lanes"
     assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward_input", "backward_weight"])
-def test_a_forced_algorithm_is_taken_where_it_can(direction: str, algorithm: str) -> None:
-    chosen = ops.conv2d_algorithm(*TEXT, direction=direction)
-    assert chosen in _core.conv_algorithms()
-    if algorithm in ("gemm", "full_width", "batch_lanes"):
-        assert chosen == algorithm
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("algorithm", "shapes"), FITTING.items())
+def test_a_forced_algorithm_is_taken_where_it_fits(
+    algorithm: str, shapes: Shapes, direction: str
+) -> None:
+    free, chosen = (choice(name, shapes, direction) for name in ("", algorithm))
+    fits = (algorithm, direction) != ("direct", "backward_weight")
+    assert chosen == (algorithm if fits else free)
+    # Full width is the choice wherever it fits.
+    assert (free == algorithm) == (algorithm == "full_width")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shapes", "direction", "stride"),
+    [
+        *(("full_width", SECOND, direction, 1) for direction in DIRECTIONS),
+        *(("depthwise", SECOND, direction, 1) for direction in DIRECTIONS),
+        *(("winograd", TEXT, direction, 1) for direction in DIRECTIONS),
+        ("winograd", SQUARE, "forward", 2),
+        ("batch_lanes", LENET, "backward_input", 2),
+        ("batch_lanes", LENET, "backward_weight", 2),
+    ],
+)
+def test_a_forced_algorithm_that_does_not_fit_leaves_the_choice(
+    algorithm: str, shapes: Shapes, direction: str, stride: int
+) -> None:
+    free, chosen = (choice(name, shapes, direction, stride=stride) for name in ("", algorithm))
+    assert chosen == free != algorithm
 
 
 def test_environment_forces_one() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from toy import blobs, small_net
 
@@ -69,12 +71,65 @@ def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("change", [{"loss": "x"}, {"accuracy": "a"}, {"epoch": [1]}])
-def test_a_history_of_other_things_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
-    model, path = small_net(), tmp_path / "history.json"
-    fit(model, blobs(40), progress=False).to_json(path)
-    content = json.loads(path.read_text())
+@pytest.fixture
+def history(tmp_path: Path) -> Any:
+    """What `to_json` writes, as dicts and lists, and a function that reads it back."""
+    path = tmp_path / "history.json"
+    fit(small_net(), blobs(40), progress=False).to_json(path)
+
+    def read(content: object) -> History:
+        path.write_text(json.dumps(content))
+        return History.from_json(path)
+
+    return json.loads(path.read_text()), read
+
+
+@pytest.mark.parametrize("field", EpochRecord._fields)
+def test_a_null_is_read_where_it_has_a_meaning(history: Any, field: str) -> None:
+    content, read = history
+    content["epochs"][0][field] = None
+    if field in ("accuracy", "val_loss", "val_accuracy"):
+        assert getattr(read(content).records[0], field) is None
+    elif field == "loss":
+        assert np.isnan(read(content).records[0].loss)
+    else:
+        with pytest.raises(ValueError, match=rf"history\.json is not .*: .*{field} must be an? "):
+            read(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"loss": "x"}, "loss must be a number, got str"),
+        ({"accuracy": "a"}, "accuracy must be a number, got str"),
+        ({"epoch": [1]}, "epoch must be a number, got list"),
+        ({"epoch": 1.5}, "epoch must be an int, got float"),
+        ({"seconds": True}, "seconds must be a number, got bool"),
+        ({"seconds": 10**400}, "int too large"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_an_epoch_of_other_things_is_refused(history: Any, change: Any, text: str) -> None:
+    content, read = history
     content["epochs"][0] |= change
-    path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r"history\.json is not a history of pycnn"):
-        History.from_json(path)
+    with pytest.raises(ValueError, match=rf"history\.json is not a history of pycnn: .*{text}"):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"stop_reason": 5}, "stop_reason must be a text, got 5"),
+        ({"interrupted": None}, "interrupted must be True or False, got None"),
+        ({"self_organization": "3"}, "self_organization must be a number, got str"),
+        ({"epochs": 5}, "'int' object is not iterable"),
+        ({"epochs": [5]}, "must be a mapping, not int"),
+    ],
+)
+def test_a_history_of_other_things_is_refused(history: Any, change: Any, text: str) -> None:
+    content, read = history
+    with pytest.raises(ValueError, match=rf"history\.json is not a history of pycnn: .*{text}"):
+        read(content | change)
+    for wrong in ([content], 5, {**content, "epochs": [{}]}, {"interrupted": False}):
+        with pytest.raises(ValueError, match=r"history\.json is not a history of pycnn: "):
+            read(wrong)

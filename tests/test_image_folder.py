@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,25 @@ def test_broken_files_are_named(root: Path) -> None:
     with pytest.warns(RuntimeWarning, match=r"skipped: .*x\.png"):
         part = data[np.array([0, *broken[:1]])].without_broken()
     assert part.paths == data.paths[:1]
+    with pytest.warns(RuntimeWarning, match=r"skipped: .*x\.png"):
+        assert len(data[np.array(broken[:1])].without_broken()) == 0
+
+
+def test_a_pipe_is_no_picture(root: Path) -> None:
+    pipe = root / "red/pipe.png"
+    os.mkfifo(pipe)
+    (root / "red/link.png").symlink_to(root / "blue/b.png")
+    (root / "red/nowhere.png").symlink_to(root / "missing.png")
+    names = [Path(path).name for path in ImageFolder(root, 4).paths[3:]]
+    assert names == ["1.png", "2.bmp", "link.png"]
+    # Who opens the pipe after all reads an empty file and does not wait for ever.
+    writer = threading.Thread(target=lambda: pipe.write_bytes(b""), daemon=True)
+    writer.start()
+    for path in (pipe, "/dev/null"):
+        with pytest.raises(ValueError, match=f"{path} is not a readable picture: it is a device"):
+            read_picture(path)
+    assert pipe.read_bytes() == b""
+    writer.join(10)
 
 
 def test_test_data_has_the_numbers_of_the_trained_classes(root: Path) -> None:

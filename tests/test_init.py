@@ -31,6 +31,25 @@ def test_fans() -> None:
     assert init.fan_out((7,)) == 7
 
 
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (4, 2, 0, 3)])
+def test_a_weight_without_numbers_has_no_spread(shape: tuple[int, ...]) -> None:
+    spread = [make for make, _ in (*UNIFORM.values(), *NORMAL.values()) if make is not init.normal]
+    for make in (*spread, init.default_bound, init.fan_in, init.fan_out):
+        with pytest.raises(
+            ValueError, match=r"^\[init\] a size of \(.*\) must be at least 1, got 0"
+        ):
+            make(shape)
+
+
+def test_every_function_is_in_all() -> None:
+    own = {
+        name
+        for name, value in vars(init).items()
+        if getattr(value, "__module__", "") == init.__name__
+    }
+    assert {name for name in own if not name.startswith("_")} | {"Rng"} == set(init.__all__)
+
+
 @pytest.mark.parametrize(("make", "bound"), UNIFORM.values(), ids=list(UNIFORM))
 def test_uniform(make: Callable[..., np.ndarray], bound: float) -> None:
     values = make(SHAPE, 0)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from safetensors.numpy import load_file, save_file
 from toy import same_bits, small_net, snapshot
 
 from pycnn import __version__, io, models
-from pycnn._files import atomic_write, check_writable
 from pycnn.layers import Linear, Sequential
 
 
@@ -67,6 +64,44 @@ def test_files_of_others_load_by_name(tmp_path: Path) -> None:
         io.load_model(path)
 
 
+def test_metadata_comes_back(checkpoint: Path) -> None:
+    model = small_net()
+    model.metadata = {
+        "classes": ("a", "b"),
+        "mean": [0.5, -1],
+        "notes": {"by": None, "final": True},
+    }
+    io.save(checkpoint, model)
+    other = small_net()
+    io.load(checkpoint, other)
+    assert other.metadata == {**model.metadata, "classes": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error", "text"),
+    [
+        ({1: 2}, TypeError, r"metadata has the key 1: keys must be strings"),
+        ({"a": [{"b": {2.5: 0}}]}, TypeError, r"metadata\['a'\]\[0\]\['b'\] has the key 2.5"),
+        ({"a": {"loss": float("nan")}}, ValueError, r"metadata\['a'\]\['loss'\]: Out of range"),
+        ({"a": (1, np.float32(2))}, TypeError, r"metadata\['a'\]\[1\]: .*float32 is not JSON"),
+        ([("a", 1)], TypeError, "metadata must be a mapping, got list"),
+    ],
+)
+def test_metadata_that_would_not_come_back(
+    checkpoint: Path, metadata: Any, error: type[Exception], text: str
+) -> None:
+    before, model = checkpoint.read_bytes(), small_net()
+    model.metadata = metadata
+    with pytest.raises(error, match=rf"^\[save\] {text}"):
+        io.save(checkpoint, model)
+    assert checkpoint.read_bytes() == before
+
+
+def test_an_argument_that_is_no_json_value_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"^\[save\] arguments\['classes'\]: .*int64 is not JSON"):
+        io.save(tmp_path / "m", models.lenet5(classes=np.int64(3)))  # type: ignore[arg-type]
+
+
 def cut(path: Path, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
 
@@ -112,6 +147,10 @@ def test_damage_is_seen_and_changes_nothing(
         ('{"model": "lenet5", "arguments": {"depth": 3}}', "unexpected keyword argument 'depth'"),
         ('{"model": "lenet5", "arguments": {"classes": "x"}}', "out_features must be an int"),
         ('{"model": "lenet5", "arguments": {"classes": 3}}', r"shape \(84, 2\), the model \(3, 84"),
+        (
+            '{"model": "neocognitron", "arguments": {"planes": 5}}',
+            r"\[neocognitron\] planes must be three numbers, got 5",
+        ),
         ('{"model": 5, "arguments": {}}', "does not say which model"),
         ("{}", "does not say which model"),
     ],
@@ -120,8 +159,20 @@ def test_headers_that_make_no_sense(tmp_path: Path, header: str, text: str) -> N
     path = tmp_path / "m.safetensors"
     state = models.lenet5(rng=0).state_dict() | {"11.weight": np.zeros((84, 2), np.float32)}
     save_file(state, path, {"pycnn": header})
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises(ValueError, match=text) as info:
         io.load_model(path)
+    assert str(path) in str(info.value)
+
+
+def test_a_header_that_asks_for_more_memory_than_there_is(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 313. GiB")
+
+    monkeypatch.setattr(models, "create", create)
+    with pytest.raises(ValueError, match=r"model\.safetensors: Unable to allocate 313\. GiB"):
+        io.load_model(checkpoint)
 
 
 def test_a_checkpoint_of_another_model(checkpoint: Path) -> None:
@@ -142,90 +193,3 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         io.save(tmp_path, small_net())
     assert list(tmp_path.iterdir()) == []
-
-
-# atomic_write --------------------------------------------------------------------------------
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def half_a_write() -> None:
-        with atomic_write(path) as file:
-            file.write(b"ne")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half_a_write()
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_new_file_has_the_usual_mode_and_keeps_the_old_one(tmp_path: Path) -> None:
-    fresh, plain = tmp_path / "fresh", tmp_path / "plain"
-    plain.touch()
-    with atomic_write(fresh) as file:
-        file.write(b"x")
-    assert fresh.stat().st_mode == plain.stat().st_mode
-    fresh.chmod(0o600)
-    with atomic_write(fresh) as file:
-        file.write(b"y")
-    assert stat.S_IMODE(fresh.stat().st_mode) == 0o600
-
-
-def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
-    link, target = tmp_path / "link", tmp_path / "target"
-    target.write_bytes(b"old")
-    link.symlink_to(target)
-    with atomic_write(link) as file:
-        file.write(b"new")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"new"
-
-
-def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    received: list[bytes] = []
-    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
-    reader.start()
-    check_writable(pipe)
-    with atomic_write(pipe) as file:
-        file.write(b"hello")
-    reader.join(10)
-    assert received == [b"hello"]
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-
-
-def test_a_file_is_on_the_disk_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd)))
-    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b)))
-    io.save(tmp_path / "m", small_net())
-    assert calls == ["fsync", "replace"]
-
-
-def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
-    check_writable(tmp_path / "file")
-    assert list(tmp_path.iterdir()) == []
-    blocker = tmp_path / "blocker"
-    blocker.touch()
-    for path in (blocker / "file", tmp_path / "nowhere" / "file", tmp_path):
-        with pytest.raises(OSError, match="directory") as info:
-            check_writable(path)
-        assert info.value.filename == str(path)
-
-
-def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere" / "file"
-    with pytest.raises(FileNotFoundError) as info, atomic_write(path):
-        pass
-    assert str(info.value) == f"[Errno 2] No such file or directory: '{path}'"
-    other = tmp_path / "other"
-    with pytest.raises(FileNotFoundError) as info, atomic_write(tmp_path / "file"):
-        other.read_bytes()
-    assert info.value.filename == str(other)

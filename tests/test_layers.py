@@ -117,19 +117,6 @@ def test_relu_forward_and_backward() -> None:
     np.testing.assert_array_equal(layer.backward(np.ones_like(y)), [[0, 0, 1]])
 
 
-def test_flatten_gives_views_both_ways() -> None:
-    layer, x = Flatten(), normal(2, 3, 4, 5)
-    y = layer(x)
-    assert y.shape == (2, 60)
-    assert np.shares_memory(x, y)
-    dx = layer.backward(y)
-    assert dx.shape == x.shape
-    assert np.shares_memory(dx, y)
-    assert Flatten()(normal(0, 3, 4, 5)).shape == (0, 60)
-    with pytest.raises(ValueError, match="at least 2 dimensions"):
-        layer(normal(3))
-
-
 def test_dropout_keeps_the_mean_and_the_share() -> None:
     layer, x = Dropout(0.3, rng=0), np.ones((200, 500), np.float32)
     y = layer(x)

@@ -156,9 +156,32 @@ def test_fit_and_evaluate_use_it_where_there_is_work() -> None:
         ({"ahead": 0}, ValueError, "ahead must be at least 1"),
         ({"workers": 1.5}, TypeError, "workers must be an int"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"batch_size": True}, TypeError, "batch_size must be an int, got bool"),
         ({"data": empty()}, ValueError, "the data set is empty"),
+        ({"data": np.ones(5)}, TypeError, r"data must be a Dataset, got ndarray; .*ArrayDataset"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        ({"seed": "a"}, TypeError, "seed must be an int, got str"),
+        ({"augment": 3}, TypeError, r"augment must be a function of \(x, rng\), got 3"),
     ],
 )
 def test_wrong_settings(options: dict[str, Any], error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        DataLoader(**({"data": blobs(5), "batch_size": 2} | options))
+    kinds = [DataLoader] if options.keys() & {"workers", "ahead"} else [Batches, DataLoader]
+    for kind in kinds:
+        with pytest.raises(error, match=rf"^\[{kind.__name__}\] {text}"):
+            kind(**({"data": blobs(5), "batch_size": 2} | options))
+
+
+@pytest.mark.parametrize(
+    ("augment", "error", "text"),
+    [
+        (lambda x, _: x[1:], ValueError, r"keep the 2 samples of a batch, gave \(1, 1, 8, 8\)"),
+        (lambda x, _: np.ones(()), ValueError, r"keep the 2 samples of a batch, gave \(\)"),
+        (lambda x, _: None, TypeError, "give an array, got NoneType"),
+    ],
+)
+def test_what_augmentation_gives_is_checked(
+    augment: Any, error: type[Exception], text: str
+) -> None:
+    for kind in (Batches, DataLoader):
+        with pytest.raises(error, match=rf"^\[{kind.__name__}\] augment must {text}"):
+            list(kind(blobs(4), 2, augment=augment))

@@ -196,5 +196,17 @@ def test_settings_that_are_wrong() -> None:
         MAPLoss(0.0)
     with pytest.raises(TypeError, match=r"\[NLLLoss\] weight must be a float32 array, got float64"):
         NLLLoss(np.ones(3))
+    for loss in (CrossEntropyLoss, NLLLoss):
+        with pytest.raises(TypeError, match=rf"\[{loss.__name__}\] ignore_index must be an int"):
+            loss(ignore_index="a")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="ignore_index must be at most"):
+        NLLLoss(ignore_index=2**63)
+    for share, found in (("a", "a number, got str"), (None, "a number, got NoneType")):
+        with pytest.raises(
+            TypeError, match=rf"^\[CrossEntropyLoss\] label_smoothing must be {found}"
+        ):
+            CrossEntropyLoss(label_smoothing=share)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="label_smoothing must be finite, got nan"):
+        CrossEntropyLoss(label_smoothing=float("nan"))
     with pytest.raises(TypeError, match="pos_weight must be a float32 array, got list"):
         BCEWithLogitsLoss(pos_weight=[1.0])  # type: ignore[arg-type]

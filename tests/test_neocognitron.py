@@ -266,6 +266,17 @@ def test_command_line(
     assert re.fullmatch(r"one.png: \d \(\d+\.\d\d%\)\n", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("larger", [0, 1], ids=["train", "test"])
+def test_images_that_do_not_fit_are_refused_before_the_layers_learn(larger: int) -> None:
+    model, sets = published(), [digits(1, seed=0), digits(1, seed=0)]
+    x = np.pad(sets[larger].x, ((0, 0), (0, 0), (4, 4), (4, 4)))
+    sets[larger] = ArrayDataset(x, sets[larger].y, sets[larger].classes)
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=r"^Sequential\[7\] Linear: expects 24 features, got "):
+        recipe.train_neocognitron(model, *sets, epochs=1, batch_size=1, progress=False)
+    assert same_bits(before, snapshot(model))
+
+
 def test_interrupted_before_the_readout(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

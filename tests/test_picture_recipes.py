@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from command_line import Capture, fails
-from PIL import Image
+from dataset_files import COLOURS, picture_folder
 
 from pycnn import datasets, io, recipes
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.datasets import ImageFolder
 from pycnn.recipes.alexnet_cifar import NORMALISE
-from pycnn.recipes.pictures import picture_sets
 from pycnn.training import predict
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
-COLOURS = {"green": (20, 200, 60), "red": (220, 40, 30)}
-
-
-def make(root: Path, per_class: int, size: int = 32, classes: dict[str, Any] = COLOURS) -> str:
-    """Noisy pictures of one colour each."""
-    rng = np.random.default_rng(len(str(root)))
-    for name, colour in classes.items():
-        (root / name).mkdir(parents=True, exist_ok=True)
-        for i in range(per_class):
-            noise = rng.normal(0, 30, (size, size + 4, 3))
-            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(root / name / f"{i}.png")
-    return str(root)
-
 
 def test_the_small_network_is_trained_evaluated_and_asked(capsys: Capture) -> None:
-    folder = make(Path("pets"), 20)
+    folder = picture_folder(Path("pets"), 20)
     arguments = ["--data", folder, "--epochs", "4", "--batch-size", "4", "--augment"]
     assert main(["train", "alexnet_cifar", *arguments]) == 0
     out = capsys.readouterr().out
@@ -47,8 +31,8 @@ def test_the_small_network_is_trained_evaluated_and_asked(capsys: Capture) -> No
     assert main(["evaluate", checkpoint, "--data", folder]) == 0
     assert "test accuracy 100.00%" in capsys.readouterr().out
     # Another folder, with a part of the classes under test/ and any training data.
-    make(Path("more/train"), 1)
-    make(Path("more/test"), 3, classes={"red": COLOURS["red"]})
+    picture_folder(Path("more/train"), 1)
+    picture_folder(Path("more/test"), 3, classes={"red": COLOURS["red"]})
     assert main(["evaluate", checkpoint, "--data", "more"]) == 0
     assert "test accuracy 100.00%, loss" in (text := capsys.readouterr().out)
     assert "(3 samples)" in text
@@ -60,8 +44,8 @@ def test_the_small_network_is_trained_evaluated_and_asked(capsys: Capture) -> No
 
 
 def test_the_large_network_keeps_the_mean_of_its_pictures() -> None:
-    make(Path("data/train"), 2, 60)
-    make(Path("data/val"), 1, 60)
+    picture_folder(Path("data/train"), 2, 60)
+    picture_folder(Path("data/val"), 1, 60)
     recipe = recipes.get("alexnet")
     train, test = recipe.sets("data")
     assert (len(train), len(test)) == (4, 2)
@@ -91,20 +75,6 @@ def test_the_settings_of_the_paper_are_there() -> None:
     assert recipe.augment(x, np.random.default_rng(0)).shape == (2, 3, 227, 227)
 
 
-def test_training_and_test_pictures_have_nothing_in_common() -> None:
-    folder = make(Path("pets"), 10)
-    train, test = picture_sets(folder, 32, 28)
-    assert (len(train), len(test)) == (16, 4)
-    assert not set(train.paths) & set(test.paths)
-    assert np.bincount(test.y).tolist() == [2, 2]
-    assert picture_sets(folder, 32, 28)[1].paths == test.paths
-    assert train.gather(np.arange(1)).shape == (1, 3, 32, 32)
-    assert test.gather(np.arange(1)).shape == (1, 3, 28, 28)
-    # "train" is a class here, as there is no "test" beside it.
-    make(Path("vehicles"), 5, classes={"train": (0, 0, 0), "ship": (9, 9, 9)})
-    assert picture_sets("vehicles", 32, 32)[0].classes == ("ship", "train")
-
-
 def test_without_a_folder_the_small_network_is_for_cifar(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -122,19 +92,9 @@ def test_without_a_folder_the_small_network_is_for_cifar(monkeypatch: pytest.Mon
     assert len(recipe.test_data(recipe.build(recipe.sets("cifar")[0], 0), "cifar")) == 1
     assert asked == [None, "cifar", "cifar"]
     # Pictures of one's own get CIFAR's mean and deviation.
-    train, _ = recipe.sets(make(Path("pets"), 5))
+    train, _ = recipe.sets(picture_folder(Path("pets"), 5))
     assert isinstance(train, ImageFolder)
     assert train.normalise is NORMALISE
-
-
-@pytest.fixture
-def damaged() -> list[str]:
-    """The broken files among forty in the folder pets: a training and a test picture."""
-    train, test = picture_sets(make(Path("pets"), 20), 32, 32)
-    broken = [train.paths[3], test.paths[1]]
-    for path in broken:
-        Path(path).write_bytes(Path(path).read_bytes()[:99])
-    return broken
 
 
 def test_broken_pictures_are_left_out_with_a_warning(damaged: list[str], capsys: Capture) -> None:
@@ -170,20 +130,6 @@ def test_broken_pictures_are_left_out_with_a_warning(damaged: list[str], capsys:
     warned(damaged[1:])
 
 
-def test_broken_pictures_do_not_change_what_is_kept_for_testing(damaged: list[str]) -> None:
-    every = picture_sets("pets", 32, 32)
-    with pytest.warns(RuntimeWarning, match="skipped"):
-        whole = picture_sets("pets", 32, 32, skip_broken=True)
-    for before, after, broken in zip(every, whole, damaged, strict=True):
-        assert after.paths == tuple(path for path in before.paths if path != broken)
-    make(Path("parts/train"), 2)
-    make(Path("parts/test"), 2)
-    Path("parts/test/red/0.png").write_text("no picture")
-    with pytest.warns(RuntimeWarning, match="parts/test/red/0.png"):
-        train, test = recipes.get("alexnet").data("parts", skip_broken=True)
-    assert (len(train), len(test)) == (4, 3)
-
-
 def test_skipping_pictures_is_refused_where_there_are_none(
     data: str, checkpoint: str, capsys: Capture
 ) -> None:
@@ -202,9 +148,9 @@ def test_wrong_folders_are_one_line(capsys: Capture) -> None:
     assert "there is no folder none" in fails(capsys, "train", "alexnet", "--data", "none")
     Path("empty").mkdir()
     assert "empty has no sub-folders" in fails(capsys, "train", "alexnet_cifar", "--data", "empty")
-    folder = make(Path("one"), 2, classes={"red": (255, 0, 0)})
+    folder = picture_folder(Path("one"), 2, classes={"red": (255, 0, 0)})
     assert "one has one class only, 'red'" in fails(capsys, "train", "alexnet", "--data", folder)
-    folder = make(Path("two"), 2)
+    folder = picture_folder(Path("two"), 2)
     Path("two/red/0.png").write_text("no picture")
     text = fails(capsys, "train", "alexnet", "--data", folder)
     assert "two/red/0.png is not a readable picture" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +66,25 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None
     with pytest.raises(FileNotFoundError):
         plot.filters(small_net(), tmp_path / "none" / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "error", "text"),
+    [
+        (0, ValueError, "at least 1, got 0"),
+        (-1, ValueError, "at least 1, got -1"),
+        ("a", TypeError, "an int, got str"),
+    ],
+)
+def test_a_limit_is_a_positive_number(limit: Any, error: type[Exception], text: str) -> None:
+    data = blobs(4)
+    for name, arguments in (
+        ("filters", (small_net(),)),
+        ("misclassified", (data, np.ones((4, 4)))),
+        ("ngrams", ({"f": [("one", 1.0)]},)),
+    ):
+        with pytest.raises(error, match=rf"^\[{name}\] limit must be {text}"):
+            getattr(plot, name)(*arguments, limit=limit)
 
 
 def test_pyplot_and_the_settings_of_matplotlib_are_left_alone(tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_each_panel_of_the_picture_shows_the_outputs_so_far(
     assert any(text.endswith(title) for text in texts(figure))
 
 
+def test_a_step_may_stay_as_long_as_a_gif_can_say(tmp_path: Path) -> None:
+    plot.convolution_animation(1, 1, tmp_path / "A.GIF", milliseconds=218_450)
+    with Image.open(tmp_path / "A.GIF") as gif:
+        assert gif.info["duration"] == 655_350
+
+
 @pytest.mark.parametrize("geometry", [{"stride": 2, "padding": 1}, {"padding": "valid"}])
 def test_the_animation_has_a_frame_for_each_output(
     tmp_path: Path, geometry: dict[str, Any]
@@ -149,6 +155,10 @@ def test_numbers_of_any_kind_are_written_short() -> None:
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for image, kernel, geometry, text in (
         (3, 5, {}, "does not fit into the padded input"),
+        (9, 3, {"padding": 99_999_999}, r"200000007\u00d7200000007 cells"),
+        (10**9, 3, {}, "1000000000\u00d71000000000 cells"),
+        (2, 10**9, {"padding": "same"}, "are too many to draw"),
+        (3, 2, {"transposed": True, "stride": (1, 10**9)}, "5\u00d72000000003 cells"),
         (39, 1, {"padding": 1}, r"41\u00d741 cells, .* up to 40\u00d740: take a smaller image"),
         ([1, 2], 1, {}, r"the image must be \(height, width\), got shape \(2,\)"),
         (3, [[]], {}, r"the kernel must be \(height, width\)"),
@@ -161,6 +171,11 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         plot.convolution_arithmetic(3, 2, transposed=True, padding="same")
     with pytest.raises(ValueError, match=r"144 steps are too many for a GIF.* \(--input\) or"):
         plot.convolution_animation(12, 1, tmp_path / "a.gif")
+    for path in ("a.png", "gif"):
+        with pytest.raises(ValueError, match=rf"must end in \.gif, got '.*{path}'"):
+            plot.convolution_animation(3, 2, tmp_path / path)
+    with pytest.raises(ValueError, match="milliseconds must be at most 218450, got 218451"):
+        plot.convolution_animation(3, 2, tmp_path / "a.gif", milliseconds=218_451)
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"a GIF needs Pillow: pip install 'pycnn\[plot\]'"):
         plot.convolution_animation(3, 2, tmp_path / "a.gif")

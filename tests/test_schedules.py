@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy import blobs, small_net
 
-from pycnn.optim import Constant, Cosine, OneCycle, Schedule, Step
+from pycnn.optim import SGD, Constant, Cosine, OneCycle, Schedule, Step
+from pycnn.training import fit
 
 # torch.optim.lr_scheduler.OneCycleLR(max_lr=0.4, total_steps=20), PyTorch 2.13.
 ONE_CYCLE = [
@@ -85,3 +92,31 @@ def test_numbers_out_of_range(make: type, text: str) -> None:
 def test_milestones_are_a_tuple() -> None:
     with pytest.raises(TypeError, match="milestones must be a tuple, got float"):
         Step(1.0, 0.5)  # type: ignore[arg-type]
+
+
+def test_rates_of_numpy_are_numbers_too(tmp_path: Path) -> None:
+    model = small_net()
+    history = fit(
+        model,
+        blobs(40),
+        optimizer=SGD(model.parameters(), 1.0),
+        schedule=lambda *_: np.float32(0.1),
+    )
+    history.to_json(tmp_path / "history.json")
+    rate = json.loads((tmp_path / "history.json").read_text())["epochs"][0]["learning_rate"]
+    assert rate == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize(
+    ("rate", "error", "text"),
+    [
+        (None, TypeError, "must be a number, got NoneType"),
+        (-0.1, ValueError, "must be at least 0, got -0.1"),
+        (math.nan, ValueError, "must be finite, got nan"),
+    ],
+)
+def test_wrong_rates_are_those_of_the_schedule(
+    rate: float, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=rf"\[fit\] learning rate of the schedule {text}"):
+        fit(small_net(), blobs(40), schedule=lambda *_: rate)

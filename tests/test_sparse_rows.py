@@ -61,6 +61,14 @@ def test_rows_are_whole_numbers() -> None:
             SparseRows(rows, np.zeros((1, 3), np.float32), SHAPE)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("values", "found"), [([[1.0, 2.0, 3.0]], "list"), (np.ones((1, 3), np.int64), "int64")]
+)
+def test_values_are_floats(values: np.ndarray, found: str) -> None:
+    with pytest.raises(TypeError, match=f"values must be a float array, got {found}"):
+        SparseRows(np.array([0]), values, SHAPE)
+
+
 @pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
 def test_a_gradient_of_another_table_is_refused(make: Make) -> None:
     p = Parameter(np.ones((5, 3), np.float32))

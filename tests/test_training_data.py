@@ -148,6 +148,14 @@ def test_array_dataset_slices() -> None:
     assert "10 samples of shape (1, 8, 8)" in repr(data)
 
 
+@pytest.mark.parametrize("index", [0, np.int64(1), np.zeros((1, 1), np.int64), (0, 1), "a", None])
+def test_array_dataset_gives_parts_and_no_single_samples(index: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^\[ArrayDataset\] takes a slice or an array of positions, "
+    ):
+        blobs(10)[index]
+
+
 def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
     data = blobs(8)
     with pytest.raises(TypeError, match=r"pycnn\.ArrayDataset\(x, y\)"):

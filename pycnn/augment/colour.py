@@ -39,7 +39,7 @@ class ColourPCA:
     std : float
         Deviation of the a_i.
     eigenvalues : C floats, optional
-        l_i; ImageNet's by default.
+        l_i, not negative; ImageNet's by default.
     eigenvectors : (C, C) floats, optional
         p_i as columns; ImageNet's by default.
     limit : float
@@ -48,7 +48,7 @@ class ColourPCA:
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range or the shapes differ; when called, if the images are no
+        If an argument is not as above or the shapes differ; when called, if the images are no
         (N, C, H, W) float32 array of as many channels.
 
     References
@@ -65,15 +65,16 @@ class ColourPCA:
         limit: float = 255.0,
     ) -> None:
         self.std = at_least_zero("[ColourPCA] std", std)
-        self.eigenvalues = np.asarray(eigenvalues, np.float64)
-        self.eigenvectors = np.asarray(eigenvectors, np.float64)
+        self.eigenvalues: Floats = _finite("ColourPCA", "eigenvalues", eigenvalues, np.float64)
+        self.eigenvectors: Floats = _finite("ColourPCA", "eigenvectors", eigenvectors, np.float64)
         self.limit = positive("[ColourPCA] limit", limit)
-        channels = len(self.eigenvalues)
-        if self.eigenvalues.ndim != 1 or self.eigenvectors.shape != (channels, channels):
+        if self.eigenvalues.ndim != 1 or self.eigenvectors.shape != 2 * self.eigenvalues.shape:
             raise ValueError(
                 "[ColourPCA] needs C eigenvalues and (C, C) eigenvectors, got shapes "
                 f"{self.eigenvalues.shape} and {self.eigenvectors.shape}"
             )
+        if (self.eigenvalues < 0).any():
+            raise ValueError(f"[ColourPCA] eigenvalues must be at least 0, got {eigenvalues}")
 
     @classmethod
     def fit(cls, data: Dataset, std: float = 0.1, limit: float = 255.0) -> ColourPCA:
@@ -94,8 +95,9 @@ class ColourPCA:
         Raises
         ------
         TypeError, ValueError
-            If there is no image or the samples are none.
+            If there is no image, the samples are none, or a number is not as above.
         """
+        std, limit = at_least_zero("[ColourPCA] std", std), positive("[ColourPCA] limit", limit)
         if len(data) == 0:
             raise ValueError("[ColourPCA] the data set is empty")
         count, total, products = 0, np.zeros(1), np.zeros((1, 1))
@@ -142,7 +144,7 @@ class Normalise:
         If a number is not finite, a deviation not above 0 or the lengths differ; when called, if
         the images have another number of channels.
     TypeError
-        When called, if the images are no float32 array.
+        If an argument is not as above; when called, if the images are no float32 array.
     """
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float] = 1.0) -> None:
@@ -168,7 +170,18 @@ class Normalise:
 
 def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
     """Give one number or several as a float32 row."""
-    row = np.atleast_1d(np.asarray(value, np.float32))
-    if row.ndim != 1 or row.size == 0 or not np.isfinite(row).all():
-        raise ValueError(f"[Normalise] {name} must be a finite number or a row of them: {value}")
+    row = np.atleast_1d(_finite("Normalise", name, value, np.float32))
+    if row.ndim != 1 or row.size == 0:
+        raise ValueError(f"[Normalise] {name} must be a number or a row of them, got {value}")
     return row
+
+
+def _finite(owner: str, name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Give numbers as an array, all of them finite."""
+    try:
+        numbers = np.asarray(value, dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"[{owner}] {name} must be numbers, got {value!r}") from None
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"[{owner}] {name} must be finite, got {value}")
+    return numbers

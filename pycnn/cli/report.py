@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_run(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the page (default: report.html in the folder)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the page, FILE.html (default: report.html in the folder)",
     )
     add_run_data(parser)
     add_threads(parser)

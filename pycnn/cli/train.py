@@ -1,7 +1,9 @@
 """Train a model and save it, its history and its learning curve.
 
-A training that fails, or has not finished one epoch, leaves nothing: not a folder, and an earlier
-run in the folder stays whole.
+The files of a run are written after the training and replace those of an earlier run in the folder
+all together. A training that finishes no epoch, or whose files cannot be written, leaves no new
+folder and an earlier run as it was; one that fails or is interrupted later is saved as far as it
+came. What ``--json`` asks for is written last, on its own.
 """
 
 from __future__ import annotations
@@ -10,13 +12,10 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pycnn import __version__, get_num_threads, io, recipes
-from pycnn._files import check_writable
+from pycnn import get_num_threads, recipes
 from pycnn.cli.arguments import (
     add_data,
     add_threads,
@@ -25,16 +24,12 @@ from pycnn.cli.arguments import (
     seed,
     set_threads,
 )
+from pycnn.cli.results import results_folder, save
 from pycnn.data import Dataset
 from pycnn.layers import Module
-from pycnn.plot import learning_curve
 from pycnn.recipes.recipe import OPTIMIZERS
-from pycnn.report.run import CHECKPOINT, HISTORY, SETTINGS
-from pycnn.report.write import REPORT
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
-from pycnn.training.history import write_json
 
-CURVE = "learning_curve.png"
 TRAINING_FAILED = 1
 INTERRUPTED = 130
 
@@ -85,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write settings, results and history to this file too",
+        help="write settings, results and history to this file too, FILE.json",
     )
     add_data(parser, "what the package ships or downloads")
     add_threads(parser)
@@ -97,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
     out = args.out or Path("runs", args.model)
-    with results_folder(out, args.json):
+    with results_folder(out, args.json, args.data):
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
@@ -118,51 +113,40 @@ def run(args: argparse.Namespace) -> int:
     return report(out, history)
 
 
-@contextmanager
-def results_folder(out: Path, json: Path | None) -> Iterator[None]:
-    """Make the folder and prove that it can be written to: now, not after the training.
-
-    In the end, folders that were made and are still empty are removed.
-    """
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        check_writable(out / CHECKPOINT)
-        if json is not None:
-            check_writable(json)
-        yield
-    finally:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-
-
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
-    """Give the settings of the training: the arguments, or the recipe's where there are none."""
-    optimizer = args.optimizer or recipe.optimizer
-    if optimizer not in recipe.rates:
-        raise ValueError(
-            f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
-            f"take one of {', '.join(recipe.rates)}"
-        )
+    """Give the settings of the training: the arguments, or the recipe's where there are none.
+
+    A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
+    """
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
-    if recipe.train is not None and (args.lr or args.optimizer):
-        raise ValueError(
-            f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
-        )
     return {
         "model": args.model,
         "epochs": args.epochs or recipe.epochs,
         "batch_size": args.batch_size or recipe.batch_size,
-        "optimizer": optimizer,
-        "lr": args.lr or recipe.rates[optimizer],
+        **_optimizer_settings(args, recipe),
         "augment": bool(args.augment or recipe.always_augment),
         "data": None if args.data is None else os.path.abspath(args.data),
         "skip_broken": args.skip_broken,
         "seed": args.seed,
         "threads": get_num_threads(),
     }
+
+
+def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
+    if recipe.train is not None:
+        if args.lr or args.optimizer:
+            raise ValueError(
+                f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
+            )
+        return {}
+    optimizer = args.optimizer or recipe.optimizer
+    if optimizer not in recipe.rates:
+        raise ValueError(
+            f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
+            f"take one of {', '.join(recipe.rates)}"
+        )
+    return {"optimizer": optimizer, "lr": args.lr or recipe.rates[optimizer]}
 
 
 def train_model(
@@ -189,39 +173,6 @@ def train_model(
         augment=recipe.augment if settings["augment"] else None,
         **options,
     )
-
-
-def save(
-    out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
-) -> None:
-    """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
-
-    Curve and report of an earlier run in the folder are removed: they tell of another network.
-    """
-    io.save(out / CHECKPOINT, model)
-    write_json(out / SETTINGS, settings)
-    history.to_csv(out / "history.csv")
-    history.to_json(out / HISTORY)
-    if json is not None:
-        results = {
-            "seconds": history.seconds,
-            "images_per_second": history.images_per_second,
-            "test_loss": history["val_loss"][-1],
-            "test_accuracy": history["val_accuracy"][-1],
-        }
-        content = {
-            "pycnn": __version__,
-            "settings": settings,
-            "results": results,
-            "history": history.to_dict(),
-        }
-        write_json(json, content)
-    for name in (CURVE, REPORT):
-        (out / name).unlink(missing_ok=True)
-    try:
-        learning_curve(history, out / CURVE, settings["model"], validation="test")
-    except ImportError as error:
-        print(f"no {CURVE}: {error}")
 
 
 def report(out: Path, history: History) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.augment.colour import Normalise
-from pycnn.data import Index, Labels, Samples
+from pycnn.data import Index, Labels, Samples, check_index
 from pycnn.datasets.picture import read_picture, read_squares
 
 # What counts as a picture, by the end of its name in lower case.
@@ -32,7 +32,7 @@ class ImageFolder:
     root : path
         Folder with one sub-folder for each class; classes are numbered in the order of their
         names. Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie deeper in
-        it; other files and hidden ones are left alone.
+        it; other files, hidden ones, and what is no regular file are left alone.
     size : int
         Shorter side of the scaled picture, in pixels.
     crop : int, optional
@@ -54,8 +54,10 @@ class ImageFolder:
         Class of each picture.
     classes : tuple of str
         Names of the classes.
+    root : str
+        The folder.
     name : str
-        Name of the folder.
+        Its name.
     paths : tuple of str
         The files.
     normalise : Normalise
@@ -90,7 +92,7 @@ class ImageFolder:
             raise ValueError(f"[ImageFolder] on_error must be 'raise' or 'skip', got {on_error!r}")
         self.size = integer("ImageFolder", "size", size, 1)
         self._prepare(size if crop is None else crop, Normalise(mean, std))
-        root = os.fspath(root)
+        self.root = root = os.fspath(root)
         found = _class_folders(root)
         self.name = os.path.basename(os.path.abspath(root))
         self.classes = tuple(found if classes is None else classes)
@@ -123,8 +125,7 @@ class ImageFolder:
 
     def __getitem__(self, index: slice | Index) -> ImageFolder:
         """Part of the pictures."""
-        if not isinstance(index, slice | np.ndarray):
-            raise TypeError("[ImageFolder] takes a slice or an array of positions")
+        check_index("ImageFolder", index)
         part = copy.copy(self)
         part.y = self.y[index]
         part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])
@@ -146,7 +147,10 @@ class ImageFolder:
         return other
 
     def without_broken(self) -> ImageFolder:
-        """Give those that can be decoded, as ``on_error="skip"`` does for a whole folder."""
+        """Give the pictures that can be decoded, with a RuntimeWarning for each that cannot.
+
+        Every file is decoded once, as for ``on_error="skip"``; a class may be left with none.
+        """
         return self[np.flatnonzero([_is_whole(path) for path in self.paths])]
 
     def mean_colour(self, pictures: int = MEAN_PICTURES) -> tuple[float, ...]:
@@ -193,8 +197,10 @@ def _pictures(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield os.path.join(place, name)
+            path = os.path.join(place, name)
+            named_so = name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            if named_so and os.path.isfile(path):
+                yield path
 
 
 def _is_whole(path: str) -> bool:

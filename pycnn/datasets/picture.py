@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._files import is_stream
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -38,12 +40,15 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no picture, broken or truncated, with its name; if Pillow is not installed.
+        If it is no picture, broken or truncated, or a device or a pipe, with its name; if Pillow
+        is not installed.
     """
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise ValueError("reading pictures needs Pillow: pip install 'pycnn[plot]'") from None
+    if is_stream(path):  # opening a pipe that nobody writes to would take for ever
+        raise ValueError(f"{os.fspath(path)} is not a readable picture: it is a device or a pipe")
     with open(path, "rb") as file:
         try:
             with Image.open(file) as image:

@@ -9,7 +9,7 @@ import numpy as np
 from pycnn import init, ops
 from pycnn._arguments import fraction, real
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import FLOAT, Array, check_kind
 
 
 class ReLU(Module):
@@ -209,10 +209,8 @@ class Dropout(Module):
 
     Raises
     ------
-    TypeError
-        If `p` is not a number.
-    ValueError
-        If `p` is outside [0, 1).
+    TypeError, ValueError
+        If `p` is not a number in [0, 1); in `forward`, if the input is not a float array.
 
     References
     ----------
@@ -225,6 +223,7 @@ class Dropout(Module):
 
     def forward(self, x: Array) -> Array:
         """Drop in training mode; give `x` itself in evaluation mode."""
+        check_kind("Dropout", "x", x, FLOAT)
         if not self.training:
             self._save((x.shape, None))
             return x

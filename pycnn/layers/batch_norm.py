@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, integer, positive
+from pycnn._arguments import at_least_zero, flag, integer, positive
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
@@ -75,10 +75,12 @@ class BatchNorm2d(Module):
         if momentum is not None and at_least_zero("[BatchNorm2d] momentum", momentum) > 1:
             raise ValueError(f"[BatchNorm2d] momentum must be at most 1, got {momentum}")
         self.momentum = momentum
-        self.weight = Parameter(np.ones(channels, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(channels, np.float32)) if affine else None
+        self.weight = self.bias = None
+        if flag("[BatchNorm2d] affine", affine):
+            self.weight = Parameter(np.ones(channels, np.float32))
+            self.bias = Parameter(np.zeros(channels, np.float32))
         self.running_mean = self.running_var = self.num_batches_tracked = None
-        if track_running_stats:
+        if flag("[BatchNorm2d] track_running_stats", track_running_stats):
             self.running_mean = Buffer(np.zeros(channels, np.float32))
             self.running_var = Buffer(np.ones(channels, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))

@@ -37,6 +37,12 @@ class Container(Module):
 
     def __getitem__(self, key: int | str) -> Module:
         """Give the module at a position, or of a name."""
+        if isinstance(key, slice):
+            kind = type(self).__name__
+            raise TypeError(
+                f"[{kind}] takes a position or a name, got a slice: make a part as "
+                "Sequential(*tuple(model)[:2])"
+            )
         return self._named[key] if isinstance(key, str) else list(self._named.values())[key]
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init, ops
-from pycnn._arguments import integer, pair
+from pycnn._arguments import flag, integer, pair
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
@@ -102,7 +102,9 @@ class Conv2d(Module):
             self.connections = connection_table("Conv2d", connections, out_channels, in_channels)
         generator = init.generator(rng)
         self.weight = Parameter(self._initial_weights(generator))
-        self.bias = Parameter(self._initial_biases(generator)) if bias else None
+        self.bias = (
+            Parameter(self._initial_biases(generator)) if flag("[Conv2d] bias", bias) else None
+        )
         self._geometry: dict[str, Any] = {
             "stride": self.stride,
             "padding": self.padding,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import init, ops
-from pycnn._arguments import integer, pair
+from pycnn._arguments import flag, integer, pair
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
@@ -94,7 +94,11 @@ class ConvTranspose2d(Module):
         generator = init.generator(rng)
         bound = init.default_bound(self._shape)
         self.weight = Parameter(init.uniform(self._shape, bound, generator))
-        self.bias = Parameter(init.uniform((out_channels,), bound, generator)) if bias else None
+        self.bias = (
+            Parameter(init.uniform((out_channels,), bound, generator))
+            if flag(f"[{name}] bias", bias)
+            else None
+        )
         self._geometry: dict[str, Any] = {
             "stride": self.stride,
             "padding": self.padding,

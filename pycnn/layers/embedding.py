@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init, ops
-from pycnn._arguments import integer
+from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
 
@@ -87,7 +87,8 @@ class Embedding(Module):
             raise ValueError(f"[Embedding] weights must be (V, D), not empty, got {weights.shape}")
         layer = cls.__new__(cls)
         layer.padding_idx = _padding(padding_idx, len(weights))
-        layer.weight = Buffer(weights) if freeze else Parameter(weights)
+        frozen = flag("[Embedding] freeze", freeze)
+        layer.weight = Buffer(weights) if frozen else Parameter(weights)
         return layer
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pycnn import init, ops
-from pycnn._arguments import integer
+from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
 
@@ -32,7 +32,7 @@ class Linear(Module):
     Raises
     ------
     TypeError, ValueError
-        If a size is not a positive int.
+        If an argument is not as above.
     """
 
     def __init__(
@@ -44,7 +44,11 @@ class Linear(Module):
         generator = init.generator(rng)
         bound = init.default_bound(shape)
         self.weight = Parameter(init.uniform(shape, bound, generator))
-        self.bias = Parameter(init.uniform(shape[:1], bound, generator)) if bias else None
+        self.bias = (
+            Parameter(init.uniform(shape[:1], bound, generator))
+            if flag("[Linear] bias", bias)
+            else None
+        )
 
     def forward(self, x: Array) -> Array:
         """Map (N, in_features) to (N, out_features)."""

@@ -10,6 +10,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+# Kinds of numbers: NumPy's letters for them, and an array of them in words.
+Kinds = tuple[str, str]
+FLOAT: Kinds = ("f", "a float array")
+ANY: Kinds = ("biuf", "an array of numbers or bool")
+
 
 class SparseRows:
     """A gradient that is zero but in some rows, as that of an `Embedding`.
@@ -26,7 +31,7 @@ class SparseRows:
     Raises
     ------
     TypeError
-        If `rows` is not an int64 array.
+        If `rows` is not an int64 array or `values` is not a float array that a Parameter takes.
     ValueError
         If the shapes do not fit, or the rows do not ascend or lie outside of `shape`.
     """
@@ -37,6 +42,7 @@ class SparseRows:
         if not isinstance(rows, np.ndarray) or rows.dtype != np.int64:
             found = getattr(rows, "dtype", type(rows).__name__)
             raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
+        check_kind("SparseRows", "values", values, FLOAT)
         if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
             raise ValueError(
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
@@ -93,7 +99,8 @@ class Parameter:
     Raises
     ------
     TypeError
-        If `data` is not a float array.
+        If `data` is not a float array of a dtype that a checkpoint can hold: 16 to 64 bits, in the
+        byte order of the machine.
     ValueError
         If `data` is not C-contiguous.
     """
@@ -101,10 +108,8 @@ class Parameter:
     __slots__ = ("data", "grad")
 
     def __init__(self, data: Array) -> None:
-        if not isinstance(data, np.ndarray) or data.dtype.kind != "f":
-            found = getattr(data, "dtype", type(data).__name__)
-            raise TypeError(f"[Parameter] data must be a float array, got {found}")
-        _check_contiguous("Parameter", data)
+        check_kind("Parameter", "data", data, FLOAT)
+        check_contiguous("Parameter", "data", data)
         self.data = data
         self.grad: Gradient | None = None
 
@@ -123,9 +128,16 @@ class Parameter:
 
         Raises
         ------
+        TypeError
+            If `grad` is neither an array nor SparseRows, or not of the dtype of `data`.
         ValueError
             If `grad` does not have the shape of `data`.
         """
+        if not isinstance(grad, (np.ndarray, SparseRows)):
+            found = type(grad).__name__
+            raise TypeError(f"[Parameter] gradient must be an array or SparseRows, got {found}")
+        if (dtype := gradient_values(grad).dtype) != self.data.dtype:
+            raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         own = self.grad
@@ -176,10 +188,8 @@ class Buffer:
     __slots__ = ("data",)
 
     def __init__(self, data: Array) -> None:
-        if not isinstance(data, np.ndarray) or not _is_storable(data.dtype):
-            found = getattr(data, "dtype", type(data).__name__)
-            raise TypeError(f"[Buffer] data must be an array of numbers or bool, got {found}")
-        _check_contiguous("Buffer", data)
+        check_kind("Buffer", "data", data)
+        check_contiguous("Buffer", "data", data)
         self.data = data
 
     @property
@@ -196,11 +206,15 @@ class Buffer:
         return f"Buffer(shape={self.shape}, dtype={self.data.dtype})"
 
 
-def _is_storable(dtype: np.dtype[Any]) -> bool:
-    """Whether safetensors has this kind of number."""
-    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
+    """Raise TypeError for what is no array of these kinds, or of one that safetensors lacks."""
+    letters, words = kinds
+    dtype = array.dtype if isinstance(array, np.ndarray) else None
+    if dtype is None or dtype.kind not in letters or dtype.itemsize > 8 or not dtype.isnative:
+        raise TypeError(f"[{owner}] {name} must be {words}, got {dtype or type(array).__name__}")
 
 
-def _check_contiguous(owner: str, data: Array) -> None:
-    if not data.flags.c_contiguous:
-        raise ValueError(f"[{owner}] data must be C-contiguous (data: {data.shape})")
+def check_contiguous(owner: str, name: str, array: Array) -> None:
+    """Raise ValueError unless an array is C-contiguous."""
+    if not array.flags.c_contiguous:
+        raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import integer
+from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
@@ -61,7 +61,8 @@ class RBF(Module):
         else:
             values = _checked(centres, in_features, out_features)
         self.out_features, self.in_features = values.shape
-        self.centres = Parameter(values) if trainable else Buffer(values)
+        learned = flag("[RBF] trainable", trainable)
+        self.centres = Parameter(values) if learned else Buffer(values)
 
     def forward(self, x: Array) -> Array:
         """Measure: (N, in_features) to (N, out_features)."""

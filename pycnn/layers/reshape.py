@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 from pycnn._arguments import integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, Shape, check_contiguous, check_kind
 
 
 class _View(Module):
     """The same numbers in another shape: what all of them share."""
 
-    def _view(self, x: Array, *shape: int) -> Array:
-        """Give a view of `x`, of another shape."""
+    def forward(self, x: Array) -> Array:
+        """Give a view of `x`, which must be C-contiguous, in the other shape."""
+        self._check("x", x)
+        shape = self._shape(x.shape)
         self._save((x.shape, shape))
         return x.reshape(shape)
 
     def backward(self, dy: Array) -> Array:
-        """Give a view of `dy`, of the shape of the input."""
+        """Give a view of `dy`, which must be C-contiguous, of the shape of the input."""
         before, after = self._saved()
+        self._check("dy", dy)
         self._check_gradient(dy, after)
         dx: Array = dy.reshape(before)
         return dx
+
+    def _check(self, name: str, array: Array) -> None:
+        owner = type(self).__name__
+        check_kind(owner, name, array)
+        check_contiguous(owner, name, array)
+
+    @abstractmethod
+    def _shape(self, shape: Shape) -> Shape:
+        """Give the shape of the output for that of the input."""
 
 
 class Flatten(_View):
     """Feature maps to rows of features: (N, C, H, W) becomes (N, C H W), without a copy."""
 
-    def forward(self, x: Array) -> Array:
-        """Give a view of `x`, of shape (N, product of the other sizes)."""
-        if x.ndim < 2:
-            raise ValueError(f"expects at least 2 dimensions (input was {x.shape})")
-        return self._view(x, len(x), math.prod(x.shape[1:]))
+    def _shape(self, shape: Shape) -> Shape:
+        if len(shape) < 2:
+            raise ValueError(f"expects at least 2 dimensions (input was {shape})")
+        return shape[0], math.prod(shape[1:])
 
 
 class Unsqueeze(_View):
@@ -52,11 +64,10 @@ class Unsqueeze(_View):
     def __init__(self, axis: int) -> None:
         self.axis = integer("Unsqueeze", "axis", axis, 1)
 
-    def forward(self, x: Array) -> Array:
-        """Give a view of `x` with one axis more."""
-        if x.ndim < self.axis:
-            raise ValueError(f"expects at least {self.axis} dimensions (input was {x.shape})")
-        return self._view(x, *x.shape[: self.axis], 1, *x.shape[self.axis :])
+    def _shape(self, shape: Shape) -> Shape:
+        if len(shape) < self.axis:
+            raise ValueError(f"expects at least {self.axis} dimensions (input was {shape})")
+        return (*shape[: self.axis], 1, *shape[self.axis :])
 
     def _arguments(self) -> str:
         return f"{self.axis}"
@@ -90,13 +101,12 @@ class Reshape(_View):
             size if size == -1 else integer("Reshape", "shape", size, 1) for size in shape
         )
 
-    def forward(self, x: Array) -> Array:
-        """Give a view of `x`, of shape (N, *shape)."""
-        have, want = math.prod(x.shape[1:]), math.prod(size for size in self.shape if size != -1)
-        if have % want if -1 in self.shape else have != want:
-            raise ValueError(f"cannot give a sample the shape {self.shape} (input was {x.shape})")
-        shape = (have // want if size == -1 else size for size in self.shape)
-        return self._view(x, len(x), *shape)
+    def _shape(self, shape: Shape) -> Shape:
+        have, want = math.prod(shape[1:]), math.prod(size for size in self.shape if size != -1)
+        fits = have % want == 0 if -1 in self.shape else have == want
+        if not shape or not fits:
+            raise ValueError(f"cannot give a sample the shape {self.shape} (input was {shape})")
+        return (shape[0], *(have // want if size == -1 else size for size in self.shape))
 
     def _arguments(self) -> str:
         return ", ".join(map(str, self.shape))

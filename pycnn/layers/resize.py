@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import ops
-from pycnn._arguments import integer, pair
+from pycnn._arguments import flag, integer, pair
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -39,10 +39,10 @@ class Upsample(Module):
         self.scale_factor = pair("Upsample", "scale_factor", scale_factor, 1)
         if mode not in MODES:
             raise ValueError(f"[Upsample] mode must be one of {MODES}, got {mode!r}")
-        if align_corners and mode != "bilinear":
+        self.align_corners = flag("[Upsample] align_corners", align_corners)
+        if self.align_corners and mode != "bilinear":
             raise ValueError("[Upsample] align_corners needs mode 'bilinear'")
         self.mode = mode
-        self.align_corners = bool(align_corners)
         self._geometry: tuple[Any, ...] = (self.scale_factor, self.mode, self.align_corners)
 
     def forward(self, x: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import ops
+from pycnn._arguments import integer, real
 from pycnn.losses.base import Array, OpLoss, float32_weights
 
 
@@ -18,12 +19,13 @@ class _ClassLoss(OpLoss):
         self, weight: npt.NDArray[np.float32] | None, ignore_index: int, reduction: str
     ) -> None:
         super().__init__(reduction)
-        float32_weights(type(self).__name__, "weight", weight)
+        owner = type(self).__name__
+        float32_weights(owner, "weight", weight)
         self.weight = weight
-        self.ignore_index = ignore_index
+        self.ignore_index = integer(owner, "ignore_index", ignore_index, -(2**63), 2**63 - 1)
         self._options: dict[str, Any] = {
             "weight": weight,
-            "ignore_index": ignore_index,
+            "ignore_index": self.ignore_index,
             "reduction": reduction,
         }
 
@@ -83,11 +85,10 @@ class CrossEntropyLoss(_ClassLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        if not 0.0 <= label_smoothing <= 1.0:
-            raise ValueError(
-                f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {label_smoothing}"
-            )
-        self._options["label_smoothing"] = label_smoothing
+        share = real("[CrossEntropyLoss] label_smoothing", label_smoothing)
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {share}")
+        self._options["label_smoothing"] = share
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.softmax_cross_entropy(output, target, **self._options)

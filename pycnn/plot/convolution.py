@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +32,10 @@ CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
 # Cells between steps side by side, more than between the input and the output of one, and between
 # rows of steps, for their numbers.
 BETWEEN, ABOVE = 2.6, 1.2
-# Steps of a picture and of an animation; cells of a side, padding included.
-MOST_PANELS, MOST_FRAMES, MOST_CELLS = 12, 100, 40
+# Steps of a picture and of an animation.
+MOST_PANELS, MOST_FRAMES = 12, 100
+# A GIF has 16 bits for the hundredths of a second of a frame; the last step stays for three.
+MOST_MILLISECONDS = 10 * 65535 // 3
 
 
 def convolution_arithmetic(
@@ -82,7 +86,7 @@ def convolution_arithmetic(
     ----------
     Dumoulin, Visin: A guide to convolution arithmetic for deep learning, 2016.
     """
-    scene = _scene(image, kernel, geometry)
+    scene = sliding(image, kernel, **geometry)
     integer("convolution_arithmetic", "columns", columns, 1)
     steps = _representatives(len(scene))
     rows, columns = grid_shape(len(steps), columns)
@@ -124,9 +128,9 @@ def convolution_animation(
     image, kernel, title, **geometry
         As for `convolution_arithmetic`.
     path : path
-        GIF to write.
+        GIF to write; its ending must be ``.gif``.
     milliseconds : int
-        Time of a step; the last one stays for three.
+        Time of a step, 20 to 218,450; the last one stays for three.
 
     Returns
     -------
@@ -138,12 +142,16 @@ def convolution_animation(
     ImportError
         If matplotlib or Pillow is not installed.
     TypeError, ValueError
-        As for `convolution_arithmetic`, or there are more than 100 steps.
+        As for `convolution_arithmetic`, if `path` or `milliseconds` is not as above, or there are
+        more than 100 steps.
     OSError
         If the file cannot be written.
     """
-    integer("convolution_animation", "milliseconds", milliseconds, 20)
-    scene = _scene(image, kernel, geometry)
+    owner = "convolution_animation"
+    integer(owner, "milliseconds", milliseconds, 20, MOST_MILLISECONDS)
+    if Path(path).suffix.lower() != ".gif":
+        raise ValueError(f"[{owner}] the file must end in .gif, got {os.fspath(path)!r}")
+    scene = sliding(image, kernel, **geometry)
     if len(scene) > MOST_FRAMES:
         raise ValueError(
             f"{len(scene)} steps are too many for a GIF, up to {MOST_FRAMES}: take a smaller image "
@@ -157,16 +165,6 @@ def convolution_animation(
     with atomic_write(path) as target:
         target.write(file.getvalue())
     return len(times)
-
-
-def _scene(image: Any, kernel: Any, geometry: dict[str, Any]) -> Sliding:
-    scene = sliding(image, kernel, **geometry)
-    if max(scene.padded.shape) > MOST_CELLS:
-        raise ValueError(
-            f"{by(*scene.padded.shape)} cells, padding included, are too many to draw, "
-            f"up to {by(MOST_CELLS, MOST_CELLS)}: take a smaller image (--input)"
-        )
-    return scene
 
 
 def _frame(scene: Sliding, number: int, title: str) -> Any:

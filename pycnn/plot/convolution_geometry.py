@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import ops
-from pycnn._arguments import pair
+from pycnn._arguments import flag, pair
+from pycnn.plot.canvas import by
 from pycnn.reference.geometry import IntOrPair, Padding, conv_axes
 
 Plane: TypeAlias = npt.NDArray[np.float32]
 Size: TypeAlias = "int | tuple[int, int]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
+
+# Cells of a side that can be drawn, padding included.
+MOST_CELLS = 40
 
 
 @dataclass(frozen=True)
@@ -87,62 +91,64 @@ def sliding(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above or no window fits.
+        If an argument is not as above, no window fits, or a side is longer than 40 cells.
     """
-    x, x_numbered = _plane("image", image)
-    w, w_numbered = _plane("kernel", kernel)
+    size, x = _given("image", image)
+    taps, w = _given("kernel", kernel)
     down, right = pair("convolution", "dilation", dilation, 1)
+    gaps = (1, 1)
+    if flag("[convolution] transposed", transposed):
+        gaps = pair("convolution", "stride", stride, 1)
+        stride, padding = 1, _transposed_border(taps, padding, (down, right))
+    size = (size[0] - 1) * gaps[0] + 1, (size[1] - 1) * gaps[1] + 1
+    height, width = conv_axes(size, taps, stride, padding, (down, right))
+    cells = [axis.before + axis.size + axis.after for axis in (height, width)]
+    if max(cells) > MOST_CELLS:
+        raise ValueError(
+            f"{by(*cells)} cells, padding included, are too many to draw, "
+            f"up to {by(MOST_CELLS, MOST_CELLS)}: take a smaller image (--input)"
+        )
+    spread, given = np.zeros(size, np.float32), np.zeros(size, np.bool_)
+    spread[:: gaps[0], :: gaps[1]] = 1 if x is None else x
+    given[:: gaps[0], :: gaps[1]] = True
+    lying = np.ones(taps, np.float32) if w is None else w
     if transposed:
-        steps = pair("convolution", "stride", stride, 1)
-        border = _transposed_border(w, padding, (down, right))
-        size = [(n - 1) * step + 1 for n, step in zip(x.shape, steps, strict=True)]
-        spread = np.zeros(size, np.float32)
-        given = np.zeros(spread.shape, bool)
-        spread[:: steps[0], :: steps[1]] = x
-        given[:: steps[0], :: steps[1]] = True
-        x, w, stride, padding = spread, np.ascontiguousarray(w[::-1, ::-1]), 1, border
-    else:
-        given = np.ones(x.shape, bool)
-    height, width = conv_axes(_size(x), _size(w), stride, padding, (down, right))
+        lying = np.ascontiguousarray(lying[::-1, ::-1])
     y = ops.conv2d(
-        x[np.newaxis, np.newaxis], w[np.newaxis, np.newaxis],
+        spread[np.newaxis, np.newaxis], lying[np.newaxis, np.newaxis],
         stride=stride, padding=padding, dilation=(down, right),
     )  # fmt: skip
     margins = ((height.before, height.after), (width.before, width.after))
     return Sliding(
-        padded=np.pad(x, margins),
+        padded=np.pad(spread, margins),
         given=np.pad(given, margins),
-        kernel=w,
+        kernel=lying,
         output=y[0, 0],
         stride=(height.stride, width.stride),
         dilation=(down, right),
-        numbered=x_numbered and w_numbered,
+        numbered=x is not None and w is not None,
     )
 
 
-def _size(plane: Plane) -> tuple[int, int]:
-    height, width = plane.shape
-    return height, width
-
-
-def _plane(name: str, value: Any) -> tuple[Plane, bool]:
-    """Give numbers as float32, or ones for a size; and whether they are numbers."""
+def _given(name: str, value: Any) -> tuple[tuple[int, int], Plane | None]:
+    """Give height and width, and the numbers as float32 where there are some."""
     if isinstance(value, (int, tuple)):
-        return np.ones(pair("convolution", f"size of the {name}", value, 1), np.float32), False
+        return pair("convolution", f"size of the {name}", value, 1), None
     plane = np.ascontiguousarray(value, np.float32)
     if plane.ndim != 2 or plane.size == 0:
         raise ValueError(f"the {name} must be (height, width), got shape {plane.shape}")
-    return plane, True
+    height, width = plane.shape
+    return (height, width), plane
 
 
 def _transposed_border(
-    kernel: Plane, padding: Padding, dilation: tuple[int, int]
+    kernel: tuple[int, int], padding: Padding, dilation: tuple[int, int]
 ) -> tuple[int, int]:
     """Zeros above and below, left and right of the image of a transposed convolution."""
     if isinstance(padding, str):
         raise ValueError(f"a transposed convolution takes padding as numbers, got {padding!r}")
     pads = pair("convolution", "padding", padding, 0)
-    reach = [d * (n - 1) for d, n in zip(dilation, kernel.shape, strict=True)]
+    reach = [d * (n - 1) for d, n in zip(dilation, kernel, strict=True)]
     if any(p > r for p, r in zip(pads, reach, strict=True)):
         raise ValueError(
             f"padding {pads} of a transposed convolution can be drawn up to {tuple(reach)}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pycnn._arguments import integer
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.module import Module
 from pycnn.layers.neocognitron import SLayer
@@ -78,12 +79,14 @@ def filters(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is no convolution, it does not have the three channels of ``"rgb"``, or the model
-        takes words: its filters span whole word vectors and are no pictures (see `ngrams`).
+    TypeError, ValueError
+        If `limit` is not a positive int, there is no convolution, it does not have the three
+        channels of ``"rgb"``, or the model takes words: its filters span whole word vectors and are
+        no pictures (see `ngrams`).
     OSError
         If the file cannot be written.
     """
+    integer("filters", "limit", limit, 1)
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if np.issubdtype(model.input_dtype, np.integer):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import integer
 from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import (
@@ -94,11 +95,12 @@ def misclassified(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If the lengths differ or the samples are not images.
+    TypeError, ValueError
+        If `limit` is not a positive int, the lengths differ or the samples are not images.
     OSError
         If the file cannot be written.
     """
+    integer("misclassified", "limit", limit, 1)
     wrong = surest_errors(data.y, probabilities)
     shown = wrong[:limit]
     images = data.gather(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.float32)

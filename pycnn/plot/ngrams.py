@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pycnn._arguments import integer
 from pycnn.plot.canvas import (
     BLUE,
     FAINT,
@@ -67,11 +68,12 @@ def ngrams(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is no filter to draw.
+    TypeError, ValueError
+        If `limit` is not a positive int or there is no filter to draw.
     OSError
         If the file cannot be written.
     """
+    integer("ngrams", "limit", limit, 1)
     shown = list(top.items())[:limit]
     if not shown:
         raise ValueError("there are no filters with n-grams: there is nothing to draw")

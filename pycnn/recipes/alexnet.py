@@ -12,7 +12,7 @@ from pycnn.datasets.picture import read_squares
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
 from pycnn.models.alexnet import SIZE, alexnet
-from pycnn.recipes.pictures import note, picture_sets, test_pictures
+from pycnn.recipes.pictures import note, picture_sets, split_note, test_pictures
 from pycnn.recipes.recipe import Recipe
 
 # Shorter side of the scaled pictures, out of which training cuts squares of SIZE.
@@ -37,12 +37,12 @@ def _sets(folder: str | None, skip_broken: bool = False) -> tuple[Dataset, Datas
 def _build(train: Dataset, rng: init.Rng) -> Module:
     assert isinstance(train, ImageFolder)
     model = alexnet(len(train.classes), rng=rng)
-    model.metadata = {"mean": train.normalise.mean.tolist()}
+    model.metadata = {"mean": train.normalise.mean.tolist(), **split_note(train)}
     return model
 
 
 def _mean(model: Module) -> Normalise:
-    return Normalise(note(model, "mean"))
+    return Normalise(note(model, "mean", float))
 
 
 def _read(model: Module, paths: Sequence[str]) -> Array:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pycnn import datasets, init
 from pycnn.augment import Compose, Normalise, RandomCrop, RandomHorizontalFlip
 from pycnn.data import Dataset
+from pycnn.datasets import ImageFolder
 from pycnn.datasets.cifar10 import FILE, MEAN, STD
 from pycnn.datasets.picture import read_squares
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
 from pycnn.models.alexnet_cifar import alexnet_cifar
-from pycnn.recipes.pictures import picture_sets, test_pictures
+from pycnn.recipes.pictures import picture_sets, split_note, test_pictures
 from pycnn.recipes.recipe import Recipe
 
 SIZE = 32
@@ -33,7 +34,10 @@ def _sets(folder: str | None, skip_broken: bool = False) -> tuple[Dataset, Datas
 
 
 def _build(train: Dataset, rng: init.Rng) -> Module:
-    return alexnet_cifar(len(train.classes), rng=rng)
+    model = alexnet_cifar(len(train.classes), rng=rng)
+    if isinstance(train, ImageFolder):
+        model.metadata = split_note(train)
+    return model
 
 
 def _read(_: Module, paths: Sequence[str]) -> Array:

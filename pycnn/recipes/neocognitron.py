@@ -79,7 +79,15 @@ def train_neocognitron(
     History
         Records of the readout's epochs, and ``self_organization``: the seconds before them, of the
         learning of the S-layers and of their answers to all images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the images do not fit the model, before the S-layers learn, or as `self_organize` and
+        `fit` say.
     """
+    for data in (train, test):
+        predict(model, data[:1])  # what does not fit would fail only after the S-layers' learning
     start = perf_counter()
     features, readout = Sequential(*tuple(model)[:-1]), Sequential(model[-1])
     try:

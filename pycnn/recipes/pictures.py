@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pycnn.augment import Normalise
 from pycnn.datasets import ImageFolder
 from pycnn.layers import Module
-from pycnn.splits import split
+from pycnn.splits import divide
 
-# Of the pictures of a folder that has no test data of its own: the share that is kept for it, and
-# the seed of the choice, always the same, so that no checkpoint is tested on what it has seen.
+# Of the pictures of a folder that has no test data of its own: the share that is kept for it.
 TEST_SHARE = 0.2
-SPLIT_SEED = 0
+
+# In the metadata of a checkpoint: for each class the lowest draw of its training pictures.
+BOUNDS = "test_below"
+
+Draws = npt.NDArray[np.float64]
 
 
 def picture_sets(
@@ -25,7 +32,8 @@ def picture_sets(
     ----------
     folder : str
         With the folders ``train`` and ``test`` (or ``val``), each with a sub-folder for each class;
-        or with those of the classes themselves, a fifth of which is kept for testing.
+        or with those of the classes themselves: a fifth of each class, at least one picture, is
+        kept for testing, chosen by the paths in the folder.
     size, crop : int
         As for `ImageFolder`; training pictures are not cropped.
     skip_broken : bool
@@ -35,15 +43,23 @@ def picture_sets(
     Raises
     ------
     OSError, ValueError
-        As `ImageFolder`.
+        As `ImageFolder`; a class of a folder without test data needs two pictures, and each a whole
+        one for training.
     """
     if (parts := _parts(folder)) is not None:
         train = ImageFolder(parts[0], size)
         test = ImageFolder(parts[1], size, crop, classes=train.classes)
     else:
-        train, test = split(ImageFolder(folder, size), TEST_SHARE, SPLIT_SEED)
+        whole = ImageFolder(folder, size)
+        train, test = _split(whole, _bounds(whole))
         test = test.prepared(crop=crop)
-    return (train.without_broken(), test.without_broken()) if skip_broken else (train, test)
+    if not skip_broken:
+        return train, test
+    train, test = train.without_broken(), test.without_broken()
+    for label, name in enumerate(train.classes):
+        if label not in train.y:
+            raise ValueError(f"{folder}: every training picture of the class {name!r} is broken")
+    return train, test
 
 
 def test_pictures(
@@ -54,18 +70,34 @@ def test_pictures(
     normalise: Normalise,
     skip_broken: bool,
 ) -> ImageFolder:
-    """Give the test pictures of a folder, with the classes numbered as the model knows them."""
-    classes = note(model, "classes")
+    """Give the test pictures of a folder, with the classes numbered as the model knows them.
+
+    Of a folder without test data of its own, these are the pictures with lower draws than the
+    training has seen: whatever was added or removed since, it has seen none of them.
+    """
+    classes = note(model, "classes", str)
     parts = _parts(folder)
     place = folder if parts is None else parts[1]
     data = ImageFolder(place, size, crop, classes=classes).prepared(normalise=normalise)
     if parts is None:
-        data = split(data, TEST_SHARE, SPLIT_SEED)[1]
+        bounds = _noted_bounds(model) if BOUNDS in model.metadata else _bounds(data)
+        data = _split(data, bounds)[1]
+        if len(data) == 0:
+            raise ValueError(f"{folder} holds no picture that the training has kept for testing")
     return data.without_broken() if skip_broken else data
 
 
-def note(model: Module, name: str) -> list[Any]:
-    """Give what the training noted in the metadata of a model.
+def split_note(train: ImageFolder) -> dict[str, list[float]]:
+    """Give what the metadata of a model say of the choice of its training pictures."""
+    parts = _parts(os.path.dirname(train.root))
+    if parts is not None and parts[0] == train.root:
+        return {}  # nothing was chosen
+    draws = _draws(train)
+    return {BOUNDS: [float(draws[train.y == label].min()) for label in range(len(train.classes))]}
+
+
+def note(model: Module, name: str, kind: type) -> list[Any]:
+    """Give the list of str or float that the training noted in the metadata of a model.
 
     Raises
     ------
@@ -73,13 +105,43 @@ def note(model: Module, name: str) -> list[Any]:
         If it is not there: the model was saved by another program.
     """
     value = model.metadata.get(name)
-    if not isinstance(value, list) or (name == "classes" and not _all_names(value)):
+    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
         raise ValueError(f"the checkpoint has no list {name!r} in its metadata, as train leaves it")
     return value
 
 
-def _all_names(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _noted_bounds(model: Module) -> Draws:
+    bounds = note(model, BOUNDS, float)
+    if len(bounds) != (classes := len(note(model, "classes", str))):
+        raise ValueError(
+            f"the checkpoint has {classes} classes, but its list {BOUNDS!r} has {len(bounds)} items"
+        )
+    return np.array(bounds)
+
+
+def _bounds(data: ImageFolder) -> Draws:
+    """Give the bound of each class below which the draws of its test pictures lie."""
+    draws, bounds = _draws(data), np.zeros(len(data.classes))
+    for label in np.unique(data.y):
+        own = np.sort(draws[data.y == label])
+        if len(own) < 2:
+            raise ValueError(
+                f"{data.root} has one picture only of the class {data.classes[label]!r}: "
+                "training and test need one each"
+            )
+        bounds[label] = own[max(1, round(TEST_SHARE * len(own)))]
+    return bounds
+
+
+def _split(data: ImageFolder, bounds: Draws) -> tuple[ImageFolder, ImageFolder]:
+    return divide(data, _draws(data) < bounds[data.y])
+
+
+def _draws(data: ImageFolder) -> Draws:
+    """Give each picture a number in [0, 1) that depends on its path in the folder alone."""
+    names = (os.path.relpath(path, data.root).replace(os.sep, "/") for path in data.paths)
+    digests = (sha256(os.fsencode(name)).digest() for name in names)
+    return np.array([int.from_bytes(digest[:6], "big") / 2**48 for digest in digests])
 
 
 def _parts(folder: str) -> tuple[str, str] | None:

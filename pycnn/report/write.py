@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pycnn import __version__
-from pycnn._files import atomic_write, check_writable
+from pycnn._files import atomic_write, check_ending, check_writable
 from pycnn.report.page import page, paragraph, tiles
 from pycnn.report.run import Run
 from pycnn.report.sections import facts, sections
@@ -32,7 +32,7 @@ def write_report(
         What ``pycnn train`` left: ``model.safetensors``, and if they are there ``history.json``
         and ``settings.json``.
     path : path, optional
-        The page to write; ``report.html`` in the folder by default.
+        The page to write, a name that ends in .html; ``report.html`` in the folder by default.
     data : str, optional
         Folder of the data; the one of the training by default.
     skip_broken : bool
@@ -49,11 +49,12 @@ def write_report(
     ImportError
         If matplotlib is not installed.
     OSError, ValueError
-        If a file cannot be read or written, or holds something else.
+        If a file cannot be read or written or holds something else, or `path` ends otherwise.
     """
     run = Run(folder, data, skip_broken=skip_broken)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
+    check_ending(target, ".html")
     tested = f"Tested on {run.test.name or 'its test data'}: {len(run.test):,} samples."
     lead = paragraph(tested) + tiles(facts(run))
     text = page(f"Report on {run.name}", lead, sections(run), f"pycnn {__version__}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.data import Index, Labels, Samples
+from pycnn.data import Index, Labels, Samples, check_index
 from pycnn.splits import deal, divide
 from pycnn.text.vocabulary import Numbers, Vocabulary, pad
 
@@ -90,9 +90,8 @@ class SentenceDataset:
 
     def __getitem__(self, index: slice | Index) -> SentenceDataset:
         """Part of the data set."""
+        check_index("SentenceDataset", index)
         chosen = np.arange(len(self))[index]
-        if chosen.ndim != 1:
-            raise TypeError("[SentenceDataset] takes a slice or an array of positions")
         part = SentenceDataset(
             [self.texts[i] for i in chosen], self.y[chosen], self.classes, self.name
         )

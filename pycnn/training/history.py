@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pycnn._arguments import flag, integer, number
 from pycnn._files import atomic_write
 
 
@@ -123,16 +124,17 @@ class History:
             content = file.read()
         try:
             found = json.loads(content)
-            history.interrupted = bool(found["interrupted"])
+            history.interrupted = flag("interrupted", found["interrupted"])
             history.stop_reason = found["stop_reason"]
-            history.self_organization = float(found.get("self_organization", 0))
-            for epoch in found["epochs"]:
-                for value in epoch.values():
-                    if not isinstance(value, int | float | None):
-                        raise TypeError(f"{value!r} is no number")
-                loss = math.nan if epoch["loss"] is None else epoch["loss"]
-                history.records.append(EpochRecord(**{**epoch, "loss": loss}))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if not isinstance(history.stop_reason, str | None):
+                raise TypeError(f"stop_reason must be a text, got {history.stop_reason!r}")
+            history.self_organization = number(
+                "self_organization", found.get("self_organization", 0)
+            )
+            history.records = [_record(epoch) for epoch in found["epochs"]]
+        except KeyError as error:
+            raise ValueError(f"{os.fspath(path)} is not a history of pycnn: no {error}") from None
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"{os.fspath(path)} is not a history of pycnn: {error}") from None
         return history
 
@@ -157,6 +159,18 @@ class History:
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the records and how training ended; NaN and infinity become null."""
         write_json(path, self.to_dict())
+
+
+def _record(epoch: Any) -> EpochRecord:
+    """Check what a file says of an epoch; a loss of None becomes NaN."""
+    fields = EpochRecord(**epoch)._asdict()
+    if fields["loss"] is None:
+        fields["loss"] = math.nan
+    for name, value in fields.items():
+        if value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
+            number(name, value)
+    integer("History", "epoch", fields["epoch"], 1)
+    return EpochRecord(**fields)
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

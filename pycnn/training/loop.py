@@ -9,7 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Any
 
-from pycnn._arguments import integer, number
+from pycnn._arguments import at_least_zero, flag, integer, number
 from pycnn.data import Augment, Batches, Dataset
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of, one_pass
@@ -92,6 +92,7 @@ def fit(
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
+    flag("[fit] progress", progress)
     _check_kinds(model, optimizer, schedule, callbacks)
     if max_grad_norm is not None and not number("max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
@@ -252,7 +253,8 @@ class _Trainer:
         meter = Meter(criterion, model)
         for x, y in source:
             if schedule is not None:
-                optimizer.lr = schedule(run.step, self.total_steps)
+                rate = schedule(run.step, self.total_steps)
+                optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
             output = model.forward(x)
             run.loss = float(criterion(output, y))
             if not meter.add(run.loss, output, y):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pycnn import ops
-from pycnn._arguments import integer
+from pycnn._arguments import flag, integer
 from pycnn.data import Dataset, Samples
 from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
@@ -66,7 +66,7 @@ def self_organize(
     Raises
     ------
     TypeError
-        If `model` is not a Sequential, or a number no int.
+        If `model` is not a Sequential, a number no int or `progress` no bool.
     ValueError
         If there are no patterns, the model has no S-layer, or `presentations` does not fit it.
 
@@ -80,6 +80,7 @@ def self_organize(
     if len(data) == 0:
         raise ValueError("[self_organize] the data set is empty")
     integer("self_organize", "seed", seed, 0, inf)
+    flag("[self_organize] progress", progress)
     stages = [index for index, layer in enumerate(model) if isinstance(layer, SLayer)]
     if not stages:
         raise ValueError("[self_organize] the model has no SLayer")
