@@ -93,25 +93,29 @@ def _text_conv(n: int, filters: int, words: int, length: int, dim: int) -> Itera
     yield from _conv_passes(
         f"text conv 1->{filters} {words}x{dim} @{length}x{dim} N={n}",
         shapes,
-        {"stride": 1, "padding": 0},
+        {"stride": 1, "padding": 0, "groups": 1},
         flops,
     )
 
 
-def _conv(n: int, c: int, k: int, r: int, size: int, stride: int, padding: int) -> Iterator[Case]:
+def _conv(
+    n: int, c: int, k: int, r: int, size: int, stride: int = 1, padding: int = 0, groups: int = 1
+) -> Iterator[Case]:
     """Forward and both gradients of a square convolution."""
     p = _out(size, r, stride, padding)
     shapes = {
         "x": (n, c, size, size),
-        "w": (k, c, r, r),
+        "w": (k, c // groups, r, r),
         "b": (k,),
         "dy": (n, k, p, p),
     }
-    flops = 2 * n * k * p * p * c * r * r
+    flops = 2 * n * k * p * p * (c // groups) * r * r
+    kind = f"depthwise {c}" if groups == c > 1 else f"conv {c}->{k}"
     step = f" s{stride}" if stride > 1 else ""
     pad = f" p{padding}" if padding else ""
-    name = f"conv {c}->{k} {r}x{r}{step}{pad} @{size} N={n}"
-    yield from _conv_passes(name, shapes, {"stride": stride, "padding": padding}, flops)
+    name = f"{kind} {r}x{r}{step}{pad} @{size} N={n}"
+    options = {"stride": stride, "padding": padding, "groups": groups}
+    yield from _conv_passes(name, shapes, options, flops)
 
 
 def _conv_passes(
@@ -248,17 +252,27 @@ def all_cases() -> list[Case]:
         _network(TEXTCNN, 50, train=True),
         _network(TEXTCNN, 50, train=False),
         # LeNet-5
-        *_conv(64, 1, 6, 5, 28, 1, 2),
-        *_conv(64, 6, 16, 5, 14, 1, 0),
+        *_conv(64, 1, 6, 5, 28, padding=2),
+        *_conv(64, 6, 16, 5, 14),
         # AlexNet
-        *_conv(16, 3, 64, 11, 227, 4, 2),
-        *_conv(16, 64, 192, 5, 27, 1, 2),
-        *_conv(16, 192, 384, 3, 13, 1, 1),
-        *_conv(16, 384, 256, 3, 13, 1, 1),
-        *_conv(16, 256, 256, 3, 13, 1, 1),
+        *_conv(16, 3, 64, 11, 227, stride=4, padding=2),
+        *_conv(16, 64, 192, 5, 27, padding=2),
+        *_conv(16, 192, 384, 3, 13, padding=1),
+        *_conv(16, 384, 256, 3, 13, padding=1),
+        *_conv(16, 256, 256, 3, 13, padding=1),
+        # Networks of other kinds: VGG, ResNet, MobileNet
+        *_conv(8, 3, 64, 3, 224, padding=1),
+        *_conv(8, 64, 64, 3, 224, padding=1),
+        *_conv(8, 256, 256, 3, 56, padding=1),
+        *_conv(64, 64, 64, 3, 32, padding=1),
+        *_conv(16, 256, 1024, 1, 14),
+        *_conv(16, 128, 128, 3, 56, stride=2, padding=1),
+        *_conv(16, 256, 256, 3, 28, padding=1, groups=256),
         *_text_conv(64, 100, 3, 60, 300),
         *_linear(16, 9216, 4096),
         *_linear(128, 9216, 4096),
+        *_linear(16, 4096, 4096),
+        *_linear(128, 4096, 4096),
         *_pool("max", 64, 6, 28, 2, 2),
         *_pool("max", 16, 64, 55, 3, 2),
         *_pool("avg", 64, 6, 28, 2, 2),

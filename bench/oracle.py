@@ -68,9 +68,20 @@ def _products(
     return (exact[0], magnitude[0]) if isinstance(exact, tuple) else (exact, magnitude)
 
 
+def _some_channels(case: Case, c: int, k: int) -> tuple[Array, Array, dict[str, Any]]:
+    """Pick at most c input channels and k filters, the same ones where each has a group."""
+    options = dict(case.options)
+    picks = _ends(case.shapes["x"][1], c), _ends(case.shapes["w"][0], k)
+    if options["groups"] == 1:
+        return *picks, options
+    options["groups"] = len(picks[1])
+    return picks[1], picks[1], options
+
+
 def _conv_forward(case: Case, a: Arrays, outputs: list[Array]) -> float:
-    n, k = _ends(len(a["x"]), 1), _ends(len(a["w"]))
-    exact, magnitude = _products(reference.conv2d, a["x"][n], a["w"][k], **case.options)
+    n = _ends(len(a["x"]), 1)
+    c, k, options = _some_channels(case, len(a["x"][0]), 4)
+    exact, magnitude = _products(reference.conv2d, a["x"][np.ix_(n, c)], a["w"][k], **options)
     bias = a["b"][k].astype(float)[:, np.newaxis, np.newaxis]
     bound = _gamma(a["w"][0].size + 1) * (magnitude + np.abs(bias))
     return _worst(outputs[0][np.ix_(n, k)], exact + bias, bound)
@@ -78,32 +89,35 @@ def _conv_forward(case: Case, a: Arrays, outputs: list[Array]) -> float:
 
 def _conv_input(case: Case, a: Arrays, outputs: list[Array]) -> float:
     shape = case.shapes["x"]
-    n, c = _ends(shape[0], 1), _ends(shape[1])
+    n = _ends(shape[0], 1)
+    c, k, options = _some_channels(case, 4, len(a["w"]))
+    inputs = c if options["groups"] == 1 else np.arange(1)  # of the filters
     exact, magnitude = _products(
         reference.conv2d_backward_input,
-        a["dy"][n],
-        a["w"][:, c],
+        a["dy"][np.ix_(n, k)],
+        a["w"][np.ix_(k, inputs)],
         (len(n), len(c), *shape[2:]),
-        **case.options,
+        **options,
     )
-    terms = a["w"][:, 0].size
+    terms = a["w"][:, 0].size // case.options["groups"]
     return _worst(outputs[0][np.ix_(n, c)], exact, _gamma(terms) * magnitude)
 
 
 def _conv_weight(case: Case, a: Arrays, outputs: list[Array]) -> float:
-    k, c = _ends(case.shapes["w"][0]), _ends(case.shapes["w"][1], 1)
+    c, k, options = _some_channels(case, 1, 4)
+    inputs = c if options["groups"] == 1 else np.arange(1)  # of the filters
     dy = np.ascontiguousarray(a["dy"][:, k])
     exact, magnitude = _products(
         reference.conv2d_backward_weight,
         dy,
         a["x"][:, c],
-        (len(k), len(c), *case.shapes["w"][2:]),
-        **case.options,
+        (len(k), len(inputs), *case.shapes["w"][2:]),
+        **options,
     )
     g = _gamma(dy[:, 0].size)
     wide = dy.astype(float)
     return max(
-        _worst(outputs[0][np.ix_(k, c)], exact, g * magnitude),
+        _worst(outputs[0][np.ix_(k, inputs)], exact, g * magnitude),
         _worst(outputs[1][k], wide.sum((0, 2, 3)), g * np.abs(wide).sum((0, 2, 3))),
     )
 

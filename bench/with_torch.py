@@ -91,9 +91,9 @@ def _op(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
 
 
 def _conv(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
-    stride, padding = case.options["stride"], case.options["padding"]
+    stride, padding, groups = (case.options[name] for name in ("stride", "padding", "groups"))
     if case.op == "conv2d":
-        return partial(torch.conv2d, t["x"], t["w"], t["b"], stride, padding)
+        return partial(torch.conv2d, t["x"], t["w"], t["b"], stride, padding, 1, groups)
     # For the gradient of one operand the other's values do not matter, but its shape does.
     x, w = (
         t[name] if name in t else _tensor(np.zeros(case.shapes[name], np.float32), layout)
@@ -102,8 +102,8 @@ def _conv(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
     to_input = case.op == "conv2d_backward_input"
     wanted = [to_input, not to_input, not to_input]
     backward = aten.convolution_backward
-    pair = [[v, v] for v in (stride, padding)]
-    return partial(backward, t["dy"], x, w, [w.shape[0]], *pair, [1, 1], False, [0, 0], 1, wanted)
+    sizes = ([stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups)
+    return partial(backward, t["dy"], x, w, [w.shape[0]], *sizes, wanted)
 
 
 def _pool(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -99,9 +100,9 @@ def test_a_window_may_be_much_larger_than_the_image() -> None:
 
 def test_results_beyond_memory_raise_memory_error() -> None:
     """2^24 x 2^24 pixels in 4 bytes each are more than a process can address."""
-    with pytest.raises((MemoryError, ValueError)) as info:
+    shape = re.escape("[conv2d] result of shape (1, 1, 16777217, 16777217)")
+    with pytest.raises(MemoryError, match=shape):
         conv2d(zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), padding=2**23)
-    assert str(info.value)
 
 
 def test_an_empty_batch_has_an_empty_result_and_zero_gradients() -> None:

@@ -7,9 +7,9 @@ their roundings do not. On any path there are at most n roundings, so
     |computed - exact| <= gamma(n) * |A^T| ((|G| |w| |G^T|) * (|B^T| |x| |B|)) |A|
 
 summed over channels. Counted from csrc/cpu/isa/winograd.hpp, for both axes of a tile: 2 * 3 in
-B^T, 2 * 4 in G (that of the constants among them), 2 * 3 in A^T, 1 for the bias, and 1 for each
-of the C / groups products. The weights' gradient is ``dw = G^T ((A dy) * (B^T x))``: 2 * 3,
-2 * 2 in A and 2 * 5 in G^T, and one for each tile.
+B^T, 2 * 4 in G of 3 taps (that of the constants among them) and 2 * 5 of 5 taps, 2 * 3 in A^T, 1
+for the bias, and 1 for each of the C / groups products. The weights' gradient is
+``dw = G^T ((A dy) * (B^T x))``: 2 * 3, 2 * 2 in A and 2 * 5 in G^T, and one for each tile.
 
 Whole images that are not finite are computed directly, so there the direct bound holds.
 """
@@ -24,7 +24,7 @@ from pycnn.reference.geometry import Array, Axis, conv_axes
 
 U, TINY = 2.0**-24, 2.0**-126
 
-# Absolute values of B^T, G and A^T.
+# Absolute values of B^T; of G's rows but for their powers; and of the points, infinity last.
 INPUT = np.array(
     [
         [4, 0, 5, 0, 1, 0],
@@ -35,9 +35,26 @@ INPUT = np.array(
         [0, 4, 0, 5, 0, 1],
     ]
 )
-FILTER = np.array([[6, 0, 0], [4, 4, 4], [4, 4, 4], [1, 2, 4], [1, 2, 4], [0, 0, 24]]) / 24
-OUTPUT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, 1, 2, 2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 1, 8, 8, 1]])
-TILE, TAPS = 4, 3
+SCALES = np.array([6, 4, 4, 1, 1, 24]) / 24
+POINTS = np.array([0, 1, 1, 2, 2])
+WINDOW = len(INPUT)  # inputs of a tile along an axis
+
+
+def _powers(count: int) -> Array:
+    """Powers 0 to count - 1 of each point; of infinity the last alone."""
+    powers = POINTS[:, np.newaxis] ** np.arange(count)
+    return np.vstack([powers, np.arange(count) == count - 1])
+
+
+def _filter(taps: int) -> Array:
+    """G of filters of 3 or 5 taps."""
+    return SCALES[:, np.newaxis] * _powers(taps)
+
+
+def _output(taps: int) -> Array:
+    """A^T for filters of 3 or 5 taps."""
+    return _powers(WINDOW + 1 - taps).T
+
 
 # What operations flush to zero is less than if each of a transform's inputs were larger by this.
 FLUSHED = 128 * TINY
@@ -47,33 +64,37 @@ def _transform(matrix: Array, tiles: Array) -> Array:
     return np.asarray(np.einsum("ia,...ab,jb->...ij", matrix, tiles, matrix, optimize=True))
 
 
-def _tiles(planes: Array, groups: int, before: tuple[int, ...], out: Any, window: int) -> Array:
-    """Windows of the zero-padded planes, one every TILE pixels: (N, g, C, y, x, i, j)."""
+def _tiles(
+    planes: Array, groups: int, before: tuple[int, ...], out: Any, window: int, tile: int
+) -> Array:
+    """Windows of the zero-padded planes, one every `tile` pixels: (N, g, C, y, x, i, j)."""
     picks, inside = [], []
     for size, first, outputs in zip(planes.shape[2:], before, out, strict=True):
-        at = np.arange(-(-outputs // TILE) * TILE + window - TILE) - first
+        at = np.arange(-(-outputs // tile) * tile + window - tile) - first
         picks.append(np.clip(at, 0, size - 1))
         inside.append((at >= 0) & (at < size))
     padded = np.where(np.outer(*inside), planes[:, :, picks[0][:, np.newaxis], picks[1]], 0)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (window, window), (2, 3))
-    windows = windows[:, :, ::TILE, ::TILE]
+    windows = windows[:, :, ::tile, ::tile]
     return windows.reshape(len(planes), groups, planes.shape[1] // groups, *windows.shape[2:])
 
 
 def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]) -> Array:
-    """All paths of x (N, C, H, W) and w (g, K, C, 3, 3), both non-negative, to the outputs."""
-    v = _transform(INPUT, _tiles(x, len(w), before, out, TILE + TAPS - 1))
-    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(FILTER, w), optimize=True)
-    y = _transform(OUTPUT, m).transpose(0, 1, 2, 3, 5, 4, 6)
-    rows, columns = y.shape[3] * TILE, y.shape[5] * TILE
+    """All paths of x (N, C, H, W) and w (g, K, C, R, R), both non-negative, to the outputs."""
+    taps = w.shape[-1]
+    tile = WINDOW + 1 - taps
+    v = _transform(INPUT, _tiles(x, len(w), before, out, WINDOW, tile))
+    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(_filter(taps), w), optimize=True)
+    y = _transform(_output(taps), m).transpose(0, 1, 2, 3, 5, 4, 6)
+    rows, columns = y.shape[3] * tile, y.shape[5] * tile
     return y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)[:, :, : out[0], : out[1]]
 
 
 def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any) -> Array:
-    terms = w.shape[2] + 22
+    terms = w.shape[2] + (22 if w.shape[-1] == 3 else 24)
     flushed = _correlate(np.full_like(x, FLUSHED), w, before, out)
     flushed += _correlate(x, np.full_like(w, FLUSHED), before, out)
-    flushed += terms * OUTPUT.sum(axis=1).max() ** 2 * TINY
+    flushed += terms * _output(w.shape[-1]).sum(axis=1).max() ** 2 * TINY
     total = _correlate(x, w, before, out)
     if b is not None:
         total += b[:, np.newaxis, np.newaxis]
@@ -87,7 +108,7 @@ def _visible(axis: Axis) -> slice:
         for r in range(axis.kernel)
         if r - axis.before < axis.size and axis.out - 1 + r - axis.before >= 0
     ]
-    return slice(taps[0], taps[0] + TAPS)
+    return slice(taps[0], taps[-1] + 1)
 
 
 def _geometry(
@@ -120,7 +141,7 @@ def conv2d_input(
     visible, before, _ = _geometry(shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-    return _correlation_bound(dy, turned, None, tuple(2 - p for p in before), shape[2:])
+    return _correlation_bound(dy, turned, None, tuple(w.shape[-1] - 1 - p for p in before), shape[2:])
 
 
 def conv2d_weight(
@@ -128,17 +149,19 @@ def conv2d_weight(
 ) -> Array:
     """The filters' gradient, zero at taps that are not visible."""
     visible, before, out = _geometry(x.shape, shape, **geometry)
+    taps = visible[0].stop - visible[0].start
+    tile = WINDOW + 1 - taps
 
     def paths(dy: Array, x: Array) -> Array:
-        v = _transform(INPUT, _tiles(x, groups, before, out, TILE + TAPS - 1))
-        z = _transform(OUTPUT.T, _tiles(dy, groups, (0, 0), out, TILE))
+        v = _transform(INPUT, _tiles(x, groups, before, out, WINDOW, tile))
+        z = _transform(_output(taps).T, _tiles(dy, groups, (0, 0), out, tile, tile))
         u = np.einsum("ngcyxij,ngkyxij->gkcij", v, z, optimize=True)
         bound = np.zeros(shape)
-        bound[:, :, visible[0], visible[1]] = _transform(FILTER.T, u).reshape(
-            *shape[:2], TAPS, TAPS
+        bound[:, :, visible[0], visible[1]] = _transform(_filter(taps).T, u).reshape(
+            *shape[:2], taps, taps
         )
         return bound
 
-    terms = len(x) * -(-out[0] // TILE) * -(-out[1] // TILE) + 21
+    terms = len(x) * -(-out[0] // tile) * -(-out[1] // tile) + 21
     flushed = paths(np.full_like(dy, FLUSHED), x) + paths(dy, np.full_like(x, FLUSHED))
     return np.asarray(terms * U / (1 - terms * U) * paths(dy, x) + flushed + 128 * terms * TINY)

@@ -67,8 +67,14 @@ std::optional<View<T>> optional_view(const char* op, const char* name, py::handl
 template <class T>
 py::array new_array(const char* op, const Shape& shape, T*& data) {
     const int64_t count = element_count(op, shape);
-    std::unique_ptr<void, decltype(&pool_free)> block(pool_allocate(count * sizeof(T)), pool_free);
-    py::capsule owner(block.get(), [](void* memory) { pool_free(memory); });
+    void* memory = nullptr;
+    try {
+        memory = pool_allocate(count * sizeof(T));
+    } catch (const OutOfMemory& e) {
+        throw OutOfMemory(text('[', op, "] result of shape ", to_string(shape), ": ", e.what()));
+    }
+    std::unique_ptr<void, decltype(&pool_free)> block(memory, pool_free);
+    py::capsule owner(block.get(), [](void* data) { pool_free(data); });
     data = static_cast<T*>(block.release());
     return py::array_t<T>(shape, data, owner);
 }

@@ -10,6 +10,8 @@
 #include <new>
 #include <vector>
 
+#include "core/error.hpp"
+
 namespace pycnn {
 namespace {
 
@@ -57,7 +59,8 @@ Pool& pool() {
 }  // namespace
 
 void* pool_allocate(size_t bytes) {
-    if (bytes > (size_t{1} << 46)) throw std::bad_alloc();
+    const auto too_large = [bytes] { return OutOfMemory(text("a block of ", bytes, " bytes does not fit the memory")); };
+    if (bytes > (size_t{1} << 46)) throw too_large();
     const int size_class = size_class_of(bytes);
     {
         std::lock_guard lock(pool().mutex);
@@ -75,7 +78,7 @@ void* pool_allocate(size_t bytes) {
         pool_trim();
         memory = std::aligned_alloc(kAlignment, total);
     }
-    if (memory == nullptr) throw std::bad_alloc();
+    if (memory == nullptr) throw too_large();
     return new (memory) Header{size_class} + 1;
 }
 

@@ -18,7 +18,7 @@ constexpr int64_t whole_lines(int64_t floats) {
     return (floats + line - 1) / line * line;
 }
 
-// Throws std::bad_alloc. The contents are undefined. Any thread may free.
+// Throws OutOfMemory. The contents are undefined. Any thread may free.
 void* pool_allocate(size_t bytes);
 void pool_free(void* block) noexcept;
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 
@@ -86,6 +87,12 @@ int default_threads() {
     return std::max(count, 1);
 }
 
+// Tasks [next, end), on a cache line of their own.
+struct alignas(64) Share {
+    std::atomic<int64_t> next;
+    int64_t end;
+};
+
 std::atomic<int>& thread_setting() {
     static std::atomic<int> count{default_threads()};
     return count;
@@ -110,12 +117,23 @@ void detail::run(int64_t tasks, int team, Body body, void* context) {
         for (int64_t task = 0; task < tasks; ++task) body(context, task, 0);
         return;
     }
+    // Each thread has a share of neighbouring tasks, and helps the others when it is done with it. Ops that cut the batch in the
+    // same order then find in their core's cache what the op before them wrote there, and a core that another program holds up
+    // does not keep the others waiting.
+    std::vector<Share> shares(team);
+    for (int t = 0; t < team; ++t) {
+        shares[t].next = t * tasks / team;
+        shares[t].end = (t + 1) * tasks / team;
+    }
 #pragma omp parallel num_threads(team)
     {
         FlushDenormals guard;
         const int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t task = 0; task < tasks; ++task) body(context, task, thread);
+        for (int t = 0; t < team; ++t) {
+            Share& share = shares[(thread + t) % team];
+            for (int64_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
+                body(context, task, thread);
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 #include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
+#include "cpu/filter_lanes.hpp"
 #include "cpu/implicit_gemm.hpp"
 #include "cpu/phase_taps.hpp"
 #include "cpu/visible_taps.hpp"
@@ -21,9 +22,14 @@ ConvShape one_image(ConvShape s) {
     return s;
 }
 
-void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float* b, float* y, bool direct) {
+void correlate(ImplicitGemm& p, ConvAlgorithm algorithm) {
+    if (algorithm == ConvAlgorithm::filter_lanes) return filter_lanes(p);
+    p.direct = algorithm == ConvAlgorithm::direct;
+    implicit_gemm(p);
+}
+
+void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float* b, float* y, ConvAlgorithm algorithm) {
     ImplicitGemm p{};
-    p.direct = direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_outputs(), p.channels = s.group_inputs();
     p.source = x, p.height = s.H, p.width = s.W;
     p.step_h = s.stride.h, p.step_w = s.stride.w;
@@ -35,7 +41,7 @@ void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float
     p.bias = b;
     p.target = y, p.out_height = s.P, p.out_width = s.Q, p.plane = s.P * s.Q;
     p.row_stride = s.Q, p.column_stride = 1;
-    implicit_gemm(p);
+    correlate(p, algorithm);
 }
 
 }  // namespace
@@ -52,20 +58,20 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes(s, x, w, b, y);
     if (algorithm == ConvAlgorithm::winograd) {
         for (int64_t n : conv2d_winograd(s, x, w, b, y))
-            conv2d_gemm(one_image(s), x + n * s.C * s.H * s.W, w, b, y + n * s.K * s.P * s.Q, false);
+            conv2d_gemm(one_image(s), x + n * s.C * s.H * s.W, w, b, y + n * s.K * s.P * s.Q, ConvAlgorithm::gemm);
         return;
     }
-    conv2d_gemm(s, x, w, b, y, algorithm == ConvAlgorithm::direct);
+    conv2d_gemm(s, x, w, b, y, algorithm);
 }
 
 namespace {
 
 // A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps, so no
 // multiplication with an inserted zero is ever done.
-void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b, bool direct) {
+void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b,
+                         ConvAlgorithm algorithm) {
     const int64_t taps = s.R * s.S;
     ImplicitGemm p{};
-    p.direct = direct;
     p.images = s.N, p.groups = s.groups, p.rows = s.group_inputs(), p.channels = s.group_outputs();
     p.source = dy, p.height = s.P, p.width = s.Q;
     p.step_h = p.step_w = 1;
@@ -91,7 +97,7 @@ void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, fl
             p.target = dx + a * s.W + e;
             p.out_height = (s.H - a + s.stride.h - 1) / s.stride.h;
             p.out_width = (s.W - e + s.stride.w - 1) / s.stride.w;
-            implicit_gemm(p);
+            correlate(p, algorithm);
         }
     }
 }
@@ -110,10 +116,11 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
     if (algorithm == ConvAlgorithm::winograd) {
         for (int64_t n : conv2d_winograd_backward_input(s, dy, w, dx, b))
-            backward_input_gemm(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b, false);
+            backward_input_gemm(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b,
+                                ConvAlgorithm::gemm);
         return;
     }
-    backward_input_gemm(s, dy, w, dx, b, algorithm == ConvAlgorithm::direct);
+    backward_input_gemm(s, dy, w, dx, b, algorithm);
 }
 
 }  // namespace pycnn

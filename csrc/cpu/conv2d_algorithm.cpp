@@ -8,6 +8,7 @@
 #include "cpu/conv2d_depthwise.hpp"
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
+#include "cpu/filter_lanes.hpp"
 #include "cpu/implicit_gemm.hpp"
 
 namespace pycnn {
@@ -19,6 +20,15 @@ bool takes_full_width(ConvPass pass, const ConvShape& s) {
 
 bool takes_depthwise(ConvPass, const ConvShape& s) { return is_depthwise(s); }
 bool suits_depthwise(ConvPass, const ConvShape& s) { return prefers_depthwise(s); }
+
+// Turning the outputs back to planes costs as much as a sum of about 30 terms; of dw nothing large is turned.
+bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
+    constexpr int64_t kLeastDepth = 100;
+    const bool input = pass == ConvPass::backward_input;
+    if (!fills_filter_lanes(input ? s.group_inputs() : s.group_outputs())) return false;
+    const int64_t depth = input ? s.group_outputs() * s.R * s.S / (s.stride.h * s.stride.w) : s.group_inputs() * s.R * s.S;
+    return pass == ConvPass::backward_weight || depth >= kLeastDepth;
+}
 
 // Both loadings of the implicit GEMM's vectors; of a strided backward-input, the largest of its grids counts.
 bool takes_direct(ConvPass pass, const ConvShape&) { return pass != ConvPass::backward_weight; }
@@ -41,6 +51,7 @@ constexpr Row kTable[] = {
     {ConvAlgorithm::full_width, "full_width", takes_full_width, always},
     {ConvAlgorithm::depthwise, "depthwise", takes_depthwise, suits_depthwise},
     {ConvAlgorithm::winograd, "winograd", takes_winograd, suits_winograd},
+    {ConvAlgorithm::filter_lanes, "filter_lanes", always, suits_filter_lanes},
     {ConvAlgorithm::batch_lanes, "batch_lanes", takes_batch_lanes, suits_batch_lanes},
     {ConvAlgorithm::direct, "direct", takes_direct, suits_direct},
     {ConvAlgorithm::gemm, "gemm", always, always},

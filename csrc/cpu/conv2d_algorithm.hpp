@@ -11,7 +11,7 @@ namespace pycnn {
 
 enum class ConvPass { forward, backward_input, backward_weight };
 
-enum class ConvAlgorithm { full_width, depthwise, winograd, batch_lanes, direct, gemm };
+enum class ConvAlgorithm { full_width, depthwise, winograd, batch_lanes, filter_lanes, direct, gemm };
 
 // The forced algorithm where it can compute this pass, else the first of the table that suits it. The first call honours
 // PYCNN_CONV=name. `s` has visible taps only (cpu/visible_taps.hpp).

@@ -16,6 +16,7 @@
 #include "cpu/conv2d_full_width.hpp"
 #include "cpu/conv2d_winograd.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/filter_lanes.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/visible_taps.hpp"
 
@@ -119,6 +120,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_weight(s, dy, x, dw, db);
     if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_weight(s, dy, x, dw, db);
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_weight(s, dy, x, dw, db);
+    if (algorithm == ConvAlgorithm::filter_lanes) return filter_lanes_backward_weight(s, dy, x, dw, db);
     if (algorithm == ConvAlgorithm::winograd) {
         if (conv2d_winograd_backward_weight(s, dy, x, dw, db)) return;
         std::fill_n(dw, weights, 0.0f);

@@ -31,6 +31,7 @@ constexpr int64_t kFilterChannels = 16;
 
 // Forward and backward-input are both this correlation: out[m] = sum over c of filter[m, c] * source[c].
 struct Correlation {
+    const WinogradKernels& winograd;
     int64_t images, groups, inputs, outputs;  // inputs and outputs: of one group
     const float* source;
     int64_t height, width, pad_h, pad_w;
@@ -62,13 +63,14 @@ void transform_filters(const KernelTable& table, const Correlation& p, const Fil
         const int64_t g = task / blocks / layout.panels, panel = task / blocks % layout.panels;
         const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
         const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
-        float taps[kWinogradTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
+        const int64_t count = p.winograd.taps * p.winograd.taps;
+        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
         for (int64_t c = begin; c < end; ++c) {
             const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
-            table.transpose(outputs, kWinogradTaps, source, p.output_stride, taps, layout.width);
-            table.winograd_filter(kMaxTileVectors, p.turned ? taps + (kWinogradTaps - 1) * layout.width : taps,
-                                  p.turned ? -layout.width : layout.width,
-                                  u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
+            table.transpose(outputs, count, source, p.output_stride, taps, layout.width);
+            p.winograd.filter(kMaxTileVectors, p.turned ? taps + (count - 1) * layout.width : taps,
+                              p.turned ? -layout.width : layout.width,
+                              u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
         }
     });
 }
@@ -99,8 +101,8 @@ struct Products {
 // From pixels with their channels side by side to planes, without what hangs over the edges.
 void write_strip(const KernelTable& table, const Correlation& p, const Strip& strip, const float* pixels, int64_t pitch,
                  float* planes) {
-    const int64_t i0 = strip.row * kWinogradTile, j0 = strip.column * kWinogradTile, width = strip.tiles * kWinogradTile;
-    const int64_t rows = std::min(kWinogradTile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
+    const int64_t tile = p.winograd.tile, i0 = strip.row * tile, j0 = strip.column * tile, width = strip.tiles * tile;
+    const int64_t rows = std::min(tile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
     for (int64_t i = 0; i < rows; ++i)
         table.transpose(columns, p.outputs, pixels + i * width * pitch, pitch, planes + (i0 + i) * p.out_width + j0,
                         p.out_height * p.out_width);
@@ -112,7 +114,8 @@ std::vector<int64_t> correlate(const Correlation& p) {
     const Buffer<float> u(p.groups * layout.group);
     transform_filters(table, p, layout, u.data());
 
-    const StripGrid grid(p.images, p.out_height, p.out_width, kTaskTiles);
+    const int64_t tile = p.winograd.tile;
+    const StripGrid grid(p.images, p.out_height, p.out_width, tile, kTaskTiles);
     const int64_t group_tasks = ceil_div(grid.strips(), task_strips(grid)), tasks = p.groups * group_tasks;
     const int64_t most_tiles = task_strips(grid) * grid.longest();
     const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
@@ -130,8 +133,8 @@ std::vector<int64_t> correlate(const Correlation& p) {
 
     const double work = static_cast<double>(grid.tiles()) * kWinogradPositions * p.groups * p.inputs * p.outputs;
     const int team = team_size(tasks, work);
-    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, v_pitch),
-                                              kWinogradTile * kWinogradTile * grid.longest() * m_pitch));
+    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, tile, v_pitch),
+                                              tile * tile * grid.longest() * m_pitch));
     const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
                   m_floats = whole_lines(kWinogradPositions * m_position);
     const Buffer<float> areas((area + v_floats + m_floats) * team);
@@ -144,20 +147,20 @@ std::vector<int64_t> correlate(const Correlation& p) {
         const int64_t plane = p.height * p.width, out_plane = p.out_height * p.out_width;
         const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
                             p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
-        StripReader reader(table, planes, kWinogradInput, v_pitch, pixels);
+        StripReader reader(table, planes, kWinogradInput, tile, v_pitch, pixels);
         int64_t tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
             const float* rows[kWinogradInput];
             reader.read(strip, rows);
-            table.winograd_input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
+            p.winograd.input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
             tiles += strip.tiles;
         }
         products.multiply(tiles, v, u.data() + g * layout.group, m);
         tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
-            finite[g * grid.strips() + i] = table.winograd_output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch,
+            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch,
                                                                   m_position, bias.data() + g * m_pitch, pixels);
             write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
             tiles += strip.tiles;
@@ -177,23 +180,30 @@ std::vector<int64_t> correlate(const Correlation& p) {
 
 }  // namespace
 
+const WinogradKernels& winograd_of(const ConvShape& s) {
+    const KernelTable& table = kernels();
+    return s.R == 3 ? table.winograd_3x3 : table.winograd_5x5;
+}
+
 bool takes_winograd(ConvPass, const ConvShape& s) {
-    return s.R == 3 && s.S == 3 && s.stride.h == 1 && s.stride.w == 1 && s.dilation.h == 1 && s.dilation.w == 1;
+    return (s.R == 3 || s.R == 5) && s.S == s.R && s.stride.h == 1 && s.stride.w == 1 && s.dilation.h == 1 && s.dilation.w == 1;
 }
 
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
-    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, kTaskTiles);
+    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kTaskTiles);
     if (pass != ConvPass::backward_weight && s.groups * ceil_div(grid.strips(), task_strips(grid)) < kLeastTasks) return false;
     const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
+    const double taps = static_cast<double>(s.R * s.S);
     const double cost = (tiles + kFilterTiles) * kWinogradPositions * inputs * outputs + tiles * kTileCost * (inputs + outputs);
-    return cost * kLeastGain < pixels * kWinogradTaps * inputs * outputs;
+    return cost * kLeastGain < pixels * taps * inputs * outputs;
 }
 
 std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
-    const int64_t filter = s.group_inputs() * kWinogradTaps;
-    return correlate({.images = s.N,
+    const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
+    return correlate({.winograd = winograd_of(s),
+                      .images = s.N,
                       .groups = s.groups,
                       .inputs = s.group_inputs(),
                       .outputs = s.group_outputs(),
@@ -205,7 +215,7 @@ std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const f
                       .filters = w,
                       .group_stride = s.group_outputs() * filter,
                       .output_stride = filter,
-                      .input_stride = kWinogradTaps,
+                      .input_stride = taps,
                       .turned = false,
                       .bias = b,
                       .target = y,
@@ -213,23 +223,24 @@ std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const f
                       .out_width = s.Q});
 }
 
-// dx[c] = sum over k of w[k, c], turned by half a turn, * dy[k]: tap r of the turned filter is tap 2 - r, and reaches
-// h + pad - (2 - r) from h.
+// dx[c] = sum over k of w[k, c], turned by half a turn, * dy[k]: tap r of the turned filter is tap R - 1 - r, and
+// reaches h + pad - (R - 1 - r) from h.
 std::vector<int64_t> conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx,
                                                     const float* b) {
-    const int64_t filter = s.group_inputs() * kWinogradTaps;
-    return correlate({.images = s.N,
+    const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
+    return correlate({.winograd = winograd_of(s),
+                      .images = s.N,
                       .groups = s.groups,
                       .inputs = s.group_outputs(),
                       .outputs = s.group_inputs(),
                       .source = dy,
                       .height = s.P,
                       .width = s.Q,
-                      .pad_h = 2 - s.pad.top,
-                      .pad_w = 2 - s.pad.left,
+                      .pad_h = s.R - 1 - s.pad.top,
+                      .pad_w = s.S - 1 - s.pad.left,
                       .filters = w,
                       .group_stride = s.group_outputs() * filter,
-                      .output_stride = kWinogradTaps,
+                      .output_stride = taps,
                       .input_stride = filter,
                       .turned = true,
                       .bias = b,

@@ -27,7 +27,7 @@ struct Plan {
     int64_t v_pitch, z_pitch, v_position, z_position;
     int64_t width, panels, u_pitch, u_position;  // of dU: [position][channel][filter]
 
-    Plan(const ConvShape& s, int64_t lanes) : grid(s.N, s.P, s.Q, kLongestStrip) {
+    Plan(const ConvShape& s, int64_t tile, int64_t lanes) : grid(s.N, s.P, s.Q, tile, kLongestStrip) {
         v_pitch = channel_pitch(s.group_inputs());
         z_pitch = channel_pitch(s.group_outputs());
         const int64_t tiles = kChunkFloats / (kWinogradPositions * (v_pitch + z_pitch));
@@ -57,16 +57,16 @@ struct TileOffsets {
 };
 
 // From dU of one group to its dw, [filter][channel][tap].
-void gather_weights(const KernelTable& table, const ConvShape& s, const Plan& plan, const float* u, float* dw) {
-    const int64_t row = s.group_inputs() * kWinogradTaps;
+void gather_weights(const KernelTable& table, const WinogradKernels& winograd, const ConvShape& s, const Plan& plan, const float* u, float* dw) {
+    const int64_t count = s.R * s.S, row = s.group_inputs() * count;
     const double work = static_cast<double>(kWinogradPositions * plan.u_position) / static_cast<double>(s.group_inputs());
     parallel_ranges(s.group_inputs(), 4, work, [&](int64_t begin, int64_t end) {
-        float taps[kWinogradTaps * kMaxTileVectors * kMostLanes];
+        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes];
         for (int64_t c = begin; c < end; ++c)
             for (int64_t k = 0; k < s.group_outputs(); k += plan.width) {
-                table.winograd_filter_gradient(kMaxTileVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
-                table.transpose(kWinogradTaps, std::min(plan.width, s.group_outputs() - k), taps, plan.width,
-                                dw + k * row + c * kWinogradTaps, row);
+                winograd.filter_gradient(kMaxTileVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
+                table.transpose(count, std::min(plan.width, s.group_outputs() - k), taps, plan.width,
+                                dw + k * row + c * count, row);
             }
     });
 }
@@ -75,15 +75,16 @@ void gather_weights(const KernelTable& table, const ConvShape& s, const Plan& pl
 
 bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
-    const Plan plan(s, table.lanes);
+    const WinogradKernels& winograd = winograd_of(s);
+    const Plan plan(s, winograd.tile, table.lanes);
     const StripGrid& grid = plan.grid;
     const int64_t inputs = s.group_inputs(), outputs = s.group_outputs(), longest = grid.longest();
     const int64_t v_vectors = ceil_div(inputs, table.lanes), z_vectors = ceil_div(outputs, table.lanes);
     const int64_t most_tasks = ceil_div(plan.chunk_strips, kTaskStrips);
     const double chunk_work = static_cast<double>(plan.slots) * kWinogradPositions * inputs * outputs;
     const int team = team_size(most_tasks, chunk_work);
-    const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, kWinogradInput, plan.v_pitch),
-                                              StripReader::area_floats(longest, kWinogradTile, plan.z_pitch)));
+    const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, kWinogradInput, winograd.tile, plan.v_pitch),
+                                              StripReader::area_floats(longest, winograd.tile, winograd.tile, plan.z_pitch)));
     const Buffer<float> areas(area * team), u(kWinogradPositions * plan.u_position);
     const Buffer<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
     const Tiles rows(inputs, table.tile_rows);
@@ -97,16 +98,16 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
                 const int64_t begin = first + task * kTaskStrips, end = std::min(begin + kTaskStrips, last);
                 float* pixels = areas.data() + area * thread;
                 const float* strip_rows[kWinogradInput];
-                StripReader image_reader(table, images, kWinogradInput, plan.v_pitch, pixels);
+                StripReader image_reader(table, images, kWinogradInput, winograd.tile, plan.v_pitch, pixels);
                 for (int64_t i = begin; i < end; ++i) {
                     image_reader.read(grid.strip(i), strip_rows);
-                    table.winograd_input(grid.strip(i).tiles, v_vectors, plan.v_pitch, strip_rows,
+                    winograd.input(grid.strip(i).tiles, v_vectors, plan.v_pitch, strip_rows,
                                          v.data() + (i - first) * longest * plan.v_pitch, plan.v_position);
                 }
-                StripReader gradient_reader(table, gradients, kWinogradTile, plan.z_pitch, pixels);
+                StripReader gradient_reader(table, gradients, winograd.tile, winograd.tile, plan.z_pitch, pixels);
                 for (int64_t i = begin; i < end; ++i) {
                     gradient_reader.read(grid.strip(i), strip_rows);
-                    table.winograd_gradient(grid.strip(i).tiles, z_vectors, plan.z_pitch, strip_rows,
+                    winograd.gradient(grid.strip(i).tiles, z_vectors, plan.z_pitch, strip_rows,
                                             z.data() + (i - first) * longest * plan.z_pitch, plan.z_position);
                 }
             });
@@ -123,7 +124,7 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
                         first > 0);
             });
         }
-        gather_weights(table, s, plan, u.data(), dw + g * outputs * inputs * kWinogradTaps);
+        gather_weights(table, winograd, s, plan, u.data(), dw + g * s.group_outputs() * inputs * s.R * s.S);
     }
     parallel_ranges(s.K, 1, static_cast<double>(s.N * s.P * s.Q), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) {

@@ -96,6 +96,20 @@ struct RmspropScalars {
     float lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
 };
 
+// The transforms of a convolution by tiles (see isa/winograd.hpp), on whole vectors of channels: the first `vectors` of a pixel, or
+// of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).
+struct WinogradKernels {
+    int64_t tile, taps;  // outputs of a tile and taps of a filter along an axis: 6 inputs make a tile, so tile + taps = 7
+    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch turns them by half a turn.
+    void (*filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
+    void (*filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
+    // Tiles side by side, one every `tile` pixels, of 6 x 6 inputs or tile x tile gradients; rows[i] is row i of them all.
+    void (*input)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
+    void (*gradient)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
+    // y has `tile` rows of tile * tiles pixels. Returns whether every output is finite.
+    bool (*output)(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias, float* y);
+};
+
 struct KernelTable {
     const char* name;
     const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
@@ -117,19 +131,7 @@ struct KernelTable {
                       int64_t target_pitch);
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
 
-    // The transforms of a 3 x 3 convolution by tiles of 4 x 4 outputs (see isa/winograd.hpp), on whole vectors of channels: the
-    // first `vectors` of a pixel, or of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is
-    // at p * u_pitch (v_pitch, m_pitch).
-    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch turns them by half a turn.
-    void (*winograd_filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
-    void (*winograd_filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
-    // Tiles side by side, one every 4 pixels, of 6 x 6 inputs or 4 x 4 gradients; rows[i] is row i of them all.
-    void (*winograd_input)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch);
-    void (*winograd_gradient)(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v,
-                              int64_t v_pitch);
-    // y has 4 rows of 4 * tiles pixels. Returns whether every output is finite.
-    bool (*winograd_output)(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
-                            float* y);
+    WinogradKernels winograd_3x3, winograd_5x5;
 
     // y[p * Q + q] = bias + sum over taps k of w[k] * x[...], for P x Q outputs; and, for the gradient of w, sums[k * lanes + i] +=
     // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.

@@ -9,11 +9,10 @@
 
 namespace pycnn {
 
-constexpr int64_t kWinogradTile = 4;        // outputs of a tile along an axis
-constexpr int64_t kWinogradInput = 6;       // inputs it depends on: 4 + 3 - 1
-constexpr int64_t kWinogradPositions = 36;  // products of a tile: 6 x 6
-constexpr int64_t kWinogradTaps = 9;
-constexpr int64_t kMostLanes = 16;  // of any instruction set
+constexpr int64_t kWinogradInput = 6;        // inputs of a tile along an axis: 4 + 3 - 1, or 2 + 5 - 1
+constexpr int64_t kWinogradPositions = 36;   // products of a tile: 6 x 6
+constexpr int64_t kMostWinogradTaps = 5 * 5;  // of a filter
+constexpr int64_t kMostLanes = 16;           // of any instruction set
 
 // Floats of a pixel's channels: an odd number of cache lines, so that neighbours do not meet in a few sets of the cache.
 inline int64_t channel_pitch(int64_t channels) { return whole_lines(channels) | whole_lines(1); }
@@ -27,10 +26,11 @@ struct Strip {
 struct StripGrid {
     int64_t images, rows, columns, segments;
 
-    StripGrid(int64_t images, int64_t height, int64_t width, int64_t most)
+    // Of tiles of `tile` x `tile` outputs.
+    StripGrid(int64_t images, int64_t height, int64_t width, int64_t tile, int64_t most)
         : images(images),
-          rows(ceil_div(height, kWinogradTile)),
-          columns(ceil_div(width, kWinogradTile)),
+          rows(ceil_div(height, tile)),
+          columns(ceil_div(width, tile)),
           segments(ceil_div(columns, most)) {}
 
     int64_t strips() const { return images * segments * rows; }
@@ -54,22 +54,22 @@ struct Planes {
 // only those that the strip above it has not.
 class StripReader {
 public:
-    // `window` rows and columns a tile. The area has area_floats floats; a pixel has `pitch`.
-    StripReader(const KernelTable& table, const Planes& planes, int64_t window, int64_t pitch, float* area)
-        : table_(table), planes_(planes), window_(window), pitch_(pitch), area_(area) {}
+    // `window` rows and columns for a tile, one every `step`. The area has area_floats floats; a pixel has `pitch`.
+    StripReader(const KernelTable& table, const Planes& planes, int64_t window, int64_t step, int64_t pitch, float* area)
+        : table_(table), planes_(planes), window_(window), step_(step), pitch_(pitch), area_(area) {}
 
-    static int64_t area_floats(int64_t longest, int64_t window, int64_t pitch) {
-        return window * (kWinogradTile * (longest - 1) + window) * pitch;
+    static int64_t area_floats(int64_t longest, int64_t window, int64_t step, int64_t pitch) {
+        return window * (step * (longest - 1) + window) * pitch;
     }
 
     // rows[i] is row i of the strip's pixels until the next call.
     void read(const Strip& strip, const float* rows[kWinogradInput]) {
-        const int64_t pixels = kWinogradTile * (strip.tiles - 1) + window_, first = kWinogradTile * strip.row;
+        const int64_t pixels = step_ * (strip.tiles - 1) + window_, first = step_ * strip.row;
         const bool below = last_.image == strip.image && last_.column == strip.column && last_.row + 1 == strip.row;
         for (int64_t i = 0; i < window_; ++i) {
             float* target = area_ + (first + i) % window_ * pixels * pitch_;
-            if (!below || i >= window_ - kWinogradTile)
-                read_row(strip.image, first + i - planes_.pad_h, kWinogradTile * strip.column - planes_.pad_w, pixels, target);
+            if (!below || i >= window_ - step_)
+                read_row(strip.image, first + i - planes_.pad_h, step_ * strip.column - planes_.pad_w, pixels, target);
             rows[i] = target;
         }
         last_ = strip;
@@ -90,7 +90,7 @@ private:
 
     const KernelTable& table_;
     const Planes planes_;
-    const int64_t window_, pitch_;
+    const int64_t window_, step_, pitch_;
     float* const area_;
     Strip last_{-1, 0, 0, 0};
 };

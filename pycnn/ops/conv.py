@@ -63,10 +63,11 @@ def conv2d(
     output, takes no part, even if its weight is not finite. For n = (C / groups) R S + 1 terms, the
     error of each output is at most ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
 
-    3 x 3 filters with stride and dilation 1 and enough channels take Winograd's tiles of 4 x 4
-    outputs, a quarter of the products, which round more: with n = C / groups + 22 the error is
-    at most ``n u / (1 - n u)`` times the tile's transforms of |x| and |w| by matrices of absolute
-    values (csrc/README.md). ``PYCNN_CONV=gemm`` avoids them.
+    3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels take Winograd's tiles of
+    4 x 4 and 2 x 2 outputs, a quarter and 36 % of the products, which round more: with
+    n = C / groups + 22 (5 x 5: 24) the error is at most ``n u / (1 - n u)`` times the tile's
+    transforms of |x| and |w| by matrices of absolute values (csrc/README.md). ``PYCNN_CONV=gemm``
+    avoids them.
 
     References
     ----------
@@ -207,7 +208,7 @@ def conv2d_backward_weight(
     Notes
     -----
     The sums are cut by the shape alone and added in order, so the result does not depend on the
-    number of threads. 3 x 3 filters may take Winograd's tiles here too: csrc/README.md gives the
+    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too: csrc/README.md gives the
     bound of their rounding.
     """
     return _core.conv2d_backward_weight(dy, x, weight_shape, stride, padding, dilation, groups)

@@ -50,11 +50,8 @@ constexpr KernelTable make_table() {
     table.pack_rows = pack_rows;
     table.transpose = transpose;
     table.pad_plane = pad_plane;
-    table.winograd_filter = winograd_filter;
-    table.winograd_filter_gradient = winograd_filter_gradient;
-    table.winograd_input = winograd_tiles<WinogradInput>;
-    table.winograd_gradient = winograd_tiles<WinogradGradient>;
-    table.winograd_output = winograd_output;
+    table.winograd_3x3 = winograd_kernels<4, 3>();
+    table.winograd_5x5 = winograd_kernels<2, 5>();
     table.depthwise = depthwise;
     table.depthwise_gradient = depthwise_gradient;
     table.join_phases = join_phases;

@@ -1,10 +1,12 @@
-// The transforms of Winograd's convolution of 3 x 3 filters with tiles of 4 x 4 outputs (see conv2d_winograd.hpp). Lanes run along
-// channels, so that one vector is one element of a tile for kLanes channels, whatever the size of the plane.
+// The transforms of Winograd's convolution (see conv2d_winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
+// filters with tiles of 2 x 2. Lanes run along channels, so that one vector is one element of a tile for kLanes channels, whatever
+// the size of the plane.
 //
 // Along one axis, with the points 0, 1, -1, 2, -2 and infinity:
-//   y = A^T ((G w) * (B^T x)),  w: 3 taps, x: 6 inputs, y: 4 outputs, * element by element;
+//   y = A^T ((G w) * (B^T x)),  w: 3 or 5 taps, x: 6 inputs, y: 4 or 2 outputs, * element by element;
 // on a plane every matrix is applied to the columns and then to the rows. The weights' gradient is the same three-sided product
-// read the other way: dw = G^T ((A dy) * (B^T x)).
+// read the other way: dw = G^T ((A dy) * (B^T x)). The points alone fix B^T and the scale of G's rows, so both sizes share B^T; the
+// rows of G and the columns of A^T are powers of the points.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -28,8 +30,12 @@ struct WinogradInput {
     }
 };
 
-// G. At most four roundings, that of the constant among them.
-struct WinogradFilter {
+// G. At most four roundings, that of the constant among them; five for five taps.
+template <int Taps>
+struct WinogradFilter;
+
+template <>
+struct WinogradFilter<3> {
     static constexpr int kIn = 3, kOut = 6;
     static void apply(const Vec (&w)[kIn], Vec (&u)[kOut]) {
         const Vec ends = (w[0] + w[2]) * (-1.0f / 6), middle = w[1] * (1.0f / 6);
@@ -43,8 +49,37 @@ struct WinogradFilter {
     }
 };
 
+template <>
+struct WinogradFilter<5> {
+    static constexpr int kIn = 5, kOut = 6;
+    static void apply(const Vec (&w)[kIn], Vec (&u)[kOut]) {
+        const Vec even = (w[0] + w[2] + w[4]) * (-1.0f / 6), odd = (w[1] + w[3]) * (1.0f / 6);
+        const Vec far_even = w[0] * (1.0f / 24) + w[2] * (1.0f / 6) + w[4] * (2.0f / 3);
+        const Vec far_odd = w[1] * (1.0f / 12) + w[3] * (1.0f / 3);
+        u[0] = 0.25f * w[0];
+        u[1] = even - odd;
+        u[2] = even + odd;
+        u[3] = far_even + far_odd;
+        u[4] = far_even - far_odd;
+        u[5] = w[4];
+    }
+};
+
 // A^T. At most three roundings.
-struct WinogradOutput {
+template <int Tile>
+struct WinogradOutput;
+
+template <>
+struct WinogradOutput<2> {
+    static constexpr int kIn = 6, kOut = 2;
+    static void apply(const Vec (&m)[kIn], Vec (&y)[kOut]) {
+        y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+        y[1] = (m[1] - m[2]) + 2.0f * (m[3] - m[4]) + m[5];
+    }
+};
+
+template <>
+struct WinogradOutput<4> {
     static constexpr int kIn = 6, kOut = 4;
     static void apply(const Vec (&m)[kIn], Vec (&y)[kOut]) {
         const Vec sum = m[1] + m[2], difference = m[1] - m[2];
@@ -57,7 +92,24 @@ struct WinogradOutput {
 };
 
 // A. At most two roundings.
-struct WinogradGradient {
+template <int Tile>
+struct WinogradGradient;
+
+template <>
+struct WinogradGradient<2> {
+    static constexpr int kIn = 2, kOut = 6;
+    static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
+        z[0] = y[0];
+        z[1] = y[0] + y[1];
+        z[2] = y[0] - y[1];
+        z[3] = y[0] + 2.0f * y[1];
+        z[4] = y[0] - 2.0f * y[1];
+        z[5] = y[1];
+    }
+};
+
+template <>
+struct WinogradGradient<4> {
     static constexpr int kIn = 4, kOut = 6;
     static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
         const Vec even = y[0] + y[2], odd = y[1] + y[3];
@@ -72,13 +124,31 @@ struct WinogradGradient {
 };
 
 // G^T. At most five roundings, that of the constant among them.
-struct WinogradFilterGradient {
+template <int Taps>
+struct WinogradFilterGradient;
+
+template <>
+struct WinogradFilterGradient<3> {
     static constexpr int kIn = 6, kOut = 3;
     static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
         const Vec sum = (u[1] + u[2]) * (1.0f / 6), far_sum = u[3] + u[4];
         w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
         w[1] = (u[2] - u[1]) * (1.0f / 6) + (u[3] - u[4]) * (1.0f / 12);
         w[2] = far_sum * (1.0f / 6) - sum + u[5];
+    }
+};
+
+template <>
+struct WinogradFilterGradient<5> {
+    static constexpr int kIn = 6, kOut = 5;
+    static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
+        const Vec sum = (u[1] + u[2]) * (1.0f / 6), difference = (u[2] - u[1]) * (1.0f / 6);
+        const Vec far_sum = u[3] + u[4], far_difference = u[3] - u[4];
+        w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
+        w[1] = difference + far_difference * (1.0f / 12);
+        w[2] = far_sum * (1.0f / 6) - sum;
+        w[3] = difference + far_difference * (1.0f / 3);
+        w[4] = far_sum * (2.0f / 3) - sum + u[5];
     }
 };
 
@@ -107,47 +177,62 @@ template <class Transform, class Read, class Write>
     }
 }
 
+template <int Taps>
 void winograd_filter(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch) {
     for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
-        transform_tile<WinogradFilter>([&](int i, int j) { return load(taps + (3 * i + j) * tap_pitch + c); },
-                                       [&](int i, int j, Vec value) { store(u + (6 * i + j) * u_pitch + c, value); });
+        transform_tile<WinogradFilter<Taps>>([&](int i, int j) { return load(taps + (Taps * i + j) * tap_pitch + c); },
+                                             [&](int i, int j, Vec value) { store(u + (6 * i + j) * u_pitch + c, value); });
 }
 
+template <int Taps>
 void winograd_filter_gradient(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch) {
     for (int64_t c = 0; c < vectors * kLanes; c += kLanes)
-        transform_tile<WinogradFilterGradient>(
+        transform_tile<WinogradFilterGradient<Taps>>(
             [&](int i, int j) { return load(u + (6 * i + j) * u_pitch + c); },
-            [&](int i, int j, Vec value) { store(taps + (3 * i + j) * tap_pitch + c, value); });
+            [&](int i, int j, Vec value) { store(taps + (Taps * i + j) * tap_pitch + c, value); });
 }
 
 // Tiles side by side: of inputs, or of outputs' gradients.
-template <class Transform>
+template <class Transform, int Tile>
 void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
     for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
-            const int64_t source = 4 * tile * pitch + c;
+            const int64_t source = Tile * tile * pitch + c;
             float* target = v + tile * pitch + c;
             transform_tile<Transform>([&](int i, int j) { return load(rows[i] + source + j * pitch); },
                                       [&](int i, int j, Vec value) { store(target + (6 * i + j) * v_pitch, value); });
         }
 }
 
+template <int Tile>
 bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
                      float* y) {
     Vec doubt = {};  // turns NaN, and stays so, at the first output that is not finite
     for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
             const float* source = m + tile * pitch + c;
-            float* target = y + 4 * tile * pitch + c;
+            float* target = y + Tile * tile * pitch + c;
             const Vec start = load(bias + c);
-            transform_tile<WinogradOutput>([&](int i, int j) { return load(source + (6 * i + j) * m_pitch); },
-                                           [&](int i, int j, Vec value) {
-                                               value += start;
-                                               doubt += 0.0f * value;
-                                               store(target + (4 * i * tiles + j) * pitch, value);
-                                           });
+            transform_tile<WinogradOutput<Tile>>([&](int i, int j) { return load(source + (6 * i + j) * m_pitch); },
+                                                 [&](int i, int j, Vec value) {
+                                                     value += start;
+                                                     doubt += 0.0f * value;
+                                                     store(target + (Tile * i * tiles + j) * pitch, value);
+                                                 });
         }
     return horizontal_sum(doubt) == 0.0f;
+}
+
+// Tile + Taps - 1 = 6 inputs make a tile.
+template <int Tile, int Taps>
+constexpr WinogradKernels winograd_kernels() {
+    return {Tile,
+            Taps,
+            winograd_filter<Taps>,
+            winograd_filter_gradient<Taps>,
+            winograd_tiles<WinogradInput, Tile>,
+            winograd_tiles<WinogradGradient<Tile>, Tile>,
+            winograd_output<Tile>};
 }
 
 }  // namespace
