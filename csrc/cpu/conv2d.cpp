@@ -116,8 +116,7 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
     if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_input(s, dy, w, dx, b);
     if (algorithm == ConvAlgorithm::winograd) {
         for (int64_t n : conv2d_winograd_backward_input(s, dy, w, dx, b))
-            backward_input_gemm(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b,
-                                ConvAlgorithm::gemm);
+            backward_input_gemm(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b, ConvAlgorithm::gemm);
         return;
     }
     backward_input_gemm(s, dy, w, dx, b, algorithm);

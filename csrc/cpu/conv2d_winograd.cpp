@@ -160,8 +160,8 @@ std::vector<int64_t> correlate(const Correlation& p) {
         tiles = 0;
         for (int64_t i = begin; i < end; ++i) {
             const Strip strip = grid.strip(i);
-            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch,
-                                                                  m_position, bias.data() + g * m_pitch, pixels);
+            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
+                                                              bias.data() + g * m_pitch, pixels);
             write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
             tiles += strip.tiles;
         }

@@ -57,7 +57,8 @@ struct TileOffsets {
 };
 
 // From dU of one group to its dw, [filter][channel][tap].
-void gather_weights(const KernelTable& table, const WinogradKernels& winograd, const ConvShape& s, const Plan& plan, const float* u, float* dw) {
+void gather_weights(const KernelTable& table, const WinogradKernels& winograd, const ConvShape& s, const Plan& plan,
+                    const float* u, float* dw) {
     const int64_t count = s.R * s.S, row = s.group_inputs() * count;
     const double work = static_cast<double>(kWinogradPositions * plan.u_position) / static_cast<double>(s.group_inputs());
     parallel_ranges(s.group_inputs(), 4, work, [&](int64_t begin, int64_t end) {
@@ -65,8 +66,8 @@ void gather_weights(const KernelTable& table, const WinogradKernels& winograd, c
         for (int64_t c = begin; c < end; ++c)
             for (int64_t k = 0; k < s.group_outputs(); k += plan.width) {
                 winograd.filter_gradient(kMaxTileVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
-                table.transpose(count, std::min(plan.width, s.group_outputs() - k), taps, plan.width,
-                                dw + k * row + c * count, row);
+                table.transpose(count, std::min(plan.width, s.group_outputs() - k), taps, plan.width, dw + k * row + c * count,
+                                row);
             }
     });
 }
@@ -102,13 +103,13 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
                 for (int64_t i = begin; i < end; ++i) {
                     image_reader.read(grid.strip(i), strip_rows);
                     winograd.input(grid.strip(i).tiles, v_vectors, plan.v_pitch, strip_rows,
-                                         v.data() + (i - first) * longest * plan.v_pitch, plan.v_position);
+                                   v.data() + (i - first) * longest * plan.v_pitch, plan.v_position);
                 }
                 StripReader gradient_reader(table, gradients, winograd.tile, winograd.tile, plan.z_pitch, pixels);
                 for (int64_t i = begin; i < end; ++i) {
                     gradient_reader.read(grid.strip(i), strip_rows);
                     winograd.gradient(grid.strip(i).tiles, z_vectors, plan.z_pitch, strip_rows,
-                                            z.data() + (i - first) * longest * plan.z_pitch, plan.z_position);
+                                      z.data() + (i - first) * longest * plan.z_pitch, plan.z_position);
                 }
             });
             const TileOffsets offsets(plan, first, last);

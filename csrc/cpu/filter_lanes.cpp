@@ -18,8 +18,8 @@ constexpr int64_t kTasks = 8;
 
 // How the output plane, the sum and the filters are cut. Fixed by the problem's shape and the instruction set alone.
 struct Plan {
-    int64_t taps, depth, block_channels;  // of the sum: depth = channels * taps, a block has whole channels
-    int64_t width, panels;                // a panel has two vectors of filters
+    int64_t taps, depth, block_channels;       // of the sum: depth = channels * taps, a block has whole channels
+    int64_t width, panels;                     // a panel has two vectors of filters
     int64_t first_h, first_w, span_h, span_w;  // of the displacements
     int64_t band_rows, band_columns;           // of the output plane, a task's part: whole rows, or a piece of one row
     int64_t bands_down, bands_across, parts;   // a task's filters are one of `parts`
@@ -77,7 +77,8 @@ void pack_filters(const ImplicitGemm& p, const Plan& plan, const KernelTable& ta
         const float* w = p.filter.data + g * p.filter.group_stride + panel * plan.width * p.filter.row_stride + low;
         float* out = packed + ((g * plan.panels + panel) * plan.depth + begin * plan.taps) * plan.width;
         std::fill_n(out, (end - begin) * plan.taps * plan.width, 0.0f);
-        if (p.filter.channel_stride == plan.taps && run == plan.taps && std::is_sorted(p.filter.tap_offsets.begin(), p.filter.tap_offsets.end())) {
+        if (p.filter.channel_stride == plan.taps && run == plan.taps &&
+            std::is_sorted(p.filter.tap_offsets.begin(), p.filter.tap_offsets.end())) {
             table.transpose(filters, (end - begin) * plan.taps, w + begin * plan.taps, p.filter.row_stride, out, plan.width);
             return;
         }
@@ -112,8 +113,7 @@ void write_band(const ImplicitGemm& p, const KernelTable& table, const Band& ban
         }
         table.transpose(band.columns, filters, result, pitch, area, band.columns);
         for (int64_t m = 0; m < filters; ++m)
-            for (int64_t j = 0; j < band.columns; ++j)
-                target[m * p.plane + j * p.column_stride] = area[m * band.columns + j];
+            for (int64_t j = 0; j < band.columns; ++j) target[m * p.plane + j * p.column_stride] = area[m * band.columns + j];
     }
 }
 
@@ -176,8 +176,8 @@ void filter_lanes(const ImplicitGemm& p) {
             }
             for (int64_t column = 0; column < pitch; column += plan.width) {
                 const int64_t vectors = ceil_div(std::min(plan.width, filters - column), table.lanes);
-                const float* panel = packed.data() + (g * plan.panels * plan.width + first + column) * plan.depth +
-                                     c0 * plan.taps * plan.width;
+                const float* panel =
+                    packed.data() + (g * plan.panels * plan.width + first + column) * plan.depth + c0 * plan.taps * plan.width;
                 for (int64_t i = 0; i < band.rows; ++i)
                     for (int64_t t = 0; t < tiles.count; ++t)
                         table.outer[tiles.extent(t) - 1][vectors - 1](

@@ -95,9 +95,10 @@ struct Products {
         for (int64_t column = 0; column < filters; column += plan.width) {
             const int64_t vectors = ceil_div(std::min(plan.width, filters - column), table.lanes);
             const auto tile = [&](int64_t rows, int64_t stride, int64_t pitch_of_rows, int64_t c, int64_t r, int64_t t) {
-                table.outer[rows - 1][vectors - 1](
-                    pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w, x_offsets, stride, dy + column,
-                    dy_offsets, sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows, nullptr, true);
+                table.outer[rows - 1][vectors - 1](pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w,
+                                                   x_offsets, stride, dy + column, dy_offsets,
+                                                   sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows,
+                                                   nullptr, true);
             };
             for (int64_t r = 0; r < s.R; ++r) {
                 if (plan.along_taps) {

@@ -9,10 +9,10 @@
 
 namespace pycnn {
 
-constexpr int64_t kWinogradInput = 6;        // inputs of a tile along an axis: 4 + 3 - 1, or 2 + 5 - 1
-constexpr int64_t kWinogradPositions = 36;   // products of a tile: 6 x 6
+constexpr int64_t kWinogradInput = 6;         // inputs of a tile along an axis: 4 + 3 - 1, or 2 + 5 - 1
+constexpr int64_t kWinogradPositions = 36;    // products of a tile: 6 x 6
 constexpr int64_t kMostWinogradTaps = 5 * 5;  // of a filter
-constexpr int64_t kMostLanes = 16;           // of any instruction set
+constexpr int64_t kMostLanes = 16;            // of any instruction set
 
 // Floats of a pixel's channels: an odd number of cache lines, so that neighbours do not meet in a few sets of the cache.
 inline int64_t channel_pitch(int64_t channels) { return whole_lines(channels) | whole_lines(1); }
@@ -28,10 +28,7 @@ struct StripGrid {
 
     // Of tiles of `tile` x `tile` outputs.
     StripGrid(int64_t images, int64_t height, int64_t width, int64_t tile, int64_t most)
-        : images(images),
-          rows(ceil_div(height, tile)),
-          columns(ceil_div(width, tile)),
-          segments(ceil_div(columns, most)) {}
+        : images(images), rows(ceil_div(height, tile)), columns(ceil_div(width, tile)), segments(ceil_div(columns, most)) {}
 
     int64_t strips() const { return images * segments * rows; }
     int64_t longest() const { return ceil_div(columns, segments); }
