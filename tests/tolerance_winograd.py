@@ -141,7 +141,8 @@ def conv2d_input(
     visible, before, _ = _geometry(shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-    return _correlation_bound(dy, turned, None, tuple(w.shape[-1] - 1 - p for p in before), shape[2:])
+    turned_before = tuple(w.shape[-1] - 1 - p for p in before)
+    return _correlation_bound(dy, turned, None, turned_before, shape[2:])
 
 
 def conv2d_weight(

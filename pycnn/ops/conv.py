@@ -208,7 +208,7 @@ def conv2d_backward_weight(
     Notes
     -----
     The sums are cut by the shape alone and added in order, so the result does not depend on the
-    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too: csrc/README.md gives the
-    bound of their rounding.
+    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too: csrc/README.md
+    gives the bound of their rounding.
     """
     return _core.conv2d_backward_weight(dy, x, weight_shape, stride, padding, dilation, groups)
