@@ -4,7 +4,7 @@
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
-- `show_config`, `set_num_threads`, `get_num_threads`
+- `profile`, `show_config`, `set_num_threads`, `get_num_threads`
 
 >>> import pycnn
 >>> train, test = pycnn.datasets.mnist()
@@ -71,6 +71,7 @@ from pycnn.layers import (
 )
 from pycnn.loader import DataLoader
 from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MAPLoss, MSELoss, NLLLoss
+from pycnn.profiling import profile
 from pycnn.splits import k_fold, split
 from pycnn.training import History, evaluate, fit, predict
 
@@ -138,6 +139,7 @@ __all__ = [
     "optim",
     "plot",
     "predict",
+    "profile",
     "reference",
     "save",
     "set_num_threads",

@@ -5,6 +5,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "core/shape.hpp"
 #include "cpu/dispatch.hpp"
 
 namespace pycnn {
@@ -80,6 +81,9 @@ int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, 
 
 namespace {
 
+// The depth of a panel of a B that lies row by row: its rows are then 512 floats of 256 KiB, half a page of memory in a run.
+constexpr int64_t kShallowBlock = 128;
+
 // Tiles of A for one depth block.
 void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, float* packed) {
     for (int64_t t = 0; t < tiles.count; ++t)
@@ -88,53 +92,59 @@ void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, flo
                 *packed++ = a.data[i * a.row_stride + k * a.depth_stride];
 }
 
-// `columns` columns of B from b on into the packed layout; the last tile's missing columns become zeros.
-void pack_b(const KernelTable& table, const float* b, int64_t ldb, int64_t depth, int64_t columns, float* packed) {
+// Rows [k0, k0 + depth) and columns [j0, j0 + columns) of B into the packed layout; the last tile's missing columns become zeros.
+void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t depth, int64_t j0, int64_t columns, float* packed) {
     const int64_t width = kMaxTileVectors * table.lanes;
-    for (int64_t j = 0; j < columns; j += width) {
-        const int64_t valid = std::min(width, columns - j);
-        for (int64_t k = 0; k < depth; ++k, packed += width) {
-            std::memcpy(packed, b + k * ldb + j, valid * sizeof(float));
-            std::memset(packed + valid, 0, (width - valid) * sizeof(float));
-        }
+    if (columns % width) std::fill_n(packed + columns / width * width * depth, depth * width, 0.0f);
+    if (b.transposed) {
+        for (int64_t j = 0; j < columns; j += width)
+            table.transpose(std::min(width, columns - j), depth, b.data + (j0 + j) * b.pitch + k0, b.pitch, packed + j * depth,
+                            width);
+        return;
     }
+    // Row by row, as the rows lie in memory.
+    for (int64_t k = 0; k < depth; ++k)
+        for (int64_t j = 0; j < columns; j += width)
+            std::memcpy(packed + j * depth + k * width, b.data + (k0 + k) * b.pitch + j0 + j,
+                        std::min(width, columns - j) * sizeof(float));
 }
 
 }  // namespace
 
-void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, float* c) {
+void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, float* c, bool accumulate) {
     const KernelTable& table = kernels();
     const Tiles tiles(M, table.tile_rows);
-    const int64_t blocks = (K + kDepthBlock - 1) / kDepthBlock;
+    const int64_t most_depth = std::min(K, b.transposed ? kDepthBlock : kShallowBlock);
+    const int64_t blocks = ceil_div(K, most_depth);
 
     const Buffer<float> packed(M * K);
     parallel_for(blocks, team_size(blocks, M * K), [&](int64_t block, int) {
-        const int64_t k = block * kDepthBlock;
-        pack_a(tiles, a, k, std::min(kDepthBlock, K - k), packed.data() + k * M);
+        const int64_t k = block * most_depth;
+        pack_a(tiles, a, k, std::min(most_depth, K - k), packed.data() + k * M);
     });
 
     // Column blocks: eight or more, so that a few cores balance, but no wider than a panel holds.
     const int64_t tile = kMaxTileVectors * table.lanes;
-    const int64_t widest = kPanelFloats / kDepthBlock / tile * tile;
-    const int64_t columns = std::clamp((N / 8 + tile - 1) / tile * tile, tile, widest);
-    const int64_t tasks = (N + columns - 1) / columns;
+    const int64_t widest = kPanelFloats / most_depth / tile * tile;
+    const int64_t columns = std::clamp(ceil_div(N / 8, tile) * tile, tile, widest);
+    const int64_t tasks = ceil_div(N, columns);
     const int team = team_size(tasks, M * N * K);
-    const int64_t deepest = std::min(K, kDepthBlock), panel_size = packed_floats(table, deepest, columns);
+    const int64_t panel_size = packed_floats(table, most_depth, columns);
     const Buffer<float> panels(panel_size * team);
-    const Buffer<int64_t> offsets(deepest);
-    packed_offsets(table, deepest, offsets.data());
-    const int64_t place_count = (columns + table.lanes - 1) / table.lanes;
+    const Buffer<int64_t> offsets(most_depth);
+    packed_offsets(table, most_depth, offsets.data());
+    const int64_t place_count = ceil_div(columns, table.lanes);
     const Buffer<VectorPlace> places(place_count * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t first = task * columns, count = std::min(columns, N - first);
         float* panel = panels.data() + panel_size * thread;
         VectorPlace* place = places.data() + place_count * thread;
-        for (int64_t k = 0; k < K; k += kDepthBlock) {
-            const int64_t depth = std::min(kDepthBlock, K - k);
-            pack_b(table, b + k * N + first, N, depth, count, panel);
+        for (int64_t k = 0; k < K; k += most_depth) {
+            const int64_t depth = std::min(most_depth, K - k);
+            pack_b(table, b, k, depth, first, count, panel);
             const int64_t vectors = packed_places(table, depth, count, place);
             multiply(table, tiles, {0, tiles.count}, packed.data() + k * M, {depth, panel, offsets.data(), place, vectors},
-                     c + first, N, nullptr, k > 0);
+                     c + first, N, nullptr, accumulate || k > 0);
         }
     });
 }

@@ -53,12 +53,17 @@ void packed_offsets(const KernelTable& table, int64_t depth, int64_t* offsets);
 // Returns the number of vectors, ceil(columns / lanes).
 int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, VectorPlace* places);
 
-// C (M x N, row-major) = A B: A by strides, B (K x N) row-major.
+// C (M x N, row-major) = A B, or += with `accumulate`: A by strides, B (K x N) row-major, or its transpose (N x K).
 struct MatrixA {
     const float* data;
     int64_t row_stride, depth_stride;
 };
-void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const float* b, float* c);
+struct MatrixB {
+    const float* data;
+    int64_t pitch;  // floats from one row in memory to the next
+    bool transposed;
+};
+void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, float* c, bool accumulate);
 
 // C (M x N, row-major) += A B^T: A (M x K) and B (N x K) row-major, so both are contiguous along the sum.
 void gemm_transposed(int64_t M, int64_t N, int64_t K, const float* a, const float* b, float* c);

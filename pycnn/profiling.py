@@ -1,0 +1,269 @@
+"""Where the time of a training step goes, layer by layer."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from pycnn import _core
+from pycnn._arguments import positive
+from pycnn.layers.module import Module, check_model
+from pycnn.layers.parameter import Array, Shape
+
+LEAST_STEPS = 5
+WARM_UP = 2
+PEAK_SLICES = 25
+PEAK_SLICE_SECONDS = 2e-3
+
+
+@dataclass(frozen=True)
+class PassProfile:
+    """One pass of one layer: what it took and what it did.
+
+    Attributes
+    ----------
+    seconds : float
+        Median over the steps.
+    flop : int
+        Floating-point operations: 2 for each multiply-add, no others. A backward pass has those of
+        the forward pass for the gradient of the weights, and again for that of the input.
+    traffic : int
+        Bytes of the arrays that it must read and write, each counted once: input, output and
+        parameters; backward, the input, its gradient, that of the output, and parameters and
+        theirs.
+    """
+
+    seconds: float
+    flop: int
+    traffic: int
+
+    @property
+    def gflops(self) -> float:
+        """10**9 floating-point operations a second; Winograd's are counted as the direct ones."""
+        return self.flop / self.seconds / 1e9
+
+    @property
+    def gbytes(self) -> float:
+        """10**9 bytes a second; above the memory's bandwidth where arrays stay in a cache."""
+        return self.traffic / self.seconds / 1e9
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """One layer: its path as in the names of parameters, its kind, shape and both passes."""
+
+    path: str
+    kind: str
+    output_shape: Shape
+    forward: PassProfile
+    backward: PassProfile
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What `profile` measured; it prints as a table.
+
+    Attributes
+    ----------
+    layers : list of LayerProfile
+        In the order of the forward pass.
+    forward_seconds, backward_seconds : float
+        Medians of whole passes. What the layers do not add up to is spent between them.
+    peak : float
+        Floating-point operations a second that multiply-adds on registers alone reach on this
+        machine, with this instruction set and number of threads.
+    threads : int
+        That many threads.
+    """
+
+    layers: list[LayerProfile]
+    forward_seconds: float
+    backward_seconds: float
+    peak: float
+    threads: int
+
+    def __str__(self) -> str:
+        """One line a layer: milliseconds, GFLOP/s, per cent of the peak and GB/s of both passes."""
+        labels = [f"{layer.path} {layer.kind}".strip() for layer in self.layers]
+        shapes = [str(layer.output_shape) for layer in self.layers]
+        wide, shape = max(map(len, [*labels, "whole"])), max(map(len, [*shapes, "output"]))
+        columns = f"{'ms':>9} {'GFLOP/s':>8} {'% peak':>6} {'GB/s':>6}"
+        head = f"{'layer':<{wide}}  {'output':<{shape}}  "
+        title = " " * len(head) + f"{'forward':<{len(columns)}}  backward"
+        lines = [title, head + f"{columns}  {columns}"]
+        for layer, label, size in zip(self.layers, labels, shapes, strict=True):
+            passes = "  ".join(self._cells(p) for p in (layer.forward, layer.backward))
+            lines.append(f"{label:<{wide}}  {size:<{shape}}  {passes}")
+        for label, pick in (("between", self._between), ("whole", self._whole)):
+            figures = [f"{1e3 * pick(name):9.3f}" for name in ("forward", "backward")]
+            gap = " " * (len(columns) - 9)
+            lines.append(f"{label:<{wide}}  {'':<{shape}}  {figures[0]}{gap}  {figures[1]}")
+        lines.append(f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}")
+        return "\n".join(lines)
+
+    def _cells(self, one: PassProfile) -> str:
+        work = f"{one.gflops:8.1f} {100 * one.flop / one.seconds / self.peak:6.0f}"
+        return f"{1e3 * one.seconds:9.3f} {work if one.flop else ' ' * 15} {one.gbytes:6.1f}"
+
+    def _whole(self, name: str) -> float:
+        seconds: float = getattr(self, f"{name}_seconds")
+        return seconds
+
+    def _between(self, name: str) -> float:
+        layers: float = sum(getattr(layer, name).seconds for layer in self.layers)
+        return max(self._whole(name) - layers, 0.0)
+
+
+@dataclass
+class _Pass:
+    """Timings of one method of one layer, one for each step; nested calls belong to the outer."""
+
+    seconds: list[float] = field(default_factory=list)
+    flop: int = 0
+    traffic: int = 0
+    running: bool = False
+
+    def profile(self) -> PassProfile:
+        return PassProfile(statistics.median(self.seconds), self.flop, self.traffic)
+
+
+class _Probe:
+    """Stands in front of a layer's passes and times them."""
+
+    def __init__(self, path: str, layer: Module) -> None:
+        self.path, self.layer = path, layer
+        self.output_shape: Shape = ()
+        self.forward, self.backward = _Pass(), _Pass()
+        self._x_bytes = self._flop = 0
+        self._parameters = sum(p.data.nbytes for p in layer.parameters())
+        vars(layer)["forward"] = self._timed(self.forward, layer.forward, self._after_forward)
+        for name in ("backward", "backward_parameters"):
+            method = getattr(layer, name)
+            vars(layer)[name] = self._timed(self.backward, method, self._after_backward)
+
+    def start_step(self) -> None:
+        """Begin to add up: a layer that is used twice in a step counts twice."""
+        for one in (self.forward, self.backward):
+            one.seconds.append(0.0)
+            one.flop = one.traffic = 0
+
+    def _timed(
+        self, one: _Pass, method: Callable[..., Any], after: Callable[[Array, Any], None]
+    ) -> Callable[..., Any]:
+        def call(argument: Array, *rest: Any) -> Any:
+            if one.running:
+                return method(argument, *rest)
+            one.running = True
+            start = perf_counter()
+            try:
+                result = method(argument, *rest)
+            finally:
+                one.running = False
+            one.seconds[-1] += perf_counter() - start
+            after(argument, result)
+            return result
+
+        return call
+
+    def _after_forward(self, x: Array, y: Array) -> None:
+        self.output_shape, self._x_bytes = y.shape, x.nbytes
+        self._flop = self.layer.flop(x.shape, y.shape)
+        self.forward.flop += self._flop
+        self.forward.traffic += x.nbytes + y.nbytes + self._parameters
+
+    def _after_backward(self, dy: Array, dx: Array | None) -> None:
+        gradients = (self._parameters > 0) + (dx is not None)
+        self.backward.flop += gradients * self._flop
+        of_input = self._x_bytes if dx is None else 2 * self._x_bytes
+        self.backward.traffic += dy.nbytes + of_input + 2 * self._parameters
+
+    def profile(self) -> LayerProfile:
+        kind = type(self.layer).__name__
+        passes = self.forward.profile(), self.backward.profile()
+        return LayerProfile(self.path, kind, self.output_shape, *passes)
+
+
+def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
+    """Layers without layers below them, each once."""
+    children = list(module.children())
+    if not children:
+        yield path, module
+    for name, child in children:
+        yield from _leaves(child, f"{path}.{name}" if path else name)
+
+
+def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
+    """Measure forward and backward pass of every layer of a model.
+
+    The model itself stays as it is: a copy does training steps on `x`, as `fit` does them (in
+    training mode, the first layer without the gradient of its input, gradients added up and
+    forgotten), with ones for the gradient of the loss and without an optimizer.
+
+    Parameters
+    ----------
+    model : Module
+        Any model.
+    x : ndarray
+        A batch of samples that fits it, with the batch axis.
+    seconds : float
+        How long to repeat the steps, after two to warm up; at least five are done.
+
+    Returns
+    -------
+    Profile
+        Milliseconds, GFLOP/s, per cent of the measured peak and GB/s of each layer;
+        ``print(profile)`` shows them as a table.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no model or `seconds` no number.
+    ValueError
+        If `seconds` is not above 0, or from the first layer that `x` does not fit.
+
+    Notes
+    -----
+    The time of a layer includes its Python. Arrays that the layer before has left in a cache are
+    read from there, so GB/s may exceed the bandwidth of the memory. Other programs on the same
+    cores make all figures worse.
+    """
+    check_model("profile", model)
+    limit = positive("[profile] seconds", seconds)
+    copied = copy.deepcopy(model).train()
+    probes: list[_Probe] = []
+    for path, layer in _leaves(copied):
+        if all(layer is not probe.layer for probe in probes):
+            probes.append(_Probe(path, layer))
+    forward: list[float] = []
+    backward: list[float] = []
+    begin = perf_counter()
+    while len(forward) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
+        for probe in probes:
+            probe.start_step()
+        copied.zero_grad()
+        start = perf_counter()
+        y = copied(x)
+        middle = perf_counter()
+        dy = np.ones_like(y)
+        turn = perf_counter()
+        copied.backward_parameters(dy)
+        backward.append(perf_counter() - turn)
+        forward.append(middle - start)
+    for probe in probes:
+        for one in (probe.forward, probe.backward):
+            del one.seconds[:WARM_UP]
+    threads = _core.get_num_threads()
+    peak = max(_core.fma_peak(threads, PEAK_SLICE_SECONDS) for _ in range(PEAK_SLICES))
+    return Profile(
+        [probe.profile() for probe in probes],
+        statistics.median(forward[WARM_UP:]),
+        statistics.median(backward[WARM_UP:]),
+        1e9 * peak,
+        threads,
+    )
