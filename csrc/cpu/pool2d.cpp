@@ -56,21 +56,20 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     std::atomic<bool> outside{false};
     parallel_ranges(planes, planes_per_task(inputs), static_cast<double>(inputs + outputs), [&](int64_t begin, int64_t end) {
-        std::fill(dx + begin * inputs, dx + end * inputs, 0.0f);
-        bool bad = false;
         for (int64_t i = begin; i < end; ++i) {
             float* plane = dx + i * inputs;
-            for (int64_t j = i * outputs; j < (i + 1) * outputs; ++j) {
-                // As unsigned, a negative index is too large.
-                const uint32_t index = static_cast<uint32_t>(indices[j]);
-                if (index < static_cast<uint64_t>(inputs)) {
-                    plane[index] += dy[j];
-                } else {
-                    bad = true;
-                }
+            std::fill_n(plane, inputs, 0.0f);  // one at a time: it is still in L1 when the gradients come
+            const int32_t* at = indices + i * outputs;
+            // As unsigned, a negative index is too large. Checked beforehand, so that the loop below has no branch.
+            uint32_t largest = 0;
+            for (int64_t j = 0; j < outputs; ++j) largest = std::max(largest, static_cast<uint32_t>(at[j]));
+            if (outputs > 0 && largest >= static_cast<uint64_t>(inputs)) {
+                outside = true;
+                continue;
             }
+            const float* gradients = dy + i * outputs;
+            for (int64_t j = 0; j < outputs; ++j) plane[at[j]] += gradients[j];
         }
-        if (bad) outside = true;
     });
     if (outside) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
 }
