@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pycnn._arguments import at_least_zero, pair
 from pycnn.augment.checks import check_images
@@ -50,11 +51,13 @@ class RandomCrop:
         tops = rng.integers(shape[0] + 2 * rows - height + 1, size=n)
         lefts = rng.integers(shape[1] + 2 * columns - width + 1, size=n)
         if rows or columns:
-            x = np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
-        out = np.empty((n, channels, height, width), np.float32)
-        for image, window, top, left in zip(x, out, tops, lefts, strict=True):
-            window[...] = image[:, top : top + height, left : left + width]
-        return out
+            padded_shape = (n, channels, shape[0] + 2 * rows, shape[1] + 2 * columns)
+            padded = np.zeros(padded_shape, np.float32)
+            padded[:, :, rows : rows + shape[0], columns : columns + shape[1]] = x
+            x = padded
+        windows = sliding_window_view(x, self.size, (2, 3))
+        cut: Samples = windows[np.arange(n), :, tops, lefts]
+        return cut
 
     def __repr__(self) -> str:
         return f"RandomCrop({self.size}, padding={self.padding})"
