@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from cases import Array, Arrays, Case
+from case import Array, Arrays, Case
 from with_pycnn import infer_network, train_network
 
 from pycnn import ops, reference

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from cases import Array, Case
+from case import Array, Case
 
 # After a block the library's threads may spin a while before they sleep.
 _SETTLE_SECONDS = 0.01

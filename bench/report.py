@@ -19,7 +19,7 @@ _TITLES = {
     "network": "Whole networks (LeNet-5: forward; training adds loss, backward, SGD with momentum)",
     "convolution": "Convolutions",
     "linear": "Linear layers",
-    "memory": "Pooling, ReLU, softmax loss (bytes read and written, once each)",
+    "memory": "Pooling, ReLU, normalisation, dropout, loss, optimizers (bytes, each counted once)",
 }
 
 
@@ -91,8 +91,8 @@ def _peer_cells(result: Result) -> list[str]:
     for layout in ("contiguous", "channels_last"):
         peer = result.peers.get(layout)
         cells.append(f"{_number(result, peer.seconds) if peer else '':>8}")
-    worst = max(peer.difference for peer in result.peers.values())
-    return [*cells, f"{default.ratio:9.2f}", f"{better.ratio:8.2f}", f"{worst:8.0e}"]
+    worst = f"{max(result.differences):.0e}" if result.differences else "random"
+    return [*cells, f"{default.ratio:9.2f}", f"{better.ratio:8.2f}", f"{worst:>8}"]
 
 
 def unit(result: Result) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any
 
 import numpy as np
-from cases import Array, Arrays, Bound, Case
+from case import Array, Arrays, Bound, Case
+from memory_cases import STEPS
 from networks import NETWORKS, Network
 
 import pycnn
 from pycnn import _core, ops
+from pycnn.layers import Parameter
 
 _SLICE_SECONDS = 2e-3
 
@@ -45,6 +48,8 @@ def bind(case: Case, layout: str) -> Bound:
     arrays = case.arrays()
     if case.op == "train":
         return train_network(case, arrays)
+    if case.op in ("sgd_step", "adam_step"):
+        return _optimizer_step(case, arrays)
     run = infer_network(case, arrays) if case.op == "infer" else _op(case, arrays)
     return Bound(run, lambda: _as_list(run()))
 
@@ -54,8 +59,10 @@ def _as_list(result: Any) -> list[Array]:
 
 
 def _op(case: Case, a: Arrays) -> Callable[[], Any]:
-    op = getattr(ops, case.op)
     o = case.options
+    if case.op.startswith("dropout"):
+        return _dropout(case, a)
+    op = getattr(ops, case.op)
     if case.op in ("conv2d", "linear"):
         return partial(op, a["x"], a["w"], a["b"], **o)
     if case.op == "conv2d_backward_input":
@@ -73,12 +80,49 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
         return partial(op, a["dy"], case.shapes["x"], **o)
     if case.op == "relu_backward":
         return partial(op, a["dy"], ops.relu(a["x"]))
+    if case.op == "local_response_norm_backward":
+        y, scale = ops.local_response_norm(a["x"], **o)
+        rest = {name: value for name, value in o.items() if name != "k"}
+        return partial(op, a["dy"], a["x"], y, scale, **rest)
+    if case.op == "batch_norm2d":
+        return partial(op, a["x"], a["w"], a["b"], **o)
+    if case.op == "batch_norm2d_backward":
+        _, mean, _, inv_std = ops.batch_norm2d(a["x"], a["w"], None, **o)
+        return partial(op, a["dy"], a["x"], a["w"], mean, inv_std)
     if case.op == "softmax_cross_entropy":
         return partial(op, a["x"], a["target"])
     if case.op == "softmax_cross_entropy_backward":
         _, probs = ops.softmax_cross_entropy(a["x"], a["target"])
         return partial(op, probs, a["target"])
     return partial(op, a["x"], **o)
+
+
+def _dropout(case: Case, a: Arrays) -> Callable[[], Any]:
+    layer = pycnn.Dropout(case.options["p"], rng=0)
+    if case.op == "dropout":
+        return partial(layer, a["x"])
+    y = layer(a["x"])
+    # A forward pass allows one backward: each copy of the layer has its own. The copy takes about
+    # a microsecond. y comes along to be compared with.
+    return lambda: (copy(layer).backward(a["dy"]), y)
+
+
+def _optimizer_step(case: Case, a: Arrays) -> Bound:
+    """Prepare steps with one gradient; the parameter goes on and on, which changes no time."""
+    parameter = Parameter(a["w"].copy())
+    parameter.grad = a["grad"]
+    o = {name: value for name, value in case.options.items() if name != "fused"}
+    kind = pycnn.optim.SGD if case.op == "sgd_step" else pycnn.optim.Adam
+    optimizer = kind([parameter], **o)
+
+    def outputs() -> list[Array]:
+        for _ in range(STEPS):
+            optimizer.step()
+        state = optimizer.state_dict()["state"][0]
+        arrays = [value for value in state.values() if isinstance(value, np.ndarray)]
+        return [parameter.data, *arrays]
+
+    return Bound(optimizer.step, outputs)
 
 
 def _build(network: Network, a: Arrays) -> pycnn.Module:

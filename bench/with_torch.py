@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from cases import Array, Arrays, Bound, Case
+from case import Array, Arrays, Bound, Case
+from memory_cases import STEPS
 from networks import NETWORKS
 from torch_networks import BUILDERS
 
@@ -48,12 +49,18 @@ def bind(case: Case, layout: str) -> Bound:
     """Prepare a case with images and filters in the memory format `layout`."""
     _mode.close()
     arrays = case.arrays()
+    run: Callable[[], Any]
     if case.op == "train":
         return _train_network(case, arrays, layout)
+    if case.op in ("sgd_step", "adam_step"):
+        return _optimizer_step(case, arrays)
+    if case.op == "local_response_norm_backward":
+        run = _lrn_backward(case, {name: _tensor(array, layout) for name, array in arrays.items()})
+        return Bound(run, lambda: _as_list(run()))
     _mode.enter_context(torch.inference_mode())
     tensors = {name: _tensor(array, layout) for name, array in arrays.items()}
     if case.op == "infer":
-        run: Callable[[], Any] = partial(_build(case, arrays, layout).eval(), tensors["x"])
+        run = partial(_build(case, arrays, layout).eval(), tensors["x"])
     else:
         run = _op(case, tensors, layout)
     return Bound(run, lambda: _as_list(run()))
@@ -76,6 +83,12 @@ def _op(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
         return _pool(case, t, layout)
     if case.op.startswith("softmax"):
         return _softmax_loss(case, t)
+    if case.op == "local_response_norm":
+        return _lrn(case, t["x"])
+    if case.op.startswith("batch_norm2d"):
+        return _batch_norm(case, t)
+    if case.op.startswith("dropout"):
+        return _dropout(case, t)
     if case.op == "relu":
         return partial(torch.relu, t["x"])
     if case.op == "relu_backward":
@@ -118,6 +131,56 @@ def _pool(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
         return partial(aten.avg_pool2d, t["x"], kernel, stride)
     x = _tensor(np.zeros(case.shapes["x"], np.float32), layout)
     return partial(aten.avg_pool2d_backward, t["dy"], x, kernel, stride, [0, 0], False, True, None)
+
+
+def _lrn(case: Case, x: Any) -> Callable[[], Any]:
+    size, alpha, beta, k = (case.options[name] for name in ("size", "alpha", "beta", "k"))
+    # PyTorch divides alpha by the size, the paper does not.
+    return partial(torch.nn.functional.local_response_norm, x, size, alpha * size, beta, k)
+
+
+def _lrn_backward(case: Case, t: Tensors) -> Callable[[], Any]:
+    """Made of several ops, so that only autograd can run it backward; outside inference mode."""
+    x = t["x"].requires_grad_()
+    y = _lrn(case, x)()
+    return lambda: torch.autograd.grad(y, x, t["dy"], retain_graph=True)[0]
+
+
+def _batch_norm(case: Case, t: Tensors) -> Callable[[], Any]:
+    eps = case.options["eps"]
+    forward = partial(
+        aten.native_batch_norm, t["x"], t["w"], t.get("b"), None, None, True, 0.1, eps
+    )
+    if case.op == "batch_norm2d":
+        return lambda: forward()[0]
+    _, *saved = forward()
+    backward = aten.native_batch_norm_backward
+    return partial(backward, t["dy"], t["x"], t["w"], None, None, *saved, True, eps, [True] * 3)
+
+
+def _dropout(case: Case, t: Tensors) -> Callable[[], Any]:
+    """Run what `torch.nn.Dropout` runs on a CPU: a product with noise, in both directions."""
+    drop = partial(torch.nn.functional.dropout, p=case.options["p"], training=True)
+    if case.op == "dropout":
+        return partial(drop, t["x"])
+    return partial(torch.mul, t["dy"], drop(torch.ones_like(t["dy"])))
+
+
+def _optimizer_step(case: Case, a: Arrays) -> Bound:
+    w, grad = _tensor(a["w"], "contiguous"), _tensor(a["grad"], "contiguous")
+    parameter = torch.nn.Parameter(w)
+    parameter.grad = grad
+    kind = torch.optim.SGD if case.op == "sgd_step" else torch.optim.Adam
+    # Not fused: PyTorch's own choice.
+    optimizer = kind([parameter], **{**case.options, "fused": case.options["fused"] or None})
+
+    def outputs() -> list[Array]:
+        for _ in range(STEPS):
+            optimizer.step()
+        state = optimizer.state[parameter]
+        return _as_list((parameter, *(value for value in state.values() if value.ndim)))
+
+    return Bound(optimizer.step, outputs)
 
 
 def _softmax_loss(case: Case, t: Tensors) -> Callable[[], Any]:

@@ -16,7 +16,8 @@ import sys
 from typing import Any, TextIO
 
 import numpy as np
-from cases import Array, Bound, all_cases
+from case import Array, Bound
+from cases import all_cases
 from timing import block, calibrate
 
 # Results travel to the other process thinned out to about this many values.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 BENCH = Path(__file__).parent.parent / "bench" / "throughput.py"
@@ -51,3 +54,60 @@ def test_the_published_speedups_are_those_of_the_published_ratios() -> None:
         ratios = {layout: peer["times_pycnn"] for layout, peer in row["torch"].items()}
         assert row["speedup_over_default"] == ratios["contiguous"], row["name"]
         assert row["speedup_over_better"] == min(ratios.values()), row["name"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "local response norm 96 @55 N=16 forward",
+        "local response norm 96 @55 N=16 backward",
+        "batch norm 64 @56 N=16 forward",
+        "batch norm 64 @56 N=16 backward",
+        "dropout 0.5 128x4096 forward",
+        "dropout 0.5 128x4096 backward",
+        "SGD step 4096x4096",
+        "Adam step 4096x4096",
+    ],
+)
+def test_a_right_result_passes_and_a_wrong_number_does_not(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
+    (case,) = (case for case in cases.all_cases() if case.name == name)
+    case = _small(case)
+    outputs = [np.array(array) for array in library.bind(case, "contiguous").outputs()]
+    assert oracle.check(case, outputs) <= 1
+    for i, array in enumerate(outputs):
+        wrong = array.copy()
+        wrong.flat[np.flatnonzero(wrong)[0]] *= 1.001
+        assert oracle.check(case, [*outputs[:i], wrong, *outputs[i + 1 :]]) > 1
+
+
+def _small(case: Any) -> Any:
+    shapes = {name: tuple(min(size, 16) for size in shape) for name, shape in case.shapes.items()}
+    return dataclasses.replace(case, shapes=shapes)
+
+
+def test_dropout_must_drop_the_gradient_where_it_dropped_the_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
+    (case,) = (_small(case) for case in cases.all_cases() if case.op == "dropout_backward")
+    dx, y = library.bind(case, "contiguous").outputs()
+    a = case.arrays()
+    opposite = np.where(y == 0, 2 * a["x"], 0)
+    assert oracle.check(case, [dx, y]) <= 1
+    assert oracle.check(case, [dx, opposite]) > 1
+    # Nor may it keep everything.
+    assert oracle.check(case, [2 * a["dy"], 2 * a["x"]]) > 1
+
+
+def test_random_results_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    cases, measure = map(importlib.import_module, ("cases", "measure"))
+    for case in cases.all_cases():
+        assert case.random == case.op.startswith("dropout")
+        peers = {"contiguous": measure.Peer(0.1, 1.0, None if case.random else 1.0)}
+        assert measure.Result(case, error=0.5, peers=peers).right == case.random
