@@ -92,7 +92,8 @@ def _linear(n: int, fan_in: int, fan_out: int) -> Iterator[Case]:
         )
 
 
-def _network(network: Network, n: int, train: bool) -> Case:
+def network_case(network: Network, n: int, train: bool) -> Case:
+    """Whole training steps, or inference, on a batch of n samples."""
     parameters = dict(zip(network.names, network.parameters, strict=True))
     shapes = {"x": (n, *network.sample), "target": (n,), **parameters}
     # Each layer has three products in training; the first has two: no one needs its dx.
@@ -121,12 +122,12 @@ def _network(network: Network, n: int, train: bool) -> Case:
 def all_cases() -> list[Case]:
     """List every case in the order of the table."""
     return [
-        *(_network(LENET, n, train=True) for n in (64, 256)),
-        *(_network(LENET, n, train=False) for n in (1, 256)),
-        _network(ALEXNET, 16, train=True),
-        _network(ALEXNET, 16, train=False),
-        _network(TEXTCNN, 50, train=True),
-        _network(TEXTCNN, 50, train=False),
+        *(network_case(LENET, n, train=True) for n in (64, 256)),
+        *(network_case(LENET, n, train=False) for n in (1, 256)),
+        network_case(ALEXNET, 16, train=True),
+        network_case(ALEXNET, 16, train=False),
+        network_case(TEXTCNN, 50, train=True),
+        network_case(TEXTCNN, 50, train=False),
         # LeNet-5
         *_conv(64, 1, 6, 5, 28, padding=2),
         *_conv(64, 6, 16, 5, 14),

@@ -125,7 +125,8 @@ def _optimizer_step(case: Case, a: Arrays) -> Bound:
     return Bound(optimizer.step, outputs)
 
 
-def _build(network: Network, a: Arrays) -> pycnn.Module:
+def build_network(network: Network, a: Arrays) -> pycnn.Module:
+    """Make a network with the parameters of a case."""
     arguments = dict(network.arguments)
     if network.words:
         arguments["vocabulary"] = ["<pad>", "<unk>", *map(str, range(network.words - 2))]
@@ -138,13 +139,13 @@ def _build(network: Network, a: Arrays) -> pycnn.Module:
 
 def infer_network(case: Case, a: Arrays) -> Callable[[], Any]:
     """Prepare a forward pass in evaluation mode."""
-    return partial(_build(NETWORKS[case.options["network"]], a).eval(), a["x"])
+    return partial(build_network(NETWORKS[case.options["network"]], a).eval(), a["x"])
 
 
 def train_network(case: Case, a: Arrays) -> Bound:
     """Prepare training steps; the step that is checked goes without dropout."""
     network, o = NETWORKS[case.options["network"]], case.options
-    model = _build(network, a).train()
+    model = build_network(network, a).train()
     criterion = pycnn.CrossEntropyLoss()
     parameters = list(model.parameters())
     optimizer: pycnn.optim.Optimizer

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-BENCH = Path(__file__).parent.parent / "bench" / "throughput.py"
+BENCH = Path(__file__).parent.parent / "bench"
 
 
 def test_a_comparison_without_pytorch_stops_at_once(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('there is no torch here')")
     written = [str(tmp_path / name) for name in ("run.json", "run.png")]
     done = subprocess.run(
-        [sys.executable, BENCH, "--compare", "torch", "--quick", "--only", "relu",
+        [sys.executable, BENCH / "throughput.py", "--compare", "torch", "--quick", "--only", "relu",
          "--json", written[0], "--picture", written[1]],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True, text=True, check=False,
@@ -38,7 +39,7 @@ def test_a_comparison_without_pytorch_stops_at_once(tmp_path: Path) -> None:
 def test_the_better_format_is_the_one_with_the_smaller_ratio(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.syspath_prepend(BENCH.parent)
+    monkeypatch.syspath_prepend(BENCH)
     measure = importlib.import_module("measure")
     # The median of the times and the median of the ratios need not name the same format.
     faster, better = measure.Peer(0.1, 1.8, 0.0), measure.Peer(0.2, 1.6, 0.0)
@@ -47,7 +48,7 @@ def test_the_better_format_is_the_one_with_the_smaller_ratio(
 
 
 def test_the_published_speedups_are_those_of_the_published_ratios() -> None:
-    content = json.loads((BENCH.parent / "results" / "amd-epyc.json").read_text())
+    content = json.loads((BENCH / "results" / "amd-epyc.json").read_text())
     rows = [row for row in content["results"] if "torch" in row]
     assert rows
     for row in rows:
@@ -72,7 +73,7 @@ def test_the_published_speedups_are_those_of_the_published_ratios() -> None:
 def test_a_right_result_passes_and_a_wrong_number_does_not(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.syspath_prepend(BENCH.parent)
+    monkeypatch.syspath_prepend(BENCH)
     cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
     (case,) = (case for case in cases.all_cases() if case.name == name)
     case = _small(case)
@@ -92,7 +93,7 @@ def _small(case: Any) -> Any:
 def test_dropout_must_drop_the_gradient_where_it_dropped_the_input(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.syspath_prepend(BENCH.parent)
+    monkeypatch.syspath_prepend(BENCH)
     cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
     (case,) = (_small(case) for case in cases.all_cases() if case.op == "dropout_backward")
     dx, y = library.bind(case, "contiguous").outputs()
@@ -105,9 +106,21 @@ def test_dropout_must_drop_the_gradient_where_it_dropped_the_input(
 
 
 def test_random_results_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCH.parent)
+    monkeypatch.syspath_prepend(BENCH)
     cases, measure = map(importlib.import_module, ("cases", "measure"))
     for case in cases.all_cases():
         assert case.random == case.op.startswith("dropout")
         peers = {"contiguous": measure.Peer(0.1, 1.0, None if case.random else 1.0)}
         assert measure.Result(case, error=0.5, peers=peers).right == case.random
+
+
+def test_a_training_step_makes_no_page_faults_once_it_is_warm() -> None:
+    """What is freed in a step is handed out again in the next one."""
+    command = [sys.executable, BENCH / "layers.py", "lenet5", "--batch", "16"]
+    done = subprocess.run(
+        [*command, "--seconds", "0.1"], capture_output=True, text=True, check=True, timeout=120
+    )
+    found = re.search(r"page faults of a whole step: ([0-9.]+);", done.stdout)
+    assert found is not None
+    assert float(found[1]) < 1
+    assert "0 Conv2d" in done.stdout
