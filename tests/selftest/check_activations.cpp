@@ -1,0 +1,209 @@
+// Activations, softmax and the losses of rows of classes.
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <numbers>
+
+#include "check.hpp"
+#include "core/parallel.hpp"
+#include "cpu/activation.hpp"
+#include "cpu/batch_norm2d.hpp"
+#include "cpu/class_loss.hpp"
+#include "cpu/softmax_cross_entropy.hpp"
+
+namespace selftest {
+namespace {
+
+using std::numbers::pi;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr float kAmplitude = 1.75f, kSlope = 0.625f, kLeak = 0.125f;
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+double normal(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
+double density(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * pi); }
+double gelu_argument(double x) { return 2 * std::sqrt(2 / pi) * (x + 0.044715 * x * x * x); }
+double gelu_slope(double x) { return 2 * std::sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x); }
+
+// Small, usual and large numbers, more than one chunk of them; then, where wanted, NaN, infinities and zeros.
+Floats arguments(bool special) {
+    Floats x = random_numbers(17000, -9, 9);
+    for (size_t i = 0; i < 500; ++i) x[i] *= 0x1p-10f;
+    for (size_t i = 500; i < 600; ++i) x[i] *= 20;
+    const float infinity = std::numeric_limits<float>::infinity();
+    if (special) x.insert(x.end(), {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity, 0.0f, -0.0f});
+    return x;
+}
+
+using Forward = std::function<void(int64_t, const float*, float*)>;
+using Backward = std::function<void(int64_t, const float*, const float*, float*)>;
+
+// y = f(x), with f's value and bound from double arithmetic.
+void check_forward(const std::string& name, const Forward& op, const std::function<Exact(double)>& f, bool special = true) {
+    const Floats x = arguments(special);
+    const int64_t count = static_cast<int64_t>(x.size());
+    Floats y = guarded(count);
+    op(count, x.data(), y.data());
+    Exacts exact;
+    for (const float number : x) exact.push_back(f(number));
+    compare(name, y, exact);
+}
+
+// dx = dy f'(other) with f' as terms: their sum, and the sum of their magnitudes, with `units` roundings.
+struct Slope {
+    double value, magnitude, units;
+};
+void check_backward(const std::string& name, const Backward& op, const Floats& other,
+                    const std::function<Slope(double)>& slope) {
+    const int64_t count = static_cast<int64_t>(other.size());
+    const Floats dy = random_numbers(count);
+    Floats dx = guarded(count);
+    op(count, dy.data(), other.data(), dx.data());
+    Exacts exact;
+    for (int64_t i = 0; i < count; ++i) {
+        const Slope s = slope(other[i]);
+        exact.push_back(rounded(dy[i] * s.value, s.units, dy[i] * s.magnitude));
+    }
+    compare(name, dx, exact);
+}
+
+void check_each_activation() {
+    using pycnn::GeluForm;
+    check_forward("relu", pycnn::relu, [](double x) { return Exact{x < 0 ? 0 : x, 0}; });
+    check_forward(
+        "leaky_relu", [](int64_t n, const float* x, float* y) { pycnn::leaky_relu(n, kLeak, x, y); },
+        [](double x) { return rounded(x < 0 ? kLeak * x : x, 1); });
+    check_forward(
+        "tanh", [](int64_t n, const float* x, float* y) { pycnn::tanh(n, kAmplitude, kSlope, x, y); },
+        [](double x) { return rounded(kAmplitude * std::tanh(kSlope * x), 8); });
+    check_forward("sigmoid", pycnn::sigmoid, [](double x) { return rounded(logistic(x), 4); });
+    check_forward(
+        "gelu", [](int64_t n, const float* x, float* y) { pycnn::gelu(n, GeluForm::exact, x, y); },
+        [](double x) { return x == -kInfinity ? Exact{0, 16 * kTiny} : rounded(x * normal(x), 16); });
+    check_forward(
+        "gelu, tanh form", [](int64_t n, const float* x, float* y) { pycnn::gelu(n, GeluForm::tanh, x, y); },
+        [](double x) {
+            if (std::isinf(x)) return x > 0 ? Exact{x, 0} : Exact{0, 16 * kTiny};
+            const double v = gelu_argument(x);
+            return rounded(x * logistic(v), 16 + 9 * std::abs(v) * logistic(-v));
+        });
+
+    const Floats x = arguments(false), unit = random_numbers(1003, 0, 1), y = random_numbers(1003, -kAmplitude, kAmplitude);
+    check_backward("relu gradient", pycnn::relu_backward, x, [](double y) {
+        const double slope = y > 0;
+        return Slope{slope, slope, 0};
+    });
+    check_backward(
+        "leaky_relu gradient",
+        [](int64_t n, const float* dy, const float* x, float* dx) { pycnn::leaky_relu_backward(n, kLeak, dy, x, dx); }, x,
+        [](double x) {
+            const double slope = x > 0 ? 1 : kLeak;
+            return Slope{slope, slope, 1};
+        });
+    check_backward(
+        "tanh gradient",
+        [](int64_t n, const float* dy, const float* y, float* dx) { pycnn::tanh_backward(n, kAmplitude, kSlope, dy, y, dx); },
+        y,
+        [](double y) {
+            const double slope = double{kSlope} / kAmplitude * (kAmplitude - y) * (kAmplitude + y);
+            return Slope{slope, slope, 8};
+        });
+    check_backward("sigmoid gradient", pycnn::sigmoid_backward, unit,
+                   [](double y) { return Slope{y * (1 - y), y * (1 - y), 4}; });
+    check_backward(
+        "gelu gradient",
+        [](int64_t n, const float* dy, const float* x, float* dx) { pycnn::gelu_backward(n, GeluForm::exact, dy, x, dx); }, x,
+        [](double x) {
+            const double second = x * density(x);
+            return Slope{normal(x) + second, normal(x) + std::abs(second), 16};
+        });
+    check_backward(
+        "gelu gradient, tanh form",
+        [](int64_t n, const float* dy, const float* x, float* dx) { pycnn::gelu_backward(n, GeluForm::tanh, dy, x, dx); }, x,
+        [](double x) {
+            const double v = gelu_argument(x), first = logistic(v), second = x * first * logistic(-v) * gelu_slope(x);
+            return Slope{first + second, first + std::abs(second), 24 + 18 * std::abs(v)};
+        });
+}
+
+// Rows of C logits and what they lead to, with class weights, smoothing and one row that is ignored.
+void check_rows(int64_t N, int64_t C) {
+    const Floats x = random_numbers(N * C, -20, 20), dy = random_numbers(N * C), weight = random_numbers(C, 0.5f, 2);
+    std::vector<int64_t> target(N);
+    for (int64_t i = 0; i < N; ++i) target[i] = i == N / 2 ? -100 : 7 * i % C;
+    const pycnn::CrossEntropy s{N, C, weight.data(), -100, 0.125, pycnn::Reduction::none};
+    Floats p = guarded(N * C), dx = guarded(N * C), probabilities = guarded(N * C), losses = guarded(N),
+           dlogits = guarded(N * C);
+    Floats logs = guarded(N * C), log_dx = guarded(N * C);
+    pycnn::softmax(N, C, x.data(), p.data());
+    pycnn::softmax_backward(N, C, dy.data(), p.data(), dx.data());
+    pycnn::log_softmax(N, C, x.data(), logs.data());
+    pycnn::log_softmax_backward(N, C, dy.data(), logs.data(), log_dx.data());
+    pycnn::softmax_cross_entropy(s, x.data(), target.data(), probabilities.data(), losses.data());
+    pycnn::softmax_cross_entropy_backward(s, probabilities.data(), target.data(), {1.5f, nullptr}, dlogits.data());
+
+    Exacts exact_p, exact_dx, exact_logs, exact_log_dx, exact_losses, exact_dlogits;
+    double weights = 0;
+    for (const float w : weight) weights += w;
+    for (int64_t i = 0; i < N; ++i) {
+        const int64_t row = i * C, t = target[i];
+        const double largest = *std::max_element(x.begin() + row, x.begin() + row + C), columns = static_cast<double>(C);
+        double total = 0;
+        Sum products, sum;
+        for (int64_t j = row; j < row + C; ++j) {
+            total += std::exp(x[j] - largest);
+            products.add(double{dy[j]} * p[j]);
+            sum.add(dy[j]);
+        }
+        const double log_total = largest + std::log(total);
+        Sum loss;
+        for (int64_t j = row; j < row + C; ++j) {
+            // exp(d), with d rounded once, and their sum are off by |d| and 40 units more.
+            exact_p.push_back(rounded(std::exp(x[j] - log_total), 2 * (largest - x[j]) + 40 + columns));
+            exact_dx.push_back(
+                rounded(p[j] * (dy[j] - products.total), columns + 4, p[j] * (std::abs(dy[j]) + products.magnitude)));
+            exact_logs.push_back(rounded(x[j] - log_total, 48 + columns, 1 + std::abs(x[j] - log_total)));
+            const double e = std::exp(logs[j]);
+            exact_log_dx.push_back(rounded(dy[j] - e * sum.total, columns + 40, std::abs(dy[j]) + e * sum.magnitude));
+            const double w = weight[j - row], hit = t < 0 ? 0 : (1 - s.label_smoothing) * weight[t];
+            const double smooth = t < 0 ? 0 : s.label_smoothing / columns, label = j - row == t ? 1 : 0;
+            loss.add((hit * label + smooth * w) * (log_total - x[j]));
+            exact_dlogits.push_back(
+                rounded(1.5 * (hit * (probabilities[j] - label) + smooth * (weights * probabilities[j] - w)), 12,
+                        1.5 * (hit + smooth * weights) * (probabilities[j] + label) + 1.5 * smooth * w));
+        }
+        exact_losses.push_back(rounded(loss.total, 56 + 2 * columns, 1 + loss.total));
+    }
+    const std::string shape = " of " + std::to_string(N) + " x " + std::to_string(C);
+    compare("softmax" + shape, p, exact_p);
+    compare("softmax gradient" + shape, dx, exact_dx);
+    compare("log_softmax" + shape, logs, exact_logs);
+    compare("log_softmax gradient" + shape, log_dx, exact_log_dx);
+    compare("cross entropy probabilities" + shape, probabilities, exact_p);
+    compare("cross entropy" + shape, losses, exact_losses);
+    compare("cross entropy gradient" + shape, dlogits, exact_dlogits);
+}
+
+// Denormal numbers count as zero in the kernels, on whatever thread, and as themselves before and after.
+void check_denormals() {
+    constexpr int64_t N = 40, plane = 10000;
+    const Floats x(N * plane, 0x1p-140f), one{1.0f}, zero{0.0f};
+    Floats y = guarded(N * plane);
+    pycnn::set_num_threads(3);
+    pycnn::channel_affine({N, 1, plane}, x.data(), one.data(), zero.data(), y.data());
+    compare("denormal numbers count as zero in a kernel", y, Exacts(N * plane, {0, 0}));
+    volatile float small = 0x1p-140f;
+    require("denormal numbers count as themselves outside", small * 0x1p30f == 0x1p-110f);
+}
+
+}  // namespace
+
+void check_activations() {
+    check_each_activation();
+    check_rows(9, 10);
+    check_rows(5, 4);
+    check_rows(3, 1001);
+    check_denormals();
+}
+
+}  // namespace selftest
