@@ -2,6 +2,8 @@
 #include "cpu/conv2d.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "core/memory.hpp"
 #include "cpu/conv2d_algorithm.hpp"
@@ -22,10 +24,12 @@ ConvShape one_image(ConvShape s) {
     return s;
 }
 
-void correlate(ImplicitGemm& p, ConvAlgorithm algorithm) {
-    if (algorithm == ConvAlgorithm::filter_lanes) return filter_lanes(p);
-    p.direct = algorithm == ConvAlgorithm::direct;
-    implicit_gemm(p);
+void correlate(std::vector<ImplicitGemm> problems, ConvAlgorithm algorithm) {
+    if (algorithm == ConvAlgorithm::filter_lanes) return filter_lanes(problems);
+    for (ImplicitGemm& p : problems) {
+        p.direct = algorithm == ConvAlgorithm::direct;
+        implicit_gemm(p);
+    }
 }
 
 void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float* b, float* y, ConvAlgorithm algorithm) {
@@ -41,7 +45,7 @@ void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float
     p.bias = b;
     p.target = y, p.out_height = s.P, p.out_width = s.Q, p.plane = s.P * s.Q;
     p.row_stride = s.Q, p.column_stride = 1;
-    correlate(p, algorithm);
+    correlate({p}, algorithm);
 }
 
 }  // namespace
@@ -84,6 +88,7 @@ void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, fl
     if (s.stride.h > s.R || s.stride.w > s.S || s.dilation.h > 1 || s.dilation.w > 1)
         for (int64_t i = 0; i < s.N * s.C; ++i) std::fill_n(dx + i * p.plane, p.plane, b ? b[i % s.C] : 0.0f);
 
+    std::vector<ImplicitGemm> grids;
     const Pair phases{std::min(s.stride.h, s.H), std::min(s.stride.w, s.W)};
     for (int64_t a = 0; a < phases.h; ++a) {
         const PhaseTaps rows(a, s.R, s.stride.h, s.dilation.h, s.pad.top);
@@ -97,9 +102,10 @@ void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, fl
             p.target = dx + a * s.W + e;
             p.out_height = (s.H - a + s.stride.h - 1) / s.stride.h;
             p.out_width = (s.W - e + s.stride.w - 1) / s.stride.w;
-            correlate(p, algorithm);
+            grids.push_back(p);
         }
     }
+    correlate(std::move(grids), algorithm);
 }
 
 }  // namespace

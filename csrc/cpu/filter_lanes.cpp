@@ -1,6 +1,7 @@
 #include "cpu/filter_lanes.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
@@ -124,69 +125,112 @@ bool fills_filter_lanes(int64_t filters) {
     return 4 * filters >= 3 * lanes * ceil_div(filters, lanes);
 }
 
-void filter_lanes(const ImplicitGemm& p) {
-    if (p.images == 0 || p.out_height == 0 || p.out_width == 0) return;
-    const KernelTable& table = kernels();
-    const Plan plan(p, table.lanes);
-    const Buffer<float> packed(p.groups * plan.panels * plan.depth * plan.width);
-    pack_filters(p, plan, table, packed.data());
-    std::vector<int64_t> filter_offsets(plan.offsets.size());
-    for (size_t k = 0; k < filter_offsets.size(); ++k) filter_offsets[k] = static_cast<int64_t>(k) * plan.width;
-    const Buffer<float> bias(p.groups * plan.panels * plan.width);
-    std::fill_n(bias.data(), p.groups * plan.panels * plan.width, 0.0f);
-    if (p.bias)
-        for (int64_t g = 0; g < p.groups; ++g)
-            std::copy_n(p.bias + g * p.rows, p.rows, bias.data() + g * plan.panels * plan.width);
+namespace {
 
-    const Tiles parts(plan.panels, ceil_div(plan.panels, plan.parts));
-    const int64_t bands = plan.bands_down * plan.bands_across, tasks = p.images * p.groups * bands * parts.count;
-    const int team = team_size(tasks, p.images * p.groups * p.rows * plan.depth * p.out_height * p.out_width);
-    const int64_t part_width = ceil_div(plan.panels, parts.count) * plan.width;
-    const int64_t copy_size = plan.in_place ? 0 : whole_lines(plan.block_channels * plan.plane + table.lanes);
-    const int64_t result_size = whole_lines(plan.band_rows * plan.band_columns * part_width);
-    const int64_t row_size = p.column_stride == 1 ? 0 : whole_lines(plan.band_columns * part_width);
-    const int64_t area_size = copy_size + result_size + row_size;
-    const Buffer<float> areas(area_size * team);
+// A problem with its filters turned, cut into tasks for each image.
+struct Prepared {
+    const KernelTable& table;
+    const ImplicitGemm& p;
+    const Plan plan;
+    const Tiles parts;
+    const int64_t bands, image_tasks;
+    const int64_t copy_size, result_size, area_size;  // floats of a task's work area
+    const Buffer<float> packed, bias;
+    std::vector<int64_t> filter_offsets;
 
-    parallel_for(tasks, team, [&](int64_t task, int thread) {
-        const int64_t part = task % parts.count, band_index = task / parts.count % bands;
-        const int64_t image_group = task / parts.count / bands, g = image_group % p.groups;
+    Prepared(const KernelTable& table, const ImplicitGemm& p)
+        : table(table),
+          p(p),
+          plan(p, table.lanes),
+          parts(plan.panels, ceil_div(plan.panels, plan.parts)),
+          bands(plan.bands_down * plan.bands_across),
+          image_tasks(p.groups * bands * parts.count),
+          copy_size(plan.in_place ? 0 : whole_lines(plan.block_channels * plan.plane + table.lanes)),
+          result_size(whole_lines(plan.band_rows * plan.band_columns * part_width())),
+          area_size(copy_size + result_size + (p.column_stride == 1 ? 0 : whole_lines(plan.band_columns * part_width()))),
+          packed(p.groups * plan.panels * plan.depth * plan.width),
+          bias(p.groups * plan.panels * plan.width) {
+        pack_filters(p, plan, table, packed.data());
+        for (size_t k = 0; k < plan.offsets.size(); ++k) filter_offsets.push_back(static_cast<int64_t>(k) * plan.width);
+        std::fill_n(bias.data(), p.groups * plan.panels * plan.width, 0.0f);
+        if (p.bias)
+            for (int64_t g = 0; g < p.groups; ++g)
+                std::copy_n(p.bias + g * p.rows, p.rows, bias.data() + g * plan.panels * plan.width);
+    }
+
+    int64_t part_width() const { return ceil_div(plan.panels, parts.count) * plan.width; }
+
+    void run(int64_t image, int64_t task, float* area) const {
+        const int64_t part = task % parts.count, band_index = task / parts.count % bands, g = task / parts.count / bands;
+        const int64_t image_group = image * p.groups + g;
         Band band{band_index / plan.bands_across * plan.band_rows, 0, band_index % plan.bands_across * plan.band_columns, 0};
         band.rows = std::min(plan.band_rows, p.out_height - band.i0);
         band.columns = std::min(plan.band_columns, p.out_width - band.j0);
-        const Tiles tiles(band.columns, table.tile_rows);
         const int64_t first = parts.begin(part) * plan.width, pitch = parts.extent(part) * plan.width;
         const int64_t filters = std::min(pitch, p.rows - first);
-        float* copy = areas.data() + area_size * thread;
-        float *result = copy + copy_size, *row = result + result_size;
+        float *copy = area, *result = copy + copy_size, *row = result + result_size;
 
         for (int64_t i = 0; i < band.rows * band.columns; ++i)
             std::copy_n(bias.data() + g * plan.panels * plan.width + first, pitch, result + i * pitch);
-        const int64_t top = band.i0 * p.step_h + plan.first_h, left = band.j0 * p.step_w + plan.first_w;
         for (int64_t c0 = 0; c0 < p.channels; c0 += plan.block_channels) {
-            const int64_t channels = std::min(plan.block_channels, p.channels - c0);
-            const float* pixels = p.source + (image_group * p.channels + c0) * p.height * p.width;
-            if (plan.in_place) {
-                pixels += top * p.width + left;
-            } else {
-                const PaddedCopy shape{p.height, p.width, top, left, plan.copy_rows, 1, plan.line};
-                for (int64_t c = 0; c < channels; ++c)
-                    table.pad_plane(shape, pixels + c * p.height * p.width, copy + c * plan.plane);
-                pixels = copy;
-            }
+            const int64_t depth = std::min(plan.block_channels, p.channels - c0) * plan.taps;
+            const float* pixels = find_pixels(band, image_group * p.channels + c0, depth / plan.taps, copy);
             for (int64_t column = 0; column < pitch; column += plan.width) {
                 const int64_t vectors = ceil_div(std::min(plan.width, filters - column), table.lanes);
                 const float* panel =
                     packed.data() + (g * plan.panels * plan.width + first + column) * plan.depth + c0 * plan.taps * plan.width;
-                for (int64_t i = 0; i < band.rows; ++i)
-                    for (int64_t t = 0; t < tiles.count; ++t)
-                        table.outer[tiles.extent(t) - 1][vectors - 1](
-                            channels * plan.taps, pixels + i * p.step_h * plan.line + tiles.begin(t) * p.step_w,
-                            plan.offsets.data(), p.step_w, panel, filter_offsets.data(),
-                            result + (i * band.columns + tiles.begin(t)) * pitch + column, pitch, nullptr, true);
+                add_products(band, depth, pixels, panel, vectors, result + column, pitch);
             }
         }
         write_band(p, table, band, filters, result, pitch, row, p.target + (image_group * p.rows + first) * p.plane);
+    }
+
+private:
+    // Where the windows of the band's first output begin, in the source or in a padded copy of it.
+    const float* find_pixels(const Band& band, int64_t first_plane, int64_t channels, float* copy) const {
+        const int64_t top = band.i0 * p.step_h + plan.first_h, left = band.j0 * p.step_w + plan.first_w;
+        const float* planes = p.source + first_plane * p.height * p.width;
+        if (plan.in_place) return planes + top * p.width + left;
+        const PaddedCopy shape{p.height, p.width, top, left, plan.copy_rows, 1, plan.line};
+        for (int64_t c = 0; c < channels; ++c) table.pad_plane(shape, planes + c * p.height * p.width, copy + c * plan.plane);
+        return copy;
+    }
+
+    // result[pixel][filter] += the products of one panel of filters.
+    void add_products(const Band& band, int64_t depth, const float* pixels, const float* panel, int64_t vectors, float* result,
+                      int64_t pitch) const {
+        const Tiles tiles(band.columns, table.tile_rows);
+        for (int64_t i = 0; i < band.rows; ++i)
+            for (int64_t t = 0; t < tiles.count; ++t)
+                table.outer[tiles.extent(t) - 1][vectors - 1](
+                    depth, pixels + i * p.step_h * plan.line + tiles.begin(t) * p.step_w, plan.offsets.data(), p.step_w, panel,
+                    filter_offsets.data(), result + (i * band.columns + tiles.begin(t)) * pitch, pitch, nullptr, true);
+    }
+};
+
+}  // namespace
+
+void filter_lanes(const std::vector<ImplicitGemm>& problems) {
+    const KernelTable& table = kernels();
+    std::vector<std::unique_ptr<const Prepared>> prepared;
+    int64_t images = 0, image_tasks = 0, area_size = 0;
+    double work = 0;
+    for (const ImplicitGemm& p : problems) {
+        if (p.images == 0 || p.out_height == 0 || p.out_width == 0) continue;
+        prepared.push_back(std::make_unique<const Prepared>(table, p));
+        images = p.images;
+        image_tasks += prepared.back()->image_tasks;
+        area_size = std::max(area_size, prepared.back()->area_size);
+        work += static_cast<double>(p.images * p.groups * p.rows * prepared.back()->plan.depth * p.out_height * p.out_width);
+    }
+    const int team = team_size(images * image_tasks, work);
+    const Buffer<float> areas(area_size * team);
+    parallel_for(images * image_tasks, team, [&](int64_t task, int thread) {
+        int64_t rest = task % image_tasks;
+        for (const auto& one : prepared) {
+            if (rest < one->image_tasks) return one->run(task / image_tasks, rest, areas.data() + area_size * thread);
+            rest -= one->image_tasks;
+        }
     });
 }
 

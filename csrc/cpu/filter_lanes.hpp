@@ -3,12 +3,17 @@
 // at a time, so that nothing of them is packed, whatever the stride.
 #pragma once
 
+#include <vector>
+
 #include "core/shape.hpp"
 #include "cpu/implicit_gemm.hpp"
 
 namespace pycnn {
 
-void filter_lanes(const ImplicitGemm& problem);
+// Several correlations of the same images, as the grids of a strided backward-input: all of one image before the next one, so that
+// a cache line of the target that they share is filled while it is in the cache.
+void filter_lanes(const std::vector<ImplicitGemm>& problems);
+
 void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
 
 // Whether `filters` fill their lanes well.
