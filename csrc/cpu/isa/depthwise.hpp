@@ -18,16 +18,23 @@ template <int Rows, int V>
 void depthwise_block(const PlaneFilter& f, const float* w, float bias, const float* x, int64_t q0, int64_t q1, float* y,
                      int64_t Q, int64_t writable) {
     Vec sum[Rows][V];
+    // Unrolled whole, as all loops over sums here: an index known at run time would send them through memory.
+#pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
         for (int v = 0; v < V; ++v) sum[r][v] = broadcast(bias);
     for (int64_t k = 0; k < f.taps; ++k) {
         const Vec weight = broadcast(w[k]);
         const float* source = x + f.offsets[k];
+#pragma GCC unroll 4
         for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
             for (int v = 0; v < V; ++v) sum[r][v] += weight * load(source + r * f.pitch + (v == 0 ? q0 : q1));
     }
     // A vector longer than the row runs into the next one, which is written after it.
+#pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
         for (int v = 0; v < V; ++v) {
             const int64_t at = r * Q + (v == 0 ? q0 : q1);
             store_at_most(y + at, sum[r][v], writable - at);
@@ -75,18 +82,22 @@ template <int Taps>
 void depthwise_gradient_block(const int64_t* offsets, int64_t pitch, const float* x, int64_t P, int64_t Q, const float* dy,
                               float* sums) {
     Vec sum[Taps];
+#pragma GCC unroll 9
     for (int k = 0; k < Taps; ++k) sum[k] = load(sums + k * kLanes);
     const int64_t whole = Q / kLanes * kLanes;
     const IntVec inside = lane_numbers() < static_cast<int32_t>(Q - whole);
     for (int64_t p = 0; p < P; ++p, x += pitch, dy += Q) {
         for (int64_t q = 0; q < whole; q += kLanes) {
             const Vec gradient = load(dy + q);
+#pragma GCC unroll 9
             for (int k = 0; k < Taps; ++k) sum[k] += gradient * load(x + offsets[k] + q);
         }
         if (whole == Q) continue;
         const Vec gradient = load_inside(dy + whole, 0, Q - whole, 0.0f);
+#pragma GCC unroll 9
         for (int k = 0; k < Taps; ++k) sum[k] += gradient * (inside ? load(x + offsets[k] + whole) : Vec{});
     }
+#pragma GCC unroll 9
     for (int k = 0; k < Taps; ++k) store(sums + k * kLanes, sum[k]);
 }
 
