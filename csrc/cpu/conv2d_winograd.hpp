@@ -1,6 +1,6 @@
 // Convolutions of stride 1 by tiles with 36 products for each channel and filter: of 3 x 3 filters by tiles of 4 x 4 outputs, where
-// the direct way takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity of Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional
-// Neural Networks", CVPR 2016).
+// the direct way takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity of
+// Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016).
 #pragma once
 
 #include <vector>

@@ -81,7 +81,8 @@ int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, 
 
 namespace {
 
-// The depth of a panel of a B that lies row by row: its rows are then 512 floats of 256 KiB, half a page of memory in a run.
+// The depth of a panel of a B that lies row by row. The 256 KiB of a panel then hold 512 columns: each row is read in a run of
+// 2 KiB before the next one, which lies a page or more away.
 constexpr int64_t kShallowBlock = 128;
 
 // Tiles of A for one depth block.
