@@ -1,8 +1,8 @@
 """Train Kim's text network (2014) on film reviews; --folds 10 is the paper's cross-validation.
 
-The settings are those of `pycnn train textcnn`: ten epochs, and the test data is used once. On
-held-out training sentences that was no worse than to lose a tenth of them to the choice of the
-best epoch.
+The settings are those of `pycnn train textcnn`: ten epochs, and the test data is used once. On two
+held-out parts of the training sentences that gave 76.8 and 75.3 %; to lose a tenth of the others to
+the choice of the best epoch gave 77.1 and 72.3 %.
 """
 
 import argparse
