@@ -1,4 +1,4 @@
-from pycnn.ops.types import FloatArray, IndexArray, IntArray, Padding, Pair, Shape4, Sides
+from pycnn.ops.types import AnyArray, FloatArray, IndexArray, IntArray, Padding, Pair, Shape4, Sides
 
 version: str
 compiler: str
@@ -56,6 +56,30 @@ def conv2d_backward_weight(
     groups: int,
     /,
 ) -> tuple[FloatArray, FloatArray]: ...
+def conv2d_relu_max_pool2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None,
+    window: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    /,
+) -> tuple[FloatArray, AnyArray]: ...
+def conv2d_relu_max_pool2d_backward(
+    dy: FloatArray,
+    winners: AnyArray,
+    x: FloatArray,
+    w: FloatArray,
+    window: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    input_gradient: bool,
+    /,
+) -> tuple[FloatArray | None, FloatArray, FloatArray]: ...
 def conv_transpose2d(
     x: FloatArray,
     w: FloatArray,

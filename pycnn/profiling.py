@@ -74,7 +74,8 @@ class Profile:
     layers : list of LayerProfile
         In the order of the forward pass.
     forward_seconds, backward_seconds : float
-        Medians of whole passes. What the layers do not add up to is spent between them.
+        Medians of whole passes. What the layers do not add up to is spent between them; it is
+        negative where layers that are timed one by one run as one op (see `Sequential`).
     peak : float
         Floating-point operations a second that multiply-adds on registers alone reach on this
         machine, with this instruction set and number of threads.
@@ -117,7 +118,7 @@ class Profile:
 
     def _between(self, name: str) -> float:
         layers: float = sum(getattr(layer, name).seconds for layer in self.layers)
-        return max(self._whole(name) - layers, 0.0)
+        return self._whole(name) - layers
 
 
 @dataclass
@@ -198,12 +199,25 @@ def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
         yield from _leaves(child, f"{path}.{name}" if path else name)
 
 
+def _step(model: Module, x: Array) -> tuple[float, float]:
+    """Do a training step without an optimizer; seconds of its two passes."""
+    model.zero_grad()
+    start = perf_counter()
+    y = model(x)
+    middle = perf_counter()
+    dy = np.ones_like(y)
+    turn = perf_counter()
+    model.backward_parameters(dy)
+    return middle - start, perf_counter() - turn
+
+
 def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     """Measure forward and backward pass of every layer of a model.
 
-    The model itself stays as it is: a copy does training steps on `x`, as `fit` does them (in
+    The model itself stays as it is: copies do training steps on `x`, as `fit` does them (in
     training mode, the first layer without the gradient of its input, gradients added up and
-    forgotten), with ones for the gradient of the loss and without an optimizer.
+    forgotten), with ones for the gradient of the loss and without an optimizer. One copy is timed
+    layer by layer, the other as a whole.
 
     Parameters
     ----------
@@ -235,26 +249,18 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     """
     check_model("profile", model)
     limit = positive("[profile] seconds", seconds)
-    copied = copy.deepcopy(model).train()
+    copied, whole = copy.deepcopy(model).train(), copy.deepcopy(model).train()
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):
             probes.append(_Probe(path, layer))
-    forward: list[float] = []
-    backward: list[float] = []
+    passes: list[tuple[float, float]] = []
     begin = perf_counter()
-    while len(forward) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
+    while len(passes) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
         for probe in probes:
             probe.start_step()
-        copied.zero_grad()
-        start = perf_counter()
-        y = copied(x)
-        middle = perf_counter()
-        dy = np.ones_like(y)
-        turn = perf_counter()
-        copied.backward_parameters(dy)
-        backward.append(perf_counter() - turn)
-        forward.append(middle - start)
+        _step(copied, x)
+        passes.append(_step(whole, x))
     for probe in probes:
         for one in (probe.forward, probe.backward):
             del one.seconds[:WARM_UP]
@@ -262,8 +268,8 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     peak = max(_core.fma_peak(threads, PEAK_SLICE_SECONDS) for _ in range(PEAK_SLICES))
     return Profile(
         [probe.profile() for probe in probes],
-        statistics.median(forward[WARM_UP:]),
-        statistics.median(backward[WARM_UP:]),
+        statistics.median(forward for forward, _ in passes[WARM_UP:]),
+        statistics.median(backward for _, backward in passes[WARM_UP:]),
         1e9 * peak,
         threads,
     )

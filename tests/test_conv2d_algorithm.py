@@ -37,7 +37,7 @@ def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
     assert ops.conv2d_algorithm(*SECOND) == "filter_lanes"
-    assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "filter_lanes"
+    assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "batch_lanes"
     assert ops.conv2d_algorithm(*SECOND, direction="backward_input") == "batch_lanes"
     assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
 

@@ -1,6 +1,6 @@
 #include <pybind11/stl.h>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/conv_arguments.hpp"
 #include "bindings/register.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/conv2d_algorithm.hpp"
@@ -9,26 +9,17 @@
 namespace pycnn {
 namespace {
 
-ConvShape shape_of(const char* op, const Shape& x, const Shape& w, py::handle stride, py::handle padding, py::handle dilation,
-                   py::handle groups) {
-    return conv_shape(op, x, w, to_pair(op, "stride", stride), to_padding(op, padding), to_pair(op, "dilation", dilation),
-                      to_int(op, "groups", groups));
-}
-
 py::array bind_conv2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride, py::handle padding,
                       py::handle dilation, py::handle groups) {
     const char* op = "conv2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
-    const auto b = optional_view<const float>(op, "bias", b_array, 1);
-    const ConvShape s = shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
-    if (b && b->shape[0] != s.K)
-        fail_value(op, "bias has ", b->shape[0], " elements, weight has ", s.K, " filters (bias: ", to_string(b->shape),
-                   ", weight: ", to_string(w.shape), ")");
+    const ConvShape s = conv_shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
+    const float* b = conv_bias(op, b_array, s, w.shape);
     float* y = nullptr;
     py::array result = new_array(op, {s.N, s.K, s.P, s.Q}, y);
     py::gil_scoped_release release;
-    conv2d(s, x.data, w.data, b ? b->data : nullptr, y);
+    conv2d(s, x.data, w.data, b, y);
     return result;
 }
 
@@ -38,7 +29,7 @@ py::array bind_backward_input(py::handle dy_array, py::handle w_array, py::handl
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
     const Shape x_shape = to_shape(op, "input_shape", input_shape, 4);
-    const ConvShape s = shape_of(op, x_shape, w.shape, stride, padding, dilation, groups);
+    const ConvShape s = conv_shape_of(op, x_shape, w.shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     float* dx = nullptr;
     py::array result = new_array(op, x_shape, dx);
@@ -53,7 +44,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
     const Shape w_shape = to_shape(op, "weight_shape", weight_shape, 4);
-    const ConvShape s = shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
+    const ConvShape s = conv_shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     float *dw = nullptr, *db = nullptr;
     py::array weight_gradient = new_array(op, w_shape, dw), bias_gradient = new_array(op, {s.K}, db);
@@ -67,8 +58,8 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
 std::string bind_algorithm(const std::string& pass_name, py::handle x_shape, py::handle w_shape, py::handle stride,
                            py::handle padding, py::handle dilation, py::handle groups) {
     const char* op = "conv2d_algorithm";
-    const ConvShape s = shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4), stride,
-                                 padding, dilation, groups);
+    const ConvShape s = conv_shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4),
+                                      stride, padding, dilation, groups);
     ConvPass pass = ConvPass::forward;
     if (pass_name == "backward_input") {
         pass = ConvPass::backward_input;

@@ -208,6 +208,11 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     return s;
 }
 
+PooledConvShape pooled_conv_shape(const char* op, const ConvShape& conv, Pair window) {
+    const PoolShape pool = pool_shape(op, {conv.N, conv.K, conv.P, conv.Q}, window, window, {0, 0}, {1, 1}, false);
+    return {conv, window, pool.P, pool.Q};
+}
+
 ResizeShape adaptive_shape(const char* op, const Shape& x, Pair output_size) {
     check_pooled_images(op, x);
     check_pair(op, "output_size", output_size, 1);

@@ -46,6 +46,13 @@ struct PoolShape {
     Pair kernel, stride, pad, dilation;
 };
 
+// A convolution whose output (conv.N, conv.K, conv.P, conv.Q) goes through ReLU and max pooling in windows side by side.
+struct PooledConvShape {
+    ConvShape conv;
+    Pair window;
+    int64_t P, Q;  // y: (N, K, P, Q)
+};
+
 // Planes of one size that become planes of another: adaptive pooling, upsampling, padding.
 struct ResizeShape {
     int64_t N, C, H, W;  // x: (N, C, H, W)
@@ -75,6 +82,10 @@ ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, P
 // PyTorch's pooling arithmetic: pad <= kernel / 2, and with `ceil_mode` a last window that would start in the right
 // (bottom) padding is dropped.
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode);
+
+// A window must fit the convolution's output, whose positions must fit the int32 indices of pooling; what does not fill a window is
+// left out.
+PooledConvShape pooled_conv_shape(const char* op, const ConvShape& conv, Pair window);
 
 // Outputs of a given size; positions in a plane of x must fit the int32 indices of pooling.
 ResizeShape adaptive_shape(const char* op, const Shape& x, Pair output_size);

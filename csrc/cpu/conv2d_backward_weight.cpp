@@ -19,6 +19,7 @@
 #include "cpu/filter_lanes.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/visible_taps.hpp"
+#include "cpu/weight_slices.hpp"
 
 namespace pycnn {
 namespace {
@@ -142,16 +143,14 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
     const Buffer<float> areas(area_size * team);
     const Buffer<Segment> segments(segment_count * team);
-    // Slice 0 adds to dw and db themselves.
-    const Buffer<float> partial((plan.slices - 1) * (weights + s.K));
-    std::fill_n(partial.data(), (plan.slices - 1) * (weights + s.K), 0.0f);
+    const WeightSlices slices(s, plan.slices, dw, db);
+    slices.clear();
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t slice = task / (s.groups * plan.blocks), group_block = task % (s.groups * plan.blocks);
         const int64_t g = group_block / plan.blocks, c0 = group_block % plan.blocks * plan.block_channels;
         const int64_t channels = std::min(plan.block_channels, s.group_inputs() - c0);
-        float* slice_dw = slice == 0 ? dw : partial.data() + (slice - 1) * (weights + s.K);
-        float* slice_db = slice == 0 ? db : slice_dw + weights;
+        float *slice_dw = slices.dw(slice), *slice_db = slices.db(slice);
         float* base = areas.data() + area_size * thread;
         const WorkArea area{base, base + copy_size, base + copy_size + patch_size, segments.data() + segment_count * thread};
 
@@ -174,12 +173,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
             }
     });
 
-    parallel_ranges(weights + s.K, 16384, static_cast<double>(plan.slices - 1), [&](int64_t begin, int64_t end) {
-        for (int64_t slice = 0; slice < plan.slices - 1; ++slice) {
-            const float* source = partial.data() + slice * (weights + s.K);
-            for (int64_t i = begin; i < end; ++i) (i < weights ? dw[i] : db[i - weights]) += source[i];
-        }
-    });
+    slices.add_up();
 }
 
 }  // namespace pycnn

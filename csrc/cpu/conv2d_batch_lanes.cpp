@@ -6,6 +6,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/batch_lanes.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
@@ -18,24 +19,6 @@ constexpr int64_t kBlockFloats = 256 * 1024;
 
 // Enough for a few cores to balance.
 constexpr int64_t kTasks = 16;
-
-// Images of a block: the two vectors of a tile.
-int64_t block_images(const KernelTable& table) { return kMaxTileVectors * table.lanes; }
-
-// A block turned: element e of image n is at target[e * block + n]. Where the block is not full, the missing images are zeros.
-struct Block {
-    int64_t size, first, images;
-
-    Block(int64_t size, int64_t index, int64_t N) : size(size), first(index * size), images(std::min(size, N - first)) {}
-
-    void load(const KernelTable& table, int64_t elements, const float* source, int64_t image_pitch, float* target) const {
-        if (images < size) std::fill_n(target, elements * size, 0.0f);
-        table.transpose(images, elements, source + first * image_pitch, image_pitch, target, size);
-    }
-    void store(const KernelTable& table, int64_t elements, const float* source, float* target, int64_t image_pitch) const {
-        table.transpose(elements, images, source, size, target + first * image_pitch, image_pitch);
-    }
-};
 
 // Along one axis: output i meets input i * step + origin + tap * delta for the taps in [begin, end), the others lie outside.
 struct Axis {
@@ -53,31 +36,101 @@ private:
     bool inside(int64_t at) const { return at >= 0 && at < in; }
 };
 
-// Forward and backward-input are the same sum over the visible taps and the channels:
-//   y[m][i][j] = bias[m] + sum over r, s, c of filter[m * row_stride + c * channel_stride + r * S + s] * x[c][at(i, r)][at(j, s)]
+// The taps that the outputs along an axis see: few different ranges, because all but those at the edges see the whole filter.
+struct VisibleTaps {
+    std::vector<std::pair<int64_t, int64_t>> ranges;
+    std::vector<size_t> of;  // for each output, which
+
+    explicit VisibleTaps(const Axis& axis) {
+        for (int64_t i = 0; i < axis.out; ++i) {
+            const auto found = std::find(ranges.begin(), ranges.end(), axis.visible(i));
+            of.push_back(static_cast<size_t>(found - ranges.begin()));
+            if (found == ranges.end()) ranges.push_back(axis.visible(i));
+        }
+    }
+};
+
+// Forward and backward-input are the same sum over the channels and the visible taps:
+//   y[m][i][j] = bias[m] + sum over c, r, s of filter[m * row_stride + c * channel_stride + r * S + s] * x[c][at(i, r)][at(j, s)]
+// It is cut as in implicit_gemm, by blocks of channels and in a block by c, r, s: the same bits. The source is turned already, as
+// [block][group][channel][pixel][image]. Of what is written, `pooled` makes ReLU and max pooling.
 struct Correlation {
     int64_t images, groups, rows, channels;
     Axis down, across;
     int64_t group_stride, row_stride, channel_stride;  // of the filters
     const float *source, *filters, *bias;
     float* target;
+    const PooledConvShape* pooled = nullptr;
+    uint8_t* winners = nullptr;
+
+    int64_t in_plane() const { return down.in * across.in; }
+    int64_t out_plane() const { return down.out * across.out; }
 };
 
-// Offsets of the terms of one output column, r-major: a range of visible rows is then a run of them.
+// Offsets of the terms of a block of channels, in filters and source, from the first visible tap on: [rows][columns] of the
+// ranges of visible taps.
 struct Terms {
-    std::vector<int64_t> filter, input;
-    int64_t a_row;  // terms with the same r
+    struct Offsets {
+        std::vector<int64_t> filter, input;
+    };
+    int64_t block_channels;
+    std::vector<std::vector<Offsets>> seen;
 
-    Terms(const Correlation& p, int64_t j, int64_t block) {
-        const auto [begin, end] = p.across.visible(j);
-        a_row = (end - begin) * p.channels;
-        for (int64_t r = 0; r < p.down.taps; ++r)
-            for (int64_t s = begin; s < end; ++s)
-                for (int64_t c = 0; c < p.channels; ++c) {
-                    filter.push_back(c * p.channel_stride + r * p.across.taps + s);
-                    const int64_t row = c * p.down.in + r * p.down.delta;
-                    input.push_back((row * p.across.in + p.across.position(j, s)) * block);
+    Terms(const Correlation& p, const VisibleTaps& rows, const VisibleTaps& columns, int64_t block) {
+        const int64_t taps = p.down.taps * p.across.taps;
+        block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1)));
+        seen.resize(rows.ranges.size(), std::vector<Offsets>(columns.ranges.size()));
+        for (size_t a = 0; a < rows.ranges.size(); ++a)
+            for (size_t b = 0; b < columns.ranges.size(); ++b)
+                for (int64_t c = 0; c < block_channels; ++c)
+                    for (int64_t r = 0; r < rows.ranges[a].second - rows.ranges[a].first; ++r)
+                        for (int64_t s = 0; s < columns.ranges[b].second - columns.ranges[b].first; ++s) {
+                            seen[a][b].filter.push_back(c * p.channel_stride + r * p.across.taps + s);
+                            const int64_t row = c * p.down.in + r * p.down.delta;
+                            seen[a][b].input.push_back((row * p.across.in + s * p.across.delta) * block);
+                        }
+    }
+};
+
+// One row of outputs of one block and group: all rows of filters over the columns [0, width), to area + m * area_pitch.
+struct RowOfOutputs {
+    const KernelTable& table;
+    const Correlation& p;
+    const VisibleTaps rows, columns;
+    const Terms terms;
+    const Tiles tiles;
+    const int64_t block;
+
+    RowOfOutputs(const KernelTable& table, const Correlation& p)
+        : table(table),
+          p(p),
+          rows(p.down),
+          columns(p.across),
+          terms(p, rows, columns, block_images(table)),
+          tiles(p.rows, table.tile_rows),
+          block(block_images(table)) {}
+
+    void run(int64_t n, int64_t g, int64_t i, int64_t width, float* area, int64_t area_pitch) const {
+        const auto [r0, r1] = rows.ranges[rows.of[static_cast<size_t>(i)]];
+        for (int64_t c0 = 0; c0 < p.channels; c0 += terms.block_channels) {
+            const int64_t channels = std::min(terms.block_channels, p.channels - c0);
+            const float* x = p.source + ((n * p.groups + g) * p.channels + c0) * p.in_plane() * block;
+            for (int64_t t = 0; t < tiles.count; ++t) {
+                const int64_t m = tiles.begin(t);
+                const float* filters = p.filters + g * p.group_stride + m * p.row_stride + c0 * p.channel_stride;
+                const float* bias = p.bias ? p.bias + g * p.rows + m : nullptr;
+                const OuterTile tile = table.outer[tiles.extent(t) - 1][kMaxTileVectors - 1];
+                for (int64_t j = 0; j < width; ++j) {
+                    const size_t range = columns.of[static_cast<size_t>(j)];
+                    const auto [s0, s1] = columns.ranges[range];
+                    const int64_t depth = channels * (r1 - r0) * (s1 - s0);
+                    const Terms::Offsets& offsets = terms.seen[rows.of[static_cast<size_t>(i)]][range];
+                    const int64_t pixel = depth == 0 ? 0 : p.down.position(i, r0) * p.across.in + p.across.position(j, s0);
+                    tile(depth, filters + r0 * p.across.taps + s0, offsets.filter.data(), p.row_stride, x + pixel * block,
+                         offsets.input.data(), area + m * area_pitch + j * block, area_pitch, bias, c0 > 0);
                 }
+            }
+        }
     }
 };
 
@@ -85,56 +138,63 @@ void correlate(const Correlation& p) {
     if (p.images == 0) return;
     const KernelTable& table = kernels();
     const int64_t block = block_images(table), blocks = ceil_div(p.images, block);
-    const Tiles tiles(p.rows, table.tile_rows);
-    std::vector<Terms> terms;
-    for (int64_t j = 0; j < p.across.out; ++j) terms.emplace_back(p, j, block);
+    const RowOfOutputs outputs(table, p);
 
-    const int64_t in_plane = p.down.in * p.across.in, out_plane = p.down.out * p.across.out;
-    const int64_t inputs = p.groups * p.channels * in_plane;  // of an image
-    const Buffer<float> turned(blocks * inputs * block);
-    parallel_ranges(blocks * p.groups * p.channels, 1, static_cast<double>(in_plane * block), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t n = i / (p.groups * p.channels), plane = i % (p.groups * p.channels) * in_plane;
-            Block(block, n, p.images)
-                .load(table, in_plane, p.source + plane, inputs, turned.data() + (n * inputs + plane) * block);
-        }
-    });
-
-    // A task is a band of output rows of one block and group.
-    const int64_t bands = std::clamp<int64_t>(kTasks / (blocks * p.groups), 1, p.down.out);
-    const int64_t area_size = p.rows * ceil_div(p.down.out, bands) * p.across.out * block;
+    // A task is a band of rows of what is written, of one block and group. With pooling, the rows of one row of windows are
+    // computed, then pooled.
+    const Pair window = p.pooled ? p.pooled->window : Pair{1, 1};
+    const int64_t out_rows = p.pooled ? p.pooled->P : p.down.out, out_columns = p.pooled ? p.pooled->Q : p.across.out;
+    const int64_t bands = std::clamp<int64_t>(kTasks / (blocks * p.groups), 1, out_rows);
+    const int64_t band_plane = ceil_div(out_rows, bands) * out_columns * block;
+    const int64_t width = out_columns * window.w, windows_plane = p.pooled ? window.h * width * block : 0;
+    const int64_t area_size = p.rows * (band_plane + windows_plane);
     const int64_t tasks = blocks * p.groups * bands;
-    const double work = static_cast<double>(p.images * p.groups * p.rows * p.channels * out_plane) *
+    const double work = static_cast<double>(p.images * p.groups * p.rows * p.channels * p.out_plane()) *
                         static_cast<double>(p.down.taps * p.across.taps);
     const int team = team_size(tasks, work);
     const Buffer<float> areas(area_size * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t band = task % bands, g = task / bands % p.groups, n = task / bands / p.groups;
-        const int64_t first = band * p.down.out / bands, height = (band + 1) * p.down.out / bands - first;
-        const int64_t pixels = height * p.across.out;
+        const int64_t first = band * out_rows / bands, height = (band + 1) * out_rows / bands - first;
+        const int64_t pixels = height * out_columns;
         float* area = areas.data() + area_size * thread;
-        const float* x = turned.data() + (n * inputs + g * p.channels * in_plane) * block;
+        float* windows = area + p.rows * band_plane;
         for (int64_t i = 0; i < height; ++i) {
-            const auto [r0, r1] = p.down.visible(first + i);
-            const float* row = x + p.down.position(first + i, 0) * p.across.in * block;
-            for (int64_t t = 0; t < tiles.count; ++t) {
-                const int64_t m = tiles.begin(t);
-                const float* filters = p.filters + g * p.group_stride + m * p.row_stride;
-                const float* bias = p.bias ? p.bias + g * p.rows + m : nullptr;
-                const OuterTile tile = table.outer[tiles.extent(t) - 1][kMaxTileVectors - 1];
-                for (int64_t j = 0; j < p.across.out; ++j) {
-                    const int64_t skipped = r0 * terms[j].a_row;
-                    tile((r1 - r0) * terms[j].a_row, filters, terms[j].filter.data() + skipped, p.row_stride, row,
-                         terms[j].input.data() + skipped, area + (m * pixels + i * p.across.out + j) * block, pixels * block,
-                         bias, false);
-                }
+            float* row = area + i * out_columns * block;
+            if (!p.pooled) {
+                outputs.run(n, g, first + i, width, row, pixels * block);
+                continue;
+            }
+            for (int64_t r = 0; r < window.h; ++r)
+                outputs.run(n, g, (first + i) * window.h + r, width, windows + r * width * block, windows_plane);
+            for (int64_t m = 0; m < p.rows; ++m) {
+                const int64_t plane = (n * p.groups + g) * p.rows + m;
+                table.lane_max_pool(window.h, window.w, out_columns, windows + m * windows_plane, width * block,
+                                    row + m * pixels * block, p.winners + (plane * out_rows + first + i) * out_columns * block);
             }
         }
         for (int64_t m = 0; m < p.rows; ++m)
             Block(block, n, p.images)
-                .store(table, pixels, area + m * pixels * block, p.target + (g * p.rows + m) * out_plane + first * p.across.out,
-                       p.groups * p.rows * out_plane);
+                .store(table, pixels, area + m * pixels * block, p.target + ((g * p.rows + m) * out_rows + first) * out_columns,
+                       p.groups * p.rows * out_rows * out_columns);
     });
+}
+
+Correlation forward_pass(const ConvShape& s, const float* turned, const float* w, const float* b, float* y) {
+    const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
+    return {s.N,
+            s.groups,
+            s.group_outputs(),
+            s.group_inputs(),
+            {s.H, s.P, s.R, s.stride.h, -s.pad.top, s.dilation.h},
+            {s.W, s.Q, s.S, s.stride.w, -s.pad.left, s.dilation.w},
+            s.group_outputs() * filter,
+            filter,
+            taps,
+            turned,
+            w,
+            b,
+            y};
 }
 
 }  // namespace
@@ -167,23 +227,20 @@ bool suits_batch_lanes(ConvPass pass, const ConvShape& s) {
 }
 
 void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
-    const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
-    correlate({s.N,
-               s.groups,
-               s.group_outputs(),
-               s.group_inputs(),
-               {s.H, s.P, s.R, s.stride.h, -s.pad.top, s.dilation.h},
-               {s.W, s.Q, s.S, s.stride.w, -s.pad.left, s.dilation.w},
-               s.group_outputs() * filter,
-               filter,
-               taps,
-               x,
-               w,
-               b,
-               y});
+    const Buffer<float> turned = turned_images(kernels(), s.N, s.C, s.H * s.W, x);
+    correlate(forward_pass(s, turned.data(), w, b, y));
 }
 
-void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
+                               uint8_t* winners) {
+    const Buffer<float> turned = turned_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
+    Correlation p = forward_pass(s.conv, turned.data(), w, b, y);
+    p.pooled = &s;
+    p.winners = winners;
+    correlate(p);
+}
+
+void backward_input_of_turned(const ConvShape& s, const float* turned_dy, const float* w, float* dx, const float* b) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
     correlate({s.N,
                s.groups,
@@ -194,66 +251,22 @@ void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, cons
                s.group_outputs() * filter,
                taps,
                filter,
-               dy,
+               turned_dy,
                w,
                b,
                dx});
 }
 
-// dw[k][c][r][s] is a dot product of a plane of dy with a plane of x, padded and moved by the tap. Lanes are images, so the
-// sums of all lanes belong to it, and no operand is copied but for the transposition.
-void conv2d_batch_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const KernelTable& table = kernels();
-    const int64_t block = block_images(table), blocks = ceil_div(s.N, block);
-    const int64_t height = s.P + (s.R - 1) * s.dilation.h, width = s.Q + (s.S - 1) * s.dilation.w;  // of padded planes
-    const int64_t x_size = s.C * height * width * block, dy_size = s.K * s.P * s.Q * block;
-    const Buffer<float> turned(blocks * (x_size + dy_size));
-    const double plane_work = static_cast<double>(block * std::max(height * width, s.P * s.Q));
-    parallel_ranges(blocks * (s.C + s.K), 1, plane_work, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t n = i / (s.C + s.K), c = i % (s.C + s.K), k = c - s.C;
-            float* target = turned.data() + n * (x_size + dy_size);
-            if (k >= 0) {
-                Block(block, n, s.N)
-                    .load(table, s.P * s.Q, dy + k * s.P * s.Q, s.K * s.P * s.Q, target + x_size + k * s.P * s.Q * block);
-                continue;
-            }
-            // Rows and columns of the plane that lie inside the padded copy.
-            target += c * height * width * block;
-            std::fill_n(target, height * width * block, 0.0f);
-            const int64_t left = std::max<int64_t>(-s.pad.left, 0), right = std::min(s.W, width - s.pad.left);
-            for (int64_t h = std::max<int64_t>(-s.pad.top, 0); h < std::min(s.H, height - s.pad.top); ++h)
-                Block(block, n, s.N)
-                    .load(table, right - left, x + (c * s.H + h) * s.W + left, s.C * s.H * s.W,
-                          target + ((h + s.pad.top) * width + left + s.pad.left) * block);
-        }
-    });
+void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+    const Buffer<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
+    backward_input_of_turned(s, turned.data(), w, dx, b);
+}
 
-    std::vector<int64_t> columns;  // of (c, r, s) of a group, as in dw
-    for (int64_t c = 0; c < s.group_inputs(); ++c)
-        for (int64_t r = 0; r < s.R; ++r)
-            for (int64_t t = 0; t < s.S; ++t)
-                columns.push_back(((c * height + r * s.dilation.h) * width + t * s.dilation.w) * block);
-    const int64_t row_length = s.group_inputs() * s.R * s.S, plane = s.P * s.Q * block;
-    const Tiles down(s.group_outputs(), table.dot_rows), across(row_length, table.dot_columns);
-
-    // A task has some filters of a group and takes all blocks in order: their sums have one order.
-    const int64_t tasks = s.groups * down.count;
-    const double work = static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights());
-    parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
-        const int64_t g = task / down.count, tile = task % down.count, filters = down.extent(tile);
-        const int64_t k = g * s.group_outputs() + down.begin(tile);
-        for (int64_t n = 0; n < blocks; ++n) {
-            const float* base = turned.data() + n * (x_size + dy_size);
-            const float* images = base + g * s.group_inputs() * height * width * block;
-            const float* gradients = base + x_size + k * plane;
-            for (int64_t u = 0; u < across.count; ++u)
-                table.runs[filters - 1][across.extent(u) - 1](s.P, s.Q * block, gradients, plane, s.Q * block, images,
-                                                              columns.data() + across.begin(u), width * block,
-                                                              dw + k * row_length + across.begin(u), row_length);
-            for (int64_t i = 0; i < filters; ++i) db[k + i] += table.sum(plane, gradients + i * plane);
-        }
-    });
+void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,
+                                        const float* w, float* dx, float* dw, float* db) {
+    const Buffer<float> turned = turned_gradient(kernels(), s, dy, winners);
+    backward_weight_of_turned(s.conv, turned.data(), x, dw, db);
+    if (dx) backward_input_of_turned(s.conv, turned.data(), w, dx, nullptr);
 }
 
 }  // namespace pycnn

@@ -10,6 +10,7 @@
 #include "cpu/dispatch.hpp"
 #include "cpu/filter_lanes.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/weight_slices.hpp"
 
 namespace pycnn {
 namespace {
@@ -133,8 +134,7 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
     const Buffer<float> areas(area_size * team);
     const Buffer<int64_t> offsets(2 * most_pixels * team);
-    // Slice 0 writes dw and db themselves.
-    const Buffer<float> partial((plan.slices - 1) * (weights + s.K));
+    const WeightSlices slices(s, plan.slices, dw, db);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t block = task % plan.blocks, part = task / plan.blocks % parts.count;
@@ -142,8 +142,7 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
         const int64_t c0 = block * plan.block_channels, channels = std::min(plan.block_channels, s.group_inputs() - c0);
         const int64_t k0 = parts.begin(part) * plan.width, pitch = parts.extent(part) * plan.width;
         const int64_t filters = std::min(pitch, s.group_outputs() - k0);
-        float* slice_dw = slice == 0 ? dw : partial.data() + (slice - 1) * (weights + s.K);
-        float* slice_db = (slice == 0 ? db : slice_dw + weights) + g * s.group_outputs() + k0;
+        float *slice_dw = slices.dw(slice), *slice_db = slices.db(slice) + g * s.group_outputs() + k0;
         float* copy = areas.data() + area_size * thread;
         float *gradients = copy + copy_size, *sums = gradients + gradient_size;
         int64_t *x_offsets = offsets.data() + 2 * most_pixels * thread, *dy_offsets = x_offsets + most_pixels;
@@ -176,12 +175,7 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
             table.transpose(plan.taps, filters, sums + c * plan.taps * pitch, pitch, target + c * plan.taps, row_length);
     });
 
-    parallel_ranges(weights + s.K, 16384, static_cast<double>(plan.slices - 1), [&](int64_t begin, int64_t end) {
-        for (int64_t slice = 0; slice < plan.slices - 1; ++slice) {
-            const float* source = partial.data() + slice * (weights + s.K);
-            for (int64_t i = begin; i < end; ++i) (i < weights ? dw[i] : db[i - weights]) += source[i];
-        }
-    });
+    slices.add_up();
 }
 
 }  // namespace pycnn

@@ -170,6 +170,12 @@ struct KernelTable {
 
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
+    // A row of `outputs` windows of height x width pixels side by side, after a ReLU, on turned images (see isa/lane_pool.hpp); rows of
+    // pixels are row_pitch floats apart. A winner is the place r * width + s in its window, 255 if it is not above zero.
+    void (*lane_max_pool)(int64_t height, int64_t width, int64_t outputs, const float* rows, int64_t row_pitch, float* y,
+                          uint8_t* winners);
+    void (*lane_max_pool_backward)(int64_t height, int64_t width, int64_t outputs, const float* dy, const uint8_t* winners,
+                                   float* rows, int64_t row_pitch);
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
     // `area` has room for P rows of Q + 2 kPoolMargin floats and one vector.
     void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* area, float* dx);

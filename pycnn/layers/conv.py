@@ -50,6 +50,8 @@ class Conv2d(Module):
         Filters; a plane for each link of the table, row by row.
     bias : Parameter, (K,), or None
         Offsets.
+    geometry : dict
+        Stride, padding, dilation and groups, as `pycnn.ops.conv2d` takes them.
 
     Raises
     ------
@@ -105,7 +107,7 @@ class Conv2d(Module):
         self.bias = (
             Parameter(self._initial_biases(generator)) if flag("[Conv2d] bias", bias) else None
         )
-        self._geometry: dict[str, Any] = {
+        self.geometry: dict[str, Any] = {
             "stride": self.stride,
             "padding": self.padding,
             "dilation": self.dilation,
@@ -144,7 +146,7 @@ class Conv2d(Module):
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
         bias = self.bias
         try:
-            y = ops.conv2d(x, self.filters(), None if bias is None else bias.data, **self._geometry)
+            y = ops.conv2d(x, self.filters(), None if bias is None else bias.data, **self.geometry)
         except ValueError:
             if x.ndim == 4:
                 raise
@@ -162,16 +164,19 @@ class Conv2d(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
         x: Array = self._saved()
-        dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self._geometry)
-        self._accumulate(dy, x)
+        dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
+        self._add_gradients(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._accumulate(dy, self._saved())
+        self._add_gradients(dy, self._saved())
 
-    def _accumulate(self, dy: Array, x: Array) -> None:
-        dw, db = ops.conv2d_backward_weight(dy, x, self._shape, **self._geometry)
+    def _add_gradients(self, dy: Array, x: Array) -> None:
+        self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry))
+
+    def accumulate(self, dw: Array, db: Array) -> None:
+        """Add gradients of `filters` and bias to those of the parameters."""
         self.weight.accumulate(dw if self.connections is None else dw[self.connections])
         if self.bias is not None:
             self.bias.accumulate(db)

@@ -82,6 +82,12 @@ class MaxPool2d(_Pool2d):
             self.ceil_mode,
         )
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether whole windows lie side by side, with nothing around or between them."""
+        window = self.kernel_size
+        return self._geometry == (window, window, (0, 0), (1, 1), False)
+
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""
         y, indices = ops.max_pool2d(x, *self._geometry)

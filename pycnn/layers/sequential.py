@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, overload
 
 from pycnn.layers.container import Container, named
+from pycnn.layers.fused import ConvReluMaxPool, fused
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
 
@@ -30,16 +31,38 @@ class Sequential(Container):
     Notes
     -----
     An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
+
+    A `Conv2d`, a `ReLU` and a `MaxPool2d` in a row whose windows lie side by side run as one op
+    (`pycnn.ops.conv2d_relu_max_pool2d`): the same bits in less time. `trace` runs them one by one.
     """
+
+    # What ran in the last forward pass, in order: layers, or what stood for several.
+    _steps: Sequence[tuple[str, Module]] = ()
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__(named("Sequential", "layer", layers))
 
     def forward(self, x: Array) -> Array:
         """Run the layers first to last."""
-        for name, layer in self._named.items():
-            x = self._call(name, layer.forward, x)
+        self._steps = ()
+        steps: list[tuple[str, Module]] = []
+        for name, step in fused(self._named):
+            x = self._step(name, step, x, steps)
+        self._steps = steps
         return x
+
+    def _step(self, name: str, step: Module, x: Array, steps: list[tuple[str, Module]]) -> Array:
+        try:
+            y = step.forward(x)
+        except Exception as error:
+            if not isinstance(step, ConvReluMaxPool):
+                self._locate(error, name)
+                raise
+            for part, layer in step.layers:  # one of which will say what is wrong
+                x = self._step(part, layer, x, steps)
+            return x
+        steps.append((name, step))
+        return y
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
@@ -61,19 +84,19 @@ class Sequential(Container):
         array or None
             Gradient of the loss with respect to the input; None without `input_gradient`.
         """
+        steps = self._steps or tuple(self._named.items())
         if input_gradient:
-            for name, layer in reversed(self._named.items()):
-                dy = self._call(name, layer.backward, dy)
+            for name, step in reversed(steps):
+                dy = self._call(name, step.backward, dy)
             return dy
-        trained = (name for name, layer in self._named.items() if next(layer.parameters(), None))
+        trained = (i for i, (_, step) in enumerate(steps) if next(step.parameters(), None))
         first = next(trained, None)
         if first is None:
             return None
-        for name, layer in reversed(self._named.items()):
-            if name == first:
-                break
-            dy = self._call(name, layer.backward, dy)
-        self._call(first, self._named[first].backward_parameters, dy)
+        for name, step in reversed(steps[first + 1 :]):
+            dy = self._call(name, step.backward, dy)
+        name, step = steps[first]
+        self._call(name, step.backward_parameters, dy)
         return None
 
     def backward_parameters(self, dy: Array) -> None:
@@ -86,6 +109,7 @@ class Sequential(Container):
 
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output."""
+        self._steps = ()
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x

@@ -33,6 +33,7 @@ from pycnn.ops.conv import (
     conv2d_backward_input,
     conv2d_backward_weight,
 )
+from pycnn.ops.conv_pooled import conv2d_relu_max_pool2d, conv2d_relu_max_pool2d_backward
 from pycnn.ops.conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward_input,
@@ -83,6 +84,8 @@ __all__ = [
     "conv2d_algorithm",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv2d_relu_max_pool2d",
+    "conv2d_relu_max_pool2d_backward",
     "conv_transpose2d",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",

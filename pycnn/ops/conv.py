@@ -60,7 +60,8 @@ def conv2d(
     -----
     2 N K P Q (C / groups) R S floating-point operations, by implicit GEMM: patches are packed
     into panels that fit the cache, never stored whole. A tap that meets only padding, for every
-    output, takes no part, even if its weight is not finite. For n = (C / groups) R S + 1 terms, the
+    output, takes no part, even if its weight is not finite; one that meets padding for some outputs
+    may take no part in those. For n = (C / groups) R S + 1 terms, the
     error of each output is at most ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
 
     3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels take Winograd's tiles of

@@ -25,6 +25,7 @@ from pycnn.reference.adaptive import (
 )
 from pycnn.reference.class_loss import map_loss, map_loss_backward, nll_loss, nll_loss_backward
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.reference.conv_pooled import conv2d_relu_max_pool2d, conv2d_relu_max_pool2d_backward
 from pycnn.reference.conv_transpose import (
     conv_transpose2d,
     conv_transpose2d_backward_input,
@@ -82,6 +83,8 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv2d_relu_max_pool2d",
+    "conv2d_relu_max_pool2d_backward",
     "conv_transpose2d",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",

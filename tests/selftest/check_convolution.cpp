@@ -5,8 +5,11 @@
 
 #include "check.hpp"
 #include "core/parallel.hpp"
+#include "cpu/activation.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/conv2d_algorithm.hpp"
+#include "cpu/conv2d_pooled.hpp"
+#include "cpu/pool2d.hpp"
 #include "cpu/visible_taps.hpp"
 
 namespace selftest {
@@ -174,6 +177,40 @@ void check_threads() {
     }
 }
 
+// Convolution, ReLU and max pooling in one op, in lanes and in planes: the same numbers as one by one.
+void check_pooled() {
+    const Problem problem({{35, 2, 11, 10}, {9, 2, 3, 3}, {.numbers = {1, 1, 0, 1}}});
+    const pycnn::PooledConvShape s = pycnn::pooled_conv_shape("selftest", problem.s, {2, 3});
+    const int64_t planes = s.conv.N * s.conv.K, outputs = s.P * s.Q, inputs = s.conv.P * s.conv.Q;
+    const Floats dy = random_numbers(planes * outputs);
+    for (const std::string algorithm : {"batch_lanes", "gemm"}) {
+        pycnn::force_conv_algorithm(algorithm);
+        Floats pixels(planes * inputs), y(planes * outputs), gradient(planes * inputs);
+        std::vector<int32_t> indices(planes * outputs);
+        pycnn::conv2d(s.conv, problem.x.data(), problem.w.data(), problem.b.data(), pixels.data());
+        pycnn::relu(planes * inputs, pixels.data(), pixels.data());
+        const pycnn::PoolShape pool =
+            pycnn::pool_shape("selftest", {s.conv.N, s.conv.K, s.conv.P, s.conv.Q}, s.window, s.window, {0, 0}, {1, 1}, false);
+        pycnn::max_pool2d(pool, pixels.data(), y.data(), indices.data());
+        pycnn::max_pool2d_backward(planes, outputs, inputs, dy.data(), indices.data(), gradient.data());
+        pycnn::relu_backward(planes * inputs, gradient.data(), pixels.data(), gradient.data());
+        Floats dx(problem.x.size()), dw(problem.w.size()), db(problem.b.size());
+        pycnn::conv2d_backward_input(s.conv, gradient.data(), problem.w.data(), dx.data());
+        pycnn::conv2d_backward_weight(s.conv, gradient.data(), problem.x.data(), dw.data(), db.data());
+
+        Floats fused_y(y.size()), fused_dx(dx.size()), fused_dw(dw.size()), fused_db(db.size());
+        const bool in_lanes = pycnn::pools_in_lanes(s);
+        require("conv2d_relu_max_pool2d " + algorithm + " has lanes", in_lanes == (algorithm == "batch_lanes"));
+        std::vector<uint8_t> lanes(in_lanes ? pycnn::element_count("selftest", pycnn::lane_winners(s)) : 0);
+        const pycnn::Winners winners{in_lanes ? nullptr : indices.data(), in_lanes ? lanes.data() : nullptr};
+        pycnn::conv2d_relu_max_pool2d(s, problem.x.data(), problem.w.data(), problem.b.data(), fused_y.data(), winners);
+        pycnn::conv2d_relu_max_pool2d_backward(s, dy.data(), winners, problem.x.data(), problem.w.data(), fused_dx.data(),
+                                               fused_dw.data(), fused_db.data());
+        require("conv2d_relu_max_pool2d " + algorithm + " y", fused_y == y);
+        require("conv2d_relu_max_pool2d " + algorithm + " gradients", fused_dx == dx && fused_dw == dw && fused_db == db);
+    }
+}
+
 }  // namespace
 
 void check_convolutions() {
@@ -187,6 +224,7 @@ void check_convolutions() {
         }
     check_not_finite();
     check_threads();
+    check_pooled();
     pycnn::force_conv_algorithm("");
 }
 

@@ -5,6 +5,7 @@
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
+#include "cpu/isa/lane_pool.hpp"
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
@@ -78,6 +79,8 @@ constexpr KernelTable make_table() {
     table.lrn_backward = lrn_backward;
     table.add_bias = add_bias;
     table.max_pool = max_pool;
+    table.lane_max_pool = lane_max_pool;
+    table.lane_max_pool_backward = lane_max_pool_backward;
     table.avg_pool = avg_pool;
     table.avg_pool_backward = avg_pool_backward;
     table.weighted_differences = weighted_differences;

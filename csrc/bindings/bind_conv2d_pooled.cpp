@@ -1,0 +1,73 @@
+#include "bindings/conv_arguments.hpp"
+#include "bindings/register.hpp"
+#include "cpu/conv2d_pooled.hpp"
+
+namespace pycnn {
+namespace {
+
+PooledConvShape shape_of(const char* op, const Shape& x, const Shape& w, py::handle window, py::handle stride,
+                         py::handle padding, py::handle dilation, py::handle groups) {
+    const ConvShape conv = conv_shape_of(op, x, w, stride, padding, dilation, groups);
+    return pooled_conv_shape(op, conv, to_pair(op, "window", window));
+}
+
+py::tuple bind_forward(py::handle x_array, py::handle w_array, py::handle b_array, py::handle window, py::handle stride,
+                       py::handle padding, py::handle dilation, py::handle groups) {
+    const char* op = "conv2d_relu_max_pool2d";
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const auto w = view<const float>(op, "weight", w_array, 4);
+    const PooledConvShape s = shape_of(op, x.shape, w.shape, window, stride, padding, dilation, groups);
+    const float* b = conv_bias(op, b_array, s.conv, w.shape);
+    float* y = nullptr;
+    Winners winners{};
+    py::array result = new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, y);
+    py::array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
+                                         : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
+    {
+        py::gil_scoped_release release;
+        conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners);
+    }
+    return py::make_tuple(std::move(result), std::move(places));
+}
+
+py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handle x_array, py::handle w_array,
+                        py::handle window, py::handle stride, py::handle padding, py::handle dilation, py::handle groups,
+                        py::handle input_gradient) {
+    const char* op = "conv2d_relu_max_pool2d_backward";
+    const auto dy = view<const float>(op, "dy", dy_array, 4);
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const auto w = view<const float>(op, "weight", w_array, 4);
+    const PooledConvShape s = shape_of(op, x.shape, w.shape, window, stride, padding, dilation, groups);
+    const Shape y_shape{s.conv.N, s.conv.K, s.P, s.Q};
+    check_same_shape(op, "dy", dy.shape, "the forward pass", y_shape);
+    Winners winners{};
+    const bool in_lanes = py::isinstance<py::array>(winners_array) && py::cast<py::array>(winners_array).ndim() == 5;
+    if (in_lanes) {
+        if (!can_pool_in_lanes(s)) fail_value(op, "winners come from another convolution: its images cannot be in lanes");
+        const auto places = view<const uint8_t>(op, "winners", winners_array, 5);
+        check_same_shape(op, "winners", places.shape, "the forward pass with this instruction set", lane_winners(s));
+        winners.lanes = const_cast<uint8_t*>(places.data);
+    } else {
+        const auto places = view<const int32_t>(op, "winners", winners_array, 4);
+        check_same_shape(op, "winners", places.shape, "the forward pass", y_shape);
+        winners.planes = const_cast<int32_t*>(places.data);
+    }
+    float *dx = nullptr, *dw = nullptr, *db = nullptr;
+    py::object of_input = py::none();
+    if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
+    py::array of_weight = new_array(op, w.shape, dw), of_bias = new_array(op, {s.conv.K}, db);
+    {
+        py::gil_scoped_release release;
+        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);
+    }
+    return py::make_tuple(std::move(of_input), std::move(of_weight), std::move(of_bias));
+}
+
+}  // namespace
+
+void register_conv2d_pooled(py::module_& module) {
+    module.def("conv2d_relu_max_pool2d", bind_forward);
+    module.def("conv2d_relu_max_pool2d_backward", bind_backward);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,33 @@
+// Convolution, ReLU and max pooling in one op: what a container makes of three layers in a row. The same bits as those of the
+// three ops, but the convolution's output leaves the cache nowhere, and backward needs none of it.
+#pragma once
+
+#include "core/shape.hpp"
+
+namespace pycnn {
+
+// Which element of each window won, for backward. A winner that is not above zero gets no gradient through the ReLU.
+//   planes: int32 (N, K, P, Q), positions in the planes of the convolution's output, or -1 for none
+//   lanes:  uint8 (blocks, K, P, Q, images of a block), places r * window.w + s in the windows, or kNoWinner
+struct Winners {
+    int32_t* planes;  // or null
+    uint8_t* lanes;   // or null
+};
+constexpr int kNoWinner = 255;
+
+// Whether the winners can be `lanes`, and whether they are to be: whether the convolution has the images of the batch in its lanes.
+bool can_pool_in_lanes(const PooledConvShape& s);
+bool pools_in_lanes(const PooledConvShape& s);
+
+// The shape of winners in lanes.
+Shape lane_winners(const PooledConvShape& s);
+
+// y (N, K, P, Q), P and Q those of the pooling.
+void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
+                            const Winners& winners);
+
+// dx (may be null: not wanted), dw and db from dy, the gradient of y. ValueError where a winner lies outside its plane.
+void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
+                                     const float* w, float* dx, float* dw, float* db);
+
+}  // namespace pycnn

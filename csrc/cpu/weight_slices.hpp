@@ -1,0 +1,30 @@
+// The gradients of a convolution's filters and biases, a copy for each slice of the batch, so that slices can be worked on side by
+// side; the copies are added in order, which makes the bits independent of the threads.
+#pragma once
+
+#include "core/memory.hpp"
+#include "core/shape.hpp"
+
+namespace pycnn {
+
+class WeightSlices {
+public:
+    // Slice 0 is dw and db themselves. The contents are as they were: all but slice 0 undefined.
+    WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db);
+
+    float* dw(int64_t slice) const { return slice == 0 ? dw_ : copies_.data() + (slice - 1) * (weights_ + filters_); }
+    float* db(int64_t slice) const { return slice == 0 ? db_ : dw(slice) + weights_; }
+
+    // Sets all slices but the first to zero.
+    void clear() const;
+
+    // Adds all slices to the first.
+    void add_up() const;
+
+private:
+    int64_t count_, weights_, filters_;
+    float *dw_, *db_;
+    Buffer<float> copies_;
+};
+
+}  // namespace pycnn

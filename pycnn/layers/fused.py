@@ -1,0 +1,103 @@
+"""Neighbouring layers that one op can do: the same bits with less memory written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pycnn import ops
+from pycnn.layers.activation import ReLU
+from pycnn.layers.conv import Conv2d
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array
+from pycnn.layers.pool import MaxPool2d
+
+_PASSES = ("forward", "backward", "backward_parameters")
+
+
+class ConvReluMaxPool(Module):
+    """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
+
+    The parameters stay the convolution's. `Sequential` makes such an object for a forward pass and
+    its backward pass.
+
+    Parameters
+    ----------
+    layers : sequence of (str, Module)
+        The three layers with their names.
+    """
+
+    def __init__(self, layers: Sequence[tuple[str, Module]]) -> None:
+        self.layers = layers
+        (_, conv), _, (_, pool) = layers
+        assert isinstance(conv, Conv2d)
+        assert isinstance(pool, MaxPool2d)
+        self.conv, self.window = conv, pool.kernel_size
+        self._remembers = conv._remembers
+
+    @staticmethod
+    def takes(layers: Sequence[tuple[str, Module]]) -> bool:
+        """Whether these layers, and not sub-classes or objects with methods of their own, do it."""
+        modules = [layer for _, layer in layers]
+        pool = modules[-1]
+        return (
+            [type(layer) for layer in modules] == [Conv2d, ReLU, MaxPool2d]
+            and all(vars(layer).keys().isdisjoint(_PASSES) for layer in modules)
+            and isinstance(pool, MaxPool2d)
+            and pool.is_side_by_side
+        )
+
+    def forward(self, x: Array) -> Array:
+        """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
+        conv = self.conv
+        bias = None if conv.bias is None else conv.bias.data
+        y, winners = ops.conv2d_relu_max_pool2d(
+            x, conv.filters(), bias, window=self.window, **conv.geometry
+        )
+        self._save((x, winners))
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradients of weight and bias, and give that of the input."""
+        dx: Array = self._accumulate(dy, True)
+        return dx
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Accumulate the gradients of weight and bias only."""
+        self._accumulate(dy, False)
+
+    def _accumulate(self, dy: Array, input_gradient: bool) -> Any:
+        x, winners = self._saved()
+        dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
+            dy,
+            winners,
+            x,
+            self.conv.filters(),
+            window=self.window,
+            input_gradient=input_gradient,
+            **self.conv.geometry,
+        )
+        self.conv.accumulate(dw, db)
+        return dx
+
+
+def fused(layers: Mapping[str, Module]) -> Iterator[tuple[str, Module]]:
+    """Give the layers with their names; of those that one op can do, an object for all of them.
+
+    Parameters
+    ----------
+    layers : mapping of str to Module
+        Layers in a row.
+
+    Yields
+    ------
+    (str, Module)
+        A layer, or what stands for several, by the name of the first.
+    """
+    items = list(layers.items())
+    while items:
+        if ConvReluMaxPool.takes(items[:3]):
+            yield items[0][0], ConvReluMaxPool(items[:3])
+            del items[:3]
+        else:
+            yield items.pop(0)

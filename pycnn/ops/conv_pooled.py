@@ -1,0 +1,110 @@
+"""Convolution, ReLU and max pooling in one op, and its gradients."""
+
+from __future__ import annotations
+
+from pycnn import _core
+from pycnn.ops.types import AnyArray, FloatArray, Padding, Pair
+
+
+def conv2d_relu_max_pool2d(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None = None,
+    *,
+    window: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[FloatArray, AnyArray]:
+    """Convolve, rectify and keep the largest element of each window.
+
+    ``max_pool2d(relu(conv2d(x, w, b)), window)`` to the last bit, but the output of the convolution
+    is never stored whole where the images of the batch run in the lanes of the processor, and what
+    is remembered for the gradients is one byte for each output.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (N, C, H, W)
+        Images. N may be 0.
+    w : ndarray of float32, shape (K, C / groups, R, S)
+        Filters.
+    b : ndarray of float32, shape (K,), optional
+        Bias of each filter.
+    window : int or (int, int)
+        Height and width of the windows, which lie side by side: it is their step, too. Rows and
+        columns that do not fill a window are left out.
+    stride, padding, dilation, groups
+        Of the convolution, as in `conv2d`.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (N, K, P, Q)
+        P and Q are the convolution's height and width divided by the window's, rounded down.
+    winners : ndarray
+        Which element of each window won, for `conv2d_relu_max_pool2d_backward`. Its shape, dtype
+        and numbers depend on the algorithm and the instruction set.
+
+    Raises
+    ------
+    TypeError
+        An array is not float32, or a geometry argument not an integer.
+    ValueError
+        Shapes or geometry do not fit, or an array is not C-contiguous.
+
+    Notes
+    -----
+    As in the ops themselves a NaN passes, the first of equal maxima wins, and the gradient of the
+    ReLU is zero where its output is zero.
+    """
+    return _core.conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
+
+
+def conv2d_relu_max_pool2d_backward(
+    dy: FloatArray,
+    winners: AnyArray,
+    x: FloatArray,
+    w: FloatArray,
+    *,
+    window: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    input_gradient: bool = True,
+) -> tuple[FloatArray | None, FloatArray, FloatArray]:
+    """Gradients of `conv2d_relu_max_pool2d` with respect to input, filters and bias.
+
+    Those of `conv2d` for a gradient that is ``dy`` where a window's winner is, if that is above
+    zero, and zero elsewhere.
+
+    Parameters
+    ----------
+    dy : ndarray of float32, shape (N, K, P, Q)
+        Gradient of the loss with respect to the output.
+    winners : ndarray
+        As returned by the forward pass.
+    x : ndarray of float32, shape (N, C, H, W)
+        Input of the forward pass.
+    w : ndarray of float32, shape (K, C / groups, R, S)
+        Filters.
+    window, stride, padding, dilation, groups
+        As in the forward pass.
+    input_gradient : bool
+        Whether `dx` is wanted.
+
+    Returns
+    -------
+    dx : ndarray of float32, shape (N, C, H, W), or None
+    dw : ndarray of float32, shape (K, C / groups, R, S)
+    db : ndarray of float32, shape (K,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the forward pass; also where `dy` or `winners` is not of its shape, or comes from a
+        forward pass with another instruction set.
+    """
+    return _core.conv2d_relu_max_pool2d_backward(
+        dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient
+    )
