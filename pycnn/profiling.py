@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -143,16 +144,22 @@ class _Probe:
         self.forward, self.backward = _Pass(), _Pass()
         self._x_bytes = self._flop = 0
         self._parameters = sum(p.data.nbytes for p in layer.parameters())
-        vars(layer)["forward"] = self._timed(self.forward, layer.forward, self._after_forward)
+        self._methods = {"forward": self._timed(self.forward, layer.forward, self._after_forward)}
         for name in ("backward", "backward_parameters"):
             method = getattr(layer, name)
-            vars(layer)[name] = self._timed(self.backward, method, self._after_backward)
+            self._methods[name] = self._timed(self.backward, method, self._after_backward)
 
-    def start_step(self) -> None:
-        """Begin to add up: a layer that is used twice in a step counts twice."""
+    def __enter__(self) -> None:
+        """Begin to time a step: a layer that is used twice in it counts twice."""
+        vars(self.layer).update(self._methods)
         for one in (self.forward, self.backward):
             one.seconds.append(0.0)
             one.flop = one.traffic = 0
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the layer as it was."""
+        for name in self._methods:
+            del vars(self.layer)[name]
 
     def _timed(
         self, one: _Pass, method: Callable[..., Any], after: Callable[[Array, Any], None]
@@ -214,10 +221,10 @@ def _step(model: Module, x: Array) -> tuple[float, float]:
 def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     """Measure forward and backward pass of every layer of a model.
 
-    The model itself stays as it is: copies do training steps on `x`, as `fit` does them (in
+    The model itself stays as it is: a copy does training steps on `x`, as `fit` does them (in
     training mode, the first layer without the gradient of its input, gradients added up and
-    forgotten), with ones for the gradient of the loss and without an optimizer. One copy is timed
-    layer by layer, the other as a whole.
+    forgotten), with ones for the gradient of the loss and without an optimizer. Steps that are
+    timed layer by layer and steps that are timed as a whole take turns.
 
     Parameters
     ----------
@@ -249,7 +256,7 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     """
     check_model("profile", model)
     limit = positive("[profile] seconds", seconds)
-    copied, whole = copy.deepcopy(model).train(), copy.deepcopy(model).train()
+    copied = copy.deepcopy(model).train()
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):
@@ -257,10 +264,11 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     passes: list[tuple[float, float]] = []
     begin = perf_counter()
     while len(passes) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
-        for probe in probes:
-            probe.start_step()
-        _step(copied, x)
-        passes.append(_step(whole, x))
+        with ExitStack() as timed:
+            for probe in probes:
+                timed.enter_context(probe)
+            _step(copied, x)
+        passes.append(_step(copied, x))
     for probe in probes:
         for one in (probe.forward, probe.backward):
             del one.seconds[:WARM_UP]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycnn import ops
@@ -18,8 +18,7 @@ _PASSES = ("forward", "backward", "backward_parameters")
 class ConvReluMaxPool(Module):
     """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
 
-    The parameters stay the convolution's. `Sequential` makes such an object for a forward pass and
-    its backward pass.
+    The parameters stay the convolution's.
 
     Parameters
     ----------
@@ -33,23 +32,27 @@ class ConvReluMaxPool(Module):
         assert isinstance(conv, Conv2d)
         assert isinstance(pool, MaxPool2d)
         self.conv, self.window = conv, pool.kernel_size
-        self._remembers = conv._remembers
 
     @staticmethod
     def takes(layers: Sequence[tuple[str, Module]]) -> bool:
-        """Whether these layers, and not sub-classes or objects with methods of their own, do it."""
-        modules = [layer for _, layer in layers]
-        pool = modules[-1]
+        """Whether these layers, which may not be of sub-classes, are such three."""
+        kinds = [type(layer) for _, layer in layers]
+        pool = layers[-1][1]
         return (
-            [type(layer) for layer in modules] == [Conv2d, ReLU, MaxPool2d]
-            and all(vars(layer).keys().isdisjoint(_PASSES) for layer in modules)
+            kinds == [Conv2d, ReLU, MaxPool2d]
             and isinstance(pool, MaxPool2d)
             and pool.is_side_by_side
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether no layer has a method of its own, as an object, that has to be called."""
+        return all(vars(layer).keys().isdisjoint(_PASSES) for _, layer in self.layers)
+
     def forward(self, x: Array) -> Array:
         """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
         conv = self.conv
+        self._remembers = conv._remembers
         bias = None if conv.bias is None else conv.bias.data
         y, winners = ops.conv2d_relu_max_pool2d(
             x, conv.filters(), bias, window=self.window, **conv.geometry
@@ -81,7 +84,7 @@ class ConvReluMaxPool(Module):
         return dx
 
 
-def fused(layers: Mapping[str, Module]) -> Iterator[tuple[str, Module]]:
+def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module]]:
     """Give the layers with their names; of those that one op can do, an object for all of them.
 
     Parameters
@@ -89,15 +92,17 @@ def fused(layers: Mapping[str, Module]) -> Iterator[tuple[str, Module]]:
     layers : mapping of str to Module
         Layers in a row.
 
-    Yields
-    ------
-    (str, Module)
-        A layer, or what stands for several, by the name of the first.
+    Returns
+    -------
+    list of (str, Module)
+        Layers, and what stands for several, by the name of the first.
     """
     items = list(layers.items())
+    steps: list[tuple[str, Module]] = []
     while items:
         if ConvReluMaxPool.takes(items[:3]):
-            yield items[0][0], ConvReluMaxPool(items[:3])
+            steps.append((items[0][0], ConvReluMaxPool(items[:3])))
             del items[:3]
         else:
-            yield items.pop(0)
+            steps.append(items.pop(0))
+    return steps

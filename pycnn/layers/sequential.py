@@ -41,28 +41,36 @@ class Sequential(Container):
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__(named("Sequential", "layer", layers))
+        self._fused = fused(self._named)
 
     def forward(self, x: Array) -> Array:
         """Run the layers first to last."""
         self._steps = ()
         steps: list[tuple[str, Module]] = []
-        for name, step in fused(self._named):
-            x = self._step(name, step, x, steps)
+        for name, step in self._fused:
+            if isinstance(step, ConvReluMaxPool):
+                x = self._run_fused(name, step, x, steps)
+            else:
+                x = self._call(name, step.forward, x)
+                steps.append((name, step))
         self._steps = steps
         return x
 
-    def _step(self, name: str, step: Module, x: Array, steps: list[tuple[str, Module]]) -> Array:
-        try:
-            y = step.forward(x)
-        except Exception as error:
-            if not isinstance(step, ConvReluMaxPool):
-                self._locate(error, name)
-                raise
-            for part, layer in step.layers:  # one of which will say what is wrong
-                x = self._step(part, layer, x, steps)
-            return x
-        steps.append((name, step))
-        return y
+    def _run_fused(
+        self, name: str, step: ConvReluMaxPool, x: Array, steps: list[tuple[str, Module]]
+    ) -> Array:
+        if step.is_plain:
+            try:
+                y = step.forward(x)
+            except Exception:  # one of the layers will say what is wrong
+                pass
+            else:
+                steps.append((name, step))
+                return y
+        for part, layer in step.layers:
+            x = self._call(part, layer.forward, x)
+            steps.append((part, layer))
+        return x
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
