@@ -6,7 +6,7 @@ silently: another dtype is a ``TypeError``, a non-contiguous array or an impossi
 but for `conv2d_algorithm`, which only tells of the choice made here.
 
 Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes
-through.
+through, unless dropout drops it.
 """
 
 from pycnn.ops.activation import (
