@@ -120,7 +120,7 @@ def _dropout(n: int, width: int) -> Iterator[Case]:
             op=op,
             shapes=shapes,
             inputs=inputs,
-            options={"p": 0.5},
+            options={"p": 0.5, "seed": 7},
             traffic=bytes_of(shapes, "x", "dy"),
             layouts=("contiguous",),
             random=True,

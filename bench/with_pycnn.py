@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from copy import copy
 from functools import partial
 from typing import Any
 
@@ -60,8 +59,6 @@ def _as_list(result: Any) -> list[Array]:
 
 def _op(case: Case, a: Arrays) -> Callable[[], Any]:
     o = case.options
-    if case.op.startswith("dropout"):
-        return _dropout(case, a)
     op = getattr(ops, case.op)
     if case.op in ("conv2d", "linear"):
         return partial(op, a["x"], a["w"], a["b"], **o)
@@ -80,6 +77,9 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
         return partial(op, a["dy"], case.shapes["x"], **o)
     if case.op == "relu_backward":
         return partial(op, a["dy"], ops.relu(a["x"]))
+    if case.op == "dropout_backward":
+        _, kept = ops.dropout(a["x"], **o)
+        return partial(op, a["dy"], kept, o["p"])
     if case.op == "local_response_norm_backward":
         y, scale = ops.local_response_norm(a["x"], **o)
         rest = {name: value for name, value in o.items() if name != "k"}
@@ -95,16 +95,6 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
         _, probs = ops.softmax_cross_entropy(a["x"], a["target"])
         return partial(op, probs, a["target"])
     return partial(op, a["x"], **o)
-
-
-def _dropout(case: Case, a: Arrays) -> Callable[[], Any]:
-    layer = pycnn.Dropout(case.options["p"], rng=0)
-    if case.op == "dropout":
-        return partial(layer, a["x"])
-    y = layer(a["x"])
-    # A forward pass allows one backward: each copy of the layer has its own. The copy takes about
-    # a microsecond. y comes along to be compared with.
-    return lambda: (copy(layer).backward(a["dy"]), y)
 
 
 def _optimizer_step(case: Case, a: Arrays) -> Bound:

@@ -1,4 +1,14 @@
-from pycnn.ops.types import AnyArray, FloatArray, IndexArray, IntArray, Padding, Pair, Shape4, Sides
+from pycnn.ops.types import (
+    AnyArray,
+    ByteArray,
+    FloatArray,
+    IndexArray,
+    IntArray,
+    Padding,
+    Pair,
+    Shape4,
+    Sides,
+)
 
 version: str
 compiler: str
@@ -191,6 +201,10 @@ def sigmoid(x: FloatArray, /) -> FloatArray: ...
 def sigmoid_backward(dy: FloatArray, y: FloatArray, /) -> FloatArray: ...
 def gelu(x: FloatArray, approximate: str, /) -> FloatArray: ...
 def gelu_backward(dy: FloatArray, x: FloatArray, approximate: str, /) -> FloatArray: ...
+def dropout(
+    x: FloatArray, p: float, seed: int, first_block: int, /
+) -> tuple[FloatArray, ByteArray]: ...
+def dropout_backward(dy: FloatArray, kept: ByteArray, p: float, /) -> FloatArray: ...
 def local_response_norm(
     x: FloatArray, size: int, alpha: float, beta: float, k: float, form: str, /
 ) -> tuple[FloatArray, FloatArray]: ...

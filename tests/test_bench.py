@@ -81,7 +81,7 @@ def test_a_right_result_passes_and_a_wrong_number_does_not(
     assert oracle.check(case, outputs) <= 1
     for i, array in enumerate(outputs):
         wrong = array.copy()
-        wrong.flat[np.flatnonzero(wrong)[0]] *= 1.001
+        wrong.flat[np.flatnonzero(wrong)[0]] *= 1.001 if array.dtype.kind == "f" else 2
         assert oracle.check(case, [*outputs[:i], wrong, *outputs[i + 1 :]]) > 1
 
 
@@ -96,13 +96,12 @@ def test_dropout_must_drop_the_gradient_where_it_dropped_the_input(
     monkeypatch.syspath_prepend(BENCH)
     cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
     (case,) = (_small(case) for case in cases.all_cases() if case.op == "dropout_backward")
-    dx, y = library.bind(case, "contiguous").outputs()
-    a = case.arrays()
-    opposite = np.where(y == 0, 2 * a["x"], 0)
-    assert oracle.check(case, [dx, y]) <= 1
-    assert oracle.check(case, [dx, opposite]) > 1
+    (dx,) = library.bind(case, "contiguous").outputs()
+    dy = case.arrays()["dy"]
+    assert oracle.check(case, [dx]) <= 1
+    assert oracle.check(case, [np.where(dx == 0, 2 * dy, 0)]) > 1
     # Nor may it keep everything.
-    assert oracle.check(case, [2 * a["dy"], 2 * a["x"]]) > 1
+    assert oracle.check(case, [2 * dy]) > 1
 
 
 def test_random_results_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,8 @@ def other_cases() -> list[Case]:
         (ops.gelu, [x], {"approximate": "tanh"}),
         (ops.gelu_backward, [np.roll(x, 1), x], {}),
         (ops.gelu_backward, [np.roll(x, 1), x], {"approximate": "tanh"}),
+        (ops.dropout, [x], {"p": 0.3, "seed": 5}),
+        (ops.dropout_backward, [x, ops.dropout(x, 0.3, 5)[1]], {"p": 0.3}),
         (ops.local_response_norm, [x], {"form": "paper"}),
         (ops.local_response_norm, [x], {"size": 4, "beta": 0.6}),
         (ops.local_response_norm_backward, [np.roll(x, 1), x, normal, scale], {}),

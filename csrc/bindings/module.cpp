@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_norm(module);
     pycnn::register_embedding(module);
     pycnn::register_activation(module);
+    pycnn::register_dropout(module);
     pycnn::register_local_response_norm(module);
     pycnn::register_rbf(module);
     pycnn::register_resize2d(module);

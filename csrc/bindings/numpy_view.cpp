@@ -12,16 +12,32 @@ std::optional<py::tuple> items_of(py::handle object) {
     return std::nullopt;
 }
 
+// A Python int for an int, or for something with __index__ but a bool.
+py::object index_of(const char* op, const char* name, py::handle object) {
+    if (PyBool_Check(object.ptr()) || !PyIndex_Check(object.ptr()))
+        fail_type(op, name, " must be an int, got ", type_name(object));
+    auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
+    if (!index) throw py::error_already_set();
+    return index;
+}
+
 }  // namespace
 
 int64_t to_int(const char* op, const char* name, py::handle object) {
-    if (PyBool_Check(object.ptr()) || !PyIndex_Check(object.ptr()))
-        fail_type(op, name, " must be an int, got ", type_name(object));
-    const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
-    if (!index) throw py::error_already_set();
+    const py::object index = index_of(op, name, object);
     int overflow = 0;
     const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
     if (overflow) fail_value(op, name, " is out of range: ", std::string(py::str(index)));
+    return value;
+}
+
+uint64_t to_uint64(const char* op, const char* name, py::handle object) {
+    const py::object index = index_of(op, name, object);
+    const unsigned long long value = PyLong_AsUnsignedLongLong(index.ptr());
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        fail_value(op, name, " must be in [0, 2**64), got ", std::string(py::str(index)).substr(0, 40));
+    }
     return value;
 }
 

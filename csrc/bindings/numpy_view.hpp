@@ -82,6 +82,9 @@ py::array new_array(const char* op, const Shape& shape, T*& data) {
 // An int, or something with __index__ (a bool is not a number here).
 int64_t to_int(const char* op, const char* name, py::handle object);
 
+// The same in [0, 2^64): ValueError for any other.
+uint64_t to_uint64(const char* op, const char* name, py::handle object);
+
 // A number that is not a bool, as a double, or the nearest finite float of it: ValueError where there is none.
 double to_double(const char* op, const char* name, py::handle object);
 float to_float(const char* op, const char* name, py::handle object);

@@ -13,6 +13,7 @@ void register_linear(pybind11::module_& module);
 void register_norm(pybind11::module_& module);
 void register_embedding(pybind11::module_& module);
 void register_activation(pybind11::module_& module);
+void register_dropout(pybind11::module_& module);
 void register_local_response_norm(pybind11::module_& module);
 void register_rbf(pybind11::module_& module);
 void register_resize2d(pybind11::module_& module);

@@ -77,6 +77,12 @@ struct LrnWindow {
     float slope;  // 2 alpha beta
 };
 
+struct DropoutScalars {
+    uint64_t seed;
+    uint32_t threshold;  // the least random number with which an element is kept
+    float scale;         // 1 / (1 - p)
+};
+
 struct AdamScalars {
     float step_size, beta1, beta2;
     float one_minus_beta1, one_minus_beta2;  // taken in double: 1 - 0.999f is off by 2e-5 of itself
@@ -155,6 +161,10 @@ struct KernelTable {
     void (*gelu_backward)(int64_t count, const float* dy, const float* x, float* dx);
     void (*gelu_tanh)(int64_t count, const float* x, float* y);
     void (*gelu_tanh_backward)(int64_t count, const float* dy, const float* x, float* dx);
+
+    // x starts with the first number of a block of four.
+    void (*dropout)(int64_t count, uint64_t first_block, const DropoutScalars&, const float* x, float* y, uint8_t* kept);
+    void (*dropout_backward)(int64_t count, float scale, const float* dy, const uint8_t* kept, float* dx);
 
     // Rows of C numbers (see isa/softmax.hpp).
     void (*softmax)(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total);

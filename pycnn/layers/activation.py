@@ -200,6 +200,8 @@ class LogSoftmax(Module):
 class Dropout(Module):
     """In training, zero each number with probability p and scale the rest by 1 / (1 - p).
 
+    See `pycnn.ops.dropout`; each forward pass draws a new seed for it.
+
     Parameters
     ----------
     p : float in [0, 1)
@@ -210,7 +212,8 @@ class Dropout(Module):
     Raises
     ------
     TypeError, ValueError
-        If `p` is not a number in [0, 1); in `forward`, if the input is not a float array.
+        If `p` is not a number in [0, 1); in `forward`, if the input is not a float array, or in
+        training not a C-contiguous one of float32.
 
     References
     ----------
@@ -227,19 +230,16 @@ class Dropout(Module):
         if not self.training:
             self._save((x.shape, None))
             return x
-        # Multiplying by 0 or 1 / (1 - p) drops and scales at once, and again in backward.
-        mask = (self.rng.random(x.shape, dtype=np.float32) >= self.p).astype(x.dtype)
-        mask *= 1.0 / (1.0 - self.p)
-        self._save((x.shape, mask))
-        y: Array = x * mask
+        seed = int(self.rng.integers(2**64, dtype=np.uint64))
+        y, kept = ops.dropout(x, self.p, seed)
+        self._save((x.shape, (kept, self.p)))
         return y
 
     def backward(self, dy: Array) -> Array:
         """Drop and scale the gradient as the forward pass did."""
-        shape, mask = self._saved()
+        shape, dropped = self._saved()
         self._check_gradient(dy, shape)
-        dx: Array = dy if mask is None else dy * mask
-        return dx
+        return dy if dropped is None else ops.dropout_backward(dy, *dropped)
 
     def reseed(self, seed: Sequence[int]) -> None:
         """Restart the random numbers from `seed`."""

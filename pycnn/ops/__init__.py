@@ -6,7 +6,7 @@ silently: another dtype is a ``TypeError``, a non-contiguous array or an impossi
 but for `conv2d_algorithm`, which only tells of the choice made here.
 
 Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes
-through.
+through, unless dropout drops it.
 """
 
 from pycnn.ops.activation import (
@@ -39,6 +39,7 @@ from pycnn.ops.conv_transpose import (
     conv_transpose2d_backward_input,
     conv_transpose2d_backward_weight,
 )
+from pycnn.ops.dropout import dropout, dropout_backward
 from pycnn.ops.embedding import embedding, embedding_backward
 from pycnn.ops.linear import (
     linear,
@@ -89,6 +90,8 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",
+    "dropout",
+    "dropout_backward",
     "embedding",
     "embedding_backward",
     "gelu",

@@ -31,6 +31,7 @@ from pycnn.reference.conv_transpose import (
     conv_transpose2d_backward_input,
     conv_transpose2d_backward_weight,
 )
+from pycnn.reference.dropout import dropout, dropout_backward
 from pycnn.reference.embedding import embedding, embedding_backward
 from pycnn.reference.linear import (
     linear,
@@ -88,6 +89,8 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_backward_input",
     "conv_transpose2d_backward_weight",
+    "dropout",
+    "dropout_backward",
     "embedding",
     "embedding_backward",
     "gelu",

@@ -54,7 +54,7 @@ int failures();
 
 void check_convolutions();
 void check_layers();       // linear and RBF layers, pooling, normalisation, embedding
-void check_activations();  // and the losses
+void check_activations();  // dropout and the losses
 void check_optimizers();
 
 }  // namespace selftest

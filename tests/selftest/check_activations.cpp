@@ -1,5 +1,6 @@
-// Activations, softmax and the losses of rows of classes.
+// Activations, dropout, softmax and the losses of rows of classes.
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 #include <numbers>
@@ -9,6 +10,7 @@
 #include "cpu/activation.hpp"
 #include "cpu/batch_norm2d.hpp"
 #include "cpu/class_loss.hpp"
+#include "cpu/dropout.hpp"
 #include "cpu/softmax_cross_entropy.hpp"
 
 namespace selftest {
@@ -126,6 +128,41 @@ void check_each_activation() {
         });
 }
 
+// One block of Philox4x32-10, word by word.
+std::array<uint32_t, 4> philox(uint64_t block, uint64_t key) {
+    const auto low = [](uint64_t a) { return static_cast<uint32_t>(a); };
+    const auto high = [](uint64_t a) { return static_cast<uint32_t>(a >> 32); };
+    std::array<uint32_t, 4> c{low(block), high(block), 0, 0};
+    uint32_t k0 = low(key), k1 = high(key);
+    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+        const uint64_t a = uint64_t{0xD2511F53} * c[0], b = uint64_t{0xCD9E8D57} * c[2];
+        c = {high(b) ^ c[1] ^ k0, low(b), high(a) ^ c[3] ^ k1, low(a)};
+    }
+    return c;
+}
+
+// A quarter is dropped, of more than one chunk, NaN and infinities among it; blocks start where their upper word changes.
+void check_dropout() {
+    require("Philox4x32-10", philox(0, 0) == std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+    constexpr uint64_t kFirstBlock = 0xfffffffd, kSeed = 0x0123456789abcdef;
+    const Floats x = arguments(true);
+    const int64_t count = static_cast<int64_t>(x.size());
+    std::vector<uint8_t> kept(count + 1, 7);
+    Floats y = guarded(count), dx = guarded(count);
+    pycnn::dropout(count, kFirstBlock, 0.25, kSeed, x.data(), y.data(), kept.data());
+    pycnn::dropout_backward(count, 0.25, x.data(), kept.data(), dx.data());
+    Exacts exact;
+    bool right = kept[count] == 7;
+    for (int64_t i = 0; i < count; ++i) {
+        const bool keep = philox(kFirstBlock + i / 4, kSeed)[i % 4] >= 0x40000000;
+        right = right && kept[i] == keep;
+        exact.push_back(keep ? rounded(x[i] / 0.75, 2) : Exact{0, 0});
+    }
+    require("dropout keeps what the generator says", right);
+    compare("dropout", y, exact);
+    compare("dropout gradient", dx, exact);
+}
+
 // Rows of C logits and what they lead to, with class weights, smoothing and one row that is ignored.
 void check_rows(int64_t N, int64_t C) {
     const Floats x = random_numbers(N * C, -20, 20), dy = random_numbers(N * C), weight = random_numbers(C, 0.5f, 2);
@@ -200,6 +237,7 @@ void check_denormals() {
 
 void check_activations() {
     check_each_activation();
+    check_dropout();
     check_rows(9, 10);
     check_rows(5, 4);
     check_rows(3, 1001);

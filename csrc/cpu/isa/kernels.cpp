@@ -3,6 +3,7 @@
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/depthwise.hpp"
 #include "cpu/isa/distance.hpp"
+#include "cpu/isa/dropout.hpp"
 #include "cpu/isa/elementwise.hpp"
 #include "cpu/isa/gemm_tile.hpp"
 #include "cpu/isa/lane_pool.hpp"
@@ -70,6 +71,8 @@ constexpr KernelTable make_table() {
     table.gelu_backward = gelu_backward;
     table.gelu_tanh = gelu_tanh;
     table.gelu_tanh_backward = gelu_tanh_backward;
+    table.dropout = dropout;
+    table.dropout_backward = dropout_backward;
     table.softmax = softmax_rows;
     table.softmax_backward = softmax_rows_backward;
     table.log_softmax_backward = log_softmax_rows_backward;
