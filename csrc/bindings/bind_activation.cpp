@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/activation.hpp"
 
@@ -9,10 +9,10 @@ namespace {
 
 // A new array of the shape of x, filled by kernel(count, x, y).
 template <class F>
-py::array forward(const char* op, py::handle x_array, F&& kernel) {
+Array forward(const char* op, py::handle x_array, F&& kernel) {
     const auto x = view<const float>(op, "x", x_array);
     float* y = nullptr;
-    py::array result = new_array(op, x.shape, y);
+    Array result = new_array(op, x.shape, y);
     py::gil_scoped_release release;
     kernel(x.size(), x.data, y);
     return result;
@@ -20,26 +20,26 @@ py::array forward(const char* op, py::handle x_array, F&& kernel) {
 
 // A new array filled by kernel(count, dy, other, dx); `other` is the op's input or output.
 template <class F>
-py::array backward(const char* op, const char* name, py::handle dy_array, py::handle other_array, F&& kernel) {
+Array backward(const char* op, const char* name, py::handle dy_array, py::handle other_array, F&& kernel) {
     const auto dy = view<const float>(op, "dy", dy_array);
     const auto other = view<const float>(op, name, other_array);
     check_same_shape(op, "dy", dy.shape, name, other.shape);
     float* dx = nullptr;
-    py::array result = new_array(op, other.shape, dx);
+    Array result = new_array(op, other.shape, dx);
     py::gil_scoped_release release;
     kernel(other.size(), dy.data, other.data, dx);
     return result;
 }
 
-py::array bind_relu(py::handle x) { return forward("relu", x, relu); }
-py::array bind_relu_backward(py::handle dy, py::handle y) { return backward("relu_backward", "y", dy, y, relu_backward); }
+Array bind_relu(py::handle x) { return forward("relu", x, relu); }
+Array bind_relu_backward(py::handle dy, py::handle y) { return backward("relu_backward", "y", dy, y, relu_backward); }
 
-py::array bind_leaky_relu(py::handle x_array, py::handle slope_number) {
+Array bind_leaky_relu(py::handle x_array, py::handle slope_number) {
     const float slope = to_float("leaky_relu", "negative_slope", slope_number);
     return forward("leaky_relu", x_array, [=](int64_t n, const float* x, float* y) { leaky_relu(n, slope, x, y); });
 }
 
-py::array bind_leaky_relu_backward(py::handle dy_array, py::handle x_array, py::handle slope_number) {
+Array bind_leaky_relu_backward(py::handle dy_array, py::handle x_array, py::handle slope_number) {
     const char* op = "leaky_relu_backward";
     const float slope = to_float(op, "negative_slope", slope_number);
     return backward(op, "x", dy_array, x_array,
@@ -59,12 +59,12 @@ Scales scales_of(const char* op, py::handle amplitude_number, py::handle slope_n
     return s;
 }
 
-py::array bind_tanh(py::handle x_array, py::handle amplitude, py::handle slope) {
+Array bind_tanh(py::handle x_array, py::handle amplitude, py::handle slope) {
     const Scales s = scales_of("tanh", amplitude, slope);
     return forward("tanh", x_array, [=](int64_t n, const float* x, float* y) { tanh(n, s.amplitude, s.slope, x, y); });
 }
 
-py::array bind_tanh_backward(py::handle dy_array, py::handle y_array, py::handle amplitude, py::handle slope) {
+Array bind_tanh_backward(py::handle dy_array, py::handle y_array, py::handle amplitude, py::handle slope) {
     const char* op = "tanh_backward";
     const Scales s = scales_of(op, amplitude, slope);
     return backward(op, "y", dy_array, y_array, [=](int64_t n, const float* dy, const float* y, float* dx) {
@@ -72,10 +72,8 @@ py::array bind_tanh_backward(py::handle dy_array, py::handle y_array, py::handle
     });
 }
 
-py::array bind_sigmoid(py::handle x) { return forward("sigmoid", x, sigmoid); }
-py::array bind_sigmoid_backward(py::handle dy, py::handle y) {
-    return backward("sigmoid_backward", "y", dy, y, sigmoid_backward);
-}
+Array bind_sigmoid(py::handle x) { return forward("sigmoid", x, sigmoid); }
+Array bind_sigmoid_backward(py::handle dy, py::handle y) { return backward("sigmoid_backward", "y", dy, y, sigmoid_backward); }
 
 GeluForm form_of(const char* op, py::handle approximate) {
     const std::string word = to_word(op, "approximate", approximate);
@@ -84,12 +82,12 @@ GeluForm form_of(const char* op, py::handle approximate) {
     fail_value(op, "approximate must be 'none' or 'tanh', got '", word, "'");
 }
 
-py::array bind_gelu(py::handle x_array, py::handle approximate) {
+Array bind_gelu(py::handle x_array, py::handle approximate) {
     const GeluForm form = form_of("gelu", approximate);
     return forward("gelu", x_array, [=](int64_t n, const float* x, float* y) { gelu(n, form, x, y); });
 }
 
-py::array bind_gelu_backward(py::handle dy_array, py::handle x_array, py::handle approximate) {
+Array bind_gelu_backward(py::handle dy_array, py::handle x_array, py::handle approximate) {
     const char* op = "gelu_backward";
     const GeluForm form = form_of(op, approximate);
     return backward(op, "x", dy_array, x_array,

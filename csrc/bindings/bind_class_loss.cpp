@@ -12,21 +12,21 @@ View<const float> rows_view(const char* op, const char* name, py::handle array) 
     return rows;
 }
 
-py::array bind_log_softmax(py::handle x_array) {
+Array bind_log_softmax(py::handle x_array) {
     const auto x = rows_view("log_softmax", "x", x_array);
     float* y = nullptr;
-    py::array result = new_array("log_softmax", x.shape, y);
+    Array result = new_array("log_softmax", x.shape, y);
     py::gil_scoped_release release;
     log_softmax(x.shape[0], x.shape[1], x.data, y);
     return result;
 }
 
-py::array bind_log_softmax_backward(py::handle dy_array, py::handle y_array) {
+Array bind_log_softmax_backward(py::handle dy_array, py::handle y_array) {
     const char* op = "log_softmax_backward";
     const auto dy = rows_view(op, "dy", dy_array), y = rows_view(op, "y", y_array);
     check_same_shape(op, "dy", dy.shape, "y", y.shape);
     float* dx = nullptr;
-    py::array result = new_array(op, y.shape, dx);
+    Array result = new_array(op, y.shape, dx);
     py::gil_scoped_release release;
     log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx);
     return result;
@@ -60,13 +60,13 @@ py::object bind_nll_loss(py::handle log_probability_array, py::handle target_arr
                       [&](float* losses) { return nll_loss(a.settings, a.log_probabilities.data, a.target.data, losses); });
 }
 
-py::array bind_nll_loss_backward(py::handle log_probability_array, py::handle target_array, py::handle dloss_object,
-                                 py::handle weight_array, py::handle ignore_index, py::handle reduction) {
+Array bind_nll_loss_backward(py::handle log_probability_array, py::handle target_array, py::handle dloss_object,
+                             py::handle weight_array, py::handle ignore_index, py::handle reduction) {
     const char* op = "nll_loss_backward";
     const auto a = nll_arguments(op, log_probability_array, target_array, weight_array, ignore_index, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     float* gradient = nullptr;
-    py::array result = new_array(op, a.log_probabilities.shape, gradient);
+    Array result = new_array(op, a.log_probabilities.shape, gradient);
     py::gil_scoped_release release;
     nll_loss_backward(a.settings, a.target.data, dloss, gradient);
     return result;
@@ -96,13 +96,13 @@ py::object bind_map_loss(py::handle distance_array, py::handle target_array, py:
                       [&](float* losses) { return map_loss(a.settings, a.distances.data, a.target.data, losses); });
 }
 
-py::array bind_map_loss_backward(py::handle distance_array, py::handle target_array, py::handle dloss_object, py::handle j,
-                                 py::handle reduction) {
+Array bind_map_loss_backward(py::handle distance_array, py::handle target_array, py::handle dloss_object, py::handle j,
+                             py::handle reduction) {
     const char* op = "map_loss_backward";
     const auto a = map_arguments(op, distance_array, target_array, j, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     float* gradient = nullptr;
-    py::array result = new_array(op, a.distances.shape, gradient);
+    Array result = new_array(op, a.distances.shape, gradient);
     py::gil_scoped_release release;
     map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient);
     return result;

@@ -1,30 +1,26 @@
-#include <pybind11/stl.h>
-
 #include "bindings/conv_arguments.hpp"
 #include "bindings/register.hpp"
 #include "cpu/conv2d.hpp"
-#include "cpu/conv2d_algorithm.hpp"
-#include "cpu/visible_taps.hpp"
 
 namespace pycnn {
 namespace {
 
-py::array bind_conv2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride, py::handle padding,
-                      py::handle dilation, py::handle groups) {
+Array bind_conv2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride, py::handle padding,
+                  py::handle dilation, py::handle groups) {
     const char* op = "conv2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
     const ConvShape s = conv_shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
     const float* b = conv_bias(op, b_array, s, w.shape);
     float* y = nullptr;
-    py::array result = new_array(op, {s.N, s.K, s.P, s.Q}, y);
+    Array result = new_array(op, {s.N, s.K, s.P, s.Q}, y);
     py::gil_scoped_release release;
     conv2d(s, x.data, w.data, b, y);
     return result;
 }
 
-py::array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
-                              py::handle padding, py::handle dilation, py::handle groups) {
+Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
+                          py::handle padding, py::handle dilation, py::handle groups) {
     const char* op = "conv2d_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -32,7 +28,7 @@ py::array bind_backward_input(py::handle dy_array, py::handle w_array, py::handl
     const ConvShape s = conv_shape_of(op, x_shape, w.shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     float* dx = nullptr;
-    py::array result = new_array(op, x_shape, dx);
+    Array result = new_array(op, x_shape, dx);
     py::gil_scoped_release release;
     conv2d_backward_input(s, dy.data, w.data, dx);
     return result;
@@ -47,28 +43,12 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     const ConvShape s = conv_shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     float *dw = nullptr, *db = nullptr;
-    py::array weight_gradient = new_array(op, w_shape, dw), bias_gradient = new_array(op, {s.K}, db);
+    Array weight_gradient = new_array(op, w_shape, dw), bias_gradient = new_array(op, {s.K}, db);
     {
         py::gil_scoped_release release;
         conv2d_backward_weight(s, dy.data, x.data, dw, db);
     }
     return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
-}
-
-std::string bind_algorithm(const std::string& pass_name, py::handle x_shape, py::handle w_shape, py::handle stride,
-                           py::handle padding, py::handle dilation, py::handle groups) {
-    const char* op = "conv2d_algorithm";
-    const ConvShape s = conv_shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4),
-                                      stride, padding, dilation, groups);
-    ConvPass pass = ConvPass::forward;
-    if (pass_name == "backward_input") {
-        pass = ConvPass::backward_input;
-    } else if (pass_name == "backward_weight") {
-        pass = ConvPass::backward_weight;
-    } else if (pass_name != "forward") {
-        fail_value(op, "direction must be 'forward', 'backward_input' or 'backward_weight', got '", pass_name, "'");
-    }
-    return name_of(conv_algorithm(pass, VisiblePart(s).shape));
 }
 
 }  // namespace
@@ -77,10 +57,6 @@ void register_conv2d(py::module_& module) {
     module.def("conv2d", bind_conv2d);
     module.def("conv2d_backward_input", bind_backward_input);
     module.def("conv2d_backward_weight", bind_backward_weight);
-    module.def("conv2d_algorithm", bind_algorithm);
-    module.def("conv_algorithms", [] { return py::tuple(py::cast(conv_algorithms())); });
-    module.def("force_conv_algorithm", force_conv_algorithm);
-    module.def("forced_conv_algorithm", forced_conv_algorithm);
 }
 
 }  // namespace pycnn

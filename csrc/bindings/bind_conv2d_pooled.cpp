@@ -20,9 +20,9 @@ py::tuple bind_forward(py::handle x_array, py::handle w_array, py::handle b_arra
     const float* b = conv_bias(op, b_array, s.conv, w.shape);
     float* y = nullptr;
     Winners winners{};
-    py::array result = new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, y);
-    py::array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
-                                         : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
+    Array result = new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, y);
+    Array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
+                                     : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
     {
         py::gil_scoped_release release;
         conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners);
@@ -41,7 +41,7 @@ py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handl
     const Shape y_shape{s.conv.N, s.conv.K, s.P, s.Q};
     check_same_shape(op, "dy", dy.shape, "the forward pass", y_shape);
     Winners winners{};
-    const bool in_lanes = py::isinstance<py::array>(winners_array) && py::cast<py::array>(winners_array).ndim() == 5;
+    const bool in_lanes = is_array(winners_array) && rank_of(winners_array) == 5;
     if (in_lanes) {
         if (!can_pool_in_lanes(s)) fail_value(op, "winners come from another convolution: its images cannot be in lanes");
         const auto places = view<const uint8_t>(op, "winners", winners_array, 5);
@@ -55,7 +55,7 @@ py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handl
     float *dx = nullptr, *dw = nullptr, *db = nullptr;
     py::object of_input = py::none();
     if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
-    py::array of_weight = new_array(op, w.shape, dw), of_bias = new_array(op, {s.conv.K}, db);
+    Array of_weight = new_array(op, w.shape, dw), of_bias = new_array(op, {s.conv.K}, db);
     {
         py::gil_scoped_release release;
         conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);

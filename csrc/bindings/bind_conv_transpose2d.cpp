@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/conv_transpose2d.hpp"
 
@@ -16,8 +16,8 @@ struct Geometry {
     }
 };
 
-py::array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride,
-                                py::handle padding, py::handle output_padding, py::handle dilation, py::handle groups) {
+Array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride, py::handle padding,
+                            py::handle output_padding, py::handle dilation, py::handle groups) {
     const char* op = "conv_transpose2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -27,14 +27,14 @@ py::array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::hand
         fail_value(op, "bias has ", b->shape[0], " elements, the output ", s.C, " channels (bias: ", to_string(b->shape),
                    ", weight: ", to_string(w.shape), ")");
     float* y = nullptr;
-    py::array result = new_array(op, {s.N, s.C, s.H, s.W}, y);
+    Array result = new_array(op, {s.N, s.C, s.H, s.W}, y);
     py::gil_scoped_release release;
     conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y);
     return result;
 }
 
-py::array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
-                              py::handle padding, py::handle output_padding, py::handle dilation, py::handle groups) {
+Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
+                          py::handle padding, py::handle output_padding, py::handle dilation, py::handle groups) {
     const char* op = "conv_transpose2d_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -42,7 +42,7 @@ py::array bind_backward_input(py::handle dy_array, py::handle w_array, py::handl
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x, w.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     conv_transpose2d_backward_input(s, dy.data, w.data, dx);
     return result;
@@ -57,7 +57,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x.shape, w);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
     float *dw = nullptr, *db = nullptr;
-    py::array weight_gradient = new_array(op, w, dw), bias_gradient = new_array(op, {s.C}, db);
+    Array weight_gradient = new_array(op, w, dw), bias_gradient = new_array(op, {s.C}, db);
     {
         py::gil_scoped_release release;
         conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db);

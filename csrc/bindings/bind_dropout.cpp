@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/dropout.hpp"
 
@@ -18,7 +18,7 @@ py::tuple bind_dropout(py::handle x_array, py::handle p_number, py::handle seed_
     const uint64_t seed = to_uint64(op, "seed", seed_number), first_block = to_uint64(op, "first_block", first_block_number);
     float* y = nullptr;
     uint8_t* kept = nullptr;
-    py::array result = new_array(op, x.shape, y), mask = new_array(op, x.shape, kept);
+    Array result = new_array(op, x.shape, y), mask = new_array(op, x.shape, kept);
     {
         py::gil_scoped_release release;
         dropout(x.size(), first_block, p, seed, x.data, y, kept);
@@ -26,14 +26,14 @@ py::tuple bind_dropout(py::handle x_array, py::handle p_number, py::handle seed_
     return py::make_tuple(result, mask);
 }
 
-py::array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::handle p_number) {
+Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::handle p_number) {
     const char* op = "dropout_backward";
     const auto dy = view<const float>(op, "dy", dy_array);
     const auto kept = view<const uint8_t>(op, "kept", kept_array);
     const double p = to_probability(op, p_number);
     check_same_shape(op, "dy", dy.shape, "kept", kept.shape);
     float* dx = nullptr;
-    py::array result = new_array(op, dy.shape, dx);
+    Array result = new_array(op, dy.shape, dx);
     py::gil_scoped_release release;
     dropout_backward(dy.size(), p, dy.data, kept.data, dx);
     return result;

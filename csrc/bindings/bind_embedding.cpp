@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <optional>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/embedding.hpp"
 
 namespace pycnn {
 namespace {
 
-py::array bind_embedding(py::handle weight_array, py::handle index_array) {
+Array bind_embedding(py::handle weight_array, py::handle index_array) {
     const char* op = "embedding";
     const auto weight = view<const float>(op, "weight", weight_array, 2);
     const auto index = view<const int64_t>(op, "index", index_array);
@@ -18,7 +18,7 @@ py::array bind_embedding(py::handle weight_array, py::handle index_array) {
     Shape shape = index.shape;
     shape.push_back(D);
     float* y = nullptr;
-    py::array result = new_array(op, shape, y);
+    Array result = new_array(op, shape, y);
     py::gil_scoped_release release;
     embedding(index.size(), D, weight.data, index.data, y);
     return result;
@@ -45,7 +45,7 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
     const auto count = static_cast<int64_t>(groups.rows.size());
     int64_t* rows = nullptr;
     float* values = nullptr;
-    py::array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
+    Array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
     {
         py::gil_scoped_release release;
         std::copy(groups.rows.begin(), groups.rows.end(), rows);

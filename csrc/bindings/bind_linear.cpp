@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/linear.hpp"
 
@@ -13,7 +13,7 @@ LinearShape shape_of(const char* op, int64_t N, int64_t inputs, int64_t outputs)
     return {N, inputs, outputs};
 }
 
-py::array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array) {
+Array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array) {
     const char* op = "linear";
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
@@ -26,13 +26,13 @@ py::array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array
                    ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], w.shape[1], w.shape[0]);
     float* y = nullptr;
-    py::array result = new_array(op, {s.N, s.outputs}, y);
+    Array result = new_array(op, {s.N, s.outputs}, y);
     py::gil_scoped_release release;
     linear(s, x.data, w.data, b ? b->data : nullptr, y);
     return result;
 }
 
-py::array bind_backward_input(py::handle dy_array, py::handle w_array) {
+Array bind_backward_input(py::handle dy_array, py::handle w_array) {
     const char* op = "linear_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
@@ -41,7 +41,7 @@ py::array bind_backward_input(py::handle dy_array, py::handle w_array) {
                    ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, dy.shape[0], w.shape[1], w.shape[0]);
     float* dx = nullptr;
-    py::array result = new_array(op, {s.N, s.inputs}, dx);
+    Array result = new_array(op, {s.N, s.inputs}, dx);
     py::gil_scoped_release release;
     linear_backward_input(s, dy.data, w.data, dx);
     return result;
@@ -56,7 +56,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
                    ", x: ", to_string(x.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], x.shape[1], dy.shape[1]);
     float *dw = nullptr, *db = nullptr;
-    py::array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);
+    Array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);
     {
         py::gil_scoped_release release;
         linear_backward_weight(s, dy.data, x.data, dw, db);

@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/local_response_norm.hpp"
 
@@ -37,7 +37,7 @@ py::tuple bind_forward(py::handle x_array, py::handle size, py::handle alpha, py
         fail_value(op, "k must be above 0 (at least 2^-126), got ", k);
     const LrnShape s = shape_of(op, x.shape, size, alpha, beta, k, form);
     float *y = nullptr, *scale = nullptr;
-    py::array result = new_array(op, x.shape, y), scales = new_array(op, x.shape, scale);
+    Array result = new_array(op, x.shape, y), scales = new_array(op, x.shape, scale);
     {
         py::gil_scoped_release release;
         local_response_norm(s, x.data, y, scale);
@@ -45,8 +45,8 @@ py::tuple bind_forward(py::handle x_array, py::handle size, py::handle alpha, py
     return py::make_tuple(std::move(result), std::move(scales));
 }
 
-py::array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array, py::handle size,
-                        py::handle alpha, py::handle beta, py::handle form) {
+Array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array, py::handle size,
+                    py::handle alpha, py::handle beta, py::handle form) {
     const char* op = "local_response_norm_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4), x = view<const float>(op, "x", x_array, 4);
     const auto y = view<const float>(op, "y", y_array, 4), scale = view<const float>(op, "scale", scale_array, 4);
@@ -55,7 +55,7 @@ py::array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_ar
     check_same_shape(op, "y", y.shape, "x", x.shape);
     check_same_shape(op, "scale", scale.shape, "x", x.shape);
     float* dx = nullptr;
-    py::array result = new_array(op, x.shape, dx);
+    Array result = new_array(op, x.shape, dx);
     py::gil_scoped_release release;
     local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx);
     return result;

@@ -23,24 +23,24 @@ CrossEntropy settings(const char* op, const Shape& logits, const View<const int6
     return s;
 }
 
-py::array bind_softmax(py::handle x_array) {
+Array bind_softmax(py::handle x_array) {
     const auto x = view<const float>("softmax", "x", x_array, 2);
     if (x.shape[1] < 1) fail_value("softmax", "needs at least one class, got shape ", to_string(x.shape));
     float* probabilities = nullptr;
-    py::array result = new_array("softmax", x.shape, probabilities);
+    Array result = new_array("softmax", x.shape, probabilities);
     py::gil_scoped_release release;
     softmax(x.shape[0], x.shape[1], x.data, probabilities);
     return result;
 }
 
-py::array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
+Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
     const char* op = "softmax_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto p = view<const float>(op, "p", p_array, 2);
     check_same_shape(op, "dy", dy.shape, "p", p.shape);
     if (p.shape[1] < 1) fail_value(op, "needs at least one class, got shape ", to_string(p.shape));
     float* dx = nullptr;
-    py::array result = new_array(op, p.shape, dx);
+    Array result = new_array(op, p.shape, dx);
     py::gil_scoped_release release;
     softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx);
     return result;
@@ -54,15 +54,15 @@ py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::han
     const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
     const CrossEntropy s = settings(op, logits.shape, target, weight, ignore_index, label_smoothing, reduction);
     float* probabilities = nullptr;
-    py::array p = new_array(op, logits.shape, probabilities);
+    Array p = new_array(op, logits.shape, probabilities);
     py::object loss = loss_value(op, s.reduction, target.shape, [&](float* losses) {
         return softmax_cross_entropy(s, logits.data, target.data, probabilities, losses);
     });
     return py::make_tuple(std::move(loss), std::move(p));
 }
 
-py::array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
-                        py::handle ignore_index, py::handle label_smoothing, py::handle reduction) {
+Array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
+                    py::handle ignore_index, py::handle label_smoothing, py::handle reduction) {
     const char* op = "softmax_cross_entropy_backward";
     const auto p = view<const float>(op, "probs", p_array, 2);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
@@ -70,7 +70,7 @@ py::array bind_backward(py::handle p_array, py::handle target_array, py::handle 
     const CrossEntropy s = settings(op, p.shape, target, weight, ignore_index, label_smoothing, reduction);
     const auto scale = to_loss_gradient(op, dloss, s.reduction, target.shape);
     float* dlogits = nullptr;
-    py::array result = new_array(op, p.shape, dlogits);
+    Array result = new_array(op, p.shape, dlogits);
     py::gil_scoped_release release;
     softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits);
     return result;

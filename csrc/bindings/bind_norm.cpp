@@ -1,7 +1,7 @@
 #include <cmath>
 #include <limits>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/batch_norm2d.hpp"
 
@@ -25,13 +25,13 @@ const float* optional_channel_data(const char* op, const char* name, py::handle 
     return array.is_none() ? nullptr : channel_view(op, name, array, x).data;
 }
 
-py::array bind_channel_affine(py::handle x_array, py::handle scale_array, py::handle shift_array) {
+Array bind_channel_affine(py::handle x_array, py::handle scale_array, py::handle shift_array) {
     const char* op = "channel_affine";
     const auto x = view<const float>(op, "x", x_array, 4);
     const ChannelShape s = shape_of(op, x.shape);
     const auto scale = channel_view(op, "scale", scale_array, x.shape), shift = channel_view(op, "shift", shift_array, x.shape);
     float* y = nullptr;
-    py::array result = new_array(op, x.shape, y);
+    Array result = new_array(op, x.shape, y);
     py::gil_scoped_release release;
     channel_affine(s, x.data, scale.data, shift.data, y);
     return result;
@@ -40,7 +40,7 @@ py::array bind_channel_affine(py::handle x_array, py::handle scale_array, py::ha
 // What both backward functions share: dx like x, and two gradients of C numbers.
 struct Gradients {
     float *dx = nullptr, *first = nullptr, *second = nullptr;
-    py::array dx_array, first_array, second_array;
+    Array dx_array, first_array, second_array;
 
     Gradients(const char* op, const Shape& x)
         : dx_array(new_array(op, x, dx)),
@@ -78,8 +78,8 @@ py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::han
         fail_value(op, "eps must be at least 2^-126 and finite, got ", eps);
     float* y = nullptr;
     BatchStatistics statistics{};
-    py::array result = new_array(op, x.shape, y), mean = new_array(op, {s.C}, statistics.mean);
-    py::array var = new_array(op, {s.C}, statistics.var), inv_std = new_array(op, {s.C}, statistics.inv_std);
+    Array result = new_array(op, x.shape, y), mean = new_array(op, {s.C}, statistics.mean);
+    Array var = new_array(op, {s.C}, statistics.var), inv_std = new_array(op, {s.C}, statistics.inv_std);
     {
         py::gil_scoped_release release;
         batch_norm2d(s, x.data, weight, bias, eps, y, statistics);

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/optim.hpp"
 

@@ -28,13 +28,12 @@ py::object bind_mse_loss(py::handle output_array, py::handle target_array, py::h
     });
 }
 
-py::array bind_mse_loss_backward(py::handle output_array, py::handle target_array, py::handle dloss_object,
-                                 py::handle reduction) {
+Array bind_mse_loss_backward(py::handle output_array, py::handle target_array, py::handle dloss_object, py::handle reduction) {
     const char* op = "mse_loss_backward";
     const auto a = operands(op, "output", output_array, target_array, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
     float* gradient = nullptr;
-    py::array result = new_array(op, a.output.shape, gradient);
+    Array result = new_array(op, a.output.shape, gradient);
     py::gil_scoped_release release;
     mse_loss_backward(a.output.size(), a.output.data, a.target.data, dloss, a.divisor(), gradient);
     return result;
@@ -65,14 +64,14 @@ py::object bind_bce_with_logits(py::handle logit_array, py::handle target_array,
     });
 }
 
-py::array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_array, py::handle dloss_object,
-                                        py::handle weight, py::handle pos_weight, py::handle reduction) {
+Array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_array, py::handle dloss_object, py::handle weight,
+                                    py::handle pos_weight, py::handle reduction) {
     const char* op = "bce_with_logits_backward";
     const auto a = operands(op, "logits", logit_array, target_array, reduction);
     const auto s = settings(op, a.output.shape, weight, pos_weight);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
     float* gradient = nullptr;
-    py::array result = new_array(op, a.output.shape, gradient);
+    Array result = new_array(op, a.output.shape, gradient);
     py::gil_scoped_release release;
     bce_with_logits_backward(a.output.size(), s, a.output.data, a.target.data, dloss, a.divisor(), gradient);
     return result;

@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/pool2d.hpp"
 
@@ -29,7 +29,7 @@ py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle
     float* y = nullptr;
     int32_t* indices = nullptr;
     const Shape y_shape{s.N, s.C, s.P, s.Q};
-    py::array result = new_array(op, y_shape, y), positions = new_array(op, y_shape, indices);
+    Array result = new_array(op, y_shape, y), positions = new_array(op, y_shape, indices);
     {
         py::gil_scoped_release release;
         max_pool2d(s, x.data, y, indices);
@@ -37,7 +37,7 @@ py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle
     return py::make_tuple(std::move(result), std::move(positions));
 }
 
-py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array, py::handle input_shape) {
+Array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array, py::handle input_shape) {
     const char* op = "max_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto indices = view<const int32_t>(op, "indices", indices_array, 4);
@@ -48,28 +48,28 @@ py::array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array
         fail_value(op, "dy has ", dy.shape[0], " images of ", dy.shape[1], " channels, input_shape has ", x[0], " of ", x[1],
                    " (dy: ", to_string(dy.shape), ", input_shape: ", to_string(x), ")");
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     max_pool2d_backward(x[0] * x[1], dy.shape[2] * dy.shape[3], x[2] * x[3], dy.data, indices.data, dx);
     return result;
 }
 
-py::array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding,
-                          py::handle ceil_mode, py::handle count_include_pad, py::handle divisor_override) {
+Array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle stride, py::handle padding, py::handle ceil_mode,
+                      py::handle count_include_pad, py::handle divisor_override) {
     const char* op = "avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, {1, 1}, ceil_mode);
     const AverageRule rule = rule_of(op, count_include_pad, divisor_override);
     float* y = nullptr;
-    py::array result = new_array(op, {s.N, s.C, s.P, s.Q}, y);
+    Array result = new_array(op, {s.N, s.C, s.P, s.Q}, y);
     py::gil_scoped_release release;
     avg_pool2d(s, rule, x.data, y);
     return result;
 }
 
-py::array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size, py::handle stride,
-                                   py::handle padding, py::handle ceil_mode, py::handle count_include_pad,
-                                   py::handle divisor_override) {
+Array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size, py::handle stride,
+                               py::handle padding, py::handle ceil_mode, py::handle count_include_pad,
+                               py::handle divisor_override) {
     const char* op = "avg_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
@@ -77,7 +77,7 @@ py::array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, 
     const AverageRule rule = rule_of(op, count_include_pad, divisor_override);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.P, s.Q});
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     avg_pool2d_backward(s, rule, dy.data, dx);
     return result;

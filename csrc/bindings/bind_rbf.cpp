@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/rbf.hpp"
 
@@ -14,13 +14,13 @@ RbfShape shape_of(const char* op, const Shape& x, const Shape& centres) {
     return {x[0], x[1], centres[0]};
 }
 
-py::array bind_rbf(py::handle x_array, py::handle centres_array) {
+Array bind_rbf(py::handle x_array, py::handle centres_array) {
     const char* op = "rbf";
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto centres = view<const float>(op, "centres", centres_array, 2);
     const RbfShape s = shape_of(op, x.shape, centres.shape);
     float* y = nullptr;
-    py::array result = new_array(op, {s.N, s.centres}, y);
+    Array result = new_array(op, {s.N, s.centres}, y);
     py::gil_scoped_release release;
     rbf(s, x.data, centres.data, y);
     return result;
@@ -34,7 +34,7 @@ py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle 
     const RbfShape s = shape_of(op, x.shape, centres.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.centres});
     float *dx = nullptr, *dcentres = nullptr;
-    py::array input_gradient = new_array(op, x.shape, dx), centre_gradient = new_array(op, centres.shape, dcentres);
+    Array input_gradient = new_array(op, x.shape, dx), centre_gradient = new_array(op, centres.shape, dcentres);
     {
         py::gil_scoped_release release;
         rbf_backward(s, dy.data, x.data, centres.data, dx, dcentres);

@@ -1,5 +1,5 @@
 // Ops that change the size of planes: adaptive pooling, upsampling, zero padding.
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "cpu/adaptive_pool2d.hpp"
 #include "cpu/resize2d.hpp"
@@ -9,25 +9,25 @@ namespace {
 
 Shape outputs(const ResizeShape& s) { return {s.N, s.C, s.P, s.Q}; }
 
-py::array bind_adaptive_avg_pool2d(py::handle x_array, py::handle output_size) {
+Array bind_adaptive_avg_pool2d(py::handle x_array, py::handle output_size) {
     const char* op = "adaptive_avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
     float* y = nullptr;
-    py::array result = new_array(op, outputs(s), y);
+    Array result = new_array(op, outputs(s), y);
     py::gil_scoped_release release;
     adaptive_avg_pool2d(s, x.data, y);
     return result;
 }
 
-py::array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_shape) {
+Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_shape) {
     const char* op = "adaptive_avg_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ResizeShape s = adaptive_shape(op, x, {dy.shape[2], dy.shape[3]});
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     adaptive_avg_pool2d_backward(s, dy.data, dx);
     return result;
@@ -39,7 +39,7 @@ py::tuple bind_adaptive_max_pool2d(py::handle x_array, py::handle output_size) {
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
     float* y = nullptr;
     int32_t* indices = nullptr;
-    py::array result = new_array(op, outputs(s), y), positions = new_array(op, outputs(s), indices);
+    Array result = new_array(op, outputs(s), y), positions = new_array(op, outputs(s), indices);
     {
         py::gil_scoped_release release;
         adaptive_max_pool2d(s, x.data, y, indices);
@@ -60,13 +60,13 @@ struct Interpolation {
     }
 };
 
-py::array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handle mode, py::handle align_corners) {
+Array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handle mode, py::handle align_corners) {
     const char* op = "upsample2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const Interpolation rule(op, scale_factor, mode, align_corners);
     const ResizeShape s = upsample_shape(op, x.shape, rule.scale);
     float* y = nullptr;
-    py::array result = new_array(op, outputs(s), y);
+    Array result = new_array(op, outputs(s), y);
     py::gil_scoped_release release;
     if (rule.bilinear) {
         upsample_bilinear(s, rule.scale, rule.align_corners, x.data, y);
@@ -76,8 +76,8 @@ py::array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handl
     return result;
 }
 
-py::array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::handle scale_factor, py::handle mode,
-                                   py::handle align_corners) {
+Array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::handle scale_factor, py::handle mode,
+                               py::handle align_corners) {
     const char* op = "upsample2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Interpolation rule(op, scale_factor, mode, align_corners);
@@ -85,7 +85,7 @@ py::array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, 
     const ResizeShape s = upsample_shape(op, x, rule.scale);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     if (rule.bilinear) {
         upsample_bilinear_backward(s, rule.scale, rule.align_corners, dy.data, dx);
@@ -100,19 +100,19 @@ Padding to_numbers(const char* op, py::handle padding) {
     return to_padding(op, padding).numbers;
 }
 
-py::array bind_zero_pad2d(py::handle x_array, py::handle padding) {
+Array bind_zero_pad2d(py::handle x_array, py::handle padding) {
     const char* op = "zero_pad2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const Padding pad = to_numbers(op, padding);
     const ResizeShape s = pad_shape(op, x.shape, pad);
     float* y = nullptr;
-    py::array result = new_array(op, outputs(s), y);
+    Array result = new_array(op, outputs(s), y);
     py::gil_scoped_release release;
     zero_pad2d(s, pad, x.data, y);
     return result;
 }
 
-py::array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::handle padding) {
+Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::handle padding) {
     const char* op = "zero_pad2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
@@ -120,7 +120,7 @@ py::array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, 
     const ResizeShape s = pad_shape(op, x, pad);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
-    py::array result = new_array(op, x, dx);
+    Array result = new_array(op, x, dx);
     py::gil_scoped_release release;
     zero_pad2d_backward(s, pad, dy.data, dx);
     return result;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"

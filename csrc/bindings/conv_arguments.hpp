@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 
 namespace pycnn {
 

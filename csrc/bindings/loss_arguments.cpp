@@ -13,8 +13,8 @@ Reduction to_reduction(const char* op, py::handle object, int64_t count) {
 
 LossGradient to_loss_gradient(const char* op, py::handle dloss, Reduction reduction, const Shape& losses) {
     if (reduction != Reduction::none) return {to_float(op, "dloss", dloss), nullptr};
-    if (!py::isinstance<py::array>(dloss))
-        fail_type(op, "dloss must be a numpy.ndarray of one number per loss with reduction 'none', got ", type_name(dloss));
+    if (!is_array(dloss))
+        fail_type(op, "dloss must be an array of one number per loss with reduction 'none', got ", type_name(dloss));
     const auto each = view<const float>(op, "dloss", dloss);
     check_same_shape(op, "dloss", each.shape, "target", losses);
     return {0.0f, each.data};

@@ -1,7 +1,7 @@
 // What the bindings of all losses share: the reduction, the gradient of the loss, and the form of the result.
 #pragma once
 
-#include "bindings/numpy_view.hpp"
+#include "bindings/array_view.hpp"
 #include "cpu/reduction.hpp"
 
 namespace pycnn {

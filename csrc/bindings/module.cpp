@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
         }
     });
     pycnn::register_conv2d(module);
+    pycnn::register_conv2d_algorithm(module);
     pycnn::register_conv2d_pooled(module);
     pycnn::register_conv_transpose2d(module);
     pycnn::register_pool2d(module);

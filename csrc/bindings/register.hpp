@@ -6,6 +6,7 @@
 namespace pycnn {
 
 void register_conv2d(pybind11::module_& module);
+void register_conv2d_algorithm(pybind11::module_& module);
 void register_conv2d_pooled(pybind11::module_& module);
 void register_conv_transpose2d(pybind11::module_& module);
 void register_pool2d(pybind11::module_& module);

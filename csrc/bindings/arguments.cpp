@@ -1,4 +1,4 @@
-#include "bindings/numpy_view.hpp"
+#include "bindings/arguments.hpp"
 
 #include <cmath>
 

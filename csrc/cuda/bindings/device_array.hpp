@@ -1,0 +1,52 @@
+// An array on the device, C-contiguous: what NumPy's ndarray is to the CPU ops.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+
+#include "core/error.hpp"
+#include "core/shape.hpp"
+#include "cuda/runtime.hpp"
+
+namespace pycnn::cuda {
+
+enum class Element { float32, int32, int64, uint8 };
+
+template <class T>
+constexpr Element element_of();
+template <>
+constexpr Element element_of<float>() {
+    return Element::float32;
+}
+template <>
+constexpr Element element_of<int32_t>() {
+    return Element::int32;
+}
+template <>
+constexpr Element element_of<int64_t>() {
+    return Element::int64;
+}
+template <>
+constexpr Element element_of<uint8_t>() {
+    return Element::uint8;
+}
+const char* name_of(Element element);
+size_t size_of(Element element);
+
+struct DeviceArray {
+    std::shared_ptr<Memory> memory;  // of this array and all that were made by reshape; null once it has been freed
+    Shape shape;
+    Element element;
+
+    DeviceArray(const char* op, Shape extents, Element element);
+
+    int64_t size() const;
+    size_t bytes() const { return static_cast<size_t>(size()) * size_of(element); }
+    void* data() const;  // ValueError once it has been freed
+};
+
+void register_device_array(pybind11::module_& module);
+
+}  // namespace pycnn::cuda

@@ -1,0 +1,63 @@
+// The extension modules pycnn._cuda and pycnn._cuda_host: the device, its arrays, and the ops of pycnn._core on them.
+#include <pybind11/stl.h>
+
+#include "bindings/register.hpp"
+#include "core/error.hpp"
+#include "cuda/bindings/device_array.hpp"
+
+#if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/emulator.hpp"
+#define PYCNN_CUDA_MODULE _cuda_host
+#else
+#define PYCNN_CUDA_MODULE _cuda
+#endif
+
+namespace {
+
+namespace py = pybind11;
+using namespace pycnn;
+
+void register_device(py::module_& module) {
+    module.def("devices", [] {
+        py::list result;
+        for (const cuda::Device& d : cuda::devices()) {
+            py::dict device;
+            device["name"] = d.name;
+            device["compute_capability"] = py::make_tuple(d.major, d.minor);
+            device["multiprocessors"] = d.processors;
+            device["memory"] = d.memory;
+            result.append(device);
+        }
+        return result;
+    });
+    module.def("synchronize", cuda::synchronize, py::call_guard<py::gil_scoped_release>());
+    module.def("memory_stats", [] {
+        const cuda::MemoryStats stats = cuda::memory_stats();
+        py::dict result;
+        result["used"] = stats.used;
+        result["cached"] = stats.cached;
+        result["most_used"] = stats.most_used;
+        return result;
+    });
+    module.def("trim_cache", cuda::trim, py::call_guard<py::gil_scoped_release>());
+#if defined(PYCNN_CUDA_HOST)
+    module.def("set_order", host::set_order);
+    module.def("order", host::order);
+#endif
+}
+
+}  // namespace
+
+PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
+    py::register_local_exception_translator([](std::exception_ptr error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const TypeError& e) {
+            py::set_error(PyExc_TypeError, e.what());
+        }
+    });
+    cuda::register_device_array(module);
+    register_device(module);
+    register_conv2d(module);
+    register_linear(module);
+}

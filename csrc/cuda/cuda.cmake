@@ -1,0 +1,46 @@
+# pycnn._cuda and pycnn._cuda_host: the same sources, for a GPU and for the CPU. Both share the bindings with pycnn._core, compiled for
+# device arrays.
+
+# Bindings of the ops that have CUDA sources.
+set(PYCNN_CUDA_BINDINGS arguments bind_conv2d bind_linear conv_arguments)
+list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
+list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
+file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
+set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cuda/runtime.cpp
+    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
+
+if(PYCNN_CUDA_HOST)
+  # A C++ source for each CUDA source: CMake would give a .cu to nvcc.
+  foreach(kernel ${PYCNN_CUDA_KERNELS})
+    get_filename_component(name ${kernel} NAME_WE)
+    set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/cuda_host/${name}.cpp)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"cuda/${name}.cu\"\n")
+    list(APPEND PYCNN_CUDA_WRAPPERS ${wrapper})
+  endforeach()
+  pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS} csrc/core/parallel.cpp
+    csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/runtime_host.cpp)
+  target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
+  target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
+  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas)
+  install(TARGETS _cuda_host DESTINATION pycnn)
+endif()
+
+if(PYCNN_CUDA)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    message(FATAL_ERROR "PYCNN_CUDA=ON needs nvcc, of CUDA 12 or 13: none was found (set CUDACXX to its path)")
+  endif()
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  endif()
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  pybind11_add_module(_cuda NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_KERNELS})
+  target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  target_compile_definitions(_cuda PRIVATE PYCNN_DEVICE_ARRAYS)
+  target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${PYCNN_WERROR}>:-Werror>>
+    $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${PYCNN_WERROR}>:-Werror=all-warnings>>)
+  install(TARGETS _cuda DESTINATION pycnn)
+endif()

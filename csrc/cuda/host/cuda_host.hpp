@@ -1,0 +1,154 @@
+// What the CUDA sources need of cuda_runtime.h when they are compiled for the CPU: the words of the language and the functions of
+// the runtime that they use, no more. Device memory is host memory, there is one device, and work is done when it is asked for.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+struct uint3 {
+    unsigned x, y, z;
+};
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+// The runtime.
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidConfiguration = 9,
+    cudaErrorNoDevice = 100,
+    cudaErrorLaunchFailure = 719,
+};
+enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+using cudaStream_t = struct HostStream*;
+using cudaEvent_t = struct HostEvent*;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+struct cudaDeviceProp {
+    char name[256];
+    size_t totalGlobalMem;
+    int major, minor, multiProcessorCount;
+};
+
+const char* cudaGetErrorString(cudaError_t error);
+const char* cudaGetErrorName(cudaError_t error);
+cudaError_t cudaGetLastError();
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
+cudaError_t cudaMalloc(void** memory, size_t bytes);
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream);
+cudaError_t cudaDeviceSynchronize();
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+
+namespace pycnn::host {
+
+// One CUDA thread, as its kernel sees itself.
+struct Thread {
+    uint3 thread_index{}, block_index{};
+    dim3 block_size, grid_size;
+};
+Thread& current();
+
+// The next bytes of the block's shared memory: every thread of a block that asks in the same order gets the same place.
+void* shared_memory(size_t bytes, size_t alignment);
+void* dynamic_shared_memory();
+
+void wait_for_block();
+void wait_for_warp();
+
+// Gives this lane's word to the warp; `other` is the one that lane `source` has given at the same time. Lanes that are not there give 0.
+uint64_t exchange_in_warp(uint64_t word, int source);
+
+}  // namespace pycnn::host
+
+#define threadIdx (pycnn::host::current().thread_index)
+#define blockIdx (pycnn::host::current().block_index)
+#define blockDim (pycnn::host::current().block_size)
+#define gridDim (pycnn::host::current().grid_size)
+constexpr int warpSize = 32;
+
+inline void __syncthreads() { pycnn::host::wait_for_block(); }
+inline void __syncwarp(unsigned = 0xffffffffu) { pycnn::host::wait_for_warp(); }
+
+// All lanes take part in a shuffle: the mask is 0xffffffff.
+template <class T>
+T shuffle_from(T value, int lane) {
+    static_assert(sizeof(T) <= sizeof(uint64_t));
+    uint64_t word = 0;
+    std::memcpy(&word, &value, sizeof value);
+    word = pycnn::host::exchange_in_warp(word, lane);
+    std::memcpy(&value, &word, sizeof value);
+    return value;
+}
+inline int lane_of_thread() {
+    const auto& t = pycnn::host::current();
+    return static_cast<int>((t.thread_index.x + t.block_size.x * (t.thread_index.y + t.block_size.y * t.thread_index.z)) % 32);
+}
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+    return shuffle_from(value, lane_of_thread() ^ mask);
+}
+template <class T>
+T __shfl_sync(unsigned, T value, int lane) {
+    return shuffle_from(value, lane);
+}
+template <class T>
+T __shfl_down_sync(unsigned, T value, int distance) {
+    const int lane = lane_of_thread() + distance;
+    return shuffle_from(value, lane < 32 ? lane : lane_of_thread());
+}
+
+template <class T>
+T __ldg(const T* p) {
+    return *p;
+}
+inline int atomicMax(int* p, int value) {
+    int old = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (old < value && !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return old;
+}
+inline int atomicMin(int* p, int value) {
+    int old = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (old > value && !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return old;
+}
+inline int atomicAdd(int* p, int value) { return __atomic_fetch_add(p, value, __ATOMIC_RELAXED); }
+inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
+template <class T>
+constexpr T min(T a, T b) {
+    return b < a ? b : a;
+}
+template <class T>
+constexpr T max(T a, T b) {
+    return a < b ? b : a;
+}

@@ -1,0 +1,34 @@
+// Division by a number that is known at launch: a multiplication and a shift instead of some twenty instructions.
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/launch.hpp"
+
+namespace pycnn::cuda {
+
+// n / divisor and n % divisor for 0 <= n < 2^31 (Granlund, Montgomery, "Division by invariant integers using multiplication", 1994,
+// figure 4.1: with l = ceil(log2 divisor) and m = floor(2^32 (2^l - divisor) / divisor) + 1, n / divisor = (umulhi(m, n) + n) >> l).
+struct Divider {
+    unsigned divisor, multiplier, shift;
+
+    explicit Divider(int64_t d) : divisor(static_cast<unsigned>(d)), multiplier(0), shift(0) {
+        while ((uint64_t{1} << shift) < divisor) ++shift;
+        multiplier = static_cast<unsigned>((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor) / divisor + 1);
+    }
+    __host__ __device__ int quotient(int n) const {
+#if defined(__CUDA_ARCH__) || defined(PYCNN_CUDA_HOST)
+        return static_cast<int>((__umulhi(multiplier, static_cast<unsigned>(n)) + static_cast<unsigned>(n)) >> shift);
+#else
+        return n / static_cast<int>(divisor);
+#endif
+    }
+    // The rest, and n becomes the quotient.
+    __host__ __device__ int split(int& n) const {
+        const int q = quotient(n), rest = n - q * static_cast<int>(divisor);
+        n = q;
+        return rest;
+    }
+};
+
+}  // namespace pycnn::cuda

@@ -1,0 +1,66 @@
+// The one place where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_HOST, csrc/cuda/host). In kernels:
+//   SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel
+//   DYN_SHARED(type, name)       the shared memory whose size the launch gives
+// and launch(kernel, grid, block, shared_bytes, stream, arguments...) in the place of <<<>>>.
+#pragma once
+
+#if defined(PYCNN_CUDA_HOST)
+#include <tuple>
+
+#include "cuda/host/emulator.hpp"
+
+#define SHARED(type, name, dims)   \
+    using name##_type = type dims; \
+    auto& name = *static_cast<name##_type*>(pycnn::host::shared_memory(sizeof(name##_type), alignof(type)))
+#define DYN_SHARED(type, name) type* const name = static_cast<type*>(pycnn::host::dynamic_shared_memory())
+#else
+#include <cuda_runtime.h>
+
+#define SHARED(type, name, dims) __shared__ type name dims
+// Of one type for all kernels: the name is the same symbol in all of them.
+#define DYN_SHARED(type, name)                              \
+    extern __shared__ float4 pycnn_dynamic_shared_memory[]; \
+    type* const name = reinterpret_cast<type*>(pycnn_dynamic_shared_memory)
+#endif
+
+#include "cuda/runtime.hpp"
+
+namespace pycnn::cuda {
+
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+            Arguments... arguments) {
+#if defined(PYCNN_CUDA_HOST)
+    struct Call {
+        void (*kernel)(Parameters...);
+        std::tuple<Parameters...> arguments;
+    };
+    const Call call{kernel, {static_cast<Parameters>(arguments)...}};
+    static_cast<void>(stream);
+    host::run_grid(
+        grid, block, shared_bytes,
+        [](const void* data) {
+            const auto& c = *static_cast<const Call*>(data);
+            std::apply(c.kernel, c.arguments);
+        },
+        &call);
+#else
+    kernel<<<grid, block, shared_bytes, stream> > >(static_cast<Parameters>(arguments)...);
+#endif
+    check_launch(grid, block);
+}
+
+// Blocks of kThreads for `count` elements, for kernels with a grid-stride loop: enough to fill any device, few enough to launch.
+constexpr int kThreads = 256;
+constexpr int64_t kMostBlocks = 4096;
+inline dim3 blocks_for(int64_t count) {
+    const int64_t blocks = (count + kThreads - 1) / kThreads;
+    return dim3(static_cast<unsigned>(blocks < 1 ? 1 : blocks < kMostBlocks ? blocks : kMostBlocks));
+}
+
+}  // namespace pycnn::cuda
+
+// for (int64_t i : the elements of this thread) in a grid-stride loop.
+#define FOR_EACH_ELEMENT(i, count)                                                             \
+    for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (count); \
+         i += static_cast<int64_t>(gridDim.x) * blockDim.x)

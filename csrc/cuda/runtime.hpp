@@ -1,0 +1,70 @@
+// The device and its memory: errors, streams, and the pool of blocks that arrays are made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/cuda_host.hpp"
+#else
+#include <cuda_runtime.h>
+#endif
+
+namespace pycnn::cuda {
+
+// RuntimeError (std::runtime_error) with the failing call, what it was about, and the runtime's words.
+void check(cudaError_t error, const char* call, const std::string& about = "");
+void check_launch(dim3 grid, dim3 block);
+
+struct Device {
+    std::string name;
+    int major, minor, processors;
+    size_t memory;
+};
+std::vector<Device> devices();  // none where there is no driver
+void synchronize();
+
+// The stream of this thread: ops are put in order on it.
+cudaStream_t current_stream();
+
+struct MemoryStats {
+    size_t used, cached, most_used;  // bytes: in arrays, free in the pool, and the largest `used` so far
+};
+MemoryStats memory_stats();
+void trim();  // gives cached blocks back to the device
+
+// A block of device memory. It is free for the next array as soon as nothing on the host refers to it: ops on one stream run in
+// order, so what still reads it comes first.
+class Memory {
+public:
+    explicit Memory(size_t bytes);  // OutOfMemory with the request and what is free
+    ~Memory();
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    void* data() const { return data_; }
+
+private:
+    size_t bytes_;
+    void* data_;
+};
+
+// A work area of an op.
+template <class T>
+class Workspace {
+public:
+    explicit Workspace(int64_t count) : memory_(static_cast<size_t>(count) * sizeof(T)) {}
+    T* data() const { return static_cast<T*>(memory_.data()); }
+
+private:
+    Memory memory_;
+};
+
+void copy_to_device(void* target, const void* source, size_t bytes);
+void copy_to_host(void* target, const void* source, size_t bytes);  // waits for the stream
+void copy_on_device(void* target, const void* source, size_t bytes);
+void fill_zeros(void* target, size_t bytes);
+
+}  // namespace pycnn::cuda
