@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.devices import is_array
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -133,7 +135,7 @@ class Parameter:
         ValueError
             If `grad` does not have the shape of `data`.
         """
-        if not isinstance(grad, (np.ndarray, SparseRows)):
+        if not (is_array(grad) or isinstance(grad, SparseRows)):
             found = type(grad).__name__
             raise TypeError(f"[Parameter] gradient must be an array or SparseRows, got {found}")
         if (dtype := gradient_values(grad).dtype) != self.data.dtype:
@@ -209,12 +211,12 @@ class Buffer:
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
     """Raise TypeError for what is no array of these kinds, or of one that safetensors lacks."""
     letters, words = kinds
-    dtype = array.dtype if isinstance(array, np.ndarray) else None
+    dtype = array.dtype if is_array(array) else None
     if dtype is None or dtype.kind not in letters or dtype.itemsize > 8 or not dtype.isnative:
         raise TypeError(f"[{owner}] {name} must be {words}, got {dtype or type(array).__name__}")
 
 
 def check_contiguous(owner: str, name: str, array: Array) -> None:
-    """Raise ValueError unless an array is C-contiguous."""
-    if not array.flags.c_contiguous:
+    """Raise ValueError unless an array is C-contiguous, as those of a device always are."""
+    if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
         raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")

@@ -5,6 +5,8 @@
 #include <functional>
 #include <numeric>
 
+#include "cuda/arithmetic.hpp"
+
 namespace pycnn::cuda {
 namespace {
 
@@ -38,6 +40,27 @@ DeviceArray copy(const DeviceArray& a) {
     DeviceArray result("DeviceArray.copy", a.shape, a.element);
     copy_on_device(result.data(), a.data(), a.bytes());
     return result;
+}
+
+DeviceArray zeros_like(const DeviceArray& a) {
+    DeviceArray result("DeviceArray.zeros_like", a.shape, a.element);
+    fill_zeros(result.data(), result.bytes());
+    return result;
+}
+
+// a + b into `sum`, which may be one of them.
+void add_arrays(const DeviceArray& a, const DeviceArray& b, const DeviceArray& sum) {
+    for (const DeviceArray* array : {&a, &b})
+        if (array->element != Element::float32) fail_type("DeviceArray", "adds float32 arrays, got ", name_of(array->element));
+    if (a.shape != b.shape)
+        fail_value("DeviceArray", "arrays of shapes ", to_string(a.shape), " and ", to_string(b.shape), " do not add up");
+    add(a.size(), static_cast<const float*>(a.data()), static_cast<const float*>(b.data()), static_cast<float*>(sum.data()));
+}
+
+DeviceArray sum_of(const DeviceArray& a, const DeviceArray& b) {
+    DeviceArray sum("DeviceArray", a.shape, a.element);
+    add_arrays(a, b, sum);
+    return sum;
 }
 
 // One extent may be -1: what is left.
@@ -130,7 +153,16 @@ void register_device_array(py::module_& module) {
     type.def_static("from_numpy", from_numpy, py::arg("array"))
         .def("numpy", to_numpy)
         .def("copy", copy)
+        .def("zeros_like", zeros_like)
         .def("reshape", reshape)
+        .def("__add__", sum_of, py::is_operator())
+        .def(
+            "__iadd__",
+            [](DeviceArray& a, const DeviceArray& b) -> DeviceArray& {
+                add_arrays(a, b, a);
+                return a;
+            },
+            py::is_operator())
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
         .def("__repr__", text_of)
         .def("__len__",
