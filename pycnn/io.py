@@ -12,6 +12,7 @@ import numpy as np
 
 from pycnn._files import atomic_write
 from pycnn._run_files import checkpoint_of
+from pycnn.devices import on_cpu
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
 
@@ -51,7 +52,7 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     from pycnn import __version__
 
     check_model("save", model, ORDER)
-    state = model.state_dict()
+    state = {name: on_cpu(array) for name, array in model.state_dict().items()}
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from convolution import forced
 from dataset_files import idx_bytes, picture_folder
+from device_ops import computed_on
 from hypothesis import settings
 
 from pycnn import _core, io, models
@@ -27,9 +29,20 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
 
 
-@pytest.fixture(params=_core.isa_available(), scope="session")
+# The CUDA kernels on the CPU, where the installed package has them.
+EMULATED = ("cuda_host",) if find_spec("pycnn._cuda_host") else ()
+
+
+@pytest.fixture(params=(*_core.isa_available(), *EMULATED), scope="session")
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Run the test once with the kernels of each instruction set that this machine has."""
+    """Run the test once with the kernels of each instruction set that this machine has.
+
+    And, if the package was built with PYCNN_CUDA_HOST, once with the CUDA kernels on the CPU.
+    """
+    if request.param in EMULATED:
+        with computed_on(request.param):
+            yield request.param
+        return
     before = _core.isa()
     _core.set_isa(request.param)
     yield request.param

@@ -55,6 +55,7 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
         "augment": True, "data": data, "skip_broken": False, "seed": 0,
         "threads": pycnn.get_num_threads(),
+        "device": "cpu",
     }  # fmt: skip
     assert result["history"] == history
     accuracy = result["results"]["test_accuracy"]

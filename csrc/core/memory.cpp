@@ -12,6 +12,17 @@
 
 #include "core/error.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define PYCNN_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PYCNN_ADDRESS_SANITIZER
+#endif
+#endif
+#ifdef PYCNN_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace pycnn {
 namespace {
 
@@ -38,6 +49,16 @@ int size_class_of(size_t bytes) {
 size_t class_bytes(int size_class) {
     const size_t base = kSmallest << (size_class / kSteps);
     return base + base / kSteps * (size_class % kSteps);
+}
+
+// Tells AddressSanitizer that only a block's first `used` bytes may be touched. By itself it would miss steps into the unused
+// end of a block, and uses of a block that was freed into the cache: to it, both are allocated memory.
+void limit_access([[maybe_unused]] Header* header, [[maybe_unused]] size_t used) {
+#ifdef PYCNN_ADDRESS_SANITIZER
+    char* block = reinterpret_cast<char*>(header + 1);
+    __asan_unpoison_memory_region(block, used);
+    __asan_poison_memory_region(block + used, class_bytes(header->size_class) - used);
+#endif
 }
 
 struct Pool {
@@ -69,6 +90,7 @@ void* pool_allocate(size_t bytes) {
             Header* block = blocks.back();
             blocks.pop_back();
             pool().cached -= class_bytes(size_class);
+            limit_access(block, bytes);
             return block + 1;
         }
     }
@@ -79,7 +101,9 @@ void* pool_allocate(size_t bytes) {
         memory = std::aligned_alloc(kAlignment, total);
     }
     if (memory == nullptr) throw too_large();
-    return new (memory) Header{size_class} + 1;
+    Header* header = new (memory) Header{size_class};
+    limit_access(header, bytes);
+    return header + 1;
 }
 
 void pool_free(void* block) noexcept {
@@ -92,6 +116,7 @@ void pool_free(void* block) noexcept {
             try {
                 pool().free_blocks[header->size_class].push_back(header);
                 pool().cached += bytes;
+                limit_access(header, 0);
                 return;
             } catch (const std::bad_alloc&) {
                 // No room to remember it: let it go.

@@ -1,9 +1,8 @@
 // 2-D convolution and its gradients as implicit matrix products (gemm.hpp): patches are read where they lie.
-#include "cpu/conv2d.hpp"
-
 #include "core/error.hpp"
-#include "cuda/conv_operands.hpp"
+#include "cpu/conv2d.hpp"
 #include "cuda/conv2d_direct.hpp"
+#include "cuda/conv_operands.hpp"
 
 namespace pycnn {
 namespace cuda {
@@ -21,8 +20,8 @@ ConvSizes::ConvSizes(const ConvShape& s)
     for (int64_t size : {s.N * s.C * s.H * s.W, s.N * s.K * s.P * s.Q, s.weights(), s.H + s.pad.top + s.pad.bottom,
                          s.W + s.pad.left + s.pad.right, s.R * s.dilation.h, s.S * s.dilation.w})
         if (size > kMost)
-            fail_value("conv2d", "arrays of 2^30 elements and more are too large for CUDA: x (", s.N, ", ", s.C, ", ", s.H, ", ",
-                       s.W, "), weight (", s.K, ", ", s.group_inputs(), ", ", s.R, ", ", s.S, ")");
+            fail_value("conv2d", "arrays of 2^30 elements and more are too large for CUDA: x (", s.N, ", ", s.C, ", ", s.H,
+                       ", ", s.W, "), weight (", s.K, ", ", s.group_inputs(), ", ", s.R, ", ", s.S, ")");
     const auto number = [](int64_t n) { return static_cast<int>(n); };
     N = number(s.N), C = number(s.C), H = number(s.H), W = number(s.W), K = number(s.K), R = number(s.R), S = number(s.S);
     P = number(s.P), Q = number(s.Q), groups = number(s.groups);

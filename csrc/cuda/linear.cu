@@ -1,6 +1,5 @@
 // Linear layers: three matrix products.
 #include "cpu/linear.hpp"
-
 #include "cuda/gemm.hpp"
 
 namespace pycnn {

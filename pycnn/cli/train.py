@@ -89,6 +89,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write settings, results and history to this file too, FILE.json",
     )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "cuda_host"),
+        default="cpu",
+        help="where to train: the CPU, the GPU, or an emulation of it for tests "
+        "(default: %(default)s)",
+    )
     add_data(parser, "what the package ships or downloads")
     add_threads(parser)
 
@@ -101,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path(RUNS, args.model)
     with results_folder(out, args.json, args.data):
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
-        model = recipe.build(train, args.seed)
+        model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
         size = f"{sum(p.size for p in model.parameters()):,} parameters"
         if organized := sum(layer.self_organized for layer in model.modules()):
@@ -137,6 +144,7 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         "skip_broken": args.skip_broken,
         "seed": args.seed,
         "threads": get_num_threads(),
+        "device": args.device,
     }
 
 

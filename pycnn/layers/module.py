@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from pycnn._arguments import array_of
+from pycnn.devices import device_of, extension, is_array, move, on_cpu
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
 Self = TypeVar("Self", bound="Module")
@@ -158,6 +159,39 @@ class Module(ABC):
         """Set evaluation mode here and below; return self."""
         return self.train(False)
 
+    @property
+    def device(self) -> str:
+        """Where the parameters are: 'cpu', or what `to` was given."""
+        return next((device_of(value.data) for value in self.parameters()), "cpu")
+
+    def to(self: Self, device: str) -> Self:
+        """Move the parameters to a device, and return self; gradients are forgotten.
+
+        Buffers, a few numbers for a channel, stay on the CPU.
+
+        Parameters
+        ----------
+        device : {'cpu', 'cuda'}
+            The CPU or the GPU; 'cuda_host' is the emulation of a GPU that tests use. An optimizer
+            that has taken steps does not move: make a new one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such name.
+        RuntimeError
+            If there is no such device, or this pycnn was built without it.
+        """
+        if device != "cpu":
+            extension(device)
+        moved = [(value, move(value.data, device)) for value in self.parameters()]
+        for value, data in moved:  # only now: a failure leaves the model where it was
+            value.data = data
+        self.zero_grad()
+        for module in self.modules():
+            module._memory = None
+        return self
+
     def reseed(self, seed: Sequence[int]) -> None:
         """Restart the random numbers of every random layer from `seed`, each on its own stream."""
         for index, (_, child) in enumerate(self.children()):
@@ -239,17 +273,21 @@ class Module(ABC):
         shared = [(name, target, state[name]) for name, target in own.items() if name in state]
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
-            if not isinstance(value, np.ndarray) or dtype != target.data.dtype:
+            if not is_array(value) or dtype != target.data.dtype:
                 wanted = array_of(target.data.dtype)
                 raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
             if value.shape != target.shape:
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
-            if not target.data.flags.writeable:
+            if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
         for _, target, value in shared:
-            np.copyto(target.data, value)
+            if isinstance(target.data, np.ndarray):
+                np.copyto(target.data, on_cpu(value))
+            else:
+                numbers = np.ascontiguousarray(on_cpu(value))
+                target.data = move(numbers, device_of(target.data)).copy()
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:

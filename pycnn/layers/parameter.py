@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.devices import is_array
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -39,7 +41,7 @@ class SparseRows:
     __slots__ = ("rows", "shape", "values")
 
     def __init__(self, rows: npt.NDArray[np.int64], values: Array, shape: Shape) -> None:
-        if not isinstance(rows, np.ndarray) or rows.dtype != np.int64:
+        if not is_array(rows) or rows.dtype != np.int64:
             found = getattr(rows, "dtype", type(rows).__name__)
             raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
         check_kind("SparseRows", "values", values, FLOAT)
@@ -48,8 +50,7 @@ class SparseRows:
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
                 f"(rows: {rows.shape}, values: {values.shape})"
             )
-        ascending = bool((rows[1:] > rows[:-1]).all())
-        if len(rows) and not (ascending and rows[0] >= 0 and rows[-1] < shape[0]):
+        if isinstance(rows, np.ndarray) and not _ascend(rows, shape[0]):
             raise ValueError(f"[SparseRows] rows must ascend and lie in 0..{shape[0] - 1}")
         self.rows = rows
         self.values = values
@@ -71,6 +72,12 @@ class SparseRows:
 
     def __repr__(self) -> str:
         return f"SparseRows({len(self.rows)} of {self.shape[0]} rows, shape={self.shape})"
+
+
+def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
+    """Whether rows ascend and lie in a table; those on a device come from an op that saw to it."""
+    ascending = bool((rows[1:] > rows[:-1]).all())
+    return not len(rows) or bool(ascending and rows[0] >= 0 and rows[-1] < end)
 
 
 Gradient = Array | SparseRows
@@ -133,7 +140,7 @@ class Parameter:
         ValueError
             If `grad` does not have the shape of `data`.
         """
-        if not isinstance(grad, (np.ndarray, SparseRows)):
+        if not (is_array(grad) or isinstance(grad, SparseRows)):
             found = type(grad).__name__
             raise TypeError(f"[Parameter] gradient must be an array or SparseRows, got {found}")
         if (dtype := gradient_values(grad).dtype) != self.data.dtype:
@@ -209,12 +216,12 @@ class Buffer:
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
     """Raise TypeError for what is no array of these kinds, or of one that safetensors lacks."""
     letters, words = kinds
-    dtype = array.dtype if isinstance(array, np.ndarray) else None
+    dtype = array.dtype if is_array(array) else None
     if dtype is None or dtype.kind not in letters or dtype.itemsize > 8 or not dtype.isnative:
         raise TypeError(f"[{owner}] {name} must be {words}, got {dtype or type(array).__name__}")
 
 
 def check_contiguous(owner: str, name: str, array: Array) -> None:
-    """Raise ValueError unless an array is C-contiguous."""
-    if not array.flags.c_contiguous:
+    """Raise ValueError unless an array is C-contiguous, as those of a device always are."""
+    if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
         raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")

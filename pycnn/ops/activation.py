@@ -5,7 +5,7 @@ NaN passes through all of them.
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -25,7 +25,7 @@ def relu(x: FloatArray) -> FloatArray:
     TypeError, ValueError
         The array is not float32, or not C-contiguous.
     """
-    return _core.relu(x)
+    return backend(x).relu(x)
 
 
 def relu_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -47,7 +47,7 @@ def relu_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return _core.relu_backward(dy, y)
+    return backend(dy).relu_backward(dy, y)
 
 
 def leaky_relu(x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
@@ -68,7 +68,7 @@ def leaky_relu(x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
     TypeError, ValueError
         The array is not float32, or not C-contiguous; the slope is no finite float32.
     """
-    return _core.leaky_relu(x, negative_slope)
+    return backend(x).leaky_relu(x, negative_slope)
 
 
 def leaky_relu_backward(dy: FloatArray, x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
@@ -92,7 +92,7 @@ def leaky_relu_backward(dy: FloatArray, x: FloatArray, negative_slope: float = 0
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return _core.leaky_relu_backward(dy, x, negative_slope)
+    return backend(dy).leaky_relu_backward(dy, x, negative_slope)
 
 
 def tanh(x: FloatArray, *, amplitude: float = 1.0, slope: float = 1.0) -> FloatArray:
@@ -124,7 +124,7 @@ def tanh(x: FloatArray, *, amplitude: float = 1.0, slope: float = 1.0) -> FloatA
     Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86,
     1998, appendix A (the scaled form).
     """
-    return _core.tanh(x, amplitude, slope)
+    return backend(x).tanh(x, amplitude, slope)
 
 
 def tanh_backward(
@@ -150,7 +150,7 @@ def tanh_backward(
     TypeError, ValueError
         As `tanh`, or different shapes.
     """
-    return _core.tanh_backward(dy, y, amplitude, slope)
+    return backend(dy).tanh_backward(dy, y, amplitude, slope)
 
 
 def sigmoid(x: FloatArray) -> FloatArray:
@@ -173,7 +173,7 @@ def sigmoid(x: FloatArray) -> FloatArray:
     -----
     Within 2.5 * 2^-24 of the value, relatively; 0 below x = -87.3.
     """
-    return _core.sigmoid(x)
+    return backend(x).sigmoid(x)
 
 
 def sigmoid_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -195,7 +195,7 @@ def sigmoid_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return _core.sigmoid_backward(dy, y)
+    return backend(dy).sigmoid_backward(dy, y)
 
 
 def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
@@ -226,7 +226,7 @@ def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
     ----------
     D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
-    return _core.gelu(x, approximate)
+    return backend(x).gelu(x, approximate)
 
 
 def gelu_backward(dy: FloatArray, x: FloatArray, approximate: str = "none") -> FloatArray:
@@ -250,4 +250,4 @@ def gelu_backward(dy: FloatArray, x: FloatArray, approximate: str = "none") -> F
     TypeError, ValueError
         As `gelu`, or different shapes.
     """
-    return _core.gelu_backward(dy, x, approximate)
+    return backend(dy).gelu_backward(dy, x, approximate)

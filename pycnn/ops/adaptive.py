@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, IndexArray, Pair, Shape4
 
 
@@ -35,7 +35,7 @@ def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
     Where P divides H and Q divides W this is `avg_pool2d` with windows of H / P by W / Q; otherwise
     windows differ by one in size, and neighbours may share a row or column.
     """
-    return _core.adaptive_avg_pool2d(x, output_size)
+    return backend(x).adaptive_avg_pool2d(x, output_size)
 
 
 def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatArray:
@@ -59,7 +59,7 @@ def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatAr
     TypeError, ValueError
         As `adaptive_avg_pool2d`; also where `dy` does not fit `input_shape`.
     """
-    return _core.adaptive_avg_pool2d_backward(dy, input_shape)
+    return backend(dy).adaptive_avg_pool2d_backward(dy, input_shape)
 
 
 def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, IndexArray]:
@@ -86,4 +86,4 @@ def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, I
     TypeError, ValueError
         As `adaptive_avg_pool2d`.
     """
-    return _core.adaptive_max_pool2d(x, output_size)
+    return backend(x).adaptive_max_pool2d(x, output_size)

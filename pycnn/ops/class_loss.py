@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, IntArray
 
 
@@ -44,7 +44,7 @@ def nll_loss(
         Shapes that do not fit, a target out of range, the mean of an empty batch, an unknown
         reduction.
     """
-    return _core.nll_loss(log_probs, target, weight, ignore_index, reduction)
+    return backend(log_probs).nll_loss(log_probs, target, weight, ignore_index, reduction)
 
 
 def nll_loss_backward(
@@ -79,7 +79,9 @@ def nll_loss_backward(
     TypeError, ValueError
         As `nll_loss`.
     """
-    return _core.nll_loss_backward(log_probs, target, dloss, weight, ignore_index, reduction)
+    return backend(log_probs).nll_loss_backward(
+        log_probs, target, dloss, weight, ignore_index, reduction
+    )
 
 
 def map_loss(
@@ -127,7 +129,7 @@ def map_loss(
     Recognition", Proceedings of the IEEE 86, 1998, section III-C, equation 9. The paper prints no
     value for j.
     """
-    return _core.map_loss(distances, target, j, reduction)
+    return backend(distances).map_loss(distances, target, j, reduction)
 
 
 def map_loss_backward(
@@ -163,4 +165,4 @@ def map_loss_backward(
     TypeError, ValueError
         As `map_loss`.
     """
-    return _core.map_loss_backward(distances, target, dloss, j, reduction)
+    return backend(distances).map_loss_backward(distances, target, dloss, j, reduction)

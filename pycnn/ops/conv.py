@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, Padding, Pair, Shape4
 
 
@@ -83,7 +84,7 @@ def conv2d(
     array([[4., 4.],
            [4., 4.]], dtype=float32)
     """
-    return _core.conv2d(x, w, b, stride, padding, dilation, groups)
+    return backend(x).conv2d(x, w, b, stride, padding, dilation, groups)
 
 
 def conv2d_algorithm(
@@ -167,7 +168,7 @@ def conv2d_backward_input(
     the taps that reach it; no inserted zero is multiplied. Winograd's tiles, and their rounding,
     are as in `conv2d`, with K / groups for C / groups.
     """
-    return _core.conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
+    return backend(dy).conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
 
 
 def conv2d_backward_weight(
@@ -212,4 +213,6 @@ def conv2d_backward_weight(
     number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too: csrc/README.md
     gives the bound of their rounding.
     """
-    return _core.conv2d_backward_weight(dy, x, weight_shape, stride, padding, dilation, groups)
+    return backend(dy).conv2d_backward_weight(
+        dy, x, weight_shape, stride, padding, dilation, groups
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import AnyArray, FloatArray, Padding, Pair
 
 
@@ -57,7 +57,7 @@ def conv2d_relu_max_pool2d(
     As in the ops themselves a NaN passes, the first of equal maxima wins, and the gradient of the
     ReLU is zero where its output is zero.
     """
-    return _core.conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
+    return backend(x).conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
 
 
 def conv2d_relu_max_pool2d_backward(
@@ -105,6 +105,6 @@ def conv2d_relu_max_pool2d_backward(
         As the forward pass; also where `dy` or `winners` is not of its shape, or comes from a
         forward pass with another instruction set.
     """
-    return _core.conv2d_relu_max_pool2d_backward(
+    return backend(dy).conv2d_relu_max_pool2d_backward(
         dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient
     )

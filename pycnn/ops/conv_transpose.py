@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, Pair, Shape4
 
 
@@ -63,7 +63,7 @@ def conv_transpose2d(
     ----------
     V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
     """
-    return _core.conv_transpose2d(x, w, b, stride, padding, output_padding, dilation, groups)
+    return backend(x).conv_transpose2d(x, w, b, stride, padding, output_padding, dilation, groups)
 
 
 def conv_transpose2d_backward_input(
@@ -101,7 +101,7 @@ def conv_transpose2d_backward_input(
     TypeError, ValueError
         As `conv_transpose2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return _core.conv_transpose2d_backward_input(
+    return backend(dy).conv_transpose2d_backward_input(
         dy, w, input_shape, stride, padding, output_padding, dilation, groups
     )
 
@@ -143,6 +143,6 @@ def conv_transpose2d_backward_weight(
     TypeError, ValueError
         As `conv_transpose2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return _core.conv_transpose2d_backward_weight(
+    return backend(dy).conv_transpose2d_backward_weight(
         dy, x, weight_shape, stride, padding, output_padding, dilation, groups
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import ByteArray, FloatArray
 
 
@@ -45,7 +45,7 @@ def dropout(x: FloatArray, p: float, seed: int) -> tuple[FloatArray, ByteArray]:
     J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2,
     3", SC 2011.
     """
-    return _core.dropout(x, p, seed, 0)
+    return backend(x).dropout(x, p, seed, 0)
 
 
 def dropout_backward(dy: FloatArray, kept: ByteArray, p: float) -> FloatArray:
@@ -70,4 +70,4 @@ def dropout_backward(dy: FloatArray, kept: ByteArray, p: float) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes; p is not in [0, 1).
     """
-    return _core.dropout_backward(dy, kept, p)
+    return backend(dy).dropout_backward(dy, kept, p)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, IntArray
 
 
@@ -28,7 +28,7 @@ def embedding(weight: FloatArray, index: IntArray) -> FloatArray:
         A number that no row has (the text tells its position), a `weight` that is not a matrix
         or is empty.
     """
-    return _core.embedding(weight, index)
+    return backend(weight).embedding(weight, index)
 
 
 def embedding_backward(
@@ -68,4 +68,4 @@ def embedding_backward(
     its positions: the same bits for any number of threads. The work is that of the tokens,
     whatever the size of the vocabulary.
     """
-    return _core.embedding_backward(dy, index, padding_idx)
+    return backend(dy).embedding_backward(dy, index, padding_idx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -29,7 +29,7 @@ def linear(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatAr
     -----
     2 N in out floating-point operations.
     """
-    return _core.linear(x, w, b)
+    return backend(x).linear(x, w, b)
 
 
 def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
@@ -49,7 +49,7 @@ def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
     TypeError, ValueError
         As `linear`.
     """
-    return _core.linear_backward_input(dy, w)
+    return backend(dy).linear_backward_input(dy, w)
 
 
 def linear_backward_weight(dy: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -72,7 +72,7 @@ def linear_backward_weight(dy: FloatArray, x: FloatArray) -> tuple[FloatArray, F
     TypeError, ValueError
         As `linear`.
     """
-    return _core.linear_backward_weight(dy, x)
+    return backend(dy).linear_backward_weight(dy, x)
 
 
 def linear_backward(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -55,7 +55,7 @@ def local_response_norm(
     A. Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional
     neural networks", NIPS 2012, section 3.3.
     """
-    return _core.local_response_norm(x, size, alpha, beta, k, form)
+    return backend(x).local_response_norm(x, size, alpha, beta, k, form)
 
 
 def local_response_norm_backward(
@@ -95,4 +95,4 @@ def local_response_norm_backward(
     TypeError, ValueError
         As `local_response_norm`, or different shapes.
     """
-    return _core.local_response_norm_backward(dy, x, y, scale, size, alpha, beta, form)
+    return backend(dy).local_response_norm_backward(dy, x, y, scale, size, alpha, beta, form)

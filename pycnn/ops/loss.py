@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, IntArray
 
 
@@ -59,7 +59,7 @@ def softmax_cross_entropy(
     ----------
     C. Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7 (smoothing).
     """
-    return _core.softmax_cross_entropy(
+    return backend(logits).softmax_cross_entropy(
         logits, target, weight, ignore_index, label_smoothing, reduction
     )
 
@@ -99,6 +99,6 @@ def softmax_cross_entropy_backward(
     TypeError, ValueError
         As `softmax_cross_entropy`.
     """
-    return _core.softmax_cross_entropy_backward(
+    return backend(probs).softmax_cross_entropy_backward(
         probs, target, dloss, weight, ignore_index, label_smoothing, reduction
     )

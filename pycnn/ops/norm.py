@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -25,7 +25,7 @@ def channel_affine(x: FloatArray, scale: FloatArray, shift: FloatArray) -> Float
     TypeError, ValueError
         A wrong dtype, shapes that do not fit, or an array that is not C-contiguous.
     """
-    return _core.channel_affine(x, scale, shift)
+    return backend(x).channel_affine(x, scale, shift)
 
 
 def channel_affine_backward(
@@ -56,7 +56,7 @@ def channel_affine_backward(
     -----
     The sums are taken in double precision, plane by plane in order.
     """
-    return _core.channel_affine_backward(dy, x, scale)
+    return backend(dy).channel_affine_backward(dy, x, scale)
 
 
 def batch_norm2d(
@@ -106,7 +106,7 @@ def batch_norm2d(
     S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
     Internal Covariate Shift", ICML 2015, algorithm 1.
     """
-    return _core.batch_norm2d(x, weight, bias, eps)
+    return backend(x).batch_norm2d(x, weight, bias, eps)
 
 
 def batch_norm2d_backward(
@@ -142,4 +142,4 @@ def batch_norm2d_backward(
     TypeError, ValueError
         As `batch_norm2d`; N may be 0 here.
     """
-    return _core.batch_norm2d_backward(dy, x, weight, mean, inv_std)
+    return backend(dy).batch_norm2d_backward(dy, x, weight, mean, inv_std)

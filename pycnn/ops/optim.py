@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -50,7 +50,7 @@ def sgd_step(
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
     in deep learning", ICML 2013; in PyTorch's form, where the learning rate multiplies last.
     """
-    _core.sgd_step(w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first)
+    backend(w).sgd_step(w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first)
 
 
 def adam_step(
@@ -102,7 +102,7 @@ def adam_step(
     I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
     beta1, beta2 = betas
-    _core.adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
+    backend(w).adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
 
 def adadelta_step(
@@ -147,7 +147,7 @@ def adadelta_step(
     M. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1; in PyTorch's form,
     with a learning rate.
     """
-    _core.adadelta_step(w, grad, square_avg, acc_delta, lr, rho, eps, weight_decay)
+    backend(w).adadelta_step(w, grad, square_avg, acc_delta, lr, rho, eps, weight_decay)
 
 
 def rmsprop_step(
@@ -201,6 +201,6 @@ def rmsprop_step(
     centered form: A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013, equations
     38 to 41, with eps outside of the root as in PyTorch.
     """
-    _core.rmsprop_step(
+    backend(w).rmsprop_step(
         w, grad, square_avg, momentum_buffer, grad_avg, lr, alpha, eps, weight_decay, momentum
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -29,7 +29,7 @@ def mse_loss(
     ValueError
         Different shapes, the mean of an empty array, an unknown reduction.
     """
-    return _core.mse_loss(output, target, reduction)
+    return backend(output).mse_loss(output, target, reduction)
 
 
 def mse_loss_backward(
@@ -61,7 +61,7 @@ def mse_loss_backward(
     TypeError, ValueError
         As `mse_loss`.
     """
-    return _core.mse_loss_backward(output, target, dloss, reduction)
+    return backend(output).mse_loss_backward(output, target, dloss, reduction)
 
 
 def bce_with_logits(
@@ -105,7 +105,7 @@ def bce_with_logits(
     ``-log s(x) = max(-x, 0) + log(1 + exp(-|x|))``, in double precision: nothing overflows, and
     small losses keep their digits. A term whose factor is 0 is 0 even for an infinite logit.
     """
-    return _core.bce_with_logits(logits, target, weight, pos_weight, reduction)
+    return backend(logits).bce_with_logits(logits, target, weight, pos_weight, reduction)
 
 
 def bce_with_logits_backward(
@@ -140,4 +140,6 @@ def bce_with_logits_backward(
     TypeError, ValueError
         As `bce_with_logits`.
     """
-    return _core.bce_with_logits_backward(logits, target, dloss, weight, pos_weight, reduction)
+    return backend(logits).bce_with_logits_backward(
+        logits, target, dloss, weight, pos_weight, reduction
+    )

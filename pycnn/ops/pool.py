@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, IndexArray, Pair, Shape4
 
 
@@ -51,7 +51,7 @@ def max_pool2d(
     ValueError
         The window does not fit, or the array is not C-contiguous.
     """
-    return _core.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+    return backend(x).max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d_backward(dy: FloatArray, indices: IndexArray, input_shape: Shape4) -> FloatArray:
@@ -77,7 +77,7 @@ def max_pool2d_backward(dy: FloatArray, indices: IndexArray, input_shape: Shape4
     TypeError, ValueError
         A wrong dtype, shapes that do not fit, or an index outside the plane.
     """
-    return _core.max_pool2d_backward(dy, indices, input_shape)
+    return backend(dy).max_pool2d_backward(dy, indices, input_shape)
 
 
 def avg_pool2d(
@@ -114,7 +114,7 @@ def avg_pool2d(
     TypeError, ValueError
         As `max_pool2d`; also for a divisor of zero.
     """
-    return _core.avg_pool2d(
+    return backend(x).avg_pool2d(
         x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
@@ -151,7 +151,7 @@ def avg_pool2d_backward(
     TypeError, ValueError
         As `avg_pool2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return _core.avg_pool2d_backward(
+    return backend(dy).avg_pool2d_backward(
         dy,
         input_shape,
         kernel_size,

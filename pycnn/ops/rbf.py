@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -36,7 +36,7 @@ def rbf(x: FloatArray, centres: FloatArray) -> FloatArray:
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE, 1998, equation 7 (the output layer of LeNet-5).
     """
-    return _core.rbf(x, centres)
+    return backend(x).rbf(x, centres)
 
 
 def rbf_backward(
@@ -64,4 +64,4 @@ def rbf_backward(
     TypeError, ValueError
         As `rbf`.
     """
-    return _core.rbf_backward(dy, x, centres)
+    return backend(dy).rbf_backward(dy, x, centres)

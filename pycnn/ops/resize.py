@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray, Pair, Shape4, Sides
 
 
@@ -43,7 +43,7 @@ def upsample2d(
     ValueError
         A factor below 1, an unknown mode, or an array that is not C-contiguous.
     """
-    return _core.upsample2d(x, scale_factor, mode, align_corners)
+    return backend(x).upsample2d(x, scale_factor, mode, align_corners)
 
 
 def upsample2d_backward(
@@ -73,7 +73,7 @@ def upsample2d_backward(
     TypeError, ValueError
         As `upsample2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return _core.upsample2d_backward(dy, input_shape, scale_factor, mode, align_corners)
+    return backend(dy).upsample2d_backward(dy, input_shape, scale_factor, mode, align_corners)
 
 
 def zero_pad2d(x: FloatArray, padding: Sides) -> FloatArray:
@@ -98,7 +98,7 @@ def zero_pad2d(x: FloatArray, padding: Sides) -> FloatArray:
     ValueError
         Negative padding, or an array that is not C-contiguous.
     """
-    return _core.zero_pad2d(x, padding)
+    return backend(x).zero_pad2d(x, padding)
 
 
 def zero_pad2d_backward(dy: FloatArray, input_shape: Shape4, padding: Sides) -> FloatArray:
@@ -122,4 +122,4 @@ def zero_pad2d_backward(dy: FloatArray, input_shape: Shape4, padding: Sides) -> 
     TypeError, ValueError
         As `zero_pad2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return _core.zero_pad2d_backward(dy, input_shape, padding)
+    return backend(dy).zero_pad2d_backward(dy, input_shape, padding)

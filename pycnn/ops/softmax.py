@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pycnn import _core
+from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
 
@@ -26,7 +26,7 @@ def softmax(x: FloatArray) -> FloatArray:
     -----
     The row's maximum is subtracted first, so that nothing overflows.
     """
-    return _core.softmax(x)
+    return backend(x).softmax(x)
 
 
 def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
@@ -48,7 +48,7 @@ def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype or rank, different shapes, or no column.
     """
-    return _core.softmax_backward(dy, p)
+    return backend(dy).softmax_backward(dy, p)
 
 
 def log_softmax(x: FloatArray) -> FloatArray:
@@ -71,7 +71,7 @@ def log_softmax(x: FloatArray) -> FloatArray:
     -----
     Unlike ``log(softmax(x))`` it neither overflows nor underflows.
     """
-    return _core.log_softmax(x)
+    return backend(x).log_softmax(x)
 
 
 def log_softmax_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -93,4 +93,4 @@ def log_softmax_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype or rank, different shapes, or no column.
     """
-    return _core.log_softmax_backward(dy, y)
+    return backend(dy).log_softmax_backward(dy, y)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import ops
+from pycnn import devices, ops
 from pycnn._arguments import array_of, at_least_zero
 from pycnn.layers.parameter import Array, Parameter, SparseRows
 
@@ -81,12 +81,12 @@ class Optimizer(ABC):
             raise ValueError(f"grad has shape {grad.shape}, the parameter {data.shape}")
         rows = grad.rows
         part = _gather(data, rows)
-        arrays = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
+        arrays = {name: a for name, a in state.items() if devices.is_array(a)}
         few = {**state, **{name: _gather(array, rows) for name, array in arrays.items()}}
         self.update(part, grad.values, few, first)
-        data[rows] = part
+        devices.put_rows(data, rows, part)
         for name, array in arrays.items():
-            array[rows] = few[name]
+            devices.put_rows(array, rows, few[name])
         state.update({name: value for name, value in few.items() if name not in arrays})
 
     @abstractmethod
@@ -207,9 +207,10 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
     return np.array(array, order="C")
 
 
-def zeros_like(parameter: Parameter) -> npt.NDArray[Any]:
-    """Fresh state of a parameter's shape and dtype."""
-    return np.zeros(parameter.shape, parameter.data.dtype)
+def zeros_like(parameter: Parameter) -> Array:
+    """Fresh state of a parameter's shape, dtype and device."""
+    zeros: Array = devices.zeros_like(parameter.data)
+    return zeros
 
 
 def _gather(array: Array, rows: npt.NDArray[np.int64]) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.data import Dataset
+from pycnn.devices import move, on_cpu
 from pycnn.layers.module import Module, check_model, evaluation_mode
 from pycnn.layers.parameter import Array
 from pycnn.loader import batches_of, one_pass
@@ -79,12 +80,12 @@ def evaluate(
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
-    meter = Meter(criterion, model)
+    meter, device = Meter(criterion, model), model.device
     with evaluation_mode(model), one_pass(source) as batches:
         for x, y in batches:
-            output = model.forward(x)
+            output = model.forward(move(x, device))
             judged = model.scores(output) if loss is None else output
-            meter.add(float(criterion(judged, y)), output, y)
+            meter.add(float(criterion(judged, move(y, device))), output, y)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
     return Evaluation(meter.loss, meter.accuracy)
@@ -127,7 +128,9 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     else:
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
     with evaluation_mode(model):
-        return np.concatenate([model.forward(batch) for batch in batches])
+        device = model.device
+        outputs = (model.forward(move(batch, device)) for batch in batches)
+        return np.concatenate([on_cpu(output) for output in outputs])
 
 
 def check_data(owner: str, name: str, data: Data) -> None:
@@ -207,7 +210,7 @@ class Meter:
         if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
             self._right = None
             return
-        right = self._scores(output).argmax(axis=1) == target
+        right = self._scores(on_cpu(output)).argmax(axis=1) == target
         if self._ignored is None:
             self._answers += len(target)
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pycnn._arguments import at_least_zero, flag, integer, number
 from pycnn.data import Augment, Batches, Dataset
+from pycnn.devices import move
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of, one_pass
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule, clip_grad_norm
@@ -226,13 +227,13 @@ class _Trainer:
         """Train on every batch; returns their figures."""
         run, criterion, schedule = self.run, self.loss, self.schedule
         model, optimizer, history = run.model, run.optimizer, run.history
-        meter = Meter(criterion, model)
+        meter, device = Meter(criterion, model), model.device
         for x, y in source:
             if schedule is not None:
                 rate = schedule(run.step, self.total_steps)
                 optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
-            output = model.forward(x)
-            run.loss = float(criterion(output, y))
+            output = model.forward(move(x, device))
+            run.loss = float(criterion(output, move(y, device)))
             if not meter.add(run.loss, output, y):
                 continue  # all of its targets are ignored: there is nothing to learn from it
             optimizer.zero_grad()

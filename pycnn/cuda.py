@@ -1,0 +1,44 @@
+"""The GPU: what there is, and how much of its memory is in use.
+
+`Module.to` moves a model there, ``model.to("cuda")``; `pycnn.fit`, `pycnn.evaluate` and
+`pycnn.predict` then take its batches there, too.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from pycnn.devices import EXTENSIONS, extension
+
+__all__ = ["devices", "is_available", "memory_stats", "synchronize"]
+
+
+def is_available() -> bool:
+    """Whether this pycnn has the CUDA backend and the machine a GPU."""
+    return find_spec(EXTENSIONS["cuda"]) is not None and bool(devices())
+
+
+def devices() -> list[dict[str, Any]]:
+    """Describe the GPUs: name, compute_capability, multiprocessors, memory (in bytes).
+
+    An empty list where there is none; RuntimeError where pycnn was built without CUDA.
+    """
+    found: list[dict[str, Any]] = []
+    try:
+        found = extension("cuda").devices()
+    except RuntimeError:
+        if find_spec(EXTENSIONS["cuda"]) is None:
+            raise
+    return found
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done all that it was asked for: kernels run while Python goes on."""
+    extension("cuda").synchronize()
+
+
+def memory_stats() -> dict[str, int]:
+    """Bytes of device memory: ``used`` by arrays, ``cached`` for new ones, ``most_used`` so far."""
+    stats: dict[str, int] = extension("cuda").memory_stats()
+    return stats

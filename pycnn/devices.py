@@ -1,0 +1,108 @@
+"""Where arrays are: on the CPU as NumPy's, or on a device as its `DeviceArray`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+EXTENSIONS = {"cuda": "pycnn._cuda", "cuda_host": "pycnn._cuda_host"}
+
+BUILD_HINTS = {
+    "cuda": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA=ON pip install . (needs nvcc of CUDA 12 or 13)",
+    "cuda_host": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_HOST=ON pip install . (for tests: the CUDA "
+    "kernels on the CPU)",
+}
+
+
+def extension(device: str) -> ModuleType:
+    """Give the module with the arrays and ops of a device.
+
+    Parameters
+    ----------
+    device : {'cuda', 'cuda_host'}
+        The GPU, or the emulation of one that tests use.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name.
+    RuntimeError
+        If this pycnn was built without it, or the machine has no GPU: the text says which, and
+        what to do.
+    """
+    if device not in EXTENSIONS:
+        raise ValueError(f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {device!r}")
+    name = EXTENSIONS[device]
+    if find_spec(name) is None:
+        raise RuntimeError(
+            f"[{device}] this pycnn was built without it: {BUILD_HINTS[device]} builds it"
+        )
+    module = import_module(name)
+    if not module.devices():
+        raise RuntimeError(
+            f"[{device}] there is no GPU: the NVIDIA driver is not installed, or sees no device"
+        )
+    return module
+
+
+def device_of(array: Any) -> str:
+    """Name the device of an array: 'cpu' for NumPy's."""
+    ops = getattr(type(array), "ops", None)
+    return next((name for name, path in EXTENSIONS.items() if ops and ops.__name__ == path), "cpu")
+
+
+def move(array: Any, device: str) -> Any:
+    """Give the array on a device: itself if it is there, else a copy."""
+    here = device_of(array)
+    if here == device:
+        return array
+    if here != "cpu":
+        array = array.numpy()
+    return array if device == "cpu" else extension(device).DeviceArray.from_numpy(array)
+
+
+def is_array(value: Any) -> bool:
+    """Whether this is an array, on any device."""
+    return isinstance(value, np.ndarray) or device_of(value) != "cpu"
+
+
+def on_cpu(array: Any) -> Array:
+    """Give the array as NumPy's."""
+    numbers: Array = move(array, "cpu")
+    return numbers
+
+
+def concatenate(arrays: list[Any], axis: int) -> Any:
+    """Give arrays of one device one behind the other along an axis."""
+    if isinstance(arrays[0], np.ndarray):
+        return np.concatenate(arrays, axis)
+    return type(arrays[0]).concatenate(arrays, axis)
+
+
+def split(array: Any, extents: list[int], axis: int) -> list[Any]:
+    """Take an array apart into contiguous parts of these extents along an axis."""
+    if not isinstance(array, np.ndarray):
+        parts: list[Any] = array.split(extents, axis)
+        return parts
+    ends = np.cumsum(extents[:-1])
+    return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
+
+
+def put_rows(table: Any, rows: Any, values: Any) -> None:
+    """Write ``table[rows] = values`` in place; no row is there twice."""
+    if isinstance(table, np.ndarray):
+        table[rows] = values
+    else:
+        table.put_rows(rows, values)
+
+
+def zeros_like(array: Any) -> Any:
+    """Give zeros of the shape, dtype and device of an array."""
+    return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()

@@ -1,0 +1,58 @@
+"""The ops of a device, called with NumPy's arrays: the tests of the CPU's ops then test them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from pycnn import devices
+from pycnn.ops import backend
+
+
+class DeviceOps:
+    """Stands in for `pycnn._core`: arrays go to the device, and results come back.
+
+    Parameters
+    ----------
+    device : str
+        Its name, as `Module.to` takes it.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.module = devices.extension(device)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        op = getattr(self.module, name)
+
+        def call(*arguments: Any) -> Any:
+            moved = [self._to_device(argument) for argument in arguments]
+            result = op(*moved)
+            if name.endswith("_step"):  # what an optimizer updates in place
+                for array, updated in zip(arguments, moved, strict=True):
+                    if isinstance(array, np.ndarray) and array.flags.writeable:
+                        array[...] = updated.numpy()
+            return self._to_cpu(result)
+
+        return call
+
+    def _to_device(self, value: Any) -> Any:
+        return self.module.DeviceArray.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    def _to_cpu(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._to_cpu(item) for item in value)
+        return value.numpy() if isinstance(value, self.module.DeviceArray) else value
+
+
+@contextmanager
+def computed_on(device: str) -> Iterator[None]:
+    """Let `pycnn.ops` compute on a device what it is given as NumPy's arrays."""
+    cpu = backend._core
+    backend._core = DeviceOps(device)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        backend._core = cpu

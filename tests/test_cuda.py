@@ -1,0 +1,234 @@
+"""Models and arrays on a device: the emulated one, where the package was built with it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pycnn as nn
+from pycnn import cuda, devices, ops
+from pycnn.layers.module import evaluation_mode
+
+EMULATED = "cuda_host"
+
+emulated = pytest.mark.skipif(
+    find_spec("pycnn._cuda_host") is None, reason="built without PYCNN_CUDA_HOST=ON"
+)
+
+
+def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 1, 28, 28)).astype(np.float32)
+    return x, rng.integers(0, 10, n)
+
+
+@pytest.fixture
+def array_type() -> type:
+    kind: type = devices.extension(EMULATED).DeviceArray
+    return kind
+
+
+# Without a device ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(find_spec("pycnn._cuda") is not None, reason="this pycnn has CUDA")
+def test_without_the_build_option_the_error_says_how_to_build() -> None:
+    assert not cuda.is_available()
+    model = nn.models.lenet5(rng=0)
+    for call in (lambda: model.to("cuda"), cuda.devices, cuda.synchronize, cuda.memory_stats):
+        with pytest.raises(RuntimeError, match=r"\[cuda\] this pycnn was built without it: .*ON"):
+            call()
+    assert model.device == "cpu"
+
+
+@pytest.mark.skipif(
+    find_spec("pycnn._cuda") is None or cuda.is_available(), reason="needs CUDA without a GPU"
+)
+def test_without_a_gpu_the_error_says_so() -> None:
+    assert cuda.devices() == []
+    with pytest.raises(RuntimeError, match=r"\[cuda\] there is no GPU"):
+        nn.models.lenet5(rng=0).to("cuda")
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[device\] must be 'cpu' or one of .*, got 'gpu'"):
+        nn.models.lenet5(rng=0).to("gpu")
+
+
+# Arrays -------------------------------------------------------------------------------------
+
+
+@emulated
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64, np.uint8])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)])
+def test_an_array_goes_there_and_back(
+    array_type: type, dtype: type, shape: tuple[int, ...]
+) -> None:
+    numbers = np.arange(np.prod(shape, dtype=int)).astype(dtype).reshape(shape)
+    there = array_type.from_numpy(numbers)
+    assert (there.shape, there.dtype, there.ndim) == (shape, np.dtype(dtype), len(shape))
+    assert (there.size, there.nbytes) == (numbers.size, numbers.nbytes)
+    back = there.numpy()
+    assert back.dtype == numbers.dtype
+    np.testing.assert_array_equal(back, numbers)
+    np.testing.assert_array_equal(there.copy().numpy(), numbers)
+    np.testing.assert_array_equal(there.zeros_like().numpy(), np.zeros_like(numbers))
+    interface = there.__cuda_array_interface__
+    assert (interface["shape"], interface["typestr"]) == (shape, numbers.dtype.str)
+
+
+@emulated
+def test_reshape_is_a_view_and_checks_the_size(array_type: type) -> None:
+    a = array_type.from_numpy(np.zeros((2, 6), np.float32))
+    b = a.reshape(3, -1)
+    assert b.shape == (3, 4)
+    b += array_type.from_numpy(np.ones((3, 4), np.float32))
+    np.testing.assert_array_equal(a.numpy(), np.ones((2, 6)))
+    with pytest.raises(ValueError, match=r"shape \(2, 6\) does not take shape \(5, 3\)"):
+        a.reshape((5, 3))
+
+
+@emulated
+def test_another_library_reads_it_without_a_copy(array_type: type) -> None:
+    numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
+    there = array_type.from_numpy(numbers)
+    shared = np.from_dlpack(there)
+    there += there
+    np.testing.assert_array_equal(shared, 2 * numbers)
+    del there  # the memory lives as long as the view
+    np.testing.assert_array_equal(shared, 2 * numbers)
+    unused = array_type.from_numpy(numbers).__dlpack__()
+    del unused
+
+
+@emulated
+def test_arrays_are_joined_and_taken_apart(array_type: type) -> None:
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((2, n, 3)).astype(np.float32) for n in (1, 4, 2)]
+    there = [array_type.from_numpy(part) for part in parts]
+    joined = devices.concatenate(there, 1)
+    np.testing.assert_array_equal(joined.numpy(), np.concatenate(parts, 1))
+    for part, back in zip(parts, devices.split(joined, [1, 4, 2], 1), strict=True):
+        np.testing.assert_array_equal(back.numpy(), part)
+    with pytest.raises(ValueError, match=r"\(2, 4, 3\) and \(2, 1, 3\) differ in more than axis 2"):
+        devices.concatenate(there[:2], 2)
+    with pytest.raises(ValueError, match="do not make up axis 1"):
+        devices.split(joined, [1, 4], 1)
+    table = np.zeros((5, 3), np.float32)
+    moved = array_type.from_numpy(table)
+    rows = np.array([3, 1])
+    devices.put_rows(moved, array_type.from_numpy(rows), array_type.from_numpy(parts[0][:, 0]))
+    devices.put_rows(table, rows, parts[0][:, 0])
+    np.testing.assert_array_equal(moved.numpy(), table)
+
+
+@emulated
+def test_wrong_arrays_are_refused(array_type: type) -> None:
+    with pytest.raises(TypeError, match="holds float32, int32, int64 or uint8, got float64"):
+        array_type.from_numpy(np.zeros(3))
+    with pytest.raises(ValueError, match="must be C-contiguous"):
+        array_type.from_numpy(np.zeros((3, 4), np.float32).T)
+    a = array_type.from_numpy(np.zeros((2, 3), np.float32))
+    with pytest.raises(TypeError, match=r"\.numpy\(\) copies"):
+        np.asarray(a)
+    w = np.zeros((4, 3), np.float32)
+    with pytest.raises(TypeError, match=r"\[linear\] weight must be on the device"):
+        ops.linear(a, w)
+    with pytest.raises(TypeError, match=r"\[linear\] weight must be a numpy.ndarray"):
+        ops.linear(w, a)
+    with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(6,\) do not add up"):
+        a + a.reshape(6)
+    with pytest.raises(TypeError, match=r"\[relu\] x must be float32, got int64"):
+        ops.relu(array_type.from_numpy(np.zeros(3, np.int64)))
+
+
+@emulated
+def test_a_freed_array_is_refused(array_type: type) -> None:
+    a = array_type.from_numpy(np.zeros((2, 3), np.float32))
+    a.free()
+    for use in (a.numpy, lambda: ops.relu(a), lambda: a + a):
+        with pytest.raises(ValueError, match=r"has been freed"):
+            use()
+    assert "freed" in repr(a)
+
+
+@emulated
+def test_out_of_memory_names_the_request_and_leaves_the_model_usable(array_type: type) -> None:
+    x = array_type.from_numpy(np.zeros((1, 1, 1, 1), np.float32))
+    w = array_type.from_numpy(np.zeros((1, 1, 1, 1), np.float32))
+    with pytest.raises(MemoryError, match=r"\[conv2d\] result of shape .*bytes.*free"):
+        ops.conv2d(x, w, padding=20_000)
+    assert ops.conv2d(x, w).shape == (1, 1, 1, 1)
+
+
+@emulated
+def test_memory_is_used_again_and_given_back(array_type: type) -> None:
+    module = devices.extension(EMULATED)
+    module.trim_cache()
+    before = module.memory_stats()
+    a = array_type.from_numpy(np.zeros(1000, np.float32))
+    assert module.memory_stats()["used"] >= before["used"] + 4000
+    del a
+    assert module.memory_stats()["used"] == before["used"]
+    assert module.memory_stats()["cached"] >= 4000
+    module.trim_cache()
+    assert module.memory_stats()["cached"] == 0
+
+
+# Models -------------------------------------------------------------------------------------
+
+
+@emulated
+@pytest.mark.parametrize("order", ["forward", "reverse", "random"])
+def test_lenet5_learns_as_on_the_cpu(order: str) -> None:
+    """Fifty steps: the losses and weights stay within what rounding grows to in that time."""
+    module = devices.extension(EMULATED)
+    before = module.order()
+    module.set_order(order)
+    try:
+        x, y = digits(8)
+        losses = {}
+        weights = {}
+        for device in ("cpu", EMULATED):
+            model = nn.models.lenet5(rng=0).to(device)
+            assert model.device == device
+            history = nn.fit(model, nn.ArrayDataset(x, y), epochs=50, batch_size=8, seed=0)
+            losses[device] = [record.loss for record in history.records]
+            weights[device] = model.to("cpu").state_dict()
+    finally:
+        module.set_order(before)
+    assert losses["cpu"][-1] < losses["cpu"][0] / 2
+    np.testing.assert_allclose(losses[EMULATED], losses["cpu"], rtol=2e-3, atol=2e-4)
+    for name, expected in weights["cpu"].items():
+        np.testing.assert_allclose(weights[EMULATED][name], expected, rtol=0, atol=2e-3)
+
+
+@emulated
+def test_outputs_and_checkpoints_are_those_of_the_cpu(tmp_path: Path) -> None:
+    x, y = digits(5)
+    model = nn.models.lenet5(rng=0)
+    expected = nn.predict(model, x)
+    accuracy = nn.evaluate(model, nn.ArrayDataset(x, y))
+    there = nn.models.lenet5(rng=0).to(EMULATED)
+    np.testing.assert_allclose(nn.predict(there, x), expected, rtol=1e-5, atol=1e-6)
+    measured = nn.evaluate(there, nn.ArrayDataset(x, y))
+    assert measured.accuracy == accuracy.accuracy
+    assert measured.loss == pytest.approx(accuracy.loss, rel=1e-6)
+    nn.save(tmp_path / "model.safetensors", there)
+    loaded = nn.load_model(tmp_path / "model.safetensors")
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(loaded.state_dict()[name], array)
+    there.load_state_dict(nn.models.lenet5(rng=1).state_dict())
+    assert there.device == EMULATED
+    with evaluation_mode(there):
+        assert not np.allclose(nn.predict(there, x), expected)
+
+
+@emulated
+def test_a_batch_on_the_cpu_is_refused_by_a_model_on_the_device() -> None:
+    model = nn.models.lenet5(rng=0).to(EMULATED)
+    with pytest.raises(TypeError, match=r"Sequential\[0\] Conv2d: .*must be a numpy.ndarray"):
+        model(digits(2)[0])
