@@ -1,6 +1,6 @@
-// Activations of each number alone; the formulas are those of csrc/cpu/isa/activation.hpp. NaN passes, infinities give the limit.
+// Activations of each number alone; the formulas are those of csrc/cpu/isa/activation.hpp. NaN passes, infinities give the
+// limit.
 #include "cpu/activation.hpp"
-
 #include "cuda/elementwise.hpp"
 #include "cuda/normal_tail.hpp"
 

@@ -1,6 +1,5 @@
 // Pooling to a given output size: a thread for each output, or a warp where windows are large.
 #include "cpu/adaptive_pool2d.hpp"
-
 #include "cuda/index.hpp"
 
 namespace pycnn {

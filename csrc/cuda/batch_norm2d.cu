@@ -1,10 +1,9 @@
-// Affine maps of channels and batch normalisation. A channel's values are cut into slices; a block sums one slice, then a thread for
-// each channel adds its slices in order and takes the channel's statistics in double: a handful of numbers, in which a mean
-// of few digits would spoil all others.
-#include "cpu/batch_norm2d.hpp"
-
+// Affine maps of channels and batch normalisation. A channel's values are cut into slices; a block sums one slice, then a thread
+// for each channel adds its slices in order and takes the channel's statistics in double: a handful of numbers, in which a mean of
+// few digits would spoil all others.
 #include <algorithm>
 
+#include "cpu/batch_norm2d.hpp"
 #include "cpu/kernel_table.hpp"
 #include "cuda/compensated_sum.hpp"
 
@@ -84,8 +83,8 @@ void sum_channels(const ChannelShape& s, const Terms& terms, const Finish& finis
     const int64_t slice = std::max<int64_t>((s.values() + wanted - 1) / wanted, 1);
     const int64_t slices = std::max<int64_t>((s.values() + slice - 1) / slice, 1);
     const Workspace<Sums> partial(s.C * slices);
-    launch(slices_kernel<Terms>, dim3(static_cast<unsigned>(s.C * slices)), kThreads, 0, current_stream(), s, slices, slice, terms,
-           partial.data());
+    launch(slices_kernel<Terms>, dim3(static_cast<unsigned>(s.C * slices)), kThreads, 0, current_stream(), s, slices, slice,
+           terms, partial.data());
     launch(finish_kernel<Finish>, blocks_for(s.C), kThreads, 0, current_stream(), s.C, slices, partial.data(), finish);
 }
 

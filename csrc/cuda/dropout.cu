@@ -1,9 +1,8 @@
 // Dropout: the random numbers are those of csrc/cpu/isa/philox.hpp, so seeds drop the same elements on every processor.
-#include "cpu/dropout.hpp"
-
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/dropout.hpp"
 #include "cuda/launch.hpp"
 
 namespace pycnn {
@@ -13,8 +12,8 @@ struct Block {
     unsigned words[4];
 };
 
-// Block `index` of Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-// SC 2011.
+// Block `index` of Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as
+// 1, 2, 3", SC 2011.
 __device__ Block philox(uint64_t index, uint64_t key) {
     constexpr int kRounds = 10;
     constexpr unsigned kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
@@ -38,8 +37,8 @@ __device__ Block philox(uint64_t index, uint64_t key) {
 __device__ float where_kept(unsigned char keep, float x) { return keep ? x : 0.0f; }
 
 // A thread computes a block of numbers and uses all four.
-__global__ void dropout_kernel(int64_t count, uint64_t first_block, uint64_t seed, unsigned threshold, float scale, const float* x,
-                               float* y, uint8_t* kept) {
+__global__ void dropout_kernel(int64_t count, uint64_t first_block, uint64_t seed, unsigned threshold, float scale,
+                               const float* x, float* y, uint8_t* kept) {
     FOR_EACH_ELEMENT(block, (count + 3) / 4) {
         const Block numbers = philox(first_block + static_cast<uint64_t>(block), seed);
         unsigned char keep[4];
@@ -48,8 +47,9 @@ __global__ void dropout_kernel(int64_t count, uint64_t first_block, uint64_t see
         const int64_t at = 4 * block;
         if (at + 4 <= count) {
             const float4 v = reinterpret_cast<const float4*>(x)[block];
-            reinterpret_cast<float4*>(y)[block] = make_float4(where_kept(keep[0], scale * v.x), where_kept(keep[1], scale * v.y),
-                                                              where_kept(keep[2], scale * v.z), where_kept(keep[3], scale * v.w));
+            reinterpret_cast<float4*>(y)[block] =
+                make_float4(where_kept(keep[0], scale * v.x), where_kept(keep[1], scale * v.y),
+                            where_kept(keep[2], scale * v.z), where_kept(keep[3], scale * v.w));
             reinterpret_cast<uchar4*>(kept)[block] = make_uchar4(keep[0], keep[1], keep[2], keep[3]);
         } else {
 #pragma unroll
@@ -75,8 +75,8 @@ float scale_of(double p) { return static_cast<float>(1 / (1 - p)); }
 
 void dropout(int64_t count, uint64_t first_block, double p, uint64_t seed, const float* x, float* y, uint8_t* kept) {
     using namespace cuda;
-    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, seed, threshold_of(p),
-           scale_of(p), x, y, kept);
+    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, seed,
+           threshold_of(p), scale_of(p), x, y, kept);
 }
 
 void dropout_backward(int64_t count, double p, const float* dy, const uint8_t* kept, float* dx) {

@@ -1,10 +1,9 @@
-// Local response normalisation: a thread for each element, whose window it sums anew, as on the CPU (csrc/cpu/isa): neighbouring
-// threads have neighbouring pixels, and a window's rows come from the cache.
-#include "cpu/local_response_norm.hpp"
-
+// Local response normalisation: a thread for each element, whose window it sums anew, as on the CPU. Neighbouring threads have
+// neighbouring pixels, and a window's rows come from the cache.
 #include <algorithm>
 
 #include "cpu/kernel_table.hpp"
+#include "cpu/local_response_norm.hpp"
 #include "cuda/launch.hpp"
 
 namespace pycnn {

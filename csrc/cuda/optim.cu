@@ -1,6 +1,5 @@
 // Optimizer steps; the formulas are those of csrc/cpu/isa/optim.hpp, where their sources are named.
 #include "cpu/optim.hpp"
-
 #include "cuda/launch.hpp"
 
 namespace pycnn {
@@ -82,8 +81,8 @@ void adadelta_step(int64_t count, const AdadeltaScalars& scalars, float* w, cons
 void rmsprop_step(int64_t count, const RmspropScalars& scalars, float* w, const float* grad, float* square_avg,
                   float* momentum_buffer, float* grad_avg) {
     using namespace cuda;
-    launch(rmsprop_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, square_avg, momentum_buffer,
-           grad_avg);
+    launch(rmsprop_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, square_avg,
+           momentum_buffer, grad_avg);
 }
 
 }  // namespace pycnn

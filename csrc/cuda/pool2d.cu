@@ -1,8 +1,7 @@
 // Max and average pooling: a thread for each output, or for each element of an average's gradient; a warp for each plane of a
 // maximum's gradient.
-#include "cpu/pool2d.hpp"
-
 #include "core/error.hpp"
+#include "cpu/pool2d.hpp"
 #include "cuda/index.hpp"
 
 namespace pycnn {
@@ -47,9 +46,9 @@ __global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y,
     }
 }
 
-// dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element; so a warp goes through the
-// outputs of a plane in order, 32 at a time, and of lanes with one index the first adds up the gradients of all: in the order of the
-// outputs, like a loop over them.
+// dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element; so a warp goes through
+// the outputs of a plane in order, 32 at a time, and of lanes with one index the first adds up the gradients of all: in the order
+// of the outputs, like a loop over them.
 __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
                                     float* dx, int* outside) {
     SHARED(int, shared_index, [cuda::kThreads]);
@@ -87,8 +86,8 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
     }
 }
 
-// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number of
-// elements inside the plane.
+// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number
+// of elements inside the plane.
 struct Divisor {
     PoolShape s;
     AverageRule rule;
@@ -154,8 +153,8 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
     using namespace cuda;
     const Workspace<int> outside(1);
     fill_zeros(outside.data(), sizeof(int));
-    launch(max_backward_kernel, blocks_for(planes * 32), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices, dx,
-           outside.data());
+    launch(max_backward_kernel, blocks_for(planes * 32), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
+           dx, outside.data());
     int some = 0;
     copy_to_host(&some, outside.data(), sizeof some);
     if (some) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");

@@ -1,7 +1,6 @@
 // Upsampling and zero padding: a thread for each element of the result, gradients are gathered.
-#include "cpu/resize2d.hpp"
-
 #include "cpu/pool2d.hpp"
+#include "cpu/resize2d.hpp"
 #include "cuda/index.hpp"
 
 namespace pycnn {
@@ -84,8 +83,8 @@ __device__ float share(const Mix& mix, int at, float gradient, float sum) {
     return sum;
 }
 
-__global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix* rows, const int* row_starts, const Mix* columns,
-                                         const int* column_starts, const float* dy, float* dx) {
+__global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix* rows, const int* row_starts,
+                                         const Mix* columns, const int* column_starts, const float* dy, float* dx) {
     FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
@@ -143,7 +142,8 @@ void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, con
     if (s.N == 0) return;  // the tables may be large
     using namespace cuda;
     const Axis rows(s.H, s.P, scale.h, align_corners), columns(s.W, s.Q, scale.w, align_corners);
-    launch(bilinear_kernel, blocks_for(outputs(s)), kThreads, 0, current_stream(), outputs(s), s, rows.mixes(), columns.mixes(), x, y);
+    launch(bilinear_kernel, blocks_for(outputs(s)), kThreads, 0, current_stream(), outputs(s), s, rows.mixes(), columns.mixes(),
+           x, y);
 }
 
 void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_corners, const float* dy, float* dx) {
