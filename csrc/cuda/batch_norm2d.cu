@@ -28,7 +28,7 @@ __global__ void slices_kernel(ChannelShape s, int64_t slices, int64_t slice, Ter
     SHARED(Sums, shared, [kThreads]);
     const int t = static_cast<int>(threadIdx.x);
     const int64_t c = blockIdx.x / slices, begin = blockIdx.x % slices * slice;
-    const int64_t end = begin + slice < s.values() ? begin + slice : s.values();
+    const int64_t end = min(begin + slice, s.N * s.plane);
     // Values lie along the pixels of an image, then along the images; a step of kThreads is so many of each.
     const int64_t images = kThreads / s.plane, pixels = kThreads % s.plane;
     int64_t n = (begin + t) / s.plane, i = (begin + t) % s.plane;

@@ -36,7 +36,11 @@ struct CompensatedSum {
 struct Difference {
     float value, rest;
 
-    __device__ Difference(float a, float b) : value(__fadd_rn(a, -b)), rest(lost(a, -b, value)) {}
+    // Not a list of initialisers: nvcc shows it to the host's compiler, which knows no __fadd_rn.
+    __device__ Difference(float a, float b) {
+        value = __fadd_rn(a, -b);
+        rest = lost(a, -b, value);
+    }
     // The rest stays within half a unit of the value's last place.
     __device__ void subtract(float small) {
         const float low = rest - small, high = value;
