@@ -2,7 +2,18 @@
 # device arrays.
 
 # Bindings of the ops that have CUDA sources.
-set(PYCNN_CUDA_BINDINGS arguments bind_conv2d bind_linear conv_arguments)
+set(PYCNN_CUDA_BINDINGS
+    arguments
+    bind_activation
+    bind_conv2d
+    bind_dropout
+    bind_linear
+    bind_local_response_norm
+    bind_norm
+    bind_optim
+    bind_pool2d
+    bind_resize2d
+    conv_arguments)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
@@ -21,7 +32,7 @@ if(PYCNN_CUDA_HOST)
     csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/runtime_host.cpp)
   target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
-  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas)
+  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas -ffp-contract=off)
   install(TARGETS _cuda_host DESTINATION pycnn)
 endif()
 
@@ -41,6 +52,7 @@ if(PYCNN_CUDA)
   target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_definitions(_cuda PRIVATE PYCNN_DEVICE_ARRAYS)
   target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${PYCNN_WERROR}>:-Werror>>
+    $<$<COMPILE_LANGUAGE:CUDA>:-ftz=true>  # denormal numbers count as zero in all ops
     $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${PYCNN_WERROR}>:-Werror=all-warnings>>)
   install(TARGETS _cuda DESTINATION pycnn)
 endif()

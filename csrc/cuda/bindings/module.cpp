@@ -58,6 +58,13 @@ PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
     });
     cuda::register_device_array(module);
     register_device(module);
+    register_activation(module);
     register_conv2d(module);
+    register_dropout(module);
     register_linear(module);
+    register_local_response_norm(module);
+    register_norm(module);
+    register_optim(module);
+    register_pool2d(module);
+    register_resize2d(module);
 }
