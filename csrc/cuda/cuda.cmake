@@ -2,11 +2,23 @@
 # device arrays.
 
 # Bindings of the ops that have CUDA sources.
-set(PYCNN_CUDA_BINDINGS arguments bind_conv2d bind_linear conv_arguments)
+set(PYCNN_CUDA_BINDINGS
+    arguments
+    bind_class_loss
+    bind_conv2d
+    bind_conv2d_pooled
+    bind_conv_transpose2d
+    bind_embedding
+    bind_linear
+    bind_loss
+    bind_pointwise_loss
+    bind_rbf
+    conv_arguments
+    loss_arguments)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
-set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cuda/runtime.cpp
+set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/runtime.cpp
     csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_HOST)

@@ -58,6 +58,13 @@ PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
     });
     cuda::register_device_array(module);
     register_device(module);
+    register_class_loss(module);
     register_conv2d(module);
+    register_conv2d_pooled(module);
+    register_conv_transpose2d(module);
+    register_embedding(module);
     register_linear(module);
+    register_loss(module);
+    register_pointwise_loss(module);
+    register_rbf(module);
 }
