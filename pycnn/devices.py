@@ -79,6 +79,30 @@ def on_cpu(array: Any) -> Array:
     return numbers
 
 
+def concatenate(arrays: list[Any], axis: int) -> Any:
+    """Give arrays of one device one behind the other along an axis."""
+    if isinstance(arrays[0], np.ndarray):
+        return np.concatenate(arrays, axis)
+    return type(arrays[0]).concatenate(arrays, axis)
+
+
+def split(array: Any, extents: list[int], axis: int) -> list[Any]:
+    """Take an array apart into contiguous parts of these extents along an axis."""
+    if not isinstance(array, np.ndarray):
+        parts: list[Any] = array.split(extents, axis)
+        return parts
+    ends = np.cumsum(extents[:-1])
+    return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
+
+
+def put_rows(table: Any, rows: Any, values: Any) -> None:
+    """Write ``table[rows] = values`` in place; no row is there twice."""
+    if isinstance(table, np.ndarray):
+        table[rows] = values
+    else:
+        table.put_rows(rows, values)
+
+
 def zeros_like(array: Any) -> Any:
     """Give zeros of the shape, dtype and device of an array."""
     return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()

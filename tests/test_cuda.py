@@ -92,6 +92,40 @@ def test_reshape_is_a_view_and_checks_the_size(array_type: type) -> None:
 
 
 @emulated
+def test_another_library_reads_it_without_a_copy(array_type: type) -> None:
+    numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
+    there = array_type.from_numpy(numbers)
+    shared = np.from_dlpack(there)
+    there += there
+    np.testing.assert_array_equal(shared, 2 * numbers)
+    del there  # the memory lives as long as the view
+    np.testing.assert_array_equal(shared, 2 * numbers)
+    unused = array_type.from_numpy(numbers).__dlpack__()
+    del unused
+
+
+@emulated
+def test_arrays_are_joined_and_taken_apart(array_type: type) -> None:
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((2, n, 3)).astype(np.float32) for n in (1, 4, 2)]
+    there = [array_type.from_numpy(part) for part in parts]
+    joined = devices.concatenate(there, 1)
+    np.testing.assert_array_equal(joined.numpy(), np.concatenate(parts, 1))
+    for part, back in zip(parts, devices.split(joined, [1, 4, 2], 1), strict=True):
+        np.testing.assert_array_equal(back.numpy(), part)
+    with pytest.raises(ValueError, match=r"\(2, 4, 3\) and \(2, 1, 3\) differ in more than axis 2"):
+        devices.concatenate(there[:2], 2)
+    with pytest.raises(ValueError, match="do not make up axis 1"):
+        devices.split(joined, [1, 4], 1)
+    table = np.zeros((5, 3), np.float32)
+    moved = array_type.from_numpy(table)
+    rows = np.array([3, 1])
+    devices.put_rows(moved, array_type.from_numpy(rows), array_type.from_numpy(parts[0][:, 0]))
+    devices.put_rows(table, rows, parts[0][:, 0])
+    np.testing.assert_array_equal(moved.numpy(), table)
+
+
+@emulated
 def test_wrong_arrays_are_refused(array_type: type) -> None:
     with pytest.raises(TypeError, match="holds float32, int32, int64 or uint8, got float64"):
         array_type.from_numpy(np.zeros(3))

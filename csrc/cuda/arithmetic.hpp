@@ -1,4 +1,4 @@
-// Arithmetic of whole arrays, where the CPU side has NumPy's.
+// What layers do with whole arrays, where the CPU side has NumPy's.
 #pragma once
 
 #include <cstdint>
@@ -6,5 +6,12 @@
 namespace pycnn::cuda {
 
 void add(int64_t count, const float* a, const float* b, float* sum);  // sum may be a or b
+
+// target[i * target_pitch + j] = source[i * source_pitch + j] for i < rows, j < width.
+void copy_rows(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target, int64_t target_pitch);
+
+// table[rows[i] * width + j] = values[i * width + j]: each row is there once. `table_rows` is the extent that rows must lie in;
+// others are left out.
+void put_rows(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values, float* table);
 
 }  // namespace pycnn::cuda

@@ -19,7 +19,7 @@ list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
 set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/runtime.cpp
-    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
+    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_HOST)
   # A C++ source for each CUDA source: CMake would give a .cu to nvcc.

@@ -170,14 +170,14 @@ void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
 inline GemmShape with_slices(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
     const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));
-    const int64_t slice = ceil_div(ceil_div(depth, wanted), 16) * 16;  // whole steps of every tile
+    const int64_t slice = std::max<int64_t>(ceil_div(ceil_div(depth, wanted), 16), 1) * 16;  // whole steps of every tile
     const auto number = [](int64_t n) { return static_cast<int>(n); };
     return {number(groups),
             number(rows),
             number(columns),
             number(depth),
             number(std::max<int64_t>(ceil_div(depth, slice), 1)),
-            number(std::max<int64_t>(slice, 1))};
+            number(slice)};
 }
 inline GemmShape in_one_slice(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const auto number = [](int64_t n) { return static_cast<int>(n); };

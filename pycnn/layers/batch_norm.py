@@ -6,6 +6,7 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
+from pycnn.devices import device_of, move, on_cpu, zeros_like
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
@@ -91,8 +92,9 @@ class BatchNorm2d(Module):
         if not self.training and self.running_mean is not None and self.running_var is not None:
             mean = self.running_mean.data
             folded = self._folded(mean, self.running_var.data)
-            inv_std, scale, shift = (array.astype(x.dtype) for array in folded)
-            self._save((x, mean, inv_std, scale))
+            device = device_of(x)
+            inv_std, scale, shift = (move(array.astype(x.dtype), device) for array in folded)
+            self._save((x, move(mean, device), inv_std, scale))
             return ops.channel_affine(x, scale, shift)
         if x.size == self.num_features:
             raise ValueError(
@@ -101,7 +103,7 @@ class BatchNorm2d(Module):
         weight, bias = self._affine()
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
-            self._track(mean, var, x.size // self.num_features)
+            self._track(on_cpu(mean), on_cpu(var), x.size // self.num_features)
         self._save((x, mean, inv_std, None))
         return y
 
@@ -110,7 +112,7 @@ class BatchNorm2d(Module):
         x, mean, inv_std, scale = self._saved()
         dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, self._affine()[0], mean, inv_std)
         if scale is not None:  # none of the gradient goes through statistics that are constants
-            dx = ops.channel_affine(dy, scale, np.zeros_like(scale))
+            dx = ops.channel_affine(dy, scale, zeros_like(scale))
         if self.weight is not None and self.bias is not None:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
@@ -132,7 +134,7 @@ class BatchNorm2d(Module):
 
         In float64, so that each is rounded once.
         """
-        weight, bias = self._affine()
+        weight, bias = (None if array is None else on_cpu(array) for array in self._affine())
         inv_std = 1 / np.sqrt(var.astype(np.float64) + self.eps)
         scale = inv_std if weight is None else inv_std * weight
         shift = -mean * scale

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pycnn import init, ops
 from pycnn._arguments import flag, integer, pair
+from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
@@ -139,8 +140,9 @@ class Conv2d(Module):
         if self.connections is None:
             return self.weight.data
         filters = np.zeros(self._shape, self.weight.data.dtype)
-        filters[self.connections] = self.weight.data
-        return filters
+        filters[self.connections] = on_cpu(self.weight.data)
+        spread: Array = move(filters, device_of(self.weight.data))
+        return spread
 
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
@@ -177,7 +179,9 @@ class Conv2d(Module):
 
     def accumulate(self, dw: Array, db: Array) -> None:
         """Add gradients of `filters` and bias to those of the parameters."""
-        self.weight.accumulate(dw if self.connections is None else dw[self.connections])
+        if self.connections is not None:
+            dw = move(on_cpu(dw)[self.connections], device_of(dw))
+        self.weight.accumulate(dw)
         if self.bias is not None:
             self.bias.accumulate(db)
 

@@ -162,10 +162,12 @@ class Module(ABC):
     @property
     def device(self) -> str:
         """Where the parameters are: 'cpu', or what `to` was given."""
-        return next((device_of(value.data) for _, value in self._named_state()), "cpu")
+        return next((device_of(value.data) for value in self.parameters()), "cpu")
 
     def to(self: Self, device: str) -> Self:
-        """Move parameters and buffers to a device, and return self; gradients are forgotten.
+        """Move the parameters to a device, and return self; gradients are forgotten.
+
+        Buffers, a few numbers for a channel, stay on the CPU.
 
         Parameters
         ----------
@@ -182,7 +184,7 @@ class Module(ABC):
         """
         if device != "cpu":
             extension(device)
-        moved = [(value, move(value.data, device)) for _, value in self._named_state()]
+        moved = [(value, move(value.data, device)) for value in self.parameters()]
         for value, data in moved:  # only now: a failure leaves the model where it was
             value.data = data
         self.zero_grad()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
+from pycnn import devices
 from pycnn._arguments import integer
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
@@ -59,7 +58,8 @@ class Parallel(Container):
                 f"Parallel: outputs must agree in all axes but {self.axis}, have shapes {shapes}"
             )
         self._save([shape[self.axis] for shape in shapes])
-        return np.concatenate(outputs, self.axis)
+        joined: Array = devices.concatenate(outputs, self.axis)
+        return joined
 
     def _parts(self, dy: Array) -> list[Array]:
         """Take the gradient apart into those of the branches' outputs."""
@@ -69,8 +69,7 @@ class Parallel(Container):
                 f"Parallel: gradient must have size {sum(sizes)} in axis {self.axis} "
                 f"(dy: {dy.shape})"
             )
-        ends = np.cumsum(sizes[:-1])
-        return [np.ascontiguousarray(part) for part in np.split(dy, ends, self.axis)]
+        return devices.split(dy, sizes, self.axis)
 
     def backward(self, dy: Array) -> Array:
         """Give each branch its part of the gradient, and add up those of the input."""

@@ -41,7 +41,7 @@ class SparseRows:
     __slots__ = ("rows", "shape", "values")
 
     def __init__(self, rows: npt.NDArray[np.int64], values: Array, shape: Shape) -> None:
-        if not isinstance(rows, np.ndarray) or rows.dtype != np.int64:
+        if not is_array(rows) or rows.dtype != np.int64:
             found = getattr(rows, "dtype", type(rows).__name__)
             raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
         check_kind("SparseRows", "values", values, FLOAT)
@@ -50,8 +50,7 @@ class SparseRows:
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
                 f"(rows: {rows.shape}, values: {values.shape})"
             )
-        ascending = bool((rows[1:] > rows[:-1]).all())
-        if len(rows) and not (ascending and rows[0] >= 0 and rows[-1] < shape[0]):
+        if isinstance(rows, np.ndarray) and not _ascend(rows, shape[0]):
             raise ValueError(f"[SparseRows] rows must ascend and lie in 0..{shape[0] - 1}")
         self.rows = rows
         self.values = values
@@ -73,6 +72,12 @@ class SparseRows:
 
     def __repr__(self) -> str:
         return f"SparseRows({len(self.rows)} of {self.shape[0]} rows, shape={self.shape})"
+
+
+def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
+    """Whether rows ascend and lie in a table; those on a device come from an op that saw to it."""
+    ascending = bool((rows[1:] > rows[:-1]).all())
+    return not len(rows) or bool(ascending and rows[0] >= 0 and rows[-1] < end)
 
 
 Gradient = Array | SparseRows

@@ -81,12 +81,12 @@ class Optimizer(ABC):
             raise ValueError(f"grad has shape {grad.shape}, the parameter {data.shape}")
         rows = grad.rows
         part = _gather(data, rows)
-        arrays = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
+        arrays = {name: a for name, a in state.items() if devices.is_array(a)}
         few = {**state, **{name: _gather(array, rows) for name, array in arrays.items()}}
         self.update(part, grad.values, few, first)
-        data[rows] = part
+        devices.put_rows(data, rows, part)
         for name, array in arrays.items():
-            array[rows] = few[name]
+            devices.put_rows(array, rows, few[name])
         state.update({name: value for name, value in few.items() if name not in arrays})
 
     @abstractmethod

@@ -1,16 +1,27 @@
 #include "cuda/bindings/device_array.hpp"
 
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <functional>
 #include <numeric>
 
 #include "cuda/arithmetic.hpp"
+#include "cuda/bindings/dlpack.hpp"
 
 namespace pycnn::cuda {
 namespace {
 
 namespace py = pybind11;
+
+int64_t product(Shape::const_iterator begin, Shape::const_iterator end) {
+    return std::accumulate(begin, end, int64_t{1}, std::multiplies<>());
+}
+
+const float* floats(const DeviceArray& a) {
+    if (a.element != Element::float32) fail_type("DeviceArray", "this takes float32 arrays, got ", name_of(a.element));
+    return static_cast<const float*>(a.data());
+}
 
 Element element_of_dtype(const py::dtype& dtype) {
     for (Element e : {Element::float32, Element::int32, Element::int64, Element::uint8})
@@ -50,17 +61,72 @@ DeviceArray zeros_like(const DeviceArray& a) {
 
 // a + b into `sum`, which may be one of them.
 void add_arrays(const DeviceArray& a, const DeviceArray& b, const DeviceArray& sum) {
-    for (const DeviceArray* array : {&a, &b})
-        if (array->element != Element::float32) fail_type("DeviceArray", "adds float32 arrays, got ", name_of(array->element));
     if (a.shape != b.shape)
         fail_value("DeviceArray", "arrays of shapes ", to_string(a.shape), " and ", to_string(b.shape), " do not add up");
-    add(a.size(), static_cast<const float*>(a.data()), static_cast<const float*>(b.data()), static_cast<float*>(sum.data()));
+    add(a.size(), floats(a), floats(b), static_cast<float*>(sum.data()));
 }
 
 DeviceArray sum_of(const DeviceArray& a, const DeviceArray& b) {
     DeviceArray sum("DeviceArray", a.shape, a.element);
     add_arrays(a, b, sum);
     return sum;
+}
+
+// Arrays that differ in the extent along `axis` alone, one behind the other.
+DeviceArray concatenate(const std::vector<DeviceArray>& arrays, size_t axis) {
+    if (arrays.empty()) fail_value("DeviceArray.concatenate", "needs at least one array");
+    Shape shape = arrays.front().shape;
+    if (axis >= shape.size()) fail_value("DeviceArray.concatenate", "there is no axis ", axis, " in ", to_string(shape));
+    const auto at = static_cast<ptrdiff_t>(axis);
+    shape[axis] = 0;
+    for (const DeviceArray& a : arrays) {
+        Shape others = a.shape;
+        if (axis < others.size()) others[axis] = shape[axis];
+        if (others != shape)
+            fail_value("DeviceArray.concatenate", "shapes ", to_string(a.shape), " and ", to_string(arrays.front().shape),
+                       " differ in more than axis ", axis);
+        shape[axis] += a.shape[axis];
+    }
+    DeviceArray result("DeviceArray.concatenate", shape, Element::float32);
+    const int64_t rows = product(shape.begin(), shape.begin() + at), pitch = product(shape.begin() + at, shape.end());
+    int64_t offset = 0;
+    for (const DeviceArray& a : arrays) {
+        const int64_t width = product(a.shape.begin() + at, a.shape.end());
+        copy_rows(rows, width, floats(a), width, static_cast<float*>(result.data()) + offset, pitch);
+        offset += width;
+    }
+    return result;
+}
+
+// The inverse: parts with these extents along `axis`.
+std::vector<DeviceArray> split(const DeviceArray& a, const Shape& extents, size_t axis) {
+    if (axis >= a.shape.size() || std::accumulate(extents.begin(), extents.end(), int64_t{0}) != a.shape[axis])
+        fail_value("DeviceArray.split", "parts of ", to_string(extents), " do not make up axis ", axis, " of ",
+                   to_string(a.shape));
+    const auto at = static_cast<ptrdiff_t>(axis);
+    const int64_t rows = product(a.shape.begin(), a.shape.begin() + at), pitch = product(a.shape.begin() + at, a.shape.end());
+    std::vector<DeviceArray> parts;
+    int64_t offset = 0;
+    for (int64_t extent : extents) {
+        Shape shape = a.shape;
+        shape[axis] = extent;
+        parts.emplace_back("DeviceArray.split", shape, Element::float32);
+        const int64_t width = product(shape.begin() + at, shape.end());
+        copy_rows(rows, width, floats(a) + offset, pitch, static_cast<float*>(parts.back().data()), width);
+        offset += width;
+    }
+    return parts;
+}
+
+// table[rows] = values, for rows that are there once.
+void put_rows_of(const DeviceArray& table, const DeviceArray& rows, const DeviceArray& values) {
+    Shape expected = table.shape;
+    if (!expected.empty()) expected[0] = rows.size();
+    if (rows.element != Element::int64 || rows.shape.size() != 1 || expected.empty() || values.shape != expected)
+        fail_value("DeviceArray.put_rows", "needs int64 rows and a value for each (rows: ", to_string(rows.shape),
+                   ", values: ", to_string(values.shape), ", table: ", to_string(table.shape), ")");
+    put_rows(rows.size(), product(table.shape.begin() + 1, table.shape.end()), table.shape[0],
+             static_cast<const int64_t*>(rows.data()), floats(values), const_cast<float*>(floats(table)));
 }
 
 // One extent may be -1: what is left.
@@ -141,7 +207,7 @@ DeviceArray::DeviceArray(const char* op, Shape extents, Element type) : shape(st
     }
 }
 
-int64_t DeviceArray::size() const { return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()); }
+int64_t DeviceArray::size() const { return product(shape.begin(), shape.end()); }
 
 void* DeviceArray::data() const {
     if (!memory) fail_value("DeviceArray", "the array of shape ", to_string(shape), " has been freed");
@@ -154,6 +220,9 @@ void register_device_array(py::module_& module) {
         .def("numpy", to_numpy)
         .def("copy", copy)
         .def("zeros_like", zeros_like)
+        .def_static("concatenate", concatenate, py::arg("arrays"), py::arg("axis"))
+        .def("split", split, py::arg("extents"), py::arg("axis"))
+        .def("put_rows", put_rows_of, py::arg("rows"), py::arg("values"))
         .def("reshape", reshape)
         .def("__add__", sum_of, py::is_operator())
         .def(
@@ -164,6 +233,8 @@ void register_device_array(py::module_& module) {
             },
             py::is_operator())
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
+        .def("__dlpack__", [](const DeviceArray& a, const py::kwargs&) { return to_dlpack(a); })
+        .def("__dlpack_device__", [](const DeviceArray&) { return dlpack_device(); })
         .def("__repr__", text_of)
         .def("__len__",
              [](const DeviceArray& a) {

@@ -1,0 +1,199 @@
+"""What the compiler made of the CUDA kernels: registers, spills, loads, occupancy. Needs no GPU.
+
+``python bench/cuda_static.py`` compiles csrc/cuda/*.cu with nvcc and prints a line for each kernel.
+The exit status is 1 if one breaks a rule (README.md, "CUDA, without a GPU").
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
+FLAGS = ("-std=c++20", "-O3", "-Xptxas", "-v", "-Werror", "all-warnings", f"-I{ROOT / 'csrc'}")
+GEMM = "gemm_kernel"
+MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
+LEAST_PRODUCTS = 8  # multiply-adds for each load of four floats from shared memory
+
+
+@dataclass
+class Kernel:
+    """One kernel for one architecture."""
+
+    name: str
+    architecture: int
+    registers: int = 0
+    shared: int = 0
+    spills: int = 0
+    threads: int = 256
+    blocks: int = 0  # that a multiprocessor holds
+    occupancy: float = 0.0
+    instructions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is a tile of a matrix product."""
+        return GEMM in self.name
+
+    def broken_rules(self) -> Iterator[str]:
+        """Name the rules that it breaks."""
+        count = self.instructions
+        if self.spills:
+            yield f"{self.spills} bytes of spills"
+        if local := count.get("LDL", 0) + count.get("STL", 0):
+            yield f"{local} accesses of local memory"
+        if self.is_product:
+            if self.threads == 256 and self.registers > MOST_REGISTERS:
+                yield f"{self.registers} registers"
+            if count and not (count.get("LDS.128") and count.get("LDG.E.128")):
+                yield "no loads of four floats"
+            if count.get("LDS.128", 0) * LEAST_PRODUCTS > count.get("FFMA", 0):
+                yield "few multiply-adds a load from shared memory"
+            if count.get("double"):
+                yield f"{count['double']} instructions in double"
+
+
+def tool(name: str, variable: str) -> str | None:
+    """Find a program by an environment variable or the path."""
+    return os.environ.get(variable) or shutil.which(name)
+
+
+def compile_one(nvcc: str, source: Path, architecture: int, folder: Path) -> tuple[Path, str]:
+    """Give the binary and what the compiler said."""
+    target = folder / f"{source.stem}.{architecture}.cubin"
+    command = [nvcc, *FLAGS, "-cubin", f"-arch=sm_{architecture}", "-o", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{source.name} for sm_{architecture}:\n{done.stdout}{done.stderr}")
+    return target, done.stderr
+
+
+def resources(text: str, architecture: int) -> dict[str, Kernel]:
+    """Read ptxas's report: kernels by their mangled names."""
+    kernels: dict[str, Kernel] = {}
+    for entry in text.split("Compiling entry function '")[1:]:
+        name = entry.split("'")[0]
+        kernel = kernels[name] = Kernel(demangled(name), architecture)
+        kernel.registers = number(r"Used (\d+) registers", entry)
+        kernel.shared = number(r"(\d+) bytes smem", entry)
+        kernel.spills = number(r"(\d+) bytes spill stores", entry)
+        if tile := re.search(r"GemmTile<(\d+), (\d+), \d+, (\d+), (\d+)>", kernel.name):
+            rows, columns, high, wide = map(int, tile.groups())
+            kernel.threads = rows // high * (columns // wide)
+    return kernels
+
+
+def number(pattern: str, text: str) -> int:
+    """Give the number that a pattern finds, or 0."""
+    found = re.search(pattern, text)
+    return int(found[1]) if found else 0
+
+
+def demangled(name: str) -> str:
+    """Give a kernel's C++ name, without namespaces and arguments."""
+    text = subprocess.run(["c++filt", name], capture_output=True, text=True, check=True).stdout
+    text = text.removeprefix("void ").replace("(anonymous namespace)::", "")
+    text = re.sub(r"\(int\)", "", text)
+    return re.sub(r"(pycnn|cuda)::", "", text.split("(", 1)[0]).strip()
+
+
+def count_instructions(cuobjdump: str, binary: Path, kernels: dict[str, Kernel]) -> None:
+    """Count the instructions of a binary that tell something."""
+    listing = subprocess.run(
+        [cuobjdump, "-sass", str(binary)], capture_output=True, text=True, check=True
+    ).stdout
+    for part in listing.split("Function : ")[1:]:
+        count = kernels[part.split()[0]].instructions
+        for code in re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", part, re.M):
+            base = code.split(".")[0]
+            if code.startswith("LDS") and ".128" in code:
+                base = "LDS.128"
+            elif code.startswith("LDG.E") and ".128" in code:
+                base = "LDG.E.128"
+            elif base in ("DADD", "DMUL", "DFMA"):
+                base = "double"
+            count[base] = count.get(base, 0) + 1
+
+
+def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
+    """Ask NVIDIA's calculator, cuda_occupancy.h, how many blocks a multiprocessor holds."""
+    program = folder / "occupancy"
+    include = Path(nvcc).resolve().parent.parent / "include"
+    source = Path(__file__).with_name("occupancy.cpp")
+    compiler = os.environ.get("CXX", "g++")
+    subprocess.run([compiler, f"-I{include}", "-o", program, source], check=True)
+    lines = (
+        f"{k.architecture // 10} {k.architecture % 10} {k.registers} {k.shared} {k.threads}"
+        for k in kernels
+    )
+    answers = subprocess.run(
+        [program], input="\n".join(lines), capture_output=True, text=True, check=True
+    ).stdout
+    for kernel, answer in zip(kernels, answers.splitlines(), strict=True):
+        kernel.blocks, most = map(int, answer.split())
+        kernel.occupancy = kernel.blocks * kernel.threads / most
+
+
+def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[Kernel]:
+    """Compile everything and gather what there is to know."""
+    sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
+    found: list[Kernel] = []
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
+        folder = Path(name)
+        jobs = [
+            (architecture, pool.submit(compile_one, nvcc, source, architecture, folder))
+            for architecture in architectures
+            for source in sources
+        ]
+        for architecture, job in jobs:
+            binary, text = job.result()
+            kernels = resources(text, architecture)
+            if cuobjdump:
+                count_instructions(cuobjdump, binary, kernels)
+            found += kernels.values()
+        add_occupancy(nvcc, found, folder)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--arch", type=int, nargs="+", default=[80], choices=ARCHITECTURES)
+    parser.add_argument("--all", action="store_true", help="all architectures")
+    args = parser.parse_args(arguments)
+    nvcc, cuobjdump = tool("nvcc", "CUDACXX"), tool("cuobjdump", "CUOBJDUMP")
+    if not nvcc:
+        print("cuda_static.py: there is no nvcc (CUDACXX may name it)", file=sys.stderr)
+        return 2
+    if not cuobjdump:
+        print("cuda_static.py: no cuobjdump (CUOBJDUMP may name it): instructions not counted")
+    kernels = measure(list(ARCHITECTURES) if args.all else args.arch, nvcc, cuobjdump)
+    columns = f"{'sm':>4} {'regs':>4} {'shared':>6} {'threads':>7} {'blocks':>6} {'occ.':>5}"
+    print(f"{columns} {'FFMA':>5} {'LDS.128':>7} {'LDG.128':>7}  kernel")
+    broken = 0
+    for k in kernels:
+        count = k.instructions
+        print(
+            f"{k.architecture:>4} {k.registers:>4} {k.shared:>6} {k.threads:>7} {k.blocks:>6} "
+            f"{k.occupancy:>5.0%} {count.get('FFMA', 0):>5} {count.get('LDS.128', 0):>7} "
+            f"{count.get('LDG.E.128', 0):>7}  {k.name}"
+        )
+        for rule in k.broken_rules():
+            broken += 1
+            print(f"     BROKEN: {rule}")
+    print(f"{len(kernels)} kernels, {broken} broken rules")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
