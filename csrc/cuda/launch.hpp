@@ -45,7 +45,9 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_
         },
         &call);
 #else
-    kernel<<<grid, block, shared_bytes, stream> > >(static_cast<Parameters>(arguments)...);
+    // clang-format off: it would put spaces into >>>, which nvcc does not take.
+    kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);
+    // clang-format on
 #endif
     check_launch(grid, block);
 }
