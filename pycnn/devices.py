@@ -103,6 +103,11 @@ def put_rows(table: Any, rows: Any, values: Any) -> None:
         table.put_rows(rows, values)
 
 
+def write(array: Any, numbers: Array) -> None:
+    """Replace the values of an array of a device by NumPy's of the same shape and dtype."""
+    array.write(np.ascontiguousarray(numbers))
+
+
 def zeros_like(array: Any) -> Any:
     """Give zeros of the shape, dtype and device of an array."""
     return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()

@@ -14,6 +14,7 @@ import numpy as np
 
 from pycnn import _core
 from pycnn._arguments import positive
+from pycnn.devices import device_of, move
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
 
@@ -151,6 +152,7 @@ class _Probe:
 
     def __enter__(self) -> None:
         """Begin to time a step: a layer that is used twice in it counts twice."""
+        self._own = {name: m for name, m in vars(self.layer).items() if name in self._methods}
         vars(self.layer).update(self._methods)
         for one in (self.forward, self.backward):
             one.seconds.append(0.0)
@@ -160,6 +162,7 @@ class _Probe:
         """Leave the layer as it was."""
         for name in self._methods:
             del vars(self.layer)[name]
+        vars(self.layer).update(self._own)
 
     def _timed(
         self, one: _Pass, method: Callable[..., Any], after: Callable[[Array, Any], None]
@@ -212,7 +215,7 @@ def _step(model: Module, x: Array) -> tuple[float, float]:
     start = perf_counter()
     y = model(x)
     middle = perf_counter()
-    dy = np.ones_like(y)
+    dy = move(np.ones(y.shape, np.float32), device_of(y))
     turn = perf_counter()
     model.backward_parameters(dy)
     return middle - start, perf_counter() - turn
@@ -257,6 +260,7 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     check_model("profile", model)
     limit = positive("[profile] seconds", seconds)
     copied = copy.deepcopy(model).train()
+    x = move(x, model.device)
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):

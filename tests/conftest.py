@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +49,14 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(request.param)
     yield request.param
     _core.set_isa(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Compute on the CPU in a test that does not ask for `isa`, whose last parameter stays."""
+    asked = "isa" in getattr(item, "fixturenames", ())
+    with nullcontext() if asked else computed_on("cpu"):
+        return (yield)
 
 
 @pytest.fixture(params=_core.conv_algorithms(), scope="module")

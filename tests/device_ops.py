@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import devices
+from pycnn import _core, devices
 from pycnn.ops import backend
 
 
@@ -49,10 +49,10 @@ class DeviceOps:
 
 @contextmanager
 def computed_on(device: str) -> Iterator[None]:
-    """Let `pycnn.ops` compute on a device what it is given as NumPy's arrays."""
-    cpu = backend._core
-    backend._core = DeviceOps(device)  # type: ignore[assignment]
+    """Let `pycnn.ops` compute there what it is given as NumPy's arrays."""
+    before = backend._core
+    backend._core = _core if device == "cpu" else DeviceOps(device)  # type: ignore[assignment]
     try:
         yield
     finally:
-        backend._core = cpu
+        backend._core = before

@@ -48,9 +48,12 @@ def one_by_one(x: np.ndarray, w: np.ndarray, b: Any, window: Any, **geometry: An
     return [y, dx, *ops.conv2d_backward_weight(dy, x, w.shape, **geometry)]
 
 
-def assert_same(actual: Arrays, expected: Arrays) -> None:
+def assert_same(actual: Arrays, expected: Arrays, signs: bool = True) -> None:
+    """The same numbers, NaN included, and with `signs` the same zeros."""
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+        if signs:
+            np.testing.assert_array_equal(np.signbit(one), np.signbit(other))
         assert one.flags.c_contiguous
 
 
@@ -106,12 +109,13 @@ def test_the_bits_are_those_of_the_three_ops(
         exact = reference.conv2d_relu_max_pool2d_backward(
             gradient(y), winners, x, w, window=window, **geometry
         )
-        assert_same(result, [y, *exact])
+        assert_same(result, [y, *exact], signs=False)
 
 
-@pytest.mark.usefixtures("isa")
-def test_small_images_of_full_batches_have_lanes() -> None:
+def test_small_images_of_full_batches_have_lanes(isa: str) -> None:
     """One byte an output is remembered; of a batch that leaves lanes empty, positions."""
+    if isa not in _core.isa_available():
+        pytest.skip("lanes are the CPU's")
     rng = np.random.default_rng(0)
     w = rng.standard_normal((6, 1, 5, 5)).astype(np.float32)
     for images, dtype, ndim in ((64, np.uint8, 5), (1, np.int32, 4)):
@@ -120,6 +124,33 @@ def test_small_images_of_full_batches_have_lanes() -> None:
             _, winners = ops.conv2d_relu_max_pool2d(x, w, window=2, padding=2)
         assert (winners.dtype, winners.ndim) == (dtype, ndim)
         assert winners.size == images * 6 * 14 * 14
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("window", [(15, 17), (1, 255), (51, 5), (16, 16), (2, 128)])
+@pytest.mark.parametrize("images", [1, 32])
+def test_windows_around_what_a_byte_can_tell(images: int, window: tuple[int, int]) -> None:
+    """Of 255 elements a byte names the winner; of 256 it is a position in the plane."""
+    x, w = Values("integer", 4).arrays((images, 1, window[0] + 2, window[1] + 1), (3, 1, 2, 2))
+    with forced("batch_lanes"):
+        result = pooled(x, w, None, window)
+        assert_same(result, one_by_one(x, w, None, window))
+        _, winners = ops.conv2d_relu_max_pool2d(x, w, window=window)
+    lanes = np.prod(window) <= 255 and winners.dtype == np.uint8
+    assert lanes or winners.dtype == np.int32
+
+
+@pytest.mark.usefixtures("isa")
+def test_a_weight_beyond_the_edge_may_be_left_out() -> None:
+    """An infinite weight makes a NaN with padding, as in the three ops, or is left out."""
+    x, w = Values("normal", 5).arrays((64, 1, 8, 8), (2, 1, 3, 3))
+    w = w.copy()
+    w[0, 0, 0, 0] = -np.inf
+    y, _ = ops.conv2d_relu_max_pool2d(x, w, window=2, padding=1)
+    expected, *_ = one_by_one(x, w, None, 2, padding=1)
+    inside = np.s_[:, :, 1:, 1:]  # windows that no padding meets
+    np.testing.assert_array_equal(y[inside], expected[inside])
+    np.testing.assert_array_equal(y[:, 1], expected[:, 1])
 
 
 @pytest.mark.usefixtures("isa", "restore_threads")
@@ -227,6 +258,48 @@ def test_backward_needs_a_forward_pass_of_its_own() -> None:
         model(x)
     with pytest.raises(RuntimeError, match="backward needs a forward pass"):
         model.backward(y)
+
+
+def test_what_a_pass_leaves_is_forgotten_with_the_next() -> None:
+    (x,) = Values("normal", 1).arrays((2, 1, 28, 28))
+    model = network()
+    y = model(x)
+    model.to("cpu")
+    with pytest.raises(RuntimeError, match="backward needs a forward pass"):
+        model.backward(y)
+    for _ in model.trace(x):
+        pass
+    model(x)
+    assert all(model[i]._memory is None for i in (1, 2))
+    with evaluation_mode(model):
+        model(x)
+    assert all(layer._memory is None for layer in model.modules())
+    model(x)
+    with evaluation_mode(model):
+        for _ in model.trace(x):
+            pass
+    assert all(layer._memory is None for layer in model.modules())
+    y = model(x)
+    model[2].forward(model[0].forward(x))
+    with pytest.raises(RuntimeError, match=r"Sequential\[2\] .*forward pass of the whole"):
+        model.backward(y)
+
+
+def test_a_wrong_gradient_is_refused_by_the_layer_that_it_comes_to() -> None:
+    (x,) = Values("normal", 1).arrays((2, 1, 8, 8))
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.ReLU(), nn.MaxPool2d(2))
+    y = model(x)
+    with pytest.raises(ValueError, match=r"^Sequential\[2\] MaxPool2d: .*dy has shape"):
+        model.backward(np.ascontiguousarray(y[:, :, :2]))
+
+
+def test_an_error_that_no_layer_has_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError("only here")
+
+    monkeypatch.setattr(ops, "conv2d_relu_max_pool2d", refuse)
+    with pytest.raises(ValueError, match="only here"):
+        network()(Values("normal", 1).arrays((2, 1, 28, 28))[0])
 
 
 def test_an_error_names_the_layer_that_fails() -> None:

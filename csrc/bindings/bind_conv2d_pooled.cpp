@@ -43,7 +43,9 @@ py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handl
     Winners winners{};
     const bool in_lanes = is_array(winners_array) && rank_of(winners_array) == 5;
     if (in_lanes) {
-        if (!can_pool_in_lanes(s)) fail_value(op, "winners come from another convolution: its images cannot be in lanes");
+        if (!can_pool_in_lanes(s))
+            fail_value(op, "winners of shape ", to_string(view<const uint8_t>(op, "winners", winners_array, 5).shape),
+                       " come from another convolution: this one gives shape ", to_string(y_shape));
         const auto places = view<const uint8_t>(op, "winners", winners_array, 5);
         check_same_shape(op, "winners", places.shape, "the forward pass with this instruction set", lane_winners(s));
         winners.lanes = const_cast<uint8_t*>(places.data);

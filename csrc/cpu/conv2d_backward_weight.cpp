@@ -31,8 +31,6 @@ constexpr int64_t kBlockPatchRows = 128;
 constexpr int64_t kChunkFloats = 144 * 1024;
 // Enough for a few cores to balance.
 constexpr int64_t kTasks = 16;
-// Floats that the slices' own copies of dw may take: 32 MiB.
-constexpr int64_t kSliceFloats = 8 << 20;
 
 struct Plan {
     int64_t taps, block_channels, blocks;
@@ -51,7 +49,7 @@ struct Plan {
         chunk_images = std::clamp<int64_t>(pixels / (s.P * s.Q), 1, s.N);
         chunk_rows = std::clamp<int64_t>(pixels / s.Q, 1, s.P);
         const int64_t wanted = ceil_div(kTasks, s.groups * blocks);
-        slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / s.weights()), 1, ceil_div(s.N, chunk_images));
+        slices = std::clamp<int64_t>(std::min(wanted, WeightSlices::most(s)), 1, ceil_div(s.N, chunk_images));
         // Chunks of a slice, and of an image, of nearly equal size.
         const int64_t slice_images = ceil_div(s.N, slices);
         chunk_images = ceil_div(slice_images, ceil_div(slice_images, chunk_images));

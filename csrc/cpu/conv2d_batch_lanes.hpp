@@ -15,7 +15,7 @@ void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, cons
 void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);
 void conv2d_batch_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
 
-// The passes of conv2d_pooled.hpp; stride and dilation of the convolution as takes_batch_lanes says for all of them.
+// The passes of conv2d_pooled.hpp, for convolutions with a step of 1.
 void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
                                uint8_t* winners);
 void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,

@@ -48,7 +48,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     const Tiles down(s.group_outputs(), table.dot_rows), across(row_length, table.dot_columns);
 
     // A slice is some blocks, so that one core reads what it has turned itself; of a slice a task has some filters.
-    const int64_t count = std::clamp<int64_t>(kSlices, 1, std::max<int64_t>(blocks, 1));
+    const int64_t count = std::clamp<int64_t>(blocks, 1, std::min(kSlices, WeightSlices::most(s)));
     const WeightSlices slices(s, count, dw, db);
     slices.clear();
     const int64_t tasks = count * s.groups * down.count;

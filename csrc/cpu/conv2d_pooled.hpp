@@ -1,5 +1,5 @@
-// Convolution, ReLU and max pooling in one op: what a container makes of three layers in a row. The same bits as those of the
-// three ops, but the convolution's output leaves the cache nowhere, and backward needs none of it.
+// Convolution, ReLU and max pooling in one op: what a container makes of three layers in a row. For weights that are finite the bits
+// are those of the three ops. Backward needs nothing of the convolution's output but where the maxima were.
 #pragma once
 
 #include "core/shape.hpp"
@@ -8,7 +8,8 @@ namespace pycnn {
 
 // Which element of each window won, for backward. A winner that is not above zero gets no gradient through the ReLU.
 //   planes: int32 (N, K, P, Q), positions in the planes of the convolution's output, or -1 for none
-//   lanes:  uint8 (blocks, K, P, Q, images of a block), places r * window.w + s in the windows, or kNoWinner
+//   lanes:  uint8 (blocks, K, P, Q, images of a block), places r * window.w + s in the windows, or kNoWinner; a number that is
+//           no place of the window gets no gradient either
 struct Winners {
     int32_t* planes;  // or null
     uint8_t* lanes;   // or null

@@ -23,12 +23,14 @@ constexpr double kTileCost = 500;
 constexpr double kFilterTiles = 12;
 constexpr double kLeastGain = 1.25;
 
-// Tasks of one group: a multiple of four, lest one of two or four cores has one more than the others (AlexNet's third layer,
-// 13 x 13, on two cores: 7 tasks take as long as 8; 8 are 15 % faster).
-int64_t tasks_of(const StripGrid& grid) {
-    const int64_t most_strips = std::max<int64_t>(kTaskTiles / grid.longest(), 1);
-    return std::min(ceil_div(ceil_div(grid.strips(), most_strips), 4) * 4, grid.strips());
+// How many tasks of one group kTaskTiles makes.
+int64_t least_tasks_of(const StripGrid& grid) {
+    return ceil_div(grid.strips(), std::max<int64_t>(kTaskTiles / grid.longest(), 1));
 }
+
+// As many or a few more: a multiple of four, lest one of two or four cores has one more than the others (AlexNet's third layer,
+// 13 x 13, on two cores: 7 tasks take as long as 8; 8 are 15 % faster).
+int64_t tasks_of(const StripGrid& grid) { return std::min(ceil_div(least_tasks_of(grid), 4) * 4, grid.strips()); }
 
 // Input channels whose filters one task transforms.
 constexpr int64_t kFilterChannels = 16;
@@ -196,7 +198,7 @@ bool takes_winograd(ConvPass, const ConvShape& s) {
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
     const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kTaskTiles);
-    if (pass != ConvPass::backward_weight && s.groups * tasks_of(grid) < kLeastTasks) return false;
+    if (pass != ConvPass::backward_weight && s.groups * least_tasks_of(grid) < kLeastTasks) return false;
     const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
     const double taps = static_cast<double>(s.R * s.S);

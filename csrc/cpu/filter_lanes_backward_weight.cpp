@@ -23,8 +23,6 @@ constexpr int64_t kMostPanels = 4;
 constexpr int64_t kChannels = 64;
 // Enough for a few cores to balance.
 constexpr int64_t kTasks = 16;
-// Floats that the slices' own copies of dw may take: 32 MiB.
-constexpr int64_t kSliceFloats = 8 << 20;
 // With fewer channels than this, tiles go over the column taps if there are more of them.
 constexpr int64_t kFewChannels = 8;
 // Planes so far apart meet in one set of L1.
@@ -64,7 +62,7 @@ struct Plan {
         blocks = ceil_div(s.group_inputs(), block_channels);
         image = in_place ? s.C * s.H * s.W : block_channels * plane;
         const int64_t wanted = ceil_div(kTasks, s.groups * blocks * parts);
-        slices = std::clamp<int64_t>(std::min(wanted, kSliceFloats / s.weights()), 1, ceil_div(s.N, chunk_images));
+        slices = std::clamp<int64_t>(std::min(wanted, WeightSlices::most(s)), 1, ceil_div(s.N, chunk_images));
     }
 };
 

@@ -6,6 +6,11 @@
 
 namespace pycnn {
 
+int64_t WeightSlices::most(const ConvShape& s) {
+    constexpr int64_t kFloats = 8 << 20;
+    return std::max<int64_t>(kFloats / s.weights(), 1);
+}
+
 WeightSlices::WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db)
     : count_(count), weights_(s.weights()), filters_(s.K), dw_(dw), db_(db), copies_((count - 1) * (weights_ + filters_)) {}
 

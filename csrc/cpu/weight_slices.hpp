@@ -9,6 +9,9 @@ namespace pycnn {
 
 class WeightSlices {
 public:
+    // How many copies are at most worth their memory, 32 MiB.
+    static int64_t most(const ConvShape& s);
+
     // Slice 0 is dw and db themselves. The contents are as they were: all but slice 0 undefined.
     WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db);
 

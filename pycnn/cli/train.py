@@ -132,6 +132,8 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
 
     A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
     """
+    if args.device != "cpu" and recipe.train is not None:
+        raise ValueError(f"{args.model} learns in a way of its own, on the CPU alone")
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
     return {

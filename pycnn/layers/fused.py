@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pycnn import ops
 from pycnn.layers.activation import ReLU
@@ -15,10 +15,19 @@ from pycnn.layers.pool import MaxPool2d
 _PASSES = ("forward", "backward", "backward_parameters")
 
 
+class _Memory(NamedTuple):
+    """What the fused forward pass leaves, with the convolution, for the fused backward pass."""
+
+    x: Array
+    winners: Array
+
+
 class ConvReluMaxPool(Module):
     """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
 
-    The parameters stay the convolution's.
+    The parameters stay the convolution's, and with it is what a forward pass leaves for backward.
+    Bits are those of the three layers unless a weight is not finite: one that lies beyond the edge
+    of an image may be left out (see `pycnn.ops.conv2d`).
 
     Parameters
     ----------
@@ -52,12 +61,13 @@ class ConvReluMaxPool(Module):
     def forward(self, x: Array) -> Array:
         """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
         conv = self.conv
-        self._remembers = conv._remembers
         bias = None if conv.bias is None else conv.bias.data
         y, winners = ops.conv2d_relu_max_pool2d(
             x, conv.filters(), bias, window=self.window, **conv.geometry
         )
-        self._save((x, winners))
+        conv._save(_Memory(x, winners))
+        for _, layer in self.layers[1:]:
+            layer._memory = None  # of an earlier pass of its own
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -70,7 +80,10 @@ class ConvReluMaxPool(Module):
         self._accumulate(dy, False)
 
     def _accumulate(self, dy: Array, input_gradient: bool) -> Any:
-        x, winners = self._saved()
+        memory = self.conv._saved()
+        if not isinstance(memory, _Memory):
+            raise RuntimeError("backward needs a forward pass of the whole before it")
+        x, winners = memory
         dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
             dy,
             winners,

@@ -282,12 +282,17 @@ class Module(ABC):
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        for _, target, value in shared:
-            if isinstance(target.data, np.ndarray):
-                np.copyto(target.data, on_cpu(value))
+        # On a device the values are new arrays, all of them there before the first is put in place.
+        there = {
+            name: move(np.ascontiguousarray(on_cpu(value)), device_of(target.data))
+            for name, target, value in shared
+            if not isinstance(target.data, np.ndarray)
+        }
+        for name, target, value in shared:
+            if name in there:
+                target.data = there[name]
             else:
-                numbers = np.ascontiguousarray(on_cpu(value))
-                target.data = move(numbers, device_of(target.data)).copy()
+                np.copyto(target.data, on_cpu(value))
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:

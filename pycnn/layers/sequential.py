@@ -33,7 +33,9 @@ class Sequential(Container):
     An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
 
     A `Conv2d`, a `ReLU` and a `MaxPool2d` in a row whose windows lie side by side run as one op
-    (`pycnn.ops.conv2d_relu_max_pool2d`): the same bits in less time. `trace` runs them one by one.
+    (`pycnn.ops.conv2d_relu_max_pool2d`): for finite weights the same bits, in less time. These
+    layers then have no backward pass of their own, only the whole has. `trace` runs them one by
+    one.
     """
 
     # What ran in the last forward pass, in order: layers, or what stood for several.
@@ -59,17 +61,20 @@ class Sequential(Container):
     def _run_fused(
         self, name: str, step: ConvReluMaxPool, x: Array, steps: list[tuple[str, Module]]
     ) -> Array:
+        refused: Exception | None = None
         if step.is_plain:
             try:
                 y = step.forward(x)
-            except Exception:  # one of the layers will say what is wrong
-                pass
+            except (TypeError, ValueError) as error:
+                refused = error  # one of the layers will say what is wrong in its own words
             else:
                 steps.append((name, step))
                 return y
         for part, layer in step.layers:
             x = self._call(part, layer.forward, x)
             steps.append((part, layer))
+        if refused is not None:
+            raise refused
         return x
 
     @overload
@@ -95,16 +100,16 @@ class Sequential(Container):
         steps = self._steps or tuple(self._named.items())
         if input_gradient:
             for name, step in reversed(steps):
-                dy = self._call(name, step.backward, dy)
+                dy = self._call(_last(name, step), step.backward, dy)
             return dy
         trained = (i for i, (_, step) in enumerate(steps) if next(step.parameters(), None))
         first = next(trained, None)
         if first is None:
             return None
         for name, step in reversed(steps[first + 1 :]):
-            dy = self._call(name, step.backward, dy)
+            dy = self._call(_last(name, step), step.backward, dy)
         name, step = steps[first]
-        self._call(name, step.backward_parameters, dy)
+        self._call(_last(name, step), step.backward_parameters, dy)
         return None
 
     def backward_parameters(self, dy: Array) -> None:
@@ -121,3 +126,8 @@ class Sequential(Container):
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x
+
+
+def _last(name: str, step: Module) -> str:
+    """Name the layer that a gradient comes to first."""
+    return step.layers[-1][0] if isinstance(step, ConvReluMaxPool) else name

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pycnn.devices import move
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
@@ -52,7 +53,7 @@ def summary(model: Module, input_shape: Shape) -> str:
     inputs: dict[str, Shape] = {}
     seen: set[int] = set()
     with evaluation_mode(model):
-        for path, layer, y in model.trace(np.zeros(shape, model.input_dtype)):
+        for path, layer, y in model.trace(move(np.zeros(shape, model.input_dtype), model.device)):
             for branch in branches:
                 if f"{path}.".startswith(f"{branch}.") and branch not in inputs:
                     # Every branch has the input that the first of them found.

@@ -19,9 +19,10 @@ def conv2d_relu_max_pool2d(
 ) -> tuple[FloatArray, AnyArray]:
     """Convolve, rectify and keep the largest element of each window.
 
-    ``max_pool2d(relu(conv2d(x, w, b)), window)`` to the last bit, but the output of the convolution
-    is never stored whole where the images of the batch run in the lanes of the processor, and what
-    is remembered for the gradients is one byte for each output.
+    ``max_pool2d(relu(conv2d(x, w, b)), window)``, for finite weights to the last bit (see the notes
+    of `conv2d`), but the output of the convolution is never stored whole where the images of the
+    batch run in the lanes of the processor, and what is remembered for the gradients is one byte
+    for each output.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def conv2d_relu_max_pool2d_backward(
     dy : ndarray of float32, shape (N, K, P, Q)
         Gradient of the loss with respect to the output.
     winners : ndarray
-        As returned by the forward pass.
+        As returned by the forward pass. Of bytes a number that is no place in the window gets no
+        gradient.
     x : ndarray of float32, shape (N, C, H, W)
         Input of the forward pass.
     w : ndarray of float32, shape (K, C / groups, R, S)

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from pycnn._arguments import at_least_zero, flag, integer
+from pycnn.devices import on_cpu
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
 from pycnn.training.nonfinite import first_nonfinite
@@ -193,6 +194,6 @@ class TerminateOnNaN(Callback):
 def _finite_gradient(parameter: Parameter) -> bool:
     if parameter.grad is None:
         return True
-    grad = gradient_values(parameter.grad)
+    grad = on_cpu(gradient_values(parameter.grad))
     # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
     return math.isfinite(grad.sum()) or bool(np.isfinite(grad).all())

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pycnn._arguments import positive
+from pycnn.devices import on_cpu, write
 from pycnn.layers.parameter import Parameter
 from pycnn.training.callbacks import Callback
 from pycnn.training.run import Run
@@ -56,7 +57,10 @@ class MaxNorm(Callback):
     def on_step(self, run: Run) -> None:
         """Shorten what is too long."""
         for parameter in self.parameters:
-            rows = parameter.data.reshape(len(parameter.data), -1)  # a view
+            numbers = on_cpu(parameter.data)
+            rows = numbers.reshape(len(numbers), -1)  # a view
             norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
             long = np.flatnonzero(norms > self.limit)
             rows[long] *= (self.limit / norms[long])[:, np.newaxis].astype(rows.dtype)
+            if numbers is not parameter.data:
+                write(parameter.data, numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycnn.devices import move, on_cpu
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parameter import Array, gradient_values
 
@@ -29,15 +30,15 @@ def first_nonfinite(model: Module, x: Array) -> str:
     if not np.isfinite(x).all():
         return "the batch itself is not finite"
     with evaluation_mode(model):
-        for path, layer, y in model.trace(x):
+        for path, layer, y in model.trace(move(x, model.device)):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
             for name, parameter in layer.named_parameters():
-                if not np.isfinite(parameter.data).all():
+                if not np.isfinite(on_cpu(parameter.data)).all():
                     return f"{name} of {place} is not finite"
-            if not np.isfinite(y).all():
+            if not np.isfinite(on_cpu(y)).all():
                 return f"the output of {place} is not finite"
     for name, parameter in reversed(list(model.named_parameters())):
         grad = parameter.grad
-        if grad is not None and not np.isfinite(gradient_values(grad)).all():
+        if grad is not None and not np.isfinite(on_cpu(gradient_values(grad))).all():
             return f"the gradient of {name} is not finite"
     return "every output and gradient is finite without dropout"

@@ -14,13 +14,14 @@ inline void map_vectors(int64_t count, float* out, F&& f, const In*... in) {
     for (int64_t i = 0; i < count; i += kLanes) store_at_most(out + i, f(load_at_most(in + i, count - i)...), count - i);
 }
 
-// x < 0 ? 0 : x and not max(x, 0): NaN passes.
-void relu(int64_t count, const float* __restrict x, float* __restrict y) {
-    for (int64_t i = 0; i < count; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];
+// x < 0 ? 0 : x and not max(x, 0): NaN passes. y may be x.
+void relu(int64_t count, const float* x, float* y) {
+    map_vectors(count, y, [](Vec v) { return v < 0.0f ? Vec{} : v; }, x);
 }
 
-void relu_backward(int64_t count, const float* __restrict dy, const float* __restrict y, float* __restrict dx) {
-    for (int64_t i = 0; i < count; ++i) dx[i] = y[i] <= 0.0f ? 0.0f : dy[i];
+// dx may be dy or y.
+void relu_backward(int64_t count, const float* dy, const float* y, float* dx) {
+    map_vectors(count, dx, [](Vec gradient, Vec output) { return output <= 0.0f ? Vec{} : gradient; }, dy, y);
 }
 
 void leaky_relu(int64_t count, float slope, const float* __restrict x, float* __restrict y) {

@@ -47,6 +47,14 @@ py::array to_numpy(const DeviceArray& a) {
     return result;
 }
 
+void write(const DeviceArray& a, const py::array& array) {
+    const Shape shape(array.shape(), array.shape() + array.ndim());
+    if (shape != a.shape || element_of_dtype(array.dtype()) != a.element || !(array.flags() & py::array::c_style))
+        fail_value("DeviceArray.write", "needs a C-contiguous ", name_of(a.element), " array of shape ", to_string(a.shape),
+                   ", got one of shape ", to_string(shape));
+    copy_to_device(a.data(), array.data(), a.bytes());
+}
+
 DeviceArray copy(const DeviceArray& a) {
     DeviceArray result("DeviceArray.copy", a.shape, a.element);
     copy_on_device(result.data(), a.data(), a.bytes());
@@ -219,6 +227,9 @@ void register_device_array(py::module_& module) {
     type.def_static("from_numpy", from_numpy, py::arg("array"))
         .def("numpy", to_numpy)
         .def("copy", copy)
+        .def("write", write, py::arg("array"))
+        .def("__copy__", copy)
+        .def("__deepcopy__", [](const DeviceArray& a, const py::dict&) { return copy(a); })
         .def("zeros_like", zeros_like)
         .def_static("concatenate", concatenate, py::arg("arrays"), py::arg("axis"))
         .def("split", split, py::arg("extents"), py::arg("axis"))
