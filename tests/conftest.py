@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
@@ -49,6 +50,22 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(request.param)
     yield request.param
     _core.set_isa(before)
+
+
+# Tests of what the CPU alone has, instruction sets and algorithms, and of AlexNet's sizes.
+OF_THE_CPU = re.compile(
+    r"test_conv2d_(algorithm|batch_lanes|depthwise|filter_lanes|full_width|winograd)\.py"
+    r"|test_(dispatch|extreme_sizes)\.py|test_determinism\.py.*alexnet"
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what says nothing of the CUDA kernels and would take minutes on them."""
+    left_out = [
+        item for item in items if "cuda_host" in item.nodeid and OF_THE_CPU.search(item.nodeid)
+    ]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(wrapper=True)

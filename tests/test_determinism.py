@@ -56,6 +56,7 @@ def other_cases() -> list[Case]:
     words = np.random.default_rng(5).zipf(1.3, (50, 60)) % 3001
     (vectors,) = Values("normal", 6).arrays((50, 60, 300))
     smooth = {"weight": weight, "label_smoothing": 0.1}
+    (filters,) = Values("normal", 7).arrays((8, 16, 3, 3))
     normal, scale = ops.local_response_norm(x)
     return [
         (ops.max_pool2d, [x], {"kernel_size": 3, "stride": 2}),
@@ -68,6 +69,7 @@ def other_cases() -> list[Case]:
         ),
         (ops.relu, [x], {}),
         (ops.relu_backward, [x, np.roll(x, 1)], {}),
+        (ops.conv2d_relu_max_pool2d, [x, filters], {"window": 2}),
         (ops.linear, [features, w, b], {}),
         (ops.linear_backward_input, [dy, w], {}),
         (ops.linear_backward_weight, [dy, features], {}),
