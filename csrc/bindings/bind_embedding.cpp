@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <optional>
 
 #include "bindings/array_view.hpp"
@@ -48,8 +47,7 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
     Array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
     {
         py::gil_scoped_release release;
-        std::copy(groups.rows.begin(), groups.rows.end(), rows);
-        embedding_backward(groups, D, dy.data, values);
+        embedding_backward(groups, D, dy.data, rows, values);
     }
     return py::make_tuple(std::move(row_array), std::move(value_array));
 }

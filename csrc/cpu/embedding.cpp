@@ -1,10 +1,8 @@
 #include "cpu/embedding.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
-#include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 
@@ -18,43 +16,13 @@ constexpr int64_t kFloatsPerTask = 16384;
 // about 128 x 128 numbers, 3 us.
 constexpr int64_t kPositionsPerTask = 128, kColumnsPerTask = 128;
 
-// "[3, 7]" for a position in an array of this shape.
-std::string place(const Shape& shape, int64_t flat) {
-    std::string numbers;
-    for (size_t axis = shape.size(); axis-- > 0; flat /= shape[axis])
-        numbers = std::to_string(flat % shape[axis]) + (numbers.empty() ? "" : ", ") + numbers;
-    return numbers.empty() ? "" : "[" + numbers + "]";
-}
-
-struct Entry {
-    int64_t row, position;
-};
-
-// Least-significant-digit radix sort by row: stable, and two passes for up to 4 million rows.
-void sort_by_row(std::vector<Entry>& entries, int64_t all_bits) {
-    constexpr int kDigitBits = 11;
-    constexpr int64_t kDigits = int64_t{1} << kDigitBits;
-    std::vector<Entry> sorted(entries.size());
-    for (int shift = 0; shift < 63 && all_bits >> shift != 0; shift += kDigitBits) {
-        const auto digit = [shift](const Entry& entry) { return (entry.row >> shift) & (kDigits - 1); };
-        std::array<int64_t, kDigits + 1> next{};
-        for (const Entry& entry : entries) ++next[digit(entry) + 1];
-        for (int64_t d = 0; d < kDigits; ++d) next[d + 1] += next[d];
-        for (const Entry& entry : entries) sorted[next[digit(entry)]++] = entry;
-        entries.swap(sorted);
-    }
-}
-
 }  // namespace
 
 void check_row_numbers(const char* op, const Shape& shape, const int64_t* index, std::optional<int64_t> V) {
     int64_t count = 1;
     for (int64_t extent : shape) count *= extent;
     const int64_t* wrong = std::find_if(index, index + count, [V](int64_t row) { return row < 0 || (V && row >= *V); });
-    if (wrong == index + count) return;
-    const std::string what = text("index", place(shape, wrong - index), " is ", *wrong);
-    if (!V) fail_value(op, what, ", and must be at least 0");
-    fail_value(op, what, ", outside 0..", *V - 1, " (a vocabulary of ", *V, ")");
+    if (wrong != index + count) fail_row_number(op, shape, wrong - index, *wrong, V);
 }
 
 void embedding(int64_t count, int64_t D, const float* table, const int64_t* index, float* y) {
@@ -63,31 +31,10 @@ void embedding(int64_t count, int64_t D, const float* table, const int64_t* inde
     });
 }
 
-RowGroups group_rows(int64_t count, const int64_t* index, int64_t skipped) {
-    std::vector<Entry> entries;
-    entries.reserve(count);
-    int64_t all_bits = 0;
-    for (int64_t i = 0; i < count; ++i) {
-        if (index[i] == skipped) continue;
-        entries.push_back({index[i], i});
-        all_bits |= index[i];
-    }
-    sort_by_row(entries, all_bits);
+RowGroups group_rows(int64_t count, const int64_t* index, int64_t skipped) { return sorted_groups(count, index, skipped); }
 
-    RowGroups groups;
-    groups.positions.reserve(entries.size());
-    for (const Entry& entry : entries) {
-        if (groups.rows.empty() || groups.rows.back() != entry.row) {
-            groups.starts.push_back(static_cast<int64_t>(groups.positions.size()));
-            groups.rows.push_back(entry.row);
-        }
-        groups.positions.push_back(entry.position);
-    }
-    groups.starts.push_back(static_cast<int64_t>(entries.size()));
-    return groups;
-}
-
-void embedding_backward(const RowGroups& groups, int64_t D, const float* dy, float* values) {
+void embedding_backward(const RowGroups& groups, int64_t D, const float* dy, int64_t* numbers, float* values) {
+    std::copy(groups.rows.begin(), groups.rows.end(), numbers);
     const KernelTable& table = kernels();
     const auto count = static_cast<int64_t>(groups.positions.size());
     const auto rows = static_cast<int64_t>(groups.rows.size());

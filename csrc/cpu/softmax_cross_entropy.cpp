@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
@@ -48,8 +47,7 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
 
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target) {
     for (int64_t i = 0; i < N; ++i)
-        if ((target[i] < 0 || target[i] >= C) && target[i] != ignored)
-            fail_value(op, "target[", i, "] is ", target[i], ", outside 0..", C - 1, " (", C, " classes)");
+        if ((target[i] < 0 || target[i] >= C) && target[i] != ignored) fail_target(op, i, target[i], C);
 }
 
 double class_weight(const CrossEntropy& s, int64_t label) { return s.weight ? s.weight[label] : 1.0; }

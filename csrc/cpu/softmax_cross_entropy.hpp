@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/error.hpp"
 #include "cpu/reduction.hpp"
 
 namespace pycnn {
@@ -20,6 +21,10 @@ void softmax(int64_t N, int64_t C, const float* x, float* probabilities);
 
 // dx[i][j] = p[i][j] (dy[i][j] - sum over k of dy[i][k] p[i][k])
 void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probabilities, float* dx);
+
+[[noreturn]] inline void fail_target(const char* op, int64_t position, int64_t target, int64_t C) {
+    fail_value(op, "target[", position, "] is ", target, ", outside 0..", C - 1, " (", C, " classes)");
+}
 
 // ValueError for a target outside [0, C) that is not `ignored`.
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target);

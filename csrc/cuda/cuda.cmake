@@ -5,19 +5,27 @@
 set(PYCNN_CUDA_BINDINGS
     arguments
     bind_activation
+    bind_class_loss
     bind_conv2d
+    bind_conv2d_pooled
+    bind_conv_transpose2d
     bind_dropout
+    bind_embedding
     bind_linear
     bind_local_response_norm
+    bind_loss
     bind_norm
     bind_optim
+    bind_pointwise_loss
     bind_pool2d
+    bind_rbf
     bind_resize2d
-    conv_arguments)
+    conv_arguments
+    loss_arguments)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
-set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cuda/runtime.cpp
+set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/runtime.cpp
     csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_HOST)

@@ -1,5 +1,6 @@
 // Matrix product in tiles: C (M x N) = A (M x depth) B (depth x N) for each of some groups, with operands that are read through small
-// functors, so that a convolution's patches are never stored. FP32, a fused multiply-add a term, in the order of the depth.
+// functors, so that a convolution's patches are never stored. FP32, a fused multiply-add a term, in the order of the depth. What is
+// added up may also be another function of two elements (a Term).
 //
 // A block computes a kM x kN tile of C. kDepth columns of A and rows of B at a time go through shared memory, while the next ones
 // are already on their way into registers; each thread keeps kRows x kColumns sums. For a step of the depth it reads kRows +
@@ -84,8 +85,13 @@ struct GemmShape {
     int groups, rows, columns, depth, slices, slice;  // the depth is cut into slices of `slice` terms
 };
 
+// A Term adds a function of two elements to a sum: nothing, if both are zero, as they are beyond the end of the depth.
+struct Product {
+    static __device__ float add(float a, float b, float sum) { return fmaf(a, b, sum); }
+};
+
 // Blocks: x over tiles of columns, y over those of rows, z over slices of all groups.
-template <class Tile, class A, class B, class C>
+template <class Term, class Tile, class A, class B, class C>
 __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_kernel(GemmShape s, A a, B b, C c) {
     SHARED(float4, raw_a, [2][Tile::kDepth][Tile::kPitchA / 4]);
     SHARED(float4, raw_b, [2][Tile::kDepth][Tile::kPitchB / 4]);
@@ -121,7 +127,7 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_kernel(GemmShape s
 #pragma unroll
             for (int i = 0; i < Tile::kRows; ++i)
 #pragma unroll
-                for (int j = 0; j < Tile::kColumns; ++j) sum[i][j] = fmaf(rows[i], columns[j], sum[i][j]);
+                for (int j = 0; j < Tile::kColumns; ++j) sum[i][j] = Term::add(rows[i], columns[j], sum[i][j]);
         }
     }
 #pragma unroll
@@ -138,11 +144,11 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_kernel(GemmShape s
     }
 }
 
-template <class Tile, class A, class B, class C>
+template <class Term, class Tile, class A, class B, class C>
 void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
     const dim3 grid(static_cast<unsigned>(ceil_div(s.columns, Tile::kN)), static_cast<unsigned>(ceil_div(s.rows, Tile::kM)),
                     static_cast<unsigned>(s.groups * s.slices));
-    launch(gemm_kernel<Tile, A, B, C>, grid, dim3(Tile::kThreadsOfBlock), 0, current_stream(), s, a, b, c);
+    launch(gemm_kernel<Term, Tile, A, B, C>, grid, dim3(Tile::kThreadsOfBlock), 0, current_stream(), s, a, b, c);
 }
 
 // The table of tiles. A tile that hangs over the edge does work for nothing, so few rows (filters of a small layer) take low tiles;
@@ -151,12 +157,12 @@ void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
 //   <= 32    any       32 x 64 x 16  128, 4 x 4 sums each
 //   > 64     > 64      128 x 128 x 8 256, 8 x 8 sums each
 //   else               64 x 64 x 16  256, 4 x 4 sums each
-template <class A, class B, class C>
+template <class Term = Product, class A, class B, class C>
 void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
     if (s.rows == 0 || s.columns == 0 || s.groups == 0) return;
-    if (s.rows <= 32) return launch_gemm<GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
-    if (s.rows > 64 && s.columns > 64) return launch_gemm<GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
-    launch_gemm<GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows <= 32) return launch_gemm<Term, GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows > 64 && s.columns > 64) return launch_gemm<Term, GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
+    launch_gemm<Term, GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);
 }
 
 // Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for each
@@ -164,14 +170,14 @@ void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
 inline GemmShape with_slices(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
     const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));
-    const int64_t slice = ceil_div(ceil_div(depth, wanted), 16) * 16;  // whole steps of every tile
+    const int64_t slice = std::max<int64_t>(ceil_div(ceil_div(depth, wanted), 16), 1) * 16;  // whole steps of every tile
     const auto number = [](int64_t n) { return static_cast<int>(n); };
     return {number(groups),
             number(rows),
             number(columns),
             number(depth),
             number(std::max<int64_t>(ceil_div(depth, slice), 1)),
-            number(std::max<int64_t>(slice, 1))};
+            number(slice)};
 }
 inline GemmShape in_one_slice(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const auto number = [](int64_t n) { return static_cast<int>(n); };

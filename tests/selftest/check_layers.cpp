@@ -254,7 +254,8 @@ void check_embedding() {
     const Floats dy = random_numbers(static_cast<int64_t>(index.size()) * D);
     const pycnn::RowGroups groups = pycnn::group_rows(static_cast<int64_t>(index.size()), index.data(), 1);
     Floats values = guarded(static_cast<int64_t>(groups.rows.size()) * D);
-    pycnn::embedding_backward(groups, D, dy.data(), values.data());
+    std::vector<int64_t> numbers(groups.rows.size());
+    pycnn::embedding_backward(groups, D, dy.data(), numbers.data(), values.data());
     std::vector<Sum> sums(groups.rows.size() * D);
     for (size_t g = 0; g < groups.rows.size(); ++g)
         for (size_t i = 0; i < index.size(); ++i)

@@ -134,8 +134,9 @@ template <class T>
 T __ldg(const T* p) {
     return *p;
 }
-inline int atomicMax(int* p, int value) {
-    int old = __atomic_load_n(p, __ATOMIC_RELAXED);
+template <class T>
+T atomicMax(T* p, T value) {
+    T old = __atomic_load_n(p, __ATOMIC_RELAXED);
     while (old < value && !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     return old;

@@ -1,0 +1,55 @@
+// Squared distances to centres: the sums of a matrix product, with a squared difference in the place of the product. Nothing
+// cancels, as it would in |x|^2 - 2 x c + |c|^2.
+#include "cpu/rbf.hpp"
+#include "cuda/gemm.hpp"
+
+namespace pycnn {
+namespace cuda {
+namespace {
+
+struct SquaredDifference {
+    static __device__ float add(float a, float b, float sum) {
+        const float difference = a - b;
+        return fmaf(difference, difference, sum);
+    }
+};
+
+// A matrix of weights, read in either direction.
+struct Weights {
+    const float* data;
+    int64_t row_stride, term_stride;
+};
+
+// out[r][i] = sum over t of 2 * weights[r][t] * (x[r][i] - others[t][i])
+__global__ void weighted_differences_kernel(int64_t rows, int64_t terms, int64_t features, Weights weights, const float* x,
+                                            const float* others, float* out) {
+    FOR_EACH_ELEMENT(i, rows * features) {
+        const int64_t row = i / features, feature = i % features;
+        const float* weight = weights.data + row * weights.row_stride;
+        float sum = 0.0f;
+        for (int64_t t = 0; t < terms; ++t)
+            sum = fmaf(2.0f * weight[t * weights.term_stride], x[i] - others[t * features + feature], sum);
+        out[i] = sum;
+    }
+}
+
+}  // namespace
+}  // namespace cuda
+
+void rbf(const RbfShape& s, const float* x, const float* centres, float* y) {
+    using namespace cuda;
+    const int N = static_cast<int>(s.N), features = static_cast<int>(s.features), count = static_cast<int>(s.centres);
+    gemm<SquaredDifference>(in_one_slice(1, N, count, features), AlongDepth{x, N, features, 0},
+                            AlongDepth{centres, count, features, 0}, RowMajor{y, 1, N, count, nullptr, nullptr});
+}
+
+// 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c in each other's places.
+void rbf_backward(const RbfShape& s, const float* dy, const float* x, const float* centres, float* dx, float* dcentres) {
+    using namespace cuda;
+    launch(weighted_differences_kernel, blocks_for(s.N * s.features), kThreads, 0, current_stream(), s.N, s.centres, s.features,
+           Weights{dy, s.centres, 1}, x, centres, dx);
+    launch(weighted_differences_kernel, blocks_for(s.centres * s.features), kThreads, 0, current_stream(), s.centres, s.N,
+           s.features, Weights{dy, 1, s.centres}, centres, x, dcentres);
+}
+
+}  // namespace pycnn

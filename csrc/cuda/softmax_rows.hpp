@@ -1,0 +1,22 @@
+// The exponentials of a row of scores, which no score overflows.
+#pragma once
+
+#include "cuda/warp.hpp"
+
+namespace pycnn::cuda {
+
+struct RowExponentials {
+    float largest, total;  // of the row, and the sum of exp(x - largest)
+};
+
+// For all lanes of a warp. A NaN in the row makes `total` NaN.
+__device__ inline RowExponentials row_exponentials(const float* x, int64_t C, int lane) {
+    float largest = -INFINITY;
+    for (int64_t j = lane; j < C; j += kWarp) largest = x[j] > largest ? x[j] : largest;
+    largest = warp_max(largest);
+    float total = 0.0f;
+    for (int64_t j = lane; j < C; j += kWarp) total += expf(x[j] - largest);
+    return {largest, warp_sum(total)};
+}
+
+}  // namespace pycnn::cuda
