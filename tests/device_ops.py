@@ -28,7 +28,11 @@ class DeviceOps:
         op = getattr(self.module, name)
 
         def call(*arguments: Any) -> Any:
-            moved = [self._to_device(argument) for argument in arguments]
+            try:
+                moved = [self._to_device(argument) for argument in arguments]
+            except (TypeError, ValueError):
+                getattr(_core, name)(*arguments)  # names the argument that is no device array
+                raise
             result = op(*moved)
             if name.endswith("_step"):  # what an optimizer updates in place
                 for array, updated in zip(arguments, moved, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import Values, shapes, values
 from tolerance import assert_within, float64
 
-from pycnn import ops, reference
+from pycnn import _core, ops, reference
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -126,7 +126,7 @@ def test_the_first_steps_have_the_length_their_methods_say() -> None:
     np.testing.assert_allclose(w, -np.sign(grad), rtol=1e-5)  # lr / sqrt(1 - alpha)
 
 
-def test_errors() -> None:
+def test_errors(isa: str) -> None:
     w, grad, a, b = ones(4)
     short = a[:5]
     with pytest.raises(ValueError, match=r"\[adadelta_step\] acc_delta has shape \(5,\)"):
@@ -143,6 +143,8 @@ def test_errors() -> None:
         ops.rmsprop_step(w, grad, a, None, short, lr=0.1)
     with pytest.raises(ValueError, match="alpha must lie in"):
         ops.rmsprop_step(w, grad, a, lr=0.1, alpha=1.01)
+    if isa not in _core.isa_available():
+        return  # no device array is read-only
     a.flags.writeable = False
     with pytest.raises(ValueError, match="square_avg is updated in place but is read-only"):
         ops.rmsprop_step(w, grad, a, lr=0.1)
