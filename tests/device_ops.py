@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import devices
+from pycnn import _core, devices
 from pycnn.ops import backend
 
 
@@ -28,7 +28,11 @@ class DeviceOps:
         op = getattr(self.module, name)
 
         def call(*arguments: Any) -> Any:
-            moved = [self._to_device(argument) for argument in arguments]
+            try:
+                moved = [self._to_device(argument) for argument in arguments]
+            except TypeError:
+                getattr(_core, name)(*arguments)  # names the argument of a wrong dtype
+                raise
             result = op(*moved)
             if name.endswith("_step"):  # what an optimizer updates in place
                 for array, updated in zip(arguments, moved, strict=True):
