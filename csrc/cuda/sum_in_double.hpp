@@ -1,6 +1,6 @@
 // Sums in double, in an order that the count alone gives. Few ops need them: the losses, whose totals are the CPU's to the last digits
-// of a Python float, and sums over a channel. A conversion and an addition in double for each float that is read take no longer than
-// the reading, even where double is 64 times as slow as float.
+// of a Python float, and sums over a channel. Where double is 64 times as slow as float, a conversion and an addition in double take
+// about as long as reading the float that they are for.
 #pragma once
 
 #include <algorithm>
