@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import oracle
@@ -45,6 +46,7 @@ class Result:
     seconds: float | None = None
     share: float | None = None
     peak: float | None = None
+    devices: dict[str, float] = field(default_factory=dict)  # seconds of pycnn on other devices
     peers: dict[str, Peer] = field(default_factory=dict)
 
     @property
@@ -69,15 +71,23 @@ class Result:
 
 
 def measure(
-    case: Case, mine: Worker, theirs: Worker | None, settings: Settings, bandwidth: float
+    case: Case,
+    mine: Worker,
+    theirs: Worker | None,
+    settings: Settings,
+    bandwidth: float,
+    devices: Sequence[str] = (),
 ) -> Result:
     """Check and time `case` in pycnn's worker and, when there is one, in PyTorch's.
 
-    A case that the reference finds wrong is not timed.
+    pycnn is measured on the CPU and on other `devices`. A case that the reference finds wrong is
+    not timed.
     """
     entrant = Entrant(mine, "contiguous")
     answer = entrant.prepare(case, check=True)
-    result = Result(case, answer["error"])
+    others = [Entrant(mine, device) for device in devices]
+    errors = [other.prepare(case, check=True)["error"] for other in others]
+    result = Result(case, max([answer["error"], *errors]))
     if result.error > 1:
         mine.ask("drop")
         return result
@@ -88,11 +98,12 @@ def measure(
         None if case.random else oracle.difference(answer["outputs"], outputs)
         for outputs in theirs_outputs
     ]
-    result.peak = take_turns([entrant, *peers], settings.rounds, settings.seconds)
+    result.peak = take_turns([entrant, *others, *peers], settings.rounds, settings.seconds)
     for worker in {entrant.worker, *(peer.worker for peer in peers)}:
         worker.ask("drop")
 
     result.seconds = entrant.seconds
+    result.devices = {other.layout: other.seconds for other in others}
     result.share = (
         case.flops / entrant.seconds / result.peak
         if case.flops

@@ -7,14 +7,13 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from measure import Result, Settings
 
 from pycnn._files import atomic_write
 
-_NO_BACKEND = "no CUDA backend in this build"
 _TITLES = {
     "network": "Whole networks (LeNet-5: forward; training adds loss, backward, SGD with momentum)",
     "convolution": "Convolutions",
@@ -23,18 +22,10 @@ _TITLES = {
 }
 
 
-def cuda_text(backends: Iterable[str]) -> str:
-    """Say why the CUDA column is empty."""
-    return "not measured yet" if "cuda" in backends else _NO_BACKEND
-
-
 class Table:
-    """Prints results as they come, in columns of fixed width.
+    """Prints results as they come, in columns of fixed width; `devices` are those but the CPU."""
 
-    `devices` maps each device of the run to "measured", or to why its column is empty.
-    """
-
-    def __init__(self, devices: dict[str, str], compare: bool) -> None:
+    def __init__(self, devices: Sequence[str], compare: bool) -> None:
         self._devices = devices
         self._compare = compare
         self._group = ""
@@ -42,10 +33,8 @@ class Table:
     def head(self) -> None:
         """Print the names of the columns."""
         cells = [f"{'':41}", f"{'error':>6}"]
-        if "cpu" in self._devices:
-            cells += [f"{'time':>9}", f"{'cpu':>14}", f"{'of bound':>10}"]
-        if "cuda" in self._devices:
-            cells.append(f"{'cuda':>{len(self._devices['cuda'])}}")
+        cells += [f"{'time':>9}", f"{'cpu':>14}", f"{'of bound':>10}"]
+        cells += [f"{device:>14}" for device in self._devices]
         if self._compare:
             cells += [
                 f"{'torch':>8}",
@@ -63,10 +52,11 @@ class Table:
             self._group = case.group
             print(f"\n{_TITLES[case.group]}")
         cells = [f"{case.name:41}", f"{result.error:6.2f}"]
-        if "cpu" in self._devices:
-            cells += _cpu_cells(result)
-        if "cuda" in self._devices:
-            cells.append(self._devices["cuda"])
+        cells += _cpu_cells(result)
+        for device in self._devices:
+            seconds = result.devices.get(device)
+            rate = "-" if seconds is None else f"{_number(result, seconds)} {unit(result)}"
+            cells.append(f"{rate:>14}")
         if self._compare:
             cells += _peer_cells(result)
         print("  ".join(cells).rstrip(), flush=True)
@@ -139,7 +129,7 @@ def as_json(
     settings: Settings,
     computer: dict[str, Any],
     roofline: dict[str, float],
-    devices: dict[str, str],
+    devices: Sequence[str],
 ) -> dict[str, Any]:
     """Gather everything that is known about a run."""
     return {
@@ -150,7 +140,7 @@ def as_json(
         "libraries": workers,
         "settings": vars(settings),
         "roofline": roofline,
-        "devices": devices,
+        "devices": ["cpu", *devices],
         "results": [_result_json(result) for result in results],
     }
 
@@ -173,6 +163,11 @@ def _result_json(result: Result) -> dict[str, Any]:
             "unit": {"img/s": "images/s", "GFLOP/s": "FLOP/s", "GB/s": "bytes/s"}[unit(result)],
             "share_of_bound": result.share,
             "fma_peak_at_the_time": result.peak,
+        }
+    if result.devices:
+        data["devices"] = {
+            device: {"seconds": seconds, "rate": result.rate(seconds)}
+            for device, seconds in result.devices.items()
         }
     if result.better:
         data["torch"] = {

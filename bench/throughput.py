@@ -19,6 +19,7 @@ from measure import Result, Settings, measure
 from peers import Worker, WorkerError
 
 from pycnn._files import check_writable
+from pycnn.devices import EXTENSIONS, extension
 
 FULL = Settings(rounds=7, seconds=0.2)
 QUICK = Settings(rounds=3, seconds=0.05)
@@ -31,7 +32,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--device", nargs="+", choices=("cpu", "cuda"), default=["cpu"], help="columns of the table"
+        "--device",
+        nargs="+",
+        choices=("cpu", *EXTENSIONS),
+        default=["cpu"],
+        help="columns of the table; the CPU's is always there",
     )
     parser.add_argument("--compare", choices=("torch",), help="measure PyTorch on the same work")
     parser.add_argument(
@@ -83,8 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     settings = QUICK if options.quick else FULL
     try:
-        if "cpu" in options.device:
-            RESULTS.mkdir(exist_ok=True)
+        RESULTS.mkdir(exist_ok=True)
+        devices = [name for name in options.device if name != "cpu"]
+        for name in devices:
+            extension(name)
         for path in filter(None, (options.json, options.picture)):
             # Better now than after the minutes of measuring.
             check_writable(path)
@@ -94,8 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
             theirs = None
             if options.compare:
                 theirs = stack.enter_context(start_torch(options.torch_python, threads))
-            return run(options, settings, mine, theirs, threads)
-    except (WorkerError, OSError) as error:
+            return run(options, settings, mine, theirs, threads, devices)
+    except (WorkerError, OSError, RuntimeError) as error:
         print(f"throughput.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -108,6 +115,7 @@ def run(
     mine: Worker,
     theirs: Worker | None,
     threads: int,
+    devices: list[str],
 ) -> int:
     """Measure, print and write; return the exit status."""
     computer = report.machine()
@@ -130,16 +138,11 @@ def run(
         )
     print()
 
-    why_not = report.cuda_text(config["backends"])
-    devices = {name: "measured" if name == "cpu" else why_not for name in options.device}
-    if "cpu" not in devices:
-        print(f"cuda: {why_not}")
-        return 0
     table = report.Table(devices, compare=theirs is not None)
     table.head()
     results: list[Result] = []
     for case in options.cases:
-        results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"]))
+        results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"], devices))
         table.row(results[-1])
 
     # The best that was seen at any time is the machine's peak.

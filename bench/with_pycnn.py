@@ -13,7 +13,7 @@ from memory_cases import STEPS
 from networks import NETWORKS, Network
 
 import pycnn
-from pycnn import _core, ops
+from pycnn import _core, devices, ops
 from pycnn.layers import Parameter
 
 _SLICE_SECONDS = 2e-3
@@ -43,8 +43,22 @@ def fma_peak(seconds: float) -> float:
 
 
 def bind(case: Case, layout: str) -> Bound:
-    """Prepare a case; `layout` is PyTorch's affair, pycnn has one."""
-    arrays = case.arrays()
+    """Prepare a case; pycnn has one layout: another one names a device."""
+    device = layout if layout in devices.EXTENSIONS else "cpu"
+    arrays = {name: devices.move(array, device) for name, array in case.arrays().items()}
+    bound = _bind(case, arrays)
+    if device == "cpu":
+        return bound
+    module = devices.extension(device)
+
+    def run() -> None:
+        bound.run()
+        module.synchronize()  # a call returns when its kernels are in line
+
+    return Bound(run, bound.outputs)
+
+
+def _bind(case: Case, arrays: Arrays) -> Bound:
     if case.op == "train":
         return train_network(case, arrays)
     if case.op in ("sgd_step", "adam_step"):
@@ -54,7 +68,11 @@ def bind(case: Case, layout: str) -> Bound:
 
 
 def _as_list(result: Any) -> list[Array]:
-    return [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
+    return [_array(r) for r in (result if isinstance(result, tuple) else (result,))]
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(devices.on_cpu(value))
 
 
 def _op(case: Case, a: Arrays) -> Callable[[], Any]:
@@ -109,8 +127,8 @@ def _optimizer_step(case: Case, a: Arrays) -> Bound:
         for _ in range(STEPS):
             optimizer.step()
         state = optimizer.state_dict()["state"][0]
-        arrays = [value for value in state.values() if isinstance(value, np.ndarray)]
-        return [parameter.data, *arrays]
+        arrays = [_array(value) for value in state.values() if devices.is_array(value)]
+        return [_array(parameter.data), *arrays]
 
     return Bound(optimizer.step, outputs)
 
@@ -161,10 +179,13 @@ def train_network(case: Case, a: Arrays) -> Bound:
         for layer, rate in zip(dropouts, rates, strict=True):
             layer.p = rate
         gradients = [_dense(parameter.grad) for parameter in parameters]
-        return [np.asarray(loss), *gradients, *(parameter.data for parameter in parameters)]
+        return [np.asarray(loss), *gradients, *(_array(p.data) for p in parameters)]
 
     return Bound(step, outputs)
 
 
 def _dense(grad: pycnn.layers.SparseRows | Array | None) -> Array:
-    return grad.to_dense() if isinstance(grad, pycnn.layers.SparseRows) else np.asarray(grad)
+    if not isinstance(grad, pycnn.layers.SparseRows):
+        return _array(grad)
+    rows, values = _array(grad.rows), _array(grad.values)
+    return pycnn.layers.SparseRows(rows, values, grad.shape).to_dense()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from pycnn import _core
+from pycnn.devices import EXTENSIONS
 
 
 class Config(dict[str, object]):
@@ -48,7 +51,7 @@ def show_config() -> Config:
         isa_available=_core.isa_available(),
         threads=_core.get_num_threads(),
         convolution=_core.forced_conv_algorithm() or "by shape",
-        backends=("reference", "cpu"),
+        backends=("reference", "cpu", *(n for n, path in EXTENSIONS.items() if find_spec(path))),
         compiler=_core.compiler,
         build_type=_core.build_type,
     )

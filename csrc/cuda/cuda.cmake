@@ -4,15 +4,22 @@
 # Bindings of the ops that have CUDA sources.
 set(PYCNN_CUDA_BINDINGS
     arguments
+    bind_activation
     bind_class_loss
     bind_conv2d
     bind_conv2d_pooled
     bind_conv_transpose2d
+    bind_dropout
     bind_embedding
     bind_linear
+    bind_local_response_norm
     bind_loss
+    bind_norm
+    bind_optim
     bind_pointwise_loss
+    bind_pool2d
     bind_rbf
+    bind_resize2d
     conv_arguments
     loss_arguments)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
@@ -33,7 +40,7 @@ if(PYCNN_CUDA_HOST)
     csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/runtime_host.cpp)
   target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
-  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas)
+  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas -ffp-contract=off)
   install(TARGETS _cuda_host DESTINATION pycnn)
 endif()
 
@@ -53,6 +60,7 @@ if(PYCNN_CUDA)
   target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_definitions(_cuda PRIVATE PYCNN_DEVICE_ARRAYS)
   target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${PYCNN_WERROR}>:-Werror>>
+    $<$<COMPILE_LANGUAGE:CUDA>:-ftz=true>  # denormal numbers count as zero in all ops
     $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${PYCNN_WERROR}>:-Werror=all-warnings>>)
   install(TARGETS _cuda DESTINATION pycnn)
 endif()

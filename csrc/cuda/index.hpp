@@ -1,4 +1,4 @@
-// Division by a number that is known at launch: a multiplication and a shift instead of some twenty instructions.
+// From the number of an element to its place, and division by a number that is known at launch.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,9 @@
 
 namespace pycnn::cuda {
 
-// n / divisor and n % divisor for 0 <= n < 2^31 (Granlund, Montgomery, "Division by invariant integers using multiplication", 1994,
-// figure 4.1: with l = ceil(log2 divisor) and m = floor(2^32 (2^l - divisor) / divisor) + 1, n / divisor = (umulhi(m, n) + n) >> l).
+// n / divisor and n % divisor for 0 <= n < 2^31, by a multiplication and a shift instead of some twenty instructions (Granlund,
+// Montgomery, "Division by invariant integers using multiplication", 1994, figure 4.1: with l = ceil(log2 divisor) and
+// m = floor(2^32 (2^l - divisor) / divisor) + 1, n / divisor = (umulhi(m, n) + n) >> l).
 struct Divider {
     unsigned divisor, multiplier, shift;
 
@@ -28,6 +29,19 @@ struct Divider {
         const int q = quotient(n), rest = n - q * static_cast<int>(divisor);
         n = q;
         return rest;
+    }
+};
+
+// Element i of an array of planes of rows x columns. Where all numbers fit 32 bits, 64-bit divisions take the time of 32-bit ones.
+struct PlanePoint {
+    int64_t plane;
+    int row, column;
+
+    __device__ PlanePoint(int64_t i, int64_t rows, int64_t columns) {
+        const int64_t line = i / columns;
+        plane = line / rows;
+        row = static_cast<int>(line - plane * rows);
+        column = static_cast<int>(i - line * columns);
     }
 };
 

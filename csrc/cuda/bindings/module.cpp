@@ -58,13 +58,20 @@ PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
     });
     cuda::register_device_array(module);
     register_device(module);
+    register_activation(module);
     register_class_loss(module);
     register_conv2d(module);
     register_conv2d_pooled(module);
     register_conv_transpose2d(module);
+    register_dropout(module);
     register_embedding(module);
     register_linear(module);
+    register_local_response_norm(module);
     register_loss(module);
+    register_norm(module);
+    register_optim(module);
     register_pointwise_loss(module);
+    register_pool2d(module);
     register_rbf(module);
+    register_resize2d(module);
 }

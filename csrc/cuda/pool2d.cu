@@ -1,0 +1,175 @@
+// Max and average pooling: a thread for each output, or for each element of an average's gradient; a warp for each plane of a
+// maximum's gradient.
+#include "core/error.hpp"
+#include "cpu/pool2d.hpp"
+#include "cuda/index.hpp"
+
+namespace pycnn {
+namespace {
+
+using cuda::PlanePoint;
+
+// The taps of a window along one axis that lie inside the plane: `count` positions from `first` on.
+struct Taps {
+    int first, count;
+
+    __device__ Taps(int64_t start, int64_t taps, int64_t dilation, int64_t extent) {
+        int64_t begin = 0, end = taps;
+        if (start < 0) begin = (-start + dilation - 1) / dilation;
+        if (start + (taps - 1) * dilation >= extent) end = (extent - start + dilation - 1) / dilation;
+        first = static_cast<int>(start + begin * dilation);
+        count = static_cast<int>(end - begin);
+    }
+};
+
+__global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y, int32_t* indices) {
+    const int width = static_cast<int>(s.W), step_h = static_cast<int>(s.dilation.h), step_w = static_cast<int>(s.dilation.w);
+    FOR_EACH_ELEMENT(i, count) {
+        const PlanePoint at(i, s.P, s.Q);
+        const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, s.dilation.h, s.H);
+        const Taps columns(at.column * s.stride.w - s.pad.w, s.kernel.w, s.dilation.w, s.W);
+        const float* plane = x + at.plane * s.H * s.W;
+        int best = rows.first * width + columns.first;
+        float largest = plane[best];
+        for (int r = 0; r < rows.count; ++r)
+            for (int c = 0; c < columns.count; ++c) {
+                const int position = (rows.first + r * step_h) * width + columns.first + c * step_w;
+                const float value = plane[position];
+                // A later NaN replaces what is there, and nothing replaces a NaN but another.
+                if (value > largest || value != value) {
+                    largest = value;
+                    best = position;
+                }
+            }
+        y[i] = largest;
+        indices[i] = best;
+    }
+}
+
+// dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element; so a warp goes through
+// the outputs of a plane in order, 32 at a time, and of lanes with one index the first adds up the gradients of all: in the order
+// of the outputs, like a loop over them.
+__global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
+                                    float* dx, int* outside) {
+    SHARED(int, shared_index, [cuda::kThreads]);
+    SHARED(float, shared_gradient, [cuda::kThreads]);
+    const int thread = static_cast<int>(threadIdx.x), lane = thread % warpSize;
+    int* const index = shared_index + (thread - lane);
+    float* const gradient = shared_gradient + (thread - lane);
+    const int64_t first = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / warpSize;
+    for (int64_t i = first; i < planes; i += static_cast<int64_t>(gridDim.x) * blockDim.x / warpSize) {
+        float* const plane = dx + i * inputs;
+        for (int64_t at = lane; at < inputs; at += warpSize) plane[at] = 0.0f;
+        for (int64_t j = 0; j < outputs; j += warpSize) {
+            constexpr int kNone = -1;
+            int mine = kNone;
+            if (j + lane < outputs) {
+                mine = indices[i * outputs + j + lane];
+                if (mine < 0 || mine >= inputs) {
+                    mine = kNone;
+                    atomicMax(outside, 1);
+                }
+            }
+            index[lane] = mine;
+            gradient[lane] = mine == kNone ? 0.0f : dy[i * outputs + j + lane];
+            __syncwarp();  // what the warp has written, to the plane too, is seen by all its lanes
+            bool leads = mine != kNone;
+            for (int other = 0; other < lane; ++other) leads = leads && index[other] != mine;
+            if (leads) {
+                float sum = plane[mine];
+                for (int other = lane; other < warpSize; ++other)
+                    if (index[other] == mine) sum += gradient[other];
+                plane[mine] = sum;
+            }
+            __syncwarp();
+        }
+    }
+}
+
+// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number
+// of elements inside the plane.
+struct Divisor {
+    PoolShape s;
+    AverageRule rule;
+
+    __device__ float operator()(int64_t p, int64_t q) const {
+        if (rule.divisor_override) return static_cast<float>(rule.divisor_override);
+        return static_cast<float>(extent(p * s.stride.h - s.pad.h, s.kernel.h, s.H, s.pad.h) *
+                                  extent(q * s.stride.w - s.pad.w, s.kernel.w, s.W, s.pad.w));
+    }
+    __device__ int64_t extent(int64_t start, int64_t taps, int64_t size, int64_t pad) const {
+        const int64_t margin = rule.count_include_pad ? pad : 0;
+        return min(start + taps, size + margin) - max(start, -margin);
+    }
+};
+
+__global__ void average_kernel(int64_t count, PoolShape s, Divisor divisor, const float* x, float* y) {
+    FOR_EACH_ELEMENT(i, count) {
+        const PlanePoint at(i, s.P, s.Q);
+        const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, 1, s.H);
+        const Taps columns(at.column * s.stride.w - s.pad.w, s.kernel.w, 1, s.W);
+        const float* window = x + at.plane * s.H * s.W + rows.first * s.W + columns.first;
+        float sum = 0.0f;
+        for (int r = 0; r < rows.count; ++r)
+            for (int c = 0; c < columns.count; ++c) sum += window[r * s.W + c];
+        y[i] = sum / divisor(at.row, at.column);
+    }
+}
+
+// The windows along one axis that hold a position: first .. last.
+struct Windows {
+    int64_t first, last;
+
+    __device__ Windows(int64_t position, int64_t pad, int64_t taps, int64_t stride, int64_t windows) {
+        const int64_t end = position + pad;
+        first = end < taps ? 0 : (end - taps) / stride + 1;
+        last = min(end / stride, windows - 1);
+    }
+};
+
+// dx[h, w] = sum of dy / divisor over the windows that hold (h, w), in their order.
+__global__ void average_backward_kernel(int64_t count, PoolShape s, Divisor divisor, const float* dy, float* dx) {
+    FOR_EACH_ELEMENT(i, count) {
+        const PlanePoint at(i, s.H, s.W);
+        const Windows rows(at.row, s.pad.h, s.kernel.h, s.stride.h, s.P);
+        const Windows columns(at.column, s.pad.w, s.kernel.w, s.stride.w, s.Q);
+        const float* plane = dy + at.plane * s.P * s.Q;
+        float sum = 0.0f;
+        for (int64_t p = rows.first; p <= rows.last; ++p)
+            for (int64_t q = columns.first; q <= columns.last; ++q) sum += plane[p * s.Q + q] / divisor(p, q);
+        dx[i] = sum;
+    }
+}
+
+}  // namespace
+
+void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) {
+    using namespace cuda;
+    const int64_t count = s.N * s.C * s.P * s.Q;
+    launch(max_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, x, y, indices);
+}
+
+void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
+    using namespace cuda;
+    const Workspace<int> outside(1);
+    fill_zeros(outside.data(), sizeof(int));
+    launch(max_backward_kernel, blocks_for(planes * 32), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
+           dx, outside.data());
+    int some = 0;
+    copy_to_host(&some, outside.data(), sizeof some);
+    if (some) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
+}
+
+void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {
+    using namespace cuda;
+    const int64_t count = s.N * s.C * s.P * s.Q;
+    launch(average_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, Divisor{s, rule}, x, y);
+}
+
+void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, float* dx) {
+    using namespace cuda;
+    const int64_t count = s.N * s.C * s.H * s.W;
+    launch(average_backward_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, Divisor{s, rule}, dy, dx);
+}
+
+}  // namespace pycnn
