@@ -30,8 +30,8 @@ class DeviceOps:
         def call(*arguments: Any) -> Any:
             try:
                 moved = [self._to_device(argument) for argument in arguments]
-            except TypeError:
-                getattr(_core, name)(*arguments)  # names the argument of a wrong dtype
+            except (TypeError, ValueError):
+                getattr(_core, name)(*arguments)  # names the argument that is no device array
                 raise
             result = op(*moved)
             if name.endswith("_step"):  # what an optimizer updates in place

@@ -62,7 +62,8 @@ inline dim3 blocks_for(int64_t count) {
 
 }  // namespace pycnn::cuda
 
-// for (int64_t i : the elements of this thread) in a grid-stride loop.
-#define FOR_EACH_ELEMENT(i, count)                                                             \
-    for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (count); \
-         i += static_cast<int64_t>(gridDim.x) * blockDim.x)
+// for (int64_t i : the elements of this thread) in a grid-stride loop. Not unrolled: most threads take one turn, and nvcc
+// would divide 64-bit numbers to know how many there are.
+#define FOR_EACH_ELEMENT(i, count)                                                                                 \
+    _Pragma("unroll 1") for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < (count); \
+                             i += static_cast<int64_t>(gridDim.x) * blockDim.x)

@@ -18,7 +18,7 @@ struct SquaredErrors {
     const float *output, *target;
     float* losses;  // or null
 
-    __device__ double operator()(int64_t, int64_t i) const {
+    __device__ double operator()(int64_t i) const {
         const double difference = static_cast<double>(output[i]) - target[i], loss = difference * difference;
         if (losses) losses[i] = static_cast<float>(loss);
         return loss;
@@ -41,7 +41,7 @@ struct BinaryCrossEntropies {
     const float *logits, *target;
     float* losses;  // or null
 
-    __device__ double operator()(int64_t, int64_t i) const {
+    __device__ double operator()(int64_t i) const {
         const double x = logits[i], t = target[i], rest = log1p(exp(-fabs(x)));
         const double yes = (x < 0 ? -x : 0) + rest, no = (x > 0 ? x : 0) + rest;
         const double loss = weight_of(s.weight, i) * (part(weight_of(s.pos_weight, i) * t, yes) + part(1 - t, no));
