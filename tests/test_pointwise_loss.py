@@ -14,6 +14,8 @@ from tolerance import assert_within
 
 from pycnn import ops, reference
 
+pytestmark = pytest.mark.usefixtures("isa")
+
 REDUCTIONS = st.sampled_from(("mean", "sum", "none"))
 
 

@@ -42,9 +42,9 @@ struct NllTerms {
     TargetWeights weights;
     float* losses;  // or null
 
-    __device__ WeightedLoss operator()(int64_t, int64_t row) const {
+    __device__ WeightedLoss operator()(int64_t row) const {
         const int64_t label = weights.target[row];
-        const double weight = weights(0, row);
+        const double weight = weights(row);
         const double loss = label == weights.ignored ? 0.0 : -weight * log_probabilities[row * C + label];
         if (losses) losses[row] = static_cast<float>(loss);
         return {loss, weight};
@@ -56,7 +56,7 @@ __global__ void nll_backward_kernel(int64_t N, int64_t C, TargetWeights weights,
                                     float* gradient) {
     FOR_EACH_ELEMENT(row, N) {
         const int64_t label = weights.target[row];
-        const double slope = gradient_of(dloss, row) * weights(0, row) / (divisor ? *divisor : 1.0);
+        const double slope = gradient_of(dloss, row) * weights(row) / (divisor ? *divisor : 1.0);
         if (label != weights.ignored) gradient[row * C + label] = static_cast<float>(-slope);
     }
 }
@@ -108,7 +108,7 @@ __global__ void map_loss_backward_kernel(MapLoss s, const float* distances, cons
 struct Rows {
     const double* losses;
 
-    __device__ double operator()(int64_t, int64_t row) const { return losses[row]; }
+    __device__ double operator()(int64_t row) const { return losses[row]; }
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ struct TargetWeights {
     const float* weights;  // of the classes, or null
     int64_t ignored;
 
-    __device__ double operator()(int64_t, int64_t row) const {
+    __device__ double operator()(int64_t row) const {
         return target[row] == ignored ? 0.0f : class_weight_of(weights, target[row]);
     }
 };
@@ -42,7 +42,7 @@ struct TargetWeights {
 class MeanDivisor {
 public:
     MeanDivisor(const CrossEntropy& s, const int64_t* target) : total_(1), mean_(s.reduction == Reduction::mean) {
-        if (mean_) sum_in_double<double>(1, s.N, TargetWeights{target, s.weight, s.ignore_index}, total_.data());
+        if (mean_) sum_in_double(s.N, TargetWeights{target, s.weight, s.ignore_index}, total_.data());
     }
     const double* data() const { return mean_ ? total_.data() : nullptr; }  // null for 1
 

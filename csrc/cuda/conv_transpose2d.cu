@@ -1,28 +1,10 @@
 // Transposed convolution: the passes of a convolution, the other way round.
+#include "cpu/batch_norm2d.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/conv_transpose2d.hpp"
-#include "cuda/index.hpp"
-#include "cuda/sum_in_double.hpp"
+#include "cuda/runtime.hpp"
 
 namespace pycnn {
-namespace cuda {
-namespace {
-
-// Numbers of one channel, over images and pixels.
-struct ChannelNumbers {
-    const float* x;
-    int64_t channels;
-    Divider plane;
-
-    __device__ double operator()(int64_t channel, int64_t i) const {
-        int n = static_cast<int>(i);
-        const int pixel = plane.split(n);
-        return x[(n * channels + channel) * plane.divisor + pixel];
-    }
-};
-
-}  // namespace
-}  // namespace cuda
 
 void conv_transpose2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     conv2d_backward_input(s, x, w, y, b);
@@ -33,10 +15,9 @@ void conv_transpose2d_backward_input(const ConvShape& s, const float* dy, const 
 }
 
 void conv_transpose2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    using namespace cuda;
-    const Workspace<float> sums_of_x(s.K);  // the bias gradient of the convolution, which has no use here
+    const cuda::Workspace<float> sums_of_x(s.K);  // the bias gradient of the convolution, which has no use here
     conv2d_backward_weight(s, x, dy, dw, sums_of_x.data());
-    sum_in_double<double>(s.C, s.N * s.H * s.W, ChannelNumbers{dy, s.C, Divider(s.H * s.W)}, db);
+    channel_sums({s.N, s.C, s.H * s.W}, dy, db);
 }
 
 }  // namespace pycnn

@@ -1,6 +1,5 @@
 // Matrix product in tiles: C (M x N) = A (M x depth) B (depth x N) for each of some groups, with operands that are read through small
-// functors, so that a convolution's patches are never stored. FP32, a fused multiply-add a term, in the order of the depth. What is
-// added up may also be another function of two elements (a Term).
+// functors, so that a convolution's patches are never stored. FP32, a fused multiply-add a term, in the order of the depth.
 //
 // A block computes a kM x kN tile of C. kDepth columns of A and rows of B at a time go through shared memory, while the next ones
 // are already on their way into registers; each thread keeps kRows x kColumns sums. For a step of the depth it reads kRows +
@@ -85,7 +84,7 @@ struct GemmShape {
     int groups, rows, columns, depth, slices, slice;  // the depth is cut into slices of `slice` terms
 };
 
-// A Term adds a function of two elements to a sum: nothing, if both are zero, as they are beyond the end of the depth.
+// A Term adds a function of two elements to a sum, and nothing where both are zero, as they are beyond the end of the depth.
 struct Product {
     static __device__ float add(float a, float b, float sum) { return fmaf(a, b, sum); }
 };
@@ -157,12 +156,12 @@ void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
 //   <= 32    any       32 x 64 x 16  128, 4 x 4 sums each
 //   > 64     > 64      128 x 128 x 8 256, 8 x 8 sums each
 //   else               64 x 64 x 16  256, 4 x 4 sums each
-template <class Term = Product, class A, class B, class C>
+template <class A, class B, class C>
 void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
     if (s.rows == 0 || s.columns == 0 || s.groups == 0) return;
-    if (s.rows <= 32) return launch_gemm<Term, GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
-    if (s.rows > 64 && s.columns > 64) return launch_gemm<Term, GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
-    launch_gemm<Term, GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows <= 32) return launch_gemm<Product, GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows > 64 && s.columns > 64) return launch_gemm<Product, GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
+    launch_gemm<Product, GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);
 }
 
 // Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for each
@@ -172,11 +171,7 @@ inline GemmShape with_slices(int64_t groups, int64_t rows, int64_t columns, int6
     const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));
     const int64_t slice = std::max<int64_t>(ceil_div(ceil_div(depth, wanted), 16), 1) * 16;  // whole steps of every tile
     const auto number = [](int64_t n) { return static_cast<int>(n); };
-    return {number(groups),
-            number(rows),
-            number(columns),
-            number(depth),
-            number(std::max<int64_t>(ceil_div(depth, slice), 1)),
+    return {number(groups), number(rows), number(columns), number(depth), number(std::max<int64_t>(ceil_div(depth, slice), 1)),
             number(slice)};
 }
 inline GemmShape in_one_slice(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {

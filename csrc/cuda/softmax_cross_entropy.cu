@@ -95,13 +95,13 @@ struct RowLosses {
     const float* losses;
     TargetWeights weights;
 
-    __device__ WeightedLoss operator()(int64_t, int64_t row) const { return {losses[row], weights(0, row)}; }
+    __device__ WeightedLoss operator()(int64_t row) const { return {losses[row], weights(row)}; }
 };
 
 struct ClassWeights {
     const float* weights;
 
-    __device__ double operator()(int64_t, int64_t label) const { return weights[label]; }
+    __device__ double operator()(int64_t label) const { return weights[label]; }
 };
 
 }  // namespace
@@ -139,7 +139,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
     const MeanDivisor divisor(s, target);
     const bool weighs_all = s.weight && s.label_smoothing > 0;
     const Workspace<double> all_weights(1);
-    if (weighs_all) sum_in_double<double>(1, s.C, ClassWeights{s.weight}, all_weights.data());
+    if (weighs_all) sum_in_double(s.C, ClassWeights{s.weight}, all_weights.data());
     launch(cross_entropy_backward_kernel, blocks_for_rows(s.N), kThreads, 0, current_stream(), LossOfRows(s), probabilities,
            target, dloss, divisor.data(), weighs_all ? all_weights.data() : nullptr, dlogits);
 }

@@ -31,7 +31,8 @@ __device__ inline float warp_max(float value) {
 
 }  // namespace pycnn::cuda
 
-// for (int64_t row : the rows of this thread's warp): all its lanes take part in each of them, as shuffles want it.
-#define FOR_EACH_ROW(row, rows)                                                                                          \
-    for (int64_t row = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / pycnn::cuda::kWarp; row < (rows); \
-         row += static_cast<int64_t>(gridDim.x) * blockDim.x / pycnn::cuda::kWarp)
+// for (int64_t row : the rows of this thread's warp): all its lanes take part in each of them, as shuffles want it. Not unrolled, as
+// FOR_EACH_ELEMENT is not.
+#define FOR_EACH_ROW(row, rows)                                                                                                \
+    _Pragma("unroll 1") for (int64_t row = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / pycnn::cuda::kWarp; \
+                             row < (rows); row += static_cast<int64_t>(gridDim.x) * blockDim.x / pycnn::cuda::kWarp)
