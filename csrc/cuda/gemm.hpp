@@ -244,10 +244,4 @@ struct RowMajor {
     }
 };
 
-// result[i] = sum over slices, in order, of slices[slice * count + i].
-void add_slices(int64_t count, int64_t slices, const float* parts, float* result);
-
-// sums[k] = sum over n < N and i < plane of x[(n * K + k) * plane + i], in an order that the shape alone gives.
-void channel_totals(int64_t N, int64_t K, int64_t plane, const float* x, float* sums);
-
 }  // namespace pycnn::cuda

@@ -1,6 +1,7 @@
 // Linear layers: three matrix products.
 #include "cpu/linear.hpp"
 #include "cuda/gemm.hpp"
+#include "cuda/reduce.hpp"
 
 namespace pycnn {
 namespace {

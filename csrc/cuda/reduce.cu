@@ -1,5 +1,5 @@
-// Sums over slices and over channels, in a fixed order.
-#include "cuda/gemm.hpp"
+#include "cuda/launch.hpp"
+#include "cuda/reduce.hpp"
 
 namespace pycnn::cuda {
 namespace {
