@@ -31,6 +31,7 @@ FLAGS = (
     f"-I{ROOT / 'csrc'}",
 )
 GEMM = "gemm_kernel"
+CONTIGUOUS = ("AlongDepth", "AcrossDepth", "GradientRows")  # operands of csrc/cuda
 MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
 LEAST_PRODUCTS = 8  # multiply-adds for each load of four floats from shared memory
 
@@ -54,6 +55,11 @@ class Kernel:
         """Whether it is a tile of a matrix product."""
         return GEMM in self.name
 
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether an operand lies in memory as it is read; pixels that taps meet do not."""
+        return any(name in self.name for name in CONTIGUOUS)
+
     def broken_rules(self) -> Iterator[str]:
         """Name the rules that it breaks."""
         count = self.instructions
@@ -64,8 +70,10 @@ class Kernel:
         if self.is_product:
             if self.threads == 256 and self.registers > MOST_REGISTERS:
                 yield f"{self.registers} registers"
-            if count and not (count.get("LDS.128") and count.get("LDG.E.128")):
-                yield "no loads of four floats"
+            if count and not count.get("LDS.128"):
+                yield "no loads of four floats from shared memory"
+            if count and self.is_contiguous and not count.get("LDG.E.128"):
+                yield "no loads of four floats from memory"
             if count.get("LDS.128", 0) * LEAST_PRODUCTS > count.get("FFMA", 0):
                 yield "few multiply-adds a load from shared memory"
             if count.get("double"):
@@ -118,9 +126,12 @@ def demangled(name: str) -> str:
 
 def count_instructions(cuobjdump: str, binary: Path, kernels: dict[str, Kernel]) -> None:
     """Count the instructions of a binary that tell something."""
-    listing = subprocess.run(
-        [cuobjdump, "-sass", str(binary)], capture_output=True, text=True, check=True
-    ).stdout
+    done = subprocess.run(
+        [cuobjdump, "-sass", str(binary)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"cuda_static.py: {done.stderr.strip()}")
+    listing = done.stdout
     for part in listing.split("Function : ")[1:]:
         count = kernels[part.split()[0]].instructions
         for code in re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", part, re.M):
@@ -137,10 +148,8 @@ def count_instructions(cuobjdump: str, binary: Path, kernels: dict[str, Kernel])
 def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
     """Ask NVIDIA's calculator, cuda_occupancy.h, how many blocks a multiprocessor holds."""
     program = folder / "occupancy"
-    include = Path(nvcc).resolve().parent.parent / "include"
     source = Path(__file__).with_name("occupancy.cpp")
-    compiler = os.environ.get("CXX", "g++")
-    subprocess.run([compiler, f"-I{include}", "-o", program, source], check=True)
+    subprocess.run([nvcc, "-o", program, source], check=True)  # nvcc knows where the header is
     lines = (
         f"{k.architecture // 10} {k.architecture % 10} {k.registers} {k.shared} {k.threads}"
         for k in kernels

@@ -1,5 +1,5 @@
 // Reads lines "major minor registers shared_bytes threads" and prints how many blocks of such a kernel a multiprocessor holds, by
-// NVIDIA's own calculator. Built by cuda_static.py with any C++ compiler.
+// NVIDIA's own calculator. Built by cuda_static.py.
 #include <cuda_occupancy.h>
 
 #include <cstdio>
