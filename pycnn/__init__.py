@@ -16,6 +16,7 @@ import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
     augment,
+    cuda,
     datasets,
     init,
     layers,
@@ -124,6 +125,7 @@ __all__ = [
     "Upsample",
     "ZeroPad2d",
     "augment",
+    "cuda",
     "datasets",
     "evaluate",
     "fit",

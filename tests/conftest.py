@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from device_ops import computed_on
 from hypothesis import settings
 
 from pycnn import _core, io, models
+from pycnn.devices import EXTENSIONS
 from pycnn.recipes.pictures import picture_sets
 
 # `ci` draws the same examples each time; `dev` looks for new ones.
@@ -32,17 +34,22 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
 
 
-# The CUDA kernels on the CPU, where the installed package has them.
-EMULATED = ("cuda_host",) if find_spec("pycnn._cuda_host") else ()
+# Where the installed package has CUDA kernels: for the CPU, and for a GPU that is there.
+CUDA_DEVICES = tuple(
+    name
+    for name, extension in EXTENSIONS.items()
+    if find_spec(extension) and import_module(extension).devices()
+)
 
 
-@pytest.fixture(params=(*_core.isa_available(), *EMULATED), scope="session")
+@pytest.fixture(params=(*_core.isa_available(), *CUDA_DEVICES), scope="session")
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test once with the kernels of each instruction set that this machine has.
 
-    And, if the package was built with PYCNN_CUDA_HOST, once with the CUDA kernels on the CPU.
+    And once with the CUDA kernels, if the package was built with PYCNN_CUDA_HOST on the CPU, and
+    where there is a GPU for the package on it.
     """
-    if request.param in EMULATED:
+    if request.param in CUDA_DEVICES:
         with computed_on(request.param):
             yield request.param
         return
@@ -62,7 +69,9 @@ OF_THE_CPU = re.compile(
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what says nothing of the CUDA kernels and would take minutes on them."""
     left_out = [
-        item for item in items if "cuda_host" in item.nodeid and OF_THE_CPU.search(item.nodeid)
+        item
+        for item in items
+        if re.search(r"[\[-]cuda", item.nodeid) and OF_THE_CPU.search(item.nodeid)
     ]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)

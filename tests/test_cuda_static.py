@@ -26,4 +26,4 @@ def test_every_kernel_keeps_the_rules() -> None:
     kernels = re.search(r"(\d+) kernels, 0 broken rules", done.stdout)
     assert kernels is not None
     assert int(kernels[1]) >= 20
-    assert "gemm_kernel<GemmTile<128, 128, 8, 8, 8>" in done.stdout
+    assert "GemmTile<128, 128, 8, 8, 8>" in done.stdout
