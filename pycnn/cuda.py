@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from pycnn.devices import EXTENSIONS, extension
+from pycnn.devices import EXTENSIONS, DeviceError, extension
 
 __all__ = ["devices", "is_available", "memory_stats", "synchronize"]
 
@@ -27,7 +27,7 @@ def devices() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     try:
         found = extension("cuda").devices()
-    except RuntimeError:
+    except DeviceError:
         if find_spec(EXTENSIONS["cuda"]) is None:
             raise
     return found

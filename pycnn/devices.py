@@ -21,6 +21,10 @@ BUILD_HINTS = {
 }
 
 
+class DeviceError(RuntimeError):
+    """There is no such device, or this pycnn was built without it: the text says which."""
+
+
 def extension(device: str) -> ModuleType:
     """Give the module with the arrays and ops of a device.
 
@@ -33,20 +37,20 @@ def extension(device: str) -> ModuleType:
     ------
     ValueError
         If there is no such name.
-    RuntimeError
-        If this pycnn was built without it, or the machine has no GPU: the text says which, and
-        what to do.
+    DeviceError
+        A RuntimeError: this pycnn was built without it, or the machine has no GPU. The text says
+        which, and what to do.
     """
     if device not in EXTENSIONS:
         raise ValueError(f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {device!r}")
     name = EXTENSIONS[device]
     if find_spec(name) is None:
-        raise RuntimeError(
+        raise DeviceError(
             f"[{device}] this pycnn was built without it: {BUILD_HINTS[device]} builds it"
         )
     module = import_module(name)
     if not module.devices():
-        raise RuntimeError(
+        raise DeviceError(
             f"[{device}] there is no GPU: the NVIDIA driver is not installed, or sees no device"
         )
     return module

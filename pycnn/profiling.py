@@ -14,7 +14,6 @@ import numpy as np
 
 from pycnn import _core
 from pycnn._arguments import positive
-from pycnn.devices import device_of, move
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
 
@@ -215,7 +214,7 @@ def _step(model: Module, x: Array) -> tuple[float, float]:
     start = perf_counter()
     y = model(x)
     middle = perf_counter()
-    dy = move(np.ones(y.shape, np.float32), device_of(y))
+    dy = np.ones_like(y)
     turn = perf_counter()
     model.backward_parameters(dy)
     return middle - start, perf_counter() - turn
@@ -249,7 +248,8 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     TypeError
         If `model` is no model or `seconds` no number.
     ValueError
-        If `seconds` is not above 0, or from the first layer that `x` does not fit.
+        If `seconds` is not above 0, the model is not on the CPU, or from the first layer that `x`
+        does not fit.
 
     Notes
     -----
@@ -258,9 +258,10 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     cores make all figures worse.
     """
     check_model("profile", model)
+    if model.device != "cpu":
+        raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
     limit = positive("[profile] seconds", seconds)
     copied = copy.deepcopy(model).train()
-    x = move(x, model.device)
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):

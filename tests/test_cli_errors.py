@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "neocognitron", "--lr", "1"], "takes no --lr"),
         (["train", "textcnn", "--augment"], "textcnn has no augmentation"),
         (["train", "textcnn", "--optimizer", "sgd"], "take one of adadelta, adam"),
+        pytest.param(
+            ["train", "lenet5", "--device", "cuda"],
+            "[cuda] this pycnn was built without it",
+            marks=pytest.mark.skipif(
+                find_spec("pycnn._cuda") is not None, reason="this pycnn has CUDA"
+            ),
+        ),
+        (["train", "neocognitron", "--device", "cuda_host"], "cuda_host"),
         (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "lenet5", "--threads", "1000000"], "threads"),
         (["train", "lenet5", "--data", "nowhere"], "nowhere"),

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from pycnn import __version__
 from pycnn.cli import evaluate, info, plot, predict, report, train
+from pycnn.devices import DeviceError
 
 COMMANDS = {
     "train": train,
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _abandon_stdout()
         return BROKEN_PIPE
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError, DeviceError) as error:
         _abandon_stdout()
         _print_error(error)
         return USAGE_ERROR
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = _Parser(prog="pycnn", description="Convolutional networks on the CPU.")
+    parser = _Parser(prog="pycnn", description="Convolutional networks.")
     parser.add_argument("--version", action="version", version=f"pycnn {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():

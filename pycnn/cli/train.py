@@ -28,6 +28,7 @@ from pycnn.cli.arguments import (
 )
 from pycnn.cli.results import results_folder, save
 from pycnn.data import Dataset
+from pycnn.devices import extension
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
@@ -132,8 +133,10 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
 
     A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
     """
+    if args.device != "cpu":
+        extension(args.device)
     if args.device != "cpu" and recipe.train is not None:
-        raise ValueError(f"{args.model} learns in a way of its own, on the CPU alone")
+        raise ValueError(f"{args.model} learns in a way of its own, not on {args.device}")
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
     return {
