@@ -22,8 +22,11 @@ from pycnn import _core, io, models
 from pycnn.devices import EXTENSIONS
 from pycnn.recipes.pictures import picture_sets
 
-# `ci` draws the same examples each time; `dev` looks for new ones.
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60, database=None)
+# `ci` draws the same examples each time, `few` the first of them; `dev` looks for new ones.
+for name, count in (("ci", 60), ("few", 15)):
+    settings.register_profile(
+        name, deadline=None, derandomize=True, max_examples=count, database=None
+    )
 settings.register_profile("dev", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -78,8 +81,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Compute on the CPU in a test that does not ask for `isa`, whose last parameter stays."""
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Compute on the CPU in a test that does not ask for `isa`, and in its fixtures.
+
+    What `isa` has last chosen stays until it chooses anew.
+    """
     asked = "isa" in getattr(item, "fixturenames", ())
     with nullcontext() if asked else computed_on("cpu"):
         return (yield)
