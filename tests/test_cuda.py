@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 import pycnn as nn
 from pycnn import cuda, devices, ops
+from pycnn.cli import main
 from pycnn.layers.module import evaluation_mode
+from pycnn.training import MaxNorm, TerminateOnNaN
 
 EMULATED = "cuda_host"
 
@@ -232,3 +236,91 @@ def test_a_batch_on_the_cpu_is_refused_by_a_model_on_the_device() -> None:
     model = nn.models.lenet5(rng=0).to(EMULATED)
     with pytest.raises(TypeError, match=r"Sequential\[0\] Conv2d: .*must be a numpy.ndarray"):
         model(digits(2)[0])
+
+
+def text_network() -> nn.Module:
+    branches = (nn.Sequential(nn.Conv2d(1, 3, (r, 4), rng=r), nn.ReLU()) for r in (2, 3))
+    pooled = [nn.Sequential(branch, nn.GlobalMaxPool2d()) for branch in branches]
+    return nn.Sequential(
+        nn.Embedding(20, 4, rng=0), nn.Unsqueeze(1), nn.Parallel(*pooled), nn.Linear(6, 3, rng=1)
+    )
+
+
+def picture_network() -> nn.Module:
+    table = np.tri(4, 3, 1, dtype=bool)
+    body = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, rng=1), nn.BatchNorm2d(4), nn.Tanh())
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, connections=table, rng=0),
+        nn.Residual(body),
+        nn.AvgPool2d(2),
+        nn.Dropout(0.3, rng=2),
+        nn.Flatten(),
+        nn.Linear(36, 3, rng=3),
+    )
+
+
+@emulated
+@pytest.mark.parametrize(
+    ("make", "shape", "step"),
+    [
+        (text_network, (9,), partial(nn.optim.Adam, lr=0.01)),
+        # Before batch normalisation a bias has no gradient but rounding, which Adam enlarges.
+        (picture_network, (3, 8, 8), partial(nn.optim.SGD, lr=0.1, momentum=0.9)),
+    ],
+    ids=["text", "picture"],
+)
+def test_branches_tables_statistics_and_sparse_rows_learn_as_on_the_cpu(
+    make: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    step: Callable[..., nn.optim.Optimizer],
+) -> None:
+    """With the guards of a training besides: clipping, a limit of the norm, a watch for NaN."""
+    rng = np.random.default_rng(0)
+    words = shape == (9,)
+    x = rng.integers(0, 20, (12, *shape)) if words else rng.standard_normal((12, *shape))
+    data = nn.ArrayDataset(x if words else x.astype(np.float32), rng.integers(0, 3, 12))
+    trained = {}
+    for device in ("cpu", EMULATED):
+        model = make().to(device)
+        last = list(model.parameters())[-2]
+        guards = [TerminateOnNaN(), MaxNorm(last, 0.5)]
+        nn.fit(
+            model, data, epochs=3, batch_size=4, seed=0, max_grad_norm=0.5, callbacks=guards,
+            optimizer=step(model.parameters()),
+        )  # fmt: skip
+        assert model.device == device
+        trained[device] = {name: devices.on_cpu(a) for name, a in model.state_dict().items()}
+    start = make().state_dict()
+    for name, expected in trained["cpu"].items():
+        np.testing.assert_allclose(trained[EMULATED][name], expected, rtol=1e-3, atol=1e-4)
+    unchanged = [name for name in start if np.array_equal(trained["cpu"][name], start[name])]
+    assert unchanged in ([], ["1.body.0.bias"])
+
+
+@emulated
+def test_a_nan_is_found_on_the_device() -> None:
+    x, y = digits(4)
+    model = nn.models.lenet5(rng=0)
+    model[3].weight.data[0, 0, 0, 0] = np.nan
+    model.to(EMULATED)
+    history = nn.fit(model, nn.ArrayDataset(x, y), epochs=1, callbacks=[TerminateOnNaN()])
+    assert history.stop_reason is not None
+    assert "3 (Conv2d)" in history.stop_reason
+
+
+@emulated
+def test_the_summary_is_that_of_the_cpu_and_profile_says_where_it_measures() -> None:
+    model = nn.models.lenet5(rng=0)
+    expected = model.summary((1, 28, 28))
+    assert model.to(EMULATED).summary((1, 28, 28)) == expected
+    with pytest.raises(ValueError, match=r"\[profile\] measures on the CPU, the model is on"):
+        nn.profile(model, digits(1)[0])
+
+
+@emulated
+@pytest.mark.usefixtures("own_folder")
+def test_the_command_trains_there(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1", "--device", EMULATED]
+    assert main([*command, "--out", "there"]) == 0
+    assert main(["evaluate", "there", "--data", data]) == 0
+    assert "accuracy" in capsys.readouterr().out
