@@ -6,7 +6,7 @@
 
 namespace pycnn::cuda {
 
-// Groups of at most four filters, or a sum of at most 16 terms and four filters.
+// More groups than one, of at most four channels and four filters.
 inline bool is_direct(const ConvSizes& s) { return s.groups > 1 && s.group_outputs <= 4 && s.group_inputs <= 4; }
 
 void direct_forward(const ConvSizes& s, const float* x, const float* w, const float* b, float* y);

@@ -27,7 +27,7 @@ struct Device {
 std::vector<Device> devices();  // none where there is no driver
 void synchronize();
 
-// The stream of this thread: ops are put in order on it.
+// The one stream of the process: all ops run on it, in the order of their calls.
 cudaStream_t current_stream();
 
 struct MemoryStats {

@@ -10,8 +10,6 @@
 #define __global__
 #define __device__
 #define __host__
-#define __constant__
-#define __forceinline__ inline
 #define __launch_bounds__(...)
 
 struct uint3 {
@@ -21,16 +19,12 @@ struct dim3 {
     unsigned x, y, z;
     constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-struct alignas(8) float2 {
-    float x, y;
-};
 struct alignas(16) float4 {
     float x, y, z, w;
 };
 struct alignas(4) uchar4 {
     unsigned char x, y, z, w;
 };
-inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 inline uchar4 make_uchar4(unsigned char x, unsigned char y, unsigned char z, unsigned char w) { return {x, y, z, w}; }
 
@@ -45,8 +39,7 @@ enum cudaError_t {
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 using cudaStream_t = struct HostStream*;
-using cudaEvent_t = struct HostEvent*;
-constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+constexpr unsigned cudaStreamNonBlocking = 1;
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
@@ -65,12 +58,7 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cuda
 cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
-cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
-cudaError_t cudaEventDestroy(cudaEvent_t event);
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 
 namespace pycnn::host {
 
@@ -88,7 +76,7 @@ void* dynamic_shared_memory();
 void wait_for_block();
 void wait_for_warp();
 
-// Gives this lane's word to the warp; `other` is the one that lane `source` has given at the same time. Lanes that are not there give 0.
+// Gives this lane's word to the warp, and returns the one that lane `source` gives at the same time; lanes that are not there give 0.
 uint64_t exchange_in_warp(uint64_t word, int source);
 
 }  // namespace pycnn::host
@@ -120,20 +108,7 @@ template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {
     return shuffle_from(value, lane_of_thread() ^ mask);
 }
-template <class T>
-T __shfl_sync(unsigned, T value, int lane) {
-    return shuffle_from(value, lane);
-}
-template <class T>
-T __shfl_down_sync(unsigned, T value, int distance) {
-    const int lane = lane_of_thread() + distance;
-    return shuffle_from(value, lane < 32 ? lane : lane_of_thread());
-}
 
-template <class T>
-T __ldg(const T* p) {
-    return *p;
-}
 template <class T>
 T atomicMax(T* p, T value) {
     T old = __atomic_load_n(p, __ATOMIC_RELAXED);
@@ -141,13 +116,6 @@ T atomicMax(T* p, T value) {
     }
     return old;
 }
-inline int atomicMin(int* p, int value) {
-    int old = __atomic_load_n(p, __ATOMIC_RELAXED);
-    while (old > value && !__atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-    return old;
-}
-inline int atomicAdd(int* p, int value) { return __atomic_fetch_add(p, value, __ATOMIC_RELAXED); }
 // A product and a sum that do not become a fused multiply-add; the sources are compiled without contraction.
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }

@@ -77,7 +77,7 @@ private:
     };
     std::vector<Line> arena_ = std::vector<Line>(kMostSharedBytes / sizeof(Line));
     std::vector<uint64_t> words_ = std::vector<uint64_t>(2 * kMostThreadsOfBlock);
-    size_t threads_ = 0, dynamic_bytes_ = 0;
+    size_t threads_ = 0;
     bool too_much_shared_ = false;
     Fiber* running_ = nullptr;
     Body body_ = nullptr;
@@ -138,7 +138,6 @@ bool Block::release_barriers() {
 
 cudaError_t Block::run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, Body body, const void* arguments) {
     threads_ = size_t{size.x} * size.y * size.z;
-    dynamic_bytes_ = dynamic_bytes;
     body_ = body, arguments_ = arguments, too_much_shared_ = false;
     std::memset(arena_.data(), 0xff, kMostSharedBytes);  // NaN
     turns_.resize(threads_);
