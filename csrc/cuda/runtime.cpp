@@ -102,6 +102,9 @@ Memory::Memory(size_t bytes) : bytes_((bytes / kGranule + 1) * kGranule), data_(
             throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
         }
     }
+#if defined(PYCNN_CUDA_HOST)
+    cudaMemsetAsync(data_, 0xff, bytes_, nullptr);  // NaN, in a block that is used again, too: reads of what nobody wrote show
+#endif
     const std::lock_guard lock(pool().mutex);
     pool().stats.used += bytes_;
     pool().stats.most_used = pool().stats.used > pool().stats.most_used ? pool().stats.used : pool().stats.most_used;
