@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,12 @@ BUILD_HINTS = {
     "cuda_host": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_HOST=ON pip install . (for tests: the CUDA "
     "kernels on the CPU)",
 }
+
+
+T = TypeVar("T")
+
+# The stream of each model that has worked on a device.
+_streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 class DeviceError(RuntimeError):
@@ -115,3 +124,41 @@ def write(array: Any, numbers: Array) -> None:
 def zeros_like(array: Any) -> Any:
     """Give zeros of the shape, dtype and device of an array."""
     return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()
+
+
+def stream_of(model: Any) -> AbstractContextManager[Any]:
+    """Give the context in which a model works: on its own stream of its device.
+
+    So models that are trained in threads of their own do not wait for each other. On the CPU the
+    context does nothing.
+    """
+    if model.device == "cpu":
+        return nullcontext()
+    module = extension(model.device)
+    stream = _streams.get(model)
+    if not isinstance(stream, module.Stream):
+        stream = _streams[model] = module.Stream()
+    context: AbstractContextManager[Any] = stream
+    return context
+
+
+def each_run(array: Any, call: Callable[[], T]) -> T:
+    """Call now and, where a step is recorded on the array's device, before its later runs.
+
+    For ops that get other numbers in each step: those that recorded kernels read are renewed so.
+    """
+    result = call()
+    if not isinstance(array, np.ndarray):
+        type(array).ops.each_run(call)
+    return result
+
+
+def when_done(array: Any, call: Callable[[], None]) -> None:
+    """Call now or, where a step is recorded on the array's device, after each of its runs.
+
+    For what reads results from there, which a step that is recorded does not have yet.
+    """
+    if isinstance(array, np.ndarray):
+        call()
+    else:
+        type(array).ops.when_done(call)

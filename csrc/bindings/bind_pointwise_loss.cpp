@@ -24,7 +24,7 @@ Operands operands(const char* op, const char* name, py::handle output_array, py:
 py::object bind_mse_loss(py::handle output_array, py::handle target_array, py::handle reduction) {
     const auto a = operands("mse_loss", "output", output_array, target_array, reduction);
     return loss_value("mse_loss", a.reduction, a.output.shape, [&](float* losses) {
-        return mse_loss(a.output.size(), a.output.data, a.target.data, losses) / a.divisor();
+        return mse_loss(a.output.size(), a.output.data, a.target.data, a.divisor(), losses);
     });
 }
 
@@ -60,7 +60,7 @@ py::object bind_bce_with_logits(py::handle logit_array, py::handle target_array,
     const auto a = operands(op, "logits", logit_array, target_array, reduction);
     const auto s = settings(op, a.output.shape, weight, pos_weight);
     return loss_value(op, a.reduction, a.output.shape, [&](float* losses) {
-        return bce_with_logits(a.output.size(), s, a.output.data, a.target.data, losses) / a.divisor();
+        return bce_with_logits(a.output.size(), s, a.output.data, a.target.data, a.divisor(), losses);
     });
 }
 

@@ -54,11 +54,12 @@ double logistic(double x) {
 
 }  // namespace
 
-double mse_loss(int64_t count, const float* output, const float* target, float* losses) {
-    return sum_of_losses(count, kSquareWork, losses, [=](int64_t i) {
+double mse_loss(int64_t count, const float* output, const float* target, double divisor, float* losses) {
+    const double total = sum_of_losses(count, kSquareWork, losses, [=](int64_t i) {
         const double difference = static_cast<double>(output[i]) - target[i];
         return difference * difference;
     });
+    return total / divisor;
 }
 
 void mse_loss_backward(int64_t count, const float* output, const float* target, LossGradient dloss, double divisor,
@@ -68,11 +69,13 @@ void mse_loss_backward(int64_t count, const float* output, const float* target, 
 }
 
 // Both terms are positive for targets in [0, 1]: nothing cancels.
-double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, float* losses) {
-    return sum_of_losses(count, kLogisticWork, losses, [=](int64_t i) {
+double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, double divisor,
+                       float* losses) {
+    const double total = sum_of_losses(count, kLogisticWork, losses, [=](int64_t i) {
         const double x = logits[i], t = target[i];
         return s.weight[i] * (part(s.pos_weight[i] * t, softplus(-x)) + part(1 - t, softplus(x)));
     });
+    return total / divisor;
 }
 
 void bce_with_logits_backward(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target,

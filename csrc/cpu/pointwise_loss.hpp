@@ -19,11 +19,11 @@ struct BinaryCrossEntropy {
     RepeatedWeights weight, pos_weight;
 };
 
-// Return the sum of the losses, and write them if `losses` is not null.
-double mse_loss(int64_t count, const float* output, const float* target, float* losses);
-double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, float* losses);
+// Return the sum of the losses over `divisor`, and write the losses if `losses` is not null.
+double mse_loss(int64_t count, const float* output, const float* target, double divisor, float* losses);
+double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, double divisor,
+                       float* losses);
 
-// `divisor`: what the sum was divided by.
 void mse_loss_backward(int64_t count, const float* output, const float* target, LossGradient dloss, double divisor,
                        float* gradient);
 void bce_with_logits_backward(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target,

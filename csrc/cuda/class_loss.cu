@@ -127,7 +127,7 @@ void log_softmax_backward(int64_t N, int64_t C, const float* dy, const float* y,
 double nll_loss(const CrossEntropy& s, const float* log_probabilities, const int64_t* target, float* losses) {
     using namespace cuda;
     const NllTerms terms{s.C, log_probabilities, {target, s.weight, s.ignore_index}, losses};
-    return reduced(s.reduction, total_in_double<WeightedLoss>(s.N, terms));
+    return loss_from_sum<WeightedLoss>(s.N, terms, Reduced{s.reduction});
 }
 
 void nll_loss_backward(const CrossEntropy& s, const int64_t* target, LossGradient dloss, float* gradient) {
@@ -142,8 +142,8 @@ double map_loss(const MapLoss& s, const float* distances, const int64_t* target,
     using namespace cuda;
     const Workspace<double> rows(s.N);
     launch(map_loss_kernel, blocks_for_rows(s.N), kThreads, 0, current_stream(), s, distances, target, rows.data(), losses);
-    const double total = total_in_double<double>(s.N, Rows{rows.data()});
-    return s.reduction == Reduction::mean ? total / static_cast<double>(s.N) : total;
+    const double divisor = s.reduction == Reduction::mean ? static_cast<double>(s.N) : 1.0;
+    return loss_from_sum<double>(s.N, Rows{rows.data()}, [divisor](double total) { return total / divisor; });
 }
 
 void map_loss_backward(const MapLoss& s, const float* distances, const int64_t* target, LossGradient dloss, float* gradient) {

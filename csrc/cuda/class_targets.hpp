@@ -23,9 +23,14 @@ struct WeightedLoss {
     }
 };
 
-inline double reduced(Reduction reduction, const WeightedLoss& total) {
-    return reduction == Reduction::mean ? total.loss / total.weight : total.loss;
-}
+// The loss that is reported, from the total.
+struct Reduced {
+    Reduction reduction;
+
+    double operator()(const WeightedLoss& total) const {
+        return reduction == Reduction::mean ? total.loss / total.weight : total.loss;
+    }
+};
 
 // The weight of a row's target, or 0 where it does not count.
 struct TargetWeights {

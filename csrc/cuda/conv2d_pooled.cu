@@ -3,6 +3,7 @@
 #include "cpu/conv2d.hpp"
 #include "cpu/conv2d_pooled.hpp"
 #include "cuda/conv_operands.hpp"
+#include "cuda/flag.hpp"
 
 namespace pycnn {
 namespace cuda {
@@ -93,17 +94,14 @@ void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, 
     const PoolSizes sizes(s, ConvSizes(s.conv));
     const int64_t outputs = s.conv.N * s.conv.K * s.conv.P * s.conv.Q;
     const Workspace<float> gradients(outputs);
-    const Workspace<int> outside(1);
-    fill_zeros(outside.data(), sizeof(int));
+    const Flag outside;
     launch(spread_gradients_kernel, blocks_for(outputs), kThreads, 0, current_stream(), sizes, dy, winners.planes,
            gradients.data(), outside.data());
     conv2d_backward_weight(s.conv, gradients.data(), x, dw, db);
     if (dx) conv2d_backward_input(s.conv, gradients.data(), w, dx);
-    int any = 0;
-    copy_to_host(&any, outside.data(), sizeof any);
-    if (any)
-        fail_value("conv2d_relu_max_pool2d_backward", "winners must lie in a plane of ", s.conv.P * s.conv.Q,
-                   " elements, some do not");
+    outside.when_raised([plane = s.conv.P * s.conv.Q] {
+        fail_value("conv2d_relu_max_pool2d_backward", "winners must lie in a plane of ", plane, " elements, some do not");
+    });
 }
 
 }  // namespace pycnn

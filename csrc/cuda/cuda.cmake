@@ -26,7 +26,9 @@ list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
 set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/runtime.cpp
-    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp csrc/cuda/bindings/module.cpp ${PYCNN_CUDA_BINDINGS})
+    csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp
+    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp csrc/cuda/bindings/module.cpp
+    csrc/cuda/bindings/register_streams.cpp ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_HOST)
   # A C++ source for each CUDA source: CMake would give a .cu to nvcc.
@@ -37,7 +39,7 @@ if(PYCNN_CUDA_HOST)
     list(APPEND PYCNN_CUDA_WRAPPERS ${wrapper})
   endforeach()
   pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS} csrc/core/parallel.cpp
-    csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/runtime_host.cpp)
+    csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/queue.cpp csrc/cuda/host/runtime_host.cpp)
   target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
   target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas -ffp-contract=off)

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "cpu/dropout.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/step_graph.hpp"
 
 namespace pycnn {
 namespace {
@@ -37,10 +37,11 @@ __device__ Block philox(uint64_t index, uint64_t key) {
 __device__ float where_kept(unsigned char keep, float x) { return keep ? x : 0.0f; }
 
 // A thread computes a block of numbers and uses all four.
-__global__ void dropout_kernel(int64_t count, uint64_t first_block, uint64_t seed, unsigned threshold, float scale,
+__global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varying<uint64_t> seed, unsigned threshold, float scale,
                                const float* x, float* y, uint8_t* kept) {
+    const uint64_t key = seed.get();
     FOR_EACH_ELEMENT(block, (count + 3) / 4) {
-        const Block numbers = philox(first_block + static_cast<uint64_t>(block), seed);
+        const Block numbers = philox(first_block + static_cast<uint64_t>(block), key);
         unsigned char keep[4];
 #pragma unroll
         for (int i = 0; i < 4; ++i) keep[i] = numbers.words[i] >= threshold;
@@ -75,7 +76,7 @@ float scale_of(double p) { return static_cast<float>(1 / (1 - p)); }
 
 void dropout(int64_t count, uint64_t first_block, double p, uint64_t seed, const float* x, float* y, uint8_t* kept) {
     using namespace cuda;
-    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, seed,
+    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, Varying(seed),
            threshold_of(p), scale_of(p), x, y, kept);
 }
 

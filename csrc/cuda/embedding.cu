@@ -3,6 +3,7 @@
 
 #include "cpu/embedding.hpp"
 #include "cuda/first_outside.hpp"
+#include "cuda/step_graph.hpp"
 #include "cuda/warp.hpp"
 
 namespace pycnn {
@@ -33,8 +34,11 @@ __global__ void embedding_backward_kernel(int64_t groups, int64_t D, const int64
 
 void check_row_numbers(const char* op, const Shape& shape, const int64_t* index, std::optional<int64_t> V) {
     const int64_t count = element_count(op, shape);
-    const int64_t wrong = cuda::first_outside(count, index, V ? *V - 1 : std::numeric_limits<int64_t>::max(), std::nullopt);
-    if (wrong < count) fail_row_number(op, shape, wrong, cuda::number_at(index, wrong), V);
+    using namespace cuda;
+    before_run(index, [=] {
+        const int64_t wrong = first_outside(count, index, V ? *V - 1 : std::numeric_limits<int64_t>::max(), std::nullopt);
+        if (wrong < count) fail_row_number(op, shape, wrong, number_at(index, wrong), V);
+    });
 }
 
 void embedding(int64_t count, int64_t D, const float* table, const int64_t* index, float* y) {

@@ -23,27 +23,19 @@
     type* const name = reinterpret_cast<type*>(pycnn_dynamic_shared_memory)
 #endif
 
-#include "cuda/runtime.hpp"
+#include "cuda/stream.hpp"
 
 namespace pycnn::cuda {
 
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             Arguments... arguments) {
+    if (Stream::current()->phase == Phase::refreshing) return;
 #if defined(PYCNN_CUDA_HOST)
-    struct Call {
-        void (*kernel)(Parameters...);
-        std::tuple<Parameters...> arguments;
-    };
-    const Call call{kernel, {static_cast<Parameters>(arguments)...}};
-    static_cast<void>(stream);
-    host::run_grid(
-        grid, block, shared_bytes,
-        [](const void* data) {
-            const auto& c = *static_cast<const Call*>(data);
-            std::apply(c.kernel, c.arguments);
-        },
-        &call);
+    host::launch_grid(grid, block, shared_bytes, stream,
+                      [kernel, arguments = std::tuple<Parameters...>(static_cast<Parameters>(arguments)...)] {
+                          std::apply(kernel, arguments);
+                      });
 #else
     // clang-format off: it would put spaces into >>>, which nvcc does not take.
     kernel<<<grid, block, shared_bytes, stream>>>(static_cast<Parameters>(arguments)...);

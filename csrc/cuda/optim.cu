@@ -1,11 +1,12 @@
 // Optimizer steps; the formulas are those of csrc/cpu/isa/optim.hpp, where their sources are named.
 #include "cpu/optim.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/step_graph.hpp"
 
 namespace pycnn {
 namespace {
 
-__global__ void sgd_kernel(int64_t count, SgdScalars s, float* w, const float* grad, float* velocity) {
+__global__ void sgd_kernel(int64_t count, cuda::Varying<SgdScalars> scalars, float* w, const float* grad, float* velocity) {
+    const SgdScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         float step = g;
@@ -19,7 +20,8 @@ __global__ void sgd_kernel(int64_t count, SgdScalars s, float* w, const float* g
     }
 }
 
-__global__ void adam_kernel(int64_t count, AdamScalars s, float* w, const float* grad, float* m, float* v) {
+__global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, float* w, const float* grad, float* m, float* v) {
+    const AdamScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         const float mean = s.beta1 * m[i] + s.one_minus_beta1 * g;
@@ -30,8 +32,9 @@ __global__ void adam_kernel(int64_t count, AdamScalars s, float* w, const float*
     }
 }
 
-__global__ void adadelta_kernel(int64_t count, AdadeltaScalars s, float* w, const float* grad, float* square_avg,
+__global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> scalars, float* w, const float* grad, float* square_avg,
                                 float* acc_delta) {
+    const AdadeltaScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         const float square = s.rho * square_avg[i] + s.one_minus_rho * g * g;
@@ -42,8 +45,9 @@ __global__ void adadelta_kernel(int64_t count, AdadeltaScalars s, float* w, cons
     }
 }
 
-__global__ void rmsprop_kernel(int64_t count, RmspropScalars s, float* w, const float* grad, float* square_avg,
+__global__ void rmsprop_kernel(int64_t count, cuda::Varying<RmspropScalars> scalars, float* w, const float* grad, float* square_avg,
                                float* momentum_buffer, float* grad_avg) {
+    const RmspropScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         float variance = s.alpha * square_avg[i] + s.one_minus_alpha * g * g;
@@ -64,24 +68,24 @@ __global__ void rmsprop_kernel(int64_t count, RmspropScalars s, float* w, const 
 
 void sgd_step(int64_t count, const SgdScalars& scalars, float* w, const float* grad, float* velocity) {
     using namespace cuda;
-    launch(sgd_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, velocity);
+    launch(sgd_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, velocity);
 }
 
 void adam_step(int64_t count, const AdamScalars& scalars, float* w, const float* grad, float* m, float* v) {
     using namespace cuda;
-    launch(adam_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, m, v);
+    launch(adam_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, m, v);
 }
 
 void adadelta_step(int64_t count, const AdadeltaScalars& scalars, float* w, const float* grad, float* square_avg,
                    float* acc_delta) {
     using namespace cuda;
-    launch(adadelta_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, square_avg, acc_delta);
+    launch(adadelta_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, square_avg, acc_delta);
 }
 
 void rmsprop_step(int64_t count, const RmspropScalars& scalars, float* w, const float* grad, float* square_avg,
                   float* momentum_buffer, float* grad_avg) {
     using namespace cuda;
-    launch(rmsprop_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scalars, w, grad, square_avg,
+    launch(rmsprop_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, square_avg,
            momentum_buffer, grad_avg);
 }
 

@@ -63,9 +63,9 @@ __global__ void bce_backward_kernel(int64_t count, BinaryCrossEntropy s, const f
 }  // namespace
 }  // namespace cuda
 
-double mse_loss(int64_t count, const float* output, const float* target, float* losses) {
+double mse_loss(int64_t count, const float* output, const float* target, double divisor, float* losses) {
     using namespace cuda;
-    return total_in_double<double>(count, SquaredErrors{output, target, losses});
+    return loss_from_sum<double>(count, SquaredErrors{output, target, losses}, [=](double total) { return total / divisor; });
 }
 
 void mse_loss_backward(int64_t count, const float* output, const float* target, LossGradient dloss, double divisor,
@@ -75,9 +75,11 @@ void mse_loss_backward(int64_t count, const float* output, const float* target, 
            gradient);
 }
 
-double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, float* losses) {
+double bce_with_logits(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target, double divisor,
+                       float* losses) {
     using namespace cuda;
-    return total_in_double<double>(count, BinaryCrossEntropies{s, logits, target, losses});
+    return loss_from_sum<double>(count, BinaryCrossEntropies{s, logits, target, losses},
+                                 [=](double total) { return total / divisor; });
 }
 
 void bce_with_logits_backward(int64_t count, const BinaryCrossEntropy& s, const float* logits, const float* target,

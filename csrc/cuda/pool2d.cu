@@ -2,6 +2,7 @@
 // maximum's gradient.
 #include "core/error.hpp"
 #include "cpu/pool2d.hpp"
+#include "cuda/flag.hpp"
 #include "cuda/index.hpp"
 
 namespace pycnn {
@@ -151,13 +152,12 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     using namespace cuda;
-    const Workspace<int> outside(1);
-    fill_zeros(outside.data(), sizeof(int));
+    const Flag outside;
     launch(max_backward_kernel, blocks_for(planes * 32), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
            dx, outside.data());
-    int some = 0;
-    copy_to_host(&some, outside.data(), sizeof some);
-    if (some) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
+    outside.when_raised([inputs] {
+        fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
+    });
 }
 
 void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {

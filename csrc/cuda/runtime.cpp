@@ -1,43 +1,8 @@
 #include "cuda/runtime.hpp"
 
-#include <map>
-#include <mutex>
-
 #include "core/error.hpp"
 
 namespace pycnn::cuda {
-namespace {
-
-// Blocks are whole multiples of this: arrays of nearly one size share them, and 256 bytes is what cudaMalloc aligns to.
-constexpr size_t kGranule = 512;
-
-struct Pool {
-    std::mutex mutex;
-    std::multimap<size_t, void*> free;  // by size
-    MemoryStats stats{};
-};
-
-// Never destroyed: arrays may outlive everything else at the end of the process.
-Pool& pool() {
-    static Pool* const p = new Pool;
-    return *p;
-}
-
-void* take(size_t bytes) {
-    Pool& p = pool();
-    const std::lock_guard lock(p.mutex);
-    // Of this very size: a training loop asks for the same ones again and again.
-    if (const auto found = p.free.find(bytes); found != p.free.end()) {
-        void* const data = found->second;
-        p.free.erase(found);
-        p.stats.cached -= bytes;
-        return data;
-    }
-    return nullptr;
-}
-
-}  // namespace
-
 void check(cudaError_t error, const char* call, const std::string& about) {
     if (error == cudaSuccess) return;
     throw std::runtime_error(text(call, about.empty() ? "" : " (", about, about.empty() ? "" : ")",
@@ -66,60 +31,14 @@ std::vector<Device> devices() {
     return result;
 }
 
-void synchronize() { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
-
-cudaStream_t current_stream() {
-    static const cudaStream_t stream = [] {
-        cudaStream_t made = nullptr;
-        check(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-        return made;
-    }();
-    return stream;
-}
-
-MemoryStats memory_stats() {
-    const std::lock_guard lock(pool().mutex);
-    return pool().stats;
-}
-
-void trim() {
-    synchronize();
-    Pool& p = pool();
-    const std::lock_guard lock(p.mutex);
-    for (const auto& [bytes, data] : p.free) cudaFree(data);
-    p.free.clear();
-    p.stats.cached = 0;
-}
-
-Memory::Memory(size_t bytes) : bytes_((bytes / kGranule + 1) * kGranule), data_(take(bytes_)) {
-    if (!data_ && cudaMalloc(&data_, bytes_) != cudaSuccess) {
-        cudaGetLastError();
-        trim();
-        if (cudaMalloc(&data_, bytes_) != cudaSuccess) {
-            cudaGetLastError();
-            size_t free = 0, total = 0;
-            cudaMemGetInfo(&free, &total);
-            throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
-        }
-    }
-#if defined(PYCNN_CUDA_HOST)
-    cudaMemsetAsync(data_, 0xff, bytes_, nullptr);  // NaN, in a block that is used again, too: reads of what nobody wrote show
-#endif
-    const std::lock_guard lock(pool().mutex);
-    pool().stats.used += bytes_;
-    pool().stats.most_used = pool().stats.used > pool().stats.most_used ? pool().stats.used : pool().stats.most_used;
-}
-
-Memory::~Memory() {
-    Pool& p = pool();
-    const std::lock_guard lock(p.mutex);
-    p.free.emplace(bytes_, data_);
-    p.stats.used -= bytes_;
-    p.stats.cached += bytes_;
+void synchronize() {
+    refuse_while_recording("synchronize");
+    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
 
 void copy_to_device(void* target, const void* source, size_t bytes) {
     if (bytes == 0) return;
+    refuse_while_recording("a copy to the device");
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, current_stream()), "cudaMemcpyAsync",
           text(bytes, " bytes to the device"));
     // The source is pageable memory of the caller, who may change it at once.
@@ -128,6 +47,7 @@ void copy_to_device(void* target, const void* source, size_t bytes) {
 
 void copy_to_host(void* target, const void* source, size_t bytes) {
     if (bytes == 0) return;
+    refuse_while_recording("a copy to the host");
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, current_stream()), "cudaMemcpyAsync",
           text(bytes, " bytes to the host"));
     check(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");

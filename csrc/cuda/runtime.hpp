@@ -1,4 +1,4 @@
-// The device and its memory: errors, streams, and the pool of blocks that arrays are made of.
+// The device and its memory: errors, blocks that arrays are made of, copies.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,11 @@ struct Device {
 std::vector<Device> devices();  // none where there is no driver
 void synchronize();
 
-// The one stream of the process: all ops run on it, in the order of their calls.
+class Stream;  // stream.hpp
+// That of this thread: ops run on it in the order of their calls.
 cudaStream_t current_stream();
+// RuntimeError while a step is being recorded (step_graph.hpp), with what cannot be done then.
+void refuse_while_recording(const char* what);
 
 struct MemoryStats {
     size_t used, cached, most_used;  // bytes: in arrays, free in the pool, and the largest `used` so far
@@ -36,8 +39,7 @@ struct MemoryStats {
 MemoryStats memory_stats();
 void trim();  // gives cached blocks back to the device
 
-// A block of device memory. It is free for the next array as soon as nothing on the host refers to it: ops on one stream run in
-// order, so what still reads it comes first.
+// A block of device memory, of the pool of the stream that was current when it was made.
 class Memory {
 public:
     explicit Memory(size_t bytes);  // OutOfMemory with the request and what is free
@@ -47,6 +49,7 @@ public:
     void* data() const { return data_; }
 
 private:
+    std::shared_ptr<Stream> stream_;
     size_t bytes_;
     void* data_;
 };

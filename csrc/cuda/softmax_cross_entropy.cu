@@ -118,8 +118,11 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
 }
 
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target) {
-    const int64_t wrong = cuda::first_outside(N, target, C - 1, ignored);
-    if (wrong < N) fail_target(op, wrong, cuda::number_at(target, wrong), C);
+    using namespace cuda;
+    before_run(target, [=] {
+        const int64_t wrong = first_outside(N, target, C - 1, ignored);
+        if (wrong < N) fail_target(op, wrong, number_at(target, wrong), C);
+    });
 }
 
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
@@ -130,7 +133,7 @@ double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const i
     launch(cross_entropy_kernel, blocks_for_rows(s.N), kThreads, 0, current_stream(), LossOfRows(s), logits, target,
            probabilities, losses);
     const RowLosses rows{losses, {target, s.weight, s.ignore_index}};
-    return reduced(s.reduction, total_in_double<WeightedLoss>(s.N, rows));
+    return loss_from_sum<WeightedLoss>(s.N, rows, Reduced{s.reduction});
 }
 
 void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabilities, const int64_t* target,

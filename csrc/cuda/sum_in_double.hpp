@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/shape.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/step_graph.hpp"
 
 namespace pycnn::cuda {
 
@@ -52,14 +52,16 @@ void sum_in_double(int64_t count, const Term& term, Value* sum) {
     sum_chunks(1, chunks, chunks, ChunkSums<Value>{parts.data()}, sum);
 }
 
-// The same, on the host.
-template <class Value, class Term>
-Value total_in_double(int64_t count, const Term& term) {
-    const Workspace<Value> sum(1);
-    sum_in_double(count, term, sum.data());
-    Value result;
-    copy_to_host(&result, sum.data(), sizeof result);
-    return result;
+// A loss on the host: loss_of(that sum), as loss_when_done returns it.
+template <class Value, class Term, class F>
+double loss_from_sum(int64_t count, const Term& term, const F& loss_of) {
+    const auto sum = std::make_shared<Workspace<Value>>(1);
+    sum_in_double(count, term, sum->data());
+    return loss_when_done([sum, loss_of] {
+        Value result;
+        copy_to_host(&result, sum->data(), sizeof result);
+        return loss_of(result);
+    });
 }
 
 }  // namespace pycnn::cuda

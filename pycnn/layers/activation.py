@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn import init, ops
 from pycnn._arguments import fraction, real
+from pycnn.devices import each_run
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import FLOAT, Array, check_kind
 
@@ -230,8 +231,7 @@ class Dropout(Module):
         if not self.training:
             self._save((x.shape, None))
             return x
-        seed = int(self.rng.integers(2**64, dtype=np.uint64))
-        y, kept = ops.dropout(x, self.p, seed)
+        y, kept = each_run(x, lambda: ops.dropout(x, self.p, self._seed()))
         self._save((x.shape, (kept, self.p)))
         return y
 
@@ -240,6 +240,9 @@ class Dropout(Module):
         shape, dropped = self._saved()
         self._check_gradient(dy, shape)
         return dy if dropped is None else ops.dropout_backward(dy, *dropped)
+
+    def _seed(self) -> int:
+        return int(self.rng.integers(2**64, dtype=np.uint64))
 
     def reseed(self, seed: Sequence[int]) -> None:
         """Restart the random numbers from `seed`."""

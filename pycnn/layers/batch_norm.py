@@ -6,7 +6,7 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
-from pycnn.devices import device_of, move, on_cpu, zeros_like
+from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
@@ -103,7 +103,8 @@ class BatchNorm2d(Module):
         weight, bias = self._affine()
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
-            self._track(on_cpu(mean), on_cpu(var), x.size // self.num_features)
+            count = x.size // self.num_features
+            when_done(x, lambda: self._track(on_cpu(mean), on_cpu(var), count))
         self._save((x, mean, inv_std, None))
         return y
 

@@ -3,6 +3,7 @@
 - `fit`: train a model on a data set
 - `evaluate`, `predict`: figures and outputs of a model
 - `callbacks`: what can be hung into the loop
+- `CapturedStep`: a step on a GPU whose kernels are started by one call
 - `History`, `EpochRecord`: what the loop leaves behind
 - `self_organize`: learning without labels or gradients, for the neocognitron
 """
@@ -14,6 +15,7 @@ from pycnn.training.callbacks import (
     EarlyStopping,
     TerminateOnNaN,
 )
+from pycnn.training.captured_step import CapturedStep
 from pycnn.training.evaluation import Evaluation, evaluate, predict
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
@@ -25,6 +27,7 @@ __all__ = [
     "BestCheckpoint",
     "CSVLog",
     "Callback",
+    "CapturedStep",
     "EarlyStopping",
     "EpochRecord",
     "Evaluation",

@@ -10,7 +10,7 @@ import numpy as np
 
 from pycnn._arguments import integer
 from pycnn.data import Dataset
-from pycnn.devices import move, on_cpu
+from pycnn.devices import move, on_cpu, stream_of
 from pycnn.layers.module import Module, check_model, evaluation_mode
 from pycnn.layers.parameter import Array
 from pycnn.loader import batches_of, one_pass
@@ -81,7 +81,7 @@ def evaluate(
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     meter, device = Meter(criterion, model), model.device
-    with evaluation_mode(model), one_pass(source) as batches:
+    with stream_of(model), evaluation_mode(model), one_pass(source) as batches:
         for x, y in batches:
             output = model.forward(move(x, device))
             judged = model.scores(output) if loss is None else output
@@ -127,7 +127,7 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         batches = (x[i : i + batch_size] for i in starts)
     else:
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
-    with evaluation_mode(model):
+    with stream_of(model), evaluation_mode(model):
         device = model.device
         outputs = (model.forward(move(batch, device)) for batch in batches)
         return np.concatenate([on_cpu(output) for output in outputs])
@@ -173,22 +173,24 @@ class Meter:
     ----------
     samples : int
         Samples so far, ignored ones too.
+    batch_weight : function of target
+        What a batch weighs.
     """
 
     __slots__ = (
         "_answers",
-        "_batch_weight",
         "_ignored",
         "_right",
         "_scores",
         "_total",
         "_weight",
+        "batch_weight",
         "samples",
     )
 
     def __init__(self, loss: Loss, model: Module) -> None:
         self._scores = model.scores
-        self._batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
+        self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
         self._total = self._weight = 0.0
         self._right: int | None = 0
@@ -196,7 +198,7 @@ class Meter:
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""
-        weight = self._batch_weight(target)
+        weight = self.batch_weight(target)
         if weight:  # the mean of nothing is NaN, and would make NaN of the whole
             self._total += loss * weight
             self._weight += weight

@@ -47,12 +47,21 @@ py::array to_numpy(const DeviceArray& a) {
     return result;
 }
 
-void write(const DeviceArray& a, const py::array& array) {
-    const Shape shape(array.shape(), array.shape() + array.ndim());
-    if (shape != a.shape || element_of_dtype(array.dtype()) != a.element || !(array.flags() & py::array::c_style))
+void check_same(const DeviceArray& a, const Shape& shape, Element element, bool contiguous) {
+    if (shape != a.shape || element != a.element || !contiguous)
         fail_value("DeviceArray.write", "needs a C-contiguous ", name_of(a.element), " array of shape ", to_string(a.shape),
-                   ", got one of shape ", to_string(shape));
+                   ", got ", name_of(element), " of shape ", to_string(shape));
+}
+
+void write(const DeviceArray& a, const py::array& array) {
+    check_same(a, Shape(array.shape(), array.shape() + array.ndim()), element_of_dtype(array.dtype()),
+               array.flags() & py::array::c_style);
     copy_to_device(a.data(), array.data(), a.bytes());
+}
+
+void write_from_device(const DeviceArray& a, const DeviceArray& array) {
+    check_same(a, array.shape, array.element, true);
+    copy_on_device(a.data(), array.data(), a.bytes());
 }
 
 DeviceArray copy(const DeviceArray& a) {
@@ -227,6 +236,7 @@ void register_device_array(py::module_& module) {
     type.def_static("from_numpy", from_numpy, py::arg("array"))
         .def("numpy", to_numpy)
         .def("copy", copy)
+        .def("write", write_from_device, py::arg("array"))
         .def("write", write, py::arg("array"))
         .def("__copy__", copy)
         .def("__deepcopy__", [](const DeviceArray& a, const py::dict&) { return copy(a); })
@@ -261,6 +271,8 @@ void register_device_array(py::module_& module) {
         .def_property_readonly("size", &DeviceArray::size)
         .def_property_readonly("nbytes", &DeviceArray::bytes)
         .def_property_readonly("dtype", [](const DeviceArray& a) { return py::dtype(name_of(a.element)); })
+        .def_property_readonly("pointer", [](const DeviceArray& a) { return reinterpret_cast<uintptr_t>(a.data()); })
+        .def_property_readonly("stream", [](const DeviceArray&) { return reinterpret_cast<uintptr_t>(current_stream()); })
         .def_property_readonly("__cuda_array_interface__", interface);
     type.attr("__array_ufunc__") = py::none();  // NumPy's operators refuse it
     type.attr("ops") = module;                  // the module whose ops take it

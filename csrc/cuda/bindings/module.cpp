@@ -4,6 +4,7 @@
 #include "bindings/register.hpp"
 #include "core/error.hpp"
 #include "cuda/bindings/device_array.hpp"
+#include "cuda/bindings/register_streams.hpp"
 
 #if defined(PYCNN_CUDA_HOST)
 #include "cuda/host/emulator.hpp"
@@ -58,6 +59,7 @@ PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
     });
     cuda::register_device_array(module);
     register_device(module);
+    cuda::register_streams(module);
     register_activation(module);
     register_class_loss(module);
     register_conv2d(module);

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "cuda/host/fiber.hpp"
+#include "cuda/host/queue.hpp"
 
 namespace pycnn::host {
 namespace {
@@ -19,7 +20,7 @@ constexpr size_t kMostThreadsOfBlock = 1024, kMostSharedBytes = 48 * 1024, kMost
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr int kWarp = 32;
 
-std::atomic<cudaError_t> last_error{cudaSuccess};
+std::atomic<cudaError_t> last_error{cudaSuccess};  // of a launch
 
 Order order_of(const std::string& name) {
     if (name == "forward") return Order::forward;
@@ -54,7 +55,7 @@ public:
         return block;
     }
 
-    cudaError_t run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, Body body, const void* arguments);
+    cudaError_t run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, const Body& body);
 
     Fiber& running() { return *running_; }
     void* shared(size_t bytes, size_t alignment);
@@ -80,8 +81,7 @@ private:
     size_t threads_ = 0;
     bool too_much_shared_ = false;
     Fiber* running_ = nullptr;
-    Body body_ = nullptr;
-    const void* arguments_ = nullptr;
+    const Body* body_ = nullptr;
     std::vector<size_t> turns_;
     std::minstd_rand random_{1};
 };
@@ -89,7 +89,7 @@ private:
 void Block::entry() {
     Block& block = of_this_thread();
     fiber_entered(block.scheduler_);
-    block.body_(block.arguments_);
+    (*block.body_)();
     block.leave(State::done);
 }
 
@@ -136,9 +136,9 @@ bool Block::release_barriers() {
     return released;
 }
 
-cudaError_t Block::run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, Body body, const void* arguments) {
+cudaError_t Block::run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, const Body& body) {
     threads_ = size_t{size.x} * size.y * size.z;
-    body_ = body, arguments_ = arguments, too_much_shared_ = false;
+    body_ = &body, too_much_shared_ = false;
     std::memset(arena_.data(), 0xff, kMostSharedBytes);  // NaN
     turns_.resize(threads_);
     std::iota(turns_.begin(), turns_.end(), size_t{0});
@@ -184,21 +184,32 @@ void wait_for_block() { Block::of_this_thread().leave(State::at_block_barrier); 
 void wait_for_warp() { Block::of_this_thread().leave(State::at_warp_barrier); }
 uint64_t exchange_in_warp(uint64_t word, int source) { return Block::of_this_thread().exchange(word, source); }
 
-void run_grid(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void* arguments) {
+namespace {
+
+cudaError_t run_grid(dim3 grid, dim3 block, size_t shared_bytes, const Body& body) {
+    const auto tasks = static_cast<int64_t>(grid.x) * grid.y * grid.z;
+    std::atomic<cudaError_t> result{cudaSuccess};
+    const double work = 100.0 * static_cast<double>(tasks) * block.x * block.y * block.z;
+    parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
+        const auto n = static_cast<size_t>(task);
+        const uint3 index{static_cast<unsigned>(n % grid.x), static_cast<unsigned>(n / grid.x % grid.y),
+                          static_cast<unsigned>(n / grid.x / grid.y)};
+        const cudaError_t error = Block::of_this_thread().run(grid, block, index, shared_bytes, body);
+        if (error != cudaSuccess) result = error;
+    });
+    return result;
+}
+
+}  // namespace
+
+void launch_grid(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, Body body) {
     const size_t threads = size_t{block.x} * block.y * block.z, blocks = size_t{grid.x} * grid.y * grid.z;
     if (threads == 0 || threads > kMostThreadsOfBlock || blocks == 0 || grid.y > kMostGridY || grid.z > kMostGridY ||
         shared_bytes > kMostSharedBytes) {
         last_error = cudaErrorInvalidConfiguration;
         return;
     }
-    const auto tasks = static_cast<int64_t>(blocks);
-    parallel_for(tasks, team_size(tasks, static_cast<double>(blocks * threads) * 100), [&](int64_t task, int) {
-        const auto n = static_cast<size_t>(task);
-        const uint3 index{static_cast<unsigned>(n % grid.x), static_cast<unsigned>(n / grid.x % grid.y),
-                          static_cast<unsigned>(n / grid.x / grid.y)};
-        const cudaError_t error = Block::of_this_thread().run(grid, block, index, shared_bytes, body, arguments);
-        if (error != cudaSuccess) last_error = error;
-    });
+    enqueue(stream, [=, body = std::move(body)] { return run_grid(grid, block, shared_bytes, body); });
 }
 
 }  // namespace pycnn::host

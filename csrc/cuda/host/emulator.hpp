@@ -5,6 +5,7 @@
 // default), reverse or random.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "cuda/host/cuda_host.hpp"
@@ -15,7 +16,7 @@ enum class Order { forward, reverse, random };
 void set_order(const std::string& name);  // ValueError for another word
 std::string order();
 
-using Body = void (*)(const void* arguments);
-void run_grid(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void* arguments);
+using Body = std::function<void()>;  // what each CUDA thread does
+void launch_grid(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, Body body);
 
 }  // namespace pycnn::host

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cuda/host/cuda_host.hpp"
+#include "cuda/host/queue.hpp"
+
+using pycnn::host::enqueue;
 
 namespace {
 constexpr size_t kDeviceBytes = size_t{4} << 30;  // more is refused, as by a device of that size
@@ -23,6 +25,8 @@ const char* cudaGetErrorName(cudaError_t error) {
             return "cudaErrorNoDevice";
         case cudaErrorLaunchFailure:
             return "cudaErrorLaunchFailure";
+        case cudaErrorStreamCaptureUnsupported:
+            return "cudaErrorStreamCaptureUnsupported";
     }
     return "unknown error";
 }
@@ -41,6 +45,8 @@ const char* cudaGetErrorString(cudaError_t error) {
             return "no device";
         case cudaErrorLaunchFailure:
             return "threads of a block wait at a barrier that others never reach";
+        case cudaErrorStreamCaptureUnsupported:
+            return "a stream that is being captured cannot do this";
     }
     return "unknown error";
 }
@@ -71,23 +77,31 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
+    const cudaError_t error = cudaDeviceSynchronize();
+    std::free(memory);
+    return error;
+}
+
+cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+    *memory = std::malloc(bytes);
+    return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void* memory) {
     std::free(memory);
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    std::memcpy(target, source, bytes);
-    return cudaSuccess;
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+    return enqueue(stream, [=] {
+        std::memcpy(target, source, bytes);
+        return cudaSuccess;
+    });
 }
 
-cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t) {
-    std::memset(target, value, bytes);
-    return cudaSuccess;
+cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream) {
+    return enqueue(stream, [=] {
+        std::memset(target, value, bytes);
+        return cudaSuccess;
+    });
 }
-
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-    *stream = nullptr;
-    return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }

@@ -1,0 +1,10 @@
+// Streams, steps that are recorded on them, and times of what they do, for Python.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pycnn::cuda {
+
+void register_streams(pybind11::module_& module);
+
+}  // namespace pycnn::cuda

@@ -1,0 +1,138 @@
+#include "cuda/step_graph.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/error.hpp"
+
+namespace pycnn::cuda {
+namespace {
+
+// Some 40 bytes for each parameter and dropout layer of a step: enough for 1,600 of them.
+constexpr size_t kArgumentBytes = 64 * 1024, kArgumentAlignment = 16;
+
+thread_local StepGraph* graph_of_this_thread = nullptr;  // while its stream records or refreshes
+
+bool is_recording() { return Stream::current()->phase == Phase::recording; }
+
+}  // namespace
+
+StepGraph::StepGraph() : stream_(std::make_shared<Stream>()) {
+    stream_->keeps_blocks = true;
+    void* memory = nullptr;
+    check(cudaMallocHost(&memory, kArgumentBytes), "cudaMallocHost", text(kArgumentBytes, " bytes"));
+    host_arguments_ = static_cast<char*>(memory);
+}
+
+StepGraph::~StepGraph() {
+    abandon();
+    cudaStreamSynchronize(stream_->handle());
+    cudaFreeHost(host_arguments_);
+}
+
+void StepGraph::begin() {
+    if (graph_of_this_thread || runnable_ || Stream::current() != stream_)
+        fail_value("StepGraph", "records one step, once, on its own stream");
+    if (!device_arguments_) device_arguments_ = std::make_unique<Memory>(kArgumentBytes);
+    // Relaxed: arrays that are new may ask the device for memory meanwhile.
+    check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+    stream_->phase = Phase::recording;
+    graph_of_this_thread = this;
+    check(
+        cudaMemcpyAsync(device_arguments_->data(), host_arguments_, kArgumentBytes, cudaMemcpyHostToDevice, stream_->handle()),
+        "cudaMemcpyAsync", "the arguments of a step");
+}
+
+void StepGraph::end() {
+    cudaGraph_t graph = nullptr;
+    graph_of_this_thread = nullptr;
+    stream_->phase = Phase::running;
+    check(cudaStreamEndCapture(stream_->handle(), &graph), "cudaStreamEndCapture");
+    const cudaError_t error = cudaGraphInstantiate(&runnable_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(error, "cudaGraphInstantiate");
+    is_new_ = true;
+}
+
+void StepGraph::abandon() noexcept {
+    if (graph_of_this_thread == this) {
+        cudaGraph_t graph = nullptr;
+        graph_of_this_thread = nullptr;
+        stream_->phase = Phase::running;
+        if (cudaStreamEndCapture(stream_->handle(), &graph) == cudaSuccess) cudaGraphDestroy(graph);
+        cudaGetLastError();
+    }
+    if (runnable_) cudaGraphExecDestroy(runnable_);
+    runnable_ = nullptr;
+    refresh_.clear(), before_.clear(), after_.clear();
+    loss_ = nullptr;
+    arguments_ = 0;
+    for (const Stream::Block& block : stream_->held_back) {
+        block.owner->wait_for(*stream_);
+        block.owner->give_back(block.bytes, block.data);
+    }
+    stream_->held_back.clear();
+}
+
+double StepGraph::run() {
+    if (!runnable_ || Stream::current() != stream_)
+        fail_value("StepGraph", "runs a step that it has recorded, on its own stream");
+    for (const Look& before : before_) before.look();
+    if (!is_new_) {
+        struct Refreshing {
+            explicit Refreshing(StepGraph& graph) : stream(*graph.stream_) {
+                stream.phase = Phase::refreshing;
+                graph_of_this_thread = &graph;
+            }
+            ~Refreshing() {
+                stream.phase = Phase::running;
+                graph_of_this_thread = nullptr;
+            }
+            Stream& stream;
+        };
+        const Refreshing refreshing(*this);
+        arguments_ = 0;
+        for (const auto& refresh : refresh_) refresh();
+    }
+    check(cudaGraphLaunch(runnable_, stream_->handle()), "cudaGraphLaunch");
+    is_new_ = false;
+    for (const auto& look : after_) look();
+    if (loss_) return loss_();
+    return std::nan("");
+}
+
+void each_run(std::function<void()> refresh) {
+    if (is_recording()) graph_of_this_thread->refresh_.push_back(std::move(refresh));
+}
+
+void before_run(const void* subject, std::function<void()> look) {
+    if (!is_recording()) return look();
+    auto& looks = graph_of_this_thread->before_;
+    const auto is_same = [&](const StepGraph::Look& other) { return other.subject == subject; };
+    if (std::none_of(looks.begin(), looks.end(), is_same)) looks.push_back({subject, std::move(look)});
+}
+
+void when_done(std::function<void()> look) {
+    if (!is_recording()) return look();
+    graph_of_this_thread->after_.push_back(std::move(look));
+}
+
+double loss_when_done(std::function<double()> loss) {
+    if (!is_recording()) return loss();
+    graph_of_this_thread->loss_ = std::move(loss);
+    return std::nan("");
+}
+
+const void* varying_place(const void* value, size_t bytes) {
+    StepGraph* const graph = graph_of_this_thread;
+    if (!graph) return nullptr;
+    const size_t begin = graph->arguments_;
+    if (begin + bytes > kArgumentBytes)
+        fail_value("StepGraph", "has ", kArgumentBytes, " bytes for arguments that vary, and needs more");
+    std::memcpy(graph->host_arguments_ + begin, value, bytes);
+    graph->arguments_ = (begin + bytes + kArgumentAlignment - 1) / kArgumentAlignment * kArgumentAlignment;
+    return static_cast<const char*>(graph->device_arguments_->data()) + begin;
+}
+
+}  // namespace pycnn::cuda

@@ -1,0 +1,175 @@
+#include "cuda/stream.hpp"
+
+#include <mutex>
+#include <set>
+
+#include "core/error.hpp"
+
+namespace pycnn::cuda {
+namespace {
+
+// Blocks are whole multiples of this: arrays of nearly one size share them, and 256 bytes is what cudaMalloc aligns to.
+constexpr size_t kGranule = 512;
+
+// Of all streams together. Never destroyed: arrays may outlive everything else at the end of the process.
+struct Pools {
+    std::mutex mutex;
+    std::set<Stream*> streams;
+    MemoryStats stats{};
+};
+Pools& pools() {
+    static Pools* const p = new Pools;
+    return *p;
+}
+
+std::shared_ptr<Stream>& current() {
+    // Never destroyed either, and of the whole process: what threads do without a stream of their own is in order.
+    static const auto* const common = new std::shared_ptr<Stream>(std::make_shared<Stream>());
+    thread_local std::shared_ptr<Stream> stream = *common;
+    return stream;
+}
+
+cudaError_t allocate(void** data, size_t bytes) {
+    const cudaError_t error = cudaMalloc(data, bytes);
+    if (error != cudaSuccess) cudaGetLastError();
+    return error;
+}
+
+}  // namespace
+
+Stream::Stream() {
+    check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    const std::lock_guard lock(pools().mutex);
+    pools().streams.insert(this);
+}
+
+// Errors are passed over here and below: at the end of the process there may be no runtime any more.
+Stream::~Stream() {
+    {
+        const std::lock_guard lock(pools().mutex);
+        pools().streams.erase(this);
+        for (const auto& [bytes, block] : free_) pools().stats.cached -= bytes;
+    }
+    cudaStreamSynchronize(handle_);
+    for (const auto& [bytes, block] : free_) cudaFree(block);
+    cudaEventDestroy(done_);
+    cudaStreamDestroy(handle_);
+}
+
+const std::shared_ptr<Stream>& Stream::current() { return cuda::current(); }
+
+void Stream::switch_to(const std::shared_ptr<Stream>& stream) {
+    if (stream == current()) return;
+    stream->wait_for(*current());
+    cuda::current() = stream;
+}
+
+void Stream::wait_for(const Stream& other) noexcept {
+    cudaEventRecord(other.done_, other.handle_);
+    cudaStreamWaitEvent(handle_, other.done_, 0);
+}
+
+void* Stream::take(size_t bytes) {
+    Pools& p = pools();
+    const std::lock_guard lock(p.mutex);
+    // Of this very size: a training loop asks for the same ones again and again.
+    const auto found = free_.find(bytes);
+    if (found == free_.end()) return nullptr;
+    void* const block = found->second;
+    free_.erase(found);
+    p.stats.cached -= bytes;
+    return block;
+}
+
+void Stream::give_back(size_t bytes, void* block) noexcept {
+    Pools& p = pools();
+    const std::lock_guard lock(p.mutex);
+    free_.emplace(bytes, block);
+    p.stats.cached += bytes;
+}
+
+cudaStream_t current_stream() { return Stream::current()->handle(); }
+
+void refuse_while_recording(const char* what) {
+    if (Stream::current()->phase == Phase::recording)
+        throw std::runtime_error(text(what,
+                                      " in the middle of a step that is being recorded as a CUDA graph: it waits for the "
+                                      "device, which runs nothing meanwhile"));
+}
+
+MemoryStats memory_stats() {
+    const std::lock_guard lock(pools().mutex);
+    return pools().stats;
+}
+
+void trim() {
+    synchronize();
+    Pools& p = pools();
+    const std::lock_guard lock(p.mutex);
+    for (Stream* stream : p.streams) {
+        if (stream->keeps_blocks) continue;
+        for (const auto& [bytes, block] : stream->free_) {
+            cudaFree(block);
+            p.stats.cached -= bytes;
+        }
+        stream->free_.clear();
+    }
+}
+
+Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes / kGranule + 1) * kGranule) {
+    data_ = stream_->take(bytes_);
+    if (!data_ && allocate(&data_, bytes_) != cudaSuccess) {
+        // Once more, with what the pools hold; a step that is being recorded cannot wait for its end.
+        if (stream_->phase != Phase::recording) trim();
+        if (stream_->phase == Phase::recording || allocate(&data_, bytes_) != cudaSuccess) {
+            size_t free = 0, total = 0;
+            cudaMemGetInfo(&free, &total);
+            throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
+        }
+    }
+#if defined(PYCNN_CUDA_HOST)
+    // NaN, in a block that is used again, too: reads of what nobody has written show.
+    cudaMemsetAsync(data_, 0xff, bytes_, stream_->handle());
+#endif
+    const std::lock_guard lock(pools().mutex);
+    MemoryStats& stats = pools().stats;
+    stats.used += bytes_;
+    stats.most_used = stats.used > stats.most_used ? stats.used : stats.most_used;
+}
+
+Memory::~Memory() {
+    {
+        const std::lock_guard lock(pools().mutex);
+        pools().stats.used -= bytes_;
+    }
+    const auto& here = Stream::current();
+    if (here != stream_ && here->phase == Phase::recording) {
+        here->held_back.push_back({stream_, bytes_, data_});
+        return;
+    }
+    if (here != stream_) stream_->wait_for(*here);  // which may still be using it
+    stream_->give_back(bytes_, data_);
+}
+
+Timer::Timer() {
+    check(cudaEventCreate(&begin_), "cudaEventCreate");
+    check(cudaEventCreate(&end_), "cudaEventCreate");
+}
+
+Timer::~Timer() {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+}
+
+void Timer::start() { check(cudaEventRecord(begin_, current_stream()), "cudaEventRecord"); }
+void Timer::stop() { check(cudaEventRecord(end_, current_stream()), "cudaEventRecord"); }
+
+float Timer::milliseconds() const {
+    float result = 0;
+    check(cudaEventSynchronize(end_), "cudaEventSynchronize");
+    check(cudaEventElapsedTime(&result, begin_, end_), "cudaEventElapsedTime");
+    return result;
+}
+
+}  // namespace pycnn::cuda

@@ -1,0 +1,180 @@
+"""A step of training as a CUDA graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn.devices import each_run, extension, is_array, move, stream_of
+from pycnn.layers.module import Module, check_model
+from pycnn.layers.parameter import Parameter
+from pycnn.optim import Optimizer
+from pycnn.training.evaluation import Loss, mean_loss
+
+
+class CapturedStep:
+    """Training steps of which the GPU knows all kernels, and starts them by one call.
+
+    Small networks keep a GPU waiting: Python and the driver take longer to ask for a kernel than
+    the kernel runs. So the second step in a row with batches of one shape is recorded, in a CUDA
+    graph, and steps after it copy their batch to where the recorded one was, and run the graph.
+    Batches of another shape, such as the last one of an epoch, take their steps without it. The
+    bits are those of steps that are not captured.
+
+    Parameters
+    ----------
+    model : Module
+        The model, on a GPU, in training mode.
+    loss : Loss
+        Loss with a mean over the batch, such as `pycnn.CrossEntropyLoss`.
+    optimizer : Optimizer
+        Its optimizer. The learning rate may change from step to step; where another setting, a
+        layer's mode or an array of the model or the optimizer is replaced, the next step is
+        recorded anew.
+
+    Attributes
+    ----------
+    output : array
+        What the model gave in the last step, on the device; the next step writes over it.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        If the model is on the CPU.
+
+    Notes
+    -----
+    A step that needs the CPU in the middle cannot be recorded: the gradient of an `Embedding`,
+    whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are there, and
+    layers of one's own that read from arrays of the device. Such a call raises RuntimeError and
+    says what was in the way. What needs the CPU afterwards waits
+    for the end of the step: the loss, the running statistics of `BatchNorm2d`. Labels are checked
+    before it.
+
+    References
+    ----------
+    NVIDIA, "CUDA C++ Programming Guide", section "CUDA Graphs".
+
+    Examples
+    --------
+    >>> step = pycnn.training.CapturedStep(model.to("cuda"), criterion, optimizer)
+    >>> for x, y in batches:
+    ...     loss = step(x, y)
+    """
+
+    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer) -> None:
+        check_model("CapturedStep", model)
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"[CapturedStep] optimizer must be an Optimizer, got {optimizer!r}")
+        if model.device == "cpu":
+            raise ValueError(
+                "[CapturedStep] the model is on the CPU, which has no CUDA graphs: "
+                'model.to("cuda") moves it'
+            )
+        self.model, self.loss, self.optimizer = model, mean_loss(loss), optimizer
+        self.output: Any = None
+        self._last: Any = None  # the shapes of the last batch
+        self._recorded: _Recorded | None = None
+
+    def __call__(self, x: Any, y: Any) -> float:
+        """Take a step.
+
+        Parameters
+        ----------
+        x, y : arrays
+            A batch of samples and targets, NumPy's or the device's.
+
+        Returns
+        -------
+        float
+            The loss of the batch, before the update.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from the model and the loss; nothing is updated then.
+        RuntimeError
+            If the step cannot be recorded.
+        """
+        kind = tuple((array.shape, array.dtype) for array in (x, y))
+        seen, self._last = self._last == kind, kind
+        recorded = self._recorded
+        if recorded is not None and recorded.settings != self._settings():
+            recorded = self._recorded = None
+        if recorded is None and seen:
+            recorded = self._recorded = self._record(kind, x, y)
+        if recorded is None or recorded.kind != kind:
+            device = self.model.device
+            with stream_of(self.model):
+                return self._step(move(x, device), move(y, device))
+        self.output = recorded.output
+        return recorded.run(x, y)
+
+    def _step(self, x: Any, y: Any) -> float:
+        self.output = self.model.forward(x)
+        loss = float(self.loss(self.output, y))
+        self.model.zero_grad()
+        self.optimizer.zero_grad()
+        self.model.backward_parameters(self.loss.backward())
+        each_run(self.output, self.optimizer.step)
+        return loss
+
+    def _record(self, kind: Any, x: Any, y: Any) -> _Recorded:
+        graph = extension(self.model.device).StepGraph()
+        with graph.stream:
+            # Copies, which later batches are written into.
+            x, y = (move(array, self.model.device).copy() for array in (x, y))
+            self.model.zero_grad()
+            self.optimizer.zero_grad()
+            with graph:
+                self._step(x, y)
+        gradients = [(p, p.grad) for p in self.model.parameters()]
+        return _Recorded(graph, kind, self._settings(), (x, y), self.output, gradients)
+
+    def _settings(self) -> list[Any]:
+        """Give what a recorded step is good for, in objects that stay alive with it."""
+        state = self.optimizer.state_dict()
+        (group,) = state["param_groups"]
+        settings: list[Any] = [value for name, value in group.items() if name != "lr"]
+        settings += [_Same(parameter.data) for parameter in self.model.parameters()]
+        for entries in state["state"].values():
+            settings += [_Same(value) for value in entries.values() if is_array(value)]
+        settings += [(_Same(module), module.training) for module in self.model.modules()]
+        return settings
+
+
+class _Same:
+    """Equal to what holds the same object."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Recorded:
+    """A recorded step, with the arrays that it reads and writes."""
+
+    def __init__(
+        self,
+        graph: Any,
+        kind: Any,
+        settings: list[Any],
+        batch: tuple[Any, Any],
+        output: Any,
+        gradients: list[tuple[Parameter, Any]],
+    ) -> None:
+        self.graph, self.kind, self.settings = graph, kind, settings
+        self.batch, self.output, self.gradients = batch, output, gradients
+
+    def run(self, x: Any, y: Any) -> float:
+        for parameter, gradient in self.gradients:
+            parameter.grad = gradient
+        with self.graph.stream:
+            for there, array in zip(self.batch, (x, y), strict=True):
+                there.write(array)
+            return float(self.graph.run())

@@ -1,0 +1,280 @@
+"""Steps that are captured in a CUDA graph, streams, and times: on the emulated device."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from importlib.util import find_spec
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pycnn as nn
+from pycnn import devices
+from pycnn.training import CapturedStep
+
+DEVICE = "cuda_host"
+
+pytestmark = pytest.mark.skipif(
+    find_spec(devices.EXTENSIONS[DEVICE]) is None, reason="built without PYCNN_CUDA_HOST"
+)
+
+Batches = list[tuple[np.ndarray, np.ndarray]]
+
+
+def batches(sizes: list[int], shape: tuple[int, ...] = (2, 6, 6), classes: int = 5) -> Batches:
+    rng = np.random.default_rng(1)
+    return [
+        (rng.standard_normal((n, *shape), dtype=np.float32), rng.integers(0, classes, n))
+        for n in sizes
+    ]
+
+
+def network() -> nn.Sequential:
+    """Every kind of layer that asks something of a recorded step."""
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1, rng=0),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(4, 6, 2, rng=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.3, rng=2),
+        nn.Flatten(),
+        nn.Linear(6, 5, rng=3),
+    )
+    return model.train()
+
+
+OPTIMIZERS: dict[str, Callable[[Any], nn.optim.Optimizer]] = {
+    "sgd": lambda p: nn.optim.SGD(p, 0.05, momentum=0.9, weight_decay=1e-3),
+    "adam": lambda p: nn.optim.AdamW(p, 0.01),
+    "adadelta": lambda p: nn.optim.Adadelta(p),
+    "rmsprop": lambda p: nn.optim.RMSprop(p, 0.01, momentum=0.5),
+}
+
+
+def trained(
+    captured: bool, optimizer: str, data: Batches, criterion: Any = None
+) -> tuple[list[float], dict[str, Any], CapturedStep | None]:
+    """Take a step for each batch, with another learning rate each time."""
+    model = network().to(DEVICE)
+    criterion = criterion or nn.CrossEntropyLoss()
+    update = OPTIMIZERS[optimizer](model.parameters())
+    step = CapturedStep(model, criterion, update) if captured else None
+    losses = []
+    for x, y in data:
+        update.lr *= 0.9
+        if step is not None:
+            losses.append(step(x, y))
+            continue
+        losses.append(criterion(model(devices.move(x, DEVICE)), devices.move(y, DEVICE)))
+        model.zero_grad()
+        model.backward_parameters(criterion.backward())
+        update.step()
+    return losses, model.to("cpu").state_dict(), step
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_captured_steps_have_the_bits_of_others(optimizer: str) -> None:
+    """Dropout's seeds, running statistics, step counts and learning rates go on from run to run."""
+    data = batches([4, 4, 4, 4, 3, 4, 4, 2, 4])
+    losses, weights, _ = trained(False, optimizer, data)
+    found, found_weights, step = trained(True, optimizer, data)
+    assert step is not None
+    assert step._recorded is not None
+    assert found == losses
+    for name, expected in weights.items():
+        np.testing.assert_array_equal(found_weights[name], expected, err_msg=name)
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.BCEWithLogitsLoss()])
+def test_losses_of_numbers_are_returned_by_the_run(loss: Any) -> None:
+    rng = np.random.default_rng(3)
+    data = [(x, rng.random((len(x), 5), dtype=np.float32)) for x, _ in batches([3] * 5)]
+    assert trained(True, "sgd", data, loss)[0] == trained(False, "sgd", data, loss)[0]
+
+
+def test_output_and_gradients_are_those_of_the_last_step() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False, rng=0)).to(DEVICE)
+    step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
+    for x, y in batches([2] * 4, (4,), 3):
+        weight = model[1].weight.data.numpy()
+        step(x, y)
+        np.testing.assert_allclose(step.output.numpy(), x @ weight.T, atol=1e-5)
+        gradient = (weight - model[1].weight.data.numpy()) / 0.1
+        np.testing.assert_allclose(model[1].weight.grad.numpy(), gradient, atol=1e-5)
+        model.zero_grad()
+
+
+def test_wrong_labels_are_found_before_a_captured_step() -> None:
+    model = network().to(DEVICE)
+    update = nn.optim.Adam(model.parameters())
+    step = CapturedStep(model, nn.CrossEntropyLoss(), update)
+    data = batches([4] * 4)
+    for x, y in data[:3]:
+        step(x, y)
+    weights = {name: value.numpy() for name, value in model.state_dict().items() if value.ndim > 1}
+    wrong = data[3][1].copy()
+    wrong[2] = 5
+    with pytest.raises(ValueError, match=r"target.*5"):
+        step(data[3][0], wrong)
+    for name, before in weights.items():
+        np.testing.assert_array_equal(model.state_dict()[name].numpy(), before)
+    assert update.state_dict()["state"][0]["step"] == 3
+    assert np.isfinite(step(*data[3]))
+
+
+def test_what_is_replaced_is_recorded_anew() -> None:
+    """New arrays, another mode and other settings: a recorded step would not know of them."""
+    model = network().to(DEVICE)
+    update = nn.optim.SGD(model.parameters(), 0.1)
+    step = CapturedStep(model, nn.CrossEntropyLoss(), update)
+    (x, y), *_ = batches([4])
+
+    def another_array() -> None:
+        model[0].weight.data = model[0].weight.data.copy()
+
+    def another_mode() -> None:
+        model[7].eval()
+
+    def another_setting() -> None:
+        update.weight_decay = 0.1
+
+    recorded = []
+    for change in (lambda: None, another_array, another_mode, another_setting):
+        change()
+        for _ in range(3):
+            step(x, y)
+        assert step._recorded not in recorded
+        recorded.append(step._recorded)
+
+
+def words_model() -> tuple[nn.Module, np.ndarray]:
+    model = nn.Sequential(nn.Embedding(7, 3, rng=0), nn.Flatten(), nn.Linear(12, 2, rng=1))
+    return model, np.arange(8).reshape(2, 4) % 7
+
+
+def frozen_model() -> tuple[nn.Module, np.ndarray]:
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2, rng=1))
+    model[0].eval()
+    return model, np.ones((2, 2, 2, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "layer"), [(words_model, "Embedding"), (frozen_model, "BatchNorm2d")]
+)
+def test_what_needs_the_host_in_the_middle_cannot_be_captured(
+    make: Callable[[], tuple[nn.Module, np.ndarray]], layer: str
+) -> None:
+    model, x = make()
+    model.to(DEVICE)
+    step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
+    y = np.array([0, 1])
+    step(x, y)
+    with pytest.raises(RuntimeError, match=rf"{layer}.*recorded as a CUDA graph"):
+        step(x, y)
+    assert np.isfinite(model(devices.move(x, DEVICE)).numpy()).all()  # everything is usable again
+
+
+def test_fit_with_cuda_graphs_has_the_same_bits() -> None:
+    (x, y), *_ = batches([22])
+    data = nn.ArrayDataset(x, y)
+    results = []
+    for cuda_graph in (False, True):
+        model = network().to(DEVICE)
+        history = nn.fit(
+            model, data, validation=data, epochs=3, batch_size=4, seed=5, cuda_graph=cuda_graph
+        )
+        results.append((history["loss"], history["val_loss"], history["accuracy"]))
+    assert results[0] == results[1]
+
+
+def test_what_cannot_be_captured_is_refused() -> None:
+    (x, y), *_ = batches([4])
+    data = nn.ArrayDataset(x, y)
+    model = network()
+    with pytest.raises(ValueError, match=r"on the CPU, which has no CUDA graphs"):
+        nn.fit(model, data, cuda_graph=True)
+    model.to(DEVICE)
+    with pytest.raises(ValueError, match=r"max_grad_norm needs the gradients"):
+        nn.fit(model, data, cuda_graph=True, max_grad_norm=1.0)
+    with pytest.raises(ValueError, match=r"on_backward needs the gradients"):
+        nn.fit(model, data, cuda_graph=True, callbacks=[nn.training.TerminateOnNaN()])
+    with pytest.raises(TypeError, match="optimizer must be an Optimizer"):
+        CapturedStep(model, nn.CrossEntropyLoss(), None)  # type: ignore[arg-type]
+
+
+def test_a_captured_step_gives_its_memory_back() -> None:
+    module = devices.extension(DEVICE)
+    gc.collect()
+    before = module.memory_stats()["used"]
+    _, _, step = trained(True, "adam", batches([4] * 4))
+    assert module.memory_stats()["used"] > before
+    del step
+    gc.collect()
+    assert module.memory_stats()["used"] == before
+
+
+# Streams ------------------------------------------------------------------------------------
+
+
+def test_arrays_go_from_stream_to_stream() -> None:
+    """Work is done as late as it may be: what does not wait for the other stream reads NaN."""
+    module = devices.extension(DEVICE)
+    a = module.DeviceArray.from_numpy(np.ones(1000, np.float32))
+    with module.Stream() as one:
+        b = a + a
+        assert b.stream == one.handle
+        with module.Stream():
+            c = b + b
+        d = c + a
+    assert a.stream != one.handle
+    np.testing.assert_array_equal((d + d).numpy(), np.full(1000, 10, np.float32))
+
+
+def test_a_block_is_not_used_again_before_another_stream_has_read_it() -> None:
+    module = devices.extension(DEVICE)
+    for _ in range(3):
+        a = module.DeviceArray.from_numpy(np.ones(1000, np.float32))
+        with module.Stream():
+            b = a + a
+            del a
+        c = module.DeviceArray.from_numpy(np.full(1000, 7, np.float32))
+        np.testing.assert_array_equal(b.numpy(), np.full(1000, 2, np.float32))
+        np.testing.assert_array_equal(c.numpy(), np.full(1000, 7, np.float32))
+
+
+def test_models_of_two_threads_train_as_one_after_the_other() -> None:
+    data = batches([4] * 6)
+    alone = trained(False, "adam", data)[0]
+    histories: list[list[float]] = []
+
+    def work() -> None:
+        model = network().to(DEVICE)
+        loss = nn.CrossEntropyLoss()
+        step = CapturedStep(model, loss, OPTIMIZERS["adam"](model.parameters()))
+        losses = []
+        for x, y in data:
+            step.optimizer.lr *= 0.9
+            losses.append(step(x, y))
+        histories.append(losses)
+
+    threads = [Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert histories == [alone, alone]
+
+
+def test_timer_measures_what_the_device_does() -> None:
+    a = devices.extension(DEVICE).DeviceArray.from_numpy(np.ones(100_000, np.float32))
+    with nn.cuda.Timer(DEVICE) as outer:
+        with nn.cuda.Timer(DEVICE) as inner:
+            a += a
+        a += a
+    assert 0 < inner.seconds <= outer.seconds < 60
