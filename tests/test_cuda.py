@@ -101,6 +101,7 @@ def test_another_library_reads_it_without_a_copy(array_type: type) -> None:
     there = array_type.from_numpy(numbers)
     shared = np.from_dlpack(there)
     there += there
+    devices.extension(EMULATED).synchronize()  # NumPy does not wait for a device
     np.testing.assert_array_equal(shared, 2 * numbers)
     del there  # the memory lives as long as the view
     np.testing.assert_array_equal(shared, 2 * numbers)
