@@ -121,6 +121,11 @@ def write(array: Any, numbers: Array) -> None:
     array.write(np.ascontiguousarray(numbers))
 
 
+def zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """Give zeros on the device of an array of floats, and of its dtype."""
+    return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.zeros(shape)
+
+
 def zeros_like(array: Any) -> Any:
     """Give zeros of the shape, dtype and device of an array."""
     return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()

@@ -114,6 +114,31 @@ def test_without_input_gradient_the_parameters_get_the_same(
         np.testing.assert_array_equal(parameter.grad, expected[name])
 
 
+def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
+    """One op instead of two; layers on their own, and those that an object overrides, as before."""
+    layers = (Conv2d(2, 3, 3, rng=0), ReLU(), Flatten(), Linear(12, 5, rng=1), ReLU())
+    model = Sequential(*layers)
+    x, dy = normal(4, 2, 4, 4), normal(4, 5, seed=1)
+    expected, hidden = x, []
+    for layer in layers:
+        expected = layer(expected)
+        hidden.append(expected)
+    dx = dy
+    for layer in reversed(layers):
+        dx = layer.backward(dx)
+    gradients = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    np.testing.assert_array_equal(model(x), expected)
+    np.testing.assert_array_equal(model.backward(dy), dx)
+    for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+        np.testing.assert_array_equal(parameter.grad, gradient)
+
+    seen = []
+    layers[4].forward = lambda x: seen.append(x) or ReLU()(x)  # type: ignore[method-assign]
+    np.testing.assert_array_equal(model(x), expected)
+    np.testing.assert_array_equal(seen, [hidden[3]])
+
+
 def test_a_gradient_that_branches_share_is_not_changed() -> None:
     """Dropout in evaluation mode and Flatten hand on what they got."""
     x, dy = normal(2, 3), normal(2, 3, seed=1)

@@ -42,6 +42,16 @@ def test_forward(case: ConvCase) -> None:
     assert_within(y, reference.conv2d(*wide, **case.geometry), bound)
 
 
+@given(conv_cases())
+def test_rectified(case: ConvCase) -> None:
+    operands = case.operands()
+    expected = ops.relu(ops.conv2d(*operands, **case.geometry))
+    np.testing.assert_array_equal(ops.conv2d_relu(*operands, **case.geometry), expected)
+    exact = reference.relu(reference.conv2d(*float64(*operands), **case.geometry))
+    rectified = reference.conv2d_relu(*float64(*operands), **case.geometry)
+    np.testing.assert_array_equal(rectified, exact)
+
+
 @MANY
 @given(conv_cases())
 def test_backward_input(case: ConvCase) -> None:

@@ -39,7 +39,7 @@ def network() -> nn.Sequential:
         nn.BatchNorm2d(4),
         nn.ReLU(),
         nn.MaxPool2d(3, 2, 1),
-        nn.Conv2d(4, 6, 2, rng=1),
+        nn.Conv2d(4, 6, 2, connections=np.tri(6, 4, dtype=bool), rng=1),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Dropout(0.3, rng=2),

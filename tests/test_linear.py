@@ -27,6 +27,17 @@ def test_forward(size: tuple[int, int, int], numbers: Values, bias: bool) -> Non
     assert_within(ops.linear(*operands), reference.linear(*float64(*operands)), bound)
 
 
+@given(matrices(), values(), st.booleans())
+def test_rectified(size: tuple[int, int, int], numbers: Values, bias: bool) -> None:
+    rows, inputs, outputs = size
+    x, w, b = numbers.arrays((rows, inputs), (outputs, inputs), (outputs,))
+    operands = (x, w, b if bias else None)
+    expected = ops.relu(ops.linear(*operands))
+    np.testing.assert_array_equal(ops.linear_relu(*operands), expected)
+    exact = reference.relu(reference.linear(*float64(*operands)))
+    np.testing.assert_array_equal(reference.linear_relu(*float64(*operands)), exact)
+
+
 @MANY
 @given(matrices(), values())
 def test_backward(size: tuple[int, int, int], numbers: Values) -> None:

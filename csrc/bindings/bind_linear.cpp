@@ -13,8 +13,9 @@ LinearShape shape_of(const char* op, int64_t N, int64_t inputs, int64_t outputs)
     return {N, inputs, outputs};
 }
 
-Array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array) {
-    const char* op = "linear";
+using Forward = void (*)(const LinearShape&, const float* x, const float* w, const float* b, float* y);
+
+Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_array, py::handle b_array) {
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
     const auto b = optional_view<const float>(op, "bias", b_array, 1);
@@ -28,9 +29,12 @@ Array bind_linear(py::handle x_array, py::handle w_array, py::handle b_array) {
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.outputs}, y);
     py::gil_scoped_release release;
-    linear(s, x.data, w.data, b ? b->data : nullptr, y);
+    compute(s, x.data, w.data, b ? b->data : nullptr, y);
     return result;
 }
+
+Array bind_linear(py::handle x, py::handle w, py::handle b) { return forward("linear", linear, x, w, b); }
+Array bind_linear_relu(py::handle x, py::handle w, py::handle b) { return forward("linear_relu", linear_relu, x, w, b); }
 
 Array bind_backward_input(py::handle dy_array, py::handle w_array) {
     const char* op = "linear_backward_input";
@@ -68,6 +72,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
 
 void register_linear(py::module_& module) {
     module.def("linear", bind_linear);
+    module.def("linear_relu", bind_linear_relu);
     module.def("linear_backward_input", bind_backward_input);
     module.def("linear_backward_weight", bind_backward_weight);
 }

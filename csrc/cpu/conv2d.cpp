@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/memory.hpp"
+#include "cpu/activation.hpp"
 #include "cpu/conv2d_algorithm.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/conv2d_depthwise.hpp"
@@ -66,6 +67,11 @@ void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, 
         return;
     }
     conv2d_gemm(s, x, w, b, y, algorithm);
+}
+
+void conv2d_relu(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    conv2d(s, x, w, b, y);
+    relu(s.N * s.K * s.P * s.Q, y, y);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.hpp"
+#include "cpu/activation.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
@@ -25,6 +26,11 @@ void linear(const LinearShape& s, const float* x, const float* w, const float* b
     } else {
         gemm(s.N, s.outputs, s.inputs, {x, s.inputs, 1}, {w, s.inputs, true}, y, true);
     }
+}
+
+void linear_relu(const LinearShape& s, const float* x, const float* w, const float* b, float* y) {
+    linear(s, x, w, b, y);
+    relu(s.N * s.outputs, y, y);
 }
 
 void linear_backward_input(const LinearShape& s, const float* dy, const float* w, float* dx) {

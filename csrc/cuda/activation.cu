@@ -3,13 +3,13 @@
 #include "cpu/activation.hpp"
 #include "cuda/elementwise.hpp"
 #include "cuda/normal_tail.hpp"
+#include "cuda/rectified.hpp"
 
 namespace pycnn {
 namespace {
 
-// x < 0 ? 0 : x and not max(x, 0): NaN passes.
 struct Relu {
-    __device__ float operator()(float x) const { return x < 0.0f ? 0.0f : x; }
+    __device__ float operator()(float x) const { return cuda::rectified(x); }
 };
 
 struct ReluGradient {

@@ -32,14 +32,24 @@ ConvSizes::ConvSizes(const ConvShape& s)
     top = number(s.pad.top), left = number(s.pad.left);
 }
 
+namespace {
+
+void forward(const ConvShape& shape, const float* x, const float* w, const float* b, bool relu, float* y) {
+    const ConvSizes s(shape);
+    if (is_direct(s)) return direct_forward(s, x, w, b, relu, y);
+    gemm(in_one_slice(s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
+         filter_rows(s, w), Patches{s, x}, PlanesOfImages{y, s.K, s.group_outputs, s.P * s.Q, s.out_plane, b, relu});
+}
+
+}  // namespace
 }  // namespace cuda
 
-void conv2d(const ConvShape& shape, const float* x, const float* w, const float* b, float* y) {
-    using namespace cuda;
-    const ConvSizes s(shape);
-    if (is_direct(s)) return direct_forward(s, x, w, b, y);
-    gemm(in_one_slice(s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
-         filter_rows(s, w), Patches{s, x}, PlanesOfImages{y, s.K, s.group_outputs, s.P * s.Q, s.out_plane, b});
+void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    cuda::forward(s, x, w, b, false, y);
+}
+
+void conv2d_relu(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    cuda::forward(s, x, w, b, true, y);
 }
 
 void conv2d_backward_input(const ConvShape& shape, const float* dy, const float* w, float* dx, const float* b) {
@@ -58,7 +68,7 @@ void conv2d_backward_weight(const ConvShape& shape, const float* dy, const float
     const GemmShape g = with_slices(s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
     const Workspace<float> parts(g.slices > 1 ? g.slices * shape.weights() : 0);
     gemm(g, GradientRows{s, dy}, MetPixels{s, x},
-         RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns, nullptr, nullptr});
+         RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns});
     if (g.slices > 1) add_slices(shape.weights(), g.slices, parts.data(), dw);
 }
 

@@ -3,7 +3,7 @@
 namespace pycnn::cuda {
 namespace {
 
-__global__ void forward_kernel(ConvSizes s, const float* x, const float* w, const float* b, float* y) {
+__global__ void forward_kernel(ConvSizes s, const float* x, const float* w, const float* b, bool relu, float* y) {
     FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.N) * s.K * s.P * s.Q) {
         int plane = static_cast<int>(i);
         int p = s.out_plane.split(plane);
@@ -19,7 +19,8 @@ __global__ void forward_kernel(ConvSizes s, const float* x, const float* w, cons
                     const float pixel = inside ? image[(c * s.H + h) * s.W + v] : 0.0f;
                     sum = fmaf(filter[(c * s.R + r) * s.S + t], pixel, sum);
                 }
-        y[i] = b ? sum + b[k] : sum;
+        if (b) sum += b[k];
+        y[i] = relu ? rectified(sum) : sum;
     }
 }
 
@@ -72,9 +73,9 @@ __global__ void backward_weight_kernel(ConvSizes s, const float* dy, const float
 
 }  // namespace
 
-void direct_forward(const ConvSizes& s, const float* x, const float* w, const float* b, float* y) {
+void direct_forward(const ConvSizes& s, const float* x, const float* w, const float* b, bool relu, float* y) {
     const int64_t count = static_cast<int64_t>(s.N) * s.K * s.P * s.Q;
-    if (count > 0) launch(forward_kernel, blocks_for(count), kThreads, 0, current_stream(), s, x, w, b, y);
+    if (count > 0) launch(forward_kernel, blocks_for(count), kThreads, 0, current_stream(), s, x, w, b, relu, y);
 }
 
 void direct_backward_input(const ConvSizes& s, const float* dy, const float* w, float* dx, const float* b) {

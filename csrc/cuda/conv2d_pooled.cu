@@ -42,8 +42,8 @@ __global__ void relu_max_pool_kernel(PoolSizes s, const float* x, float* y, int3
         for (int r = 0; r < s.window_h; ++r)
             for (int t = 0; t < s.window_w; ++t) {
                 const int position = first + r * s.W + t;
-                const float pixel = pixels[position], rectified = pixel < 0.0f ? 0.0f : pixel;
-                if (rectified > best || rectified != rectified) best = rectified, winner = position;
+                const float pixel = rectified(pixels[position]);
+                if (pixel > best || pixel != pixel) best = pixel, winner = position;
             }
         y[i] = best;
         winners[i] = best <= 0.0f ? -1 : winner;  // no gradient through the ReLU

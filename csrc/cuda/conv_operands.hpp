@@ -180,12 +180,13 @@ struct MetPixels {
     }
 };
 
-// C of forward and backward-input: planes of images, with a number added to each channel.
+// C of forward and backward-input: planes of images, with a number added to each channel, and rectified if wanted.
 struct PlanesOfImages {
     float* data;
     int channels, group_channels, plane;
     Divider by_plane;
     const float* bias;  // or null
+    bool relu = false;
 
     struct Place {
         float* pixel;
@@ -197,7 +198,8 @@ struct PlanesOfImages {
         return {data + (static_cast<int64_t>(n) * channels + first) * plane + pixel, bias ? bias + first : nullptr};
     }
     __device__ void store(const Place& p, int row, float sum) const {
-        p.pixel[static_cast<int64_t>(row) * plane] = p.bias ? sum + p.bias[row] : sum;
+        const float y = p.bias ? sum + p.bias[row] : sum;
+        p.pixel[static_cast<int64_t>(row) * plane] = relu ? rectified(y) : y;
     }
 };
 

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "core/shape.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/rectified.hpp"
 
 namespace pycnn::cuda {
 
@@ -228,8 +228,8 @@ struct AcrossDepth {
 struct RowMajor {
     float* data;
     int groups, rows, columns;
-    const float* row_bias;     // or null
-    const float* column_bias;  // or null
+    const float* column_bias = nullptr;
+    bool relu = false;
 
     struct Place {
         float* column;
@@ -240,7 +240,8 @@ struct RowMajor {
         return {data + matrix * rows * columns + column, column_bias ? column_bias[column] : 0.0f};
     }
     __device__ void store(const Place& p, int row, float sum) const {
-        p.column[static_cast<int64_t>(row) * columns] = sum + (row_bias ? row_bias[row] : p.bias);
+        const float y = sum + p.bias;
+        p.column[static_cast<int64_t>(row) * columns] = relu ? rectified(y) : y;
     }
 };
 

@@ -43,7 +43,7 @@ void rbf(const RbfShape& s, const float* x, const float* centres, float* y) {
     // Low tiles: centres are few, and so are the tiles.
     launch_gemm<SquaredDifference, GemmTile<32, 64, 16, 4, 4>>(
         in_one_slice(1, N, count, features), AlongDepth{x, N, features, 0}, AlongDepth{centres, count, features, 0},
-        RowMajor{y, 1, N, count, nullptr, nullptr});
+        RowMajor{y, 1, N, count});
 }
 
 // 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c in each other's places.

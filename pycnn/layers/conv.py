@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from pycnn import init, ops
 from pycnn._arguments import flag, integer, pair
-from pycnn.devices import device_of, move, on_cpu
+from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
@@ -103,6 +104,7 @@ class Conv2d(Module):
             if groups != 1:
                 raise ValueError(f"[Conv2d] connections need groups=1, got {groups}")
             self.connections = connection_table("Conv2d", connections, out_channels, in_channels)
+            self._places: Array = np.flatnonzero(self.connections)
         generator = init.generator(rng)
         self.weight = Parameter(self._initial_weights(generator))
         self.bias = (
@@ -139,16 +141,30 @@ class Conv2d(Module):
         """Give the filters as (K, C / groups, R, S): with a table, zeros where there is no link."""
         if self.connections is None:
             return self.weight.data
-        filters = np.zeros(self._shape, self.weight.data.dtype)
-        filters[self.connections] = on_cpu(self.weight.data)
-        spread: Array = move(filters, device_of(self.weight.data))
+        weights = self.weight.data
+        filters = zeros((self.connections.size, math.prod(self.kernel_size)), weights)
+        put_rows(filters, self._links(weights), weights.reshape(len(weights), -1))
+        spread: Array = filters.reshape(self._shape)
         return spread
+
+    def _links(self, like: Array) -> Array:
+        """Give the numbers of the planes (k, c) that there are, on the device of an array."""
+        if device_of(self._places) != device_of(like):
+            self._places = move(self._places, device_of(like))
+        return self._places
 
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
+        return self._forward(ops.conv2d, x)
+
+    def forward_relu(self, x: Array) -> Array:
+        """Do `forward` and rectify; `backward` is still that of `forward`."""
+        return self._forward(ops.conv2d_relu, x)
+
+    def _forward(self, op: Callable[..., Array], x: Array) -> Array:
         bias = self.bias
         try:
-            y = ops.conv2d(x, self.filters(), None if bias is None else bias.data, **self.geometry)
+            y = op(x, self.filters(), None if bias is None else bias.data, **self.geometry)
         except ValueError:
             if x.ndim == 4:
                 raise
@@ -180,7 +196,8 @@ class Conv2d(Module):
     def accumulate(self, dw: Array, db: Array) -> None:
         """Add gradients of `filters` and bias to those of the parameters."""
         if self.connections is not None:
-            dw = move(on_cpu(dw)[self.connections], device_of(dw))
+            planes = dw.reshape(self.connections.size, -1)
+            dw = ops.embedding(planes, self._links(dw)).reshape(self.weight.shape)
         self.weight.accumulate(dw)
         if self.bias is not None:
             self.bias.accumulate(db)

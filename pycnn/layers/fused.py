@@ -8,11 +8,52 @@ from typing import Any, NamedTuple
 from pycnn import ops
 from pycnn.layers.activation import ReLU
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.pool import MaxPool2d
 
 _PASSES = ("forward", "backward", "backward_parameters")
+
+Named = Sequence[tuple[str, Module]]
+
+
+def are_plain(layers: Named) -> bool:
+    """Whether no layer has a method of its own, as an object, that has to be called."""
+    return all(vars(layer).keys().isdisjoint(_PASSES) for _, layer in layers)
+
+
+class AffineReLU(Module):
+    """A `Conv2d` or `Linear` and a `ReLU`, whose forward passes are one op.
+
+    It leaves both layers as their own forward passes would, and their backward passes are used.
+
+    Parameters
+    ----------
+    layers : sequence of (str, Module)
+        The two layers with their names.
+    """
+
+    def __init__(self, layers: Named) -> None:
+        self.layers = layers
+        (_, affine), (_, relu) = layers
+        assert isinstance(affine, Conv2d | Linear)
+        self.affine, self.relu = affine, relu
+
+    @staticmethod
+    def takes(layers: Named) -> bool:
+        """Whether these layers, which may not be of sub-classes, are such two."""
+        return [type(layer) for _, layer in layers] in ([Conv2d, ReLU], [Linear, ReLU])
+
+    def forward(self, x: Array) -> Array:
+        """Map and rectify."""
+        y = self.affine.forward_relu(x)
+        self.relu._save(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Do the layers' backward passes."""
+        return self.affine.backward(self.relu.backward(dy))
 
 
 class _Memory(NamedTuple):
@@ -35,7 +76,7 @@ class ConvReluMaxPool(Module):
         The three layers with their names.
     """
 
-    def __init__(self, layers: Sequence[tuple[str, Module]]) -> None:
+    def __init__(self, layers: Named) -> None:
         self.layers = layers
         (_, conv), _, (_, pool) = layers
         assert isinstance(conv, Conv2d)
@@ -43,7 +84,7 @@ class ConvReluMaxPool(Module):
         self.conv, self.window = conv, pool.kernel_size
 
     @staticmethod
-    def takes(layers: Sequence[tuple[str, Module]]) -> bool:
+    def takes(layers: Named) -> bool:
         """Whether these layers, which may not be of sub-classes, are such three."""
         kinds = [type(layer) for _, layer in layers]
         pool = layers[-1][1]
@@ -52,11 +93,6 @@ class ConvReluMaxPool(Module):
             and isinstance(pool, MaxPool2d)
             and pool.is_side_by_side
         )
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether no layer has a method of its own, as an object, that has to be called."""
-        return all(vars(layer).keys().isdisjoint(_PASSES) for _, layer in self.layers)
 
     def forward(self, x: Array) -> Array:
         """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
@@ -116,6 +152,9 @@ def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module]]:
         if ConvReluMaxPool.takes(items[:3]):
             steps.append((items[0][0], ConvReluMaxPool(items[:3])))
             del items[:3]
+        elif AffineReLU.takes(items[:2]):
+            steps.append((items[0][0], AffineReLU(items[:2])))
+            del items[:2]
         else:
             steps.append(items.pop(0))
     return steps

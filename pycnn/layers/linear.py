@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from pycnn import init, ops
 from pycnn._arguments import flag, integer
@@ -52,9 +53,16 @@ class Linear(Module):
 
     def forward(self, x: Array) -> Array:
         """Map (N, in_features) to (N, out_features)."""
+        return self._forward(ops.linear, x)
+
+    def forward_relu(self, x: Array) -> Array:
+        """Do `forward` and rectify; `backward` is still that of `forward`."""
+        return self._forward(ops.linear_relu, x)
+
+    def _forward(self, op: Callable[..., Array], x: Array) -> Array:
         bias = self.bias
         try:
-            y = ops.linear(x, self.weight.data, None if bias is None else bias.data)
+            y = op(x, self.weight.data, None if bias is None else bias.data)
         except ValueError:
             # Said in the words of the layer; checked only now, so that a good x costs nothing.
             features = math.prod(x.shape[1:])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, overload
 
 from pycnn.layers.container import Container, named
-from pycnn.layers.fused import ConvReluMaxPool, fused
+from pycnn.layers.fused import AffineReLU, ConvReluMaxPool, Named, are_plain, fused
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
 
@@ -32,10 +32,11 @@ class Sequential(Container):
     -----
     An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
 
-    A `Conv2d`, a `ReLU` and a `MaxPool2d` in a row whose windows lie side by side run as one op
-    (`pycnn.ops.conv2d_relu_max_pool2d`): for finite weights the same bits, in less time. These
-    layers then have no backward pass of their own, only the whole has. `trace` runs them one by
-    one.
+    A `Conv2d` or `Linear` with a `ReLU` behind it runs as one op (`pycnn.ops.conv2d_relu`,
+    `pycnn.ops.linear_relu`): the same bits, in less time. So do a `Conv2d`, a `ReLU` and a
+    `MaxPool2d` whose windows lie side by side (`pycnn.ops.conv2d_relu_max_pool2d`; the same bits
+    for finite weights); these layers then have no backward pass of their own, only the whole has.
+    `trace` runs all layers one by one.
     """
 
     # What ran in the last forward pass, in order: layers, or what stood for several.
@@ -50,32 +51,32 @@ class Sequential(Container):
         self._steps = ()
         steps: list[tuple[str, Module]] = []
         for name, step in self._fused:
-            if isinstance(step, ConvReluMaxPool):
-                x = self._run_fused(name, step, x, steps)
-            else:
+            if not isinstance(step, AffineReLU | ConvReluMaxPool):
                 x = self._call(name, step.forward, x)
+                steps.append((name, step))
+            elif not are_plain(step.layers):
+                x = self._run_each(step.layers, x)
+                steps += step.layers
+            elif isinstance(step, AffineReLU):
+                x = self._call(name, step.forward, x)
+                steps += step.layers
+            else:
+                x = self._run_pooled(step, x)
                 steps.append((name, step))
         self._steps = steps
         return x
 
-    def _run_fused(
-        self, name: str, step: ConvReluMaxPool, x: Array, steps: list[tuple[str, Module]]
-    ) -> Array:
-        refused: Exception | None = None
-        if step.is_plain:
-            try:
-                y = step.forward(x)
-            except (TypeError, ValueError) as error:
-                refused = error  # one of the layers will say what is wrong in its own words
-            else:
-                steps.append((name, step))
-                return y
-        for part, layer in step.layers:
-            x = self._call(part, layer.forward, x)
-            steps.append((part, layer))
-        if refused is not None:
-            raise refused
+    def _run_each(self, layers: Named, x: Array) -> Array:
+        for name, layer in layers:
+            x = self._call(name, layer.forward, x)
         return x
+
+    def _run_pooled(self, step: ConvReluMaxPool, x: Array) -> Array:
+        try:
+            return step.forward(x)
+        except (TypeError, ValueError):
+            self._run_each(step.layers, x)  # one of them says what is wrong in its own words
+            raise
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...

@@ -32,6 +32,7 @@ from pycnn.ops.conv import (
     conv2d_algorithm,
     conv2d_backward_input,
     conv2d_backward_weight,
+    conv2d_relu,
 )
 from pycnn.ops.conv_pooled import conv2d_relu_max_pool2d, conv2d_relu_max_pool2d_backward
 from pycnn.ops.conv_transpose import (
@@ -46,6 +47,7 @@ from pycnn.ops.linear import (
     linear_backward,
     linear_backward_input,
     linear_backward_weight,
+    linear_relu,
 )
 from pycnn.ops.local_response_norm import local_response_norm, local_response_norm_backward
 from pycnn.ops.loss import softmax_cross_entropy, softmax_cross_entropy_backward
@@ -85,6 +87,7 @@ __all__ = [
     "conv2d_algorithm",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv2d_relu",
     "conv2d_relu_max_pool2d",
     "conv2d_relu_max_pool2d_backward",
     "conv_transpose2d",
@@ -102,6 +105,7 @@ __all__ = [
     "linear_backward",
     "linear_backward_input",
     "linear_backward_weight",
+    "linear_relu",
     "local_response_norm",
     "local_response_norm_backward",
     "log_softmax",

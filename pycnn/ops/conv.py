@@ -87,6 +87,38 @@ def conv2d(
     return backend(x).conv2d(x, w, b, stride, padding, dilation, groups)
 
 
+def conv2d_relu(
+    x: FloatArray,
+    w: FloatArray,
+    b: FloatArray | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """Convolve and rectify: ``relu(conv2d(...))``, the same bits without an array in between.
+
+    Its gradients are those of `conv2d` for ``relu_backward(dy, y)``.
+
+    Parameters
+    ----------
+    x, w, b, stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, K, P, Q)
+        As of `conv2d`, with 0 for negative numbers; NaN passes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`.
+    """
+    return backend(x).conv2d_relu(x, w, b, stride, padding, dilation, groups)
+
+
 def conv2d_algorithm(
     input_shape: Shape4,
     weight_shape: Shape4,

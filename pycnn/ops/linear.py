@@ -32,6 +32,29 @@ def linear(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatAr
     return backend(x).linear(x, w, b)
 
 
+def linear_relu(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatArray:
+    """Multiply and rectify: ``relu(linear(x, w, b))``, the same bits without an array in between.
+
+    Its gradients are those of `linear` for ``relu_backward(dy, y)``.
+
+    Parameters
+    ----------
+    x, w, b
+        As in `linear`.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, out)
+        As of `linear`, with 0 for negative numbers; NaN passes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `linear`.
+    """
+    return backend(x).linear_relu(x, w, b)
+
+
 def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
     """Gradient of `linear` with respect to its input: ``dx[n,i] = sum over j of dy[n,j] * w[j,i]``.
 

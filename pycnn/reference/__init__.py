@@ -24,7 +24,7 @@ from pycnn.reference.adaptive import (
     adaptive_max_pool2d,
 )
 from pycnn.reference.class_loss import map_loss, map_loss_backward, nll_loss, nll_loss_backward
-from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
+from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight, conv2d_relu
 from pycnn.reference.conv_pooled import conv2d_relu_max_pool2d, conv2d_relu_max_pool2d_backward
 from pycnn.reference.conv_transpose import (
     conv_transpose2d,
@@ -38,6 +38,7 @@ from pycnn.reference.linear import (
     linear_backward,
     linear_backward_input,
     linear_backward_weight,
+    linear_relu,
 )
 from pycnn.reference.local_response_norm import (
     local_response_norm,
@@ -84,6 +85,7 @@ __all__ = [
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_weight",
+    "conv2d_relu",
     "conv2d_relu_max_pool2d",
     "conv2d_relu_max_pool2d_backward",
     "conv_transpose2d",
@@ -101,6 +103,7 @@ __all__ = [
     "linear_backward",
     "linear_backward_input",
     "linear_backward_weight",
+    "linear_relu",
     "local_response_norm",
     "local_response_norm_backward",
     "log_softmax",

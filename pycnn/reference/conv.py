@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycnn.reference.activation import relu
 from pycnn.reference.geometry import (
     Array,
     Axis,
@@ -98,6 +99,20 @@ def conv2d(
         k = _channels_of_group(g, groups, w.shape[0])
         y[:, k] = np.einsum("ncpqrs,kcrs->nkpq", patches[:, c], w[k], optimize=True)
     return y if b is None else y + b[:, np.newaxis, np.newaxis]
+
+
+def conv2d_relu(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> Array:
+    """``relu(conv2d(...))``."""
+    return relu(conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups))
 
 
 def conv2d_backward_input(

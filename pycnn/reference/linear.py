@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycnn.reference.activation import relu
 from pycnn.reference.geometry import Array
 
 
@@ -36,6 +37,11 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
         )
     y = x @ w.T
     return np.asarray(y if b is None else y + b)
+
+
+def linear_relu(x: Array, w: Array, b: Array | None = None) -> Array:
+    """``relu(linear(x, w, b))``."""
+    return relu(linear(x, w, b))
 
 
 def linear_backward_input(dy: Array, w: Array) -> Array:

@@ -70,11 +70,13 @@ DeviceArray copy(const DeviceArray& a) {
     return result;
 }
 
-DeviceArray zeros_like(const DeviceArray& a) {
-    DeviceArray result("DeviceArray.zeros_like", a.shape, a.element);
+DeviceArray zeros_of(const Shape& shape, Element element) {
+    DeviceArray result("DeviceArray.zeros", shape, element);
     fill_zeros(result.data(), result.bytes());
     return result;
 }
+DeviceArray zeros(const Shape& shape) { return zeros_of(shape, Element::float32); }
+DeviceArray zeros_like(const DeviceArray& a) { return zeros_of(a.shape, a.element); }
 
 // a + b into `sum`, which may be one of them.
 void add_arrays(const DeviceArray& a, const DeviceArray& b, const DeviceArray& sum) {
@@ -241,6 +243,7 @@ void register_device_array(py::module_& module) {
         .def("__copy__", copy)
         .def("__deepcopy__", [](const DeviceArray& a, const py::dict&) { return copy(a); })
         .def("zeros_like", zeros_like)
+        .def_static("zeros", zeros, py::arg("shape"))
         .def_static("concatenate", concatenate, py::arg("arrays"), py::arg("axis"))
         .def("split", split, py::arg("extents"), py::arg("axis"))
         .def("put_rows", put_rows_of, py::arg("rows"), py::arg("values"))
