@@ -34,9 +34,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--device",
         nargs="+",
-        choices=("cpu", *EXTENSIONS),
+        choices=("cpu", *EXTENSIONS, *(f"{name}+graph" for name in EXTENSIONS)),
         default=["cpu"],
-        help="columns of the table; the CPU's is always there",
+        help="columns of the table; the CPU's is always there, and +graph takes training steps "
+        "in a CUDA graph",
     )
     parser.add_argument("--compare", choices=("torch",), help="measure PyTorch on the same work")
     parser.add_argument(
@@ -91,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         RESULTS.mkdir(exist_ok=True)
         devices = [name for name in options.device if name != "cpu"]
         for name in devices:
-            extension(name)
+            extension(name.removesuffix("+graph"))
         for path in filter(None, (options.json, options.picture)):
             # Better now than after the minutes of measuring.
             check_writable(path)

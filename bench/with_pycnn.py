@@ -15,6 +15,7 @@ from networks import NETWORKS, Network
 import pycnn
 from pycnn import _core, devices, ops
 from pycnn.layers import Parameter
+from pycnn.training import CapturedStep
 
 _SLICE_SECONDS = 2e-3
 
@@ -43,10 +44,12 @@ def fma_peak(seconds: float) -> float:
 
 
 def bind(case: Case, layout: str) -> Bound:
-    """Prepare a case; pycnn has one layout: another one names a device."""
-    device = layout if layout in devices.EXTENSIONS else "cpu"
+    """Prepare a case; pycnn has one layout: another one names a device, or "DEVICE+graph"."""
+    device, _, graph = layout.partition("+")
+    if device not in devices.EXTENSIONS:
+        device = "cpu"
     arrays = {name: devices.move(array, device) for name, array in case.arrays().items()}
-    bound = _bind(case, arrays)
+    bound = _captured(case, arrays) if graph and case.op == "train" else _bind(case, arrays)
     if device == "cpu":
         return bound
     module = devices.extension(device)
@@ -150,8 +153,20 @@ def infer_network(case: Case, a: Arrays) -> Callable[[], Any]:
     return partial(build_network(NETWORKS[case.options["network"]], a).eval(), a["x"])
 
 
-def train_network(case: Case, a: Arrays) -> Bound:
-    """Prepare training steps; the step that is checked goes without dropout."""
+def _captured(case: Case, a: Arrays) -> Bound:
+    """Prepare training steps that a CUDA graph takes; what is checked is a step without it."""
+    checked = train_network(case, a)
+    if NETWORKS[case.options["network"]].words:  # whose gradient needs the CPU in the middle
+        return checked
+    step = CapturedStep(*_trained(case, a))
+    x, target = a["x"], a["target"]
+    for _ in range(2):
+        step(x, target)
+    return Bound(lambda: step(x, target), checked.outputs)
+
+
+def _trained(case: Case, a: Arrays) -> tuple[pycnn.Module, Any, pycnn.optim.Optimizer]:
+    """Make the network of a case, its loss and its optimizer."""
     network, o = NETWORKS[case.options["network"]], case.options
     model = build_network(network, a).train()
     criterion = pycnn.CrossEntropyLoss()
@@ -161,6 +176,13 @@ def train_network(case: Case, a: Arrays) -> Bound:
         optimizer = pycnn.optim.Adam(parameters, lr=o["lr"])
     else:
         optimizer = pycnn.optim.SGD(parameters, lr=o["lr"], momentum=o["momentum"])
+    return model, criterion, optimizer
+
+
+def train_network(case: Case, a: Arrays) -> Bound:
+    """Prepare training steps; the step that is checked goes without dropout."""
+    model, criterion, optimizer = _trained(case, a)
+    parameters = list(model.parameters())
     dropouts = [layer for layer in model.modules() if isinstance(layer, pycnn.Dropout)]
     x, target = a["x"], a["target"]
 

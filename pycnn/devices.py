@@ -108,6 +108,22 @@ def split(array: Any, extents: list[int], axis: int) -> list[Any]:
     return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
 
 
+def sum_of_squares(array: Any) -> float:
+    """Give the sum of the squares of floats, in float64 and in an order of its own."""
+    if not isinstance(array, np.ndarray):
+        return float(array.sum_of_squares())
+    # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
+    return float(np.einsum("i,i->", array.ravel(), array.ravel(), dtype=np.float64))
+
+
+def scale(array: Any, factor: float) -> None:
+    """Multiply floats by a factor, in place."""
+    if isinstance(array, np.ndarray):
+        array *= array.dtype.type(factor)
+    else:
+        array.scale(factor)
+
+
 def put_rows(table: Any, rows: Any, values: Any) -> None:
     """Write ``table[rows] = values`` in place; no row is there twice."""
     if isinstance(table, np.ndarray):

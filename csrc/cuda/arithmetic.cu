@@ -1,5 +1,5 @@
 #include "cuda/arithmetic.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/sum_in_double.hpp"
 
 namespace pycnn::cuda {
 namespace {
@@ -22,7 +22,26 @@ __global__ void put_rows_kernel(int64_t count, int64_t width, int64_t table_rows
     }
 }
 
+__global__ void scale_kernel(int64_t count, float factor, float* x) { FOR_EACH_ELEMENT(i, count) x[i] *= factor; }
+
+struct Squares {
+    const float* x;
+    __device__ double operator()(int64_t i) const { return static_cast<double>(x[i]) * static_cast<double>(x[i]); }
+};
+
 }  // namespace
+
+double sum_of_squares(int64_t count, const float* x) {
+    const Workspace<double> sum(1);
+    sum_in_double(count, Squares{x}, sum.data());
+    double result = 0;
+    copy_to_host(&result, sum.data(), sizeof result);
+    return result;
+}
+
+void scale(int64_t count, float factor, float* x) {
+    if (count > 0) launch(scale_kernel, blocks_for(count), kThreads, 0, current_stream(), count, factor, x);
+}
 
 void copy_rows(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target, int64_t target_pitch) {
     if (rows * width == 0) return;

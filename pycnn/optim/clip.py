@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
-
 from pycnn._arguments import number
-from pycnn.devices import on_cpu, write
+from pycnn.devices import scale, sum_of_squares
 from pycnn.layers.parameter import Parameter, gradient_values
 
 
@@ -42,13 +40,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     if not number("max_norm", max_norm) > 0:
         raise ValueError(f"max_norm must be positive, got {max_norm}")
     gradients = [gradient_values(p.grad) for p in parameters if p.grad is not None]
-    numbers = [on_cpu(gradient) for gradient in gradients]
-    # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
-    squares = (np.einsum("i,i->", g.ravel(), g.ravel(), dtype=np.float64) for g in numbers)
-    norm = math.sqrt(math.fsum(squares))
+    norm = math.sqrt(math.fsum(map(sum_of_squares, gradients)))
     if norm > max_norm and math.isfinite(norm):
-        for gradient, values in zip(gradients, numbers, strict=True):
-            values *= values.dtype.type(max_norm / norm)
-            if values is not gradient:
-                write(gradient, values)
+        for gradient in gradients:
+            scale(gradient, max_norm / norm)
     return norm

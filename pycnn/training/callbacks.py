@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from pycnn._arguments import at_least_zero, flag, integer
-from pycnn.devices import on_cpu
+from pycnn.devices import sum_of_squares
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
 from pycnn.training.nonfinite import first_nonfinite
@@ -194,6 +194,8 @@ class TerminateOnNaN(Callback):
 def _finite_gradient(parameter: Parameter) -> bool:
     if parameter.grad is None:
         return True
-    grad = on_cpu(gradient_values(parameter.grad))
+    grad = gradient_values(parameter.grad)
+    if not isinstance(grad, np.ndarray):
+        return math.isfinite(sum_of_squares(grad))  # which cannot overflow by itself
     # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
     return math.isfinite(grad.sum()) or bool(np.isfinite(grad).all())

@@ -256,6 +256,8 @@ void register_device_array(py::module_& module) {
                 return a;
             },
             py::is_operator())
+        .def("sum_of_squares", [](const DeviceArray& a) { return sum_of_squares(a.size(), floats(a)); })
+        .def("scale", [](const DeviceArray& a, float factor) { scale(a.size(), factor, const_cast<float*>(floats(a))); })
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
         .def("__dlpack__", [](const DeviceArray& a, const py::kwargs&) { return to_dlpack(a); })
         .def("__dlpack_device__", [](const DeviceArray&) { return dlpack_device(); })
