@@ -9,9 +9,11 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+import numpy.typing as npt
+
 from pycnn.devices import EXTENSIONS, DeviceError, extension
 
-__all__ = ["Timer", "devices", "is_available", "memory_stats", "synchronize"]
+__all__ = ["Timer", "devices", "from_numpy", "is_available", "memory_stats", "synchronize"]
 
 
 def is_available() -> bool:
@@ -42,6 +44,38 @@ def memory_stats() -> dict[str, int]:
     """Bytes of device memory: ``used`` by arrays, ``cached`` for new ones, ``most_used`` so far."""
     stats: dict[str, int] = extension("cuda").memory_stats()
     return stats
+
+
+def from_numpy(array: npt.NDArray[Any]) -> Any:
+    """Copy an array to the GPU, where layers and `pycnn.ops` take it.
+
+    Parameters
+    ----------
+    array : ndarray of float32, int32, int64 or uint8
+        C-contiguous.
+
+    Returns
+    -------
+    DeviceArray
+        With ``shape``, ``dtype``, ``ndim``, ``size``, ``nbytes``; ``pointer``, its address on the
+        GPU, and ``stream``, the handle of the CUDA stream that ops run on. ``numpy()`` copies it
+        back, ``reshape(...)`` gives a view, ``copy()`` another array, ``write(array)`` replaces its
+        values, ``+`` and ``+=`` add one of its shape, ``free()`` gives the memory back at once.
+        Other libraries read it without a copy, by ``__cuda_array_interface__`` or
+        ``__dlpack__``.
+
+    Raises
+    ------
+    TypeError
+        If the array is of another dtype.
+    ValueError
+        If it is not C-contiguous.
+    MemoryError
+        If the GPU has not enough memory free: the text tells how much there is.
+    RuntimeError
+        If there is no GPU, or this pycnn was built without CUDA.
+    """
+    return extension("cuda").DeviceArray.from_numpy(array)
 
 
 class Timer:

@@ -42,7 +42,9 @@ def array_type() -> type:
 def test_without_the_build_option_the_error_says_how_to_build() -> None:
     assert not cuda.is_available()
     model = nn.models.lenet5(rng=0)
-    for call in (lambda: model.to("cuda"), cuda.devices, cuda.synchronize, cuda.memory_stats):
+    zeros = np.zeros(3, np.float32)
+    calls = (cuda.devices, cuda.synchronize, cuda.memory_stats, cuda.Timer)
+    for call in (lambda: model.to("cuda"), lambda: cuda.from_numpy(zeros), *calls):
         with pytest.raises(RuntimeError, match=r"\[cuda\] this pycnn was built without it: .*ON"):
             call()
     assert model.device == "cpu"
