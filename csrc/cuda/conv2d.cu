@@ -3,6 +3,7 @@
 #include "cpu/conv2d.hpp"
 #include "cuda/conv2d_direct.hpp"
 #include "cuda/conv_operands.hpp"
+#include "cuda/gemm.hpp"
 #include "cuda/reduce.hpp"
 
 namespace pycnn {
