@@ -9,9 +9,17 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from pycnn._arguments import flag
 from pycnn.devices import EXTENSIONS, DeviceError, extension
 
-__all__ = ["devices", "is_available", "memory_stats", "synchronize"]
+__all__ = [
+    "allow_tf32",
+    "devices",
+    "is_available",
+    "memory_stats",
+    "synchronize",
+    "tf32_allowed",
+]
 
 
 def is_available() -> bool:
@@ -42,3 +50,44 @@ def memory_stats() -> dict[str, int]:
     """Bytes of device memory: ``used`` by arrays, ``cached`` for new ones, ``most_used`` so far."""
     stats: dict[str, int] = extension("cuda").memory_stats()
     return stats
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let matrix products on the GPU round their factors to TF32, for tensor cores.
+
+    TF32 has the range of float32 and 10 of its 23 bits of mantissa [1]_. Both factors of each
+    product are rounded to it, to nearest; the products are exact. So a sum of products is off by
+    at most about 2^-10 of the sum of their absolute values, besides the rounding of the additions:
+    those have the precision of float32, but tensor cores truncate [2]_. It holds for linear layers,
+    convolutions, transposed ones, too, and for the gradients of all of them.
+
+    TF32 is off until it is allowed, for the whole process. Results are the same bits each time, but
+    not those without it. Small products, and GPUs of a compute capability below 8.0, whose tensor
+    cores have no TF32, go on in float32, as everything else does.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether TF32 may be used from now on.
+
+    Raises
+    ------
+    TypeError
+        If it is not a bool.
+    DeviceError
+        A RuntimeError: this pycnn was built without CUDA, or the machine has no GPU.
+
+    References
+    ----------
+    .. [1] NVIDIA, "NVIDIA A100 Tensor Core GPU Architecture", whitepaper, 2020.
+    .. [2] M. Fasi, N. J. Higham, M. Mikaitis, S. Pranesh, "Numerical behavior of NVIDIA tensor
+       cores", PeerJ Computer Science 7:e330, 2021.
+    """
+    value = flag("[allow_tf32] allowed", allowed)
+    extension("cuda").allow_tf32(value)
+
+
+def tf32_allowed() -> bool:
+    """Whether `allow_tf32` has allowed TF32."""
+    allowed: bool = extension("cuda").tf32_allowed()
+    return allowed

@@ -42,7 +42,14 @@ def array_type() -> type:
 def test_without_the_build_option_the_error_says_how_to_build() -> None:
     assert not cuda.is_available()
     model = nn.models.lenet5(rng=0)
-    for call in (lambda: model.to("cuda"), cuda.devices, cuda.synchronize, cuda.memory_stats):
+    for call in (
+        lambda: model.to("cuda"),
+        cuda.devices,
+        cuda.synchronize,
+        cuda.memory_stats,
+        lambda: cuda.allow_tf32(True),
+        cuda.tf32_allowed,
+    ):
         with pytest.raises(RuntimeError, match=r"\[cuda\] this pycnn was built without it: .*ON"):
             call()
     assert model.device == "cpu"

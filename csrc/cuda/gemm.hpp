@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cuda/gemm_stage.hpp"
+#include "cuda/gemm_tf32.hpp"
 
 namespace pycnn::cuda {
 
@@ -104,6 +105,7 @@ void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
 template <class A, class B, class C>
 void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
     if (s.rows == 0 || s.columns == 0 || s.groups == 0) return;
+    if (computes_in_tf32() && is_worth_tf32(s)) return gemm_tf32(s, a, b, c);
     if (s.rows <= 32) return launch_gemm<Product, GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
     if (s.rows > 64 && s.columns > 64) return launch_gemm<Product, GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
     launch_gemm<Product, GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);

@@ -1,4 +1,4 @@
-// What products of matrices (gemm.hpp) are made of: C (M x N) = A (M x depth) B (depth x N) for each of some groups, with
+// What products of matrices (gemm.hpp, gemm_tf32.hpp) are made of: C (M x N) = A (M x depth) B (depth x N) for each of some groups, with
 // operands that are read, and a result that is written, through small functors, so that a convolution's patches are never stored.
 #pragma once
 

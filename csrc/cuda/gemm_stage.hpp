@@ -54,7 +54,7 @@ struct Stage {
 };
 
 template <class StageA, class StageB>
-struct alignas(16) StagedOperands {  // for float4
+struct alignas(32) StagedOperands {  // fragments of tensor cores ask for 32 bytes, float4 for 16
     typename StageA::Buffer a[2];
     typename StageB::Buffer b[2];
 };

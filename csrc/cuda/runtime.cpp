@@ -1,5 +1,6 @@
 #include "cuda/runtime.hpp"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -22,6 +23,8 @@ Pool& pool() {
     static Pool* const p = new Pool;
     return *p;
 }
+
+std::atomic<bool> tf32_is_allowed{false};
 
 void* take(size_t bytes) {
     Pool& p = pool();
@@ -67,6 +70,13 @@ std::vector<Device> devices() {
 }
 
 void synchronize() { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+
+void allow_tf32(bool allowed) { tf32_is_allowed = allowed; }
+bool tf32_allowed() { return tf32_is_allowed; }
+bool computes_in_tf32() {
+    static const bool can = devices().at(0).major >= 8;
+    return tf32_is_allowed && can;
+}
 
 cudaStream_t current_stream() {
     static const cudaStream_t stream = [] {
