@@ -1,7 +1,7 @@
 // Matrix product in tiles: FP32, a fused multiply-add a term, in the order of the depth.
 //
-// A block computes a kM x kN tile of C; each thread keeps kRows x kColumns sums. For a step of the depth it reads kRows + kColumns
-// floats, four a load: 64 multiply-adds on 4 loads (8 x 8), or 16 on 2 (4 x 4).
+// A block computes a kM x kN tile of C; each thread keeps kRows x kColumns sums. For a step of the depth it reads kRows +
+// kColumns floats, four a load: 64 multiply-adds on 4 loads (8 x 8), or 16 on 2 (4 x 4).
 #pragma once
 
 #include "cuda/gemm_stage.hpp"
@@ -96,8 +96,8 @@ void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
            b, c);
 }
 
-// The table of tiles. A tile that hangs over the edge does work for nothing, so few rows (filters of a small layer) take low tiles;
-// of large matrices the largest tile loads least for each multiply-add.
+// The table of tiles. A tile that hangs over the edge does work for nothing, so few rows (filters of a small layer) take low
+// tiles; of large matrices the largest tile loads least for each multiply-add.
 //   rows     columns   tile          threads
 //   <= 32    any       32 x 64 x 16  128, 4 x 4 sums each
 //   > 64     > 64      128 x 128 x 8 256, 8 x 8 sums each

@@ -1,5 +1,6 @@
-// What products of matrices (gemm.hpp, gemm_tf32.hpp) are made of: C (M x N) = A (M x depth) B (depth x N) for each of some groups, with
-// operands that are read, and a result that is written, through small functors, so that a convolution's patches are never stored.
+// What products of matrices (gemm.hpp, gemm_tf32.hpp) are made of: C (M x N) = A (M x depth) B (depth x N) for each of some
+// groups, with operands that are read, and a result that is written, through small functors, so that a convolution's patches
+// are never stored.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +22,8 @@ struct GemmShape {
     int groups, rows, columns, depth, slices, slice;  // the depth is cut into slices of `slice` terms
 };
 
-// Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for each
-// processor of most devices, of 256 terms at least. By the shape alone, so that the bits are the same on every device.
+// Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for
+// each processor of most devices, of 256 terms at least. By the shape alone, so that the bits are the same on every device.
 inline GemmShape with_slices(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
     const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));

@@ -1,5 +1,5 @@
-// How the operands of a product reach shared memory, a tile of C a block: kDepth columns of A and rows of B at a time, two buffers in
-// turns, while the next ones are already on their way into registers.
+// How the operands of a product reach shared memory, a tile of C a block: kDepth columns of A and rows of B at a time, two
+// buffers in turns, while the next ones are already on their way into registers.
 #pragma once
 
 #include "cuda/gemm_operands.hpp"

@@ -1,9 +1,10 @@
-// Matrix product in tiles on tensor cores, in TF32: factors are rounded to 10 bits of mantissa (to nearest, ties away from zero), their
-// products are exact and sums are FP32. Only where it was allowed (runtime.hpp), on devices of compute capability 8.0 and more.
+// Matrix product in tiles on tensor cores, in TF32: factors are rounded to 10 bits of mantissa (to nearest, ties away from
+// zero), their products are exact and sums are FP32. Only where it was allowed (runtime.hpp), on devices of compute capability
+// 8.0 and more.
 //
-// A block computes a kM x kN tile of C, each of its warps kWarpM x kWarpN of it, in fragments of 16 x 16. A step of 8 terms reads 4
-// floats a thread for each fragment of rows or of columns: 32 instructions of 16 x 8 x 4 multiply-adds on 24 loads (64 x 32), or
-// 16 on 16 (32 x 32).
+// A block computes a kM x kN tile of C, each of its warps kWarpM x kWarpN of it, in fragments of 16 x 16. A step of 8 terms
+// reads 4 floats a thread for each fragment of rows or of columns: 32 instructions of 16 x 8 x 4 multiply-adds on 24 loads
+// (64 x 32), or 16 on 16 (32 x 32).
 #pragma once
 
 #include "cuda/gemm_stage.hpp"
@@ -20,9 +21,9 @@ struct Tf32Tile {
 };
 
 #if defined(PYCNN_TF32)
-// Operands lie in shared memory as they do in memory, so that vectors of four stay together. To load a fragment, a warp reads 8 rows
-// of A (columns of B) x 4 terms at a time, which padding puts into 32 banks: along the depth, 8 runs of 4 floats begin in the banks
-// 0, 12, 24, 4, 16, 28, 8 and 20; across it, 4 runs of 8 in the banks 0, 8, 16 and 24.
+// Operands lie in shared memory as they do in memory, so that vectors of four stay together. To load a fragment, a warp reads 8
+// rows of A (columns of B) x 4 terms at a time, which padding puts into 32 banks: along the depth, 8 runs of 4 floats begin in
+// the banks 0, 12, 24, 4, 16, 28, 8 and 20; across it, 4 runs of 8 in the banks 0, 8, 16 and 24.
 template <class Operand, class Tile, int kOuter>
 struct Tf32Stage : Stage<Operand, Tile, kOuter> {
     static constexpr bool kAlong = Operand::kAlongDepth;
@@ -88,7 +89,7 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_tf32_kernel(GemmSh
     });
     __syncthreads();  // the sums take the place of the operands
 
-    // Which thread has which sum of a fragment is not specified, so they go through shared memory, 16 rows of the warp at a time.
+    // Which thread has which sum of a fragment is not specified, so they go through shared memory, 16 rows of the warp a time.
     float (&shared)[kFragment][kSumPitch] = memory[0].sums[warp];
     const int first_row = tile.first_row + warp_row, column = tile.first_column + warp_column + lane;
     const auto place = c.locate(tile.group, tile.slice, min(column, s.columns - 1));
@@ -110,8 +111,9 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_tf32_kernel(GemmSh
 }
 
 // Whether tensor cores can save time. Each number of A, B and C goes through memory at least once and takes part in as many
-// multiply-adds as C has columns, as it has rows, and as a sum has terms. In FP32 an A100 does 25 and an H100 40 of them in the time
-// in which memory moves the number (19.5 TFLOP/s and 1.56 TB/s, 66.9 and 3.35), so where one of the extents is small, memory binds.
+// multiply-adds as C has columns, as it has rows, and as a sum has terms. In FP32 an A100 does 25 and an H100 40 of them in the
+// time in which memory moves the number (19.5 TFLOP/s and 1.56 TB/s, 66.9 and 3.35), so where one of the extents is small,
+// memory binds.
 inline bool is_worth_tf32(const GemmShape& s) { return std::min({s.rows, s.columns, s.depth}) > 32; }
 
 template <class Tile, class A, class B, class C>

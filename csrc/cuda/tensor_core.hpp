@@ -1,5 +1,5 @@
-// Factors of a matrix product in TF32 as a warp holds them for tensor cores: mma.h, or what stands in for it on the CPU. In code for
-// devices whose tensor cores have no TF32 (compute capability below 8.0) PYCNN_TF32 is not defined.
+// Factors of a matrix product in TF32 as a warp holds them for tensor cores: mma.h, or what stands in for it on the CPU. In
+// code for devices whose tensor cores have no TF32 (compute capability below 8.0) PYCNN_TF32 is not defined.
 #pragma once
 
 #include <type_traits>
@@ -24,8 +24,8 @@ template <class Use, class Layout>
 using Tf32Factor = wmma::fragment<Use, kFragment, kFragment, kFragmentDepth, wmma::precision::tf32, Layout>;
 using Tf32Sums = wmma::fragment<wmma::accumulator, kFragment, kFragment, kFragmentDepth, float>;
 
-// wmma::load_matrix_sync from shared memory. That of mma.h takes the pointer for one to any memory, even where it is known better: nvcc
-// 13.0 makes generic loads of it, with 64-bit addresses that are looked at first.
+// wmma::load_matrix_sync from shared memory. That of mma.h takes the pointer for one to any memory, even where it is known
+// better: nvcc 13.0 makes generic loads of it, with 64-bit addresses that are looked at first.
 template <class Use, class Layout>
 __device__ void load_factor(Tf32Factor<Use, Layout>& factor, const float* shared, unsigned pitch) {
 #if defined(PYCNN_CUDA_HOST)
