@@ -74,8 +74,9 @@ void synchronize() { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
 void allow_tf32(bool allowed) { tf32_is_allowed = allowed; }
 bool tf32_allowed() { return tf32_is_allowed; }
 bool computes_in_tf32() {
+    if (!tf32_is_allowed) return false;
     static const bool can = devices().at(0).major >= 8;
-    return tf32_is_allowed && can;
+    return can;
 }
 
 cudaStream_t current_stream() {
