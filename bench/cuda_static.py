@@ -30,7 +30,8 @@ FLAGS = (
     "all-warnings",
     f"-I{ROOT / 'csrc'}",
 )
-GEMM = "gemm_kernel"
+GEMM, GEMM_TF32 = "gemm_kernel", "gemm_tf32_kernel"
+OLDEST_WITH_TF32 = 80
 CONTIGUOUS = ("AlongDepth", "AcrossDepth", "GradientRows")  # operands of csrc/cuda
 MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
 LEAST_PRODUCTS = 8  # multiply-adds for each load of four floats from shared memory
@@ -52,8 +53,13 @@ class Kernel:
 
     @property
     def is_product(self) -> bool:
-        """Whether it is a tile of a matrix product."""
-        return GEMM in self.name
+        """Whether it is a tile of a matrix product; in TF32 it is empty where there is none."""
+        return GEMM in self.name or (self.is_tf32 and self.architecture >= OLDEST_WITH_TF32)
+
+    @property
+    def is_tf32(self) -> bool:
+        """Whether it multiplies on tensor cores."""
+        return GEMM_TF32 in self.name
 
     @property
     def is_contiguous(self) -> bool:
@@ -70,14 +76,27 @@ class Kernel:
         if self.is_product:
             if self.threads == 256 and self.registers > MOST_REGISTERS:
                 yield f"{self.registers} registers"
-            if count and not count.get("LDS.128"):
-                yield "no loads of four floats from shared memory"
             if count and self.is_contiguous and not count.get("LDG.E.128"):
                 yield "no loads of four floats from memory"
-            if count.get("LDS.128", 0) * LEAST_PRODUCTS > count.get("FFMA", 0):
-                yield "few multiply-adds a load from shared memory"
             if count.get("double"):
                 yield f"{count['double']} instructions in double"
+            yield from self.broken_rules_of_tf32() if self.is_tf32 else self.broken_rules_of_fp32()
+
+    def broken_rules_of_fp32(self) -> Iterator[str]:
+        """Those of products in FP32."""
+        count = self.instructions
+        if count and not count.get("LDS.128"):
+            yield "no loads of four floats from shared memory"
+        if count.get("LDS.128", 0) * LEAST_PRODUCTS > count.get("FFMA", 0):
+            yield "few multiply-adds a load from shared memory"
+
+    def broken_rules_of_tf32(self) -> Iterator[str]:
+        """Those of products on tensor cores: what they read must be known as shared memory."""
+        count = self.instructions
+        if count and not count.get("HMMA"):
+            yield "no multiply-adds of tensor cores"
+        if generic := count.get("LD"):
+            yield f"{generic} loads with generic addresses"
 
 
 def tool(name: str, variable: str) -> str | None:
@@ -104,9 +123,11 @@ def resources(text: str, architecture: int) -> dict[str, Kernel]:
         kernel.registers = number(r"Used (\d+) registers", entry)
         kernel.shared = number(r"(\d+) bytes smem", entry)
         kernel.spills = number(r"(\d+) bytes spill stores", entry)
-        if tile := re.search(r"GemmTile<(\d+), (\d+), \d+, (\d+), (\d+)>", kernel.name):
+        if tile := re.search(r"(?:Gemm|Tf32)Tile<(\d+), (\d+), \d+, (\d+), (\d+)>", kernel.name):
             rows, columns, high, wide = map(int, tile.groups())
             kernel.threads = rows // high * (columns // wide)
+            if kernel.is_tf32:  # what a warp computes, not a thread
+                kernel.threads *= 32
     return kernels
 
 
@@ -197,14 +218,14 @@ def main(arguments: list[str] | None = None) -> int:
         print("cuda_static.py: no cuobjdump (CUOBJDUMP may name it): instructions not counted")
     kernels = measure(list(ARCHITECTURES) if args.all else args.arch, nvcc, cuobjdump)
     columns = f"{'sm':>4} {'regs':>4} {'shared':>6} {'threads':>7} {'blocks':>6} {'occ.':>5}"
-    print(f"{columns} {'FFMA':>5} {'LDS.128':>7} {'LDG.128':>7}  kernel")
+    print(f"{columns} {'FFMA':>5} {'HMMA':>4} {'LDS.128':>7} {'LDG.128':>7}  kernel")
     broken = 0
     for k in kernels:
         count = k.instructions
         print(
             f"{k.architecture:>4} {k.registers:>4} {k.shared:>6} {k.threads:>7} {k.blocks:>6} "
-            f"{k.occupancy:>5.0%} {count.get('FFMA', 0):>5} {count.get('LDS.128', 0):>7} "
-            f"{count.get('LDG.E.128', 0):>7}  {k.name}"
+            f"{k.occupancy:>5.0%} {count.get('FFMA', 0):>5} {count.get('HMMA', 0):>4} "
+            f"{count.get('LDS.128', 0):>7} {count.get('LDG.E.128', 0):>7}  {k.name}"
         )
         for rule in k.broken_rules():
             broken += 1

@@ -11,9 +11,19 @@ from typing import Any
 
 import numpy.typing as npt
 
+from pycnn._arguments import flag
 from pycnn.devices import EXTENSIONS, DeviceError, extension
 
-__all__ = ["Timer", "devices", "from_numpy", "is_available", "memory_stats", "synchronize"]
+__all__ = [
+    "Timer",
+    "allow_tf32",
+    "devices",
+    "from_numpy",
+    "is_available",
+    "memory_stats",
+    "synchronize",
+    "tf32_allowed",
+]
 
 
 def is_available() -> bool:
@@ -112,3 +122,44 @@ class Timer:
     def seconds(self) -> float:
         """Time between the two."""
         return float(self._events.milliseconds()) / 1000
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let matrix products on the GPU round their factors to TF32, for tensor cores.
+
+    TF32 has the range of float32 and 10 of its 23 bits of mantissa [1]_. Both factors of each
+    product are rounded to it, to nearest; the products are exact. So a sum of products is off by
+    at most about 2^-10 of the sum of their absolute values, besides the rounding of the additions:
+    those have the precision of float32, but tensor cores truncate [2]_. It holds for linear layers,
+    convolutions, transposed ones, too, and for the gradients of all of them.
+
+    TF32 is off until it is allowed, for the whole process. Results are the same bits each time, but
+    not those without it. Small products, and GPUs of a compute capability below 8.0, whose tensor
+    cores have no TF32, go on in float32, as everything else does.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether TF32 may be used from now on.
+
+    Raises
+    ------
+    TypeError
+        If it is not a bool.
+    DeviceError
+        A RuntimeError: this pycnn was built without CUDA, or the machine has no GPU.
+
+    References
+    ----------
+    .. [1] NVIDIA, "NVIDIA A100 Tensor Core GPU Architecture", whitepaper, 2020.
+    .. [2] M. Fasi, N. J. Higham, M. Mikaitis, S. Pranesh, "Numerical behavior of NVIDIA tensor
+       cores", PeerJ Computer Science 7:e330, 2021.
+    """
+    value = flag("[allow_tf32] allowed", allowed)
+    extension("cuda").allow_tf32(value)
+
+
+def tf32_allowed() -> bool:
+    """Whether `allow_tf32` has allowed TF32."""
+    allowed: bool = extension("cuda").tf32_allowed()
+    return allowed

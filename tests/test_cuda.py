@@ -42,9 +42,16 @@ def array_type() -> type:
 def test_without_the_build_option_the_error_says_how_to_build() -> None:
     assert not cuda.is_available()
     model = nn.models.lenet5(rng=0)
-    zeros = np.zeros(3, np.float32)
-    calls = (cuda.devices, cuda.synchronize, cuda.memory_stats, cuda.Timer)
-    for call in (lambda: model.to("cuda"), lambda: cuda.from_numpy(zeros), *calls):
+    for call in (
+        lambda: model.to("cuda"),
+        lambda: cuda.from_numpy(np.zeros(3, np.float32)),
+        lambda: cuda.allow_tf32(True),
+        cuda.Timer,
+        cuda.devices,
+        cuda.memory_stats,
+        cuda.synchronize,
+        cuda.tf32_allowed,
+    ):
         with pytest.raises(RuntimeError, match=r"\[cuda\] this pycnn was built without it: .*ON"):
             call()
     assert model.device == "cpu"

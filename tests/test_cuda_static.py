@@ -27,3 +27,4 @@ def test_every_kernel_keeps_the_rules() -> None:
     assert kernels is not None
     assert int(kernels[1]) >= 20
     assert "GemmTile<128, 128, 8, 8, 8>" in done.stdout
+    assert "Tf32Tile<128, 128, 8, 64, 32>" in done.stdout

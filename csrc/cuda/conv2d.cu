@@ -3,6 +3,7 @@
 #include "cpu/conv2d.hpp"
 #include "cuda/conv2d_direct.hpp"
 #include "cuda/conv_operands.hpp"
+#include "cuda/gemm.hpp"
 #include "cuda/reduce.hpp"
 
 namespace pycnn {
@@ -67,8 +68,7 @@ void conv2d_backward_weight(const ConvShape& shape, const float* dy, const float
     if (is_direct(s)) return direct_backward_weight(s, dy, x, dw);
     const GemmShape g = with_slices(s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
     const Workspace<float> parts(g.slices > 1 ? g.slices * shape.weights() : 0);
-    gemm(g, GradientRows{s, dy}, MetPixels{s, x},
-         RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns});
+    gemm(g, GradientRows{s, dy}, MetPixels{s, x}, RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns});
     if (g.slices > 1) add_slices(shape.weights(), g.slices, parts.data(), dw);
 }
 

@@ -1,8 +1,8 @@
-// What the three passes of a convolution read and write as matrices, for gemm.hpp. Letters are those of csrc/README.md; all numbers
-// fit 32 bits (checked before).
+// What the three passes of a convolution read and write as matrices. Letters are those of csrc/README.md; all numbers fit 32
+// bits (checked before).
 #pragma once
 
-#include "cuda/gemm.hpp"
+#include "cuda/gemm_operands.hpp"
 #include "cuda/index.hpp"
 
 namespace pycnn::cuda {

@@ -37,8 +37,8 @@ __device__ Block philox(uint64_t index, uint64_t key) {
 __device__ float where_kept(unsigned char keep, float x) { return keep ? x : 0.0f; }
 
 // A thread computes a block of numbers and uses all four.
-__global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varying<uint64_t> seed, unsigned threshold, float scale,
-                               const float* x, float* y, uint8_t* kept) {
+__global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varying<uint64_t> seed, unsigned threshold,
+                               float scale, const float* x, float* y, uint8_t* kept) {
     const uint64_t key = seed.get();
     FOR_EACH_ELEMENT(block, (count + 3) / 4) {
         const Block numbers = philox(first_block + static_cast<uint64_t>(block), key);

@@ -20,7 +20,8 @@ __global__ void sgd_kernel(int64_t count, cuda::Varying<SgdScalars> scalars, flo
     }
 }
 
-__global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, float* w, const float* grad, float* m, float* v) {
+__global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, float* w, const float* grad, float* m,
+                            float* v) {
     const AdamScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
@@ -32,8 +33,8 @@ __global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, f
     }
 }
 
-__global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> scalars, float* w, const float* grad, float* square_avg,
-                                float* acc_delta) {
+__global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> scalars, float* w, const float* grad,
+                                float* square_avg, float* acc_delta) {
     const AdadeltaScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
@@ -45,8 +46,8 @@ __global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> sc
     }
 }
 
-__global__ void rmsprop_kernel(int64_t count, cuda::Varying<RmspropScalars> scalars, float* w, const float* grad, float* square_avg,
-                               float* momentum_buffer, float* grad_avg) {
+__global__ void rmsprop_kernel(int64_t count, cuda::Varying<RmspropScalars> scalars, float* w, const float* grad,
+                               float* square_avg, float* momentum_buffer, float* grad_avg) {
     const RmspropScalars s = scalars.get();
     FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
@@ -79,7 +80,8 @@ void adam_step(int64_t count, const AdamScalars& scalars, float* w, const float*
 void adadelta_step(int64_t count, const AdadeltaScalars& scalars, float* w, const float* grad, float* square_avg,
                    float* acc_delta) {
     using namespace cuda;
-    launch(adadelta_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, square_avg, acc_delta);
+    launch(adadelta_kernel, blocks_for(count), kThreads, 0, current_stream(), count, Varying(scalars), w, grad, square_avg,
+           acc_delta);
 }
 
 void rmsprop_step(int64_t count, const RmspropScalars& scalars, float* w, const float* grad, float* square_avg,

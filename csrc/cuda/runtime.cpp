@@ -1,8 +1,16 @@
 #include "cuda/runtime.hpp"
 
+#include <atomic>
+
 #include "core/error.hpp"
 
 namespace pycnn::cuda {
+namespace {
+
+std::atomic<bool> tf32_is_allowed{false};
+
+}  // namespace
+
 void check(cudaError_t error, const char* call, const std::string& about) {
     if (error == cudaSuccess) return;
     throw std::runtime_error(text(call, about.empty() ? "" : " (", about, about.empty() ? "" : ")",
@@ -34,6 +42,14 @@ std::vector<Device> devices() {
 void synchronize() {
     refuse_while_recording("synchronize");
     check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+}
+
+void allow_tf32(bool allowed) { tf32_is_allowed = allowed; }
+bool tf32_allowed() { return tf32_is_allowed; }
+bool computes_in_tf32() {
+    if (!tf32_is_allowed) return false;
+    static const bool can = devices().at(0).major >= 8;
+    return can;
 }
 
 void copy_to_device(void* target, const void* source, size_t bytes) {

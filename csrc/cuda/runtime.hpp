@@ -27,6 +27,11 @@ struct Device {
 std::vector<Device> devices();  // none where there is no driver
 void synchronize();
 
+// TF32 in products of matrices (gemm_tf32.hpp): not before somebody allows it.
+void allow_tf32(bool allowed);
+bool tf32_allowed();
+bool computes_in_tf32();  // allowed, and the device can: compute capability 8.0 and more
+
 class Stream;  // stream.hpp
 // That of this thread: ops run on it in the order of their calls.
 cudaStream_t current_stream();

@@ -141,6 +141,7 @@ class CapturedStep:
         for entries in state["state"].values():
             settings += [_Same(value) for value in entries.values() if is_array(value)]
         settings += [(_Same(module), module.training) for module in self.model.modules()]
+        settings.append(extension(self.model.device).tf32_allowed())
         return settings
 
 

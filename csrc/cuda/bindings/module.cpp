@@ -40,6 +40,8 @@ void register_device(py::module_& module) {
         result["most_used"] = stats.most_used;
         return result;
     });
+    module.def("allow_tf32", cuda::allow_tf32);
+    module.def("tf32_allowed", cuda::tf32_allowed);
     module.def("trim_cache", cuda::trim, py::call_guard<py::gil_scoped_release>());
 #if defined(PYCNN_CUDA_HOST)
     module.def("set_order", host::set_order);
