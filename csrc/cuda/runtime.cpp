@@ -4,6 +4,9 @@
 #include <mutex>
 
 #include "core/error.hpp"
+#if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/device_memory.hpp"
+#endif
 
 namespace pycnn::cuda {
 namespace {
@@ -103,7 +106,9 @@ Memory::Memory(size_t bytes) : bytes_((bytes / kGranule + 1) * kGranule), data_(
         }
     }
 #if defined(PYCNN_CUDA_HOST)
+    host::allow_access(data_, bytes_);
     cudaMemsetAsync(data_, 0xff, bytes_, nullptr);  // NaN, in a block that is used again, too: reads of what nobody wrote show
+    host::forbid_access(static_cast<char*>(data_) + bytes, bytes_ - bytes);
 #endif
     const std::lock_guard lock(pool().mutex);
     pool().stats.used += bytes_;
@@ -111,6 +116,9 @@ Memory::Memory(size_t bytes) : bytes_((bytes / kGranule + 1) * kGranule), data_(
 }
 
 Memory::~Memory() {
+#if defined(PYCNN_CUDA_HOST)
+    host::forbid_access(data_, bytes_);
+#endif
     Pool& p = pool();
     const std::lock_guard lock(p.mutex);
     p.free.emplace(bytes_, data_);

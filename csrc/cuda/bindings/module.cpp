@@ -6,6 +6,7 @@
 #include "cuda/bindings/device_array.hpp"
 
 #if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/device_memory.hpp"
 #include "cuda/host/emulator.hpp"
 #define PYCNN_CUDA_MODULE _cuda_host
 #else
@@ -43,6 +44,7 @@ void register_device(py::module_& module) {
 #if defined(PYCNN_CUDA_HOST)
     module.def("set_order", host::set_order);
     module.def("order", host::order);
+    module.def("set_device_bytes", host::set_device_bytes);
 #endif
 }
 

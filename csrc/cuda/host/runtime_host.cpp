@@ -2,11 +2,34 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
 #include "cuda/host/cuda_host.hpp"
+#include "cuda/host/device_memory.hpp"
 
 namespace {
-constexpr size_t kDeviceBytes = size_t{4} << 30;  // more is refused, as by a device of that size
+
+// What is allocated, and how much there may be: more is refused, as by a device of that size.
+struct Device {
+    std::mutex mutex;
+    std::unordered_map<void*, size_t> blocks;
+    size_t used = 0, total = size_t{4} << 30;
+
+    size_t free() const { return total - (used < total ? used : total); }
+};
+
+// Never destroyed: arrays may outlive everything else at the end of the process.
+Device& device() {
+    static Device* const d = new Device;
+    return *d;
+}
+
+}  // namespace
+
+void pycnn::host::set_device_bytes(size_t bytes) {
+    const std::lock_guard lock(device().mutex);
+    device().total = bytes;
 }
 
 const char* cudaGetErrorName(cudaError_t error) {
@@ -53,24 +76,36 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "host emulation");
-    properties->totalGlobalMem = kDeviceBytes;
+    properties->totalGlobalMem = device().total;
     properties->multiProcessorCount = 1;
     return cudaSuccess;
 }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-    *free = *total = kDeviceBytes;
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    *free = d.free(), *total = d.total;
     return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
-    *memory = bytes <= kDeviceBytes ? std::aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    *memory = bytes <= d.free() ? std::aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
     if (!*memory) return cudaErrorMemoryAllocation;
+    d.blocks[*memory] = bytes;
+    d.used += bytes;
     std::memset(*memory, 0xff, bytes);
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* memory) {
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    const auto block = d.blocks.find(memory);
+    if (block == d.blocks.end()) return cudaErrorInvalidValue;
+    d.used -= block->second;
+    d.blocks.erase(block);
     std::free(memory);
     return cudaSuccess;
 }
