@@ -1,7 +1,8 @@
 """What the compiler made of the CUDA kernels: registers, spills, loads, occupancy. Needs no GPU.
 
-``python bench/cuda_static.py`` compiles csrc/cuda/*.cu with nvcc and prints a line for each kernel.
-The exit status is 1 if one breaks a rule (README.md, "CUDA, without a GPU").
+``python bench/cuda_static.py`` compiles csrc/cuda/*.cu with nvcc, for all architectures that it
+knows, and prints a line for each kernel. The exit status is 1 if the compiler warns of something or
+a kernel breaks a rule (README.md, "CUDA, without a GPU").
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import os
 import re
 import shutil
+import site
 import subprocess
 import sys
 import tempfile
@@ -27,7 +29,8 @@ FLAGS = (
     "-Xptxas",
     "-v",
     "-Werror",
-    "all-warnings",
+    "all-warnings",  # of the front end and of ptxas
+    "-fatbin",
     f"-I{ROOT / 'csrc'}",
 )
 GEMM, GEMM_TF32 = "gemm_kernel", "gemm_tf32_kernel"
@@ -35,6 +38,7 @@ OLDEST_WITH_TF32 = 80
 CONTIGUOUS = ("AlongDepth", "AcrossDepth", "GradientRows")  # operands of csrc/cuda
 MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
 LEAST_PRODUCTS = 8  # multiply-adds for each load of four floats from shared memory
+INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", re.MULTILINE)
 
 
 @dataclass
@@ -99,31 +103,46 @@ class Kernel:
             yield f"{generic} loads with generic addresses"
 
 
+Kernels = dict[tuple[str, int], Kernel]  # by mangled name and architecture
+
+
 def tool(name: str, variable: str) -> str | None:
-    """Find a program by an environment variable or the path."""
-    return os.environ.get(variable) or shutil.which(name)
+    """Find a program: by an environment variable, on the path, in NVIDIA's Python packages."""
+    folders = map(Path, site.getsitepackages())
+    packaged = (path for folder in folders for path in sorted(folder.glob(f"nvidia/*/bin/{name}")))
+    return os.environ.get(variable) or shutil.which(name) or next(map(str, packaged), None)
 
 
-def compile_one(nvcc: str, source: Path, architecture: int, folder: Path) -> tuple[Path, str]:
-    """Give the binary and what the compiler said."""
-    target = folder / f"{source.stem}.{architecture}.cubin"
-    command = [nvcc, *FLAGS, "-cubin", f"-arch=sm_{architecture}", "-o", str(target), str(source)]
+def known_architectures(nvcc: str) -> list[int]:
+    """Give those of ours that this compiler makes code for."""
+    listed = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True)
+    return [a for a in ARCHITECTURES if f"sm_{a}" in listed.stdout.split()]
+
+
+def compile_one(nvcc: str, source: Path, architectures: list[int], binary: Path) -> str:
+    """Write the code for all architectures; returns what the compiler said."""
+    # As CMake builds it. One front end for all takes half the time, but makes other code.
+    targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
+    command = [nvcc, *FLAGS, *targets, "-o", str(binary), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{source.name} for sm_{architecture}:\n{done.stdout}{done.stderr}")
-    return target, done.stderr
+        raise SystemExit(f"{source.name}:\n{done.stdout}{done.stderr}")
+    return done.stderr
 
 
-def resources(text: str, architecture: int) -> dict[str, Kernel]:
-    """Read ptxas's report: kernels by their mangled names."""
-    kernels: dict[str, Kernel] = {}
-    for entry in text.split("Compiling entry function '")[1:]:
-        name = entry.split("'")[0]
-        kernel = kernels[name] = Kernel(demangled(name), architecture)
-        kernel.registers = number(r"Used (\d+) registers", entry)
-        kernel.shared = number(r"(\d+) bytes smem", entry)
-        kernel.spills = number(r"(\d+) bytes spill stores", entry)
-        if tile := re.search(r"(?:Gemm|Tf32)Tile<(\d+), (\d+), \d+, (\d+), (\d+)>", kernel.name):
+def resources(text: str) -> Kernels:
+    """Read ptxas's report."""
+    kernels: Kernels = {}
+    entries = re.split(r"Compiling entry function '(\w+)' for 'sm_(\d+)'", text)
+    mangled, architectures, reports = entries[1::3], entries[2::3], entries[3::3]
+    for key, architecture, name, report in zip(
+        mangled, map(int, architectures), demangled(mangled), reports, strict=True
+    ):
+        kernel = kernels[key, architecture] = Kernel(name, architecture)
+        kernel.registers = number(r"Used (\d+) registers", report)
+        kernel.shared = number(r"(\d+) bytes smem", report)
+        kernel.spills = number(r"(\d+) bytes spill stores", report)
+        if tile := re.search(r"(?:Gemm|Tf32)Tile<(\d+), (\d+), \d+, (\d+), (\d+)>", name):
             rows, columns, high, wide = map(int, tile.groups())
             kernel.threads = rows // high * (columns // wide)
             if kernel.is_tf32:  # what a warp computes, not a thread
@@ -137,33 +156,39 @@ def number(pattern: str, text: str) -> int:
     return int(found[1]) if found else 0
 
 
-def demangled(name: str) -> str:
-    """Give a kernel's C++ name, without namespaces and arguments."""
-    text = subprocess.run(["c++filt", name], capture_output=True, text=True, check=True).stdout
-    text = text.removeprefix("void ").replace("(anonymous namespace)::", "")
-    text = re.sub(r"\(int\)", "", text)
-    return re.sub(r"(pycnn|cuda)::", "", text.split("(", 1)[0]).strip()
+def demangled(names: list[str]) -> Iterator[str]:
+    """Give the C++ names of kernels, without namespaces and arguments."""
+    lines = "\n".join(names)
+    text = subprocess.run(["c++filt"], input=lines, capture_output=True, text=True, check=True)
+    for line in text.stdout.splitlines():
+        name = line.removeprefix("void ").replace("(anonymous namespace)::", "")
+        name = name.replace("(int)", "").split("(", 1)[0]
+        yield re.sub(r"(pycnn|cuda)::", "", name).strip()
 
 
-def count_instructions(cuobjdump: str, binary: Path, kernels: dict[str, Kernel]) -> None:
+def count_instructions(cuobjdump: str, binary: Path, kernels: Kernels) -> None:
     """Count the instructions of a binary that tell something."""
+    # It starts nvdisasm, which Python's packages put beside it.
+    path = os.pathsep.join((os.environ.get("PATH", ""), str(Path(cuobjdump).parent)))
     done = subprocess.run(
-        [cuobjdump, "-sass", str(binary)], capture_output=True, text=True, check=False
-    )
+        [cuobjdump, "-sass", str(binary)],
+        capture_output=True, text=True, check=False, env=os.environ | {"PATH": path},
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"cuda_static.py: {done.stderr.strip()}")
-    listing = done.stdout
-    for part in listing.split("Function : ")[1:]:
-        count = kernels[part.split()[0]].instructions
-        for code in re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", part, re.M):
-            base = code.split(".")[0]
-            if code.startswith("LDS") and ".128" in code:
-                base = "LDS.128"
-            elif code.startswith("LDG.E") and ".128" in code:
-                base = "LDG.E.128"
-            elif base in ("DADD", "DMUL", "DFMA"):
-                base = "double"
-            count[base] = count.get(base, 0) + 1
+    for listing in re.split(r"^arch = sm_", done.stdout, flags=re.M)[1:]:
+        architecture, *functions = listing.split("Function : ")
+        for part in functions:
+            count = kernels[part.split()[0], int(architecture.split()[0])].instructions
+            for code in re.findall(INSTRUCTION, part):
+                base = code.split(".")[0]
+                if code.startswith("LDS") and ".128" in code:
+                    base = "LDS.128"
+                elif code.startswith("LDG.E") and ".128" in code:
+                    base = "LDG.E.128"
+                elif base in ("DADD", "DMUL", "DFMA"):
+                    base = "double"
+                count[base] = count.get(base, 0) + 1
 
 
 def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
@@ -186,20 +211,18 @@ def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
 def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[Kernel]:
     """Compile everything and gather what there is to know."""
     sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
-    found: list[Kernel] = []
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
-        jobs = [
-            (architecture, pool.submit(compile_one, nvcc, source, architecture, folder))
-            for architecture in architectures
-            for source in sources
-        ]
-        for architecture, job in jobs:
-            binary, text = job.result()
-            kernels = resources(text, architecture)
+
+        def examine(source: Path) -> Kernels:
+            binary = folder / f"{source.stem}.fatbin"
+            kernels = resources(compile_one(nvcc, source, architectures, binary))
             if cuobjdump:
                 count_instructions(cuobjdump, binary, kernels)
-            found += kernels.values()
+            return kernels
+
+        found = [kernel for kernels in pool.map(examine, sources) for kernel in kernels.values()]
+        found.sort(key=lambda kernel: (kernel.architecture, kernel.name))
         add_occupancy(nvcc, found, folder)
     return found
 
@@ -207,8 +230,7 @@ def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--arch", type=int, nargs="+", default=[80], choices=ARCHITECTURES)
-    parser.add_argument("--all", action="store_true", help="all architectures")
+    parser.add_argument("--arch", type=int, nargs="+", choices=ARCHITECTURES, help="of these alone")
     args = parser.parse_args(arguments)
     nvcc, cuobjdump = tool("nvcc", "CUDACXX"), tool("cuobjdump", "CUOBJDUMP")
     if not nvcc:
@@ -216,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not cuobjdump:
         print("cuda_static.py: no cuobjdump (CUOBJDUMP may name it): instructions not counted")
-    kernels = measure(list(ARCHITECTURES) if args.all else args.arch, nvcc, cuobjdump)
+    kernels = measure(args.arch or known_architectures(nvcc), nvcc, cuobjdump)
     columns = f"{'sm':>4} {'regs':>4} {'shared':>6} {'threads':>7} {'blocks':>6} {'occ.':>5}"
     print(f"{columns} {'FFMA':>5} {'HMMA':>4} {'LDS.128':>7} {'LDG.128':>7}  kernel")
     broken = 0

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from pycnn import _core
-from pycnn.devices import EXTENSIONS
+from pycnn import _core, cuda, devices
 
 
 class Config(dict[str, object]):
@@ -23,15 +20,26 @@ class Config(dict[str, object]):
     __str__ = __repr__
 
 
+def gpus() -> str | tuple[str, ...]:
+    """Give the GPUs with their memory, or why there are none."""
+    try:
+        found = cuda.devices()
+    except devices.DeviceError:
+        return "this pycnn was built without it"
+    named = (f"{device['name']} ({device['memory'] / 2**30:.0f} GiB)" for device in found)
+    return tuple(named) or "built, but there is no GPU"
+
+
 def show_config() -> Config:
-    """Return version, instruction set, threads, convolution, backends and compiler.
+    """Return version, instruction set, threads, convolution, backends, GPUs and compiler.
 
     Returns
     -------
     Config
         A dictionary with the keys ``version``, ``isa`` (the one in use), ``isa_available``,
-        ``threads``, ``convolution`` (the forced algorithm, or "by shape"), ``backends``,
-        ``compiler`` and ``build_type``; it prints as a table.
+        ``threads``, ``convolution`` (the forced algorithm, or "by shape"), ``backends`` (those
+        that can be used), ``cuda`` (the GPUs, or why there are none), ``compiler`` and
+        ``build_type``; it prints as a table.
 
     Raises
     ------
@@ -51,7 +59,8 @@ def show_config() -> Config:
         isa_available=_core.isa_available(),
         threads=_core.get_num_threads(),
         convolution=_core.forced_conv_algorithm() or "by shape",
-        backends=("reference", "cpu", *(n for n, path in EXTENSIONS.items() if find_spec(path))),
+        backends=("reference", "cpu", *devices.available()),
+        cuda=gpus(),
         compiler=_core.compiler,
         build_type=_core.build_type,
     )

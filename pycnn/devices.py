@@ -65,6 +65,14 @@ def extension(device: str) -> ModuleType:
     return module
 
 
+def available() -> tuple[str, ...]:
+    """Name the devices that this pycnn was built for and the machine has, beside 'cpu'."""
+    return tuple(
+        device for device, name in EXTENSIONS.items()
+        if find_spec(name) and import_module(name).devices()
+    )  # fmt: skip
+
+
 def device_of(array: Any) -> str:
     """Name the device of an array: 'cpu' for NumPy's."""
     ops = getattr(type(array), "ops", None)

@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,7 @@ from dataset_files import idx_bytes, picture_folder
 from device_ops import computed_on
 from hypothesis import settings
 
-from pycnn import _core, io, models
-from pycnn.devices import EXTENSIONS
+from pycnn import _core, devices, io, models
 from pycnn.recipes.pictures import picture_sets
 
 # `ci` draws the same examples each time, `few` the first of them; `dev` looks for new ones.
@@ -38,11 +35,7 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 # Where the installed package has CUDA kernels: for the CPU, and for a GPU that is there.
-CUDA_DEVICES = tuple(
-    name
-    for name, extension in EXTENSIONS.items()
-    if find_spec(extension) and import_module(extension).devices()
-)
+CUDA_DEVICES = devices.available()
 
 
 @pytest.fixture(params=(*_core.isa_available(), *CUDA_DEVICES), scope="session")

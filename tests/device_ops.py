@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pycnn import _core, devices
 from pycnn.ops import backend
+
+EMULATED = "cuda_host"
+emulated = pytest.mark.skipif(
+    find_spec(devices.EXTENSIONS[EMULATED]) is None, reason="built without PYCNN_CUDA_HOST=ON"
+)
 
 
 class DeviceOps:

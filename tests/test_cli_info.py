@@ -11,7 +11,7 @@ import pytest
 from command_line import Capture
 
 import pycnn
-from pycnn import recipes
+from pycnn import cuda, devices, recipes
 from pycnn.cli import main
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -31,6 +31,33 @@ def test_info_version_and_help(capsys: Capture) -> None:
     for kind, offered in (("ngrams", False), ("confusion", True)):
         assert main(["plot", kind, "--help"]) == 0
         assert ("--skip-broken" in capsys.readouterr().out) == offered
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (devices.DeviceError("not built"), "this pycnn was built without it"),
+        ([], "built, but there is no GPU"),
+        (
+            [{"name": "A", "memory": 80 * 2**30}, {"name": "B", "memory": 24 * 2**30}],
+            "A (80 GiB), B (24 GiB)",
+        ),
+    ],
+)
+def test_info_tells_the_gpus_or_why_there_are_none(
+    found: object, told: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def listed() -> object:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(cuda, "devices", listed)
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    backends = ", ".join(("reference", "cpu", *devices.available()))
+    for name, value in (("cuda", told), ("backends", backends)):
+        assert re.search(rf"^{name} +{re.escape(value)}$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", recipes.available())

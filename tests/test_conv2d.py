@@ -149,3 +149,16 @@ def test_numpy_integers_describe_geometry() -> None:
     one, two = np.int64(1), np.int32(2)
     y = ops.conv2d(x, w, stride=(two, two), padding=one, dilation=one, groups=two)
     assert_within(y, reference.conv2d(*float64(x, w), stride=2, padding=1, groups=2), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("images", "filters", "plane"),
+    [(2100, 33, (1, 1)), (700, 5, (2, 5)), (3, 3, (70, 83)), (40, 6, (28, 28)), (1, 300, (9, 9))],
+)
+def test_bias_gradients_are_sums_of_any_length(
+    images: int, filters: int, plane: tuple[int, int]
+) -> None:
+    (dy,) = Values("integer", 0).arrays((images, filters, *plane))
+    x = np.ones((images, 1, *plane), np.float32)
+    _, db = ops.conv2d_backward_weight(dy, x, (filters, 1, 1, 1))
+    np.testing.assert_array_equal(db, dy.astype(np.float64).sum((0, 2, 3)))

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,18 @@ BENCH = Path(__file__).parent.parent / "bench"
 @pytest.mark.skipif(
     not (os.environ.get("CUDACXX") or shutil.which("nvcc")), reason="there is no nvcc"
 )
-def test_every_kernel_keeps_the_rules() -> None:
+def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
     """No warnings, no spills, no local memory; products have wide loads and few registers."""
     done = subprocess.run(
         [sys.executable, BENCH / "cuda_static.py"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    kernels = re.search(r"(\d+) kernels, 0 broken rules", done.stdout)
-    assert kernels is not None
-    assert int(kernels[1]) >= 20
-    assert "GemmTile<128, 128, 8, 8, 8>" in done.stdout
+    assert ", 0 broken rules" in done.stdout
+    kernels = Counter(map(int, re.findall(r"^ *(\d+) .*%", done.stdout, re.MULTILINE)))
+    assert {75, 80, 86, 89, 90} <= set(kernels)  # those that nvcc 12 knows, too
+    assert min(kernels.values()) >= 100
+    products = Counter(
+        re.findall(r"^ *(\d+) .*GemmTile<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)
+    )
+    assert {int(architecture) for architecture in products} == set(kernels)
     assert "Tf32Tile<128, 128, 8, 64, 32>" in done.stdout

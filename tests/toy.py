@@ -21,6 +21,13 @@ def blobs(n: int, seed: int = 0) -> ArrayDataset:
     return ArrayDataset(x, y.astype(np.int64), tuple("abcd"), "blobs")
 
 
+def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise of the size that LeNet-5 takes, and a class for each."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 1, 28, 28)).astype(np.float32)
+    return x, rng.integers(0, 10, n)
+
+
 def small_net(seed: int = 0, dropout: float | None = None) -> Sequential:
     """Conv, pool, linear: solves `blobs`. Only the dropout does not repeat from the seed."""
     rng = np.random.default_rng(seed)

@@ -137,7 +137,7 @@ struct GradientRows {
         if (place.filter && plane % 4 == 0 && k + 4 <= end) {  // four pixels of one image
             int n = k;
             const int pixel = s.out_plane.split(n);
-            const float4 v = *reinterpret_cast<const float4*>(place.filter + static_cast<int64_t>(n) * s.K * plane + pixel);
+            const float4 v = *reinterpret_cast<const float4*>(place.filter + n * s.K * plane + pixel);
             out[0] = v.x, out[1] = v.y, out[2] = v.z, out[3] = v.w;
             return;
         }
@@ -145,7 +145,7 @@ struct GradientRows {
         for (int i = 0; i < 4; ++i) {
             int n = k + i;
             const int pixel = s.out_plane.split(n);
-            out[i] = place.filter && k + i < end ? place.filter[static_cast<int64_t>(n) * s.K * plane + pixel] : 0.0f;
+            out[i] = place.filter && k + i < end ? place.filter[n * s.K * plane + pixel] : 0.0f;
         }
     }
 };
@@ -175,7 +175,7 @@ struct MetPixels {
             const int q = s.out_columns.split(p);
             const int h = p * s.stride_h + place.down, w = q * s.stride_w + place.across;
             const bool inside = place.channel && k + i < end && h >= 0 && h < s.H && w >= 0 && w < s.W;
-            out[i] = inside ? place.channel[static_cast<int64_t>(n) * s.C * s.H * s.W + h * s.W + w] : 0.0f;
+            out[i] = inside ? place.channel[n * s.C * s.H * s.W + h * s.W + w] : 0.0f;
         }
     }
 };

@@ -1,5 +1,9 @@
-#include "cuda/launch.hpp"
+#include <algorithm>
+
+#include "core/shape.hpp"
+#include "cuda/index.hpp"
 #include "cuda/reduce.hpp"
+#include "cuda/warp.hpp"
 
 namespace pycnn::cuda {
 namespace {
@@ -12,21 +16,29 @@ __global__ void add_slices_kernel(int64_t count, int64_t slices, const float* pa
     }
 }
 
-// A block sums one channel: its threads take every kThreads-th element, then halves are added until one is left.
-__global__ void channel_totals_kernel(int64_t N, int64_t K, int64_t plane, const float* x, float* sums) {
+// Elements 0, 1, ... of a channel are those of its planes, image after image. A block adds up a slice of them for `channels`
+// neighbouring channels, a power of two: thread t those of channel t % channels whose number is t / channels modulo
+// kThreads / channels. Then halves are added until one sum a channel is left.
+__global__ void channel_totals_kernel(int channels, int64_t K, int64_t plane, Divider by_plane, int64_t count, int64_t slice,
+                                      const float* x, float* sums) {
     SHARED(float, partial, [kThreads]);
-    const int t = static_cast<int>(threadIdx.x);
-    const int64_t k = blockIdx.x;
+    const int t = static_cast<int>(threadIdx.x), step = kThreads / channels;
+    const int64_t k = static_cast<int64_t>(blockIdx.x) * channels + t % channels;
+    const int64_t begin = blockIdx.y * slice, end = min(begin + slice, count);
     float sum = 0.0f;
-    for (int64_t n = 0; n < N; ++n)
-        for (int64_t i = t; i < plane; i += kThreads) sum += x[(n * K + k) * plane + i];
+    if (k < K) {
+        const int64_t other_planes = (K - 1) * plane;  // between those of a channel
+#pragma unroll 4
+        for (int64_t i = begin + t / channels; i < end; i += step)
+            sum += x[k * plane + i + by_plane.quotient(static_cast<int>(i)) * other_planes];
+    }
     partial[t] = sum;
     __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
+    for (int half = kThreads / 2; half >= channels; half /= 2) {
         if (t < half) partial[t] += partial[t + half];
         __syncthreads();
     }
-    if (t == 0) sums[k] = partial[0];
+    if (t < channels && k < K) sums[blockIdx.y * K + k] = partial[t];
 }
 
 }  // namespace
@@ -35,8 +47,19 @@ void add_slices(int64_t count, int64_t slices, const float* parts, float* result
     launch(add_slices_kernel, blocks_for(count), kThreads, 0, current_stream(), count, slices, parts, result);
 }
 
+// A warp reads 32 floats side by side, of one channel where its planes are as long, else of several: of 32 channels for a linear
+// layer's gradient. About 256 blocks, two or more for each processor of most devices, but slices of at least 32 elements a thread:
+// in flights of four they take 8 latencies of memory, some 3 us, as much as the launch of add_slices.
 void channel_totals(int64_t N, int64_t K, int64_t plane, const float* x, float* sums) {
-    launch(channel_totals_kernel, dim3(static_cast<unsigned>(K)), kThreads, 0, current_stream(), N, K, plane, x, sums);
+    int channels = kWarp;
+    while (channels > 1 && kWarp / channels * 2 <= plane) channels /= 2;
+    const int64_t count = N * plane, columns = ceil_div(K, channels), least = int64_t{kThreads} / channels * 32;
+    const int64_t slices = std::clamp<int64_t>(256 / columns, 1, std::max<int64_t>(count / least, 1));
+    const Workspace<float> parts(slices > 1 ? slices * K : 0);
+    launch(channel_totals_kernel, dim3(static_cast<unsigned>(columns), static_cast<unsigned>(slices)), kThreads, 0,
+           current_stream(), channels, K, plane, Divider(plane), count, ceil_div(count, slices), x,
+           slices > 1 ? parts.data() : sums);
+    if (slices > 1) add_slices(K, slices, parts.data(), sums);
 }
 
 }  // namespace pycnn::cuda

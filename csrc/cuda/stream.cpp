@@ -4,6 +4,9 @@
 #include <set>
 
 #include "core/error.hpp"
+#if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/device_memory.hpp"
+#endif
 
 namespace pycnn::cuda {
 namespace {
@@ -129,8 +132,7 @@ Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes / kGran
         }
     }
 #if defined(PYCNN_CUDA_HOST)
-    // NaN, in a block that is used again, too: reads of what nobody has written show.
-    cudaMemsetAsync(data_, 0xff, bytes_, stream_->handle());
+    host::begin_use(stream_->handle(), data_, bytes, bytes_);
 #endif
     const std::lock_guard lock(pools().mutex);
     MemoryStats& stats = pools().stats;
@@ -149,6 +151,9 @@ Memory::~Memory() {
         return;
     }
     if (here != stream_) stream_->wait_for(*here);  // which may still be using it
+#if defined(PYCNN_CUDA_HOST)
+    host::end_use(stream_->handle(), data_, bytes_);
+#endif
     stream_->give_back(bytes_, data_);
 }
 

@@ -1,4 +1,4 @@
-"""Print version, instruction set, threads and backends."""
+"""Print version, instruction set, threads, backends and GPUs."""
 
 from __future__ import annotations
 

@@ -99,6 +99,11 @@ class Module(ABC):
             )
         return value
 
+    def forget(self) -> None:
+        """Free what forward passes left for a backward pass that will not come."""
+        for module in self.modules():
+            module._memory = None
+
     def _check_gradient(self, dy: Array, shape: Shape) -> None:
         """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
         if dy.shape != shape:

@@ -146,6 +146,8 @@ def fit(
                 trainer.epoch(validation, progress)
     except KeyboardInterrupt:
         history.interrupted = True
+    finally:
+        model.forget()  # a step that was not finished holds every layer's input
     for callback in callbacks:
         callback.on_train_end(run)
     if history.interrupted:

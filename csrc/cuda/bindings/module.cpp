@@ -7,6 +7,7 @@
 #include "cuda/bindings/register_streams.hpp"
 
 #if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/device_memory.hpp"
 #include "cuda/host/emulator.hpp"
 #define PYCNN_CUDA_MODULE _cuda_host
 #else
@@ -46,6 +47,7 @@ void register_device(py::module_& module) {
 #if defined(PYCNN_CUDA_HOST)
     module.def("set_order", host::set_order);
     module.def("order", host::order);
+    module.def("set_device_bytes", host::set_device_bytes);
 #endif
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "cuda/host/device_memory.hpp"
 #include "cuda/host/fiber.hpp"
 #include "cuda/host/queue.hpp"
 
@@ -101,7 +102,9 @@ void* Block::shared(size_t bytes, size_t alignment) {
         too_much_shared_ = true;
         return arena_.data();
     }
-    return reinterpret_cast<char*>(arena_.data()) + begin;
+    char* const memory = reinterpret_cast<char*>(arena_.data()) + begin;
+    allow_access(memory, bytes);
+    return memory;
 }
 
 // The words of the exchange before are left alone: a slow lane may still have to read its own. Two sets will do, because the warp
@@ -139,7 +142,9 @@ bool Block::release_barriers() {
 cudaError_t Block::run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, const Body& body) {
     threads_ = size_t{size.x} * size.y * size.z;
     body_ = &body, too_much_shared_ = false;
+    allow_access(arena_.data(), kMostSharedBytes);
     std::memset(arena_.data(), 0xff, kMostSharedBytes);  // NaN
+    forbid_access(reinterpret_cast<char*>(arena_.data()) + dynamic_bytes, kMostSharedBytes - dynamic_bytes);
     turns_.resize(threads_);
     std::iota(turns_.begin(), turns_.end(), size_t{0});
     const Order order = chosen_order();

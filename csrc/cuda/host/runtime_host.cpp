@@ -2,13 +2,52 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
+#include "cuda/host/device_memory.hpp"
 #include "cuda/host/queue.hpp"
 
 using pycnn::host::enqueue;
 
 namespace {
-constexpr size_t kDeviceBytes = size_t{4} << 30;  // more is refused, as by a device of that size
+
+// What is allocated, and how much there may be: more is refused, as by a device of that size.
+struct Device {
+    std::mutex mutex;
+    std::unordered_map<void*, size_t> blocks;
+    size_t used = 0, total = size_t{4} << 30;
+
+    size_t free() const { return total - (used < total ? used : total); }
+};
+
+// Never destroyed: arrays may outlive everything else at the end of the process.
+Device& device() {
+    static Device* const d = new Device;
+    return *d;
+}
+
+}  // namespace
+
+void pycnn::host::set_device_bytes(size_t bytes) {
+    const std::lock_guard lock(device().mutex);
+    device().total = bytes;
+}
+
+void pycnn::host::begin_use(cudaStream_t stream, void* block, size_t bytes, size_t block_bytes) {
+    enqueue(stream, [=] {
+        allow_access(block, block_bytes);
+        std::memset(block, 0xff, block_bytes);
+        forbid_access(static_cast<char*>(block) + bytes, block_bytes - bytes);
+        return cudaSuccess;
+    });
+}
+
+void pycnn::host::end_use(cudaStream_t stream, void* block, size_t block_bytes) {
+    enqueue(stream, [=] {
+        forbid_access(block, block_bytes);
+        return cudaSuccess;
+    });
 }
 
 const char* cudaGetErrorName(cudaError_t error) {
@@ -59,26 +98,38 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "host emulation");
-    properties->totalGlobalMem = kDeviceBytes;
+    properties->totalGlobalMem = device().total;
     properties->major = 8;  // has what the kernels use: TF32
     properties->multiProcessorCount = 1;
     return cudaSuccess;
 }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-    *free = *total = kDeviceBytes;
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    *free = d.free(), *total = d.total;
     return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
-    *memory = bytes <= kDeviceBytes ? std::aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    *memory = bytes <= d.free() ? std::aligned_alloc(256, (bytes + 255) / 256 * 256) : nullptr;
     if (!*memory) return cudaErrorMemoryAllocation;
+    d.blocks[*memory] = bytes;
+    d.used += bytes;
     std::memset(*memory, 0xff, bytes);
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* memory) {
     const cudaError_t error = cudaDeviceSynchronize();
+    Device& d = device();
+    const std::lock_guard lock(d.mutex);
+    const auto block = d.blocks.find(memory);
+    if (block == d.blocks.end()) return cudaErrorInvalidValue;
+    d.used -= block->second;
+    d.blocks.erase(block);
     std::free(memory);
     return error;
 }
