@@ -1,4 +1,5 @@
-// The one place where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_HOST, csrc/cuda/host). In kernels:
+// Where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_HOST, csrc/cuda/host), but for what tensor_core.hpp
+// has. In kernels:
 //   SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel
 //   DYN_SHARED(type, name)       the shared memory whose size the launch gives
 // and launch(kernel, grid, block, shared_bytes, stream, arguments...) in the place of <<<>>>.
