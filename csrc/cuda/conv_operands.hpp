@@ -45,28 +45,54 @@ struct FilterColumns {
     }
 };
 
+// What four neighbouring pixels (n, row, column) are computed from: the first plane of their images, and a point of it, the first
+// of a window or where the gradients end that meet. The row is far outside where there is no pixel.
+struct FourPixels {
+    int image[4], row[4], column[4];
+};
+
+// One axis of the map from the pixels that are computed to those that are read.
+struct Axis {
+    int step, shift, extent;
+
+    __device__ int place(int i) const { return i * step + shift; }
+};
+
+// The planes that are read: of `channels` an image, from `first_channel` on.
+struct Planes {
+    Axis rows, columns;
+    int channels, first_channel;
+};
+
+__device__ inline FourPixels locate_pixels(int pixel, int images, const Divider& by_plane, const Divider& by_columns,
+                                           const Planes& planes) {
+    FourPixels place;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        int n = pixel + i;
+        int row = by_plane.split(n);
+        const int column = by_columns.split(row);
+        const bool there = n < images;
+        place.row[i] = there ? planes.rows.place(row) : -(1 << 30);
+        place.column[i] = planes.columns.place(column);
+        place.image[i] = there ? (n * planes.channels + planes.first_channel) * planes.rows.extent * planes.columns.extent : 0;
+    }
+    return place;
+}
+
+// 0 <= i < extent, in one comparison.
+__device__ inline bool is_inside(int i, int extent) { return static_cast<unsigned>(i) < static_cast<unsigned>(extent); }
+
 // B of forward: the patches, terms (c, r, s) by pixels (n, p, q).
 struct Patches {
     static constexpr bool kAlongDepth = false;
     ConvSizes s;
     const float* x;
 
-    struct Place {
-        int image[4], h[4], w[4];  // of the window of each of four pixels; h is far outside where there is none
-    };
+    using Place = FourPixels;
     __device__ Place locate(int group, int pixel) const {
-        Place place;
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            int n = pixel + i;
-            int p = s.out_plane.split(n);
-            const int q = s.out_columns.split(p);
-            const bool there = n < s.N;
-            place.image[i] = there ? (n * s.C + group * s.group_inputs) * s.H * s.W : 0;
-            place.h[i] = there ? p * s.stride_h - s.top : -(1 << 30);
-            place.w[i] = q * s.stride_w - s.left;
-        }
-        return place;
+        return locate_pixels(pixel, s.N, s.out_plane, s.out_columns,
+                             {{s.stride_h, -s.top, s.H}, {s.stride_w, -s.left, s.W}, s.C, group * s.group_inputs});
     }
     __device__ void load(const Place& place, int k, int end, float (&out)[4]) const {
         int c = k;
@@ -75,8 +101,8 @@ struct Patches {
         const int down = r * s.dilation_h, across = t * s.dilation_w, plane = c * s.H * s.W;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            const int h = place.h[i] + down, w = place.w[i] + across;
-            const bool inside = k < end && h >= 0 && h < s.H && w >= 0 && w < s.W;
+            const int h = place.row[i] + down, w = place.column[i] + across;
+            const bool inside = k < end && is_inside(h, s.H) && is_inside(w, s.W);
             out[i] = inside ? x[place.image[i] + plane + h * s.W + w] : 0.0f;
         }
     }
@@ -88,22 +114,10 @@ struct MeetingGradients {
     ConvSizes s;
     const float* dy;
 
-    struct Place {
-        int image[4], h[4], w[4];
-    };
+    using Place = FourPixels;
     __device__ Place locate(int group, int pixel) const {
-        Place place;
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            int n = pixel + i;
-            int h = s.in_plane.split(n);
-            const int w = s.in_columns.split(h);
-            const bool there = n < s.N;
-            place.image[i] = there ? (n * s.K + group * s.group_outputs) * s.P * s.Q : 0;
-            place.h[i] = there ? h + s.top : -(1 << 30);
-            place.w[i] = w + s.left;
-        }
-        return place;
+        return locate_pixels(pixel, s.N, s.in_plane, s.in_columns,
+                             {{1, s.top, s.P}, {1, s.left, s.Q}, s.K, group * s.group_outputs});
     }
     __device__ void load(const Place& place, int k, int end, float (&out)[4]) const {
         int filter = k;
@@ -112,7 +126,7 @@ struct MeetingGradients {
         const int down = r * s.dilation_h, across = t * s.dilation_w, plane = filter * s.P * s.Q;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            int p = place.h[i] - down, q = place.w[i] - across;
+            int p = place.row[i] - down, q = place.column[i] - across;
             bool meets = k < end && p >= 0 && q >= 0;
             if (meets) meets = s.steps_h.split(p) == 0 && s.steps_w.split(q) == 0 && p < s.P && q < s.Q;
             out[i] = meets ? dy[place.image[i] + plane + p * s.Q + q] : 0.0f;

@@ -67,7 +67,10 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock, 2) gemm_kernel(GemmShap
 
     float sum[Tile::kRows][Tile::kColumns] = {};
     for_each_step(tile, a, b, operands[0], [&](const auto& shared_a, const auto& shared_b) {
-#pragma unroll
+        // 256 multiply-adds a turn: with all 512 of the largest tile in a row, nvcc 13 holds so many loads ahead on sm_100 and
+        // sm_120 that registers spill.
+        constexpr int kTerms = 256 / (Tile::kRows * Tile::kColumns);
+#pragma unroll kTerms
         for (int t = 0; t < Tile::kDepth; ++t) {
             float rows[Tile::kRows], columns[Tile::kColumns];
             load_vectors<Tile::kRows, Tile::kM>(shared_a[t], thread_row, rows);
