@@ -13,6 +13,9 @@ template <int M, int N, int Depth, int Rows, int Columns>
 struct GemmTile {
     static constexpr int kM = M, kN = N, kDepth = Depth, kRows = Rows, kColumns = Columns;
     static constexpr int kThreadsOfBlock = M / Rows * (N / Columns);
+    // 256 multiply-adds of a thread in a row: with all 512 of the largest tile, nvcc 13 holds so many loads ahead on sm_100 and
+    // sm_120 that registers spill.
+    static constexpr int kTermsATurn = 256 / (Rows * Columns);
 };
 
 template <class Operand, class Tile, int kOuter>
@@ -67,10 +70,7 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock, 2) gemm_kernel(GemmShap
 
     float sum[Tile::kRows][Tile::kColumns] = {};
     for_each_step(tile, a, b, operands[0], [&](const auto& shared_a, const auto& shared_b) {
-        // 256 multiply-adds a turn: with all 512 of the largest tile in a row, nvcc 13 holds so many loads ahead on sm_100 and
-        // sm_120 that registers spill.
-        constexpr int kTerms = 256 / (Tile::kRows * Tile::kColumns);
-#pragma unroll kTerms
+#pragma unroll Tile::kTermsATurn
         for (int t = 0; t < Tile::kDepth; ++t) {
             float rows[Tile::kRows], columns[Tile::kColumns];
             load_vectors<Tile::kRows, Tile::kM>(shared_a[t], thread_row, rows);

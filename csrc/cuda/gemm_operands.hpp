@@ -71,14 +71,14 @@ struct AcrossDepth {
     };
     __device__ Place locate(int, int i) const { return {i}; }
     __device__ void load(const Place& p, int k, int end, float (&out)[4]) const {
-        const float* row = data + static_cast<int64_t>(k) * outer + p.first;
+        const float* row = data + static_cast<int64_t>(k) * outer;
         if (k < end && outer % 4 == 0 && p.first < outer) {
-            const float4 v = *reinterpret_cast<const float4*>(row);
+            const float4 v = *reinterpret_cast<const float4*>(row + p.first);
             out[0] = v.x, out[1] = v.y, out[2] = v.z, out[3] = v.w;
             return;
         }
 #pragma unroll
-        for (int i = 0; i < 4; ++i) out[i] = k < end && p.first + i < outer ? row[i] : 0.0f;
+        for (int i = 0; i < 4; ++i) out[i] = k < end && p.first + i < outer ? row[p.first + i] : 0.0f;
     }
 };
 
