@@ -193,8 +193,7 @@ class Module(ABC):
         for value, data in moved:  # only now: a failure leaves the model where it was
             value.data = data
         self.zero_grad()
-        for module in self.modules():
-            module._memory = None
+        self.forget()
         return self
 
     def reseed(self, seed: Sequence[int]) -> None:
