@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cpu/dropout.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
 
 namespace pycnn {

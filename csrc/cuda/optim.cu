@@ -1,5 +1,6 @@
 // Optimizer steps; the formulas are those of csrc/cpu/isa/optim.hpp, where their sources are named.
 #include "cpu/optim.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
 
 namespace pycnn {

@@ -10,7 +10,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "cuda/launch.hpp"
 #include "cuda/stream.hpp"
 
 namespace pycnn::cuda {

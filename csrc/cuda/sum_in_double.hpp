@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/shape.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
 
 namespace pycnn::cuda {
