@@ -55,6 +55,13 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
+@pytest.fixture(params=CUDA_DEVICES or [pytest.param("", marks=pytest.mark.skip("no device"))])
+def device(request: pytest.FixtureRequest) -> str:
+    """Run the test once for each device besides the CPU; the test moves things there itself."""
+    name: str = request.param
+    return name
+
+
 # Tests of what the CPU alone has, instruction sets and algorithms, and of AlexNet's sizes.
 OF_THE_CPU = re.compile(
     r"test_conv2d_(algorithm|batch_lanes|depthwise|filter_lanes|full_width|winograd)\.py"

@@ -1,10 +1,9 @@
-"""Steps that are captured in a CUDA graph, streams, and times: on the emulated device."""
+"""Steps that are captured in a CUDA graph, streams, and times, on the emulated device and a GPU."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from importlib.util import find_spec
 from threading import Thread
 from typing import Any
 
@@ -14,12 +13,6 @@ import pytest
 import pycnn as nn
 from pycnn import devices
 from pycnn.training import CapturedStep
-
-DEVICE = "cuda_host"
-
-pytestmark = pytest.mark.skipif(
-    find_spec(devices.EXTENSIONS[DEVICE]) is None, reason="built without PYCNN_CUDA_HOST"
-)
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
@@ -58,10 +51,10 @@ OPTIMIZERS: dict[str, Callable[[Any], nn.optim.Optimizer]] = {
 
 
 def trained(
-    captured: bool, optimizer: str, data: Batches, criterion: Any = None
+    device: str, captured: bool, optimizer: str, data: Batches, criterion: Any = None
 ) -> tuple[list[float], dict[str, Any], CapturedStep | None]:
     """Take a step for each batch, with another learning rate each time."""
-    model = network().to(DEVICE)
+    model = network().to(device)
     criterion = criterion or nn.CrossEntropyLoss()
     update = OPTIMIZERS[optimizer](model.parameters())
     step = CapturedStep(model, criterion, update) if captured else None
@@ -71,7 +64,7 @@ def trained(
         if step is not None:
             losses.append(step(x, y))
             continue
-        losses.append(criterion(model(devices.move(x, DEVICE)), devices.move(y, DEVICE)))
+        losses.append(criterion(model(devices.move(x, device)), devices.move(y, device)))
         model.zero_grad()
         model.backward_parameters(criterion.backward())
         update.step()
@@ -79,11 +72,11 @@ def trained(
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_captured_steps_have_the_bits_of_others(optimizer: str) -> None:
+def test_captured_steps_have_the_bits_of_others(device: str, optimizer: str) -> None:
     """Dropout's seeds, running statistics, step counts and learning rates go on from run to run."""
     data = batches([4, 4, 4, 4, 3, 4, 4, 2, 4])
-    losses, weights, _ = trained(False, optimizer, data)
-    found, found_weights, step = trained(True, optimizer, data)
+    losses, weights, _ = trained(device, False, optimizer, data)
+    found, found_weights, step = trained(device, True, optimizer, data)
     assert step is not None
     assert step._recorded is not None
     assert found == losses
@@ -92,14 +85,16 @@ def test_captured_steps_have_the_bits_of_others(optimizer: str) -> None:
 
 
 @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.BCEWithLogitsLoss()])
-def test_losses_of_numbers_are_returned_by_the_run(loss: Any) -> None:
+def test_losses_of_numbers_are_returned_by_the_run(device: str, loss: Any) -> None:
     rng = np.random.default_rng(3)
     data = [(x, rng.random((len(x), 5), dtype=np.float32)) for x, _ in batches([3] * 5)]
-    assert trained(True, "sgd", data, loss)[0] == trained(False, "sgd", data, loss)[0]
+    assert (
+        trained(device, True, "sgd", data, loss)[0] == trained(device, False, "sgd", data, loss)[0]
+    )
 
 
-def test_output_and_gradients_are_those_of_the_last_step() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False, rng=0)).to(DEVICE)
+def test_output_and_gradients_are_those_of_the_last_step(device: str) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False, rng=0)).to(device)
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     for x, y in batches([2] * 4, (4,), 3):
         weight = model[1].weight.data.numpy()
@@ -110,8 +105,8 @@ def test_output_and_gradients_are_those_of_the_last_step() -> None:
         model.zero_grad()
 
 
-def test_wrong_labels_are_found_before_a_captured_step() -> None:
-    model = network().to(DEVICE)
+def test_wrong_labels_are_found_before_a_captured_step(device: str) -> None:
+    model = network().to(device)
     update = nn.optim.Adam(model.parameters())
     step = CapturedStep(model, nn.CrossEntropyLoss(), update)
     data = batches([4] * 4)
@@ -128,9 +123,9 @@ def test_wrong_labels_are_found_before_a_captured_step() -> None:
     assert np.isfinite(step(*data[3]))
 
 
-def test_what_is_replaced_is_recorded_anew() -> None:
+def test_what_is_replaced_is_recorded_anew(device: str) -> None:
     """New arrays, another mode and other settings: a recorded step would not know of them."""
-    model = network().to(DEVICE)
+    model = network().to(device)
     update = nn.optim.SGD(model.parameters(), 0.1)
     step = CapturedStep(model, nn.CrossEntropyLoss(), update)
     (x, y), *_ = batches([4])
@@ -168,24 +163,24 @@ def frozen_model() -> tuple[nn.Module, np.ndarray]:
     ("make", "layer"), [(words_model, "Embedding"), (frozen_model, "BatchNorm2d")]
 )
 def test_what_needs_the_host_in_the_middle_cannot_be_captured(
-    make: Callable[[], tuple[nn.Module, np.ndarray]], layer: str
+    device: str, make: Callable[[], tuple[nn.Module, np.ndarray]], layer: str
 ) -> None:
     model, x = make()
-    model.to(DEVICE)
+    model.to(device)
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     y = np.array([0, 1])
     step(x, y)
     with pytest.raises(RuntimeError, match=rf"{layer}.*recorded as a CUDA graph"):
         step(x, y)
-    assert np.isfinite(model(devices.move(x, DEVICE)).numpy()).all()  # everything is usable again
+    assert np.isfinite(model(devices.move(x, device)).numpy()).all()  # everything is usable again
 
 
-def test_fit_with_cuda_graphs_has_the_same_bits() -> None:
+def test_fit_with_cuda_graphs_has_the_same_bits(device: str) -> None:
     (x, y), *_ = batches([22])
     data = nn.ArrayDataset(x, y)
     results = []
     for cuda_graph in (False, True):
-        model = network().to(DEVICE)
+        model = network().to(device)
         history = nn.fit(
             model, data, validation=data, epochs=3, batch_size=4, seed=5, cuda_graph=cuda_graph
         )
@@ -193,13 +188,13 @@ def test_fit_with_cuda_graphs_has_the_same_bits() -> None:
     assert results[0] == results[1]
 
 
-def test_what_cannot_be_captured_is_refused() -> None:
+def test_what_cannot_be_captured_is_refused(device: str) -> None:
     (x, y), *_ = batches([4])
     data = nn.ArrayDataset(x, y)
     model = network()
     with pytest.raises(ValueError, match=r"on the CPU, which has no CUDA graphs"):
         nn.fit(model, data, cuda_graph=True)
-    model.to(DEVICE)
+    model.to(device)
     with pytest.raises(ValueError, match=r"max_grad_norm needs the gradients"):
         nn.fit(model, data, cuda_graph=True, max_grad_norm=1.0)
     with pytest.raises(ValueError, match=r"on_backward needs the gradients"):
@@ -208,11 +203,11 @@ def test_what_cannot_be_captured_is_refused() -> None:
         CapturedStep(model, nn.CrossEntropyLoss(), None)  # type: ignore[arg-type]
 
 
-def test_a_captured_step_gives_its_memory_back() -> None:
-    module = devices.extension(DEVICE)
+def test_a_captured_step_gives_its_memory_back(device: str) -> None:
+    module = devices.extension(device)
     gc.collect()
     before = module.memory_stats()["used"]
-    _, _, step = trained(True, "adam", batches([4] * 4))
+    _, _, step = trained(device, True, "adam", batches([4] * 4))
     assert module.memory_stats()["used"] > before
     del step
     gc.collect()
@@ -222,9 +217,9 @@ def test_a_captured_step_gives_its_memory_back() -> None:
 # Streams ------------------------------------------------------------------------------------
 
 
-def test_arrays_go_from_stream_to_stream() -> None:
+def test_arrays_go_from_stream_to_stream(device: str) -> None:
     """Work is done as late as it may be: what does not wait for the other stream reads NaN."""
-    module = devices.extension(DEVICE)
+    module = devices.extension(device)
     a = module.DeviceArray.from_numpy(np.ones(1000, np.float32))
     with module.Stream() as one:
         b = a + a
@@ -236,8 +231,8 @@ def test_arrays_go_from_stream_to_stream() -> None:
     np.testing.assert_array_equal((d + d).numpy(), np.full(1000, 10, np.float32))
 
 
-def test_a_block_is_not_used_again_before_another_stream_has_read_it() -> None:
-    module = devices.extension(DEVICE)
+def test_a_block_is_not_used_again_before_another_stream_has_read_it(device: str) -> None:
+    module = devices.extension(device)
     for _ in range(3):
         a = module.DeviceArray.from_numpy(np.ones(1000, np.float32))
         with module.Stream():
@@ -248,13 +243,13 @@ def test_a_block_is_not_used_again_before_another_stream_has_read_it() -> None:
         np.testing.assert_array_equal(c.numpy(), np.full(1000, 7, np.float32))
 
 
-def test_models_of_two_threads_train_as_one_after_the_other() -> None:
+def test_models_of_two_threads_train_as_one_after_the_other(device: str) -> None:
     data = batches([4] * 6)
-    alone = trained(False, "adam", data)[0]
+    alone = trained(device, False, "adam", data)[0]
     histories: list[list[float]] = []
 
     def work() -> None:
-        model = network().to(DEVICE)
+        model = network().to(device)
         loss = nn.CrossEntropyLoss()
         step = CapturedStep(model, loss, OPTIMIZERS["adam"](model.parameters()))
         losses = []
@@ -271,10 +266,10 @@ def test_models_of_two_threads_train_as_one_after_the_other() -> None:
     assert histories == [alone, alone]
 
 
-def test_timer_measures_what_the_device_does() -> None:
-    a = devices.extension(DEVICE).DeviceArray.from_numpy(np.ones(100_000, np.float32))
-    with nn.cuda.Timer(DEVICE) as outer:
-        with nn.cuda.Timer(DEVICE) as inner:
+def test_timer_measures_what_the_device_does(device: str) -> None:
+    a = devices.extension(device).DeviceArray.from_numpy(np.ones(100_000, np.float32))
+    with nn.cuda.Timer(device) as outer:
+        with nn.cuda.Timer(device) as inner:
             a += a
         a += a
     assert 0 < inner.seconds <= outer.seconds < 60
