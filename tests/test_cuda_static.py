@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parent.parent / "bench"
+NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
+
+needs_nvcc = pytest.mark.skipif(not NVCC, reason="there is no nvcc")
 
 
-@pytest.mark.skipif(
-    not (os.environ.get("CUDACXX") or shutil.which("nvcc")), reason="there is no nvcc"
-)
+@needs_nvcc
 def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
     """No warnings, no spills, no local memory; products have wide loads and few registers."""
     done = subprocess.run(
@@ -33,3 +34,14 @@ def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
     )
     assert {int(architecture) for architecture in products} == set(kernels)
     assert "Tf32Tile<128, 128, 8, 64, 32>" in done.stdout
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", ["runtime", "step_graph", "stream"])
+def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Path) -> None:
+    """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
+    sources = BENCH.parent / "csrc"
+    command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror", f"-I{sources}"]
+    output = ["-o", tmp_path / "object", sources / "cuda" / f"{name}.cpp"]
+    done = subprocess.run([*command, *output], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
