@@ -26,6 +26,9 @@ BUILD_HINTS = {
 
 T = TypeVar("T")
 
+# Extensions that have a device: to ask CUDA takes a millisecond.
+_found: dict[str, ModuleType] = {}
+
 # The stream of each model that has worked on a device.
 _streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
@@ -50,6 +53,8 @@ def extension(device: str) -> ModuleType:
         A RuntimeError: this pycnn was built without it, or the machine has no GPU. The text says
         which, and what to do.
     """
+    if device in _found:
+        return _found[device]
     if device not in EXTENSIONS:
         raise ValueError(f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {device!r}")
     name = EXTENSIONS[device]
@@ -60,8 +65,10 @@ def extension(device: str) -> ModuleType:
     module = import_module(name)
     if not module.devices():
         raise DeviceError(
-            f"[{device}] there is no GPU: the NVIDIA driver is not installed, or sees no device"
+            f"[{device}] there is no GPU: the NVIDIA driver is not installed or too old, or sees "
+            f"no device (CUDA says: {module.why_no_device() or 'no device'})"
         )
+    _found[device] = module
     return module
 
 
@@ -176,9 +183,7 @@ def each_run(array: Any, call: Callable[[], T]) -> T:
 
     For ops that get other numbers in each step: those that recorded kernels read are renewed so.
     """
-    result = call()
-    if not isinstance(array, np.ndarray):
-        type(array).ops.each_run(call)
+    result: T = call() if isinstance(array, np.ndarray) else type(array).ops.each_run(call)
     return result
 
 

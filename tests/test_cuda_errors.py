@@ -40,8 +40,8 @@ def used(device: ModuleType) -> int:
 
 
 def megabyte(device: ModuleType, size: float = 1) -> devices.Array:
-    """An array that takes a little less than so many MiB, with what it is rounded up by."""
-    return device.DeviceArray.from_numpy(np.zeros(int(size * MIB) - 512, np.uint8))
+    """An array of so many MiB."""
+    return device.DeviceArray.from_numpy(np.zeros(int(size * MIB), np.uint8))
 
 
 def test_too_large_a_result_names_its_shape_the_request_and_what_is_free(
@@ -58,7 +58,7 @@ def test_what_arrays_take_together_is_limited(device: ModuleType) -> None:
     total = used(device) + 3 * MIB
     device.set_device_bytes(total)
     arrays = [megabyte(device) for _ in range(2)]
-    text = rf" {2 * MIB - 512} bytes of device memory asked for, {MIB} of {total} free"
+    text = rf" {2 * MIB} bytes of device memory asked for, {MIB} of {total} free"
     with pytest.raises(MemoryError, match=text):
         megabyte(device, 2)
     del arrays[0]  # cached, and given back for an array of another size

@@ -35,8 +35,9 @@ __global__ void embedding_backward_kernel(int64_t groups, int64_t D, const int64
 void check_row_numbers(const char* op, const Shape& shape, const int64_t* index, std::optional<int64_t> V) {
     const int64_t count = element_count(op, shape);
     using namespace cuda;
-    before_run(index, [=] {
-        const int64_t wrong = first_outside(count, index, V ? *V - 1 : std::numeric_limits<int64_t>::max(), std::nullopt);
+    const int64_t last = V ? *V - 1 : std::numeric_limits<int64_t>::max();
+    before_run({index, last}, [=] {
+        const int64_t wrong = first_outside(count, index, last, std::nullopt);
         if (wrong < count) fail_row_number(op, shape, wrong, number_at(index, wrong), V);
     });
 }

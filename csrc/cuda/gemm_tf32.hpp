@@ -9,6 +9,7 @@
 
 #include "cuda/gemm_stage.hpp"
 #include "cuda/tensor_core.hpp"
+#include "cuda/tf32.hpp"
 
 namespace pycnn::cuda {
 

@@ -1,18 +1,12 @@
 #include "cuda/runtime.hpp"
 
-#include <atomic>
-
 #include "core/error.hpp"
 
 namespace pycnn::cuda {
-namespace {
-
-std::atomic<bool> tf32_is_allowed{false};
-
-}  // namespace
 
 void check(cudaError_t error, const char* call, const std::string& about) {
     if (error == cudaSuccess) return;
+    cudaGetLastError();  // or the next launch would be blamed for it
     throw std::runtime_error(text(call, about.empty() ? "" : " (", about, about.empty() ? "" : ")",
                                   " failed: ", cudaGetErrorString(error), " [", cudaGetErrorName(error), "]"));
 }
@@ -24,12 +18,17 @@ void check_launch(dim3 grid, dim3 block) {
           text("grid ", grid.x, " x ", grid.y, " x ", grid.z, ", block ", block.x, " x ", block.y, " x ", block.z));
 }
 
+std::string why_no_device() {
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    cudaGetLastError();  // an answer, not an error
+    return error == cudaSuccess ? "" : cudaGetErrorString(error);
+}
+
 std::vector<Device> devices() {
     int count = 0;
-    if (cudaGetDeviceCount(&count) != cudaSuccess) {
-        cudaGetLastError();  // no driver or no device: an answer, not an error
-        return {};
-    }
+    if (!why_no_device().empty()) return {};
+    check(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
     std::vector<Device> result;
     for (int i = 0; i < count; ++i) {
         cudaDeviceProp p{};
@@ -37,19 +36,6 @@ std::vector<Device> devices() {
         result.push_back({p.name, p.major, p.minor, p.multiProcessorCount, p.totalGlobalMem});
     }
     return result;
-}
-
-void synchronize() {
-    refuse_while_recording("synchronize");
-    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-}
-
-void allow_tf32(bool allowed) { tf32_is_allowed = allowed; }
-bool tf32_allowed() { return tf32_is_allowed; }
-bool computes_in_tf32() {
-    if (!tf32_is_allowed) return false;
-    static const bool can = devices().at(0).major >= 8;
-    return can;
 }
 
 void copy_to_device(void* target, const void* source, size_t bytes) {

@@ -25,12 +25,8 @@ struct Device {
     size_t memory;
 };
 std::vector<Device> devices();  // none where there is no driver
-void synchronize();
-
-// TF32 in products of matrices (gemm_tf32.hpp): not before somebody allows it.
-void allow_tf32(bool allowed);
-bool tf32_allowed();
-bool computes_in_tf32();  // allowed, and the device can: compute capability 8.0 and more
+std::string why_no_device();    // in CUDA's words; empty where devices can be asked for
+void synchronize();             // waits for all streams of pycnn, but those that record a step
 
 class Stream;  // stream.hpp
 // That of this thread: ops run on it in the order of their calls.

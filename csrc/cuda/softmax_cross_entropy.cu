@@ -119,7 +119,7 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
 
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target) {
     using namespace cuda;
-    before_run(target, [=] {
+    before_run({target, C}, [=] {
         const int64_t wrong = first_outside(N, target, C - 1, ignored);
         if (wrong < N) fail_target(op, wrong, number_at(target, wrong), C);
     });

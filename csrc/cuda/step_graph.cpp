@@ -9,7 +9,7 @@
 namespace pycnn::cuda {
 namespace {
 
-// Some 40 bytes for each parameter and dropout layer of a step: enough for 1,600 of them.
+// At most 48 bytes for each parameter and dropout layer of a step: enough for 1,365 of them.
 constexpr size_t kArgumentBytes = 64 * 1024, kArgumentAlignment = 16;
 
 thread_local StepGraph* graph_of_this_thread = nullptr;  // while its stream records or refreshes
@@ -19,7 +19,6 @@ bool is_recording() { return Stream::current()->phase == Phase::recording; }
 }  // namespace
 
 StepGraph::StepGraph() : stream_(std::make_shared<Stream>()) {
-    stream_->keeps_blocks = true;
     void* memory = nullptr;
     check(cudaMallocHost(&memory, kArgumentBytes), "cudaMallocHost", text(kArgumentBytes, " bytes"));
     host_arguments_ = static_cast<char*>(memory);
@@ -29,6 +28,7 @@ StepGraph::~StepGraph() {
     abandon();
     cudaStreamSynchronize(stream_->handle());
     cudaFreeHost(host_arguments_);
+    cudaGetLastError();
 }
 
 void StepGraph::begin() {
@@ -38,10 +38,12 @@ void StepGraph::begin() {
     // Relaxed: arrays that are new may ask the device for memory meanwhile.
     check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
     stream_->phase = Phase::recording;
+    stream_->keeps_blocks = true;
     graph_of_this_thread = this;
-    check(
-        cudaMemcpyAsync(device_arguments_->data(), host_arguments_, kArgumentBytes, cudaMemcpyHostToDevice, stream_->handle()),
-        "cudaMemcpyAsync", "the arguments of a step");
+    const cudaError_t error =
+        cudaMemcpyAsync(device_arguments_->data(), host_arguments_, kArgumentBytes, cudaMemcpyHostToDevice, stream_->handle());
+    if (error != cudaSuccess) abandon();
+    check(error, "cudaMemcpyAsync", "the arguments of a step");
 }
 
 void StepGraph::end() {
@@ -50,6 +52,7 @@ void StepGraph::end() {
     stream_->phase = Phase::running;
     check(cudaStreamEndCapture(stream_->handle(), &graph), "cudaStreamEndCapture");
     const cudaError_t error = cudaGraphInstantiate(&runnable_, graph, 0);
+    if (error != cudaSuccess) runnable_ = nullptr;
     cudaGraphDestroy(graph);
     check(error, "cudaGraphInstantiate");
     is_new_ = true;
@@ -68,10 +71,9 @@ void StepGraph::abandon() noexcept {
     refresh_.clear(), before_.clear(), after_.clear();
     loss_ = nullptr;
     arguments_ = 0;
-    for (const Stream::Block& block : stream_->held_back) {
-        block.owner->wait_for(*stream_);
-        block.owner->give_back(block.bytes, block.data);
-    }
+    varies_ = false;
+    stream_->keeps_blocks = false;
+    for (const Stream::Block& block : stream_->held_back) block.owner->give_back(block.bytes, block.data, *stream_);
     stream_->held_back.clear();
 }
 
@@ -79,34 +81,47 @@ double StepGraph::run() {
     if (!runnable_ || Stream::current() != stream_)
         fail_value("StepGraph", "runs a step that it has recorded, on its own stream");
     for (const Look& before : before_) before.look();
-    if (!is_new_) {
-        struct Refreshing {
-            explicit Refreshing(StepGraph& graph) : stream(*graph.stream_) {
-                stream.phase = Phase::refreshing;
-                graph_of_this_thread = &graph;
-            }
-            ~Refreshing() {
-                stream.phase = Phase::running;
-                graph_of_this_thread = nullptr;
-            }
-            Stream& stream;
-        };
-        const Refreshing refreshing(*this);
-        arguments_ = 0;
-        for (const auto& refresh : refresh_) refresh();
-    }
+    if (!is_new_) refresh_arguments();
     check(cudaGraphLaunch(runnable_, stream_->handle()), "cudaGraphLaunch");
     is_new_ = false;
     for (const auto& look : after_) look();
-    if (loss_) return loss_();
-    return std::nan("");
+    return loss_ ? loss_() : std::nan("");
 }
 
-void each_run(std::function<void()> refresh) {
-    if (is_recording()) graph_of_this_thread->refresh_.push_back(std::move(refresh));
+void StepGraph::refresh_arguments() {
+    // The run before has read the old ones; it has long done so if anything was looked at after it.
+    check(cudaStreamSynchronize(stream_->handle()), "cudaStreamSynchronize");
+    struct Refreshing {
+        explicit Refreshing(StepGraph& graph) : stream(*graph.stream_) {
+            stream.phase = Phase::refreshing;
+            graph_of_this_thread = &graph;
+        }
+        ~Refreshing() {
+            stream.phase = Phase::running;
+            graph_of_this_thread = nullptr;
+        }
+        Stream& stream;
+    };
+    const Refreshing refreshing(*this);
+    for (const Refresh& refresh : refresh_) {
+        arguments_ = refresh.begin;
+        refresh.call();
+        if (arguments_ != refresh.end)
+            throw std::runtime_error("[StepGraph] ops were called that are not those of the recorded step");
+    }
 }
 
-void before_run(const void* subject, std::function<void()> look) {
+void each_run(const std::function<void()>& now, std::function<void()> again) {
+    if (!is_recording()) return now();
+    StepGraph& graph = *graph_of_this_thread;
+    const size_t begin = graph.arguments_;
+    graph.varies_ = true;
+    now();
+    graph.varies_ = false;
+    graph.refresh_.push_back({begin, graph.arguments_, std::move(again)});
+}
+
+void before_run(Subject subject, std::function<void()> look) {
     if (!is_recording()) return look();
     auto& looks = graph_of_this_thread->before_;
     const auto is_same = [&](const StepGraph::Look& other) { return other.subject == subject; };
@@ -120,6 +135,7 @@ void when_done(std::function<void()> look) {
 
 double loss_when_done(std::function<double()> loss) {
     if (!is_recording()) return loss();
+    if (graph_of_this_thread->loss_) fail_value("StepGraph", "a step that is recorded has one loss, this one has two");
     graph_of_this_thread->loss_ = std::move(loss);
     return std::nan("");
 }
@@ -127,6 +143,10 @@ double loss_when_done(std::function<double()> loss) {
 const void* varying_place(const void* value, size_t bytes) {
     StepGraph* const graph = graph_of_this_thread;
     if (!graph) return nullptr;
+    if (is_recording() && !graph->varies_)
+        fail_value("StepGraph",
+                   "a step that is recorded asks for dropout or an optimizer's step, whose arguments change from run to "
+                   "run, outside of pycnn.devices.each_run");
     const size_t begin = graph->arguments_;
     if (begin + bytes > kArgumentBytes)
         fail_value("StepGraph", "has ", kArgumentBytes, " bytes for arguments that vary, and needs more");

@@ -14,6 +14,13 @@
 
 namespace pycnn::cuda {
 
+// What is checked before a run: numbers in memory that must lie below a limit.
+struct Subject {
+    const void* numbers;
+    int64_t limit;
+    bool operator==(const Subject&) const = default;
+};
+
 class StepGraph {
 public:
     StepGraph();
@@ -27,48 +34,55 @@ public:
     // What this thread does on stream() between the two is recorded and not run.
     void begin();
     void end();
-    void abandon() noexcept;  // instead of end(): an empty graph again
+    void abandon() noexcept;  // instead of end(), or when it has thrown: an empty graph again
 
     // Runs what was recorded; returns the loss.
     double run();
 
 private:
-    friend void each_run(std::function<void()> refresh);
-    friend void before_run(const void* subject, std::function<void()> look);
+    friend void each_run(const std::function<void()>& now, std::function<void()> again);
+    friend void before_run(Subject subject, std::function<void()> look);
     friend void when_done(std::function<void()> look);
     friend double loss_when_done(std::function<double()> loss);
     friend const void* varying_place(const void* value, size_t bytes);
 
     struct Look {
-        const void* subject;
+        Subject subject;
         std::function<void()> look;
     };
+    struct Refresh {
+        size_t begin, end;  // of its arguments
+        std::function<void()> call;
+    };
+    void refresh_arguments();
     std::shared_ptr<Stream> stream_;
     cudaGraphExec_t runnable_ = nullptr;
-    std::vector<std::function<void()>> refresh_, after_;
+    std::vector<Refresh> refresh_;
+    std::vector<std::function<void()>> after_;
     std::vector<Look> before_;
     std::function<double()> loss_;
     // The varying arguments, one behind the other; the first thing that a run does is to copy them.
     char* host_arguments_ = nullptr;
     std::unique_ptr<Memory> device_arguments_;
-    size_t arguments_ = 0;  // bytes of them, or those that are up to date again
+    size_t arguments_ = 0;  // where the next one goes
+    bool varies_ = false;   // within each_run
     bool is_new_ = true;    // recorded with the arguments of the next run
 };
 
-// In a step that is being recorded: before each run but the first, calls an op again whose varying arguments have changed; its
-// kernels are not run. Else nothing.
-void each_run(std::function<void()> refresh);
+// Calls now(), whose ops may have varying arguments. In a step that is being recorded calls again() before each run but the first: it
+// must ask for the same ops with the arguments of that run; their kernels are not run.
+void each_run(const std::function<void()>& now, std::function<void()> again);
 
 // Calls look() now, or in a step that is being recorded before each run, once for each subject.
-void before_run(const void* subject, std::function<void()> look);
+void before_run(Subject subject, std::function<void()> look);
 
 // Calls look(), which waits for the device, now, or in a step that is being recorded after each run.
 void when_done(std::function<void()> look);
 
-// Returns loss() likewise; NaN where it is StepGraph::run that will return it.
+// Returns loss() likewise; NaN where it is StepGraph::run that will return it. A step has one.
 double loss_when_done(std::function<double()> loss);
 
-// Where recorded kernels read this value; null where nothing is recorded.
+// Where recorded kernels read this value; null where nothing is recorded. ValueError in a recording outside of each_run.
 const void* varying_place(const void* value, size_t bytes);
 
 // An argument of a kernel that changes from run to run.

@@ -11,7 +11,7 @@
 namespace pycnn::cuda {
 namespace {
 
-// Blocks are whole multiples of this: arrays of nearly one size share them, and 256 bytes is what cudaMalloc aligns to.
+// Blocks are whole multiples of this, so that arrays of nearly one size share them.
 constexpr size_t kGranule = 512;
 
 // Of all streams together. Never destroyed: arrays may outlive everything else at the end of the process.
@@ -64,13 +64,14 @@ const std::shared_ptr<Stream>& Stream::current() { return cuda::current(); }
 
 void Stream::switch_to(const std::shared_ptr<Stream>& stream) {
     if (stream == current()) return;
-    stream->wait_for(*current());
+    refuse_while_recording("another stream");
+    check(stream->wait_for(*current()), "cudaStreamWaitEvent");
     cuda::current() = stream;
 }
 
-void Stream::wait_for(const Stream& other) noexcept {
-    cudaEventRecord(other.done_, other.handle_);
-    cudaStreamWaitEvent(handle_, other.done_, 0);
+cudaError_t Stream::wait_for(const Stream& other) noexcept {
+    const cudaError_t error = cudaEventRecord(other.done_, other.handle_);
+    return error != cudaSuccess ? error : cudaStreamWaitEvent(handle_, other.done_, 0);
 }
 
 void* Stream::take(size_t bytes) {
@@ -85,7 +86,14 @@ void* Stream::take(size_t bytes) {
     return block;
 }
 
-void Stream::give_back(size_t bytes, void* block) noexcept {
+void Stream::give_back(size_t bytes, void* block, const Stream& user) noexcept {
+    if (this != &user && wait_for(user) != cudaSuccess) {
+        cudaStreamSynchronize(user.handle_);
+        cudaGetLastError();
+    }
+#if defined(PYCNN_CUDA_HOST)
+    host::end_use(handle_, block, bytes);
+#endif
     Pools& p = pools();
     const std::lock_guard lock(p.mutex);
     free_.emplace(bytes, block);
@@ -106,6 +114,14 @@ MemoryStats memory_stats() {
     return pools().stats;
 }
 
+void synchronize() {
+    refuse_while_recording("synchronize");
+    // Not the whole device: it cannot be waited for while another thread records a step.
+    const std::lock_guard lock(pools().mutex);
+    for (const Stream* stream : pools().streams)
+        if (stream->phase != Phase::recording) check(cudaStreamSynchronize(stream->handle()), "cudaStreamSynchronize");
+}
+
 void trim() {
     synchronize();
     Pools& p = pools();
@@ -120,7 +136,7 @@ void trim() {
     }
 }
 
-Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes / kGranule + 1) * kGranule) {
+Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes > 0 ? (bytes - 1) / kGranule + 1 : 1) * kGranule) {
     data_ = stream_->take(bytes_);
     if (!data_ && allocate(&data_, bytes_) != cudaSuccess) {
         // Once more, with what the pools hold; a step that is being recorded cannot wait for its end.
@@ -150,11 +166,7 @@ Memory::~Memory() {
         here->held_back.push_back({stream_, bytes_, data_});
         return;
     }
-    if (here != stream_) stream_->wait_for(*here);  // which may still be using it
-#if defined(PYCNN_CUDA_HOST)
-    host::end_use(stream_->handle(), data_, bytes_);
-#endif
-    stream_->give_back(bytes_, data_);
+    stream_->give_back(bytes_, data_, *here);
 }
 
 Timer::Timer() {
@@ -167,8 +179,15 @@ Timer::~Timer() {
     cudaEventDestroy(end_);
 }
 
-void Timer::start() { check(cudaEventRecord(begin_, current_stream()), "cudaEventRecord"); }
-void Timer::stop() { check(cudaEventRecord(end_, current_stream()), "cudaEventRecord"); }
+void Timer::start() {
+    refuse_while_recording("a time");
+    check(cudaEventRecord(begin_, current_stream()), "cudaEventRecord");
+}
+
+void Timer::stop() {
+    refuse_while_recording("a time");
+    check(cudaEventRecord(end_, current_stream()), "cudaEventRecord");
+}
 
 float Timer::milliseconds() const {
     float result = 0;

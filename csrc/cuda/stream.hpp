@@ -1,6 +1,7 @@
 // Streams of work on the device, each with its own pool of the memory blocks that arrays are made of.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
@@ -22,19 +23,20 @@ public:
 
     // That of this thread: the process's own, or the one of the innermost scope.
     static const std::shared_ptr<Stream>& current();
-    // Makes `stream` the current one, or goes back to it: it waits for what the current one has been given so far.
+    // Makes `stream` the current one, or goes back to it: it waits for what the current one has been given so far. RuntimeError while
+    // that one records a step, which would then be recorded, too.
     static void switch_to(const std::shared_ptr<Stream>& stream);
 
     cudaStream_t handle() const { return handle_; }
     // What comes after this call waits for what `other` has been given so far.
-    void wait_for(const Stream& other) noexcept;
+    [[nodiscard]] cudaError_t wait_for(const Stream& other) noexcept;
 
     // Blocks of memory. One that was given back is the next one of its size: kernels of a stream run in order, so what still reads
-    // it comes first.
+    // it comes first; this stream then waits for `user`, which may be reading it, too.
     void* take(size_t bytes);
-    void give_back(size_t bytes, void* block) noexcept;
+    void give_back(size_t bytes, void* block, const Stream& user) noexcept;
 
-    Phase phase = Phase::running;
+    std::atomic<Phase> phase = Phase::running;
     // Blocks of other streams that were freed during a recording: to wait for them then would be recorded, too.
     struct Block {
         std::shared_ptr<Stream> owner;
@@ -42,7 +44,7 @@ public:
         void* data;
     };
     std::vector<Block> held_back;
-    bool keeps_blocks = false;  // recorded kernels write into free blocks, which stay
+    std::atomic<bool> keeps_blocks = false;  // recorded kernels write into free blocks, which stay
 
 private:
     friend void trim();

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pycnn.devices import each_run, extension, is_array, move, stream_of
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Parameter
+from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer
-from pycnn.training.evaluation import Loss, mean_loss
+from pycnn.training.evaluation import mean_loss
 
 
 class CapturedStep:
@@ -24,12 +26,12 @@ class CapturedStep:
     ----------
     model : Module
         The model, on a GPU, in training mode.
-    loss : Loss
-        Loss with a mean over the batch, such as `pycnn.CrossEntropyLoss`.
+    loss : OpLoss
+        One of `pycnn.losses` with a mean over the batch, such as `pycnn.CrossEntropyLoss`.
     optimizer : Optimizer
-        Its optimizer. The learning rate may change from step to step; where another setting, a
-        layer's mode or an array of the model or the optimizer is replaced, the next step is
-        recorded anew.
+        Its optimizer. The learning rate may change from step to step. Where another setting
+        changes, of the optimizer, the loss or a layer, such as ``p`` of a `Dropout`, or an array of
+        the model or the optimizer is replaced, the step after the next one is recorded anew.
 
     Attributes
     ----------
@@ -39,18 +41,24 @@ class CapturedStep:
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument is of another kind, or the loss one of your own.
     ValueError
         If the model is on the CPU.
 
     Notes
     -----
+    The Python code of layers runs when a step is recorded, and not in the steps after it: what it
+    decides or draws then stays. A `Dropout` draws anew for each step; a layer of one's own that
+    calls `pycnn.ops.dropout` does so within `pycnn.devices.each_run`, or is refused.
+
     A step that needs the CPU in the middle cannot be recorded: the gradient of an `Embedding`,
     whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are there, and
     layers of one's own that read from arrays of the device. Such a call raises RuntimeError and
-    says what was in the way. What needs the CPU afterwards waits
-    for the end of the step: the loss, the running statistics of `BatchNorm2d`. Labels are checked
-    before it.
+    says what was in the way. What needs the CPU afterwards waits for the end of the step: the loss,
+    the running statistics of `BatchNorm2d`. Labels are checked before it.
+
+    A recorded step has memory of its own, for its activations and gradients, besides that of other
+    passes of the model, such as those of `pycnn.evaluate`.
 
     References
     ----------
@@ -63,18 +71,20 @@ class CapturedStep:
     ...     loss = step(x, y)
     """
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer) -> None:
+    def __init__(self, model: Module, loss: OpLoss, optimizer: Optimizer) -> None:
         check_model("CapturedStep", model)
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"[CapturedStep] optimizer must be an Optimizer, got {optimizer!r}")
-        if model.device == "cpu":
-            raise ValueError(
-                "[CapturedStep] the model is on the CPU, which has no CUDA graphs: "
-                'model.to("cuda") moves it'
+        if not isinstance(loss, OpLoss) or type(loss).__call__ is not OpLoss.__call__:
+            raise TypeError(
+                "[CapturedStep] loss must be one of pycnn.losses, whose value the GPU computes, "
+                f"got {loss!r}"
             )
-        self.model, self.loss, self.optimizer = model, mean_loss(loss), optimizer
+        mean_loss(loss)
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self._check_device()
         self.output: Any = None
-        self._last: Any = None  # the shapes of the last batch
+        self._last: Any = None  # the kind of the last batch, and the settings after its step
         self._recorded: _Recorded | None = None
 
     def __call__(self, x: Any, y: Any) -> float:
@@ -97,40 +107,63 @@ class CapturedStep:
         RuntimeError
             If the step cannot be recorded.
         """
+        self._check_device()
         kind = tuple((array.shape, array.dtype) for array in (x, y))
-        seen, self._last = self._last == kind, kind
-        recorded = self._recorded
-        if recorded is not None and recorded.settings != self._settings():
-            recorded = self._recorded = None
-        if recorded is None and seen:
-            recorded = self._recorded = self._record(kind, x, y)
-        if recorded is None or recorded.kind != kind:
-            device = self.model.device
-            with stream_of(self.model):
-                return self._step(move(x, device), move(y, device))
-        self.output = recorded.output
-        return recorded.run(x, y)
+        settings = self._settings()
+        if self._recorded is not None and self._recorded.settings != settings:
+            self._recorded = self.output = None
+        if self._recorded is None and self._last == (kind, settings):
+            self._recorded = self._record(kind, x, y)
+        if self._recorded is not None and self._recorded.kind == kind:
+            self.output = self._recorded.output
+            return self._recorded.run(x, y)
+        device = self.model.device
+        with stream_of(self.model):
+            loss = self._step(move(x, device), move(y, device))
+        self._last = kind, self._settings()
+        return loss
+
+    def _check_device(self) -> None:
+        if self.model.device == "cpu":
+            raise ValueError(
+                "[CapturedStep] the model is on the CPU, which has no CUDA graphs: "
+                'model.to("cuda") moves it'
+            )
 
     def _step(self, x: Any, y: Any) -> float:
         self.output = self.model.forward(x)
         loss = float(self.loss(self.output, y))
-        self.model.zero_grad()
-        self.optimizer.zero_grad()
+        self._forget_gradients()
         self.model.backward_parameters(self.loss.backward())
         each_run(self.output, self.optimizer.step)
         return loss
 
+    def _forget_gradients(self) -> None:
+        self.model.zero_grad()
+        self.optimizer.zero_grad()
+
     def _record(self, kind: Any, x: Any, y: Any) -> _Recorded:
-        graph = extension(self.model.device).StepGraph()
-        with graph.stream:
-            # Copies, which later batches are written into.
-            x, y = (move(array, self.model.device).copy() for array in (x, y))
-            self.model.zero_grad()
-            self.optimizer.zero_grad()
-            with graph:
-                self._step(x, y)
+        module, device = extension(self.model.device), self.model.device
+        graph, settings = module.StepGraph(), self._settings()
+        self._forget_gradients()
+        self.output = None
+        module.trim_cache()  # of what steps without the graph have left: it has memory of its own
+        try:
+            with graph.stream:
+                # Copies, which later batches are written into.
+                x, y = (move(array, device).copy() for array in (x, y))
+                with graph:
+                    self._step(x, y)
+        except BaseException:
+            # Nothing was computed, whatever there seems to be.
+            self._forget_gradients()
+            self.output = None
+            self.model.forget()
+            raise
+        if settings != self._settings():
+            raise RuntimeError("[CapturedStep] the step replaces arrays of the model or optimizer")
         gradients = [(p, p.grad) for p in self.model.parameters()]
-        return _Recorded(graph, kind, self._settings(), (x, y), self.output, gradients)
+        return _Recorded(graph, kind, settings, (x, y), self.output, gradients)
 
     def _settings(self) -> list[Any]:
         """Give what a recorded step is good for, in objects that stay alive with it."""
@@ -140,9 +173,20 @@ class CapturedStep:
         settings += [_Same(parameter.data) for parameter in self.model.parameters()]
         for entries in state["state"].values():
             settings += [_Same(value) for value in entries.values() if is_array(value)]
-        settings += [(_Same(module), module.training) for module in self.model.modules()]
+        for module in self.model.modules():
+            settings += [_Same(module), *_numbers(vars(module))]
+        settings += _numbers(vars(self.loss)) + _numbers(getattr(self.loss, "_options", {}))
         settings.append(extension(self.model.device).tf32_allowed())
         return settings
+
+
+def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
+    """Give the public attributes that arguments of kernels are made of."""
+    return [
+        (name, value)
+        for name, value in attributes.items()
+        if isinstance(value, int | float | str | tuple) and not name.startswith("_")
+    ]
 
 
 class _Same:

@@ -76,8 +76,9 @@ def fit(
     augment : function of (x, rng), optional
         Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
     cuda_graph : bool
-        Whether steps on a GPU are captured (see `pycnn.training.CapturedStep`): less waiting for
-        small networks, the same bits. Callbacks then see no gradients before the update.
+        Whether steps on a GPU are captured (see `pycnn.training.CapturedStep`, also for what cannot
+        be, such as an `Embedding`): less waiting for small networks, the same bits, more memory.
+        Callbacks then see no gradients before the update.
 
     Returns
     -------

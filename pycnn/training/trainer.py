@@ -56,7 +56,9 @@ class Trainer:
                 f"[fit] {wants} needs the gradients before the update, which a captured step "
                 "(cuda_graph=True) does not stop for"
             )
-        self.captured = CapturedStep(self.run.model, self.loss, self.run.optimizer)
+        # It refuses a loss that is not one of ours.
+        loss: Any = self.loss
+        self.captured = CapturedStep(self.run.model, loss, self.run.optimizer)
 
     def epoch(self, validation: Data | None, progress: bool) -> None:
         """Train for one epoch, validate, and add a record to the history."""

@@ -56,7 +56,9 @@ void check_same(const DeviceArray& a, const Shape& shape, Element element, bool 
 void write(const DeviceArray& a, const py::array& array) {
     check_same(a, Shape(array.shape(), array.shape() + array.ndim()), element_of_dtype(array.dtype()),
                array.flags() & py::array::c_style);
-    copy_to_device(a.data(), array.data(), a.bytes());
+    const void* source = array.data();
+    py::gil_scoped_release release;
+    copy_to_device(a.data(), source, a.bytes());
 }
 
 void write_from_device(const DeviceArray& a, const DeviceArray& array) {
@@ -256,7 +258,9 @@ void register_device_array(py::module_& module) {
                 return a;
             },
             py::is_operator())
-        .def("sum_of_squares", [](const DeviceArray& a) { return sum_of_squares(a.size(), floats(a)); })
+        .def(
+            "sum_of_squares", [](const DeviceArray& a) { return sum_of_squares(a.size(), floats(a)); },
+            py::call_guard<py::gil_scoped_release>())
         .def("scale", [](const DeviceArray& a, float factor) { scale(a.size(), factor, const_cast<float*>(floats(a))); })
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
         .def("__dlpack__", [](const DeviceArray& a, const py::kwargs&) { return to_dlpack(a); })

@@ -48,6 +48,7 @@ struct Loan {
 }  // namespace
 
 pybind11::capsule to_dlpack(const DeviceArray& array) {
+    refuse_while_recording("a DLPack capsule");
     void* data = array.data();
     // The consumer may read on a stream of its own.
     check(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "cuda/bindings/device_array.hpp"
 #include "cuda/bindings/register_streams.hpp"
+#include "cuda/tf32.hpp"
 
 #if defined(PYCNN_CUDA_HOST)
 #include "cuda/host/device_memory.hpp"
@@ -32,6 +33,7 @@ void register_device(py::module_& module) {
         }
         return result;
     });
+    module.def("why_no_device", cuda::why_no_device);
     module.def("synchronize", cuda::synchronize, py::call_guard<py::gil_scoped_release>());
     module.def("memory_stats", [] {
         const cuda::MemoryStats stats = cuda::memory_stats();

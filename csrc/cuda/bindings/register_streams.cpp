@@ -56,12 +56,26 @@ void register_streams(py::module_& module) {
         .def("__enter__", &StepGraph::begin)
         .def("__exit__",
              [](StepGraph& graph, const py::object& error, const py::object&, const py::object&) {
-                 if (error.is_none()) return graph.end();
-                 graph.abandon();
+                 if (!error.is_none()) return graph.abandon();
+                 try {
+                     py::gil_scoped_release release;  // making a graph runnable takes its time
+                     graph.end();
+                 } catch (...) {
+                     graph.abandon();
+                     throw;
+                 }
              })
         .def("run", &StepGraph::run, py::call_guard<py::gil_scoped_release>());
 
-    module.def("each_run", each_run);
+    module.def("each_run", [](const py::function& call) {
+        py::object result;
+        each_run([&] { result = call(); },
+                 [call] {
+                     const py::gil_scoped_acquire acquire;
+                     call();
+                 });
+        return result;
+    });
     module.def("when_done", when_done);
 }
 

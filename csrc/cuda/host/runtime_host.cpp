@@ -99,8 +99,13 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "host emulation");
     properties->totalGlobalMem = device().total;
-    properties->major = 8;  // has what the kernels use: TF32
+    properties->major = 8;
     properties->multiProcessorCount = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+    attributes->ptxVersion = 80;  // has what the kernels use: TF32
     return cudaSuccess;
 }
 
