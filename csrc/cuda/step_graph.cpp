@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <exception>
 
 #include "core/error.hpp"
 
@@ -84,7 +85,15 @@ double StepGraph::run() {
     if (!is_new_) refresh_arguments();
     check(cudaGraphLaunch(runnable_, stream_->handle()), "cudaGraphLaunch");
     is_new_ = false;
-    for (const auto& look : after_) look();
+    std::exception_ptr failure;  // the first: what others look at has been computed all the same
+    for (const auto& look : after_) {
+        try {
+            look();
+        } catch (...) {
+            if (!failure) failure = std::current_exception();
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
     return loss_ ? loss_() : std::nan("");
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn.devices import each_run, extension, is_array, move, stream_of
+from pycnn.devices import each_run, extension, move, stream_of
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Parameter
 from pycnn.losses.base import OpLoss
@@ -165,40 +165,48 @@ class CapturedStep:
         gradients = [(p, p.grad) for p in self.model.parameters()]
         return _Recorded(graph, kind, settings, (x, y), self.output, gradients)
 
-    def _settings(self) -> list[Any]:
-        """Give what a recorded step is good for, in objects that stay alive with it."""
+    def _settings(self) -> _Settings:
         state = self.optimizer.state_dict()
         (group,) = state["param_groups"]
-        settings: list[Any] = [value for name, value in group.items() if name != "lr"]
-        settings += [_Same(parameter.data) for parameter in self.model.parameters()]
+        numbers = [value for name, value in group.items() if name != "lr"]
+        numbers += [extension(self.model.device).tf32_allowed(), *_numbers(vars(self.loss))]
+        options = getattr(self.loss, "_options", {})
+        numbers += _numbers(options)
+        objects: list[Any] = [options.get("weight")]
         for entries in state["state"].values():
-            settings += [_Same(value) for value in entries.values() if is_array(value)]
+            objects += [value for value in entries.values() if not isinstance(value, int)]
         for module in self.model.modules():
-            settings += [_Same(module), *_numbers(vars(module))]
-        settings += _numbers(vars(self.loss)) + _numbers(getattr(self.loss, "_options", {}))
-        settings.append(extension(self.model.device).tf32_allowed())
-        return settings
+            attributes = vars(module)
+            objects.append(module)
+            objects += [v.data for v in attributes.values() if isinstance(v, Parameter)]
+            numbers += _numbers(attributes)
+        return _Settings(numbers, objects)
+
+
+class _Settings:
+    """What a recorded step is good for, in objects that stay alive with it."""
+
+    def __init__(self, numbers: list[Any], objects: list[Any]) -> None:
+        self.numbers, self.objects = numbers, objects
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the numbers are equal and the objects the same."""
+        return (
+            isinstance(other, _Settings)
+            and self.numbers == other.numbers
+            and list(map(id, self.objects)) == list(map(id, other.objects))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
     """Give the public attributes that arguments of kernels are made of."""
     return [
-        (name, value)
+        value
         for name, value in attributes.items()
-        if isinstance(value, int | float | str | tuple) and not name.startswith("_")
+        if isinstance(value, (int, float, str, tuple)) and name[0] != "_"
     ]
-
-
-class _Same:
-    """Equal to what holds the same object."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class _Recorded:
@@ -208,7 +216,7 @@ class _Recorded:
         self,
         graph: Any,
         kind: Any,
-        settings: list[Any],
+        settings: _Settings,
         batch: tuple[Any, Any],
         output: Any,
         gradients: list[tuple[Parameter, Any]],
