@@ -37,7 +37,7 @@ def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
 
 
 @needs_nvcc
-@pytest.mark.parametrize("name", ["runtime", "step_graph", "stream"])
+@pytest.mark.parametrize("name", ["memory", "runtime", "step_graph", "stream"])
 def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Path) -> None:
     """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
     sources = BENCH.parent / "csrc"

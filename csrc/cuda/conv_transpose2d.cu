@@ -2,7 +2,7 @@
 #include "cpu/batch_norm2d.hpp"
 #include "cpu/conv2d.hpp"
 #include "cpu/conv_transpose2d.hpp"
-#include "cuda/runtime.hpp"
+#include "cuda/memory.hpp"
 
 namespace pycnn {
 

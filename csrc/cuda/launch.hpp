@@ -24,7 +24,7 @@
     type* const name = reinterpret_cast<type*>(pycnn_dynamic_shared_memory)
 #endif
 
-#include "cuda/stream.hpp"
+#include "cuda/memory.hpp"
 
 namespace pycnn::cuda {
 

@@ -1,6 +1,7 @@
 #include "cuda/runtime.hpp"
 
 #include "core/error.hpp"
+#include "cuda/stream.hpp"
 
 namespace pycnn::cuda {
 

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "cuda/stream.hpp"
+#include "cuda/memory.hpp"
 
 namespace pycnn::cuda {
 

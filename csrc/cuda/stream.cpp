@@ -11,14 +11,11 @@
 namespace pycnn::cuda {
 namespace {
 
-// Blocks are whole multiples of this, so that arrays of nearly one size share them.
-constexpr size_t kGranule = 512;
-
-// Of all streams together. Never destroyed: arrays may outlive everything else at the end of the process.
+// Never destroyed: arrays may outlive everything else at the end of the process.
 struct Pools {
     std::mutex mutex;
     std::set<Stream*> streams;
-    MemoryStats stats{};
+    size_t cached = 0;  // bytes in free blocks
 };
 Pools& pools() {
     static Pools* const p = new Pools;
@@ -30,12 +27,6 @@ std::shared_ptr<Stream>& current() {
     static const auto* const common = new std::shared_ptr<Stream>(std::make_shared<Stream>());
     thread_local std::shared_ptr<Stream> stream = *common;
     return stream;
-}
-
-cudaError_t allocate(void** data, size_t bytes) {
-    const cudaError_t error = cudaMalloc(data, bytes);
-    if (error != cudaSuccess) cudaGetLastError();
-    return error;
 }
 
 }  // namespace
@@ -52,7 +43,7 @@ Stream::~Stream() {
     {
         const std::lock_guard lock(pools().mutex);
         pools().streams.erase(this);
-        for (const auto& [bytes, block] : free_) pools().stats.cached -= bytes;
+        for (const auto& [bytes, block] : free_) pools().cached -= bytes;
     }
     cudaStreamSynchronize(handle_);
     for (const auto& [bytes, block] : free_) cudaFree(block);
@@ -82,7 +73,7 @@ void* Stream::take(size_t bytes) {
     if (found == free_.end()) return nullptr;
     void* const block = found->second;
     free_.erase(found);
-    p.stats.cached -= bytes;
+    p.cached -= bytes;
     return block;
 }
 
@@ -97,7 +88,7 @@ void Stream::give_back(size_t bytes, void* block, const Stream& user) noexcept {
     Pools& p = pools();
     const std::lock_guard lock(p.mutex);
     free_.emplace(bytes, block);
-    p.stats.cached += bytes;
+    p.cached += bytes;
 }
 
 cudaStream_t current_stream() { return Stream::current()->handle(); }
@@ -109,9 +100,9 @@ void refuse_while_recording(const char* what) {
                                       "device, which runs nothing meanwhile"));
 }
 
-MemoryStats memory_stats() {
+size_t cached_bytes() {
     const std::lock_guard lock(pools().mutex);
-    return pools().stats;
+    return pools().cached;
 }
 
 void synchronize() {
@@ -130,43 +121,10 @@ void trim() {
         if (stream->keeps_blocks) continue;
         for (const auto& [bytes, block] : stream->free_) {
             cudaFree(block);
-            p.stats.cached -= bytes;
+            p.cached -= bytes;
         }
         stream->free_.clear();
     }
-}
-
-Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes > 0 ? (bytes - 1) / kGranule + 1 : 1) * kGranule) {
-    data_ = stream_->take(bytes_);
-    if (!data_ && allocate(&data_, bytes_) != cudaSuccess) {
-        // Once more, with what the pools hold; a step that is being recorded cannot wait for its end.
-        if (stream_->phase != Phase::recording) trim();
-        if (stream_->phase == Phase::recording || allocate(&data_, bytes_) != cudaSuccess) {
-            size_t free = 0, total = 0;
-            cudaMemGetInfo(&free, &total);
-            throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
-        }
-    }
-#if defined(PYCNN_CUDA_HOST)
-    host::begin_use(stream_->handle(), data_, bytes, bytes_);
-#endif
-    const std::lock_guard lock(pools().mutex);
-    MemoryStats& stats = pools().stats;
-    stats.used += bytes_;
-    stats.most_used = stats.used > stats.most_used ? stats.used : stats.most_used;
-}
-
-Memory::~Memory() {
-    {
-        const std::lock_guard lock(pools().mutex);
-        pools().stats.used -= bytes_;
-    }
-    const auto& here = Stream::current();
-    if (here != stream_ && here->phase == Phase::recording) {
-        here->held_back.push_back({stream_, bytes_, data_});
-        return;
-    }
-    stream_->give_back(bytes_, data_, *here);
 }
 
 Timer::Timer() {

@@ -54,6 +54,16 @@ private:
     std::multimap<size_t, void*> free_;  // by size
 };
 
+// Handle of the current stream.
+cudaStream_t current_stream();
+
+// RuntimeError while a step is being recorded (step_graph.hpp), with what cannot be done then.
+void refuse_while_recording(const char* what);
+
+void synchronize();     // waits for all streams, but those that record a step
+void trim();            // gives free blocks back to the device
+size_t cached_bytes();  // in free blocks
+
 // The milliseconds between two points of the current stream.
 class Timer {
 public:

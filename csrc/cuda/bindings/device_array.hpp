@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/shape.hpp"
-#include "cuda/runtime.hpp"
+#include "cuda/memory.hpp"
 
 namespace pycnn::cuda {
 

@@ -1,0 +1,57 @@
+#include "cuda/memory.hpp"
+
+#include <atomic>
+
+#include "core/error.hpp"
+#if defined(PYCNN_CUDA_HOST)
+#include "cuda/host/device_memory.hpp"
+#endif
+
+namespace pycnn::cuda {
+namespace {
+
+// Blocks are whole multiples of this, so that arrays of nearly one size share them.
+constexpr size_t kGranule = 512;
+
+std::atomic<size_t> used{0}, most_used{0};
+
+cudaError_t allocate(void** data, size_t bytes) {
+    const cudaError_t error = cudaMalloc(data, bytes);
+    if (error != cudaSuccess) cudaGetLastError();
+    return error;
+}
+
+}  // namespace
+
+MemoryStats memory_stats() { return {used, cached_bytes(), most_used}; }
+
+Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes > 0 ? (bytes - 1) / kGranule + 1 : 1) * kGranule) {
+    data_ = stream_->take(bytes_);
+    if (!data_ && allocate(&data_, bytes_) != cudaSuccess) {
+        // Once more, with what the pools hold; a step that is being recorded cannot wait for its end.
+        if (stream_->phase != Phase::recording) trim();
+        if (stream_->phase == Phase::recording || allocate(&data_, bytes_) != cudaSuccess) {
+            size_t free = 0, total = 0;
+            cudaMemGetInfo(&free, &total);
+            throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
+        }
+    }
+#if defined(PYCNN_CUDA_HOST)
+    host::begin_use(stream_->handle(), data_, bytes, bytes_);
+#endif
+    const size_t now = used += bytes_;
+    for (size_t most = most_used; most < now && !most_used.compare_exchange_weak(most, now);) {
+    }
+}
+
+Memory::~Memory() {
+    used -= bytes_;
+    const auto& here = Stream::current();
+    if (here != stream_ && here->phase == Phase::recording) {
+        here->held_back.push_back({stream_, bytes_, data_});
+        return;
+    }
+    stream_->give_back(bytes_, data_, *here);
+}
+
+}  // namespace pycnn::cuda

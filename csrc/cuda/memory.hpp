@@ -1,0 +1,41 @@
+// Memory of the device: the blocks that arrays are made of, from the pools of streams.
+#pragma once
+
+#include <memory>
+
+#include "cuda/stream.hpp"
+
+namespace pycnn::cuda {
+
+struct MemoryStats {
+    size_t used, cached, most_used;  // bytes: in arrays, free in the pool, and the largest `used` so far
+};
+MemoryStats memory_stats();
+
+// A block of device memory, of the pool of the stream that was current when it was made.
+class Memory {
+public:
+    explicit Memory(size_t bytes);  // OutOfMemory with the request and what is free
+    ~Memory();
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    void* data() const { return data_; }
+
+private:
+    std::shared_ptr<Stream> stream_;
+    size_t bytes_;
+    void* data_;
+};
+
+// A work area of an op.
+template <class T>
+class Workspace {
+public:
+    explicit Workspace(int64_t count) : memory_(static_cast<size_t>(count) * sizeof(T)) {}
+    T* data() const { return static_cast<T*>(memory_.data()); }
+
+private:
+    Memory memory_;
+};
+
+}  // namespace pycnn::cuda
