@@ -46,6 +46,11 @@ class Case:
     spread: float = 1.0
     random: bool = False
 
+    @property
+    def captured(self) -> bool:
+        """Whether a CUDA graph takes it: a training step, but not of words, which the CPU sorts."""
+        return self.op == "train" and not self.options.get("words")
+
     def arrays(self) -> Arrays:
         """Make the inputs: the same numbers in every process, whatever library reads them."""
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))

@@ -44,12 +44,15 @@ def fma_peak(seconds: float) -> float:
 
 
 def bind(case: Case, layout: str) -> Bound:
-    """Prepare a case; pycnn has one layout: another one names a device, or "DEVICE+graph"."""
+    """Prepare a case; pycnn has one layout: another one names a device, or "DEVICE+graph".
+
+    With "+graph" the case must be one that `case.captured`: measure.py leaves others out.
+    """
     device, _, graph = layout.partition("+")
     if device not in devices.EXTENSIONS:
         device = "cpu"
     arrays = {name: devices.move(array, device) for name, array in case.arrays().items()}
-    bound = _captured(case, arrays) if graph and case.op == "train" else _bind(case, arrays)
+    bound = _captured(case, arrays) if graph else _bind(case, arrays)
     if device == "cpu":
         return bound
     module = devices.extension(device)
@@ -154,15 +157,27 @@ def infer_network(case: Case, a: Arrays) -> Callable[[], Any]:
 
 
 def _captured(case: Case, a: Arrays) -> Bound:
-    """Prepare training steps that a CUDA graph takes; what is checked is a step without it."""
-    checked = train_network(case, a)
-    if NETWORKS[case.options["network"]].words:  # whose gradient needs the CPU in the middle
-        return checked
-    step = CapturedStep(*_trained(case, a))
+    """Prepare training steps in a CUDA graph; those of a model without dropout are checked."""
     x, target = a["x"], a["target"]
-    for _ in range(2):
-        step(x, target)
-    return Bound(lambda: step(x, target), checked.outputs)
+    timed = CapturedStep(*_trained(case, a))
+    for _ in range(2):  # the second step is recorded
+        timed(x, target)
+
+    def outputs() -> list[Array]:
+        model, criterion, optimizer = _trained(case, a)
+        for layer in _dropouts(model):
+            layer.p = 0.0
+        step = CapturedStep(model, criterion, optimizer)
+        rate, optimizer.lr = optimizer.lr, 0.0
+        for _ in range(2):
+            step(x, target)
+        # What was recorded takes the first step: without momentum, from the parameters of the case.
+        for state in optimizer.state_dict()["state"].values():
+            devices.write(state["momentum_buffer"], np.zeros_like(_array(state["momentum_buffer"])))
+        optimizer.lr = rate
+        return _after_step(step(x, target), model)
+
+    return Bound(lambda: timed(x, target), outputs)
 
 
 def _trained(case: Case, a: Arrays) -> tuple[pycnn.Module, Any, pycnn.optim.Optimizer]:
@@ -182,8 +197,6 @@ def _trained(case: Case, a: Arrays) -> tuple[pycnn.Module, Any, pycnn.optim.Opti
 def train_network(case: Case, a: Arrays) -> Bound:
     """Prepare training steps; the step that is checked goes without dropout."""
     model, criterion, optimizer = _trained(case, a)
-    parameters = list(model.parameters())
-    dropouts = [layer for layer in model.modules() if isinstance(layer, pycnn.Dropout)]
     x, target = a["x"], a["target"]
 
     def step() -> float:
@@ -194,16 +207,27 @@ def train_network(case: Case, a: Arrays) -> Bound:
         return loss
 
     def outputs() -> list[Array]:
+        dropouts = _dropouts(model)
         rates = [layer.p for layer in dropouts]
         for layer in dropouts:
             layer.p = 0.0
         loss = step()
         for layer, rate in zip(dropouts, rates, strict=True):
             layer.p = rate
-        gradients = [_dense(parameter.grad) for parameter in parameters]
-        return [np.asarray(loss), *gradients, *(_array(p.data) for p in parameters)]
+        return _after_step(loss, model)
 
     return Bound(step, outputs)
+
+
+def _dropouts(model: pycnn.Module) -> list[pycnn.Dropout]:
+    return [layer for layer in model.modules() if isinstance(layer, pycnn.Dropout)]
+
+
+def _after_step(loss: float, model: pycnn.Module) -> list[Array]:
+    """Give what a step has left: the loss, the gradients, the new parameters."""
+    parameters = list(model.parameters())
+    gradients = [_dense(parameter.grad) for parameter in parameters]
+    return [np.asarray(loss), *gradients, *(_array(p.data) for p in parameters)]
 
 
 def _dense(grad: pycnn.layers.SparseRows | Array | None) -> Array:

@@ -32,9 +32,18 @@ def is_available() -> bool:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Describe the GPUs: name, compute_capability, multiprocessors, memory (in bytes).
+    """Describe the GPUs.
 
-    An empty list where there is none; RuntimeError where pycnn was built without CUDA.
+    Returns
+    -------
+    list of dict
+        Of each its name, compute_capability, multiprocessors and memory (in bytes); empty where
+        there is none.
+
+    Raises
+    ------
+    RuntimeError
+        If this pycnn was built without CUDA.
     """
     found: list[dict[str, Any]] = []
     try:
@@ -46,12 +55,30 @@ def devices() -> list[dict[str, Any]]:
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done all that it was asked for: kernels run while Python goes on."""
+    """Wait until the GPU has done all that it was asked for: kernels run while Python goes on.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no GPU, this pycnn was built without CUDA, or something that the GPU was asked
+        for has failed.
+    """
     extension("cuda").synchronize()
 
 
 def memory_stats() -> dict[str, int]:
-    """Bytes of device memory: ``used`` by arrays, ``cached`` for new ones, ``most_used`` so far."""
+    """Tell how much memory of the GPU pycnn has taken.
+
+    Returns
+    -------
+    dict of str to int
+        Bytes: ``used`` by arrays, ``cached`` for new ones, ``most_used`` so far.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no GPU, or this pycnn was built without CUDA.
+    """
     stats: dict[str, int] = extension("cuda").memory_stats()
     return stats
 
@@ -91,13 +118,26 @@ def from_numpy(array: npt.NDArray[Any]) -> Any:
 class Timer:
     """Time that the GPU takes for what is asked of it in a ``with`` block.
 
-    Measured between two events on the stream of the ops, so the wait of Python for the GPU, or of
-    the GPU for Python before the first op, is not in it.
+    Measured on the stream of the ops, from the moment the GPU reaches the first event to that in
+    which it reaches the last. A GPU that had nothing to do reaches the first at once: the time in
+    which Python asks for the ops is inside then, and so is every gap between them.
+
+    Parameters
+    ----------
+    device : {'cuda', 'cuda_host'}
+        The GPU, or the emulation of one that tests use.
+
+    Attributes
+    ----------
+    seconds : float
+        Time between the two events; asking for it waits for the second.
 
     Raises
     ------
+    ValueError
+        If there is no such name.
     RuntimeError
-        If there is no GPU.
+        If there is no GPU, or this pycnn was built without CUDA.
 
     Examples
     --------
@@ -160,6 +200,17 @@ def allow_tf32(allowed: bool) -> None:
 
 
 def tf32_allowed() -> bool:
-    """Whether `allow_tf32` has allowed TF32."""
+    """Tell whether `allow_tf32` has allowed TF32.
+
+    Returns
+    -------
+    bool
+        Whether large matrix products may round their factors.
+
+    Raises
+    ------
+    DeviceError
+        A RuntimeError: this pycnn was built without CUDA, or the machine has no GPU.
+    """
     allowed: bool = extension("cuda").tf32_allowed()
     return allowed

@@ -85,6 +85,36 @@ def test_a_right_result_passes_and_a_wrong_number_does_not(
         assert oracle.check(case, [*outputs[:i], wrong, *outputs[i + 1 :]]) > 1
 
 
+def test_a_captured_step_is_checked_itself(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
+    case = next(case for case in cases.all_cases() if case.captured)
+    recorded = []
+    run = library.CapturedStep.__call__
+
+    def spied(step: Any, x: Any, y: Any) -> float:
+        loss: float = run(step, x, y)
+        recorded.append(step._recorded is not None)
+        return loss
+
+    monkeypatch.setattr(library.CapturedStep, "__call__", spied)
+    bound = library.bind(case, f"{device}+graph")
+    outputs = bound.outputs()
+    assert recorded[-1]
+    assert oracle.check(case, outputs) <= 1
+    outputs[-2] = case.arrays()["p8.weight"]  # no update
+    assert oracle.check(case, outputs) > 1
+    bound.run()
+
+
+def test_graphs_have_figures_of_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    cases = importlib.import_module("cases")
+    captured = [case for case in cases.all_cases() if case.captured]
+    assert {case.op for case in captured} == {"train"}
+    assert {case.options["network"] for case in captured} == {"lenet5", "alexnet"}
+
+
 def _small(case: Any) -> Any:
     shapes = {name: tuple(min(size, 16) for size in shape) for name, shape in case.shapes.items()}
     return dataclasses.replace(case, shapes=shapes)

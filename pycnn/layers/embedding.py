@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import init, ops
+from pycnn import devices, init, ops
 from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
@@ -88,7 +88,7 @@ class Embedding(Module):
         layer = cls.__new__(cls)
         layer.padding_idx = _padding(padding_idx, len(weights))
         frozen = flag("[Embedding] freeze", freeze)
-        layer.weight = Buffer(weights) if frozen else Parameter(weights)
+        layer.weight = Buffer(weights, moves=True) if frozen else Parameter(weights)
         return layer
 
     @property
@@ -108,7 +108,8 @@ class Embedding(Module):
         if isinstance(self.weight, Parameter):
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)
             self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
-        return np.zeros(x.shape, np.float32)
+        dx: Array = devices.zeros(x.shape, dy)
+        return dx
 
     def _arguments(self) -> str:
         text = ", ".join(map(str, self.weight.shape))

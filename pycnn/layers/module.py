@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from pycnn._arguments import array_of
-from pycnn.devices import device_of, extension, is_array, move, on_cpu
+from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
 Self = TypeVar("Self", bound="Module")
@@ -167,18 +167,25 @@ class Module(ABC):
     @property
     def device(self) -> str:
         """Where the parameters are: 'cpu', or what `to` was given."""
-        return next((device_of(value.data) for value in self.parameters()), "cpu")
+        return next((device_of(value.data) for value in self._movable()), "cpu")
+
+    def _movable(self) -> Iterator[Parameter | Buffer]:
+        """Give what `to` moves: parameters, and buffers that say so."""
+        for _, value in self._named_state():
+            if isinstance(value, Parameter) or value.moves:
+                yield value
 
     def to(self: Self, device: str) -> Self:
         """Move the parameters to a device, and return self; gradients are forgotten.
 
-        Buffers, a few numbers for a channel, stay on the CPU.
+        Of the buffers those with ``moves`` go with them, such as a frozen table of word vectors;
+        others, such as running means, a few numbers for a channel, stay on the CPU.
 
         Parameters
         ----------
         device : {'cpu', 'cuda'}
             The CPU or the GPU; 'cuda_host' is the emulation of a GPU that tests use. An optimizer
-            that has taken steps does not move: make a new one.
+            that has taken steps does not move: make a new one, and let it load the state.
 
         Raises
         ------
@@ -189,7 +196,7 @@ class Module(ABC):
         """
         if device != "cpu":
             extension(device)
-        moved = [(value, move(value.data, device)) for value in self.parameters()]
+        moved = [(value, move(value.data, device)) for value in self._movable()]
         for value, data in moved:  # only now: a failure leaves the model where it was
             value.data = data
         self.zero_grad()
@@ -286,17 +293,12 @@ class Module(ABC):
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        # On a device the values are new arrays, all of them there before the first is put in place.
-        there = {
-            name: move(np.ascontiguousarray(on_cpu(value)), device_of(target.data))
-            for name, target, value in shared
-            if not isinstance(target.data, np.ndarray)
-        }
-        for name, target, value in shared:
-            if name in there:
-                target.data = there[name]
-            else:
+        for _, target, value in shared:
+            # In place on a device, too: a step that was recorded as a CUDA graph reads it there.
+            if isinstance(target.data, np.ndarray):
                 np.copyto(target.data, on_cpu(value))
+            else:
+                write(target.data, on_cpu(value))
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn.devices import is_array
+from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -58,17 +58,22 @@ class SparseRows:
 
     def to_dense(self) -> Array:
         """Give the whole gradient as a new array."""
-        dense = np.zeros(self.shape, self.values.dtype)
-        dense[self.rows] = self.values
+        dense: Array = zeros(self.shape, self.values)
+        put_rows(dense, self.rows, self.values)
         return dense
 
     def __add__(self, other: SparseRows) -> SparseRows:
-        """Add two gradients of the same parameter: the rows of both."""
-        rows = np.union1d(self.rows, other.rows)
+        """Add two gradients of the same parameter: the rows of both.
+
+        The CPU adds them: those of a device go there, and the sum goes back.
+        """
+        mine, theirs = on_cpu(self.rows), on_cpu(other.rows)
+        rows = np.union1d(mine, theirs)
         values = np.zeros((len(rows), *self.shape[1:]), self.values.dtype)
-        values[np.searchsorted(rows, self.rows)] = self.values
-        values[np.searchsorted(rows, other.rows)] += other.values
-        return SparseRows(rows, values, self.shape)
+        values[np.searchsorted(rows, mine)] = on_cpu(self.values)
+        values[np.searchsorted(rows, theirs)] += on_cpu(other.values)
+        device = device_of(self.values)
+        return SparseRows(move(rows, device), move(values, device), self.shape)
 
     def __repr__(self) -> str:
         return f"SparseRows({len(self.rows)} of {self.shape[0]} rows, shape={self.shape})"
@@ -163,7 +168,10 @@ class Parameter:
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
     """Add some rows to a gradient in place, and give it."""
-    dense[sparse.rows] += sparse.values  # every row is there once
+    if isinstance(dense, np.ndarray):
+        dense[sparse.rows] += sparse.values  # every row is there once
+    else:
+        dense += sparse.to_dense()
     return dense
 
 
@@ -177,11 +185,16 @@ class Buffer:
     ----------
     data : array of numbers or bool, C-contiguous
         The values. A layer updates this array in place.
+    moves : bool
+        Whether `Module.to` moves it with the parameters, for an op that reads it beside the
+        inputs, such as a table of word vectors. Else it stays on the CPU.
 
     Attributes
     ----------
     data : array
         The values.
+    moves : bool
+        As above.
 
     Raises
     ------
@@ -192,12 +205,13 @@ class Buffer:
         If `data` is not C-contiguous.
     """
 
-    __slots__ = ("data",)
+    __slots__ = ("data", "moves")
 
-    def __init__(self, data: Array) -> None:
+    def __init__(self, data: Array, *, moves: bool = False) -> None:
         check_kind("Buffer", "data", data)
         check_contiguous("Buffer", "data", data)
         self.data = data
+        self.moves = moves
 
     @property
     def shape(self) -> Shape:

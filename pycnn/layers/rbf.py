@@ -62,7 +62,7 @@ class RBF(Module):
             values = _checked(centres, in_features, out_features)
         self.out_features, self.in_features = values.shape
         learned = flag("[RBF] trainable", trainable)
-        self.centres = Parameter(values) if learned else Buffer(values)
+        self.centres = Parameter(values) if learned else Buffer(values, moves=True)
 
     def forward(self, x: Array) -> Array:
         """Measure: (N, in_features) to (N, out_features)."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +30,9 @@ class OpLoss(ABC):
         If `reduction` is another one.
     """
 
+    # Arguments of the op; arrays among them are on the CPU.
+    _options: Mapping[str, Any]
+
     def __init__(self, reduction: str) -> None:
         if reduction not in REDUCTIONS:
             raise ValueError(
@@ -34,6 +40,7 @@ class OpLoss(ABC):
             )
         self.reduction = reduction
         self._memory: tuple[Array, Array] | None = None
+        self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
@@ -42,6 +49,19 @@ class OpLoss(ABC):
     @abstractmethod
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         """Give the gradient with respect to the output."""
+
+    def _options_for(self, output: Array) -> dict[str, Any]:
+        """Give the options with their arrays on the device of the output.
+
+        They are copied there once: a step that is recorded as a CUDA graph cannot copy to it.
+        """
+        device = device_of(output)
+        if device not in self._options_on:
+            self._options_on[device] = {
+                name: move(value, device) if is_array(value) else value
+                for name, value in self._options.items()
+            }
+        return self._options_on[device]
 
     def __call__(self, output: Array, target: Array) -> Any:
         """Loss of outputs for targets, of the shapes and dtypes that the class tells.
@@ -73,8 +93,9 @@ class OpLoss(ABC):
         return self._gradient(*self._memory, dloss)
 
 
-def float32_weights(owner: str, name: str, weights: Any) -> None:
-    """Refuse weights that are not None or a float32 array where they are given."""
+def float32_weights(owner: str, name: str, weights: Any) -> Any:
+    """Give weights on the CPU; refuse those that are not None or a float32 array."""
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
         raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")
+    return move(weights, "cpu")

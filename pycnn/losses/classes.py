@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._arguments import integer, real
+from pycnn.devices import on_cpu
 from pycnn.losses.base import Array, OpLoss, float32_weights
 
 
@@ -20,11 +21,10 @@ class _ClassLoss(OpLoss):
     ) -> None:
         super().__init__(reduction)
         owner = type(self).__name__
-        float32_weights(owner, "weight", weight)
-        self.weight = weight
+        self.weight = float32_weights(owner, "weight", weight)
         self.ignore_index = integer(owner, "ignore_index", ignore_index, -(2**63), 2**63 - 1)
         self._options: dict[str, Any] = {
-            "weight": weight,
+            "weight": self.weight,
             "ignore_index": self.ignore_index,
             "reduction": reduction,
         }
@@ -42,6 +42,7 @@ class _ClassLoss(OpLoss):
         float
             Sum of the class weights (1 by default) of the targets that are not ignored.
         """
+        target = on_cpu(target)
         counted = target != self.ignore_index
         if self.weight is None:
             return float(np.count_nonzero(counted))
@@ -57,7 +58,7 @@ class CrossEntropyLoss(_ClassLoss):
     Parameters
     ----------
     weight : (C,) float32 array, optional
-        Weight of each class.
+        Weight of each class; copied once to the device of the logits.
     ignore_index : int
         Target whose samples count for nothing.
     reduction : {'mean', 'sum', 'none'}
@@ -91,10 +92,11 @@ class CrossEntropyLoss(_ClassLoss):
         self._options["label_smoothing"] = share
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        return ops.softmax_cross_entropy(output, target, **self._options)
+        return ops.softmax_cross_entropy(output, target, **self._options_for(output))
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
-        return ops.softmax_cross_entropy_backward(kept, target, dloss, **self._options)
+        options = self._options_for(kept)
+        return ops.softmax_cross_entropy_backward(kept, target, dloss, **options)
 
 
 class NLLLoss(_ClassLoss):
@@ -106,7 +108,7 @@ class NLLLoss(_ClassLoss):
     Parameters
     ----------
     weight : (C,) float32 array, optional
-        Weight of each class.
+        Weight of each class; copied once to the device of the log-probabilities.
     ignore_index : int
         Target whose samples count for nothing.
     reduction : {'mean', 'sum', 'none'}
@@ -127,7 +129,7 @@ class NLLLoss(_ClassLoss):
         super().__init__(weight, ignore_index, reduction)
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        return ops.nll_loss(output, target, **self._options), output
+        return ops.nll_loss(output, target, **self._options_for(output)), output
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
-        return ops.nll_loss_backward(kept, target, dloss, **self._options)
+        return ops.nll_loss_backward(kept, target, dloss, **self._options_for(kept))

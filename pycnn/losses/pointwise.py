@@ -47,11 +47,12 @@ class BCEWithLogitsLoss(OpLoss):
     Parameters
     ----------
     weight : float32 array, optional
-        Weight of each number; of the shape of the last axes of the logits.
+        Weight of each number; of the shape of the last axes of the logits, and copied once to
+        their device.
     reduction : {'mean', 'sum', 'none'}
         What becomes of the losses; the mean is over all numbers, whatever they weigh.
     pos_weight : float32 array, optional
-        Weight of a yes, of the shape of the last axes of the logits.
+        Weight of a yes, of the shape of the last axes of the logits; copied likewise.
 
     Raises
     ------
@@ -66,16 +67,15 @@ class BCEWithLogitsLoss(OpLoss):
         pos_weight: npt.NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(reduction)
-        float32_weights("BCEWithLogitsLoss", "weight", weight)
-        float32_weights("BCEWithLogitsLoss", "pos_weight", pos_weight)
         self._options: dict[str, Any] = {
-            "weight": weight,
-            "pos_weight": pos_weight,
+            "weight": float32_weights("BCEWithLogitsLoss", "weight", weight),
+            "pos_weight": float32_weights("BCEWithLogitsLoss", "pos_weight", pos_weight),
             "reduction": reduction,
         }
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        return ops.bce_with_logits(output, target, **self._options), output
+        return ops.bce_with_logits(output, target, **self._options_for(output)), output
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
-        return ops.bce_with_logits_backward(kept, target, dloss, **self._options)
+        options = self._options_for(kept)
+        return ops.bce_with_logits_backward(kept, target, dloss, **options)

@@ -124,7 +124,7 @@ class Optimizer(ABC):
         state_dict : mapping
             As from `state_dict`, or PyTorch's with one group: other settings in the group, such
             as ``foreach``, are passed over unless they change the steps, such as ``maximize``.
-            Arrays are copied.
+            Arrays, of any device, are copied to those of the parameters.
 
         Raises
         ------
@@ -191,9 +191,9 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
 
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:
-    """Give a copy of an array if it is like the fresh one, or a number of steps as an int."""
-    array = np.asarray(value)
-    if not isinstance(fresh, np.ndarray):
+    """Give a copy of an array, where the like fresh one is, or a number of steps as an int."""
+    array = np.asarray(devices.on_cpu(value))
+    if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":
             raise TypeError(f"{name} must be a number of steps, got {value!r}")
@@ -204,7 +204,7 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
         raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
     if array.shape != fresh.shape:
         raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
-    return np.array(array, order="C")
+    return devices.move(np.array(array, order="C"), devices.device_of(fresh))
 
 
 def zeros_like(parameter: Parameter) -> Array:
