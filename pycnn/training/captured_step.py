@@ -170,9 +170,7 @@ class CapturedStep:
         (group,) = state["param_groups"]
         numbers = [value for name, value in group.items() if name != "lr"]
         numbers += [extension(self.model.device).tf32_allowed(), *_numbers(vars(self.loss))]
-        options = getattr(self.loss, "_options", {})
-        numbers += _numbers(options)
-        objects: list[Any] = [options.get("weight")]
+        objects: list[Any] = []
         for entries in state["state"].values():
             objects += [value for value in entries.values() if not isinstance(value, int)]
         for module in self.model.modules():
