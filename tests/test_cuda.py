@@ -89,6 +89,30 @@ def test_reshape_is_a_view_and_checks_the_size(array_type: type) -> None:
     np.testing.assert_array_equal(a.numpy(), np.ones((2, 6)))
     with pytest.raises(ValueError, match=r"shape \(2, 6\) does not take shape \(5, 3\)"):
         a.reshape((5, 3))
+    with pytest.raises(ValueError, match=r"shape \(2, 6\) does not take shape \(5, -1\)"):
+        a.reshape(5, -1)
+    empty = array_type.from_numpy(np.zeros((0, 6), np.float32))
+    assert empty.reshape(2, -1).shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((-3, -4), "negative extent"),
+        ((-1, -1), "negative extent"),
+        ((-2, -1), "negative extent"),
+        ((2**62, 3, 2**62), "does not fit the address space"),  # whose product modulo 2^64 is 0
+        ((2**32, 2**32, -1), "does not fit the address space"),
+        ((0, -1), "nothing tells what -1 stands for"),
+    ],
+)
+def test_reshape_refuses_what_is_no_shape(
+    array_type: type, shape: tuple[int, ...], message: str
+) -> None:
+    for extents in ((3, 4), (0,)):
+        a = array_type.from_numpy(np.zeros(extents, np.float32))
+        with pytest.raises(ValueError, match=rf"\[DeviceArray.reshape\] .*{message}"):
+            a.reshape(shape)
 
 
 def test_another_library_reads_it_without_a_copy(device: str, array_type: type) -> None:
@@ -314,3 +338,21 @@ def test_the_command_trains_there(
     assert main([*command, "--out", "there"]) == 0
     assert main(["evaluate", "there", "--data", data]) == 0
     assert "accuracy" in capsys.readouterr().out
+
+
+# Sizes --------------------------------------------------------------------------------------
+
+
+def test_more_tiles_and_groups_than_a_grid_has_along_y_and_z(array_type: type) -> None:
+    """A grid takes 65535 blocks along those: 65536 tiles of 32 rows, and as many groups."""
+    rows = 65536 * 32 - 7
+    x = np.arange(rows, dtype=np.float32).reshape(rows, 1) % 251
+    centres = np.array([[3.0]], np.float32)
+    there = ops.rbf(array_type.from_numpy(x), array_type.from_numpy(centres))
+    np.testing.assert_array_equal(there.numpy(), (x - centres) ** 2)
+    groups, channels = 65536, 5  # of four channels and fewer no product is made
+    image = (np.arange(groups * channels, dtype=np.float32) % 13).reshape(1, -1, 1, 1)
+    weight = (np.arange(groups * channels, dtype=np.float32) % 7).reshape(groups, channels, 1, 1)
+    there = ops.conv2d(array_type.from_numpy(image), array_type.from_numpy(weight), groups=groups)
+    products = (image.reshape(groups, channels) * weight.reshape(groups, channels)).sum(axis=1)
+    np.testing.assert_array_equal(there.numpy().ravel(), products)

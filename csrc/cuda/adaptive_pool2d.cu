@@ -1,10 +1,12 @@
 // Pooling to a given output size: a thread for each output, or a warp where windows are large.
 #include "cpu/adaptive_pool2d.hpp"
 #include "cuda/index.hpp"
+#include "cuda/warp.hpp"
 
 namespace pycnn {
 namespace {
 
+using cuda::kAllLanes;
 using cuda::PlanePoint;
 
 // The window of output i along an axis: floor(i size / outputs) .. ceil((i + 1) size / outputs) - 1.
@@ -38,7 +40,7 @@ __global__ void average_kernel(int64_t outputs, ResizeShape s, const float* x, f
         const float* plane = x + at.plane * s.H * s.W;
         float sum = 0.0f;
         for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane, [&](int position) { sum += plane[position]; });
-        for (int distance = Lanes / 2; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
+        for (int distance = Lanes / 2; distance > 0; distance /= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
         if (lane == 0) y[i / Lanes] = sum / static_cast<float>(static_cast<int64_t>(rows.count) * columns.count);
     }
 }
@@ -70,8 +72,8 @@ __global__ void max_kernel(int64_t outputs, ResizeShape s, const float* x, float
         for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane,
                             [&](int position) { best.offer(plane[position], position); });
         for (int distance = Lanes / 2; distance > 0; distance /= 2) {
-            const float value = __shfl_xor_sync(0xffffffffu, best.value, distance);
-            best.offer(value, __shfl_xor_sync(0xffffffffu, best.position, distance));
+            const float value = __shfl_xor_sync(kAllLanes, best.value, distance);
+            best.offer(value, __shfl_xor_sync(kAllLanes, best.position, distance));
         }
         if (lane == 0) {
             y[i / Lanes] = best.value;
@@ -97,8 +99,6 @@ __global__ void average_backward_kernel(int64_t count, ResizeShape s, const floa
     }
 }
 
-constexpr int kWarp = 32;
-
 // Windows from which a warp is not idle for the most part.
 bool has_large_windows(const ResizeShape& s) { return s.H * s.W >= 16 * s.P * s.Q; }
 
@@ -108,7 +108,7 @@ void adaptive_avg_pool2d(const ResizeShape& s, const float* x, float* y) {
     using namespace cuda;
     const int64_t outputs = s.N * s.C * s.P * s.Q;
     if (has_large_windows(s)) {
-        launch(average_kernel<kWarp>, blocks_for(outputs * kWarp), kThreads, 0, current_stream(), outputs, s, x, y);
+        launch(average_kernel<kWarp>, blocks_for_rows(outputs), kThreads, 0, current_stream(), outputs, s, x, y);
     } else {
         launch(average_kernel<1>, blocks_for(outputs), kThreads, 0, current_stream(), outputs, s, x, y);
     }
@@ -124,7 +124,7 @@ void adaptive_max_pool2d(const ResizeShape& s, const float* x, float* y, int32_t
     using namespace cuda;
     const int64_t outputs = s.N * s.C * s.P * s.Q;
     if (has_large_windows(s)) {
-        launch(max_kernel<kWarp>, blocks_for(outputs * kWarp), kThreads, 0, current_stream(), outputs, s, x, y, indices);
+        launch(max_kernel<kWarp>, blocks_for_rows(outputs), kThreads, 0, current_stream(), outputs, s, x, y, indices);
     } else {
         launch(max_kernel<1>, blocks_for(outputs), kThreads, 0, current_stream(), outputs, s, x, y, indices);
     }

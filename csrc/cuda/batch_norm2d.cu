@@ -5,6 +5,7 @@
 
 #include "cpu/batch_norm2d.hpp"
 #include "cpu/kernel_table.hpp"
+#include "cuda/block_sum.hpp"
 #include "cuda/compensated_sum.hpp"
 
 namespace pycnn {
@@ -16,16 +17,16 @@ using cuda::kThreads;
 struct Sums {
     CompensatedSum first, second;
 
-    __device__ void add(const Sums& other) {
+    __device__ Sums& operator+=(const Sums& other) {
         first.add(other.first);
         second.add(other.second);
+        return *this;
     }
 };
 
 // Terms: add(sums, element, channel) adds an element's terms. partial[c * slices + slice] are the sums of a slice.
 template <class Terms>
 __global__ void slices_kernel(ChannelShape s, int64_t slices, int64_t slice, Terms terms, Sums* partial) {
-    SHARED(Sums, shared, [kThreads]);
     const int t = static_cast<int>(threadIdx.x);
     const int64_t c = blockIdx.x / slices, begin = blockIdx.x % slices * slice;
     const int64_t end = min(begin + slice, s.N * s.plane);
@@ -42,15 +43,7 @@ __global__ void slices_kernel(ChannelShape s, int64_t slices, int64_t slice, Ter
             ++n;
         }
     }
-    shared[t] = sums;
-    __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
-        if (t < half) {
-            sums.add(shared[t + half]);
-            shared[t] = sums;
-        }
-        __syncthreads();
-    }
+    sums = cuda::block_sum(sums);
     if (t == 0) partial[blockIdx.x] = sums;
 }
 

@@ -1,6 +1,7 @@
 // Losses of class scores, and the logarithm of the softmax: a warp for each row.
 #include "cpu/class_loss.hpp"
 #include "cuda/class_targets.hpp"
+#include "cuda/compensated_sum.hpp"
 #include "cuda/softmax_rows.hpp"
 
 namespace pycnn {
@@ -8,12 +9,9 @@ namespace cuda {
 namespace {
 
 // x - largest - log_total as if it was rounded once: far below the largest score the difference loses as much as the result does.
-// What it loses is a float, too (Knuth, "The Art of Computer Programming" 2, section 4.2.2, theorem B).
 __device__ float log_probability(float x, float largest, float log_total) {
     const float difference = x - largest;
-    const float used = difference - x;
-    const float lost = (x - (difference - used)) - (largest + used);
-    return difference - (log_total - (difference > -INFINITY ? lost : 0.0f));
+    return difference - (log_total - (difference > -INFINITY ? lost(x, -largest, difference) : 0.0f));
 }
 
 __global__ void log_softmax_kernel(int64_t N, int64_t C, const float* x, float* y) {

@@ -38,7 +38,7 @@ namespace {
 void forward(const ConvShape& shape, const float* x, const float* w, const float* b, bool relu, float* y) {
     const ConvSizes s(shape);
     if (is_direct(s)) return direct_forward(s, x, w, b, relu, y);
-    gemm(in_one_slice(s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
+    gemm(in_one_slice("conv2d", s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
          filter_rows(s, w), Patches{s, x}, PlanesOfImages{y, s.K, s.group_outputs, s.P * s.Q, s.out_plane, b, relu});
 }
 
@@ -57,16 +57,17 @@ void conv2d_backward_input(const ConvShape& shape, const float* dy, const float*
     using namespace cuda;
     const ConvSizes s(shape);
     if (is_direct(s)) return direct_backward_input(s, dy, w, dx, b);
-    gemm(in_one_slice(s.groups, s.group_inputs, shape.N * shape.H * shape.W, s.group_outputs * shape.R * shape.S),
+    gemm(in_one_slice("conv2d", s.groups, s.group_inputs, shape.N * shape.H * shape.W, s.group_outputs * shape.R * shape.S),
          FilterColumns{s, w}, MeetingGradients{s, dy}, PlanesOfImages{dx, s.C, s.group_inputs, s.H * s.W, s.in_plane, b});
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const float* dy, const float* x, float* dw, float* db) {
     using namespace cuda;
     const ConvSizes s(shape);
-    channel_totals(shape.N, shape.K, shape.P * shape.Q, dy, db);
+    channel_totals("conv2d", shape.N, shape.K, shape.P * shape.Q, dy, db);
     if (is_direct(s)) return direct_backward_weight(s, dy, x, dw);
-    const GemmShape g = with_slices(s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
+    const GemmShape g =
+        with_slices("conv2d", s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
     const Workspace<float> parts(g.slices > 1 ? g.slices * shape.weights() : 0);
     gemm(g, GradientRows{s, dy}, MetPixels{s, x}, RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns});
     if (g.slices > 1) add_slices(shape.weights(), g.slices, parts.data(), dw);

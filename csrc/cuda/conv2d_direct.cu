@@ -1,3 +1,4 @@
+#include "cuda/block_sum.hpp"
 #include "cuda/conv2d_direct.hpp"
 
 namespace pycnn::cuda {
@@ -46,7 +47,6 @@ __global__ void backward_input_kernel(ConvSizes s, const float* dy, const float*
 
 // A block for each weight: its threads take every kThreads-th pixel, then halves are added until one is left.
 __global__ void backward_weight_kernel(ConvSizes s, const float* dy, const float* x, float* dw) {
-    SHARED(float, partial, [kThreads]);
     int c = static_cast<int>(blockIdx.x);
     int r = s.taps.split(c);
     const int t = s.tap_columns.split(r), k = c / s.group_inputs;
@@ -62,13 +62,8 @@ __global__ void backward_weight_kernel(ConvSizes s, const float* dy, const float
         const float pixel = inside ? x[((static_cast<int64_t>(n) * s.C + c) * s.H + h) * s.W + v] : 0.0f;
         sum = fmaf(dy[((static_cast<int64_t>(n) * s.K + k) * s.P + p) * s.Q + q], pixel, sum);
     }
-    partial[thread] = sum;
-    __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
-        if (thread < half) partial[thread] += partial[thread + half];
-        __syncthreads();
-    }
-    if (thread == 0) dw[blockIdx.x] = partial[0];
+    sum = block_sum(sum);
+    if (thread == 0) dw[blockIdx.x] = sum;
 }
 
 }  // namespace

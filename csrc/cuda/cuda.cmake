@@ -54,14 +54,20 @@ if(PYCNN_CUDA)
   endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE known)
-    # Code for each that this compiler knows, and PTX of the last, which later devices translate.
+    # Code for each that this compiler knows, and PTX, which devices without code translate: that of the last for later ones, and
+    # that of 90 for those in between (11.0, say): PTX runs on its own architecture and later ones, code within its major version.
     foreach(architecture 75 80 86 89 90 100 120)
       if(known MATCHES "sm_${architecture}")
         list(APPEND CMAKE_CUDA_ARCHITECTURES ${architecture}-real)
         set(last ${architecture})
       endif()
     endforeach()
-    list(APPEND CMAKE_CUDA_ARCHITECTURES ${last}-virtual)
+    if(NOT last)
+      message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} --list-gpu-code names no architecture that pycnn knows (sm_75 to sm_120): "
+        "set CMAKE_CUDA_ARCHITECTURES")
+    endif()
+    list(APPEND CMAKE_CUDA_ARCHITECTURES 90-virtual ${last}-virtual)
+    list(REMOVE_DUPLICATES CMAKE_CUDA_ARCHITECTURES)  # CUDA 12.0 to 12.6 end with 90
   endif()
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)

@@ -58,8 +58,8 @@ struct Product {
     static __device__ float add(float a, float b, float sum) { return fmaf(a, b, sum); }
 };
 
-// Two blocks fit a multiprocessor: of its 65536
-// registers a thread of 256 may have 128. Left alone, nvcc 13 takes up to 149 for some operands on sm_100 and sm_120.
+// Two blocks fit a multiprocessor: of its 65536 registers a thread of 256 may have 128. Left alone, nvcc 13 takes up to 149 for
+// some operands on sm_100 and sm_120.
 template <class Term, class Tile, class A, class B, class C>
 __global__ void __launch_bounds__(Tile::kThreadsOfBlock, 2) gemm_kernel(GemmShape s, A a, B b, C c) {
     using Operands = StagedOperands<GemmStage<A, Tile, Tile::kM>, GemmStage<B, Tile, Tile::kN>>;

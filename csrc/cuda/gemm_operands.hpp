@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/error.hpp"
 #include "core/shape.hpp"
 #include "cuda/rectified.hpp"
 
@@ -22,19 +23,30 @@ struct GemmShape {
     int groups, rows, columns, depth, slices, slice;  // the depth is cut into slices of `slice` terms
 };
 
-// Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for
-// each processor of most devices, of 256 terms at least. By the shape alone, so that the bits are the same on every device.
-inline GemmShape with_slices(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
-    const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
-    const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));
-    const int64_t slice = std::max<int64_t>(ceil_div(ceil_div(depth, wanted), 16), 1) * 16;  // whole steps of every tile
+// Rounded up to whole tiles, of 128 at most, extents fit 32 bits.
+constexpr int64_t kMostExtent = (int64_t{1} << 31) - 128;
+
+// A Python ValueError where a number of `op` does not fit 32 bits.
+inline GemmShape gemm_shape(const char* op, int64_t groups, int64_t rows, int64_t columns, int64_t depth, int64_t slice) {
+    if (std::max({groups, rows, columns, depth}) > kMostExtent)
+        fail_value(op, "extents above ", kMostExtent, " are too large for CUDA, got a matrix product of ", rows, " x ", depth,
+                   " by ", depth, " x ", columns);
     const auto number = [](int64_t n) { return static_cast<int>(n); };
     return {number(groups), number(rows), number(columns), number(depth), number(std::max<int64_t>(ceil_div(depth, slice), 1)),
             number(slice)};
 }
-inline GemmShape in_one_slice(int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
-    const auto number = [](int64_t n) { return static_cast<int>(n); };
-    return {number(groups), number(rows), number(columns), number(depth), 1, number(std::max<int64_t>(depth, 1))};
+
+// Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for
+// each processor of most devices, of 256 terms at least. By the shape alone, so that the order of the additions is the same
+// on every device.
+inline GemmShape with_slices(const char* op, int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
+    const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
+    const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));
+    const int64_t slice = std::max<int64_t>(ceil_div(ceil_div(depth, wanted), 16), 1) * 16;  // whole steps of every tile
+    return gemm_shape(op, groups, rows, columns, depth, slice);
+}
+inline GemmShape in_one_slice(const char* op, int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
+    return gemm_shape(op, groups, rows, columns, depth, std::max<int64_t>(depth, 1));
 }
 
 // Rows of a matrix that are contiguous along the depth (kAlong), or columns that lie side by side at each step of it.

@@ -6,22 +6,32 @@
 
 namespace pycnn::cuda {
 
-// The tile of this block. Blocks: x over tiles of columns, y over those of rows, z over slices of all groups.
+// The tile of this block. All blocks lie along x, slice after slice and group after group: x takes 2^31 - 1 of them, y and z
+// no more than 65535. Of the tiles of a slice, those along the shorter side of C are neighbours: they run at about the same
+// time and share what they read of the longer operand, which the caches may not hold until the next row or column of tiles.
 template <class Tile>
 struct TileOfBlock {
     int group, slice, first_row, first_column, begin, end;  // the last two along the depth
 
-    explicit __device__ TileOfBlock(const GemmShape& s)
-        : group(static_cast<int>(blockIdx.z) / s.slices),
-          slice(static_cast<int>(blockIdx.z) % s.slices),
-          first_row(static_cast<int>(blockIdx.y) * Tile::kM),
-          first_column(static_cast<int>(blockIdx.x) * Tile::kN),
-          begin(slice * s.slice),
-          end(min(begin + s.slice, s.depth)) {}
+    explicit __device__ TileOfBlock(const GemmShape& s) {
+        // Whole tiles fit 32 bits (kMostExtent).
+        const int row_tiles = (s.rows + Tile::kM - 1) / Tile::kM, column_tiles = (s.columns + Tile::kN - 1) / Tile::kN;
+        const int shorter = min(row_tiles, column_tiles);
+        const int line = static_cast<int>(blockIdx.x) / shorter, place = static_cast<int>(blockIdx.x) % shorter;
+        const int longer = max(row_tiles, column_tiles), matrix = line / longer, line_of_matrix = line % longer;
+        group = matrix / s.slices;
+        slice = matrix % s.slices;
+        first_row = (row_tiles < column_tiles ? place : line_of_matrix) * Tile::kM;
+        first_column = (row_tiles < column_tiles ? line_of_matrix : place) * Tile::kN;
+        begin = slice * s.slice;
+        end = begin + min(s.slice, s.depth - begin);
+    }
 
+    // No more than 2^31 - 1: so many tiles of 32 x 64 and more would be a C of some 2^42 elements; and each of those of a
+    // convolution has at least one of the less than 2^30 elements of its result. Slices are for few tiles alone.
     static dim3 grid(const GemmShape& s) {
-        return dim3(static_cast<unsigned>(ceil_div(s.columns, Tile::kN)), static_cast<unsigned>(ceil_div(s.rows, Tile::kM)),
-                    static_cast<unsigned>(s.groups * s.slices));
+        const int64_t tiles = ceil_div(s.rows, Tile::kM) * ceil_div(s.columns, Tile::kN);
+        return dim3(static_cast<unsigned>(tiles * s.groups * s.slices));
     }
 };
 

@@ -1,7 +1,6 @@
 // Where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_HOST, csrc/cuda/host), but for what tensor_core.hpp
 // has. In kernels:
-//   SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel
-//   DYN_SHARED(type, name)       the shared memory whose size the launch gives
+//   SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel or of a function that it calls once
 // and launch(kernel, grid, block, shared_bytes, stream, arguments...) in the place of <<<>>>.
 #pragma once
 
@@ -13,15 +12,10 @@
 #define SHARED(type, name, dims)   \
     using name##_type = type dims; \
     auto& name = *static_cast<name##_type*>(pycnn::host::shared_memory(sizeof(name##_type), alignof(type)))
-#define DYN_SHARED(type, name) type* const name = static_cast<type*>(pycnn::host::dynamic_shared_memory())
 #else
 #include <cuda_runtime.h>
 
 #define SHARED(type, name, dims) __shared__ type name dims
-// Of one type for all kernels: the name is the same symbol in all of them.
-#define DYN_SHARED(type, name)                              \
-    extern __shared__ float4 pycnn_dynamic_shared_memory[]; \
-    type* const name = reinterpret_cast<type*>(pycnn_dynamic_shared_memory)
 #endif
 
 #include "cuda/memory.hpp"

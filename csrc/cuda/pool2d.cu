@@ -4,10 +4,12 @@
 #include "cpu/pool2d.hpp"
 #include "cuda/flag.hpp"
 #include "cuda/index.hpp"
+#include "cuda/warp.hpp"
 
 namespace pycnn {
 namespace {
 
+using cuda::kWarp;
 using cuda::PlanePoint;
 
 // The taps of a window along one axis that lie inside the plane: `count` positions from `first` on.
@@ -54,14 +56,13 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
                                     float* dx, int* outside) {
     SHARED(int, shared_index, [cuda::kThreads]);
     SHARED(float, shared_gradient, [cuda::kThreads]);
-    const int thread = static_cast<int>(threadIdx.x), lane = thread % warpSize;
+    const int thread = static_cast<int>(threadIdx.x), lane = cuda::lane_of_warp();
     int* const index = shared_index + (thread - lane);
     float* const gradient = shared_gradient + (thread - lane);
-    const int64_t first = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / warpSize;
-    for (int64_t i = first; i < planes; i += static_cast<int64_t>(gridDim.x) * blockDim.x / warpSize) {
+    FOR_EACH_ROW(i, planes) {
         float* const plane = dx + i * inputs;
-        for (int64_t at = lane; at < inputs; at += warpSize) plane[at] = 0.0f;
-        for (int64_t j = 0; j < outputs; j += warpSize) {
+        for (int64_t at = lane; at < inputs; at += kWarp) plane[at] = 0.0f;
+        for (int64_t j = 0; j < outputs; j += kWarp) {
             constexpr int kNone = -1;
             int mine = kNone;
             if (j + lane < outputs) {
@@ -78,7 +79,7 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
             for (int other = 0; other < lane; ++other) leads = leads && index[other] != mine;
             if (leads) {
                 float sum = plane[mine];
-                for (int other = lane; other < warpSize; ++other)
+                for (int other = lane; other < kWarp; ++other)
                     if (index[other] == mine) sum += gradient[other];
                 plane[mine] = sum;
             }
@@ -153,7 +154,7 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     using namespace cuda;
     const Flag outside;
-    launch(max_backward_kernel, blocks_for(planes * 32), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
+    launch(max_backward_kernel, blocks_for_rows(planes), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
            dx, outside.data());
     outside.when_raised([inputs] {
         fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");

@@ -38,12 +38,11 @@ __global__ void weighted_differences_kernel(int64_t rows, int64_t terms, int64_t
 
 void rbf(const RbfShape& s, const float* x, const float* centres, float* y) {
     using namespace cuda;
-    const int N = static_cast<int>(s.N), features = static_cast<int>(s.features), count = static_cast<int>(s.centres);
-    if (N == 0) return;
+    const GemmShape g = in_one_slice("rbf", 1, s.N, s.centres, s.features);
+    if (g.rows == 0) return;
     // Low tiles: centres are few, and so are the tiles.
     launch_gemm<SquaredDifference, GemmTile<32, 64, 16, 4, 4>>(
-        in_one_slice(1, N, count, features), AlongDepth{x, N, features, 0}, AlongDepth{centres, count, features, 0},
-        RowMajor{y, 1, N, count});
+        g, AlongDepth{x, g.rows, g.depth, 0}, AlongDepth{centres, g.columns, g.depth, 0}, RowMajor{y, 1, g.rows, g.columns});
 }
 
 // 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c in each other's places.

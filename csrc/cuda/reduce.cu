@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <limits>
 
+#include "core/error.hpp"
 #include "core/shape.hpp"
+#include "cuda/block_sum.hpp"
 #include "cuda/index.hpp"
 #include "cuda/reduce.hpp"
 #include "cuda/warp.hpp"
@@ -21,7 +24,6 @@ __global__ void add_slices_kernel(int64_t count, int64_t slices, const float* pa
 // kThreads / channels. Then halves are added until one sum a channel is left.
 __global__ void channel_totals_kernel(int channels, int64_t K, int64_t plane, Divider by_plane, int64_t count, int64_t slice,
                                       const float* x, float* sums) {
-    SHARED(float, partial, [kThreads]);
     const int t = static_cast<int>(threadIdx.x), step = kThreads / channels;
     const int64_t k = static_cast<int64_t>(blockIdx.x) * channels + t % channels;
     const int64_t begin = blockIdx.y * slice, end = min(begin + slice, count);
@@ -32,13 +34,8 @@ __global__ void channel_totals_kernel(int channels, int64_t K, int64_t plane, Di
         for (int64_t i = begin + t / channels; i < end; i += step)
             sum += x[k * plane + i + by_plane.quotient(static_cast<int>(i)) * other_planes];
     }
-    partial[t] = sum;
-    __syncthreads();
-    for (int half = kThreads / 2; half >= channels; half /= 2) {
-        if (t < half) partial[t] += partial[t + half];
-        __syncthreads();
-    }
-    if (t < channels && k < K) sums[blockIdx.y * K + k] = partial[t];
+    sum = block_sum(sum, channels);
+    if (t < channels && k < K) sums[blockIdx.y * K + k] = sum;
 }
 
 }  // namespace
@@ -50,7 +47,9 @@ void add_slices(int64_t count, int64_t slices, const float* parts, float* result
 // A warp reads 32 floats side by side, of one channel where its planes are as long, else of several: of 32 channels for a linear
 // layer's gradient. About 256 blocks, two or more for each processor of most devices, but slices of at least 32 elements a thread:
 // in flights of four they take 8 latencies of memory, some 3 us, as much as the launch of add_slices.
-void channel_totals(int64_t N, int64_t K, int64_t plane, const float* x, float* sums) {
+void channel_totals(const char* op, int64_t N, int64_t K, int64_t plane, const float* x, float* sums) {
+    if (N * plane > std::numeric_limits<int>::max())  // more than a Divider divides
+        fail_value(op, "channels of 2^31 elements and more are too large for CUDA, got ", N, " x ", plane);
     int channels = kWarp;
     while (channels > 1 && kWarp / channels * 2 <= plane) channels /= 2;
     const int64_t count = N * plane, columns = ceil_div(K, channels), least = int64_t{kThreads} / channels * 32;

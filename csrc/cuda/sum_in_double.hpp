@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/shape.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/block_sum.hpp"
 #include "cuda/step_graph.hpp"
 
 namespace pycnn::cuda {
@@ -14,18 +14,12 @@ constexpr int64_t kSumChunk = 64 * kThreads;
 // A block sums one chunk: its threads take every kThreads-th term, then halves are added until one is left.
 template <class Value, class Term>
 __global__ void sum_kernel(int64_t count, int64_t chunk, Term term, Value* sums) {
-    SHARED(Value, partial, [kThreads]);
     const int t = static_cast<int>(threadIdx.x);
     const int64_t begin = blockIdx.x * chunk, end = begin + chunk < count ? begin + chunk : count;
     Value sum{};
     for (int64_t i = begin + t; i < end; i += kThreads) sum += term(i);
-    partial[t] = sum;
-    __syncthreads();
-    for (int half = kThreads / 2; half > 0; half /= 2) {
-        if (t < half) partial[t] += partial[t + half];
-        __syncthreads();
-    }
-    if (t == 0) sums[blockIdx.x] = partial[0];
+    sum = block_sum(sum);
+    if (t == 0) sums[blockIdx.x] = sum;
 }
 
 // The sums of the chunks as terms.

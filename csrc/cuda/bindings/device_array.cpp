@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -157,20 +158,17 @@ DeviceArray reshape(const DeviceArray& a, const py::args& extents) {
                                      : py::reinterpret_borrow<py::sequence>(extents);
     Shape shape;
     for (py::handle number : numbers) shape.push_back(py::cast<int64_t>(number));
-    int64_t* rest = nullptr;
-    int64_t known = 1;
-    for (int64_t& extent : shape) {
-        if (extent == -1 && !rest) {
-            rest = &extent;
-        } else {
-            known *= extent;
-        }
+    const Shape asked = shape;
+    if (const auto rest = std::find(shape.begin(), shape.end(), -1); rest != shape.end()) {
+        *rest = 1;
+        const int64_t known = element_count("DeviceArray.reshape", shape);
+        if (known == 0) fail_value("DeviceArray.reshape", "nothing tells what -1 stands for in shape ", to_string(asked));
+        *rest = a.size() / known;
     }
-    if (rest && known > 0) *rest = a.size() / known;
+    if (element_count("DeviceArray.reshape", shape) != a.size())
+        fail_value("DeviceArray.reshape", "an array of shape ", to_string(a.shape), " does not take shape ", to_string(asked));
     DeviceArray result = a;
     result.shape = shape;
-    if (result.size() != a.size())
-        fail_value("DeviceArray.reshape", "an array of shape ", to_string(a.shape), " does not take shape ", to_string(shape));
     return result;
 }
 

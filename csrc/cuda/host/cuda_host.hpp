@@ -97,7 +97,6 @@ Thread& current();
 
 // The next bytes of the block's shared memory: every thread of a block that asks in the same order gets the same place.
 void* shared_memory(size_t bytes, size_t alignment);
-void* dynamic_shared_memory();
 
 void wait_for_block();
 void wait_for_warp();

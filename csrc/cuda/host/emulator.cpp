@@ -60,7 +60,6 @@ public:
 
     Fiber& running() { return *running_; }
     void* shared(size_t bytes, size_t alignment);
-    void* dynamic() { return arena_.data(); }
     void leave(State state) {
         running_->state = state;
         switch_context(running_->context, scheduler_, state == State::done);
@@ -184,7 +183,6 @@ std::string order() {
 
 Thread& current() { return Block::of_this_thread().running().thread; }
 void* shared_memory(size_t bytes, size_t alignment) { return Block::of_this_thread().shared(bytes, alignment); }
-void* dynamic_shared_memory() { return Block::of_this_thread().dynamic(); }
 void wait_for_block() { Block::of_this_thread().leave(State::at_block_barrier); }
 void wait_for_warp() { Block::of_this_thread().leave(State::at_warp_barrier); }
 uint64_t exchange_in_warp(uint64_t word, int source) { return Block::of_this_thread().exchange(word, source); }
