@@ -7,7 +7,7 @@ from typing import Any
 
 from pycnn.devices import each_run, extension, move, stream_of
 from pycnn.layers.module import Module, check_model
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer
 from pycnn.training.evaluation import mean_loss
@@ -176,7 +176,7 @@ class CapturedStep:
         for module in self.model.modules():
             attributes = vars(module)
             objects.append(module)
-            objects += [v.data for v in attributes.values() if isinstance(v, Parameter)]
+            objects += [v.data for v in attributes.values() if isinstance(v, (Parameter, Buffer))]
             numbers += _numbers(attributes)
         return _Settings(numbers, objects)
 
