@@ -5,9 +5,9 @@
 
 namespace pycnn::cuda {
 
-// Halves of the block's kThreads values are added to each other until `left` sums are left, a power of two: thread t < left gets
-// that of the values of threads t, t + left, t + 2 left, ... and other threads nothing of use. Called by all threads of a block, and
-// by a kernel once: a second call would write what slow threads still have to read.
+// Halves of the block's kThreads values are added to each other until `left` sums are left, a power of two: thread t < left
+// gets that of the values of threads t, t + left, t + 2 left, ... and other threads nothing of use. Called by all threads of a
+// block, and by a kernel once: a second call would write what slow threads still have to read.
 template <class Value>
 __device__ Value block_sum(const Value& value, int left = 1) {
     SHARED(Value, partial, [kThreads]);
