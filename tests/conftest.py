@@ -55,7 +55,10 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
-@pytest.fixture(params=CUDA_DEVICES or [pytest.param("", marks=pytest.mark.skip("no device"))])
+@pytest.fixture(
+    params=CUDA_DEVICES
+    or [pytest.param("", marks=pytest.mark.skip("neither PYCNN_CUDA_HOST nor a GPU"))]
+)
 def device(request: pytest.FixtureRequest) -> str:
     """Run the test once for each device besides the CPU; the test moves things there itself."""
     name: str = request.param

@@ -23,10 +23,10 @@ def are_plain(layers: Named) -> bool:
     return all(vars(layer).keys().isdisjoint(_PASSES) for _, layer in layers)
 
 
-class AffineReLU(Module):
+class AffineReLU:
     """A `Conv2d` or `Linear` and a `ReLU`, whose forward passes are one op.
 
-    It leaves both layers as their own forward passes would, and their backward passes are used.
+    It leaves both layers as their own forward passes would, so it needs no backward pass.
 
     Parameters
     ----------
@@ -50,10 +50,6 @@ class AffineReLU(Module):
         y = self.affine.forward_relu(x)
         self.relu._save(y)
         return y
-
-    def backward(self, dy: Array) -> Array:
-        """Do the layers' backward passes."""
-        return self.affine.backward(self.relu.backward(dy))
 
 
 class _Memory(NamedTuple):
@@ -133,7 +129,7 @@ class ConvReluMaxPool(Module):
         return dx
 
 
-def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module]]:
+def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module | AffineReLU]]:
     """Give the layers with their names; of those that one op can do, an object for all of them.
 
     Parameters
@@ -143,11 +139,11 @@ def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module]]:
 
     Returns
     -------
-    list of (str, Module)
+    list of (str, Module or AffineReLU)
         Layers, and what stands for several, by the name of the first.
     """
     items = list(layers.items())
-    steps: list[tuple[str, Module]] = []
+    steps: list[tuple[str, Module | AffineReLU]] = []
     while items:
         if ConvReluMaxPool.takes(items[:3]):
             steps.append((items[0][0], ConvReluMaxPool(items[:3])))

@@ -28,7 +28,7 @@ def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run]
 
 @dataclass
 class Trainer:
-    """What every step needs and no step changes."""
+    """Takes the steps of a training, epoch by epoch."""
 
     run: Run
     batches: Iterable[tuple[Any, Any]]
