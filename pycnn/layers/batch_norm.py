@@ -8,6 +8,7 @@ from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
 from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
 from pycnn.layers.images import check_channels
+from pycnn.layers.later import change
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
@@ -104,7 +105,7 @@ class BatchNorm2d(Module):
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             count = x.size // self.num_features
-            when_done(x, lambda: self._track(on_cpu(mean), on_cpu(var), count))
+            when_done(x, lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
         self._save((x, mean, inv_std, None))
         return y
 

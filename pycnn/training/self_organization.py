@@ -16,6 +16,7 @@ from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
 from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import turn
 from pycnn.training.progress import ProgressBar
 
 # Patterns that go through the layers below at once: those do not change meanwhile.
@@ -173,7 +174,8 @@ def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: Pro
         block = below.forward(data.gather(order[start : start + BLOCK]))
         for x in block:
             cells = representatives(layer.forward(x[np.newaxis])[0], layer.column)
-            reinforce(layer, x, cells)
+            with turn(layer, alone=True):  # other threads may evaluate the model
+                reinforce(layer, x, cells)
             counts[[cell.plane for cell in cells]] += 1
         bar.update(start + len(block))
     return counts
