@@ -22,11 +22,12 @@ class _Own(threading.local):
 class _Evaluation:
     """Objects that remember nothing until it is over."""
 
-    __slots__ = ("objects",)
+    __slots__ = ("forgets", "objects")
 
-    def __init__(self, objects: Iterable[object]) -> None:
+    def __init__(self, objects: Iterable[object], forgets: bool) -> None:
         # They are held, lest another object gets the id of one that is gone.
         self.objects = {id(one): one for one in objects}
+        self.forgets = forgets
 
 
 # A state of the thread, or of the task within it, so that evaluating writes to no object.
@@ -34,9 +35,12 @@ _evaluations: ContextVar[tuple[_Evaluation, ...]] = ContextVar("evaluations", de
 
 
 @contextmanager
-def evaluating(objects: Iterable[object]) -> Iterator[None]:
-    """Let `Remembering` objects remember nothing, in this thread, until the block ends."""
-    one = _Evaluation(objects)
+def evaluating(objects: Iterable[object], forget: bool = False) -> Iterator[None]:
+    """Let `Remembering` objects remember nothing, in this thread, until the block ends.
+
+    What they remember already stays, or, with `forget`, goes with the first that is not remembered.
+    """
+    one = _Evaluation(objects, forget)
     _evaluations.set((*_evaluations.get(), one))
     try:
         yield
@@ -76,8 +80,9 @@ class Remembering:
         """Remember a value, and nothing while the object is evaluated."""
         for one in _evaluations.get():  # as in _is_evaluated, which would take as long as a save
             if id(self) in one.objects:
+                if not one.forgets:
+                    return
                 value = None
-                break
         own = self._own
         if own is not None:
             own.value = value

@@ -406,7 +406,9 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     """Put a model in evaluation mode for this thread, as long as the block lasts.
 
     Nothing is written to the model: other threads see each layer in its own mode, and so does this
-    one afterwards. Nothing is remembered for a backward pass meanwhile, so that no memory is held.
+    one afterwards. Nothing is remembered for a backward pass meanwhile, so that no memory is held;
+    what this thread's last pass left is forgotten with the next one in the block (`pycnn.predict`
+    and `pycnn.evaluate` leave it alone).
 
     Notes
     -----
@@ -417,5 +419,5 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     The block does not wait for a thread that trains the model, as `pycnn.predict` and
     `pycnn.evaluate` do.
     """
-    with evaluating(model.modules()):
+    with evaluating(model.modules(), forget=True):
         yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
 import numpy as np
@@ -88,6 +90,22 @@ def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
 Gradient = Array | SparseRows
 
 
+class _Sums:
+    """The lock under which gradients are added: threads may share a model."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Start with a free lock: in a forked child the thread that had it is not there."""
+        self.lock = threading.RLock()
+
+
+_sums = _Sums()
+
+
 def gradient_values(grad: Gradient) -> Array:
     """Give the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
     return grad.values if isinstance(grad, SparseRows) else grad
@@ -138,6 +156,8 @@ class Parameter:
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
 
+        Of threads that add at once none is lost; the order, and with it the rounding, is theirs.
+
         Raises
         ------
         TypeError
@@ -152,15 +172,16 @@ class Parameter:
             raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
-        own = self.grad
-        if own is None:
-            self.grad = grad
-        elif isinstance(own, SparseRows):
-            self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
-        elif isinstance(grad, SparseRows):
-            _add_rows(own, grad)
-        else:
-            own += grad
+        with _sums.lock:
+            own = self.grad
+            if own is None:
+                self.grad = grad
+            elif isinstance(own, SparseRows):
+                self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
+            elif isinstance(grad, SparseRows):
+                _add_rows(own, grad)
+            else:
+                own += grad
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
