@@ -16,7 +16,7 @@ from pycnn import _core
 from pycnn._arguments import positive
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
-from pycnn.layers.turns import turn
+from pycnn.layers.turns import Turn
 
 LEAST_STEPS = 5
 WARM_UP = 2
@@ -262,7 +262,7 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     if model.device != "cpu":
         raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
     limit = positive("[profile] seconds", seconds)
-    with turn(model):
+    with Turn(model).taken():
         copied = copy.deepcopy(model).train()
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):

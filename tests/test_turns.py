@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from pycnn.layers import Linear, Module, Sequential
-from pycnn.layers.turns import _line, turn
+from pycnn.layers.turns import Turn, _line
 
 
 class Actor:
@@ -35,7 +35,7 @@ class Actor:
 
     def enter(self, model: Module, alone: bool = False) -> None:
         def task() -> None:
-            context = turn(model, alone=alone)
+            context = Turn(model, alone=alone).taken()
             context.__enter__()
             self._stack.append(context)
             self.holds += 1
@@ -154,7 +154,8 @@ def test_a_third_that_waits_is_no_reason_to_go_ahead() -> None:
 
 def test_a_pause_lets_others_in() -> None:
     model, other = Linear(2, 2), Actor()
-    with turn(model, alone=True) as one:
+    one = Turn(model, alone=True)
+    with one.taken():
         other.enter(model)
         stays(lambda: other.holds == 0)
         with one.paused():
@@ -173,7 +174,7 @@ def test_an_interrupted_wait_leaves_the_line() -> None:
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(KeyboardInterrupt), turn(model):
+        with pytest.raises(KeyboardInterrupt), Turn(model).taken():
             raise AssertionError("it was not its turn")
     finally:
         signal.signal(signal.SIGALRM, previous)
@@ -183,6 +184,6 @@ def test_an_interrupted_wait_leaves_the_line() -> None:
 
 def test_an_error_within_a_turn_ends_it() -> None:
     model = Linear(2, 2)
-    with pytest.raises(KeyError), turn(model, alone=True):
+    with pytest.raises(KeyError), Turn(model, alone=True).taken():
         raise KeyError
     assert _line.turns == []

@@ -10,7 +10,7 @@ from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
 from pycnn.layers.images import check_channels
 from pycnn.layers.later import change
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
 
 
 class BatchNorm2d(Module):
@@ -149,16 +149,17 @@ class BatchNorm2d(Module):
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None  # all three are there, or none
-        self.num_batches_tracked.data += 1
-        share = self.momentum
-        if share is None:
-            share = 1 / int(self.num_batches_tracked.data)
-        for buffer, value in (
-            (self.running_mean, mean),
-            (self.running_var, var * np.float32(count / (count - 1))),
-        ):
-            buffer.data *= np.float32(1 - share)
-            buffer.data += np.float32(share) * value
+        with sums:
+            self.num_batches_tracked.data += 1
+            share = self.momentum
+            if share is None:
+                share = 1 / int(self.num_batches_tracked.data)
+            for buffer, value in (
+                (self.running_mean, mean),
+                (self.running_var, var * np.float32(count / (count - 1))),
+            ):
+                buffer.data *= np.float32(1 - share)
+                buffer.data += np.float32(share) * value
 
     def _arguments(self) -> str:
         text = f"{self.num_features}"

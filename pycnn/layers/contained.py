@@ -37,7 +37,8 @@ def contained(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
 
 def _items(container: Any) -> Iterable[Any]:
     if isinstance(container, np.ndarray):
-        return iter(container.flat)
+        items: list[Any] = container.ravel().tolist()
+        return items
     if isinstance(container, Mapping):
         return [*container.keys(), *container.values()]
     return list(container)

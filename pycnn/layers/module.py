@@ -15,7 +15,7 @@ from pycnn._memory import Remembering, evaluating
 from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
 from pycnn.layers.contained import contained, is_container
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
-from pycnn.layers.turns import turn
+from pycnn.layers.turns import Turn
 
 Self = TypeVar("Self", bound="Module")
 Trace = Generator[tuple[str, "Module", Array], None, Array]
@@ -264,7 +264,7 @@ class Module(Remembering, ABC):
         """
         if device != "cpu":
             extension(device)
-        with turn(self, alone=True):
+        with Turn(self, alone=True).taken():
             moved = [(value, move(value.data, device)) for value in self._movable()]
             for value, data in moved:  # only now: a failure leaves the model where it was
                 value.data = data
@@ -364,7 +364,7 @@ class Module(Remembering, ABC):
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        with turn(self, alone=True):
+        with Turn(self, alone=True).taken():
             for _, target, value in shared:
                 # In place on a device, too: a step recorded as a CUDA graph reads it there.
                 if isinstance(target.data, np.ndarray):

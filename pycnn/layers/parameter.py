@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._locks import Lock
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
 Array = npt.NDArray[Any]
@@ -90,20 +89,8 @@ def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
 Gradient = Array | SparseRows
 
 
-class _Sums:
-    """The lock under which gradients are added: threads may share a model."""
-
-    def __init__(self) -> None:
-        self.renew()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.renew)
-
-    def renew(self) -> None:
-        """Start with a free lock: in a forked child the thread that had it is not there."""
-        self.lock = threading.RLock()
-
-
-_sums = _Sums()
+# Under which passes of several threads add to what they share: gradients, running statistics.
+sums = Lock()
 
 
 def gradient_values(grad: Gradient) -> Array:
@@ -172,7 +159,7 @@ class Parameter:
             raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
-        with _sums.lock:
+        with sums:
             own = self.grad
             if own is None:
                 self.grad = grad

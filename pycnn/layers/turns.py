@@ -21,7 +21,17 @@ PATIENCE = 0.1
 
 
 class Turn:
-    """A place in the line: of one that reads a model, or of one that wants it alone.
+    """A place in the line: of one that reads a model, or of one that changes it.
+
+    What is a part of the model, or has a part of it, counts as the model. Threads come in the
+    order in which they asked. A thread that has a turn already does not wait for itself.
+
+    Parameters
+    ----------
+    model : Module
+        The model, of which the parts are looked for once.
+    alone : bool
+        Whether it is to be changed, while no other thread reads or changes it.
 
     Attributes
     ----------
@@ -33,11 +43,20 @@ class Turn:
 
     __slots__ = ("_keys", "alone", "is_over", "is_running", "model", "thread")
 
-    def __init__(self, model: Module, alone: bool) -> None:
+    def __init__(self, model: Module, *, alone: bool = False) -> None:
         self.model, self.alone = model, alone
         self.thread = threading.get_ident()
         self.is_running = self.is_over = False
         self._keys: frozenset[int] | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and let the next one begin in the end; it can be taken again."""
+        try:
+            _line.enter(self)
+            yield
+        finally:
+            _line.leave(self)
 
     @property
     def keys(self) -> frozenset[int]:
@@ -138,34 +157,12 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def turn(model: Module, *, alone: bool = False) -> Iterator[Turn]:
-    """Read a model, at once with others who do, or change it while no other thread does either.
-
-    What is a part of the model, or has a part of it, counts as the model. Threads come in the
-    order in which they asked. A thread that has a turn already does not wait for itself.
-
-    Parameters
-    ----------
-    model : Module
-        The model.
-    alone : bool
-        Whether it is to be changed.
-    """
-    one = Turn(model, alone)
-    try:
-        _line.enter(one)
-        yield one
-    finally:
-        _line.leave(one)
-
-
-@contextmanager
 def between_steps(model: Module, *losses: object) -> Iterator[None]:
     """Run a model in evaluation mode, on its stream, while no other thread changes it.
 
     For short: a batch at a time, and nothing in it that waits for another thread.
     """
-    with turn(model), evaluating([*model.modules(), *losses]):
+    with Turn(model).taken(), evaluating([*model.modules(), *losses]):
         if (device := model.device) == "cpu":
             yield
             return

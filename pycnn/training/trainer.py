@@ -11,7 +11,7 @@ from pycnn._arguments import at_least_zero
 from pycnn.data import Batches
 from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
-from pycnn.layers.turns import Turn, turn
+from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
@@ -105,12 +105,13 @@ class Trainer:
         """Train on every batch; returns their figures."""
         run, schedule = self.run, self.schedule
         meter = Meter(self.loss, run.model)
+        step = Turn(run.model, alone=True)
         for x, y in source:
             if schedule is not None:
                 rate = schedule(run.step, self.total_steps)
                 run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
             # Who evaluates the model in another thread sees it before or after, not in between.
-            with turn(run.model, alone=True) as step:
+            with step.taken():
                 learned = self._learn(x, y, meter, step)
                 if learned:
                     run.step += 1
