@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._files import atomic_write
+from pycnn._locks import Lock
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,10 @@ Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
 INK, FAINT = "#22303c", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
+
+# Settings of matplotlib and filters of warnings are the process's: one thread at a time changes
+# them and puts them back.
+_settings = Lock()
 
 # Pixels of a PNG for each inch of a figure.
 RESOLUTION = 120
@@ -58,7 +63,7 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
 
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     file = io.BytesIO()
-    with rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
+    with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box: no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))

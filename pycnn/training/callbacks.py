@@ -16,7 +16,20 @@ from pycnn.training.run import Run
 
 
 class Callback:
-    """Base class; training calls these methods in the order in which they stand here."""
+    """Base class; training calls these methods in the order in which they stand here.
+
+    They run between the steps: other threads may evaluate the model meanwhile, and a callback may
+    wait for one that does.
+
+    Attributes
+    ----------
+    changes_model : bool
+        Whether ``on_step`` changes the parameters. It is then the end of the step, before the
+        ``on_step`` of others; no other thread evaluates the model in between, so it must not wait
+        for one.
+    """
+
+    changes_model: bool = False
 
     def on_layer(self, text: str) -> None:
         """After a layer has learned without gradients, before `fit`, with a line about it."""

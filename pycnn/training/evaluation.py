@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -9,10 +10,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.data import Dataset
-from pycnn.devices import move, on_cpu, stream_of
-from pycnn.layers.module import Module, check_model, evaluation_mode
+from pycnn.data import Batches, Dataset
+from pycnn.devices import move, on_cpu
+from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
 
@@ -56,9 +58,11 @@ def evaluate(
     Parameters
     ----------
     model : Module
-        The model; the mode of each layer is restored afterwards.
+        The model. Nothing is written to it, so that any number of threads may run it at once, also
+        while another one trains it: each batch then sees it between two steps.
     data : Dataset or iterable of (x, y)
-        Samples and labels.
+        Samples and labels. Of `Batches`, such as a `DataLoader`, the number of the next pass
+        stays what it is.
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
@@ -80,12 +84,16 @@ def evaluate(
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
-    meter, device = Meter(criterion, model), model.device
-    with stream_of(model), evaluation_mode(model), one_pass(source) as batches:
+    if isinstance(source, Batches):
+        source = copy.copy(source)  # a pass advances it, and a training may be going through it
+    meter = Meter(criterion, model)
+    with one_pass(source) as batches:
         for x, y in batches:
-            output = model.forward(move(x, device))
-            judged = model.scores(output) if loss is None else output
-            meter.add(float(criterion(judged, move(y, device))), output, y)
+            with between_steps(model, criterion):
+                output = model.forward(move(x, model.device))
+                judged = model.scores(output) if loss is None else output
+                value = float(criterion(judged, move(y, model.device)))
+                meter.add(value, output, y)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
     return Evaluation(meter.loss, meter.accuracy)
@@ -97,7 +105,8 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     Parameters
     ----------
     model : Module
-        The model; the mode of each layer is restored afterwards.
+        The model. Nothing is written to it, so that any number of threads may run it at once, also
+        while another one trains it: each batch then sees it between two steps.
     x : (N, ...) array or Dataset
         Samples; labels of a data set are not looked at.
     batch_size : int
@@ -127,10 +136,11 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         batches = (x[i : i + batch_size] for i in starts)
     else:
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
-    with stream_of(model), evaluation_mode(model):
-        device = model.device
-        outputs = (model.forward(move(batch, device)) for batch in batches)
-        return np.concatenate([on_cpu(output) for output in outputs])
+    outputs: list[Array] = []
+    for batch in batches:
+        with between_steps(model):
+            outputs.append(on_cpu(model.forward(move(batch, model.device))))
+    return np.concatenate(outputs)
 
 
 def check_data(owner: str, name: str, data: Data) -> None:

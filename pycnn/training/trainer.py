@@ -10,6 +10,8 @@ from typing import Any
 from pycnn._arguments import at_least_zero
 from pycnn.data import Batches
 from pycnn.devices import move
+from pycnn.layers.later import Change, changes_kept
+from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback
@@ -41,7 +43,10 @@ class Trainer:
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step, and then a step does nothing for them.
         self.before_step = _overridden(self.callbacks, "on_backward")
-        self.after_step = _overridden(self.callbacks, "on_step")
+        inside = [callback for callback in self.callbacks if callback.changes_model]
+        outside = [callback for callback in self.callbacks if not callback.changes_model]
+        self.end_of_step = _overridden(inside, "on_step")
+        self.after_step = _overridden(outside, "on_step")
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
@@ -100,30 +105,40 @@ class Trainer:
         """Train on every batch; returns their figures."""
         run, schedule = self.run, self.schedule
         meter = Meter(self.loss, run.model)
+        step = Turn(run.model, alone=True)
         for x, y in source:
             if schedule is not None:
                 rate = schedule(run.step, self.total_steps)
                 run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
-            if self.captured is not None and meter.batch_weight(y):
-                run.loss = self.captured(x, y)
-                meter.add(run.loss, self.captured.output, y)
-            elif not self._learn(x, y, meter):
-                if self.stopped:
-                    break
+            # Who evaluates the model in another thread sees it before or after, not in between.
+            with step.taken():
+                learned = self._learn(x, y, meter, step)
+                if learned:
+                    run.step += 1
+                    for hook in self.end_of_step:
+                        hook(run)
+            if self.stopped:
+                break
+            if not learned:
                 continue
-            run.step += 1
             for hook in self.after_step:
                 hook(run)
             bar.update(meter.samples, meter.loss, meter.accuracy)
         return meter
 
-    def _learn(self, x: Any, y: Any, meter: Meter) -> bool:
+    def _learn(self, x: Any, y: Any, meter: Meter, step: Turn) -> bool:
         """Take a step; returns whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
-        output = model.forward(move(x, model.device))
+        if self.captured is not None and meter.batch_weight(y):
+            run.loss = self.captured(x, y)
+            meter.add(run.loss, self.captured.output, y)
+            return True
+        with changes_kept() as changes:
+            output = model.forward(move(x, model.device))
         run.loss = float(criterion(output, move(y, model.device)))
         if not meter.add(run.loss, output, y):
+            _make(changes)
             return False  # all of its targets are ignored: there is nothing to learn from it
         optimizer.zero_grad()
         for parameter in self.frozen:
@@ -131,12 +146,20 @@ class Trainer:
         model.backward_parameters(criterion.backward())
         if self.before_step:
             run.batch = x, y
-            for hook in self.before_step:
-                hook(run)
+            with step.paused():  # a hook may wait for a thread that evaluates
+                for hook in self.before_step:
+                    hook(run)
             self.stopped = run.history.stop_reason is not None
             if self.stopped:
                 return False
         if self.max_grad_norm is not None:
             clip_grad_norm(optimizer.params, self.max_grad_norm)
+        _make(changes)
         optimizer.step()
         return True
+
+
+def _make(changes: Sequence[Change]) -> None:
+    """Make what a forward pass has left to be changed."""
+    for change in changes:
+        change()
