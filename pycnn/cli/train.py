@@ -18,6 +18,7 @@ from typing import Any
 
 from pycnn import get_num_threads, recipes
 from pycnn._run_files import RUNS
+from pycnn._streams import is_terminal, warn
 from pycnn.cli.arguments import (
     add_data,
     add_threads,
@@ -27,6 +28,7 @@ from pycnn.cli.arguments import (
     set_threads,
 )
 from pycnn.cli.results import results_folder, save
+from pycnn.cli.streams import say
 from pycnn.data import Dataset
 from pycnn.devices import extension
 from pycnn.layers import Module
@@ -200,7 +202,7 @@ def report(out: Path, history: History) -> int:
     saved = f"saved to {out}" if len(history) else "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
         print(saved)
-        print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
+        say(f"error: training stopped: {history.stop_reason}")
         return TRAINING_FAILED
     if history.interrupted:
         print(_interruption(history, saved))
@@ -229,6 +231,9 @@ def _interruption(history: History, saved: str) -> str:
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
+    def __init__(self) -> None:
+        self._complained = False
+
     def on_layer(self, text: str) -> None:
         """Print the line of a layer that learns before the epochs."""
         self._print(text)
@@ -237,7 +242,15 @@ class EpochLine(Callback):
         """Print the record."""
         self._print(f"epoch {record.epoch}/{run.epochs}: {record}")
 
-    @staticmethod
-    def _print(text: str) -> None:
-        if not (sys.stderr.isatty() and sys.stdout.isatty()):
+    def _print(self, text: str) -> None:
+        if is_terminal(sys.stderr) and is_terminal(sys.stdout):
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:  # whoever read the lines has left, and ends the command
+            raise
+        except OSError as error:
+            # A full disk under a log is no reason to lose the training; it is told in the end, too.
+            if not self._complained:
+                warn(f"[train] standard output cannot be written: {error.strerror}")
+            self._complained = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence, Sized
 from math import inf
 from typing import Any
 
 from pycnn._arguments import flag, integer, number
+from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
 from pycnn.layers.module import Module
@@ -153,11 +153,9 @@ def fit(
         callback.on_train_end(run)
     if history.interrupted:
         # A script that goes on as if it had finished should at least be heard.
-        warnings.warn(
+        warn(
             f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
-            "the model keeps what it has learned, in this epoch too, of which there is no record",
-            RuntimeWarning,
-            stacklevel=2,
+            "the model keeps what it has learned, in this epoch too, of which there is no record"
         )
     return history
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from pycnn._arguments import at_least_zero
+from pycnn._progress import ProgressBar
 from pycnn.data import Batches
 from pycnn.devices import move
 from pycnn.loader import one_pass
@@ -16,7 +17,6 @@ from pycnn.training.callbacks import Callback
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.evaluation import Data, Loss, Meter, evaluate
 from pycnn.training.history import EpochRecord
-from pycnn.training.progress import ProgressBar
 from pycnn.training.run import Run
 
 
