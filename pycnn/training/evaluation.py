@@ -9,12 +9,15 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._streams import warn
 from pycnn.data import Dataset
 from pycnn.devices import move, on_cpu, stream_of
 from pycnn.layers.module import Module, check_model, evaluation_mode
 from pycnn.layers.parameter import Array
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
+from pycnn.training.answers import NO_ANSWER, answers
+from pycnn.training.nonfinite import first_nonfinite, in_batch
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
 BATCH_SIZE = 256
@@ -75,20 +78,44 @@ def evaluate(
         If an argument is of another kind.
     ValueError
         If there are no samples or their shape does not fit the model.
+
+    Warns
+    -----
+    RuntimeWarning
+        If scores or losses are NaN or infinite, with the batch and the layer.
     """
+    meter = measure(model, data, batch_size=batch_size, loss=loss)
+    if meter.unanswered:
+        warn(
+            f"[evaluate] {meter.unanswered:,} of {meter.samples:,} samples have no answer, which "
+            f"counts as a wrong one, because their scores are not finite: {meter.where}"
+        )
+    elif meter.where:
+        warn(f"[evaluate] the loss is {meter.loss}: {meter.where}")
+    return Evaluation(meter.loss, meter.accuracy)
+
+
+def measure(
+    model: Module, data: Data, *, batch_size: int = BATCH_SIZE, loss: Loss | None = None
+) -> Meter:
+    """Do what `evaluate` does, and leave it to others to warn."""
     check_model("evaluate", model)
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     meter, device = Meter(criterion, model), model.device
     with stream_of(model), evaluation_mode(model), one_pass(source) as batches:
-        for x, y in batches:
+        for number, (x, y) in enumerate(batches, start=1):
             output = model.forward(move(x, device))
             judged = model.scores(output) if loss is None else output
             meter.add(float(criterion(judged, move(y, device))), output, y)
+            if not meter.where and (
+                meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
+            ):
+                meter.where = first_nonfinite(model, x, y, number)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
-    return Evaluation(meter.loss, meter.accuracy)
+    return meter
 
 
 def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) -> Array:
@@ -116,6 +143,11 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         If an argument is of another kind.
     ValueError
         If `batch_size` is not positive or the shape of the samples does not fit the model.
+
+    Warns
+    -----
+    RuntimeWarning
+        If outputs hold NaN, with the first sample and the layer.
     """
     check_model("predict", model)
     if not isinstance(x, (np.ndarray, Dataset)):
@@ -130,7 +162,22 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     with stream_of(model), evaluation_mode(model):
         device = model.device
         outputs = (model.forward(move(batch, device)) for batch in batches)
-        return np.concatenate([on_cpu(output) for output in outputs])
+        result = np.concatenate([on_cpu(output) for output in outputs])
+    if np.isnan(result).any():
+        _warn_of_nan(model, x, result)
+    return result
+
+
+def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
+    """Warn of outputs that hold NaN, and say where the first of them comes from."""
+    bad = np.flatnonzero(np.isnan(outputs).reshape(len(outputs), -1).any(axis=1))
+    index = bad[:1]
+    sample = x[index] if isinstance(x, np.ndarray) else x.gather(index)
+    where = "its x is not finite" if in_batch(sample) else first_nonfinite(model, sample)
+    warn(
+        f"[predict] the outputs of {len(bad):,} of {len(outputs):,} samples hold NaN, first those "
+        f"of sample {bad[0]}: {where}"
+    )
 
 
 def check_data(owner: str, name: str, data: Data) -> None:
@@ -173,6 +220,12 @@ class Meter:
     ----------
     samples : int
         Samples so far, ignored ones too.
+    unanswered : int
+        Samples among them whose scores are not finite: none is a right answer.
+    weight : float
+        What all batches weigh.
+    where : str
+        Where their NaN was found first, for whoever looks for it.
     batch_weight : function of target
         What a batch weighs.
     """
@@ -183,25 +236,28 @@ class Meter:
         "_right",
         "_scores",
         "_total",
-        "_weight",
         "batch_weight",
         "samples",
+        "unanswered",
+        "weight",
+        "where",
     )
 
     def __init__(self, loss: Loss, model: Module) -> None:
         self._scores = model.scores
         self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
-        self._total = self._weight = 0.0
+        self._total = self.weight = 0.0
         self._right: int | None = 0
-        self._answers = self.samples = 0
+        self._answers = self.samples = self.unanswered = 0
+        self.where = ""
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""
         weight = self.batch_weight(target)
         if weight:  # the mean of nothing is NaN, and would make NaN of the whole
             self._total += loss * weight
-            self._weight += weight
+            self.weight += weight
         self.samples += len(target)
         self._add_answers(output, target)
         return bool(weight)
@@ -212,7 +268,9 @@ class Meter:
         if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
             self._right = None
             return
-        right = self._scores(on_cpu(output)).argmax(axis=1) == target
+        found = answers(self._scores(on_cpu(output)))
+        self.unanswered += int(np.count_nonzero(found == NO_ANSWER))
+        right = (found == target) & (found != NO_ANSWER)
         if self._ignored is None:
             self._answers += len(target)
         else:
@@ -224,7 +282,7 @@ class Meter:
     @property
     def loss(self) -> float:
         """Mean loss; NaN where nothing counts."""
-        return self._total / self._weight if self._weight else math.nan
+        return self._total / self.weight if self.weight else math.nan
 
     @property
     def accuracy(self) -> float | None:

@@ -104,7 +104,11 @@ def fit(
     -----
     RuntimeWarning
         If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C.
+        softmax itself; after Ctrl-C. Once each: of a loss that is NaN or infinite, with the batch
+        and what in it or which layer is at fault (unless `TerminateOnNaN` says so); of parameters
+        or buffers that are, after an epoch; of a mean loss that is ten times what a model that
+        knows nothing has; of an epoch in which no target counts; of validation data whose loss is
+        not finite.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)

@@ -9,15 +9,17 @@ from typing import Any
 
 from pycnn._arguments import at_least_zero
 from pycnn._progress import ProgressBar
+from pycnn._streams import warn
 from pycnn.data import Batches
 from pycnn.devices import move
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
-from pycnn.training.callbacks import Callback
+from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
-from pycnn.training.evaluation import Data, Loss, Meter, evaluate
+from pycnn.training.evaluation import Data, Loss, Meter, measure
 from pycnn.training.history import EpochRecord
 from pycnn.training.run import Run
+from pycnn.training.watch import Watch
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
@@ -47,6 +49,8 @@ class Trainer:
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
+        stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
+        self.watch = Watch(self.run, self.loss, stops)
 
     def capture(self) -> None:
         """Let the steps to come be captured."""
@@ -78,7 +82,7 @@ class Trainer:
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
             measured = None
             if validation is not None:
-                measured = evaluate(run.model, validation, loss=self.loss)
+                measured = measure(run.model, validation, loss=self.loss)
             record = EpochRecord(
                 epoch=run.epoch,
                 loss=meter.loss,
@@ -90,9 +94,10 @@ class Trainer:
                 samples_per_second=meter.samples / seconds,
             )
             history.records.append(record)
-            bar.finish(f"{label}: {record}")
+            bar.finish(f"{label}: {record.describe(run.validation)}")
         finally:
             bar.close()
+        self.watch.epoch(meter, measured)
         for callback in self.callbacks:
             callback.on_epoch_end(run, record)
 
@@ -100,14 +105,15 @@ class Trainer:
         """Train on every batch; returns their figures."""
         run, schedule = self.run, self.schedule
         meter = Meter(self.loss, run.model)
-        for x, y in source:
+        for run.batch_number, (x, y) in enumerate(source, start=1):
             if schedule is not None:
                 rate = schedule(run.step, self.total_steps)
                 run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
             if self.captured is not None and meter.batch_weight(y):
                 run.loss = self.captured(x, y)
                 meter.add(run.loss, self.captured.output, y)
-            elif not self._learn(x, y, meter):
+                self._look(x, y, self.captured.output, bar, updated=True)
+            elif not self._learn(x, y, meter, bar):
                 if self.stopped:
                     break
                 continue
@@ -117,7 +123,15 @@ class Trainer:
             bar.update(meter.samples, meter.loss, meter.accuracy)
         return meter
 
-    def _learn(self, x: Any, y: Any, meter: Meter) -> bool:
+    def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
+        """Warn of a loss that shows a broken training."""
+        if not abs(self.run.loss) <= self.watch.limit:  # nor is a NaN
+            text = self.watch.step(x, y, output, updated=updated)
+            if text is not None:
+                bar.clear()
+                warn(text)
+
+    def _learn(self, x: Any, y: Any, meter: Meter, bar: ProgressBar) -> bool:
         """Take a step; returns whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
@@ -129,6 +143,7 @@ class Trainer:
         for parameter in self.frozen:
             parameter.grad = None
         model.backward_parameters(criterion.backward())
+        self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
             for hook in self.before_step:
