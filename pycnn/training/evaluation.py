@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._hints import samples_hint
 from pycnn._streams import warn
 from pycnn.data import Dataset
 from pycnn.devices import move, on_cpu, stream_of
@@ -106,7 +107,7 @@ def measure(
     meter, device = Meter(criterion, model), model.device
     with stream_of(model), evaluation_mode(model), one_pass(source) as batches:
         for number, (x, y) in enumerate(batches, start=1):
-            output = model.forward(move(x, device))
+            output = forward(model, x)
             judged = model.scores(output) if loss is None else output
             meter.add(float(criterion(judged, move(y, device))), output, y)
             if not meter.where and (
@@ -160,8 +161,7 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     else:
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
     with stream_of(model), evaluation_mode(model):
-        device = model.device
-        outputs = (model.forward(move(batch, device)) for batch in batches)
+        outputs = (forward(model, batch) for batch in batches)
         result = np.concatenate([on_cpu(output) for output in outputs])
     if np.isnan(result).any():
         _warn_of_nan(model, x, result)
@@ -178,6 +178,16 @@ def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
         f"[predict] the outputs of {len(bad):,} of {len(outputs):,} samples hold NaN, first those "
         f"of sample {bad[0]}: {where}"
     )
+
+
+def forward(model: Module, x: Array) -> Any:
+    """Compute the outputs of a batch; an error of its dtype says what to give."""
+    try:
+        return model.forward(move(x, model.device))
+    except TypeError as error:
+        if hint := samples_hint(x, model.input_dtype):
+            raise TypeError(f"{error}; {hint}") from error
+        raise
 
 
 def check_data(owner: str, name: str, data: Data) -> None:

@@ -16,7 +16,7 @@ from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
-from pycnn.training.evaluation import Data, Loss, Meter, measure
+from pycnn.training.evaluation import Data, Loss, Meter, forward, measure
 from pycnn.training.history import EpochRecord
 from pycnn.training.run import Run
 from pycnn.training.watch import Watch
@@ -135,7 +135,7 @@ class Trainer:
         """Take a step; returns whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
-        output = model.forward(move(x, model.device))
+        output = forward(model, x)
         run.loss = float(criterion(output, move(y, model.device)))
         if not meter.add(run.loss, output, y):
             return False  # all of its targets are ignored: there is nothing to learn from it
