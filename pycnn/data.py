@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import array_of, integer
+from pycnn._hints import classes_hint, samples_hint
 
 Samples: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -75,16 +76,24 @@ class ArrayDataset:
     __slots__ = ("classes", "name", "x", "y")
 
     def __init__(self, x: Samples, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
-        for label, array, dtypes in (("x", x, ("float32", "int64")), ("y", y, ("int64",))):
-            if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes:
-                found = getattr(array, "dtype", type(array).__name__)
-                raise TypeError(
-                    f"[ArrayDataset] {label} must be {array_of(*dtypes)}, got {found}: "
-                    f"give {_conversion(label, array, dtypes)}"
-                )
+        if not isinstance(x, np.ndarray) or x.dtype.name not in ("float32", "int64"):
+            # Integers with a sign are numbers of words rather than pixels.
+            words = isinstance(x, np.ndarray) and x.dtype.kind == "i"
+            raise TypeError(
+                f"[ArrayDataset] x must be {array_of('float32', 'int64')}, got {_kind(x)}: "
+                f"{samples_hint(x, np.int64 if words else np.float32)}"
+            )
+        if not isinstance(y, np.ndarray) or y.dtype != np.int64:
+            hint = classes_hint(y)
+            raise TypeError(
+                f"[ArrayDataset] y must be {array_of('int64')}, got {_kind(y)}"
+                + (f": {hint}" if hint else "")
+            )
         if x.ndim < 1 or y.ndim != 1 or len(x) != len(y):
+            hint = classes_hint(y) if y.ndim > 1 and len(x) == len(y) else ""
             raise ValueError(
                 f"[ArrayDataset] needs one label for each sample (x: {x.shape}, y: {y.shape})"
+                + (f": {hint}" if hint else "")
             )
         if not x.flags.c_contiguous:
             raise ValueError(
@@ -121,12 +130,9 @@ def check_index(owner: str, index: Any) -> None:
         raise TypeError(f"[{owner}] takes a slice or an array of positions, got {index!r}")
 
 
-def _conversion(name: str, array: Any, dtypes: Sequence[str]) -> str:
-    """Say how to convert what was given as `name` to one of the dtypes."""
-    if not isinstance(array, np.ndarray):
-        return f"np.array({name}, np.{dtypes[0]})"
-    # Integers with a sign are numbers of words rather than pixels.
-    return f"{name}.astype(np.{dtypes[-1 if array.dtype.kind == 'i' else 0]})"
+def _kind(value: Any) -> Any:
+    """Name the dtype of an array, or the type of what is none."""
+    return getattr(value, "dtype", type(value).__name__)
 
 
 class Batches:

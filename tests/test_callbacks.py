@@ -11,6 +11,7 @@ from toy import blobs, same_bits, small_net, snapshot
 
 from pycnn.io import load
 from pycnn.layers import Linear, Module, ReLU, Sequential
+from pycnn.losses import MSELoss
 from pycnn.optim import SGD
 from pycnn.training import (
     BestCheckpoint,
@@ -88,6 +89,60 @@ def test_early_stopping_ends_fit() -> None:
     assert len(history) == 3
     assert history.stop_reason == "val_loss has not improved since epoch 1"
     assert not history.interrupted
+
+
+MONITORS = {
+    "stop": lambda path, field: EarlyStopping(field, patience=1),
+    "restore": lambda path, field: EarlyStopping(field, patience=9, restore_best=True),
+    "save": lambda path, field: BestCheckpoint(path, field),
+}
+
+
+@pytest.mark.parametrize("kind", MONITORS)
+@pytest.mark.parametrize("field", ["accuracy", "val_accuracy"])
+def test_a_figure_that_is_never_there_is_an_error_of_the_first_epoch(
+    kind: str, field: str, tmp_path: Path
+) -> None:
+    """The accuracy of a regression: this once stopped at once, saved nothing and said nothing."""
+    x = np.random.default_rng(0).standard_normal((8, 3), dtype=np.float32)
+    pairs = [(x, x[:, :2].copy())] * 3
+    with pytest.raises(ValueError, match=rf"^monitor '{field}' is not there: epoch 1 has no such"):
+        fit(Linear(3, 2, rng=0), pairs, pairs, epochs=3, loss=MSELoss(),
+            callbacks=[MONITORS[kind](tmp_path / "best.safetensors", field)])  # fmt: skip
+
+
+def test_an_accuracy_that_goes_away_later_is_named_in_the_reason() -> None:
+    callback, run = EarlyStopping("val_accuracy", patience=2), run_of(small_net())
+    assert feed(callback, run, [0.5, None, None]) == 3
+    assert run.history.stop_reason == (
+        "val_accuracy has not improved since epoch 1 (the last: none)"
+    )
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf")])
+def test_the_reason_of_a_figure_that_is_no_number_tells_the_truth(value: float) -> None:
+    run = run_of(small_net())
+    assert feed(EarlyStopping(patience=2), run, [value, value]) == 2
+    assert run.history.stop_reason == f"val_loss was finite in no epoch (the last: {value})"
+    run = run_of(small_net())
+    assert feed(EarlyStopping(patience=2), run, [1.0, value, value]) == 3
+    assert run.history.stop_reason == f"val_loss has not improved since epoch 1 (the last: {value})"
+
+
+@pytest.mark.parametrize("kind", ["restore", "save"])
+def test_nothing_saved_or_restored_is_said_in_the_end(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    data = blobs(32)
+    data.x[:] = NAN
+    model = small_net()
+    with pytest.warns(RuntimeWarning) as caught:
+        fit(model, blobs(32), data, epochs=2, callbacks=[MONITORS[kind](path, "val_loss")])
+    texts = [str(warning.message) for warning in caught]
+    assert "validation data is nan" in texts[0]
+    assert "val_loss was finite in no epoch (the last: nan)" in texts[1]
+    assert ("was not written" if kind == "save" else "no best epoch to restore") in texts[1]
+    assert len(texts) == 2
+    assert not path.exists()
 
 
 def test_best_checkpoint_keeps_the_best_epoch(tmp_path: Path) -> None:
@@ -222,7 +277,7 @@ def test_a_parameter_or_batch_that_is_not_finite_is_named() -> None:
     x[1, 1] = np.nan
     history = fit(mlp(ReLU()), [(x, y)], callbacks=[TerminateOnNaN()])
     assert history.stop_reason is not None
-    assert history.stop_reason.endswith("the batch itself is not finite")
+    assert history.stop_reason.endswith("x of batch 1 holds NaN, first in its sample 1")
     assert first_nonfinite(Linear(3, 2, rng=0).eval(), batches()[0][0]).startswith("every output")
 
 

@@ -184,7 +184,12 @@ def test_ignored_targets_alone_teach_nothing() -> None:
     model, data = small_net(), blobs(20)
     data.y[:] = -100
     before = snapshot(model)
-    record = fit(model, data, data).records[0]
+    with pytest.warns(RuntimeWarning) as caught:
+        record = fit(model, data, data).records[0]
+    assert [str(warning.message).partition(" counts")[0] for warning in caught] == [
+        "[fit] no target of epoch 1",
+        "[fit] after epoch 1 no target of the validation data",
+    ]
     assert same_bits(before, snapshot(model))
     assert np.isnan(record.loss)
     assert record.val_loss is not None

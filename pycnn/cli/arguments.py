@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import warnings
 
 import pycnn
+from pycnn._streams import warn
 from pycnn.report import Run
 
 
@@ -60,11 +60,9 @@ def set_threads(args: argparse.Namespace) -> None:
     pycnn.set_num_threads(args.threads)
     cores = len(os.sched_getaffinity(0))
     if args.threads > cores:
-        warnings.warn(
+        warn(
             f"[threads] {args.threads} threads, but only {cores} cores that the process may use: "
-            "more threads than cores gain nothing",
-            RuntimeWarning,
-            stacklevel=2,
+            "more threads than cores gain nothing"
         )
 
 

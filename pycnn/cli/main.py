@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from typing import NoReturn
 
 from pycnn import __version__
 from pycnn.cli import evaluate, info, plot, predict, report, train
+from pycnn.cli.streams import abandon, say, usable_streams
 from pycnn.devices import DeviceError
 
 COMMANDS = {
@@ -51,24 +50,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 130 after
         Ctrl-C, 141 if nobody reads the output any more.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _print_warning
-            warnings.filterwarnings("always", r"\[(ImageFolder|textcnn|threads)\]", RuntimeWarning)
-            code = _run(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except KeyboardInterrupt as interruption:
-        _say(" ".join(("interrupted", *map(str, interruption.args))))
-        return INTERRUPTED
-    except BrokenPipeError:
-        _abandon_stdout()
-        return BROKEN_PIPE
-    except (OSError, ValueError, MemoryError, DeviceError) as error:
-        _abandon_stdout()
-        _print_error(error)
-        return USAGE_ERROR
-    return code
+    with usable_streams():
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _print_warning
+                warnings.filterwarnings("always", r"\[\w+\]", RuntimeWarning)  # pycnn's own
+                code = _run(argv)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except KeyboardInterrupt as interruption:
+            say(" ".join(("interrupted", *map(str, interruption.args))))
+            return INTERRUPTED
+        except BrokenPipeError:
+            return BROKEN_PIPE
+        except (OSError, ValueError, MemoryError, DeviceError) as error:
+            abandon(sys.stdout)  # what it holds comes before the error
+            _print_error(error)
+            return USAGE_ERROR
+        return code
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -95,24 +94,9 @@ def _print_error(error: Exception) -> None:
         text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
     else:
         text = str(error) or type(error).__name__
-    _say(f"error: {text}")
+    say(f"error: {text}")
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning in one line, without the place in the code."""
-    _say(f"warning: {message}")
-
-
-def _say(text: str) -> None:
-    line = " ".join(text.split())
-    with contextlib.suppress(OSError):
-        print(f"pycnn: {line}", file=sys.stderr)
-
-
-def _abandon_stdout() -> None:
-    """Send output that can no longer be written nowhere, so that Python's exit does not fail."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say(f"warning: {message}")

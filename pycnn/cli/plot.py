@@ -24,6 +24,7 @@ from pycnn.layers.parameter import Array
 from pycnn.plot.filters import MODES
 from pycnn.report import Run
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
+from pycnn.training.answers import answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +82,7 @@ def _learning_curve(args: argparse.Namespace) -> None:
 
 def _confusion(args: argparse.Namespace) -> None:
     trained = open_run(args)
-    guesses = trained.probabilities.argmax(axis=1)
+    guesses = answers(trained.probabilities)
     plot.confusion_matrix(trained.test.y, guesses, trained.classes, args.out, args.title)
 
 

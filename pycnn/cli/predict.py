@@ -9,6 +9,7 @@ from pycnn.cli.arguments import add_run
 from pycnn.plot.canvas import class_names
 from pycnn.report import Run
 from pycnn.training import predict
+from pycnn.training.answers import NO_ANSWER, answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     outputs = predict(model, run.recipe.read(model, args.inputs))
     probabilities = ops.softmax(model.scores(outputs))
     names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
-    for text, row in zip(args.inputs, probabilities, strict=True):
-        print(f"{text}: {names[row.argmax()]} ({row.max():.2%})")
+    found = answers(probabilities)
+    for text, row, answer in zip(args.inputs, probabilities, found, strict=True):
+        known = answer != NO_ANSWER
+        print(f"{text}: {names[answer]} ({row[answer]:.2%})" if known else f"{text}: no answer")
     return 0

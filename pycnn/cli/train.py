@@ -18,6 +18,7 @@ from typing import Any
 
 from pycnn import get_num_threads, recipes
 from pycnn._run_files import RUNS
+from pycnn._streams import is_terminal, warn
 from pycnn.cli.arguments import (
     add_data,
     add_threads,
@@ -26,7 +27,9 @@ from pycnn.cli.arguments import (
     seed,
     set_threads,
 )
+from pycnn.cli.good_state import GoodState
 from pycnn.cli.results import results_folder, save
+from pycnn.cli.streams import say
 from pycnn.data import Dataset
 from pycnn.devices import extension
 from pycnn.layers import Module
@@ -122,10 +125,11 @@ def run(args: argparse.Namespace) -> int:
         with warnings.catch_warnings():
             # `report` tells of an interruption in its own words.
             warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
-            history = train_model(recipe, model, train, test, settings)
-        if len(history):
+            good = GoodState()
+            history = train_model(recipe, model, train, test, settings, good)
+        if len(history) and not good.lost:
             save(out, model, history, settings, args.json)
-    return report(out, history)
+    return report(out, history, saved=not good.lost)
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
@@ -170,15 +174,20 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
 
 
 def train_model(
-    recipe: recipes.Recipe, model: Module, train: Dataset, test: Dataset, settings: dict[str, Any]
+    recipe: recipes.Recipe,
+    model: Module,
+    train: Dataset,
+    test: Dataset,
+    settings: dict[str, Any],
+    *callbacks: Callback,
 ) -> History:
-    """Train with the procedure of the recipe."""
+    """Train with the procedure of the recipe, and with callbacks besides its own."""
     options: dict[str, Any] = {
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
         "seed": settings["seed"],
         "progress": True,
-        "callbacks": [TerminateOnNaN(), *recipe.callbacks(model), EpochLine()],
+        "callbacks": [TerminateOnNaN(), *recipe.callbacks(model), EpochLine(), *callbacks],
     }
     if recipe.train is not None:
         return recipe.train(model, train, test, **options)
@@ -195,22 +204,25 @@ def train_model(
     )
 
 
-def report(out: Path, history: History) -> int:
+def report(out: Path, history: History, *, saved: bool = True) -> int:
     """Print how training went; returns the exit code."""
-    saved = f"saved to {out}" if len(history) else "nothing saved: no epoch was finished"
+    if len(history):
+        told = f"saved to {out}" if saved else "nothing saved: no epoch left a model of numbers"
+    else:
+        told = "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
-        print(saved)
-        print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
+        print(told)
+        say(f"error: training stopped: {history.stop_reason}")
         return TRAINING_FAILED
     if history.interrupted:
-        print(_interruption(history, saved))
+        print(_interruption(history, told))
         return INTERRUPTED
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
     print(
         f"test accuracy {history.records[-1].val_accuracy:.2%} after {before}"
         f"{history.seconds:.1f} s of training ({history.samples_per_second:,.0f} samples/s); "
-        f"{saved}"
+        f"{told}"
     )
     return 0
 
@@ -229,15 +241,30 @@ def _interruption(history: History, saved: str) -> str:
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
+    def __init__(self) -> None:
+        self._complained = False
+
+    def on_train_begin(self, run: Run, validated: bool) -> None:
+        """Call the data after each epoch what they are, on a terminal too."""
+        run.validation = "test"
+
     def on_layer(self, text: str) -> None:
         """Print the line of a layer that learns before the epochs."""
         self._print(text)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Print the record."""
-        self._print(f"epoch {record.epoch}/{run.epochs}: {record}")
+        self._print(f"epoch {record.epoch}/{run.epochs}: {record.describe(run.validation)}")
 
-    @staticmethod
-    def _print(text: str) -> None:
-        if not (sys.stderr.isatty() and sys.stdout.isatty()):
+    def _print(self, text: str) -> None:
+        if is_terminal(sys.stderr) and is_terminal(sys.stdout):
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:  # whoever read the lines has left, and ends the command
+            raise
+        except OSError as error:
+            # A full disk under a log is no reason to lose the training; it is told in the end, too.
+            if not self._complained:
+                warn(f"[train] standard output cannot be written: {error.strerror}")
+            self._complained = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,24 +163,21 @@ def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: 
     """Download `url` to `path`, which appears only when its size and digest are right."""
     import hashlib
 
-    from tqdm import tqdm
-
     from pycnn._files import atomic_write
+    from pycnn._progress import ProgressBar
 
     digest = hashlib.sha256()
     received = 0
-    # None silences the bar when stderr is no terminal.
-    silent = None if progress else True
     with (
         _open(url, timeout) as response,
-        tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=silent) as bar,
+        closing(ProgressBar(file.name, file.size, progress, "B")) as bar,
         atomic_write(path) as target,
     ):
         while received <= file.size and (chunk := _read(response)):
             target.write(chunk)
             digest.update(chunk)
             received += len(chunk)
-            bar.update(len(chunk))
+            bar.update(received)
         if received < file.size:
             raise _FailedTryError(f"ended after {received:,} of {file.size:,} bytes", passing=True)
         if received > file.size:

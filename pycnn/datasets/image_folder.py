@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
 from pycnn.data import Index, Labels, Samples, check_index
 from pycnn.datasets.picture import read_picture, read_squares
@@ -208,6 +208,6 @@ def _is_whole(path: str) -> bool:
     try:
         read_picture(path, 1)
     except (OSError, ValueError) as error:
-        warnings.warn(f"[ImageFolder] skipped: {error}", RuntimeWarning, stacklevel=3)
+        warn(f"[ImageFolder] skipped: {error}")
         return False
     return True

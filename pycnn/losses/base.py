@@ -50,6 +50,10 @@ class OpLoss(Remembering, ABC):
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         """Give the gradient with respect to the output."""
 
+    def _hint(self, output: Array, target: Any) -> str:
+        """Say what to do with targets that were refused; empty where that is not known."""
+        return ""
+
     def _options_for(self, output: Array) -> dict[str, Any]:
         """Give the options with their arrays on the device of the output.
 
@@ -71,7 +75,12 @@ class OpLoss(Remembering, ABC):
         float or array
             The mean or sum, or with reduction 'none' the single losses.
         """
-        value, kept = self._value(output, target)
+        try:
+            value, kept = self._value(output, target)
+        except (TypeError, ValueError) as error:
+            if hint := self._hint(output, target):
+                raise type(error)(f"{error}; {hint}") from None
+            raise
         if not self._is_evaluated:
             self._memory = kept, target
         return value

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._arguments import integer, real
+from pycnn._hints import classes_hint
 from pycnn.devices import on_cpu
 from pycnn.losses.base import Array, OpLoss, float32_weights
 
@@ -28,6 +29,9 @@ class _ClassLoss(OpLoss):
             "ignore_index": self.ignore_index,
             "reduction": reduction,
         }
+
+    def _hint(self, output: Array, target: Any) -> str:
+        return classes_hint(target, output.shape[1]) if output.ndim == 2 else ""
 
     def batch_weight(self, target: npt.NDArray[np.int64]) -> float:
         """Divisor of the mean over a batch: what its mean weighs in the mean over many batches.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import positive
+from pycnn._hints import classes_hint
 from pycnn.losses.base import Array, OpLoss
 
 
@@ -41,6 +42,9 @@ class MAPLoss(OpLoss):
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.map_loss(output, target, j=self.j, reduction=self.reduction), output
+
+    def _hint(self, output: Array, target: Any) -> str:
+        return classes_hint(target, output.shape[1]) if output.ndim == 2 else ""
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         return ops.map_loss_backward(kept, target, dloss, j=self.j, reduction=self.reduction)

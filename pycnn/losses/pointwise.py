@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import ops
+from pycnn._hints import numbers_hint
 from pycnn.losses.base import Array, OpLoss, float32_weights
 
 
@@ -33,6 +34,9 @@ class MSELoss(OpLoss):
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.mse_loss(output, target, reduction=self.reduction), output
+
+    def _hint(self, output: Array, target: Any) -> str:
+        return numbers_hint(target, output.shape)
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         return ops.mse_loss_backward(kept, target, dloss, reduction=self.reduction)
@@ -75,6 +79,9 @@ class BCEWithLogitsLoss(OpLoss):
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.bce_with_logits(output, target, **self._options_for(output)), output
+
+    def _hint(self, output: Array, target: Any) -> str:
+        return numbers_hint(target, output.shape)
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         options = self._options_for(kept)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn.plot.canvas import INK, PathLike, class_names, finish, new_figure
+from pycnn.training.answers import NO_ANSWER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
     Parameters
     ----------
     truth, predicted : (N,) arrays of int
-        Classes, 0 to ``classes - 1``.
+        Classes, 0 to ``classes - 1``; a prediction of -1 is no answer, and not counted.
     classes : int
         C.
 
@@ -46,13 +47,20 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
             "a confusion matrix needs one prediction for each label "
             f"(labels: {rows.shape}, predictions: {columns.shape})"
         )
-    for name, values in (("label", rows), ("prediction", columns)):
-        if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
-            raise ValueError(f"a {name} must be an int from 0, got {values.min()} ({values.dtype})")
-        if values.size and values.max() >= classes:
-            raise ValueError(f"{name} {values.max()} is none of the {classes} classes")
+    answered = columns != NO_ANSWER
+    rows, columns = _checked("label", rows, classes)[answered], columns[answered]
+    columns = _checked("prediction", columns, classes)
     flat = np.bincount(rows.astype(np.int64) * classes + columns, minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.int64)
+
+
+def _checked(name: str, values: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
+    """Give labels or predictions that are classes."""
+    if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
+        raise ValueError(f"a {name} must be an int from 0, got {values.min()} ({values.dtype})")
+    if values.size and values.max() >= classes:
+        raise ValueError(f"{name} {values.max()} is none of the {classes} classes")
+    return values
 
 
 def confusion_matrix(
@@ -70,7 +78,8 @@ def confusion_matrix(
     Parameters
     ----------
     truth, predicted : (N,) arrays of int
-        Classes; the predicted ones are, for example, ``predict(model, test).argmax(1)``.
+        Classes; the predicted ones are, for example, ``predict(model, test).argmax(1)``, or -1
+        where there is no answer, as for scores that are NaN: these are named in the heading.
     classes : sequence of str, or int
         Names of the classes, or how many there are.
     path : path, optional
@@ -95,23 +104,26 @@ def confusion_matrix(
     names = class_names(() if isinstance(classes, int) else classes,
                         classes if isinstance(classes, int) else len(classes))  # fmt: skip
     counts = confusion_counts(truth, predicted, len(names))
-    total, right = int(counts.sum()), int(np.trace(counts))
+    samples = np.bincount(np.asarray(truth, np.int64), minlength=len(names))
+    total, right = int(samples.sum()), int(np.trace(counts))
     if total == 0:
         raise ValueError("there are no samples: there is nothing to draw")
     side = float(np.clip(1.8 + 0.42 * len(names), 3.6, 10))
     figure = new_figure(side + 0.6, side)
     panel = figure.add_subplot()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = counts / np.maximum(samples[:, np.newaxis], 1)
     diagonal = np.eye(len(names), dtype=bool)
     panel.imshow(np.ma.masked_array(shares, ~diagonal), cmap="Blues", vmin=0, vmax=1.25)
     wrong = np.ma.masked_array(np.sqrt(shares), diagonal | (counts == 0))
     panel.imshow(wrong, cmap="Oranges", vmin=-0.1, vmax=1.0)
     if len(names) <= MOST_NUMBERS:
         _write_numbers(panel, counts, shares, diagonal)
-    _write_names(panel, names, np.diagonal(shares), counts.sum(axis=1))
+    _write_names(panel, names, np.diagonal(shares), samples)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class, and its recall")
     default = f"{right / total:.2%} of {total:,} right"
+    if unanswered := total - int(counts.sum()):
+        default += f", {unanswered:,} without an answer (NaN)"
     panel.set_title(title or default, fontsize=10, parse_math=False)
     return finish(figure, path)
 

@@ -24,6 +24,7 @@ from pycnn.plot.canvas import (
     new_figure,
     show_image,
 )
+from pycnn.training.answers import answers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,8 @@ MOST_LETTERS = 14
 
 def surest_errors(y: Array, probabilities: Array) -> npt.NDArray[np.int64]:
     """Positions of the samples whose most probable class is wrong, the surest first.
+
+    Those whose probabilities are NaN, which name no class, come last.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def surest_errors(y: Array, probabilities: Array) -> npt.NDArray[np.int64]:
     count = probabilities.shape[1]
     if len(y) and not (y.min() >= 0 and y.max() < count):
         raise ValueError(f"classes must lie in 0..{count - 1}, got {y.min()}..{y.max()}")
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
+    wrong = np.flatnonzero(answers(probabilities) != y)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
@@ -131,6 +134,10 @@ def misclassified(
 
 def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) -> None:
     panel.set_axis_on()
+    if np.isnan(probabilities).any():
+        panel.text(0.02, 0.5, "no answer: NaN", transform=panel.transAxes, va="center", fontsize=7)
+        bare(panel)
+        return
     best = [int(i) for i in np.argsort(-probabilities, kind="stable")[:BARS]]
     if truth not in best:
         best[-1] = truth

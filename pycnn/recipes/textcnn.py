@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 
 from pycnn import datasets, init
+from pycnn._streams import warn
 from pycnn.data import Dataset
 from pycnn.layers import Linear, Module, Sequential
 from pycnn.layers.parameter import Array
@@ -41,11 +41,9 @@ def _build(train: Dataset, rng: init.Rng) -> Module:
 def _read(model: Module, sentences: Sequence[str]) -> Array:
     vocabulary = Vocabulary.of(model)
     if len(sentences) > 1 and all(len(sentence.split()) == 1 for sentence in sentences):
-        warnings.warn(
+        warn(
             "[textcnn] each word is taken for a sentence: a sentence of several words goes in "
-            "quotes",
-            RuntimeWarning,
-            stacklevel=2,
+            "quotes"
         )
     for sentence in sentences:
         if os.path.isfile(sentence):

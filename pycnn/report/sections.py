@@ -9,10 +9,12 @@ import numpy as np
 
 from pycnn import plot
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.parameter import Array
 from pycnn.report import page
 from pycnn.report.ngrams import clearest_ngrams
 from pycnn.report.page import Section
 from pycnn.report.run import Run
+from pycnn.training.answers import NO_ANSWER, answers
 
 # Beyond this many classes a confusion matrix has nothing to read any more.
 MOST_CLASSES = 200
@@ -86,8 +88,13 @@ def _share(value: float | None) -> str:
 
 
 def _mistakes(run: Run) -> Iterator[str]:
-    truth, guesses = run.test.y, run.probabilities.argmax(axis=1)
+    truth, guesses = run.test.y, answers(run.probabilities)
     names = run.classes
+    if unanswered := np.count_nonzero(guesses == NO_ANSWER):
+        yield page.paragraph(
+            f"For {unanswered:,} of {len(truth):,} samples the network has no answer: its outputs "
+            "are not finite. They count as mistakes."
+        )
     if len(names) <= MOST_CLASSES:
         counts = plot.confusion_counts(truth, guesses, len(names))
         wrong = counts - np.diag(np.diagonal(counts))
@@ -101,10 +108,13 @@ def _mistakes(run: Run) -> Iterator[str]:
     errors = plot.surest_errors(truth, run.probabilities)
     if run.sentences is not None:
         rows = [
-            (run.sentences.texts[i], names[truth[i]], names[guesses[i]],
-             f"{run.probabilities[i].max():.1%}")
+            (
+                run.sentences.texts[i],
+                names[truth[i]],
+                *_told(run.probabilities[i], guesses[i], names),
+            )
             for i in errors[:MOST_SENTENCES]
-        ]  # fmt: skip
+        ]
         header = ("sentence", "true", "predicted", "probability")
         yield page.table(header, rows, f"The surest {len(rows)} of {len(errors):,} mistakes")
     elif run.shows_images:
@@ -114,6 +124,13 @@ def _mistakes(run: Run) -> Iterator[str]:
         )
         alt = f"Misclassified images with their probabilities; {len(errors):,} mistakes in all."
         yield page.picture(plot.misclassified(run.test, run.probabilities), alt, caption, wide=True)
+
+
+def _told(probabilities: Array, guess: int, names: list[str]) -> tuple[str, str]:
+    """Give the name of a guess and its probability, in words."""
+    if guess == NO_ANSWER:
+        return "no answer", "-"
+    return names[guess], f"{probabilities[guess]:.1%}"
 
 
 def _ngrams(run: Run) -> Iterator[str]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import os
 
-import numpy as np
-
 from pycnn._arguments import at_least_zero, flag, integer
-from pycnn.devices import sum_of_squares
+from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
-from pycnn.training.nonfinite import first_nonfinite
+from pycnn.training.nonfinite import first_nonfinite, is_finite
 from pycnn.training.run import Run
 
 
@@ -50,6 +48,10 @@ class Callback:
         """After the last epoch, also when training was stopped or interrupted."""
 
 
+# An accuracy, and what there is in its place without classes.
+ACCURACY = ("accuracy", "loss")
+
+
 class _Monitor:
     """Follows one field of the records and tells whether it got better."""
 
@@ -68,15 +70,38 @@ class _Monitor:
             raise ValueError(f"monitor {self.field!r} needs validation data")
         self.best = -math.inf
         self.best_epoch = 0
+        self.last: float | None = None
 
     def improved(self, record: EpochRecord) -> bool:
-        """Whether this record beats the best one; a NaN never does."""
-        value = getattr(record, self.field)
+        """Whether this record beats the best one; a NaN never does.
+
+        Raises
+        ------
+        ValueError
+            If the figure is not there, and never was.
+        """
+        self.last = value = getattr(record, self.field)
+        if value is None and not self.best_epoch:
+            raise ValueError(
+                f"monitor {self.field!r} is not there: epoch {record.epoch} has no such figure, "
+                "because no target is a class that counts (an int64 array (N,) that the loss does "
+                f"not ignore, with scores (N, C) for it); take {self.field.replace(*ACCURACY)!r}"
+            )
         if value is None or not self.sign * value > self.best + self.min_delta:
             return False
         self.best = self.sign * value
         self.best_epoch = record.epoch
         return True
+
+    def failure(self) -> str:
+        """Say since when the figure has not improved, and why."""
+        last = "none" if self.last is None else self.last
+        if self.best_epoch == 0:
+            return f"{self.field} was finite in no epoch (the last: {last})"
+        text = f"{self.field} has not improved since epoch {self.best_epoch}"
+        if self.last is None or not math.isfinite(self.last):
+            text += f" (the last: {last})"
+        return text
 
 
 class EarlyStopping(Callback):
@@ -98,7 +123,13 @@ class EarlyStopping(Callback):
     TypeError
         If an argument is of another kind.
     ValueError
-        If an argument is out of range, or there is no validation data to monitor.
+        If an argument is out of range, or there is nothing to monitor: no validation data, or at
+        the end of the first epoch no accuracy, as in a regression.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the end, with `restore_best`, if the figure was never finite: no epoch is the best.
     """
 
     def __init__(
@@ -125,14 +156,14 @@ class EarlyStopping(Callback):
                 state = run.model.state_dict()
                 self._best_state = {name: array.copy() for name, array in state.items()}
         elif record.epoch - self._monitor.best_epoch >= self.patience:
-            run.stop(
-                f"{self._monitor.field} has not improved since epoch {self._monitor.best_epoch}"
-            )
+            run.stop(self._monitor.failure())
 
     def on_train_end(self, run: Run) -> None:
         """Give the model its best parameters back."""
         if self._best_state is not None:
             run.model.load_state_dict(self._best_state)
+        elif self.restore_best and len(run.history):
+            warn(f"[EarlyStopping] there is no best epoch to restore: {self._monitor.failure()}")
 
 
 class BestCheckpoint(Callback):
@@ -148,7 +179,13 @@ class BestCheckpoint(Callback):
     Raises
     ------
     ValueError
-        If the monitor is unknown, or there is no validation data to monitor.
+        If the monitor is unknown, or there is nothing to monitor: no validation data, or at the
+        end of the first epoch no accuracy, as in a regression.
+
+    Warns
+    -----
+    RuntimeWarning
+        At the end, if the figure was never finite: nothing was saved.
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
@@ -165,6 +202,14 @@ class BestCheckpoint(Callback):
 
         if self._monitor.improved(record):
             save(self.path, run.model)
+
+    def on_train_end(self, run: Run) -> None:
+        """Tell if nothing was saved."""
+        if len(run.history) and not self._monitor.best_epoch:
+            warn(
+                f"[BestCheckpoint] {os.fspath(self.path)} was not written: "
+                f"{self._monitor.failure()}"
+            )
 
 
 class CSVLog(Callback):
@@ -195,20 +240,13 @@ class TerminateOnNaN(Callback):
 
     def on_backward(self, run: Run) -> None:
         """Look at the loss and the gradients of a step."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
-                return
+        if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
+            return
         assert run.batch is not None
-        where = first_nonfinite(run.model, run.batch[0])
+        where = first_nonfinite(run.model, *run.batch, run.batch_number)
         loss = "" if math.isfinite(run.loss) else f"the loss is {run.loss}: "
         run.stop(f"epoch {run.epoch}, step {run.step + 1}: {loss}{where}")
 
 
 def _finite_gradient(parameter: Parameter) -> bool:
-    if parameter.grad is None:
-        return True
-    grad = gradient_values(parameter.grad)
-    if not isinstance(grad, np.ndarray):
-        return math.isfinite(sum_of_squares(grad))  # which cannot overflow by itself
-    # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
-    return math.isfinite(grad.sum()) or bool(np.isfinite(grad).all())
+    return parameter.grad is None or is_finite(gradient_values(parameter.grad))

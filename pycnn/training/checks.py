@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
+from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
 from pycnn.layers.module import check_model
 from pycnn.losses import CrossEntropyLoss
@@ -56,9 +56,7 @@ def warn_of_softmax(model: Module, loss: Loss) -> None:
         name += f"[{len(last) - 1}]"
         last = last[-1]
     if isinstance(last, Softmax) and isinstance(loss, CrossEntropyLoss):
-        warnings.warn(
+        warn(
             f"[fit] the model ends in {name} Softmax, but CrossEntropyLoss applies the softmax "
-            "itself: leave this layer out, and use pycnn.ops.softmax after predict",
-            RuntimeWarning,
-            stacklevel=3,
+            "itself: leave this layer out, and use pycnn.ops.softmax after predict"
         )

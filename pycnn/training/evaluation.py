@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._hints import samples_hint
+from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
 from pycnn.devices import move, on_cpu
 from pycnn.layers.module import Module, check_model
@@ -17,6 +19,8 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
+from pycnn.training.answers import NO_ANSWER, answers
+from pycnn.training.nonfinite import first_nonfinite, in_batch
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
 BATCH_SIZE = 256
@@ -79,7 +83,27 @@ def evaluate(
         If an argument is of another kind.
     ValueError
         If there are no samples or their shape does not fit the model.
+
+    Warns
+    -----
+    RuntimeWarning
+        If scores or losses are NaN or infinite, with the batch and the layer.
     """
+    meter = measure(model, data, batch_size=batch_size, loss=loss)
+    if meter.unanswered:
+        warn(
+            f"[evaluate] {meter.unanswered:,} of {meter.samples:,} samples have no answer, which "
+            f"counts as a wrong one, because their scores are not finite: {meter.where}"
+        )
+    elif meter.where:
+        warn(f"[evaluate] the loss is {meter.loss}: {meter.where}")
+    return Evaluation(meter.loss, meter.accuracy)
+
+
+def measure(
+    model: Module, data: Data, *, batch_size: int = BATCH_SIZE, loss: Loss | None = None
+) -> Meter:
+    """Do what `evaluate` does, and leave it to others to warn."""
     check_model("evaluate", model)
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
@@ -88,15 +112,19 @@ def evaluate(
         source = copy.copy(source)  # a pass advances it, and a training may be going through it
     meter = Meter(criterion, model)
     with one_pass(source) as batches:
-        for x, y in batches:
+        for number, (x, y) in enumerate(batches, start=1):
             with between_steps(model, criterion):
-                output = model.forward(move(x, model.device))
+                output = forward(model, x)
                 judged = model.scores(output) if loss is None else output
                 value = float(criterion(judged, move(y, model.device)))
                 meter.add(value, output, y)
+                if not meter.where and (
+                    meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
+                ):
+                    meter.where = first_nonfinite(model, x, y, number)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
-    return Evaluation(meter.loss, meter.accuracy)
+    return meter
 
 
 def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) -> Array:
@@ -125,6 +153,11 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         If an argument is of another kind.
     ValueError
         If `batch_size` is not positive or the shape of the samples does not fit the model.
+
+    Warns
+    -----
+    RuntimeWarning
+        If outputs hold NaN, with the first sample and the layer.
     """
     check_model("predict", model)
     if not isinstance(x, (np.ndarray, Dataset)):
@@ -139,8 +172,37 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     outputs: list[Array] = []
     for batch in batches:
         with between_steps(model):
-            outputs.append(on_cpu(model.forward(move(batch, model.device))))
-    return np.concatenate(outputs)
+            outputs.append(on_cpu(forward(model, batch)))
+    result = np.concatenate(outputs)
+    if np.isnan(result).any():
+        _warn_of_nan(model, x, result)
+    return result
+
+
+def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
+    """Warn of outputs that hold NaN, and say where the first of them comes from."""
+    bad = np.flatnonzero(np.isnan(outputs).reshape(len(outputs), -1).any(axis=1))
+    index = bad[:1]
+    sample = x[index] if isinstance(x, np.ndarray) else x.gather(index)
+    if in_batch(sample):
+        where = "its x is not finite"
+    else:
+        with between_steps(model):
+            where = first_nonfinite(model, sample)
+    warn(
+        f"[predict] the outputs of {len(bad):,} of {len(outputs):,} samples hold NaN, first those "
+        f"of sample {bad[0]}: {where}"
+    )
+
+
+def forward(model: Module, x: Array) -> Any:
+    """Compute the outputs of a batch; an error of its dtype says what to give."""
+    try:
+        return model.forward(move(x, model.device))
+    except TypeError as error:
+        if hint := samples_hint(x, model.input_dtype):
+            raise TypeError(f"{error}; {hint}") from error
+        raise
 
 
 def check_data(owner: str, name: str, data: Data) -> None:
@@ -183,6 +245,12 @@ class Meter:
     ----------
     samples : int
         Samples so far, ignored ones too.
+    unanswered : int
+        Samples among them whose scores are not finite: none is a right answer.
+    weight : float
+        What all batches weigh.
+    where : str
+        Where their NaN was found first, for whoever looks for it.
     batch_weight : function of target
         What a batch weighs.
     """
@@ -193,25 +261,28 @@ class Meter:
         "_right",
         "_scores",
         "_total",
-        "_weight",
         "batch_weight",
         "samples",
+        "unanswered",
+        "weight",
+        "where",
     )
 
     def __init__(self, loss: Loss, model: Module) -> None:
         self._scores = model.scores
         self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
-        self._total = self._weight = 0.0
+        self._total = self.weight = 0.0
         self._right: int | None = 0
-        self._answers = self.samples = 0
+        self._answers = self.samples = self.unanswered = 0
+        self.where = ""
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""
         weight = self.batch_weight(target)
         if weight:  # the mean of nothing is NaN, and would make NaN of the whole
             self._total += loss * weight
-            self._weight += weight
+            self.weight += weight
         self.samples += len(target)
         self._add_answers(output, target)
         return bool(weight)
@@ -222,7 +293,9 @@ class Meter:
         if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
             self._right = None
             return
-        right = self._scores(on_cpu(output)).argmax(axis=1) == target
+        found = answers(self._scores(on_cpu(output)))
+        self.unanswered += int(np.count_nonzero(found == NO_ANSWER))
+        right = (found == target) & (found != NO_ANSWER)
         if self._ignored is None:
             self._answers += len(target)
         else:
@@ -234,7 +307,7 @@ class Meter:
     @property
     def loss(self) -> float:
         """Mean loss; NaN where nothing counts."""
-        return self._total / self._weight if self._weight else math.nan
+        return self._total / self.weight if self.weight else math.nan
 
     @property
     def accuracy(self) -> float | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence, Sized
 from math import inf
 from typing import Any
 
 from pycnn._arguments import flag, integer, number
+from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
 from pycnn.layers.module import Module
@@ -104,7 +104,11 @@ def fit(
     -----
     RuntimeWarning
         If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C.
+        softmax itself; after Ctrl-C. Once each: of a loss that is NaN or infinite, with the batch
+        and what in it or which layer is at fault (unless `TerminateOnNaN` says so); of parameters
+        or buffers that are, after an epoch; of a mean loss that is ten times what a model that
+        knows nothing has; of an epoch in which no target counts; of validation data whose loss is
+        not finite.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, inf)
@@ -153,11 +157,9 @@ def fit(
         callback.on_train_end(run)
     if history.interrupted:
         # A script that goes on as if it had finished should at least be heard.
-        warnings.warn(
+        warn(
             f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
-            "the model keeps what it has learned, in this epoch too, of which there is no record",
-            RuntimeWarning,
-            stacklevel=2,
+            "the model keeps what it has learned, in this epoch too, of which there is no record"
         )
     return history
 

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
-from pycnn.devices import move, on_cpu
+from pycnn.devices import move, on_cpu, sum_of_squares
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parameter import Array, gradient_values
 
 
-def first_nonfinite(model: Module, x: Array) -> str:
+def is_finite(array: Any) -> bool:
+    """Whether an array, on any device, holds no NaN and no infinity; one of ints never does."""
+    if not isinstance(array, np.ndarray):
+        return math.isfinite(sum_of_squares(array))  # which cannot overflow by itself
+    if array.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
+        return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+
+
+def nonfinite_state(model: Module) -> list[str]:
+    """Name the parameters and buffers that are not finite."""
+    return [name for name, array in model.state_dict().items() if not is_finite(array)]
+
+
+def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
+    """Say in a sentence what in a batch is not finite; None if all is."""
+    place = "" if batch is None else f" of batch {batch}"
+    for name, array in (("x", x), ("y", y)):
+        numbers = np.asarray(on_cpu(array))
+        if numbers.dtype.kind != "f" or is_finite(numbers):
+            continue
+        bad = np.isnan(numbers)
+        kind = "NaN" if bad.any() else "infinity"
+        sample = int(np.argwhere(bad if bad.any() else np.isinf(numbers))[0][0])
+        return f"{name}{place} holds {kind}, first in its sample {sample}"
+    return None
+
+
+def first_nonfinite(model: Module, x: Array, y: Any = None, batch: int | None = None) -> str:
     """Say in a sentence where the first NaN or infinity of a training step is.
 
-    Looked for in this order: the batch `x`; then layer by layer its parameters and its output;
-    then the gradients of the parameters, from the last layer back, as they were computed.
+    Looked for in this order: the batch; then layer by layer its parameters and its output; then
+    the gradients of the parameters, from the last layer back, as they were computed.
 
     Parameters
     ----------
@@ -21,24 +54,29 @@ def first_nonfinite(model: Module, x: Array) -> str:
         The model, with the gradients of the step.
     x : array
         The batch of the step.
+    y : array, optional
+        Its targets.
+    batch : int, optional
+        Number of the batch, for the sentence.
 
     Returns
     -------
     str
-        Such as ``the output of layer 6 (Linear) is not finite``.
+        Such as ``the output of layer 6 (Linear) is not finite``, or ``x of batch 3 holds NaN, first
+        in its sample 0``.
     """
-    if not np.isfinite(x).all():
-        return "the batch itself is not finite"
+    if (found := in_batch(x, y, batch)) is not None:
+        return found
     with evaluation_mode(model):
-        for path, layer, y in model.trace(move(x, model.device)):
+        for path, layer, output in model.trace(move(x, model.device)):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
             for name, parameter in layer.named_parameters():
-                if not np.isfinite(on_cpu(parameter.data)).all():
+                if not is_finite(parameter.data):
                     return f"{name} of {place} is not finite"
-            if not np.isfinite(on_cpu(y)).all():
+            if not np.isfinite(on_cpu(output)).all():
                 return f"the output of {place} is not finite"
     for name, parameter in reversed(list(model.named_parameters())):
         grad = parameter.grad
-        if grad is not None and not np.isfinite(on_cpu(gradient_values(grad))).all():
+        if grad is not None and not is_finite(gradient_values(grad)):
             return f"the gradient of {name} is not finite"
     return "every output and gradient is finite without dropout"

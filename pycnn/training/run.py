@@ -26,12 +26,17 @@ class Run:
         Updates of the parameters so far.
     loss : float
         Loss of the last batch.
+    batch_number : int
+        Number of the last batch in its epoch, from 1.
+    validation : str
+        What the data that are measured after each epoch are called in lines for people.
     batch : (x, y)
         The last batch, for callbacks that look into steps; valid during the step only.
     """
 
     __slots__ = (
         "batch",
+        "batch_number",
         "epoch",
         "epochs",
         "history",
@@ -39,6 +44,7 @@ class Run:
         "model",
         "optimizer",
         "step",
+        "validation",
     )
 
     def __init__(self, model: Module, optimizer: Optimizer, epochs: int) -> None:
@@ -48,6 +54,8 @@ class Run:
         self.epochs = epochs
         self.epoch = 0
         self.step = 0
+        self.batch_number = 0
+        self.validation = "validation"
         self.loss = 0.0
         self.batch: tuple[Any, Any] | None = None
 

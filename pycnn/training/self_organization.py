@@ -11,13 +11,13 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import flag, integer
+from pycnn._progress import ProgressBar
 from pycnn.data import Dataset, Samples
 from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
 from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import Turn
-from pycnn.training.progress import ProgressBar
 
 # Patterns that go through the layers below at once: those do not change meanwhile.
 BLOCK = 250

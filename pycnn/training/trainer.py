@@ -8,18 +8,20 @@ from time import perf_counter
 from typing import Any
 
 from pycnn._arguments import at_least_zero
+from pycnn._progress import ProgressBar
+from pycnn._streams import warn
 from pycnn.data import Batches
 from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
 from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
-from pycnn.training.callbacks import Callback
+from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
-from pycnn.training.evaluation import Data, Loss, Meter, evaluate
+from pycnn.training.evaluation import Data, Loss, Meter, forward, measure
 from pycnn.training.history import EpochRecord
-from pycnn.training.progress import ProgressBar
 from pycnn.training.run import Run
+from pycnn.training.watch import Watch
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
@@ -52,6 +54,8 @@ class Trainer:
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
+        stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
+        self.watch = Watch(self.run, self.loss, stops)
 
     def capture(self) -> None:
         """Let the steps to come be captured."""
@@ -83,7 +87,7 @@ class Trainer:
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
             measured = None
             if validation is not None:
-                measured = evaluate(run.model, validation, loss=self.loss)
+                measured = measure(run.model, validation, loss=self.loss)
             record = EpochRecord(
                 epoch=run.epoch,
                 loss=meter.loss,
@@ -95,9 +99,10 @@ class Trainer:
                 samples_per_second=meter.samples / seconds,
             )
             history.records.append(record)
-            bar.finish(f"{label}: {record}")
+            bar.finish(f"{label}: {record.describe(run.validation)}")
         finally:
             bar.close()
+        self.watch.epoch(meter, measured)
         for callback in self.callbacks:
             callback.on_epoch_end(run, record)
 
@@ -106,13 +111,13 @@ class Trainer:
         run, schedule = self.run, self.schedule
         meter = Meter(self.loss, run.model)
         step = Turn(run.model, alone=True)
-        for x, y in source:
+        for run.batch_number, (x, y) in enumerate(source, start=1):
             if schedule is not None:
                 rate = schedule(run.step, self.total_steps)
                 run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
             # Who evaluates the model in another thread sees it before or after, not in between.
             with step.taken():
-                learned = self._learn(x, y, meter, step)
+                learned = self._learn(x, y, meter, step, bar)
                 if learned:
                     run.step += 1
                     for hook in self.end_of_step:
@@ -126,16 +131,25 @@ class Trainer:
             bar.update(meter.samples, meter.loss, meter.accuracy)
         return meter
 
-    def _learn(self, x: Any, y: Any, meter: Meter, step: Turn) -> bool:
+    def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
+        """Warn of a loss that shows a broken training."""
+        if not abs(self.run.loss) <= self.watch.limit:  # nor is a NaN
+            text = self.watch.step(x, y, output, updated=updated)
+            if text is not None:
+                bar.clear()
+                warn(text)
+
+    def _learn(self, x: Any, y: Any, meter: Meter, step: Turn, bar: ProgressBar) -> bool:
         """Take a step; returns whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
         if self.captured is not None and meter.batch_weight(y):
             run.loss = self.captured(x, y)
             meter.add(run.loss, self.captured.output, y)
+            self._look(x, y, self.captured.output, bar, updated=True)
             return True
         with changes_kept() as changes:
-            output = model.forward(move(x, model.device))
+            output = forward(model, x)
         run.loss = float(criterion(output, move(y, model.device)))
         if not meter.add(run.loss, output, y):
             _make(changes)
@@ -144,6 +158,7 @@ class Trainer:
         for parameter in self.frozen:
             parameter.grad = None
         model.backward_parameters(criterion.backward())
+        self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
             with step.paused():  # a hook may wait for a thread that evaluates

@@ -1,0 +1,46 @@
+"""A model that holds NaN or infinity is not saved: what it was after an earlier epoch is."""
+
+from __future__ import annotations
+
+from pycnn.layers.parameter import Array
+from pycnn.training import Callback, EpochRecord, Run
+from pycnn.training.nonfinite import nonfinite_state
+
+
+class GoodState(Callback):
+    """Keeps the state after the last epoch that left all of the model finite.
+
+    Attributes
+    ----------
+    lost : bool
+        Whether the training has left nothing that is finite.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False
+        self._epoch = 0
+        self._state: dict[str, Array] | None = None
+
+    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+        """Copy the state, unless it is broken."""
+        if not nonfinite_state(run.model):
+            self._epoch = record.epoch
+            self._state = {name: array.copy() for name, array in run.model.state_dict().items()}
+
+    def on_train_end(self, run: Run) -> None:
+        """Give the model its last good state back if it holds NaN or infinity, and say so."""
+        broken = nonfinite_state(run.model)
+        if not broken or not len(run.history):
+            return
+        reason = run.history.stop_reason
+        said = (
+            f"{reason}; {broken[0]} holds NaN or infinity"
+            if reason
+            else (f"after epoch {run.epoch} {broken[0]} holds NaN or infinity")
+        )
+        if self._state is None:
+            self.lost = True
+            run.history.stop_reason = f"{said}, as after each epoch"
+            return
+        run.model.load_state_dict(self._state)
+        run.history.stop_reason = f"{said}: the model is that of the end of epoch {self._epoch}"

@@ -1,0 +1,85 @@
+"""Standard output and error of a command: every text can be printed, whatever they are.
+
+They may lack letters (``PYTHONIOENCODING=ascii``), be closed (``2>&-``), missing, full, or a pipe
+that nobody reads.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+NAMES = ("stdout", "stderr")
+
+
+@contextmanager
+def usable_streams() -> Iterator[None]:
+    """Let every text be printed meanwhile: letters that an encoding lacks come as escapes.
+
+    A stream that is closed counts as one that is missing: what is printed there goes nowhere. In
+    the end, what can no longer be written goes nowhere, so that Python's exit does not fail for it.
+    """
+    _hold_descriptors()
+    before = {name: getattr(sys, name) for name in NAMES}
+    errors = {name: _escape(name) for name in NAMES}
+    try:
+        yield
+    finally:
+        for name in NAMES:
+            abandon(getattr(sys, name))
+            setattr(sys, name, before[name])
+            if errors[name] is not None:
+                _reconfigure(before[name], errors[name])
+
+
+def say(text: str) -> None:
+    """Print a line of the program itself to stderr, as far as there is one."""
+    line = " ".join(text.split())
+    if sys.stderr is not None:  # None would mean stdout to print
+        with suppress(OSError, ValueError):
+            print(f"pycnn: {line}", file=sys.stderr)
+
+
+def abandon(stream: Any) -> None:
+    """Send what a stream cannot write any more nowhere."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _hold_descriptors() -> None:
+    """Open the null device where a standard stream is closed.
+
+    The next file to be opened would take its number, and with it what libraries write there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def _escape(name: str) -> str | None:
+    """Let the stream of this name escape what it cannot encode; gives what it did before."""
+    stream = getattr(sys, name)
+    if getattr(stream, "closed", False):
+        setattr(sys, name, None)
+        return None
+    errors = getattr(stream, "errors", None)
+    return errors if _reconfigure(stream, "backslashreplace") else None
+
+
+def _reconfigure(stream: Any, errors: str | None) -> bool:
+    if not isinstance(stream, io.TextIOWrapper):
+        return False
+    with suppress(OSError, ValueError):
+        stream.reconfigure(errors=errors)
+        return True
+    return False

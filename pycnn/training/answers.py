@@ -1,0 +1,33 @@
+"""Which class a network answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn.layers.parameter import Array
+
+NO_ANSWER = -1
+
+
+def answers(scores: Array) -> npt.NDArray[np.int64]:
+    """Give the class of the largest score of each row.
+
+    A row whose largest score is no finite number, as one with a NaN, answers nothing: it gets -1,
+    which equals no class. (``argmax`` would take the first NaN for the largest, and class 0 for the
+    answer of a network that is broken.)
+
+    Parameters
+    ----------
+    scores : (N, C) array of floats, C > 0
+        Logits, probabilities or other numbers of which the largest wins.
+
+    Returns
+    -------
+    (N,) int64 array
+        Classes, or -1.
+    """
+    found = scores.argmax(axis=1)
+    best = np.take_along_axis(scores, found[:, np.newaxis], axis=1)[:, 0]  # a NaN, if there is one
+    valid = np.isfinite(best)
+    return found if valid.all() else np.where(valid, found, NO_ANSWER)

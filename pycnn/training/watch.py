@@ -1,0 +1,123 @@
+"""What `fit` notices by itself of a training that goes wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pycnn._streams import warn
+from pycnn.devices import on_cpu
+from pycnn.losses.base import OpLoss
+from pycnn.training.evaluation import Loss, Meter
+from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
+from pycnn.training.run import Run
+
+# A loss that is so many times what it costs to know nothing is no learning curve any more: the
+# cross entropy of guesses is log C, and what outputs are confidently wrong about costs a few times
+# that; a learning rate far too high ends at thousands.
+BEYOND = 10.0
+
+
+class Watch:
+    """Looks at each loss, and at the model after each epoch; warns once of each kind of trouble.
+
+    In a step it costs one comparison as long as all is well.
+
+    Parameters
+    ----------
+    run : Run
+        The training.
+    loss : Loss
+        Its loss.
+    stops : bool
+        Whether a callback stops the training at the first NaN, and says why.
+
+    Attributes
+    ----------
+    limit : float
+        A loss up to here, or down to its negative, is none to look into.
+    """
+
+    def __init__(self, run: Run, loss: Loss, stops: bool) -> None:
+        self.limit = -math.inf
+        self._run, self._loss, self._stops = run, loss, stops
+        self._cost = 0.0  # of knowing nothing
+        self._told: set[str] = set()
+        # What holds infinity from the start, such as a mask, may do so on purpose.
+        self._before = set(nonfinite_state(run.model))
+
+    def step(self, x: Any, y: Any, output: Any, *, updated: bool = False) -> str | None:
+        """Look into a step whose loss is beyond the limit; gives what is to be warned of.
+
+        Parameters
+        ----------
+        x, y, output : arrays
+            The batch, and the outputs for it.
+        updated : bool
+            Whether the step has already updated the parameters.
+        """
+        run = self._run
+        if math.isfinite(run.loss):
+            if self._cost == 0.0:
+                self._cost = abs(run.loss)
+            # A batch may be dearer than the first one by its targets, and not by the model.
+            self._cost = max(self._cost, self._guess(output, y))
+            self.limit = BEYOND * self._cost
+            return None
+        if (self._stops and not updated) or not self._first("nan"):
+            return None
+        if updated:
+            where = in_batch(x, y, run.batch_number) or (
+                "the captured step has updated the parameters since: cuda_graph=False names the "
+                "layer"
+            )
+        else:
+            where = first_nonfinite(run.model, x, y, run.batch_number)
+        return (
+            f"[fit] the loss of batch {run.batch_number} of epoch {run.epoch} is {run.loss}: "
+            f"{where}; the training goes on, but pycnn.training.TerminateOnNaN() stops it there"
+        )
+
+    def epoch(self, meter: Meter, measured: Meter | None) -> None:
+        """Warn of what the figures of an epoch, and the model after it, show."""
+        run, loss = self._run, meter.loss
+        if not meter.weight and self._first("nothing"):
+            warn(
+                f"[fit] no target of epoch {run.epoch} counts: each is ignored, or its class has "
+                "weight 0; nothing was learned from them"
+            )
+        if math.isfinite(loss) and loss > self.limit and self._first("diverged"):
+            warn(
+                f"[fit] the training diverges: the mean loss of epoch {run.epoch} is {loss:.4g}, "
+                f"while a model that knows nothing has {self._cost:.4g}; a lower learning rate "
+                f"(the last was {run.optimizer.lr:.3g}) or max_grad_norm may help"
+            )
+        if "nan" in self._told:
+            return
+        broken = [name for name in nonfinite_state(run.model) if name not in self._before]
+        if broken and self._first("nan"):
+            warn(f"[fit] after epoch {run.epoch} {broken[0]} holds NaN or infinity")
+        elif measured is not None and not math.isfinite(measured.loss) and self._first("measured"):
+            warn(f"[fit] after epoch {run.epoch} {_why(measured)}")
+
+    def _first(self, kind: str) -> bool:
+        """Whether this is the first trouble of its kind."""
+        first = kind not in self._told
+        self._told.add(kind)
+        return first
+
+    def _guess(self, output: Any, y: Any) -> float:
+        """Give the loss of outputs that are all 0; of a loss that is not ours, take 1."""
+        if not isinstance(self._loss, OpLoss) or type(self._loss).__call__ is not OpLoss.__call__:
+            return 1.0
+        value, _ = self._loss._value(np.zeros(output.shape, np.float32), on_cpu(y))
+        return float(value) if math.isfinite(value) else 0.0
+
+
+def _why(measured: Meter) -> str:
+    """Say why the loss of the validation data is not finite."""
+    if not measured.weight:
+        return "no target of the validation data counts: they measure nothing"
+    return f"the loss of the validation data is {measured.loss}: {measured.where}"
