@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import __version__, io
-from pycnn._files import check_ending, check_writable, replace_together
-from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE
+from pycnn._files import check_ending, check_writable
+from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE, TRAINING
+from pycnn._temporary import remove_leftovers
+from pycnn._together import PLACE, replace_together, settle
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.training import History
@@ -20,7 +22,8 @@ from pycnn.training.history import write_json
 def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[None]:
     """Make the folder and prove that all files can be written: now, not after the training.
 
-    In the end, folders that were made and are still empty are removed.
+    What killed processes have left in it is finished or removed. In the end, folders that were made
+    and are still empty are removed.
 
     Raises
     ------
@@ -32,6 +35,8 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         _make_folder(out)
+        settle(out, FILES)
+        remove_leftovers(out, (PLACE, TRAINING, *FILES))
         for name in FILES:
             check_writable(out / name)
         if json is not None:
