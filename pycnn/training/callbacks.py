@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +38,20 @@ class Callback:
     def on_train_end(self, run: Run) -> None:
         """After the last epoch, also when training was stopped or interrupted."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a checkpoint of the training must hold of this callback.
+
+        Dicts, lists, strings, numbers, None and NumPy arrays; none of it by default. It is asked
+        for between steps and written at once, so that arrays need not be copied.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, after `on_train_begin`, when training is resumed.
+
+        Tuples have become lists, and ints that were keys strings.
+        """
+
 
 class _Monitor:
     """Follows one field of the records and tells whether it got better."""
@@ -64,6 +80,14 @@ class _Monitor:
         self.best = self.sign * value
         self.best_epoch = record.epoch
         return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best so far."""
+        return {"best": self.best, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best of an earlier process."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
 
 
 class EarlyStopping(Callback):
@@ -121,6 +145,15 @@ class EarlyStopping(Callback):
         if self._best_state is not None:
             run.model.load_state_dict(self._best_state)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best epoch, and the parameters of it that are to be restored."""
+        return {"monitor": self._monitor.state_dict(), "parameters": self._best_state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best epoch of an earlier process."""
+        self._monitor.load_state_dict(state["monitor"])
+        self._best_state = state["parameters"]
+
 
 class BestCheckpoint(Callback):
     """Save the model with `pycnn.save` whenever a figure is the best so far.
@@ -152,6 +185,14 @@ class BestCheckpoint(Callback):
 
         if self._monitor.improved(record):
             save(self.path, run.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best epoch."""
+        return self._monitor.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best epoch of an earlier process; the file is its own."""
+        self._monitor.load_state_dict(state)
 
 
 class CSVLog(Callback):
