@@ -20,7 +20,7 @@ def killed_at(call: int, work: Callable[[], object]) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            _count_down(call)
+            count_down(call)
             work()
             os._exit(FINISHED)
         except BaseException as error:
@@ -34,7 +34,8 @@ def killed_at(call: int, work: Callable[[], object]) -> bool:
     return False
 
 
-def _count_down(call: int) -> None:
+def count_down(call: int) -> None:
+    """Kill this process before a call, counted from 0."""
     left = [call]
 
     def count(*_: object) -> None:

@@ -1,10 +1,13 @@
 """Train a model and save it, its history and its learning curve.
 
 The files of a run are written after the training and replace those of an earlier run in the folder
-all together. A training that finishes no epoch, or whose files cannot be written, leaves no new
-folder and an earlier run as it was; one that fails or is interrupted later is saved as far as it
-came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written last,
-on its own.
+all together, or where they cannot be written go to a new folder elsewhere. A training that finishes
+no epoch leaves an earlier run as it was; one that fails or is interrupted later is saved as far as
+it came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written
+last, on its own. SIGTERM and SIGHUP interrupt as Ctrl-C does.
+
+Meanwhile, a checkpoint in the folder holds the state of the training after each epoch, for
+``--resume``. It is removed when the training has finished and is saved.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import get_num_threads, recipes
-from pycnn._run_files import RUNS
+from pycnn._run_files import RUNS, TRAINING
 from pycnn.cli.arguments import (
     add_data,
     add_threads,
@@ -26,15 +29,16 @@ from pycnn.cli.arguments import (
     seed,
     set_threads,
 )
-from pycnn.cli.results import results_folder, save
+from pycnn.cli.results import finished_run, results_folder, save
 from pycnn.data import Dataset
 from pycnn.devices import extension
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
+from pycnn.training.interrupt import Stops
 
 TRAINING_FAILED = 1
-INTERRUPTED = 130
+SAVED_ELSEWHERE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +89,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the results (default: runs/MODEL)"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the training that was interrupted or killed, from its checkpoint in the "
+        "folder of the results; begin if there is none; do nothing if it has finished",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=positive_int,
+        metavar="STEPS",
+        help="steps after which the checkpoint is replaced, besides after each epoch",
+    )
+    parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
@@ -107,7 +123,11 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
     out = args.out or Path(RUNS, args.model)
-    with results_folder(out, args.json, args.data):
+    with Stops() as stops, results_folder(out, args.json, args.data):
+        if args.resume and not (out / TRAINING).exists():
+            history = finished_run(out, settings)
+            if history is not None:
+                return report(out, history)
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
@@ -119,13 +139,22 @@ def run(args: argparse.Namespace) -> int:
             f"threads: {get_num_threads()}",
             flush=True,
         )
+        options = {
+            "checkpoint": out / TRAINING,
+            "every": args.checkpoint_every,
+            "resume": args.resume,
+        }
         with warnings.catch_warnings():
             # `report` tells of an interruption in its own words.
             warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
-            history = train_model(recipe, model, train, test, settings)
-        if len(history):
-            save(out, model, history, settings, args.json)
-    return report(out, history)
+            history = train_model(recipe, model, train, test, settings, options)
+        place = save(out, model, history, settings, args.json) if len(history) else out
+        if not history.interrupted and history.stop_reason is None and place == out:
+            (out / TRAINING).unlink(missing_ok=True)
+    code = report(place, history, resumable=(out / TRAINING).exists())
+    if history.interrupted:
+        return stops.exit_code
+    return code if place == out else SAVED_ELSEWHERE
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
@@ -170,15 +199,21 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
 
 
 def train_model(
-    recipe: recipes.Recipe, model: Module, train: Dataset, test: Dataset, settings: dict[str, Any]
+    recipe: recipes.Recipe,
+    model: Module,
+    train: Dataset,
+    test: Dataset,
+    settings: dict[str, Any],
+    checkpoint: dict[str, Any],
 ) -> History:
-    """Train with the procedure of the recipe."""
+    """Train with the procedure of the recipe; `checkpoint` holds the arguments of `fit` for it."""
     options: dict[str, Any] = {
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
         "seed": settings["seed"],
         "progress": True,
         "callbacks": [TerminateOnNaN(), *recipe.callbacks(model), EpochLine()],
+        **checkpoint,
     }
     if recipe.train is not None:
         return recipe.train(model, train, test, **options)
@@ -195,16 +230,16 @@ def train_model(
     )
 
 
-def report(out: Path, history: History) -> int:
-    """Print how training went; returns the exit code."""
+def report(out: Path, history: History, *, resumable: bool = False) -> int:
+    """Print how training went; returns the exit code of one that was not interrupted."""
     saved = f"saved to {out}" if len(history) else "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
         print(saved)
         print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
         return TRAINING_FAILED
     if history.interrupted:
-        print(_interruption(history, saved))
-        return INTERRUPTED
+        print(_interruption(history, saved) + ("; --resume goes on" if resumable else ""))
+        return 0
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
     print(

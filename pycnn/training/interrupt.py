@@ -15,24 +15,15 @@ Handler = Callable[[int, FrameType | None], Any]
 class Stopped(KeyboardInterrupt):
     """Like Ctrl-C, from a signal that asks a program to end.
 
-    Parameters
+    Attributes
     ----------
-    signum : int
-        The signal.
+    exit_code : int
+        What a shell reports for it.
     """
 
-    def __init__(self, signum: int) -> None:
-        super().__init__()
-        self.signum = signum
+    exit_code: int
 
 
-def stop(signum: int, _: FrameType | None) -> None:
-    """Raise `Stopped`: the handler of SIGTERM and SIGHUP within `stopping`."""
-    raise Stopped(signum)
-
-
-# Handlers that raise KeyboardInterrupt, and can as well do so a step later.
-DEFERRABLE = (signal.default_int_handler, stop)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -65,7 +56,7 @@ class Gate:
         if threading.current_thread() is threading.main_thread():
             for signum in SIGNALS:
                 handler = signal.getsignal(signum)
-                if handler in DEFERRABLE:
+                if handler is signal.default_int_handler or _of_stops(handler):
                     self._handlers[signum] = handler  # type: ignore[assignment]
                     signal.signal(signum, self._on_signal)
         try:
@@ -99,21 +90,40 @@ class Gate:
             self._handlers[signum](signum, None)
 
 
-@contextmanager
-def stopping() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise `Stopped`, as SIGINT raises KeyboardInterrupt.
+class Stops:
+    """Within it, SIGTERM and SIGHUP raise `Stopped`, as SIGINT raises KeyboardInterrupt.
 
     In the main thread, and where they would end the process: one that is ignored (as ``nohup``
     does), or has a handler already, is left alone.
+
+    Attributes
+    ----------
+    exit_code : int
+        What a shell reports for the last of them; for SIGINT if there was none.
     """
-    taken = []
-    if threading.current_thread() is threading.main_thread():
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(signum) == signal.SIG_DFL:
-                signal.signal(signum, stop)
-                taken.append(signum)
-    try:
-        yield
-    finally:
-        for signum in taken:
+
+    def __init__(self) -> None:
+        self.exit_code = 128 + signal.SIGINT
+        self._taken: list[int] = []
+
+    def __enter__(self) -> Stops:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(signum) == signal.SIG_DFL:
+                    signal.signal(signum, self.stop)
+                    self._taken.append(signum)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum in self._taken:
             signal.signal(signum, signal.SIG_DFL)
+
+    def stop(self, signum: int, _: FrameType | None) -> None:
+        """Handle a signal."""
+        stopped = Stopped()
+        self.exit_code = stopped.exit_code = 128 + signum
+        raise stopped
+
+
+def _of_stops(handler: Any) -> bool:
+    return isinstance(getattr(handler, "__self__", None), Stops)
