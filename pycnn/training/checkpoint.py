@@ -144,7 +144,9 @@ def understood(name: str) -> Iterator[None]:
     """Turn what happens where the state of a file is not as it should be into a ValueError."""
     try:
         yield
-    except (AttributeError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith(f"[fit] {name}"):
+            raise
         raise ValueError(
             f"[fit] {name} cannot be resumed: its state is not as expected ({error!r})"
         ) from error

@@ -230,12 +230,13 @@ def fit(
         callback.on_train_end(run)
     if history.interrupted:
         # A script that goes on as if it had finished should at least be heard.
-        warnings.warn(
-            f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
-            "the model keeps what it has learned, in this epoch too, of which there is no record",
-            RuntimeWarning,
-            stacklevel=2,
+        where = (
+            f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
+            if trainer.inside is None
+            else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in this "
+            "epoch too, of which there is no record"
         )
+        warnings.warn(f"[fit] interrupted {where}", RuntimeWarning, stacklevel=2)
     return history
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class Inside:
         Time spent before `start`.
     start : float or None
         When the clock was started; None while it stands.
+    layers : mapping
+        State of the layers, where an epoch is to be gone on with.
     """
 
     meter: Meter
@@ -41,6 +43,7 @@ class Inside:
     batches: int = 0
     seconds: float = 0.0
     start: float | None = None
+    layers: Mapping[str, Any] = field(default_factory=dict)
 
     def elapsed(self) -> float:
         """Time spent on the batches."""
@@ -49,14 +52,11 @@ class Inside:
 
 def begin(trainer: Trainer) -> Inside:
     """Begin an epoch, or go on where a checkpoint was made in it."""
-    inside = Inside(Meter(trainer.loss, trainer.run.model), _pass_of(trainer.batches))
     resumed, trainer.resumed = trainer.resumed, None
-    if resumed is not None:
-        # Again: the epoch has reseeded the layers.
-        _restore_layers(trainer.run.model, resumed["layers"])
-        inside.batches, inside.seconds = resumed["batches"], resumed["seconds"]
-        inside.meter.load_state_dict(resumed["meter"])
-    return inside
+    if resumed is None:
+        return Inside(Meter(trainer.loss, trainer.run.model), _pass_of(trainer.batches))
+    _restore_layers(trainer.run.model, resumed.layers)  # again: the epoch has reseeded them
+    return resumed
 
 
 def training_state(trainer: Trainer) -> dict[str, Any]:
@@ -80,7 +80,6 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
             "batches": inside.batches,
             "seconds": inside.elapsed(),
             "meter": inside.meter.state_dict(),
-            "layers": state["layers"],
         }
     return state
 
@@ -122,7 +121,17 @@ def restore(trainer: Trainer, found: Found) -> None:
     _restore_layers(run.model, state["layers"])
     run.history.load_dict(state["history"])
     run.epoch, run.step, run.loss = state["epoch"], state["step"], state["loss"]
-    trainer.initial_lr, trainer.resumed = state["initial_lr"], state["inside"]
+    trainer.initial_lr = state["initial_lr"]
+    if (inside := state["inside"]) is not None:
+        meter = Meter(trainer.loss, run.model)
+        meter.load_state_dict(inside["meter"])
+        trainer.resumed = Inside(
+            meter,
+            number=state["pass"],
+            batches=inside["batches"],
+            seconds=inside["seconds"],
+            layers=state["layers"],
+        )
     if isinstance(trainer.batches, Batches):
         trainer.batches.epoch = state["pass"]
     for callback, saved in zip(trainer.callbacks, state["callbacks"], strict=True):

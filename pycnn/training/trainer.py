@@ -54,7 +54,7 @@ class Trainer:
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
         self.inside: Inside | None = None  # the epoch that is being gone through
-        self.resumed: dict[str, Any] | None = None  # what a checkpoint holds of such an epoch
+        self.resumed: Inside | None = None  # the epoch that a checkpoint was made in
 
     def capture(self) -> None:
         """Let the steps to come be captured."""
