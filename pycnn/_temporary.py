@@ -43,10 +43,19 @@ def create(path: str) -> BinaryIO:
 
 @contextmanager
 def temporary_folder(folder: Path, name: str) -> Iterator[Path]:
-    """Give a new folder inside `folder`, locked, and removed in the end if it is still there."""
+    """Give a new folder inside `folder`, locked, and removed in the end if it is still there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made; it names `folder`.
+    """
     while True:
         path = folder / temporary_name(name)
-        path.mkdir()
+        try:
+            path.mkdir()
+        except OSError as error:  # nobody has heard of the temporary folder
+            raise OSError(error.errno, error.strerror, os.fspath(folder)) from error
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         if _own(descriptor, path):
             break

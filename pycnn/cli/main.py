@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _print_warning
-            warnings.filterwarnings("always", r"\[(ImageFolder|textcnn|threads)\]", RuntimeWarning)
+            shown = r"\[(ImageFolder|textcnn|threads|fit|train)\]"
+            warnings.filterwarnings("always", shown, RuntimeWarning)
             code = _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -162,7 +162,7 @@ def _save_elsewhere(
                 raise
             where = "" if error.filename is None else f"{error.filename}: "
             warnings.warn(
-                f"{where}{error.strerror or error}: the results are saved to {out} instead",
+                f"[train] {where}{error.strerror or error}: the results are saved to {out} instead",
                 RuntimeWarning,
                 stacklevel=2,
             )
