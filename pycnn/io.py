@@ -22,6 +22,9 @@ METADATA_KEY = "pycnn"
 
 ORDER = "; the path comes first, then the model"
 
+# Key in our metadata, and beginning of the names of arrays, of what `pycnn.fit` needs to resume.
+TRAINING = "training:"
+
 
 def save(path: str | os.PathLike[str], model: Module) -> None:
     """Write the parameters and buffers of a model to a safetensors file, whole or not at all.
@@ -47,12 +50,23 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
         If the metadata, or an argument of the model, is no JSON value; keys must be strings, and
         numbers finite.
     """
+    check_model("save", model, ORDER)
+    write(path, model, {}, None)
+
+
+def write(
+    path: str | os.PathLike[str],
+    model: Module,
+    arrays: Mapping[str, Array],
+    training: Mapping[str, Any] | None,
+) -> None:
+    """Do `save`, with the state of a training beside the model: its arrays, and JSON values."""
     from safetensors.numpy import save as serialize
 
     from pycnn import __version__
 
-    check_model("save", model, ORDER)
     state = {name: on_cpu(array) for name, array in model.state_dict().items()}
+    state |= arrays
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
@@ -63,6 +77,8 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
         header["metadata"] = dict(model.metadata)
     for key, value in header.items():
         _check_json(key, value)
+    if training is not None:
+        header[TRAINING] = training
     content = serialize(state, {METADATA_KEY: json.dumps(header)})
     with atomic_write(path) as file:
         file.write(content)
@@ -170,7 +186,15 @@ def _check_json(where: str, value: Any) -> None:
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays of a safetensors file, and our header ({} in a file of somebody else)."""
+    """Arrays of a model in a safetensors file, and our header ({} in a file of somebody else)."""
+    state, _, header = read_parts(path)
+    return state, header
+
+
+def read_parts(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
+    """Arrays of a model, those of its training, and our header; raises as `load`."""
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
@@ -192,7 +216,9 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any
         raise ValueError(f"{name} is corrupt: its header cannot be read")
     if "crc32" in header and header["crc32"] != _checksum(state):
         raise ValueError(f"{name} is corrupt: its checksum does not match")
-    return state, header
+    beside = [key for key in state if TRAINING in header and key.startswith(TRAINING)]
+    training = {key: state.pop(key) for key in beside}
+    return state, training, header
 
 
 def _checksum(state: dict[str, Array]) -> int:

@@ -47,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 130 after
-        Ctrl-C, 141 if nobody reads the output any more.
+        Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 3 if the
+        results of a training had to go to another folder, 130 after Ctrl-C, 143 after SIGTERM and
+        129 after SIGHUP in a training, 141 if nobody reads the output any more.
     """
     with usable_streams():
         try:
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
         except KeyboardInterrupt as interruption:
             say(" ".join(("interrupted", *map(str, interruption.args))))
-            return INTERRUPTED
+            return getattr(interruption, "exit_code", INTERRUPTED)
         except BrokenPipeError:
             return BROKEN_PIPE
         except (OSError, ValueError, MemoryError, DeviceError) as error:

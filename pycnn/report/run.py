@@ -11,6 +11,7 @@ import numpy as np
 
 from pycnn import io, ops, recipes
 from pycnn._run_files import HISTORY, SETTINGS, existing
+from pycnn._together import file_of
 from pycnn.data import Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
@@ -90,7 +91,7 @@ class Run:
         ValueError
             If the file holds something else.
         """
-        path = self.folder / SETTINGS
+        path = file_of(self.folder, SETTINGS)
         if not path.exists():
             return {}
         try:
@@ -105,7 +106,7 @@ class Run:
     @cached_property
     def history(self) -> History:
         """What the training reported; empty if there is no such file."""
-        path = self.folder / HISTORY
+        path = file_of(self.folder, HISTORY)
         return History.from_json(path) if path.exists() else History()
 
     @cached_property

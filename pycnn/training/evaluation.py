@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -229,6 +229,10 @@ def mean_loss(loss: Loss | None) -> Loss:
     return criterion
 
 
+# What a Meter counts.
+_SUMS = ("_total", "weight", "_right", "_answers", "samples", "unanswered", "where")
+
+
 class Meter:
     """Mean loss and share of right answers over batches, each with the weight it has in them.
 
@@ -276,6 +280,15 @@ class Meter:
         self._right: int | None = 0
         self._answers = self.samples = self.unanswered = 0
         self.where = ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the sums so far."""
+        return {name: getattr(self, name) for name in _SUMS}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the sums of another meter."""
+        for name in _SUMS:
+            setattr(self, name, state[name])
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""

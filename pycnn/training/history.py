@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pycnn._arguments import flag, integer, number
@@ -147,6 +147,13 @@ class History:
             "self_organization": self.self_organization,
             "epochs": [record._asdict() for record in self.records],
         }
+
+    def load_dict(self, found: Mapping[str, Any]) -> None:
+        """Take over what `to_dict` of another history gave."""
+        self.interrupted = found["interrupted"]
+        self.stop_reason = found["stop_reason"]
+        self.self_organization = found["self_organization"]
+        self.records = [EpochRecord(**record) for record in found["epochs"]]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a header and a line for each epoch; None becomes an empty field."""
