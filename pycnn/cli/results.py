@@ -9,6 +9,7 @@ from typing import Any
 
 from pycnn import __version__, io
 from pycnn._files import check_ending, check_writable, replace_together
+from pycnn._format import FORMAT, KEY
 from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
@@ -99,7 +100,7 @@ def save(
 
 def _write(folder: Path, model: Module, history: History, settings: dict[str, Any]) -> None:
     io.save(folder / CHECKPOINT, model)
-    write_json(folder / SETTINGS, settings)
+    write_json(folder / SETTINGS, {KEY: FORMAT, **settings})
     history.to_csv(folder / TABLE)
     history.to_json(folder / HISTORY)
     try:
