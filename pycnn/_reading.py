@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import stat
 import zlib
 from typing import Any, BinaryIO
@@ -20,7 +19,7 @@ MOST_SETTINGS = 1 << 20
 MOST_HISTORY = 32 << 20
 # Values in JSON, counted by what stands between them: each takes up to 80 bytes of memory.
 _MOST_VALUES = 1_000_000
-_BETWEEN_VALUES = re.compile(rb"[,:\[{]")
+_BETWEEN_VALUES = (b",", b":", b"[", b"{")
 
 GZIP_MAGIC = b"\x1f\x8b"
 # wbits for zlib: 15 is the largest window, + 16 expects a gzip header and checks its CRC-32.
@@ -32,7 +31,7 @@ _MOST_RATIO = 100
 # Members of a gzip file: so many, and one more for each KiB that they hold.
 _MOST_MEMBERS = 1000
 _MEMBER = 1 << 10
-_FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 20
+_FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 17
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -105,13 +104,17 @@ def parse_json(text: bytes, whole: int | None = None) -> Any:
         If it is not JSON, too deep, or holds more values than a file of this size may.
     """
     most = _MOST_VALUES + (len(text) if whole is None else whole) // 64
-    # With numbers of one digit, half of a text can be separators: count them without a list.
-    if len(text) > most and sum(1 for _ in _BETWEEN_VALUES.finditer(text)) > most:
+    if len(text) > most and sum(map(text.count, _BETWEEN_VALUES)) > most:
         raise ValueError(f"more than {most:,} values")
     try:
         return json.loads(text.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("brackets within brackets without end") from None
+
+
+def most_unpacked(size: int) -> int:
+    """Give how many bytes a compressed file of so many may hold."""
+    return max(_LEAST_UNPACKED, _MOST_RATIO * size)
 
 
 def unpacked(path: str | os.PathLike[str], file: BinaryIO) -> BinaryIO:
@@ -127,16 +130,20 @@ def unpacked(path: str | os.PathLike[str], file: BinaryIO) -> BinaryIO:
     return io.BufferedReader(_Gunzip(printable(path), file), _LARGEST_PIECE)
 
 
+class PackedError(ValueError):
+    """A gzip file is corrupt, truncated or beyond the bounds; the text names it."""
+
+
 class _Gunzip(io.RawIOBase):
     """The bytes in a gzip file, of one or more members, within the bounds stated above.
 
-    Reading raises ValueError where the file is corrupt, truncated or beyond them.
+    Reading raises PackedError where the file is corrupt, truncated or beyond them.
     """
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self._name = name
         self._file = file
-        self._most = max(_LEAST_UNPACKED, _MOST_RATIO * size_of(file))
+        self._most = most_unpacked(size_of(file))
         self._members = 0
         self._total = 0
         self._ahead = memoryview(b"")
@@ -171,10 +178,10 @@ class _Gunzip(io.RawIOBase):
             self._ahead = memoryview(bytes(self._ahead) + self._file.read(1))
         if bytes(self._ahead[: len(GZIP_MAGIC)]) != GZIP_MAGIC:
             rest = size_of(self._file) - self._file.tell() + len(self._ahead)
-            raise ValueError(f"{self._name}: trailing data ({rest:,} bytes) after the gzip data")
+            raise PackedError(f"{self._name}: trailing data ({rest:,} bytes) after the gzip data")
         self._members += 1
         if self._members > _MOST_MEMBERS + self._total // _MEMBER:
-            raise ValueError(
+            raise PackedError(
                 f"{self._name}: {self._members:,} gzip members with {self._total:,} bytes in all"
             )
         self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
@@ -187,7 +194,7 @@ class _Gunzip(io.RawIOBase):
         try:
             part: bytes = self._member.decompress(given, most)
         except zlib.error as error:
-            raise ValueError(f"{self._name}: corrupt gzip data: {error}") from None
+            raise PackedError(f"{self._name}: corrupt gzip data: {error}") from None
         if self._member.eof:
             left = len(self._member.unused_data)
             self._member = None
@@ -195,14 +202,14 @@ class _Gunzip(io.RawIOBase):
             left = len(self._member.unconsumed_tail)
             self._piece = min(2 * self._piece, _LARGEST_PIECE)
             if not given and not part:
-                raise ValueError(
+                raise PackedError(
                     f"{self._name}: truncated: the gzip data end after {self._total:,} "
                     "uncompressed bytes"
                 )
         self._ahead = self._ahead[len(given) - left :]
         self._total += len(part)
         if self._total > self._most:
-            raise ValueError(
+            raise PackedError(
                 f"{self._name}: holds more than {self._most:,} bytes, the bound for a compressed "
                 "file of its size: unpack it first"
             )
