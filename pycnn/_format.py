@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn._printable import printable
+
 FORMAT = 1
 # Where it stands in the JSON of a checkpoint's header, of settings and of a history.
 KEY = "format"
@@ -36,12 +38,12 @@ def check_format(path: str | os.PathLike[str], content: Mapping[str, Any]) -> in
     """
     found = content.get(KEY, 0)
     if type(found) is not int or found < 0:
-        raise ValueError(f"{os.fspath(path)} is corrupt: its format is {found!r:.60}, no version")
+        raise ValueError(f"{printable(path)} is corrupt: its format is {found!r:.60}, no version")
     if found > FORMAT:
         from pycnn import __version__
 
         raise ValueError(
-            f"{os.fspath(path)} has version {found} of the format, written by a newer pycnn; "
+            f"{printable(path)} has version {found} of the format, written by a newer pycnn; "
             f"pycnn {__version__} reads versions up to {FORMAT}"
         )
     return found

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pycnn import __version__
+from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
 from pycnn.devices import DeviceError
 
@@ -33,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
+        line = printable(" ".join(message.split()))
         self.exit(USAGE_ERROR, f"pycnn: error: {line} (see {self.prog} --help)\n")
 
 
@@ -104,7 +105,7 @@ def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _say(text: str) -> None:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     with contextlib.suppress(OSError):
         print(f"pycnn: {line}", file=sys.stderr)
 

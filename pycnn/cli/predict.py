@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pycnn import ops
+from pycnn._printable import printable
 from pycnn.cli.arguments import add_run
 from pycnn.plot.canvas import class_names
 from pycnn.report import Run
@@ -31,5 +32,5 @@ def run(args: argparse.Namespace) -> int:
     probabilities = ops.softmax(model.scores(outputs))
     names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
     for text, row in zip(args.inputs, probabilities, strict=True):
-        print(f"{text}: {names[row.argmax()]} ({row.max():.2%})")
+        print(f"{printable(text)}: {names[row.argmax()]} ({row.max():.2%})")
     return 0

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import get_num_threads, recipes
+from pycnn._printable import printable
 from pycnn._run_files import RUNS
 from pycnn.cli.arguments import (
     add_data,
@@ -197,7 +198,7 @@ def train_model(
 
 def report(out: Path, history: History) -> int:
     """Print how training went; returns the exit code."""
-    saved = f"saved to {out}" if len(history) else "nothing saved: no epoch was finished"
+    saved = f"saved to {printable(out)}" if len(history) else "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
         print(saved)
         print(f"pycnn: error: training stopped: {history.stop_reason}", file=sys.stderr)
