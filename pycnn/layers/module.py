@@ -86,7 +86,9 @@ class Module(ABC):
         self.backward(dy)
 
     def __call__(self, x: Array) -> Array:
-        """Call `forward`."""
+        """Call `forward`, after a look at whether `x` is an array."""
+        if not is_array(x):
+            raise TypeError(f"expects an array, input was of type {type(x).__name__}")
         return self.forward(x)
 
     # What forward leaves for backward ------------------------------------------------------
@@ -110,6 +112,8 @@ class Module(ABC):
 
     def _check_gradient(self, dy: Array, shape: Shape) -> None:
         """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
+        if not is_array(dy):
+            raise TypeError(f"the gradient must be an array, got {type(dy).__name__}")
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
