@@ -114,6 +114,8 @@ class Module(ABC):
         """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
         if not is_array(dy):
             raise TypeError(f"the gradient must be an array, got {type(dy).__name__}")
+        if dy.dtype.kind != "f":
+            raise TypeError(f"the gradient must hold floats, is {dy.dtype}")
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 

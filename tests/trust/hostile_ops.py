@@ -111,9 +111,8 @@ def case(number: int) -> str | None:
 
 
 def shown(arguments: Arguments) -> str:
-    return ", ".join(
-        f"{key}={value.dtype}{value.shape}"
-        if isinstance(value, np.ndarray)
-        else f"{key}={value!r:.60}"
-        for key, value in arguments.items()
-    )
+    words = []
+    for key, value in arguments.items():
+        array = isinstance(value, np.ndarray)
+        words.append(f"{key}=" + (f"{value.dtype}{value.shape}" if array else f"{value!r:.60}"))
+    return ", ".join(words)
