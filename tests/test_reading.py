@@ -52,6 +52,8 @@ for line in sys.stdin:
         try:
             test_reading.READERS[reader](Path(path))
             outcome = "read"
+        except ValueError as error:
+            outcome = f"ValueError: {{error}}"
         except Exception as error:
             outcome = f"{{type(error).__name__}}: {{error}}"
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -206,6 +208,21 @@ DEMANDS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "checkpoint, header of 2**63 bytes": (
         "model.safetensors", lambda: struct.pack("<Q", 2**63) + b"{}", "longer than the file"
+    ),
+    "checkpoint, absurd dimensions": (
+        "model.safetensors",
+        lambda: tensors({"a": dict(EMPTY_TENSOR, shape=[2**62, 2**62])}),
+        "'a' has the shape",
+    ),
+    "checkpoint, absurd dimensions beside a zero": (
+        "model.safetensors",
+        lambda: tensors({"a": dict(EMPTY_TENSOR, shape=[0, 2**62, 2**62])}),
+        "'a' has the shape",
+    ),
+    "checkpoint, very many dimensions": (
+        "model.safetensors",
+        lambda: tensors({"a": dict(EMPTY_TENSOR, shape=[0] * 10_000)}),
+        "'a' has the shape",
     ),
     "checkpoint, brackets": (
         "model.safetensors",
