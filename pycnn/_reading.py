@@ -47,13 +47,24 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     name = os.fspath(path)
     _check_regular(name, os.stat(name).st_mode)
     # Between the two looks it may have become a pipe: with O_NONBLOCK that does not hang either.
-    file = open(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+    file = _File(io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)))
     try:
         _check_regular(name, os.fstat(file.fileno()).st_mode)
     except BaseException:
         file.close()
         raise
     return file
+
+
+class _File(io.BufferedReader):
+    """A file that takes no memory for more bytes than it has.
+
+    Python would, when a header says how much there is to read, and give most of it back.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(size_of(self) - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _check_regular(name: str, mode: int) -> None:

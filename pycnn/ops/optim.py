@@ -101,8 +101,6 @@ def adam_step(
     D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise ValueError(f"[adam_step] betas must be two numbers, got {betas!r:.60}")
     beta1, beta2 = betas
     backend(w).adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 

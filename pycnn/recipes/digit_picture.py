@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._printable import printable
 from pycnn.datasets.picture import read_picture
 
 # MNIST's images, and the box in them that a digit fits.
@@ -34,7 +33,7 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
     # Relative to the picture: pencil on paper is not white on black, nor is the paper even.
     drawn = ink > ink.min() + INK_LEVEL * np.ptp(ink)
     if not drawn.any():
-        raise ValueError(f"{printable(path)} shows no digit: all of it has the same colour")
+        raise ValueError(f"{path} shows no digit: all of it has the same colour")
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _centred(_fitted(digit))
