@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pycnn import __version__
+from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
 from pycnn.cli.streams import abandon, say, usable_streams
 from pycnn.devices import DeviceError
@@ -32,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
+        line = printable(" ".join(message.split()))
         self.exit(USAGE_ERROR, f"pycnn: error: {line} (see {self.prog} --help)\n")
 
 

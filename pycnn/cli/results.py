@@ -12,6 +12,7 @@ from typing import Any
 
 from pycnn import __version__, io
 from pycnn._files import check_ending, check_writable
+from pycnn._format import FORMAT, KEY
 from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE, TRAINING
 from pycnn._temporary import remove_leftovers
 from pycnn._together import PLACE, replace_together, settle
@@ -172,7 +173,7 @@ def _save_elsewhere(
 
 def _write(folder: Path, model: Module, history: History, settings: dict[str, Any]) -> None:
     io.save(folder / CHECKPOINT, model)
-    write_json(folder / SETTINGS, settings)
+    write_json(folder / SETTINGS, {KEY: FORMAT, **settings})
     history.to_csv(folder / TABLE)
     history.to_json(folder / HISTORY)
     try:

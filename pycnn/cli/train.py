@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import get_num_threads, recipes
+from pycnn._printable import printable
 from pycnn._run_files import RUNS, TRAINING
 from pycnn._streams import is_terminal, warn
 from pycnn.cli.arguments import (
@@ -243,7 +244,8 @@ def train_model(
 def report(out: Path, history: History, *, saved: bool = True, resumable: bool = False) -> int:
     """Print how training went; returns the exit code of one that was not interrupted."""
     if len(history):
-        told = f"saved to {out}" if saved else "nothing saved: no epoch left a model of numbers"
+        place = f"saved to {printable(out)}"
+        told = place if saved else "nothing saved: no epoch left a model of numbers"
     else:
         told = "nothing saved: no epoch was finished"
     if history.stop_reason is not None:

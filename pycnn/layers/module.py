@@ -12,10 +12,14 @@ import numpy as np
 
 from pycnn._arguments import array_of
 from pycnn._memory import Remembering, evaluating
+from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
 from pycnn.layers.contained import contained, is_container
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.turns import Turn
+
+# Names that a message lists.
+MOST_NAMES = 100
 
 Self = TypeVar("Self", bound="Module")
 Trace = Generator[tuple[str, "Module", Array], None, Array]
@@ -83,7 +87,9 @@ class Module(Remembering, ABC):
         self.backward(dy)
 
     def __call__(self, x: Array) -> Array:
-        """Call `forward`."""
+        """Call `forward`, after a look at whether `x` is an array."""
+        if not is_array(x):
+            raise TypeError(f"expects an array, input was of type {type(x).__name__}")
         return self.forward(x)
 
     # What forward leaves for backward ------------------------------------------------------
@@ -110,6 +116,10 @@ class Module(Remembering, ABC):
 
     def _check_gradient(self, dy: Array, shape: Shape) -> None:
         """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
+        if not is_array(dy):
+            raise TypeError(f"the gradient must be an array, got {type(dy).__name__}")
+        if dy.dtype.kind != "f":
+            raise TypeError(f"the gradient must hold floats, is {dy.dtype}")
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
@@ -343,15 +353,35 @@ class Module(Remembering, ABC):
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
+        keys = self.check_state_dict(state, strict)
+        with Turn(self, alone=True).taken():
+            for name, target in self._named_state():
+                if name not in state:
+                    continue
+                # In place on a device, too: a step recorded as a CUDA graph reads it there.
+                if isinstance(target.data, np.ndarray):
+                    np.copyto(target.data, on_cpu(state[name]))
+                else:
+                    write(target.data, on_cpu(state[name]))
+        return keys
+
+    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Do what `load_state_dict` does, but copy nothing: see whether it would.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `load_state_dict`.
+        """
         self._check_containers()
         own = dict(self._named_state())
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
         problems: list[str] = []
         if strict and missing:
-            problems.append(f"missing {', '.join(missing)}")
+            problems.append(f"missing {_listed(missing)}")
         if strict and unexpected:
-            problems.append(f"unexpected {', '.join(map(str, unexpected))}")
+            problems.append(f"unexpected {_listed(unexpected)}")
         shared = [(name, target, state[name]) for name, target in own.items() if name in state]
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
@@ -364,13 +394,6 @@ class Module(Remembering, ABC):
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        with Turn(self, alone=True).taken():
-            for _, target, value in shared:
-                # In place on a device, too: a step recorded as a CUDA graph reads it there.
-                if isinstance(target.data, np.ndarray):
-                    np.copyto(target.data, on_cpu(value))
-                else:
-                    write(target.data, on_cpu(value))
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:
@@ -391,6 +414,12 @@ class Module(Remembering, ABC):
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def _listed(names: Sequence[object]) -> str:
+    """Give names for a message, of very many the first."""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(map(printable, names[:MOST_NAMES])) + more
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

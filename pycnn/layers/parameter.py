@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
@@ -127,6 +128,7 @@ class Parameter:
     def __init__(self, data: Array) -> None:
         check_kind("Parameter", "data", data, FLOAT)
         check_contiguous("Parameter", "data", data)
+        take(data.shape)
         self.data = data
         self.grad: Gradient | None = None
 
@@ -218,6 +220,7 @@ class Buffer:
     def __init__(self, data: Array, *, moves: bool = False) -> None:
         check_kind("Buffer", "data", data)
         check_contiguous("Buffer", "data", data)
+        take(data.shape)
         self.data = data
         self.moves = moves
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pycnn._files import atomic_write
 from pycnn._locks import Lock
+from pycnn._printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,11 +64,22 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
 
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     file = io.BytesIO()
+    _make_printable(figure)
     with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box: no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))
     return file.getvalue()
+
+
+def _make_printable(figure: Figure) -> None:
+    """Write what XML forbids in the texts of a figure as escapes."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        if shown != (clean := printable(shown, keep="\n")):
+            text.set_text(clean)
 
 
 def finish(figure: Figure, path: PathLike | None) -> Figure:
@@ -146,7 +158,7 @@ def by(*sizes: int) -> str:
 
 
 def class_names(classes: Any, count: int) -> list[str]:
-    """Names of `count` classes: those given, then numbers."""
+    """Names of `count` classes, fit to print: those given, then numbers."""
     if not isinstance(classes, list | tuple):
         raise ValueError(f"names of classes must be a list, got {classes!r}")
-    return [*map(str, classes[:count]), *map(str, range(len(classes), count))]
+    return [*map(printable, classes[:count]), *map(str, range(len(classes), count))]

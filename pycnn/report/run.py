@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from typing import Any
@@ -10,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from pycnn import io, ops, recipes
+from pycnn._format import KEY, check_format
+from pycnn._printable import printable
+from pycnn._reading import MOST_SETTINGS, parse_json, read_whole
 from pycnn._run_files import HISTORY, SETTINGS, existing
 from pycnn._together import file_of
 from pycnn.data import Dataset
@@ -95,12 +97,14 @@ class Run:
         if not path.exists():
             return {}
         try:
-            content = json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            content = None
+            content = parse_json(read_whole(path, MOST_SETTINGS))
+        except ValueError as error:
+            raise ValueError(f"{printable(path)} is not a file of settings: {error}") from None
         data = content.get("data") if isinstance(content, dict) else None
         if not isinstance(content, dict) or not isinstance(data, str | None):
-            raise ValueError(f"{path} is not a file of settings")
+            raise ValueError(f"{printable(path)} is not a file of settings")
+        check_format(path, content)
+        content.pop(KEY, None)
         return content
 
     @cached_property

@@ -89,7 +89,7 @@ class Watch:
                 "weight 0; nothing was learned from them"
             )
         # After a resume there may be an epoch without a step, and so without a limit.
-        if 0 < self._cost and self.limit < loss < math.inf and self._first("diverged"):
+        if self._cost > 0 and self.limit < loss < math.inf and self._first("diverged"):
             warn(
                 f"[fit] the training diverges: the mean loss of epoch {run.epoch} is {loss:.4g}, "
                 f"while a model that knows nothing has {self._cost:.4g}; a lower learning rate "
