@@ -15,6 +15,7 @@ from pycnn._run_files import checkpoint_of
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import Turn
 
 # All of our metadata is one JSON text under one key: safetensors writes keys in random order,
 # and the same model should give the same bytes.
@@ -52,7 +53,8 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     from pycnn import __version__
 
     check_model("save", model, ORDER)
-    state = {name: on_cpu(array) for name, array in model.state_dict().items()}
+    with Turn(model).taken():  # between two steps, where another thread trains the model
+        state = {name: on_cpu(array).copy() for name, array in model.state_dict().items()}
     header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn.devices import move, on_cpu
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, gradient_values
+from pycnn.layers.turns import between_steps
 
 
 def first_nonfinite(model: Module, x: Array) -> str:
@@ -29,7 +30,7 @@ def first_nonfinite(model: Module, x: Array) -> str:
     """
     if not np.isfinite(x).all():
         return "the batch itself is not finite"
-    with evaluation_mode(model):
+    with between_steps(model):
         for path, layer, y in model.trace(move(x, model.device)):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
             for name, parameter in layer.named_parameters():
