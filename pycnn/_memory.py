@@ -54,21 +54,21 @@ def evaluating(objects: Iterable[object], forget: bool = False) -> Iterator[None
 class Remembering:
     """Base class of what remembers one value from one call to another, in the same thread."""
 
-    _own: _Own | None = None  # made when there is something to remember
+    _thread_memory: _Own | None = None  # made when there is something to remember
 
     @property
     def _memory(self) -> Any:
         """What this thread has left."""
-        own = self._own
+        own = self._thread_memory
         return None if own is None else own.value
 
     @_memory.setter
     def _memory(self, value: Any) -> None:
-        own = self._own
+        own = self._thread_memory
         if own is None:
             if value is None:
                 return
-            own = vars(self).setdefault("_own", _Own())  # another thread may be here, too
+            own = vars(self).setdefault("_thread_memory", _Own())  # another thread may be here, too
         own.value = value
 
     @property
@@ -83,7 +83,7 @@ class Remembering:
                 if not one.forgets:
                     return
                 value = None
-        own = self._own
+        own = self._thread_memory
         if own is not None:
             own.value = value
         elif value is not None:
@@ -92,5 +92,5 @@ class Remembering:
     def __getstate__(self) -> dict[str, Any]:
         """Give what copies and pickles hold: all but what threads have left."""
         state = vars(self).copy()
-        state.pop("_own", None)
+        state.pop("_thread_memory", None)
         return state

@@ -21,6 +21,7 @@ from pycnn._safetensors import Tensors, open_tensors, serialised, storable
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import Turn
 
 # All of our metadata is one JSON text under one key: safetensors writes keys in random order,
 # and the same model should give the same bytes.
@@ -74,9 +75,11 @@ def write(
     """Do `save`, with the state of a training beside the model: its arrays, and JSON values."""
     from pycnn import __version__
 
-    state = {
-        name: storable("save", name, on_cpu(array)) for name, array in model.state_dict().items()
-    }
+    with Turn(model).taken():  # between two steps, where another thread trains the model
+        state = {
+            name: storable("save", name, on_cpu(array)).copy()
+            for name, array in model.state_dict().items()
+        }
     beside = {name: storable("fit", name, array) for name, array in arrays.items()}
     header: dict[str, Any] = {KEY: FORMAT, "version": __version__, CHECKSUM: _checksum(state)}
     if model.spec is not None:

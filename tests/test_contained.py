@@ -134,3 +134,19 @@ def test_lists_without_modules_are_fine() -> None:
     model.loop = loop
     model.array = np.ones((2, 3))
     assert list(model.parameters()) == []
+
+
+def test_children_that_need_what_is_set_later() -> None:
+    class Stack(Empty):
+        def __init__(self, kept: Any) -> None:
+            self.kept = kept
+            self.blocks = {"a": ReLU(), "b": Linear(2, 2)}
+
+        def children(self) -> Iterator[tuple[str, Module]]:
+            yield from self.blocks.items()
+
+    stack = Stack([])
+    stack.kept.append(stack.blocks["a"])
+    assert len(list(Sequential(stack).parameters())) == 2
+    with pytest.raises(TypeError, match="kept is a list that holds a Linear"):
+        list(Stack([Linear(2, 2)]).parameters())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from threads import in_thread
 from toy import blobs, same_bits, snapshot
 
-from pycnn import evaluate, fit, predict
+from pycnn import evaluate, fit, load, predict, save
 from pycnn.layers import (
     BatchNorm2d,
     Buffer,
@@ -60,7 +61,7 @@ class Slow(Module):
 BATCH = [(ones(2, 3), np.array([0, 1]))]
 
 
-def test_predict_waits_for_the_end_of_a_step_also_of_a_part_or_a_whole() -> None:
+def test_predict_waits_for_the_end_of_a_step_also_of_a_part_or_a_whole(tmp_path: Path) -> None:
     reached = threading.Event()
     slow = Slow(reached)
     whole = Sequential(slow)
@@ -82,6 +83,10 @@ def test_predict_waits_for_the_end_of_a_step_also_of_a_part_or_a_whole() -> None
         thread = threading.Thread(target=train)
         thread.start()
         reached.wait()
+        if predicted is slow:
+            save(tmp_path / "m.safetensors", whole)
+            load(tmp_path / "m.safetensors", saved := Sequential(Slow(reached)))
+            assert saved[0].twice.data[0] == saved[0].twice.data[1] > 0
         predict(predicted, BATCH[0][0])
         order.append("predict")
         thread.join()

@@ -32,7 +32,7 @@ def contained(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
             yield one
         elif is_container(one) and id(one) not in seen:
             seen.add(id(one))
-            waiting += _items(one)
+            waiting += [item for item in _items(one) if not isinstance(item, _PLAIN)]
 
 
 def _items(container: Any) -> Iterable[Any]:

@@ -193,8 +193,14 @@ class Module(Remembering, ABC):
         attributes = vars(self)
         before = attributes.copy()
         super().__setattr__(name, value)
+        if next(contained(value, _PARTS), None) is None:
+            return
         try:
-            self._check_container(name, value, self)
+            parts = _parts(self)
+        except (AttributeError, TypeError):
+            return  # a `children` of one's own needs what is set later: parameters() looks again
+        try:
+            self._check_container(name, value, parts)
         except TypeError:
             attributes.clear()
             attributes.update(before)
@@ -202,18 +208,15 @@ class Module(Remembering, ABC):
 
     def _check_containers(self) -> None:
         """Look again for what was put into a list, or the like, after that was assigned."""
+        parts = _parts(self)
         for module in self.modules():
             for name, value in vars(module).copy().items():
                 if is_container(value):
-                    module._check_container(name, value, self)
+                    module._check_container(name, value, parts)
 
-    def _check_container(self, name: str, value: Any, root: Module) -> None:
-        """Refuse a container that holds something that `root` does not find."""
-        held = list(contained(value, (Module, Parameter, Buffer)))
-        if not held:
-            return
-        found = {id(part) for _, part in root._named_state()} | set(map(id, root.modules()))
-        lost = next((part for part in held if id(part) not in found), None)
+    def _check_container(self, name: str, value: Any, parts: set[int]) -> None:
+        """Refuse a container that holds something that is not among these parts."""
+        lost = next((one for one in contained(value, _PARTS) if id(one) not in parts), None)
         if lost is not None:
             raise TypeError(
                 f"[{type(self).__name__}] {name} is a {type(value).__name__} that holds a "
@@ -420,6 +423,15 @@ def _listed(names: Sequence[object]) -> str:
     """Give names for a message, of very many the first."""
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(map(printable, names[:MOST_NAMES])) + more
+
+
+# What is trained and saved.
+_PARTS = (Module, Parameter, Buffer)
+
+
+def _parts(model: Module) -> set[int]:
+    """Give the ids of what is found in a model."""
+    return {id(part) for _, part in model._named_state()} | set(map(id, model.modules()))
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from pycnn._printable import printable
 from pycnn.devices import move
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
+from pycnn.layers.turns import between_steps
 
 HEADER = ("layer", "output shape", "neurons", "parameters", "self-organized", "FLOP")
 NOTE = "gradients train the parameters; self-organized connections learn without them"
@@ -53,7 +54,7 @@ def summary(model: Module, input_shape: Shape) -> str:
     branches = list(_branches(model))
     inputs: dict[str, Shape] = {}
     seen: set[int] = set()
-    with evaluation_mode(model):
+    with between_steps(model):
         for path, layer, y in model.trace(move(np.zeros(shape, model.input_dtype), model.device)):
             for branch in branches:
                 if f"{path}.".startswith(f"{branch}.") and branch not in inputs:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from pycnn.layers import RBF, Conv2d, Linear, Module, Subsampling
-from pycnn.layers.module import evaluation_mode
 from pycnn.layers.parameter import Shape
+from pycnn.layers.turns import between_steps
 
 
 def connections(model: Module, input_shape: Shape) -> dict[str, int]:
@@ -36,7 +36,7 @@ def connections(model: Module, input_shape: Shape) -> dict[str, int]:
     recognition", Proceedings of the IEEE, 1998, section II.B.
     """
     counts: dict[str, int] = {}
-    with evaluation_mode(model):
+    with between_steps(model):
         for path, layer, y in model.trace(np.zeros((1, *input_shape), model.input_dtype)):
             if isinstance(layer, (Conv2d, Linear)):
                 uses = math.prod(y.shape[2:])

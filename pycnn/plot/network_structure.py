@@ -8,12 +8,13 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
 from pycnn.layers.sequential import Sequential
+from pycnn.layers.turns import between_steps
 from pycnn.plot.canvas import by
 
 
@@ -75,7 +76,7 @@ def structure(model: Module, input_shape: Shape) -> Row:
         If a sample of this shape does not fit the model.
     """
     zeros = np.zeros((1, *input_shape), model.input_dtype)
-    with evaluation_mode(model):
+    with between_steps(model):
         steps = [_Step(path, layer, y.shape[1:]) for path, layer, y in model.trace(zeros)]
     start = Stage(tuple(input_shape), labels=["input"])
     return [start, *_Builder(steps).row(model, "", start.shape)[0]]

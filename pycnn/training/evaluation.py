@@ -184,11 +184,7 @@ def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
     bad = np.flatnonzero(np.isnan(outputs).reshape(len(outputs), -1).any(axis=1))
     index = bad[:1]
     sample = x[index] if isinstance(x, np.ndarray) else x.gather(index)
-    if in_batch(sample):
-        where = "its x is not finite"
-    else:
-        with between_steps(model):
-            where = first_nonfinite(model, sample)
+    where = "its x is not finite" if in_batch(sample) else first_nonfinite(model, sample)
     warn(
         f"[predict] the outputs of {len(bad):,} of {len(outputs):,} samples hold NaN, first those "
         f"of sample {bad[0]}: {where}"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pycnn.devices import move, on_cpu, sum_of_squares
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, gradient_values
+from pycnn.layers.turns import between_steps
 
 
 def is_finite(array: Any) -> bool:
@@ -67,7 +68,7 @@ def first_nonfinite(model: Module, x: Array, y: Any = None, batch: int | None = 
     """
     if (found := in_batch(x, y, batch)) is not None:
         return found
-    with evaluation_mode(model):
+    with between_steps(model):
         for path, layer, output in model.trace(move(x, model.device)):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
             for name, parameter in layer.named_parameters():
