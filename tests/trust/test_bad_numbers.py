@@ -83,7 +83,9 @@ def samples(rng: np.random.Generator) -> None:
     data, batch = batches(rng), int(rng.integers(BATCHES))
     place = some(rng, data[batch][0])
     data[batch][0][place] = np.nan
-    (text,) = training(network(rng), data, rng)
+    # A dropout may drop all that the NaN has reached: then the loss of its batch is finite.
+    model = NETWORKS[rng.integers(3)](rng)
+    (text,) = training(model, data, rng)
     assert f"x of batch {batch + 1} holds NaN, first in its sample {place[0]}" in text
     assert "epoch 1 is nan" in text
 
