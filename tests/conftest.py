@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from convolution import forced
 from dataset_files import idx_bytes, picture_folder
-from device_ops import computed_on
+from device_ops import OTHER_DEVICES, computed_on
 from hypothesis import settings
 
 from pycnn import _core, devices, io, models
@@ -55,10 +55,7 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     _core.set_isa(before)
 
 
-@pytest.fixture(
-    params=CUDA_DEVICES
-    or [pytest.param("", marks=pytest.mark.skip("neither PYCNN_CUDA_HOST nor a GPU"))]
-)
+@pytest.fixture(params=OTHER_DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """Run the test once for each device besides the CPU; the test moves things there itself."""
     name: str = request.param
@@ -81,6 +78,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let all tests that are skipped for one reason make one line of the summary."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,9 +14,13 @@ from pycnn import _core, devices
 from pycnn.ops import backend
 
 EMULATED = "cuda_host"
-emulated = pytest.mark.skipif(
-    find_spec(devices.EXTENSIONS[EMULATED]) is None, reason="built without PYCNN_CUDA_HOST=ON"
-)
+MISSING = "the CUDA kernels: built without PYCNN_CUDA_HOST=ON, which has them on the CPU"
+emulated = pytest.mark.skipif(find_spec(devices.EXTENSIONS[EMULATED]) is None, reason=MISSING)
+
+# The parameters of a fixture for tests that run once on each device besides the CPU.
+OTHER_DEVICES: list[Any] = [*devices.available()]
+if not OTHER_DEVICES:
+    OTHER_DEVICES = [pytest.param("", marks=pytest.mark.skip(f"{MISSING}, and without a GPU"))]
 
 
 class DeviceOps:

@@ -15,7 +15,14 @@ import pytest
 BENCH = Path(__file__).parent.parent / "bench"
 NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
 
-needs_nvcc = pytest.mark.skipif(not NVCC, reason="there is no nvcc")
+# Minutes of a compiler that says nothing are for those who ask for them.
+OPTION = "PYCNN_TEST_NVCC"
+REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc, for every architecture: some minutes"
+
+needs_nvcc = pytest.mark.skipif(
+    os.environ.get(OPTION) != "1" or not NVCC,
+    reason=REASON if NVCC else f"{REASON} (and there is no nvcc)",
+)
 
 
 @needs_nvcc

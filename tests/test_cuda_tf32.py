@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tolerance
-from conftest import CUDA_DEVICES
-from device_ops import computed_on
+from device_ops import OTHER_DEVICES, computed_on
 from strategies import Values
 from tolerance import assert_within, float64, magnitude
 
@@ -28,7 +27,7 @@ PRODUCT = (1 + 2.0**-11) ** 2 - 1
 ROUNDINGS = {"cuda_host": 1, "cuda": 3}
 
 
-@pytest.fixture(params=CUDA_DEVICES)
+@pytest.fixture(params=OTHER_DEVICES)
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """Compute on a device that has TF32."""
     name: str = request.param

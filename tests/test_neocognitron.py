@@ -259,6 +259,8 @@ def test_command_line(
     ) in trained
     layers = re.findall(r"^S-layer (\d)/3: (\S+) samples, \d+\.\d s$", trained, re.MULTILINE)
     assert layers == [("1", "2,000"), ("2", "3,000"), ("3", "4,000")]
+    answered = re.findall(r"^answers to the (\w+) data: (\d+) samples", trained, re.MULTILINE)
+    assert answered == [("training", "300"), ("test", "100")]
     both = r" after \d+\.\d s of self-organization and \d+\.\d s of training \("
     assert re.search(both, trained)
     assert main(["evaluate", "runs/neocognitron/model.safetensors", "--data", data]) == 0

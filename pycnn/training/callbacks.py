@@ -32,7 +32,7 @@ class Callback:
     changes_model: bool = False
 
     def on_layer(self, text: str) -> None:
-        """After a layer has learned without gradients, before `fit`, with a line about it."""
+        """Before `fit`, with a line: after a layer has learned without gradients, and meanwhile."""
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Before the first epoch; `validated` says whether there is validation data."""

@@ -57,7 +57,7 @@ class EpochRecord(NamedTuple):
         if self.val_loss is not None:
             parts.append(f"{validation} loss {self.val_loss:.4f}")
         if self.val_accuracy is not None:
-            parts.append(f"accuracy {self.val_accuracy:.2%}")
+            parts.append(f"{validation} accuracy {self.val_accuracy:.2%}")
         parts += [f"{self.seconds:.1f} s", f"{self.samples_per_second:,.0f} samples/s"]
         return ", ".join(parts)
 

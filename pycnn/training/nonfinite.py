@@ -15,10 +15,10 @@ from pycnn.layers.turns import between_steps
 
 def is_finite(array: Any) -> bool:
     """Whether an array, on any device, holds no NaN and no infinity; one of ints never does."""
+    if np.dtype(array.dtype).kind != "f":
+        return True
     if not isinstance(array, np.ndarray):
         return math.isfinite(sum_of_squares(array))  # which cannot overflow by itself
-    if array.dtype.kind != "f":
-        return True
     with np.errstate(over="ignore", invalid="ignore"):
         # The sum is not finite if a term is not; it can overflow by itself, hence the second look.
         return math.isfinite(array.sum()) or bool(np.isfinite(array).all())

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import flag, integer
-from pycnn._progress import ProgressBar
 from pycnn.data import Dataset, Samples
 from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
 from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import Turn
+from pycnn.training.stretch import Stretch
 
 # Patterns that go through the layers below at once: those do not change meanwhile.
 BLOCK = 250
@@ -61,7 +60,8 @@ def self_organize(
     progress : bool
         Whether to show a bar for each layer, if stderr is a terminal.
     on_layer : function of str, optional
-        Called after the learning of each S-layer with a line about it.
+        Called after the learning of each S-layer with a line about it, and meanwhile every ten
+        seconds.
 
     Returns
     -------
@@ -97,16 +97,8 @@ def self_organize(
             assert isinstance(layer, SLayer)
             order = _order(len(data), number, np.random.default_rng([seed, index]))
             label = f"S-layer {len(reinforced) + 1}/{len(stages)}"
-            start = perf_counter()
-            bar = ProgressBar(label, number, progress)
-            try:
-                reinforced.append(_learn(layer, below, data, order, bar))
-                line = f"{label}: {number:,} samples, {perf_counter() - start:.1f} s"
-                bar.finish(line)
-            finally:
-                bar.close()
-            if on_layer is not None:
-                on_layer(line)
+            with Stretch(label, number, progress, on_layer) as stretch:
+                reinforced.append(_learn(layer, below, data, order, stretch))
     return reinforced
 
 
@@ -167,7 +159,7 @@ def reinforce(layer: SLayer, x: Array, cells: Sequence[Cell]) -> None:
         layer.inhibitory.data[plane] += q / 2 * np.sqrt(np.sum(c * np.square(seen)))
 
 
-def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: ProgressBar) -> Array:
+def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, stretch: Stretch) -> Array:
     """Present patterns to one layer; counts how often each plane was reinforced."""
     counts = np.zeros(layer.planes, np.int64)
     turn = Turn(layer, alone=True)
@@ -178,7 +170,7 @@ def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, bar: Pro
             with turn.taken():  # other threads may evaluate the model
                 reinforce(layer, x, cells)
             counts[[cell.plane for cell in cells]] += 1
-        bar.update(start + len(block))
+        stretch.update(start + len(block))
     return counts
 
 

@@ -1,0 +1,60 @@
+"""A stretch of work besides the epochs, such as the learning of a layer without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from types import TracebackType
+
+from pycnn._progress import ProgressBar
+
+# A log without a line for longer looks as if the program hung.
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Stretch:
+    """Shows how far it is, as a bar on a terminal and as lines for whoever takes them.
+
+    Parameters
+    ----------
+    label : str
+        What is going on.
+    samples : int
+        Samples in all.
+    progress : bool
+        Whether a bar is wanted.
+    on_line : function of str, optional
+        Called with a line every ten seconds, and in the end.
+    """
+
+    def __init__(
+        self, label: str, samples: int, progress: bool, on_line: Callable[[str], None] | None
+    ) -> None:
+        self._label, self._samples, self._on_line = label, samples, on_line
+        self._start = self._last = perf_counter()
+        self._bar = ProgressBar(label, samples, progress)
+
+    def update(self, done: int) -> None:
+        """Show how many samples are done, if it is time to."""
+        self._bar.update(done)
+        now = perf_counter()
+        if self._on_line is not None and now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            self._on_line(f"{self._label}: {done:,} of {self._samples:,} samples")
+
+    def __enter__(self) -> Stretch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Put a line about the whole stretch in place of the bar, unless it has failed."""
+        if kind is None:
+            line = f"{self._label}: {self._samples:,} samples, {perf_counter() - self._start:.1f} s"
+            self._bar.finish(line)
+            if self._on_line is not None:
+                self._on_line(line)
+        self._bar.close()
