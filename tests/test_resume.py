@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_neocognitron import digits, published
 from toy import blobs, pairs, same_bits, small_net, snapshot
 
 import pycnn
@@ -19,6 +20,7 @@ from pycnn.layers import Linear, Module, Sequential
 from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, Constant, OneCycle, Step
+from pycnn.recipes.neocognitron import train_neocognitron
 from pycnn.training import Callback, EarlyStopping, History, Run, fit
 
 FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -399,10 +401,29 @@ def test_two_calls_of_fit_can_be_told_to_be_one(options: dict[str, Any], path: P
     assert trained(epochs=4, checkpoint=path, resume=True, **options) == plain
 
 
+def test_the_neocognitron_learns_its_layers_again_and_resumes_the_readout(path: Path) -> None:
+    data = digits(1, seed=0)
+
+    def learned(callback: Callback, **options: Any) -> dict[str, np.ndarray]:
+        model = published()
+        train_neocognitron(
+            model, data, data, epochs=4, batch_size=2, presentations=6, callbacks=[callback],
+            **options,
+        )  # fmt: skip
+        return snapshot(model)
+
+    plain = learned(Die())
+    with pytest.raises(DiedError):
+        learned(Die(6), checkpoint=path, every=1)
+    assert same_bits(learned(Die(), checkpoint=path, resume=True), plain)
+
+
 def test_an_initial_epoch_needs_the_optimizer_and_may_be_the_last() -> None:
     with pytest.raises(ValueError, match="initial_epoch needs the optimizer of the epochs before"):
         fit(small_net(), blobs(20), epochs=2, initial_epoch=1)
     assert len(trained(epochs=2, initial_epoch=2).history) == 0
+    with pytest.raises(ValueError, match=r"\[fit\] initial_epoch must be at most 2, got 3"):
+        trained(epochs=2, initial_epoch=3)
     with pytest.raises(ValueError, match=r"\[fit\] schedule_epochs must be at least 3, got 2"):
         trained(schedule_epochs=2)
 

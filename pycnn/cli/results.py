@@ -40,8 +40,8 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     try:
         _make_folder(out)
         settle(out, FILES)
-        remove_leftovers(out, (PLACE, TRAINING, *FILES))
-        for name in FILES:
+        remove_leftovers(out, (PLACE,))
+        for name in (TRAINING, *FILES):
             check_writable(out / name)
         if json is not None:
             _check_json(json, out, data)

@@ -10,6 +10,7 @@ from math import inf
 from typing import Any
 
 from pycnn._arguments import flag, integer, number
+from pycnn._files import check_writable
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
 from pycnn.layers.module import Module
@@ -148,7 +149,7 @@ def fit(
         softmax itself; after Ctrl-C; if the checkpoint cannot be written, once until it can again.
     """
     integer("fit", "epochs", epochs, 1)
-    integer("fit", "initial_epoch", initial_epoch, 0)
+    integer("fit", "initial_epoch", initial_epoch, 0, epochs)
     _check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
@@ -192,7 +193,7 @@ def fit(
             ),
         }
         saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
-        saver.prepare()
+        check_writable(checkpoint)
     trainer = Trainer(
         run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm, saver, gate
     )
@@ -248,7 +249,7 @@ def _check_checkpoint(
         integer("fit", "every", every, 1, inf)
     if on_error not in ON_ERROR:
         raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
-    if checkpoint is None and (flag("[fit] resume", resume) or every is not None):
+    if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
         name = "resume" if resume else "every"
         raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
