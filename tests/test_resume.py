@@ -170,6 +170,18 @@ def stopping() -> dict[str, Any]:
     return {"callbacks": [Die(12), stop], "epochs": 9}
 
 
+class StopAfter(Callback):
+    """Asks for the end after an epoch, from a step in the middle of it."""
+
+    def on_step(self, run: Run) -> None:
+        if run.step == 10:
+            run.stop("enough")
+
+
+def stopped() -> dict[str, Any]:
+    return {"callbacks": [Die(12), StopAfter()]}
+
+
 class Noise(Module):
     """A random layer that knows nothing of `reseed`, with a generator of another kind."""
 
@@ -192,7 +204,7 @@ def noisy() -> dict[str, Any]:
 
 KINDS = [
     own_loader, in_order, own_pass, own_batches, augmented, ignoring, ignoring_all, momentum,
-    falling, stopping, noisy,
+    falling, stopping, stopped, noisy,
 ]  # fmt: skip
 
 
@@ -205,7 +217,7 @@ def test_every_kind_of_training_is_resumed_to_the_same_bits(kind: Any, path: Pat
         return {**options, "callbacks": callbacks, **checkpoint}
 
     plain = trained(**once(-1))
-    moments = [Die(12), Die(8)] if plain.history.records[0].loss > 0 else [Die(epoch=2)]
+    moments = [Die(12), Die(8)] if plain.history["loss"][0] > 0 else [Die(epoch=2)]
     for die in moments:
         path.unlink(missing_ok=True)
         options = once(die.step, checkpoint=path, every=2)

@@ -152,9 +152,9 @@ def _save_elsewhere(
 ) -> Path:
     """Write the results to a new folder, and say so; raises `error` if there is no place."""
     # What lies in the folder for temporary files may be gone after a restart.
-    for parent in (Path.home(), Path(gettempdir())):
-        with suppress(OSError):
-            out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent))
+    for parent in (Path.home, gettempdir):
+        with suppress(OSError, RuntimeError):  # RuntimeError: the user has no folder
+            out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent()))
             try:
                 _write(out, model, history, settings)
             except BaseException:

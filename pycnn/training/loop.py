@@ -213,7 +213,8 @@ def fit(
             restore(trainer, found)
     with gate.watch():
         try:
-            while run.epoch < epochs and history.stop_reason is None:
+            # A training that is to stop after an epoch is resumed within it all the same.
+            while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
                 run.epoch += 1
                 if not model.training:
                     model.train()

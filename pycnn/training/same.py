@@ -23,7 +23,7 @@ def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
     return {
-        "model": repr(model),
+        "model": describe(model),
         "arrays": [f"{name} {a.dtype} {a.shape}" for name, a in model.state_dict().items()],
         "optimizer": type(optimizer).__name__ + _arguments(optimizer.hyperparameters()),
         "trained parameters": trained,
