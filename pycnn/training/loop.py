@@ -17,8 +17,8 @@ from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.checkpoint import ON_ERROR, Checkpoint, understood
-from pycnn.training.checks import check_kinds, check_outputs, warn_of_softmax
+from pycnn.training.checkpoint import Checkpoint, understood
+from pycnn.training.checks import check_checkpoint, check_kinds, check_outputs, warn_of_softmax
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.interrupt import Gate
@@ -150,7 +150,7 @@ def fit(
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "initial_epoch", initial_epoch, 0, epochs)
-    _check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
+    check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     check_kinds(model, optimizer, schedule, callbacks)
@@ -180,20 +180,16 @@ def fit(
     history, gate = run.history, Gate()
     saver = None
     if checkpoint is not None:
+        check_writable(checkpoint)
         settings = {
             **model_settings(model, optimizer),
             **data_settings(batches, validation, seed),
-            **other_settings(
-                schedule,
-                criterion,
-                callbacks,
-                max_grad_norm=max_grad_norm,
-                seed=seed,
-                initial_epoch=initial_epoch,
-            ),
+            **other_settings(schedule, criterion, callbacks),
+            "max_grad_norm": max_grad_norm,
+            "seed": seed,
+            "initial_epoch": initial_epoch,
         }
         saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
-        check_writable(checkpoint)
     trainer = Trainer(
         run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm, saver, gate
     )
@@ -215,15 +211,14 @@ def fit(
         try:
             # A training that is to stop after an epoch is resumed within it all the same.
             while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
-                run.epoch += 1
-                if not model.training:
-                    model.train()
-                model.reseed([seed, run.epoch, 1])
+                with gate:
+                    trainer.begin(seed)
                 with stream_of(model):
                     trainer.epoch(validation, progress)
         except KeyboardInterrupt:
             history.interrupted = True
-            if not gate.broken:  # between two steps
+            # Between two steps, or before the checkpoint that was read was gone on with.
+            if not gate.broken and trainer.resumed is None:
                 with suppress(KeyboardInterrupt), gate:
                     trainer.save()
         finally:
@@ -240,19 +235,6 @@ def fit(
         )
         warnings.warn(f"[fit] interrupted {where}", RuntimeWarning, stacklevel=2)
     return history
-
-
-def _check_checkpoint(
-    checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
-) -> None:
-    """Refuse arguments of a checkpoint that say nothing."""
-    if every is not None:
-        integer("fit", "every", every, 1, inf)
-    if on_error not in ON_ERROR:
-        raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
-    if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
-        name = "resume" if resume else "every"
-        raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
 
 def _batches(

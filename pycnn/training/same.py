@@ -46,17 +46,13 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
 
 
 def other_settings(
-    schedule: Schedule | None,
-    loss: Loss,
-    callbacks: Sequence[Callback],
-    **numbers: Any,
+    schedule: Schedule | None, loss: Loss, callbacks: Sequence[Callback]
 ) -> dict[str, Any]:
-    """Describe the rest."""
+    """Describe the rest, but for numbers."""
     return {
         "schedule": describe(schedule),
         "loss": describe(loss),
         "callbacks": [type(callback).__name__ for callback in callbacks],
-        **numbers,
     }
 
 
