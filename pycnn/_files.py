@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from pycnn._temporary import create, temporary_name
+from pycnn._temporary import create, remove_leftovers, temporary_name
 
 
 @contextmanager
@@ -71,6 +71,8 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Prove, with a file that is removed again, that `atomic_write` can write `path`.
 
+    What killed processes have left beside it of such a file is removed.
+
     Raises
     ------
     OSError
@@ -78,6 +80,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     if is_stream(path):
         return
+    folder, name = os.path.split(os.path.realpath(path))
+    remove_leftovers(folder, (name,))
     with _temporary_beside(path) as (_, temporary), create(temporary) as file:
         file.write(b"\0")
 

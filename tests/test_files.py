@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
+from killed import killed_at
 from toy import small_net
 
+import pycnn
 from pycnn import io
 from pycnn._files import atomic_write, check_writable
 from pycnn._temporary import create, remove_leftovers, temporary_name
+from pycnn.plot.canvas import finish, new_figure
+from pycnn.training.history import History, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -128,3 +135,53 @@ def test_a_leftover_is_no_link_that_is_followed(tmp_path: Path) -> None:
     link.symlink_to(precious)
     remove_leftovers(tmp_path, ("file",))
     assert precious.exists()
+
+
+# Every writer --------------------------------------------------------------------------------
+
+WRITES = re.compile(
+    r"""open\([^)]*["'][wxa]\+?b?["']|\.open\(["'][wxa]|write_text|write_bytes|\.tofile\(|np\.save"""
+)
+
+
+def test_every_file_of_the_library_is_written_whole_or_not_at_all() -> None:
+    """No module opens a file for writing but those that `atomic_write` is made of."""
+    package = Path(pycnn.__file__).parent
+    found = {
+        os.fspath(path.relative_to(package)): WRITES.findall(path.read_text())
+        for path in package.rglob("*.py")
+    }
+    assert {name: lines for name, lines in found.items() if lines} == {
+        "_files.py": ['open(path, "wb"'],  # a device or a pipe
+        "_temporary.py": ['open(path, "xb"'],
+    }
+
+
+def killed_while(write: Callable[[Path], object], folder: Path, name: str) -> None:
+    """Kill a writer at each of its calls: the file is the old one or the new one."""
+    write(folder / name)
+    new = (folder / name).read_bytes()
+    (folder / name).write_bytes(b"old")
+    for call in count():
+        if not killed_at(call, lambda: write(folder / name)):
+            break
+        assert (folder / name).read_bytes() in (b"old", new)
+        (folder / name).write_bytes(b"old")
+    assert call > 2
+    assert (folder / name).read_bytes() == new
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("model.safetensors", lambda path: io.save(path, small_net())),
+        ("history.csv", lambda path: History().to_csv(path)),
+        ("history.json", lambda path: History().to_json(path)),
+        ("settings.json", lambda path: write_json(path, {"a": 1})),
+        ("picture.svg", lambda path: finish(new_figure(1, 1), path)),
+    ],
+)
+def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(
+    name: str, write: Callable[[Path], object], tmp_path: Path
+) -> None:
+    killed_while(write, tmp_path, name)

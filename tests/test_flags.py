@@ -45,6 +45,7 @@ FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("[k_fold] stratify", lambda flag: k_fold(blobs(4), 2, stratify=flag)),
     ("[convolution] transposed", lambda flag: plot.convolution_arithmetic(3, 2, transposed=flag)),
     ("[fit] progress", lambda flag: fit(small_net(), blobs(4), progress=flag)),
+    ("[fit] resume", lambda flag: fit(small_net(), blobs(4), checkpoint="no", resume=flag)),
     (
         "[self_organize] progress",
         lambda flag: self_organize(models.neocognitron(), blobs(4), 0, progress=flag),

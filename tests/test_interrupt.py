@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Adam
 from pycnn.training import Callback, History, Run, fit
 from pycnn.training.interrupt import Gate, Stopped, Stops
+from pycnn.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("default_handler")
 
@@ -171,6 +175,46 @@ def test_a_real_ctrl_c_ends_a_training_whose_loader_waits(tmp_path: Path) -> Non
         _, history = trained(Press("nowhere"), augment=slow, epochs=1000)
     assert history.interrupted
     assert time.perf_counter() - start < 30
+
+
+class AtLine:
+    """Ctrl-C before each of the lines of a function, in turn."""
+
+    def __init__(self, function: Any, at: int) -> None:
+        self.code, self.left = function.__code__, at
+
+    def __call__(self, frame: Any, event: str, _: object) -> Any:
+        if frame.f_code is self.code and event == "line":
+            self.left -= 1
+            if self.left == -1:
+                press()
+        return self if frame.f_code is self.code else None
+
+
+@pytest.mark.parametrize("function", [fit, Trainer.begin, Trainer.epoch, Trainer._steps])
+def test_ctrl_c_at_any_line_of_the_loop_leaves_a_checkpoint_that_goes_on_exactly(
+    function: Any, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    options: dict[str, Any] = {"train": blobs(40), "epochs": 2, "checkpoint": checkpoint}
+    plain, _ = trained(Press("nowhere"), **options)
+    for at in count():
+        checkpoint.unlink(missing_ok=True)
+        for resume in (False, True):  # the second time in the middle of what is resumed
+            tracer = AtLine(function, at)
+            before = sys.gettrace()
+            sys.settrace(tracer)
+            try:
+                with suppress(KeyboardInterrupt), catch_warnings():
+                    simplefilter("ignore")
+                    trained(Press("nowhere"), resume=resume, every=1, **options)
+            finally:
+                sys.settrace(before)
+        resumed, _ = trained(Press("nowhere"), resume=True, **options)
+        assert same_bits(resumed, plain), at
+        if tracer.left >= 0:
+            break
+    assert at >= 5
 
 
 # Where it is not for fit to handle signals ---------------------------------------------------

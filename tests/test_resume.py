@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_neocognitron import digits, published
 from toy import blobs, pairs, same_bits, small_net, snapshot
 
 import pycnn
@@ -19,6 +20,7 @@ from pycnn.layers import Linear, Module, Sequential
 from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, Constant, OneCycle, Step
+from pycnn.recipes.neocognitron import train_neocognitron
 from pycnn.training import Callback, EarlyStopping, History, Run, fit
 
 FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -168,6 +170,18 @@ def stopping() -> dict[str, Any]:
     return {"callbacks": [Die(12), stop], "epochs": 9}
 
 
+class StopAfter(Callback):
+    """Asks for the end after an epoch, from a step in the middle of it."""
+
+    def on_step(self, run: Run) -> None:
+        if run.step == 10:
+            run.stop("enough")
+
+
+def stopped() -> dict[str, Any]:
+    return {"callbacks": [Die(12), StopAfter()]}
+
+
 class Noise(Module):
     """A random layer that knows nothing of `reseed`, with a generator of another kind."""
 
@@ -190,7 +204,7 @@ def noisy() -> dict[str, Any]:
 
 KINDS = [
     own_loader, in_order, own_pass, own_batches, augmented, ignoring, ignoring_all, momentum,
-    falling, stopping, noisy,
+    falling, stopping, stopped, noisy,
 ]  # fmt: skip
 
 
@@ -204,7 +218,7 @@ def test_every_kind_of_training_is_resumed_to_the_same_bits(kind: Any, path: Pat
         return {**options, "callbacks": callbacks, **checkpoint}
 
     plain = trained(**once(-1))
-    moments = [Die(12), Die(8)] if plain.history.records[0].loss > 0 else [Die(epoch=2)]
+    moments = [Die(12), Die(8)] if plain.history["loss"][0] > 0 else [Die(epoch=2)]
     for die in moments:
         path.unlink(missing_ok=True)
         options = once(die.step, checkpoint=path, every=2)
@@ -400,10 +414,29 @@ def test_two_calls_of_fit_can_be_told_to_be_one(options: dict[str, Any], path: P
     assert trained(epochs=4, checkpoint=path, resume=True, **options) == plain
 
 
+def test_the_neocognitron_learns_its_layers_again_and_resumes_the_readout(path: Path) -> None:
+    data = digits(1, seed=0)
+
+    def learned(callback: Callback, **options: Any) -> dict[str, np.ndarray]:
+        model = published()
+        train_neocognitron(
+            model, data, data, epochs=4, batch_size=2, presentations=6, callbacks=[callback],
+            **options,
+        )  # fmt: skip
+        return snapshot(model)
+
+    plain = learned(Die())
+    with pytest.raises(DiedError):
+        learned(Die(6), checkpoint=path, every=1)
+    assert same_bits(learned(Die(), checkpoint=path, resume=True), plain)
+
+
 def test_an_initial_epoch_needs_the_optimizer_and_may_be_the_last() -> None:
     with pytest.raises(ValueError, match="initial_epoch needs the optimizer of the epochs before"):
         fit(small_net(), blobs(20), epochs=2, initial_epoch=1)
     assert len(trained(epochs=2, initial_epoch=2).history) == 0
+    with pytest.raises(ValueError, match=r"\[fit\] initial_epoch must be at most 2, got 3"):
+        trained(epochs=2, initial_epoch=3)
     with pytest.raises(ValueError, match=r"\[fit\] schedule_epochs must be at least 3, got 2"):
         trained(schedule_epochs=2)
 

@@ -41,8 +41,8 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     try:
         _make_folder(out)
         settle(out, FILES)
-        remove_leftovers(out, (PLACE, TRAINING, *FILES))
-        for name in FILES:
+        remove_leftovers(out, (PLACE,))
+        for name in (TRAINING, *FILES):
             check_writable(out / name)
         if json is not None:
             _check_json(json, out, data)
@@ -153,9 +153,9 @@ def _save_elsewhere(
 ) -> Path:
     """Write the results to a new folder, and say so; raises `error` if there is no place."""
     # What lies in the folder for temporary files may be gone after a restart.
-    for parent in (Path.home(), Path(gettempdir())):
-        with suppress(OSError):
-            out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent))
+    for parent in (Path.home, gettempdir):
+        with suppress(OSError, RuntimeError):  # RuntimeError: the user has no folder
+            out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent()))
             try:
                 _write(out, model, history, settings)
             except BaseException:

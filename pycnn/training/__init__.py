@@ -1,6 +1,6 @@
 """Training: the loop, its callbacks and its history, and running a trained model.
 
-- `fit`: train a model on a data set
+- `fit`: train a model on a data set, and resume what was killed
 - `evaluate`, `predict`: figures and outputs of a model
 - `callbacks`: what can be hung into the loop
 - `CapturedStep`: a step on a GPU whose kernels are started by one call

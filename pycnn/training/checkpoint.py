@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pycnn import io
-from pycnn._files import check_writable
-from pycnn._temporary import remove_leftovers
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training.same import differences
@@ -61,18 +59,6 @@ class Checkpoint:
     settings: Mapping[str, Any]
     last: str = "there is none"
     failing: bool = False
-
-    def prepare(self) -> None:
-        """Prove that the file can be written, and remove what killed processes have left of it.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written.
-        """
-        target = os.path.realpath(self.path)
-        remove_leftovers(os.path.dirname(target), (os.path.basename(target),))
-        check_writable(self.path)
 
     def due(self, step: int) -> bool:
         """Whether the file is to be written after this number of updates."""

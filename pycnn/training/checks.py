@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from math import inf
 
+from pycnn._arguments import flag, integer
 from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
 from pycnn.layers.module import check_model
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import Callback
+from pycnn.training.checkpoint import ON_ERROR
 from pycnn.training.evaluation import Loss
 
 
@@ -38,6 +42,19 @@ def check_kinds(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
+
+
+def check_checkpoint(
+    checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
+) -> None:
+    """Refuse arguments of a checkpoint that say nothing."""
+    if every is not None:
+        integer("fit", "every", every, 1, inf)
+    if on_error not in ON_ERROR:
+        raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
+    if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
+        name = "resume" if resume else "every"
+        raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
 
 def check_outputs(model: Module) -> None:

@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from pycnn._arguments import flag, integer, number
+from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
@@ -16,8 +17,8 @@ from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.checkpoint import ON_ERROR, Checkpoint, understood
-from pycnn.training.checks import check_kinds, check_outputs, warn_of_softmax
+from pycnn.training.checkpoint import Checkpoint, understood
+from pycnn.training.checks import check_checkpoint, check_kinds, check_outputs, warn_of_softmax
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.interrupt import Gate
@@ -152,8 +153,8 @@ def fit(
         which no target counts; of validation data whose loss is not finite.
     """
     integer("fit", "epochs", epochs, 1)
-    integer("fit", "initial_epoch", initial_epoch, 0)
-    _check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
+    integer("fit", "initial_epoch", initial_epoch, 0, epochs)
+    check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     check_kinds(model, optimizer, schedule, callbacks)
@@ -183,20 +184,16 @@ def fit(
     history, gate = run.history, Gate()
     saver = None
     if checkpoint is not None:
+        check_writable(checkpoint)
         settings = {
             **model_settings(model, optimizer),
             **data_settings(batches, validation, seed),
-            **other_settings(
-                schedule,
-                criterion,
-                callbacks,
-                max_grad_norm=max_grad_norm,
-                seed=seed,
-                initial_epoch=initial_epoch,
-            ),
+            **other_settings(schedule, criterion, callbacks),
+            "max_grad_norm": max_grad_norm,
+            "seed": seed,
+            "initial_epoch": initial_epoch,
         }
         saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
-        saver.prepare()
     trainer = Trainer(
         run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm, saver, gate
     )
@@ -216,16 +213,16 @@ def fit(
             restore(trainer, found)
     with gate.watch():
         try:
-            while run.epoch < epochs and history.stop_reason is None:
-                run.epoch += 1
-                if not model.training:
-                    model.train()
-                model.reseed([seed, run.epoch, 1])
+            # A training that is to stop after an epoch is resumed within it all the same.
+            while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
+                with gate:
+                    trainer.begin(seed)
                 with stream_of(model):
                     trainer.epoch(validation, progress)
         except KeyboardInterrupt:
             history.interrupted = True
-            if not gate.broken:  # between two steps
+            # Between two steps, or before the checkpoint that was read was gone on with.
+            if not gate.broken and trainer.resumed is None:
                 with suppress(KeyboardInterrupt), gate:
                     trainer.save()
         finally:
@@ -242,19 +239,6 @@ def fit(
         )
         warn(f"[fit] interrupted {where}")
     return history
-
-
-def _check_checkpoint(
-    checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
-) -> None:
-    """Refuse arguments of a checkpoint that say nothing."""
-    if every is not None:
-        integer("fit", "every", every, 1, inf)
-    if on_error not in ON_ERROR:
-        raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
-    if checkpoint is None and (flag("[fit] resume", resume) or every is not None):
-        name = "resume" if resume else "every"
-        raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
 
 def _batches(

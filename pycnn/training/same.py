@@ -23,7 +23,7 @@ def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
     return {
-        "model": repr(model),
+        "model": describe(model),
         "arrays": [f"{name} {a.dtype} {a.shape}" for name, a in model.state_dict().items()],
         "optimizer": type(optimizer).__name__ + _arguments(optimizer.hyperparameters()),
         "trained parameters": trained,
@@ -46,17 +46,13 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
 
 
 def other_settings(
-    schedule: Schedule | None,
-    loss: Loss,
-    callbacks: Sequence[Callback],
-    **numbers: Any,
+    schedule: Schedule | None, loss: Loss, callbacks: Sequence[Callback]
 ) -> dict[str, Any]:
-    """Describe the rest."""
+    """Describe the rest, but for numbers."""
     return {
         "schedule": describe(schedule),
         "loss": describe(loss),
         "callbacks": [type(callback).__name__ for callback in callbacks],
-        **numbers,
     }
 
 

@@ -85,14 +85,22 @@ class Trainer:
         if isinstance(self.batches, Batches):
             self.batches.epoch = epochs
 
+    def begin(self, seed: int) -> None:
+        """Begin the next epoch, or go on with the one that a checkpoint was made in."""
+        run = self.run
+        run.epoch += 1
+        if not run.model.training:
+            run.model.train()
+        run.model.reseed([seed, run.epoch, 1])
+        self.inside = begin(self)
+
     def epoch(self, validation: Data | None, progress: bool) -> None:
-        """Train for one epoch, validate, and add a record to the history.
+        """Train for the epoch that was begun, validate, and add a record to the history.
 
         Ctrl-C and the like end it between two steps, or where it waits for data or measures.
         """
-        run, history = self.run, self.run.history
-        with self.gate:
-            self.inside = inside = begin(self)
+        run, history, inside = self.run, self.run.history, self.inside
+        assert inside is not None
         samples = len(self.batches.data) if isinstance(self.batches, Batches) else None
         label = f"epoch {run.epoch}/{run.epochs}"
         bar = ProgressBar(label, samples, progress)
