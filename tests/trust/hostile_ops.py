@@ -105,7 +105,9 @@ def case(number: int) -> str | None:
         if isinstance(value, np.ndarray) and rng.random() < 0.1:
             # Another argument, or a part of it: one array is read and written.
             other = rng.choice([a for a in arguments.values() if isinstance(a, np.ndarray)])
-            arguments[key] = rng.choice((other, other[:-1], other[1:]))
+            arguments[key] = rng.choice(
+                (other, np.atleast_1d(other)[:-1], np.atleast_1d(other)[1:])
+            )
         elif isinstance(value, np.ndarray):
             arguments[key] = hostile_array(rng, value)
         else:
