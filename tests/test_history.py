@@ -133,3 +133,11 @@ def test_a_history_of_other_things_is_refused(history: Any, change: Any, text: s
     for wrong in ([content], 5, {**content, "epochs": [{}]}, {"interrupted": False}):
         with pytest.raises(ValueError, match=r"history\.json is not a history of pycnn: "):
             read(wrong)
+
+
+def test_a_figure_that_nothing_can_draw_is_refused(tmp_path: Path) -> None:
+    history = History()
+    history.records = [EpochRecord(1, 1e300, None, None, None, 0.1, 1.0, 1.0)]
+    history.to_json(tmp_path / "h.json")
+    with pytest.raises(ValueError, match=r"h\.json is not a history .* loss is out of range"):
+        History.from_json(tmp_path / "h.json")

@@ -16,6 +16,9 @@ from pycnn._format import FORMAT, KEY, check_format
 from pycnn._printable import printable
 from pycnn._reading import MOST_HISTORY, parse_json, read_whole
 
+# No figure of float32 numbers is larger, and nothing draws what is.
+LARGEST = 1e39
+
 
 class EpochRecord(NamedTuple):
     """Figures of one epoch; None where there is nothing to report.
@@ -185,7 +188,9 @@ def _record(epoch: Any) -> EpochRecord:
         fields["loss"] = math.nan
     for name, value in fields.items():
         if value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
-            number(name, value)
+            figure = number(name, value)
+            if math.isfinite(figure) and abs(figure) > LARGEST:
+                raise ValueError(f"{name} is out of range: {figure}")
     integer("History", "epoch", fields["epoch"], 1)
     return EpochRecord(**fields)
 

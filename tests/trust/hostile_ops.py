@@ -102,7 +102,13 @@ def case(number: int) -> str | None:
             arguments[key] = parameter.default
     for key in rng.sample(sorted(arguments), min(len(arguments), rng.choice((1, 1, 1, 2, 3)))):
         value = arguments[key]
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and rng.random() < 0.1:
+            # Another argument, or a part of it: one array is read and written.
+            other = rng.choice([a for a in arguments.values() if isinstance(a, np.ndarray)])
+            arguments[key] = rng.choice(
+                (other, np.atleast_1d(other)[:-1], np.atleast_1d(other)[1:])
+            )
+        elif isinstance(value, np.ndarray):
             arguments[key] = hostile_array(rng, value)
         else:
             arguments[key] = hostile_value(rng, value)
