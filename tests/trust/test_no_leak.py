@@ -32,7 +32,7 @@ def test_no_lost_block_is_ours(tmp_path: Path, tried: Callable[[str, int, str], 
         [
             *("valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect"),
             *("--num-callers=40", "--xml=yes", f"--xml-file={report}"),
-            *(sys.executable, str(USE), str(tmp_path), "20"),
+            *(sys.executable, str(USE), str(tmp_path), "5"),
         ],
         # Valgrind knows no AVX-512, and Python's own allocator hides who has lost what.
         env={
