@@ -87,3 +87,16 @@ def array_of(*dtypes: object) -> str:
     """Name an array of one of these dtypes in words, such as "an int64 array"."""
     names = " or ".join(map(str, dtypes))
     return f"{'an' if names.startswith('i') else 'a'} {names} array"
+
+
+def apart(owner: str, written: dict[str, Any], read: dict[str, Any]) -> None:
+    """Refuse an array that is written into and shares memory with another one; None is no array."""
+    arrays = {name: a for name, a in (written | read).items() if a is not None}
+    for name in written.keys() & arrays.keys():
+        for other in arrays.keys() - {name}:
+            if np.shares_memory(arrays[name], arrays[other]):
+                raise ValueError(
+                    f"[{owner}] {name} is changed in place and shares memory with {other}: each "
+                    f"needs an array of its own ({name}: {arrays[name].shape}, {other}: "
+                    f"{arrays[other].shape})"
+                )

@@ -34,6 +34,19 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
 
 
+@pytest.fixture(autouse=True)
+def _guarded_memory() -> Iterator[None]:
+    """Compute in memory full of NaN, and fail a test in which somebody has written behind a block.
+
+    What a kernel has not written, or has read too far, is then in its results. A block is looked at
+    when it is freed: one that outlives its test fails the next one.
+    """
+    _core.poison_memory(True)
+    before = _core.damaged_blocks()
+    yield
+    assert _core.damaged_blocks() == before, "a kernel has written behind the end of a block"
+
+
 # Where the installed package has CUDA kernels: for the CPU, and for a GPU that is there.
 CUDA_DEVICES = devices.available()
 

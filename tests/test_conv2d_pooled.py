@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import LANES, Values
 from toy import snapshot
+from windows import window_axes
 
 import pycnn as nn
 from pycnn import _core, ops, reference
@@ -110,6 +111,28 @@ def test_the_bits_are_those_of_the_three_ops(
             gradient(y), winners, x, w, window=window, **geometry
         )
         assert_same(result, [y, *exact], signs=False)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("algorithm", ["", *_core.conv_algorithms()])
+@given(st.data())
+def test_the_bits_at_the_edges_of_windows(algorithm: str, data: st.DataObject) -> None:
+    """Single rows of outputs, of the convolution or of the pooling, with some left over."""
+    sides = [data.draw(window_axes(lambda t, d: t + d, dilations=(1, 1, 2))) for _ in range(2)]
+    window = tuple(
+        data.draw(st.sampled_from(sorted({1, min(2, n), n // 2 + 1, n})))
+        for n in (side.outputs for side in sides)
+    )
+    images = data.draw(st.sampled_from((1, 3, 32, 33)))
+    geometry = {
+        "stride": tuple(side.stride for side in sides),
+        "padding": tuple(side.before for side in sides),
+        "dilation": tuple(side.dilation for side in sides),
+    }
+    shapes = (images, 2, *(side.size for side in sides)), (5, 2, *(side.taps for side in sides))
+    x, w, b = Values("integer", 3).arrays(*shapes, (5,))
+    with forced(algorithm):
+        assert_same(pooled(x, w, b, window, **geometry), one_by_one(x, w, b, window, **geometry))
 
 
 def test_small_images_of_full_batches_have_lanes(isa: str) -> None:

@@ -15,6 +15,7 @@ from test_determinism import assert_same_bits
 from test_reference import assert_gradient
 from tolerance import TINY, assert_within, float64, gamma
 from tolerance_norm import in_double
+from windows import window_axes
 
 from pycnn import ops, reference
 from pycnn.layers import ConvTranspose2d
@@ -49,6 +50,13 @@ def cases(draw: st.DrawFn, *kinds: str) -> Case:
     names = ("stride", "padding", "output_padding", "dilation")
     picked: dict[str, list[int]] = {name: [] for name in (*names, "size", "taps")}
     for _ in range(2):
+        if draw(st.booleans()):
+            # The other way round: its outputs are the input here, what they leave over is added.
+            axis = draw(window_axes(lambda taps, dilation: taps + dilation, dilations=(1, 1, 2, 3)))
+            numbers = (axis.stride, axis.before, axis.left_over, axis.dilation, axis.outputs)
+            for name, value in zip(picked, (*numbers, axis.taps), strict=True):
+                picked[name].append(value)
+            continue
         size = draw(st.sampled_from((1, 2, 3, 4, 5, 8, 13, 17)))
         taps = draw(st.sampled_from((1, 2, 3, 4, 5, 7)))
         stride = draw(st.sampled_from((1, 2, 2, 3, 4, 8)))

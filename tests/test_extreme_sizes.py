@@ -70,11 +70,15 @@ STRIDES: list[Callable[[Any, int], Any]] = [
     lambda lib, size: lib.avg_pool2d(IMAGE, 2, size),
     lambda lib, size: lib.conv2d_backward_input(ONE_EACH, FILTERS, IMAGE.shape, stride=size),
     lambda lib, size: lib.conv2d_backward_weight(ONE_EACH, IMAGE, FILTERS.shape, stride=size)[0],
+    lambda lib, size: lib.avg_pool2d_backward(ONE_EACH, (2, 4, 9, 9), 3, size),
+    lambda lib, size: lib.conv_transpose2d(ONE_EACH, FILTERS, stride=size),
+    lambda lib, size: lib.conv_transpose2d(ONE_EACH, FILTERS, stride=size, output_padding=9),
+    lambda lib, size: lib.conv2d_relu_max_pool2d(IMAGE, FILTERS, window=1, stride=size)[0],
 ]
 
 
 @pytest.mark.parametrize("call", STRIDES)
-@pytest.mark.parametrize("size", [100, 2**20, BILLION])
+@pytest.mark.parametrize("size", [100, 2**20, BILLION, 2**31 - 1])
 def test_a_stride_may_step_over_the_whole_image(call: Callable[..., Any], size: int) -> None:
     np.testing.assert_allclose(call(ops, size), call(reference, size), rtol=1e-4, atol=1e-5)
 

@@ -36,7 +36,7 @@ class Case:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     form = draw(st.sampled_from(("mean", "paper")))
-    sizes = (1, 3, 5, 5, 7, 31) if form == "paper" else (1, 2, 3, 4, 5, 5, 6, 30)
+    sizes = (1, 3, 5, 5, 7, 31, 35) if form == "paper" else (1, 2, 3, 4, 5, 5, 6, 30, 34)
     options = {
         "alpha": draw(st.sampled_from((0.0, 1e-4, 0.3, 2.0))),
         "beta": draw(st.sampled_from((0.75, 0.75, 0.5, 1.0, 0.0, 2.3))),

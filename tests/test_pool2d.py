@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import tolerance
 from hypothesis import given, settings
-from strategies import PoolCase, Values, avg_pool_cases, max_pool_cases
+from strategies import Values
+from strategies_pool import PoolCase, avg_pool_cases, max_pool_cases
 from tolerance import assert_within, float64
 
-from pycnn import ops, reference
+from pycnn import fit, ops, reference
+from pycnn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -87,6 +89,56 @@ def test_avg_pool_adjoint(case: PoolCase) -> None:
     slack = np.vdot(np.abs(g64), tolerance.avg_pool2d(x64, case.taps, *case.arguments))
     slack += np.vdot(np.abs(x64), tolerance.avg_pool2d_backward(g64, case.taps, *arguments))
     assert abs(np.vdot(y64, g64) - np.vdot(x64, dx64)) <= slack
+
+
+@pytest.mark.parametrize(("kernel", "pad"), [(2, 0), (2, 1), (3, 0), (3, 1), (4, 0), (5, 2)])
+@pytest.mark.parametrize("extra", [1, 2, 3, 7, 8, 15, 16, 17, 33, 100])
+def test_average_of_a_lone_output_gives_uncovered_columns_no_gradient(
+    kernel: int, pad: int, extra: int
+) -> None:
+    """One column of outputs with input left over: the gradient read NaN behind its shares."""
+    size = max(kernel - 2 * pad, 1) + extra
+    for stride in (size + 2 * pad, 2**31 - 1):
+        for shape in ((2, 3, size, size), (1, 1, kernel, size), (1, 1, size, kernel)):
+            arguments = (shape, kernel, stride, pad)
+            y = ops.avg_pool2d(np.ones(shape, np.float32), *arguments[1:])
+            (dy,) = Values("integer", size).arrays(y.shape)
+            exact = reference.avg_pool2d_backward(*float64(dy), *arguments)
+            bound = tolerance.avg_pool2d_backward(*float64(dy), kernel**2, *arguments)
+            dx = ops.avg_pool2d_backward(dy, *arguments)
+            assert_within(dx, exact, bound)
+            np.testing.assert_array_equal(dx[exact == 0], exact[exact == 0])
+
+
+def test_average_gradient_of_the_default_stride_with_input_left_over() -> None:
+    layer = AvgPool2d(3)
+    dx = layer.backward(np.ones_like(layer(np.ones((1, 1, 5, 5), np.float32))))
+    expected = np.zeros((5, 5))
+    expected[:3, :3] = 1 / 9
+    np.testing.assert_allclose(dx[0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_a_lone_output_of_three_million_columns(kernel: int) -> None:
+    """The gradient read millions of floats behind its shares, and the process crashed."""
+    shape = (1, 1, kernel, 3_000_000)
+    dy = np.ones((1, 1, 1, 1), np.float32)
+    dx = ops.avg_pool2d_backward(dy, shape, kernel, (1, 2**31 - 1))
+    assert dx[..., :kernel].sum() == pytest.approx(1)
+    assert not dx[..., kernel:].any()
+    y, indices = ops.max_pool2d(dx, kernel, (1, 2**31 - 1))
+    assert y.item() == dx[0, 0, 0, 0]
+    assert ops.max_pool2d_backward(dy, indices, shape)[0, 0, 0, 0] == 1
+
+
+def test_a_net_with_average_pooling_of_input_left_over_trains_without_nan() -> None:
+    net = Sequential(
+        Conv2d(1, 4, 3, padding=1, rng=0), ReLU(), AvgPool2d(3, 5), Flatten(), Linear(4, 2, rng=1)
+    )
+    x, y = Values("normal", 0).arrays((4, 16, 1, 7, 7))[0], np.arange(64).reshape(4, 16) % 2
+    history = fit(net, list(zip(x, y, strict=True)), epochs=3, progress=False)
+    assert np.isfinite([epoch.loss for epoch in history]).all()
+    assert all(np.isfinite(p.data).all() for p in net.parameters())
 
 
 def test_equal_maxima_choose_the_first() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import ConvCase, Values, avg_pool_cases, conv_cases, max_pool_cases
+from strategies import ConvCase, Values, conv_cases
+from strategies_pool import avg_pool_cases, max_pool_cases
 
 from pycnn import reference
 

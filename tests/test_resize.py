@@ -22,10 +22,10 @@ pytestmark = pytest.mark.usefixtures("isa")
 F = np.float32
 SIZES = st.sampled_from((1, 2, 3, 4, 5, 7, 8, 9, 16, 17))
 SHAPES = st.tuples(st.sampled_from((0, 1, 2)), st.sampled_from((1, 3)), SIZES, SIZES)
-FACTORS = st.sampled_from((1, 2, 3, 4, 7))
+FACTORS = st.sampled_from((1, 2, 3, 4, 7, 16))
 SCALES = FACTORS | st.tuples(FACTORS, FACTORS)
 MODES = st.sampled_from((("nearest", False), ("bilinear", False), ("bilinear", True)))
-SIDES = st.integers(0, 5)
+SIDES = st.integers(0, 5) | st.just(40)
 PADDINGS = SIDES | st.tuples(SIDES, SIDES) | st.tuples(SIDES, SIDES, SIDES, SIDES)
 
 Shape = tuple[int, int, int, int]

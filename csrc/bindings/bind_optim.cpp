@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "bindings/array_view.hpp"
+#include "bindings/overlap.hpp"
 #include "bindings/register.hpp"
 #include "cpu/optim.hpp"
 
@@ -36,11 +37,12 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
         fail_value(op, "nesterov needs momentum > 0 and dampening = 0, got momentum ", momentum, " and dampening ", dampening);
     if (momentum == 0 && !velocity_array.is_none())
         fail_value(op, "velocity is given, but momentum is 0: it would not be used");
-    float* velocity = nullptr;
+    View<float> velocity;
     if (momentum != 0) {
         if (velocity_array.is_none()) fail_value(op, "momentum ", momentum, " needs a velocity array, got None");
-        velocity = state_view(op, "velocity", velocity_array, w).data;
+        velocity = state_view(op, "velocity", velocity_array, w);
     }
+    check_apart(op, {{"w", w}, {"grad", grad}, {"velocity", velocity}});
     const SgdScalars scalars{static_cast<float>(lr),
                              static_cast<float>(momentum),
                              static_cast<float>(1 - dampening),
@@ -48,7 +50,7 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
                              nesterov,
                              first};
     py::gil_scoped_release release;
-    sgd_step(w.size(), scalars, w.data, grad.data, velocity);
+    sgd_step(w.size(), scalars, w.data, grad.data, velocity.data);
 }
 
 void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
@@ -59,6 +61,7 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     const auto grad = view<const float>(op, "grad", grad_array);
     check_same_shape(op, "grad", grad.shape, "w", w.shape);
     const auto m = state_view(op, "m", m_array, w), v = state_view(op, "v", v_array, w);
+    check_apart(op, {{"w", w}, {"grad", grad}, {"m", m}, {"v", v}});
     const int64_t step = to_int(op, "step", step_number);
     if (step < 1) fail_value(op, "step counts from 1, got ", step);
     const double lr = setting(op, "lr", lr_number), eps = setting(op, "eps", eps_number);
@@ -88,6 +91,7 @@ void bind_adadelta_step(py::handle w_array, py::handle grad_array, py::handle sq
     check_same_shape(op, "grad", grad.shape, "w", w.shape);
     const auto square_avg = state_view(op, "square_avg", square_avg_array, w);
     const auto acc_delta = state_view(op, "acc_delta", acc_delta_array, w);
+    check_apart(op, {{"w", w}, {"grad", grad}, {"square_avg", square_avg}, {"acc_delta", acc_delta}});
     const double rho = setting(op, "rho", rho_number);
     if (rho > 1) fail_value(op, "rho must lie in [0, 1], got ", rho);
     const AdadeltaScalars scalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(rho),
@@ -109,9 +113,12 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
     if (alpha > 1) fail_value(op, "alpha must lie in [0, 1], got ", alpha);
     if (momentum_array.is_none() != (momentum == 0))
         fail_value(op, "momentum_buffer is needed if momentum is not 0, and only then (momentum is ", momentum, ")");
-    float *momentum_buffer = nullptr, *grad_avg = nullptr;
-    if (momentum != 0) momentum_buffer = state_view(op, "momentum_buffer", momentum_array, w).data;
-    if (!grad_avg_array.is_none()) grad_avg = state_view(op, "grad_avg", grad_avg_array, w).data;
+    View<float> momentum_buffer, grad_avg;
+    if (momentum != 0) momentum_buffer = state_view(op, "momentum_buffer", momentum_array, w);
+    if (!grad_avg_array.is_none()) grad_avg = state_view(op, "grad_avg", grad_avg_array, w);
+    check_apart(
+        op,
+        {{"w", w}, {"grad", grad}, {"square_avg", square_avg}, {"momentum_buffer", momentum_buffer}, {"grad_avg", grad_avg}});
     const RmspropScalars scalars{static_cast<float>(setting(op, "lr", lr_number)),
                                  static_cast<float>(alpha),
                                  static_cast<float>(1 - alpha),
@@ -119,7 +126,7 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
                                  static_cast<float>(setting(op, "weight_decay", weight_decay_number)),
                                  static_cast<float>(momentum)};
     py::gil_scoped_release release;
-    rmsprop_step(w.size(), scalars, w.data, grad.data, square_avg.data, momentum_buffer, grad_avg);
+    rmsprop_step(w.size(), scalars, w.data, grad.data, square_avg.data, momentum_buffer.data, grad_avg.data);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
+#include "core/memory_guard.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 
@@ -51,6 +52,8 @@ void register_runtime(py::module_& module) {
     module.def("set_isa", set_isa);
     module.def("cached_bytes", pool_cached_bytes);
     module.def("trim_cache", pool_trim);
+    module.def("poison_memory", [](py::handle on) { pool_poison(to_flag("poison_memory", "on", on)); });
+    module.def("damaged_blocks", pool_damaged_blocks);
     module.def("fma_peak", fma_peak, py::call_guard<py::gil_scoped_release>());
     module.attr("version") = PYCNN_VERSION;
     module.attr("compiler") = PYCNN_COMPILER;

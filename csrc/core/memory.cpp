@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/memory_guard.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define PYCNN_ADDRESS_SANITIZER
@@ -33,9 +36,15 @@ constexpr int kClasses = 48 * kSteps;
 // Blocks cached beyond this are given back to the system: enough for AlexNet's activations and gradients at batch 128.
 constexpr size_t kCacheLimit = size_t{2} << 30;
 
-// Sits in front of each block, one alignment unit long, and remembers its class.
+// A guard is four of the longest vectors, for a kernel that runs over the end seldom does so by more.
+constexpr size_t kGuard = 4 * kAlignment;
+
+// Sits in front of each block, one alignment unit long. Of a block that was handed out: the bytes that were asked for, and whether
+// a guard follows them.
 struct alignas(kAlignment) Header {
     int size_class;
+    bool guarded;
+    size_t used;
 };
 
 int size_class_of(size_t bytes) {
@@ -51,14 +60,44 @@ size_t class_bytes(int size_class) {
     return base + base / kSteps * (size_class % kSteps);
 }
 
-// Tells AddressSanitizer that only a block's first `used` bytes may be touched. By itself it would miss steps into the unused
+// Tells AddressSanitizer that only a block's first `bytes` bytes may be touched. By itself it would miss steps into the unused
 // end of a block, and uses of a block that was freed into the cache: to it, both are allocated memory.
-void limit_access([[maybe_unused]] Header* header, [[maybe_unused]] size_t used) {
+void limit_access([[maybe_unused]] Header* header, [[maybe_unused]] size_t bytes) {
 #ifdef PYCNN_ADDRESS_SANITIZER
     char* block = reinterpret_cast<char*>(header + 1);
-    __asan_unpoison_memory_region(block, used);
-    __asan_poison_memory_region(block + used, class_bytes(header->size_class) - used);
+    __asan_unpoison_memory_region(block, bytes);
+    __asan_poison_memory_region(block + bytes, class_bytes(header->size_class) - bytes);
 #endif
+}
+
+std::atomic<bool> poison{false};
+std::atomic<int64_t> damaged_blocks{0};
+
+// A NaN of the block's own: one that a kernel has read behind the end of another block, and computed with, is not taken for an
+// untouched guard.
+uint32_t nan_of(const Header* header) { return 0x7fc00000u | (reinterpret_cast<uintptr_t>(header) / kAlignment & 0x3fffffu); }
+
+void* hand_out(Header* header, size_t bytes, bool guarded) {
+    header->used = bytes;
+    header->guarded = guarded;
+    if (guarded) {
+        limit_access(header, class_bytes(header->size_class));
+        std::fill_n(reinterpret_cast<uint32_t*>(header + 1), (bytes + kGuard) / sizeof(uint32_t), nan_of(header));
+    }
+    limit_access(header, bytes);
+    return header + 1;
+}
+
+void check_guard(Header* header) noexcept {
+    if (!header->guarded) return;
+    const auto* block = reinterpret_cast<const unsigned char*>(header + 1);
+    const uint32_t nan = nan_of(header);
+    limit_access(header, class_bytes(header->size_class));
+    for (size_t i = header->used; i < (header->used + kGuard) / sizeof nan * sizeof nan; ++i)
+        if (block[i] != reinterpret_cast<const unsigned char*>(&nan)[i % sizeof nan]) {
+            ++damaged_blocks;
+            return;
+        }
 }
 
 struct Pool {
@@ -82,18 +121,19 @@ Pool& pool() {
 void* pool_allocate(size_t bytes) {
     const auto too_large = [bytes] { return OutOfMemory(text("a block of ", bytes, " bytes does not fit the memory")); };
     if (bytes > (size_t{1} << 46)) throw too_large();
-    const int size_class = size_class_of(bytes);
+    const bool guarded = poison;
+    const int size_class = size_class_of(guarded ? bytes + kGuard : bytes);
+    Header* cached = nullptr;
     {
         std::lock_guard lock(pool().mutex);
         auto& blocks = pool().free_blocks[size_class];
         if (!blocks.empty()) {
-            Header* block = blocks.back();
+            cached = blocks.back();
             blocks.pop_back();
             pool().cached -= class_bytes(size_class);
-            limit_access(block, bytes);
-            return block + 1;
         }
     }
+    if (cached != nullptr) return hand_out(cached, bytes, guarded);
     const size_t total = sizeof(Header) + class_bytes(size_class);
     void* memory = std::aligned_alloc(kAlignment, total);
     if (memory == nullptr) {
@@ -101,14 +141,13 @@ void* pool_allocate(size_t bytes) {
         memory = std::aligned_alloc(kAlignment, total);
     }
     if (memory == nullptr) throw too_large();
-    Header* header = new (memory) Header{size_class};
-    limit_access(header, bytes);
-    return header + 1;
+    return hand_out(new (memory) Header{size_class, guarded, bytes}, bytes, guarded);
 }
 
 void pool_free(void* block) noexcept {
     if (block == nullptr) return;
     Header* header = static_cast<Header*>(block) - 1;
+    check_guard(header);
     const size_t bytes = class_bytes(header->size_class);
     {
         std::lock_guard lock(pool().mutex);
@@ -139,5 +178,8 @@ size_t pool_cached_bytes() noexcept {
     std::lock_guard lock(pool().mutex);
     return pool().cached;
 }
+
+void pool_poison(bool on) noexcept { poison = on; }
+int64_t pool_damaged_blocks() noexcept { return damaged_blocks; }
 
 }  // namespace pycnn

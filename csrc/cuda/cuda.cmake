@@ -21,7 +21,8 @@ set(PYCNN_CUDA_BINDINGS
     bind_rbf
     bind_resize2d
     conv_arguments
-    loss_arguments)
+    loss_arguments
+    overlap)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import apart
+
 # np.take widens its byte indices to 8 bytes each: in blocks of 32 Ki pixels that scratch (256 KiB)
 # stays in the L2 cache. All of MNIST at once would write and read 376 MB: ten times as slow.
 _BLOCK_PIXELS = 32 * 1024
@@ -36,7 +38,13 @@ def normalise(
     -------
     numpy.ndarray of float32, shape (N, C, H, W)
         C-contiguous when `out` is None.
+
+    Raises
+    ------
+    ValueError
+        If `out` shares memory with `images`.
     """
+    apart("normalise", {"out": out}, {"images": images})
     n, channels, h, w = images.shape
     if out is None:
         out = np.empty(images.shape, np.float32)

@@ -43,7 +43,8 @@ def sgd_step(
     Raises
     ------
     TypeError, ValueError
-        A wrong dtype, different shapes, a read-only array, a number out of range.
+        A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
+        with another one, a number out of range.
 
     References
     ----------
@@ -94,7 +95,8 @@ def adam_step(
     Raises
     ------
     TypeError, ValueError
-        A wrong dtype, different shapes, a read-only array, a number out of range.
+        A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
+        with another one, a number out of range.
 
     References
     ----------
@@ -140,7 +142,8 @@ def adadelta_step(
     Raises
     ------
     TypeError, ValueError
-        A wrong dtype, different shapes, a read-only array, a number out of range.
+        A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
+        with another one, a number out of range.
 
     References
     ----------
@@ -193,7 +196,8 @@ def rmsprop_step(
     Raises
     ------
     TypeError, ValueError
-        A wrong dtype, different shapes, a read-only array, a number out of range.
+        A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
+        with another one, a number out of range.
 
     References
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycnn._arguments import apart
 from pycnn.reference.geometry import Array
 
 
@@ -43,8 +44,10 @@ def sgd_step(
     Raises
     ------
     ValueError
-        If `momentum` is not zero and there is no velocity, or the other way round.
+        If `momentum` is not zero and there is no velocity, or the other way round; if an array
+        that changes shares memory with another one.
     """
+    apart("sgd_step", {"w": w, "velocity": velocity}, {"grad": grad})
     if (velocity is not None) != (momentum != 0):
         raise ValueError("[sgd_step] velocity is required if and only if momentum is not zero")
     g = grad + weight_decay * w
@@ -90,11 +93,17 @@ def adam_step(
     decoupled : bool
         AdamW's weight decay instead of Adam's.
 
+    Raises
+    ------
+    ValueError
+        If an array that changes shares memory with another one.
+
     References
     ----------
     D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
     I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
     """
+    apart("adam_step", {"w": w, "m": m, "v": v}, {"grad": grad})
     beta1, beta2 = betas
     if decoupled:
         w *= 1 - lr * weight_decay
@@ -136,10 +145,18 @@ def adadelta_step(
     weight_decay : float
         See the formula.
 
+    Raises
+    ------
+    ValueError
+        If an array that changes shares memory with another one.
+
     References
     ----------
     M. D. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
     """
+    apart(
+        "adadelta_step", {"w": w, "square_avg": square_avg, "acc_delta": acc_delta}, {"grad": grad}
+    )
     g = grad + weight_decay * w
     square_avg[...] = rho * square_avg + (1 - rho) * g * g
     delta = np.sqrt(acc_delta + eps) / np.sqrt(square_avg + eps) * g
@@ -184,12 +201,15 @@ def rmsprop_step(
     Raises
     ------
     ValueError
-        If `momentum` is not zero and there is no buffer, or the other way round.
+        If `momentum` is not zero and there is no buffer, or the other way round; if an array
+        that changes shares memory with another one.
 
     References
     ----------
     T. Tieleman, G. Hinton, "Lecture 6.5", Neural networks for machine learning, 2012.
     """
+    states = {"square_avg": square_avg, "momentum_buffer": momentum_buffer, "grad_avg": grad_avg}
+    apart("rmsprop_step", {"w": w, **states}, {"grad": grad})
     if (momentum_buffer is not None) != (momentum != 0):
         raise ValueError("[rmsprop_step] momentum_buffer is required if and only if momentum is")
     g = grad + weight_decay * w

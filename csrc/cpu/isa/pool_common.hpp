@@ -148,13 +148,15 @@ void avg_pool_common(const PoolWindow& g, const float* x, const float* divisor, 
 // dx[h, w] = sum of the shares dy / divisor of the windows that hold (h, w): gathered, in the order of the windows' rows. Rows
 // of `shares` are `pitch` floats apart and have kPoolMargin zeros on both sides, for windows that do not exist. Columns of dx
 // that differ by S lie in the same taps: column w = S * i + a, of phase a, is tap s of window i + (a + pad - s) / S, for the taps
-// that leave no rest.
+// that leave no rest. Columns that no window covers are zero, and nothing is read for them: beside a single window there may be any
+// number of them, for its stride says nothing about the image (core/shape).
 template <int K, int S>
 void avg_pool_backward_common(const PoolWindow& g, const float* shares, int64_t pitch, float* dx) {
+    const int64_t reach = (g.Q - 1) * S - g.pad_w + K, covered = reach < g.W ? reach : g.W;
     for (int64_t h = 0; h < g.H; ++h) {
         const int64_t end = (h + g.pad_h) / S + 1 < g.P ? (h + g.pad_h) / S + 1 : g.P;
         const int64_t begin = h + g.pad_h < K ? 0 : (h + g.pad_h - K) / S + 1;
-        for (int64_t w = 0; w < g.W; w += S * kLanes) {
+        for (int64_t w = 0; w < covered; w += S * kLanes) {
             Vec phase[S] = {};
             for (int64_t p = begin; p < end; ++p)
                 for (int a = 0; a < S; ++a)
@@ -169,6 +171,7 @@ void avg_pool_backward_common(const PoolWindow& g, const float* shares, int64_t 
                 store_at_most(dx + at + kLanes, interleave_high(phase[0], phase[1]), writable - kLanes);
             }
         }
+        for (int64_t w = covered; w < g.W; ++w) dx[h * g.W + w] = 0.0f;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 
+#include "bindings/overlap.hpp"
 #include "cuda/arithmetic.hpp"
 #include "cuda/bindings/dlpack.hpp"
 
@@ -64,6 +65,7 @@ void write(const DeviceArray& a, const py::array& array) {
 
 void write_from_device(const DeviceArray& a, const DeviceArray& array) {
     check_same(a, array.shape, array.element, true);
+    if (a.data() == array.data()) return;
     copy_on_device(a.data(), array.data(), a.bytes());
 }
 
@@ -147,8 +149,11 @@ void put_rows_of(const DeviceArray& table, const DeviceArray& rows, const Device
     if (rows.element != Element::int64 || rows.shape.size() != 1 || expected.empty() || values.shape != expected)
         fail_value("DeviceArray.put_rows", "needs int64 rows and a value for each (rows: ", to_string(rows.shape),
                    ", values: ", to_string(values.shape), ", table: ", to_string(table.shape), ")");
+    const View<float> target{const_cast<float*>(floats(table)), table.shape};
+    const View<const float> source{floats(values), values.shape};
+    check_apart("DeviceArray.put_rows", {{"table", target}, {"values", source}});
     put_rows(rows.size(), product(table.shape.begin() + 1, table.shape.end()), table.shape[0],
-             static_cast<const int64_t*>(rows.data()), floats(values), const_cast<float*>(floats(table)));
+             static_cast<const int64_t*>(rows.data()), source.data, target.data);
 }
 
 // One extent may be -1: what is left.
