@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from functools import cache
+from threading import RLock
 from time import perf_counter
 from typing import Any
 
@@ -12,6 +15,23 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 # What comes last is cut off first where the terminal is narrow: the speed, not the figures.
 FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+
+
+@cache
+def _bar_class() -> Any:
+    """Return tqdm's bar with a lock of its own, which a forked child gets anew.
+
+    In the child the thread is missing that may have held the lock. And tqdm's own lock, which is
+    one between processes, would settle how `multiprocessing` starts them in the whole program.
+    """
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        pass
+
+    Bar.set_lock(RLock())
+    os.register_at_fork(after_in_child=lambda: Bar.set_lock(RLock()))
+    return Bar
 
 
 class ProgressBar:
@@ -35,11 +55,9 @@ class ProgressBar:
         self._shown = 0
         self._next = 0.0
         if visible and sys.stderr.isatty():
-            from tqdm.auto import tqdm
-
             # tqdm takes a terminal that does not know its size for one of size 0.
             size = shutil.get_terminal_size()
-            self._bar = tqdm(
+            self._bar = _bar_class()(
                 total=samples,
                 desc=label,
                 unit=" samples",
