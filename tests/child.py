@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What tests of processes start with. A parent or child that hangs is killed by its own alarm.
+# What tests of processes start with. A process that hangs is killed by its own alarm.
 PRELUDE = f"""
 import os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about forking with threads
-signal.alarm(100)
+signal.alarm(int(sys.argv[1]))
 sys.path.append({str(Path(__file__).parent)!r})
 
 def in_fork(work):
@@ -33,25 +33,25 @@ def ended_well(child):
 """
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code where only the given settings of threads and of pycnn are set."""
+def run(code: str, limit: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code for so many seconds, with only these settings of threads and of pycnn."""
     clean = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PYCNN_", "OMP_", "GOMP_", "KMP_"))
     }
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELUDE + code],
+        [sys.executable, "-W", "error", "-c", PRELUDE + code, str(limit)],
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=limit + 10,
         check=False,
     )
 
 
-def output(code: str, **environment: str) -> str:
+def output(code: str, limit: int = 120, **environment: str) -> str:
     """Run code that must succeed, and give what it prints."""
-    done = run(code, **environment)
+    done = run(code, limit, **environment)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout.strip()

@@ -59,10 +59,10 @@ def busy(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def digests(seed: int, ways: list[Way], **environment: str) -> list[str]:
+def digests(seed: int, ways: list[Way]) -> list[str]:
     """What a process comes to that trains in these ways, one after the other."""
     calls = "".join(f"go({seed}, {', '.join(map(repr, way))})\n" for way in ways)
-    return output(TRAINING + IN_THIS_WAY + calls, **environment).split()
+    return output(TRAINING + IN_THIS_WAY + calls, limit=600).split()
 
 
 def test_the_same_bits_for_any_number_of_threads_and_workers_with_and_without_bars(
@@ -115,7 +115,7 @@ for thread in threads:
     thread.join()
 print(wrong, len(set(expected)))
 """
-    assert output(code) == "[] 3"
+    assert output(code, limit=600) == "[] 3"
     tried(PROMISE, 3 * trainings, "other trainings change nothing")
 
 
@@ -137,7 +137,7 @@ for _ in range({forks}):
     ended_well(in_fork(work))
 print("same")
 """
-    assert output(code) == "same"
+    assert output(code, limit=1500) == "same"
     tried(PROMISE, 3 * forks, "a fork changes nothing, in the parent and in the child")
 
 
