@@ -49,9 +49,9 @@ def show_config() -> Config:
     Notes
     -----
     ``PYCNN_ISA=name`` in the environment forces an instruction set, ``PYCNN_CONV=name`` an
-    algorithm of convolution. The number of threads is the
-    first of `set_num_threads`, ``PYCNN_NUM_THREADS``, ``OMP_NUM_THREADS`` and what the process may
-    use (CPU affinity, control-group quota).
+    algorithm of convolution. The number of threads is that of `set_num_threads`, else that of
+    ``PYCNN_NUM_THREADS``, else the least of ``OMP_NUM_THREADS`` and what the process may use (CPU
+    affinity, and the smallest quota of its control groups).
     """
     return Config(
         version=_core.version,

@@ -3,30 +3,36 @@
 import os
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
-# A thread of GNU OpenMP that waits spins for milliseconds before it sleeps. Beside other programs
-# the thread it waits for may not be running, and spinning takes its core away: next to two busy
-# processes on two cores LeNet-5 trained at 300 to 16,500 images/s (four runs), with this bound
-# (about 20 us) at 15,500 to 31,700 (four runs); on an idle machine there was no difference. OpenMP
-# reads the variable when it is loaded.
-_SPIN = "GOMP_SPINCOUNT"
-_SPIN_ROUNDS = "2000"
+# The module that knows about interpreters, by its name in Python 3.13 and later, and before.
+_INTERPRETERS = ("_interpreters", "_xxsubinterpreters")
+
+
+def _interpreters() -> ModuleType | None:
+    for name in _INTERPRETERS:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    return None
 
 
 def _load() -> None:
+    # In a subinterpreter NumPy and the compiled module wait for ever for locks of the main one.
+    interpreters = _interpreters()
+    if interpreters and interpreters.get_current() != interpreters.get_main():
+        raise ImportError(
+            "pycnn cannot be imported in a subinterpreter, because NumPy and its own compiled part "
+            "belong to the main interpreter: import it there, or in a process of its own"
+        )
     if find_spec("pycnn._core") is None:
         raise ImportError(
             f"the compiled part of pycnn is not in {os.path.dirname(__file__)}: if this is the "
             "source folder, run `pip install .` there and start Python in another folder"
         )
-    if _SPIN in os.environ or "OMP_WAIT_POLICY" in os.environ:
-        import_module("pycnn._core")
-        return
-    os.environ[_SPIN] = _SPIN_ROUNDS
-    try:
-        import_module("pycnn._core")
-    finally:
-        del os.environ[_SPIN]
+    import_module("pycnn._core")
+    import_module("pycnn._threadpool").register()
 
 
 _load()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from threading import RLock
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +19,23 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 # What comes last is cut off first where the terminal is narrow: the speed, not the figures.
 FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+
+
+@cache
+def _bar_class() -> Any:
+    """Return tqdm's bar with a lock of its own, which a forked child gets anew.
+
+    In the child the thread is missing that may have held the lock. And tqdm's own lock, which is
+    one between processes, would settle how `multiprocessing` starts them in the whole program.
+    """
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        pass
+
+    Bar.set_lock(RLock())
+    os.register_at_fork(after_in_child=lambda: Bar.set_lock(RLock()))
+    return Bar
 
 
 class ProgressBar:
@@ -48,12 +68,10 @@ class ProgressBar:
         if not (visible and is_terminal(self._stream)):
             return
         with self._alone():
-            from tqdm.auto import tqdm
-
             # tqdm takes a terminal that does not know its size for one of size 0. With miniters
             # its own thread, which would meet a broken stream, has nothing to redraw.
             size = shutil.get_terminal_size()
-            self._bar = tqdm(
+            self._bar = _bar_class()(
                 total=total,
                 desc=label,
                 unit=unit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -47,7 +48,8 @@ class DataLoader(Batches):
     -----
     The threads of a pass end with it: at its last batch, when its iterator is closed or forgotten
     (a ``break``), at an error, and with the program. An error in a worker is raised where the
-    batch is asked for, after the batches in front of it.
+    batch is asked for, after the batches in front of it. A forked child, which has none of these
+    threads, may go on with a pass of its parent: it starts threads of its own.
     """
 
     def __init__(
@@ -76,9 +78,8 @@ class DataLoader(Batches):
         return self._pass(lambda batch: self.make(order, epoch, batch), first)
 
     def _pass(self, make: Callable[[int], Batch], first: int) -> Generator[Batch, None, None]:
-        work = _Work(make, first, len(self), self.ahead)
+        work = _Work(make, first, len(self), self.ahead, self.workers)
         try:
-            work.start(min(self.workers, len(self) - first))
             for batch in range(first, len(self)):
                 yield work.take(batch)
         finally:
@@ -147,26 +148,39 @@ class _Work:
         Batch to begin with, and batches in all.
     ahead : int
         Batches that may be begun beyond the one that was taken last.
+    workers : int
+        Threads, no more than batches.
     """
 
-    def __init__(self, make: Callable[[int], Batch], first: int, count: int, ahead: int) -> None:
+    def __init__(
+        self, make: Callable[[int], Batch], first: int, count: int, ahead: int, workers: int
+    ) -> None:
         self.make = make
         self.count = count
         self.ahead = ahead
-        self.begun = first  # batches that a thread has made or is at
+        self.workers = min(workers, count - first)
         self.taken = first  # batches that were asked for
-        self.results: dict[int, Batch | BaseException] = {}
         self.stopped = False
-        self.changed = threading.Condition()
+        self.process = 0  # that of the threads, 0 while there are none
 
-    def start(self, workers: int) -> None:
-        """Start the threads; as daemons they do not keep the program from ending."""
-        for number in range(workers):
+    def start(self) -> None:
+        """Start the threads; as daemons they do not keep the program from ending.
+
+        In a forked child the second time: batches that were ready or in work are made again, and
+        the lock is a new one, which no thread of the parent has left locked.
+        """
+        self.process = os.getpid()
+        self.begun = self.taken  # batches that a thread has made or is at
+        self.results: dict[int, Batch | BaseException] = {}
+        self.changed = threading.Condition()
+        for number in range(self.workers):
             name = f"pycnn-loader-{number}"
             threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def stop(self) -> None:
         """Tell the threads to end: those that wait at once, the others after their batch."""
+        if self.process != os.getpid():
+            return
         with self.changed:
             self.stopped = True
             self.results.clear()
@@ -174,6 +188,8 @@ class _Work:
 
     def take(self, batch: int) -> Batch:
         """Wait for a batch; raises what its thread raised."""
+        if self.process != os.getpid():
+            self.start()
         with self.changed:
             self.taken = batch + 1
             self.changed.notify_all()

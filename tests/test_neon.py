@@ -75,7 +75,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_neon_kernels_in_an_emulator(program: Path) -> None:
     """Every op is within its error bounds on the table that an AArch64 machine would choose."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYCNN_")}
-    plain["OMP_WAIT_POLICY"] = "passive"  # idle threads that spin cost the emulator much
     done = subprocess.run(
         [str(EMULATOR), str(program)],
         env=plain, capture_output=True, text=True, timeout=600, check=False,

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "bindings/release_gil.hpp"
 #include "core/error.hpp"
 #include "core/shape.hpp"
 

@@ -13,7 +13,7 @@ Array forward(const char* op, py::handle x_array, F&& kernel) {
     const auto x = view<const float>(op, "x", x_array);
     float* y = nullptr;
     Array result = new_array(op, x.shape, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     kernel(x.size(), x.data, y);
     return result;
 }
@@ -26,7 +26,7 @@ Array backward(const char* op, const char* name, py::handle dy_array, py::handle
     check_same_shape(op, "dy", dy.shape, name, other.shape);
     float* dx = nullptr;
     Array result = new_array(op, other.shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     kernel(other.size(), dy.data, other.data, dx);
     return result;
 }

@@ -16,7 +16,7 @@ Array bind_log_softmax(py::handle x_array) {
     const auto x = rows_view("log_softmax", "x", x_array);
     float* y = nullptr;
     Array result = new_array("log_softmax", x.shape, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     log_softmax(x.shape[0], x.shape[1], x.data, y);
     return result;
 }
@@ -27,7 +27,7 @@ Array bind_log_softmax_backward(py::handle dy_array, py::handle y_array) {
     check_same_shape(op, "dy", dy.shape, "y", y.shape);
     float* dx = nullptr;
     Array result = new_array(op, y.shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx);
     return result;
 }
@@ -67,7 +67,7 @@ Array bind_nll_loss_backward(py::handle log_probability_array, py::handle target
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     float* gradient = nullptr;
     Array result = new_array(op, a.log_probabilities.shape, gradient);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     nll_loss_backward(a.settings, a.target.data, dloss, gradient);
     return result;
 }
@@ -103,7 +103,7 @@ Array bind_map_loss_backward(py::handle distance_array, py::handle target_array,
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     float* gradient = nullptr;
     Array result = new_array(op, a.distances.shape, gradient);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient);
     return result;
 }

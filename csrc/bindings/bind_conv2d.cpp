@@ -15,7 +15,7 @@ Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_
     const float* b = conv_bias(op, b_array, s, w.shape);
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.K, s.P, s.Q}, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     compute(s, x.data, w.data, b, y);
     return result;
 }
@@ -40,7 +40,7 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle in
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     float* dx = nullptr;
     Array result = new_array(op, x_shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     conv2d_backward_input(s, dy.data, w.data, dx);
     return result;
 }
@@ -56,7 +56,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     float *dw = nullptr, *db = nullptr;
     Array weight_gradient = new_array(op, w_shape, dw), bias_gradient = new_array(op, {s.K}, db);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         conv2d_backward_weight(s, dy.data, x.data, dw, db);
     }
     return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));

@@ -24,7 +24,7 @@ py::tuple bind_forward(py::handle x_array, py::handle w_array, py::handle b_arra
     Array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
                                      : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners);
     }
     return py::make_tuple(std::move(result), std::move(places));
@@ -59,7 +59,7 @@ py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handl
     if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
     Array of_weight = new_array(op, w.shape, dw), of_bias = new_array(op, {s.conv.K}, db);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);
     }
     return py::make_tuple(std::move(of_input), std::move(of_weight), std::move(of_bias));

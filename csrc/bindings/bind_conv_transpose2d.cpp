@@ -28,7 +28,7 @@ Array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b
                    ", weight: ", to_string(w.shape), ")");
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.C, s.H, s.W}, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y);
     return result;
 }
@@ -43,7 +43,7 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle in
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     conv_transpose2d_backward_input(s, dy.data, w.data, dx);
     return result;
 }
@@ -59,7 +59,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
     float *dw = nullptr, *db = nullptr;
     Array weight_gradient = new_array(op, w, dw), bias_gradient = new_array(op, {s.C}, db);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db);
     }
     return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));

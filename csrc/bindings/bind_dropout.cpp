@@ -20,7 +20,7 @@ py::tuple bind_dropout(py::handle x_array, py::handle p_number, py::handle seed_
     uint8_t* kept = nullptr;
     Array result = new_array(op, x.shape, y), mask = new_array(op, x.shape, kept);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         dropout(x.size(), first_block, p, seed, x.data, y, kept);
     }
     return py::make_tuple(result, mask);
@@ -34,7 +34,7 @@ Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::hand
     check_same_shape(op, "dy", dy.shape, "kept", kept.shape);
     float* dx = nullptr;
     Array result = new_array(op, dy.shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     dropout_backward(dy.size(), p, dy.data, kept.data, dx);
     return result;
 }

@@ -18,7 +18,7 @@ Array bind_embedding(py::handle weight_array, py::handle index_array) {
     shape.push_back(D);
     float* y = nullptr;
     Array result = new_array(op, shape, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     embedding(index.size(), D, weight.data, index.data, y);
     return result;
 }
@@ -38,7 +38,7 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
 
     RowGroups groups;
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         groups = group_rows(index.size(), index.data, padding);
     }
     const auto count = static_cast<int64_t>(groups.rows.size());
@@ -46,7 +46,7 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
     float* values = nullptr;
     Array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         embedding_backward(groups, D, dy.data, rows, values);
     }
     return py::make_tuple(std::move(row_array), std::move(value_array));

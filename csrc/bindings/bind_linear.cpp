@@ -28,7 +28,7 @@ Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_
     const LinearShape s = shape_of(op, x.shape[0], w.shape[1], w.shape[0]);
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.outputs}, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     compute(s, x.data, w.data, b ? b->data : nullptr, y);
     return result;
 }
@@ -46,7 +46,7 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array) {
     const LinearShape s = shape_of(op, dy.shape[0], w.shape[1], w.shape[0]);
     float* dx = nullptr;
     Array result = new_array(op, {s.N, s.inputs}, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     linear_backward_input(s, dy.data, w.data, dx);
     return result;
 }
@@ -62,7 +62,7 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
     float *dw = nullptr, *db = nullptr;
     Array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         linear_backward_weight(s, dy.data, x.data, dw, db);
     }
     return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));

@@ -39,7 +39,7 @@ py::tuple bind_forward(py::handle x_array, py::handle size, py::handle alpha, py
     float *y = nullptr, *scale = nullptr;
     Array result = new_array(op, x.shape, y), scales = new_array(op, x.shape, scale);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         local_response_norm(s, x.data, y, scale);
     }
     return py::make_tuple(std::move(result), std::move(scales));
@@ -56,7 +56,7 @@ Array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_array,
     check_same_shape(op, "scale", scale.shape, "x", x.shape);
     float* dx = nullptr;
     Array result = new_array(op, x.shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx);
     return result;
 }

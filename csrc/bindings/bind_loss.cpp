@@ -28,7 +28,7 @@ Array bind_softmax(py::handle x_array) {
     if (x.shape[1] < 1) fail_value("softmax", "needs at least one class, got shape ", to_string(x.shape));
     float* probabilities = nullptr;
     Array result = new_array("softmax", x.shape, probabilities);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     softmax(x.shape[0], x.shape[1], x.data, probabilities);
     return result;
 }
@@ -41,7 +41,7 @@ Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
     if (p.shape[1] < 1) fail_value(op, "needs at least one class, got shape ", to_string(p.shape));
     float* dx = nullptr;
     Array result = new_array(op, p.shape, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx);
     return result;
 }
@@ -71,7 +71,7 @@ Array bind_backward(py::handle p_array, py::handle target_array, py::handle dlos
     const auto scale = to_loss_gradient(op, dloss, s.reduction, target.shape);
     float* dlogits = nullptr;
     Array result = new_array(op, p.shape, dlogits);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits);
     return result;
 }

@@ -32,7 +32,7 @@ Array bind_channel_affine(py::handle x_array, py::handle scale_array, py::handle
     const auto scale = channel_view(op, "scale", scale_array, x.shape), shift = channel_view(op, "shift", shift_array, x.shape);
     float* y = nullptr;
     Array result = new_array(op, x.shape, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     channel_affine(s, x.data, scale.data, shift.data, y);
     return result;
 }
@@ -59,7 +59,7 @@ py::tuple bind_channel_affine_backward(py::handle dy_array, py::handle x_array, 
     const auto scale = channel_view(op, "scale", scale_array, x.shape);
     Gradients gradients(op, x.shape);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         channel_affine_backward(s, dy.data, x.data, scale.data, gradients.dx, gradients.first, gradients.second);
     }
     return gradients.tuple();
@@ -81,7 +81,7 @@ py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::han
     Array result = new_array(op, x.shape, y), mean = new_array(op, {s.C}, statistics.mean);
     Array var = new_array(op, {s.C}, statistics.var), inv_std = new_array(op, {s.C}, statistics.inv_std);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         batch_norm2d(s, x.data, weight, bias, eps, y, statistics);
     }
     return py::make_tuple(std::move(result), std::move(mean), std::move(var), std::move(inv_std));
@@ -99,7 +99,7 @@ py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py
                inv_std = channel_view(op, "inv_std", inv_std_array, x.shape);
     Gradients gradients(op, x.shape);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         batch_norm2d_backward(s, dy.data, x.data, weight, mean.data, inv_std.data, gradients.dx, gradients.first,
                               gradients.second);
     }

@@ -49,7 +49,7 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
                              static_cast<float>(weight_decay),
                              nesterov,
                              first};
-    py::gil_scoped_release release;
+    ReleaseGil release;
     sgd_step(w.size(), scalars, w.data, grad.data, velocity.data);
 }
 
@@ -79,7 +79,7 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
                               static_cast<float>(eps),
                               static_cast<float>(decoupled ? 1 - lr * weight_decay : 1.0),
                               static_cast<float>(decoupled ? 0.0 : weight_decay)};
-    py::gil_scoped_release release;
+    ReleaseGil release;
     adam_step(w.size(), scalars, w.data, grad.data, m.data, v.data);
 }
 
@@ -97,7 +97,7 @@ void bind_adadelta_step(py::handle w_array, py::handle grad_array, py::handle sq
     const AdadeltaScalars scalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(rho),
                                   static_cast<float>(1 - rho), static_cast<float>(setting(op, "eps", eps_number)),
                                   static_cast<float>(setting(op, "weight_decay", weight_decay_number))};
-    py::gil_scoped_release release;
+    ReleaseGil release;
     adadelta_step(w.size(), scalars, w.data, grad.data, square_avg.data, acc_delta.data);
 }
 
@@ -125,7 +125,7 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
                                  static_cast<float>(setting(op, "eps", eps_number)),
                                  static_cast<float>(setting(op, "weight_decay", weight_decay_number)),
                                  static_cast<float>(momentum)};
-    py::gil_scoped_release release;
+    ReleaseGil release;
     rmsprop_step(w.size(), scalars, w.data, grad.data, square_avg.data, momentum_buffer.data, grad_avg.data);
 }
 

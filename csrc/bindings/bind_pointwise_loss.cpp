@@ -34,7 +34,7 @@ Array bind_mse_loss_backward(py::handle output_array, py::handle target_array, p
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
     float* gradient = nullptr;
     Array result = new_array(op, a.output.shape, gradient);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     mse_loss_backward(a.output.size(), a.output.data, a.target.data, dloss, a.divisor(), gradient);
     return result;
 }
@@ -72,7 +72,7 @@ Array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_ar
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
     float* gradient = nullptr;
     Array result = new_array(op, a.output.shape, gradient);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     bce_with_logits_backward(a.output.size(), s, a.output.data, a.target.data, dloss, a.divisor(), gradient);
     return result;
 }

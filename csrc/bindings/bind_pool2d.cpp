@@ -31,7 +31,7 @@ py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle
     const Shape y_shape{s.N, s.C, s.P, s.Q};
     Array result = new_array(op, y_shape, y), positions = new_array(op, y_shape, indices);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         max_pool2d(s, x.data, y, indices);
     }
     return py::make_tuple(std::move(result), std::move(positions));
@@ -49,7 +49,7 @@ Array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array, py
                    " (dy: ", to_string(dy.shape), ", input_shape: ", to_string(x), ")");
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     max_pool2d_backward(x[0] * x[1], dy.shape[2] * dy.shape[3], x[2] * x[3], dy.data, indices.data, dx);
     return result;
 }
@@ -62,7 +62,7 @@ Array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle str
     const AverageRule rule = rule_of(op, count_include_pad, divisor_override);
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.C, s.P, s.Q}, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     avg_pool2d(s, rule, x.data, y);
     return result;
 }
@@ -78,7 +78,7 @@ Array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.P, s.Q});
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     avg_pool2d_backward(s, rule, dy.data, dx);
     return result;
 }

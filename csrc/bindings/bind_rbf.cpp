@@ -21,7 +21,7 @@ Array bind_rbf(py::handle x_array, py::handle centres_array) {
     const RbfShape s = shape_of(op, x.shape, centres.shape);
     float* y = nullptr;
     Array result = new_array(op, {s.N, s.centres}, y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     rbf(s, x.data, centres.data, y);
     return result;
 }
@@ -36,7 +36,7 @@ py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle 
     float *dx = nullptr, *dcentres = nullptr;
     Array input_gradient = new_array(op, x.shape, dx), centre_gradient = new_array(op, centres.shape, dcentres);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         rbf_backward(s, dy.data, x.data, centres.data, dx, dcentres);
     }
     return py::make_tuple(std::move(input_gradient), std::move(centre_gradient));

@@ -15,7 +15,7 @@ Array bind_adaptive_avg_pool2d(py::handle x_array, py::handle output_size) {
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
     float* y = nullptr;
     Array result = new_array(op, outputs(s), y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     adaptive_avg_pool2d(s, x.data, y);
     return result;
 }
@@ -28,7 +28,7 @@ Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_sh
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     adaptive_avg_pool2d_backward(s, dy.data, dx);
     return result;
 }
@@ -41,7 +41,7 @@ py::tuple bind_adaptive_max_pool2d(py::handle x_array, py::handle output_size) {
     int32_t* indices = nullptr;
     Array result = new_array(op, outputs(s), y), positions = new_array(op, outputs(s), indices);
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         adaptive_max_pool2d(s, x.data, y, indices);
     }
     return py::make_tuple(std::move(result), std::move(positions));
@@ -67,7 +67,7 @@ Array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handle mo
     const ResizeShape s = upsample_shape(op, x.shape, rule.scale);
     float* y = nullptr;
     Array result = new_array(op, outputs(s), y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     if (rule.bilinear) {
         upsample_bilinear(s, rule.scale, rule.align_corners, x.data, y);
     } else {
@@ -86,7 +86,7 @@ Array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     if (rule.bilinear) {
         upsample_bilinear_backward(s, rule.scale, rule.align_corners, dy.data, dx);
     } else {
@@ -107,7 +107,7 @@ Array bind_zero_pad2d(py::handle x_array, py::handle padding) {
     const ResizeShape s = pad_shape(op, x.shape, pad);
     float* y = nullptr;
     Array result = new_array(op, outputs(s), y);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     zero_pad2d(s, pad, x.data, y);
     return result;
 }
@@ -121,7 +121,7 @@ Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
     float* dx = nullptr;
     Array result = new_array(op, x, dx);
-    py::gil_scoped_release release;
+    ReleaseGil release;
     zero_pad2d_backward(s, pad, dy.data, dx);
     return result;
 }

@@ -6,6 +6,7 @@
 
 #include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
+#include "core/cpu_limits.hpp"
 #include "core/memory_guard.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
@@ -46,6 +47,7 @@ void register_runtime(py::module_& module) {
         if (n < 1 || n > kMostThreads) fail_value("set_num_threads", "n must be between 1 and ", kMostThreads, ", got ", n);
         set_num_threads(static_cast<int>(n));
     });
+    module.def("cgroup_quota", cgroup_quota, py::arg("root"));
     module.def("isa", [] { return kernels().name; });
     module.def("kernel_isa", [] { return kernels().compiled_for(); });
     module.def("isa_available", [] { return py::tuple(py::cast(available_isas())); });
@@ -54,7 +56,7 @@ void register_runtime(py::module_& module) {
     module.def("trim_cache", pool_trim);
     module.def("poison_memory", [](py::handle on) { pool_poison(to_flag("poison_memory", "on", on)); });
     module.def("damaged_blocks", pool_damaged_blocks);
-    module.def("fma_peak", fma_peak, py::call_guard<py::gil_scoped_release>());
+    module.def("fma_peak", fma_peak, py::call_guard<ReleaseGil>());
     module.attr("version") = PYCNN_VERSION;
     module.attr("compiler") = PYCNN_COMPILER;
     module.attr("build_type") = PYCNN_BUILD_TYPE;

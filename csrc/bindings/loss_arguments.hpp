@@ -20,7 +20,7 @@ py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F
     if (reduction == Reduction::none) each = new_array(op, shape, losses);
     double total;
     {
-        py::gil_scoped_release release;
+        ReleaseGil release;
         total = compute(losses);
     }
     return reduction == Reduction::none ? each : py::float_(total);

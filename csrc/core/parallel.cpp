@@ -1,57 +1,23 @@
 #include "core/parallel.hpp"
 
-#include <omp.h>
-#include <pthread.h>
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <fstream>
-#include <string>
-#include <vector>
 
+#include "core/cpu_limits.hpp"
+#include "core/denormals.hpp"
 #include "core/error.hpp"
-
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
+#include "core/team.hpp"
 
 namespace pycnn {
 namespace {
-
-// Sets flush-to-zero and denormals-are-zero while it lives.
-class FlushDenormals {
-#if defined(__x86_64__)
-public:
-    FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
-    ~FlushDenormals() { _mm_setcsr(saved_); }
-
-private:
-    unsigned saved_;
-#elif defined(__aarch64__)
-public:
-    FlushDenormals() {
-        asm volatile("mrs %0, fpcr" : "=r"(saved_));
-        asm volatile("msr fpcr, %0" ::"r"(saved_ | (uint64_t{1} << 24)));
-    }
-    ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
-
-private:
-    uint64_t saved_;
-#endif
-};
-
-// A forked child has none of the parent's OpenMP threads, and GNU OpenMP waits for them for ever: run serially there.
-std::atomic<bool> forked{false};
-[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
 // OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so
 // do we.
 int threads_of_openmp() {
     const char* value = std::getenv("OMP_NUM_THREADS");
-    return value == nullptr ? 0 : static_cast<int>(std::clamp<long>(std::strtol(value, nullptr, 10), 0, kMostThreads));
+    const long count = value == nullptr ? 0 : std::strtol(value, nullptr, 10);
+    return count > 0 ? static_cast<int>(std::min<long>(count, kMostThreads)) : kMostThreads;
 }
 
 // Our own variable is checked.
@@ -65,76 +31,45 @@ int threads_of_pycnn() {
     return static_cast<int>(count);
 }
 
-// CPUs that the control group may use, rounded up; 0 where there is no limit (cgroup v2, then v1).
-int cgroup_quota() {
-    std::string quota;
-    double period = 0;
-    if (std::ifstream file("/sys/fs/cgroup/cpu.max"); !(file >> quota >> period)) {
-        std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-        std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-        if (!(quota_file >> quota) || !(period_file >> period)) return 0;
-    }
-    const double microseconds = std::strtod(quota.c_str(), nullptr);  // "max" reads as 0, "no limit" is -1
-    return microseconds > 0 && period > 0 ? static_cast<int>((microseconds + period - 1) / period) : 0;
-}
-
+// More threads than processors would only take turns. Only who names pycnn gets them.
 int default_threads() {
     if (const int count = threads_of_pycnn()) return count;
-    if (const int count = threads_of_openmp()) return count;
-    cpu_set_t affinity;
-    int count = sched_getaffinity(0, sizeof affinity, &affinity) == 0 ? CPU_COUNT(&affinity) : 1;
-    if (const int quota = cgroup_quota()) count = std::min(count, quota);
-    return std::max(count, 1);
+    const int quota = cgroup_quota();
+    return std::min({threads_of_openmp(), affinity_count(), quota > 0 ? quota : kMostThreads});
 }
 
-// Tasks [next, end), on a cache line of their own.
-struct alignas(64) Share {
-    std::atomic<int64_t> next;
-    int64_t end;
-};
-
-std::atomic<int>& thread_setting() {
-    static std::atomic<int> count{default_threads()};
-    return count;
-}
+// 0 until it is asked for. Two threads that find 0 come to the same number, and a fork meanwhile leaves nothing locked.
+constinit std::atomic<int> thread_setting{0};
 
 }  // namespace
 
-int num_threads() { return thread_setting(); }
+int num_threads() {
+    int count = thread_setting.load(std::memory_order_relaxed);
+    if (count > 0) return count;
+    const int found = default_threads();
+    return thread_setting.compare_exchange_strong(count, found, std::memory_order_relaxed) ? found : count;
+}
 
-void set_num_threads(int count) { thread_setting() = count; }
+void set_num_threads(int count) { thread_setting.store(count, std::memory_order_relaxed); }
 
 int team_size(int64_t tasks, double work) {
-    // GNU OpenMP ends the process when it cannot create a thread: no larger team than could be of any use.
-    static const int64_t most = std::max<int64_t>(64, 4 * sysconf(_SC_NPROCESSORS_ONLN));
-    if (work < kSerialWork || forked) return 1;
-    return static_cast<int>(std::clamp<int64_t>(tasks, 1, std::min<int64_t>(num_threads(), most)));
+    if (work < kSerialWork) return 1;
+    return static_cast<int>(std::clamp<int64_t>(tasks, 1, std::min(num_threads(), most_in_team())));
 }
 
 void detail::run(int64_t tasks, int team, Body body, void* context) {
-    if (team == 1 || forked) {
-        FlushDenormals guard;
-        for (int64_t task = 0; task < tasks; ++task) body(context, task, 0);
-        return;
-    }
-    // Each thread has a share of neighbouring tasks, and helps the others when it is done with it. Ops that cut the batch in the
-    // same order then find in their core's cache what the op before them wrote there, and a core that another program holds up
-    // does not keep the others waiting.
-    std::vector<Share> shares(team);
-    for (int t = 0; t < team; ++t) {
-        shares[t].next = t * tasks / team;
-        shares[t].end = (t + 1) * tasks / team;
-    }
-#pragma omp parallel num_threads(team)
-    {
-        FlushDenormals guard;
-        const int thread = omp_get_thread_num();
-        for (int t = 0; t < team; ++t) {
-            Share& share = shares[(thread + t) % team];
-            for (int64_t task; (task = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end;)
-                body(context, task, thread);
-        }
-    }
+    FlushDenormals guard;
+    team = std::min(team, most_in_team());
+    if (team > 1 && tasks > 1 && run_with_helpers({tasks, team, body, context})) return;
+    for (int64_t task = 0; task < tasks; ++task) body(context, task, 0);
 }
 
 }  // namespace pycnn
+
+// For threadpoolctl, which looks for them in the libraries that a process has loaded (pycnn/_threadpool.py).
+extern "C" {
+__attribute__((visibility("default"))) int pycnn_get_num_threads() { return pycnn::num_threads(); }
+__attribute__((visibility("default"))) void pycnn_set_num_threads(int count) {
+    pycnn::set_num_threads(std::clamp(count, 1, pycnn::kMostThreads));
+}
+}

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 
 #include "core/error.hpp"
 #include "cpu/conv2d_batch_lanes.hpp"
@@ -75,9 +76,14 @@ const Row* initial() {
     return find("PYCNN_CONV", name ? name : "");
 }
 
-std::atomic<const Row*>& forced() {
-    static std::atomic<const Row*> row{initial()};
-    return row;
+// The end of the table until it is asked for: see `current` in cpu/dispatch.cpp.
+constinit std::atomic<const Row*> chosen{std::end(kTable)};
+
+const Row* forced() {
+    const Row* row = chosen.load(std::memory_order_relaxed);
+    if (row != std::end(kTable)) return row;
+    const Row* const found = initial();
+    return chosen.compare_exchange_strong(row, found, std::memory_order_relaxed) ? found : row;
 }
 
 }  // namespace
@@ -101,7 +107,9 @@ std::vector<std::string> conv_algorithms() {
     return names;
 }
 
-void force_conv_algorithm(const std::string& name) { forced() = find("force_conv_algorithm", name); }
+void force_conv_algorithm(const std::string& name) {
+    chosen.store(find("force_conv_algorithm", name), std::memory_order_relaxed);
+}
 
 std::string forced_conv_algorithm() {
     const Row* row = forced();

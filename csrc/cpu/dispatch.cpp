@@ -23,8 +23,8 @@ struct Isa {
 };
 
 // Plainest first. __builtin_cpu_supports also asks whether the operating system saves the wide registers.
-const std::vector<Isa>& isas() {
-    static const std::vector<Isa> list = {
+std::vector<Isa> isas() {
+    return {
 #if defined(__x86_64__)
         {&kernels_baseline, true},
         {&kernels_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
@@ -36,7 +36,6 @@ const std::vector<Isa>& isas() {
         {&kernels_baseline, true},
 #endif
     };
-    return list;
 }
 
 const KernelTable* find(const char* where, const std::string& name) {
@@ -52,14 +51,17 @@ const KernelTable* initial_table() {
     return find("isa", available_isas().back());
 }
 
-std::atomic<const KernelTable*>& current() {
-    static std::atomic<const KernelTable*> table{initial_table()};
-    return table;
-}
+// None until it is asked for. Two threads that find none come to the same table, and a fork meanwhile leaves nothing locked.
+constinit std::atomic<const KernelTable*> current{nullptr};
 
 }  // namespace
 
-const KernelTable& kernels() { return *current().load(std::memory_order_relaxed); }
+const KernelTable& kernels() {
+    const KernelTable* table = current.load(std::memory_order_relaxed);
+    if (table != nullptr) return *table;
+    const KernelTable* const found = initial_table();
+    return current.compare_exchange_strong(table, found, std::memory_order_relaxed) ? *found : *table;
+}
 
 std::vector<std::string> available_isas() {
     std::vector<std::string> names;
@@ -68,6 +70,6 @@ std::vector<std::string> available_isas() {
     return names;
 }
 
-void set_isa(const std::string& name) { current() = find("set_isa", name); }
+void set_isa(const std::string& name) { current.store(find("set_isa", name), std::memory_order_relaxed); }
 
 }  // namespace pycnn

@@ -39,7 +39,8 @@ if(PYCNN_CUDA_HOST)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"cuda/${name}.cu\"\n")
     list(APPEND PYCNN_CUDA_WRAPPERS ${wrapper})
   endforeach()
-  pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS} csrc/core/parallel.cpp
+  pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS}
+    csrc/core/cpu_limits.cpp csrc/core/desk.cpp csrc/core/parallel.cpp csrc/core/spare_threads.cpp csrc/core/team.cpp
     csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/queue.cpp csrc/cuda/host/runtime_host.cpp)
   target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "bindings/overlap.hpp"
+#include "bindings/release_gil.hpp"
 #include "cuda/arithmetic.hpp"
 #include "cuda/bindings/dlpack.hpp"
 
@@ -36,7 +37,7 @@ DeviceArray from_numpy(const py::array& array) {
         fail_value("DeviceArray", "array must be C-contiguous (numpy.ascontiguousarray makes a copy that is)");
     DeviceArray result("DeviceArray", Shape(array.shape(), array.shape() + array.ndim()), element_of_dtype(array.dtype()));
     const void* source = array.data();
-    py::gil_scoped_release release;
+    ReleaseGil release;
     copy_to_device(result.data(), source, result.bytes());
     return result;
 }
@@ -44,7 +45,7 @@ DeviceArray from_numpy(const py::array& array) {
 py::array to_numpy(const DeviceArray& a) {
     py::array result(py::dtype(name_of(a.element)), a.shape);
     void* target = result.mutable_data();
-    py::gil_scoped_release release;
+    ReleaseGil release;
     copy_to_host(target, a.data(), a.bytes());
     return result;
 }
@@ -59,7 +60,7 @@ void write(const DeviceArray& a, const py::array& array) {
     check_same(a, Shape(array.shape(), array.shape() + array.ndim()), element_of_dtype(array.dtype()),
                array.flags() & py::array::c_style);
     const void* source = array.data();
-    py::gil_scoped_release release;
+    ReleaseGil release;
     copy_to_device(a.data(), source, a.bytes());
 }
 
@@ -263,7 +264,7 @@ void register_device_array(py::module_& module) {
             py::is_operator())
         .def(
             "sum_of_squares", [](const DeviceArray& a) { return sum_of_squares(a.size(), floats(a)); },
-            py::call_guard<py::gil_scoped_release>())
+            py::call_guard<ReleaseGil>())
         .def("scale", [](const DeviceArray& a, float factor) { scale(a.size(), factor, const_cast<float*>(floats(a))); })
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
         .def("__dlpack__", [](const DeviceArray& a, const py::kwargs&) { return to_dlpack(a); })

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/register.hpp"
+#include "bindings/release_gil.hpp"
 #include "core/error.hpp"
 #include "cuda/bindings/device_array.hpp"
 #include "cuda/bindings/register_streams.hpp"
@@ -34,7 +35,7 @@ void register_device(py::module_& module) {
         return result;
     });
     module.def("why_no_device", cuda::why_no_device);
-    module.def("synchronize", cuda::synchronize, py::call_guard<py::gil_scoped_release>());
+    module.def("synchronize", cuda::synchronize, py::call_guard<ReleaseGil>());
     module.def("memory_stats", [] {
         const cuda::MemoryStats stats = cuda::memory_stats();
         py::dict result;
@@ -45,7 +46,7 @@ void register_device(py::module_& module) {
     });
     module.def("allow_tf32", cuda::allow_tf32);
     module.def("tf32_allowed", cuda::tf32_allowed);
-    module.def("trim_cache", cuda::trim, py::call_guard<py::gil_scoped_release>());
+    module.def("trim_cache", cuda::trim, py::call_guard<ReleaseGil>());
 #if defined(PYCNN_CUDA_HOST)
     module.def("set_order", host::set_order);
     module.def("order", host::order);

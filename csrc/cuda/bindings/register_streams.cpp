@@ -2,6 +2,7 @@
 
 #include <pybind11/functional.h>
 
+#include "bindings/release_gil.hpp"
 #include "core/error.hpp"
 #include "cuda/step_graph.hpp"
 #include "cuda/stream.hpp"
@@ -48,7 +49,7 @@ void register_streams(py::module_& module) {
         .def(py::init<>())
         .def("start", &Timer::start)
         .def("stop", &Timer::stop)
-        .def("milliseconds", &Timer::milliseconds, py::call_guard<py::gil_scoped_release>());
+        .def("milliseconds", &Timer::milliseconds, py::call_guard<ReleaseGil>());
 
     py::class_<StepGraph>(module, "StepGraph", py::module_local())
         .def(py::init<>())
@@ -58,14 +59,14 @@ void register_streams(py::module_& module) {
              [](StepGraph& graph, const py::object& error, const py::object&, const py::object&) {
                  if (!error.is_none()) return graph.abandon();
                  try {
-                     py::gil_scoped_release release;  // making a graph runnable takes its time
+                     ReleaseGil release;  // making a graph runnable takes its time
                      graph.end();
                  } catch (...) {
                      graph.abandon();
                      throw;
                  }
              })
-        .def("run", &StepGraph::run, py::call_guard<py::gil_scoped_release>());
+        .def("run", &StepGraph::run, py::call_guard<ReleaseGil>());
 
     module.def("each_run", [](const py::function& call) {
         py::object result;

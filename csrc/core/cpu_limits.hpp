@@ -1,0 +1,15 @@
+// How many processors the system lets this process use.
+#pragma once
+
+#include <string>
+
+namespace pycnn {
+
+// Processors in the affinity mask, at least 1.
+int affinity_count();
+
+// The smallest quota of the control groups that the process is in, its own and all above it, in processors, rounded up; 0 where none
+// sets one. Versions 1 and 2, wherever they are mounted. `root` is put in front of every path, for tests.
+int cgroup_quota(const std::string& root = "");
+
+}  // namespace pycnn

@@ -1,0 +1,90 @@
+"""Lets threadpoolctl see and limit the threads of pycnn, as it does those of BLAS and OpenMP.
+
+threadpoolctl looks through the libraries that are loaded, for those whose controllers it knows.
+Ours is told to it as soon as both are imported, whichever comes first; pycnn never imports it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_NAME = "threadpoolctl"
+
+
+def register() -> None:
+    """Tell threadpoolctl about pycnn, now or once it is imported."""
+    module = sys.modules.get(_NAME)
+    if module is None:
+        sys.meta_path.insert(0, _Watch())
+    else:
+        _register_with(module)
+
+
+def _register_with(threadpoolctl: ModuleType) -> None:
+    if not hasattr(threadpoolctl, "register"):  # an old version
+        return
+
+    class PycnnController(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
+        """The threads of pycnn's ops, through two functions of its compiled module."""
+
+        # OMP_NUM_THREADS sets them, so who limits OpenMP means them, too.
+        user_api = "openmp"
+        internal_api = "pycnn"
+        filename_prefixes = ("_core",)
+        check_symbols = ("pycnn_get_num_threads", "pycnn_set_num_threads")
+
+        def get_num_threads(self) -> int:
+            count: int = self.dynlib.pycnn_get_num_threads()
+            return count
+
+        def set_num_threads(self, num_threads: int) -> None:
+            self.dynlib.pycnn_set_num_threads(num_threads)
+
+        def get_version(self) -> str:
+            version: str = sys.modules["pycnn._core"].version
+            return version
+
+    threadpoolctl.register(PycnnController)
+
+
+class _Watch(MetaPathFinder):
+    """Waits for threadpoolctl to be imported."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _NAME:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _ThenRegister(spec.loader, self)
+                return spec
+        return None
+
+
+class _ThenRegister(Loader):
+    """Loads a module as its own loader does, registers with it, and ends the watch."""
+
+    def __init__(self, loader: Any, watch: _Watch) -> None:
+        self._loader = loader
+        self._watch = watch
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _register_with(module)
+        if self._watch in sys.meta_path:
+            sys.meta_path.remove(self._watch)
