@@ -12,6 +12,9 @@ import numpy as np
 # The C++ side takes geometry up to here.
 LARGEST = 2**31 - 1
 
+# From here on a number is infinite as a float32: half a unit beyond the largest one.
+_BEYOND_FLOAT32 = 2.0**128 - 2.0**103
+
 
 def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LARGEST) -> int:
     """Give `value` as an int from `minimum` to `maximum`; a bool is no number here."""
@@ -22,9 +25,9 @@ def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LA
     if number is None or isinstance(value, bool):
         raise TypeError(f"[{owner}] {name} must be an int, got {type(value).__name__}")
     if number < minimum:
-        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {number}")
+        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {_short(number)}")
     if number > maximum:
-        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {number}")
+        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {_short(number)}")
     return number
 
 
@@ -48,15 +51,26 @@ def number(name: str, value: Any) -> float:
     """Give `value` as a float; infinity and NaN are some."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is out of range: {_short(value)}") from None
 
 
 def real(name: str, value: Any) -> float:
     """Give `value` as a finite float."""
-    number(name, value)
-    if not math.isfinite(value):
+    result = number(name, value)
+    if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {value}")
-    return float(value)
+    return result
+
+
+def float32(name: str, value: Any) -> float:
+    """Give `value` as a float that is finite as a float32 too."""
+    result = real(name, value)
+    if abs(result) >= _BEYOND_FLOAT32:
+        raise ValueError(f"{name} must be a finite float32, got {value}")
+    return result
 
 
 def at_least_zero(name: str, value: Any) -> float:
@@ -81,6 +95,12 @@ def fraction(name: str, value: Any) -> float:
     if not 0.0 <= number < 1.0:
         raise ValueError(f"{name} must be in [0, 1), got {value}")
     return number
+
+
+def _short(value: Any) -> str:
+    """Write an int of any size: Python refuses to print thousands of digits."""
+    bits = value.bit_length() if isinstance(value, int) else 0
+    return str(value) if bits < 200 else f"an int of {bits} bits"
 
 
 def array_of(*dtypes: object) -> str:

@@ -124,19 +124,25 @@ class Module(ABC):
             yield from child.modules()
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names (``0.weight``), in PyTorch's order."""
-        for name, value in self._named_state(prefix):
+        """All parameters with their dotted names (``0.weight``), in PyTorch's order.
+
+        One that several layers share comes once, by its first name.
+        """
+        for name, value in _each_once(self._named_state(prefix)):
             if isinstance(value, Parameter):
                 yield name, value
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
-        """All buffers with their dotted names (``1.running_mean``), in PyTorch's order."""
-        for name, value in self._named_state(prefix):
+        """All buffers with their dotted names, in PyTorch's order; a shared one comes once."""
+        for name, value in _each_once(self._named_state(prefix)):
             if isinstance(value, Buffer):
                 yield name, value
 
     def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Parameters, then buffers, of this module, then those of each child in turn."""
+        """Parameters, then buffers, of this module, then those of each child in turn.
+
+        A shared one comes by each of its names: those are what a checkpoint has.
+        """
         for kind in (Parameter, Buffer):
             for name, value in vars(self).items():
                 if isinstance(value, kind):
@@ -171,7 +177,7 @@ class Module(ABC):
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
         """Give what `to` moves: parameters, and buffers that say so."""
-        for _, value in self._named_state():
+        for _, value in _each_once(self._named_state()):
             if isinstance(value, Parameter) or value.moves:
                 yield value
 
@@ -269,7 +275,8 @@ class Module(ABC):
         Raises
         ------
         ValueError
-            If names (when strict) or shapes differ; the text lists them all.
+            If names (when strict) or shapes differ, or a shared parameter would get two different
+            values; the text lists them all.
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
@@ -282,6 +289,7 @@ class Module(ABC):
         if strict and unexpected:
             problems.append(f"unexpected {', '.join(map(str, unexpected))}")
         shared = [(name, target, state[name]) for name, target in own.items() if name in state]
+        first: dict[int, tuple[str, Array]] = {}
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
             if not is_array(value) or dtype != target.data.dtype:
@@ -291,6 +299,9 @@ class Module(ABC):
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
             if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
                 problems.append(f"{name} is read-only in the model")
+            other, same = first.setdefault(id(target), (name, value))
+            if not np.array_equal(on_cpu(same), on_cpu(value), equal_nan=value.dtype.kind == "f"):
+                problems.append(f"{other} and {name} are one array in the model, and differ")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
         for _, target, value in shared:
@@ -319,6 +330,18 @@ class Module(ABC):
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+T = TypeVar("T", Parameter, Buffer, Parameter | Buffer)
+
+
+def _each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Leave out what was there before under another name."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

@@ -45,9 +45,9 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
-        self.rho = fraction("rho", rho)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+        self.rho = fraction(self.named("rho"), rho)
+        self.eps = at_least_zero(self.named("eps"), eps)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -53,11 +53,11 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"betas must be a pair of numbers, got {betas!r}")
+            raise TypeError(f"{self.named('betas')} must be a pair of numbers, got {betas!r}")
         first, second = betas
-        self.betas = fraction("betas", first), fraction("betas", second)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+        self.betas = fraction(self.named("betas"), first), fraction(self.named("betas"), second)
+        self.eps = at_least_zero(self.named("eps"), eps)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

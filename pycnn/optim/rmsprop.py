@@ -51,11 +51,11 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.alpha = fraction("alpha", alpha)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        self.momentum = at_least_zero("momentum", momentum)
-        self.centered = flag("centered", centered)
+        self.alpha = fraction(self.named("alpha"), alpha)
+        self.eps = at_least_zero(self.named("eps"), eps)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.momentum = at_least_zero(self.named("momentum"), momentum)
+        self.centered = flag(self.named("centered"), centered)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""
