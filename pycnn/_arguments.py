@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -25,9 +26,9 @@ def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LA
     if number is None or isinstance(value, bool):
         raise TypeError(f"[{owner}] {name} must be an int, got {type(value).__name__}")
     if number < minimum:
-        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {_short(number)}")
+        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {written(number)}")
     if number > maximum:
-        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {_short(number)}")
+        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {written(number)}")
     return number
 
 
@@ -35,7 +36,9 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
     """Give an int or a pair of ints as (height, width)."""
     values = value if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
-        raise ValueError(f"[{owner}] {name} must be an int or (height, width), got {value}")
+        raise ValueError(
+            f"[{owner}] {name} must be an int or (height, width), got {written(value)}"
+        )
     height, width = (integer(owner, name, item, minimum) for item in values)
     return height, width
 
@@ -43,8 +46,36 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
 def flag(name: str, value: Any) -> bool:
     """Give `value` as a bool; nothing else says yes or no clearly enough."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {written(value)}")
     return bool(value)
+
+
+def choice(name: str, value: Any, words: Iterable[str]) -> str:
+    """Give `value` as one of the words."""
+    allowed = tuple(words)
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a str, one of {', '.join(allowed)}, got {kind}")
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {written(value)}")
+    return value
+
+
+def words(name: str, value: Any) -> tuple[str, ...]:
+    """Give a list or tuple of str as a tuple."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} must be a list of str, got {type(value).__name__}")
+    for item in value:
+        if not isinstance(item, str):
+            raise TypeError(f"{name} must be a list of str, one is {type(item).__name__}")
+    return tuple(value)
+
+
+def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:
+    """Give a shape as a tuple of ints above 0."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"[{owner}] {name} must be a tuple of ints, got {type(value).__name__}")
+    return tuple(integer(owner, name, size, 1) for size in value)
 
 
 def number(name: str, value: Any) -> float:
@@ -54,14 +85,14 @@ def number(name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{name} is out of range: {_short(value)}") from None
+        raise ValueError(f"{name} is out of range: {written(value)}") from None
 
 
 def real(name: str, value: Any) -> float:
     """Give `value` as a finite float."""
     result = number(name, value)
     if not math.isfinite(result):
-        raise ValueError(f"{name} must be finite, got {value}")
+        raise ValueError(f"{name} must be finite, got {written(value)}")
     return result
 
 
@@ -69,7 +100,7 @@ def float32(name: str, value: Any) -> float:
     """Give `value` as a float that is finite as a float32 too."""
     result = real(name, value)
     if abs(result) >= _BEYOND_FLOAT32:
-        raise ValueError(f"{name} must be a finite float32, got {value}")
+        raise ValueError(f"{name} must be a finite float32, got {written(value)}")
     return result
 
 
@@ -77,7 +108,7 @@ def at_least_zero(name: str, value: Any) -> float:
     """Give `value` as a finite float that is not negative."""
     number = real(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {value}")
+        raise ValueError(f"{name} must be at least 0, got {written(value)}")
     return number
 
 
@@ -85,7 +116,7 @@ def positive(name: str, value: Any) -> float:
     """Give `value` as a finite float above 0."""
     number = real(name, value)
     if number <= 0:
-        raise ValueError(f"{name} must be above 0, got {value}")
+        raise ValueError(f"{name} must be above 0, got {written(value)}")
     return number
 
 
@@ -93,14 +124,17 @@ def fraction(name: str, value: Any) -> float:
     """Give `value` as a float in [0, 1)."""
     number = real(name, value)
     if not 0.0 <= number < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
+        raise ValueError(f"{name} must be in [0, 1), got {written(value)}")
     return number
 
 
-def _short(value: Any) -> str:
-    """Write an int of any size: Python refuses to print thousands of digits."""
-    bits = value.bit_length() if isinstance(value, int) else 0
-    return str(value) if bits < 200 else f"an int of {bits} bits"
+def written(value: Any) -> str:
+    """Write any value in a few words: `repr` refuses ints of thousands of digits."""
+    try:
+        text = repr(value)
+    except Exception:  # of whatever it is that somebody gave
+        return f"a large {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def array_of(*dtypes: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import array_of, integer
+from pycnn._arguments import array_of, integer, words
 
 Samples: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -93,7 +93,7 @@ class ArrayDataset:
             )
         self.x = x
         self.y = y
-        self.classes = tuple(classes)
+        self.classes = words("[ArrayDataset] classes", classes)
         self.name = name
 
     def __len__(self) -> int:

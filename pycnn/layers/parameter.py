@@ -249,8 +249,14 @@ def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
             f"[{owner}] {name} must be an iterable of Parameters such as model.parameters(), "
             f"got {type(values).__name__}"
         )
-    parameters = list(values)
-    for value in parameters:
-        if not isinstance(value, Parameter):
-            raise TypeError(f"[{owner}] {name} must hold Parameters, got {type(value).__name__}")
+    parameters = []
+    try:
+        for value in values:  # one by one: there may be no end of what is no parameter
+            if not isinstance(value, Parameter):
+                kind = type(value).__name__
+                raise TypeError(f"[{owner}] {name} must hold Parameters, got {kind}")
+            parameters.append(value)
+    except TypeError as error:
+        text = str(error)
+        raise TypeError(text if text.startswith("[") else f"[{owner}] {name}: {text}") from None
     return parameters

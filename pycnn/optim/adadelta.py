@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pycnn import ops
 from pycnn._arguments import at_least_zero, fraction
 from pycnn.layers.parameter import Array, Parameter
+from pycnn.optim.domain import eps_under_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -22,7 +23,8 @@ class Adadelta(Optimizer):
     rho : float
         Share of the old mean squares that is kept, in [0, 1).
     eps : float
-        Added under both roots; the first step has the size of the root of it.
+        Added under both roots; the first step has the size of the root of it. At least
+        ``1e-36 / (1 - rho)``, see Notes of `pycnn.ops.adadelta_step`.
     weight_decay : float
         Factor of the parameter that is added to its gradient.
 
@@ -46,7 +48,7 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         self.rho = fraction(self.named("rho"), rho)
-        self.eps = at_least_zero(self.named("eps"), eps)
+        self.eps = eps_under_root(self.named("eps"), eps, self.rho)
         self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import integer
 from pycnn.plot.canvas import INK, PathLike, class_names, finish, new_figure
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
     ValueError
         If the lengths differ or a class is none of 0 to ``C - 1``.
     """
+    classes = integer("confusion_counts", "classes", classes, 1, 2**15)
     rows, columns = np.asarray(truth), np.asarray(predicted)
     if rows.ndim != 1 or rows.shape != columns.shape:
         raise ValueError(
@@ -50,7 +52,9 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
         if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
             raise ValueError(f"a {name} must be an int from 0, got {values.min()} ({values.dtype})")
         if values.size and values.max() >= classes:
-            raise ValueError(f"{name} {values.max()} is none of the {classes} classes")
+            raise ValueError(
+                f"[confusion_counts] {name} {values.max()} is none of the {classes} classes"
+            )
     flat = np.bincount(rows.astype(np.int64) * classes + columns, minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.int64)
 
@@ -92,8 +96,10 @@ def confusion_matrix(
     OSError
         If the file cannot be written.
     """
-    names = class_names(() if isinstance(classes, int) else classes,
-                        classes if isinstance(classes, int) else len(classes))  # fmt: skip
+    if isinstance(classes, (list, tuple)):
+        names = class_names(classes, len(classes))
+    else:
+        names = class_names((), integer("confusion_matrix", "classes", classes, 1, 2**15))
     counts = confusion_counts(truth, predicted, len(names))
     total, right = int(counts.sum()), int(np.trace(counts))
     if total == 0:
