@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+import pycnn
 from pycnn import (
     augment,
     data,
+    datasets,
     init,
     layers,
     losses,
@@ -58,6 +60,16 @@ def dataset() -> data.ArrayDataset:
 
 def net() -> layers.Sequential:
     return layers.Sequential(layers.Linear(4, 2, rng=0))
+
+
+@functools.wraps(pycnn.fit)
+def fit(**arguments: Any) -> None:
+    pycnn.fit(net(), dataset(), progress=False, **arguments)
+
+
+@functools.wraps(layers.Reshape)
+def reshape(shape: Any) -> layers.Reshape:
+    return layers.Reshape(shape)
 
 
 @functools.wraps(layers.Parallel)
@@ -194,6 +206,13 @@ OTHERS: list[Call] = [
     (plot.confusion_counts, {"truth": LABELS, "predicted": LABELS, "classes": 4}),
     (plot.surest_errors, {"y": LABELS, "probabilities": ROWS}),
     (text.top_ngrams, {"model": net(), "sentences": [], "count": 3}),
+    (pycnn.DataLoader, {"data": dataset(), "batch_size": 4, "seed": 0, "augment": None, "workers": 1, "ahead": 1}),
+    (training.BestCheckpoint, {"path": "best.safetensors", "monitor": "val_loss"}),
+    (fit, {"epochs": 1, "batch_size": 8, "seed": 0, "max_grad_norm": 1.0}),
+    (reshape, {"shape": 4}),
+    (models.create, {"name": "lenet5"}),
+    (models.lenet5_1998, {"rng": 0}),
+    (datasets.movie_reviews, {"fold": 0}),
 ]  # fmt: skip
 
 CALLS = [*OPS, *LAYERS, *OTHERS]

@@ -61,6 +61,7 @@ def _arguments() -> list[Any]:
 OWNERS = {
     "evaluate": ("evaluate", "Batches"),
     "predict": ("predict", "Batches"),
+    "fit": ("fit", "Batches"),
     "alexnet_cifar": ("alexnet_cifar", "LocalResponseNorm"),
     **{f: ("init",) for f in dir(init) if not f.startswith("_")},
 }
