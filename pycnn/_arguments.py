@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 
 # The C++ side takes geometry up to here.
 LARGEST = 2**31 - 1
+
+# From here on a number is infinite as a float32: half a unit beyond the largest one.
+_BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 
 
 def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LARGEST) -> int:
@@ -22,9 +26,9 @@ def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LA
     if number is None or isinstance(value, bool):
         raise TypeError(f"[{owner}] {name} must be an int, got {type(value).__name__}")
     if number < minimum:
-        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {number}")
+        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {written(number)}")
     if number > maximum:
-        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {number}")
+        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {written(number)}")
     return number
 
 
@@ -32,7 +36,9 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
     """Give an int or a pair of ints as (height, width)."""
     values = value if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
-        raise ValueError(f"[{owner}] {name} must be an int or (height, width), got {value}")
+        raise ValueError(
+            f"[{owner}] {name} must be an int or (height, width), got {written(value)}"
+        )
     height, width = (integer(owner, name, item, minimum) for item in values)
     return height, width
 
@@ -40,30 +46,69 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
 def flag(name: str, value: Any) -> bool:
     """Give `value` as a bool; nothing else says yes or no clearly enough."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {written(value)}")
     return bool(value)
+
+
+def choice(name: str, value: Any, words: Iterable[str]) -> str:
+    """Give `value` as one of the words."""
+    allowed = tuple(words)
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a str, one of {', '.join(allowed)}, got {kind}")
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {written(value)}")
+    return value
+
+
+def words(name: str, value: Any) -> tuple[str, ...]:
+    """Give a list or tuple of str as a tuple."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} must be a list of str, got {type(value).__name__}")
+    for item in value:
+        if not isinstance(item, str):
+            raise TypeError(f"{name} must be a list of str, one is {type(item).__name__}")
+    return tuple(value)
+
+
+def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:
+    """Give a shape as a tuple of ints above 0."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"[{owner}] {name} must be a tuple of ints, got {type(value).__name__}")
+    return tuple(integer(owner, name, size, 1) for size in value)
 
 
 def number(name: str, value: Any) -> float:
     """Give `value` as a float; infinity and NaN are some."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is out of range: {written(value)}") from None
 
 
 def real(name: str, value: Any) -> float:
     """Give `value` as a finite float."""
-    number(name, value)
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
-    return float(value)
+    result = number(name, value)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite, got {written(value)}")
+    return result
+
+
+def float32(name: str, value: Any) -> float:
+    """Give `value` as a float that is finite as a float32 too."""
+    result = real(name, value)
+    if abs(result) >= _BEYOND_FLOAT32:
+        raise ValueError(f"{name} must be a finite float32, got {written(value)}")
+    return result
 
 
 def at_least_zero(name: str, value: Any) -> float:
     """Give `value` as a finite float that is not negative."""
     number = real(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {value}")
+        raise ValueError(f"{name} must be at least 0, got {written(value)}")
     return number
 
 
@@ -71,7 +116,7 @@ def positive(name: str, value: Any) -> float:
     """Give `value` as a finite float above 0."""
     number = real(name, value)
     if number <= 0:
-        raise ValueError(f"{name} must be above 0, got {value}")
+        raise ValueError(f"{name} must be above 0, got {written(value)}")
     return number
 
 
@@ -79,8 +124,17 @@ def fraction(name: str, value: Any) -> float:
     """Give `value` as a float in [0, 1)."""
     number = real(name, value)
     if not 0.0 <= number < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
+        raise ValueError(f"{name} must be in [0, 1), got {written(value)}")
     return number
+
+
+def written(value: Any) -> str:
+    """Write any value in a few words: `repr` refuses ints of thousands of digits."""
+    try:
+        text = repr(value)
+    except Exception:  # of whatever it is that somebody gave
+        return f"a large {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def array_of(*dtypes: object) -> str:

@@ -102,7 +102,7 @@ class ArrayDataset:
             )
         self.x = x
         self.y = y
-        self.classes = tuple(classes)
+        self.classes = words("[ArrayDataset] classes", classes)
         self.name = name
 
     def __len__(self) -> int:

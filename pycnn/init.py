@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer
+from pycnn._arguments import float32, integer, sizes, written
 from pycnn._budget import allow
 
 __all__ = [
@@ -32,9 +32,45 @@ Rng: TypeAlias = np.random.Generator | int | None
 """A generator, a seed, or None for fresh entropy; as `numpy.random.default_rng` takes it."""
 
 
-def generator(rng: Rng) -> np.random.Generator:
-    """Give the generator that `rng` stands for."""
-    return np.random.default_rng(rng)
+def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
+    """Give the generator that `rng` stands for.
+
+    Parameters
+    ----------
+    rng : Generator, int or None
+        A generator, which is given back; a seed, at least 0; or None for fresh entropy. Besides
+        these NumPy's bit generators and seed sequences, or a list of ints as a seed, are taken.
+    owner : str
+        Who asks, for the text of errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is nothing of these.
+    """
+    if rng is None or isinstance(rng, _NUMPYS_OWN):
+        return np.random.default_rng(rng)
+    if isinstance(rng, (tuple, list)):
+        return np.random.default_rng([_seed(owner, part) for part in rng])
+    return np.random.default_rng(_seed(owner, rng))
+
+
+# What numpy.random.default_rng takes besides seeds.
+_NUMPYS_OWN = (
+    np.random.Generator,
+    np.random.BitGenerator,
+    np.random.SeedSequence,
+    np.random.RandomState,
+)
+
+
+def _seed(owner: str, value: Any) -> int:
+    try:
+        return integer(owner, "rng", value, 0, math.inf)
+    except TypeError:
+        raise TypeError(
+            f"[{owner}] rng must be a Generator, an int or None, got {written(value)}"
+        ) from None
 
 
 def fan_in(shape: tuple[int, ...]) -> int:
@@ -61,13 +97,15 @@ def fan_out(shape: tuple[int, ...]) -> int:
 
 
 def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(integer("init", f"a size of {shape}", size, 1) for size in shape)
+    checked = sizes("init", "shape", shape)
+    allow(checked)
+    return checked
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:
     """Values from U(-bound, bound), float32."""
-    allow(shape)
-    values = generator(rng).random(shape, dtype=np.float32)
+    bound = float32("[init] bound", bound)
+    values = generator(rng).random(_checked(shape), dtype=np.float32)
     values *= np.float32(2 * bound)
     values -= np.float32(bound)
     return values
@@ -77,8 +115,8 @@ def normal(
     shape: tuple[int, ...], std: float = 1.0, rng: Rng = None, *, mean: float = 0.0
 ) -> npt.NDArray[np.float32]:
     """Values from N(mean, std^2), float32."""
-    allow(shape)
-    values = generator(rng).standard_normal(shape, dtype=np.float32)
+    std, mean = float32("[init] std", std), float32("[init] mean", mean)
+    values = generator(rng).standard_normal(_checked(shape), dtype=np.float32)
     values *= np.float32(std)
     if mean:
         values += np.float32(mean)
@@ -87,8 +125,7 @@ def normal(
 
 def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
     """One value throughout, float32."""
-    allow(shape)
-    return np.full(shape, value, np.float32)
+    return np.full(_checked(shape), float32("[init] value", value), np.float32)
 
 
 def default_bound(shape: tuple[int, ...]) -> float:
@@ -153,6 +190,7 @@ def xavier_uniform(
     Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks, 2010,
     equation 16.
     """
+    gain = float32("[init] gain", gain)
     return uniform(shape, gain * math.sqrt(6.0 / (fan_in(shape) + fan_out(shape))), rng)
 
 
@@ -160,6 +198,7 @@ def xavier_normal(
     shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
 ) -> npt.NDArray[np.float32]:
     """Values from N(0, 2 gain^2 / (fan_in + fan_out)); see `xavier_uniform`."""
+    gain = float32("[init] gain", gain)
     return normal(shape, gain * math.sqrt(2.0 / (fan_in(shape) + fan_out(shape))), rng)
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import flag, integer, real
+from pycnn._arguments import flag, integer, real, written
 from pycnn.data import Dataset, Index, Labels
 
 D = TypeVar("D", bound=Dataset)
@@ -49,7 +49,7 @@ def split(
         If there are too few samples, or a size or share is out of range.
     """
     counts = _counts(len(data), sizes)
-    integer("split", "seed", seed, 0, float("inf"))
+    seed = integer("split", "seed", seed, 0, float("inf"))
     order = np.random.default_rng(seed).permutation(len(data))
     if flag("[split] stratify", stratify):
         # Number the m samples of a class 0.5/m, 1.5/m, ...: in the order of these numbers every
@@ -94,7 +94,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     The parts of a data set in memory are copies, made one pair at a time.
     """
     integer("k_fold", "k", k, 2)
-    integer("k_fold", "seed", seed, 0, float("inf"))
+    seed = integer("k_fold", "seed", seed, 0, float("inf"))
     if k > len(data):
         raise ValueError(f"[k_fold] {k} folds need at least as many samples, got {len(data)}")
     order = np.random.default_rng(seed).permutation(len(data))
@@ -119,21 +119,23 @@ def divide(data: D, tested: npt.NDArray[np.bool_]) -> tuple[D, D]:
 def _counts(n: int, sizes: float | Sequence[int]) -> list[int]:
     """Sizes of the parts of n samples."""
     if isinstance(sizes, Real) and not isinstance(sizes, bool):
-        share = real("[split] the share", sizes)
+        share = real("[split] sizes", sizes)
         if not 0 < share < 1:
             raise ValueError(
-                f"[split] a share must be between 0 and 1, got {sizes}: several sizes are given "
-                "as (size, size)"
+                f"[split] sizes must be a share between 0 and 1, got {sizes}: several sizes are "
+                "given as (size, size)"
             )
         if n < 2:
             raise ValueError(f"[split] two parts need two samples, got {n}")
         second = min(max(round(n * share), 1), n - 1)
         return [n - second, second]
     if not isinstance(sizes, (tuple, list)) or not sizes:
-        raise TypeError(f"[split] sizes must be a share or a sequence of ints, got {sizes!r}")
-    counts = [integer("split", "a size", size, 1) for size in sizes]
+        raise TypeError(
+            f"[split] sizes must be a share or a sequence of ints, got {written(sizes)}"
+        )
+    counts = [integer("split", "sizes", size, 1) for size in sizes]
     if sum(counts) > n:
-        raise ValueError(f"[split] parts of {sizes} need {sum(counts)} samples, got {n}")
+        raise ValueError(f"[split] sizes {sizes} need {sum(counts)} samples, got {n}")
     return counts
 
 

@@ -130,13 +130,21 @@ def test_repr_is_the_call_that_makes_it(layer: Module, text: str) -> None:
         (lambda: LeakyReLU(np.inf), ValueError, r"\[LeakyReLU\] negative_slope must be finite"),
         (lambda: ScaledTanh(0), ValueError, r"\[ScaledTanh\] amplitude must not be zero"),
         (lambda: ScaledTanh(slope=np.nan), ValueError, r"\[ScaledTanh\] slope must be finite"),
-        (lambda: GELU("erf"), ValueError, r"\[GELU\] approximate must be 'none' or 'tanh'"),
+        (
+            lambda: GELU("erf"),
+            ValueError,
+            r"\[GELU\] approximate must be one of none, tanh",
+        ),
         (lambda: LocalResponseNorm(0), ValueError, "size must be at least 1, got 0"),
         (lambda: LocalResponseNorm(5.0), TypeError, "size must be an int, got float"),  # type: ignore[arg-type]
         (lambda: LocalResponseNorm(5, -1), ValueError, "alpha must be at least 0"),
         (lambda: LocalResponseNorm(5, beta=-1), ValueError, "beta must be at least 0"),
         (lambda: LocalResponseNorm(5, k=0), ValueError, "k must be above 0"),
-        (lambda: LocalResponseNorm(5, form="caffe"), ValueError, "form must be 'mean' or 'paper'"),
+        (
+            lambda: LocalResponseNorm(5, form="caffe"),
+            ValueError,
+            r"form must be one of mean, paper",
+        ),
         (lambda: LocalResponseNorm(4, form="paper"), ValueError, "needs an odd size, got 4"),
     ],
 )

@@ -225,7 +225,7 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: Conv2d(3, 4, 3, padding_mode="reflect"), ValueError, r"one of \('zeros',\)"),
+        (lambda: Conv2d(3, 4, 3, padding_mode="reflect"), ValueError, r"one of zeros, got"),
         (lambda: Conv2d(3, 4, 3, groups=2), ValueError, "groups=2 must divide in_channels=3"),
         (lambda: Conv2d(4, 3, 3, groups=2), ValueError, "out_channels=3"),
         (lambda: Conv2d(0, 4, 3), ValueError, "in_channels must be at least 1, got 0"),
@@ -298,3 +298,18 @@ def test_images_without_an_axis_say_which_one(
     layer = Conv2d(channels, 2, 3, rng=0)
     with pytest.raises(ValueError, match=hint):
         layer.forward(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        ((2, 5, 3), r"expects \(N, 3\), input was \(2, 5, 3\): give x.reshape\(-1, 3\)"),
+        ((2, 3, 1), r"expects \(N, 3\), input was \(2, 3, 1\): is a Flatten missing\?"),
+        ((2, 5, 4), r"expects \(N, 3\), input was \(2, 5, 4\)$"),
+        ((3,), r"expects \(N, 3\), input was \(3,\)"),
+        ((2, 4), r"expects 3 features, got 4 \(input was \(2, 4\)\)"),
+    ],
+)
+def test_linear_says_the_truth_about_inputs_of_any_shape(shape: tuple[int, ...], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Linear(3, 4, rng=0)(np.zeros(shape, np.float32))

@@ -88,7 +88,16 @@ def test_errors() -> None:
         MaxNorm(weight, "3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="there are no parameters"):
         MaxNorm([], 3)
-    with pytest.raises(TypeError, match="parameters must be Parameters, got ndarray"):
+    with pytest.raises(
+        TypeError, match=r"\[MaxNorm\] parameters must hold Parameters, got ndarray"
+    ):
         MaxNorm([weight.data], 3)  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"two dimensions or more, not of shape \(2,\)"):
         MaxNorm(Parameter(np.ones(2, np.float32)), 3)
+    with pytest.raises(TypeError, match=r"\[MaxNorm\] parameters must be an iterable.*got int"):
+        MaxNorm(3, 3)  # type: ignore[arg-type]
+
+
+def test_a_parameter_that_is_given_twice_is_shortened_once() -> None:
+    weight = Parameter(np.ones((2, 2), np.float32))
+    assert MaxNorm([weight, weight], 1).parameters == [weight]

@@ -28,6 +28,7 @@ from pycnn.layers import (
 )
 from pycnn.layers import Residual as Shortcut
 from pycnn.losses import CrossEntropyLoss
+from pycnn.optim import SGD
 
 Array = np.ndarray
 
@@ -265,3 +266,52 @@ def test_summary_leaves_the_model_as_it_was_and_knows_a_wrong_shape() -> None:
         model.summary(28)  # type: ignore[arg-type]
     nested = Sequential(Sequential(Linear(3, 2)), ReLU())
     assert "0.0 Linear" in nested.summary((3,))
+
+
+class Tied(Module):
+    """Two layers with one weight."""
+
+    def __init__(self) -> None:
+        self.first = Linear(3, 3, rng=0)
+        self.second = Linear(3, 3, bias=False, rng=1)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Array) -> Array:
+        return self.second(self.first(x))
+
+    def backward(self, dy: Array) -> Array:
+        return self.first.backward(self.second.backward(dy))
+
+
+def test_a_shared_parameter_is_counted_once() -> None:
+    model = Tied()
+    assert [name for name, _ in model.named_parameters()] == ["first.weight", "first.bias"]
+    assert len(list(model.parameters())) == 2
+    assert "12" in model.summary((3,)).splitlines()[-1]
+
+
+def test_a_shared_parameter_takes_one_step_with_the_sum_of_its_gradients() -> None:
+    model = Tied()
+    x = np.eye(3, dtype=np.float32)
+    before = model.first.weight.data.copy()
+    dy = np.ones_like(model(x))
+    model.backward(dy)
+    gradient = model.first.weight.grad
+    expected = dy @ before
+    np.testing.assert_allclose(
+        gradient, expected.T @ x + dy.T @ (x @ before.T + model.first.bias.data), rtol=1e-5
+    )
+    SGD(model.parameters(), lr=0.5).step()
+    np.testing.assert_allclose(model.first.weight.data, before - 0.5 * gradient, rtol=1e-6)
+
+
+def test_a_shared_parameter_is_saved_by_each_name_and_loaded_only_with_one_value() -> None:
+    model = Tied()
+    state = {name: value.copy() for name, value in model.state_dict().items()}
+    assert sorted(state) == ["first.bias", "first.weight", "second.weight"]
+    model.load_state_dict(state)
+    state["second.weight"] += 1
+    before = model.first.weight.data.copy()
+    with pytest.raises(ValueError, match=r"first\.weight and second\.weight are one array"):
+        model.load_state_dict(state)
+    np.testing.assert_array_equal(model.first.weight.data, before)

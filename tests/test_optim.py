@@ -355,3 +355,33 @@ def test_clip_sums_in_double_precision_and_spares_what_is_not_finite() -> None:
         clip_grad_norm([p], 0)
     with pytest.raises(TypeError, match="max_norm must be a number, got str"):
         clip_grad_norm([p], "1")  # type: ignore[arg-type]
+
+
+def test_clip_grad_norm_counts_a_shared_parameter_once() -> None:
+    shared = Parameter(np.zeros(1, np.float32))
+    shared.grad = np.full(1, 3.0, np.float32)
+    other = Parameter(np.zeros(1, np.float32))
+    other.grad = np.full(1, 4.0, np.float32)
+    assert clip_grad_norm([shared, other, shared], 1.0) == 5.0
+    np.testing.assert_allclose([shared.grad[0], other.grad[0]], [0.6, 0.8], rtol=1e-6)
+
+
+def test_clip_grad_norm_scales_one_gradient_of_two_parameters_once() -> None:
+    gradient = np.full(1, 4.0, np.float32)
+    parameters = [Parameter(np.zeros(1, np.float32)) for _ in range(2)]
+    for parameter in parameters:
+        parameter.grad = gradient
+    assert clip_grad_norm(parameters, 2.0) == 4.0
+    assert gradient[0] == 2.0
+
+
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW, Adadelta, RMSprop])
+def test_optimizers_say_how_parameters_are_given(make: type[Optimizer]) -> None:
+    name = make.__name__
+    parameter = Parameter(np.zeros(1, np.float32))
+    with pytest.raises(TypeError, match=rf"\[{name}\] params must be an iterable.*got Parameter"):
+        make(parameter)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(ValueError, match=rf"\[{name}\] params: a parameter is there twice"):
+        make([parameter, parameter])  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=rf"\[{name}\] lr is out of range: a large int"):
+        make([parameter], lr=10**5000)

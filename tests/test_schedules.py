@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,79 @@ def test_wrong_rates_are_those_of_the_schedule(
 ) -> None:
     with pytest.raises(error, match=rf"\[fit\] learning rate of the schedule {text}"):
         fit(small_net(), blobs(40), schedule=lambda *_: rate)
+
+
+LITERALS = [f"{numerator / 100:g}" for numerator in range(1, 100)]
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 10, 30, 100, 300, 1000])
+def test_step_falls_at_the_exact_step_for_every_decimal_fraction(total: int) -> None:
+    for literal in LITERALS:
+        milestone = math.ceil(Fraction(literal) * total)
+        schedule = Step(1.0, (float(literal),), 0.5)
+        found = [step for step in range(total) if schedule(step, total) != 1.0]
+        assert found == list(range(milestone, total)), (literal, total)
+
+
+def test_step_takes_computed_fractions_for_the_steps_they_mean() -> None:
+    assert rates(Step(1.0, (0.1 + 0.2,), 0.5), 10) == [1.0] * 3 + [0.5] * 7
+    assert rates(Step(1.0, (1 - 0.9,), 0.5), 10) == [1.0] + [0.5] * 9
+    assert rates(Step(1.0, (1 / 3, 2 / 3), 0.5), 3) == [1.0, 0.5, 0.25]
+    assert rates(Step(1.0, (np.float32(0.07),), 0.5), 100) == [1.0] * 7 + [0.5] * 93  # type: ignore[arg-type]
+    assert rates(Step(1.0, (0, 1.0, -1), 0.5), 2) == [0.25] * 2
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 4, 5, 10, 20, 100, 1000])
+@pytest.mark.parametrize("literal", ["0.001", "0.07", "0.3", "0.5", "0.57", "0.93", "0.9999"])
+def test_one_cycle_has_its_first_largest_and_last_rate_wherever_the_peak_is(
+    literal: str, total: int
+) -> None:
+    schedule = OneCycle(1.0, float(literal), div_factor=10.0, final_div_factor=7.0)
+    values = rates(schedule, total)
+    peak = Fraction(literal) * total - 1
+    if total == 1:
+        assert values == [1.0]
+        return
+    assert values[-1] == 0.1 / 7.0
+    assert values[0] == (0.1 if peak > 0 else 1.0)
+    if peak >= 0 and peak.denominator == 1 and peak < total - 1:
+        assert values[int(peak)] == 1.0
+    climbing = [value for step, value in enumerate(values) if step <= peak]
+    falling = [value for step, value in enumerate(values) if step >= peak]
+    assert climbing == sorted(climbing)
+    assert falling == sorted(falling, reverse=True)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 10, 100])
+@pytest.mark.parametrize("literal", ["0", "0.07", "0.29", "0.5", "0.57", "0.9"])
+def test_cosine_reaches_its_rate_at_the_exact_end_of_the_warm_up(literal: str, total: int) -> None:
+    schedule = Cosine(1.0, final_lr=0.25, warmup=float(literal))
+    climb = Fraction(literal) * total
+    for step in range(total):
+        if step < climb:
+            assert schedule(step, total) == pytest.approx(float((step + 1) / (climb + 1)))
+        elif step == climb:
+            assert schedule(step, total) == 1.0
+        else:
+            down = (step - climb) / (total - climb)
+            exact = 0.25 + 0.75 * (1 + math.cos(math.pi * down)) / 2
+            assert schedule(step, total) == pytest.approx(exact, rel=1e-12)
+    assert schedule(total, total) == 0.25
+
+
+@pytest.mark.parametrize("schedule", [Constant(1.0), Step(1.0), Cosine(1.0), OneCycle(1.0)])
+@pytest.mark.parametrize(
+    ("step", "total", "kind", "text"),
+    [
+        (0, 0, ValueError, "total_steps must be at least 1, got 0"),
+        (-1, 3, ValueError, "step must be at least 0, got -1"),
+        (4, 3, ValueError, "step must be at most 3, got 4"),
+        (0.5, 3, TypeError, "step must be an int, got float"),
+        (0, True, TypeError, "total_steps must be an int, got bool"),
+    ],
+)
+def test_schedules_refuse_what_is_no_step_of_a_run(
+    schedule: Schedule, step: int, total: int, kind: type[Exception], text: str
+) -> None:
+    with pytest.raises(kind, match=f"{type(schedule).__name__}. {text}"):
+        schedule(step, total)

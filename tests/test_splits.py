@@ -119,8 +119,8 @@ def test_dealing_is_in_turn_and_dividing_keeps_the_order() -> None:
         ([], TypeError, "a share or a sequence of ints"),
         ("ab", TypeError, "a share or a sequence of ints"),
         (True, TypeError, "a share or a sequence of ints"),
-        ([5, 0], ValueError, "a size must be at least 1"),
-        ([0.5, 0.5], TypeError, "a size must be an int"),
+        ([5, 0], ValueError, "sizes must be at least 1"),
+        ([0.5, 0.5], TypeError, "sizes must be an int"),
     ],
 )
 def test_wrong_sizes(sizes: Any, error: type[Exception], text: str) -> None:

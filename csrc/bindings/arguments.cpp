@@ -12,13 +12,26 @@ std::optional<py::tuple> items_of(py::handle object) {
     return std::nullopt;
 }
 
-// A Python int for an int, or for something with __index__ but a bool.
+// What repr makes of an object, cut short. It may refuse, as it does for ints of thousands of digits: then its type.
+std::string written(py::handle object) {
+    constexpr size_t kMost = 80;
+    const auto text = py::reinterpret_steal<py::object>(PyObject_Repr(object.ptr()));
+    if (!text) {
+        PyErr_Clear();
+        return "a large " + type_name(object);
+    }
+    const std::string all = py::str(text);
+    return all.size() <= kMost ? all : all.substr(0, kMost) + "...";
+}
+
+// A Python int for an int, or for something with __index__ but a bool. An array of several numbers has one too, which fails.
 py::object index_of(const char* op, const char* name, py::handle object) {
-    if (PyBool_Check(object.ptr()) || !PyIndex_Check(object.ptr()))
-        fail_type(op, name, " must be an int, got ", type_name(object));
-    auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()));
-    if (!index) throw py::error_already_set();
-    return index;
+    if (!PyBool_Check(object.ptr()) && PyIndex_Check(object.ptr())) {
+        if (auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()))) return index;
+        if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+        PyErr_Clear();
+    }
+    fail_type(op, name, " must be an int, got ", type_name(object));
 }
 
 }  // namespace
@@ -27,7 +40,7 @@ int64_t to_int(const char* op, const char* name, py::handle object) {
     const py::object index = index_of(op, name, object);
     int overflow = 0;
     const long long value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
-    if (overflow) fail_value(op, name, " is out of range: ", std::string(py::str(index)));
+    if (overflow) fail_value(op, name, " is out of range: ", written(index));
     return value;
 }
 
@@ -36,7 +49,7 @@ uint64_t to_uint64(const char* op, const char* name, py::handle object) {
     const unsigned long long value = PyLong_AsUnsignedLongLong(index.ptr());
     if (PyErr_Occurred()) {
         PyErr_Clear();
-        fail_value(op, name, " must be in [0, 2**64), got ", std::string(py::str(index)).substr(0, 40));
+        fail_value(op, name, " must be in [0, 2**64), got ", written(index));
     }
     return value;
 }
@@ -49,14 +62,14 @@ double to_double(const char* op, const char* name, py::handle object) {
         const bool wrong_type = PyErr_ExceptionMatches(PyExc_TypeError);
         PyErr_Clear();
         if (wrong_type) fail_type(op, name, " must be a real number, got ", type_name(object));
-        fail_value(op, name, " is out of range: ", std::string(py::repr(object)).substr(0, 40));
+        fail_value(op, name, " is out of range: ", written(object));
     }
     return value;
 }
 
 float to_float(const char* op, const char* name, py::handle object) {
     const float value = static_cast<float>(to_double(op, name, object));
-    if (!std::isfinite(value)) fail_value(op, name, " must be a finite float32, got ", std::string(py::repr(object)));
+    if (!std::isfinite(value)) fail_value(op, name, " must be a finite float32, got ", written(object));
     return value;
 }
 
@@ -73,8 +86,7 @@ std::string to_word(const char* op, const char* name, py::handle object) {
 
 Pair to_pair(const char* op, const char* name, py::handle object) {
     if (const auto items = items_of(object)) {
-        if (items->size() != 2)
-            fail_value(op, name, " must be an int or a pair (height, width), got ", std::string(py::repr(object)));
+        if (items->size() != 2) fail_value(op, name, " must be an int or a pair (height, width), got ", written(object));
         return {to_int(op, name, (*items)[0]), to_int(op, name, (*items)[1])};
     }
     const int64_t both = to_int(op, name, object);
@@ -98,8 +110,7 @@ PaddingRule to_padding(const char* op, py::handle object) {
         rule.numbers = {side(0), side(1), side(2), side(3)};
         return rule;
     }
-    if (items && items->size() != 2)
-        fail_value(op, "padding takes one, two or four numbers, got ", std::string(py::repr(object)));
+    if (items && items->size() != 2) fail_value(op, "padding takes one, two or four numbers, got ", written(object));
     const Pair pair = to_pair(op, "padding", object);
     rule.numbers = {pair.h, pair.h, pair.w, pair.w};
     return rule;

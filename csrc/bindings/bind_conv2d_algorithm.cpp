@@ -9,11 +9,12 @@
 namespace pycnn {
 namespace {
 
-std::string bind_algorithm(const std::string& pass_name, py::handle x_shape, py::handle w_shape, py::handle stride,
-                           py::handle padding, py::handle dilation, py::handle groups) {
+std::string bind_algorithm(py::handle direction, py::handle x_shape, py::handle w_shape, py::handle stride, py::handle padding,
+                           py::handle dilation, py::handle groups) {
     const char* op = "conv2d_algorithm";
     const ConvShape s = conv_shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4),
                                       stride, padding, dilation, groups);
+    const std::string pass_name = to_word(op, "direction", direction);
     ConvPass pass = ConvPass::forward;
     if (pass_name == "backward_input") {
         pass = ConvPass::backward_input;

@@ -22,6 +22,24 @@ double setting(const char* op, const char* name, py::handle number) {
     return value;
 }
 
+// The eps of an optimizer that keeps the share `kept` of an old mean square. Squares below 2^-126 count as zero, so that the mean
+// square may be short of 2^-125 / (1 - kept), and its root of the root of that. Far above, eps hides it; below the limits, which leave
+// an error of 2 % at most, such squares would decide the step: it would be 3e7 times too large, or 0 / 0.
+double eps_setting(const char* op, py::handle number, double least) {
+    const double eps = setting(op, "eps", number);
+    if (eps < least)
+        fail_value(op, "eps must be at least ", std::string(py::repr(py::float_(least))),
+                   " (squares of gradients count as zero below 2^-126), got ", std::string(py::repr(number)));
+    return eps;
+}
+double changing_share(double kept) { return kept < 1 ? 1 - kept : 1; }
+double eps_beside_root(const char* op, py::handle number, double kept) {
+    return eps_setting(op, number, 1e-17 / std::sqrt(changing_share(kept)));
+}
+double eps_under_root(const char* op, py::handle number, double kept) {
+    return eps_setting(op, number, 1e-36 / changing_share(kept));
+}
+
 void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocity_array, py::handle lr_number,
                    py::handle momentum_number, py::handle dampening_number, py::handle weight_decay_number,
                    py::handle nesterov_flag, py::handle first_flag) {
@@ -64,11 +82,15 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     check_apart(op, {{"w", w}, {"grad", grad}, {"m", m}, {"v", v}});
     const int64_t step = to_int(op, "step", step_number);
     if (step < 1) fail_value(op, "step counts from 1, got ", step);
-    const double lr = setting(op, "lr", lr_number), eps = setting(op, "eps", eps_number);
-    const double weight_decay = setting(op, "weight_decay", weight_decay_number);
+    const double lr = setting(op, "lr", lr_number), weight_decay = setting(op, "weight_decay", weight_decay_number);
     const double beta1 = setting(op, "betas", beta1_number), beta2 = setting(op, "betas", beta2_number);
     if (beta1 >= 1 || beta2 >= 1) fail_value(op, "betas must lie in [0, 1), got (", beta1, ", ", beta2, ")");
+    const double eps = eps_beside_root(op, eps_number, beta2);
     const bool decoupled = to_flag(op, "decoupled", decoupled_flag);
+    // The product of the rate and a mean gradient of up to 1e19 must not overflow before it is divided.
+    if (lr > 1e19) fail_value(op, "lr must be at most 1e19, got ", lr);
+    if (decoupled && !std::isfinite(static_cast<float>(lr * weight_decay)))
+        fail_value(op, "lr * weight_decay must be a finite float32, got ", lr, " * ", weight_decay);
     const double correction1 = 1 - std::pow(beta1, step), correction2 = 1 - std::pow(beta2, step);
     const AdamScalars scalars{static_cast<float>(lr / correction1),
                               static_cast<float>(beta1),
@@ -95,7 +117,7 @@ void bind_adadelta_step(py::handle w_array, py::handle grad_array, py::handle sq
     const double rho = setting(op, "rho", rho_number);
     if (rho > 1) fail_value(op, "rho must lie in [0, 1], got ", rho);
     const AdadeltaScalars scalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(rho),
-                                  static_cast<float>(1 - rho), static_cast<float>(setting(op, "eps", eps_number)),
+                                  static_cast<float>(1 - rho), static_cast<float>(eps_under_root(op, eps_number, rho)),
                                   static_cast<float>(setting(op, "weight_decay", weight_decay_number))};
     ReleaseGil release;
     adadelta_step(w.size(), scalars, w.data, grad.data, square_avg.data, acc_delta.data);
@@ -122,7 +144,7 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
     const RmspropScalars scalars{static_cast<float>(setting(op, "lr", lr_number)),
                                  static_cast<float>(alpha),
                                  static_cast<float>(1 - alpha),
-                                 static_cast<float>(setting(op, "eps", eps_number)),
+                                 static_cast<float>(eps_beside_root(op, eps_number, alpha)),
                                  static_cast<float>(setting(op, "weight_decay", weight_decay_number)),
                                  static_cast<float>(momentum)};
     ReleaseGil release;

@@ -4,6 +4,7 @@
 
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/plane_sums.hpp"
 
 namespace pycnn {
 namespace {
@@ -17,12 +18,14 @@ Window window(const ResizeShape& s, int64_t p, int64_t q) {
     return {top, left, ceil_div((p + 1) * s.H, s.P) - top, ceil_div((q + 1) * s.W, s.Q) - left};
 }
 
-// body(plane, output, window) for every output of every plane, in order within a plane. A comparison or addition costs about
-// two multiply-adds, for most windows are a few short rows.
+// Work of one plane: a comparison or addition costs about two multiply-adds, for most windows are a few short rows.
+double window_work(const ResizeShape& s) { return 2.0 * static_cast<double>(std::max(s.H * s.W, s.P * s.Q)); }
+
+// body(plane, output, window) for every output of every plane, in order within a plane.
 template <class F>
 void for_windows(const ResizeShape& s, F&& body) {
     const int64_t plane = std::max(s.H * s.W, s.P * s.Q);
-    parallel_ranges(s.N * s.C, planes_per_task(plane), 2.0 * static_cast<double>(plane), [&](int64_t begin, int64_t end) {
+    parallel_ranges(s.N * s.C, planes_per_task(plane), window_work(s), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
             for (int64_t p = 0; p < s.P; ++p)
                 for (int64_t q = 0; q < s.Q; ++q) body(i * s.H * s.W, (i * s.P + p) * s.Q + q, window(s, p, q));
@@ -36,24 +39,22 @@ void adaptive_avg_pool2d(const ResizeShape& s, const float* x, float* y) {
     for_windows(s, [&](int64_t plane, int64_t output, const Window& window) {
         const float* first = x + plane + window.top * s.W + window.left;
         const float count = static_cast<float>(window.height * window.width);
-        float total = 0;
-        if (window.width == s.W) {
-            total = table.sum(window.height * s.W, first);  // whole rows lie side by side: global pooling is one sum
-        } else {
-            for (int64_t r = 0; r < window.height; ++r) total += table.sum(window.width, first + r * s.W);
-        }
-        y[output] = total / count;
+        y[output] = window_sum(table, window.height, window.width, s.W, first) / count;
     });
 }
 
 void adaptive_avg_pool2d_backward(const ResizeShape& s, const float* dy, float* dx) {
-    parallel_ranges(s.N * s.C * s.H * s.W, 1 << 20, 1.0,
-                    [&](int64_t begin, int64_t end) { std::fill(dx + begin, dx + end, 0.0f); });
-    for_windows(s, [&](int64_t plane, int64_t output, const Window& window) {
-        const float share = dy[output] / static_cast<float>(window.height * window.width);
-        float* first = dx + plane + window.top * s.W + window.left;
-        for (int64_t r = 0; r < window.height; ++r)
-            for (int64_t c = 0; c < window.width; ++c) first[r * s.W + c] += share;
+    // As windows are to elements, so are elements to windows.
+    const bool is_long = (ceil_div(s.P, s.H) + 1) * (ceil_div(s.Q, s.W) + 1) > kSumBlock;
+    sum_planes(s.N * s.C, s.H * s.W, window_work(s), is_long, dx, [&](int64_t i, auto* plane) {
+        for (int64_t p = 0; p < s.P; ++p)
+            for (int64_t q = 0; q < s.Q; ++q) {
+                const Window w = window(s, p, q);
+                const float share = dy[(i * s.P + p) * s.Q + q] / static_cast<float>(w.height * w.width);
+                auto* first = plane + w.top * s.W + w.left;
+                for (int64_t r = 0; r < w.height; ++r)
+                    for (int64_t c = 0; c < w.width; ++c) first[r * s.W + c] += share;
+            }
     });
 }
 

@@ -148,7 +148,8 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
         const int64_t slice = task / (s.groups * plan.blocks), group_block = task % (s.groups * plan.blocks);
         const int64_t g = group_block / plan.blocks, c0 = group_block % plan.blocks * plan.block_channels;
         const int64_t channels = std::min(plan.block_channels, s.group_inputs() - c0);
-        float *slice_dw = slices.dw(slice), *slice_db = slices.db(slice);
+        float* slice_dw = slices.dw(slice);
+        LongSum* slice_db = slices.db(slice);
         float* base = areas.data() + area_size * thread;
         const WorkArea area{base, base + copy_size, base + copy_size + patch_size, segments.data() + segment_count * thread};
 
@@ -163,7 +164,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
                     pack_gradients(s, chunk, dy, g * filters + k0, count, pitch, area.gradients);
                     if (c0 == 0)
                         for (int64_t k = 0; k < count; ++k)
-                            slice_db[g * filters + k0 + k] += table.sum(pixels, area.gradients + k * pitch);
+                            slice_db[g * filters + k0 + k].add(table.sum(pixels, area.gradients + k * pitch));
                     float* target = slice_dw + (g * filters + k0) * row_length + c0 * plan.taps;
                     multiply_transposed(table, count, channels * plan.taps, pixels, area.gradients, pitch, area.patches, pitch,
                                         target, row_length);

@@ -56,7 +56,8 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
         const int64_t tile = task % down.count, g = task / down.count % s.groups, slice = task / down.count / s.groups;
         const int64_t filters = down.extent(tile), k = g * s.group_outputs() + down.begin(tile);
-        float *slice_dw = slices.dw(slice) + k * row_length, *slice_db = slices.db(slice) + k;
+        float* slice_dw = slices.dw(slice) + k * row_length;
+        LongSum* slice_db = slices.db(slice) + k;
         for (int64_t n = slice * blocks / count; n < (slice + 1) * blocks / count; ++n) {
             const float* images = padded.data() + n * x_size + g * s.group_inputs() * height * width * block;
             const float* gradients = turned_dy + (n * s.K + k) * plane;
@@ -64,7 +65,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
                 table.runs[filters - 1][across.extent(u) - 1](s.P, s.Q * block, gradients, plane, s.Q * block, images,
                                                               columns.data() + across.begin(u), width * block,
                                                               slice_dw + across.begin(u), row_length);
-            for (int64_t i = 0; i < filters; ++i) slice_db[i] += table.sum(plane, gradients + i * plane);
+            for (int64_t i = 0; i < filters; ++i) slice_db[i].add(table.sum(plane, gradients + i * plane));
         }
     });
     slices.add_up();

@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_sum.hpp"
 #include "cpu/phase_taps.hpp"
 
 namespace pycnn {
@@ -179,7 +180,7 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
     const KernelTable& table = kernels();
     const InputCopy copy(s, table);
     const PlaneFilter filter = copy.filter(s);
-    const int64_t filters = s.group_outputs(), results = s.K * (filter.taps + 1);
+    const int64_t filters = s.group_outputs(), weights = s.K * filter.taps;
     const int64_t slices = std::clamp<int64_t>(ceil_div(kTasks, s.C), 1, s.N);
     const int64_t block = std::clamp<int64_t>(s.C / kTasks, 1, kBlockChannels), blocks = ceil_div(s.C, block);
     const int64_t lane_sums = filters * filter.taps * table.lanes;  // of a channel
@@ -187,17 +188,17 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
     const int64_t tasks = slices * blocks;
     const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
     const Buffer<float> areas(area_size * team);
-    // Of each slice: the weights' gradients, then the biases'.
-    const Buffer<float> partial(slices * results);
+    const Buffer<float> partial(slices * weights);
+    const Buffer<LongSum> biases(slices * s.K);
+    std::fill_n(biases.data(), slices * s.K, LongSum{});
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t slice = task / blocks, first = task % blocks * block, last = std::min(first + block, s.C);
         float* area = areas.data() + area_size * thread;
         float* sums = area + copy.size;
-        float* slice_dw = partial.data() + slice * results + first * filters * filter.taps;
-        float* slice_db = partial.data() + slice * results + s.K * filter.taps;
+        float* slice_dw = partial.data() + slice * weights + first * filters * filter.taps;
+        LongSum* slice_db = biases.data() + slice * s.K;
         std::fill_n(sums, (last - first) * lane_sums, 0.0f);
-        std::fill(slice_db + first * filters, slice_db + last * filters, 0.0f);
         for (int64_t n = slice * s.N / slices; n < (slice + 1) * s.N / slices; ++n)
             for (int64_t c = first; c < last; ++c)
                 copy.for_each_band(s, table, x + (n * s.C + c) * s.H * s.W, area, [&](int64_t p, int64_t rows) {
@@ -205,19 +206,18 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
                         const float* gradient = dy + ((n * s.K + c * filters + m) * s.P + p) * s.Q;
                         float* sum = sums + (c - first) * lane_sums + m * filter.taps * table.lanes;
                         table.depthwise_gradient(filter, area, rows, s.Q, gradient, sum);
-                        slice_db[c * filters + m] += table.sum(rows * s.Q, gradient);
+                        slice_db[c * filters + m].add(table.sum(rows * s.Q, gradient));
                     }
                 });
         for (int64_t k = 0; k < (last - first) * filters * filter.taps; ++k)
             slice_dw[k] = table.sum(table.lanes, sums + k * table.lanes);
     });
 
-    std::copy_n(partial.data(), s.K * filter.taps, dw);
-    std::copy_n(partial.data() + s.K * filter.taps, s.K, db);
+    std::copy_n(partial.data(), weights, dw);
+    for (int64_t k = 0; k < s.K; ++k) db[k] = biases.data()[k].value();
     for (int64_t slice = 1; slice < slices; ++slice) {
-        const float* source = partial.data() + slice * results;
-        for (int64_t k = 0; k < s.K * filter.taps; ++k) dw[k] += source[k];
-        for (int64_t k = 0; k < s.K; ++k) db[k] += source[s.K * filter.taps + k];
+        for (int64_t k = 0; k < weights; ++k) dw[k] += partial.data()[slice * weights + k];
+        for (int64_t k = 0; k < s.K; ++k) db[k] += biases.data()[slice * s.K + k].value();
     }
 }
 

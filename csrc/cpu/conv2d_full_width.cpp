@@ -7,6 +7,7 @@
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/long_sum.hpp"
 
 namespace pycnn {
 namespace {
@@ -249,8 +250,9 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
     });
     parallel_ranges(s.K, 1, static_cast<double>(s.N * s.P), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) {
-            db[k] = 0.0f;
-            for (int64_t n = 0; n < s.N; ++n) db[k] += table.sum(s.P, dy + (n * s.K + k) * s.P);
+            LongSum sum;
+            for (int64_t n = 0; n < s.N; ++n) sum.add(table.sum(s.P, dy + (n * s.K + k) * s.P));
+            db[k] = sum.value();
         }
     });
 }

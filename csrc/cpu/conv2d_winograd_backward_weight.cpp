@@ -9,6 +9,7 @@
 #include "cpu/conv2d_winograd.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_sum.hpp"
 #include "cpu/winograd_tiles.hpp"
 
 namespace pycnn {
@@ -129,8 +130,9 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
     }
     parallel_ranges(s.K, 1, static_cast<double>(s.N * s.P * s.Q), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) {
-            db[k] = 0.0f;
-            for (int64_t n = 0; n < s.N; ++n) db[k] += table.sum(s.P * s.Q, dy + (n * s.K + k) * s.P * s.Q);
+            LongSum sum;
+            for (int64_t n = 0; n < s.N; ++n) sum.add(table.sum(s.P * s.Q, dy + (n * s.K + k) * s.P * s.Q));
+            db[k] = sum.value();
         }
     });
     // A sum that is finite has no term that is not.

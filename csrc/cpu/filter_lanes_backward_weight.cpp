@@ -140,14 +140,14 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
         const int64_t c0 = block * plan.block_channels, channels = std::min(plan.block_channels, s.group_inputs() - c0);
         const int64_t k0 = parts.begin(part) * plan.width, pitch = parts.extent(part) * plan.width;
         const int64_t filters = std::min(pitch, s.group_outputs() - k0);
-        float *slice_dw = slices.dw(slice), *slice_db = slices.db(slice) + g * s.group_outputs() + k0;
+        float* slice_dw = slices.dw(slice);
+        LongSum* slice_db = slices.db(slice) + g * s.group_outputs() + k0;
         float* copy = areas.data() + area_size * thread;
         float *gradients = copy + copy_size, *sums = gradients + gradient_size;
         int64_t *x_offsets = offsets.data() + 2 * most_pixels * thread, *dy_offsets = x_offsets + most_pixels;
         const Products products{table, s, plan, channels, filters, pitch};
 
         std::fill_n(sums, channels * plan.taps * pitch, 0.0f);
-        if (block == 0) std::fill_n(slice_db, filters, 0.0f);
         const int64_t images_end = (slice + 1) * s.N / plan.slices;
         for (int64_t n = slice * s.N / plan.slices; n < images_end; n += plan.chunk_images)
             for (int64_t p = 0; p < s.P; p += plan.chunk_rows) {
@@ -158,7 +158,7 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
                     const float* plane = dy + (((n + i) * s.K + g * s.group_outputs() + k0) * s.P + p) * s.Q;
                     table.transpose(filters, run, plane, s.P * s.Q, gradients + i * run * pitch, pitch);
                     if (block == 0)
-                        for (int64_t k = 0; k < filters; ++k) slice_db[k] += table.sum(run, plane + k * s.P * s.Q);
+                        for (int64_t k = 0; k < filters; ++k) slice_db[k].add(table.sum(run, plane + k * s.P * s.Q));
                     if (plan.in_place) continue;
                     const PaddedCopy shape{s.H, s.W, top, -s.pad.left, plan.copy_rows, 1, plan.line};
                     for (int64_t c = 0; c < channels; ++c)

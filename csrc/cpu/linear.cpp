@@ -1,8 +1,10 @@
 #include "cpu/linear.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/parallel.hpp"
+#include "core/sum_block.hpp"
 #include "cpu/activation.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
@@ -12,6 +14,27 @@ namespace {
 
 // Rows of x from which on it pays to turn the weights: half a cycle a float, as long as its products with 8 rows.
 constexpr int64_t kFewRows = 32;
+
+// Columns of dy whose sums one task takes.
+constexpr int64_t kTaskColumns = 256;
+
+// sums[j] = sum over rows begin <= n < end of dy[n * pitch + j], for j < columns.
+void add_rows(int64_t begin, int64_t end, int64_t pitch, int64_t columns, const float* dy, float* sums) {
+    std::fill_n(sums, columns, 0.0f);
+    for (int64_t n = begin; n < end; ++n)
+        for (int64_t j = 0; j < columns; ++j) sums[j] += dy[n * pitch + j];
+}
+
+// The same over all rows, in blocks (see cpu/long_sum.hpp); at most kTaskColumns columns.
+void add_all_rows(int64_t rows, int64_t pitch, int64_t columns, const float* dy, float* sums) {
+    if (rows <= kSumBlock) return add_rows(0, rows, pitch, columns, dy, sums);
+    std::array<double, kTaskColumns> totals{};
+    for (int64_t n = 0; n < rows; n += kSumBlock) {
+        add_rows(n, std::min(n + kSumBlock, rows), pitch, columns, dy, sums);
+        for (int64_t j = 0; j < columns; ++j) totals[j] += sums[j];
+    }
+    for (int64_t j = 0; j < columns; ++j) sums[j] = static_cast<float>(totals[j]);
+}
 
 }  // namespace
 
@@ -38,11 +61,8 @@ void linear_backward_input(const LinearShape& s, const float* dy, const float* w
 }
 
 void linear_backward_weight(const LinearShape& s, const float* dy, const float* x, float* dw, float* db) {
-    parallel_ranges(s.outputs, 256, static_cast<double>(s.N), [&](int64_t begin, int64_t end) {
-        std::fill(db + begin, db + end, 0.0f);
-        for (int64_t n = 0; n < s.N; ++n)
-            for (int64_t j = begin; j < end; ++j) db[j] += dy[n * s.outputs + j];
-    });
+    parallel_ranges(s.outputs, kTaskColumns, static_cast<double>(s.N),
+                    [&](int64_t begin, int64_t end) { add_all_rows(s.N, s.outputs, end - begin, dy + begin, db + begin); });
     if (s.N == 0) {
         std::fill_n(dw, s.outputs * s.inputs, 0.0f);
         return;

@@ -7,6 +7,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/plane_sums.hpp"
 
 namespace pycnn {
 namespace {
@@ -20,6 +21,23 @@ PoolWindow window(const PoolShape& s) {
 double plane_work(const PoolShape& s) {
     const double window = static_cast<double>(std::min(s.kernel.h, s.H)) * static_cast<double>(std::min(s.kernel.w, s.W));
     return 4 * window * static_cast<double>(s.P * s.Q);
+}
+
+// A window's elements that lie inside the plane.
+struct Inside {
+    int64_t top, left, height, width;
+
+    Inside(const PoolShape& s, int64_t p, int64_t q) {
+        const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
+        top = std::max<int64_t>(h, 0), height = std::max<int64_t>(std::min(h + s.kernel.h, s.H) - top, 0);
+        left = std::max<int64_t>(w, 0), width = std::max<int64_t>(std::min(w + s.kernel.w, s.W) - left, 0);
+    }
+};
+
+// Elements that an average may add up, and windows that may hold an element.
+int64_t window_size(const PoolShape& s) { return std::min(s.kernel.h, s.H) * std::min(s.kernel.w, s.W); }
+int64_t windows_of_element(const PoolShape& s) {
+    return std::min(ceil_div(s.kernel.h, s.stride.h), s.P) * std::min(ceil_div(s.kernel.w, s.stride.w), s.Q);
 }
 
 // PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the
@@ -55,21 +73,18 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     std::atomic<bool> outside{false};
-    parallel_ranges(planes, planes_per_task(inputs), static_cast<double>(inputs + outputs), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            float* plane = dx + i * inputs;
-            std::fill_n(plane, inputs, 0.0f);  // one at a time: it is still in L1 when the gradients come
-            const int32_t* at = indices + i * outputs;
-            // As unsigned, a negative index is too large. Checked beforehand, so that the loop below has no branch.
-            uint32_t largest = 0;
-            for (int64_t j = 0; j < outputs; ++j) largest = std::max(largest, static_cast<uint32_t>(at[j]));
-            if (outputs > 0 && largest >= static_cast<uint64_t>(inputs)) {
-                outside = true;
-                continue;
-            }
-            const float* gradients = dy + i * outputs;
-            for (int64_t j = 0; j < outputs; ++j) plane[at[j]] += gradients[j];
+    const double work = static_cast<double>(inputs + outputs);
+    sum_planes(planes, inputs, work, outputs > kFewOutputs, dx, [&](int64_t i, auto* plane) {
+        const int32_t* at = indices + i * outputs;
+        // As unsigned, a negative index is too large. Checked beforehand, so that the loop below has no branch.
+        uint32_t largest = 0;
+        for (int64_t j = 0; j < outputs; ++j) largest = std::max(largest, static_cast<uint32_t>(at[j]));
+        if (outputs > 0 && largest >= static_cast<uint64_t>(inputs)) {
+            outside = true;
+            return;
         }
+        const float* gradients = dy + i * outputs;
+        for (int64_t j = 0; j < outputs; ++j) plane[at[j]] += gradients[j];
     });
     if (outside) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
 }
@@ -79,8 +94,25 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
+    const auto long_sums = [&](const float* plane, float* averages) {
+        for (int64_t p = 0; p < s.P; ++p)
+            for (int64_t q = 0; q < s.Q; ++q) {
+                const Inside w(s, p, q);
+                const float sum = window_sum(table, w.height, w.width, s.W, plane + w.top * s.W + w.left);
+                averages[p * s.Q + q] = sum / divisor.data()[p * s.Q + q];
+            }
+    };
+    const bool is_long = window_size(s) > kSumBlock;
     parallel_ranges(s.N * s.C, planes_per_task(s.H * s.W), plane_work(s), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) table.avg_pool(g, x + i * s.H * s.W, divisor.data(), y + i * s.P * s.Q);
+        for (int64_t i = begin; i < end; ++i) {
+            const float* plane = x + i * s.H * s.W;
+            float* averages = y + i * s.P * s.Q;
+            if (is_long) {
+                long_sums(plane, averages);
+            } else {
+                table.avg_pool(g, plane, divisor.data(), averages);
+            }
+        }
     });
 }
 
@@ -89,6 +121,17 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
     const Buffer<float> divisor = divisors(s, rule);
+    if (windows_of_element(s) > kSumBlock)
+        return sum_planes(s.N * s.C, s.H * s.W, plane_work(s), true, dx, [&](int64_t i, auto* plane) {
+            for (int64_t p = 0; p < s.P; ++p)
+                for (int64_t q = 0; q < s.Q; ++q) {
+                    const Inside w(s, p, q);
+                    const float share = dy[(i * s.P + p) * s.Q + q] / divisor.data()[p * s.Q + q];
+                    auto* first = plane + w.top * s.W + w.left;
+                    for (int64_t r = 0; r < w.height; ++r)
+                        for (int64_t c = 0; c < w.width; ++c) first[r * s.W + c] += share;
+                }
+        });
     const int64_t planes = s.N * s.C, grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
     const int team = team_size(tasks, static_cast<double>(planes) * plane_work(s));
     const int64_t area = whole_lines(s.P * (s.Q + 2 * kPoolMargin) + table.lanes);

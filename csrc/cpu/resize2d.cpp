@@ -5,6 +5,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/plane_sums.hpp"
 #include "cpu/pool2d.hpp"
 
 namespace pycnn {
@@ -89,23 +90,37 @@ void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, con
 void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_corners, const float* dy, float* dx) {
     if (s.N == 0) return;  // the tables may be large
     const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
-    const Planes planes(s);
-    const Buffer<float> mixed(s.W * planes.team);
-    planes.for_each([&](int64_t i, int thread) {
-        float* __restrict between = mixed.data() + s.W * thread;
-        std::fill_n(dx + i * s.H * s.W, s.H * s.W, 0.0f);
+    const auto add = [&]<class Sum>(const float* gradients, Sum* plane, Sum* __restrict between) {
         for (int64_t p = 0; p < s.P; ++p) {
-            const float* source = dy + (i * s.P + p) * s.Q;
-            std::fill_n(between, s.W, 0.0f);
+            const float* source = gradients + p * s.Q;
+            std::fill_n(between, s.W, Sum{});
             for (int64_t q = 0; q < s.Q; ++q) {
                 between[columns[q].first] += columns[q].first_weight * source[q];
                 between[columns[q].second] += columns[q].second_weight * source[q];
             }
-            float* above = dx + (i * s.H + rows[p].first) * s.W;
+            Sum* above = plane + rows[p].first * s.W;
             for (int64_t w = 0; w < s.W; ++w) above[w] += rows[p].first_weight * between[w];
-            float* below = dx + (i * s.H + rows[p].second) * s.W;
+            Sum* below = plane + rows[p].second * s.W;
             for (int64_t w = 0; w < s.W; ++w) below[w] += rows[p].second_weight * between[w];
         }
+    };
+    // A row adds up about 2 scale terms, and as many of these make an element; with aligned corners a few more.
+    const Planes planes(s);
+    if (2 * std::max(ceil_div(s.P, s.H), ceil_div(s.Q, s.W)) < kSumBlock) {
+        const Buffer<float> mixed(s.W * planes.team);
+        planes.for_each([&](int64_t i, int thread) {
+            float* plane = dx + i * s.H * s.W;
+            std::fill_n(plane, s.H * s.W, 0.0f);
+            add(dy + i * s.P * s.Q, plane, mixed.data() + s.W * thread);
+        });
+        return;
+    }
+    const Buffer<double> areas((s.H + 1) * s.W * planes.team);
+    planes.for_each([&](int64_t i, int thread) {
+        double* plane = areas.data() + (s.H + 1) * s.W * thread;
+        std::fill_n(plane, s.H * s.W, 0.0);
+        add(dy + i * s.P * s.Q, plane, plane + s.H * s.W);
+        for (int64_t j = 0; j < s.H * s.W; ++j) dx[i * s.H * s.W + j] = static_cast<float>(plane[j]);
     });
 }
 

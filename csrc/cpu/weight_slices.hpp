@@ -4,6 +4,7 @@
 
 #include "core/memory.hpp"
 #include "core/shape.hpp"
+#include "cpu/long_sum.hpp"
 
 namespace pycnn {
 
@@ -12,22 +13,23 @@ public:
     // How many copies are at most worth their memory, 32 MiB.
     static int64_t most(const ConvShape& s);
 
-    // Slice 0 is dw and db themselves. The contents are as they were: all but slice 0 undefined.
+    // Slice 0 of the weights is dw itself. Its contents are as they were, the other slices' undefined; all sums for db are zero.
     WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db);
 
-    float* dw(int64_t slice) const { return slice == 0 ? dw_ : copies_.data() + (slice - 1) * (weights_ + filters_); }
-    float* db(int64_t slice) const { return slice == 0 ? db_ : dw(slice) + weights_; }
+    float* dw(int64_t slice) const { return slice == 0 ? dw_ : copies_.data() + (slice - 1) * weights_; }
+    LongSum* db(int64_t slice) const { return biases_.data() + slice * filters_; }
 
-    // Sets all slices but the first to zero.
+    // Sets the weights of all slices but the first to zero.
     void clear() const;
 
-    // Adds all slices to the first.
+    // Adds all slices up to dw and db.
     void add_up() const;
 
 private:
     int64_t count_, weights_, filters_;
     float *dw_, *db_;
     Buffer<float> copies_;
+    Buffer<LongSum> biases_;
 };
 
 }  // namespace pycnn

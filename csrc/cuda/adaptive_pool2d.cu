@@ -1,5 +1,6 @@
 // Pooling to a given output size: a thread for each output, or a warp where windows are large.
 #include "cpu/adaptive_pool2d.hpp"
+#include "cpu/long_sum.hpp"
 #include "cuda/index.hpp"
 #include "cuda/warp.hpp"
 
@@ -38,8 +39,9 @@ __global__ void average_kernel(int64_t outputs, ResizeShape s, const float* x, f
         const PlanePoint at(i / Lanes, s.P, s.Q);
         const Span rows(at.row, s.H, s.P), columns(at.column, s.W, s.Q);
         const float* plane = x + at.plane * s.H * s.W;
-        float sum = 0.0f;
-        for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane, [&](int position) { sum += plane[position]; });
+        LongSum of_lane;
+        for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane, [&](int position) { of_lane.add(plane[position]); });
+        float sum = of_lane.value();
         for (int distance = Lanes / 2; distance > 0; distance /= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
         if (lane == 0) y[i / Lanes] = sum / static_cast<float>(static_cast<int64_t>(rows.count) * columns.count);
     }
@@ -88,14 +90,14 @@ __global__ void average_backward_kernel(int64_t count, ResizeShape s, const floa
         const PlanePoint at(i, s.H, s.W);
         const Span p(at.row, s.P, s.H), q(at.column, s.Q, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
-        float sum = 0.0f;
+        LongSum sum;
         for (int r = 0; r < p.count; ++r)
             for (int c = 0; c < q.count; ++c) {
                 const Span rows(p.first + r, s.H, s.P), columns(q.first + c, s.W, s.Q);
                 const float elements = static_cast<float>(static_cast<int64_t>(rows.count) * columns.count);
-                sum += plane[(p.first + r) * s.Q + q.first + c] / elements;
+                sum.add(plane[(p.first + r) * s.Q + q.first + c] / elements);
             }
-        dx[i] = sum;
+        dx[i] = sum.value();
     }
 }
 

@@ -26,9 +26,9 @@ __global__ void log_softmax_kernel(int64_t N, int64_t C, const float* x, float* 
 __global__ void log_softmax_backward_kernel(int64_t N, int64_t C, const float* dy, const float* y, float* dx) {
     const int lane = lane_of_warp();
     FOR_EACH_ROW(row, N) {
-        float sum = 0.0f;
-        for (int64_t j = row * C + lane; j < (row + 1) * C; j += kWarp) sum += dy[j];
-        const float total = warp_sum(sum);
+        LongSum sum;
+        for (int64_t j = row * C + lane; j < (row + 1) * C; j += kWarp) sum.add(dy[j]);
+        const float total = warp_sum(sum.value());
         for (int64_t j = row * C + lane; j < (row + 1) * C; j += kWarp) dx[j] = dy[j] - total * expf(y[j]);
     }
 }

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "cpu/embedding.hpp"
+#include "cpu/long_sum.hpp"
 #include "cuda/first_outside.hpp"
 #include "cuda/step_graph.hpp"
 #include "cuda/warp.hpp"
@@ -23,9 +24,9 @@ __global__ void embedding_backward_kernel(int64_t groups, int64_t D, const int64
                                           const float* dy, float* values) {
     FOR_EACH_ELEMENT(i, groups * D) {
         const int64_t g = i / D, d = i % D;
-        float sum = 0.0f;
-        for (int64_t p = starts[g]; p < starts[g + 1]; ++p) sum += dy[positions[p] * D + d];
-        values[i] = sum;
+        LongSum sum;
+        for (int64_t p = starts[g]; p < starts[g + 1]; ++p) sum.add(dy[positions[p] * D + d]);
+        values[i] = sum.value();
     }
 }
 

@@ -1,6 +1,7 @@
 // Max and average pooling: a thread for each output, or for each element of an average's gradient; a warp for each plane of a
 // maximum's gradient.
 #include "core/error.hpp"
+#include "cpu/long_sum.hpp"
 #include "cpu/pool2d.hpp"
 #include "cuda/flag.hpp"
 #include "cuda/index.hpp"
@@ -51,17 +52,19 @@ __global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y,
 
 // dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element; so a warp goes through
 // the outputs of a plane in order, 32 at a time, and of lanes with one index the first adds up the gradients of all: in the order
-// of the outputs, like a loop over them.
+// of the outputs, like a loop over them. `sums` is dx itself, or an array of doubles for planes of so many outputs that a sum may be
+// long.
+template <class Sum>
 __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
-                                    float* dx, int* outside) {
+                                    Sum* sums, float* dx, int* outside) {
     SHARED(int, shared_index, [cuda::kThreads]);
     SHARED(float, shared_gradient, [cuda::kThreads]);
     const int thread = static_cast<int>(threadIdx.x), lane = cuda::lane_of_warp();
     int* const index = shared_index + (thread - lane);
     float* const gradient = shared_gradient + (thread - lane);
     FOR_EACH_ROW(i, planes) {
-        float* const plane = dx + i * inputs;
-        for (int64_t at = lane; at < inputs; at += kWarp) plane[at] = 0.0f;
+        Sum* const plane = sums + i * inputs;
+        for (int64_t at = lane; at < inputs; at += kWarp) plane[at] = 0;
         for (int64_t j = 0; j < outputs; j += kWarp) {
             constexpr int kNone = -1;
             int mine = kNone;
@@ -78,13 +81,15 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
             bool leads = mine != kNone;
             for (int other = 0; other < lane; ++other) leads = leads && index[other] != mine;
             if (leads) {
-                float sum = plane[mine];
+                Sum sum = plane[mine];
                 for (int other = lane; other < kWarp; ++other)
                     if (index[other] == mine) sum += gradient[other];
                 plane[mine] = sum;
             }
             __syncwarp();
         }
+        if constexpr (sizeof(Sum) > sizeof(float))
+            for (int64_t at = lane; at < inputs; at += kWarp) dx[i * inputs + at] = static_cast<float>(plane[at]);
     }
 }
 
@@ -111,10 +116,10 @@ __global__ void average_kernel(int64_t count, PoolShape s, Divisor divisor, cons
         const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, 1, s.H);
         const Taps columns(at.column * s.stride.w - s.pad.w, s.kernel.w, 1, s.W);
         const float* window = x + at.plane * s.H * s.W + rows.first * s.W + columns.first;
-        float sum = 0.0f;
+        LongSum sum;
         for (int r = 0; r < rows.count; ++r)
-            for (int c = 0; c < columns.count; ++c) sum += window[r * s.W + c];
-        y[i] = sum / divisor(at.row, at.column);
+            for (int c = 0; c < columns.count; ++c) sum.add(window[r * s.W + c]);
+        y[i] = sum.value() / divisor(at.row, at.column);
     }
 }
 
@@ -136,10 +141,10 @@ __global__ void average_backward_kernel(int64_t count, PoolShape s, Divisor divi
         const Windows rows(at.row, s.pad.h, s.kernel.h, s.stride.h, s.P);
         const Windows columns(at.column, s.pad.w, s.kernel.w, s.stride.w, s.Q);
         const float* plane = dy + at.plane * s.P * s.Q;
-        float sum = 0.0f;
+        LongSum sum;
         for (int64_t p = rows.first; p <= rows.last; ++p)
-            for (int64_t q = columns.first; q <= columns.last; ++q) sum += plane[p * s.Q + q] / divisor(p, q);
-        dx[i] = sum;
+            for (int64_t q = columns.first; q <= columns.last; ++q) sum.add(plane[p * s.Q + q] / divisor(p, q));
+        dx[i] = sum.value();
     }
 }
 
@@ -154,8 +159,15 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     using namespace cuda;
     const Flag outside;
-    launch(max_backward_kernel, blocks_for_rows(planes), kThreads, 0, current_stream(), planes, outputs, inputs, dy, indices,
-           dx, outside.data());
+    const bool is_long = outputs > kFewOutputs;
+    const Workspace<double> sums(is_long ? planes * inputs : 0);
+    if (is_long) {
+        launch(max_backward_kernel<double>, blocks_for_rows(planes), kThreads, 0, current_stream(), planes, outputs, inputs, dy,
+               indices, sums.data(), dx, outside.data());
+    } else {
+        launch(max_backward_kernel<float>, blocks_for_rows(planes), kThreads, 0, current_stream(), planes, outputs, inputs, dy,
+               indices, dx, dx, outside.data());
+    }
     outside.when_raised([inputs] {
         fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
     });

@@ -1,5 +1,6 @@
 // Squared distances to centres: the sums of a matrix product, with a squared difference in the place of the product. Nothing
 // cancels, as it would in |x|^2 - 2 x c + |c|^2.
+#include "cpu/long_sum.hpp"
 #include "cpu/rbf.hpp"
 #include "cuda/gemm.hpp"
 
@@ -26,10 +27,10 @@ __global__ void weighted_differences_kernel(int64_t rows, int64_t terms, int64_t
     FOR_EACH_ELEMENT(i, rows * features) {
         const int64_t row = i / features, feature = i % features;
         const float* weight = weights.data + row * weights.row_stride;
-        float sum = 0.0f;
+        LongSum sum;
         for (int64_t t = 0; t < terms; ++t)
-            sum = fmaf(2.0f * weight[t * weights.term_stride], x[i] - others[t * features + feature], sum);
-        out[i] = sum;
+            sum.add(2.0f * weight[t * weights.term_stride] * (x[i] - others[t * features + feature]));
+        out[i] = sum.value();
     }
 }
 

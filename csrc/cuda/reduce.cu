@@ -3,6 +3,7 @@
 
 #include "core/error.hpp"
 #include "core/shape.hpp"
+#include "cpu/long_sum.hpp"
 #include "cuda/block_sum.hpp"
 #include "cuda/index.hpp"
 #include "cuda/reduce.hpp"
@@ -27,14 +28,14 @@ __global__ void channel_totals_kernel(int channels, int64_t K, int64_t plane, Di
     const int t = static_cast<int>(threadIdx.x), step = kThreads / channels;
     const int64_t k = static_cast<int64_t>(blockIdx.x) * channels + t % channels;
     const int64_t begin = blockIdx.y * slice, end = min(begin + slice, count);
-    float sum = 0.0f;
+    LongSum of_thread;
     if (k < K) {
         const int64_t other_planes = (K - 1) * plane;  // between those of a channel
 #pragma unroll 4
         for (int64_t i = begin + t / channels; i < end; i += step)
-            sum += x[k * plane + i + by_plane.quotient(static_cast<int>(i)) * other_planes];
+            of_thread.add(x[k * plane + i + by_plane.quotient(static_cast<int>(i)) * other_planes]);
     }
-    sum = block_sum(sum, channels);
+    const float sum = block_sum(of_thread.value(), channels);
     if (t < channels && k < K) sums[blockIdx.y * K + k] = sum;
 }
 

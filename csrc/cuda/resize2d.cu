@@ -1,4 +1,5 @@
 // Upsampling and zero padding: a thread for each element of the result, gradients are gathered.
+#include "cpu/long_sum.hpp"
 #include "cpu/pool2d.hpp"
 #include "cpu/resize2d.hpp"
 #include "cuda/index.hpp"
@@ -76,11 +77,10 @@ __global__ void bilinear_kernel(int64_t count, ResizeShape s, const Mix* rows, c
     }
 }
 
-// What a mix gives to element `at`; both parts where the last element is its own neighbour.
-__device__ float share(const Mix& mix, int at, float gradient, float sum) {
-    if (mix.first == at) sum += mix.first_weight * gradient;
-    if (mix.second == at) sum += mix.second_weight * gradient;
-    return sum;
+// Adds what a mix gives to element `at`; both parts where the last element is its own neighbour.
+__device__ void share(const Mix& mix, int at, float gradient, LongSum& sum) {
+    if (mix.first == at) sum.add(mix.first_weight * gradient);
+    if (mix.second == at) sum.add(mix.second_weight * gradient);
 }
 
 __global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix* rows, const int* row_starts,
@@ -88,14 +88,14 @@ __global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix
     FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
-        float sum = 0.0f;
+        LongSum sum;
         for (int p = row_starts[at.row > 0 ? at.row - 1 : 0]; p < row_starts[at.row + 1]; ++p) {
-            float of_row = 0.0f;
+            LongSum of_row;
             for (int q = column_starts[at.column > 0 ? at.column - 1 : 0]; q < column_starts[at.column + 1]; ++q)
-                of_row = share(columns[q], at.column, plane[p * s.Q + q], of_row);
-            sum = share(rows[p], at.row, of_row, sum);
+                share(columns[q], at.column, plane[p * s.Q + q], of_row);
+            share(rows[p], at.row, of_row.value(), sum);
         }
-        dx[i] = sum;
+        dx[i] = sum.value();
     }
 }
 

@@ -22,9 +22,9 @@ __global__ void softmax_backward_kernel(int64_t N, int64_t C, const float* dy, c
     const int lane = lane_of_warp();
     FOR_EACH_ROW(row, N) {
         const int64_t first = row * C;
-        float sum = 0.0f;
-        for (int64_t j = first + lane; j < first + C; j += kWarp) sum += dy[j] * probabilities[j];
-        const float mean = warp_sum(sum);
+        LongSum sum;
+        for (int64_t j = first + lane; j < first + C; j += kWarp) sum.add(dy[j] * probabilities[j]);
+        const float mean = warp_sum(sum.value());
         for (int64_t j = first + lane; j < first + C; j += kWarp) dx[j] = probabilities[j] * (dy[j] - mean);
     }
 }
@@ -54,13 +54,13 @@ __global__ void cross_entropy_kernel(LossOfRows s, const float* logits, const in
         const float* x = logits + row * s.C;
         const RowExponentials of_row = row_exponentials(x, s.C, lane);
         const float scale = 1.0f / of_row.total, log_total = logf(of_row.total);
-        float surprise = 0.0f;
+        LongSum of_lane;
         for (int64_t j = lane; j < s.C; j += kWarp) {
             const float distance = of_row.largest - x[j];
             probabilities[row * s.C + j] = scale * expf(-distance);
-            if (s.spread > 0.0f) surprise += class_weight_of(s.weight, j) * (log_total + distance);
+            if (s.spread > 0.0f) of_lane.add(class_weight_of(s.weight, j) * (log_total + distance));
         }
-        surprise = warp_sum(surprise);
+        const float surprise = warp_sum(of_lane.value());
         const int64_t label = target[row];
         if (lane == 0 && label == s.ignored) losses[row] = 0.0f;
         if (lane == 0 && label != s.ignored) {

@@ -1,6 +1,7 @@
 // The exponentials of a row of scores, which no score overflows.
 #pragma once
 
+#include "cpu/long_sum.hpp"
 #include "cuda/warp.hpp"
 
 namespace pycnn::cuda {
@@ -14,9 +15,9 @@ __device__ inline RowExponentials row_exponentials(const float* x, int64_t C, in
     float largest = -INFINITY;
     for (int64_t j = lane; j < C; j += kWarp) largest = x[j] > largest ? x[j] : largest;
     largest = warp_max(largest);
-    float total = 0.0f;
-    for (int64_t j = lane; j < C; j += kWarp) total += expf(x[j] - largest);
-    return {largest, warp_sum(total)};
+    LongSum total;
+    for (int64_t j = lane; j < C; j += kWarp) total.add(expf(x[j] - largest));
+    return {largest, warp_sum(total.value())};
 }
 
 }  // namespace pycnn::cuda

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import positive, real
+from pycnn._arguments import float32, positive
 from pycnn.augment.checks import check_images, interval
 from pycnn.data import Samples
 
 Range = float | tuple[float, float]
 Floats = npt.NDArray[np.float64]
+
+_LARGEST = 1e6
 
 
 class RandomAffine:
@@ -68,7 +70,19 @@ class RandomAffine:
         self.squeeze = positive("[RandomAffine] squeeze", squeeze)
         if squeeze < 1:
             raise ValueError(f"[RandomAffine] squeeze must be at least 1, got {squeeze}")
-        self.fill = real("[RandomAffine] fill", fill)
+        self.fill = float32("[RandomAffine] fill", fill)
+        # Beyond these limits maps cannot be inverted in float64, and every pixel lies outside.
+        for name, low, high in (
+            ("rotation", *self.rotation),
+            ("translate", *self.translate),
+            ("scale", 1 / self.scale[0], self.scale[1]),
+            ("squeeze", 1 / self.squeeze, self.squeeze),
+        ):
+            if max(abs(low), abs(high)) > _LARGEST:
+                raise ValueError(
+                    f"[RandomAffine] {name} must stay within {_LARGEST:g} (a factor also within "
+                    f"its inverse), got {low if abs(low) > abs(high) else high}"
+                )
 
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
         """Map each image of (N, C, H, W), and keep the shape."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn._arguments import real
+from pycnn._arguments import real, written
 
 
 def check_images(owner: str, x: Any) -> None:
@@ -32,8 +32,8 @@ def interval(name: str, value: Any) -> tuple[float, float]:
         end = abs(real(name, value))
         return -end, end
     if len(value) != 2:
-        raise ValueError(f"{name} must be a number or (low, high), got {value}")
+        raise ValueError(f"{name} must be a number or (low, high), got {written(value)}")
     low, high = (real(name, item) for item in value)
     if low > high:
-        raise ValueError(f"{name} must have its lower end first, got {value}")
+        raise ValueError(f"{name} must have its lower end first, got {written(value)}")
     return low, high

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import at_least_zero, positive
+from pycnn._arguments import at_least_zero, positive, written
 from pycnn.augment.checks import check_images
 from pycnn.data import Dataset, Samples
 
@@ -179,9 +179,14 @@ def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
 def _finite(owner: str, name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Give numbers as an array, all of them finite."""
     try:
-        numbers = np.asarray(value, dtype)
+        if isinstance(value, range):
+            raise TypeError
+        with np.errstate(over="ignore"):  # an infinity is refused below
+            numbers = np.asarray(value, dtype)
     except (TypeError, ValueError):
-        raise TypeError(f"[{owner}] {name} must be numbers, got {value!r}") from None
+        raise TypeError(f"[{owner}] {name} must be numbers, got {written(value)}") from None
+    except OverflowError:
+        raise ValueError(f"[{owner}] {name} is out of range: {written(value)}") from None
     if not np.isfinite(numbers).all():
-        raise ValueError(f"[{owner}] {name} must be finite, got {value}")
+        raise ValueError(f"[{owner}] {name} must be finite, got {written(value)}")
     return numbers

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import fraction, real
+from pycnn._arguments import choice, float32, fraction, real
 from pycnn.devices import each_run
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import FLOAT, Array, check_kind
@@ -95,10 +95,14 @@ class ScaledTanh(Module):
     """
 
     def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
-        self.amplitude = real("[ScaledTanh] amplitude", amplitude)
-        self.slope = real("[ScaledTanh] slope", slope)
+        self.amplitude = float32("[ScaledTanh] amplitude", amplitude)
+        self.slope = float32("[ScaledTanh] slope", slope)
         if self.amplitude == 0:
             raise ValueError("[ScaledTanh] amplitude must not be zero")
+        if not 1e-18 <= abs(self.amplitude) <= 1e18:  # its square is taken
+            raise ValueError(
+                f"[ScaledTanh] amplitude must be between 1e-18 and 1e18 in size, got {amplitude}"
+            )
 
     def forward(self, x: Array) -> Array:
         """Squash to (-amplitude, amplitude); any shape."""
@@ -143,9 +147,7 @@ class GELU(Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"[GELU] approximate must be 'none' or 'tanh', got {approximate!r}")
-        self.approximate = approximate
+        self.approximate = choice("[GELU] approximate", approximate, ("none", "tanh"))
 
     def forward(self, x: Array) -> Array:
         """Weigh each number by the normal distribution function; any shape."""
@@ -223,7 +225,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None) -> None:
         self.p = fraction("[Dropout] p", p)
-        self.rng = init.generator(rng)
+        self.rng = init.generator(rng, "Dropout")
 
     def forward(self, x: Array) -> Array:
         """Drop in training mode; give `x` itself in evaluation mode."""

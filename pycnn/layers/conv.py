@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init, ops
-from pycnn._arguments import flag, integer, pair
+from pycnn._arguments import choice, flag, integer, pair
 from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.module import Module
@@ -81,10 +81,7 @@ class Conv2d(Module):
         connections: npt.ArrayLike | None = None,
         rng: init.Rng = None,
     ) -> None:
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(
-                f"[Conv2d] padding_mode must be one of {PADDING_MODES}, got {padding_mode!r}"
-            )
+        choice("[Conv2d] padding_mode", padding_mode, PADDING_MODES)
         self.in_channels = integer("Conv2d", "in_channels", in_channels, 1)
         self.out_channels = integer("Conv2d", "out_channels", out_channels, 1)
         self.groups = integer("Conv2d", "groups", groups, 1)
@@ -105,7 +102,7 @@ class Conv2d(Module):
                 raise ValueError(f"[Conv2d] connections need groups=1, got {groups}")
             self.connections = connection_table("Conv2d", connections, out_channels, in_channels)
             self._places: Array = np.flatnonzero(self.connections)
-        generator = init.generator(rng)
+        generator = init.generator(rng, "Conv2d")
         self.weight = Parameter(self._initial_weights(generator))
         self.bias = (
             Parameter(self._initial_biases(generator)) if flag("[Conv2d] bias", bias) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import init, ops
-from pycnn._arguments import flag, integer, pair
+from pycnn._arguments import choice, flag, integer, pair
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
@@ -66,8 +66,7 @@ class ConvTranspose2d(Module):
         rng: init.Rng = None,
     ) -> None:
         name = "ConvTranspose2d"
-        if padding_mode != "zeros":
-            raise ValueError(f"[{name}] padding_mode must be 'zeros', got {padding_mode!r}")
+        choice(f"[{name}] padding_mode", padding_mode, ("zeros",))
         self.in_channels = integer(name, "in_channels", in_channels, 1)
         self.out_channels = integer(name, "out_channels", out_channels, 1)
         self.groups = integer(name, "groups", groups, 1)
@@ -91,7 +90,7 @@ class ConvTranspose2d(Module):
                 )
 
         self._shape = (self.in_channels, out_channels // groups, *self.kernel_size)
-        generator = init.generator(rng)
+        generator = init.generator(rng, "ConvTranspose2d")
         bound = init.default_bound(self._shape)
         self.weight = Parameter(init.uniform(self._shape, bound, generator))
         self.bias = (

@@ -51,7 +51,9 @@ class Embedding(Module):
             integer("Embedding", "embedding_dim", embedding_dim, 1),
         )
         self.padding_idx = _padding(padding_idx, shape[0])
-        self.weight: Parameter | Buffer = Parameter(init.normal(shape, 1.0, rng))
+        self.weight: Parameter | Buffer = Parameter(
+            init.normal(shape, 1.0, init.generator(rng, "Embedding"))
+        )
         if self.padding_idx is not None:
             self.weight.data[self.padding_idx] = 0
 

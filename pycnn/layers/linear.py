@@ -42,7 +42,7 @@ class Linear(Module):
         self.in_features = integer("Linear", "in_features", in_features, 1)
         self.out_features = integer("Linear", "out_features", out_features, 1)
         shape = (out_features, in_features)
-        generator = init.generator(rng)
+        generator = init.generator(rng, "Linear")
         bound = init.default_bound(shape)
         self.weight = Parameter(init.uniform(shape, bound, generator))
         self.bias = (
@@ -65,18 +65,23 @@ class Linear(Module):
             y = op(x, self.weight.data, None if bias is None else bias.data)
         except ValueError:
             # Said in the words of the layer; checked only now, so that a good x costs nothing.
-            features = math.prod(x.shape[1:])
-            if features != self.in_features:
-                raise ValueError(
-                    f"expects {self.in_features} features, got {features} (input was {x.shape})"
-                ) from None
-            if x.ndim != 2:
-                raise ValueError(
-                    f"expects (N, {self.in_features}), input was {x.shape}: is a Flatten missing?"
-                ) from None
+            if x.ndim != 2 or x.shape[1] != self.in_features:
+                raise ValueError(self._shape_text(x.shape)) from None
             raise
         self._save(x)
         return y
+
+    def _shape_text(self, shape: Shape) -> str:
+        """Say what is wrong with the shape of an input."""
+        text = f"expects (N, {self.in_features}), input was {shape}"
+        features = math.prod(shape[1:])
+        if features == self.in_features:
+            return f"{text}: is a Flatten missing?"
+        if len(shape) in (2, 4):  # rows, or images that were to be rows
+            return f"expects {self.in_features} features, got {features} (input was {shape})"
+        if shape and shape[-1] == self.in_features:
+            return f"{text}: give x.reshape(-1, {self.in_features})"
+        return text
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, integer, positive
+from pycnn._arguments import at_least_zero, choice, integer, positive
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -51,11 +51,9 @@ class LocalResponseNorm(Module):
         self.alpha = at_least_zero("[LocalResponseNorm] alpha", alpha)
         self.beta = at_least_zero("[LocalResponseNorm] beta", beta)
         self.k = positive("[LocalResponseNorm] k", k)
-        if form not in ("mean", "paper"):
-            raise ValueError(f"[LocalResponseNorm] form must be 'mean' or 'paper', got {form!r}")
+        self.form = choice("[LocalResponseNorm] form", form, ("mean", "paper"))
         if form == "paper" and size % 2 == 0:
             raise ValueError(f"[LocalResponseNorm] form 'paper' needs an odd size, got {size}")
-        self.form = form
 
     def forward(self, x: Array) -> Array:
         """Normalise: (N, C, H, W) to the same shape."""

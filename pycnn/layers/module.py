@@ -138,21 +138,27 @@ class Module(Remembering, ABC):
             yield from child.modules()
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names (``0.weight``), in PyTorch's order."""
+        """All parameters with their dotted names (``0.weight``), in PyTorch's order.
+
+        One that several layers share comes once, by its first name.
+        """
         self._check_containers()
-        for name, value in self._named_state(prefix):
+        for name, value in _each_once(self._named_state(prefix)):
             if isinstance(value, Parameter):
                 yield name, value
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
-        """All buffers with their dotted names (``1.running_mean``), in PyTorch's order."""
+        """All buffers with their dotted names, in PyTorch's order; a shared one comes once."""
         self._check_containers()
-        for name, value in self._named_state(prefix):
+        for name, value in _each_once(self._named_state(prefix)):
             if isinstance(value, Buffer):
                 yield name, value
 
     def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Parameters, then buffers, of this module, then those of each child in turn."""
+        """Parameters, then buffers, of this module, then those of each child in turn.
+
+        A shared one comes by each of its names: those are what a checkpoint has.
+        """
         own = vars(self).copy()
         for kind in (Parameter, Buffer):
             for name, value in own.items():
@@ -252,7 +258,7 @@ class Module(Remembering, ABC):
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
         """Give what `to` moves: parameters, and buffers that say so."""
-        for _, value in self._named_state():
+        for _, value in _each_once(self._named_state()):
             if isinstance(value, Parameter) or value.moves:
                 yield value
 
@@ -352,7 +358,8 @@ class Module(Remembering, ABC):
         Raises
         ------
         ValueError
-            If names (when strict) or shapes differ; the text lists them all.
+            If names (when strict) or shapes differ, or a shared parameter would get two different
+            values; the text lists them all.
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
@@ -386,6 +393,7 @@ class Module(Remembering, ABC):
         if strict and unexpected:
             problems.append(f"unexpected {_listed(unexpected)}")
         shared = [(name, target, state[name]) for name, target in own.items() if name in state]
+        first: dict[int, tuple[str, Array]] = {}
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
             if not is_array(value) or dtype != target.data.dtype:
@@ -395,6 +403,11 @@ class Module(Remembering, ABC):
                 problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
             if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
                 problems.append(f"{name} is read-only in the model")
+            other, same = first.setdefault(id(target), (name, value))
+            if same is not value and not np.array_equal(
+                on_cpu(same), on_cpu(value), equal_nan=value.dtype.kind == "f"
+            ):
+                problems.append(f"{other} and {name} are one array in the model, and differ")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
         return IncompatibleKeys(missing, unexpected)
@@ -432,6 +445,18 @@ _PARTS = (Module, Parameter, Buffer)
 def _parts(model: Module) -> set[int]:
     """Give the ids of what is found in a model."""
     return {id(part) for _, part in model._named_state()} | set(map(id, model.modules()))
+
+
+T = TypeVar("T", Parameter, Buffer, Parameter | Buffer)
+
+
+def _each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Leave out what was there before under another name."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

@@ -122,7 +122,9 @@ class SLayer(Module):
         weights = decaying("SLayer", area, decay)
         weights /= in_planes * weights.sum()
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], in_planes, axis=1)
-        random = init.generator(rng).random((planes, in_planes, area, area), dtype=np.float32)
+        random = init.generator(rng, "SLayer").random(
+            (planes, in_planes, area, area), dtype=np.float32
+        )
         self.excitatory = Buffer(np.float32(INITIAL) * self.fixed * random)
         self.inhibitory = Buffer(np.zeros(planes, np.float32))
 

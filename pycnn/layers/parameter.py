@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -250,3 +251,23 @@ def check_contiguous(owner: str, name: str, array: Array) -> None:
     """Raise ValueError unless an array is C-contiguous, as those of a device always are."""
     if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
         raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")
+
+
+def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
+    """Give parameters as a list; one Parameter, or anything but Parameters, is refused."""
+    if isinstance(values, Parameter) or not isinstance(values, Iterable):
+        raise TypeError(
+            f"[{owner}] {name} must be an iterable of Parameters such as model.parameters(), "
+            f"got {type(values).__name__}"
+        )
+    parameters = []
+    try:
+        for value in values:  # one by one: there may be no end of what is no parameter
+            if not isinstance(value, Parameter):
+                kind = type(value).__name__
+                raise TypeError(f"[{owner}] {name} must hold Parameters, got {kind}")
+            parameters.append(value)
+    except TypeError as error:
+        text = str(error)
+        raise TypeError(text if text.startswith("[") else f"[{owner}] {name}: {text}") from None
+    return parameters

@@ -57,7 +57,9 @@ class RBF(Module):
                 integer("RBF", "out_features", out_features, 1),
                 integer("RBF", "in_features", in_features, 1),
             )
-            values = np.where(init.generator(rng).random(shape) < 0.5, -1, 1).astype(np.float32)
+            values = np.where(init.generator(rng, "RBF").random(shape) < 0.5, -1, 1).astype(
+                np.float32
+            )
         else:
             values = _checked(centres, in_features, out_features)
         self.out_features, self.in_features = values.shape

@@ -95,11 +95,11 @@ class Reshape(_View):
     def __init__(self, *shape: int) -> None:
         if len(shape) == 0:
             raise ValueError("[Reshape] needs the shape of a sample: Reshape(16, 5, 5)")
-        if list(shape).count(-1) > 1:
-            raise ValueError(f"[Reshape] only one size can be -1, got {shape}")
-        self.shape = tuple(
-            size if size == -1 else integer("Reshape", "shape", size, 1) for size in shape
-        )
+        self.shape = tuple(integer("Reshape", "shape", size, -1) for size in shape)
+        if 0 in self.shape:
+            raise ValueError(f"[Reshape] shape must have sizes of at least 1, or -1, got {shape}")
+        if self.shape.count(-1) > 1:
+            raise ValueError(f"[Reshape] only one size can be -1 in shape, got {shape}")
 
     def _shape(self, shape: Shape) -> Shape:
         have, want = math.prod(shape[1:]), math.prod(size for size in self.shape if size != -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import ops
-from pycnn._arguments import flag, integer, pair
+from pycnn._arguments import choice, flag, integer, pair
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -37,12 +37,10 @@ class Upsample(Module):
         align_corners: bool = False,
     ) -> None:
         self.scale_factor = pair("Upsample", "scale_factor", scale_factor, 1)
-        if mode not in MODES:
-            raise ValueError(f"[Upsample] mode must be one of {MODES}, got {mode!r}")
+        self.mode = choice("[Upsample] mode", mode, MODES)
         self.align_corners = flag("[Upsample] align_corners", align_corners)
         if self.align_corners and mode != "bilinear":
             raise ValueError("[Upsample] align_corners needs mode 'bilinear'")
-        self.mode = mode
         self._geometry: tuple[Any, ...] = (self.scale_factor, self.mode, self.align_corners)
 
     def forward(self, x: Array) -> Array:

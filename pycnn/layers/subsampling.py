@@ -46,7 +46,7 @@ class Subsampling(Module):
     ) -> None:
         self.channels = integer("Subsampling", "channels", channels, 1)
         self.kernel_size = pair("Subsampling", "kernel_size", kernel_size, 1)
-        generator = init.generator(rng)
+        generator = init.generator(rng, "Subsampling")
         bound = init.default_bound((1, *self.kernel_size))
         self.weight = Parameter(init.uniform((channels,), bound, generator))
         self.bias = Parameter(init.uniform((channels,), bound, generator))

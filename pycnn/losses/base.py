@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import choice
 from pycnn._memory import Remembering
 from pycnn.devices import device_of, is_array, move
 
@@ -35,11 +36,7 @@ class OpLoss(Remembering, ABC):
     _options: Mapping[str, Any]
 
     def __init__(self, reduction: str) -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(
-                f"[{type(self).__name__}] reduction must be one of {REDUCTIONS}, got {reduction!r}"
-            )
-        self.reduction = reduction
+        self.reduction = choice(f"[{type(self).__name__}] reduction", reduction, REDUCTIONS)
         self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycnn import init
+from pycnn._arguments import integer
 from pycnn.layers import (
     AdaptiveAvgPool2d,
     Conv2d,
@@ -96,7 +97,8 @@ def alexnet(
     2012. Krizhevsky: One weird trick for parallelizing convolutional neural networks, 2014 (the
     form that torchvision has).
     """
-    generator = init.generator(rng)
+    integer("alexnet", "classes", classes, 1)
+    generator = init.generator(rng, "alexnet")
     if variant == "2012":
         return _published(classes, lrn, generator)
     if variant == "torchvision":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycnn import init
+from pycnn._arguments import integer
 from pycnn.layers import (
     Conv2d,
     Dropout,
@@ -58,7 +59,8 @@ def alexnet_cifar(classes: int = 10, lrn: str = "paper", *, rng: init.Rng = None
     ValueError
         If there is no such form.
     """
-    rng = init.generator(rng)
+    integer("alexnet_cifar", "classes", classes, 1)
+    rng = init.generator(rng, "alexnet_cifar")
     model = Sequential(
         {
             "conv1": Conv2d(3, 48, 5, padding=2, rng=rng),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pycnn import init
+from pycnn._arguments import integer
 from pycnn.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from pycnn.models.registry import register
 
@@ -28,7 +29,8 @@ def lenet5(classes: int = 10, *, rng: init.Rng = None) -> Sequential:
     LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition,
     1998, figure 2. Padding 2 stands for its 32x32 input.
     """
-    rng = init.generator(rng)
+    integer("lenet5", "classes", classes, 1)
+    rng = init.generator(rng, "lenet5")
     return Sequential(
         Conv2d(1, 6, 5, padding=2, rng=rng),
         ReLU(),

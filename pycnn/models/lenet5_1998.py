@@ -88,7 +88,7 @@ def lenet5_1998(*, rng: init.Rng = None) -> Sequential:
         "C5": Conv2d(16, 120, 5),
         "F6": Linear(120, 84),
     }
-    _initialise(layers, table.sum(axis=1), init.generator(rng))
+    _initialise(layers, table.sum(axis=1), init.generator(rng, "lenet5_1998"))
     model: dict[str, Module] = {}
     for name, layer in layers.items():
         if name == "F6":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pycnn import init
-from pycnn._arguments import integer
+from pycnn._arguments import integer, positive, written
 from pycnn.layers import CLayer, Flatten, Linear, Sequential, SLayer
 from pycnn.models.registry import register
 
@@ -104,11 +104,17 @@ def neocognitron(
     integer("neocognitron", "size", size, 1)
     for name, values in (("planes", planes), ("selectivity", selectivity), ("columns", columns)):
         if not isinstance(values, (tuple, list)) or len(values) != len(SPEEDS):
-            raise ValueError(f"[neocognitron] {name} must be three numbers, got {values!r}")
+            raise ValueError(f"[neocognitron] {name} must be three numbers, got {written(values)}")
+    for name, numbers in (("planes", planes), ("columns", columns)):
+        for number in numbers:
+            integer("neocognitron", name, number, 1)
+    for r in selectivity:
+        positive("[neocognitron] selectivity", r)
     last = _last_size(size)
     if last < 1:
         raise ValueError(f"[neocognitron] size must be at least 12, got {size}")
-    rng = init.generator(rng)
+    integer("neocognitron", "classes", classes, 1)
+    rng = init.generator(rng, "neocognitron")
     first, second, third = (
         SLayer(incoming, outgoing, AREA, padding, r=r, q=q, column=column, rng=rng)
         for incoming, outgoing, padding, r, q, column in zip(

@@ -74,6 +74,9 @@ def create(name: str, **arguments: Any) -> Module:
     TypeError
         If it does not take these arguments.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"[create] name must be a str, got {type(name).__name__}")
     if name not in _builders:
-        raise ValueError(f"unknown model {name!r}; available: {', '.join(available())}")
+        names = ", ".join(available())
+        raise ValueError(f"[create] name: unknown model {name!r}; available: {names}")
     return _builders[name](**arguments)

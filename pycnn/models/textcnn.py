@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init
-from pycnn._arguments import integer
+from pycnn._arguments import choice, fraction, integer, written
 from pycnn.layers import (
     Conv2d,
     Dropout,
@@ -127,13 +127,17 @@ def textcnn(
     Kim: Convolutional neural networks for sentence classification, EMNLP 2014.
     """
     words = check_words("textcnn", vocabulary)
-    if variant not in VARIANTS:
-        raise ValueError(f"[textcnn] variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
-    if isinstance(widths, (str, int)) or not len(widths):
-        raise ValueError(f"[textcnn] widths must be a sequence of numbers of words, got {widths!r}")
+    choice("[textcnn] variant", variant, VARIANTS)
+    if not isinstance(widths, (tuple, list)) or not widths:
+        raise ValueError(
+            f"[textcnn] widths must be a sequence of numbers of words, got {written(widths)}"
+        )
     integer("textcnn", "dim", dim, 1)
+    integer("textcnn", "filters", filters, 1)
+    fraction("[textcnn] dropout", dropout)
     sizes = [integer("textcnn", "widths", width, 1) for width in widths]
-    rng = init.generator(rng)
+    integer("textcnn", "classes", classes, 1)
+    rng = init.generator(rng, "textcnn")
     vectors = _vectors(embeddings, (len(words), dim), rng)
     branches = [
         Sequential(

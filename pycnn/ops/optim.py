@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pycnn._arguments import written
 from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
@@ -84,10 +85,11 @@ def adam_step(
     step : int
         Number of this step, from 1.
     lr : float
-        Learning rate.
+        Learning rate, at most 1e19.
     betas : (float, float)
         b1 and b2, in [0, 1).
     eps : float
+        At least ``1e-17 / sqrt(1 - b2)``: 3.2e-16 for a b2 of 0.999.
     weight_decay : float
     decoupled : bool
         AdamW's weight decay instead of an L2 penalty.
@@ -98,11 +100,22 @@ def adam_step(
         A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
         with another one, a number out of range.
 
+    Notes
+    -----
+    Squares below 2^-126 count as zero, so ``sqrt(v / (1 - b2^step))`` may be short of
+    ``2^-62 / sqrt(1 - b2)``. Beside an eps in its domain this is at most ``2^-62 / (eps sqrt(1 -
+    b2))`` of the divisor: 7e-10 by default, 2.2 % at the limit. It adds to the rounding of single
+    precision and to ``lr 2^-124 / (eps (1 - b1))``, what denormal gradients and products may come
+    to. Squares of gradients above 1.8e19 are infinite: such a number does not move any more. NaN
+    and infinities in the gradient become NaN in the weight.
+
     References
     ----------
     D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(f"[adam_step] betas must be a pair of numbers, got {written(betas)}")
     beta1, beta2 = betas
     backend(w).adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
 
@@ -137,6 +150,7 @@ def adadelta_step(
     rho : float
         Share of the old means that is kept, in [0, 1].
     eps : float
+        At least ``1e-36 / (1 - rho)``, or 1e-36 for a rho of 1.
     weight_decay : float
 
     Raises
@@ -144,6 +158,13 @@ def adadelta_step(
     TypeError, ValueError
         A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
         with another one, a number out of range.
+
+    Notes
+    -----
+    Squares below 2^-126 count as zero, so either mean may be short of ``2^-125 / (1 - rho)``, at
+    most ``2^-125 / ((1 - rho) eps)`` of the numbers under the roots: 2e-31 by default, 2.4 % at the
+    limit of eps. Squares of gradients above 1.8e19 are infinite: such a number does not move any
+    more. NaN and infinities in the gradient become NaN in the weight.
 
     References
     ----------
@@ -191,13 +212,20 @@ def rmsprop_step(
         Learning rate.
     alpha : float
         Share of the old means that is kept, in [0, 1].
-    eps, weight_decay, momentum : float
+    eps : float
+        At least ``1e-17 / sqrt(1 - alpha)``, or 1e-17 for an alpha of 1.
+    weight_decay, momentum : float
 
     Raises
     ------
     TypeError, ValueError
         A wrong dtype, different shapes, a read-only array, an array that changes and shares memory
         with another one, a number out of range.
+
+    Notes
+    -----
+    As for `adam_step`, squares below 2^-126 count as zero, which is at most ``2^-62 / (eps sqrt(1 -
+    alpha))`` of the divisor, and squares of gradients above 1.8e19 are infinite.
 
     References
     ----------

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pycnn import ops
 from pycnn._arguments import at_least_zero, fraction
 from pycnn.layers.parameter import Array, Parameter
+from pycnn.optim.domain import eps_under_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -22,7 +23,8 @@ class Adadelta(Optimizer):
     rho : float
         Share of the old mean squares that is kept, in [0, 1).
     eps : float
-        Added under both roots; the first step has the size of the root of it.
+        Added under both roots; the first step has the size of the root of it. At least
+        ``1e-36 / (1 - rho)``, see Notes of `pycnn.ops.adadelta_step`.
     weight_decay : float
         Factor of the parameter that is added to its gradient.
 
@@ -45,9 +47,9 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
-        self.rho = fraction("rho", rho)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+        self.rho = fraction(self.named("rho"), rho)
+        self.eps = eps_under_root(self.named("eps"), eps, self.rho)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

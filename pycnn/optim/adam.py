@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, fraction
+from pycnn._arguments import at_least_zero, fraction, written
 from pycnn.layers.parameter import Array, Parameter
+from pycnn.optim.domain import eps_beside_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -23,7 +24,8 @@ class Adam(Optimizer):
     betas : (float, float)
         Share of the old mean and of the old mean square that is kept, each in [0, 1).
     eps : float
-        Added to the square root that the step is divided by.
+        Added to the square root that the step is divided by; at least
+        ``1e-17 / sqrt(1 - betas[1])``, see Notes of `pycnn.ops.adam_step`.
     weight_decay : float
         Factor of the parameter that is added to its gradient.
 
@@ -53,11 +55,13 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"betas must be a pair of numbers, got {betas!r}")
+            raise TypeError(
+                f"{self.named('betas')} must be a pair of numbers, got {written(betas)}"
+            )
         first, second = betas
-        self.betas = fraction("betas", first), fraction("betas", second)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
+        self.betas = fraction(self.named("betas"), first), fraction(self.named("betas"), second)
+        self.eps = eps_beside_root(self.named("eps"), eps, self.betas[1])
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

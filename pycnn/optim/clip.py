@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pycnn._arguments import number
 from pycnn.devices import scale, sum_of_squares
-from pycnn.layers.parameter import Parameter, gradient_values
+from pycnn.layers.parameter import Parameter, gradient_values, list_of_parameters
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
@@ -16,7 +16,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Parameters
     ----------
     parameters : iterable of Parameter
-        Those without a gradient are skipped.
+        Those without a gradient are skipped. A parameter, or a gradient, that is there more than
+        once counts once.
     max_norm : float
         Largest norm, positive.
 
@@ -29,7 +30,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Raises
     ------
     TypeError
-        If `max_norm` is not a number.
+        If `max_norm` is not a number, or `parameters` are not Parameters.
     ValueError
         If `max_norm` is not positive.
 
@@ -37,9 +38,12 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     ----------
     Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
     """
-    if not number("max_norm", max_norm) > 0:
-        raise ValueError(f"max_norm must be positive, got {max_norm}")
-    gradients = [gradient_values(p.grad) for p in parameters if p.grad is not None]
+    owner = "clip_grad_norm"
+    if not number(f"[{owner}] max_norm", max_norm) > 0:
+        raise ValueError(f"[{owner}] max_norm must be positive, got {max_norm}")
+    grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
+    distinct = {id(grad): grad for grad in grads if grad is not None}
+    gradients = [gradient_values(grad) for grad in distinct.values()]
     norm = math.sqrt(math.fsum(map(sum_of_squares, gradients)))
     if norm > max_norm and math.isfinite(norm):
         for gradient in gradients:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pycnn import devices, ops
 from pycnn._arguments import array_of, at_least_zero
 from pycnn._printable import printable
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
 
 State = dict[str, Any]
 
@@ -46,16 +46,18 @@ class Optimizer(ABC):
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
-        self.params = list(params)
+        kind = type(self).__name__
+        self.params = list_of_parameters(kind, "params", params)
         if not self.params:
-            raise ValueError("there are no parameters to optimize")
-        for parameter in self.params:
-            if not isinstance(parameter, Parameter):
-                raise TypeError(f"params must hold Parameters, got {type(parameter).__name__}")
+            raise ValueError(f"[{kind}] params: there are no parameters to optimize")
         if len({id(parameter) for parameter in self.params}) != len(self.params):
-            raise ValueError("a parameter is there twice")
-        self.lr = at_least_zero("lr", lr)
+            raise ValueError(f"[{kind}] params: a parameter is there twice")
+        self.lr = at_least_zero(self.named("lr"), lr)
         self._states: list[State] = [{} for _ in self.params]
+
+    def named(self, argument: str) -> str:
+        """Give an argument's name with the optimizer's, for the text of errors."""
+        return f"[{type(self).__name__}] {argument}"
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
@@ -147,7 +149,7 @@ class Optimizer(ABC):
                 fresh = other.start(self.params[index])
                 loaded[index] = _checked(state, fresh, f"of parameter {index}")
         except (TypeError, ValueError) as error:
-            raise type(error)(f"[{kind}] {error}") from None
+            raise type(error)(f"[{kind}] {str(error).removeprefix(f'[{kind}] ')}") from None
         for name in settings:
             setattr(self, name, getattr(other, name))
         self._states = loaded

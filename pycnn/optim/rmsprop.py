@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, fraction
 from pycnn.layers.parameter import Array, Parameter
+from pycnn.optim.domain import eps_beside_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
@@ -22,7 +23,8 @@ class RMSprop(Optimizer):
     alpha : float
         Share of the old mean square that is kept, in [0, 1).
     eps : float
-        Added to the root.
+        Added to the root; at least ``1e-17 / sqrt(1 - alpha)``, see Notes of
+        `pycnn.ops.rmsprop_step`.
     weight_decay : float
         Factor of the parameter that is added to its gradient.
     momentum : float
@@ -51,11 +53,11 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.alpha = fraction("alpha", alpha)
-        self.eps = at_least_zero("eps", eps)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        self.momentum = at_least_zero("momentum", momentum)
-        self.centered = flag("centered", centered)
+        self.alpha = fraction(self.named("alpha"), alpha)
+        self.eps = eps_beside_root(self.named("eps"), eps, self.alpha)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.momentum = at_least_zero(self.named("momentum"), momentum)
+        self.centered = flag(self.named("centered"), centered)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -1,8 +1,10 @@
 """Learning-rate schedules: objects that map (step, total_steps) to a learning rate.
 
 Steps count batches from 0, over the whole run. Positions inside the run are fractions of it, so
-that a schedule does not depend on the batch size or the number of epochs. Any function of two
-integers is a schedule too. Arguments out of range are a TypeError or a ValueError.
+that a schedule does not depend on the batch size or the number of epochs: 0.07 of 100 steps is
+step 7, by exact arithmetic on the decimal number, and what is within rounding of a whole step, such
+as ``0.1 + 0.2`` of 10 steps, is that step. Any function of two integers is a schedule too.
+Arguments out of range are a TypeError or a ValueError; so are steps outside of 0 to `total_steps`.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
-from pycnn._arguments import at_least_zero, fraction, positive, real
+from pycnn._arguments import at_least_zero, fraction, integer, positive, real
 
 Schedule: TypeAlias = Callable[[int, int], float]
 
@@ -34,6 +37,7 @@ class Constant:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
+        _check_step("Constant", step, total_steps)
         return self.lr
 
 
@@ -46,7 +50,8 @@ class Step:
     lr : float
         Learning rate at the start.
     milestones : tuple of float
-        Fractions of the run at which the rate falls.
+        Fractions of the run at which the rate falls: at the first step that is not before
+        ``milestone * total_steps``.
     gamma : float
         Factor at each milestone.
     """
@@ -67,7 +72,8 @@ class Step:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        passed = sum(step >= fraction * total_steps for fraction in self.milestones)
+        _check_step("Step", step, total_steps)
+        passed = sum(step >= _position(milestone, total_steps) for milestone in self.milestones)
         return self.lr * self.gamma**passed
 
 
@@ -80,7 +86,7 @@ class Cosine:
     lr : float
         Learning rate after the warm-up.
     final_lr : float
-        Learning rate at the end.
+        Learning rate at the end of the run, which is after its last step (as in PyTorch).
     warmup : float in [0, 1)
         Fraction of the run in which the rate climbs to `lr`.
 
@@ -100,9 +106,12 @@ class Cosine:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        climb = self.warmup * total_steps
+        _check_step("Cosine", step, total_steps)
+        climb = float(_position(self.warmup, total_steps))
         if step < climb:
             return self.lr * (step + 1) / (climb + 1)
+        if step == total_steps:
+            return self.final_lr
         return _cosine(self.lr, self.final_lr, (step - climb) / (total_steps - climb))
 
 
@@ -110,7 +119,9 @@ class Cosine:
 class OneCycle:
     """Half a cosine up to `max_lr`, then half a cosine down to almost nothing.
 
-    Same numbers as PyTorch's ``OneCycleLR`` with its default cosine annealing.
+    Same numbers as PyTorch's ``OneCycleLR`` with its default cosine annealing. A run that is too
+    short to climb, ``pct_start * total_steps <= 1``, starts at its peak, and one of a single step
+    has no other rate.
 
     Parameters
     ----------
@@ -142,15 +153,40 @@ class OneCycle:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
+        _check_step("OneCycle", step, total_steps)
         first = self.max_lr / self.div_factor
-        peak = self.pct_start * total_steps - 1
+        peak = max(float(_position(self.pct_start, total_steps)) - 1, 0.0)
         if step < peak:
             return _cosine(first, self.max_lr, step / peak)
-        peak = max(peak, 0.0)  # a run too short to climb starts at its peak
-        down = (step - peak) / max(total_steps - 1 - peak, 1.0)
-        return _cosine(self.max_lr, first / self.final_div_factor, down)
+        last = first / self.final_div_factor
+        if step == peak:
+            return self.max_lr
+        if step >= total_steps - 1:
+            return last
+        return _cosine(self.max_lr, last, (step - peak) / (total_steps - 1 - peak))
+
+
+def _check_step(schedule: str, step: int, total_steps: int) -> None:
+    """Refuse what is no step of a run."""
+    integer(schedule, "total_steps", total_steps, 1, math.inf)
+    integer(schedule, "step", step, 0, total_steps)
+
+
+def _position(share: float, total_steps: int) -> Fraction:
+    """Give ``share * total_steps`` exactly: a float product can be beyond the whole step it means.
+
+    A share is taken as the decimal number that it is written as. One that was computed may have
+    been rounded, so what is nearer than two units in its last place to a whole step is that step.
+    """
+    exact = Fraction(str(share)) * total_steps
+    whole = Fraction(round(exact))
+    return whole if abs(exact - whole) <= abs(exact) * Fraction(1, 2**51) else exact
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:
-    """Half a cosine from `start` (fraction 0) to `end` (fraction 1)."""
+    """Half a cosine from `start` (fraction 0) to `end` (fraction 1), which it meets exactly."""
+    if fraction <= 0.0:
+        return start
+    if fraction >= 1.0:
+        return end
     return end + (start - end) * (1.0 + math.cos(math.pi * fraction)) / 2.0

@@ -45,12 +45,12 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.momentum = at_least_zero("momentum", momentum)
-        self.dampening = real("dampening", dampening)
-        self.weight_decay = at_least_zero("weight_decay", weight_decay)
-        self.nesterov = flag("nesterov", nesterov)
+        self.momentum = at_least_zero(self.named("momentum"), momentum)
+        self.dampening = real(self.named("dampening"), dampening)
+        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.nesterov = flag(self.named("nesterov"), nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError("nesterov needs a momentum and no dampening")
+            raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import integer
 from pycnn.plot.canvas import INK, PathLike, class_names, finish, new_figure
 from pycnn.training.answers import NO_ANSWER
 
@@ -41,6 +42,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
     ValueError
         If the lengths differ or a class is none of 0 to ``C - 1``.
     """
+    classes = integer("confusion_counts", "classes", classes, 1, 2**15)
     rows, columns = np.asarray(truth), np.asarray(predicted)
     if rows.ndim != 1 or rows.shape != columns.shape:
         raise ValueError(
@@ -57,9 +59,14 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
 def _checked(name: str, values: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
     """Give labels or predictions that are classes."""
     if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
-        raise ValueError(f"a {name} must be an int from 0, got {values.min()} ({values.dtype})")
+        raise ValueError(
+            f"[confusion_counts] a {name} must be an int from 0, got {values.min()} "
+            f"({values.dtype})"
+        )
     if values.size and values.max() >= classes:
-        raise ValueError(f"{name} {values.max()} is none of the {classes} classes")
+        raise ValueError(
+            f"[confusion_counts] {name} {values.max()} is none of the {classes} classes"
+        )
     return values
 
 
@@ -101,8 +108,10 @@ def confusion_matrix(
     OSError
         If the file cannot be written.
     """
-    names = class_names(() if isinstance(classes, int) else classes,
-                        classes if isinstance(classes, int) else len(classes))  # fmt: skip
+    if isinstance(classes, (list, tuple)):
+        names = class_names(classes, len(classes))
+    else:
+        names = class_names((), integer("confusion_matrix", "classes", classes, 1, 2**15))
     counts = confusion_counts(truth, predicted, len(names))
     samples = np.bincount(np.asarray(truth, np.int64), minlength=len(names))
     total, right = int(samples.sum()), int(np.trace(counts))

@@ -132,7 +132,7 @@ def sliding(
 
 def _given(name: str, value: Any) -> tuple[tuple[int, int], Plane | None]:
     """Give height and width, and the numbers as float32 where there are some."""
-    if isinstance(value, (int, tuple)):
+    if isinstance(value, (int, np.integer, tuple)):
         return pair("convolution", f"size of the {name}", value, 1), None
     plane = np.ascontiguousarray(value, np.float32)
     if plane.ndim != 2 or plane.size == 0:

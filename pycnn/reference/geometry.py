@@ -14,8 +14,13 @@ Padding: TypeAlias = "int | tuple[int, int] | tuple[int, int, int, int] | str"
 
 
 def pair(value: IntOrPair) -> tuple[int, int]:
-    """Spell one number, or (height, width), as (height, width)."""
-    return (value, value) if isinstance(value, int) else value
+    """Spell one number, or (height, width), as (height, width); ints are Python's or NumPy's."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"an int or (height, width) is needed, got {type(value).__name__}")
+    if isinstance(value, (int, np.integer)):
+        return int(value), int(value)
+    height, width = value
+    return int(height), int(width)
 
 
 @dataclass(frozen=True)
@@ -78,15 +83,13 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
 
 def _padding_of_axes(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]]:
     """Spell numeric padding as ((top, bottom), (left, right))."""
-    if isinstance(padding, int):
-        padding = (padding, padding)
     if isinstance(padding, str):
         raise ValueError(f"[conv2d] padding must be numbers, 'same' or 'valid', got {padding!r}")
-    if len(padding) == 2:
-        height, width = padding
-        return (height, height), (width, width)
-    top, bottom, left, right = padding
-    return (top, bottom), (left, right)
+    if isinstance(padding, (tuple, list)) and len(padding) == 4:
+        top, bottom, left, right = map(int, padding)
+        return (top, bottom), (left, right)
+    height, width = pair(padding)
+    return (height, height), (width, width)
 
 
 def conv_axes(

@@ -118,9 +118,12 @@ def upsample2d_backward(
 
 def _sides(padding: Sides) -> tuple[int, int, int, int]:
     """Spell padding as (top, bottom, left, right)."""
-    if isinstance(padding, int):
-        padding = (padding, padding)
-    sides = padding if len(padding) == 4 else (padding[0],) * 2 + (padding[1],) * 2
+    if isinstance(padding, (tuple, list)) and len(padding) == 4:
+        top, bottom, left, right = map(int, padding)
+        sides = (top, bottom, left, right)
+    else:
+        height, width = pair(padding)
+        sides = (height, height, width, width)
     if min(sides) < 0:
         raise ValueError(f"[zero_pad2d] padding must not be negative, got {padding}")
     return sides

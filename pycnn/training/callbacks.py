@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn._arguments import at_least_zero, flag, integer
+from pycnn._arguments import at_least_zero, choice, flag, integer
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
@@ -71,12 +71,10 @@ ACCURACY = ("accuracy", "loss")
 class _Monitor:
     """Follows one field of the records and tells whether it got better."""
 
-    def __init__(self, field: str, min_delta: float = 0.0) -> None:
+    def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
         fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
-        if field not in fields:
-            raise ValueError(f"monitor must be one of {', '.join(fields)}, got {field!r}")
-        self.field = field
-        self.min_delta = at_least_zero("min_delta", min_delta)
+        self.field = choice(f"[{owner}] monitor", field, fields)
+        self.min_delta = at_least_zero(f"[{owner}] min_delta", min_delta)
         self.sign = -1.0 if field.endswith("loss") else 1.0
         self.reset(True)
 
@@ -166,7 +164,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
         self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
-        self._monitor = _Monitor(monitor, min_delta)
+        self._monitor = _Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
@@ -224,7 +222,7 @@ class BestCheckpoint(Callback):
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
         self.path = path
-        self._monitor = _Monitor(monitor)
+        self._monitor = _Monitor("BestCheckpoint", monitor)
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Forget an earlier run."""

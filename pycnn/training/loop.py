@@ -161,7 +161,7 @@ def fit(
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
-    if max_grad_norm is not None and not number("max_grad_norm", max_grad_norm) > 0:
+    if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
         check_outputs(model)

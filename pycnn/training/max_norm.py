@@ -8,7 +8,7 @@ import numpy as np
 
 from pycnn._arguments import positive
 from pycnn.devices import on_cpu, write
-from pycnn.layers.parameter import Parameter
+from pycnn.layers.parameter import Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
 from pycnn.training.run import Run
 
@@ -22,7 +22,8 @@ class MaxNorm(Callback):
     Parameters
     ----------
     parameters : Parameter or iterable of Parameter
-        What to keep short, such as ``model[-1].weight``; two dimensions or more.
+        What to keep short, such as ``model[-1].weight``; two dimensions or more. One that is there
+        twice is shortened once.
     limit : float
         Largest 2-norm of a vector, above 0.
 
@@ -42,14 +43,14 @@ class MaxNorm(Callback):
     changes_model = True
 
     def __init__(self, parameters: Parameter | Iterable[Parameter], limit: float) -> None:
-        self.parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
+        given = [parameters] if isinstance(parameters, Parameter) else parameters
+        listed = list_of_parameters("MaxNorm", "parameters", given)
+        # Each once: of a vector that has been scaled, rounding would scale a little more.
+        self.parameters = list({id(parameter): parameter for parameter in listed}.values())
         self.limit = positive("[MaxNorm] limit", limit)
         if not self.parameters:
             raise ValueError("[MaxNorm] there are no parameters")
         for parameter in self.parameters:
-            if not isinstance(parameter, Parameter):
-                found = type(parameter).__name__
-                raise TypeError(f"[MaxNorm] parameters must be Parameters, got {found}")
             if len(parameter.shape) < 2:
                 raise ValueError(
                     "[MaxNorm] a parameter must be a row of vectors, of two dimensions or more, "

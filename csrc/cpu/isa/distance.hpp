@@ -1,6 +1,7 @@
 // The gradient of squared distances: differences from one row to many, each with a weight, added up in order.
 #pragma once
 
+#include "cpu/isa/block_sums.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -18,13 +19,14 @@ struct WeightedRows {
 template <int Vectors>
 inline void add_differences(const WeightedRows& rows, const float* x, const float* others, float* out, int64_t valid = kLanes) {
     const bool whole = valid == kLanes;
-    Vec row[Vectors], sum[Vectors] = {};
+    Vec row[Vectors], sum[Vectors];
     for (int v = 0; v < Vectors; ++v) row[v] = whole ? load(x + v * kLanes) : load_first(x, valid);
-    for (int64_t t = 0; t < rows.terms; ++t, others += rows.pitch) {
+    sum_in_blocks(rows.terms, sum, [&](int64_t t, Vec(&part)[Vectors]) {
         const Vec weight = broadcast(2 * rows.weights[t * rows.stride]);
+        const float* other = others + t * rows.pitch;
         for (int v = 0; v < Vectors; ++v)
-            sum[v] += weight * (row[v] - (whole ? load(others + v * kLanes) : load_first(others, valid)));
-    }
+            part[v] += weight * (row[v] - (whole ? load(other + v * kLanes) : load_first(other, valid)));
+    });
     for (int v = 0; v < Vectors; ++v) {
         if (whole) {
             store(out + v * kLanes, sum[v]);

@@ -1,6 +1,7 @@
 // Loops over arrays of any shape: sums and copies. Written plainly for the compiler to vectorise.
 #pragma once
 
+#include "core/sum_block.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -12,7 +13,7 @@ void add_bias(int64_t rows, int64_t columns, const float* __restrict bias, float
         for (int64_t j = 0; j < columns; ++j) y[i * columns + j] = bias[j];
 }
 
-float sum(int64_t count, const float* x) {
+float sum_block(int64_t count, const float* x) {
     Vec total[4] = {};  // four chains hide the latency of the addition
     int64_t i = 0;
     for (; i + 4 * kLanes <= count; i += 4 * kLanes)
@@ -20,6 +21,14 @@ float sum(int64_t count, const float* x) {
     for (; i + kLanes <= count; i += kLanes) total[0] += load(x + i);
     if (i < count) total[1] += load_first(x + i, count - i);
     return horizontal_sum((total[0] + total[1]) + (total[2] + total[3]));
+}
+
+// In blocks of kSumBlock vectors a chain.
+float sum(int64_t count, const float* x) {
+    constexpr int64_t kBlock = kSumBlock * 4 * kLanes;
+    double total = 0;
+    for (; count > kBlock; count -= kBlock, x += kBlock) total += sum_block(kBlock, x);
+    return static_cast<float>(total + sum_block(count, x));
 }
 
 }  // namespace

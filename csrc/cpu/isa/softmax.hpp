@@ -1,6 +1,7 @@
 // Softmax of rows and what its gradients need. Lanes run along a row; lanes beyond its end are masked.
 #pragma once
 
+#include "core/sum_block.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/isa/transcendental.hpp"
 
@@ -16,6 +17,23 @@ inline void along_row(int64_t C, F&& f) {
     for (int64_t j = 0; j < C; j += kLanes) f(j, C - j);
 }
 
+// The sum over a row of terms(j, count of lanes that matter), of which the other lanes are left out; in blocks of kSumBlock vectors
+// (see cpu/long_sum.hpp).
+template <class F>
+inline float sum_along_row(int64_t C, F&& terms) {
+    constexpr int64_t kBlock = kSumBlock * kLanes;
+    double total = 0;
+    for (int64_t begin = 0; begin < C; begin += kBlock) {
+        Vec sum{};
+        along_row(C - begin < kBlock ? C - begin : kBlock, [&](int64_t j, int64_t count) {
+            const Vec v = terms(begin + j, C - begin - j);
+            sum += first_lanes(count) ? v : Vec{};
+        });
+        total += horizontal_sum(sum);
+    }
+    return static_cast<float>(total);
+}
+
 // p[i][j] = exp(x[i][j] - largest[i]) / total[i], where largest[i] is the row's maximum and total[i] the sum of these
 // exponentials. A row's last vector is read and written whole while other rows of the block follow: the next row then
 // replaces what was written too far.
@@ -28,15 +46,13 @@ void softmax_rows(int64_t rows, int64_t C, const float* x, float* p, float* larg
             most = (v > most) & first_lanes(count) ? v : most;
         });
         const float maximum = horizontal_max(most);
-        Vec sum{};
-        along_row(C, [&](int64_t j, int64_t count) {
+        largest[i] = maximum;
+        total[i] = sum_along_row(C, [&](int64_t j, int64_t count) {
             const Vec e = exp(load_at_most(x + j, room - j) - maximum);
             const Vec counted = first_lanes(count) ? e : Vec{};
             store_at_most(p + j, counted, room - j);
-            sum += counted;
+            return counted;
         });
-        largest[i] = maximum;
-        total[i] = horizontal_sum(sum);
         const float scale = 1.0f / total[i];
         along_row(C, [&](int64_t j, int64_t) { store_at_most(p + j, scale * load_at_most(p + j, room - j), room - j); });
     }
@@ -46,12 +62,8 @@ void softmax_rows(int64_t rows, int64_t C, const float* x, float* p, float* larg
 void softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float* p, float* dx) {
     for (int64_t i = 0; i < rows; ++i, dy += C, p += C, dx += C) {
         const int64_t room = (rows - i) * C;
-        Vec sum{};
-        along_row(C, [&](int64_t j, int64_t count) {
-            const Vec product = load_at_most(dy + j, room - j) * load_at_most(p + j, room - j);
-            sum += first_lanes(count) ? product : Vec{};
-        });
-        const float mean = horizontal_sum(sum);
+        const float mean = sum_along_row(
+            C, [&](int64_t j, int64_t) { return load_at_most(dy + j, room - j) * load_at_most(p + j, room - j); });
         along_row(C, [&](int64_t j, int64_t) {
             store_at_most(dx + j, load_at_most(p + j, room - j) * (load_at_most(dy + j, room - j) - mean), room - j);
         });
@@ -62,12 +74,7 @@ void softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float
 void log_softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const float* y, float* dx) {
     for (int64_t i = 0; i < rows; ++i, dy += C, y += C, dx += C) {
         const int64_t room = (rows - i) * C;
-        Vec sum{};
-        along_row(C, [&](int64_t j, int64_t count) {
-            const Vec v = load_at_most(dy + j, room - j);
-            sum += first_lanes(count) ? v : Vec{};
-        });
-        const float total = horizontal_sum(sum);
+        const float total = sum_along_row(C, [&](int64_t j, int64_t) { return load_at_most(dy + j, room - j); });
         along_row(C, [&](int64_t j, int64_t) {
             const Vec share = total * exp(load_at_most(y + j, room - j));
             store_at_most(dx + j, load_at_most(dy + j, room - j) - share, room - j);
@@ -77,13 +84,10 @@ void log_softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const f
 
 // Sum over j of w[j] (log_total + (largest - x[j])): minus the logarithms of the probabilities, weighted; w may be null.
 float weighted_surprise(int64_t C, const float* x, const float* w, float largest, float log_total) {
-    Vec sum{};
-    along_row(C, [&](int64_t j, int64_t count) {
+    return sum_along_row(C, [&](int64_t j, int64_t count) {
         const Vec surprise = log_total + (largest - load_at_most(x + j, count));
-        const Vec weighted = w == nullptr ? surprise : surprise * load_at_most(w + j, count);
-        sum += first_lanes(count) ? weighted : Vec{};
+        return w == nullptr ? surprise : surprise * load_at_most(w + j, count);
     });
-    return horizontal_sum(sum);
 }
 
 // dx[j] = a p[j] - b w[j]; w may be null for ones.

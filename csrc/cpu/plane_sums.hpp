@@ -1,0 +1,45 @@
+// Sums over parts of a plane, of any size.
+#pragma once
+
+#include <algorithm>
+
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "core/shape.hpp"
+#include "cpu/kernel_table.hpp"
+#include "cpu/long_sum.hpp"
+
+namespace pycnn {
+
+// The sum of `height` rows of `width` floats each, `pitch` floats apart. Rows without gaps are one sum.
+inline float window_sum(const KernelTable& table, int64_t height, int64_t width, int64_t pitch, const float* first) {
+    if (width == pitch) return table.sum(height * width, first);
+    LongSum sum;
+    for (int64_t r = 0; r < height; ++r) sum.add(table.sum(width, first + r * pitch));
+    return sum.value();
+}
+
+// planes[i] for i < count, of `size` floats each, from add(i, sums), which adds to sums that are zero: floats in place or, where
+// a sum may be long, doubles. `work` is that of one plane.
+template <class F>
+void sum_planes(int64_t count, int64_t size, double work, bool is_long, float* planes, F&& add) {
+    const int64_t grain = planes_per_task(size), tasks = ceil_div(count, grain);
+    const int team = team_size(tasks, static_cast<double>(count) * work);
+    const Buffer<double> areas(is_long ? size * team : 0);
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
+        for (int64_t i = task * grain; i < std::min((task + 1) * grain, count); ++i) {
+            float* plane = planes + i * size;
+            if (!is_long) {
+                std::fill_n(plane, size, 0.0f);  // one at a time: it is still in L1 when the terms come
+                add(i, plane);
+                continue;
+            }
+            double* sums = areas.data() + size * thread;
+            std::fill_n(sums, size, 0.0);
+            add(i, sums);
+            for (int64_t j = 0; j < size; ++j) plane[j] = static_cast<float>(sums[j]);
+        }
+    });
+}
+
+}  // namespace pycnn

@@ -1,0 +1,34 @@
+"""How small an optimizer's eps may be.
+
+The kernels count squares below 2^-126, the smallest normal float32, as zero. A mean square that
+keeps a share of the old one may so be short of ``2^-125 / (1 - share)``. Far above it eps hides
+this; below the limits here, which leave an error of two percent in the divisor of a step at most,
+gradients of 1e-20 would be divided by eps alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pycnn._arguments import real
+
+
+def eps_beside_root(name: str, eps: Any, kept: float) -> float:
+    """Give an eps that is added to the root of a mean square which keeps the share `kept`."""
+    return _at_least(name, eps, 1e-17 / math.sqrt(1 - kept))
+
+
+def eps_under_root(name: str, eps: Any, kept: float) -> float:
+    """Give an eps that is added to such a mean square itself."""
+    return _at_least(name, eps, 1e-36 / (1 - kept))
+
+
+def _at_least(name: str, eps: Any, least: float) -> float:
+    number = real(name, eps)
+    if number < least:
+        raise ValueError(
+            f"{name} must be at least {least} (squares of gradients count as zero below 2^-126), "
+            f"got {eps}"
+        )
+    return number
