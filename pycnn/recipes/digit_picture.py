@@ -91,7 +91,8 @@ def _fitted(ink: Plane, width: float) -> npt.NDArray[np.uint8]:
         picture = picture.filter(kind(2 * abs(grow) + 1))
     height, width_ = (max(1, round(side * scale)) for side in ink.shape)
     scaled = np.asarray(picture.resize((width_, height), Image.Resampling.BILINEAR), np.float64)
-    return np.round(scaled * (255 / scaled.max())).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.round(scaled * (255 / scaled.max())).astype(np.uint8)
+    return pixels
 
 
 def _centred(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
