@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _print_warning
-            warnings.filterwarnings("always", r"\[(ImageFolder|textcnn|threads)\]", RuntimeWarning)
+            warnings.filterwarnings(
+                "always", r"\[(ImageFolder|mnist|textcnn|threads)\]", RuntimeWarning
+            )
             code = _run(argv)
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.data import Dataset
 from pycnn.datasets.picture import read_picture
+from pycnn.layers import Module
 from pycnn.recipes.ink import digit
 from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width
 
@@ -15,9 +19,41 @@ SIZE, BOX = 28, 20
 LARGEST = 400
 # Widths of strokes in MNIST, in pixels of its images: thinner and thicker ones are brought there.
 THIN, THICK = 2.0, 4.0
+# In a box of more than this, images are not of strokes: Fashion-MNIST's clothes fill theirs.
+STROKES = 25
+# In the metadata of a model: the box of the images that it has learned from, and how many tell it.
+NOTE, IMAGES = "box", 500
 
 
-def read_digit(path: str) -> npt.NDArray[np.uint8]:
+def box_of(train: Dataset) -> dict[str, int]:
+    """Measure the box of the training images, for the metadata of a model.
+
+    It is the median of the longer sides of what is not ground, the smallest number.
+    """
+    sides = []
+    for image in train.gather(np.arange(min(IMAGES, len(train))))[:, 0]:
+        drawn = image > image.min()
+        if drawn.any():
+            longer = (np.ptp(np.flatnonzero(drawn.any(axis=axis))) + 1 for axis in (0, 1))
+            sides.append(min(int(max(longer)), SIZE))
+    return {NOTE: int(np.median(sides)) if sides else BOX}
+
+
+def read_digits(model: Module, paths: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Read pictures as the images were that a model has learned from: (N, 1, 28, 28).
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_digit`; also if the metadata of the model are not its own.
+    """
+    box = model.metadata.get(NOTE, BOX)
+    if type(box) is not int or not 0 < box <= SIZE:
+        raise ValueError(f"the checkpoint has {box!r} for {NOTE!r}, which is no size of images")
+    return np.stack([read_digit(path, box) for path in paths])[:, np.newaxis]
+
+
+def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
     """Read a picture of a digit as MNIST has them: 28x28, grey, light strokes on black.
 
     A picture that is one of MNIST's already, 28x28 with the digit in a box of 20x20 and its centre
@@ -25,7 +61,7 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
     paper (or the board) is subtracted, what belongs to the edges of the picture, lines and specks
     are cut, and what is left is scaled to the box without changing its proportions, and placed
     with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist describes.
-    Transparent parts count as white.
+    Transparent parts count as white. `box` is another size than MNIST's, for other data.
 
     Raises
     ------
@@ -35,7 +71,7 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
         If it is not a picture, or one that shows nothing, or Pillow is not installed.
     """
     grey = np.asarray(read_picture(path).convert("L"), np.uint8)
-    if _is_of_mnist(grey):
+    if _is_prepared(grey, box):
         return grey
     shrink = min(1.0, LARGEST / max(grey.shape))
     shape = tuple(max(1, round(side * shrink)) for side in grey.shape)
@@ -43,20 +79,27 @@ def read_digit(path: str) -> npt.NDArray[np.uint8]:
     mask, level = digit(plane)
     if not mask.any():
         raise ValueError(f"{path} shows no digit: nothing stands out from the ground")
+    if box > STROKES:
+        level = float(plane.max())
     ink = np.clip(plane / level, 0, 1) * _grown(mask)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_fitted(ink[box], stroke_width(mask[box])))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _centred(_fitted(ink[part], stroke_width(mask[part]), box))
 
 
-def _is_of_mnist(grey: npt.NDArray[np.uint8]) -> bool:
-    """Whether a digit fits the box exactly, on black, and has its mass in the middle."""
-    if grey.shape != (SIZE, SIZE) or not grey.any():
+def _is_prepared(grey: npt.NDArray[np.uint8], box: int) -> bool:
+    """Whether a picture is one of the data set: on black, and as large and central as those are."""
+    if grey.shape != (SIZE, SIZE) or not grey.any() or grey[:: SIZE - 1, :: SIZE - 1].any():
         return False
+    if box > STROKES:
+        return True
     rows, columns = np.flatnonzero(grey.any(axis=1)), np.flatnonzero(grey.any(axis=0))
     longest = 1 + max(np.ptp(rows), np.ptp(columns))
-    # All of the 70,000 images lie within these bounds.
-    return bool(BOX - 1 <= longest <= BOX and max(abs(c - SIZE / 2) for c in _mass(grey)) <= 0.53)
+    # MNIST has the centre of mass in the middle, EMNIST that of the box.
+    mass = max(abs(centre - SIZE / 2) for centre in _mass(grey))
+    middle = max(abs((side[0] + side[-1] + 1 - SIZE) / 2) for side in (rows, columns))
+    # All of MNIST's 70,000 images lie within these bounds.
+    return bool(box - 1 <= longest <= box and (mass <= 0.53 or (box != BOX and middle <= 1)))
 
 
 def _mass(plane: npt.NDArray[np.uint8]) -> tuple[float, float]:
@@ -77,16 +120,16 @@ def _grown(mask: Mask) -> Mask:
     return grown
 
 
-def _fitted(ink: Plane, width: float) -> npt.NDArray[np.uint8]:
+def _fitted(ink: Plane, width: float, box: int) -> npt.NDArray[np.uint8]:
     """Scale so that the longer side is that of MNIST's box, with strokes as pens there have."""
     from PIL import Image, ImageFilter
 
-    scale = BOX / max(ink.shape)
+    scale = box / max(ink.shape)
     # Strokes are made thicker or thinner at ten times the size.
     fine = tuple(max(1, round(side * scale * 10)) for side in ink.shape)
     picture = Image.fromarray(np.uint8(np.round(255 * np.clip(resized(ink, fine), 0, 1))))
     grow = round(5 * (min(max(width * scale, THIN), THICK) - width * scale))
-    if grow:
+    if grow and box <= STROKES:
         kind = ImageFilter.MaxFilter if grow > 0 else ImageFilter.MinFilter
         picture = picture.filter(kind(2 * abs(grow) + 1))
     height, width_ = (max(1, round(side * scale)) for side in ink.shape)
