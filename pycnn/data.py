@@ -78,10 +78,10 @@ class ArrayDataset:
     def __init__(self, x: Samples, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
         if not isinstance(x, np.ndarray) or x.dtype.name not in ("float32", "int64"):
             # Integers with a sign are numbers of words rather than pixels.
-            words = isinstance(x, np.ndarray) and x.dtype.kind == "i"
+            are_words = isinstance(x, np.ndarray) and x.dtype.kind == "i"
             raise TypeError(
                 f"[ArrayDataset] x must be {array_of('float32', 'int64')}, got {_kind(x)}: "
-                f"{samples_hint(x, np.int64 if words else np.float32)}"
+                f"{samples_hint(x, np.int64 if are_words else np.float32)}"
             )
         if not isinstance(y, np.ndarray) or y.dtype != np.int64:
             hint = classes_hint(y)

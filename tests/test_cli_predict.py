@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 def picture(path: str, size: int = 28, mode: str = "L") -> np.ndarray:
     """Save a light stroke on black, placed as in MNIST; gives the pixels of MNIST's size."""
     pixels = np.zeros((28, 28), np.uint8)
-    pixels[4:24, 12:17] = 250
+    pixels[4:24, 12:17] = 255
     Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST).convert(mode).save(path)
     return pixels
 
@@ -44,7 +44,7 @@ def test_pictures_become_digits_of_mnist() -> None:
     deep.save("deep.png")
     np.testing.assert_array_equal(read_digit("deep.png"), pixels)
     Image.fromarray(pixels.astype(np.int32) * 1000).save("deeper.tiff")  # beyond 16 bits
-    np.testing.assert_array_equal(read_digit("deeper.tiff"), np.where(pixels, 255, 0))
+    np.testing.assert_array_equal(read_digit("deeper.tiff"), pixels)
 
 
 def test_a_digit_keeps_its_proportions_wherever_it_stands() -> None:
@@ -92,7 +92,9 @@ def test_predict_prints_a_digit_for_each_picture(checkpoint: str, capsys: Captur
     lines = capsys.readouterr().out.splitlines()
     x = ((pixels / 255 - 0.1307) / 0.3081).astype(np.float32)[np.newaxis, np.newaxis]
     p = pycnn.ops.softmax(pycnn.predict(models.lenet5(rng=0), x))[0]
-    assert lines == [f"{name}: {p.argmax()} ({p.max():.2%})" for name in ("a.png", "b.png")]
+    best, second = np.argsort(-p)[:2]
+    answer = f"{best} ({p[best]:.2%}), {second} ({p[second]:.2%}): unsure"  # it never learned
+    assert lines == [f"a.png: {answer}", f"b.png: {answer}"]
 
 
 def test_predict_with_pictures_that_are_none(checkpoint: str, capsys: Capture) -> None:

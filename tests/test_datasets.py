@@ -95,7 +95,7 @@ class TestFolder:
     def test_names(self, tmp_path: Path, names: tuple[str, ...], pack: bool) -> None:
         root = tmp_path / "mine"
         write_folder(root, [f"{n}.gz" if pack else n for n in names], pack)
-        train, test = datasets.mnist(root, mean=0.5, std=0.25)
+        train, test = datasets.mnist(root, mean=0.5, std=0.25, transposed=False)
         assert train.x.shape == (6, 1, 5, 4)
         assert test.x.shape == (3, 1, 5, 4)
         assert train.name == "mine train"

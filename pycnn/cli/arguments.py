@@ -76,8 +76,14 @@ def add_data(parser: argparse.ArgumentParser, default: str, *, pictures: bool = 
         f"(default: {default})",
     )
     if not pictures:
-        parser.set_defaults(skip_broken=False)
+        parser.set_defaults(skip_broken=False, transposed=None)
         return
+    parser.add_argument(
+        "--transposed",
+        action=argparse.BooleanOptionalAction,
+        help="rows and columns of the images in IDX files are exchanged, as in EMNIST, or not "
+        "(default: by the names of the files, and by the digits)",
+    )
     parser.add_argument(
         "--skip-broken",
         action="store_true",
@@ -101,4 +107,4 @@ def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> N
 
 def open_run(args: argparse.Namespace) -> Run:
     """Give the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
-    return Run(args.source, args.data, skip_broken=args.skip_broken)
+    return Run(args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed)

@@ -1,16 +1,25 @@
-"""Tell what is on a picture, or what a sentence says."""
+"""Tell what is on a picture, or what a sentence says: the two best classes, and whether it is sure.
+
+An answer is called unsure where the best class has a probability of less than 80 %.
+"""
 
 from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from pycnn import ops
 from pycnn._printable import printable
 from pycnn.cli.arguments import add_run
+from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import class_names
 from pycnn.report import Run
 from pycnn.training import predict
 from pycnn.training.answers import NO_ANSWER, answers
+
+# With less than this for the best class, an answer is called unsure.
+SURE = 0.8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the class and its probability for each input."""
+    """Print the two best classes and their probabilities for each input."""
     run = Run(args.source)
     model = run.model
     outputs = predict(model, run.recipe.read(model, args.inputs))
     probabilities = ops.softmax(model.scores(outputs))
     names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
-    found = answers(probabilities)
-    for text, row, answer in zip(args.inputs, probabilities, found, strict=True):
-        told = f"{names[answer]} ({row[answer]:.2%})" if answer != NO_ANSWER else "no answer"
-        print(f"{printable(text)}: {told}")
+    for text, row in zip(args.inputs, probabilities, strict=True):
+        print(f"{printable(text)}: {answer(row, names)}")
     return 0
+
+
+def answer(probabilities: Array, names: list[str]) -> str:
+    """Name the two best classes, the best first, and say so if the best is not likely enough."""
+    if answers(probabilities[np.newaxis])[0] == NO_ANSWER:
+        return "no answer"
+    best = np.argsort(-probabilities, kind="stable")[:2]
+    text = ", ".join(f"{names[i]} ({probabilities[i]:.2%})" for i in best)
+    return text if probabilities[best[0]] >= SURE else f"{text}: unsure"

@@ -28,6 +28,9 @@ def run(args: argparse.Namespace) -> int:
     """Write the page."""
     set_threads(args)
     with needs_matplotlib():
-        path = write_report(args.source, args.out, data=args.data, skip_broken=args.skip_broken)
+        path = write_report(
+            args.source, args.out, data=args.data, skip_broken=args.skip_broken,
+            transposed=args.transposed,
+        )  # fmt: skip
     print(f"saved to {printable(path)}")
     return 0

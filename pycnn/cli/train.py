@@ -132,7 +132,9 @@ def run(args: argparse.Namespace) -> int:
             history = finished_run(out, settings)
             if history is not None:
                 return report(out, history)
-        train, test = recipe.data(args.data, skip_broken=args.skip_broken)
+        train, test = recipe.data(
+            args.data, skip_broken=args.skip_broken, transposed=args.transposed
+        )
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
         size = f"{sum(p.size for p in model.parameters()):,} parameters"
@@ -183,6 +185,7 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         "augment": bool(args.augment or recipe.always_augment),
         "data": None if args.data is None else os.path.abspath(args.data),
         "skip_broken": args.skip_broken,
+        "transposed": args.transposed,
         "seed": args.seed,
         "threads": get_num_threads(),
         "device": args.device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class ImageFolder:
     root : path
         Folder with one sub-folder for each class; classes are numbered in the order of their
         names. Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie deeper in
-        it; other files, hidden ones, and what is no regular file are left alone.
+        it, also behind links, each folder once; other files, hidden ones, and what is no regular
+        file are left alone.
     size : int
         Shorter side of the scaled picture, in pixels.
     crop : int, optional
@@ -68,6 +70,8 @@ class ImageFolder:
     ------
     FileNotFoundError, NotADirectoryError
         If there is no such folder.
+    PermissionError
+        If a folder in it cannot be read.
     ValueError
         If it holds no classes, one only or an unknown one, or a class no picture, if a size or
         `on_error` is out of range; when read, if a picture is broken.
@@ -196,13 +200,34 @@ def _class_folders(root: str) -> list[str]:
 
 def _pictures(folder: str) -> Iterator[str]:
     """Give the picture files of a folder and those below it, in the order of their names."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    # A link to a folder that holds it, or to one that was there already, leads nowhere new.
+    parents = Path(folder).resolve().parents
+    seen: set[tuple[int, int]] = set()
+    for known in (folder, *map(str, parents)):
+        _is_new(known, seen)
+    for place, folders, files in os.walk(folder, onerror=_fail, followlinks=True):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and _is_new(os.path.join(place, name), seen)
+        )
         for name in sorted(files):
             path = os.path.join(place, name)
             named_so = name.lower().endswith(SUFFIXES) and not name.startswith(".")
             if named_so and os.path.isfile(path):
                 yield path
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    """Note a folder; whether it was not noted before."""
+    found = os.stat(folder)
+    before = len(seen)
+    seen.add((found.st_dev, found.st_ino))
+    return len(seen) > before
+
+
+def _fail(error: OSError) -> None:
+    raise error
 
 
 def _is_whole(path: str) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from pycnn._arguments import positive, real
+import numpy as np
+
+from pycnn._arguments import flag, positive, real
 from pycnn._printable import printable
 from pycnn.data import ArrayDataset
+from pycnn.datasets.emnist import class_names, lies_on_its_side, split_of
 from pycnn.datasets.idx import read_labels, read_pair
 from pycnn.datasets.normalise import normalise
 
@@ -29,6 +33,7 @@ def mnist(
     classes: Sequence[str] | None = DIGITS,
     mean: float = MEAN,
     std: float = STD,
+    transposed: bool | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
     """Load MNIST, 60,000 training and 10,000 test images of 28x28, or your own files in its format.
 
@@ -37,15 +42,22 @@ def mnist(
     root : path-like, optional
         A folder with the four IDX files, plain or ``.gz``: ``train-images-idx3-ubyte``,
         ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte``.
-        Understood as well: ``.`` before ``idx``, ``test`` in place of ``t10k``, and a prefix such
-        as EMNIST's ``emnist-letters-`` when no other file has that ending. The shipped MNIST when
-        None.
+        Understood as well: ``.`` before ``idx``, ``test`` in place of ``t10k``, a prefix such as
+        EMNIST's ``emnist-letters-`` when no other file has that ending, and the folder ``gzip`` of
+        EMNIST's archive in it. The shipped MNIST when None.
     classes : sequence of str or None
         A name for each label 0..len(classes)-1; a file with a label beyond them is refused. None
         takes as many as the training labels need, at least ten, and names them by their numbers.
+        Files with EMNIST's names have EMNIST's classes in both cases, named by the file
+        ``emnist-SPLIT-mapping.txt`` if it is there; the letters, 1..26 in the files, are 0..25.
     mean, std : float
         The normalisation, ``x = (pixel / 255 - mean) / std``; MNIST's 0.1307 and 0.3081 unless
         given.
+    transposed : bool, optional
+        Whether rows and columns of the images are exchanged in the files, as EMNIST has them, so
+        that they are turned upright. By default files with EMNIST's names are; of other files ten
+        digits that are clearly like MNIST's when turned, and not as they are, with a
+        RuntimeWarning.
 
     Returns
     -------
@@ -58,14 +70,10 @@ def mnist(
     FileNotFoundError
         `root` lacks one of the files; the text says which names would do.
     TypeError
-        `mean` or `std` is not a number.
+        `mean` or `std` is not a number, or `transposed` no bool.
     ValueError
         A file is truncated, corrupt, of the wrong kind, or does not fit its partner or `classes`;
         `mean` or `std` is not finite, or `std` not positive.
-
-    Notes
-    -----
-    EMNIST stores its images transposed; its "letters" have labels 1..26, so they need 27 classes.
 
     References
     ----------
@@ -76,19 +84,47 @@ def mnist(
     """
     real("[mnist] mean", mean)
     positive("[mnist] std", std)
+    if transposed is not None:
+        flag("[mnist] transposed", transposed)
     folder = _SHIPPED if root is None else Path(root)
     name = "mnist" if root is None else folder.name
     # Find all four before reading one: a missing file shows at once.
     files = [
         (find_idx(folder, split, "images"), find_idx(folder, split, "labels")) for split in _SPLITS
     ]
-    if classes is None:
+    split_name, first = split_of(files[0][0]), 0
+    if split_name is not None:
+        first, published = class_names(files[0][0].parent, split_name)
+        if classes is None or classes is DIGITS:
+            classes = published
+        elif len(classes) >= first + len(published):  # a name for each number in the files
+            first = 0
+    elif classes is None:
         classes = _classes_of(files[0][1])
+    if transposed is None and split_name is not None:
+        transposed = True
+    if transposed is None and root is not None:
+        transposed = _look(folder, *files[0])
     train, test = (
-        idx_dataset(images, labels, classes, mean, std, f"{name} {split}")
+        idx_dataset(images, labels, classes, mean, std, f"{name} {split}", first, bool(transposed))
         for split, (images, labels) in zip(_SPLITS, files, strict=True)
     )
     return train, test
+
+
+def _look(folder: Path, images: Path, labels: Path) -> bool:
+    """Look at the images, whether they are digits that lie on their side."""
+    shown, named = (find_idx(_SHIPPED, "test", kind) for kind in _KINDS)
+    known = read_pair(shown, named, len(DIGITS))
+    if not lies_on_its_side(*read_pair(images, labels, 256), known):
+        return False
+    warnings.warn(
+        f"[mnist] the digits in {folder} lie on their side, as EMNIST stores them: they are turned "
+        "upright (transposed=False or --no-transposed leaves them as they are)",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return True
 
 
 def _classes_of(labels: Path) -> tuple[str, ...]:
@@ -98,11 +134,22 @@ def _classes_of(labels: Path) -> tuple[str, ...]:
 
 
 def idx_dataset(
-    images: Path, labels: Path, classes: Sequence[str], mean: float, std: float, name: str
+    images: Path,
+    labels: Path,
+    classes: Sequence[str],
+    mean: float,
+    std: float,
+    name: str,
+    first: int = 0,
+    transposed: bool = False,
 ) -> ArrayDataset:
-    """Load one split from its two IDX files, normalised."""
-    x, y = read_pair(images, labels, len(classes))
-    return ArrayDataset(normalise(x, (mean,), (std,)), y, classes=tuple(classes), name=name)
+    """Load one split from its two IDX files, normalised; the labels there begin at `first`."""
+    x, y = read_pair(images, labels, first + len(classes))
+    if y.min(initial=first) < first:
+        raise ValueError(f"[mnist] {labels}: label {y.min()} is less than the first one, {first}")
+    if transposed:
+        x = np.ascontiguousarray(x.swapaxes(2, 3))
+    return ArrayDataset(normalise(x, (mean,), (std,)), y - first, classes=tuple(classes), name=name)
 
 
 def find_idx(folder: Path, split: str, kind: str) -> Path:
@@ -129,6 +176,8 @@ def find_idx(folder: Path, split: str, kind: str) -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(f"[mnist] {folder} is not a folder")
     prefixed = sorted(p for p in folder.iterdir() if p.name.endswith(tuple(endings)))
+    if not prefixed and (folder / "gzip").is_dir():
+        return find_idx(folder / "gzip", split, kind)
     if len(prefixed) > 1:
         raise ValueError(
             f"[mnist] {folder} has several candidates for the {split} {kind}: "

@@ -20,7 +20,10 @@ _MEAN = -BACKGROUND * _STD
 
 
 def mnist_1998(
-    root: str | os.PathLike[str] | None = None, *, classes: Sequence[str] | None = DIGITS
+    root: str | os.PathLike[str] | None = None,
+    *,
+    classes: Sequence[str] | None = DIGITS,
+    transposed: bool | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
     """Load MNIST in images of 32x32, with -0.1 for the background and 1.175 for full ink.
 
@@ -28,7 +31,7 @@ def mnist_1998(
 
     Parameters
     ----------
-    root, classes
+    root, classes, transposed
         As of `pycnn.datasets.mnist`.
 
     Returns
@@ -46,7 +49,7 @@ def mnist_1998(
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE 86(11), 1998, section II.B.
     """
-    train, test = mnist(root, classes=classes, mean=_MEAN, std=_STD)
+    train, test = mnist(root, classes=classes, mean=_MEAN, std=_STD, transposed=transposed)
     return _framed(train), _framed(test)
 
 

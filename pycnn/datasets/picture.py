@@ -12,12 +12,10 @@ import numpy.typing as npt
 from pycnn._printable import printable
 from pycnn._reading import open_regular, size_of
 from pycnn.datasets.picture_limits import check_picture
+from pycnn.datasets.picture_modes import on_white
 
 if TYPE_CHECKING:
     from PIL import Image
-
-# Modes of Pillow that have no transparent parts, unless the file names a transparent colour.
-_OPAQUE = ("1", "L", "RGB", "CMYK", "YCbCr")
 
 
 def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> Image.Image:
@@ -26,8 +24,8 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
     Parameters
     ----------
     path : path
-        A file of any format that Pillow reads; of several frames, the first. 16 bits are scaled to
-        8, palettes and CMYK converted.
+        A file of any format that Pillow reads; of several frames, the first. Palettes, CMYK and
+        numbers of more than 8 bits are converted (see `pycnn.datasets.picture_modes`).
     shortest : int, optional
         What the shorter side is going to be scaled to: a JPEG may be decoded at a fraction of its
         size, as long as that is at least twice as much, which is a lot faster.
@@ -56,7 +54,7 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
                 check_picture(image, size_of(file))
                 if shortest is not None:
                     image.draft(None, (2 * shortest, 2 * shortest))
-                return _on_white(ImageOps.exif_transpose(image))
+                return on_white(ImageOps.exif_transpose(image), image)
         except MemoryError:
             raise
         # Pillow reports broken files with OSError, SyntaxError, ValueError, struct.error, ...
@@ -106,18 +104,3 @@ def _square(picture: Image.Image, size: int, crop: int) -> npt.NDArray[np.uint8]
     right, bottom = min(left + side, picture.width), min(top + side, picture.height)
     scaled = picture.resize((crop, crop), Image.Resampling.BILINEAR, (left, top, right, bottom))
     return np.asarray(scaled, np.uint8)
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Convert to RGB, on a white ground where the picture is transparent."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        # 16 bits, which convert would cut off at 255; 32 bits have no range of theirs.
-        deep = np.clip(np.asarray(image), 0, 65535)
-        image = Image.fromarray((deep // 257).astype(np.uint8))
-    if image.mode in _OPAQUE and "transparency" not in image.info:
-        return image.convert("RGB")
-    picture = image.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")

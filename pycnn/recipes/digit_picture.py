@@ -2,62 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.data import Dataset
 from pycnn.datasets.picture import read_picture
+from pycnn.layers import Module
+from pycnn.recipes.ink import digit
+from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width
 
 # MNIST's images, and the box in them that a digit fits.
 SIZE, BOX = 28, 20
-# Ink is what stands out from the ground by more than this share of the contrast.
-INK_LEVEL = 0.2
+# Larger pictures are scaled down to this first: strokes stay wide enough.
+LARGEST = 400
+# Widths of strokes in MNIST, in pixels of its images: thinner and thicker ones are brought there.
+THIN, THICK = 2.0, 4.0
+# In a box of more than this, images are not of strokes: Fashion-MNIST's clothes fill theirs.
+STROKES = 25
+# In the metadata of a model: the box of the images that it has learned from, and how many tell it.
+NOTE, IMAGES = "box", 500
 
 
-def read_digit(path: str) -> npt.NDArray[np.uint8]:
+def box_of(train: Dataset) -> dict[str, int]:
+    """Measure the box of the training images, for the metadata of a model.
+
+    It is the median of the longer sides of what is not ground, the smallest number.
+    """
+    sides = []
+    for image in train.gather(np.arange(min(IMAGES, len(train))))[:, 0]:
+        drawn = image > image.min()
+        if drawn.any():
+            longer = (np.ptp(np.flatnonzero(drawn.any(axis=axis))) + 1 for axis in (0, 1))
+            sides.append(min(int(max(longer)), SIZE))
+    return {NOTE: int(np.median(sides)) if sides else BOX}
+
+
+def read_digits(model: Module, paths: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Read pictures as the images were that a model has learned from: (N, 1, 28, 28).
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_digit`; also if the metadata of the model are not its own.
+    """
+    box = model.metadata.get(NOTE, BOX)
+    if type(box) is not int or not 0 < box <= SIZE:
+        raise ValueError(f"the checkpoint has {box!r} for {NOTE!r}, which is no size of images")
+    return np.stack([read_digit(path, box) for path in paths])[:, np.newaxis]
+
+
+def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
     """Read a picture of a digit as MNIST has them: 28x28, grey, light strokes on black.
 
-    Transparent parts count as white, and a picture whose border is light is inverted. What is
-    drawn is then cut out, scaled to fit a box of 20x20 without changing its proportions, and
-    placed with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist describes.
+    A picture that is one of MNIST's already, 28x28 with the digit in a box of 20x20 and its centre
+    of mass in the middle, stays as it is. Any other is taken for a drawing or a photograph: the
+    paper (or the board) is subtracted, what belongs to the edges of the picture, lines and specks
+    are cut, and what is left is scaled to the box without changing its proportions, and placed
+    with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist describes.
+    Transparent parts count as white. `box` is another size than MNIST's, for other data.
 
     Raises
     ------
     OSError
         If there is no such file.
     ValueError
-        If it is not a picture, or one of a single colour, or Pillow is not installed.
+        If it is not a picture, or one that shows nothing, or Pillow is not installed.
     """
     grey = np.asarray(read_picture(path).convert("L"), np.uint8)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = 255 - grey if border.mean() > 127 else grey
-    # Relative to the picture: pencil on paper is not white on black, nor is the paper even.
-    drawn = ink > ink.min() + INK_LEVEL * np.ptp(ink)
-    if not drawn.any():
-        raise ValueError(f"{path} shows no digit: all of it has the same colour")
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_fitted(digit))
+    if _is_prepared(grey, box):
+        return grey
+    shrink = min(1.0, LARGEST / max(grey.shape))
+    shape = tuple(max(1, round(side * shrink)) for side in grey.shape)
+    plane = contrast(resized(grey.astype(np.float32), shape))
+    mask, level = digit(plane)
+    if not mask.any():
+        raise ValueError(f"{path} shows no digit: nothing stands out from the ground")
+    if box > STROKES:
+        level = float(plane.max())
+    ink = np.clip(plane / level, 0, 1) * _grown(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _centred(_fitted(ink[part], stroke_width(mask[part]), box))
 
 
-def _fitted(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Scale so that the longer side is that of MNIST's box."""
-    from PIL import Image
+def _is_prepared(grey: npt.NDArray[np.uint8], box: int) -> bool:
+    """Whether a picture is one of the data set: on black, and as large and central as those are."""
+    if grey.shape != (SIZE, SIZE) or not grey.any() or grey[:: SIZE - 1, :: SIZE - 1].any():
+        return False
+    if box > STROKES:
+        return True
+    rows, columns = np.flatnonzero(grey.any(axis=1)), np.flatnonzero(grey.any(axis=0))
+    longest = 1 + max(np.ptp(rows), np.ptp(columns))
+    # MNIST has the centre of mass in the middle, EMNIST that of the box.
+    mass = max(abs(centre - SIZE / 2) for centre in _mass(grey))
+    middle = max(abs((side[0] + side[-1] + 1 - SIZE) / 2) for side in (rows, columns))
+    # All of MNIST's 70,000 images lie within these bounds.
+    return bool(box - 1 <= longest <= box and (mass <= 0.53 or (box != BOX and middle <= 1)))
 
-    scale = BOX / max(digit.shape)
-    height, width = (max(1, round(side * scale)) for side in digit.shape)
-    # Pillow averages over all pixels when it shrinks with this filter.
-    scaled = Image.fromarray(digit).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(scaled, np.uint8)
+
+def _mass(plane: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Give row and column of the centre of mass."""
+    weights = plane.astype(np.float64)
+    y, x = (weights.sum(axis=1 - axis) @ np.arange(plane.shape[axis]) for axis in (0, 1))
+    return float(y / weights.sum()), float(x / weights.sum())
+
+
+def _grown(mask: Mask) -> Mask:
+    """Add a pixel all round: the soft edge of the strokes."""
+    padded = np.pad(mask, 1)
+    height, width = mask.shape
+    grown = np.zeros_like(mask)
+    for top in range(3):
+        for left in range(3):
+            grown |= padded[top : top + height, left : left + width]
+    return grown
+
+
+def _fitted(ink: Plane, width: float, box: int) -> npt.NDArray[np.uint8]:
+    """Scale so that the longer side is that of MNIST's box, with strokes as pens there have."""
+    from PIL import Image, ImageFilter
+
+    scale = box / max(ink.shape)
+    # Strokes are made thicker or thinner at ten times the size.
+    fine = tuple(max(1, round(side * scale * 10)) for side in ink.shape)
+    picture = Image.fromarray(np.uint8(np.round(255 * np.clip(resized(ink, fine), 0, 1))))
+    grow = round(5 * (min(max(width * scale, THIN), THICK) - width * scale))
+    if grow and box <= STROKES:
+        kind = ImageFilter.MaxFilter if grow > 0 else ImageFilter.MinFilter
+        picture = picture.filter(kind(2 * abs(grow) + 1))
+    height, width_ = (max(1, round(side * scale)) for side in ink.shape)
+    scaled = np.asarray(picture.resize((width_, height), Image.Resampling.BILINEAR), np.float64)
+    pixels: npt.NDArray[np.uint8] = np.round(scaled * (255 / scaled.max())).astype(np.uint8)
+    return pixels
 
 
 def _centred(digit: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Place on black, with the centre of mass on pixel (14, 14) as far as the edges allow."""
-    corner = []
-    for axis, size in enumerate(digit.shape):
-        mass = digit.sum(axis=1 - axis, dtype=np.float64)
-        centre = float(mass @ np.arange(size) / mass.sum())
-        corner.append(min(max(round(SIZE / 2 - centre), 0), SIZE - size))
-    (top, left), (height, width) = corner, digit.shape
+    top, left = (
+        min(max(round(SIZE / 2 - centre), 0), SIZE - size)
+        for centre, size in zip(_mass(digit), digit.shape, strict=True)
+    )
     canvas = np.zeros((SIZE, SIZE), np.uint8)
-    canvas[top : top + height, left : left + width] = digit
+    canvas[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
     return canvas

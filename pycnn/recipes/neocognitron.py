@@ -14,7 +14,7 @@ from pycnn.datasets.normalise import normalise
 from pycnn.layers import Module, Sequential
 from pycnn.layers.parameter import Array
 from pycnn.models.neocognitron import neocognitron
-from pycnn.recipes.digit_picture import read_digit
+from pycnn.recipes.digit_picture import box_of, read_digits
 from pycnn.recipes.recipe import Recipe
 from pycnn.training import Callback, History, fit, predict, self_organize
 from pycnn.training.evaluation import BATCH_SIZE
@@ -27,24 +27,25 @@ RATE = 3e-2
 BLOCK = 2 * BATCH_SIZE
 
 
-def _sets(folder: str | None) -> tuple[Dataset, Dataset]:
+def _sets(folder: str | None, transposed: bool | None = None) -> tuple[Dataset, Dataset]:
     # Activity is never negative: pixels from 0 to 1, as they are.
-    return datasets.mnist(folder, classes=None, mean=0.0, std=1.0)
+    return datasets.mnist(folder, classes=None, mean=0.0, std=1.0, transposed=transposed)
 
 
 def _build(train: Dataset, rng: init.Rng) -> Module:
-    return neocognitron(len(train.classes), rng=rng)
+    model = neocognitron(len(train.classes), rng=rng)
+    model.metadata = box_of(train)
+    return model
 
 
-def _read(_: Module, paths: Sequence[str]) -> Array:
-    pixels = np.stack([read_digit(path) for path in paths])[:, np.newaxis]
-    return normalise(pixels, (0.0,), (1.0,))
+def _read(model: Module, paths: Sequence[str]) -> Array:
+    return normalise(read_digits(model, paths), (0.0,), (1.0,))
 
 
-def _test(model: Module, folder: str | None) -> Dataset:
+def _test(model: Module, folder: str | None, transposed: bool | None = None) -> Dataset:
     assert model.spec is not None  # a checkpoint without it is refused
     classes = tuple(map(str, range(model.spec.arguments["classes"])))
-    return datasets.mnist(folder, classes=classes, mean=0.0, std=1.0)[1]
+    return datasets.mnist(folder, classes=classes, mean=0.0, std=1.0, transposed=transposed)[1]
 
 
 def train_neocognitron(
@@ -157,6 +158,7 @@ def _answers(
 # training images, without the test images.
 RECIPE = Recipe(
     sets=_sets,
+    idx=True,
     build=_build,
     read=_read,
     test=_test,

@@ -42,6 +42,9 @@ class Recipe:
     pictures : bool
         Whether folders hold picture files: then `sets` and `test` take ``skip_broken=True`` to
         leave out those that cannot be decoded.
+    idx : bool
+        Whether folders hold IDX files: then `sets` and `test` take ``transposed``, as
+        `pycnn.datasets.mnist` does.
     build : function of (Dataset, rng)
         Gives a new model for this training data: its classes, its vocabulary.
     read : function of (Module, texts)
@@ -73,6 +76,7 @@ class Recipe:
 
     sets: Callable[..., tuple[Dataset, Dataset]]
     pictures: bool = False
+    idx: bool = False
     build: Callable[[Dataset, init.Rng], Module]
     read: Callable[[Module, Sequence[str]], Array]
     test: Callable[..., Dataset] | None = None
@@ -88,28 +92,46 @@ class Recipe:
     callbacks: Callable[[Module], list[Callback]] = no_callbacks
     train: Callable[..., History] | None = None
 
-    def data(self, folder: str | None, *, skip_broken: bool = False) -> tuple[Dataset, Dataset]:
+    def data(
+        self, folder: str | None, *, skip_broken: bool = False, transposed: bool | None = None
+    ) -> tuple[Dataset, Dataset]:
         """Give the training and the test data.
 
         Raises
         ------
         ValueError
-            If broken pictures are to be skipped where there are no pictures.
+            If broken pictures are to be skipped where there are no pictures, or it is said whether
+            the images of IDX files are transposed where there are none.
         """
-        return self.sets(folder, **self._options(skip_broken))
+        return self.sets(folder, **self._options(skip_broken, transposed))
 
-    def test_data(self, model: Module, folder: str | None, *, skip_broken: bool = False) -> Dataset:
+    def test_data(
+        self,
+        model: Module,
+        folder: str | None,
+        *,
+        skip_broken: bool = False,
+        transposed: bool | None = None,
+    ) -> Dataset:
         """Give the test data for a trained model; raises as `data`."""
         if self.test is None:
-            return self.data(folder, skip_broken=skip_broken)[1]
-        return self.test(model, folder, **self._options(skip_broken))
+            return self.data(folder, skip_broken=skip_broken, transposed=transposed)[1]
+        return self.test(model, folder, **self._options(skip_broken, transposed))
 
-    def _options(self, skip_broken: bool) -> dict[str, bool]:
-        if not skip_broken:
-            return {}
-        if not self.pictures:
-            raise ValueError(
-                "skipping broken pictures is for networks that read folders of pictures: "
-                "this one does not"
-            )
-        return {"skip_broken": True}
+    def _options(self, skip_broken: bool, transposed: bool | None) -> dict[str, bool]:
+        options = {}
+        if skip_broken:
+            if not self.pictures:
+                raise ValueError(
+                    "skipping broken pictures is for networks that read folders of pictures: "
+                    "this one does not"
+                )
+            options["skip_broken"] = True
+        if transposed is not None:
+            if not self.idx:
+                raise ValueError(
+                    "whether images are transposed can be said of IDX files in MNIST's format "
+                    "only: this network reads none"
+                )
+            options["transposed"] = transposed
+        return options

@@ -37,6 +37,8 @@ class Run:
     skip_broken : bool
         Whether broken pictures of the data are left out, with a warning; they are too if the
         settings say so.
+    transposed : bool, optional
+        As for `pycnn.datasets.mnist`; by default as the settings say of the data of the training.
 
     Raises
     ------
@@ -50,11 +52,13 @@ class Run:
         data: str | None = None,
         *,
         skip_broken: bool = False,
+        transposed: bool | None = None,
     ) -> None:
         self._place = existing(path)
         self.folder = self._place if self._place.is_dir() else self._place.parent
         self._data = data
         self._skip_broken = skip_broken
+        self._transposed = transposed
 
     @cached_property
     def model(self) -> Module:
@@ -101,7 +105,12 @@ class Run:
         except ValueError as error:
             raise ValueError(f"{printable(path)} is not a file of settings: {error}") from None
         data = content.get("data") if isinstance(content, dict) else None
-        if not isinstance(content, dict) or not isinstance(data, str | None):
+        turned = content.get("transposed") if isinstance(content, dict) else None
+        if not (
+            isinstance(content, dict)
+            and isinstance(data, str | None)
+            and isinstance(turned, bool | None)
+        ):
             raise ValueError(f"{printable(path)} is not a file of settings")
         check_format(path, content)
         content.pop(KEY, None)
@@ -122,10 +131,14 @@ class Run:
         ValueError
             If there are none.
         """
+        transposed = self._transposed
+        if transposed is None and self._data is None:
+            transposed = self.settings.get("transposed")
         test = self.recipe.test_data(
             self.model,
             self._data or self.settings.get("data"),
             skip_broken=self._skip_broken or self.settings.get("skip_broken") is True,
+            transposed=transposed,
         )
         if len(test) == 0:
             raise ValueError(f"the test data of {self.name} are empty")

@@ -19,6 +19,7 @@ def write_report(
     *,
     data: str | None = None,
     skip_broken: bool = False,
+    transposed: bool | None = None,
 ) -> Path:
     """Gather history, pictures, summary and settings of a training run on one HTML page.
 
@@ -37,6 +38,8 @@ def write_report(
     skip_broken : bool
         Whether broken pictures of the data are left out, with a warning; they are too if they
         were in the training.
+    transposed : bool, optional
+        As for `pycnn.datasets.mnist`; by default as in the training.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def write_report(
     OSError, ValueError
         If a file cannot be read or written or holds something else, or `path` ends otherwise.
     """
-    run = Run(folder, data, skip_broken=skip_broken)
+    run = Run(folder, data, skip_broken=skip_broken, transposed=transposed)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")

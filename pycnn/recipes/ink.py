@@ -1,0 +1,120 @@
+"""Which pixels of a picture belong to what is drawn: not to edges, lines of the paper or specks."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn.recipes.paper import Mask, Plane
+from pycnn.recipes.ruled_lines import find_lines, without_lines
+
+Labels: TypeAlias = npt.NDArray[np.int64]
+
+# Ink stands out by this share of the contrast of the strongest pixel at first, and by the second
+# share of the contrast of the strokes themselves as soon as they are found.
+FAINT, FIRM = 0.15, 0.4
+# And by so many standard deviations of the noise of the paper, and at least by so much.
+SIGMAS, LEAST = 5.0, 0.02
+# A part is kept if it has this share of the pixels of the largest.
+PART = 0.06
+# An edge is dark along this share of a side, and at most this share of the other side wide.
+EDGE, EDGE_WIDTH = 0.85, 0.04
+
+
+def digit(contrast: Plane) -> tuple[Mask, float]:
+    """Find the pixels of what is drawn, and the contrast of its strokes.
+
+    Parameters
+    ----------
+    contrast : (H, W) array
+        Of `pycnn.recipes.paper.contrast`.
+
+    Returns
+    -------
+    mask : (H, W) bool array
+        All False if nothing is drawn.
+    level : float
+        The contrast of full ink.
+    """
+    least = max(LEAST, SIGMAS * _noise(contrast))
+    faint = without_edges(contrast > max(least, FAINT * float(contrast.max(initial=0.0))))
+    level_lines, upright_lines = find_lines(faint), find_lines(faint.T)
+
+    def strokes(mask: Mask) -> Mask:
+        mask = without_lines(mask, contrast, level_lines)
+        return main_parts(without_lines(mask.T, contrast.T, upright_lines).T)
+
+    mask = strokes(faint)
+    if not mask.any():
+        return mask, 0.0
+    level = float(np.quantile(contrast[mask], 0.75))
+    return strokes(without_edges(contrast > max(least, FIRM * level))), level
+
+
+def _noise(contrast: Plane) -> float:
+    """Estimate the standard deviation of the noise, from neighbours: most of them are paper."""
+    steps = abs(np.diff(contrast, axis=1))
+    return 1.4826 * float(np.median(steps)) / np.sqrt(2) if steps.size else 0.0
+
+
+def without_edges(mask: Mask) -> Mask:
+    """Clear lines along the sides that are all ink: the table beside the paper, a scanner's lid."""
+    mask = mask.copy()
+    for turn in range(4):
+        side = np.rot90(mask, turn)
+        most = int(np.ceil(EDGE_WIDTH * len(side)))
+        full = side[: most + 1].mean(axis=1) >= EDGE
+        width = int(np.argmin(full)) if not full.all() else 0
+        side[:width] = False
+    return mask
+
+
+def main_parts(mask: Mask) -> Mask:
+    """Keep the largest part and those that are not far smaller; of those on an edge, none.
+
+    Unless nothing of weight is left then: a picture may be cut to the strokes.
+    """
+    labels, count = parts(mask)
+    if count == 0:
+        return mask
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    ring = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    inner = sizes.copy()
+    inner[ring] = 0
+    if inner.max() >= PART * sizes.max():
+        sizes = inner
+    kept: Mask = (sizes >= max(1.0, PART * sizes.max()))[labels]
+    return kept
+
+
+def parts(mask: Mask) -> tuple[Labels, int]:
+    """Label the connected parts of a mask from 1; pixels touch at corners, too."""
+    padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
+    steps = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1]  # one beyond the run
+    parent = list(range(len(rows)))
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = parent[parent[run]]
+            run = parent[run]
+        return run
+
+    first = np.searchsorted(rows, np.arange(len(mask) + 1))
+    for row in range(1, len(mask)):
+        above, here = slice(*first[row - 1 : row + 1]), slice(*first[row : row + 2])
+        # Runs of the row above that end after this one starts, and start before it ends.
+        low = np.searchsorted(ends[above], starts[here]) + first[row - 1]
+        high = np.searchsorted(starts[above], ends[here], side="right") + first[row - 1]
+        for run, (a, b) in enumerate(zip(low, high, strict=True), first[row]):
+            for other in range(a, b):
+                parent[root(other)] = root(run)
+    roots = np.array([root(run) for run in range(len(rows))], np.int64)
+    names, numbers = np.unique(roots, return_inverse=True)
+    labels = np.zeros(mask.shape, np.int64)
+    labels[mask] = np.repeat(numbers + 1, ends - starts)
+    return labels, len(names)
