@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import array_of, integer
+from pycnn._arguments import array_of, integer, words
 from pycnn._hints import classes_hint, samples_hint
 
 Samples: TypeAlias = npt.NDArray[Any]
