@@ -227,3 +227,20 @@ def fit(**options: Any) -> ColourPCA:
 def test_wrong_settings_are_named(make: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rotation": 1e300}, {"translate": 1e300}, {"scale": (1e-300, 1)}, {"squeeze": 1e308}],
+)
+def test_affine_maps_that_cannot_be_inverted_are_refused(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"^\[RandomAffine\] {name} must stay within 1e\+06"):
+        RandomAffine(**options)
+
+
+def test_affine_maps_at_their_limits_stay_finite() -> None:
+    x = np.ones((4, 1, 8, 8), np.float32)
+    for options in ({"scale": (1e-6, 1e6)}, {"squeeze": 1e6}, {"translate": 1e6}, {"shear": 89.99}):
+        y = RandomAffine(**options)(x, np.random.default_rng(0))
+        assert np.isfinite(y).all()

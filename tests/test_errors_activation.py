@@ -93,3 +93,14 @@ def test_types(call: Callable[[], Any], facts: tuple[str, ...]) -> None:
 )
 def test_values(call: Callable[[], Any], facts: tuple[str, ...]) -> None:
     assert_refuses(call, ValueError, facts)
+
+
+@pytest.mark.parametrize("op", [ops.tanh, ops.tanh_backward])
+def test_tanh_refuses_amplitudes_whose_square_overflows(op: Callable[..., Any]) -> None:
+    arrays = (X,) if op is ops.tanh else (X, X)
+    for options in ({"amplitude": 2.0**64}, {"amplitude": 1e-30}, {"amplitude": -1e20}):
+        with pytest.raises(ValueError, match=rf"^\[{op.__name__}\] amplitude must be between"):
+            op(*arrays, **options)
+    with pytest.raises(ValueError, match=r"slope \* amplitude must be a finite float32"):
+        op(*arrays, amplitude=1e17, slope=1e30)
+    assert np.isfinite(op(*arrays, amplitude=1e18)).all()

@@ -236,3 +236,20 @@ def test_impossible_geometry_is_refused(call: Callable[..., Any], fact: str) -> 
     x, w = np.zeros((1, 2, 6, 6)), np.zeros((4, 2, 3, 3))
     with pytest.raises(ValueError, match=fact):
         call(x, w)
+
+
+def test_numpy_ints_are_ints_and_bools_are_none() -> None:
+    x, w = np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3))
+    two = np.int64(2)
+    exact = reference.conv2d(x, w, stride=2, padding=2, dilation=2)
+    found = reference.conv2d(x, w, stride=two, padding=np.int8(2), dilation=np.uint16(2))
+    np.testing.assert_array_equal(found, exact)
+    pair = (np.int32(2), 2)
+    np.testing.assert_array_equal(
+        reference.conv2d(x, w, stride=pair, padding=(two, 2, 2, 2), dilation=pair), exact
+    )
+    np.testing.assert_array_equal(reference.zero_pad2d(x, two), reference.zero_pad2d(x, 2))
+    np.testing.assert_array_equal(reference.avg_pool2d(x, two), reference.avg_pool2d(x, 2))
+    np.testing.assert_array_equal(reference.upsample2d(x, two), reference.upsample2d(x, (2, 2)))
+    with pytest.raises(TypeError, match="got bool"):
+        reference.conv2d(x, w, stride=True)

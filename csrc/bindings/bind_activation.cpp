@@ -53,13 +53,13 @@ struct Scales {
 Scales scales_of(const char* op, py::handle amplitude_number, py::handle slope_number) {
     const Scales s{to_double(op, "amplitude", amplitude_number), to_double(op, "slope", slope_number)};
     if (to_float(op, "amplitude", amplitude_number) == 0) fail_value(op, "amplitude must not be zero, got ", s.amplitude);
-    // The gradient takes its square.
-    if (std::abs(s.amplitude) < 1e-18 || std::abs(s.amplitude) > 1e18)
-        fail_value(op, "amplitude must be between 1e-18 and 1e18 in size, got ", s.amplitude);
     to_float(op, "slope", slope_number);
     const float ratio = static_cast<float>(s.slope / s.amplitude);
     if (!std::isfinite(ratio) || (s.slope != 0 && !std::isnormal(ratio)))
         fail_value(op, "slope / amplitude must be a finite float32 that is not denormal, got ", s.slope, " / ", s.amplitude);
+    // The gradient takes its square.
+    if (std::abs(s.amplitude) < 1e-18 || std::abs(s.amplitude) > 1e18)
+        fail_value(op, "amplitude must be between 1e-18 and 1e18 in size, got ", s.amplitude);
     if (!std::isfinite(static_cast<float>(s.slope * s.amplitude)))
         fail_value(op, "slope * amplitude must be a finite float32, got ", s.slope, " * ", s.amplitude);
     return s;

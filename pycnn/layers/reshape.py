@@ -97,7 +97,7 @@ class Reshape(_View):
             raise ValueError("[Reshape] needs the shape of a sample: Reshape(16, 5, 5)")
         self.shape = tuple(integer("Reshape", "shape", size, -1) for size in shape)
         if 0 in self.shape:
-            raise ValueError(f"[Reshape] shape must have sizes of at least 1, or -1, got {shape}")
+            raise ValueError(f"[Reshape] shape must be at least 1 everywhere, or -1, got {shape}")
         if self.shape.count(-1) > 1:
             raise ValueError(f"[Reshape] only one size can be -1 in shape, got {shape}")
 

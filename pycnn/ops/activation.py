@@ -113,7 +113,8 @@ def tanh(x: FloatArray, *, amplitude: float = 1.0, slope: float = 1.0) -> FloatA
     Raises
     ------
     TypeError, ValueError
-        The array is not float32, or not C-contiguous; a number is not finite; amplitude is zero.
+        The array is not float32, or not C-contiguous; a number is not finite; amplitude is zero,
+        or not between 1e-18 and 1e18 in size (the gradient takes its square).
 
     Notes
     -----
