@@ -10,15 +10,12 @@ from pathlib import Path
 
 import pytest
 from killed import killed_at
-from toy import same_bits
+from saved_run import save_run, seeds_of
 
 from pycnn import _together, io, models
-from pycnn._run_files import CHECKPOINT, FILES, REPORT, checkpoint_of
+from pycnn._run_files import CHECKPOINT, FILES, checkpoint_of
 from pycnn._temporary import remove_leftovers
 from pycnn._together import COMPLETE, MOVING, PLACE, file_of, replace_together, settle
-from pycnn.cli import results
-from pycnn.report import Run
-from pycnn.training import History
 
 NAMES = ("a", "b", "c")
 
@@ -139,73 +136,11 @@ def test_what_one_process_could_not_finish_the_next_one_does_first(old_files: Pa
 # A run --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def quick_curve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write no picture, which takes long, but a file of its name."""
-
-    def curve(history: History, path: Path, *_: object, **__: object) -> None:
-        path.write_bytes(b"picture")
-
-    monkeypatch.setattr(results, "learning_curve", curve)
-
-
-FRESH = {seed: models.lenet5(rng=seed) for seed in (0, 1)}
-
-
-def save_run(folder: Path, seed: int) -> None:
-    history = History()
-    history.self_organization = float(seed)
-    results.save(
-        folder, FRESH[seed], history, {"model": "lenet5", "seed": seed, "data": None}, None
-    )
-
-
-def seeds_of(folder: Path) -> set[int]:
-    """The seeds that the model, the settings and the history of a run were made with."""
-    run = Run(folder)
-    state = run.model.state_dict()
-    return {
-        *(seed for seed, model in FRESH.items() if same_bits(model.state_dict(), state)),
-        run.settings["seed"],
-        int(run.history.self_organization),
-    }
-
-
-@pytest.mark.usefixtures("quick_curve")
-def test_a_kill_while_results_are_written_leaves_the_old_run_or_the_new_one(
-    tmp_path: Path,
-) -> None:
-    original = tmp_path / "original"
-    original.mkdir()
-    save_run(original, 0)
-    (original / REPORT).write_text("a report of it")
-    (original / "notes.txt").write_text("mine")
-    outcomes = []
-    for call in count():
-        folder = tmp_path / f"killed{call}"
-        shutil.copytree(original, folder)
-        killed = killed_at(call, lambda folder=folder: save_run(folder, 1))
-        found = seeds_of(folder)
-        assert len(found) == 1, f"a mixture at call {call}"
-        (seed,) = found
-        assert (folder / REPORT).exists() == (seed == 0)
-        assert (folder / "notes.txt").read_text() == "mine"
-        with results.results_folder(folder, None, None):
-            assert not [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
-        outcomes.append(seed)
-        if not killed:
-            break
-    assert outcomes == sorted(outcomes)
-    assert outcomes.count(0) > 20
-    assert outcomes.count(1) > 10
-
-
-@pytest.mark.usefixtures("quick_curve")
 @pytest.mark.parametrize("state", [COMPLETE, MOVING])
 def test_a_run_that_may_not_be_finished_is_read_where_it_is(
     state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_run(tmp_path, 1)
+    save_run(tmp_path, 1, monkeypatch)
     (tmp_path / state).mkdir()
     for name in FILES:
         if (tmp_path / name).exists():
