@@ -1,6 +1,6 @@
 """Files that are whole or not there: every file of pycnn is written through `atomic_write`.
 
-`replace_together` does for the files of a folder what `atomic_write` does for one.
+`pycnn._together` does for the files of a folder what `atomic_write` does for one.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
+
+from pycnn._temporary import create, temporary_name
 
 
 @contextmanager
@@ -22,8 +21,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a binary file that takes the place of `path` only when it is complete.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
-    renamed over `path`. After an exception or a full disk, `path` is what it was before. Devices
-    and pipes (``/dev/stdout``) cannot be replaced by a rename and are written directly.
+    renamed over `path`; then the folder is flushed, so that the new name outlives a power failure.
+    After an exception, a kill or a full disk, `path` is what it was before. Devices and pipes
+    (``/dev/stdout``) cannot be replaced by a rename and are written directly.
 
     Parameters
     ----------
@@ -45,60 +45,27 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield stream
         return
     with _temporary_beside(path) as (target, temporary):
-        # "xb" creates the file with the user's own umask, which tempfile.mkstemp does not.
-        with open(temporary, "xb") as file:
+        with create(temporary) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
+        sync_folder(os.path.dirname(target))
 
 
-@contextmanager
-def replace_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Replace files of a folder by new ones only when all of the new ones are complete.
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Flush the names in a folder to the disk, where its file system can.
 
-    The files are written to a folder of their own, inside `folder`. After an exception or a full
-    disk, `folder` is what it was before. In the end all old files but the first are removed, and
-    then the new ones take their places, the first before the others: even where that is cut short,
-    no old file stands beside a new one.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    names : iterable of str
-        The files that belong together. Those that are not written anew are removed; a symbolic
-        link is replaced, not followed.
-
-    Yields
-    ------
-    Path
-        Folder to write the new files to.
-
-    Raises
-    ------
-    OSError
-        If one of the names is a folder, or `folder` cannot be written to.
+    The files are in their places already, so that there is nothing to report if it cannot.
     """
-    first, *others = names
-    with TemporaryDirectory(prefix=".", suffix=".tmp", dir=folder) as temporary:
-        new = Path(temporary)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            yield new
-        except OSError as error:  # is told of the file that was meant
-            if error.filename is None or Path(error.filename).parent != new:
-                raise
-            meant = folder / Path(error.filename).name
-            raise OSError(error.errno, error.strerror, os.fspath(meant)) from error
-        for name in (first, *others):
-            check_writable(folder / name)
-        for name in others:
-            (folder / name).unlink(missing_ok=True)
-        for name in (first, *others):
-            if (new / name).exists():
-                (new / name).replace(folder / name)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -111,7 +78,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     if is_stream(path):
         return
-    with _temporary_beside(path) as (_, temporary), open(temporary, "xb") as file:
+    with _temporary_beside(path) as (_, temporary), create(temporary) as file:
         file.write(b"\0")
 
 
@@ -142,7 +109,7 @@ def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    temporary = os.path.join(folder, temporary_name(name))
     try:
         yield target, temporary
     except OSError as error:

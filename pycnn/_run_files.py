@@ -6,11 +6,16 @@ import errno
 import os
 from pathlib import Path
 
+from pycnn._together import file_of, settle
+
 CHECKPOINT, SETTINGS, HISTORY = "model.safetensors", "settings.json", "history.json"
 TABLE, CURVE, REPORT = "history.csv", "learning_curve.png", "report.html"
 
 # What tells of one training, and is replaced together.
 FILES = (CHECKPOINT, SETTINGS, TABLE, HISTORY, CURVE, REPORT)
+
+# The unfinished training itself, to be resumed; no result.
+TRAINING = "training.safetensors"
 
 # Where the command line puts the folders of runs.
 RUNS = "runs"
@@ -19,13 +24,16 @@ RUNS = "runs"
 def existing(path: str | os.PathLike[str]) -> Path:
     """Give `path` as a Path, if there is such a file or folder.
 
+    What a killed process could not finish in its folder is finished first.
+
     Raises
     ------
     FileNotFoundError
         If there is not; it names the run of this name in the folder ``runs``.
     """
     place = Path(path)
-    if place.exists():
+    settle(place if place.is_dir() else place.parent, FILES)
+    if place.exists() or (place.name in FILES and file_of(place.parent, place.name).exists()):
         return place
     text = os.strerror(errno.ENOENT)
     if Path(RUNS, place).exists():
@@ -45,7 +53,7 @@ def checkpoint_of(path: str | os.PathLike[str]) -> Path:
     if place.is_file() and place.name not in FILES:
         return place
     folder = place if place.is_dir() else place.parent
-    checkpoint = folder / CHECKPOINT
+    checkpoint = file_of(folder, CHECKPOINT)
     if checkpoint.exists():
         return checkpoint
     text = f"No {CHECKPOINT} in the folder"

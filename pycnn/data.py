@@ -200,13 +200,17 @@ class Batches:
         return -(-len(self.data) // self.batch_size)
 
     def __iter__(self) -> Generator[tuple[Samples, Labels], None, None]:
+        return self.pass_from(0)
+
+    def pass_from(self, first: int) -> Generator[tuple[Samples, Labels], None, None]:
+        """Give a pass without the batches before number `first`, which are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
-            return self._slices(self.data)
+            return self._slices(self.data, first)
         order = self.order(epoch)
         if isinstance(self.data, ArrayDataset) and self.augment is None:
-            return self._gathered(self.data, order)
-        return (self.make(order, epoch, batch) for batch in range(len(self)))
+            return self._gathered(self.data, order, first)
+        return (self.make(order, epoch, batch) for batch in range(first, len(self)))
 
     def order(self, epoch: int) -> Index:
         """Positions of the samples in the order of a pass."""
@@ -234,18 +238,20 @@ class Batches:
                 f"[{owner}] augment must keep the {samples} samples of a batch, gave {x.shape}"
             )
 
-    def _slices(self, data: ArrayDataset) -> Generator[tuple[Samples, Labels], None, None]:
+    def _slices(
+        self, data: ArrayDataset, first: int
+    ) -> Generator[tuple[Samples, Labels], None, None]:
         x, y, size = data.x, data.y, self.batch_size
-        for start in range(0, len(x), size):
+        for start in range(first * size, len(x), size):
             yield x[start : start + size], np.ascontiguousarray(y[start : start + size])
 
     def _gathered(
-        self, data: ArrayDataset, order: Index
+        self, data: ArrayDataset, order: Index, first: int
     ) -> Generator[tuple[Samples, Labels], None, None]:
         x, y, size = data.x, data.y, self.batch_size
         shuffled = y[order]
         buffer = np.empty((size, *x.shape[1:]), x.dtype)
-        for start in range(0, len(x), size):
+        for start in range(first * size, len(x), size):
             index = order[start : start + size]
             batch = buffer[: len(index)]
             # "clip" lets take write into `out` directly; the default mode gathers into a copy.

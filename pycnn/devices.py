@@ -29,7 +29,7 @@ T = TypeVar("T")
 # Extensions that have a device: to ask CUDA takes a millisecond.
 _found: dict[str, ModuleType] = {}
 
-# The stream of each model that has worked on a device.
+# The stream of each model that has worked on a device, by the device.
 _streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
@@ -171,10 +171,11 @@ def stream_of(model: Any) -> AbstractContextManager[Any]:
     if model.device == "cpu":
         return nullcontext()
     module = extension(model.device)
-    stream = _streams.get(model)
-    if not isinstance(stream, module.Stream):
-        stream = _streams[model] = module.Stream()
-    context: AbstractContextManager[Any] = stream
+    streams = _streams.setdefault(model, {})
+    context: AbstractContextManager[Any] = streams.get(model.device) or streams.setdefault(
+        model.device,
+        module.Stream(),  # another thread may have made one meanwhile
+    )
     return context
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
+from pycnn._budget import allow
 
 __all__ = [
     "Rng",
@@ -65,6 +66,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:
     """Values from U(-bound, bound), float32."""
+    allow(shape)
     values = generator(rng).random(shape, dtype=np.float32)
     values *= np.float32(2 * bound)
     values -= np.float32(bound)
@@ -75,6 +77,7 @@ def normal(
     shape: tuple[int, ...], std: float = 1.0, rng: Rng = None, *, mean: float = 0.0
 ) -> npt.NDArray[np.float32]:
     """Values from N(mean, std^2), float32."""
+    allow(shape)
     values = generator(rng).standard_normal(shape, dtype=np.float32)
     values *= np.float32(std)
     if mean:
@@ -84,6 +87,7 @@ def normal(
 
 def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
     """One value throughout, float32."""
+    allow(shape)
     return np.full(shape, value, np.float32)
 
 

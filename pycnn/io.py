@@ -6,12 +6,18 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from pycnn._budget import limited
 from pycnn._files import atomic_write
+from pycnn._format import FORMAT, KEY, check_format
+from pycnn._printable import printable
+from pycnn._reading import parse_json
 from pycnn._run_files import checkpoint_of
+from pycnn._safetensors import Tensors, open_tensors, serialised, storable
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
@@ -22,13 +28,21 @@ METADATA_KEY = "pycnn"
 
 ORDER = "; the path comes first, then the model"
 
+# Key in our metadata, and beginning of the names of arrays, of what `pycnn.fit` needs to resume.
+TRAINING = "training:"
+
+# Keys of the checksums, of the model's arrays and of the training's.
+CHECKSUM = "crc32"
+TRAINING_CHECKSUM = "training_crc32"
+
 
 def save(path: str | os.PathLike[str], model: Module) -> None:
     """Write the parameters and buffers of a model to a safetensors file, whole or not at all.
 
-    The header holds pycnn's version, a checksum, the model's ``metadata`` and, for a model of
-    `pycnn.models`, its name and arguments, so that `load_model` can make it again. Any safetensors
-    reader can read the file.
+    The header holds the versions of the format and of pycnn, a checksum, the model's ``metadata``
+    and, for a model of `pycnn.models`, its name and arguments, so that `load_model` can make it
+    again. Any safetensors reader can read the file. Arrays are stored C-contiguous and
+    little-endian, however they lie in memory; what the file will hold is compared with them first.
 
     Parameters
     ----------
@@ -44,16 +58,27 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     TypeError
         If `model` is no model.
     TypeError, ValueError
-        If the metadata, or an argument of the model, is no JSON value; keys must be strings, and
-        numbers finite.
+        If the metadata, or an argument of the model, is no JSON value (keys must be strings, and
+        numbers finite), or an array holds numbers that the format lacks or a mask.
     """
-    from safetensors.numpy import save as serialize
+    check_model("save", model, ORDER)
+    write(path, model, {}, None)
 
+
+def write(
+    path: str | os.PathLike[str],
+    model: Module,
+    arrays: Mapping[str, Array],
+    training: Mapping[str, Any] | None,
+) -> None:
+    """Do `save`, with the state of a training beside the model: its arrays, and JSON values."""
     from pycnn import __version__
 
-    check_model("save", model, ORDER)
-    state = {name: on_cpu(array) for name, array in model.state_dict().items()}
-    header: dict[str, Any] = {"version": __version__, "crc32": _checksum(state)}
+    state = {
+        name: storable("save", name, on_cpu(array)) for name, array in model.state_dict().items()
+    }
+    beside = {name: storable("fit", name, array) for name, array in arrays.items()}
+    header: dict[str, Any] = {KEY: FORMAT, "version": __version__, CHECKSUM: _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
     if model.metadata:
@@ -63,7 +88,12 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
         header["metadata"] = dict(model.metadata)
     for key, value in header.items():
         _check_json(key, value)
-    content = serialize(state, {METADATA_KEY: json.dumps(header)})
+    if training is not None:
+        header |= {TRAINING: training, TRAINING_CHECKSUM: _checksum(beside)}
+    try:
+        content = serialised(state | beside, {METADATA_KEY: json.dumps(header)})
+    except ValueError as error:
+        raise ValueError(f"[save] {error}") from None
     with atomic_write(path) as file:
         file.write(content)
 
@@ -92,8 +122,10 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     """
     check_model("load", model, ORDER)
     path = checkpoint_of(path)
-    state, header = _read(path)
-    _fill(path, model, state, header)
+    file, tensors = open_tensors(path)
+    with file:
+        header = _header(path, tensors)
+        _fill(path, model, _model_part(tensors, header), header)
 
 
 def load_model(path: str | os.PathLike[str]) -> Module:
@@ -117,38 +149,53 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
         made or does not fit it.
     """
-    from pycnn import models
-
     path = checkpoint_of(path)
-    state, header = _read(path)
-    name, arguments = header.get("model"), header.get("arguments")
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise ValueError(
-            f"{os.fspath(path)} does not say which model it holds: make the model and use "
-            "pycnn.load(path, model)"
-        )
-    try:
-        model = models.create(name, **arguments)
-    except (TypeError, ValueError, MemoryError) as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from None
-    try:
-        _fill(path, model, state, header)
-    except TypeError as error:  # the file is at fault, not an argument
-        raise ValueError(str(error)) from None
+    file, tensors = open_tensors(path)
+    with file:
+        header = _header(path, tensors)
+        tensors = _model_part(tensors, header)
+        model = _made(path, tensors, header)
+        try:
+            _fill(path, model, tensors, header)
+        except TypeError as error:  # the file is at fault, not an argument
+            raise ValueError(str(error)) from None
     return model
 
 
+def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]) -> Module:
+    """Make the model that a header tells of, if it needs no more numbers than the file has."""
+    from pycnn import models
+    from pycnn.models.registry import INITIAL
+
+    name, arguments = header.get("model"), header.get("arguments")
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise ValueError(
+            f"{printable(path)} does not say which model it holds: make the model and use "
+            "pycnn.load(path, model)"
+        )
+    sizes = [prod(shape) for shape in tensors.shapes.values()]
+    try:
+        if given := [key for key in INITIAL if key in arguments]:
+            raise ValueError(f"{given[0]!r} is no argument that a checkpoint has")
+        with limited(len(sizes), sum(sizes)):
+            return models.create(name, **arguments)
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{printable(path)}: {printable(error)}") from None
+
+
 def _fill(
-    path: str | os.PathLike[str], model: Module, state: dict[str, Array], header: dict[str, Any]
+    path: str | os.PathLike[str], model: Module, tensors: Tensors, header: dict[str, Any]
 ) -> None:
     """Give a model the arrays and the metadata of a file."""
-    try:
-        model.load_state_dict(state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from None
     metadata = header.get("metadata", {})
     if not isinstance(metadata, dict):
-        raise ValueError(f"{os.fspath(path)} is corrupt: its metadata is no mapping")
+        raise ValueError(f"{printable(path)} is corrupt: its metadata is no mapping")
+    try:
+        # Names and shapes first, with arrays that take no memory.
+        model.check_state_dict(tensors.stand_ins())
+        model.load_state_dict(_read(tensors, header, CHECKSUM))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{printable(path)}: {error}") from None
     model.metadata = metadata
 
 
@@ -169,35 +216,49 @@ def _check_json(where: str, value: Any) -> None:
             raise type(error)(f"[save] {where}: {error}") from None
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays of a safetensors file, and our header ({} in a file of somebody else)."""
-    from safetensors import SafetensorError, safe_open
+def read_parts(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
+    """Arrays of a model, those of its training, and our header; raises as `load`."""
+    file, tensors = open_tensors(path)
+    with file:
+        header = _header(path, tensors)
+        of_model, of_training = tensors.split(TRAINING)
+        try:
+            state = _read(of_model, header, CHECKSUM)
+            return state, _read(of_training, header, TRAINING_CHECKSUM), header
+        except ValueError as error:
+            raise ValueError(f"{printable(path)}: {error}") from None
 
-    name = os.fspath(path)
-    # Python's own error for a file that it may not read is clearer than that of the reader.
-    with open(path, "rb"):
-        pass
+
+def _model_part(tensors: Tensors, header: dict[str, Any]) -> Tensors:
+    """Leave out the arrays of a training, in the file of one."""
+    return tensors.split(TRAINING)[0] if TRAINING in header else tensors
+
+
+def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, Array]:
+    """Read arrays, and compare them with the checksum of the header, if there is one."""
+    state = tensors.read()
+    if checksum in header and header[checksum] != _checksum(state):
+        raise ValueError("corrupt: its checksum does not match")
+    return state
+
+
+def _header(path: str | os.PathLike[str], tensors: Tensors) -> dict[str, Any]:
+    """Give our part of a file's header, {} in a file of somebody else."""
     try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    # Number formats that NumPy lacks, such as F8_E4M3, are an AttributeError of the reader.
-    except (SafetensorError, TypeError, AttributeError) as error:
-        raise ValueError(f"{name} is not a readable safetensors file: {error}") from None
-    try:
-        header = json.loads(metadata.get(METADATA_KEY, "{}"))
-    except (ValueError, RecursionError):
+        header = parse_json(tensors.metadata.get(METADATA_KEY, "{}").encode(), tensors.size)
+    except ValueError:
         header = None
     if not isinstance(header, dict):
-        raise ValueError(f"{name} is corrupt: its header cannot be read")
-    if "crc32" in header and header["crc32"] != _checksum(state):
-        raise ValueError(f"{name} is corrupt: its checksum does not match")
-    return state, header
+        raise ValueError(f"{printable(path)} is corrupt: its header cannot be read")
+    check_format(path, header)
+    return header
 
 
 def _checksum(state: dict[str, Array]) -> int:
     """CRC-32 of the bytes of all arrays, in the order of their names."""
     value = 0
     for name in sorted(state):
-        value = zlib.crc32(np.ascontiguousarray(state[name]).tobytes(), value)
+        value = zlib.crc32(state[name].reshape(-1).view(np.uint8).data, value)
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -68,16 +69,17 @@ class DataLoader(Batches):
         self.workers = integer("DataLoader", "workers", workers, 1, inf)
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
 
-    def __iter__(self) -> Generator[Batch, None, None]:
+    def pass_from(self, first: int) -> Generator[Batch, None, None]:
+        """Give a pass without the batches before number `first`, which are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         order = self.order(epoch)
-        return self._pass(lambda batch: self.make(order, epoch, batch))
+        return self._pass(lambda batch: self.make(order, epoch, batch), first)
 
-    def _pass(self, make: Callable[[int], Batch]) -> Generator[Batch, None, None]:
-        work = _Work(make, len(self), self.ahead)
+    def _pass(self, make: Callable[[int], Batch], first: int) -> Generator[Batch, None, None]:
+        work = _Work(make, first, len(self), self.ahead)
         try:
-            work.start(min(self.workers, len(self)))
-            for batch in range(len(self)):
+            work.start(min(self.workers, len(self) - first))
+            for batch in range(first, len(self)):
                 yield work.take(batch)
         finally:
             work.stop()
@@ -93,13 +95,28 @@ def batches_of(
 
 
 @contextmanager
-def one_pass(batches: Iterable[tuple[Any, Any]]) -> Iterator[Iterator[tuple[Any, Any]]]:
-    """Go through batches once, each checked; threads behind them end even after an error."""
-    if not isinstance(batches, Batches):
-        yield map(_check_batch, batches)
+def one_pass(
+    batches: Iterable[tuple[Any, Any]], first: int = 0
+) -> Iterator[Iterator[tuple[Any, Any]]]:
+    """Go through batches once, each checked; threads behind them end even after an error.
+
+    Those before number `first` are left out; batches of a user's own are made to be left out.
+    """
+    if isinstance(batches, Batches) and type(batches).__iter__ is Batches.__iter__:
+        with closing(batches.pass_from(first)) as source:
+            yield source
         return
-    with closing(iter(batches)) as source:
-        yield source
+    own = iter(batches)
+    if sum(1 for _ in islice(own, first)) < first:
+        raise ValueError(
+            f"the training data have fewer than the {first} batches of the epoch that is resumed "
+            "(a generator must give those again that are done)"
+        )
+    try:
+        yield map(_check_batch, own)
+    finally:
+        if isinstance(batches, Batches) and isinstance(own, Generator):
+            own.close()
 
 
 def _check_batch(batch: Any) -> tuple[Any, Any]:
@@ -126,18 +143,18 @@ class _Work:
     ----------
     make : function
         Makes batch number b.
-    count : int
-        Batches in all.
+    first, count : int
+        Batch to begin with, and batches in all.
     ahead : int
         Batches that may be begun beyond the one that was taken last.
     """
 
-    def __init__(self, make: Callable[[int], Batch], count: int, ahead: int) -> None:
+    def __init__(self, make: Callable[[int], Batch], first: int, count: int, ahead: int) -> None:
         self.make = make
         self.count = count
         self.ahead = ahead
-        self.begun = 0  # batches that a thread has made or is at
-        self.taken = 0  # batches that were asked for
+        self.begun = first  # batches that a thread has made or is at
+        self.taken = first  # batches that were asked for
         self.results: dict[int, Batch | BaseException] = {}
         self.stopped = False
         self.changed = threading.Condition()

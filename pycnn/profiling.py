@@ -16,6 +16,7 @@ from pycnn import _core
 from pycnn._arguments import positive
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.turns import Turn
 
 LEAST_STEPS = 5
 WARM_UP = 2
@@ -261,7 +262,8 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     if model.device != "cpu":
         raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
     limit = positive("[profile] seconds", seconds)
-    copied = copy.deepcopy(model).train()
+    with Turn(model).taken():
+        copied = copy.deepcopy(model).train()
     probes: list[_Probe] = []
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):

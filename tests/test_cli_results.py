@@ -13,6 +13,7 @@ import pytest
 from command_line import Capture, fails
 
 from pycnn import recipes
+from pycnn._run_files import TRAINING
 from pycnn.cli import main, results, train
 from pycnn.optim import Adam
 from pycnn.report import sections
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def contents(folder: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    """The files of a run, without the checkpoint of a training that has not finished."""
+    return {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.name != TRAINING}
 
 
 def test_a_training_without_a_finished_epoch_leaves_an_earlier_run_whole(
@@ -77,9 +79,12 @@ def test_a_run_that_cannot_be_saved_leaves_an_earlier_one_whole(
         assert main([*command, "--seed", "1"]) == 130
     assert capsys.readouterr().err == (
         "pycnn: interrupted while the results were being written: "
-        "this training is not saved to runs/lenet5\n"
+        "this training is not saved to runs/lenet5, but --resume goes on with it\n"
     )
     assert contents("runs/lenet5") == before
+    assert main([*command, "--seed", "1", "--resume"]) == 0
+    assert contents("runs/lenet5") != before
+    assert not Path("runs/lenet5", TRAINING).exists()
 
 
 def test_a_new_run_leaves_no_pictures_of_an_earlier_one(

@@ -151,8 +151,8 @@ BROKEN = {
     "binary not finite": (
         binary({"good": [np.inf, 0.0, 1.0]}), "word 1: the vector of 'good' is not finite"
     ),
-    "cut gzip": (gzip.compress(glove(VECTORS))[:-12], "is truncated or corrupt"),
-    "corrupt gzip": (gzip.compress(glove(VECTORS))[:-8] + b"\1" * 8, "is truncated or corrupt"),
+    "cut gzip": (gzip.compress(glove(VECTORS))[:-12], "truncated"),
+    "corrupt gzip": (gzip.compress(glove(VECTORS))[:-8] + b"\1" * 8, "corrupt gzip data"),
 }  # fmt: skip
 
 

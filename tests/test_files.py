@@ -11,7 +11,8 @@ import pytest
 from toy import small_net
 
 from pycnn import io
-from pycnn._files import atomic_write, check_writable, replace_together
+from pycnn._files import atomic_write, check_writable
+from pycnn._temporary import create, remove_leftovers, temporary_name
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -65,15 +66,20 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-def test_a_file_is_on_the_disk_before_it_gets_its_name(
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_then_its_name_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd)))
+
+    def synced(descriptor: int) -> None:
+        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b)))
     io.save(tmp_path / "m", small_net())
-    assert calls == ["fsync", "replace"]
+    assert calls == ["file", "replace", "folder"]
 
 
 def test_check_writable_leaves_nothing(tmp_path: Path) -> None:
@@ -98,69 +104,27 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
     assert info.value.filename == str(other)
 
 
-# replace_together ----------------------------------------------------------------------------
+# What dead processes leave --------------------------------------------------------------------
 
 
-@pytest.fixture
-def old_files(tmp_path: Path) -> Path:
-    """A folder with the files a, b and c, and one that has nothing to do with them."""
-    for name in ("a", "b", "c", "other"):
-        (tmp_path / name).write_text("old")
-    return tmp_path
+def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    dead, folder = tmp_path / temporary_name("file"), tmp_path / temporary_name("run")
+    dead.touch()
+    folder.mkdir()
+    (folder / "file").touch()
+    others = [tmp_path / name for name in (".file.tmp", ".file.1234567g.tmp", "file", "other")]
+    for path in (*others, tmp_path / temporary_name("other")):
+        path.touch()
+    before = set(tmp_path.iterdir())
+    with create(os.fspath(tmp_path / temporary_name("file"))) as living:
+        remove_leftovers(tmp_path, ("file", "run"))
+        assert set(tmp_path.iterdir()) == {*before, Path(living.name)} - {dead, folder}
+    remove_leftovers(tmp_path / "nowhere", ("file",))
 
 
-def written(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def replace_a_and_b(folder: Path) -> None:
-    with replace_together(folder, ("a", "b", "c")) as new:
-        (new / "a").write_text("new")
-        (new / "b").write_text("new")
-
-
-def test_files_are_replaced_together_and_what_is_not_written_anew_goes(old_files: Path) -> None:
-    replace_a_and_b(old_files)
-    assert written(old_files) == {"a": "new", "b": "new", "other": "old"}
-
-
-def test_files_that_are_not_complete_replace_nothing(old_files: Path) -> None:
-    before = written(old_files)
-
-    def half_of_it() -> None:
-        with replace_together(old_files, ("a", "b")) as new:
-            (new / "a").write_text("new")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half_of_it()
-    assert written(old_files) == before
-
-
-def test_errors_of_files_that_belong_together_name_the_one_that_was_meant(old_files: Path) -> None:
-    with pytest.raises(FileNotFoundError) as info, replace_together(old_files, ("a",)) as new:
-        (new / "a").read_text()
-    assert info.value.filename == str(old_files / "a")
-    (old_files / "b").unlink()
-    (old_files / "b").mkdir()
-    with pytest.raises(IsADirectoryError) as info:
-        replace_a_and_b(old_files)
-    assert info.value.filename == str(old_files / "b")
-    (old_files / "b").rmdir()
-    assert written(old_files) == {"a": "old", "c": "old", "other": "old"}
-
-
-def test_a_replacement_that_is_cut_short_mixes_nothing(
-    old_files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace = Path.replace
-
-    def cut_short(self: Path, target: Path) -> Path:
-        if target.name == "b":
-            raise KeyboardInterrupt
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", cut_short)
-    with pytest.raises(KeyboardInterrupt):
-        replace_a_and_b(old_files)
-    assert written(old_files) == {"a": "new", "other": "old"}
+def test_a_leftover_is_no_link_that_is_followed(tmp_path: Path) -> None:
+    precious, link = tmp_path / "precious", tmp_path / temporary_name("file")
+    precious.touch()
+    link.symlink_to(precious)
+    remove_leftovers(tmp_path, ("file",))
+    assert precious.exists()

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from toy import same_bits, small_net, snapshot
 
 from pycnn import __version__, io, models
-from pycnn.layers import Linear, Sequential
+from pycnn.layers import Buffer, Linear, Sequential
 
 
 @pytest.fixture
@@ -207,4 +207,115 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         io.save(tmp_path / "nowhere" / "m", small_net())
     with pytest.raises(IsADirectoryError):
         io.save(tmp_path, small_net())
+    assert list(tmp_path.iterdir()) == []
+
+
+def awkward(name: str, values: np.ndarray, folder: Path) -> np.ndarray:
+    """The same numbers, lying in memory otherwise than in a file."""
+    wide = np.zeros(tuple(2 * size for size in values.shape), values.dtype)
+    if name == "Fortran order":
+        return np.asfortranarray(values)
+    if name == "transposed":
+        return values.T.copy().T
+    if name == "strided":
+        wide[::2, ::2] = values
+        return wide[::2, ::2]
+    if name == "reversed":
+        return values[::-1, ::-1].copy()[::-1, ::-1]
+    if name == "big-endian":
+        return values.astype(values.dtype.newbyteorder(">"))
+    if name == "matrix":
+        return values.view(np.matrix)
+    if name == "read-only":
+        copy = values.copy()
+        copy.flags.writeable = False
+        return copy
+    if name == "shared memory":
+        return np.frombuffer(bytearray(values.tobytes()), values.dtype).reshape(values.shape)
+    mapped = np.memmap(folder / "mapped", values.dtype, "w+", shape=values.shape, order="F")
+    mapped[...] = values
+    return mapped
+
+
+LAYOUTS = (
+    *("Fortran order", "transposed", "strided", "reversed", "big-endian", "matrix", "read-only"),
+    *("shared memory", "memory map"),
+)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int64, np.uint8, bool])
+def test_arrays_that_are_not_contiguous_or_native_are_stored_right(
+    tmp_path: Path, layout: str, dtype: type
+) -> None:
+    """The bytes at the address of the array were stored, whatever its strides."""
+    values = (np.arange(24).reshape(4, 6) % 7).astype(dtype)
+    model = Sequential(Linear(6, 4, rng=0))
+    model.kept = Buffer(np.zeros((4, 6), dtype))  # type: ignore[attr-defined]
+    model.kept.data = awkward(layout, values, tmp_path)  # type: ignore[attr-defined]
+    io.save(tmp_path / "m", model)
+    stored = load_file(tmp_path / "m")["kept"]
+    assert stored.dtype == dtype
+    assert np.array_equal(stored, values)
+    other = Sequential(Linear(6, 4, rng=1))
+    other.kept = Buffer(np.zeros((4, 6), dtype))  # type: ignore[attr-defined]
+    io.load(tmp_path / "m", other)
+    assert np.array_equal(other.kept.data, values)  # type: ignore[attr-defined]
+
+
+def test_a_transposed_parameter_is_stored_right(tmp_path: Path) -> None:
+    model = Sequential(Linear(3, 3, rng=0))
+    model[0].weight.data = model[0].weight.data.T  # type: ignore[union-attr]
+    io.save(tmp_path / "m", model)
+    assert np.array_equal(load_file(tmp_path / "m")["0.weight"], model[0].weight.data)
+    io.load(tmp_path / "m", other := Sequential(Linear(3, 3, rng=1)))
+    assert np.array_equal(other[0].weight.data, model[0].weight.data)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,)])
+def test_arrays_without_dimensions_or_elements_come_back(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    model = Sequential(Linear(1, 1, rng=0))
+    model.kept = Buffer(np.full(shape, 7, np.int64))  # type: ignore[attr-defined]
+    io.save(tmp_path / "m", model)
+    assert load_file(tmp_path / "m")["kept"].shape == shape
+    other = Sequential(Linear(1, 1, rng=1))
+    other.kept = Buffer(np.zeros(shape, np.int64))  # type: ignore[attr-defined]
+    io.load(tmp_path / "m", other)
+    assert np.array_equal(other.kept.data, model.kept.data)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ma.masked_equal(np.arange(3.0), 1),
+        np.arange(3.0).astype(np.longdouble),
+        np.arange(3.0).astype(complex),
+        np.array([None, 1]),
+        np.array(["a"]),
+        np.zeros(2, "M8[s]"),
+        np.zeros(2, [("a", "f4")]),
+    ],
+)
+def test_arrays_that_a_file_cannot_hold_are_refused(tmp_path: Path, array: np.ndarray) -> None:
+    model = Sequential(Linear(1, 1, rng=0))
+    model[0].weight.data = array  # type: ignore[union-attr]
+    with pytest.raises(TypeError, match=r"^\[save\] 0\.weight must be an array of bools, integers"):
+        io.save(tmp_path / "m", model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_is_compared_with_what_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import safetensors.numpy
+
+    def save(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+        return plain({name: array + 1 for name, array in arrays.items()}, metadata)
+
+    plain = safetensors.numpy.save
+    monkeypatch.setattr(safetensors.numpy, "save", save)
+    with pytest.raises(ValueError, match=r"^\[save\] .* is not in the new file as it is in memory"):
+        io.save(tmp_path / "m", small_net())
     assert list(tmp_path.iterdir()) == []

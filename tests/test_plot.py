@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from pictures import png_pixels, svg_root, texts
 from toy import blobs, small_net
 
 from pycnn import plot, predict
-from pycnn.plot.canvas import displayable, stretch
+from pycnn.plot.canvas import displayable, new_figure, render, stretch
 from pycnn.training import EpochRecord, History
 
 NAMES = ("a", "b", "$", "_{x}")
@@ -178,3 +180,21 @@ def test_pixels_of_any_range() -> None:
     np.testing.assert_array_equal(stretch(np.array([np.nan])), 0)
     assert displayable(np.ones((3, 4, 5))).shape == (4, 5, 3)
     assert displayable(np.ones((2, 4, 5))).shape == (4, 5)
+
+
+def test_threads_that_draw_leave_filters_and_settings_as_they_were() -> None:
+    from matplotlib import rcParams
+
+    before = list(warnings.filters), rcParams["svg.hashsalt"]
+    for _ in range(3):
+        threads = [threading.Thread(target=_draw) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (list(warnings.filters), rcParams["svg.hashsalt"]) == before
+
+
+def _draw() -> None:
+    for _ in range(3):
+        render(new_figure(1, 1), "svg")

@@ -10,8 +10,9 @@ from pycnn import ops
 from pycnn._arguments import integer, pair
 from pycnn.augment.checks import check_images
 from pycnn.data import Dataset
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
 
 # Views of this many images go through the network together: 10 times as many samples.
 BATCH_SIZE = 16
@@ -55,16 +56,17 @@ def ten_crop(
     height, width = pair("ten_crop", "size", size, 1)
     integer("ten_crop", "batch_size", batch_size, 1, inf)
     results = []
-    with evaluation_mode(model):
-        # An empty set gives one empty batch, and with it a result of the right shape.
-        for start in range(0, max(len(images), 1), batch_size):
-            if isinstance(images, np.ndarray):
-                x = images[start : start + batch_size]
-            else:
-                x = images.gather(np.arange(start, min(start + batch_size, len(images))))
-            logits = model.forward(_views(x, height, width))
+    # An empty set gives one empty batch, and with it a result of the right shape.
+    for start in range(0, max(len(images), 1), batch_size):
+        if isinstance(images, np.ndarray):
+            x = images[start : start + batch_size]
+        else:
+            x = images.gather(np.arange(start, min(start + batch_size, len(images))))
+        views = _views(x, height, width)
+        with between_steps(model):
+            logits = model.forward(views)
             probabilities = ops.softmax(model.scores(logits))
-            results.append(probabilities.reshape(10, len(x), logits.shape[1]).mean(axis=0))
+        results.append(probabilities.reshape(10, len(x), logits.shape[1]).mean(axis=0))
     return np.concatenate(results)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pycnn.layers.parameter import Array
 from pycnn.training import Callback, EpochRecord, Run
 from pycnn.training.nonfinite import nonfinite_state
@@ -44,3 +47,11 @@ class GoodState(Callback):
             return
         run.model.load_state_dict(self._state)
         run.history.stop_reason = f"{said}: the model is that of the end of epoch {self._epoch}"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the last good state, and its epoch."""
+        return {"epoch": self._epoch, "state": self._state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the last good state of an earlier process."""
+        self._epoch, self._state = state["epoch"], state["state"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pycnn import __version__
+from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
 from pycnn.cli.streams import abandon, say, usable_streams
 from pycnn.devices import DeviceError
@@ -32,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
+        line = printable(" ".join(message.split()))
         self.exit(USAGE_ERROR, f"pycnn: error: {line} (see {self.prog} --help)\n")
 
 
@@ -47,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 130 after
-        Ctrl-C, 141 if nobody reads the output any more.
+        Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 3 if the
+        results of a training had to go to another folder, 130 after Ctrl-C, 143 after SIGTERM and
+        129 after SIGHUP in a training, 141 if nobody reads the output any more.
     """
     with usable_streams():
         try:
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
         except KeyboardInterrupt as interruption:
             say(" ".join(("interrupted", *map(str, interruption.args))))
-            return INTERRUPTED
+            return getattr(interruption, "exit_code", INTERRUPTED)
         except BrokenPipeError:
             return BROKEN_PIPE
         except (OSError, ValueError, MemoryError, DeviceError) as error:

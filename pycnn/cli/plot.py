@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pycnn import plot
+from pycnn._printable import printable
 from pycnn.cli.arguments import (
     add_run,
     add_run_data,
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         set_threads(args)
     with needs_matplotlib():
         args.draw(args)
-    print(f"saved to {args.out}")
+    print(f"saved to {printable(args.out)}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pycnn import ops
+from pycnn._printable import printable
 from pycnn.cli.arguments import add_run
 from pycnn.plot.canvas import class_names
 from pycnn.report import Run
@@ -33,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
     names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
     found = answers(probabilities)
     for text, row, answer in zip(args.inputs, probabilities, found, strict=True):
-        known = answer != NO_ANSWER
-        print(f"{text}: {names[answer]} ({row[answer]:.2%})" if known else f"{text}: no answer")
+        told = f"{names[answer]} ({row[answer]:.2%})" if answer != NO_ANSWER else "no answer"
+        print(f"{printable(text)}: {told}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pycnn._printable import printable
 from pycnn.cli.arguments import add_run, add_run_data, add_threads, set_threads
 from pycnn.cli.plot import needs_matplotlib
 from pycnn.report import write_report
@@ -28,5 +29,5 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args)
     with needs_matplotlib():
         path = write_report(args.source, args.out, data=args.data, skip_broken=args.skip_broken)
-    print(f"saved to {path}")
+    print(f"saved to {printable(path)}")
     return 0

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 from pycnn import __version__, io
-from pycnn._files import check_ending, check_writable, replace_together
-from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE
+from pycnn._files import check_ending, check_writable
+from pycnn._format import FORMAT, KEY
+from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE, TRAINING
+from pycnn._temporary import remove_leftovers
+from pycnn._together import PLACE, replace_together, settle
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
+from pycnn.report import Run
 from pycnn.training import History
 from pycnn.training.history import write_json
 
@@ -20,7 +27,8 @@ from pycnn.training.history import write_json
 def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[None]:
     """Make the folder and prove that all files can be written: now, not after the training.
 
-    In the end, folders that were made and are still empty are removed.
+    What killed processes have left in it is finished or removed. In the end, folders that were made
+    and are still empty are removed.
 
     Raises
     ------
@@ -32,6 +40,8 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         _make_folder(out)
+        settle(out, FILES)
+        remove_leftovers(out, (PLACE, TRAINING, *FILES))
         for name in FILES:
             check_writable(out / name)
         if json is not None:
@@ -60,27 +70,67 @@ def _check_json(json: Path, out: Path, data: str | None) -> None:
         raise ValueError(f"--json {json} lies in the folder of the data: give another place")
 
 
+def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
+    """Give the history of the run in a folder if it is the one that these settings ask for.
+
+    Raises
+    ------
+    ValueError
+        If it has finished with other settings.
+    """
+    run = Run(out)
+    history, epochs = run.history, run.settings.get("epochs")
+    if history.interrupted or history.stop_reason is not None or len(history) != epochs:
+        return None
+    # Threads do not change the results.
+    compared = (name for name in settings if name != "threads")
+    other = [
+        f"{name} is {run.settings.get(name)} there, {settings[name]} here"
+        for name in compared
+        if run.settings.get(name) != settings[name]
+    ]
+    if other:
+        raise ValueError(
+            f"{out} holds a finished training with other settings, which cannot be resumed: "
+            f"{'; '.join(other)}; without --resume a new training replaces it"
+        )
+    return history
+
+
 def save(
     out: Path, model: Module, history: History, settings: dict[str, Any], json: Path | None
-) -> None:
+) -> Path:
     """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
 
     They take the place of an earlier run's, whose report is removed: it tells of another network.
+    A folder that is gone is made again. Where nothing can be written, on a full disk or one that
+    may only be read, they go to a new folder in that of the user or in that for temporary files.
+
+    Returns
+    -------
+    Path
+        The folder they are in.
 
     Raises
     ------
     OSError
-        If a file cannot be written.
+        If a file cannot be written anywhere.
     KeyboardInterrupt
         After Ctrl-C, with words for what is lost.
     """
     try:
-        with replace_together(out, FILES) as new:
-            _write(new, model, history, settings)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"while the results were being written: this training is not saved to {out}"
-        ) from None
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            with replace_together(out, FILES) as new:
+                _write(new, model, history, settings)
+        except OSError as error:
+            out = _save_elsewhere(error, model, history, settings)
+    except KeyboardInterrupt as interruption:
+        kept = ", but --resume goes on with it" if (out / TRAINING).exists() else ""
+        interruption.args = (
+            f"while the results were being written: this training is not saved to {out}{kept}",
+        )
+        raise
     if json is not None:
         results = {
             "seconds": history.seconds,
@@ -95,11 +145,35 @@ def save(
             "history": history.to_dict(),
         }
         write_json(json, content)
+    return out
+
+
+def _save_elsewhere(
+    error: OSError, model: Module, history: History, settings: dict[str, Any]
+) -> Path:
+    """Write the results to a new folder, and say so; raises `error` if there is no place."""
+    # What lies in the folder for temporary files may be gone after a restart.
+    for parent in (Path.home(), Path(gettempdir())):
+        with suppress(OSError):
+            out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent))
+            try:
+                _write(out, model, history, settings)
+            except BaseException:
+                shutil.rmtree(out, ignore_errors=True)
+                raise
+            where = "" if error.filename is None else f"{error.filename}: "
+            warnings.warn(
+                f"[train] {where}{error.strerror or error}: the results are saved to {out} instead",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return out
+    raise error
 
 
 def _write(folder: Path, model: Module, history: History, settings: dict[str, Any]) -> None:
     io.save(folder / CHECKPOINT, model)
-    write_json(folder / SETTINGS, settings)
+    write_json(folder / SETTINGS, {KEY: FORMAT, **settings})
     history.to_csv(folder / TABLE)
     history.to_json(folder / HISTORY)
     try:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from pycnn._printable import printable
+
 NAMES = ("stdout", "stderr")
 
 
@@ -38,7 +40,7 @@ def usable_streams() -> Iterator[None]:
 
 def say(text: str) -> None:
     """Print a line of the program itself to stderr, as far as there is one."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     if sys.stderr is not None:  # None would mean stdout to print
         with suppress(OSError, ValueError):
             print(f"pycnn: {line}", file=sys.stderr)

@@ -1,10 +1,13 @@
 """Train a model and save it, its history and its learning curve.
 
 The files of a run are written after the training and replace those of an earlier run in the folder
-all together. A training that finishes no epoch, or whose files cannot be written, leaves no new
-folder and an earlier run as it was; one that fails or is interrupted later is saved as far as it
-came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written last,
-on its own.
+all together, or where they cannot be written go to a new folder elsewhere. A training that finishes
+no epoch leaves an earlier run as it was; one that fails or is interrupted later is saved as far as
+it came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written
+last, on its own. SIGTERM and SIGHUP interrupt as Ctrl-C does.
+
+Meanwhile, a checkpoint in the folder holds the state of the training after each epoch, for
+``--resume``. It is removed when the training has finished and is saved.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pycnn import get_num_threads, recipes
-from pycnn._run_files import RUNS
+from pycnn._printable import printable
+from pycnn._run_files import RUNS, TRAINING
 from pycnn._streams import is_terminal, warn
 from pycnn.cli.arguments import (
     add_data,
@@ -28,16 +32,17 @@ from pycnn.cli.arguments import (
     set_threads,
 )
 from pycnn.cli.good_state import GoodState
-from pycnn.cli.results import results_folder, save
+from pycnn.cli.results import finished_run, results_folder, save
 from pycnn.cli.streams import say
 from pycnn.data import Dataset
 from pycnn.devices import extension
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
+from pycnn.training.interrupt import Stops
 
 TRAINING_FAILED = 1
-INTERRUPTED = 130
+SAVED_ELSEWHERE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="folder of the results (default: runs/MODEL)"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the training that was interrupted or killed, from its checkpoint in the "
+        "folder of the results; begin if there is none; do nothing if it has finished",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=positive_int,
+        metavar="STEPS",
+        help="steps after which the checkpoint is replaced, besides after each epoch",
+    )
+    parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
@@ -110,7 +127,11 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
     out = args.out or Path(RUNS, args.model)
-    with results_folder(out, args.json, args.data):
+    with Stops() as stops, results_folder(out, args.json, args.data):
+        if args.resume and not (out / TRAINING).exists():
+            history = finished_run(out, settings)
+            if history is not None:
+                return report(out, history)
         train, test = recipe.data(args.data, skip_broken=args.skip_broken)
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
@@ -122,14 +143,25 @@ def run(args: argparse.Namespace) -> int:
             f"threads: {get_num_threads()}",
             flush=True,
         )
+        options = {
+            "checkpoint": out / TRAINING,
+            "every": args.checkpoint_every,
+            "resume": args.resume,
+        }
         with warnings.catch_warnings():
             # `report` tells of an interruption in its own words.
             warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
             good = GoodState()
-            history = train_model(recipe, model, train, test, settings, good)
-        if len(history) and not good.lost:
-            save(out, model, history, settings, args.json)
-    return report(out, history, saved=not good.lost)
+            history = train_model(recipe, model, train, test, settings, options, good)
+        kept = bool(len(history)) and not good.lost
+        place = save(out, model, history, settings, args.json) if kept else out
+        if not history.interrupted and history.stop_reason is None and place == out:
+            (out / TRAINING).unlink(missing_ok=True)
+    resumable = (out / TRAINING).exists()
+    code = report(place, history, saved=not good.lost, resumable=resumable)
+    if history.interrupted:
+        return stops.exit_code
+    return code if place == out else SAVED_ELSEWHERE
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
@@ -179,15 +211,20 @@ def train_model(
     train: Dataset,
     test: Dataset,
     settings: dict[str, Any],
+    checkpoint: dict[str, Any],
     *callbacks: Callback,
 ) -> History:
-    """Train with the procedure of the recipe, and with callbacks besides its own."""
+    """Train with the procedure of the recipe, and with callbacks besides its own.
+
+    `checkpoint` holds the arguments of `fit` for it.
+    """
     options: dict[str, Any] = {
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
         "seed": settings["seed"],
         "progress": True,
         "callbacks": [TerminateOnNaN(), *recipe.callbacks(model), EpochLine(), *callbacks],
+        **checkpoint,
     }
     if recipe.train is not None:
         return recipe.train(model, train, test, **options)
@@ -204,10 +241,11 @@ def train_model(
     )
 
 
-def report(out: Path, history: History, *, saved: bool = True) -> int:
-    """Print how training went; returns the exit code."""
+def report(out: Path, history: History, *, saved: bool = True, resumable: bool = False) -> int:
+    """Print how training went; returns the exit code of one that was not interrupted."""
     if len(history):
-        told = f"saved to {out}" if saved else "nothing saved: no epoch left a model of numbers"
+        place = f"saved to {printable(out)}"
+        told = place if saved else "nothing saved: no epoch left a model of numbers"
     else:
         told = "nothing saved: no epoch was finished"
     if history.stop_reason is not None:
@@ -215,8 +253,8 @@ def report(out: Path, history: History, *, saved: bool = True) -> int:
         say(f"error: training stopped: {history.stop_reason}")
         return TRAINING_FAILED
     if history.interrupted:
-        print(_interruption(history, told))
-        return INTERRUPTED
+        print(_interruption(history, told) + ("; --resume goes on" if resumable else ""))
+        return 0
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
     print(

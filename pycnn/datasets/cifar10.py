@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._printable import printable
+from pycnn._reading import PackedError, open_regular, unpacked
 from pycnn.data import ArrayDataset
 from pycnn.datasets.download import RemoteFile, default_root, fetch
 from pycnn.datasets.normalise import normalise
@@ -44,6 +45,8 @@ _FOLDER = "cifar-10-batches-bin"
 _TRAIN = tuple(f"{_FOLDER}/data_batch_{i}.bin" for i in range(1, 6))
 _TEST = (f"{_FOLDER}/test_batch.bin",)
 _IMAGES_PER_BATCH = 10_000
+# The published archive has ten; others would be read to their end.
+_MOST_MEMBERS = 100
 # A record: one byte for the label, then the planes of red, green and blue, row by row.
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
@@ -109,9 +112,14 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
     size = images_per_batch * _RECORD
     batches: dict[str, npt.NDArray[np.uint8]] = {}
     try:
-        # "r|gz" reads the members in the order they come; "r:gz" would rewind and inflate again.
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
+        # "r|" reads the members in the order they come; "r:" would rewind and inflate again.
+        with (
+            open_regular(path) as file,
+            tarfile.open(fileobj=unpacked(path, file), mode="r|") as archive,
+        ):
+            for number, member in enumerate(archive):
+                if number == _MOST_MEMBERS:
+                    raise ValueError(f"[cifar10] {printable(path)}: more than {number} members")
                 if member.name not in _TRAIN + _TEST:
                     continue
                 source = archive.extractfile(member) if member.isreg() else None
@@ -121,8 +129,9 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
                         f"({images_per_batch:,} records of {_RECORD})"
                     )
                 batches[member.name] = np.frombuffer(source.read(), np.uint8).reshape(-1, _RECORD)
-    except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise ValueError(f"[cifar10] {path}: corrupt or truncated archive: {error}") from None
+    except (tarfile.TarError, EOFError, PackedError) as error:
+        text = f"[cifar10] {printable(path)}: corrupt or truncated archive: {printable(error)}"
+        raise ValueError(text) from None
     missing = [name for name in _TRAIN + _TEST if name not in batches]
     if missing:
         raise ValueError(f"[cifar10] {path}: the archive lacks {', '.join(missing)}")

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycnn._printable import printable
+from pycnn._reading import open_regular, size_of
+
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
@@ -123,15 +126,16 @@ def _by_hand(file: RemoteFile, folder: Path) -> str:
 def _check_existing(file: RemoteFile, path: Path) -> None:
     import hashlib
 
-    size = path.stat().st_size
     digest = hashlib.sha256()
-    with path.open("rb") as source:
-        while chunk := source.read(_CHUNK):
+    with open_regular(path) as source:
+        size = size_of(source)
+        while size == file.size and (chunk := source.read(_CHUNK)):
             digest.update(chunk)
+    found = f" with SHA-256 {digest.hexdigest()}" if size == file.size else ""
     if size != file.size or digest.hexdigest() != file.sha256:
         raise ValueError(
-            f"[datasets] {path} is not the published file: {size:,} bytes with SHA-256 "
-            f"{digest.hexdigest()}, expected {file.size:,} bytes with {file.sha256}; "
+            f"[datasets] {printable(path)} is not the published file: {size:,} bytes{found}, "
+            f"expected {file.size:,} bytes with {file.sha256}; "
             "remove it to have it downloaded again"
         )
 

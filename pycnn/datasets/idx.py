@@ -9,18 +9,16 @@ header declares.
 from __future__ import annotations
 
 import os
-import sys
-import zlib
 from math import prod
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._printable import printable
+from pycnn._reading import most_unpacked, open_regular, size_of, unpacked
+
 _UBYTE = 0x08
-_GZIP_MAGIC = b"\x1f\x8b"
-# wbits for zlib: 15 is the largest window, + 16 expects a gzip header and checks its CRC-32.
-_GZIP_WBITS = 15 + 16
 
 
 def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArray[np.uint8]:
@@ -44,35 +42,40 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
         The file is missing or cannot be read.
     ValueError
         The magic number or the number of dimensions is wrong, or the file is truncated, corrupt, or
-        longer than its header declares.
+        longer than its header declares, or a device or a pipe; where it is compressed, if it holds
+        more than 64 MiB and more than 100 times its size.
 
     References
     ----------
     "The MNIST database of handwritten digits", section "File formats",
     http://yann.lecun.com/exdb/mnist/
     """
-    path = Path(path)
-    raw = path.read_bytes()
-    compressed = raw.startswith(_GZIP_MAGIC)
-    # A header has at most 4 + 4 * 255 bytes.
-    head = _inflate(path, raw, 4 + 4 * 255) if compressed else raw
-    shape = _parse_header(path, head, ndim)
-    start = 4 + 4 * len(shape)
-    size = prod(shape)
-    # One byte more than declared is enough to notice trailing data, whatever it expands to.
-    data = _inflate(path, raw, start + size + 1) if compressed else raw
-    if len(data) < start + size:
+    name = printable(path)
+    with open_regular(path) as file:
+        stream = unpacked(path, file)
+        shape = _parse_header(name, stream.read(4), stream, ndim)
+        size = prod(shape)
+        _check_size(name, shape, size, file, stream is file)
+        data = bytearray(size)
+        found = stream.readinto(data)  # type: ignore[attr-defined]
+        # One byte more is enough to notice trailing data, whatever it expands to.
+        more = stream.read(1)
+    if found < size:
         raise ValueError(
-            f"[read_idx] {path}: truncated: the header declares {shape}, {size:,} bytes of data, "
-            f"the file holds {len(data) - start:,}"
+            f"[read_idx] {name}: truncated: the header declares {shape}, {size:,} bytes of data, "
+            f"the file holds {found:,}"
         )
-    if len(data) > start + size:
-        more = "" if compressed else f" ({len(data) - start - size:,} bytes)"
+    if more:
         raise ValueError(
-            f"[read_idx] {path}: trailing data{more} after the {size:,} bytes that the header "
+            f"[read_idx] {name}: trailing data after the {size:,} bytes that the header "
             f"declares for {shape}"
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    pixels = np.frombuffer(data, np.uint8)
+    pixels.flags.writeable = False
+    try:
+        return pixels.reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones beside a zero, than NumPy has
+        raise ValueError(f"[read_idx] {name}: the header declares {shape}: {error}") from None
 
 
 def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
@@ -127,56 +130,48 @@ def read_pair(
     return x, y
 
 
-def _parse_header(path: Path, head: bytes, ndim: int | None) -> tuple[int, ...]:
+def _parse_header(name: str, magic: bytes, stream: BinaryIO, ndim: int | None) -> tuple[int, ...]:
     """Return the shape that the header declares, after checking the magic number."""
-    if len(head) < 4:
+    if len(magic) < 4:
         raise ValueError(
-            f"[read_idx] {path}: truncated: {len(head)} bytes, a header has at least 8"
+            f"[read_idx] {name}: truncated: {len(magic)} bytes, a header has at least 8"
         )
-    if head[:2] != b"\0\0" or head[2] != _UBYTE or head[3] == 0:
+    if magic[:2] != b"\0\0" or magic[2] != _UBYTE or magic[3] == 0:
         raise ValueError(
-            f"[read_idx] {path}: magic number 0x{head[:4].hex()} is not an IDX file of unsigned "
+            f"[read_idx] {name}: magic number 0x{magic.hex()} is not an IDX file of unsigned "
             "bytes (0x000008 and the number of dimensions)"
         )
-    found = head[3]
+    found = magic[3]
     if ndim is not None and found != ndim:
         raise ValueError(
-            f"[read_idx] {path}: magic number 0x{head[:4].hex()} declares {found} dimensions, "
+            f"[read_idx] {name}: magic number 0x{magic.hex()} declares {found} dimensions, "
             f"expected {ndim} (0x000008{ndim:02x})"
         )
-    if len(head) < 4 + 4 * found:
+    sizes = stream.read(4 * found)
+    if len(sizes) < 4 * found:
         raise ValueError(
-            f"[read_idx] {path}: truncated: {len(head)} bytes, the header of {found} dimensions "
-            f"has {4 + 4 * found}"
+            f"[read_idx] {name}: truncated: {4 + len(sizes)} bytes, the header of {found} "
+            f"dimensions has {4 + 4 * found}"
         )
-    return tuple(int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big") for i in range(found))
+    return tuple(int.from_bytes(sizes[4 * i : 4 * i + 4], "big") for i in range(found))
 
 
-def _inflate(path: Path, raw: bytes, limit: int) -> bytes:
-    """Decompress at most `limit` bytes of a gzip file; one that ends early is a ValueError.
-
-    zlib in one call takes about a quarter less time than gzip.open, which works in small pieces;
-    the limit keeps a hostile file from filling the memory.
-    """
-    limit = min(limit, sys.maxsize)
-    parts: list[bytes] = []
-    room = limit
-    while raw and room:  # a gzip file is one or more members, one after the other
-        if not raw.startswith(_GZIP_MAGIC):
-            raise ValueError(
-                f"[read_idx] {path}: trailing data ({len(raw):,} bytes) after the gzip data"
-            )
-        member = zlib.decompressobj(wbits=_GZIP_WBITS)
-        try:
-            part = member.decompress(raw, room)
-        except zlib.error as error:
-            raise ValueError(f"[read_idx] {path}: corrupt gzip data: {error}") from None
-        parts.append(part)
-        room -= len(part)
-        if not member.eof and room:
-            raise ValueError(
-                f"[read_idx] {path}: truncated: the gzip data end after {limit - room:,} "
-                "uncompressed bytes"
-            )
-        raw = member.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _check_size(name: str, shape: tuple[int, ...], size: int, file: BinaryIO, plain: bool) -> None:
+    """Refuse a header that promises what the file cannot hold, before there is memory for it."""
+    start, whole = 4 + 4 * len(shape), size_of(file)
+    if plain and whole < start + size:
+        raise ValueError(
+            f"[read_idx] {name}: truncated: the header declares {shape}, {size:,} bytes of data, "
+            f"the file holds {whole - start:,}"
+        )
+    if plain and whole > start + size:
+        raise ValueError(
+            f"[read_idx] {name}: trailing data ({whole - start - size:,} bytes) after the "
+            f"{size:,} bytes that the header declares for {shape}"
+        )
+    most = most_unpacked(whole)
+    if not plain and size > most:
+        raise ValueError(
+            f"[read_idx] {name}: truncated: the header declares {shape}, {size:,} bytes of data, "
+            f"more than the {most:,} that a compressed file of {whole:,} bytes may hold"
+        )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
 from pycnn.data import Index, Labels, Samples, check_index
@@ -98,12 +99,12 @@ class ImageFolder:
         self.classes = tuple(found if classes is None else classes)
         if unknown := [name for name in found if name not in self.classes]:
             raise ValueError(
-                f"[ImageFolder] {root} has a class {unknown[0]!r} that is none of "
-                f"{', '.join(self.classes)}"
+                f"[ImageFolder] {printable(root)} has a class {unknown[0]!r} that is none of "
+                f"{', '.join(map(printable, self.classes))}"
             )
         if len(self.classes) < 2:
             raise ValueError(
-                f"[ImageFolder] {root} has one class only, {self.classes[0]!r}: "
+                f"[ImageFolder] {printable(root)} has one class only, {self.classes[0]!r}: "
                 "a classifier needs sub-folders for two or more"
             )
         labels: list[int] = []
@@ -114,7 +115,7 @@ class ImageFolder:
             if on_error == "skip":
                 pictures = [path for path in pictures if _is_whole(path)]
             if not pictures:
-                raise ValueError(f"[ImageFolder] {folder} has no pictures")
+                raise ValueError(f"[ImageFolder] {printable(folder)} has no pictures")
             paths += pictures
             labels += [self.classes.index(name)] * len(pictures)
         self.paths = tuple(paths)
@@ -182,12 +183,13 @@ def _class_folders(root: str) -> list[str]:
     """Names of the sub-folders, sorted."""
     if not os.path.isdir(root):
         kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
-        raise kind(f"[ImageFolder] there is no folder {root}")
+        raise kind(f"[ImageFolder] there is no folder {printable(root)}")
     with os.scandir(root) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     if not names:
         raise ValueError(
-            f"[ImageFolder] {root} has no sub-folders: pictures go into one for each class"
+            f"[ImageFolder] {printable(root)} has no sub-folders: "
+            "pictures go into one for each class"
         )
     return names
 
@@ -208,6 +210,6 @@ def _is_whole(path: str) -> bool:
     try:
         read_picture(path, 1)
     except (OSError, ValueError) as error:
-        warn(f"[ImageFolder] skipped: {error}")
+        warn(f"[ImageFolder] skipped: {printable(error)}")
         return False
     return True

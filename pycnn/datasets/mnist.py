@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pycnn._arguments import positive, real
+from pycnn._printable import printable
 from pycnn.data import ArrayDataset
 from pycnn.datasets.idx import read_labels, read_pair
 from pycnn.datasets.normalise import normalise
@@ -131,7 +132,8 @@ def find_idx(folder: Path, split: str, kind: str) -> Path:
     if len(prefixed) > 1:
         raise ValueError(
             f"[mnist] {folder} has several candidates for the {split} {kind}: "
-            f"{', '.join(p.name for p in prefixed)}; keep one set of four files in a folder"
+            f"{', '.join(printable(p.name) for p in prefixed)}; "
+            "keep one set of four files in a folder"
         )
     if not prefixed:
         raise FileNotFoundError(

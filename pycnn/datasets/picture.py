@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._files import is_stream
+from pycnn._printable import printable
+from pycnn._reading import open_regular, size_of
+from pycnn.datasets.picture_limits import check_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,18 +42,18 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no picture, broken or truncated, or a device or a pipe, with its name; if Pillow
-        is not installed.
+        If it is no picture, broken or truncated, or a device or a pipe, with its name; if it has
+        more than 32 million pixels and more than 16 for each byte of the file, or is a program for
+        a printer (EPS); if Pillow is not installed.
     """
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise ValueError("reading pictures needs Pillow: pip install 'pycnn[plot]'") from None
-    if is_stream(path):  # opening a pipe that nobody writes to would take for ever
-        raise ValueError(f"{os.fspath(path)} is not a readable picture: it is a device or a pipe")
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         try:
             with Image.open(file) as image:
+                check_picture(image, size_of(file))
                 if shortest is not None:
                     image.draft(None, (2 * shortest, 2 * shortest))
                 return _on_white(ImageOps.exif_transpose(image))
@@ -60,7 +62,8 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
         # Pillow reports broken files with OSError, SyntaxError, ValueError, struct.error, ...
         except Exception as error:
             text = str(error) or type(error).__name__
-            raise ValueError(f"{os.fspath(path)} is not a readable picture: {text}") from None
+            text = f"{printable(path)} is not a readable picture: {printable(text)}"
+            raise ValueError(text) from None
 
 
 def read_squares(

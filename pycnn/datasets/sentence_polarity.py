@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from pycnn._reading import read_whole
 from pycnn.datasets.movie_reviews import CLASSES, FOLDS, SPLIT_SEED
 from pycnn.text.dataset import SentenceDataset, fold_of
 
@@ -31,6 +33,8 @@ FILES = (
         "2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
     ),
 )
+# A hundred times what is published.
+MOST_BYTES = 64 << 20
 ARCHIVE = "https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
 
 
@@ -62,7 +66,8 @@ def sentence_polarity(
     TypeError
         If `fold` is not an int.
     ValueError
-        If a file is not the published one, or holds no sentence, or `fold` is not one of the ten.
+        If a file is not the published one, larger than 64 MiB, no regular file, or holds no
+        sentence, or `fold` is not one of the ten.
 
     Notes
     -----
@@ -102,7 +107,7 @@ def _read(folder: Path, file: _Published, check: bool) -> list[str]:
             f"[sentence_polarity] {path} is missing: unpack rt-polaritydata.tar.gz ({ARCHIVE}) "
             f"into {folder}"
         )
-    raw = path.read_bytes()
+    raw = read_whole(path, MOST_BYTES)
     if check:
         digest = hashlib.sha256(raw).hexdigest()
         if (len(raw), digest) != (file.size, file.sha256):
@@ -111,7 +116,9 @@ def _read(folder: Path, file: _Published, check: bool) -> list[str]:
                 f"SHA-256 {digest}, expected {file.size:,} bytes with {file.sha256} (check=False "
                 "takes it as it is)"
             )
-    lines = [line.strip() for line in raw.decode("latin-1").split("\n")]
+    # A byte order mark, which an editor may have left in another file, is no part of a sentence.
+    text = raw.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    lines = [line.strip() for line in text.split("\n")]
     sentences = [line for line in lines if line]
     if not sentences:
         raise ValueError(f"[sentence_polarity] {path} holds no sentence")

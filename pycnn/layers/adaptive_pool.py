@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from pycnn import ops
 from pycnn._arguments import integer
+from pycnn.devices import is_array
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
 
@@ -38,6 +39,14 @@ class _AdaptivePool2d(Module):
 
     def _arguments(self) -> str:
         return f"output_size={self.output_size}"
+
+
+def _as_images(dy: Array) -> Array:
+    """Give the gradient of (N, C) features as one of (N, C, 1, 1) images."""
+    if not is_array(dy) or len(dy.shape) != 2:
+        found = getattr(dy, "shape", type(dy).__name__)
+        raise ValueError(f"the gradient must be an array of shape (N, C), got {found}")
+    return dy.reshape(*dy.shape, 1, 1)
 
 
 class AdaptiveAvgPool2d(_AdaptivePool2d):
@@ -103,7 +112,7 @@ class GlobalAvgPool2d(AdaptiveAvgPool2d):
 
     def backward(self, dy: Array) -> Array:
         """Share each gradient among all pixels of its map."""
-        return super().backward(dy.reshape(*dy.shape, 1, 1))
+        return super().backward(_as_images(dy))
 
     def _arguments(self) -> str:
         return ""
@@ -121,7 +130,7 @@ class GlobalMaxPool2d(AdaptiveMaxPool2d):
 
     def backward(self, dy: Array) -> Array:
         """Give each gradient to the pixel that won."""
-        return super().backward(dy.reshape(*dy.shape, 1, 1))
+        return super().backward(_as_images(dy))
 
     def _arguments(self) -> str:
         return ""

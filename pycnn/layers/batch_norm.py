@@ -8,8 +8,9 @@ from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
 from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
 from pycnn.layers.images import check_channels
+from pycnn.layers.later import change
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
 
 
 class BatchNorm2d(Module):
@@ -104,7 +105,7 @@ class BatchNorm2d(Module):
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             count = x.size // self.num_features
-            when_done(x, lambda: self._track(on_cpu(mean), on_cpu(var), count))
+            when_done(x, lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
         self._save((x, mean, inv_std, None))
         return y
 
@@ -148,16 +149,17 @@ class BatchNorm2d(Module):
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None  # all three are there, or none
-        self.num_batches_tracked.data += 1
-        share = self.momentum
-        if share is None:
-            share = 1 / int(self.num_batches_tracked.data)
-        for buffer, value in (
-            (self.running_mean, mean),
-            (self.running_var, var * np.float32(count / (count - 1))),
-        ):
-            buffer.data *= np.float32(1 - share)
-            buffer.data += np.float32(share) * value
+        with sums:
+            self.num_batches_tracked.data += 1
+            share = self.momentum
+            if share is None:
+                share = 1 / int(self.num_batches_tracked.data)
+            for buffer, value in (
+                (self.running_mean, mean),
+                (self.running_var, var * np.float32(count / (count - 1))),
+            ):
+                buffer.data *= np.float32(1 - share)
+                buffer.data += np.float32(share) * value
 
     def _arguments(self) -> str:
         text = f"{self.num_features}"

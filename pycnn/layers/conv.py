@@ -149,9 +149,10 @@ class Conv2d(Module):
 
     def _links(self, like: Array) -> Array:
         """Give the numbers of the planes (k, c) that there are, on the device of an array."""
-        if device_of(self._places) != device_of(like):
-            self._places = move(self._places, device_of(like))
-        return self._places
+        places = self._places
+        if device_of(places) != device_of(like):
+            self._places = places = move(places, device_of(like))
+        return places
 
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pycnn import ops
 from pycnn.layers.activation import ReLU
@@ -59,7 +59,7 @@ class _Memory(NamedTuple):
     winners: Array
 
 
-class ConvReluMaxPool(Module):
+class ConvReluMaxPool:
     """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
 
     The parameters stay the convolution's, and with it is what a forward pass leaves for backward.
@@ -99,7 +99,7 @@ class ConvReluMaxPool(Module):
         )
         conv._save(_Memory(x, winners))
         for _, layer in self.layers[1:]:
-            layer._memory = None  # of an earlier pass of its own
+            layer._save(None)  # nor does it keep that of an earlier pass of its own
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -110,6 +110,10 @@ class ConvReluMaxPool(Module):
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
         self._accumulate(dy, False)
+
+    @property
+    def _has_parameters(self) -> bool:
+        return self.conv._has_parameters
 
     def _accumulate(self, dy: Array, input_gradient: bool) -> Any:
         memory = self.conv._saved()
@@ -129,7 +133,11 @@ class ConvReluMaxPool(Module):
         return dx
 
 
-def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module | AffineReLU]]:
+# What has a forward and a backward pass.
+Step: TypeAlias = Module | ConvReluMaxPool
+
+
+def fused(layers: Mapping[str, Module]) -> list[tuple[str, Step | AffineReLU]]:
     """Give the layers with their names; of those that one op can do, an object for all of them.
 
     Parameters
@@ -139,11 +147,11 @@ def fused(layers: Mapping[str, Module]) -> list[tuple[str, Module | AffineReLU]]
 
     Returns
     -------
-    list of (str, Module or AffineReLU)
+    list of (str, Module, ConvReluMaxPool or AffineReLU)
         Layers, and what stands for several, by the name of the first.
     """
     items = list(layers.items())
-    steps: list[tuple[str, Module | AffineReLU]] = []
+    steps: list[tuple[str, Step | AffineReLU]] = []
     while items:
         if ConvReluMaxPool.takes(items[:3]):
             steps.append((items[0][0], ConvReluMaxPool(items[:3])))

@@ -11,8 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from pycnn._arguments import array_of
+from pycnn._memory import Remembering, evaluating
+from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
+from pycnn.layers.contained import contained, is_container
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.turns import Turn
+
+# Names that a message lists.
+MOST_NAMES = 100
 
 Self = TypeVar("Self", bound="Module")
 Trace = Generator[tuple[str, "Module", Array], None, Array]
@@ -32,19 +39,20 @@ class IncompatibleKeys(NamedTuple):
     unexpected: list[str]
 
 
-class Module(ABC):
+class Module(Remembering, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
     them, and defines `forward` and `backward`. `forward` remembers, with `_save`, what `backward`
-    takes back with `_saved`. It does so in both modes, so that layers in evaluation mode can stand
-    in a network that is trained; within `evaluation_mode` nothing is remembered.
+    takes back with `_saved`, in the same thread. It does so in both modes, so that layers in
+    evaluation mode can stand in a network that is trained; within `evaluation_mode` nothing is
+    remembered.
 
     Attributes
     ----------
     training : bool
         Whether `forward` does what belongs to training alone: dropout drops, batch normalisation
-        uses the statistics of the batch. Set by `train`, `eval`.
+        uses the statistics of the batch. Set by `train`, `eval`; False within `evaluation_mode`.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
     metadata : mapping of str to JSON values
@@ -52,11 +60,8 @@ class Module(ABC):
         stored in checkpoints.
     """
 
-    training: bool = True
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
-    _remembers: bool = True
-    _memory: Any = None
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -82,30 +87,39 @@ class Module(ABC):
         self.backward(dy)
 
     def __call__(self, x: Array) -> Array:
-        """Call `forward`."""
+        """Call `forward`, after a look at whether `x` is an array."""
+        if not is_array(x):
+            raise TypeError(f"expects an array, input was of type {type(x).__name__}")
         return self.forward(x)
 
     # What forward leaves for backward ------------------------------------------------------
 
-    def _save(self, value: Any) -> None:
-        self._memory = value if self._remembers else None
+    def _taken(self) -> Any:
+        """Give what the last forward pass of this thread left, once; else None."""
+        value, self._memory = self._memory, None
+        return value
 
     def _saved(self) -> Any:
-        value, self._memory = self._memory, None
+        value = self._taken()
         if value is None:
             raise RuntimeError(
                 "backward needs a forward pass before it, and each forward pass allows one "
-                "backward (those of evaluate, predict and evaluation_mode allow none)"
+                "backward, in the same thread (those of evaluate, predict and evaluation_mode "
+                "allow none)"
             )
         return value
 
     def forget(self) -> None:
-        """Free what forward passes left for a backward pass that will not come."""
+        """Free what this thread's forward passes left for a backward pass that will not come."""
         for module in self.modules():
             module._memory = None
 
     def _check_gradient(self, dy: Array, shape: Shape) -> None:
         """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
+        if not is_array(dy):
+            raise TypeError(f"the gradient must be an array, got {type(dy).__name__}")
+        if dy.dtype.kind != "f":
+            raise TypeError(f"the gradient must hold floats, is {dy.dtype}")
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
@@ -113,7 +127,7 @@ class Module(ABC):
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Modules directly below this one, with their names."""
-        for name, value in vars(self).items():
+        for name, value in vars(self).copy().items():  # another thread may add an attribute
             if isinstance(value, Module):
                 yield name, value
 
@@ -125,20 +139,23 @@ class Module(ABC):
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names (``0.weight``), in PyTorch's order."""
+        self._check_containers()
         for name, value in self._named_state(prefix):
             if isinstance(value, Parameter):
                 yield name, value
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
         """All buffers with their dotted names (``1.running_mean``), in PyTorch's order."""
+        self._check_containers()
         for name, value in self._named_state(prefix):
             if isinstance(value, Buffer):
                 yield name, value
 
     def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
         """Parameters, then buffers, of this module, then those of each child in turn."""
+        own = vars(self).copy()
         for kind in (Parameter, Buffer):
-            for name, value in vars(self).items():
+            for name, value in own.items():
                 if isinstance(value, kind):
                     yield prefix + name, value
         for name, child in self.children():
@@ -151,8 +168,69 @@ class Module(ABC):
 
     def zero_grad(self) -> None:
         """Forget all gradients: ``grad`` becomes None."""
-        for parameter in self.parameters():
-            parameter.grad = None
+        for _, value in self._named_state():
+            if isinstance(value, Parameter):
+                value.grad = None
+
+    @property
+    def _has_parameters(self) -> bool:
+        return any(isinstance(value, Parameter) for _, value in self._named_state())
+
+    # Nothing is kept where it would not be found -------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; refuse a list, or the like, of modules or parameters.
+
+        Raises
+        ------
+        TypeError
+            If they would be neither trained nor saved, because they are nowhere else below this
+            module.
+        """
+        if not is_container(value):
+            super().__setattr__(name, value)
+            return
+        attributes = vars(self)
+        before = attributes.copy()
+        super().__setattr__(name, value)
+        try:
+            self._check_container(name, value, self)
+        except TypeError:
+            attributes.clear()
+            attributes.update(before)
+            raise
+
+    def _check_containers(self) -> None:
+        """Look again for what was put into a list, or the like, after that was assigned."""
+        for module in self.modules():
+            for name, value in vars(module).copy().items():
+                if is_container(value):
+                    module._check_container(name, value, self)
+
+    def _check_container(self, name: str, value: Any, root: Module) -> None:
+        """Refuse a container that holds something that `root` does not find."""
+        held = list(contained(value, (Module, Parameter, Buffer)))
+        if not held:
+            return
+        found = {id(part) for _, part in root._named_state()} | set(map(id, root.modules()))
+        lost = next((part for part in held if id(part) not in found), None)
+        if lost is not None:
+            raise TypeError(
+                f"[{type(self).__name__}] {name} is a {type(value).__name__} that holds a "
+                f"{type(lost).__name__}, which would be neither trained nor saved there: give each "
+                "an attribute of its own, or put modules into a Sequential or a Parallel"
+            )
+
+    # Modes ---------------------------------------------------------------------------------
+
+    @property
+    def training(self) -> bool:
+        """Whether `forward` does what belongs to training alone."""
+        return bool(vars(self).get("training", True)) and not self._is_evaluated
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        vars(self)["training"] = mode
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set training mode (or, with False, evaluation mode) here and below; return self."""
@@ -196,9 +274,10 @@ class Module(ABC):
         """
         if device != "cpu":
             extension(device)
-        moved = [(value, move(value.data, device)) for value in self._movable()]
-        for value, data in moved:  # only now: a failure leaves the model where it was
-            value.data = data
+        with Turn(self, alone=True).taken():
+            moved = [(value, move(value.data, device)) for value in self._movable()]
+            for value, data in moved:  # only now: a failure leaves the model where it was
+                value.data = data
         self.zero_grad()
         self.forget()
         return self
@@ -249,6 +328,7 @@ class Module(ABC):
 
     def state_dict(self) -> dict[str, Array]:
         """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
+        self._check_containers()
         return {name: value.data for name, value in self._named_state()}
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
@@ -273,14 +353,35 @@ class Module(ABC):
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
+        keys = self.check_state_dict(state, strict)
+        with Turn(self, alone=True).taken():
+            for name, target in self._named_state():
+                if name not in state:
+                    continue
+                # In place on a device, too: a step recorded as a CUDA graph reads it there.
+                if isinstance(target.data, np.ndarray):
+                    np.copyto(target.data, on_cpu(state[name]))
+                else:
+                    write(target.data, on_cpu(state[name]))
+        return keys
+
+    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Do what `load_state_dict` does, but copy nothing: see whether it would.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `load_state_dict`.
+        """
+        self._check_containers()
         own = dict(self._named_state())
         missing = [name for name in own if name not in state]
         unexpected = [name for name in state if name not in own]
         problems: list[str] = []
         if strict and missing:
-            problems.append(f"missing {', '.join(missing)}")
+            problems.append(f"missing {_listed(missing)}")
         if strict and unexpected:
-            problems.append(f"unexpected {', '.join(map(str, unexpected))}")
+            problems.append(f"unexpected {_listed(unexpected)}")
         shared = [(name, target, state[name]) for name, target in own.items() if name in state]
         for name, target, value in shared:
             dtype = getattr(value, "dtype", type(value).__name__)
@@ -293,12 +394,6 @@ class Module(ABC):
                 problems.append(f"{name} is read-only in the model")
         if problems:
             raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        for _, target, value in shared:
-            # In place on a device, too: a step that was recorded as a CUDA graph reads it there.
-            if isinstance(target.data, np.ndarray):
-                np.copyto(target.data, on_cpu(value))
-            else:
-                write(target.data, on_cpu(value))
         return IncompatibleKeys(missing, unexpected)
 
     def summary(self, input_shape: Shape) -> str:
@@ -321,6 +416,12 @@ class Module(ABC):
         return f"{type(self).__name__}(\n  {body}\n)"
 
 
+def _listed(names: Sequence[object]) -> str:
+    """Give names for a message, of very many the first."""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(map(printable, names[:MOST_NAMES])) + more
+
+
 def check_model(owner: str, model: Any, hint: str = "") -> None:
     """Refuse what is no model; a class is none."""
     if not isinstance(model, Module):
@@ -331,15 +432,21 @@ def check_model(owner: str, model: Any, hint: str = "") -> None:
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """Put a model in evaluation mode for a while, then give each layer its own mode back.
+    """Put a model in evaluation mode for this thread, as long as the block lasts.
 
-    Nothing is remembered for a backward pass meanwhile, so that no memory is held.
+    Nothing is written to the model: other threads see each layer in its own mode, and so does this
+    one afterwards. Nothing is remembered for a backward pass meanwhile, so that no memory is held;
+    what this thread's last pass left is forgotten with the next one in the block (`pycnn.predict`
+    and `pycnn.evaluate` leave it alone).
+
+    Notes
+    -----
+    The mode belongs to the thread, and to the task where there are several in it (a
+    ``contextvars`` context). A generator that yields in the middle of the block leaves it to the
+    thread until it goes on.
+
+    The block does not wait for a thread that trains the model, as `pycnn.predict` and
+    `pycnn.evaluate` do.
     """
-    modes = [(module, module.training, module._remembers) for module in model.modules()]
-    for module, *_ in modes:
-        module.training = module._remembers = False
-    try:
+    with evaluating(model.modules(), forget=True):
         yield
-    finally:
-        for module, training, remembers in modes:
-            module.training, module._remembers = training, remembers

@@ -12,6 +12,7 @@ import numpy as np
 
 from pycnn import init, ops
 from pycnn._arguments import fraction, integer, pair, positive
+from pycnn._budget import allow
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Shape
 
@@ -27,6 +28,7 @@ DECAY = 0.9
 def decaying(layer: str, area: int, decay: float) -> Array:
     """Give the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
     decay = fraction(f"[{layer}] decay", decay)
+    allow((area, area))
     offset = np.arange(area) - (area - 1) / 2
     weights: Array = (decay ** np.hypot(offset[:, np.newaxis], offset)).astype(np.float32)
     if not weights.any():  # the centre of an even area is no cell
@@ -116,6 +118,7 @@ class SLayer(Module):
         self.r = positive("[SLayer] r", r)
         self.q = positive("[SLayer] q", q)
         self.column = integer("SLayer", "column", column, 1)
+        allow((planes, in_planes, area, area))
         weights = decaying("SLayer", area, decay)
         weights /= in_planes * weights.sum()
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], in_planes, axis=1)
@@ -246,6 +249,7 @@ class CLayer(Module):
         self.padding = _four_sides("CLayer", padding)
         self.alpha = positive("[CLayer] alpha", alpha)
         weights = decaying("CLayer", area, decay)
+        allow((planes, 1, area, area))
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], planes, axis=0)
 
     def forward(self, x: Array) -> Array:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._budget import take
+from pycnn._locks import Lock
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
 Array = npt.NDArray[Any]
@@ -88,6 +90,10 @@ def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
 Gradient = Array | SparseRows
 
 
+# Under which passes of several threads add to what they share: gradients, running statistics.
+sums = Lock()
+
+
 def gradient_values(grad: Gradient) -> Array:
     """Give the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
     return grad.values if isinstance(grad, SparseRows) else grad
@@ -122,6 +128,7 @@ class Parameter:
     def __init__(self, data: Array) -> None:
         check_kind("Parameter", "data", data, FLOAT)
         check_contiguous("Parameter", "data", data)
+        take(data.shape)
         self.data = data
         self.grad: Gradient | None = None
 
@@ -138,6 +145,8 @@ class Parameter:
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
 
+        Of threads that add at once none is lost; the order, and with it the rounding, is theirs.
+
         Raises
         ------
         TypeError
@@ -152,15 +161,16 @@ class Parameter:
             raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
-        own = self.grad
-        if own is None:
-            self.grad = grad
-        elif isinstance(own, SparseRows):
-            self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
-        elif isinstance(grad, SparseRows):
-            _add_rows(own, grad)
-        else:
-            own += grad
+        with sums:
+            own = self.grad
+            if own is None:
+                self.grad = grad
+            elif isinstance(own, SparseRows):
+                self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
+            elif isinstance(grad, SparseRows):
+                _add_rows(own, grad)
+            else:
+                own += grad
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
@@ -210,6 +220,7 @@ class Buffer:
     def __init__(self, data: Array, *, moves: bool = False) -> None:
         check_kind("Buffer", "data", data)
         check_contiguous("Buffer", "data", data)
+        take(data.shape)
         self.data = data
         self.moves = moves
 

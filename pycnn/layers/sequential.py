@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, overload
 
 from pycnn.layers.container import Container, named
-from pycnn.layers.fused import AffineReLU, ConvReluMaxPool, Named, are_plain, fused
+from pycnn.layers.fused import AffineReLU, ConvReluMaxPool, Named, Step, are_plain, fused
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
 
@@ -39,17 +39,14 @@ class Sequential(Container):
     `trace` runs all layers one by one.
     """
 
-    # What ran in the last forward pass, in order: layers, or what stood for several.
-    _steps: Sequence[tuple[str, Module]] = ()
-
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__(named("Sequential", "layer", layers))
         self._fused = fused(self._named)
 
     def forward(self, x: Array) -> Array:
         """Run the layers first to last."""
-        self._steps = ()
-        steps: list[tuple[str, Module]] = []
+        self._save(None)  # if a layer fails, the pass before must not seem to be this one
+        steps: list[tuple[str, Step]] = []
         for name, step in self._fused:
             if not isinstance(step, AffineReLU | ConvReluMaxPool):
                 x = self._call(name, step.forward, x)
@@ -63,7 +60,8 @@ class Sequential(Container):
             else:
                 x = self._run_pooled(step, x)
                 steps.append((name, step))
-        self._steps = steps
+        # What ran, in order: layers, or what stood for several.
+        self._save(steps)
         return x
 
     def _run_each(self, layers: Named, x: Array) -> Array:
@@ -98,12 +96,12 @@ class Sequential(Container):
         array or None
             Gradient of the loss with respect to the input; None without `input_gradient`.
         """
-        steps = self._steps or tuple(self._named.items())
+        steps: Sequence[tuple[str, Step]] = self._taken() or tuple(self._named.items())
         if input_gradient:
             for name, step in reversed(steps):
                 dy = self._call(_last(name, step), step.backward, dy)
             return dy
-        trained = (i for i, (_, step) in enumerate(steps) if next(step.parameters(), None))
+        trained = (i for i, (_, step) in enumerate(steps) if step._has_parameters)
         first = next(trained, None)
         if first is None:
             return None
@@ -123,12 +121,12 @@ class Sequential(Container):
 
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output."""
-        self._steps = ()
+        self._save(None)  # each layer has its own backward pass then
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x
 
 
-def _last(name: str, step: Module) -> str:
+def _last(name: str, step: Step) -> str:
     """Name the layer that a gradient comes to first."""
     return step.layers[-1][0] if isinstance(step, ConvReluMaxPool) else name

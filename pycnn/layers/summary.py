@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pycnn._printable import printable
 from pycnn.devices import move
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parallel import Parallel
@@ -65,7 +66,7 @@ def summary(model: Module, input_shape: Shape) -> str:
             learned = 0 if id(layer) in seen else layer.self_organized
             seen.add(id(layer))
             flop = layer.flop(shape, y.shape)
-            labels.append((f"{path} {type(layer).__name__}".strip(), str(y.shape[1:])))
+            labels.append((printable(f"{path} {type(layer).__name__}".strip()), str(y.shape[1:])))
             counts.append([y.size if parameters or flop else 0, parameters, learned, flop])
             shape = y.shape
     labels.append(("total", ""))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._memory import Remembering
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
@@ -16,7 +17,7 @@ Array = npt.NDArray[Any]
 REDUCTIONS = ("mean", "sum", "none")
 
 
-class OpLoss(ABC):
+class OpLoss(Remembering, ABC):
     """A loss that is a pair of functions: its value, and its gradient with respect to the output.
 
     Parameters
@@ -39,7 +40,6 @@ class OpLoss(ABC):
                 f"[{type(self).__name__}] reduction must be one of {REDUCTIONS}, got {reduction!r}"
             )
         self.reduction = reduction
-        self._memory: tuple[Array, Array] | None = None
         self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod
@@ -81,11 +81,14 @@ class OpLoss(ABC):
             if hint := self._hint(output, target):
                 raise type(error)(f"{error}; {hint}") from None
             raise
-        self._memory = kept, target
+        if not self._is_evaluated:
+            self._memory = kept, target
         return value
 
     def backward(self, dloss: Any = 1.0) -> Array:
-        """Gradient with respect to the output of the last call.
+        """Gradient with respect to the output of the last call in this thread.
+
+        Calls within `pycnn.evaluate` do not count.
 
         Parameters
         ----------
@@ -97,9 +100,13 @@ class OpLoss(ABC):
         RuntimeError
             If the loss was not called before.
         """
-        if self._memory is None:
-            raise RuntimeError(f"[{type(self).__name__}] backward needs a call of the loss before")
-        return self._gradient(*self._memory, dloss)
+        memory: tuple[Array, Array] | None = self._memory
+        if memory is None:
+            raise RuntimeError(
+                f"[{type(self).__name__}] backward needs a call of the loss before, in the same "
+                "thread (those of evaluate do not count)"
+            )
+        return self._gradient(*memory, dloss)
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:

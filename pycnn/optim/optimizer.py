@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pycnn import devices, ops
 from pycnn._arguments import array_of, at_least_zero
+from pycnn._printable import printable
 from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 State = dict[str, Any]
@@ -184,7 +185,7 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
     missing = [name for name in fresh if name not in given]
     if missing:
         raise ValueError(f"{', '.join(missing)} {owner} is missing")
-    unknown = [str(name) for name in given if name not in fresh]
+    unknown = [printable(name) for name in given if name not in fresh]
     if unknown:
         raise ValueError(f"{', '.join(unknown)} {owner} is unknown")
     return {name: _entry(f"{name} {owner}", given[name], fresh[name]) for name in fresh}

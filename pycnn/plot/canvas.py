@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._files import atomic_write
+from pycnn._locks import Lock
+from pycnn._printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +25,10 @@ Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
 INK, FAINT = "#22303c", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
+
+# Settings of matplotlib and filters of warnings are the process's: one thread at a time changes
+# them and puts them back.
+_settings = Lock()
 
 # Pixels of a PNG for each inch of a figure.
 RESOLUTION = 120
@@ -58,11 +64,22 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
 
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     file = io.BytesIO()
-    with rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
+    _make_printable(figure)
+    with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box: no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))
     return file.getvalue()
+
+
+def _make_printable(figure: Figure) -> None:
+    """Write what XML forbids in the texts of a figure as escapes."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        if shown != (clean := printable(shown, keep="\n")):
+            text.set_text(clean)
 
 
 def finish(figure: Figure, path: PathLike | None) -> Figure:
@@ -141,7 +158,7 @@ def by(*sizes: int) -> str:
 
 
 def class_names(classes: Any, count: int) -> list[str]:
-    """Names of `count` classes: those given, then numbers."""
+    """Names of `count` classes, fit to print: those given, then numbers."""
     if not isinstance(classes, list | tuple):
         raise ValueError(f"names of classes must be a list, got {classes!r}")
-    return [*map(str, classes[:count]), *map(str, range(len(classes), count))]
+    return [*map(printable, classes[:count]), *map(str, range(len(classes), count))]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
 from pycnn.plot.canvas import (
     FAINT,
     INK,
@@ -56,7 +57,7 @@ def layer_outputs(model: Module, sample: Array) -> list[Layer]:
     """
     layers: list[Layer] = []
     last = np.ascontiguousarray(sample)[np.newaxis]
-    with evaluation_mode(model):
+    with between_steps(model):
         for path, layer, y in model.trace(last):
             if y.size != last.size or not np.array_equal(y.ravel(), last.ravel(), equal_nan=True):
                 layers.append(Layer(f"{path} {type(layer).__name__}".strip(), y[0].copy()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
@@ -57,6 +58,9 @@ def train_neocognitron(
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
     presentations: int | Sequence[int] = PRESENTATIONS,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> History:
     """Let the S-layers learn without labels, then train the readout on the answers of the last one.
 
@@ -78,6 +82,9 @@ def train_neocognitron(
         each S-layer and after the answers to all images, and meanwhile every ten seconds.
     presentations : int or sequence of int
         See `pycnn.training.self_organize`.
+    checkpoint, every, resume
+        Of the training of the readout, as in `pycnn.fit`. The S-layers always learn from the
+        beginning, to the same bits: they are not in the checkpoint.
 
     Returns
     -------
@@ -125,6 +132,9 @@ def train_neocognitron(
         callbacks=callbacks,
         seed=seed,
         progress=progress,
+        checkpoint=checkpoint,
+        every=every,
+        resume=resume,
     )
     history.self_organization = seconds
     return history

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._printable import printable
 from pycnn.augment import Normalise
 from pycnn.datasets import ImageFolder
 from pycnn.layers import Module
@@ -58,7 +59,9 @@ def picture_sets(
     train, test = train.without_broken(), test.without_broken()
     for label, name in enumerate(train.classes):
         if label not in train.y:
-            raise ValueError(f"{folder}: every training picture of the class {name!r} is broken")
+            raise ValueError(
+                f"{printable(folder)}: every training picture of the class {name!r} is broken"
+            )
     return train, test
 
 
@@ -83,7 +86,9 @@ def test_pictures(
         bounds = _noted_bounds(model) if BOUNDS in model.metadata else _bounds(data)
         data = _split(data, bounds)[1]
         if len(data) == 0:
-            raise ValueError(f"{folder} holds no picture that the training has kept for testing")
+            raise ValueError(
+                f"{printable(folder)} holds no picture that the training has kept for testing"
+            )
     return data.without_broken() if skip_broken else data
 
 

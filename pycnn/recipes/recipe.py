@@ -68,7 +68,7 @@ class Recipe:
         Gives callbacks that the training needs.
     train : function, optional
         A procedure in place of `pycnn.fit`: ``train(model, train, test, *, epochs, batch_size,
-        seed, progress, callbacks)`` gives a History.
+        seed, progress, callbacks, checkpoint, every, resume)`` gives a History.
     """
 
     sets: Callable[..., tuple[Dataset, Dataset]]

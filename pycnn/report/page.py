@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from pycnn._printable import printable
 from pycnn.plot.canvas import render
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 # Pixels of a browser for each inch of a figure.
 BROWSER = 96
+
+
+def escape(text: str) -> str:
+    """Give text that is only text on a page: no markup, and nothing that XML forbids."""
+    return html.escape(printable(text, keep="\n"))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from typing import Any
@@ -10,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from pycnn import io, ops, recipes
+from pycnn._format import KEY, check_format
+from pycnn._printable import printable
+from pycnn._reading import MOST_SETTINGS, parse_json, read_whole
 from pycnn._run_files import HISTORY, SETTINGS, existing
+from pycnn._together import file_of
 from pycnn.data import Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
@@ -90,22 +93,24 @@ class Run:
         ValueError
             If the file holds something else.
         """
-        path = self.folder / SETTINGS
+        path = file_of(self.folder, SETTINGS)
         if not path.exists():
             return {}
         try:
-            content = json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            content = None
+            content = parse_json(read_whole(path, MOST_SETTINGS))
+        except ValueError as error:
+            raise ValueError(f"{printable(path)} is not a file of settings: {error}") from None
         data = content.get("data") if isinstance(content, dict) else None
         if not isinstance(content, dict) or not isinstance(data, str | None):
-            raise ValueError(f"{path} is not a file of settings")
+            raise ValueError(f"{printable(path)} is not a file of settings")
+        check_format(path, content)
+        content.pop(KEY, None)
         return content
 
     @cached_property
     def history(self) -> History:
         """What the training reported; empty if there is no such file."""
-        path = self.folder / HISTORY
+        path = file_of(self.folder, HISTORY)
         return History.from_json(path) if path.exists() else History()
 
     @cached_property

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import gzip
+import codecs
 import math
 import os
-import zlib
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import init
+from pycnn._printable import printable
+from pycnn._reading import open_regular, unpacked
 from pycnn.text.vocabulary import PADDING_NUMBER, Numbers, Vocabulary
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Format: TypeAlias = Literal["auto", "text", "binary"]
-Stream: TypeAlias = BinaryIO | gzip.GzipFile
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 # Longer than any word of a published file; a binary file read with a wrong size has no end of word.
 _LONGEST_WORD = 1 << 12
+# Bytes of a number in a text, with the space before it; published ones have at most 25.
+_LONGEST_NUMBER = 1 << 6
 # Bytes that are looked at to tell text from binary numbers.
 _SAMPLE = 1 << 12
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\r\n")
 
 
 class _File(NamedTuple):
-    """An open file of vectors: its path for messages, its bytes, and its first line's promise."""
+    """An open file of vectors: its path for messages, its bytes, and its first line's promise.
+
+    What comes before the bytes of the stream was taken from it already.
+    """
 
     path: str
-    stream: Stream
+    stream: BinaryIO
+    taken: bytes
     rows: int | None
     dim: int
 
@@ -118,8 +124,10 @@ def read_embeddings(
     TypeError
         If `vocabulary` is not a Vocabulary.
     ValueError
-        If the file is empty, malformed or truncated (the text tells its name and the line, or the
-        number of the word), a wanted vector is not finite, or no word of the vocabulary is in it.
+        If the file is empty, malformed, truncated or no regular file (the text tells its name and
+        the line, or the number of the word), a line is longer than 4 KiB and 64 bytes for each
+        number, a compressed file holds more than 64 MiB and 100 times its size, a wanted vector is
+        not finite, or no word of the vocabulary is in it.
 
     References
     ----------
@@ -137,33 +145,22 @@ def read_embeddings(
     # Padding and unknown words are no words, whatever a file may hold of that name.
     wanted = {word.encode(): number for number, word in enumerate(vocabulary.words) if number > 1}
     found: dict[int, Vectors] = {}
-    name = os.fspath(path)
-    with open(path, "rb") as raw, _unpacked(raw) as stream:
-        try:
-            file, text = _start(name, stream, format)
-            records = _text_records(file, wanted) if text else _binary_records(file, wanted)
-            for number, vector in records:
-                found.setdefault(number, vector)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{name} is truncated or corrupt: {error}") from None
+    name = printable(path)
+    with open_regular(path) as raw:
+        file, text = _start(name, unpacked(path, raw), format)
+        records = _text_records(file, wanted) if text else _binary_records(file, wanted)
+        for number, vector in records:
+            found.setdefault(number, vector)
     if not found:
         raise ValueError(f"{name} holds none of the {len(wanted):,} words of the vocabulary")
     numbers = np.array(sorted(found), np.int64)
     return numbers, np.stack([found[number] for number in numbers])
 
 
-def _unpacked(file: BinaryIO) -> Stream:
-    """Give a file, or what is in it if it is compressed."""
-    compressed = file.read(2) == _GZIP_MAGIC
-    file.seek(0)
-    if not compressed:
-        return file
-    return gzip.open(file, "rb")
-
-
-def _start(name: str, stream: Stream, format: Format) -> tuple[_File, bool]:
+def _start(name: str, stream: BinaryIO, format: Format) -> tuple[_File, bool]:
     """Read what comes before the first vector; tells whether the file is text."""
-    first = stream.readline(_CHUNK)
+    # Editors of Windows put a byte order mark before the first word.
+    first = stream.readline(_CHUNK).removeprefix(codecs.BOM_UTF8)
     fields = first.split()
     if not fields:
         raise ValueError(f"{name} line 1: expected words and vectors, found nothing")
@@ -171,24 +168,15 @@ def _start(name: str, stream: Stream, format: Format) -> tuple[_File, bool]:
         rows, dim = map(int, fields)
         if rows < 1 or not 1 <= dim <= _CHUNK:
             raise ValueError(f"{name} line 1: promises {rows} vectors of {dim} numbers")
-        sample = _peek(stream)
+        sample = stream.read(_SAMPLE)
         text = format == "text" or (format == "auto" and _is_text(sample))
-        return _File(name, stream, rows, dim), text
+        return _File(name, stream, sample, rows, dim), text
     if format == "binary" or not (_is_text(first) and len(fields) > 1 and _has_numbers(first)):
         raise ValueError(
             f"{name} line 1: expected the numbers of words and dimensions, or a word and its "
             f"vector, found {_shown(first)}"
         )
-    stream.seek(0)
-    return _File(name, stream, None, len(fields) - 1), True
-
-
-def _peek(stream: Stream) -> bytes:
-    """Look at the next bytes without taking them."""
-    position = stream.tell()
-    sample = stream.read(_SAMPLE)
-    stream.seek(position)
-    return sample
+    return _File(name, stream, first, None, len(fields) - 1), True
 
 
 def _is_text(sample: bytes) -> bool:
@@ -198,10 +186,10 @@ def _is_text(sample: bytes) -> bool:
 
 def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[int, Vectors]]:
     """Vectors of the wanted words of a text file, a word and its vector in each line."""
-    path, stream, rows, dim = file
+    path, _, _, rows, dim = file
     before = 0 if rows is None else 1
-    count = 0
-    for count, line in enumerate(stream, 1):
+    lines = 0
+    for lines, line in enumerate(_lines(file, before), 1):
         first = line[: line.find(b" ")]
         # Most lines of a large file end here: taking them apart would cost ten times as much.
         if first not in wanted and dim <= line.count(b" ") <= dim + 1:
@@ -211,7 +199,7 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
         word = fields[0].strip() if fields else b""
         if len(fields) <= dim or _has_numbers(word):
             raise ValueError(
-                f"{path} line {count + before}: expected a word and {dim} numbers, found "
+                f"{path} line {lines + before}: expected a word and {dim} numbers, found "
                 f"{len(line.split())} fields: {_shown(line)}"
             )
         if word not in wanted:
@@ -220,11 +208,30 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
             with np.errstate(over="ignore"):  # infinity is reported below
                 vector = np.array([float(field) for field in fields[1:]], np.float32)
         except ValueError as error:
-            raise ValueError(f"{path} line {count + before}: {error}") from None
-        _check_finite(vector, f"{path} line {count + before}", word)
+            raise ValueError(f"{path} line {lines + before}: {error}") from None
+        _check_finite(vector, f"{path} line {lines + before}", word)
         yield wanted[word], vector
-    if rows is not None and count != rows:
-        raise ValueError(f"{path} line 1: promises {rows:,} vectors, the file holds {count:,}")
+    if rows is not None and lines != rows:
+        raise ValueError(f"{path} line 1: promises {rows:,} vectors, the file holds {lines:,}")
+
+
+def _lines(file: _File, before: int) -> Iterator[bytes]:
+    """Give the lines of a text file; one that is longer than any vector is refused."""
+    most = _LONGEST_WORD + _LONGEST_NUMBER * file.dim
+    rest = file.taken
+    for number in count(1 + before):
+        at = rest.find(b"\n") + 1
+        line, rest = (rest[:at], rest[at:]) if at else (rest, b"")
+        if not at:
+            line += file.stream.readline(most + 1)
+        if len(line) > most:
+            raise ValueError(
+                f"{file.path} line {number}: more than {most:,} bytes for a word and {file.dim} "
+                "numbers"
+            )
+        if not line:
+            return
+        yield line
 
 
 def _has_numbers(word: bytes) -> bool:
@@ -238,10 +245,9 @@ def _has_numbers(word: bytes) -> bool:
 
 def _binary_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[int, Vectors]]:
     """Vectors of the wanted words of a binary word2vec file."""
-    path, stream, rows, dim = file
+    path, stream, buffer, rows, dim = file
     assert rows is not None
-    size = 4 * dim
-    buffer, start = b"", 0
+    size, start = 4 * dim, 0
     for row in range(1, rows + 1):
         end = buffer.find(b" ", start)
         while end < 0 or end + 1 + size > len(buffer):
@@ -275,4 +281,4 @@ def _check_finite(vector: Vectors, where: str, word: bytes) -> None:
 def _shown(raw: bytes) -> str:
     """Give the beginning of some bytes, for messages."""
     text = raw[:60].decode("utf-8", "replace").rstrip("\n")
-    return repr(text) + ("..." if len(raw) > 60 else "")
+    return printable(repr(text)) + ("..." if len(raw) > 60 else "")

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pycnn import ops
 from pycnn._arguments import integer
 from pycnn.layers import Conv2d, Linear, Module, Parallel, Sequential
-from pycnn.layers.module import evaluation_mode
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
 from pycnn.text.vocabulary import Numbers, Vocabulary, listed
 
 # n-grams in a forward pass: their vectors are a few MiB.
@@ -111,7 +111,7 @@ def top_ngrams(
         width = conv.kernel_size[0]
         if len(mine):
             ngrams = distinct_ngrams(rows, width)
-            with evaluation_mode(model):
+            with between_steps(model):
                 outputs = _outputs(lookup, conv, activation, ngrams)[:, mine]
             for column, index in enumerate(mine + start):
                 best = _strongest(outputs[:, column], count)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from pycnn._arguments import at_least_zero, flag, integer
 from pycnn._streams import warn
@@ -14,7 +16,20 @@ from pycnn.training.run import Run
 
 
 class Callback:
-    """Base class; training calls these methods in the order in which they stand here."""
+    """Base class; training calls these methods in the order in which they stand here.
+
+    They run between the steps: other threads may evaluate the model meanwhile, and a callback may
+    wait for one that does.
+
+    Attributes
+    ----------
+    changes_model : bool
+        Whether ``on_step`` changes the parameters. It is then the end of the step, before the
+        ``on_step`` of others; no other thread evaluates the model in between, so it must not wait
+        for one.
+    """
+
+    changes_model: bool = False
 
     def on_layer(self, text: str) -> None:
         """Before `fit`, with a line: after a layer has learned without gradients, and meanwhile."""
@@ -33,6 +48,20 @@ class Callback:
 
     def on_train_end(self, run: Run) -> None:
         """After the last epoch, also when training was stopped or interrupted."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give what a checkpoint of the training must hold of this callback.
+
+        Dicts, lists, strings, numbers, None and NumPy arrays; none of it by default. It is asked
+        for between steps and written at once, so that arrays need not be copied.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, after `on_train_begin`, when training is resumed.
+
+        Tuples have become lists, and ints that were keys strings.
+        """
 
 
 # An accuracy, and what there is in its place without classes.
@@ -89,6 +118,15 @@ class _Monitor:
         if self.last is None or not math.isfinite(self.last):
             text += f" (the last: {last})"
         return text
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best so far, and the last figure."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "last": self.last}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best of an earlier process."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.last = state["last"]
 
 
 class EarlyStopping(Callback):
@@ -152,6 +190,15 @@ class EarlyStopping(Callback):
         elif self.restore_best and len(run.history):
             warn(f"[EarlyStopping] there is no best epoch to restore: {self._monitor.failure()}")
 
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best epoch, and the parameters of it that are to be restored."""
+        return {"monitor": self._monitor.state_dict(), "parameters": self._best_state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best epoch of an earlier process."""
+        self._monitor.load_state_dict(state["monitor"])
+        self._best_state = state["parameters"]
+
 
 class BestCheckpoint(Callback):
     """Save the model with `pycnn.save` whenever a figure is the best so far.
@@ -197,6 +244,14 @@ class BestCheckpoint(Callback):
                 f"[BestCheckpoint] {os.fspath(self.path)} was not written: "
                 f"{self._monitor.failure()}"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best epoch."""
+        return self._monitor.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best epoch of an earlier process; the file is its own."""
+        self._monitor.load_state_dict(state)
 
 
 class CSVLog(Callback):

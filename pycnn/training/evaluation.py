@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from pycnn._arguments import integer
 from pycnn._hints import samples_hint
 from pycnn._streams import warn
-from pycnn.data import Dataset
-from pycnn.devices import move, on_cpu, stream_of
-from pycnn.layers.module import Module, check_model, evaluation_mode
+from pycnn.data import Batches, Dataset
+from pycnn.devices import move, on_cpu
+from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
 from pycnn.training.answers import NO_ANSWER, answers
@@ -60,9 +62,11 @@ def evaluate(
     Parameters
     ----------
     model : Module
-        The model; the mode of each layer is restored afterwards.
+        The model. Nothing is written to it, so that any number of threads may run it at once, also
+        while another one trains it: each batch then sees it between two steps.
     data : Dataset or iterable of (x, y)
-        Samples and labels.
+        Samples and labels. Of `Batches`, such as a `DataLoader`, the number of the next pass
+        stays what it is.
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
@@ -104,16 +108,20 @@ def measure(
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss)
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
-    meter, device = Meter(criterion, model), model.device
-    with stream_of(model), evaluation_mode(model), one_pass(source) as batches:
+    if isinstance(source, Batches):
+        source = copy.copy(source)  # a pass advances it, and a training may be going through it
+    meter = Meter(criterion, model)
+    with one_pass(source) as batches:
         for number, (x, y) in enumerate(batches, start=1):
-            output = forward(model, x)
-            judged = model.scores(output) if loss is None else output
-            meter.add(float(criterion(judged, move(y, device))), output, y)
-            if not meter.where and (
-                meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
-            ):
-                meter.where = first_nonfinite(model, x, y, number)
+            with between_steps(model, criterion):
+                output = forward(model, x)
+                judged = model.scores(output) if loss is None else output
+                value = float(criterion(judged, move(y, model.device)))
+                meter.add(value, output, y)
+                if not meter.where and (
+                    meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
+                ):
+                    meter.where = first_nonfinite(model, x, y, number)
     if meter.samples == 0:
         raise ValueError("the data set is empty")
     return meter
@@ -125,7 +133,8 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     Parameters
     ----------
     model : Module
-        The model; the mode of each layer is restored afterwards.
+        The model. Nothing is written to it, so that any number of threads may run it at once, also
+        while another one trains it: each batch then sees it between two steps.
     x : (N, ...) array or Dataset
         Samples; labels of a data set are not looked at.
     batch_size : int
@@ -160,9 +169,11 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
         batches = (x[i : i + batch_size] for i in starts)
     else:
         batches = (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
-    with stream_of(model), evaluation_mode(model):
-        outputs = (forward(model, batch) for batch in batches)
-        result = np.concatenate([on_cpu(output) for output in outputs])
+    outputs: list[Array] = []
+    for batch in batches:
+        with between_steps(model):
+            outputs.append(on_cpu(forward(model, batch)))
+    result = np.concatenate(outputs)
     if np.isnan(result).any():
         _warn_of_nan(model, x, result)
     return result
@@ -173,7 +184,11 @@ def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
     bad = np.flatnonzero(np.isnan(outputs).reshape(len(outputs), -1).any(axis=1))
     index = bad[:1]
     sample = x[index] if isinstance(x, np.ndarray) else x.gather(index)
-    where = "its x is not finite" if in_batch(sample) else first_nonfinite(model, sample)
+    if in_batch(sample):
+        where = "its x is not finite"
+    else:
+        with between_steps(model):
+            where = first_nonfinite(model, sample)
     warn(
         f"[predict] the outputs of {len(bad):,} of {len(outputs):,} samples hold NaN, first those "
         f"of sample {bad[0]}: {where}"
@@ -212,6 +227,10 @@ def mean_loss(loss: Loss | None) -> Loss:
     if reduction != "mean":
         raise ValueError(f"the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion
+
+
+# What a Meter counts.
+_SUMS = ("_total", "weight", "_right", "_answers", "samples", "unanswered", "where")
 
 
 class Meter:
@@ -261,6 +280,15 @@ class Meter:
         self._right: int | None = 0
         self._answers = self.samples = self.unanswered = 0
         self.where = ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the sums so far."""
+        return {name: getattr(self, name) for name in _SUMS}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the sums of another meter."""
+        for name in _SUMS:
+            setattr(self, name, state[name])
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""

@@ -7,11 +7,14 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pycnn._arguments import flag, integer, number
 from pycnn._files import atomic_write
+from pycnn._format import FORMAT, KEY, check_format
+from pycnn._printable import printable
+from pycnn._reading import MOST_HISTORY, parse_json, read_whole
 
 
 class EpochRecord(NamedTuple):
@@ -118,13 +121,18 @@ class History:
         OSError
             If the file cannot be read.
         ValueError
-            If it is not such a file.
+            If it is not such a file, larger than 32 MiB, or of a newer version of the format.
         """
         history = cls()
-        with open(path, "rb") as file:
-            content = file.read()
+        content = read_whole(path, MOST_HISTORY)
         try:
-            found = json.loads(content)
+            found = parse_json(content)
+            if not isinstance(found, dict):
+                raise TypeError("it holds no names")
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{printable(path)} is not a history of pycnn: {error}") from None
+        check_format(path, found)
+        try:
             history.interrupted = flag("interrupted", found["interrupted"])
             history.stop_reason = found["stop_reason"]
             if not isinstance(history.stop_reason, str | None):
@@ -134,9 +142,10 @@ class History:
             )
             history.records = [_record(epoch) for epoch in found["epochs"]]
         except KeyError as error:
-            raise ValueError(f"{os.fspath(path)} is not a history of pycnn: no {error}") from None
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"{os.fspath(path)} is not a history of pycnn: {error}") from None
+            raise ValueError(f"{printable(path)} is not a history of pycnn: no {error}") from None
+        except (ValueError, TypeError, OverflowError) as error:
+            text = f"{printable(path)} is not a history of pycnn: {printable(error)}"
+            raise ValueError(text) from None
         return history
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,6 +156,13 @@ class History:
             "self_organization": self.self_organization,
             "epochs": [record._asdict() for record in self.records],
         }
+
+    def load_dict(self, found: Mapping[str, Any]) -> None:
+        """Take over what `to_dict` of another history gave."""
+        self.interrupted = found["interrupted"]
+        self.stop_reason = found["stop_reason"]
+        self.self_organization = found["self_organization"]
+        self.records = [EpochRecord(**record) for record in found["epochs"]]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a header and a line for each epoch; None becomes an empty field."""
@@ -159,7 +175,7 @@ class History:
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the records and how training ended; NaN and infinity become null."""
-        write_json(path, self.to_dict())
+        write_json(path, {KEY: FORMAT, **self.to_dict()})
 
 
 def _record(epoch: Any) -> EpochRecord:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence, Sized
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -14,10 +16,14 @@ from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
+from pycnn.training.checkpoint import ON_ERROR, Checkpoint, understood
 from pycnn.training.checks import check_kinds, check_outputs, warn_of_softmax
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
+from pycnn.training.interrupt import Gate
 from pycnn.training.run import Run
+from pycnn.training.same import data_settings, model_settings, other_settings
+from pycnn.training.state import check_resumable, restore
 from pycnn.training.trainer import Trainer
 
 # Largest learning rate of the default optimizer: the best of 0.002, 0.003 and 0.005 for LeNet-5
@@ -41,6 +47,12 @@ def fit(
     max_grad_norm: float | None = None,
     augment: Augment | None = None,
     cuda_graph: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
+    on_checkpoint_error: str = "warn",
+    initial_epoch: int = 0,
+    schedule_epochs: int | None = None,
 ) -> History:
     """Train a model.
 
@@ -79,13 +91,38 @@ def fit(
         Whether steps on a GPU are captured (see `pycnn.training.CapturedStep`, also for what cannot
         be, such as an `Embedding`): less waiting for small networks, the same bits, more memory.
         Callbacks then see no gradients before the update.
+    checkpoint : path, optional
+        File that is to hold all that is needed to resume the training: model, optimizer, position,
+        random states, figures, history, states of the callbacks. It is replaced, as a whole, at
+        the end of each epoch and after Ctrl-C. `pycnn.load` reads the model in it.
+    every : int, optional
+        Updates after which it is replaced within an epoch, too.
+    resume : bool
+        Whether to go on from the checkpoint: to the same bits, as if nothing had been. Where there
+        is no such file, the training begins; where it had finished, its history is returned at
+        once. `epochs` may be another one if the schedule gives the steps that are done the rates
+        they had; everything else must be the same. Batches of an iterable that are done are made
+        again, and passed over; those of a Dataset are not.
+    on_checkpoint_error : {'warn', 'raise'}
+        What happens when the checkpoint cannot be written, as on a full disk: a RuntimeWarning, or
+        the OSError ends the training. The last good checkpoint stays. (One that cannot be written
+        at the beginning is an error.)
+    initial_epoch : int
+        Epochs that are done already, by calls before this one with the same optimizer: `epochs`
+        counts them, the order of the data and the schedule go on behind them, and the steps are
+        counted as if each batch had been one. ``fit(..., epochs=2)`` and ``fit(..., epochs=4,
+        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits.
+    schedule_epochs : int, optional
+        Epochs that the schedule is laid over, `epochs` by default: 4 in the first of those two
+        calls.
 
     Returns
     -------
     History
         A record for each finished epoch. After Ctrl-C the history so far, with ``interrupted``
         set, and a RuntimeWarning; the model keeps what it has learned, in the unfinished epoch
-        too, of which there is no record.
+        too, of which there is no record. Ctrl-C ends the training between two steps (a second one
+        at once), in the main thread, where the program has no handler of its own for SIGINT.
 
     Raises
     ------
@@ -94,9 +131,13 @@ def fit(
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
         iterable of unknown length, the optimizer is for another model, the data does not fit the
-        model, or its outputs are no scores for cross entropy and no loss is given. With
+        model, or its outputs are no scores for cross entropy and no loss is given; if the
+        checkpoint is corrupt or of another training (the text names both values). With
         `cuda_graph`, if the model is on the CPU, or something wants gradients before the update:
         `max_grad_norm`, or a callback that has ``on_backward``.
+    OSError
+        If the checkpoint cannot be written at the beginning, or later with
+        ``on_checkpoint_error="raise"``, or read.
     RuntimeError
         With `cuda_graph`, if the model needs the CPU in the middle of a step.
 
@@ -104,13 +145,15 @@ def fit(
     -----
     RuntimeWarning
         If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C. Once each: of a loss that is NaN or infinite, with the batch
-        and what in it or which layer is at fault (unless `TerminateOnNaN` says so); of parameters
-        or buffers that are, after an epoch; of a mean loss that is ten times what a model that
-        knows nothing has; of an epoch in which no target counts; of validation data whose loss is
-        not finite.
+        softmax itself; after Ctrl-C; if the checkpoint cannot be written, once until it can again.
+        Once each: of a loss that is NaN or infinite, with the batch and what in it or which layer
+        is at fault (unless `TerminateOnNaN` says so); of parameters or buffers that are, after an
+        epoch; of a mean loss that is ten times what a model that knows nothing has; of an epoch in
+        which no target counts; of validation data whose loss is not finite.
     """
     integer("fit", "epochs", epochs, 1)
+    integer("fit", "initial_epoch", initial_epoch, 0)
+    _check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     check_kinds(model, optimizer, schedule, callbacks)
@@ -125,6 +168,8 @@ def fit(
     warn_of_softmax(model, criterion)
     batches = _batches(train, batch_size, seed, augment)
     if optimizer is None:
+        if initial_epoch:
+            raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
         optimizer = Adam(model.parameters())
         if schedule is None and isinstance(batches, Sized):
             schedule = OneCycle(DEFAULT_PEAK)
@@ -132,36 +177,84 @@ def fit(
     if schedule is not None:
         if not isinstance(batches, Sized):
             raise ValueError("a schedule needs training data with a length, in batches")
-        total_steps = epochs * len(batches)
+        laid_over = epochs if schedule_epochs is None else schedule_epochs
+        total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
     run = Run(model, optimizer, epochs)
-    history = run.history
-    trainer = Trainer(run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm)
+    history, gate = run.history, Gate()
+    saver = None
+    if checkpoint is not None:
+        settings = {
+            **model_settings(model, optimizer),
+            **data_settings(batches, validation, seed),
+            **other_settings(
+                schedule,
+                criterion,
+                callbacks,
+                max_grad_norm=max_grad_norm,
+                seed=seed,
+                initial_epoch=initial_epoch,
+            ),
+        }
+        saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
+        saver.prepare()
+    trainer = Trainer(
+        run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm, saver, gate
+    )
     if flag("[fit] cuda_graph", cuda_graph):
         trainer.capture()
+    if initial_epoch:
+        trainer.skip(initial_epoch)
+    found = saver.read() if saver is not None and resume else None
+    if found is not None:
+        with understood(found.name):
+            check_resumable(trainer, found)
 
     for callback in callbacks:
         callback.on_train_begin(run, validation is not None)
-    try:
-        while run.epoch < epochs and history.stop_reason is None:
-            run.epoch += 1
-            if not model.training:
-                model.train()
-            model.reseed([seed, run.epoch, 1])
-            with stream_of(model):
-                trainer.epoch(validation, progress)
-    except KeyboardInterrupt:
-        history.interrupted = True
-    finally:
-        model.forget()  # a step that was not finished holds every layer's input
+    if found is not None:
+        with understood(found.name):
+            restore(trainer, found)
+    with gate.watch():
+        try:
+            while run.epoch < epochs and history.stop_reason is None:
+                run.epoch += 1
+                if not model.training:
+                    model.train()
+                model.reseed([seed, run.epoch, 1])
+                with stream_of(model):
+                    trainer.epoch(validation, progress)
+        except KeyboardInterrupt:
+            history.interrupted = True
+            if not gate.broken:  # between two steps
+                with suppress(KeyboardInterrupt), gate:
+                    trainer.save()
+        finally:
+            model.forget()  # a step that was not finished holds every layer's input
     for callback in callbacks:
         callback.on_train_end(run)
     if history.interrupted:
         # A script that goes on as if it had finished should at least be heard.
-        warn(
-            f"[fit] interrupted in epoch {run.epoch} of {epochs}; "
-            "the model keeps what it has learned, in this epoch too, of which there is no record"
+        where = (
+            f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
+            if trainer.inside is None
+            else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in this "
+            "epoch too, of which there is no record"
         )
+        warn(f"[fit] interrupted {where}")
     return history
+
+
+def _check_checkpoint(
+    checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
+) -> None:
+    """Refuse arguments of a checkpoint that say nothing."""
+    if every is not None:
+        integer("fit", "every", every, 1, inf)
+    if on_error not in ON_ERROR:
+        raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
+    if checkpoint is None and (flag("[fit] resume", resume) or every is not None):
+        name = "resume" if resume else "every"
+        raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
 
 def _batches(

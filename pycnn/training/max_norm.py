@@ -39,6 +39,8 @@ class MaxNorm(Callback):
     Kim: Convolutional neural networks for sentence classification, 2014, section 2.1, with 3.
     """
 
+    changes_model = True
+
     def __init__(self, parameters: Parameter | Iterable[Parameter], limit: float) -> None:
         self.parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
         self.limit = positive("[MaxNorm] limit", limit)

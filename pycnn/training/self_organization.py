@@ -15,6 +15,7 @@ from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
 from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
+from pycnn.layers.turns import Turn
 from pycnn.training.stretch import Stretch
 
 # Patterns that go through the layers below at once: those do not change meanwhile.
@@ -161,11 +162,13 @@ def reinforce(layer: SLayer, x: Array, cells: Sequence[Cell]) -> None:
 def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, stretch: Stretch) -> Array:
     """Present patterns to one layer; counts how often each plane was reinforced."""
     counts = np.zeros(layer.planes, np.int64)
+    turn = Turn(layer, alone=True)
     for start in range(0, len(order), BLOCK):
         block = below.forward(data.gather(order[start : start + BLOCK]))
         for x in block:
             cells = representatives(layer.forward(x[np.newaxis])[0], layer.column)
-            reinforce(layer, x, cells)
+            with turn.taken():  # other threads may evaluate the model
+                reinforce(layer, x, cells)
             counts[[cell.plane for cell in cells]] += 1
         stretch.update(start + len(block))
     return counts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -12,13 +12,18 @@ from pycnn._progress import ProgressBar
 from pycnn._streams import warn
 from pycnn.data import Batches
 from pycnn.devices import move
+from pycnn.layers.later import Change, changes_kept
+from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
+from pycnn.training.checkpoint import Checkpoint
 from pycnn.training.evaluation import Data, Loss, Meter, forward, measure
 from pycnn.training.history import EpochRecord
+from pycnn.training.interrupt import Gate
 from pycnn.training.run import Run
+from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
 
 
@@ -39,16 +44,24 @@ class Trainer:
     total_steps: int
     callbacks: Sequence[Callback]
     max_grad_norm: float | None
+    checkpoint: Checkpoint | None = None
+    gate: Gate = field(default_factory=Gate)
 
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step, and then a step does nothing for them.
         self.before_step = _overridden(self.callbacks, "on_backward")
-        self.after_step = _overridden(self.callbacks, "on_step")
+        inside = [callback for callback in self.callbacks if callback.changes_model]
+        outside = [callback for callback in self.callbacks if not callback.changes_model]
+        self.end_of_step = _overridden(inside, "on_step")
+        self.after_step = _overridden(outside, "on_step")
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
+        self.initial_lr = self.run.optimizer.lr
+        self.inside: Inside | None = None  # the epoch that is being gone through
+        self.resumed: Inside | None = None  # the epoch that a checkpoint was made in
         stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
         self.watch = Watch(self.run, self.loss, stops)
 
@@ -64,19 +77,33 @@ class Trainer:
         loss: Any = self.loss
         self.captured = CapturedStep(self.run.model, loss, self.run.optimizer)
 
+    def skip(self, epochs: int) -> None:
+        """Begin behind epochs that earlier calls have gone through."""
+        self.run.epoch = epochs
+        if isinstance(self.batches, Sized):
+            self.run.step = epochs * len(self.batches)
+        if isinstance(self.batches, Batches):
+            self.batches.epoch = epochs
+
     def epoch(self, validation: Data | None, progress: bool) -> None:
-        """Train for one epoch, validate, and add a record to the history."""
+        """Train for one epoch, validate, and add a record to the history.
+
+        Ctrl-C and the like end it between two steps, or where it waits for data or measures.
+        """
         run, history = self.run, self.run.history
+        with self.gate:
+            self.inside = inside = begin(self)
         samples = len(self.batches.data) if isinstance(self.batches, Batches) else None
         label = f"epoch {run.epoch}/{run.epochs}"
         bar = ProgressBar(label, samples, progress)
         try:
-            start = perf_counter()
-            with one_pass(self.batches) as source:
-                meter = self._steps(source, bar)
-            seconds = perf_counter() - start
+            inside.start = perf_counter()
+            with one_pass(self.batches, inside.batches) as source:
+                self._steps(source, inside, bar)
+            inside.seconds, inside.start = inside.elapsed(), None
             if history.stop_reason is not None:
                 return
+            meter = inside.meter
             if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
@@ -90,38 +117,60 @@ class Trainer:
                 val_loss=None if measured is None else measured.loss,
                 val_accuracy=None if measured is None else measured.accuracy,
                 learning_rate=run.optimizer.lr,
-                seconds=seconds,
-                samples_per_second=meter.samples / seconds,
+                seconds=inside.seconds,
+                samples_per_second=meter.samples / inside.seconds,
             )
-            history.records.append(record)
             bar.finish(f"{label}: {record.describe(run.validation)}")
         finally:
             bar.close()
-        self.watch.epoch(meter, measured)
-        for callback in self.callbacks:
-            callback.on_epoch_end(run, record)
+        with self.gate:
+            history.records.append(record)
+            self.watch.epoch(meter, measured)
+            for callback in self.callbacks:
+                callback.on_epoch_end(run, record)
+            self.inside = None
+            self.save()
 
-    def _steps(self, source: Iterable[tuple[Any, Any]], bar: ProgressBar) -> Meter:
-        """Train on every batch; returns their figures."""
+    def save(self) -> None:
+        """Write a checkpoint, if there is one to write."""
+        if self.checkpoint is None:
+            return
+        run, inside = self.run, self.inside
+        when = f"epoch {run.epoch}" + ("" if inside is None else f", batch {inside.batches}")
+        self.checkpoint.write(run.model, training_state(self), when)
+
+    def _steps(self, source: Iterable[tuple[Any, Any]], inside: Inside, bar: ProgressBar) -> None:
+        """Train on every batch that is left."""
+        run, meter = self.run, inside.meter
+        turn = Turn(run.model, alone=True)
+        for run.batch_number, (x, y) in enumerate(source, start=inside.batches + 1):
+            with self.gate:
+                updated = self._step(x, y, inside, turn, bar)
+            if self.stopped:
+                break
+            if updated:
+                bar.update(meter.samples, meter.loss, meter.accuracy)
+
+    def _step(self, x: Any, y: Any, inside: Inside, turn: Turn, bar: ProgressBar) -> bool:
+        """Take a step, with what comes before and after it; returns whether it updated anything."""
         run, schedule = self.run, self.schedule
-        meter = Meter(self.loss, run.model)
-        for run.batch_number, (x, y) in enumerate(source, start=1):
-            if schedule is not None:
-                rate = schedule(run.step, self.total_steps)
-                run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
-            if self.captured is not None and meter.batch_weight(y):
-                run.loss = self.captured(x, y)
-                meter.add(run.loss, self.captured.output, y)
-                self._look(x, y, self.captured.output, bar, updated=True)
-            elif not self._learn(x, y, meter, bar):
-                if self.stopped:
-                    break
-                continue
-            run.step += 1
+        if schedule is not None:
+            rate = schedule(run.step, self.total_steps)
+            run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
+        # Who evaluates the model in another thread sees it before or after, not in between.
+        with turn.taken():
+            updated = self._learn(x, y, inside.meter, turn, bar)
+            if updated:
+                run.step += 1
+                for hook in self.end_of_step:
+                    hook(run)
+        inside.batches += 1
+        if updated:
             for hook in self.after_step:
                 hook(run)
-            bar.update(meter.samples, meter.loss, meter.accuracy)
-        return meter
+            if self.checkpoint is not None and self.checkpoint.due(run.step):
+                self.save()
+        return updated
 
     def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
         """Warn of a loss that shows a broken training."""
@@ -131,13 +180,20 @@ class Trainer:
                 bar.clear()
                 warn(text)
 
-    def _learn(self, x: Any, y: Any, meter: Meter, bar: ProgressBar) -> bool:
+    def _learn(self, x: Any, y: Any, meter: Meter, turn: Turn, bar: ProgressBar) -> bool:
         """Take a step; returns whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
-        output = forward(model, x)
+        if self.captured is not None and meter.batch_weight(y):
+            run.loss = self.captured(x, y)
+            meter.add(run.loss, self.captured.output, y)
+            self._look(x, y, self.captured.output, bar, updated=True)
+            return True
+        with changes_kept() as changes:
+            output = forward(model, x)
         run.loss = float(criterion(output, move(y, model.device)))
         if not meter.add(run.loss, output, y):
+            _make(changes)
             return False  # all of its targets are ignored: there is nothing to learn from it
         optimizer.zero_grad()
         for parameter in self.frozen:
@@ -146,12 +202,20 @@ class Trainer:
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
-            for hook in self.before_step:
-                hook(run)
+            with turn.paused():  # a hook may wait for a thread that evaluates
+                for hook in self.before_step:
+                    hook(run)
             self.stopped = run.history.stop_reason is not None
             if self.stopped:
                 return False
         if self.max_grad_norm is not None:
             clip_grad_norm(optimizer.params, self.max_grad_norm)
+        _make(changes)
         optimizer.step()
         return True
+
+
+def _make(changes: Sequence[Change]) -> None:
+    """Make what a forward pass has left to be changed."""
+    for change in changes:
+        change()

@@ -88,7 +88,8 @@ class Watch:
                 f"[fit] no target of epoch {run.epoch} counts: each is ignored, or its class has "
                 "weight 0; nothing was learned from them"
             )
-        if math.isfinite(loss) and loss > self.limit and self._first("diverged"):
+        # After a resume there may be an epoch without a step, and so without a limit.
+        if self._cost > 0 and self.limit < loss < math.inf and self._first("diverged"):
             warn(
                 f"[fit] the training diverges: the mean loss of epoch {run.epoch} is {loss:.4g}, "
                 f"while a model that knows nothing has {self._cost:.4g}; a lower learning rate "

@@ -1,0 +1,96 @@
+"""What a call leaves for a later one, as a forward pass does for backward: each thread's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class _Own(threading.local):
+    """A place that holds another value in each thread; it goes with the thread, and with itself."""
+
+    value: Any = None
+
+    def __reduce__(self) -> tuple[type[_Own], tuple[()]]:
+        """Give copies and pickles a place of their own."""
+        return _Own, ()
+
+
+class _Evaluation:
+    """Objects that remember nothing until it is over."""
+
+    __slots__ = ("forgets", "objects")
+
+    def __init__(self, objects: Iterable[object], forgets: bool) -> None:
+        # They are held, lest another object gets the id of one that is gone.
+        self.objects = {id(one): one for one in objects}
+        self.forgets = forgets
+
+
+# A state of the thread, or of the task within it, so that evaluating writes to no object.
+_evaluations: ContextVar[tuple[_Evaluation, ...]] = ContextVar("evaluations", default=())
+
+
+@contextmanager
+def evaluating(objects: Iterable[object], forget: bool = False) -> Iterator[None]:
+    """Let `Remembering` objects remember nothing, in this thread, until the block ends.
+
+    What they remember already stays, or, with `forget`, goes with the first that is not remembered.
+    """
+    one = _Evaluation(objects, forget)
+    _evaluations.set((*_evaluations.get(), one))
+    try:
+        yield
+    finally:
+        # Over also for copies of this context, and wherever a suspended generator is closed; not
+        # by going back to what was there before: blocks of generators do not end in order.
+        one.objects = {}
+        _evaluations.set(tuple(other for other in _evaluations.get() if other is not one))
+
+
+class Remembering:
+    """Base class of what remembers one value from one call to another, in the same thread."""
+
+    _own: _Own | None = None  # made when there is something to remember
+
+    @property
+    def _memory(self) -> Any:
+        """What this thread has left."""
+        own = self._own
+        return None if own is None else own.value
+
+    @_memory.setter
+    def _memory(self, value: Any) -> None:
+        own = self._own
+        if own is None:
+            if value is None:
+                return
+            own = vars(self).setdefault("_own", _Own())  # another thread may be here, too
+        own.value = value
+
+    @property
+    def _is_evaluated(self) -> bool:
+        """Whether this thread evaluates the object now."""
+        return any(id(self) in one.objects for one in _evaluations.get())
+
+    def _save(self, value: Any) -> None:
+        """Remember a value, and nothing while the object is evaluated."""
+        for one in _evaluations.get():  # as in _is_evaluated, which would take as long as a save
+            if id(self) in one.objects:
+                if not one.forgets:
+                    return
+                value = None
+        own = self._own
+        if own is not None:
+            own.value = value
+        elif value is not None:
+            self._memory = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what copies and pickles hold: all but what threads have left."""
+        state = vars(self).copy()
+        state.pop("_own", None)
+        return state

@@ -1,0 +1,29 @@
+"""Text of files and of users, made fit to print."""
+
+from __future__ import annotations
+
+import os
+import re
+
+# What a terminal obeys instead of showing it, what turns the order of letters around, what breaks
+# lines, halves of UTF-16 pairs, and what XML forbids. Joiners stay: some scripts need them.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: object, keep: str = "") -> str:
+    r"""Give text with escapes such as ``\x1b`` for what is no letter but acts on the reader's side.
+
+    These are control characters, overrides of the direction of writing, and halves of characters.
+
+    Parameters
+    ----------
+    text : object
+        A str or a path, or anything else, which ``str`` turns into text.
+    keep : str
+        Characters that stay, such as an end of line.
+    """
+    words = os.fsdecode(text) if isinstance(text, os.PathLike) else str(text)
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], words)

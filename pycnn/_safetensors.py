@@ -1,0 +1,264 @@
+"""Safetensors files, read within bounds and checked when they are written.
+
+A file is a number of 8 bytes (little-endian), so many bytes of JSON, and the numbers of the
+tensors. The JSON names dtype, shape and place of each tensor, and has texts under
+``__metadata__``. The tensors lie one behind the other and fill the rest of the file.
+Source: https://github.com/huggingface/safetensors, section "Format".
+
+The package safetensors writes the files. They are read here, because it maps them into memory,
+where a file that is cut off meanwhile ends the process, and because this reader looks at names and
+shapes before it takes memory for anything.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn._printable import printable
+from pycnn._reading import open_regular, parse_json, size_of
+
+Array = npt.NDArray[Any]
+
+# By their names in the format; what NumPy lacks, such as BF16 and F8_E4M3, is refused.
+_DTYPES = {
+    "BOOL": np.dtype(np.bool_),
+    **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
+    **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
+    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+}
+_LENGTH = 8
+# The text may take so many bytes and a quarter of the file: a vocabulary can be in it.
+_LEAST_TEXT = 4 << 20
+_MOST_DIMENSIONS = 32
+
+
+class _Tensor(NamedTuple):
+    """Where the numbers of one tensor are, counted from the end of the text."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+class Tensors:
+    """An open safetensors file whose text has been read, and none of its numbers.
+
+    Parameters
+    ----------
+    path : path
+        Its name.
+    file : binary file
+        Open for reading.
+    size : int
+        Its size in bytes.
+
+    Attributes
+    ----------
+    metadata : dict of str to str
+        The texts.
+    size : int
+        As given.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or not as long as its text says; the text names the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], file: BinaryIO, size: int) -> None:
+        self._file = file
+        try:
+            text = _text(file, size)
+            self.metadata, self._tensors = _parsed(text, size)
+            _check_places(self._tensors, size - _LENGTH - len(text))
+        except ValueError as error:
+            raise ValueError(
+                f"{printable(path)} is not a readable safetensors file: {printable(error)}"
+            ) from None
+        self._start = _LENGTH + len(text)
+        self._path = path
+        self.size = size
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each tensor."""
+        return {name: tensor.shape for name, tensor in self._tensors.items()}
+
+    def split(self, prefix: str) -> tuple[Tensors, Tensors]:
+        """Give those whose names do not begin with `prefix`, and those whose names do."""
+        parts = copy.copy(self), copy.copy(self)
+        for part, begins in zip(parts, (False, True), strict=True):
+            part._tensors = {
+                name: tensor
+                for name, tensor in self._tensors.items()
+                if name.startswith(prefix) == begins
+            }
+        return parts
+
+    def stand_ins(self) -> dict[str, Array]:
+        """Give arrays of the same dtypes and shapes, all zeros, that take no memory."""
+        return {
+            name: np.broadcast_to(np.zeros((), tensor.dtype), tensor.shape)
+            for name, tensor in self._tensors.items()
+        }
+
+    def read(self) -> dict[str, Array]:
+        """Read the numbers of all tensors."""
+        return {name: self._read(tensor) for name, tensor in self._tensors.items()}
+
+    def _read(self, tensor: _Tensor) -> Array:
+        array = np.empty(tensor.shape, tensor.dtype)
+        self._file.seek(self._start + tensor.start)
+        target = array.reshape(-1).view(np.uint8)
+        if self._file.readinto(target) < target.size:  # type: ignore[attr-defined]
+            raise ValueError(f"{printable(self._path)} was cut off while it was read")
+        # Bytes other than 0 and 1 are no bool: NumPy would count with them.
+        if tensor.dtype == bool and target.size and target.max() > 1:
+            raise ValueError(f"{printable(self._path)} is corrupt: bools that are neither 0 nor 1")
+        return array
+
+
+def open_tensors(path: str | os.PathLike[str]) -> tuple[BinaryIO, Tensors]:
+    """Open a file and read its text; close the file after `Tensors.read`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        As `Tensors`, or if it is no regular file.
+    """
+    file = open_regular(path)
+    try:
+        return file, Tensors(path, file, size_of(file))
+    except BaseException:
+        file.close()
+        raise
+
+
+def storable(owner: str, name: str, array: Any) -> Array:
+    """Give the numbers of an array as they are stored: C-contiguous, little-endian.
+
+    Raises
+    ------
+    TypeError
+        If the format has no such numbers, or the array has a mask, which would be lost.
+    """
+    plain = np.asarray(array)
+    little = plain.dtype.newbyteorder("<")
+    if little not in _DTYPES.values() or isinstance(array, np.ma.MaskedArray):
+        found = f"{plain.dtype} {type(array).__name__}"
+        raise TypeError(
+            f"[{owner}] {printable(name)} must be an array of bools, integers or floats of at most "
+            f"64 bits, got {found}"
+        )
+    # np.ascontiguousarray would give an array without dimensions one.
+    return np.asarray(plain, little, order="C")
+
+
+def serialised(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """Give the bytes of a file with these arrays, and see that they are in it as they are here.
+
+    Raises
+    ------
+    ValueError
+        If the file could not be read again, which its reader's bounds may say too.
+    """
+    import io
+
+    from safetensors.numpy import save
+
+    content = save(dict(arrays), dict(metadata))
+    written = Tensors("the new file", io.BytesIO(content), len(content))
+    if written.shapes.keys() != arrays.keys():
+        raise ValueError("the new file has other names of tensors")
+    bytes_of = memoryview(content)[written._start :]
+    for name, array in arrays.items():
+        dtype, shape, start, end = written._tensors[name]
+        there = np.frombuffer(bytes_of[start:end], np.uint8)
+        here = array.reshape(-1).view(np.uint8)
+        if (dtype, shape) != (array.dtype, array.shape) or not np.array_equal(there, here):
+            raise ValueError(f"{name} is not in the new file as it is in memory")
+    return content
+
+
+def _text(file: BinaryIO, size: int) -> bytes:
+    """Read the text at the beginning."""
+    head = file.read(_LENGTH)
+    if len(head) < _LENGTH:
+        raise ValueError(f"it has {size:,} bytes")
+    length = int.from_bytes(head, "little")
+    if length > size - _LENGTH:
+        raise ValueError(f"its header of {length:,} bytes is longer than the file")
+    if length > _LEAST_TEXT + size // 4:
+        raise ValueError(f"its header of {length:,} bytes is too long for {size:,} bytes")
+    text = file.read(length)
+    if len(text) < length:
+        raise ValueError("it was cut off while it was read")
+    return text
+
+
+def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]:
+    """Give texts and tensors, each checked by itself."""
+    found = parse_json(text, size)
+    if not isinstance(found, dict):
+        raise ValueError("its header is no JSON object")
+    metadata = found.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(
+        isinstance(value, str) for value in metadata.values()
+    ):
+        raise ValueError("its metadata are no texts")
+    return metadata, {name: _tensor(name, entry) for name, entry in found.items()}
+
+
+def _tensor(name: str, entry: Any) -> _Tensor:
+    """Check what the text says of one tensor."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"{name!r:.80} has no dtype, shape and data_offsets")
+    kind, shape, places = entry["dtype"], entry["shape"], entry["data_offsets"]
+    dtype = _DTYPES.get(kind) if isinstance(kind, str) else None
+    if dtype is None:
+        raise ValueError(f"{name!r:.80} holds {kind!r:.40}, numbers that NumPy lacks")
+    if not (
+        _whole(shape)
+        and len(shape) <= _MOST_DIMENSIONS
+        # NumPy refuses so large sizes even where another one is 0.
+        and prod(size or 1 for size in shape) * dtype.itemsize < 1 << 63
+    ):
+        raise ValueError(f"{name!r:.80} has the shape {shape!r:.80}")
+    if not (_whole(places) and len(places) == 2):
+        raise ValueError(f"{name!r:.80} has the data_offsets {places!r:.80}")
+    start, end = places
+    if prod(shape) * dtype.itemsize != end - start:
+        raise ValueError(
+            f"{name!r:.80} of shape {tuple(shape)!s:.200} has {end - start:,} bytes of {kind}"
+        )
+    return _Tensor(dtype, tuple(shape), start, end)
+
+
+def _whole(numbers: Any) -> bool:
+    """Whether these are sizes: a list of ints, none below 0, none that NumPy cannot hold."""
+    return isinstance(numbers, list) and all(type(n) is int and 0 <= n < 1 << 63 for n in numbers)
+
+
+def _check_places(tensors: Mapping[str, _Tensor], size: int) -> None:
+    """Refuse tensors that overlap, leave gaps or do not end where the file does."""
+    at = 0
+    for name, tensor in _by_place(tensors):
+        if tensor.start != at:
+            raise ValueError(f"{name!r:.80} begins at {tensor.start:,}, not at {at:,}")
+        at = tensor.end
+    if at != size:
+        raise ValueError(f"its tensors take {at:,} bytes, the file has {size:,} for them")
+
+
+def _by_place(tensors: Mapping[str, _Tensor]) -> Iterator[tuple[str, _Tensor]]:
+    yield from sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end))

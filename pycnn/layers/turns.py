@@ -1,0 +1,172 @@
+"""Turns: threads that read a model and one that changes it take it by turns."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pycnn._memory import evaluating
+from pycnn.devices import extension, stream_of
+from pycnn.layers.parameter import Buffer, Parameter
+
+if TYPE_CHECKING:
+    from pycnn.layers.module import Module
+
+# Seconds after which a thread that waits looks again: a signal may come between the end of a turn
+# and the call that tells others of it.
+PATIENCE = 0.1
+
+
+class Turn:
+    """A place in the line: of one that reads a model, or of one that changes it.
+
+    What is a part of the model, or has a part of it, counts as the model. Threads come in the
+    order in which they asked. A thread that has a turn already does not wait for itself.
+
+    Parameters
+    ----------
+    model : Module
+        The model, of which the parts are looked for once.
+    alone : bool
+        Whether it is to be changed, while no other thread reads or changes it.
+
+    Attributes
+    ----------
+    is_running : bool
+        Whether it waits no more.
+    is_over : bool
+        Whether it is not in the line any more, or about to leave it.
+    """
+
+    __slots__ = ("_keys", "alone", "is_over", "is_running", "model", "thread")
+
+    def __init__(self, model: Module, *, alone: bool = False) -> None:
+        self.model, self.alone = model, alone
+        self.thread = threading.get_ident()
+        self.is_running = self.is_over = False
+        self._keys: frozenset[int] | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and let the next one begin in the end; it can be taken again."""
+        try:
+            _line.enter(self)
+            yield
+        finally:
+            _line.leave(self)
+
+    @property
+    def keys(self) -> frozenset[int]:
+        """What two models that have a part in common have in common."""
+        if self._keys is None:
+            modules = list(self.model.modules())
+            parts = (value for module in modules for value in vars(module).copy().values())
+            state = (value for value in parts if isinstance(value, Parameter | Buffer))
+            self._keys = frozenset(map(id, [*modules, *state]))
+        return self._keys
+
+    def excludes(self, other: Turn) -> bool:
+        """Whether the two may not run at once; those of one thread always may."""
+        return (
+            (self.alone or other.alone)
+            and self.thread != other.thread
+            and not self.keys.isdisjoint(other.keys)
+        )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let others take theirs for a while."""
+        _line.leave(self)
+        try:
+            yield
+        finally:
+            _line.enter(self)
+
+
+class _Line:
+    """Turns in order of arrival. One begins when nothing in front of it excludes it.
+
+    So neither those who read nor those who write wait for ever, and who needs several models gets
+    them at once. A thread may take a turn within a turn: it is not held up by threads that wait
+    for it in their turn, which would be for ever.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Start with nobody: in a forked child there are no other threads."""
+        self.turns: list[Turn] = []
+        # With a lock that can be taken again: a signal handler may predict, too.
+        self.changed = threading.Condition(threading.RLock())
+
+    def enter(self, turn: Turn) -> None:
+        """Wait for the turn to begin."""
+        with self.changed:
+            turn.is_over = False
+            self.turns.append(turn)
+            while not self._may_begin(turn):
+                self.changed.wait(PATIENCE)
+            turn.is_running = True
+
+    def leave(self, turn: Turn) -> None:
+        """Let the next one begin."""
+        turn.is_over = True  # first, in one step: whatever interrupts the rest, nobody is held up
+        turn.is_running = False
+        with self.changed:
+            self.turns[:] = [other for other in self.turns if not other.is_over]
+            if self.turns:
+                self.changed.notify_all()
+
+    def _in_front(self, turn: Turn) -> Iterator[Turn]:
+        """Give the turns in front of one that exclude it."""
+        for other in self.turns:
+            if other is turn:
+                return
+            if not other.is_over and other.excludes(turn):
+                yield other
+
+    def _may_begin(self, turn: Turn) -> bool:
+        return all(
+            self._waits_for(other.thread, turn.thread, frozenset())
+            for other in self._in_front(turn)
+        )
+
+    def _waits_for(self, thread: int, holder: int, seen: frozenset[int]) -> bool:
+        """Whether a thread waits for a turn of another to end, if need be by way of others."""
+        for turn in self.turns:
+            if turn.thread != thread or turn.is_running or turn.is_over:
+                continue
+            for other in self._in_front(turn):
+                if other.thread == holder:
+                    if other.is_running:
+                        return True
+                elif other.thread not in seen and self._waits_for(
+                    other.thread, holder, seen | {thread}
+                ):
+                    return True
+        return False
+
+
+_line = _Line()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_line.renew)
+
+
+@contextmanager
+def between_steps(model: Module, *losses: object) -> Iterator[None]:
+    """Run a model in evaluation mode, on its stream, while no other thread changes it.
+
+    For short: a batch at a time, and nothing in it that waits for another thread.
+    """
+    with Turn(model).taken(), evaluating([*model.modules(), *losses]):
+        if (device := model.device) == "cpu":
+            yield
+            return
+        with stream_of(model):
+            # What another thread has asked for on the stream of a model that has a part of this.
+            extension(device).synchronize()
+            yield

@@ -1,0 +1,156 @@
+"""The checkpoint of a training: all that a killed process needs to go on as if nothing had been.
+
+One safetensors file holds the model as `pycnn.save` writes it, so that `pycnn.load` reads it, and
+beside it the arrays of the training (names that begin with ``training:``) and, in the header, the
+rest of its state and the settings that must be the same to go on, as JSON with a format version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pycnn import io
+from pycnn._files import check_writable
+from pycnn._temporary import remove_leftovers
+from pycnn.layers.module import Module
+from pycnn.layers.parameter import Array
+from pycnn.training.same import differences
+from pycnn.training.tree import flatten, rebuild
+
+FORMAT = 1
+
+ON_ERROR = ("warn", "raise")
+
+
+class Found(NamedTuple):
+    """What the checkpoint `name` holds: the model's arrays, and the state of the training."""
+
+    name: str
+    model: dict[str, Array]
+    state: dict[str, Any]
+
+
+@dataclass
+class Checkpoint:
+    """A file that is replaced, as a whole, again and again.
+
+    Attributes
+    ----------
+    path : path
+        The file; its folder must exist.
+    every : int or None
+        Updates from one checkpoint to the next within an epoch; None for none.
+    on_error : {'warn', 'raise'}
+        What becomes of an error while the file is written.
+    settings : mapping of str to JSON values
+        What must be the same to go on.
+    last : str
+        Which checkpoint is on the disk, in words.
+    """
+
+    path: str | os.PathLike[str]
+    every: int | None
+    on_error: str
+    settings: Mapping[str, Any]
+    last: str = "there is none"
+    failing: bool = False
+
+    def prepare(self) -> None:
+        """Prove that the file can be written, and remove what killed processes have left of it.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        target = os.path.realpath(self.path)
+        remove_leftovers(os.path.dirname(target), (os.path.basename(target),))
+        check_writable(self.path)
+
+    def due(self, step: int) -> bool:
+        """Whether the file is to be written after this number of updates."""
+        return self.every is not None and step % self.every == 0
+
+    def write(self, model: Module, state: Mapping[str, Any], when: str) -> None:
+        """Replace the file.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written and errors are to be raised.
+        """
+        content, arrays = flatten({"settings": self.settings, **state}, io.TRAINING)
+        training = {"format": FORMAT, **content}
+        training["crc32"] = _checksum(training)
+        try:
+            io.write(self.path, model, arrays, training)
+        except OSError as error:
+            if self.on_error == "raise":
+                raise
+            if not self.failing:  # one warning for a disk that stays full
+                warnings.warn(
+                    f"[fit] the checkpoint {os.fspath(self.path)} could not be written "
+                    f"({error.strerror or error}): training goes on; on the disk {self.last}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self.failing = True
+        else:
+            self.failing = False
+            self.last = f"is that of {when}"
+
+    def read(self) -> Found | None:
+        """Read the file, if it is there, and see that it is of this training.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        ValueError
+            If it is something else, or of a training with other settings.
+        """
+        if not os.path.exists(self.path):
+            return None
+        name = os.fspath(self.path)
+        model, arrays, header = io.read_parts(self.path)
+        training = header.get(io.TRAINING)
+        if not isinstance(training, dict):
+            raise ValueError(f"[fit] {name} is no checkpoint of a training: it cannot be resumed")
+        checksum = training.pop("crc32", None)
+        if training.get("format") != FORMAT:
+            raise ValueError(
+                f"[fit] {name} has format {training.get('format')}, this pycnn reads {FORMAT}"
+            )
+        if checksum != _checksum(training):
+            raise ValueError(f"[fit] {name} is corrupt: the checksum of its state does not match")
+        with understood(name):
+            state = rebuild(training, arrays)
+            other = differences(state["settings"], self.settings)
+        if other:
+            raise ValueError(f"[fit] {name} is of another training: {'; '.join(other)}")
+        self.last = "is the one that was resumed"
+        return Found(name, model, state)
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Turn what happens where the state of a file is not as it should be into a ValueError."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith(f"[fit] {name}"):
+            raise
+        raise ValueError(
+            f"[fit] {name} cannot be resumed: its state is not as expected ({error!r})"
+        ) from error
+
+
+def _checksum(training: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(training, sort_keys=True).encode())

@@ -1,0 +1,114 @@
+"""What must be the same for a training to be resumed, in words that can be compared."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import zlib
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+
+from pycnn.data import Batches, Dataset
+from pycnn.layers.module import Module
+from pycnn.losses.base import OpLoss
+from pycnn.optim import Optimizer, Schedule
+from pycnn.training.callbacks import Callback
+from pycnn.training.evaluation import Data, Loss
+
+
+def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
+    """Describe the network and what of it is trained, how."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
+    return {
+        "model": repr(model),
+        "arrays": [f"{name} {a.dtype} {a.shape}" for name, a in model.state_dict().items()],
+        "optimizer": type(optimizer).__name__ + _arguments(optimizer.hyperparameters()),
+        "trained parameters": trained,
+    }
+
+
+def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str, Any]:
+    """Describe the data and how they become batches; `seed` is described elsewhere."""
+    settings: dict[str, Any] = {"validation samples": _length(validation)}
+    if not isinstance(batches, Batches):
+        return settings | {"batches": _length(batches)}
+    if batches.seed != seed:  # a loader of the user's own
+        settings["order"] = "as it is" if batches.seed is None else f"of seed {batches.seed}"
+    return settings | {
+        "samples": len(batches.data),
+        "labels": f"with checksum {_checksum(batches.data.y)}",
+        "batch_size": batches.batch_size,
+        "augment": describe(batches.augment),
+    }
+
+
+def other_settings(
+    schedule: Schedule | None,
+    loss: Loss,
+    callbacks: Sequence[Callback],
+    **numbers: Any,
+) -> dict[str, Any]:
+    """Describe the rest."""
+    return {
+        "schedule": describe(schedule),
+        "loss": describe(loss),
+        "callbacks": [type(callback).__name__ for callback in callbacks],
+        **numbers,
+    }
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Say what differs between the settings of a checkpoint and those of a call."""
+    names = [name for name in (*here, *there) if here.get(name) != there.get(name)]
+    return [
+        f"{name}: {_difference(there.get(name), here.get(name))}" for name in dict.fromkeys(names)
+    ]
+
+
+def _difference(there: Any, here: Any) -> str:
+    """Give both values; of long ones what differs first."""
+    if isinstance(there, str) and isinstance(here, str) and "\n" in there + here:
+        there, here = there.split("\n"), here.split("\n")
+    if isinstance(there, list) and isinstance(here, list):
+        pairs = [pair for pair in zip(there, here) if pair[0] != pair[1]]  # noqa: B905
+        if not pairs:
+            return f"{len(there)} in the checkpoint, {len(here)} here"
+        there, here = (str(item).strip() for item in pairs[0])
+    return f"{there} in the checkpoint, {here} here"
+
+
+def describe(value: Any, depth: int = 4) -> Any:
+    """Describe a function or an object by what it is called and was made of.
+
+    An object that has no text of its own is described by the arguments of its constructor that it
+    keeps under their own names.
+    """
+    kind = type(value)
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape} with checksum {_checksum(value)}"
+    if isinstance(value, (list, tuple)) and depth:
+        return f"[{', '.join(str(describe(item, depth - 1)) for item in value)}]"
+    if value is None:
+        return None
+    if not depth or kind.__repr__ is not object.__repr__:  # type: ignore[comparison-overlap]
+        return re.sub(" at 0x[0-9a-f]+", "", repr(value))
+    made_of = dict(getattr(value, "__dict__", {}))
+    if isinstance(value, OpLoss):
+        made_of |= value._options
+    names = [name for name in inspect.signature(kind).parameters if name in made_of]
+    return kind.__name__ + _arguments({name: describe(made_of[name], depth - 1) for name in names})
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    return f"({', '.join(f'{name}={value}' for name, value in values.items())})"
+
+
+def _checksum(array: Any) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}"
+
+
+def _length(data: Any) -> int | None:
+    return len(data) if isinstance(data, Dataset | Sized) else None

@@ -1,0 +1,136 @@
+"""Modules and parameters in a plain list would be neither trained nor saved: they are refused."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import blobs
+
+from pycnn import fit, save
+from pycnn.layers import Buffer, Linear, Module, Parameter, ReLU, Sequential
+from pycnn.optim import SGD
+
+Array = np.ndarray
+
+
+class Empty(Module):
+    """Has nothing yet."""
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+class Own(list[Any]):
+    """A list of one's own."""
+
+
+def grid(*items: Any) -> Array:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+CONTAINERS: dict[str, Callable[[Any], Any]] = {
+    "list": lambda item: [1, item],
+    "tuple": lambda item: ("name", item),
+    "dict": lambda item: {"name": item},
+    "keys": lambda item: {item: "name"},
+    "set": lambda item: {item},
+    "frozenset": lambda item: frozenset([item]),
+    "deque": lambda item: deque([item]),
+    "nested": lambda item: [[], {"deep": ((item,),)}],
+    "subclass": lambda item: Own([item]),
+    "ordered": lambda item: OrderedDict(a=item),
+    "proxy": lambda item: MappingProxyType({"a": item}),
+    "view": lambda item: {"a": item}.values(),
+    "array": lambda item: grid(None, item),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("make", [ReLU, lambda: Parameter(np.ones(2)), lambda: Buffer(np.ones(2))])
+def test_modules_and_parameters_in_a_container_are_refused(
+    kind: str, make: Callable[[], Any]
+) -> None:
+    model, item = Empty(), make()
+    model.layers = "before"
+    with pytest.raises(
+        TypeError,
+        match=rf"^\[Empty\] layers is a .*{type(item).__name__}.*Sequential or a Parallel",
+    ):
+        model.layers = CONTAINERS[kind](item)
+    assert model.layers == "before"
+    with pytest.raises(TypeError, match="neither trained nor saved"):
+        model._hidden = CONTAINERS[kind](item)
+    assert not hasattr(model, "_hidden")
+    model.layer = item  # an attribute of its own: now it is found
+    model.layers = CONTAINERS[kind](item)
+
+
+def test_what_was_put_in_later_is_refused_when_the_tree_is_walked(tmp_path: Any) -> None:
+    model = Sequential(Linear(64, 4), Empty())
+    model[1].layers = []
+    list(model.parameters())
+    model[1].layers.append({"a": Linear(2, 2)})
+    for call in (
+        lambda: list(model.parameters()),
+        lambda: list(model.named_parameters()),
+        lambda: list(model.named_buffers()),
+        model.state_dict,
+        lambda: model.load_state_dict({}, strict=False),
+        lambda: SGD(model.parameters()),
+        lambda: fit(model, blobs(8), progress=False),
+        lambda: save(tmp_path / "m.safetensors", model),
+    ):
+        with pytest.raises(TypeError, match=r"^\[Empty\] layers is a list that holds a Linear"):
+            call()
+
+
+def test_a_list_of_layers_that_have_attributes_too_is_fine() -> None:
+    class Net(Empty):
+        def __init__(self) -> None:
+            self.a, self.b = Linear(2, 2), Linear(2, 2)
+            self.layers = [self.a, self.b, ReLU]  # a class is no layer
+
+    net = Net()
+    assert len(list(net.parameters())) == 4
+    net.b = Linear(2, 2)  # the list keeps the old one
+    with pytest.raises(TypeError, match="layers is a list that holds a Linear"):
+        list(net.parameters())
+
+
+def test_a_container_of_ones_own_finds_its_modules() -> None:
+    class Stack(Empty):
+        def __init__(self, *layers: Module) -> None:
+            self.sizes = [1, 2]
+            self.layers = list(layers)
+
+        def children(self) -> Iterator[tuple[str, Module]]:
+            yield from ((str(i), layer) for i, layer in enumerate(self.layers))
+
+    stack = Stack(Linear(2, 2), Sequential(Linear(2, 2)))
+    assert [name for name, _ in stack.named_parameters()][:2] == ["0.weight", "0.bias"]
+    stack.layers = [*stack.layers, ReLU()]
+    stack.layers.append(Linear(2, 2))
+    assert len(list(stack.parameters())) == 6
+    copied = copy.deepcopy(Sequential(stack))
+    assert len(list(copied.parameters())) == 6
+
+
+def test_lists_without_modules_are_fine() -> None:
+    model = Empty()
+    model.words = ["a", b"b", 1.0, None, np.ones(3), [[]], {"x": {1}}, lambda: ReLU()]
+    loop: list[Any] = []
+    loop.append(loop)
+    model.loop = loop
+    model.array = np.ones((2, 3))
+    assert list(model.parameters()) == []

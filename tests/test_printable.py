@@ -1,0 +1,172 @@
+"""Names from files are shown as text: a terminal obeys none of them, and pages stay inert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from command_line import Capture
+from PIL import Image
+from safetensors.numpy import save_file
+from toy import small_net
+
+from pycnn import datasets, io, layers, models, plot
+from pycnn._printable import printable
+from pycnn.cli import main
+from pycnn.plot.canvas import render
+from pycnn.report import page, write_report
+from pycnn.training import EpochRecord, History
+
+# Clears the screen, sets its title, turns the order around, ends a line.
+EVIL = "\x1b[2J\x1b]0;t\x07\u202edrow\x00\x85\u2028$\\frac"
+ACTS = ("\x1b", "\x07", "\u202e", "\x00", "\x85", "\u2028")
+
+
+def inert(text: str) -> bool:
+    return not any(sign in text for sign in ACTS) and "\\x1b[2J" in text
+
+
+def test_what_a_terminal_obeys_is_written_as_an_escape() -> None:
+    text = printable(EVIL)
+    assert inert(text)
+    assert text == r"\x1b[2J\x1b]0;t\x07\u202edrow\x00\x85\u2028$\frac"
+    assert printable("a\nb\tc", keep="\n") == "a\nb\\tc"
+    assert printable("a\udc80\ufeff\U000e0041") == r"a\udc80\ufeff\U000e0041"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "cat", "caf\u00e9", "\u732b", "\u0645\u06cc\u200c\u062e", "\U0001f469\u200d\U0001f373"],
+)
+def test_words_stay_as_they_are(text: str) -> None:
+    """Joiners too, without which some scripts and pictures are not whole."""
+    assert printable(text) == text
+
+
+@pytest.fixture
+def run(own_folder: None, data: str) -> Path:
+    """A run whose every text is hostile."""
+    folder = Path("run")
+    folder.mkdir()
+    model = models.lenet5(rng=0)
+    model.metadata = {"classes": [f"{EVIL}<script>{n}" for n in range(10)]}
+    io.save(folder / "model.safetensors", model)
+    history = History()
+    history.stop_reason = f"{EVIL}<script>"
+    history.to_json(folder / "history.json")
+    settings = {"data": data, f"{EVIL}<b onclick=x>": f"{EVIL}</pre>"}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_a_class_name_is_printed_as_text(run: Path, capsys: Capture) -> None:
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 13:16] = 255
+    name = f"{EVIL[:4]}[2J.png"
+    Image.fromarray(digit).save(name)
+    assert main(["predict", str(run), name]) == 0
+    assert inert(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict", f"no{EVIL[:4]}.s", "x"),
+        ("evaluate", f"no{EVIL[:4]}.s"),
+        ("predict", "run", f"no{EVIL[:4]}.png"),
+        ("train", "lenet5", "--data", f"no{EVIL[:4]}"),
+        ("train", "lenet5", f"--no{EVIL[:4]}"),
+        (f"no{EVIL[:4]}",),
+    ],
+)
+def test_names_in_errors_are_printed_as_text(
+    run: Path, command: tuple[str, ...], capsys: Capture
+) -> None:
+    assert main(command) == 2
+    err = capsys.readouterr().err
+    assert inert(err)
+    assert err.count("\n") == 1
+
+
+def test_names_of_tensors_are_told_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    save_file({EVIL: np.zeros(1, np.float32)}, path)
+    with pytest.raises(ValueError, match="unexpected") as info:
+        io.load(path, small_net())
+    assert inert(str(info.value))
+    header = {EVIL: {"dtype": EVIL, "shape": [1], "data_offsets": [0, 4]}}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(4))
+    with pytest.raises(ValueError, match="numbers that NumPy lacks") as info:
+        io.load(path, small_net())
+    assert inert(str(info.value))
+
+
+def test_many_names_are_not_all_told(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    save_file({f"t{n}": np.zeros(1, np.float32) for n in range(1000)}, path)
+    with pytest.raises(ValueError, match="and 900 more") as info:
+        io.load(path, small_net())
+    assert len(str(info.value)) < 2000
+
+
+def test_names_of_folders_and_pictures_are_told_as_text(tmp_path: Path) -> None:
+    safe = EVIL.replace("\x00", "").replace("/", "")
+    for name in (safe, "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{safe}.png").write_bytes(b"no picture")
+    with (
+        pytest.warns(RuntimeWarning, match="skipped") as seen,
+        pytest.raises(ValueError, match="no pictures") as info,
+    ):
+        datasets.ImageFolder(tmp_path, on_error="skip")
+    for text in (str(seen[0].message), str(info.value)):
+        assert inert(text)
+
+
+def test_a_summary_shows_names_as_text() -> None:
+    net = layers.Sequential({f"\x1b[2J\x07{n}": layers.ReLU() for n in range(2)})
+    assert inert(net.summary((1, 1, 4, 4)))
+
+
+CLASSES = [f"\x1b\x00\u202e{n}$\\f" for n in range(3)]
+
+
+def one_epoch() -> History:
+    history = History()
+    history.records = [EpochRecord(1, 0.5, 0.75, None, None, 0.1, 1.0, 9.0)]
+    return history
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot.confusion_matrix(np.arange(3), np.arange(3), CLASSES, title=EVIL),
+        lambda: plot.learning_curve(one_epoch(), title=EVIL),
+        lambda: plot.architecture(small_net(), (1, 8, 8), title=EVIL),
+        lambda: plot.filters(small_net(), title=EVIL),
+        lambda: plot.feature_maps(
+            small_net(), np.zeros((1, 8, 8), np.float32), classes=[*CLASSES, "d"], title=EVIL
+        ),
+    ],
+)
+def test_pictures_show_hostile_names_as_text(draw: Callable[[], object], kind: str) -> None:
+    """A control character made an SVG ill-formed, and a dollar sign was a formula."""
+    content = render(draw(), kind)  # type: ignore[arg-type]
+    if kind == "svg":
+        ElementTree.fromstring(content)
+        assert not any(sign in content.decode() for sign in ACTS)
+
+
+def test_a_report_of_hostile_names_stays_inert(run: Path) -> None:
+    text = write_report(run).read_text(encoding="utf-8")
+    assert not any(sign in text for sign in ACTS)
+    assert "<script" not in text
+    assert "<b onclick" not in text
+    assert "\\x1b[2J" in text
+    assert page.escape('<a href="x">\x1b') == "&lt;a href=&quot;x&quot;&gt;\\x1b"
