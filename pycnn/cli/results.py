@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from pycnn import __version__, io
 from pycnn._files import check_ending, check_writable
 from pycnn._format import FORMAT, KEY
 from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE, TRAINING
+from pycnn._streams import warn
 from pycnn._temporary import remove_leftovers
 from pycnn._together import PLACE, replace_together, settle
 from pycnn.layers import Module
@@ -162,10 +162,8 @@ def _save_elsewhere(
                 shutil.rmtree(out, ignore_errors=True)
                 raise
             where = "" if error.filename is None else f"{error.filename}: "
-            warnings.warn(
-                f"[train] {where}{error.strerror or error}: the results are saved to {out} instead",
-                RuntimeWarning,
-                stacklevel=2,
+            warn(
+                f"[train] {where}{error.strerror or error}: the results are saved to {out} instead"
             )
             return out
     raise error

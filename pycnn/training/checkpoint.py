@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pycnn import io
+from pycnn._streams import warn
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training.same import differences
@@ -81,11 +81,9 @@ class Checkpoint:
             if self.on_error == "raise":
                 raise
             if not self.failing:  # one warning for a disk that stays full
-                warnings.warn(
+                warn(
                     f"[fit] the checkpoint {os.fspath(self.path)} could not be written "
-                    f"({error.strerror or error}): training goes on; on the disk {self.last}",
-                    RuntimeWarning,
-                    stacklevel=2,
+                    f"({error.strerror or error}): training goes on; on the disk {self.last}"
                 )
             self.failing = True
         else:
