@@ -195,7 +195,7 @@ def test_a_pipe_is_no_picture(root: Path) -> None:
     writer = threading.Thread(target=lambda: pipe.write_bytes(b""), daemon=True)
     writer.start()
     for path in (pipe, "/dev/null"):
-        with pytest.raises(ValueError, match=f"{path} is not a readable picture: it is a device"):
+        with pytest.raises(ValueError, match=f"{path} is no regular file: it is a device"):
             read_picture(path)
     assert pipe.read_bytes() == b""
     writer.join(10)

@@ -14,9 +14,9 @@ from hostile import survive
 
 # Cases of the short and the long form.
 CASES = {
-    "ops": (2000, 50_000),
-    "layers": (1000, 20_000),
-    "files": (1000, 30_000),
+    "ops": (3000, 50_000),
+    "layers": (1500, 20_000),
+    "files": (1500, 30_000),
 }
 
 
