@@ -24,8 +24,8 @@ INK, FAINT = "#22303c", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
 
-# Pixels of a PNG for each inch of a figure.
-RESOLUTION = 120
+# Pixels of a PNG for each inch of a figure, and the most that can be asked for.
+RESOLUTION, MOST_RESOLUTION = 120, 600
 
 
 def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
@@ -65,7 +65,7 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
     return file.getvalue()
 
 
-def finish(figure: Figure, path: PathLike | None) -> Figure:
+def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) -> Figure:
     """Write a figure to a file, if there is a path, and give it back.
 
     Raises
@@ -80,7 +80,7 @@ def finish(figure: Figure, path: PathLike | None) -> Figure:
                 f"{os.fspath(path)}: a GIF is for the steps of a convolution "
                 "(pycnn.plot.convolution_animation); end the name in .png, .svg or .pdf"
             )
-        content = render(figure, kind)
+        content = render(figure, kind, resolution)
         with atomic_write(path) as file:
             file.write(content)
     return figure
