@@ -1,9 +1,10 @@
-"""The run as a bar chart: one panel for each unit, one bar for each library and memory format."""
+"""The run as a bar chart: a panel for each network and unit, a bar for each library and format."""
 
 from __future__ import annotations
 
 import importlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ _SERIES = (
     ("PyTorch, channels_last", "#CC79A7"),
 )
 _SCALE = {"img/s": 1.0, "GFLOP/s": 1e9, "GB/s": 1e9}
+# What follows the name of a network in that of a case; training and inference share an axis.
+_WORK = re.compile(r" (training step|inference)")
 _LABELS = {"img/s": "images/s", "GFLOP/s": "GFLOP/s", "GB/s": "GB/s"}
 
 
@@ -35,14 +38,17 @@ def draw(path: str, results: list[Result], title: str, limits: dict[str, float])
     matplotlib: Any = importlib.import_module("matplotlib")
     figure_module: Any = importlib.import_module("matplotlib.figure")
     timed = [r for r in results if r.seconds is not None]
-    panels = [(u, [r for r in timed if unit(r) == u]) for u in _SCALE]
-    panels = [(u, rows) for u, rows in panels if rows]
+    # Networks differ by thousands of times in images a second: each has an axis of its own.
+    panels: dict[tuple[str, str], list[Result]] = {}
+    for result in sorted(timed, key=lambda r: list(_SCALE).index(unit(r))):
+        network = _WORK.split(result.case.name)[0] if result.case.images else ""
+        panels.setdefault((unit(result), network), []).append(result)
     if not panels:
         return
-    heights = [len(rows) + 1.5 for _, rows in panels]
+    heights = [len(rows) + 1.5 for rows in panels.values()]
     figure = figure_module.Figure(figsize=(10, 0.34 * sum(heights) + 1.2), layout="constrained")
     axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for ax, (name, rows) in zip(axes, panels, strict=True):
+    for ax, ((name, _), rows) in zip(axes, panels.items(), strict=True):
         _panel(ax, name, rows, limits.get(name))
     axes[0].legend(loc="best", fontsize=8)
     figure.suptitle(title, fontsize=10)

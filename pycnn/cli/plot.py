@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -22,10 +23,15 @@ from pycnn.cli.arguments import (
 )
 from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
+from pycnn.plot.canvas import MOST_RESOLUTION, RESOLUTION, finish
+from pycnn.plot.convolution import GIF_RESOLUTION
 from pycnn.plot.filters import MODES
 from pycnn.report import Run
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
 from pycnn.training.answers import answers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="the picture; its ending gives the format: png, svg, pdf, and gif for a "
             "convolution (default: %(default)s)",
         )
+        kind.add_argument(
+            "--dpi", type=_dpi, metavar="N",
+            help="pixels for each inch of a PNG or GIF: twice as many make it twice as wide "
+            f"(default: {RESOLUTION}, {GIF_RESOLUTION} for a GIF)",
+        )  # fmt: skip
         declare(kind)
         kind.set_defaults(draw=draw, parser=kind)
 
@@ -56,9 +67,19 @@ def run(args: argparse.Namespace) -> int:
     if hasattr(args, "threads"):
         set_threads(args)
     with needs_matplotlib():
-        args.draw(args)
+        figure = args.draw(args)
+        if figure is not None:  # an animation is written as it is drawn
+            finish(figure, args.out, args.dpi or RESOLUTION)
     print(f"saved to {printable(args.out)}")
     return 0
+
+
+def _dpi(text: str) -> int:
+    """Give a resolution."""
+    value = positive_int(text)
+    if not 10 <= value <= MOST_RESOLUTION:
+        raise argparse.ArgumentTypeError(f"must be 10 to {MOST_RESOLUTION}, got {text}")
+    return value
 
 
 @contextmanager
@@ -77,14 +98,14 @@ def _nothing(_: argparse.ArgumentParser) -> None:
     """Add no arguments."""
 
 
-def _learning_curve(args: argparse.Namespace) -> None:
-    plot.learning_curve(Run(args.source).history, args.out, args.title, validation="test")
+def _learning_curve(args: argparse.Namespace) -> Figure | None:
+    return plot.learning_curve(Run(args.source).history, title=args.title, validation="test")
 
 
-def _confusion(args: argparse.Namespace) -> None:
+def _confusion(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
     guesses = answers(trained.probabilities)
-    plot.confusion_matrix(trained.test.y, guesses, trained.classes, args.out, args.title)
+    return plot.confusion_matrix(trained.test.y, guesses, trained.classes, title=args.title)
 
 
 def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
@@ -93,18 +114,18 @@ def _declare_misclassified(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _misclassified(args: argparse.Namespace) -> None:
+def _misclassified(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
     test = _images(trained)
-    plot.misclassified(test, trained.probabilities, args.out, limit=args.limit, title=args.title)
+    return plot.misclassified(test, trained.probabilities, limit=args.limit, title=args.title)
 
 
 def _declare_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=MODES, default="auto", help="(default: %(default)s)")
 
 
-def _filters(args: argparse.Namespace) -> None:
-    plot.filters(open_run(args).model, args.out, mode=args.mode, title=args.title)
+def _filters(args: argparse.Namespace) -> Figure | None:
+    return plot.filters(open_run(args).model, mode=args.mode, title=args.title)
 
 
 def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
@@ -118,15 +139,15 @@ def _declare_feature_maps(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _feature_maps(args: argparse.Namespace) -> None:
+def _feature_maps(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
     if args.image is None:
         image = _test_image(trained, args.index)
     else:
         image = trained.recipe.read(trained.model, [args.image])[0]
     classes = trained.model.metadata.get("classes", ())
-    plot.feature_maps(
-        trained.model, image, args.out, maps=args.maps, classes=classes, title=args.title
+    return plot.feature_maps(
+        trained.model, image, maps=args.maps, classes=classes, title=args.title
     )
 
 
@@ -155,14 +176,14 @@ def _declare_ngrams(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
 
 
-def _ngrams(args: argparse.Namespace) -> None:
+def _ngrams(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
     if trained.sentences is None:
         raise ValueError(f"{trained.name} does not take sentences: it has no n-grams")
     top = clearest_ngrams(
         trained.model, trained.sentences, trained.classes, filters=args.filters, count=args.count
     )
-    plot.ngrams(top, args.out, limit=args.filters, title=args.title)
+    return plot.ngrams(top, limit=args.filters, title=args.title)
 
 
 def _declare_architecture(parser: argparse.ArgumentParser) -> None:
@@ -177,9 +198,9 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(positive_int(part) for part in text.lower().split("x"))
 
 
-def _architecture(args: argparse.Namespace) -> None:
+def _architecture(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
-    plot.architecture(trained.model, args.size or trained.sample_shape, args.out, title=args.title)
+    return plot.architecture(trained.model, args.size or trained.sample_shape, title=args.title)
 
 
 def _declare_convolution(parser: argparse.ArgumentParser) -> None:
@@ -208,21 +229,25 @@ def _padding(text: str) -> int | str:
     return text if text in ("same", "valid") else seed(text)
 
 
-def _convolution(args: argparse.Namespace) -> None:
+def _convolution(args: argparse.Namespace) -> Figure | None:
     image: int | Array = args.input
     kernel: int | Array = args.kernel
     if args.numbers is not None:
         rng = np.random.default_rng(args.numbers)
         image, kernel = (rng.integers(0, 4, (n, n)) for n in (args.input, args.kernel))
     geometry = {key: getattr(args, key) for key in ("stride", "padding", "dilation", "transposed")}
-    gif = args.out.suffix.lower() == ".gif"
-    draw = plot.convolution_animation if gif else plot.convolution_arithmetic
-    draw(image, kernel, args.out, title=args.title, **geometry)
+    if args.out.suffix.lower() != ".gif":
+        return plot.convolution_arithmetic(image, kernel, title=args.title, **geometry)
+    sharpness = {} if args.dpi is None else {"dpi": args.dpi}
+    plot.convolution_animation(image, kernel, args.out, title=args.title, **sharpness, **geometry)
+    return None
 
 
-_Kind = tuple[
-    Callable[[argparse.Namespace], None], str, Callable[[argparse.ArgumentParser], None]
-]  # draw, summary, declare further arguments
+# Draw, summary, declare further arguments.
+_Kind: TypeAlias = (
+    "tuple[Callable[[argparse.Namespace], Figure | None], str, "
+    "Callable[[argparse.ArgumentParser], None]]"
+)
 
 KINDS: dict[str, _Kind] = {
     "learning-curve": (_learning_curve, "loss and accuracy of each epoch", _nothing),

@@ -18,7 +18,7 @@ from pycnn.plot.canvas import (
     finish,
     new_figure,
 )
-from pycnn.plot.network_lines import Place, arrow, connect, is_vector, way_around
+from pycnn.plot.network_lines import Place, arrow, connect, is_vector, turn, way_around
 from pycnn.plot.network_structure import Row, Split, Stage, structure
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ LARGEST, SMALLEST, THIN = 1.25, 0.13, 0.13
 MOST_PLANES, OFFSET = 10, 0.055
 GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
 # What stands above and below a stage: its size; lines for the layers that make it.
-ABOVE, LINE = 0.24, 0.125
-FONT, LETTER = 7.0, 0.058
+ABOVE, LINE = 0.27, 0.15
+FONT, LETTER = 8.5, 0.07
+# Longer rows are broken, to be read on a page or a screen; inches between the lines.
+WIDEST, BETWEEN = 12.5, 0.3
 
 
 def architecture(
@@ -76,9 +78,11 @@ def architecture(
     """
     row = structure(model, input_shape)
     drawing = _Drawing(row)
-    width, above, below = drawing.measure(row)
-    head = 0.3 if title else 0.0
-    size = width + 2 * MARGIN, above + below + 2 * MARGIN + head
+    lines = drawing.broken(row)
+    sizes = [drawing.measure(line) for line in lines]
+    head = 0.35 if title else 0.0
+    height = sum(above + below for _, above, below in sizes) + BETWEEN * (len(lines) - 1)
+    size = max(width for width, _, _ in sizes) + 3 * MARGIN, height + 2 * MARGIN + head
     figure = new_figure(*size, arranged=False)
     panel = figure.add_axes((0, 0, 1, 1))
     panel.set_axis_off()
@@ -86,10 +90,13 @@ def architecture(
     panel.set_ylim(0, size[1])
     if title:
         panel.text(
-            size[0] / 2, size[1] - 0.2, title, ha="center", va="center", fontsize=10,
+            size[0] / 2, size[1] - 0.25, title, ha="center", va="center", fontsize=12,
             parse_math=False,
         )  # fmt: skip
-    drawing.draw_row(panel, row, MARGIN, MARGIN + below, None)
+    top, before = size[1] - MARGIN - head, None
+    for line, (_, above, below) in zip(lines, sizes, strict=True):
+        before = drawing.draw_line(panel, line, top - above, before, (top + BETWEEN / 2, size[0]))
+        top -= above + below + BETWEEN
     return finish(figure, path)
 
 
@@ -146,7 +153,27 @@ class _Drawing:
         width = max(size[0] for size in inner) + GAP + joined[0]
         return width, max(height / 2, joined[1]), max(height / 2, joined[2])
 
+    def broken(self, row: Row) -> list[Row]:
+        """Break a row into lines that are not too wide."""
+        lines: list[Row] = [[]]
+        for item in row:
+            if lines[-1] and self.measure([*lines[-1], item])[0] > WIDEST:
+                lines.append([])
+            lines[-1].append(item)
+        return lines
+
     # Drawing ----------------------------------------------------------------------------------
+
+    def draw_line(
+        self, panel: Axes, row: Row, y: float, before: Place | None, bend: tuple[float, float]
+    ) -> Place | None:
+        """Draw one of several lines, joined to the end of the one before; `bend` as (y, width)."""
+        if before is None or not isinstance(row[0], Stage):
+            return self.draw_row(panel, row, 1.5 * MARGIN, y, before)
+        first = self._draw_stage(panel, row[0], 1.5 * MARGIN, y)
+        turn(panel, before, first, bend[0], MARGIN / 2, bend[1] - MARGIN / 2)
+        rest = 1.5 * MARGIN + self._item(row[0])[0] + GAP
+        return self.draw_row(panel, row[1:], rest, y, first) if row[1:] else first
 
     def draw_row(
         self, panel: Axes, row: Row, x: float, y: float, before: Place | None

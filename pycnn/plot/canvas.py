@@ -30,8 +30,8 @@ PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
 # them and puts them back.
 _settings = Lock()
 
-# Pixels of a PNG for each inch of a figure.
-RESOLUTION = 120
+# Pixels of a PNG for each inch of a figure, and the most that can be asked for.
+RESOLUTION, MOST_RESOLUTION = 120, 600
 
 
 def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
@@ -82,7 +82,7 @@ def _make_printable(figure: Figure) -> None:
             text.set_text(clean)
 
 
-def finish(figure: Figure, path: PathLike | None) -> Figure:
+def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) -> Figure:
     """Write a figure to a file, if there is a path, and give it back.
 
     Raises
@@ -97,7 +97,7 @@ def finish(figure: Figure, path: PathLike | None) -> Figure:
                 f"{os.fspath(path)}: a GIF is for the steps of a convolution "
                 "(pycnn.plot.convolution_animation); end the name in .png, .svg or .pdf"
             )
-        content = render(figure, kind)
+        content = render(figure, kind, resolution)
         with atomic_write(path) as file:
             file.write(content)
     return figure

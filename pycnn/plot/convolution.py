@@ -14,6 +14,7 @@ from pycnn._arguments import integer
 from pycnn._files import atomic_write
 from pycnn.plot.canvas import (
     FAINT,
+    MOST_RESOLUTION,
     PathLike,
     by,
     finish,
@@ -34,6 +35,8 @@ CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
 BETWEEN, ABOVE = 2.6, 1.2
 # Steps of a picture and of an animation.
 MOST_PANELS, MOST_FRAMES = 12, 100
+# Pixels of a GIF for each inch.
+GIF_RESOLUTION = 100
 # A GIF has 16 bits for the hundredths of a second of a frame; the last step stays for three.
 MOST_MILLISECONDS = 10 * 65535 // 3
 
@@ -44,15 +47,16 @@ def convolution_arithmetic(
     path: PathLike | None = None,
     *,
     title: str = "",
-    columns: int = 3,
+    columns: int = 2,
     **geometry: Any,
 ) -> Figure:
     """Draw the steps of a convolution of one channel: the window, and the output it gives.
 
     Of more than 12 steps the first ten, the one in the middle and the last are drawn.
 
-    Blue is the image, dashed the padding, the orange frame the kernel, green the output. With
-    numbers given, each cell has its own, and the weights stand small in the cells they multiply.
+    Blue is the image, dashed the padding, the orange frame the kernel, green the output. The
+    kernel stands beside the image, too. With numbers given, each cell has its own, and the sum of
+    the step is written out below (of kernels of up to 25 cells).
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def convolution_arithmetic(
         left, bottom = column / columns + BETWEEN / 2 / across, top * (1 - (row + 1) / rows)
         panel = figure.add_axes((left, bottom, width / across, top * height / down))
         draw_step(panel, scene, number, cell / CELL)
-        panel.set_title(f"step {number + 1} of {len(scene)}", fontsize=7, color=FAINT, pad=0)
+        panel.set_title(f"step {number + 1} of {len(scene)}", fontsize=8.5, color=FAINT, pad=0)
     return finish(figure, path)
 
 
@@ -119,6 +123,7 @@ def convolution_animation(
     *,
     title: str = "",
     milliseconds: int = 700,
+    dpi: int = GIF_RESOLUTION,
     **geometry: Any,
 ) -> int:
     """Write the steps of a convolution as an animated GIF that repeats for ever.
@@ -131,6 +136,8 @@ def convolution_animation(
         GIF to write; its ending must be ``.gif``.
     milliseconds : int
         Time of a step, 20 to 218,450; the last one stays for three.
+    dpi : int
+        Pixels for each inch.
 
     Returns
     -------
@@ -149,6 +156,7 @@ def convolution_animation(
     """
     owner = "convolution_animation"
     integer(owner, "milliseconds", milliseconds, 20, MOST_MILLISECONDS)
+    integer(owner, "dpi", dpi, 10, MOST_RESOLUTION)
     if Path(path).suffix.lower() != ".gif":
         raise ValueError(f"[{owner}] the file must end in .gif, got {os.fspath(path)!r}")
     scene = sliding(image, kernel, **geometry)
@@ -158,7 +166,7 @@ def convolution_animation(
             "(--input) or a still picture, such as a PNG, which shows some of them"
         )
     title = title or _describe(scene, geometry)
-    first, *others = [_frame(scene, number, title) for number in range(len(scene))]
+    first, *others = [_frame(scene, number, title, dpi) for number in range(len(scene))]
     times = [milliseconds] * len(others) + [3 * milliseconds]
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, duration=times, loop=0)
@@ -167,7 +175,7 @@ def convolution_animation(
     return len(times)
 
 
-def _frame(scene: Sliding, number: int, title: str) -> Any:
+def _frame(scene: Sliding, number: int, title: str, dpi: int) -> Any:
     """Draw one step as a picture of Pillow, with a palette of its own."""
     try:
         from PIL import Image
@@ -176,7 +184,7 @@ def _frame(scene: Sliding, number: int, title: str) -> Any:
     width, height = extent(scene)
     figure = _titled_figure(1.5 * width * CELL, 1.5 * height * CELL + HEAD, title)
     draw_step(figure.add_subplot(), scene, number, scale=1.5)
-    picture = Image.open(io.BytesIO(render(figure, "png", 100))).convert("RGB")
+    picture = Image.open(io.BytesIO(render(figure, "png", dpi))).convert("RGB")
     return picture.quantize(32, dither=Image.Dither.NONE)
 
 
@@ -185,7 +193,7 @@ def _titled_figure(width: float, height: float, title: str) -> Figure:
     figure = new_figure(max(3.4, width), height, arranged=False)
     figure.subplots_adjust(0, 0, 1, 1 - HEAD / height, 0, 0)
     figure.text(
-        0.5, 1 - 0.5 * HEAD / height, title, ha="center", va="center", fontsize=9, parse_math=False
+        0.5, 1 - 0.5 * HEAD / height, title, ha="center", va="center", fontsize=11, parse_math=False
     )
     return figure
 

@@ -1,4 +1,4 @@
-"""One step of a convolution: the image under the kernel, and the output up to there."""
+"""One step of a convolution: image, kernel, the output up to there, and the sum that gives it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,48 @@ from pycnn.plot.canvas import (
     ORANGE,
     PALE_BLUE,
     PALE_GREEN,
+    PALE_ORANGE,
 )
 from pycnn.plot.convolution_geometry import Sliding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Cells between input and output.
-GAP = 2.2
+# Cells between image and kernel, and between kernel and output; height of a line of the sum.
+TIMES, GAP, LINE = 1.4, 2.2, 0.8
+# Larger kernels would have sums that nobody reads.
+MOST_TERMS, LETTER = 25, 0.3
+FONT = 8.5
 
 
 def extent(scene: Sliding) -> tuple[float, float]:
     """Width and height of the drawing of a step, in cells, with a margin."""
-    height = max(scene.padded.shape[0], scene.output.shape[0])
-    return scene.padded.shape[1] + GAP + scene.output.shape[1] + 0.8, height + 0.8
+    lines = _sum(scene, 0)
+    width = max(_left(scene) + scene.output.shape[1], LETTER * max(map(len, lines), default=0))
+    return width + 0.8, _height(scene) + LINE * len(lines) + 0.8
+
+
+def _height(scene: Sliding) -> int:
+    return max(len(plane) for plane in (scene.padded, scene.kernel, scene.output))
+
+
+def _left(scene: Sliding) -> float:
+    """Where the output begins."""
+    return float(scene.padded.shape[1] + TIMES + scene.kernel.shape[1] + GAP)
+
+
+def _sum(scene: Sliding, number: int) -> list[str]:
+    """Write out the sum of a step, a line for each row of the kernel."""
+    if not scene.numbered or scene.kernel.size > MOST_TERMS:
+        return []
+    lines = [""] * scene.kernel.shape[0]
+    for row, column, r, s in scene.taps(number):
+        factors = (scene.padded[row, column], scene.kernel[r, s])
+        first, second = (f"({_number(f)})" if f < 0 else _number(f) for f in factors)
+        lines[r] += f" + {first}\u00b7{second}"
+    lines[0] = lines[0][3:]
+    lines[-1] += f" = {_number(scene.output[scene.step(number)])}"
+    return [line.strip() for line in lines]
 
 
 def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> None:
@@ -36,8 +64,8 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
 
     panel.set_axis_off()
     height, width = scene.padded.shape
-    size = 8.5 * scale * min(1.0, 3 / max(3, _letters(scene)))
-    taps = {(row, column): (r, s) for row, column, r, s in scene.taps(number)}
+    size = FONT * scale * min(1.0, 3 / max(3, _letters(scene)))
+    taps = {(row, column) for row, column, _, _ in scene.taps(number)}
     for row, column in np.ndindex(height, width):
         inside = bool(scene.given[row, column])
         under = (row, column) in taps
@@ -49,20 +77,15 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
             value = _number(scene.padded[row, column])
             colour = INK if inside else FAINT
             panel.text(
-                column + 0.45, row + 0.45, value, ha="center", va="center", color=colour,
+                column + 0.5, row + 0.5, value, ha="center", va="center", color=colour,
                 fontsize=size,
             )  # fmt: skip
-            if under:
-                weight = _number(scene.kernel[taps[row, column]])
-                panel.text(
-                    column + 0.95, row + 0.94, weight, ha="right", va="bottom",
-                    color="#9c3a0b", fontsize=0.6 * size, fontweight="bold",
-                )  # fmt: skip
     for row, column in taps:
         _cell(panel, column, row, "none", edge=ORANGE, line=1.3 * scale)
 
+    right = _draw_kernel(panel, scene, size, scale)
     p, q = scene.output.shape
-    left, top = width + GAP, (height - p) / 2
+    left, top = right + GAP, (height - p) / 2
     now = scene.step(number)
     for row, column in np.ndindex(p, q):
         done = (row, column) <= now
@@ -74,12 +97,38 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
                 left + column + 0.5, top + row + 0.5, _number(scene.output[row, column]),
                 ha="center", va="center", color=INK, fontsize=size,
             )  # fmt: skip
-    middle = (width + GAP / 2, height / 2)
+    middle = (right + GAP / 2, height / 2)
     arrow = {"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.2 * scale}
     panel.annotate("", (middle[0] + 0.6, middle[1]), (middle[0] - 0.6, middle[1]), arrowprops=arrow)
-    panel.set_xlim(-0.3, left + q + 0.3)
-    panel.set_ylim(max(height, top + p) + 0.3, min(0.0, top) - 0.3)
+    across, down = extent(scene)
+    highest = (height - _height(scene)) / 2
+    for line, text in enumerate(_sum(scene, number)):
+        panel.text(
+            0, highest + _height(scene) + LINE * (line + 0.75), text, ha="left", va="center",
+            color=INK, fontsize=0.9 * FONT * scale,
+        )  # fmt: skip
+    panel.set_xlim(-0.4, across - 0.4)
+    panel.set_ylim(highest + down - 0.4, highest - 0.4)
     panel.set_aspect("equal")
+
+
+def _draw_kernel(panel: Axes, scene: Sliding, size: float, scale: float) -> float:
+    """Draw the kernel beside the image; give its right edge."""
+    height, width = scene.padded.shape
+    rows, columns = scene.kernel.shape
+    left, top = width + TIMES, (height - rows) / 2
+    panel.text(
+        width + TIMES / 2, height / 2, "\u2217", ha="center", va="center", color=FAINT,
+        fontsize=1.4 * FONT * scale,
+    )  # fmt: skip
+    for row, column in np.ndindex(rows, columns):
+        _cell(panel, left + column, top + row, PALE_ORANGE, edge=ORANGE)
+        if scene.numbered:
+            panel.text(
+                left + column + 0.5, top + row + 0.5, _number(scene.kernel[row, column]),
+                ha="center", va="center", color=INK, fontsize=size,
+            )  # fmt: skip
+    return float(left + columns)
 
 
 def _cell(

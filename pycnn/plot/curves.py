@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pycnn.plot.canvas import BLUE, ORANGE, PathLike, finish, new_figure
 from pycnn.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Epochs on the axis.
+MOST_TICKS = 9
 
 
 def learning_curve(
@@ -48,8 +53,6 @@ def learning_curve(
     if len(history) == 0:
         raise ValueError("the history is empty: there is nothing to draw")
     figure = new_figure(9, 3.6)
-    from matplotlib.ticker import MaxNLocator
-
     panels = figure.subplots(1, 2)
     for panel, field, unit in zip(panels, ("loss", "accuracy"), ("", " / %"), strict=True):
         scale, decimals = (100.0, 2) if field == "accuracy" else (1.0, 4)
@@ -64,7 +67,12 @@ def learning_curve(
                 panel.legend()
         panel.set_xlabel("epoch")
         panel.set_ylabel(field + unit)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        panel.set_xticks(_ticks(history.records[0].epoch, history.records[-1].epoch))
         panel.grid(alpha=0.3)
     figure.suptitle(title, parse_math=False)
     return finish(figure, path)
+
+
+def _ticks(first: int, last: int) -> list[int]:
+    """Give the epochs that are written on the axis: the first, the last, some between."""
+    return sorted({round(tick) for tick in np.linspace(first, last, MOST_TICKS)})

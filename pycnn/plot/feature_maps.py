@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pycnn import ops
 from pycnn._arguments import integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 # Inches of a row of maps, of a row of numbers, and of the names on the left.
-MAP, STRIP, NAMES = 0.62, 0.34, 1.75
+MAP, STRIP, NAMES = 0.62, 0.34, 2.1
+EXPLANATION = "each row has its own scale, from black to white; below are the probabilities"
 
 
 class Layer(NamedTuple):
@@ -117,26 +119,54 @@ def feature_maps(
     maps = min(maps, max(len(row.output) for row in rows if _is_maps(row.output) or row is rows[0]))
     heights = [MAP if _is_maps(row.output) else STRIP for row in rows]
     # A row for the title, one for each layer, and one for the names of the classes.
-    heights = [0.4 if title else 0.01, *heights, 0.3]
+    heights = [0.65, *heights, 0.42]
     figure = new_figure(NAMES + maps * MAP, sum(heights), arranged=False)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    if title:
-        parts[0].text(0.5, 0.4, title, ha="center", va="center", fontsize=11, parse_math=False)
+    scores = model.scores(rows[-1].output[np.newaxis])[0]
+    shares = ops.softmax(scores[np.newaxis])[0] if scores.ndim == 1 else None
+    parts[0].text(
+        0.5, 0.7, title or _heading(shares, classes), ha="center", va="center", fontsize=12,
+        parse_math=False,
+    )  # fmt: skip
+    parts[0].text(0.5, 0.25, EXPLANATION, ha="center", va="center", fontsize=9, color=FAINT)
     for part, row in zip(parts[1:-1], rows, strict=True):
         left = 0.08 / figure.get_figwidth()
-        part.text(left, 0.5, row.name, va="bottom", fontsize=8, color=INK, parse_math=False)
-        size, shown = by(*row.output.shape), row.output
+        part.text(left, 0.5, row.name, va="bottom", fontsize=9, color=INK, parse_math=False)
+        size, shown = f"{by(*row.output.shape)}   {_range(row.output)}", row.output
         names: Sequence[str] = ()
         if row is rows[-1]:
-            shown, names = model.scores(shown[np.newaxis])[0], classes
+            shown, names = scores, _with_shares(shares, classes)
             if not model.outputs_are_scores:
-                size += ": the smallest wins (white)"
-        part.text(left, 0.46, size, va="top", fontsize=7, color=FAINT)
+                size = f"{by(*row.output.shape)}: the smallest wins (white)"
+        part.text(left, 0.46, size, va="top", fontsize=8, color=FAINT)
         if _is_maps(shown):
             _draw_maps(part, shown, maps, coloured=row.name == "input")
         else:
             _draw_strip(part, shown.ravel(), names)
     return finish(figure, path)
+
+
+def _heading(shares: Array | None, classes: Sequence[str]) -> str:
+    """Name what is drawn, and the answer of a network that knows classes."""
+    if shares is None or not 0 < len(classes) <= len(shares):
+        return "What every layer makes of one image"
+    best = int(shares.argmax())
+    name = class_names(classes, len(shares))[best]
+    return f"What every layer makes of one image: {name} ({shares[best]:.2%})"
+
+
+def _range(output: Array) -> str:
+    """Write the smallest and the largest number: what is black and what is white."""
+    finite = output[np.isfinite(output)]
+    return f"{finite.min():.2g} to {finite.max():.2g}" if finite.size else "no finite number"
+
+
+def _with_shares(shares: Array | None, classes: Sequence[str]) -> list[str]:
+    """Names of the classes with their probabilities."""
+    if shares is None or not classes:
+        return list(classes)
+    names = class_names(classes, len(shares))
+    return [f"{name}\n{share:.1%}" for name, share in zip(names, shares, strict=True)]
 
 
 def _is_maps(output: Array) -> bool:

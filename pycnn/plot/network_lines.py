@@ -61,8 +61,9 @@ def connect(panel: Axes, a: Place, b: Place) -> None:
     window = b.stage.window
     if window is None or a.flat:
         style["color"] = FAINT
-        panel.plot([a.x + a.width, b.x], [a.y, b.y], **style)
-        panel.plot([a.right, b.x + b.depth], [a.top, b.top], **style)
+        # Level, so that they cross no name above or below a stage.
+        for y in (max(a.y, b.y), min(a.top, b.top)):
+            panel.plot([a.right, b.x + b.depth], [y, y], **style)
         return
     rows, columns = a.stage.shape[-2:]
     height = a.height * min(1.0, window[0] / rows)
@@ -76,6 +77,13 @@ def connect(panel: Axes, a: Place, b: Place) -> None:
     for corner in (y, y + height):
         panel.plot([x + width, point[0]], [corner, point[1]], **style)
     panel.plot(*point, marker="s", markersize=2, color=ORANGE, zorder=3)
+
+
+def turn(panel: Axes, a: Place, b: Place, y: float, left: float, right: float) -> None:
+    """Lead from the end of a line of stages to the beginning of the next, at height `y` between."""
+    style: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "zorder": 1}
+    panel.plot([a.right, right, right, left, left], [a.middle, a.middle, y, y, b.middle], **style)
+    arrow(panel, (left, b.middle), b)
 
 
 def arrow(panel: Axes, start: tuple[float, float], target: Place) -> None:
