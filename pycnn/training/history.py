@@ -152,8 +152,9 @@ class History:
         return history
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as dicts and lists."""
+        """Give all of it as dicts and lists, with the version of the format."""
         return {
+            KEY: FORMAT,
             "interrupted": self.interrupted,
             "stop_reason": self.stop_reason,
             "self_organization": self.self_organization,
@@ -178,7 +179,7 @@ class History:
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the records and how training ended; NaN and infinity become null."""
-        write_json(path, {KEY: FORMAT, **self.to_dict()})
+        write_json(path, self.to_dict())
 
 
 def _record(epoch: Any) -> EpochRecord:
