@@ -128,7 +128,8 @@ def test_the_animation_has_a_frame_for_each_output(
 def test_sizes_alone_are_drawn_without_numbers() -> None:
     figure = plot.convolution_arithmetic((2, 4), 2, dilation=(1, 2), columns=2)
     assert set(texts(figure)) == {
-        "2\u00d74 with 2\u00d72, dilation (1, 2) \u2192 1\u00d72", "step 1 of 2", "step 2 of 2"
+        "2\u00d74 with 2\u00d72, dilation (1, 2) \u2192 1\u00d72", "step 1 of 2", "\u2217",
+        "step 2 of 2",
     }  # fmt: skip
     figure = plot.convolution_arithmetic(2, 2, stride=2, transposed=True, title="up")
     assert "up" in texts(figure)
