@@ -36,10 +36,14 @@ def quick(own_folder: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(results, "learning_curve", curve)
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", os.fspath(tmp_path / "home"))
-    # Even where the tests run in the background, which ignores Ctrl-C.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Even where the tests run in the background, which ignores Ctrl-C, or under nohup.
+    before = [
+        signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    ]
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, before[0])
+    signal.signal(signal.SIGHUP, before[1])
 
 
 @pytest.fixture

@@ -30,10 +30,12 @@ pytestmark = pytest.mark.usefixtures("default_handler")
 
 @pytest.fixture
 def default_handler() -> Iterator[None]:
-    """Give SIGINT Python's handler, even where the tests run in the background."""
+    """Give SIGINT Python's handler even in the background, and SIGHUP its own under nohup."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     after = signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hangup)
     assert after is signal.default_int_handler
 
 
