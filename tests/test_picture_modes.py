@@ -75,7 +75,7 @@ def test_float_and_deep_tiffs_are_neither_black_nor_white(
     samples = np.asarray(RAMP * scale, dtype)
     np.testing.assert_array_equal(grey(tiff(tmp_path / "deep.tif", samples)), RAMP)
     inverted = tiff(tmp_path / "inverted.tif", samples, white_is_zero=True)
-    if dtype[1:] != "i4":  # which Pillow does not know
+    if dtype not in ("<i4", ">i4", ">u2"):  # which Pillow does not know
         np.testing.assert_array_equal(grey(inverted), 255 - RAMP)
     else:
         with pytest.raises(ValueError, match=r"inverted\.tif is not a readable picture"):

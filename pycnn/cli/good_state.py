@@ -15,12 +15,14 @@ class GoodState(Callback):
 
     Attributes
     ----------
+    broken : bool
+        Whether the training has left NaN or infinity in the model.
     lost : bool
-        Whether the training has left nothing that is finite.
+        Whether it has left nothing else: there is no earlier state.
     """
 
     def __init__(self) -> None:
-        self.lost = False
+        self.broken = self.lost = False
         self._epoch = 0
         self._state: dict[str, Array] | None = None
 
@@ -35,6 +37,7 @@ class GoodState(Callback):
         broken = nonfinite_state(run.model)
         if not broken or not len(run.history):
             return
+        self.broken = True
         reason = run.history.stop_reason
         said = (
             f"{reason}; {broken[0]} holds NaN or infinity"

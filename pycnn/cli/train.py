@@ -158,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         kept = bool(len(history)) and not good.lost
         place = save(out, model, history, settings, args.json) if kept else out
         finished = not history.interrupted and history.stop_reason is None and place == out
-        if finished or good.lost:  # a state that is not finite is none to go on from
+        if finished or good.broken:  # a state that is not finite is none to go on from
             (out / TRAINING).unlink(missing_ok=True)
     resumable = (out / TRAINING).exists()
     code = report(place, history, saved=not good.lost, resumable=resumable)
