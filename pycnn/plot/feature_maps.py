@@ -135,7 +135,7 @@ def feature_maps(
         size, shown = f"{by(*row.output.shape)}   {_range(row.output)}", row.output
         names: Sequence[str] = ()
         if row is rows[-1]:
-            shown, names = scores, _with_shares(shares, classes)
+            shown, names = scores, _with_shares(len(scores), shares, classes)
             if not model.outputs_are_scores:
                 size = f"{by(*row.output.shape)}: the smallest wins (white)"
         part.text(left, 0.46, size, va="top", fontsize=8, color=FAINT)
@@ -161,11 +161,13 @@ def _range(output: Array) -> str:
     return f"{finite.min():.2g} to {finite.max():.2g}" if finite.size else "no finite number"
 
 
-def _with_shares(shares: Array | None, classes: Sequence[str]) -> list[str]:
-    """Names of the classes with their probabilities."""
-    if shares is None or not classes:
-        return list(classes)
-    names = class_names(classes, len(shares))
+def _with_shares(count: int, shares: Array | None, classes: Sequence[str]) -> list[str]:
+    """Give the names of the classes, with their probabilities where there are any."""
+    if not classes:
+        return []
+    names = class_names(classes, count)
+    if shares is None:
+        return names
     return [f"{name}\n{share:.1%}" for name, share in zip(names, shares, strict=True)]
 
 
@@ -197,7 +199,7 @@ def strongest(output: Array, limit: int) -> list[int]:
     return sorted(int(channel) for channel in best)
 
 
-def _draw_strip(part: SubFigure, values: Array, classes: Sequence[str]) -> None:
+def _draw_strip(part: SubFigure, values: Array, names: Sequence[str]) -> None:
     figure_width = part.figure.get_figwidth()
     panel = part.add_axes((NAMES / figure_width, 0.2, 0.995 - NAMES / figure_width, 0.6))
     panel.imshow(
@@ -205,7 +207,6 @@ def _draw_strip(part: SubFigure, values: Array, classes: Sequence[str]) -> None:
         interpolation="nearest",
     )  # fmt: skip
     bare(panel, frame=True)
-    if classes and len(values) <= 30:
-        names = class_names(classes, len(values))
+    if names and len(values) <= 30:
         panel.set_xticks(range(len(values)), names, fontsize=8, parse_math=False)
         panel.tick_params(length=0, pad=2)
