@@ -19,7 +19,8 @@ class Callback:
     """Base class; training calls these methods in the order in which they stand here.
 
     They run between the steps: other threads may evaluate the model meanwhile, and a callback may
-    wait for one that does.
+    wait for one that does. ``on_backward`` stands in the middle of a step: no other thread changes
+    the model, or a part of it, meanwhile, and it must not wait for one that would.
 
     Attributes
     ----------
