@@ -61,7 +61,7 @@ def trained(
 
 
 def step_of(path: Path) -> int:
-    step: int = io.read_parts(path)[2][io.TRAINING]["step"]
+    step: int = io.read_parts(path)[2]["step"]
     return step
 
 
