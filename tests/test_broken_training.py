@@ -172,6 +172,18 @@ def test_a_loss_far_above_that_of_guesses_is_told_once(rate: float) -> None:
     assert f"(the last was {rate:.3g})" in texts[0]
 
 
+def test_what_was_told_before_a_checkpoint_is_not_told_again(tmp_path: Path) -> None:
+    def trained(epochs: int, resume: bool) -> None:
+        model = small_net()
+        fit(
+            model, blobs(320), epochs=epochs, optimizer=Adam(model.parameters(), 1000.0),
+            checkpoint=tmp_path / "checkpoint", resume=resume,
+        )  # fmt: skip
+
+    assert len(told(lambda: trained(1, False))) == 1
+    trained(3, True)  # a warning would be an error here
+
+
 class OwnLoss:
     """A user's loss, the mean of squares."""
 
@@ -331,7 +343,7 @@ def test_train_with_a_rate_far_too_high_says_so(data: str, capsys: Capture) -> N
     assert capsys.readouterr().err == ""
 
 
-def broken_run(at: int, data: str) -> int:
+def broken_run(at: int, data: str, *options: str) -> int:
     """Train for three epochs, with a NaN in the model after the update of a step."""
     step = Adam.step
     count = [0]
@@ -344,7 +356,8 @@ def broken_run(at: int, data: str) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Adam, "step", spoil)
-        return main(["train", "lenet5", "--data", data, "--batch-size", "100", "--epochs", "3"])
+        command = ["train", "lenet5", "--data", data, "--batch-size", "100", "--epochs", "3"]
+        return main([*command, *options])
 
 
 @pytest.mark.usefixtures("own_folder")
@@ -377,6 +390,15 @@ def test_where_nothing_is_finite_nothing_is_saved(data: str, capsys: Capture) ->
     assert "nothing saved: no epoch left a model of numbers" in out
     assert "11.bias holds NaN or infinity" in err
     assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_a_first_epoch_that_breaks_the_model_leaves_no_checkpoint(
+    data: str, capsys: Capture
+) -> None:
+    assert broken_run(2, data, "--checkpoint-every", "1") == 1
+    assert "nothing saved: no epoch was finished" in capsys.readouterr().out
+    assert not Path("runs/lenet5/training.safetensors").exists()
 
 
 @pytest.mark.usefixtures("own_folder")

@@ -21,7 +21,16 @@ from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, Constant, OneCycle, Step
 from pycnn.recipes.neocognitron import train_neocognitron
-from pycnn.training import Callback, EarlyStopping, EpochRecord, History, Run, fit
+from pycnn.training import (
+    BestCheckpoint,
+    Callback,
+    CSVLog,
+    EarlyStopping,
+    EpochRecord,
+    History,
+    Run,
+    fit,
+)
 
 FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
@@ -560,8 +569,65 @@ def test_a_state_that_a_checkpoint_cannot_hold_is_named(path: Path) -> None:
         def state_dict(self) -> dict[str, Any]:
             return {"seen": {1, 2}}
 
+    steps = Steps()
     with pytest.raises(TypeError, match=r"the state training:callbacks\.0\.seen is set"):
-        trained(checkpoint=path, callbacks=[Odd()])
+        trained(checkpoint=path, callbacks=[Odd(), steps])
+    assert steps.seen == []  # none was taken in vain
+
+
+class Steps(Callback):
+    """Lists steps, and the batch numbers at ends of epochs."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.batches: list[int] = []
+
+    def on_step(self, run: Run) -> None:
+        self.seen.append(run.step)
+
+    def on_epoch_end(self, run: Run, record: object) -> None:
+        self.batches.append(run.batch_number)
+
+
+def test_the_number_of_the_last_batch_is_known_behind_it(path: Path) -> None:
+    died(Die(epoch=1), checkpoint=path, every=7, callbacks=[Steps(), Die(epoch=1)])
+    steps = Steps()
+    trained(checkpoint=path, resume=True, callbacks=[steps, Die()])
+    assert steps.batches == [7, 7, 7]
+
+
+def test_a_callback_with_the_file_of_the_checkpoint_is_refused(path: Path) -> None:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    for callback in (BestCheckpoint(link, monitor="loss"), CSVLog(link)):
+        with pytest.raises(ValueError, match="have the same file"):
+            trained(checkpoint=path, callbacks=[callback])
+    assert not path.exists()
+
+
+def test_early_stopping_counts_from_the_initial_epoch() -> None:
+    figures = iter([3.0, 2.0, 4.0, 4.0])
+
+    class Set(Callback):
+        def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+            early.on_epoch_end(run, record._replace(val_loss=next(figures)))
+
+        def on_train_begin(self, run: Run, validated: bool) -> None:
+            early.on_train_begin(run, validated)
+
+    early = EarlyStopping(patience=2)
+    outcome = trained(initial_epoch=10, epochs=20, callbacks=[Set()])
+    assert len(outcome.history) == 4
+
+
+def test_a_weight_of_a_batch_that_is_a_number_of_numpy_can_be_stored(path: Path) -> None:
+    class Own(CrossEntropyLoss):
+        def batch_weight(self, target: np.ndarray) -> Any:
+            return np.float32(len(target))
+
+    plain = trained(loss=Own())
+    died(Die(3), checkpoint=path, every=1, loss=Own())
+    assert trained(checkpoint=path, resume=True, loss=Own()) == plain
 
 
 # Devices -------------------------------------------------------------------------------------

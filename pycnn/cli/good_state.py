@@ -35,9 +35,11 @@ class GoodState(Callback):
     def on_train_end(self, run: Run) -> None:
         """Give the model its last good state back if it holds NaN or infinity, and say so."""
         broken = nonfinite_state(run.model)
-        if not broken or not len(run.history):
+        if not broken:
             return
         self.broken = True
+        if not len(run.history):  # nothing will be saved
+            return
         reason = run.history.stop_reason
         said = (
             f"{reason}; {broken[0]} holds NaN or infinity"

@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,8 @@ def run(args: argparse.Namespace) -> int:
         place = save(out, model, history, settings, args.json) if kept else out
         finished = not history.interrupted and history.stop_reason is None and place == out
         if finished or good.broken:  # a state that is not finite is none to go on from
-            (out / TRAINING).unlink(missing_ok=True)
+            with suppress(OSError):  # what was saved is told of all the same
+                (out / TRAINING).unlink()
     resumable = (out / TRAINING).exists()
     code = report(place, history, saved=not good.lost, resumable=resumable)
     if history.interrupted:

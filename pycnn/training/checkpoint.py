@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pycnn import io
-from pycnn._streams import warn
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training.same import differences
 from pycnn.training.tree import flatten, rebuild
+from pycnn.training.unwritten import Unwritten
 
 FORMAT = 1
 
@@ -56,7 +56,9 @@ class Checkpoint:
     on_error: str
     settings: Mapping[str, Any]
     last: str = "there is none"
-    failing: bool = False
+
+    def __post_init__(self) -> None:
+        self._unwritten = Unwritten("[fit] the checkpoint", self.path)
 
     def due(self, step: int) -> bool:
         """Whether the file is to be written after this number of updates."""
@@ -70,22 +72,22 @@ class Checkpoint:
         OSError
             If it cannot be written and errors are to be raised.
         """
-        content, arrays = flatten({"settings": self.settings, **state}, io.TRAINING)
+        content, arrays = self.stored(state)
         training = {"format": FORMAT, **content}
-        try:
+        warns = self.on_error == "warn"
+        with self._unwritten.told(f"; on the disk {self.last}") if warns else nullcontext():
             io.write(self.path, model, arrays, training)
-        except OSError as error:
-            if self.on_error == "raise":
-                raise
-            if not self.failing:  # one warning for a disk that stays full
-                warn(
-                    f"[fit] the checkpoint {os.fspath(self.path)} could not be written "
-                    f"({error.strerror or error}): training goes on; on the disk {self.last}"
-                )
-            self.failing = True
-        else:
-            self.failing = False
             self.last = f"is that of {when}"
+
+    def stored(self, state: Mapping[str, Any]) -> tuple[Any, dict[str, Array]]:
+        """Give what `write` stores of a state.
+
+        Raises
+        ------
+        TypeError
+            If it holds what cannot be stored; the text says where.
+        """
+        return flatten({"settings": self.settings, **state}, io.TRAINING)
 
     def read(self) -> Found | None:
         """Read the file, if it is there, and see that it is of this training.

@@ -18,13 +18,19 @@ from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, understood
-from pycnn.training.checks import check_checkpoint, check_kinds, check_outputs, warn_of_softmax
+from pycnn.training.checks import (
+    check_checkpoint,
+    check_files,
+    check_kinds,
+    check_outputs,
+    warn_of_softmax,
+)
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.interrupt import Gate
 from pycnn.training.run import Run
 from pycnn.training.same import data_settings, model_settings, other_settings
-from pycnn.training.state import check_resumable, restore
+from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
 
 # Largest learning rate of the default optimizer: the best of 0.002, 0.003 and 0.005 for LeNet-5
@@ -158,6 +164,7 @@ def fit(
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     check_kinds(model, optimizer, schedule, callbacks)
+    check_files(checkpoint, callbacks)
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
@@ -211,6 +218,8 @@ def fit(
     if found is not None:
         with understood(found.name):
             restore(trainer, found)
+    if saver is not None:
+        saver.stored(training_state(trainer))  # before any step is taken in vain
     with gate.watch():
         try:
             # A training that is to stop after an epoch is resumed within it all the same.
