@@ -136,6 +136,22 @@ def test_lists_without_modules_are_fine() -> None:
     assert list(model.parameters()) == []
 
 
+def test_children_of_ones_own_may_raise_anything_while_a_module_is_made() -> None:
+    class Stack(Empty):
+        order: tuple[str, ...] = ("b", "a")
+
+        def __init__(self) -> None:
+            self.blocks: dict[str, Module] = {}
+            for name in "ab":
+                self.blocks = {**self.blocks, name: Linear(2, 2)}
+
+        def children(self) -> Iterator[tuple[str, Module]]:
+            for name in self.order:
+                yield name, self.blocks[name]  # a KeyError at first
+
+    assert len(list(Stack().parameters())) == 4
+
+
 def test_children_that_need_what_is_set_later() -> None:
     class Stack(Empty):
         def __init__(self, kept: Any) -> None:

@@ -60,8 +60,16 @@ class Module(Remembering, ABC):
         stored in checkpoints.
     """
 
+    _training_at_first = True
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take ``training = False`` in a class as the mode that its modules begin in."""
+        super().__init_subclass__(**options)
+        if isinstance(mode := vars(cls).get("training"), bool):  # it would hide the property
+            cls._training_at_first = mode
+            del cls.training
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -203,7 +211,7 @@ class Module(Remembering, ABC):
             return
         try:
             parts = _parts(self)
-        except (AttributeError, TypeError):
+        except Exception:
             return  # a `children` of one's own needs what is set later: parameters() looks again
         try:
             self._check_container(name, value, parts)
@@ -235,7 +243,7 @@ class Module(Remembering, ABC):
     @property
     def training(self) -> bool:
         """Whether `forward` does what belongs to training alone."""
-        return bool(vars(self).get("training", True)) and not self._is_evaluated
+        return bool(vars(self).get("training", self._training_at_first)) and not self._is_evaluated
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -481,6 +489,9 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     The mode belongs to the thread, and to the task where there are several in it (a
     ``contextvars`` context). A generator that yields in the middle of the block leaves it to the
     thread until it goes on.
+
+    Threads that are started in the block are not in it (a thread begins with a context of its own):
+    start each with ``contextvars.copy_context().run``, or enter the block in it.
 
     The block does not wait for a thread that trains the model, as `pycnn.predict` and
     `pycnn.evaluate` do.
