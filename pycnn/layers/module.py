@@ -104,7 +104,10 @@ class Module(Remembering, ABC):
 
     def _taken(self) -> Any:
         """Give what the last forward pass of this thread left, once; else None."""
-        value, self._memory = self._memory, None
+        own = self._thread_memory
+        if own is None:
+            return None
+        value, own.value = own.value, None
         return value
 
     def _saved(self) -> Any:
