@@ -312,7 +312,7 @@ class TerminateOnNaN(Callback):
         if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
             return
         assert run.batch is not None
-        where = first_nonfinite(run.model, *run.batch, run.batch_number)
+        where = first_nonfinite(run.model, *run.batch, run.batch_number, trained=True)
         loss = "" if math.isfinite(run.loss) else f"the loss is {run.loss}: "
         run.stop(f"epoch {run.epoch}, step {run.step + 1}: {loss}{where}")
 

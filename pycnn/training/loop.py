@@ -109,7 +109,9 @@ def fit(
         is no such file, the training begins; where it had finished, its history is returned at
         once. `epochs` may be another one if the schedule gives the steps that are done the rates
         they had; everything else must be the same. Batches of an iterable that are done are made
-        again, and passed over; those of a Dataset are not.
+        again, and passed over; those of a Dataset are not. An iterable that has random numbers of
+        its own, which go on from pass to pass, gives other batches in a new process, and with them
+        other bits: let them follow from the number of the pass.
     on_checkpoint_error : {'warn', 'raise'}
         What happens when the checkpoint cannot be written, as on a full disk: a RuntimeWarning, or
         the OSError ends the training. The last good checkpoint stays. (One that cannot be written
@@ -118,7 +120,8 @@ def fit(
         Epochs that are done already, by calls before this one with the same optimizer: `epochs`
         counts them, the order of the data and the schedule go on behind them, and the steps are
         counted as if each batch had been one. ``fit(..., epochs=2)`` and ``fit(..., epochs=4,
-        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits.
+        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits, if the callbacks
+        remember nothing.
     schedule_epochs : int, optional
         Epochs that the schedule is laid over, `epochs` by default: 4 in the first of those two
         calls.

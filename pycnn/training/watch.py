@@ -75,7 +75,7 @@ class Watch:
                 "layer"
             )
         else:
-            where = first_nonfinite(run.model, x, y, run.batch_number)
+            where = first_nonfinite(run.model, x, y, run.batch_number, trained=True)
         return (
             f"[fit] the loss of batch {run.batch_number} of epoch {run.epoch} is {run.loss}: "
             f"{where}; the training goes on, but pycnn.training.TerminateOnNaN() stops it there"
