@@ -14,7 +14,7 @@ from pycnn._arguments import array_of
 from pycnn._memory import Remembering, evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
-from pycnn.layers.contained import contained, is_container
+from pycnn.layers.contained import PLAIN, contained, is_container
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.turns import Turn
 
@@ -225,11 +225,17 @@ class Module(Remembering, ABC):
 
     def _check_containers(self) -> None:
         """Look again for what was put into a list, or the like, after that was assigned."""
-        parts = _parts(self)
-        for module in self.modules():
-            for name, value in vars(module).copy().items():
-                if is_container(value):
-                    module._check_container(name, value, parts)
+        holding = [
+            (module, name, value)
+            for module in self.modules()
+            for name, value in vars(module).copy().items()
+            if type(value) not in PLAIN and is_container(value)
+        ]
+        # All in one walk: most hold sizes and names only.
+        if next(contained([value for _, _, value in holding], _PARTS), None) is not None:
+            parts = _parts(self)
+            for module, name, value in holding:
+                module._check_container(name, value, parts)
 
     def _check_container(self, name: str, value: Any, parts: set[int]) -> None:
         """Refuse a container that holds something that is not among these parts."""
