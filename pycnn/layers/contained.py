@@ -20,7 +20,7 @@ def is_container(value: Any) -> bool:
     """Whether this is a list, a dictionary or the like, which may hold anything."""
     if isinstance(value, np.ndarray):
         return bool(value.dtype.hasobject)
-    return _of_containers(type(value))
+    return _of_containers(type(value))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1024)
@@ -35,7 +35,7 @@ def contained(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if _is_one_of(type(one), kinds):
+        if _is_one_of(type(one), kinds):  # type: ignore[arg-type]
             yield one
         elif is_container(one) and id(one) not in seen:
             seen.add(id(one))
