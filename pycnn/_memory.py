@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MemberDescriptorType
 from typing import Any
 
 
@@ -89,8 +90,21 @@ class Remembering:
         elif value is not None:
             self._memory = value
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Give what copies and pickles hold: all but what threads have left."""
+    def __getstate__(self) -> Any:
+        """Give what copies and pickles hold: all but what threads have left.
+
+        As by default, that is the attributes, or where a class has slots a pair: the attributes,
+        and what is in the slots.
+        """
         state = vars(self).copy()
         state.pop("_thread_memory", None)
-        return state
+        names = [name for kind in type(self).__mro__ for name in _slots(kind)]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return (state, slots) if slots else state
+
+
+def _slots(kind: type) -> Iterator[str]:
+    """Give the names of a class's own slots, as they are in its objects."""
+    for name, value in vars(kind).items():
+        if isinstance(value, MemberDescriptorType) and name not in ("__dict__", "__weakref__"):
+            yield name

@@ -19,6 +19,7 @@ MOST_SETTINGS = 1 << 20
 MOST_HISTORY = 32 << 20
 # Values in JSON, counted by what stands between them: each takes up to 80 bytes of memory.
 _MOST_VALUES = 1_000_000
+_BYTES_PER_VALUE = 64
 _BETWEEN_VALUES = (b",", b":", b"[", b"{")
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -99,7 +100,7 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
     raise ValueError(f"{printable(path)} is too large: more than {most:,} bytes")
 
 
-def parse_json(text: bytes, whole: int | None = None) -> Any:
+def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PER_VALUE) -> Any:
     """Give what a text of JSON in UTF-8 holds; a byte order mark is no part of it.
 
     Parameters
@@ -108,13 +109,15 @@ def parse_json(text: bytes, whole: int | None = None) -> Any:
         The text.
     whole : int, optional
         Size of the file it is from; that of the text by default.
+    per_value : int
+        Bytes of that size for each value beyond the first million.
 
     Raises
     ------
     ValueError
         If it is not JSON, too deep, or holds more values than a file of this size may.
     """
-    most = _MOST_VALUES + (len(text) if whole is None else whole) // 64
+    most = _MOST_VALUES + (len(text) if whole is None else whole) // per_value
     if len(text) > most and sum(map(text.count, _BETWEEN_VALUES)) > most:
         raise ValueError(f"more than {most:,} values")
     try:

@@ -29,8 +29,14 @@ METADATA_KEY = "pycnn"
 
 ORDER = "; the path comes first, then the model"
 
-# Key in our metadata, and beginning of the names of arrays, of what `pycnn.fit` needs to resume.
+# Beginning of the names of arrays of what `pycnn.fit` needs to resume.
 TRAINING = "training:"
+
+# Array that holds the rest of that, as JSON in bytes: a header is bounded, a history is not.
+STATE = TRAINING + "state"
+
+# A value of it takes at least so many bytes of the JSON that `write` makes.
+BYTES_PER_VALUE = 2
 
 # Keys of the checksums, of the model's arrays and of the training's.
 CHECKSUM = "crc32"
@@ -81,6 +87,8 @@ def write(
             for name, array in model.state_dict().items()
         }
     beside = {name: storable("fit", name, array) for name, array in arrays.items()}
+    if training is not None:
+        beside[STATE] = np.frombuffer(json.dumps(training).encode(), np.uint8)
     header: dict[str, Any] = {KEY: FORMAT, "version": __version__, CHECKSUM: _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
@@ -92,7 +100,7 @@ def write(
     for key, value in header.items():
         _check_json(key, value)
     if training is not None:
-        header |= {TRAINING: training, TRAINING_CHECKSUM: _checksum(beside)}
+        header[TRAINING_CHECKSUM] = _checksum(beside)
     try:
         content = serialised(state | beside, {METADATA_KEY: json.dumps(header)})
     except ValueError as error:
@@ -221,22 +229,34 @@ def _check_json(where: str, value: Any) -> None:
 
 def read_parts(
     path: str | os.PathLike[str],
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
-    """Arrays of a model, those of its training, and our header; raises as `load`."""
+) -> tuple[dict[str, Array], dict[str, Array], Any]:
+    """Arrays of a model, and arrays and JSON values of its training; raises as `load`.
+
+    The last is None where there is no training.
+    """
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)
         of_model, of_training = tensors.split(TRAINING)
         try:
             state = _read(of_model, header, CHECKSUM)
-            return state, _read(of_training, header, TRAINING_CHECKSUM), header
+            arrays = _read(of_training, header, TRAINING_CHECKSUM)
+            text = arrays.pop(STATE, None)
+            return state, arrays, None if text is None else _parsed_state(text.tobytes())
         except ValueError as error:
             raise ValueError(f"{printable(path)}: {error}") from None
 
 
+def _parsed_state(text: bytes) -> Any:
+    try:
+        return parse_json(text, per_value=BYTES_PER_VALUE)
+    except ValueError as error:
+        raise ValueError(f"corrupt: the state of its training cannot be read ({error})") from None
+
+
 def _model_part(tensors: Tensors, header: dict[str, Any]) -> Tensors:
     """Leave out the arrays of a training, in the file of one."""
-    return tensors.split(TRAINING)[0] if TRAINING in header else tensors
+    return tensors.split(TRAINING)[0] if TRAINING_CHECKSUM in header else tensors
 
 
 def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, Array]:

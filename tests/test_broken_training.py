@@ -15,11 +15,12 @@ from toy import blobs, same_bits, small_net, snapshot
 import pycnn
 from pycnn import plot
 from pycnn.cli import main
+from pycnn.cli.good_state import GoodState
 from pycnn.data import ArrayDataset
 from pycnn.layers import BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential
 from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from pycnn.optim import SGD, Adam
-from pycnn.training import Callback, Run, TerminateOnNaN, evaluate, fit, predict
+from pycnn.training import Callback, EpochRecord, Run, TerminateOnNaN, evaluate, fit, predict
 from pycnn.training.answers import answers
 
 NAN, INF = float("nan"), float("inf")
@@ -172,6 +173,18 @@ def test_a_loss_far_above_that_of_guesses_is_told_once(rate: float) -> None:
     assert f"(the last was {rate:.3g})" in texts[0]
 
 
+def test_what_was_told_before_a_checkpoint_is_not_told_again(tmp_path: Path) -> None:
+    def trained(epochs: int, resume: bool) -> None:
+        model = small_net()
+        fit(
+            model, blobs(320), epochs=epochs, optimizer=Adam(model.parameters(), 1000.0),
+            checkpoint=tmp_path / "checkpoint", resume=resume,
+        )  # fmt: skip
+
+    assert len(told(lambda: trained(1, False))) == 1
+    trained(3, True)  # a warning would be an error here
+
+
 class OwnLoss:
     """A user's loss, the mean of squares."""
 
@@ -292,6 +305,18 @@ def test_evaluate_and_predict_name_the_layer() -> None:
     assert text.endswith("1 of 40 samples hold NaN, first those of sample 7: its x is not finite")
 
 
+def test_a_loss_that_is_not_finite_by_itself_is_told_without_gradients_and_dropout() -> None:
+    class Own(OwnLoss):
+        def __call__(self, output: np.ndarray, target: np.ndarray) -> float:
+            return NAN
+
+    model = small_net()
+    next(model.parameters()).grad = np.full((4, 1, 3, 3), np.inf, np.float32)  # of earlier steps
+    x = blobs(8).x
+    with pytest.warns(RuntimeWarning, match="every output and every parameter is finite"):
+        evaluate(model, [(x, np.zeros((8, 4), np.float32))], loss=Own())
+
+
 def test_evaluate_names_a_regression_that_is_nan() -> None:
     batches = [(np.full((4, 3), NAN, np.float32), np.ones((4, 2), np.float32))]
     (text,) = told(lambda: evaluate(Linear(3, 2, rng=0), batches, loss=MSELoss()))
@@ -331,7 +356,7 @@ def test_train_with_a_rate_far_too_high_says_so(data: str, capsys: Capture) -> N
     assert capsys.readouterr().err == ""
 
 
-def broken_run(at: int, data: str) -> int:
+def broken_run(at: int, data: str, *options: str) -> int:
     """Train for three epochs, with a NaN in the model after the update of a step."""
     step = Adam.step
     count = [0]
@@ -344,7 +369,8 @@ def broken_run(at: int, data: str) -> int:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Adam, "step", spoil)
-        return main(["train", "lenet5", "--data", data, "--batch-size", "100", "--epochs", "3"])
+        command = ["train", "lenet5", "--data", data, "--batch-size", "100", "--epochs", "3"]
+        return main([*command, *options])
 
 
 @pytest.mark.usefixtures("own_folder")
@@ -370,6 +396,27 @@ def test_a_model_that_is_not_finite_is_not_saved_but_the_epoch_before(
     assert same_bits(saved, seen[1])
 
 
+def test_the_last_good_state_stands_in_a_checkpoint_only_where_it_is_not_the_model() -> None:
+    """Right after an epoch the two are the same."""
+    model, again = small_net(), small_net(seed=1)
+    good, later = GoodState(), GoodState()
+    run = Run(model, Adam(model.parameters()), 2)
+    good.on_train_begin(run, False)
+    assert good.state_dict() == {"epoch": 0, "state": None, "current": False}
+    good.on_epoch_end(run, EpochRecord(1, *[0.0] * 7))
+    stored = good.state_dict()
+    assert stored == {"epoch": 1, "state": None, "current": True}
+    again.load_state_dict(model.state_dict())
+    later.on_train_begin(Run(again, Adam(again.parameters()), 2), False)
+    later.load_state_dict(stored)
+    kept = snapshot(model)
+    for changed, one in ((model, good), (again, later)):
+        changed.state_dict()["0.weight"][...] = 1.0
+        state = one.state_dict()
+        assert not state["current"]
+        assert same_bits(state["state"], kept)
+
+
 @pytest.mark.usefixtures("own_folder")
 def test_where_nothing_is_finite_nothing_is_saved(data: str, capsys: Capture) -> None:
     assert broken_run(3, data) == 1
@@ -377,6 +424,15 @@ def test_where_nothing_is_finite_nothing_is_saved(data: str, capsys: Capture) ->
     assert "nothing saved: no epoch left a model of numbers" in out
     assert "11.bias holds NaN or infinity" in err
     assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_a_first_epoch_that_breaks_the_model_leaves_no_checkpoint(
+    data: str, capsys: Capture
+) -> None:
+    assert broken_run(2, data, "--checkpoint-every", "1") == 1
+    assert "nothing saved: no epoch was finished" in capsys.readouterr().out
+    assert not Path("runs/lenet5/training.safetensors").exists()
 
 
 @pytest.mark.usefixtures("own_folder")

@@ -22,7 +22,7 @@ from toy import blobs, same_bits, small_net, snapshot
 from pycnn import _files, io
 from pycnn._temporary import temporary_name
 from pycnn.optim import Adam
-from pycnn.training import Callback, History, Run, fit
+from pycnn.training import BestCheckpoint, Callback, CSVLog, History, Run, fit
 
 
 class Trouble(Callback):
@@ -61,7 +61,7 @@ def trained(
 
 
 def step_of(path: Path) -> int:
-    step: int = io.read_parts(path)[2][io.TRAINING]["step"]
+    step: int = io.read_parts(path)[2]["step"]
     return step
 
 
@@ -114,6 +114,32 @@ def test_training_stops_where_that_is_wanted(
         trained(path, refuse(errno.ENOSPC, monkeypatch), errors="raise")
     assert info.value.filename == str(path)
     assert step_of(path) == 4
+
+
+def test_files_of_callbacks_that_cannot_be_written_end_no_training(tmp_path: Path) -> None:
+    """Each warns once, and the checkpoint of the epoch is written."""
+    folder, path = tmp_path / "folder", tmp_path / "checkpoint"
+    folder.mkdir()
+    callbacks = [
+        Trouble(lambda: shutil.rmtree(folder), nothing),
+        BestCheckpoint(folder / "best", monitor="loss"),
+        CSVLog(folder / "log"),
+    ]
+    model = small_net()
+    with pytest.warns(RuntimeWarning) as warnings:
+        history = fit(
+            model, blobs(128), epochs=4, batch_size=32, callbacks=callbacks, checkpoint=path
+        )
+    assert len(history) == 4
+    assert step_of(path) == 16
+    texts = [str(warning.message) for warning in warnings]
+    assert len(texts) == 2
+    for text, name in zip(texts, ("[BestCheckpoint]", "[CSVLog]"), strict=True):
+        assert text.startswith(f"{name} {folder}")
+        assert "could not be written (No such file or directory): training goes on" in text
+    for callback in callbacks[1:]:
+        with pytest.raises(FileNotFoundError):
+            fit(model, blobs(128), callbacks=[callback])
 
 
 def mounted(place: Path) -> bool:

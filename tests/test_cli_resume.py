@@ -20,8 +20,9 @@ import pycnn
 from pycnn._run_files import FILES, TRAINING
 from pycnn._temporary import temporary_name
 from pycnn.cli import main, results
+from pycnn.cli.train import EpochLine
 from pycnn.optim import Adam
-from pycnn.training import History
+from pycnn.training import EpochRecord, History, Run
 
 RUN = Path("runs/lenet5")
 
@@ -109,6 +110,22 @@ def test_an_interrupted_run_is_saved_and_resumed_to_the_same_bits(
     assert main([*train, "--resume"]) == 0
     assert left(RUN) == left(Path("plain"))
     assert not (RUN / TRAINING).exists()
+
+
+def test_a_run_interrupted_at_the_end_of_an_epoch_says_so(
+    train: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = EpochLine.on_epoch_end
+
+    def end(self: EpochLine, run: Run, record: EpochRecord) -> None:
+        real(self, run, record)
+        if run.epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(EpochLine, "on_epoch_end", end)
+    assert main(train) == 130
+    out = capsys.readouterr().out
+    assert out.endswith("interrupted after epoch 2; saved to runs/lenet5; --resume goes on\n")
 
 
 def test_a_run_is_resumed_from_before_its_first_epoch(

@@ -136,6 +136,37 @@ def test_lists_without_modules_are_fine() -> None:
     assert list(model.parameters()) == []
 
 
+def test_a_mapping_that_is_no_dict_is_not_read(tmp_path: Any) -> None:
+    """It may make what it holds at each look, as an open file of arrays does."""
+    np.savez(tmp_path / "arrays.npz", one=np.ones(2))
+
+    class Holds(Linear):
+        def __init__(self, arrays: Any) -> None:
+            super().__init__(2, 2)
+            self.arrays = arrays
+
+    with np.load(tmp_path / "arrays.npz") as arrays:
+        layer = Holds(arrays)
+        arrays.zip.close()  # it cannot be read any more
+        assert len(list(layer.parameters())) == 2
+
+
+def test_children_of_ones_own_may_raise_anything_while_a_module_is_made() -> None:
+    class Stack(Empty):
+        order: tuple[str, ...] = ("b", "a")
+
+        def __init__(self) -> None:
+            self.blocks: dict[str, Module] = {}
+            for name in "ab":
+                self.blocks = {**self.blocks, name: Linear(2, 2)}
+
+        def children(self) -> Iterator[tuple[str, Module]]:
+            for name in self.order:
+                yield name, self.blocks[name]  # a KeyError at first
+
+    assert len(list(Stack().parameters())) == 4
+
+
 def test_children_that_need_what_is_set_later() -> None:
     class Stack(Empty):
         def __init__(self, kept: Any) -> None:

@@ -293,3 +293,28 @@ def test_predict_between_forward_and_backward_takes_nothing_away() -> None:
         model(x)
     with pytest.raises(RuntimeError, match="those of evaluate, predict and evaluation_mode"):
         model.backward(y)
+
+
+class Slotted(Linear):
+    """Keeps something in slots, one of them with a name of its own, and one that is empty."""
+
+    __slots__ = ("__own", "empty", "kept")
+
+    def keep(self, kept: int, own: int) -> None:
+        self.kept, self.__own = kept, own
+
+    def both(self) -> tuple[int, int]:
+        return self.kept, self.__own
+
+
+def test_copies_hold_what_is_in_slots() -> None:
+    layer = Slotted(3, 2, rng=0)
+    layer.keep(1, 2)
+    layer.forward(np.ones((1, 3), np.float32))
+    for make in (copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), copy.copy):
+        other = make(layer)
+        assert other.both() == (1, 2)
+        assert not hasattr(other, "empty")
+        assert np.array_equal(other.weight.data, layer.weight.data)
+        with pytest.raises(RuntimeError, match="backward needs a forward pass"):
+            other.backward(np.ones((1, 2), np.float32))

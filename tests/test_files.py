@@ -37,6 +37,22 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_temporary_file_is_locked_until_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that begins to write the file removes what is left, and nothing else."""
+    replace = os.replace
+
+    def late(temporary: str, target: str) -> None:
+        remove_leftovers(tmp_path, ("file",))
+        replace(temporary, target)
+
+    monkeypatch.setattr(os, "replace", late)
+    with atomic_write(tmp_path / "file") as file:
+        file.write(b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 def test_the_new_file_has_the_usual_mode_and_keeps_the_old_one(tmp_path: Path) -> None:
     fresh, plain = tmp_path / "fresh", tmp_path / "plain"
     plain.touch()

@@ -112,6 +112,40 @@ def test_a_second_ctrl_c_forces_and_then_the_checkpoint_of_before_stays(tmp_path
     assert same_bits(resumed, plain)
 
 
+def test_ctrl_c_ends_a_training_within_a_callback_and_then_the_one_around_it() -> None:
+    inner = Press("step", 2)
+    records: list[int] = []
+
+    class Nested(Callback):
+        def on_epoch_end(self, run: Run, record: object) -> None:
+            _, history = trained(inner, epochs=50)
+            records.append(len(history))
+            assert history.interrupted
+
+    with pytest.warns(RuntimeWarning, match="interrupted") as warnings:
+        _, history = trained(Nested())
+    assert len(warnings) == 2
+    assert records == [0]
+    assert inner.after == 2
+    assert history.interrupted
+    assert len(history) == 1
+
+
+def test_ctrl_c_while_handlers_are_taken_leaves_them_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take = Gate._take
+
+    def pressed(gate: Gate, signum: int) -> None:
+        take(gate, signum)
+        press()
+
+    monkeypatch.setattr(Gate, "_take", pressed)
+    with pytest.raises(KeyboardInterrupt), Gate().watch():
+        raise AssertionError("it did not come")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 class Interrupted:
     """Data that Ctrl-C comes in the middle of."""
 
@@ -269,9 +303,8 @@ def test_a_training_in_another_thread_has_no_signals() -> None:
     assert len(done[0]) == 3
 
 
-def test_a_training_within_a_training(tmp_path: Path) -> None:
-    """The inner one leaves the handler to the outer one, which ends after its own step."""
-
+def test_a_training_within_a_step_of_another() -> None:
+    """The inner one ends after its step, and then the outer one after its own."""
     lengths = []
 
     class Inner(Callback):
@@ -281,7 +314,7 @@ def test_a_training_within_a_training(tmp_path: Path) -> None:
 
     with warned():
         _, history = trained(Inner())
-    assert lengths == [3]
+    assert lengths == [0]
     assert len(history) == 0
 
 

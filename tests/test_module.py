@@ -315,3 +315,19 @@ def test_a_shared_parameter_is_saved_by_each_name_and_loaded_only_with_one_value
     with pytest.raises(ValueError, match=r"first\.weight and second\.weight are one array"):
         model.load_state_dict(state)
     np.testing.assert_array_equal(model.first.weight.data, before)
+
+
+def test_a_mode_in_the_class_is_where_its_modules_begin_and_hides_nothing() -> None:
+    class Frozen(Dropout):
+        training = False  # type: ignore[assignment]
+
+    class Lively(Frozen):
+        training = True
+
+    frozen, lively = Frozen(0.5), Lively(0.5)
+    assert not frozen.training
+    assert lively.training
+    assert frozen.train().training
+    with evaluation_mode(lively):
+        assert not lively.training
+    assert not lively.eval().training

@@ -26,7 +26,8 @@ from pycnn.layers import (
     Sequential,
 )
 from pycnn.losses import CrossEntropyLoss
-from pycnn.training import Callback, MaxNorm, Run
+from pycnn.optim import Adam
+from pycnn.training import Callback, MaxNorm, Run, TerminateOnNaN
 
 Array = np.ndarray
 
@@ -232,3 +233,30 @@ def test_a_forked_child_finds_the_line_empty() -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     thread.join()
+
+
+def test_another_training_of_shared_layers_takes_no_step_between_backward_and_update() -> None:
+    """TerminateOnNaN looks at the gradients of each step, and the other forgets those it shares."""
+
+    class Wait(Callback):
+        def on_backward(self, run: Run) -> None:
+            threading.Event().wait(0.002)
+
+    def trained(*, beside: bool) -> dict[str, Array]:
+        encoder = Sequential(Flatten(), Linear(64, 16, rng=0), ReLU())
+        first, second = (Sequential(encoder, Linear(16, 4, rng=seed)) for seed in (1, 2))
+        optimizer = Adam(second[1].parameters())
+        options: dict[str, Any] = {"batch_size": 8, "epochs": 2, "progress": False}
+
+        def other() -> None:
+            fit(second, blobs(96, seed=1), optimizer=optimizer, **options)
+
+        thread = threading.Thread(target=other)
+        if beside:
+            thread.start()
+        fit(first, blobs(96), callbacks=[TerminateOnNaN(), Wait()], **options)
+        if beside:
+            thread.join()
+        return snapshot(first)
+
+    assert same_bits(trained(beside=True), trained(beside=False))

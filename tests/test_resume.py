@@ -21,7 +21,16 @@ from pycnn.loader import DataLoader
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, Constant, OneCycle, Step
 from pycnn.recipes.neocognitron import train_neocognitron
-from pycnn.training import Callback, EarlyStopping, History, Run, fit
+from pycnn.training import (
+    BestCheckpoint,
+    Callback,
+    CSVLog,
+    EarlyStopping,
+    EpochRecord,
+    History,
+    Run,
+    fit,
+)
 
 FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
@@ -267,7 +276,7 @@ def test_a_finished_training_gives_its_history_at_once(path: Path) -> None:
 
 def test_the_time_of_an_epoch_is_that_of_all_processes(path: Path) -> None:
     died(Die(6), checkpoint=path, every=1)
-    parts = io.read_parts(path)[2][io.TRAINING]["inside"]
+    parts = io.read_parts(path)[2]["inside"]
     parts["seconds"] += 100.0
     rewrite(path, inside=parts)
     resumed = trained(checkpoint=path, resume=True)
@@ -275,15 +284,16 @@ def test_the_time_of_an_epoch_is_that_of_all_processes(path: Path) -> None:
 
 
 def rewrite(path: Path, **training: Any) -> None:
-    """Change what a checkpoint says, with a checksum that is right."""
+    """Change what a checkpoint says, with checksums that are right."""
     from safetensors.numpy import save_file
 
-    from pycnn.training.checkpoint import _checksum
-
-    model, arrays, header = io.read_parts(path)
-    header[io.TRAINING] |= training
-    header[io.TRAINING].pop("crc32")
-    header[io.TRAINING]["crc32"] = _checksum(header[io.TRAINING])
+    model, arrays, state = io.read_parts(path)
+    arrays[io.STATE] = np.frombuffer(json.dumps(state | training).encode(), np.uint8)
+    header = {
+        "format": 1,
+        io.CHECKSUM: io._checksum(model),
+        io.TRAINING_CHECKSUM: io._checksum(arrays),
+    }
     save_file(model | arrays, path, {io.METADATA_KEY: json.dumps(header)})
 
 
@@ -321,7 +331,7 @@ def test_the_same_training_writes_the_same_checkpoint_but_for_times(tmp_path: Pa
 def resumed_with(path: Path, **options: Any) -> str:
     model = options.get("model")
     before = None if model is None else snapshot(model)
-    with pytest.raises(ValueError, match=r"^\[fit\] .*training\.safetensors ") as info:
+    with pytest.raises(ValueError, match=r"^\[fit\] .*training\.safetensors:? ") as info:
         trained(checkpoint=path, resume=True, **options)
     assert before is None or same_bits(before, snapshot(model))
     return str(info.value)
@@ -500,8 +510,58 @@ def test_a_state_that_is_not_as_expected_is_refused_in_words(
 def test_a_changed_byte_of_the_state_is_found(path: Path) -> None:
     died(Die(10), checkpoint=path, every=1)
     content = path.read_bytes()
-    path.write_bytes(content.replace(b'\\"step\\": 9,', b'\\"step\\": 8,'))
-    assert "is corrupt: the checksum of its state does not match" in resumed_with(path)
+    changed = content.replace(b'"step": 9,', b'"step": 8,')
+    assert changed != content
+    path.write_bytes(changed)
+    assert "corrupt: its checksum does not match" in resumed_with(path)
+
+
+class Remembers(Callback):
+    """Has a state of whatever it was given."""
+
+    def __init__(self, state: dict[Any, Any]) -> None:
+        self.state = state
+
+    def state_dict(self) -> dict[Any, Any]:
+        return self.state
+
+    def load_state_dict(self, state: Any) -> None:
+        self.state = state
+
+
+def test_a_long_history_and_a_long_list_of_a_callback_are_stored_and_read(path: Path) -> None:
+    """They are data, and no header, whose length is bounded."""
+
+    class Long(Callback):
+        def on_train_begin(self, run: Run, validated: bool) -> None:
+            if not len(run.history):
+                figures = (0.125, 0.5, 0.25, 0.75, 1e-3, 0.5, 100.0)
+                run.history.records += [EpochRecord(e, *figures) for e in range(1, 50_001)]
+
+    def callbacks(long: list[Any]) -> list[Callback]:
+        return [Long(), Remembers({"long": long})]
+
+    long = [0] * 1_200_000
+    options: dict[str, Any] = {"checkpoint": path, "epochs": 1}
+    died(Die(6), callbacks=[*callbacks(long), Die(6)], every=5, **options)
+    again = callbacks([])
+    resumed = trained(callbacks=[*again, Die()], resume=True, **options)
+    assert len(resumed.history) == 50_001
+    assert again[1].state_dict() == {"long": long}
+
+
+def test_arrays_of_a_state_whose_keys_look_alike_are_told_apart(path: Path) -> None:
+    def state(*numbers: float) -> dict[str, Any]:
+        x, y = map(np.array, numbers)
+        return {"a.b": x, "a": {"b": y}, "0": [x, {"1": y}]}
+
+    died(Die(6), checkpoint=path, every=5, callbacks=[Remembers(state(1.0, 2.0)), Die(6)])
+    other = Remembers({})
+    trained(checkpoint=path, resume=True, callbacks=[other, Die()])
+    assert other.state == state(1.0, 2.0)
+    both = [Remembers({1: 0.0, "1": 1.0})]
+    with pytest.raises(TypeError, match="as a string and as a number"):
+        trained(checkpoint=path, callbacks=both)
 
 
 def test_a_state_that_a_checkpoint_cannot_hold_is_named(path: Path) -> None:
@@ -509,8 +569,65 @@ def test_a_state_that_a_checkpoint_cannot_hold_is_named(path: Path) -> None:
         def state_dict(self) -> dict[str, Any]:
             return {"seen": {1, 2}}
 
+    steps = Steps()
     with pytest.raises(TypeError, match=r"the state training:callbacks\.0\.seen is set"):
-        trained(checkpoint=path, callbacks=[Odd()])
+        trained(checkpoint=path, callbacks=[Odd(), steps])
+    assert steps.seen == []  # none was taken in vain
+
+
+class Steps(Callback):
+    """Lists steps, and the batch numbers at ends of epochs."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.batches: list[int] = []
+
+    def on_step(self, run: Run) -> None:
+        self.seen.append(run.step)
+
+    def on_epoch_end(self, run: Run, record: object) -> None:
+        self.batches.append(run.batch_number)
+
+
+def test_the_number_of_the_last_batch_is_known_behind_it(path: Path) -> None:
+    died(Die(epoch=1), checkpoint=path, every=7, callbacks=[Steps(), Die(epoch=1)])
+    steps = Steps()
+    trained(checkpoint=path, resume=True, callbacks=[steps, Die()])
+    assert steps.batches == [7, 7, 7]
+
+
+def test_a_callback_with_the_file_of_the_checkpoint_is_refused(path: Path) -> None:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    for callback in (BestCheckpoint(link, monitor="loss"), CSVLog(link)):
+        with pytest.raises(ValueError, match="have the same file"):
+            trained(checkpoint=path, callbacks=[callback])
+    assert not path.exists()
+
+
+def test_early_stopping_counts_from_the_initial_epoch() -> None:
+    figures = iter([3.0, 2.0, 4.0, 4.0])
+
+    class Set(Callback):
+        def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+            early.on_epoch_end(run, record._replace(val_loss=next(figures)))
+
+        def on_train_begin(self, run: Run, validated: bool) -> None:
+            early.on_train_begin(run, validated)
+
+    early = EarlyStopping(patience=2)
+    outcome = trained(initial_epoch=10, epochs=20, callbacks=[Set()])
+    assert len(outcome.history) == 4
+
+
+def test_a_weight_of_a_batch_that_is_a_number_of_numpy_can_be_stored(path: Path) -> None:
+    class Own(CrossEntropyLoss):
+        def batch_weight(self, target: np.ndarray) -> Any:
+            return np.float32(len(target))
+
+    plain = trained(loss=Own())
+    died(Die(3), checkpoint=path, every=1, loss=Own())
+    assert trained(checkpoint=path, resume=True, loss=Own()) == plain
 
 
 # Devices -------------------------------------------------------------------------------------

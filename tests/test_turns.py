@@ -167,6 +167,48 @@ def test_a_pause_lets_others_in() -> None:
     other.leave()
 
 
+def test_a_pause_lets_in_who_reads_and_keeps_out_who_writes() -> None:
+    """Who reads goes in front of who waits to write: the pause may be for them."""
+    model, (w, r1, r2) = Linear(2, 2), (Actor() for _ in range(3))
+    one = Turn(model, alone=True)
+    with one.taken():
+        w.enter(model, alone=True)
+        r1.enter(model)
+        stays(lambda: w.holds == r1.holds == 0)
+        with one.paused():
+            until(lambda: r1.holds == 1)
+            stays(lambda: w.holds == 0)
+            timer = threading.Timer(0.2, r1.leave)
+            timer.start()
+        assert not r1._stack  # it has waited for who reads
+        timer.join()
+        r2.enter(model)
+        stays(lambda: w.holds == r2.holds == 0)
+    until(lambda: w.holds == 1)
+    stays(lambda: r2.holds == 0)
+    w.leave()
+    until(lambda: r2.holds == 1)
+    r2.leave()
+
+
+def test_who_waits_by_way_of_others_for_a_pause_holds_up_nobody_who_reads() -> None:
+    first, second = Linear(2, 2), Linear(2, 2)
+    w1, w2, r = (Actor() for _ in range(3))
+    one = Turn(first, alone=True)
+    with one.taken():
+        w1.enter(Sequential(first, second), alone=True)
+        w2.enter(second, alone=True)
+        r.enter(second)
+        with one.paused():
+            until(lambda: r.holds == 1)
+            stays(lambda: w1.holds == w2.holds == 0)
+            r.leave()
+    until(lambda: w1.holds == 1)
+    w1.leave()
+    until(lambda: w2.holds == 1)
+    w2.leave()
+
+
 def test_an_interrupted_wait_leaves_the_line() -> None:
     model, other = Linear(2, 2), Actor()
     other.enter(model, alone=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn.devices import on_cpu
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training import Callback, EpochRecord, Run
 from pycnn.training.nonfinite import nonfinite_state
@@ -19,25 +21,36 @@ class GoodState(Callback):
         Whether the training has left NaN or infinity in the model.
     lost : bool
         Whether it has left nothing else: there is no earlier state.
+    unfinished : bool
+        Whether the training ended in the middle of an epoch.
     """
 
     def __init__(self) -> None:
         self.broken = self.lost = False
+        self.unfinished = True
         self._epoch = 0
         self._state: dict[str, Array] | None = None
+        self._model: Module | None = None
+
+    def on_train_begin(self, run: Run, validated: bool) -> None:
+        """Know the model: in a checkpoint its state need not stand twice."""
+        self._model = run.model
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Copy the state, unless it is broken."""
         if not nonfinite_state(run.model):
             self._epoch = record.epoch
-            self._state = {name: array.copy() for name, array in run.model.state_dict().items()}
+            self._state = _copied(run.model)
 
     def on_train_end(self, run: Run) -> None:
         """Give the model its last good state back if it holds NaN or infinity, and say so."""
+        self.unfinished = run.epoch > len(run.history)
         broken = nonfinite_state(run.model)
-        if not broken or not len(run.history):
+        if not broken:
             return
         self.broken = True
+        if not len(run.history):  # nothing will be saved
+            return
         reason = run.history.stop_reason
         said = (
             f"{reason}; {broken[0]} holds NaN or infinity"
@@ -53,8 +66,23 @@ class GoodState(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Give the last good state, and its epoch."""
-        return {"epoch": self._epoch, "state": self._state}
+        current = self._is_current()
+        state = None if current else self._state
+        return {"epoch": self._epoch, "state": state, "current": current}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from the last good state of an earlier process."""
         self._epoch, self._state = state["epoch"], state["state"]
+        if state["current"] and self._model is not None:
+            self._state = _copied(self._model)
+
+    def _is_current(self) -> bool:
+        """Whether the model is in the last good state still, as it is after an epoch."""
+        if self._model is None or self._state is None:
+            return False
+        now = self._model.state_dict()
+        return all(on_cpu(now[name]).tobytes() == a.tobytes() for name, a in self._state.items())
+
+
+def _copied(model: Module) -> dict[str, Array]:
+    return {name: on_cpu(array).copy() for name, array in model.state_dict().items()}

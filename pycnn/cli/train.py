@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,12 @@ def run(args: argparse.Namespace) -> int:
         place = save(out, model, history, settings, args.json) if kept else out
         finished = not history.interrupted and history.stop_reason is None and place == out
         if finished or good.broken:  # a state that is not finite is none to go on from
-            (out / TRAINING).unlink(missing_ok=True)
+            with suppress(OSError):  # what was saved is told of all the same
+                (out / TRAINING).unlink()
     resumable = (out / TRAINING).exists()
-    code = report(place, history, saved=not good.lost, resumable=resumable)
+    code = report(
+        place, history, saved=not good.lost, resumable=resumable, unfinished=good.unfinished
+    )
     if history.interrupted:
         return stops.exit_code
     return code if place == out else SAVED_ELSEWHERE
@@ -245,7 +249,14 @@ def train_model(
     )
 
 
-def report(out: Path, history: History, *, saved: bool = True, resumable: bool = False) -> int:
+def report(
+    out: Path,
+    history: History,
+    *,
+    saved: bool = True,
+    resumable: bool = False,
+    unfinished: bool = True,
+) -> int:
     """Print how training went; returns the exit code of one that was not interrupted."""
     if len(history):
         place = f"saved to {printable(out)}"
@@ -257,7 +268,8 @@ def report(out: Path, history: History, *, saved: bool = True, resumable: bool =
         say(f"error: training stopped: {history.stop_reason}")
         return TRAINING_FAILED
     if history.interrupted:
-        print(_interruption(history, told) + ("; --resume goes on" if resumable else ""))
+        text = _interruption(history, told, unfinished)
+        print(text + ("; --resume goes on" if resumable else ""))
         return 0
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
@@ -269,10 +281,12 @@ def report(out: Path, history: History, *, saved: bool = True, resumable: bool =
     return 0
 
 
-def _interruption(history: History, saved: str) -> str:
+def _interruption(history: History, saved: str, unfinished: bool) -> str:
     """Tell what an interrupted training leaves."""
     if not history:
         return f"interrupted before the end of the first epoch; {saved}"
+    if not unfinished:
+        return f"interrupted after epoch {len(history)}; {saved}"
     epoch = len(history) + 1
     return (
         f"interrupted in epoch {epoch}; {saved}: the model with what it learned in epoch {epoch}, "

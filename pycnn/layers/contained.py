@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MappingView, Set
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 # What attributes are, for the most part: no container, and quickly found out.
-_PLAIN = (str, int, float, bytes, type(None))
-_CONTAINERS = (list, tuple, dict, set, frozenset, deque, Mapping, Set, MappingView)
+PLAIN = frozenset([str, int, float, bool, bytes, type(None)])
+# Other mappings may make what they hold at each look, as an open file of arrays does.
+_CONTAINERS = (list, tuple, dict, MappingProxyType, set, frozenset, deque, Set, MappingView)
 
 
 def is_container(value: Any) -> bool:
     """Whether this is a list, a dictionary or the like, which may hold anything."""
-    if isinstance(value, _PLAIN):
-        return False
     if isinstance(value, np.ndarray):
         return bool(value.dtype.hasobject)
-    return isinstance(value, _CONTAINERS)
+    return _of_containers(type(value))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)
+def _of_containers(kind: type) -> bool:
+    """Whether objects of a type are containers; the question to an abstract class takes long."""
+    return issubclass(kind, _CONTAINERS)
 
 
 def contained(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
@@ -28,11 +35,16 @@ def contained(value: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, kinds):
+        if _is_one_of(type(one), kinds):  # type: ignore[arg-type]
             yield one
         elif is_container(one) and id(one) not in seen:
             seen.add(id(one))
-            waiting += [item for item in _items(one) if not isinstance(item, _PLAIN)]
+            waiting += [item for item in _items(one) if type(item) not in PLAIN]
+
+
+@lru_cache(maxsize=1024)
+def _is_one_of(kind: type, kinds: tuple[type, ...]) -> bool:
+    return issubclass(kind, kinds)
 
 
 def _items(container: Any) -> Iterable[Any]:

@@ -14,7 +14,7 @@ from pycnn._arguments import array_of
 from pycnn._memory import Remembering, evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
-from pycnn.layers.contained import contained, is_container
+from pycnn.layers.contained import PLAIN, contained, is_container
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.turns import Turn
 
@@ -60,8 +60,16 @@ class Module(Remembering, ABC):
         stored in checkpoints.
     """
 
+    _training_at_first = True
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take ``training = False`` in a class as the mode that its modules begin in."""
+        super().__init_subclass__(**options)
+        if isinstance(mode := vars(cls).get("training"), bool):  # it would hide the property
+            cls._training_at_first = mode
+            del cls.training
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -97,7 +105,10 @@ class Module(Remembering, ABC):
 
     def _taken(self) -> Any:
         """Give what the last forward pass of this thread left, once; else None."""
-        value, self._memory = self._memory, None
+        own = self._thread_memory
+        if own is None:
+            return None
+        value, own.value = own.value, None
         return value
 
     def _saved(self) -> Any:
@@ -204,7 +215,7 @@ class Module(Remembering, ABC):
             return
         try:
             parts = _parts(self)
-        except (AttributeError, TypeError):
+        except Exception:
             return  # a `children` of one's own needs what is set later: parameters() looks again
         try:
             self._check_container(name, value, parts)
@@ -215,11 +226,17 @@ class Module(Remembering, ABC):
 
     def _check_containers(self) -> None:
         """Look again for what was put into a list, or the like, after that was assigned."""
-        parts = _parts(self)
-        for module in self.modules():
-            for name, value in vars(module).copy().items():
-                if is_container(value):
-                    module._check_container(name, value, parts)
+        holding = [
+            (module, name, value)
+            for module in self.modules()
+            for name, value in vars(module).copy().items()
+            if type(value) not in PLAIN and is_container(value)
+        ]
+        # All in one walk: most hold sizes and names only.
+        if next(contained([value for _, _, value in holding], _PARTS), None) is not None:
+            parts = _parts(self)
+            for module, name, value in holding:
+                module._check_container(name, value, parts)
 
     def _check_container(self, name: str, value: Any, parts: set[int]) -> None:
         """Refuse a container that holds something that is not among these parts."""
@@ -236,7 +253,7 @@ class Module(Remembering, ABC):
     @property
     def training(self) -> bool:
         """Whether `forward` does what belongs to training alone."""
-        return bool(vars(self).get("training", True)) and not self._is_evaluated
+        return bool(vars(self).get("training", self._training_at_first)) and not self._is_evaluated
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -482,6 +499,9 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     The mode belongs to the thread, and to the task where there are several in it (a
     ``contextvars`` context). A generator that yields in the middle of the block leaves it to the
     thread until it goes on.
+
+    Threads that are started in the block are not in it (a thread begins with a context of its own):
+    start each with ``contextvars.copy_context().run``, or enter the block in it.
 
     The block does not wait for a thread that trains the model, as `pycnn.predict` and
     `pycnn.evaluate` do.

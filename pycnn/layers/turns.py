@@ -37,16 +37,18 @@ class Turn:
     ----------
     is_running : bool
         Whether it waits no more.
+    is_paused : bool
+        Whether others may read meanwhile, though not change anything.
     is_over : bool
         Whether it is not in the line any more, or about to leave it.
     """
 
-    __slots__ = ("_keys", "alone", "is_over", "is_running", "model", "thread")
+    __slots__ = ("_keys", "alone", "is_over", "is_paused", "is_running", "model", "thread")
 
     def __init__(self, model: Module, *, alone: bool = False) -> None:
         self.model, self.alone = model, alone
         self.thread = threading.get_ident()
-        self.is_running = self.is_over = False
+        self.is_running = self.is_paused = self.is_over = False
         self._keys: frozenset[int] | None = None
 
     @contextmanager
@@ -70,20 +72,21 @@ class Turn:
 
     def excludes(self, other: Turn) -> bool:
         """Whether the two may not run at once; those of one thread always may."""
-        return (
-            (self.alone or other.alone)
-            and self.thread != other.thread
-            and not self.keys.isdisjoint(other.keys)
-        )
+        changes = any(turn.alone and not turn.is_paused for turn in (self, other))
+        return changes and self.concerns(other)
+
+    def concerns(self, other: Turn) -> bool:
+        """Whether the two are of other threads and have a part in common."""
+        return self.thread != other.thread and not self.keys.isdisjoint(other.keys)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let others take theirs for a while."""
-        _line.leave(self)
+        """Let others read for a while; who wants to change anything goes on waiting."""
+        _line.pause(self)
         try:
             yield
         finally:
-            _line.enter(self)
+            _line.resume(self)
 
 
 class _Line:
@@ -91,7 +94,8 @@ class _Line:
 
     So neither those who read nor those who write wait for ever, and who needs several models gets
     them at once. A thread may take a turn within a turn: it is not held up by threads that wait
-    for it in their turn, which would be for ever.
+    for it in their turn, which would be for ever. While a turn is paused, those who read go in
+    front of it and of those who wait for it: it may be one of them that it is paused for.
     """
 
     def __init__(self) -> None:
@@ -106,11 +110,38 @@ class _Line:
     def enter(self, turn: Turn) -> None:
         """Wait for the turn to begin."""
         with self.changed:
-            turn.is_over = False
+            turn.is_over = turn.is_paused = False
             self.turns.append(turn)
-            while not self._may_begin(turn):
-                self.changed.wait(PATIENCE)
-            turn.is_running = True
+            self._wait(turn)
+            if not turn.alone:
+                self._put_in_front(turn)
+
+    def pause(self, turn: Turn) -> None:
+        """Let those begin that only read."""
+        with self.changed:
+            turn.is_paused = True
+            self.changed.notify_all()
+
+    def resume(self, turn: Turn) -> None:
+        """Wait for those that have begun in a pause."""
+        with self.changed:
+            turn.is_running = turn.is_paused = False
+            self._wait(turn)
+
+    def _wait(self, turn: Turn) -> None:
+        while not self._may_begin(turn):
+            self.changed.wait(PATIENCE)
+        turn.is_running = True
+
+    def _put_in_front(self, turn: Turn) -> None:
+        """Put one that reads before all that would change what it reads: they wait for it."""
+        for index, other in enumerate(self.turns):
+            if other is turn:
+                return
+            if other.alone and other.concerns(turn):
+                self.turns.remove(turn)
+                self.turns.insert(index, turn)
+                return
 
     def leave(self, turn: Turn) -> None:
         """Let the next one begin."""
@@ -132,7 +163,16 @@ class _Line:
     def _may_begin(self, turn: Turn) -> bool:
         return all(
             self._waits_for(other.thread, turn.thread, frozenset())
+            or (not turn.alone and self._waits_for_a_pause(other))
             for other in self._in_front(turn)
+        )
+
+    def _waits_for_a_pause(self, turn: Turn) -> bool:
+        """Whether a turn waits until another thread ends its pause."""
+        return not turn.is_running and any(
+            self._waits_for(turn.thread, other.thread, frozenset())
+            for other in self.turns
+            if other.is_paused and not other.is_over
         )
 
     def _waits_for(self, thread: int, holder: int, seen: frozenset[int]) -> bool:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from pycnn._arguments import at_least_zero, fraction, integer, positive, real
@@ -178,7 +179,12 @@ def _position(share: float, total_steps: int) -> Fraction:
     A share is taken as the decimal number that it is written as. One that was computed may have
     been rounded, so what is nearer than two units in its last place to a whole step is that step.
     """
-    exact = Fraction(str(share)) * total_steps
+    return _exact_position(str(share), int(total_steps))
+
+
+@lru_cache(maxsize=256)  # it is the same in each step of a run
+def _exact_position(share: str, total_steps: int) -> Fraction:
+    exact = Fraction(share) * total_steps
     whole = Fraction(round(exact))
     return whole if abs(exact - whole) <= abs(exact) * Fraction(1, 2**51) else exact
 

@@ -28,6 +28,6 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
         Classes, or -1.
     """
     found = scores.argmax(axis=1)
-    best = np.take_along_axis(scores, found[:, np.newaxis], axis=1)[:, 0]  # a NaN, if there is one
+    best = scores[np.arange(len(found)), found]  # a NaN, if there is one
     valid = np.isfinite(best)
     return found if valid.all() else np.where(valid, found, NO_ANSWER)

@@ -8,18 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycnn._arguments import at_least_zero, choice, flag, integer
+from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.training.history import EpochRecord
 from pycnn.training.nonfinite import first_nonfinite, is_finite
 from pycnn.training.run import Run
+from pycnn.training.unwritten import Unwritten
 
 
 class Callback:
     """Base class; training calls these methods in the order in which they stand here.
 
     They run between the steps: other threads may evaluate the model meanwhile, and a callback may
-    wait for one that does.
+    wait for one that does. ``on_backward`` stands in the middle of a step: no other thread changes
+    the model, or a part of it, meanwhile, and it must not wait for one that would.
 
     Attributes
     ----------
@@ -166,10 +169,12 @@ class EarlyStopping(Callback):
         self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
         self._monitor = _Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
+        self._begun = 0  # epochs of earlier calls
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Forget an earlier run."""
         self._monitor.reset(validated)
+        self._begun = run.epoch
         self._best_state = None
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
@@ -178,7 +183,7 @@ class EarlyStopping(Callback):
             if self.restore_best:
                 state = run.model.state_dict()
                 self._best_state = {name: array.copy() for name, array in state.items()}
-        elif record.epoch - self._monitor.best_epoch >= self.patience:
+        elif record.epoch - max(self._monitor.best_epoch, self._begun) >= self.patience:
             run.stop(self._monitor.failure())
 
     def on_train_end(self, run: Run) -> None:
@@ -214,26 +219,33 @@ class BestCheckpoint(Callback):
         If the monitor is unknown, or there is nothing to monitor: no validation data, or at the
         end of the first epoch no accuracy, as in a regression.
 
+    OSError
+        If the file cannot be written at the beginning.
+
     Warns
     -----
     RuntimeWarning
-        At the end, if the figure was never finite: nothing was saved.
+        At the end, if the figure was never finite: nothing was saved. If the file cannot be written
+        later, as on a full disk, once until it can again; the training goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
         self.path = path
         self._monitor = _Monitor("BestCheckpoint", monitor)
+        self._unwritten = Unwritten("[BestCheckpoint]", path)
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
-        """Forget an earlier run."""
+        """Forget an earlier run; see that the file can be written."""
         self._monitor.reset(validated)
+        check_writable(self.path)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Save if this epoch is the best."""
         from pycnn.io import save
 
         if self._monitor.improved(record):
-            save(self.path, run.model)
+            with self._unwritten.told(": this epoch, the best so far, is not kept"):
+                save(self.path, run.model)
 
     def on_train_end(self, run: Run) -> None:
         """Tell if nothing was saved."""
@@ -259,14 +271,31 @@ class CSVLog(Callback):
     ----------
     path : path
         The file; it is replaced as a whole, so it is never half a line.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written at the beginning.
+
+    Warns
+    -----
+    RuntimeWarning
+        If it cannot be written later, as on a full disk, once until it can again; the training
+        goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
+        self._unwritten = Unwritten("[CSVLog]", path)
+
+    def on_train_begin(self, run: Run, validated: bool) -> None:
+        """See that the file can be written."""
+        check_writable(self.path)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Write the history so far."""
-        run.history.to_csv(self.path)
+        with self._unwritten.told():
+            run.history.to_csv(self.path)
 
 
 class TerminateOnNaN(Callback):
@@ -283,7 +312,7 @@ class TerminateOnNaN(Callback):
         if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
             return
         assert run.batch is not None
-        where = first_nonfinite(run.model, *run.batch, run.batch_number)
+        where = first_nonfinite(run.model, *run.batch, run.batch_number, trained=True)
         loss = "" if math.isfinite(run.loss) else f"the loss is {run.loss}: "
         run.stop(f"epoch {run.epoch}, step {run.step + 1}: {loss}{where}")
 

@@ -1,26 +1,24 @@
 """The checkpoint of a training: all that a killed process needs to go on as if nothing had been.
 
 One safetensors file holds the model as `pycnn.save` writes it, so that `pycnn.load` reads it, and
-beside it the arrays of the training (names that begin with ``training:``) and, in the header, the
-rest of its state and the settings that must be the same to go on, as JSON with a format version.
+beside it the arrays of the training (names that begin with ``training:``). One of them holds the
+rest of its state, and the settings that must be the same to go on, as JSON with a format version.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pycnn import io
-from pycnn._streams import warn
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training.same import differences
 from pycnn.training.tree import flatten, rebuild
+from pycnn.training.unwritten import Unwritten
 
 FORMAT = 1
 
@@ -58,7 +56,9 @@ class Checkpoint:
     on_error: str
     settings: Mapping[str, Any]
     last: str = "there is none"
-    failing: bool = False
+
+    def __post_init__(self) -> None:
+        self._unwritten = Unwritten("[fit] the checkpoint", self.path)
 
     def due(self, step: int) -> bool:
         """Whether the file is to be written after this number of updates."""
@@ -72,23 +72,22 @@ class Checkpoint:
         OSError
             If it cannot be written and errors are to be raised.
         """
-        content, arrays = flatten({"settings": self.settings, **state}, io.TRAINING)
+        content, arrays = self.stored(state)
         training = {"format": FORMAT, **content}
-        training["crc32"] = _checksum(training)
-        try:
+        warns = self.on_error == "warn"
+        with self._unwritten.told(f"; on the disk {self.last}") if warns else nullcontext():
             io.write(self.path, model, arrays, training)
-        except OSError as error:
-            if self.on_error == "raise":
-                raise
-            if not self.failing:  # one warning for a disk that stays full
-                warn(
-                    f"[fit] the checkpoint {os.fspath(self.path)} could not be written "
-                    f"({error.strerror or error}): training goes on; on the disk {self.last}"
-                )
-            self.failing = True
-        else:
-            self.failing = False
             self.last = f"is that of {when}"
+
+    def stored(self, state: Mapping[str, Any]) -> tuple[Any, dict[str, Array]]:
+        """Give what `write` stores of a state.
+
+        Raises
+        ------
+        TypeError
+            If it holds what cannot be stored; the text says where.
+        """
+        return flatten({"settings": self.settings, **state}, io.TRAINING)
 
     def read(self) -> Found | None:
         """Read the file, if it is there, and see that it is of this training.
@@ -103,17 +102,16 @@ class Checkpoint:
         if not os.path.exists(self.path):
             return None
         name = os.fspath(self.path)
-        model, arrays, header = io.read_parts(self.path)
-        training = header.get(io.TRAINING)
+        try:
+            model, arrays, training = io.read_parts(self.path)
+        except ValueError as error:
+            raise ValueError(f"[fit] {error}") from None
         if not isinstance(training, dict):
             raise ValueError(f"[fit] {name} is no checkpoint of a training: it cannot be resumed")
-        checksum = training.pop("crc32", None)
         if training.get("format") != FORMAT:
             raise ValueError(
                 f"[fit] {name} has format {training.get('format')}, this pycnn reads {FORMAT}"
             )
-        if checksum != _checksum(training):
-            raise ValueError(f"[fit] {name} is corrupt: the checksum of its state does not match")
         with understood(name):
             state = rebuild(training, arrays)
             other = differences(state["settings"], self.settings)
@@ -134,7 +132,3 @@ def understood(name: str) -> Iterator[None]:
         raise ValueError(
             f"[fit] {name} cannot be resumed: its state is not as expected ({error!r})"
         ) from error
-
-
-def _checksum(training: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(training, sort_keys=True).encode())

@@ -12,7 +12,7 @@ from pycnn.layers import Module, Sequential, Softmax
 from pycnn.layers.module import check_model
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Optimizer, Schedule
-from pycnn.training.callbacks import Callback
+from pycnn.training.callbacks import BestCheckpoint, Callback, CSVLog
 from pycnn.training.checkpoint import ON_ERROR
 from pycnn.training.evaluation import Loss
 
@@ -55,6 +55,20 @@ def check_checkpoint(
     if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
         name = "resume" if resume else "every"
         raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
+
+
+def check_files(checkpoint: str | os.PathLike[str] | None, callbacks: Sequence[Callback]) -> None:
+    """Refuse a callback that would replace the checkpoint of the training by a file of its own."""
+    for callback in callbacks:
+        if (
+            checkpoint is not None
+            and isinstance(callback, (BestCheckpoint, CSVLog))
+            and os.path.realpath(callback.path) == os.path.realpath(checkpoint)
+        ):
+            raise ValueError(
+                f"[fit] checkpoint and {type(callback).__name__} have the same file, "
+                f"{os.fspath(checkpoint)}: give each its own"
+            )
 
 
 def check_outputs(model: Module) -> None:

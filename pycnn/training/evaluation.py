@@ -288,7 +288,7 @@ class Meter:
 
     def add(self, loss: float, output: Array, target: Array) -> bool:
         """Count a batch; returns whether any of it counts."""
-        weight = self.batch_weight(target)
+        weight = float(self.batch_weight(target))
         if weight:  # the mean of nothing is NaN, and would make NaN of the whole
             self._total += loss * weight
             self.weight += weight

@@ -34,7 +34,8 @@ class Gate:
     the end of the step; a second one forces it at once. Outside of a step, where training waits
     for data or measures, it is raised at once. The gate is for the signals that `watch` has found;
     without any (in a thread that is not the main one, or where the program has handlers of its
-    own) it changes nothing.
+    own) it changes nothing. Of two trainings, one in a callback of the other, the inner one is
+    interrupted between its own steps, and then the outer one at the end of its step.
 
     Attributes
     ----------
@@ -42,10 +43,12 @@ class Gate:
         Whether an exception has ended a step in its middle.
     """
 
-    __slots__ = ("_handlers", "_inside", "_waiting", "broken")
+    __slots__ = ("_before", "_handlers", "_inside", "_outer", "_waiting", "broken")
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Handler] = {}
+        self._handlers: dict[int, Handler] = {}  # which raise
+        self._before: dict[int, Any] = {}
+        self._outer: Gate | None = None
         self._inside = False
         self._waiting: int | None = None
         self.broken = False
@@ -53,25 +56,39 @@ class Gate:
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Take the place of the handlers that raise KeyboardInterrupt; give it back in the end."""
-        if threading.current_thread() is threading.main_thread():
-            for signum in SIGNALS:
-                handler = signal.getsignal(signum)
-                if handler is signal.default_int_handler or _of_stops(handler):
-                    self._handlers[signum] = handler  # type: ignore[assignment]
-                    signal.signal(signum, self._on_signal)
         try:
+            if threading.current_thread() is threading.main_thread():
+                for signum in SIGNALS:
+                    self._take(signum)
             yield
         finally:
-            for taken, own in self._handlers.items():
+            for taken, own in self._before.items():
                 if signal.getsignal(taken) == self._on_signal:  # else it is the program's by now
                     signal.signal(taken, own)
-            self._handlers = {}
+            self._before, self._handlers, self._outer = {}, {}, None
+
+    def _take(self, signum: int) -> None:
+        before: Any = signal.getsignal(signum)
+        handler, outer = before, getattr(before, "__self__", None)
+        if isinstance(outer, Gate):  # of a training that this one stands in, in a callback
+            self._outer, handler = outer, outer._handlers[signum]
+        if handler is signal.default_int_handler or _of_stops(handler):
+            self._before[signum], self._handlers[signum] = before, handler
+            signal.signal(signum, self._on_signal)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if self._inside and self._waiting is None:
             self._waiting = signum
         else:
-            self._handlers[signum](signum, frame)
+            self._raise(signum, frame)
+
+    def _raise(self, signum: int, frame: FrameType | None) -> None:
+        """End this training now, and those that it stands in after their steps."""
+        outer = self._outer
+        while outer is not None:
+            outer._waiting = signum
+            outer = outer._outer
+        self._handlers[signum](signum, frame)
 
     def __enter__(self) -> None:
         self._inside = True
@@ -87,7 +104,7 @@ class Gate:
             self.broken = True
         elif self._waiting is not None:
             signum, self._waiting = self._waiting, None
-            self._handlers[signum](signum, None)
+            self._raise(signum, None)
 
 
 class Stops:

@@ -18,13 +18,19 @@ from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, understood
-from pycnn.training.checks import check_checkpoint, check_kinds, check_outputs, warn_of_softmax
+from pycnn.training.checks import (
+    check_checkpoint,
+    check_files,
+    check_kinds,
+    check_outputs,
+    warn_of_softmax,
+)
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.interrupt import Gate
 from pycnn.training.run import Run
 from pycnn.training.same import data_settings, model_settings, other_settings
-from pycnn.training.state import check_resumable, restore
+from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
 
 # Largest learning rate of the default optimizer: the best of 0.002, 0.003 and 0.005 for LeNet-5
@@ -103,7 +109,9 @@ def fit(
         is no such file, the training begins; where it had finished, its history is returned at
         once. `epochs` may be another one if the schedule gives the steps that are done the rates
         they had; everything else must be the same. Batches of an iterable that are done are made
-        again, and passed over; those of a Dataset are not.
+        again, and passed over; those of a Dataset are not. An iterable that has random numbers of
+        its own, which go on from pass to pass, gives other batches in a new process, and with them
+        other bits: let them follow from the number of the pass.
     on_checkpoint_error : {'warn', 'raise'}
         What happens when the checkpoint cannot be written, as on a full disk: a RuntimeWarning, or
         the OSError ends the training. The last good checkpoint stays. (One that cannot be written
@@ -112,7 +120,8 @@ def fit(
         Epochs that are done already, by calls before this one with the same optimizer: `epochs`
         counts them, the order of the data and the schedule go on behind them, and the steps are
         counted as if each batch had been one. ``fit(..., epochs=2)`` and ``fit(..., epochs=4,
-        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits.
+        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits, if the callbacks
+        remember nothing.
     schedule_epochs : int, optional
         Epochs that the schedule is laid over, `epochs` by default: 4 in the first of those two
         calls.
@@ -158,6 +167,7 @@ def fit(
     integer("fit", "seed", seed, 0, inf)
     flag("[fit] progress", progress)
     check_kinds(model, optimizer, schedule, callbacks)
+    check_files(checkpoint, callbacks)
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
@@ -211,6 +221,8 @@ def fit(
     if found is not None:
         with understood(found.name):
             restore(trainer, found)
+    if saver is not None:
+        saver.stored(training_state(trainer))  # before any step is taken in vain
     with gate.watch():
         try:
             # A training that is to stop after an epoch is resumed within it all the same.

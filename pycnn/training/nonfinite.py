@@ -43,22 +43,26 @@ def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
     return None
 
 
-def first_nonfinite(model: Module, x: Array, y: Any = None, batch: int | None = None) -> str:
-    """Say in a sentence where the first NaN or infinity of a training step is.
+def first_nonfinite(
+    model: Module, x: Array, y: Any = None, batch: int | None = None, *, trained: bool = False
+) -> str:
+    """Say in a sentence where the first NaN or infinity of an evaluation or a training step is.
 
-    Looked for in this order: the batch; then layer by layer its parameters and its output; then
-    the gradients of the parameters, from the last layer back, as they were computed.
+    Looked for in this order: the batch; then layer by layer its parameters and its output; then, of
+    a step, the gradients of the parameters, from the last layer back, as they were computed.
 
     Parameters
     ----------
     model : Module
-        The model, with the gradients of the step.
+        The model; for a step, with its gradients.
     x : array
-        The batch of the step.
+        The batch.
     y : array, optional
         Its targets.
     batch : int, optional
         Number of the batch, for the sentence.
+    trained : bool
+        Whether it is a training step.
 
     Returns
     -------
@@ -76,6 +80,8 @@ def first_nonfinite(model: Module, x: Array, y: Any = None, batch: int | None = 
                     return f"{name} of {place} is not finite"
             if not np.isfinite(on_cpu(output)).all():
                 return f"the output of {place} is not finite"
+    if not trained:
+        return "every output and every parameter is finite"
     for name, parameter in reversed(list(model.named_parameters())):
         grad = parameter.grad
         if grad is not None and not is_finite(gradient_values(grad)):

@@ -73,6 +73,7 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
         "initial_lr": trainer.initial_lr,
         "optimizer": run.optimizer.state_dict(),
         "history": {**run.history.to_dict(), "interrupted": False},
+        "watch": trainer.watch.state_dict(),
         "callbacks": [callback.state_dict() for callback in trainer.callbacks],
     }
     if inside is not None:
@@ -122,9 +123,11 @@ def restore(trainer: Trainer, found: Found) -> None:
     run.history.load_dict(state["history"])
     run.epoch, run.step, run.loss = state["epoch"], state["step"], state["loss"]
     trainer.initial_lr = state["initial_lr"]
+    trainer.watch.load_state_dict(state["watch"])
     if (inside := state["inside"]) is not None:
         meter = Meter(trainer.loss, run.model)
         meter.load_state_dict(inside["meter"])
+        run.batch_number = inside["batches"]
         trainer.resumed = Inside(
             meter,
             number=state["pass"],

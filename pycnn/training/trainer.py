@@ -210,7 +210,7 @@ class Trainer:
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
-            with turn.paused():  # a hook may wait for a thread that evaluates
+            with turn.paused():  # a hook may wait for a thread that evaluates (not: trains)
                 for hook in self.before_step:
                     hook(run)
             self.stopped = run.history.stop_reason is not None

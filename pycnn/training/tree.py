@@ -18,6 +18,9 @@ from pycnn.layers.parameter import Array, check_kind
 # Keys of a dict that stands for a leaf.
 ARRAY, FLOAT = "$array", "$float"
 
+# What stays as it is, and need not say where it is: lists may be long.
+_PLAIN = (int, str, bool, type(None))
+
 
 def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
     """Give a state as a JSON value, and its arrays by name.
@@ -27,7 +30,8 @@ def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
     state : dict, list or leaf
         The state. Keys are strings or ints, which come back as strings.
     prefix : str
-        What the names of the arrays begin with; its last character is a colon.
+        What the names of the arrays begin with, before their numbers; its last character is a
+        colon.
 
     Raises
     ------
@@ -43,15 +47,21 @@ def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         for key in value:
             if not isinstance(key, (str, int)) or key in (ARRAY, FLOAT):
                 raise TypeError(f"the state {where} has the key {key!r}: keys must be strings")
+        if len(set(map(str, value))) < len(value):
+            raise TypeError(f"the state {where} has a key as a string and as a number")
         return {str(key): _encode(item, _below(where, key), arrays) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_encode(item, _below(where, index), arrays) for index, item in enumerate(value)]
+        return [
+            item if type(item) in _PLAIN else _encode(item, _below(where, index), arrays)
+            for index, item in enumerate(value)
+        ]
     if is_array(value):
         array = on_cpu(value)
         check_kind("checkpoint", where, array)
         # safetensors writes the memory as it lies, whatever the strides say.
-        arrays[where] = np.ascontiguousarray(array).reshape(array.shape)
-        return {ARRAY: where}
+        name = f"{where.partition(':')[0]}:{len(arrays)}"  # keys may have dots, and make two alike
+        arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
+        return {ARRAY: name}
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

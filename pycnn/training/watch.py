@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class Watch:
                 "layer"
             )
         else:
-            where = first_nonfinite(run.model, x, y, run.batch_number)
+            where = first_nonfinite(run.model, x, y, run.batch_number, trained=True)
         return (
             f"[fit] the loss of batch {run.batch_number} of epoch {run.epoch} is {run.loss}: "
             f"{where}; the training goes on, but pycnn.training.TerminateOnNaN() stops it there"
@@ -88,7 +89,7 @@ class Watch:
                 f"[fit] no target of epoch {run.epoch} counts: each is ignored, or its class has "
                 "weight 0; nothing was learned from them"
             )
-        # After a resume there may be an epoch without a step, and so without a limit.
+        # Where no loss was finite there is no limit.
         if self._cost > 0 and self.limit < loss < math.inf and self._first("diverged"):
             warn(
                 f"[fit] the training diverges: the mean loss of epoch {run.epoch} is {loss:.4g}, "
@@ -102,6 +103,14 @@ class Watch:
             warn(f"[fit] after epoch {run.epoch} {broken[0]} holds NaN or infinity")
         elif measured is not None and not math.isfinite(measured.loss) and self._first("measured"):
             warn(f"[fit] after epoch {run.epoch} {_why(measured)}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the limit, what it is made of, and what was warned of."""
+        return {"limit": self.limit, "cost": self._cost, "told": sorted(self._told)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on as in an earlier process."""
+        self.limit, self._cost, self._told = state["limit"], state["cost"], set(state["told"])
 
     def _first(self, kind: str) -> bool:
         """Whether this is the first trouble of its kind."""

@@ -236,7 +236,7 @@ def step_of(path: Path) -> int:
     """Updates that a checkpoint holds; raises ValueError if the file is not whole."""
     if not path.exists():
         return -1
-    step: int = io.read_parts(path)[2][io.TRAINING]["step"]
+    step: int = io.read_parts(path)[2]["step"]
     return step
 
 

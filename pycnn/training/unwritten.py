@@ -1,0 +1,40 @@
+"""A file that cannot be written, as on a full disk: no reason to lose a training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pycnn._streams import warn
+
+
+class Unwritten:
+    """Turns the errors of writing one file into a warning, once until it can be written again.
+
+    Parameters
+    ----------
+    who : str
+        What a warning begins with.
+    path : path
+        The file.
+    """
+
+    def __init__(self, who: str, path: str | os.PathLike[str]) -> None:
+        self._who, self._path = who, path
+        self._failing = False
+
+    @contextmanager
+    def told(self, what_is_there: str = "") -> Iterator[None]:
+        """Write in the block; the text ends the warning of an OSError."""
+        try:
+            yield
+        except OSError as error:
+            if not self._failing:
+                warn(
+                    f"{self._who} {os.fspath(self._path)} could not be written "
+                    f"({error.strerror or error}): training goes on{what_is_there}"
+                )
+            self._failing = True
+        else:
+            self._failing = False
