@@ -14,11 +14,11 @@ from dataset_files import idx_bytes, random_bytes
 from drawn_digits import MNIST
 from PIL import Image
 
-from pycnn import datasets
+from pycnn import datasets, recipes
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.datasets.idx import read_images, read_labels
-from pycnn.recipes.digit_picture import NOTE, box_of, read_digit
+from pycnn.recipes.digit_picture import GROUND, LIGHT, NOTE, box_of, read_digit, read_digits
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -150,3 +150,27 @@ def test_pictures_get_the_box_of_the_training_images() -> None:
     clothes[0:28, 4:24] = np.arange(20) * 12
     Image.fromarray(clothes).save("shirt.png")
     np.testing.assert_array_equal(read_digit("shirt.png", 28), clothes)
+
+
+@pytest.mark.parametrize("recipe", ["lenet5", "lenet5_1998"])
+def test_a_model_of_dark_digits_on_white_reads_its_own_images(recipe: str) -> None:
+    images = write(Path("g"), "train", "t10k", transposed=False)
+    for name in ("train", "t10k"):
+        path = Path(f"g/{name}-images-idx3-ubyte")
+        path.write_bytes(idx_bytes(255 - read_images(path)[:, 0]))
+    train = recipes.get(recipe).sets("g")[0]
+    assert box_of(train) == {NOTE: 20, GROUND: LIGHT}
+    model = recipes.get(recipe).build(train, 0)
+    page = np.full((100, 100), 20, np.uint8)
+    page[20:80, 45:52] = 230
+    for number, image in enumerate((*images[:20], page)):
+        for kind, shown in (("light", 255 - image), ("dark", image)):
+            Image.fromarray(shown).save(f"{kind}{number}.png")
+            found = read_digits(model, [f"{kind}{number}.png"])[0, 0]
+            if number < 20:
+                np.testing.assert_array_equal(found, 255 - image)
+            assert (found[[0, -1]] == 255).all()
+            assert found.min() < 50
+    model.metadata[GROUND] = "grey"
+    with pytest.raises(ValueError, match="'grey' for 'ground', which is no ground"):
+        read_digits(model, ["dark0.png"])
