@@ -25,13 +25,13 @@ SEED = 20_241
 
 @pytest.fixture(scope="module")
 def lenet5() -> Module:
-    """Train as `pycnn train lenet5`, but for one epoch: 98.5 % on the test images."""
+    """Train as `pycnn train lenet5`, but for two epochs: 99 % on the test images."""
     model = models.lenet5(rng=0)
     shift = RandomCrop(28, padding=1)
     adam = optim.Adam(model.parameters())
     pycnn.fit(
         model, datasets.mnist()[0], optimizer=adam, schedule=optim.OneCycle(3e-3), augment=shift,
-        batch_size=64, epochs=1, seed=0,
+        batch_size=64, epochs=2, seed=0,
     )  # fmt: skip
     return model
 
@@ -53,6 +53,35 @@ def test_a_digit_as_people_photograph_it_is_read(name: str, lenet5: Module, tmp_
         labels.append(label)
     right = sum(a == b for a, b in zip(answers(lenet5, paths), labels, strict=True))
     assert right >= 38
+
+
+def boxed(ink: np.ndarray, inset: int) -> np.ndarray:
+    """Scale a digit into a printed box, with five pixels of paper between."""
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    side, end = len(ink), len(ink) - inset
+    scale = min(1, (side - 2 * inset - 14) / max(cut.shape))
+    size = (round(cut.shape[1] * scale), round(cut.shape[0] * scale))
+    small = Image.fromarray(cut.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    page = np.zeros_like(ink)
+    page[inset:end, inset:end] = 1
+    page[inset + 2 : end - 2, inset + 2 : end - 2] = 0
+    top, left = (side - size[1]) // 2, (side - size[0]) // 2
+    page[top : top + size[1], left : left + size[0]] = np.asarray(small)
+    return page
+
+
+def test_a_printed_box_around_a_digit_does_not_matter(lenet5: Module, tmp_path: Path) -> None:
+    rng = np.random.default_rng(SEED)
+    paths, labels = [], []
+    for number, (ink, label) in enumerate(drawn(52, SEED)):
+        inset = 5 + number // 2
+        page = on_paper(boxed(ink, inset), rng, dark=number % 4 == 3)
+        paths.append(tmp_path / f"{number}.png")
+        photographed(page, rng).save(paths[-1])
+        labels.append(label)
+    right = sum(a == b for a, b in zip(answers(lenet5, paths), labels, strict=True))
+    assert right >= 48
 
 
 def test_images_of_mnist_as_pictures_keep_their_bits(tmp_path: Path) -> None:
