@@ -13,7 +13,7 @@ import pycnn
 from pycnn import datasets, models, optim, recipes
 from pycnn.augment import RandomCrop
 from pycnn.cli.predict import answer
-from pycnn.datasets.idx import read_images
+from pycnn.datasets.idx import read_images, read_labels
 from pycnn.layers import Module
 from pycnn.recipes.digit_picture import read_digit
 from pycnn.recipes.ink import parts
@@ -82,6 +82,25 @@ def test_a_printed_box_around_a_digit_does_not_matter(lenet5: Module, tmp_path: 
         labels.append(label)
     right = sum(a == b for a, b in zip(answers(lenet5, paths), labels, strict=True))
     assert right >= 48
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("dark", [False, True])
+def test_digits_that_are_cut_to_their_strokes_are_read(
+    large: bool, dark: bool, lenet5: Module, tmp_path: Path
+) -> None:
+    paths = []
+    for number, image in enumerate(read_images(MNIST / "t10k-images-idx3-ubyte.gz")[:60, 0]):
+        rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        cut = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        picture = Image.fromarray(cut if dark else 255 - cut)
+        if large:
+            picture = picture.resize((7 * picture.width, 7 * picture.height))
+        paths.append(tmp_path / f"{number}.png")
+        picture.save(paths[-1])
+    labels = read_labels(MNIST / "t10k-labels-idx1-ubyte.gz", 10)[:60]
+    right = sum(a == b for a, b in zip(answers(lenet5, paths), labels, strict=True))
+    assert right >= 57
 
 
 def test_images_of_mnist_as_pictures_keep_their_bits(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pycnn.data import Dataset
 from pycnn.datasets.picture import read_picture
 from pycnn.layers import Module
 from pycnn.recipes.ink import digit
-from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width
+from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width, with_paper
 
 # MNIST's images, and the box in them that a digit fits.
 SIZE, BOX = 28, 20
@@ -93,7 +93,7 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
             return image
     shrink = min(1.0, LARGEST / max(grey.shape))
     shape = tuple(max(1, round(side * shrink)) for side in grey.shape)
-    plane = contrast(resized(grey.astype(np.float32), shape))
+    plane = contrast(with_paper(resized(grey.astype(np.float32), shape)))
     mask, level = digit(plane)
     if not mask.any():
         raise ValueError(f"{path} shows no digit: nothing stands out from the ground")
