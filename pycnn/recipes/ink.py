@@ -97,10 +97,10 @@ def main_parts(mask: Mask) -> Mask:
 def _boxes(labels: Labels, sizes: npt.NDArray[np.int64]) -> list[int]:
     """Find the thin parts that enclose another part of weight without touching it."""
     weighty = np.flatnonzero(sizes >= max(1.0, PART * sizes.max()))
-    bounds = {}
-    for part in weighty:
+    bounds: dict[int, tuple[int, int, int, int]] = {}
+    for part in map(int, weighty):
         rows, columns = (np.flatnonzero((labels == part).any(axis=axis)) for axis in (1, 0))
-        bounds[int(part)] = (rows[0], columns[0], rows[-1], columns[-1])
+        bounds[part] = int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
     found = []
     for part, (top, left, bottom, right) in bounds.items():
         encloses = any(

@@ -18,7 +18,7 @@ WIDEST_STROKE = 0.4
 MARGIN = 0.06
 # A picture is cut closely to a digit if it has two tones, which explain this share of its variance,
 # ink covers between these shares of it, and no side is all ink, as a dark edge is.
-TWO_TONES, COVERED, FULL_SIDE = 0.75, (0.15, 0.72), 0.85
+TWO_TONES, COVERED, FULL_SIDE = 0.75, (0.2, 0.72), 0.85
 
 
 def contrast(grey: Plane) -> Plane:
