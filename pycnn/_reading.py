@@ -179,12 +179,19 @@ class _Gunzip(io.RawIOBase):
             if not self._ahead:
                 self._ahead = memoryview(self._file.read(_LARGEST_PIECE))
             if self._member is None:
+                self._skip_padding()
                 if not self._ahead:
                     return b""
                 self._begin()
             part = self._inflate(most)
             if part:
                 return part
+
+    def _skip_padding(self) -> None:
+        """Pass over zero bytes after a member: tapes and file systems fill blocks with them."""
+        while self._members and self._ahead and self._ahead[0] == 0:
+            rest = bytes(self._ahead).lstrip(b"\0")
+            self._ahead = memoryview(rest or self._file.read(_LARGEST_PIECE))
 
     def _begin(self) -> None:
         """Begin the next member."""

@@ -125,6 +125,46 @@ def test_a_large_binary_file_goes_by_in_pieces(path: Path) -> None:
     np.testing.assert_array_equal(found, values[2999::-7])
 
 
+def test_words_with_a_space_are_found_in_any_line(path: Path) -> None:
+    vocabulary = Vocabulary([PADDING, UNKNOWN, "new york", "york", "good"])
+    for lines in (b"new york 3 4\ngood 1 2\n", b"new york 3 4 \n good 1 2 \n",
+                  b"new york 3 4\r\ngood 1 2\r\n"):  # fmt: skip
+        for head in (b"", b"bad 0 0\n", b"3 2\nbad 0 0\n"):
+            path.write_bytes((head or b"bad 5 6\n") + lines)
+            numbers, vectors = read_embeddings(path, vocabulary)
+            assert numbers.tolist() == [2, 4]
+            assert vectors.tolist() == [[3, 4], [1, 2]]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\n\n", b" \n", b"\r\n\r\n"])
+def test_blank_last_lines_are_no_words(path: Path, end: bytes) -> None:
+    for head in (b"", b"2 2\n"):
+        path.write_bytes(head + b"bad 0 0\ngood 1 2\n" + end)
+        assert read_embeddings(path, VOCABULARY)[1].tolist() == [[1, 2], [0, 0]]
+        for rest in (b"x 1 2\n", b"good 1 2\n"):
+            path.write_bytes(head + b"bad 0 0\ngood 1 2\n" + end + rest)
+            with pytest.raises(ValueError, match="found 0 fields"):
+                read_embeddings(path, VOCABULARY)
+    path.write_bytes(b"3 2\nbad 0 0\ngood 1 2\n" + end)
+    with pytest.raises(ValueError, match="promises 3 vectors, the file holds 2"):
+        read_embeddings(path, VOCABULARY)
+
+
+def test_binary_files_of_windows_and_padded_gzip(path: Path) -> None:
+    records = [w.encode() + b" " + np.array(v, "<f4").tobytes() for w, v in VECTORS.items()]
+    windows = b"5 3\r\n" + b"".join(record + b"\r\n" for record in records)
+    for content in (windows, binary(VECTORS), glove(VECTORS)):
+        path.write_bytes(content)
+        expected = read_embeddings(path, VOCABULARY)[1]
+        assert len(expected) == 2
+        for zeros in (1, 512, 3 << 20):
+            path.write_bytes(gzip.compress(content) + bytes(zeros))
+            np.testing.assert_array_equal(read_embeddings(path, VOCABULARY)[1], expected)
+    path.write_bytes(gzip.compress(glove(VECTORS)) + bytes(9) + b"more")
+    with pytest.raises(ValueError, match="trailing data"):
+        read_embeddings(path, VOCABULARY)
+
+
 BROKEN = {
     "empty": (b"", "line 1: expected words and vectors, found nothing"),
     "blank": (b"\n", "line 1: expected words and vectors, found nothing"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +16,13 @@ from dataset_files import idx_bytes, random_bytes
 from drawn_digits import MNIST
 from PIL import Image
 
-from pycnn import datasets
+from pycnn import datasets, io, recipes
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
+from pycnn.datasets import emnist
 from pycnn.datasets.idx import read_images, read_labels
-from pycnn.recipes.digit_picture import NOTE, box_of, read_digit
+from pycnn.recipes.digit_picture import GROUND, LIGHT, NOTE, box_of, read_digit, read_digits
+from pycnn.report import Run
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -150,3 +154,105 @@ def test_pictures_get_the_box_of_the_training_images() -> None:
     clothes[0:28, 4:24] = np.arange(20) * 12
     Image.fromarray(clothes).save("shirt.png")
     np.testing.assert_array_equal(read_digit("shirt.png", 28), clothes)
+
+
+@pytest.mark.parametrize("recipe", ["lenet5", "lenet5_1998"])
+def test_a_model_of_dark_digits_on_white_reads_its_own_images(recipe: str) -> None:
+    images = write(Path("g"), "train", "t10k", transposed=False)
+    for name in ("train", "t10k"):
+        path = Path(f"g/{name}-images-idx3-ubyte")
+        path.write_bytes(idx_bytes(255 - read_images(path)[:, 0]))
+    train = recipes.get(recipe).sets("g")[0]
+    assert box_of(train) == {NOTE: 20, GROUND: LIGHT}
+    model = recipes.get(recipe).build(train, 0)
+    page = np.full((100, 100), 20, np.uint8)
+    page[20:80, 45:52] = 230
+    for number, image in enumerate((*images[:20], page)):
+        for kind, shown in (("light", 255 - image), ("dark", image)):
+            Image.fromarray(shown).save(f"{kind}{number}.png")
+            found = read_digits(model, [f"{kind}{number}.png"])[0, 0]
+            if number < 20:
+                np.testing.assert_array_equal(found, 255 - image)
+            assert (found[[0, -1]] == 255).all()
+            assert found.min() < 50
+    model.metadata[GROUND] = "grey"
+    with pytest.raises(ValueError, match="'grey' for 'ground', which is no ground"):
+        read_digits(model, ["dark0.png"])
+
+
+def stored(folder: str, name: str, change: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+    """Change the training images and labels of a folder."""
+    images = Path(folder) / f"{name}-images-idx3-ubyte"
+    labels = Path(folder) / f"{name}-labels-idx1-ubyte"
+    changed = change(read_images(images)[:, 0], read_labels(labels, 256))
+    for path, array in zip((images, labels), changed, strict=True):
+        path.write_bytes(idx_bytes(np.ascontiguousarray(array.astype(np.uint8))))
+
+
+@pytest.mark.parametrize("names", [("train", "t10k"), ("emnist-mnist-train", "emnist-mnist-test")])
+@pytest.mark.parametrize(
+    ("way", "change"),
+    [
+        ("turned by 90 degrees to the left", lambda x: np.rot90(x, 1, (1, 2))),
+        ("turned by 90 degrees to the right", lambda x: np.rot90(x, 3, (1, 2))),
+        ("upside down", lambda x: x[:, ::-1, ::-1]),
+        ("mirrored left to right", lambda x: x[:, :, ::-1]),
+        ("mirrored top to bottom", lambda x: x[:, ::-1]),
+        ("transposed and upside down", lambda x: x[:, ::-1, ::-1].swapaxes(1, 2)),
+    ],
+)
+def test_digits_that_lie_in_another_way_are_named_and_left_alone(
+    names: tuple[str, str], way: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    images = write(Path("h"), *names, transposed=False, count=1000)
+    stored("h", names[0], lambda x, y: (change(x), y))
+    with pytest.warns(RuntimeWarning, match=f"the digits in h are {way}: they are left"):
+        assert upright(datasets.mnist("h")[1], images)
+
+
+@pytest.mark.parametrize("split", ["digits", "mnist", "balanced", "bymerge", "byclass"])
+def test_upright_digits_under_names_of_emnist_stay_upright(split: str) -> None:
+    images = write(Path("i"), f"emnist-{split}-train", f"emnist-{split}-test", transposed=False,
+                   count=1000)  # fmt: skip
+    with pytest.warns(RuntimeWarning, match="the digits in i are upright"):
+        assert upright(datasets.mnist("i")[1], images)
+
+
+@pytest.mark.parametrize("kept", [(0, 1), (3, 7), (2, 4, 5), tuple(range(10))])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_some_digits_among_other_classes_are_enough(kept: tuple[int, ...], inverted: bool) -> None:
+    images = write(Path("k"), "train", "t10k", transposed=True)
+
+    def change(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = x[np.isin(y, kept)], y[np.isin(y, kept)]
+        noise = random_bytes(500, 28, 28)
+        x = np.concatenate([255 - x if inverted else x, noise])
+        return x, np.concatenate([y, 10 + np.arange(500) % 37])
+
+    stored("k", "train", change)
+    with pytest.warns(RuntimeWarning, match="the digits in k lie on their side"):
+        assert upright(datasets.mnist("k", classes=None)[1], images)
+
+
+def test_other_data_of_a_transposed_run_are_transposed_too() -> None:
+    write(Path("l"), "train", "t10k", transposed=True, count=200)
+    (run := Path("run")).mkdir()
+    model = recipes.get("lenet5").build(datasets.mnist("l", transposed=True)[0], 0)
+    io.save(run / "model.safetensors", model)
+    settings = {"data": "l", "transposed": True, "format": 1}
+    (run / "settings.json").write_text(json.dumps(settings))
+    images = write(Path("m"), "train", "t10k", transposed=True, count=3)
+    for data in (None, "m"):
+        test = Run(run, data).test
+        assert isinstance(test, ArrayDataset)
+        assert upright(test, images)
+    other = Run(run, "m", transposed=False).test
+    assert isinstance(other, ArrayDataset)
+    assert not upright(other, images)
+
+
+def test_nobody_can_give_the_default_classes_by_chance() -> None:
+    write(Path("n"), "emnist-byclass-train", "emnist-byclass-test", transposed=True, count=100)
+    assert datasets.mnist("n", classes=emnist.DIGITS)[0].classes == emnist.DIGITS
+    assert len(datasets.mnist("n")[0].classes) == 62
+    assert datasets.mnist()[0].classes == emnist.DIGITS

@@ -107,17 +107,27 @@ def test_transparent_colours_of_16_bits_are_white(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[~clear], (colours // 257)[~clear])
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "PA", "RGBA", "CMYK", "YCbCr", "I;16"])
-@pytest.mark.parametrize("suffix", ["png", "tif", "gif", "webp", "jpg", "bmp", "ppm"])
+# Modes that Pillow writes to each format; of others it knows no file.
+WRITTEN = {
+    "png": ("1", "L", "P", "LA", "RGBA", "I;16"),
+    "tif": ("1", "L", "P", "LA", "PA", "RGBA", "CMYK", "YCbCr", "I;16"),
+    "gif": ("1", "L", "P", "LA", "RGBA"),
+    "webp": ("1", "L", "P", "LA", "RGBA", "CMYK", "YCbCr"),
+    "jpg": ("1", "L", "CMYK", "YCbCr"),
+    "bmp": ("1", "L", "P", "RGBA"),
+    "ppm": ("1", "L", "RGBA", "I;16"),
+}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [(suffix, mode) for suffix, modes in WRITTEN.items() for mode in modes]
+)
 def test_what_pillow_writes_comes_back(mode: str, suffix: str, tmp_path: Path) -> None:
     shown = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 8, axis=1).repeat(16, axis=0))
     deep = Image.fromarray(np.asarray(shown).astype(np.uint16) * 257)
     picture = deep if mode == "I;16" else shown.convert(mode)
     path = tmp_path / f"half.{suffix}"
-    try:
-        picture.save(path)
-    except (OSError, KeyError, ValueError):
-        return  # this format has no such mode
+    picture.save(path)
     np.testing.assert_allclose(grey(path), shown, atol=8)
     squares = read_squares([path], 16, 16)
     np.testing.assert_allclose(squares[0, 0], shown, atol=8)
@@ -133,6 +143,63 @@ def test_clear_parts_are_white_whatever_lies_under_them(tmp_path: Path) -> None:
     indexed = palette.convert("P")
     indexed.save(tmp_path / "levels.png", transparency=bytes([0, 128, 255]))
     np.testing.assert_allclose(grey(tmp_path / "levels.png"), [[255, 128, 2]], atol=1)
+
+
+def test_white_strokes_on_a_clear_ground_are_seen(tmp_path: Path) -> None:
+    alpha = np.zeros((9, 9), np.uint8)
+    alpha[1:8, 4], alpha[1:8, 5] = 255, 100
+    for tone in (255, 230):
+        strokes = np.stack([np.full_like(alpha, tone), alpha], axis=2)
+        strokes[alpha == 0] = 0
+        for mode in ("LA", "RGBA"):
+            Image.fromarray(strokes).convert(mode).save(tmp_path / "white.png")
+            expected = np.round(tone / 255 * alpha.astype(float))
+            np.testing.assert_allclose(grey(tmp_path / "white.png"), expected, atol=1)
+    # One dark pixel, and it is a picture for a white ground.
+    strokes[4, 4] = 0, 255
+    Image.fromarray(strokes).save(tmp_path / "dark.png")
+    assert grey(tmp_path / "dark.png")[0, 0] == 255
+    clear = Image.new("LA", (3, 3), (255, 0))
+    clear.save(tmp_path / "clear.png")
+    np.testing.assert_array_equal(grey(tmp_path / "clear.png"), 255)
+
+
+def test_numbers_of_12_bits_and_dark_pictures_of_16_are_scaled_by_their_range(
+    tmp_path: Path,
+) -> None:
+    # A row of two numbers of 12 bits takes three bytes (TIFF 6.0).
+    levels = RAMP[0, :16] * 4095 // 255
+    packed = "".join(f"{value:03x}" for value in levels)
+    fields = [(256, 16), (257, 1), (258, 12), (259, 1), (262, 1), (273, 32), (277, 1), (278, 1),
+              (279, 24)]  # fmt: skip
+    data = b"II" + struct.pack("<HI", 42, 56) + bytes(24) + bytes.fromhex(packed)
+    data += struct.pack("<H", 9)
+    data += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields)
+    (tmp_path / "twelve.tif").write_bytes(data + bytes(4))
+    np.testing.assert_allclose(grey(tmp_path / "twelve.tif")[0], RAMP[0, :16], atol=1)
+    dark = np.array([[0, 100, 250, 250]], ">u2")
+    head = b"P5 4 1 65535\n"
+    (tmp_path / "dark.pgm").write_bytes(head + dark.tobytes())
+    assert grey(tmp_path / "dark.pgm").max() == 0
+    (tmp_path / "bright.pgm").write_bytes(head + (dark * 257).astype(">u2").tobytes())
+    np.testing.assert_array_equal(grey(tmp_path / "bright.pgm"), dark)
+
+
+def test_other_formats_are_refused_in_words(tmp_path: Path) -> None:
+    for suffix in ("ico", "icns", "tga"):
+        path = tmp_path / f"icon.{suffix}"
+        Image.new("RGBA", (64, 64), "red").save(path)
+        with pytest.raises(ValueError, match=rf"icon\.{suffix} is not .*its format is unknown"):
+            read_picture(path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"its format is unknown \(known are PNG, JPEG") as info:
+        read_picture(tmp_path / "text.png")
+    assert "_File" not in str(info.value)
+
+
+def test_a_page_scanned_in_two_tones_at_600_dots_is_read(tmp_path: Path) -> None:
+    Image.new("1", (4960, 7016), 1).save(tmp_path / "page.png")
+    assert read_picture(tmp_path / "page.png").size == (4960, 7016)
 
 
 def test_moving_pictures_show_their_first_frame(tmp_path: Path) -> None:

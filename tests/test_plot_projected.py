@@ -71,6 +71,46 @@ def test_type_in_drawings_can_be_read_at_1280_pixels(name: str) -> None:
     assert isinstance(model, Sequential)
 
 
+@pytest.mark.parametrize(
+    ("largest", "side", "columns"), [(9, 3, 4), (999, 5, 2), (9_999, 4, 4), (99_999, 3, 1)]
+)
+def test_numbers_of_convolution_steps_can_be_read(largest: int, side: int, columns: int) -> None:
+    image = np.random.default_rng(side).integers(-largest, largest, (side, side))
+    figure = plot.convolution_arithmetic(image, [[1, -2], [0, 1]], columns=columns)
+    assert type_at_1280(figure) >= 10
+    # The longest number lies within its cell: a cell is one unit of the axis.
+    panel = figure.axes[0]
+    panel.apply_aspect()
+    for text in panel.texts:
+        if re.fullmatch(r"-?\d+", text.get_text()):
+            box = text.get_window_extent().transformed(panel.transData.inverted())
+            assert box.width <= 1
+
+
+def test_feature_maps_can_be_read_at_1280_pixels() -> None:
+    net, data = small_net(), blobs(1)
+    assert type_at_1280(plot.feature_maps(net, data.x[0])) >= 10
+    lenet = models.lenet5(rng=0)
+    assert type_at_1280(plot.feature_maps(lenet, np.zeros((1, 28, 28), np.float32))) >= 10
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "end"),
+    [
+        ([[-11988]], [[1]], "(-11988)\u00b71 = -11988"),
+        ([[123456]], [[-100]], "123456\u00b7(-100) = -12345600"),
+        ([[4097]], [[4097]], "4097\u00b74097 \u2248 16785408"),  # 24 bits are too few
+        ([[0.5]], [[0.25]], "0.5\u00b70.25 = 0.125"),
+        ([[1 / 3]], [[3]], "0.333\u00b73 \u2248 1"),
+        ([[1234.5]], [[1]], "1234.5\u00b71 = 1234.5"),
+        ([[np.inf]], [[1]], "inf\u00b71 = inf"),
+    ],
+)
+def test_equations_of_convolution_steps_are_true(image: Any, kernel: Any, end: str) -> None:
+    (panel,) = plot.convolution_arithmetic(image, kernel).axes
+    assert panel.texts[-1].get_text() == end
+
+
 def test_dpi_sets_the_pixels_of_a_picture(own_folder: None, capsys: Capture) -> None:
     command = ["plot", "convolution", "--input", "3", "--kernel", "2", "--out"]
     assert main([*command, "a.png"]) == 0

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-DIGITS = string.digits
-_MERGED = DIGITS + string.ascii_uppercase + "abdefghnqrt"
+Means: TypeAlias = npt.NDArray[np.float64]
+
+DIGITS = tuple(string.digits)
+_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
 # The classes of each part of EMNIST, in the order of their labels (Cohen and others, table II).
 _SPLITS = {
     "balanced": tuple(_MERGED),
-    "byclass": tuple(DIGITS + string.ascii_uppercase + string.ascii_lowercase),
+    "byclass": tuple(string.digits + string.ascii_letters.swapcase()),
     "bymerge": tuple(_MERGED),
-    "digits": tuple(DIGITS),
+    "digits": DIGITS,
     "letters": tuple(f"{a}{a.lower()}" for a in string.ascii_uppercase),
-    "mnist": tuple(DIGITS),
+    "mnist": DIGITS,
 }
 # The letters are the only ones that are not numbered from 0.
 _FIRST = {"letters": 1}
 _NAME = re.compile(rf"emnist-({'|'.join(_SPLITS)})-(train|test)-")
 # A mapping file has 62 lines at most; of a longer file no more is read.
 _MOST_BYTES = 4096
-# Digits lie on their side if they are so much more like MNIST's when turned (correlations).
-_CLEARLY, _ALIKE = 0.15, 0.5
+# Digits lie in one of the eight ways if their means are so much like MNIST's then, and so much more
+# than in the other ways that count (correlations).
+_ALIKE, _CLEARLY = 0.6, 0.15
+# A mean is that of so many images at least, and of so many at most.
+_FEWEST, _MOST = 5, 500
+# The ways that a square can be turned and mirrored, and what undoes them.
+UPRIGHT, TRANSPOSED = "upright", "transposed"
+_WAYS: dict[str, Callable[[Means], Means]] = {
+    UPRIGHT: lambda means: means,
+    TRANSPOSED: lambda means: means.swapaxes(1, 2),
+    "turned by 90 degrees to the left": lambda means: np.rot90(means, 3, (1, 2)),
+    "turned by 90 degrees to the right": lambda means: np.rot90(means, 1, (1, 2)),
+    "upside down": lambda means: means[:, ::-1, ::-1],
+    "mirrored left to right": lambda means: means[:, :, ::-1],
+    "mirrored top to bottom": lambda means: means[:, ::-1],
+    "transposed and upside down": lambda means: means[:, ::-1, ::-1].swapaxes(1, 2),
+}
 
 
 def split_of(file: Path) -> str | None:
@@ -68,30 +87,39 @@ def class_names(folder: Path, split: str) -> tuple[int, tuple[str, ...]]:
     return first, names
 
 
-def lies_on_its_side(
+def way_of(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     known: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]],
-) -> bool:
-    """Whether images of ten digits are transposed, by the means of the digits in MNIST.
+) -> str | None:
+    """Tell how digits lie in their images, by the means of the digits in MNIST.
 
-    Clothes, letters or noise are like MNIST neither way, and left as they are.
+    Only images with the labels 0 to 9 are looked at. None for clothes, letters or noise, which are
+    like MNIST in no way, and where the way that is most alike is not clear: it must stand out from
+    upright and from transposed, or these two from each other.
     """
-    if not len(images) or images.shape[1:] != known[0].shape[1:] or labels.max() > 9:
-        return False
-    means, expected = _means(images, labels), _means(*known)
-    turned = means.reshape(10, *images.shape[2:]).swapaxes(1, 2).reshape(10, -1)
-    as_is, on_side = ((rows * expected).sum(axis=1).mean() for rows in (means, turned))
-    return bool(on_side > _ALIKE and on_side > as_is + _CLEARLY)
+    present = [
+        digit for digit in range(len(DIGITS)) if np.count_nonzero(labels == digit) >= _FEWEST
+    ]
+    if not present or images.shape[1:] != known[0].shape[1:]:
+        return None
+    means, expected = _means(images, labels, present), _means(*known, present)
+    # Of dark digits on white all correlations are negative.
+    alike = {
+        name: abs(float((way(means) * expected).sum(axis=(1, 2)).mean()))
+        for name, way in _WAYS.items()
+    }
+    best = max(alike, key=alike.__getitem__)
+    others = max(alike[name] for name in (UPRIGHT, TRANSPOSED) if name != best)
+    return best if alike[best] > _ALIKE and alike[best] > others + _CLEARLY else None
 
 
-def _means(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _means(
+    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], digits: list[int]
+) -> Means:
     """Mean image of each digit, of mean 0 and norm 1, so that products are correlations."""
-    rows = []
-    for digit in range(10):
-        own = images[np.flatnonzero(labels == digit)[:500]]
-        rows.append(own.mean(axis=0).ravel() if len(own) else np.zeros(images[0].size))
+    rows = [images[np.flatnonzero(labels == digit)[:_MOST]].mean(axis=0)[0] for digit in digits]
     means = np.stack(rows)
-    means -= means.mean(axis=1, keepdims=True)
-    scaled: npt.NDArray[np.float64] = means / (np.linalg.norm(means, axis=1, keepdims=True) + 1e-12)
+    means -= means.mean(axis=(1, 2), keepdims=True)
+    scaled: Means = means / (np.linalg.norm(means, axis=(1, 2), keepdims=True) + 1e-12)
     return scaled

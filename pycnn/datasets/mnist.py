@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,13 @@ import numpy as np
 from pycnn._arguments import flag, positive, real
 from pycnn._printable import printable
 from pycnn.data import ArrayDataset
-from pycnn.datasets.emnist import class_names, lies_on_its_side, split_of
+from pycnn.datasets.emnist import DIGITS, TRANSPOSED, UPRIGHT, class_names, split_of, way_of
 from pycnn.datasets.idx import read_labels, read_pair
 from pycnn.datasets.normalise import normalise
 
 # Mean and standard deviation of the training pixels scaled to 0..1, to four digits.
 MEAN = 0.1307
 STD = 0.3081
-DIGITS = tuple("0123456789")
 
 _SHIPPED = Path(__file__).parent / "mnist_data"
 # EMNIST calls its test files "test", the others "t10k".
@@ -27,10 +27,16 @@ _SPLITS = {"train": ("train",), "test": ("t10k", "test")}
 _KINDS = {"images": "images{}idx3-ubyte", "labels": "labels{}idx1-ubyte"}
 
 
+class Unsaid(Enum):
+    """What an argument is that nobody gave."""
+
+    UNSAID = "by the data"
+
+
 def mnist(
     root: str | os.PathLike[str] | None = None,
     *,
-    classes: Sequence[str] | None = DIGITS,
+    classes: Sequence[str] | Unsaid | None = Unsaid.UNSAID,
     mean: float = MEAN,
     std: float = STD,
     transposed: bool | None = None,
@@ -45,19 +51,22 @@ def mnist(
         Understood as well: ``.`` before ``idx``, ``test`` in place of ``t10k``, a prefix such as
         EMNIST's ``emnist-letters-`` when no other file has that ending, and the folder ``gzip`` of
         EMNIST's archive in it. The shipped MNIST when None.
-    classes : sequence of str or None
-        A name for each label 0..len(classes)-1; a file with a label beyond them is refused. None
-        takes as many as the training labels need, at least ten, and names them by their numbers.
-        Files with EMNIST's names have EMNIST's classes in both cases, named by the file
+    classes : sequence of str or None, optional
+        A name for each label 0..len(classes)-1; a file with a label beyond them is refused. The
+        ten digits by default; None takes as many as the training labels need, at least ten, and
+        names them by their numbers. Files with EMNIST's names have EMNIST's classes in both cases,
+        named by the file
         ``emnist-SPLIT-mapping.txt`` if it is there; the letters, 1..26 in the files, are 0..25.
     mean, std : float
         The normalisation, ``x = (pixel / 255 - mean) / std``; MNIST's 0.1307 and 0.3081 unless
         given.
     transposed : bool, optional
         Whether rows and columns of the images are exchanged in the files, as EMNIST has them, so
-        that they are turned upright. By default files with EMNIST's names are; of other files ten
-        digits that are clearly like MNIST's when turned, and not as they are, with a
-        RuntimeWarning.
+        that they are turned upright. By default those of files with EMNIST's names are, unless
+        their digits are upright already. Of other files those are whose digits, labels 0 to 9, are
+        clearly like MNIST's when turned and not as they are, with a RuntimeWarning. Letters alone
+        are never known by their looks. Digits that are mirrored or turned in another way are left
+        as they are, with a RuntimeWarning.
 
     Returns
     -------
@@ -95,16 +104,16 @@ def mnist(
     split_name, first = split_of(files[0][0]), 0
     if split_name is not None:
         first, published = class_names(files[0][0].parent, split_name)
-        if classes is None or classes is DIGITS:
+        if classes is None or isinstance(classes, Unsaid):
             classes = published
         elif len(classes) >= first + len(published):  # a name for each number in the files
             first = 0
+    elif isinstance(classes, Unsaid):
+        classes = DIGITS
     elif classes is None:
         classes = _classes_of(files[0][1])
-    if transposed is None and split_name is not None:
-        transposed = True
     if transposed is None and root is not None:
-        transposed = _look(folder, *files[0])
+        transposed = _look(folder, *files[0], expected=split_name is not None)
     train, test = (
         idx_dataset(images, labels, classes, mean, std, f"{name} {split}", first, bool(transposed))
         for split, (images, labels) in zip(_SPLITS, files, strict=True)
@@ -112,19 +121,31 @@ def mnist(
     return train, test
 
 
-def _look(folder: Path, images: Path, labels: Path) -> bool:
-    """Look at the images, whether they are digits that lie on their side."""
+def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
+    """Look at the images, whether they are digits that are transposed.
+
+    `expected` where the names of the files say so: then they are if nothing speaks against it.
+    """
     shown, named = (find_idx(_SHIPPED, "test", kind) for kind in _KINDS)
-    known = read_pair(shown, named, len(DIGITS))
-    if not lies_on_its_side(*read_pair(images, labels, 256), known):
-        return False
-    warnings.warn(
-        f"[mnist] the digits in {folder} lie on their side, as EMNIST stores them: they are turned "
-        "upright (transposed=False or --no-transposed leaves them as they are)",
-        RuntimeWarning,
-        stacklevel=3,
-    )
-    return True
+    way = way_of(*read_pair(images, labels, 256), read_pair(shown, named, len(DIGITS)))
+    if way == TRANSPOSED and not expected:
+        _warn(
+            f"the digits in {printable(folder)} lie on their side, as EMNIST stores them: they are "
+            "turned upright (transposed=False or --no-transposed leaves them as they are)"
+        )
+    elif way == UPRIGHT and expected:
+        _warn(
+            f"the digits in {printable(folder)} are upright, other than EMNIST stores them: they "
+            "are left as they are (transposed=True or --transposed turns them)"
+        )
+    elif way not in (None, UPRIGHT, TRANSPOSED):
+        _warn(f"the digits in {printable(folder)} are {way}: they are left as they are")
+    return way == TRANSPOSED or (way is None and expected)
+
+
+def _warn(text: str) -> None:
+    """Warn the caller of `mnist`."""
+    warnings.warn(f"[mnist] {text}", RuntimeWarning, stacklevel=4)
 
 
 def _classes_of(labels: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn.data import ArrayDataset
-from pycnn.datasets.mnist import DIGITS, mnist
+from pycnn.datasets.mnist import Unsaid, mnist
 from pycnn.datasets.normalise import normalise
 
 SIZE = 32
@@ -22,7 +22,7 @@ _MEAN = -BACKGROUND * _STD
 def mnist_1998(
     root: str | os.PathLike[str] | None = None,
     *,
-    classes: Sequence[str] | None = DIGITS,
+    classes: Sequence[str] | Unsaid | None = Unsaid.UNSAID,
     transposed: bool | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
     """Load MNIST in images of 32x32, with -0.1 for the background and 1.175 for full ink.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pycnn._printable import printable
 from pycnn._reading import open_regular, size_of
-from pycnn.datasets.picture_limits import check_picture
+from pycnn.datasets.picture_limits import FORMATS, check_picture
 from pycnn.datasets.picture_modes import on_white
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 
 def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> Image.Image:
-    """Decode a picture file: RGB, transparent parts white, upright as its camera noted.
+    """Decode a picture file: RGB, on white where it is transparent, upright as its camera noted.
 
     Parameters
     ----------
     path : path
-        A file of any format that Pillow reads; of several frames, the first. Palettes, CMYK and
-        numbers of more than 8 bits are converted (see `pycnn.datasets.picture_modes`).
+        A file in one of `pycnn.datasets.picture_limits.FORMATS`; of several frames, the first.
+        Palettes, CMYK and numbers of more than 8 bits are converted (see
+        `pycnn.datasets.picture_modes`).
     shortest : int, optional
         What the shorter side is going to be scaled to: a JPEG may be decoded at a fraction of its
         size, as long as that is at least twice as much, which is a lot faster.
@@ -40,23 +41,27 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no picture, broken or truncated, or a device or a pipe, with its name; if it has
-        more than 32 million pixels and more than 16 for each byte of the file, or is a program for
-        a printer (EPS); if Pillow is not installed.
+        If it is no picture, broken or truncated, or a device or a pipe, with its name or of another
+        format; if it has more than 67 million pixels and more than 16 for each byte of the file; if
+        Pillow is not installed.
     """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise ValueError("reading pictures needs Pillow: pip install 'pycnn[plot]'") from None
     with open_regular(path) as file:
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 check_picture(image, size_of(file))
                 if shortest is not None:
                     image.draft(None, (2 * shortest, 2 * shortest))
                 return on_white(ImageOps.exif_transpose(image), image)
         except MemoryError:
             raise
+        except UnidentifiedImageError:
+            known = ", ".join(FORMATS)
+            text = f"{printable(path)} is not a readable picture: its format is unknown"
+            raise ValueError(f"{text} (known are {known})") from None
         # Pillow reports broken files with OSError, SyntaxError, ValueError, struct.error, ...
         except Exception as error:
             text = str(error) or type(error).__name__

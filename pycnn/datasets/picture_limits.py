@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-# A picture may have so many pixels, or so many for each byte of its file: a photograph has 1 to 8,
-# a drawing of few colours 100 and more, but then not so many in all.
-MOST_PIXELS = 1 << 25
+# What is decoded, by Pillow's names: all that ImageFolder looks for. Others are programs (EPS), or
+# hold pictures of other formats that are decoded before their sizes are known (ICO, ICNS).
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+# A picture may have so many pixels (an A4 page at 600 dots an inch has 35 million), or so many for
+# each byte of its file: a photograph has 1 to 8, a drawing of few colours 100 and more, but then
+# not so many in all.
+MOST_PIXELS = 1 << 26
 MOST_RATIO = 16
-# Pillow hands these to another program to draw them.
-_PROGRAMS = ("EPS",)
 
 
 def check_picture(image: Image.Image, size: int) -> None:
@@ -28,10 +30,8 @@ def check_picture(image: Image.Image, size: int) -> None:
     Raises
     ------
     ValueError
-        If it is one, or a format that is a program.
+        If it is one.
     """
-    if image.format in _PROGRAMS:
-        raise ValueError(f"{image.format} files are programs for a printer")
     pixels = image.width * image.height
     if pixels > max(MOST_PIXELS, MOST_RATIO * size):
         raise ValueError(

@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 _OPAQUE = ("1", "L", "RGB", "CMYK", "YCbCr")
 # TIFF's tag for the meaning of numbers, and the value for "0 is white": Pillow heeds it for 8 bits.
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+# TIFF's tag for the bits of a number: 12 of them come in the mode of 16.
+_BITS = 258
+# Formats of 16 bits, whatever mode Pillow opens them in; it scales PPM's to that.
+_DEEP = ("PNG", "PPM")
+# Visible pixels that are all at least so bright were drawn for a dark ground.
+_NEAR_WHITE = 224
 
 
 def on_white(image: Image.Image, source: Image.Image) -> Image.Image:
     """Convert to RGB, on a white ground where the picture is transparent.
+
+    The ground is black if all that is visible is white or nearly so.
 
     `image` was read from `source`, which knows the format of the file; it may have been turned.
 
@@ -41,8 +49,17 @@ def on_white(image: Image.Image, source: Image.Image) -> Image.Image:
         # Of 16 bits for each colour Pillow keeps the upper half, but not so of this one.
         image.info["transparency"] = tuple(value >> 8 for value in transparent)
     picture = image.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    ground = Image.new("RGBA", picture.size, "black" if _is_white(picture) else "white")
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
+def _is_white(picture: Image.Image) -> bool:
+    """Whether there are visible pixels, beside clear ones, and all are nearly white."""
+    pixels = np.asarray(picture)
+    visible = pixels[..., 3] > 0
+    if visible.all() or not visible.any():
+        return False
+    return bool(pixels[visible, :3].min() >= _NEAR_WHITE)
 
 
 def _of_deep_grey(image: Image.Image, source: Image.Image) -> Image.Image:
@@ -52,8 +69,10 @@ def _of_deep_grey(image: Image.Image, source: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if not np.isfinite(values).all():
         raise ValueError("it holds NaN or infinity")
-    grey = _eight_bits(values, image.mode, source.format)
-    if getattr(source, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+    tags = getattr(source, "tag_v2", {})
+    bits = tags.get(_BITS, (16,))[0]
+    grey = _eight_bits(values, image.mode, source.format, (1 << min(bits, 16)) - 1)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = 255 - grey
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
@@ -61,12 +80,14 @@ def _of_deep_grey(image: Image.Image, source: Image.Image) -> Image.Image:
     return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
 
 
-def _eight_bits(values: npt.NDArray[Any], mode: str, format: str | None) -> npt.NDArray[Any]:
-    """Scale to 0..255, as whole numbers."""
+def _eight_bits(
+    values: npt.NDArray[Any], mode: str, format: str | None, most: int
+) -> npt.NDArray[Any]:
+    """Scale to 0..255, as whole numbers; `most` is the largest of a mode of 16 bits."""
     low, high = float(values.min()), float(values.max())
     # Older Pillows open a PNG of 16 bits in the mode of 32.
-    if mode.startswith("I;16") or (mode == "I" and format == "PNG"):
-        low, high = 0.0, 65535.0
+    if mode.startswith("I;16") or (mode == "I" and format in _DEEP):
+        low, high = 0.0, float(most)
     elif low >= 0:
         ranges = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
         low, high = 0.0, next((end for end in ranges if high <= end), high)

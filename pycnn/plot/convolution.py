@@ -23,13 +23,15 @@ from pycnn.plot.canvas import (
     render,
 )
 from pycnn.plot.convolution_geometry import Size, Sliding, sliding
-from pycnn.plot.convolution_step import draw_step, extent
+from pycnn.plot.convolution_step import draw_step, extent, growth, most_columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Inches of a cell (less where the picture would be wider than the last), and of the title.
 CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
+# The smallest type, as a share of the width: 10 pixels of 1280.
+SMALLEST = 10 / 1280
 # Cells between steps side by side, more than between the input and the output of one, and between
 # rows of steps, for their numbers.
 BETWEEN, ABOVE = 2.6, 1.2
@@ -67,7 +69,7 @@ def convolution_arithmetic(
     title : str
         Heading; the sizes by default.
     columns : int
-        Steps side by side.
+        Steps side by side; fewer where their numbers would be too small to read.
     **geometry
         ``stride``, ``padding``, ``dilation`` as in `pycnn.ops.conv2d`, and ``transposed=True`` for
         a transposed convolution.
@@ -93,19 +95,24 @@ def convolution_arithmetic(
     scene = sliding(image, kernel, **geometry)
     integer("convolution_arithmetic", "columns", columns, 1)
     steps = _representatives(len(scene))
-    rows, columns = grid_shape(len(steps), columns)
     width, height = extent(scene)
+    if scene.numbered:
+        columns = min(columns, most_columns(scene, width + BETWEEN, CELL, SMALLEST))
+    rows, columns = grid_shape(len(steps), columns)
     across, down = columns * (width + BETWEEN), rows * (height + ABOVE)
-    cell = min(CELL, WIDEST / across)
+    cell = min(CELL * growth(scene), WIDEST / across)
     size = across * cell, down * cell + HEAD
     figure = _titled_figure(*size, title or _describe(scene, geometry))
     top = 1 - HEAD / size[1]
+    name = 72 * SMALLEST * size[0]  # points
     for place, number in enumerate(steps):
         row, column = divmod(place, columns)
         left, bottom = column / columns + BETWEEN / 2 / across, top * (1 - (row + 1) / rows)
         panel = figure.add_axes((left, bottom, width / across, top * height / down))
         draw_step(panel, scene, number, cell / CELL)
-        panel.set_title(f"step {number + 1} of {len(scene)}", fontsize=8.5, color=FAINT, pad=0)
+        panel.set_title(
+            f"step {number + 1} of {len(scene)}", fontsize=max(8.5, name), color=FAINT, pad=0
+        )
     return finish(figure, path)
 
 
@@ -182,8 +189,9 @@ def _frame(scene: Sliding, number: int, title: str, dpi: int) -> Any:
     except ImportError as error:
         raise ImportError(f"a GIF needs Pillow: pip install 'pycnn[plot]' ({error})") from None
     width, height = extent(scene)
-    figure = _titled_figure(1.5 * width * CELL, 1.5 * height * CELL + HEAD, title)
-    draw_step(figure.add_subplot(), scene, number, scale=1.5)
+    scale = 1.5 * growth(scene)
+    figure = _titled_figure(scale * width * CELL, scale * height * CELL + HEAD, title)
+    draw_step(figure.add_subplot(), scene, number, scale)
     picture = Image.open(io.BytesIO(render(figure, "png", dpi))).convert("RGB")
     return picture.quantize(32, dither=Image.Dither.NONE)
 
@@ -193,7 +201,13 @@ def _titled_figure(width: float, height: float, title: str) -> Figure:
     figure = new_figure(max(3.4, width), height, arranged=False)
     figure.subplots_adjust(0, 0, 1, 1 - HEAD / height, 0, 0)
     figure.text(
-        0.5, 1 - 0.5 * HEAD / height, title, ha="center", va="center", fontsize=11, parse_math=False
+        0.5,
+        1 - 0.5 * HEAD / height,
+        title,
+        ha="center",
+        va="center",
+        fontsize=max(11, 72 * SMALLEST * width),
+        parse_math=False,
     )
     return figure
 

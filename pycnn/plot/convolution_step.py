@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 TIMES, GAP, LINE = 1.4, 2.2, 0.8
 # Larger kernels would have sums that nobody reads.
 MOST_TERMS, LETTER = 25, 0.3
+APPROXIMATELY = "\u2248"
 FONT = 8.5
+# Letters that a cell has room for; the sum is set a little smaller than the cells.
+ROOM, SMALLER = 3, 0.9
+# Integers beyond this are rounded.
+MOST_EXACT = 1e12
 
 
 def extent(scene: Sliding) -> tuple[float, float]:
@@ -49,13 +55,24 @@ def _sum(scene: Sliding, number: int) -> list[str]:
     if not scene.numbered or scene.kernel.size > MOST_TERMS:
         return []
     lines = [""] * scene.kernel.shape[0]
+    result = _number(scene.output[scene.step(number)])
+    shown: list[tuple[str, str]] = []
     for row, column, r, s in scene.taps(number):
-        factors = (scene.padded[row, column], scene.kernel[r, s])
-        first, second = (f"({_number(f)})" if f < 0 else _number(f) for f in factors)
+        factors = _number(scene.padded[row, column]), _number(scene.kernel[r, s])
+        shown.append(factors)
+        first, second = (f"({text})" if text.startswith("-") else text for text in factors)
         lines[r] += f" + {first}\u00b7{second}"
     lines[0] = lines[0][3:]
-    lines[-1] += f" = {_number(scene.output[scene.step(number)])}"
+    lines[-1] += f" {'=' if _is_exact(shown, result) else APPROXIMATELY} {result}"
     return [line.strip() for line in lines]
+
+
+def _is_exact(factors: list[tuple[str, str]], result: str) -> bool:
+    """Whether an equation holds as it is written; one with NaN or infinity is not judged."""
+    try:
+        return sum(Fraction(a) * Fraction(b) for a, b in factors) == Fraction(result)
+    except ValueError:
+        return True
 
 
 def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> None:
@@ -64,7 +81,7 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
 
     panel.set_axis_off()
     height, width = scene.padded.shape
-    size = FONT * scale * min(1.0, 3 / max(3, _letters(scene)))
+    size = FONT * scale / growth(scene)
     taps = {(row, column) for row, column, _, _ in scene.taps(number)}
     for row, column in np.ndindex(height, width):
         inside = bool(scene.given[row, column])
@@ -105,7 +122,7 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
     for line, text in enumerate(_sum(scene, number)):
         panel.text(
             0, highest + _height(scene) + LINE * (line + 0.75), text, ha="left", va="center",
-            color=INK, fontsize=0.9 * FONT * scale,
+            color=INK, fontsize=SMALLER * FONT * scale,
         )  # fmt: skip
     panel.set_xlim(-0.4, across - 0.4)
     panel.set_ylim(highest + down - 0.4, highest - 0.4)
@@ -146,11 +163,28 @@ def _cell(
 
 
 def _number(value: np.float32) -> str:
-    """Write a number as short as it can be read in a cell."""
-    return f"{value:.3g}" if np.isfinite(value) else str(value)
+    """Write a number as short as it can be read in a cell: integers exactly."""
+    if not np.isfinite(value):
+        return str(value)
+    if abs(value) < MOST_EXACT and value == int(value):
+        return str(int(value))
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.6g}"
 
 
-def _letters(scene: Sliding) -> int:
-    """Letters of the longest number."""
+def growth(scene: Sliding) -> float:
+    """How much larger cells are than for short numbers, so that the longest one fits."""
+    if not scene.numbered:
+        return 1.0
     planes = (scene.padded, scene.kernel, scene.output)
-    return max(len(_number(value)) for plane in planes for value in plane.ravel())
+    longest = max(len(_number(value)) for plane in planes for value in plane.ravel())
+    return max(1.0, longest / ROOM)
+
+
+def most_columns(scene: Sliding, across: float, cell: float, smallest: float) -> int:
+    """How many drawings of so many cells across fit side by side with readable numbers.
+
+    `smallest` is the size of the type as a share of the picture's width, `cell` the inches of a
+    cell of short numbers.
+    """
+    size = FONT / 72 / cell * min(SMALLER, 1 / growth(scene))
+    return max(1, int(size / (across * smallest)))

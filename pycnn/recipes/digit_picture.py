@@ -11,7 +11,7 @@ from pycnn.data import Dataset
 from pycnn.datasets.picture import read_picture
 from pycnn.layers import Module
 from pycnn.recipes.ink import digit
-from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width
+from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width, with_paper
 
 # MNIST's images, and the box in them that a digit fits.
 SIZE, BOX = 28, 20
@@ -21,22 +21,35 @@ LARGEST = 400
 THIN, THICK = 2.0, 4.0
 # In a box of more than this, images are not of strokes: Fashion-MNIST's clothes fill theirs.
 STROKES = 25
-# In the metadata of a model: the box of the images that it has learned from, and how many tell it.
+# In the metadata of a model: the box of the images that it has learned from, and how many tell it;
+# and that their ground is light, where it is.
 NOTE, IMAGES = "box", 500
+GROUND, LIGHT = "ground", "light"
 
 
-def box_of(train: Dataset) -> dict[str, int]:
-    """Measure the box of the training images, for the metadata of a model.
+def box_of(train: Dataset) -> dict[str, int | str]:
+    """Measure the box and the ground of the training images, for the metadata of a model.
 
-    It is the median of the longer sides of what is not ground, the smallest number.
+    The box is the median of the longer sides of what differs from the image's corners. The ground
+    is light if most corners are in the upper half of all numbers.
     """
-    sides = []
-    for image in train.gather(np.arange(min(IMAGES, len(train))))[:, 0]:
-        drawn = image > image.min()
-        if drawn.any():
-            longer = (np.ptp(np.flatnonzero(drawn.any(axis=axis))) + 1 for axis in (0, 1))
-            sides.append(min(int(max(longer)), SIZE))
-    return {NOTE: int(np.median(sides)) if sides else BOX}
+    images = train.gather(np.arange(min(IMAGES, len(train))))[:, 0]
+    if not images.size:
+        return {NOTE: BOX}
+    # A frame that a network has round its images is no part of them.
+    top, left = (max(0, (side - SIZE) // 2) for side in images.shape[1:])
+    images = images[:, top : top + SIZE, left : left + SIZE]
+    corners = images[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    drawn = images != np.median(corners, axis=1)[:, np.newaxis, np.newaxis]
+    sides = [
+        max(int(np.ptp(np.flatnonzero(mask.any(axis=axis)))) + 1 for axis in (0, 1))
+        for mask in drawn
+        if mask.any()
+    ]
+    notes: dict[str, int | str] = {NOTE: int(np.median(sides)) if sides else BOX}
+    if 2 * float(np.median(corners)) > float(images.min()) + float(images.max()):
+        notes[GROUND] = LIGHT
+    return notes
 
 
 def read_digits(model: Module, paths: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -47,21 +60,25 @@ def read_digits(model: Module, paths: Sequence[str]) -> npt.NDArray[np.uint8]:
     OSError, ValueError
         As `read_digit`; also if the metadata of the model are not its own.
     """
-    box = model.metadata.get(NOTE, BOX)
+    box, ground = model.metadata.get(NOTE, BOX), model.metadata.get(GROUND)
     if type(box) is not int or not 0 < box <= SIZE:
         raise ValueError(f"the checkpoint has {box!r} for {NOTE!r}, which is no size of images")
-    return np.stack([read_digit(path, box) for path in paths])[:, np.newaxis]
+    if ground not in (None, LIGHT):
+        raise ValueError(f"the checkpoint has {ground!r} for {GROUND!r}, which is no ground")
+    digits = np.stack([read_digit(path, box) for path in paths])[:, np.newaxis]
+    return 255 - digits if ground == LIGHT else digits
 
 
 def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
     """Read a picture of a digit as MNIST has them: 28x28, grey, light strokes on black.
 
     A picture that is one of MNIST's already, 28x28 with the digit in a box of 20x20 and its centre
-    of mass in the middle, stays as it is. Any other is taken for a drawing or a photograph: the
-    paper (or the board) is subtracted, what belongs to the edges of the picture, lines and specks
-    are cut, and what is left is scaled to the box without changing its proportions, and placed
-    with its centre of mass in the middle, as http://yann.lecun.com/exdb/mnist describes.
-    Transparent parts count as white. `box` is another size than MNIST's, for other data.
+    of mass in the middle, stays as it is, or is inverted if it is dark on white. Any other is
+    taken for a drawing or a photograph: the paper (or the board) is subtracted, what belongs to
+    the edges of the picture, lines and specks are cut, and what is left is scaled to the box
+    without changing its proportions, and placed with its centre of mass in the middle, as
+    http://yann.lecun.com/exdb/mnist describes. Transparent parts count as white. `box` is another
+    size than MNIST's, for other data.
 
     Raises
     ------
@@ -71,11 +88,12 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
         If it is not a picture, or one that shows nothing, or Pillow is not installed.
     """
     grey = np.asarray(read_picture(path).convert("L"), np.uint8)
-    if _is_prepared(grey, box):
-        return grey
+    for image in (grey, 255 - grey):
+        if _is_prepared(image, box):
+            return image
     shrink = min(1.0, LARGEST / max(grey.shape))
     shape = tuple(max(1, round(side * shrink)) for side in grey.shape)
-    plane = contrast(resized(grey.astype(np.float32), shape))
+    plane = contrast(with_paper(resized(grey.astype(np.float32), shape)))
     mask, level = digit(plane)
     if not mask.any():
         raise ValueError(f"{path} shows no digit: nothing stands out from the ground")

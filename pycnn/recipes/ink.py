@@ -21,6 +21,9 @@ SIGMAS, LEAST = 5.0, 0.02
 PART = 0.06
 # An edge is dark along this share of a side, and at most this share of the other side wide.
 EDGE, EDGE_WIDTH = 0.85, 0.04
+# A printed box fills at most this share of its own bounding box, which encloses that of the digit.
+# It has ink in all corners, squares of the second share of its sides: a nought has none there.
+BOX_SHARE, CORNER = 0.2, 0.15
 
 
 def digit(contrast: Plane) -> tuple[Mask, float]:
@@ -81,6 +84,7 @@ def main_parts(mask: Mask) -> Mask:
         return mask
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
+    sizes[_boxes(labels, sizes)] = 0
     ring = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     inner = sizes.copy()
     inner[ring] = 0
@@ -88,6 +92,33 @@ def main_parts(mask: Mask) -> Mask:
         sizes = inner
     kept: Mask = (sizes >= max(1.0, PART * sizes.max()))[labels]
     return kept
+
+
+def _boxes(labels: Labels, sizes: npt.NDArray[np.int64]) -> list[int]:
+    """Find the thin parts that enclose another part of weight without touching it."""
+    weighty = np.flatnonzero(sizes >= max(1.0, PART * sizes.max()))
+    bounds: dict[int, tuple[int, int, int, int]] = {}
+    for part in map(int, weighty):
+        rows, columns = (np.flatnonzero((labels == part).any(axis=axis)) for axis in (1, 0))
+        bounds[part] = int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
+    found = []
+    for part, (top, left, bottom, right) in bounds.items():
+        encloses = any(
+            top < t and left < le and b < bottom and r < right
+            for other, (t, le, b, r) in bounds.items()
+            if other != part
+        )
+        own = labels[top : bottom + 1, left : right + 1] == part
+        if encloses and own.mean() <= BOX_SHARE and _has_corners(own):
+            found.append(part)
+    return found
+
+
+def _has_corners(mask: Mask) -> bool:
+    """Whether there is ink in each corner."""
+    rows, columns = (int(np.ceil(CORNER * side)) for side in mask.shape)
+    sides = mask[:rows], mask[-rows:]
+    return all(side[:, :columns].any() and side[:, -columns:].any() for side in sides)
 
 
 def parts(mask: Mask) -> tuple[Labels, int]:

@@ -38,7 +38,7 @@ class Run:
         Whether broken pictures of the data are left out, with a warning; they are too if the
         settings say so.
     transposed : bool, optional
-        As for `pycnn.datasets.mnist`; by default as the settings say of the data of the training.
+        As for `pycnn.datasets.mnist`; by default as the settings say, also of other data.
 
     Raises
     ------
@@ -132,7 +132,7 @@ class Run:
             If there are none.
         """
         transposed = self._transposed
-        if transposed is None and self._data is None:
+        if transposed is None:
             transposed = self.settings.get("transposed")
         test = self.recipe.test_data(
             self.model,

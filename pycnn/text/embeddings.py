@@ -188,20 +188,26 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
     """Vectors of the wanted words of a text file, a word and its vector in each line."""
     path, _, _, rows, dim = file
     before = 0 if rows is None else 1
-    lines = 0
+    lines = blank = 0
     for lines, line in enumerate(_lines(file, before), 1):
-        first = line[: line.find(b" ")]
         # Most lines of a large file end here: taking them apart would cost ten times as much.
-        if first not in wanted and dim <= line.count(b" ") <= dim + 1:
+        if (
+            line.rstrip().count(b" ") == dim
+            and not line.startswith(b" ")
+            and line[: line.find(b" ")] not in wanted
+            and not blank
+        ):
             continue
+        if line.isspace():  # editors leave empty lines at the end, and only there
+            blank = blank or lines
+            continue
+        if blank:
+            raise _malformed(path, blank + before, dim, b"")
         # Words with spaces exist (GloVe 840B has some): the last D fields are the numbers.
         fields = line.rsplit(None, dim)
         word = fields[0].strip() if fields else b""
         if len(fields) <= dim or _has_numbers(word):
-            raise ValueError(
-                f"{path} line {lines + before}: expected a word and {dim} numbers, found "
-                f"{len(line.split())} fields: {_shown(line)}"
-            )
+            raise _malformed(path, lines + before, dim, line)
         if word not in wanted:
             continue
         try:
@@ -211,8 +217,16 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
             raise ValueError(f"{path} line {lines + before}: {error}") from None
         _check_finite(vector, f"{path} line {lines + before}", word)
         yield wanted[word], vector
+    lines = blank - 1 if blank else lines
     if rows is not None and lines != rows:
         raise ValueError(f"{path} line 1: promises {rows:,} vectors, the file holds {lines:,}")
+
+
+def _malformed(path: str, number: int, dim: int, line: bytes) -> ValueError:
+    return ValueError(
+        f"{path} line {number}: expected a word and {dim} numbers, found {len(line.split())} "
+        f"fields: {_shown(line)}"
+    )
 
 
 def _lines(file: _File, before: int) -> Iterator[bytes]:
@@ -261,15 +275,15 @@ def _binary_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[
                 )
             buffer, start = buffer[start:] + more, 0
             end = buffer.find(b" ")
-        # The program word2vec writes an end of line after each vector, others do not.
-        word = buffer[start:end].lstrip(b"\n")
+        # The program word2vec ends lines after each vector (on Windows with two bytes).
+        word = buffer[start:end].lstrip(b"\r\n")
         number = wanted.get(word)
         if number is not None:
             vector = np.frombuffer(buffer, "<f4", dim, end + 1).astype(np.float32)
             _check_finite(vector, f"{path} word {row}", word)
             yield number, vector
         start = end + 1 + size
-    if (buffer[start:] + stream.read(_CHUNK)).strip(b"\n"):
+    if (buffer[start:] + stream.read(_CHUNK)).strip(b"\r\n"):
         raise ValueError(f"{path}: goes on after the {rows:,} vectors that its first line promises")
 
 

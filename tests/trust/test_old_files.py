@@ -35,7 +35,7 @@ def test_there_is_a_file_of_every_version() -> None:
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
-def test_old_files_load(folder: Path, tried: Callable[[str, int, str], None]) -> None:
+def test_old_files_load(folder: Path, form: str, tried: Callable[[str, int, str], None]) -> None:
     run = Run(folder)
     assert same_bits(run.model.state_dict(), kept_model().state_dict())
     assert run.model.metadata == {"classes": ["negative", "positive"]}
@@ -46,7 +46,7 @@ def test_old_files_load(folder: Path, tried: Callable[[str, int, str], None]) ->
     assert math.isnan(first.loss)
     assert second[:5] == (2, 0.25, 0.875, 0.5, 0.75)
     assert run.history.self_organization == 1.5
-    tried("old files load", 3, f"those of {folder.name}")
+    tried("old files load", 3, f"those of {folder.name} ({form} form)")
 
 
 def test_the_first_checkpoints_load() -> None:
