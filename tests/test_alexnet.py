@@ -85,7 +85,7 @@ def test_the_network_takes_227_not_224(published: Sequential) -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="variant must be '2012' or 'torchvision', got '2014'"):
         models.alexnet(variant="2014")
-    with pytest.raises(ValueError, match="form must be 'mean' or 'paper', got 'caffe'"):
+    with pytest.raises(ValueError, match="form must be one of mean, paper, got 'caffe'"):
         models.alexnet_cifar(lrn="caffe")
 
 

@@ -53,7 +53,8 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
     result = json.loads(Path("o/result.json").read_text())
     assert result["settings"] == {
         "model": "lenet5", "epochs": 4, "batch_size": 20, "optimizer": "adam", "lr": 0.003,
-        "augment": True, "data": data, "skip_broken": False, "seed": 0,
+        "augment": True, "data": data, "skip_broken": False, "transposed": None,
+        "seed": 0,
         "threads": pycnn.get_num_threads(),
         "device": "cpu",
     }  # fmt: skip

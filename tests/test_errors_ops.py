@@ -34,8 +34,9 @@ def labels(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def adam(w: Any = B, grad: Any = B, m: Any = B, v: Any = B, **options: Any) -> None:
-    ops.adam_step(w, grad, m, v, **{"step": 1, **options})
+def adam(w: Any = None, grad: Any = None, m: Any = None, v: Any = None, **options: Any) -> None:
+    arrays = (zeros(4) if array is None else array for array in (w, grad, m, v))
+    ops.adam_step(*arrays, **{"step": 1, **options})
 
 
 def row(call: Call, *facts: str) -> Any:

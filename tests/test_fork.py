@@ -99,7 +99,7 @@ print("done")
 def test_a_bar_that_is_drawn_at_the_fork_does_not_hold_up_the_childs_bars() -> None:
     code = """
 import pycnn
-from pycnn.training import progress
+from pycnn import _progress as progress
 
 class Terminal:
     def __init__(self, stream):

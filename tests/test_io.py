@@ -145,7 +145,7 @@ def test_damage_is_seen_and_changes_nothing(
         ("[1]", "corrupt: its header cannot be read"),
         ('{"model": "vgg16", "arguments": {}}', "unknown model 'vgg16'; available: alexnet"),
         ('{"model": "lenet5", "arguments": {"depth": 3}}', "unexpected keyword argument 'depth'"),
-        ('{"model": "lenet5", "arguments": {"classes": "x"}}', "out_features must be an int"),
+        ('{"model": "lenet5", "arguments": {"classes": "x"}}', "classes must be an int"),
         ('{"model": "lenet5", "arguments": {"classes": 3}}', r"shape \(84, 2\), the model \(3, 84"),
         (
             '{"model": "neocognitron", "arguments": {"planes": 5}}',

@@ -141,7 +141,7 @@ def test_a_picture_of_many_steps_shows_some_with_room_between_them() -> None:
     steps = [int(panel.get_title().split()[1]) for panel in figure.axes]
     assert steps == [*range(1, 11), 61, 121]
     assert "step 61 of 121" in texts(figure)
-    assert max(figure.get_size_inches()) <= 20
+    assert max(figure.get_size_inches()) <= 24
     figure.draw_without_rendering()
     first, second = (panel.get_window_extent() for panel in figure.axes[:2])
     cell = first.width / (figure.axes[0].get_xlim()[1] - figure.axes[0].get_xlim()[0])

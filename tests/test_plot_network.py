@@ -76,8 +76,10 @@ def test_feature_maps_are_the_outputs_of_the_layers() -> None:
     shown = images(figure)
     assert len(shown) == 1 + 3 * 4 + 1
     np.testing.assert_allclose(shown[1:5], stretch(layers[0].output))
-    expected = {"title", "input", "1\u00d78\u00d78", "2 MaxPool2d", "4\u00d74\u00d74", "a", "_{x}"}
-    assert expected <= set(texts(figure))
+    found = texts(figure)
+    assert {"title", "input", "2 MaxPool2d"} <= set(found)
+    for beginning in ("1\u00d78\u00d78 ", "4\u00d74\u00d74 ", "a\n", "_{x}\n"):
+        assert any(text.startswith(beginning) for text in found)
 
 
 def test_feature_maps_of_nested_networks_and_of_many_maps() -> None:

@@ -90,9 +90,13 @@ def test_the_bench_chart_has_an_axis_for_each_network(
     networks = [case for case in cases.all_cases() if case.images]
     assert len(networks) > 3
     drawn: list[list[str]] = []
-    monkeypatch.setattr(
-        picture, "_panel", lambda ax, unit, rows, limit: drawn.append([r.case.name for r in rows])
-    )
+    draw = picture._panel
+
+    def noted(ax: Any, unit: str, rows: list[Any], limit: float | None) -> None:
+        drawn.append([row.case.name for row in rows])
+        draw(ax, unit, rows, limit)
+
+    monkeypatch.setattr(picture, "_panel", noted)
     results = [measure.Result(case=case, error=0.0, seconds=1.0) for case in networks]
     picture.draw(str(tmp_path / "chart.png"), results, "title", {})
     assert sorted(name for names in drawn for name in names) == sorted(c.name for c in networks)

@@ -89,7 +89,8 @@ class Module(Remembering, ABC):
     def __call__(self, x: Array) -> Array:
         """Call `forward`, after a look at whether `x` is an array."""
         if not is_array(x):
-            raise TypeError(f"expects an array, input was of type {type(x).__name__}")
+            name = type(self).__name__
+            raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(x)
 
     # What forward leaves for backward ------------------------------------------------------

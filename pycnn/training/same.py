@@ -93,7 +93,7 @@ def describe(value: Any, depth: int = 4) -> Any:
         return re.sub(" at 0x[0-9a-f]+", "", repr(value))
     made_of = dict(getattr(value, "__dict__", {}))
     if isinstance(value, OpLoss):
-        made_of |= value._options
+        made_of |= getattr(value, "_options", {})
     names = [name for name in inspect.signature(kind).parameters if name in made_of]
     return kind.__name__ + _arguments({name: describe(made_of[name], depth - 1) for name in names})
 
