@@ -7,6 +7,7 @@ Ours is told to it as soon as both are imported, whichever comes first; pycnn ne
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -25,9 +26,16 @@ def register() -> None:
 
 
 def _register_with(threadpoolctl: ModuleType) -> None:
+    """Register, or warn: neither import asked for the other's part in it."""
     if not hasattr(threadpoolctl, "register"):  # an old version
         return
+    try:
+        threadpoolctl.register(_controller(threadpoolctl))
+    except Exception as error:
+        warnings.warn(f"threadpoolctl does not see pycnn: {error!r}", stacklevel=2)
 
+
+def _controller(threadpoolctl: ModuleType) -> type:
     class PycnnController(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
         """The threads of pycnn's ops, through two functions of its compiled module."""
 
@@ -48,7 +56,7 @@ def _register_with(threadpoolctl: ModuleType) -> None:
             version: str = sys.modules["pycnn._core"].version
             return version
 
-    threadpoolctl.register(PycnnController)
+    return PycnnController
 
 
 class _Watch:
@@ -87,6 +95,6 @@ class _ThenRegister:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        _register_with(module)
         if self._watch in sys.meta_path:
             sys.meta_path.remove(self._watch)
+        _register_with(module)

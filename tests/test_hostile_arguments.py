@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hostile_arguments import CALLS, OBJECTS, Call
 
-from pycnn import init
+from pycnn import init, ops
 
 HOSTILE: dict[str, Any] = {
     "numpy int": np.int64(2),
@@ -90,3 +90,19 @@ def test_an_argument_works_or_is_named(call: Call, argument: str) -> None:
             text = f"{type(error).__name__}: {error}"
             if not _is_named(str(error), owner, argument, kind):
                 pytest.fail(f"{argument} = {kind} says {text}")
+
+
+@pytest.mark.parametrize("character", ["é", "€", "😀"])
+def test_a_long_text_in_a_message_is_cut_between_characters(character: str) -> None:
+    x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
+    for lead in range(5):
+        stride: Any = ("a" * lead + character * 60, 1, 2)
+        with pytest.raises(ValueError, match=rf"^\[conv2d\] stride .*{character}\.\.\.$"):
+            ops.conv2d(x, w, stride=stride)
+
+
+def test_half_a_character_as_an_argument_is_refused_by_name() -> None:
+    x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
+    padding: Any = "\ud800"
+    with pytest.raises(ValueError, match=r"^\[conv2d\] padding must be"):
+        ops.conv2d(x, w, padding=padding)

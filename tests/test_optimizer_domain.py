@@ -164,6 +164,26 @@ def test_optimizers_refuse_such_an_eps_when_they_are_made(make: Callable[..., An
     assert np.abs(parameter.data).max() <= 1e-3
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.9, 0.99, 0.999, 1 - 1e-8])
+@pytest.mark.parametrize("make", [Adam, RMSprop, Adadelta])
+def test_an_optimizer_and_its_op_refuse_the_same_eps(make: Callable[..., Any], kept: float) -> None:
+    parameter = Parameter(np.zeros(1, np.float32))
+    step, keep, limit = {
+        Adam: (adam, {"betas": (0.9, kept)}, 1e-17 / math.sqrt(1 - kept)),
+        RMSprop: (rmsprop, {"alpha": kept}, 1e-17 / math.sqrt(1 - kept)),
+        Adadelta: (adadelta, {"rho": kept}, 1e-36 / (1 - kept)),
+    }[make]
+    for eps in (math.nextafter(limit, 1), limit):
+        make([parameter], eps=eps, **keep)
+        step(eps, **keep)
+    with pytest.raises(ValueError, match="eps must be at least") as one:
+        make([parameter], eps=math.nextafter(limit, 0), **keep)
+    with pytest.raises(ValueError, match="eps must be at least") as other:
+        step(math.nextafter(limit, 0), **keep)
+    number = str(one.value).split("at least ")[1].split()[0]
+    assert number == str(other.value).split("at least ")[1].split()[0]
+
+
 def test_rows_of_an_embedding_stay_finite_too() -> None:
     parameter = Parameter(np.zeros((4, 2), np.float32))
     values = np.array([[1e-20, 1e-38], [1e-45, 0]], np.float32)
@@ -182,6 +202,67 @@ def test_adam_refuses_rates_that_overflow_before_the_division() -> None:
         adam(1e-8, lr=2e19)
     with pytest.raises(ValueError, match=r"\[adam_step\] lr \* weight_decay must be a finite"):
         adam(1e-8, lr=1e19, weight_decay=1e30, decoupled=True)
+
+
+LARGE = np.array([1e19, 1.8e19, 2e19, 1e20, 5e20, 6e20, 1e22, 1e25, 1e30, 1e38, 3.3e38], np.float32)
+
+
+def _after_large_gradients(take: Callable[..., None], arrays: int, **options: Any) -> Floats:
+    """Give the weights after some steps with gradients that have no square, of either sign."""
+    state = [np.zeros(2 * len(LARGE), np.float32) for _ in range(arrays)]
+    for _ in range(4):
+        take(state[0], np.concatenate((LARGE, -LARGE)), *state[1:], **options)
+        options |= {"step": options["step"] + 1} if "step" in options else {}
+    return state[0]
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("lr", [1e-3, 10.0, 1e14, 5e17])
+def test_adam_makes_no_nan_of_gradients_without_a_square(lr: float) -> None:
+    w = _after_large_gradients(ops.adam_step, 3, step=1, lr=lr)
+    assert np.isfinite(w).all()
+    moved = np.abs(w[: len(LARGE)])
+    assert (moved[LARGE > 5.9e20] == 0).all()
+    assert (moved[LARGE < 1.8e19] > 3 * lr).all()
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("centered", [False, True])
+def test_rmsprop_makes_no_nan_of_gradients_without_a_square(
+    momentum: float, centered: bool
+) -> None:
+    def step(w: Floats, grad: Floats, square: Floats, buffer: Floats, mean: Floats) -> None:
+        options = {"lr": 0.1, "momentum": momentum}
+        ops.rmsprop_step(
+            w, grad, square, buffer if momentum else None, mean if centered else None, **options
+        )
+
+    w = _after_large_gradients(step, 4)
+    assert np.isfinite(w).all()
+    assert (w[: len(LARGE)][LARGE > 1.9e20] == 0).all()
+
+
+@pytest.mark.usefixtures("isa")
+def test_adadelta_makes_no_nan_of_gradients_without_a_square() -> None:
+    w = _after_large_gradients(ops.adadelta_step, 3)
+    assert np.isfinite(w).all()
+    assert (w[: len(LARGE)][LARGE > 5.9e19] == 0).all()
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("count", [1, 21])
+def test_centered_rmsprop_is_right_for_gradients_that_change(count: int) -> None:
+    rng = np.random.default_rng(3)
+    state = [np.zeros(count, np.float32) for _ in range(3)]
+    exact = [np.zeros(count) for _ in range(3)]
+    for _ in range(20):
+        grad = rng.standard_normal(count).astype(np.float32)
+        w, square, mean = state
+        ops.rmsprop_step(w, grad, square, None, mean, lr=0.01)
+        wide = grad.astype(np.float64)
+        reference.rmsprop_step(exact[0], wide, exact[1], None, exact[2], lr=0.01)
+        np.testing.assert_allclose(w, exact[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.usefixtures("isa")

@@ -172,6 +172,23 @@ def test_backward_adds_up_overlapping_windows() -> None:
     assert dx.sum() == 9
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 1024, 8192])
+@pytest.mark.parametrize("order", [1, -1])
+def test_backward_of_an_element_that_wins_many_windows_of_a_large_plane(
+    step: int, order: int
+) -> None:
+    """A float that has reached 2^24 takes no more ones, wherever in the plane they come from."""
+    indices = 1 + np.arange(8192, dtype=np.int32)[::order]
+    indices[::step] = 0
+    dy = np.ones(8192, np.float32)
+    dy[0] = 2**24
+    shape = (1, 2, 64, 128)
+    planes = (np.tile(a, 2).reshape(shape) for a in (dy, indices))
+    dx = ops.max_pool2d_backward(*planes, (1, 2, 128, 128)).reshape(2, -1)
+    exact = np.bincount(indices, dy.astype(np.float64), 128 * 128)
+    assert (np.abs(dx - exact) <= 2.0**-13 * exact).all()
+
+
 def test_ceil_mode_drops_a_window_that_starts_behind_the_image() -> None:
     """6 elements, kernel 1, stride 4: windows at 0 and 4; one at 8 would see nothing."""
     x = np.arange(36, dtype=np.float32).reshape(1, 1, 6, 6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from child import output
 
@@ -81,6 +83,7 @@ print(len(helpers()))
 
 
 def test_helpers_leave_signals_to_the_threads_of_the_program() -> None:
+    """All but those of their own faults, which faulthandler reports."""
     code = f"""{OP}
 for _ in range(20):
     op()
@@ -89,6 +92,9 @@ for task in helpers():
     status = Path(f"/proc/self/task/{{task}}/status").read_text()
     blocked = int(status.split("SigBlk:")[1].split()[0], 16)
     assert blocked >> (signal.SIGINT - 1) & 1, status
+    for fault in ("SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS"):
+        number = signal.Signals["SIG" + fault]
+        assert not blocked >> (number - 1) & 1, (fault, status)
 print(len(helpers()))
 """
     assert output(code, PYCNN_NUM_THREADS="2") == "2"
@@ -117,6 +123,85 @@ print("done")
 """
     for megabytes in (4, 20, 40):
         assert output(code.replace("ROOM", str(megabytes))) == "done"
+
+
+def test_a_team_grows_once_there_is_room_for_it() -> None:
+    code = f"""{OP}
+import resource
+x = np.ones((64, 32, 14, 14), np.float32)
+pycnn.set_num_threads(1)
+expected = ops.relu(x).tobytes()
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+size = pages * resource.getpagesize() + (20 << 20)
+unlimited = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (size, unlimited[1]))
+pycnn.set_num_threads(4)
+for _ in range(5):
+    assert ops.relu(x).tobytes() == expected
+    time.sleep(0.02)
+few = len(helpers())
+resource.setrlimit(resource.RLIMIT_AS, unlimited)
+end = time.monotonic() + 30
+while len(helpers()) < 4 and time.monotonic() < end:
+    assert ops.relu(x).tobytes() == expected
+    time.sleep(0.1)
+print(few < 4, len(helpers()))
+"""
+    assert output(code) == "True 4"
+
+
+def test_a_loaded_machine_does_not_make_the_team_smaller_for_good() -> None:
+    """GNU OpenMP takes the load off the number of processors, if it may."""
+    code = f"""{OP}
+pycnn.set_num_threads(4)
+for _ in range(20):
+    op()
+time.sleep(0.1)
+print(len(helpers()))
+"""
+    assert output(code, OMP_DYNAMIC="true") == "4"
+
+
+def test_helpers_round_to_nearest_whoever_started_them() -> None:
+    code = f"""{OP}
+import ctypes, platform
+libm = ctypes.CDLL("libm.so.6")
+upward = 0x400000 if platform.machine() == "aarch64" else 0x800
+pycnn.set_num_threads(1)
+expected = op()
+pycnn.set_num_threads(2)
+assert libm.fesetround(upward) == 0
+first = [op() for _ in range(5)]
+assert libm.fegetround() == upward
+libm.fesetround(0)
+print({{result == expected for result in first}}, {{op() == expected for _ in range(50)}})
+"""
+    assert output(code) == "{True} {True}"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="the process has one processor",
+)
+def test_a_thread_with_a_processor_of_its_own_may_have_the_first_op() -> None:
+    code = f"""{OP}
+allowed = os.sched_getaffinity(0)
+counts = []
+
+def pinned():
+    os.sched_setaffinity(0, {{min(allowed)}})
+    counts.append(pycnn.get_num_threads())
+    pycnn.set_num_threads(3)
+    op()
+
+thread = threading.Thread(target=pinned)
+thread.start()
+thread.join()
+time.sleep(0.1)
+print(*counts, len(helpers()), all(os.sched_getaffinity(int(t)) == allowed for t in helpers()))
+"""
+    count = output("import pycnn; print(pycnn.get_num_threads())")
+    assert output(code) == f"{count} 3 True"
 
 
 def test_more_callers_than_helpers_and_places() -> None:

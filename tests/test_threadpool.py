@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from child import output, run
 
@@ -45,6 +47,33 @@ for limit in (0, -3, 10**6):
         print(pycnn.get_num_threads(), end=" ")
 """
     assert output(code) == "1 1 1024"
+
+
+def test_a_setting_that_is_refused_does_not_end_who_asks_threadpoolctl() -> None:
+    code = """
+import pycnn, threadpoolctl
+print(*(i["num_threads"] for i in threadpoolctl.threadpool_info() if i["internal_api"] == "pycnn"))
+with threadpoolctl.threadpool_limits(2):
+    print(pycnn.get_num_threads())
+"""
+    assert output(code, PYCNN_NUM_THREADS="abc") == "1\n2"
+
+
+@pytest.mark.parametrize("imports", ORDERS)
+def test_a_registration_that_fails_leaves_both_imports_alone(tmp_path: Path, imports: str) -> None:
+    (tmp_path / "threadpoolctl.py").write_text(
+        "class LibController: pass\ndef register(controller): raise RuntimeError('not today')\n"
+    )
+    code = f"""
+sys.path.insert(0, {str(tmp_path)!r})
+before = len(sys.meta_path)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    {imports}
+assert len(sys.meta_path) == before
+print([str(w.message) for w in caught if "pycnn" in str(w.message)])
+"""
+    assert output(code) == """["threadpoolctl does not see pycnn: RuntimeError('not today')"]"""
 
 
 def test_pycnn_does_not_import_threadpoolctl_and_leaves_its_import_as_it_was() -> None:

@@ -21,7 +21,17 @@ std::string written(py::handle object) {
         return "a large " + type_name(object);
     }
     const std::string all = py::str(text);
-    return all.size() <= kMost ? all : all.substr(0, kMost) + "...";
+    if (all.size() <= kMost) return all;
+    size_t end = kMost;
+    while ((all[end] & 0xC0) == 0x80) --end;  // inside a character of UTF-8
+    return all.substr(0, end) + "...";
+}
+
+// A str as UTF-8; halves of surrogate pairs, which that lacks, as escapes.
+std::string text_of(py::handle text) {
+    PyObject* const bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace");
+    if (!bytes) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
 }
 
 // A Python int for an int, or for something with __index__ but a bool. An array of several numbers has one too, which fails.
@@ -81,7 +91,7 @@ bool to_flag(const char* op, const char* name, py::handle object) {
 
 std::string to_word(const char* op, const char* name, py::handle object) {
     if (!py::isinstance<py::str>(object)) fail_type(op, name, " must be a str, got ", type_name(object));
-    return py::str(object);
+    return text_of(object);
 }
 
 Pair to_pair(const char* op, const char* name, py::handle object) {
@@ -96,7 +106,7 @@ Pair to_pair(const char* op, const char* name, py::handle object) {
 PaddingRule to_padding(const char* op, py::handle object) {
     PaddingRule rule;
     if (py::isinstance<py::str>(object)) {
-        const std::string word = py::str(object);
+        const std::string word = text_of(object);
         if (word == "same") {
             rule.kind = PaddingRule::Kind::same;
         } else if (word != "valid") {

@@ -1,9 +1,11 @@
 #include "core/cpu_limits.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -97,19 +99,31 @@ double quota_of(const std::string& folder, bool second_version) {
     return microseconds > 0 && period > 0 ? microseconds / period : std::numeric_limits<double>::infinity();
 }
 
-}  // namespace
-
-int affinity_count() {
+// use(bytes, mask) for the mask of the process's main thread; any other may have been given processors of its own.
+template <class F>
+void with_affinity(F&& use) {
     // Machines may have more processors than a cpu_set_t has bits; the call then fails until the mask is large enough.
     for (size_t processors = CPU_SETSIZE; processors <= 1 << 20; processors *= 2) {
         cpu_set_t* const mask = CPU_ALLOC(processors);
-        if (mask == nullptr) break;
+        if (mask == nullptr) return;
         const size_t bytes = CPU_ALLOC_SIZE(processors);
-        const int count = sched_getaffinity(0, bytes, mask) == 0 ? CPU_COUNT_S(bytes, mask) : 0;
+        const bool found = sched_getaffinity(getpid(), bytes, mask) == 0;
+        if (found) use(bytes, mask);
         CPU_FREE(mask);
-        if (count > 0) return count;
+        if (found) return;
     }
-    return 1;
+}
+
+}  // namespace
+
+int affinity_count() {
+    int count = 1;
+    with_affinity([&count](size_t bytes, const cpu_set_t* mask) { count = std::max(CPU_COUNT_S(bytes, mask), 1); });
+    return count;
+}
+
+void take_affinity_of_process() {
+    with_affinity([](size_t bytes, const cpu_set_t* mask) { sched_setaffinity(0, bytes, mask); });
 }
 
 int cgroup_quota(const std::string& root) {

@@ -5,8 +5,11 @@
 
 namespace pycnn {
 
-// Processors in the affinity mask, at least 1.
+// Processors in the affinity mask of the process's main thread, at least 1.
 int affinity_count();
+
+// Lets the calling thread run where the main thread may.
+void take_affinity_of_process();
 
 // The smallest quota of the control groups that the process is in, its own and all above it, in processors, rounded up; 0 where none
 // sets one. Versions 1 and 2, wherever they are mounted. `root` is put in front of every path, for tests.

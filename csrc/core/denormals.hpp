@@ -1,4 +1,5 @@
-// The floating-point mode of kernels: denormal numbers count as zero.
+// The floating-point mode of kernels, the same on every thread: denormal numbers count as zero, results are rounded to nearest,
+// and nothing traps.
 #pragma once
 
 #include <cstdint>
@@ -9,24 +10,27 @@
 
 namespace pycnn {
 
-// Sets flush-to-zero and denormals-are-zero of the calling thread while it lives.
+// Sets the mode of the calling thread while it lives. Nothing of the mode before is kept: a helper has that of the thread that
+// created it, which need not be that of its callers.
 class FlushDenormals {
 #if defined(__x86_64__)
 public:
-    FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
+    FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(kMasked | kFlushToZero | kDenormalsAreZero); }
     ~FlushDenormals() { _mm_setcsr(saved_); }
 
 private:
+    static constexpr unsigned kMasked = 0x1f80, kFlushToZero = 0x8000, kDenormalsAreZero = 0x40;
     unsigned saved_;
 #elif defined(__aarch64__)
 public:
     FlushDenormals() {
         asm volatile("mrs %0, fpcr" : "=r"(saved_));
-        asm volatile("msr fpcr, %0" ::"r"(saved_ | (uint64_t{1} << 24)));
+        asm volatile("msr fpcr, %0" ::"r"(kFlushToZero));
     }
     ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(saved_)); }
 
 private:
+    static constexpr uint64_t kFlushToZero = uint64_t{1} << 24;
     uint64_t saved_;
 #endif
 };

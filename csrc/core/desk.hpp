@@ -1,7 +1,8 @@
 // Where a thread lays the tasks of a parallel region out, for itself and for the helpers that come while there are any left.
 //
 // Each thread starts with a share of neighbouring tasks and then helps the others: ops that cut the batch in the same order find in
-// their core's cache what the op before them wrote there, and a core that another program holds up keeps no one waiting.
+// their core's cache what the op before them wrote there, and a core that another program holds up keeps only its present
+// task waiting.
 //
 // A region ends when its tasks are done. Its caller waits for helpers that are inside, never for those that have not come.
 #pragma once

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 
 #include "core/cpu_limits.hpp"
 #include "core/denormals.hpp"
@@ -66,10 +67,17 @@ void detail::run(int64_t tasks, int team, Body body, void* context) {
 
 }  // namespace pycnn
 
-// For threadpoolctl, which looks for them in the libraries that a process has loaded (pycnn/_threadpool.py).
+// For threadpoolctl, which looks for them in the libraries that a process has loaded (pycnn/_threadpool.py). It can catch nothing: a
+// PYCNN_NUM_THREADS that is refused reads as one thread here, and ops and pycnn.get_num_threads() say what is wrong with it.
 extern "C" {
-__attribute__((visibility("default"))) int pycnn_get_num_threads() { return pycnn::num_threads(); }
-__attribute__((visibility("default"))) void pycnn_set_num_threads(int count) {
+__attribute__((visibility("default"))) int pycnn_get_num_threads() noexcept {
+    try {
+        return pycnn::num_threads();
+    } catch (const std::exception&) {
+        return 1;
+    }
+}
+__attribute__((visibility("default"))) void pycnn_set_num_threads(int count) noexcept {
     pycnn::set_num_threads(std::clamp(count, 1, pycnn::kMostThreads));
 }
 }

@@ -21,6 +21,7 @@ void* wait_to_end(void* word) {
 }  // namespace
 
 int spare_threads(int count) {
+    if (count <= 0) return 0;
     constexpr int kReserve = 2;
     std::vector<pthread_t> threads;
     try {
@@ -35,7 +36,7 @@ int spare_threads(int count) {
     wake(ended);
     for (const pthread_t thread : threads) pthread_join(thread, nullptr);
     usleep(1000);  // the kernel counts threads for a moment after they were joined
-    return std::clamp(static_cast<int>(threads.size()) - kReserve, 0, count);
+    return std::max(static_cast<int>(threads.size()) - kReserve, 0);
 }
 
 }  // namespace pycnn

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "core/cpu_limits.hpp"
 #include "core/denormals.hpp"
 #include "core/spare_threads.hpp"
 
@@ -26,6 +28,10 @@ constinit Word asleep{0};
 alignas(64) constinit std::atomic<int> wanted{0};  // threads of the largest team so far, with the caller
 constinit std::atomic<int> serving{0};             // what the host read of it before it began the parallel region
 constinit std::atomic<bool> hosted{false};
+
+// When the host looks again for room for the threads that a team lacks, as ticks of the clock.
+constexpr Clock::rep kNever = std::numeric_limits<Clock::rep>::max();
+constinit std::atomic<Clock::rep> next_try{kNever};
 
 uint32_t bit_of(int thread) { return uint32_t{1} << std::min(thread, 31); }
 uint32_t bits_below(int team) { return team > 31 ? kAnyone : bit_of(team) - 1; }
@@ -77,11 +83,19 @@ void wait_for_larger_team() {
 }
 
 void* host(void*) {
+    // The first op may have come from a thread with processors of its own.
+    if (omp_get_proc_bind() == omp_proc_bind_false) take_affinity_of_process();
+    // Else the runtime would make the team smaller on a machine that is loaded now, and it would stay so.
+    omp_set_dynamic(0);
+    int helpers = 0;  // OpenMP keeps those of the region before
     for (;;) {
         const int size = wanted.load(std::memory_order_acquire);
         serving.store(size, std::memory_order_relaxed);
+        helpers += spare_threads(size - 1 - helpers);
+        const auto later = Clock::now() + std::chrono::seconds(1);
+        next_try.store(helpers < size - 1 ? later.time_since_epoch().count() : kNever, std::memory_order_relaxed);
         // Nothing of this function is used in the region: all is atomic, and tools that do not know OpenMP's barriers see no race.
-#pragma omp parallel num_threads(spare_threads(size - 1) + 1)
+#pragma omp parallel num_threads(helpers + 1)
         if (const int thread = omp_get_thread_num(); thread > 0)
             serve(thread);
         else
@@ -90,11 +104,13 @@ void* host(void*) {
     return nullptr;
 }
 
-// Signals are left to the threads of the program: Python waits for them in its own.
+// Signals are left to the threads of the program: Python waits for them in its own. Those of a thread's own faults are not, for
+// blocked ones end the process without a word of who handles them.
 bool start_host() {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_t thread;
     const bool started = pthread_create(&thread, nullptr, host, nullptr) == 0;
     if (started) pthread_detach(thread);
@@ -102,17 +118,26 @@ bool start_host() {
     return started;
 }
 
+// Whether the host is to look for room again; for one caller of those who ask.
+bool try_is_due() {
+    Clock::rep time = next_try.load(std::memory_order_relaxed);
+    if (time == kNever || Clock::now().time_since_epoch().count() < time) return false;
+    return next_try.compare_exchange_strong(time, kNever, std::memory_order_relaxed);
+}
+
 void want_team(int size) {
-    for (int largest = wanted.load(std::memory_order_relaxed); largest < size;) {
-        if (!wanted.compare_exchange_weak(largest, size, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-        if (hosted.exchange(true, std::memory_order_acq_rel))
-            ring(kAnyone);
-        else if (!start_host()) {  // no helpers, then: the caller does the work, and the next one tries again
-            hosted.store(false, std::memory_order_release);
-            wanted.store(0, std::memory_order_release);
-        }
+    int largest = wanted.load(std::memory_order_relaxed);
+    while (largest < size &&
+           !wanted.compare_exchange_weak(largest, size, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    }
+    if (!hosted.load(std::memory_order_acquire) && !hosted.exchange(true, std::memory_order_acq_rel)) {
+        // Without a host the caller does the work, and the next one tries again.
+        if (!start_host()) hosted.store(false, std::memory_order_release);
         return;
     }
+    const bool again = try_is_due();
+    if (again) serving.store(0, std::memory_order_relaxed);  // ends the parallel region
+    if (again || largest < size) ring(kAnyone);
 }
 
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] {
@@ -121,6 +146,7 @@ void want_team(int size) {
     wanted.store(0, std::memory_order_relaxed);
     serving.store(0, std::memory_order_relaxed);
     hosted.store(false, std::memory_order_relaxed);
+    next_try.store(kNever, std::memory_order_relaxed);
 });
 
 }  // namespace

@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 // A thread that looks takes its core away from other programs, also from the one for whose end it waits. Sleeping costs 5 us and
 // more to wake up from. Beside two busy processes on two cores LeNet-5 trained at 300 to 16,500 images/s with OpenMP's own waiting,
-// which looks for milliseconds (four runs), and with a bound of about 20 us at 15,500 to 31,700; on an idle machine there was no
-// difference.
+// which looks for milliseconds (four runs), and at 15,500 to 31,700 where GOMP_SPINCOUNT bounded that to about 20 us; on an idle
+// machine there was no difference. Waiting was OpenMP's then, so the figures tell what the bound is worth, not what this code does.
 constexpr std::chrono::microseconds kLooking{20};
 
 inline void pause_core() {

@@ -9,10 +9,6 @@
 namespace pycnn {
 namespace {
 
-struct Window {
-    int64_t top, left, height, width;
-};
-
 Window window(const ResizeShape& s, int64_t p, int64_t q) {
     const int64_t top = p * s.H / s.P, left = q * s.W / s.Q;
     return {top, left, ceil_div((p + 1) * s.H, s.P) - top, ceil_div((q + 1) * s.W, s.Q) - left};
@@ -51,9 +47,7 @@ void adaptive_avg_pool2d_backward(const ResizeShape& s, const float* dy, float* 
             for (int64_t q = 0; q < s.Q; ++q) {
                 const Window w = window(s, p, q);
                 const float share = dy[(i * s.P + p) * s.Q + q] / static_cast<float>(w.height * w.width);
-                auto* first = plane + w.top * s.W + w.left;
-                for (int64_t r = 0; r < w.height; ++r)
-                    for (int64_t c = 0; c < w.width; ++c) first[r * s.W + c] += share;
+                add_to_window(w, s.W, share, plane);
             }
     });
 }

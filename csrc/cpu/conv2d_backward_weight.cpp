@@ -123,7 +123,6 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     if (algorithm == ConvAlgorithm::winograd) {
         if (conv2d_winograd_backward_weight(s, dy, x, dw, db)) return;
         std::fill_n(dw, weights, 0.0f);
-        std::fill_n(db, s.K, 0.0f);
     }
 
     const KernelTable& table = kernels();

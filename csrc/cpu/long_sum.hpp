@@ -14,19 +14,22 @@
 namespace pycnn {
 
 struct LongSum {
+    static constexpr uint32_t kBlock = kSumBlock;
+
     double total = 0;  // of the blocks before
     float block = 0;
-    int32_t terms = 0;  // of the block
+    uint32_t terms = 0;  // of the block, and kBlock more where there are blocks before
 
     PYCNN_HOST_DEVICE void add(float term) {
         block += term;
-        if (++terms < kSumBlock) return;
+        if (++terms % kBlock != 0) return;
         total += block;
         block = 0;
-        terms = 0;
+        terms = kBlock;
     }
 
-    PYCNN_HOST_DEVICE float value() const { return static_cast<float>(total + block); }
+    // Short sums do without double, which many GPUs are slow at.
+    PYCNN_HOST_DEVICE float value() const { return terms < kBlock ? block : static_cast<float>(total + block); }
 };
 
 }  // namespace pycnn

@@ -19,17 +19,31 @@ inline float window_sum(const KernelTable& table, int64_t height, int64_t width,
     return sum.value();
 }
 
+// A window's elements that lie inside the plane.
+struct Window {
+    int64_t top, left, height, width;
+};
+
+// Adds `share` to each element of a window; `pitch` is the plane's width.
+template <class Sum>
+void add_to_window(const Window& w, int64_t pitch, float share, Sum* plane) {
+    Sum* const first = plane + w.top * pitch + w.left;
+    for (int64_t r = 0; r < w.height; ++r)
+        for (int64_t c = 0; c < w.width; ++c) first[r * pitch + c] += share;
+}
+
 // planes[i] for i < count, of `size` floats each, from add(i, sums), which adds to sums that are zero: floats in place or, where
-// a sum may be long, doubles. `work` is that of one plane.
-template <class F>
-void sum_planes(int64_t count, int64_t size, double work, bool is_long, float* planes, F&& add) {
+// is_long(i) says that a sum of the plane may be long, doubles; `any_long` is false where it is so nowhere. `work` is that of one
+// plane.
+template <class F, class IsLong>
+void sum_planes(int64_t count, int64_t size, double work, bool any_long, float* planes, F&& add, IsLong&& is_long) {
     const int64_t grain = planes_per_task(size), tasks = ceil_div(count, grain);
     const int team = team_size(tasks, static_cast<double>(count) * work);
-    const Buffer<double> areas(is_long ? size * team : 0);
+    const Buffer<double> areas(any_long ? size * team : 0);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, count); ++i) {
             float* plane = planes + i * size;
-            if (!is_long) {
+            if (!any_long || !is_long(i)) {
                 std::fill_n(plane, size, 0.0f);  // one at a time: it is still in L1 when the terms come
                 add(i, plane);
                 continue;
@@ -40,6 +54,10 @@ void sum_planes(int64_t count, int64_t size, double work, bool is_long, float* p
             for (int64_t j = 0; j < size; ++j) plane[j] = static_cast<float>(sums[j]);
         }
     });
+}
+template <class F>
+void sum_planes(int64_t count, int64_t size, double work, bool are_long, float* planes, F&& add) {
+    sum_planes(count, size, work, are_long, planes, add, [](int64_t) { return true; });
 }
 
 }  // namespace pycnn

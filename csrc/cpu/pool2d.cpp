@@ -23,16 +23,13 @@ double plane_work(const PoolShape& s) {
     return 4 * window * static_cast<double>(s.P * s.Q);
 }
 
-// A window's elements that lie inside the plane.
-struct Inside {
-    int64_t top, left, height, width;
-
-    Inside(const PoolShape& s, int64_t p, int64_t q) {
-        const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
-        top = std::max<int64_t>(h, 0), height = std::max<int64_t>(std::min(h + s.kernel.h, s.H) - top, 0);
-        left = std::max<int64_t>(w, 0), width = std::max<int64_t>(std::min(w + s.kernel.w, s.W) - left, 0);
-    }
-};
+// What a window holds of the plane.
+Window inside(const PoolShape& s, int64_t p, int64_t q) {
+    const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
+    const int64_t top = std::max<int64_t>(h, 0), left = std::max<int64_t>(w, 0);
+    return {top, left, std::max<int64_t>(std::min(h + s.kernel.h, s.H) - top, 0),
+            std::max<int64_t>(std::min(w + s.kernel.w, s.W) - left, 0)};
+}
 
 // Elements that an average may add up, and windows that may hold an element.
 int64_t window_size(const PoolShape& s) { return std::min(s.kernel.h, s.H) * std::min(s.kernel.w, s.W); }
@@ -61,6 +58,24 @@ Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
     return result;
 }
 
+// Whether an element may be the maximum of more than kFewOutputs of a plane's windows. Outputs are taken in blocks of half as many;
+// where no block reaches back to what those before its neighbour hold, as with windows that overlap little, an element is in two.
+bool has_long_sums(int64_t outputs, const int32_t* indices) {
+    constexpr int64_t kBlock = kFewOutputs / 2;
+    int32_t reach = -1, neighbour = -1;  // the largest index of the blocks before the neighbour, and with it
+    for (int64_t j = 0; j < outputs; j += kBlock) {
+        int32_t least = indices[j], largest = indices[j];
+        for (int64_t i = j; i < std::min(j + kBlock, outputs); ++i) {
+            least = std::min(least, indices[i]);
+            largest = std::max(largest, indices[i]);
+        }
+        if (least <= reach) return true;
+        reach = neighbour;
+        neighbour = std::max(neighbour, largest);
+    }
+    return false;
+}
+
 }  // namespace
 
 void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) {
@@ -74,7 +89,7 @@ void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices) 
 void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices, float* dx) {
     std::atomic<bool> outside{false};
     const double work = static_cast<double>(inputs + outputs);
-    sum_planes(planes, inputs, work, outputs > kFewOutputs, dx, [&](int64_t i, auto* plane) {
+    const auto add = [&](int64_t i, auto* plane) {
         const int32_t* at = indices + i * outputs;
         // As unsigned, a negative index is too large. Checked beforehand, so that the loop below has no branch.
         uint32_t largest = 0;
@@ -85,7 +100,9 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
         }
         const float* gradients = dy + i * outputs;
         for (int64_t j = 0; j < outputs; ++j) plane[at[j]] += gradients[j];
-    });
+    };
+    sum_planes(planes, inputs, work, outputs > kFewOutputs, dx, add,
+               [&](int64_t i) { return has_long_sums(outputs, indices + i * outputs); });
     if (outside) fail_value("max_pool2d_backward", "indices must lie in an input plane of ", inputs, " elements, some do not");
 }
 
@@ -97,7 +114,7 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
     const auto long_sums = [&](const float* plane, float* averages) {
         for (int64_t p = 0; p < s.P; ++p)
             for (int64_t q = 0; q < s.Q; ++q) {
-                const Inside w(s, p, q);
+                const Window w = inside(s, p, q);
                 const float sum = window_sum(table, w.height, w.width, s.W, plane + w.top * s.W + w.left);
                 averages[p * s.Q + q] = sum / divisor.data()[p * s.Q + q];
             }
@@ -125,11 +142,9 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
         return sum_planes(s.N * s.C, s.H * s.W, plane_work(s), true, dx, [&](int64_t i, auto* plane) {
             for (int64_t p = 0; p < s.P; ++p)
                 for (int64_t q = 0; q < s.Q; ++q) {
-                    const Inside w(s, p, q);
+                    const Window w = inside(s, p, q);
                     const float share = dy[(i * s.P + p) * s.Q + q] / divisor.data()[p * s.Q + q];
-                    auto* first = plane + w.top * s.W + w.left;
-                    for (int64_t r = 0; r < w.height; ++r)
-                        for (int64_t c = 0; c < w.width; ++c) first[r * s.W + c] += share;
+                    add_to_window(w, s.W, share, plane);
                 }
         });
     const int64_t planes = s.N * s.C, grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);

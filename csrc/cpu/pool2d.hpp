@@ -8,8 +8,8 @@ namespace pycnn {
 // indices: position h * W + w of each maximum inside its input plane.
 void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices);
 
-// Outputs of a plane above which the gradients of its maxima are added in double: which outputs have the same winner is not known, and
-// in a smaller plane no sum is long.
+// The most gradients of maxima that one float adds up. Which outputs have the same winner is not known, but in a plane of so few no sum
+// is long.
 constexpr int64_t kFewOutputs = 2048;
 
 // dx[indices[i]] += dy[i] in each of `planes` planes; ValueError for an index outside the plane.

@@ -1,4 +1,6 @@
 // Optimizer steps; the formulas are those of csrc/cpu/isa/optim.hpp, where their sources are named.
+#include <cfloat>
+
 #include "cpu/optim.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
@@ -30,7 +32,8 @@ __global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, f
         const float square = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
         m[i] = mean;
         v[i] = square;
-        w[i] = w[i] * s.decay_factor - s.step_size * mean / (sqrtf(square) * s.inverse_root_correction2 + s.eps);
+        const float rate = square > FLT_MAX ? 0.0f : s.step_size;
+        w[i] = w[i] * s.decay_factor - rate * mean / (sqrtf(square) * s.inverse_root_correction2 + s.eps);
     }
 }
 
@@ -58,7 +61,8 @@ __global__ void rmsprop_kernel(int64_t count, cuda::Varying<RmspropScalars> scal
             const float mean = s.alpha * grad_avg[i] + s.one_minus_alpha * g;
             grad_avg[i] = mean;
             const float difference = variance - mean * mean;
-            variance = difference < 0.0f ? 0.0f : difference;  // rounding can make it negative; NaN passes
+            const float positive = difference < 0.0f ? 0.0f : difference;  // rounding can make it negative; NaN passes
+            variance = variance > FLT_MAX ? variance : positive;
         }
         float step = g / (sqrtf(variance) + s.eps);
         if (momentum_buffer) step = momentum_buffer[i] = s.momentum * momentum_buffer[i] + step;

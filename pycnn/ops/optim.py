@@ -106,8 +106,10 @@ def adam_step(
     ``2^-62 / sqrt(1 - b2)``. Beside an eps in its domain this is at most ``2^-62 / (eps sqrt(1 -
     b2))`` of the divisor: 7e-10 by default, 2.2 % at the limit. It adds to the rounding of single
     precision and to ``lr 2^-124 / (eps (1 - b1))``, what denormal gradients and products may come
-    to. Squares of gradients above 1.8e19 are infinite: such a number does not move any more. NaN
-    and infinities in the gradient become NaN in the weight.
+    to. A v above 3.4e38 is infinite, from one gradient above ``1.8e19 / sqrt(1 - b2)`` (5.8e20 by
+    default) or from lasting ones above 1.8e19: such a number does not move any more. Before that,
+    steps are finite while lr times the largest gradient is below 3.4e38. NaN and infinities in the
+    gradient become NaN in the weight.
 
     References
     ----------
@@ -163,7 +165,8 @@ def adadelta_step(
     -----
     Squares below 2^-126 count as zero, so either mean may be short of ``2^-125 / (1 - rho)``, at
     most ``2^-125 / ((1 - rho) eps)`` of the numbers under the roots: 2e-31 by default, 2.4 % at the
-    limit of eps. Squares of gradients above 1.8e19 are infinite: such a number does not move any
+    limit of eps. A mean square above 3.4e38 is infinite, from one gradient above ``1.8e19 / sqrt(1
+    - rho)`` (5.8e19 by default) or from lasting ones above 1.8e19: such a number does not move any
     more. NaN and infinities in the gradient become NaN in the weight.
 
     References
@@ -225,7 +228,11 @@ def rmsprop_step(
     Notes
     -----
     As for `adam_step`, squares below 2^-126 count as zero, which is at most ``2^-62 / (eps sqrt(1 -
-    alpha))`` of the divisor, and squares of gradients above 1.8e19 are infinite.
+    alpha))`` of the divisor, and a mean square above 3.4e38 is infinite, from one gradient above
+    ``1.8e19 / sqrt(1 - alpha)`` (1.8e20 by default) or from lasting ones above 1.8e19: such a
+    number moves no more, but by its momentum. These bounds of the error are not those of the
+    centered form: the variance of gradients that hardly change is a difference of nearly equal
+    numbers, which may lose all its digits, and then eps alone divides them.
 
     References
     ----------

@@ -1,6 +1,8 @@
 // Optimizer steps on arrays of any shape. Written plainly for the compiler to vectorise.
 #pragma once
 
+#include <cfloat>
+
 #include "cpu/isa/simd.hpp"
 #include "cpu/kernel_table.hpp"
 
@@ -26,12 +28,17 @@ void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* _
 // Kingma, Ba, "Adam", ICLR 2015, algorithm 1, in PyTorch's form; decay_factor = 1 - lr * weight_decay is AdamW's.
 void adam(int64_t count, const AdamScalars& s, float* __restrict w, const float* __restrict grad, float* __restrict m,
           float* __restrict v) {
+    // Where the mean square is infinite the step is zero, also if its product would be infinite; a mean that is infinite or NaN gives
+    // NaN.
+    const float step_size = s.step_size;
     for (int64_t i = 0; i < count; ++i) {
         const float g = grad[i] + s.weight_decay * w[i];
-        m[i] = s.beta1 * m[i] + s.one_minus_beta1 * g;
-        v[i] = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
-        const float denominator = __builtin_sqrtf(v[i]) * s.inverse_root_correction2 + s.eps;
-        w[i] = w[i] * s.decay_factor - s.step_size * m[i] / denominator;
+        const float mean = s.beta1 * m[i] + s.one_minus_beta1 * g;
+        const float square = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
+        m[i] = mean;
+        v[i] = square;
+        const float rate = square > FLT_MAX ? 0.0f : step_size;
+        w[i] = w[i] * s.decay_factor - rate * mean / (__builtin_sqrtf(square) * s.inverse_root_correction2 + s.eps);
     }
 }
 
@@ -59,7 +66,8 @@ void rmsprop_loop(int64_t count, const RmspropScalars& s, float* __restrict w, c
         if constexpr (kCentered) {
             grad_avg[i] = s.alpha * grad_avg[i] + s.one_minus_alpha * g;
             const float difference = variance - grad_avg[i] * grad_avg[i];
-            variance = difference < 0.0f ? 0.0f : difference;  // rounding can make it negative; NaN passes
+            const float positive = difference < 0.0f ? 0.0f : difference;  // rounding can make it negative; NaN passes
+            variance = variance > FLT_MAX ? variance : positive;           // an infinity stays one: the step is zero
         }
         float step = g / (__builtin_sqrtf(variance) + s.eps);
         if constexpr (kMomentum) step = momentum_buffer[i] = s.momentum * momentum_buffer[i] + step;
