@@ -150,7 +150,7 @@ def test_a_picture_of_many_steps_shows_some_with_room_between_them() -> None:
 
 def test_numbers_of_any_kind_are_written_short() -> None:
     figure = plot.convolution_arithmetic([[1 / 3, np.nan], [-2.5, 1e6]], [[1.0]])
-    assert {"0.333", "nan", "-2.5", "1e+06"} <= set(texts(figure))
+    assert {"0.333", "nan", "-2.5", "1000000"} <= set(texts(figure))
 
 
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from pycnn.plot.convolution_step import draw_step, extent, growth, most_columns
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches of a cell (less where the picture would be wider than the last), and of the title.
+# Inches of a cell (less where a side would be longer than the last), and of the title.
 CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
 # The smallest type, as a share of the width: 10 pixels of 1280.
 SMALLEST = 10 / 1280
@@ -100,7 +100,7 @@ def convolution_arithmetic(
         columns = min(columns, most_columns(scene, width + BETWEEN, CELL, SMALLEST))
     rows, columns = grid_shape(len(steps), columns)
     across, down = columns * (width + BETWEEN), rows * (height + ABOVE)
-    cell = min(CELL * growth(scene), WIDEST / across)
+    cell = min(CELL * growth(scene), WIDEST / across, (WIDEST - HEAD) / down)
     size = across * cell, down * cell + HEAD
     figure = _titled_figure(*size, title or _describe(scene, geometry))
     top = 1 - HEAD / size[1]
