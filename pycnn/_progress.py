@@ -69,7 +69,8 @@ class ProgressBar:
             return
         with self._alone():
             # tqdm takes a terminal that does not know its size for one of size 0. With miniters
-            # its own thread, which would meet a broken stream, has nothing to redraw.
+            # its own thread, which would meet a broken stream, has nothing to redraw. A bar that an
+            # interrupted training has left would make room for itself: hence the position.
             size = shutil.get_terminal_size()
             self._bar = _bar_class()(
                 total=total,
@@ -78,6 +79,7 @@ class ProgressBar:
                 unit_scale=True,
                 mininterval=0,
                 miniters=1,
+                position=0,
                 ncols=size.columns,
                 nrows=size.lines,
                 bar_format=FORMAT if total else None,

@@ -14,20 +14,13 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_import_takes_less_than_a_quarter_of_a_second() -> None:
-    code = (
-        "from time import process_time; start = process_time(); import pycnn; "
-        "print(process_time() - start)"
-    )
-    # Of the processor, which other programs do not take away; the first run may write byte code.
-    assert any(float(run(code)) < 0.25 for _ in range(10))
-
-
 def test_import_leaves_optional_and_slow_modules_alone() -> None:
     code = "import pycnn, sys; print(*sys.modules)"
     loaded = set(run(code).split())
     assert "pycnn" in loaded
     heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "argparse", "urllib.request", "torch"}
+    # What takes long of Python's own, and NumPy does not load.
+    heavy |= {"asyncio", "importlib.resources", "multiprocessing", "sqlite3", "unittest", "zipfile"}
     assert loaded & heavy == set()
 
 

@@ -66,8 +66,8 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[subprocess.Popen[str]]:
-    here = Path(__file__).parent
-    code = SERVER.format(folders=[str(here), str(here.parent)])
+    # Not the source folder, which holds no compiled module.
+    code = SERVER.format(folders=[str(Path(__file__).parent)])
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     # Threads of BLAS do not survive a fork.
     env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
