@@ -18,7 +18,7 @@ from pycnn._streams import is_terminal
 SECONDS_BETWEEN_UPDATES = 0.1
 
 # What comes last is cut off first where the terminal is narrow: the speed, not the figures.
-FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
 
 
 @cache
@@ -82,7 +82,7 @@ class ProgressBar:
                 position=0,
                 ncols=size.columns,
                 nrows=size.lines,
-                bar_format=FORMAT if total else None,
+                bar_format=BAR_FORMAT if total else None,
             )
 
     def update(self, done: int, loss: float | None = None, accuracy: float | None = None) -> None:

@@ -30,10 +30,10 @@ METADATA_KEY = "pycnn"
 ORDER = "; the path comes first, then the model"
 
 # Beginning of the names of arrays of what `pycnn.fit` needs to resume.
-TRAINING = "training:"
+TRAINING_PREFIX = "training:"
 
 # Array that holds the rest of that, as JSON in bytes: a header is bounded, a history is not.
-STATE = TRAINING + "state"
+STATE = TRAINING_PREFIX + "state"
 
 # A value of it takes at least so many bytes of the JSON that `write` makes.
 BYTES_PER_VALUE = 2
@@ -237,7 +237,7 @@ def read_parts(
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)
-        of_model, of_training = tensors.split(TRAINING)
+        of_model, of_training = tensors.split(TRAINING_PREFIX)
         try:
             state = _read(of_model, header, CHECKSUM)
             arrays = _read(of_training, header, TRAINING_CHECKSUM)
@@ -256,7 +256,7 @@ def _parsed_state(text: bytes) -> Any:
 
 def _model_part(tensors: Tensors, header: dict[str, Any]) -> Tensors:
     """Leave out the arrays of a training, in the file of one."""
-    return tensors.split(TRAINING)[0] if TRAINING_CHECKSUM in header else tensors
+    return tensors.split(TRAINING_PREFIX)[0] if TRAINING_CHECKSUM in header else tensors
 
 
 def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, Array]:

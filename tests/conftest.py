@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -178,3 +179,20 @@ def damaged(own_folder: None) -> list[str]:
     for path in broken:
         Path(path).write_bytes(Path(path).read_bytes()[:99])
     return broken
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the checkpoint of a training may lie."""
+    return tmp_path / "training.safetensors"
+
+
+@pytest.fixture
+def default_handler() -> Iterator[None]:
+    """Give SIGINT Python's handler even in the background, and SIGHUP its own under nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    after = signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hangup)
+    assert after is signal.default_int_handler

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from threads import in_thread
-from toy import blobs, pairs, same_bits, small_net, snapshot
+from toy import blobs, ones, pairs, same_bits, small_net, snapshot
 
 from pycnn import DataLoader, evaluate, fit, predict
 from pycnn.layers import (
@@ -42,10 +42,6 @@ class Mode(Module):
 
     def backward(self, dy: Array) -> Array:
         return dy
-
-
-def ones(*shape: int) -> Array:
-    return np.ones(shape, np.float32)
 
 
 # The mode --------------------------------------------------------------------------------------

@@ -5,6 +5,18 @@ from __future__ import annotations
 import pytest
 from child import output
 
+# A thread holds a lock for longer than what comes next takes.
+HOLD = """
+def hold(lock):
+    def wait():
+        with lock:
+            held.set()
+            time.sleep(3)
+    held = threading.Event()
+    threading.Thread(target=wait, daemon=True).start()
+    held.wait()
+"""
+
 LOADER = """
 import numpy as np
 import pycnn
@@ -70,18 +82,10 @@ print(len(list(batches)))
 
 
 def test_a_lock_that_another_thread_holds_at_the_fork_does_not_hold_up_the_child() -> None:
-    code = f"""{LOADER.replace("SLEEP", "0")}
+    code = f"""{LOADER.replace("SLEEP", "0")}{HOLD}
 batches = iter(loader)
 first = of([next(batches)])
-changed = batches.gi_frame.f_locals["work"].changed
-
-def hold():
-    with changed:
-        held.set()
-        time.sleep(3)
-held = threading.Event()
-threading.Thread(target=hold, daemon=True).start()
-held.wait()
+hold(batches.gi_frame.f_locals["work"].changed)
 
 def work():
     assert first + of(batches) == expected
@@ -97,27 +101,15 @@ print("done")
 
 
 def test_a_bar_that_is_drawn_at_the_fork_does_not_hold_up_the_childs_bars() -> None:
-    code = """
+    code = f"""{HOLD}
 import pycnn
 from pycnn import _progress as progress
+from terminal import Terminal
 
-class Terminal:
-    def __init__(self, stream):
-        self.stream = stream
-    def isatty(self):
-        return True
-    def __getattr__(self, name):
-        return getattr(self.stream, name)
 sys.stderr = Terminal(sys.stderr)
 bar = progress.ProgressBar("parent", 10, True)
 
-def hold():
-    with bar._bar.get_lock():
-        held.set()
-        time.sleep(3)
-held = threading.Event()
-threading.Thread(target=hold, daemon=True).start()
-held.wait()
+hold(bar._bar.get_lock())
 
 def work():
     bar.close()
@@ -137,6 +129,7 @@ def test_a_fork_while_other_threads_are_in_the_midst_of_training() -> None:
     code = """
 import numpy as np
 import pycnn
+from threads import again_and_again
 from toy import blobs, same_bits, small_net, snapshot
 
 pycnn.set_num_threads(2)
@@ -149,22 +142,12 @@ def train():
     return snapshot(model)
 
 expected = train()
-ended = threading.Event()
-def forever():
-    while not ended.is_set():
-        train()
-threads = [threading.Thread(target=forever) for _ in range(2)]
-for thread in threads:
-    thread.start()
-
 def work():
     assert same_bits(train(), expected)
-for _ in range(12):
-    time.sleep(0.003)
-    ended_well(in_fork(work))
-ended.set()
-for thread in threads:
-    thread.join()
+with again_and_again(train), again_and_again(train):
+    for _ in range(12):
+        time.sleep(0.003)
+        ended_well(in_fork(work))
 assert same_bits(train(), expected)
 print("same bits")
 """

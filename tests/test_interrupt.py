@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,69 +16,16 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
-from toy import blobs, pairs, same_bits, small_net, snapshot
+from pressing import Press, press, trained, warned
+from toy import blobs, pairs, same_bits, small_net
 
 from pycnn.layers import Module
 from pycnn.losses import CrossEntropyLoss
-from pycnn.optim import Adam
-from pycnn.training import Callback, History, Run, fit
-from pycnn.training.interrupt import Gate, Stopped, Stops
+from pycnn.training import Callback, Run, fit
+from pycnn.training.interrupt import Gate
 from pycnn.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("default_handler")
-
-
-@pytest.fixture
-def default_handler() -> Iterator[None]:
-    """Give SIGINT Python's handler even in the background, and SIGHUP its own under nohup."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    after = signal.signal(signal.SIGINT, before)
-    signal.signal(signal.SIGHUP, hangup)
-    assert after is signal.default_int_handler
-
-
-@contextmanager
-def warned() -> Iterator[None]:
-    with pytest.warns(RuntimeWarning, match=r"\[fit\] interrupted (in|after) epoch"):
-        yield
-
-
-def press() -> None:
-    """Press Ctrl-C."""
-    signal.raise_signal(signal.SIGINT)
-
-
-class Press(Callback):
-    """Ctrl-C in one of the places of a training."""
-
-    def __init__(self, where: str, step: int = 3, times: int = 1) -> None:
-        self.where, self.step, self.times = where, step, times
-        self.after = 0
-
-    def _come(self, where: str, run: Run) -> None:
-        if where == self.where and run.step == self.step:
-            for _ in range(self.times):
-                press()
-        self.after = run.step
-
-    def on_backward(self, run: Run) -> None:
-        self._come("backward", run)
-
-    def on_step(self, run: Run) -> None:
-        self._come("step", run)
-
-    def on_epoch_end(self, run: Run, record: object) -> None:
-        self._come("epoch", run)
-
-
-def trained(callback: Callback, **options: Any) -> tuple[dict[str, np.ndarray], History]:
-    model = small_net(dropout=0.5)
-    data = options.pop("train", blobs(128))
-    options = {"epochs": 3, "batch_size": 32, "optimizer": Adam(model.parameters())} | options
-    history = fit(model, data, blobs(30), callbacks=[callback], **options)
-    return snapshot(model), history
 
 
 @pytest.mark.parametrize(
@@ -251,146 +198,6 @@ def test_ctrl_c_at_any_line_of_the_loop_leaves_a_checkpoint_that_goes_on_exactly
         if tracer.left >= 0:
             break
     assert at >= 5
-
-
-# Where it is not for fit to handle signals ---------------------------------------------------
-
-
-def test_a_handler_of_the_program_stays_and_is_called_at_once() -> None:
-    seen: list[int] = []
-
-    def own(signum: int, frame: object) -> None:
-        seen.append(signum)
-
-    before = signal.signal(signal.SIGINT, own)
-    try:
-        _, history = trained(Press("backward", 2))
-        assert signal.getsignal(signal.SIGINT) is own
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert seen == [signal.SIGINT]
-    assert not history.interrupted
-    assert len(history) == 3
-
-
-def test_a_handler_that_the_program_sets_meanwhile_stays() -> None:
-    def own(signum: int, frame: object) -> None:
-        raise AssertionError
-
-    class Set(Callback):
-        def on_step(self, run: Run) -> None:
-            signal.signal(signal.SIGINT, own)
-
-    trained(Set())
-    assert signal.signal(signal.SIGINT, signal.default_int_handler) is own
-
-
-def test_ignored_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        _, history = trained(Press("backward", 2))
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert not history.interrupted
-
-
-def test_a_training_in_another_thread_has_no_signals() -> None:
-    done: list[History] = []
-    thread = threading.Thread(target=lambda: done.append(trained(Press("nowhere"))[1]))
-    thread.start()
-    thread.join(60)
-    assert len(done[0]) == 3
-
-
-def test_a_training_within_a_step_of_another() -> None:
-    """The inner one ends after its step, and then the outer one after its own."""
-    lengths = []
-
-    class Inner(Callback):
-        def on_step(self, run: Run) -> None:
-            if run.step == 2:
-                lengths.append(len(trained(Press("backward", 1))[1]))
-
-    with warned():
-        _, history = trained(Inner())
-    assert lengths == [0]
-    assert len(history) == 0
-
-
-def test_errors_and_the_end_give_the_handler_back() -> None:
-    class Fail(Callback):
-        def on_step(self, run: Run) -> None:
-            raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError, match="no"):
-        trained(Fail())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-# The parts -----------------------------------------------------------------------------------
-
-
-def test_a_gate_raises_after_a_step_what_came_in_it() -> None:
-    gate, steps = Gate(), []
-
-    def two_steps() -> None:
-        with gate:
-            press()
-            steps.append("first")
-        steps.append("second")
-
-    with gate.watch(), pytest.raises(KeyboardInterrupt):
-        two_steps()
-    assert steps == ["first"]
-    assert not gate.broken
-
-
-def test_a_gate_is_broken_by_what_ends_a_step_in_its_middle() -> None:
-    gate = Gate()
-
-    def step(fail: Callable[[], None]) -> None:
-        with gate:
-            fail()
-
-    def twice() -> None:
-        press()
-        press()
-
-    with gate.watch(), pytest.raises(KeyboardInterrupt):
-        step(twice)
-    assert gate.broken
-
-
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
-def test_signals_that_end_a_program_are_like_ctrl_c_within_stops(signum: signal.Signals) -> None:
-    class End(Callback):
-        def on_backward(self, run: Run) -> None:
-            if run.step == 5:
-                signal.raise_signal(signum)
-
-    with Stops() as stops, warned():
-        _, history = trained(End())
-    assert history.interrupted
-    assert stops.exit_code == 128 + signum
-    assert signal.getsignal(signum) == signal.SIG_DFL
-    with Stops() as stops, pytest.raises(Stopped) as info:
-        signal.raise_signal(signum)
-    assert info.value.exit_code == 128 + signum
-
-
-def test_stops_leave_alone_what_is_ignored_and_what_has_a_handler() -> None:
-    def own(signum: int, frame: object) -> None:
-        raise AssertionError
-
-    before = [signal.signal(signal.SIGHUP, signal.SIG_IGN), signal.signal(signal.SIGTERM, own)]
-    try:
-        with Stops():
-            signal.raise_signal(signal.SIGHUP)
-            assert signal.getsignal(signal.SIGTERM) is own
-    finally:
-        signal.signal(signal.SIGHUP, before[0])
-        signal.signal(signal.SIGTERM, before[1])
 
 
 def test_the_model_forgets_the_step_that_was_forced(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from threads import in_thread
-from toy import blobs, same_bits, snapshot
+from toy import blobs, ones, same_bits, snapshot
 
 from pycnn import evaluate, fit, load, predict, save
 from pycnn.layers import (
@@ -30,10 +30,6 @@ from pycnn.optim import Adam
 from pycnn.training import Callback, MaxNorm, Run, TerminateOnNaN
 
 Array = np.ndarray
-
-
-def ones(*shape: int) -> Array:
-    return np.ones(shape, np.float32)
 
 
 class Slow(Module):

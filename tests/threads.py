@@ -1,9 +1,10 @@
-"""Work in another thread."""
+"""Work in other threads."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -24,3 +25,46 @@ def in_thread(work: Callable[[], Any]) -> Any:
     if isinstance(results[0], BaseException):
         raise results[0]
     return results[0]
+
+
+def at_once(*works: Callable[[], Any]) -> None:
+    """Run each in a thread of its own, and wait for all; raise what one of them raised."""
+    errors: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def again_and_again(work: Callable[[], Any]) -> Iterator[None]:
+    """Do it in another thread, one time after the other, until the block ends."""
+    ended = threading.Event()
+    errors: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            while not ended.is_set():
+                work()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if errors:
+        raise errors[0]

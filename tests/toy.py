@@ -21,6 +21,10 @@ def blobs(n: int, seed: int = 0) -> ArrayDataset:
     return ArrayDataset(x, y.astype(np.int64), tuple("abcd"), "blobs")
 
 
+def ones(*shape: int) -> np.ndarray:
+    return np.ones(shape, np.float32)
+
+
 def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise of the size that LeNet-5 takes, and a class for each."""
     rng = np.random.default_rng(0)

@@ -8,6 +8,7 @@ from typing import Any
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
+from pycnn.layers.state import copied_state
 from pycnn.training import Callback, EpochRecord, Run
 from pycnn.training.nonfinite import nonfinite_state
 
@@ -40,7 +41,7 @@ class GoodState(Callback):
         """Copy the state, unless it is broken."""
         if not nonfinite_state(run.model):
             self._epoch = record.epoch
-            self._state = _copied(run.model)
+            self._state = copied_state(run.model)
 
     def on_train_end(self, run: Run) -> None:
         """Give the model its last good state back if it holds NaN or infinity, and say so."""
@@ -74,7 +75,7 @@ class GoodState(Callback):
         """Go on from the last good state of an earlier process."""
         self._epoch, self._state = state["epoch"], state["state"]
         if state["current"] and self._model is not None:
-            self._state = _copied(self._model)
+            self._state = copied_state(self._model)
 
     def _is_current(self) -> bool:
         """Whether the model is in the last good state still, as it is after an epoch."""
@@ -82,7 +83,3 @@ class GoodState(Callback):
             return False
         now = self._model.state_dict()
         return all(on_cpu(now[name]).tobytes() == a.tobytes() for name, a in self._state.items())
-
-
-def _copied(model: Module) -> dict[str, Array]:
-    return {name: on_cpu(array).copy() for name, array in model.state_dict().items()}

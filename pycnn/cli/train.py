@@ -13,7 +13,6 @@ Meanwhile, a checkpoint in the folder holds the state of the training after each
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from contextlib import suppress
@@ -24,102 +23,21 @@ from pycnn import get_num_threads, recipes
 from pycnn._printable import printable
 from pycnn._run_files import RUNS, TRAINING
 from pycnn._streams import is_terminal, warn
-from pycnn.cli.arguments import (
-    add_data,
-    add_threads,
-    positive_float,
-    positive_int,
-    seed,
-    set_threads,
-)
+from pycnn.cli.arguments import set_threads
 from pycnn.cli.good_state import GoodState
 from pycnn.cli.results import finished_run, results_folder, save
 from pycnn.cli.streams import say
+from pycnn.cli.training_settings import add_arguments, make_settings
 from pycnn.data import Dataset
-from pycnn.devices import extension
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
 from pycnn.training.interrupt import Stops
 
+__all__ = ["add_arguments", "make_settings", "run"]
+
 TRAINING_FAILED = 1
 SAVED_ELSEWHERE = 3
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    models = (f"{name} ({summary})" for name, summary in recipes.SUMMARIES.items())
-    parser.add_argument(
-        "model", metavar="MODEL", choices=recipes.available(), help=", ".join(models)
-    )
-    parser.add_argument(
-        "--epochs",
-        type=positive_int,
-        metavar="N",
-        help="passes over the training data (default: the model's, 4 for lenet5)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=positive_int,
-        metavar="N",
-        help="samples in a step (default: the model's, 64 for lenet5)",
-    )
-    parser.add_argument(
-        "--optimizer",
-        choices=sorted(OPTIMIZERS),
-        help="update rule (default: the model's, adam for lenet5)",
-    )
-    parser.add_argument(
-        "--lr",
-        type=positive_float,
-        metavar="RATE",
-        help="learning rate, the peak of its schedule (default: the model's for the optimizer, "
-        "0.003 for lenet5 with adam)",
-    )
-    parser.add_argument(
-        "--augment",
-        action="store_true",
-        help="change the training data at random: lenet5_1998 distorts the digits, alexnet_cifar "
-        "shifts and mirrors the pictures; without it too, lenet5 shifts by up to a pixel and "
-        "alexnet cuts, mirrors and recolours; the others have nothing of the kind",
-    )
-    parser.add_argument(
-        "--seed",
-        type=seed,
-        default=0,
-        metavar="N",
-        help="seed of weights and shuffling (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the results (default: runs/MODEL)"
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the training that was interrupted or killed, from its checkpoint in the "
-        "folder of the results; begin if there is none; do nothing if it has finished",
-    )
-    parser.add_argument(
-        "--checkpoint-every",
-        type=positive_int,
-        metavar="STEPS",
-        help="steps after which the checkpoint is replaced, besides after each epoch",
-    )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="write settings, results and history to this file too, FILE.json",
-    )
-    parser.add_argument(
-        "--device",
-        choices=("cpu", "cuda", "cuda_host"),
-        default="cpu",
-        help="where to train: the CPU, the GPU, or an emulation of it for tests "
-        "(default: %(default)s)",
-    )
-    add_data(parser, "what the package ships or downloads")
-    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -169,48 +87,6 @@ def run(args: argparse.Namespace) -> int:
     if history.interrupted:
         return stops.exit_code
     return code if place == out else SAVED_ELSEWHERE
-
-
-def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
-    """Give the settings of the training: the arguments, or the recipe's where there are none.
-
-    A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
-    """
-    if args.device != "cpu":
-        extension(args.device)
-    if args.device != "cpu" and recipe.train is not None:
-        raise ValueError(f"{args.model} learns in a way of its own, not on {args.device}")
-    if args.augment and recipe.augment is None:
-        raise ValueError(f"{args.model} has no augmentation")
-    return {
-        "model": args.model,
-        "epochs": args.epochs or recipe.epochs,
-        "batch_size": args.batch_size or recipe.batch_size,
-        **_optimizer_settings(args, recipe),
-        "augment": bool(args.augment or recipe.always_augment),
-        "data": None if args.data is None else os.path.abspath(args.data),
-        "skip_broken": args.skip_broken,
-        "transposed": args.transposed,
-        "seed": args.seed,
-        "threads": get_num_threads(),
-        "device": args.device,
-    }
-
-
-def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
-    if recipe.train is not None:
-        if args.lr or args.optimizer:
-            raise ValueError(
-                f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
-            )
-        return {}
-    optimizer = args.optimizer or recipe.optimizer
-    if optimizer not in recipe.rates:
-        raise ValueError(
-            f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
-            f"take one of {', '.join(recipe.rates)}"
-        )
-    return {"optimizer": optimizer, "lr": args.lr or recipe.rates[optimizer]}
 
 
 def train_model(

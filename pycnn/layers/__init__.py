@@ -1,7 +1,8 @@
 """Layers: thin objects that own parameters, call `pycnn.ops` and remember what backward needs.
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own),
-  `evaluation_mode`
+  `evaluation_mode`; `tree`, `state`: what `Module` does with those below it and with their values;
+  `contained`: what plain lists hold; `turns`: threads take a model by turns
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,

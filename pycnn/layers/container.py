@@ -22,6 +22,8 @@ class Container(Module):
         The modules, by the names that their parameters get in front.
     """
 
+    _of_children = frozenset(["_named"])
+
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._named = dict(modules)
 

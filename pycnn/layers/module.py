@@ -10,16 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pycnn._arguments import array_of
 from pycnn._memory import Remembering, evaluating
-from pycnn._printable import printable
-from pycnn.devices import device_of, extension, is_array, move, on_cpu, write
-from pycnn.layers.contained import PLAIN, contained, is_container
+from pycnn.devices import device_of, extension, is_array, move
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
+from pycnn.layers.tree import Tree, each_once
 from pycnn.layers.turns import Turn
-
-# Names that a message lists.
-MOST_NAMES = 100
 
 Self = TypeVar("Self", bound="Module")
 Trace = Generator[tuple[str, "Module", Array], None, Array]
@@ -32,14 +28,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class IncompatibleKeys(NamedTuple):
-    """What a non-strict `Module.load_state_dict` did not use or did not find."""
-
-    missing: list[str]
-    unexpected: list[str]
-
-
-class Module(Remembering, ABC):
+class Module(Tree, Remembering, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
@@ -135,55 +124,6 @@ class Module(Remembering, ABC):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    # Walking the tree ----------------------------------------------------------------------
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Modules directly below this one, with their names."""
-        for name, value in vars(self).copy().items():  # another thread may add an attribute
-            if isinstance(value, Module):
-                yield name, value
-
-    def modules(self) -> Iterator[Module]:
-        """Give this module and all below it, parents first."""
-        yield self
-        for _, child in self.children():
-            yield from child.modules()
-
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names (``0.weight``), in PyTorch's order.
-
-        One that several layers share comes once, by its first name.
-        """
-        self._check_containers()
-        for name, value in _each_once(self._named_state(prefix)):
-            if isinstance(value, Parameter):
-                yield name, value
-
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
-        """All buffers with their dotted names, in PyTorch's order; a shared one comes once."""
-        self._check_containers()
-        for name, value in _each_once(self._named_state(prefix)):
-            if isinstance(value, Buffer):
-                yield name, value
-
-    def _named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Parameters, then buffers, of this module, then those of each child in turn.
-
-        A shared one comes by each of its names: those are what a checkpoint has.
-        """
-        own = vars(self).copy()
-        for kind in (Parameter, Buffer):
-            for name, value in own.items():
-                if isinstance(value, kind):
-                    yield prefix + name, value
-        for name, child in self.children():
-            yield from child._named_state(f"{prefix}{name}.")
-
-    def parameters(self) -> Iterator[Parameter]:
-        """All parameters, in the order of `named_parameters`."""
-        for _, parameter in self.named_parameters():
-            yield parameter
-
     def zero_grad(self) -> None:
         """Forget all gradients: ``grad`` becomes None."""
         for _, value in self._named_state():
@@ -193,60 +133,6 @@ class Module(Remembering, ABC):
     @property
     def _has_parameters(self) -> bool:
         return any(isinstance(value, Parameter) for _, value in self._named_state())
-
-    # Nothing is kept where it would not be found -------------------------------------------
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; refuse a list, or the like, of modules or parameters.
-
-        Raises
-        ------
-        TypeError
-            If they would be neither trained nor saved, because they are nowhere else below this
-            module.
-        """
-        if not is_container(value):
-            super().__setattr__(name, value)
-            return
-        attributes = vars(self)
-        before = attributes.copy()
-        super().__setattr__(name, value)
-        if next(contained(value, _PARTS), None) is None:
-            return
-        try:
-            parts = _parts(self)
-        except Exception:
-            return  # a `children` of one's own needs what is set later: parameters() looks again
-        try:
-            self._check_container(name, value, parts)
-        except TypeError:
-            attributes.clear()
-            attributes.update(before)
-            raise
-
-    def _check_containers(self) -> None:
-        """Look again for what was put into a list, or the like, after that was assigned."""
-        holding = [
-            (module, name, value)
-            for module in self.modules()
-            for name, value in vars(module).copy().items()
-            if type(value) not in PLAIN and is_container(value)
-        ]
-        # All in one walk: most hold sizes and names only.
-        if next(contained([value for _, _, value in holding], _PARTS), None) is not None:
-            parts = _parts(self)
-            for module, name, value in holding:
-                module._check_container(name, value, parts)
-
-    def _check_container(self, name: str, value: Any, parts: set[int]) -> None:
-        """Refuse a container that holds something that is not among these parts."""
-        lost = next((one for one in contained(value, _PARTS) if id(one) not in parts), None)
-        if lost is not None:
-            raise TypeError(
-                f"[{type(self).__name__}] {name} is a {type(value).__name__} that holds a "
-                f"{type(lost).__name__}, which would be neither trained nor saved there: give each "
-                "an attribute of its own, or put modules into a Sequential or a Parallel"
-            )
 
     # Modes ---------------------------------------------------------------------------------
 
@@ -276,7 +162,7 @@ class Module(Remembering, ABC):
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
         """Give what `to` moves: parameters, and buffers that say so."""
-        for _, value in _each_once(self._named_state()):
+        for _, value in each_once(self._named_state()):
             if isinstance(value, Parameter) or value.moves:
                 yield value
 
@@ -355,8 +241,7 @@ class Module(Remembering, ABC):
 
     def state_dict(self) -> dict[str, Array]:
         """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
-        self._check_containers()
-        return {name: value.data for name, value in self._named_state()}
+        return {name: value.data for name, value in self._checked_state()}
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
         """Copy values into parameters and buffers. A failure leaves the model as it was.
@@ -383,14 +268,7 @@ class Module(Remembering, ABC):
         """
         keys = self.check_state_dict(state, strict)
         with Turn(self, alone=True).taken():
-            for name, target in self._named_state():
-                if name not in state:
-                    continue
-                # In place on a device, too: a step recorded as a CUDA graph reads it there.
-                if isinstance(target.data, np.ndarray):
-                    np.copyto(target.data, on_cpu(state[name]))
-                else:
-                    write(target.data, on_cpu(state[name]))
+            copy_state(self._named_state(), state)
         return keys
 
     def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
@@ -401,34 +279,7 @@ class Module(Remembering, ABC):
         ValueError, TypeError
             As `load_state_dict`.
         """
-        self._check_containers()
-        own = dict(self._named_state())
-        missing = [name for name in own if name not in state]
-        unexpected = [name for name in state if name not in own]
-        problems: list[str] = []
-        if strict and missing:
-            problems.append(f"missing {_listed(missing)}")
-        if strict and unexpected:
-            problems.append(f"unexpected {_listed(unexpected)}")
-        shared = [(name, target, state[name]) for name, target in own.items() if name in state]
-        first: dict[int, tuple[str, Array]] = {}
-        for name, target, value in shared:
-            dtype = getattr(value, "dtype", type(value).__name__)
-            if not is_array(value) or dtype != target.data.dtype:
-                wanted = array_of(target.data.dtype)
-                raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
-            if value.shape != target.shape:
-                problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
-            if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
-                problems.append(f"{name} is read-only in the model")
-            other, same = first.setdefault(id(target), (name, value))
-            if same is not value and not np.array_equal(
-                on_cpu(same), on_cpu(value), equal_nan=value.dtype.kind == "f"
-            ):
-                problems.append(f"{other} and {name} are one array in the model, and differ")
-        if problems:
-            raise ValueError(f"[load_state_dict] state does not fit: {'; '.join(problems)}")
-        return IncompatibleKeys(missing, unexpected)
+        return check_state(dict(self._checked_state()), state, strict)
 
     def summary(self, input_shape: Shape) -> str:
         """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
@@ -448,33 +299,6 @@ class Module(Remembering, ABC):
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
-
-
-def _listed(names: Sequence[object]) -> str:
-    """Give names for a message, of very many the first."""
-    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(map(printable, names[:MOST_NAMES])) + more
-
-
-# What is trained and saved.
-_PARTS = (Module, Parameter, Buffer)
-
-
-def _parts(model: Module) -> set[int]:
-    """Give the ids of what is found in a model."""
-    return {id(part) for _, part in model._named_state()} | set(map(id, model.modules()))
-
-
-T = TypeVar("T", Parameter, Buffer, Parameter | Buffer)
-
-
-def _each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    """Leave out what was there before under another name."""
-    seen: set[int] = set()
-    for name, value in named:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

@@ -39,6 +39,8 @@ class Sequential(Container):
     `trace` runs all layers one by one.
     """
 
+    _of_children = Container._of_children | {"_fused"}
+
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__(named("Sequential", "layer", layers))
         self._fused = fused(self._named)

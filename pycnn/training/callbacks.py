@@ -7,11 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn._arguments import at_least_zero, choice, flag, integer
+from pycnn._arguments import flag, integer
 from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
+from pycnn.layers.state import copied_state
 from pycnn.training.history import EpochRecord
+from pycnn.training.monitor import Monitor
 from pycnn.training.nonfinite import first_nonfinite, is_finite
 from pycnn.training.run import Run
 from pycnn.training.unwritten import Unwritten
@@ -67,69 +69,6 @@ class Callback:
         """
 
 
-# An accuracy, and what there is in its place without classes.
-ACCURACY = ("accuracy", "loss")
-
-
-class _Monitor:
-    """Follows one field of the records and tells whether it got better."""
-
-    def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
-        fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
-        self.field = choice(f"[{owner}] monitor", field, fields)
-        self.min_delta = at_least_zero(f"[{owner}] min_delta", min_delta)
-        self.sign = -1.0 if field.endswith("loss") else 1.0
-        self.reset(True)
-
-    def reset(self, validated: bool) -> None:
-        """Start a run."""
-        if self.field.startswith("val_") and not validated:
-            raise ValueError(f"monitor {self.field!r} needs validation data")
-        self.best = -math.inf
-        self.best_epoch = 0
-        self.last: float | None = None
-
-    def improved(self, record: EpochRecord) -> bool:
-        """Whether this record beats the best one; a NaN never does.
-
-        Raises
-        ------
-        ValueError
-            If the figure is not there, and never was.
-        """
-        self.last = value = getattr(record, self.field)
-        if value is None and not self.best_epoch:
-            raise ValueError(
-                f"monitor {self.field!r} is not there: epoch {record.epoch} has no such figure, "
-                "because no target is a class that counts (an int64 array (N,) that the loss does "
-                f"not ignore, with scores (N, C) for it); take {self.field.replace(*ACCURACY)!r}"
-            )
-        if value is None or not self.sign * value > self.best + self.min_delta:
-            return False
-        self.best = self.sign * value
-        self.best_epoch = record.epoch
-        return True
-
-    def failure(self) -> str:
-        """Say since when the figure has not improved, and why."""
-        last = "none" if self.last is None else self.last
-        if self.best_epoch == 0:
-            return f"{self.field} was finite in no epoch (the last: {last})"
-        text = f"{self.field} has not improved since epoch {self.best_epoch}"
-        if self.last is None or not math.isfinite(self.last):
-            text += f" (the last: {last})"
-        return text
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the best so far, and the last figure."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "last": self.last}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the best of an earlier process."""
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self.last = state["last"]
-
-
 class EarlyStopping(Callback):
     """Stop when a figure has not improved for some epochs.
 
@@ -167,7 +106,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
         self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
-        self._monitor = _Monitor("EarlyStopping", monitor, min_delta)
+        self._monitor = Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
@@ -181,8 +120,7 @@ class EarlyStopping(Callback):
         """Stop, or remember the best epoch."""
         if self._monitor.improved(record):
             if self.restore_best:
-                state = run.model.state_dict()
-                self._best_state = {name: array.copy() for name, array in state.items()}
+                self._best_state = copied_state(run.model)
         elif record.epoch - max(self._monitor.best_epoch, self._begun) >= self.patience:
             run.stop(self._monitor.failure())
 
@@ -231,7 +169,7 @@ class BestCheckpoint(Callback):
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
         self.path = path
-        self._monitor = _Monitor("BestCheckpoint", monitor)
+        self._monitor = Monitor("BestCheckpoint", monitor)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
     def on_train_begin(self, run: Run, validated: bool) -> None:

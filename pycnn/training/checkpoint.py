@@ -20,7 +20,8 @@ from pycnn.training.same import differences
 from pycnn.training.tree import flatten, rebuild
 from pycnn.training.unwritten import Unwritten
 
-FORMAT = 1
+# Version of what is stored of a training; that of the file itself is pycnn._format.FORMAT.
+STATE_FORMAT = 1
 
 ON_ERROR = ("warn", "raise")
 
@@ -73,7 +74,7 @@ class Checkpoint:
             If it cannot be written and errors are to be raised.
         """
         content, arrays = self.stored(state)
-        training = {"format": FORMAT, **content}
+        training = {"format": STATE_FORMAT, **content}
         warns = self.on_error == "warn"
         with self._unwritten.told(f"; on the disk {self.last}") if warns else nullcontext():
             io.write(self.path, model, arrays, training)
@@ -87,7 +88,7 @@ class Checkpoint:
         TypeError
             If it holds what cannot be stored; the text says where.
         """
-        return flatten({"settings": self.settings, **state}, io.TRAINING)
+        return flatten({"settings": self.settings, **state}, io.TRAINING_PREFIX)
 
     def read(self) -> Found | None:
         """Read the file, if it is there, and see that it is of this training.
@@ -108,9 +109,9 @@ class Checkpoint:
             raise ValueError(f"[fit] {error}") from None
         if not isinstance(training, dict):
             raise ValueError(f"[fit] {name} is no checkpoint of a training: it cannot be resumed")
-        if training.get("format") != FORMAT:
+        if training.get("format") != STATE_FORMAT:
             raise ValueError(
-                f"[fit] {name} has format {training.get('format')}, this pycnn reads {FORMAT}"
+                f"[fit] {name} has format {training.get('format')}, this pycnn reads {STATE_FORMAT}"
             )
         with understood(name):
             state = rebuild(training, arrays)

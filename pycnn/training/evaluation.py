@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
-from pycnn.training.answers import NO_ANSWER, answers
+from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
@@ -223,102 +223,3 @@ def mean_loss(loss: Loss | None) -> Loss:
     if reduction != "mean":
         raise ValueError(f"the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion
-
-
-# What a Meter counts.
-_SUMS = ("_total", "weight", "_right", "_answers", "samples", "unanswered", "where")
-
-
-class Meter:
-    """Mean loss and share of right answers over batches, each with the weight it has in them.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss in use. Its ``batch_weight(target)`` tells the weight of a batch (the number of
-        its samples for a loss without that method); targets equal to its ``ignore_index`` count
-        as no answers.
-    model : Module
-        The model in use: the largest of its `Module.scores` wins.
-
-    Attributes
-    ----------
-    samples : int
-        Samples so far, ignored ones too.
-    unanswered : int
-        Samples among them whose scores are not finite: none is a right answer.
-    weight : float
-        What all batches weigh.
-    where : str
-        Where their NaN was found first, for whoever looks for it.
-    batch_weight : function of target
-        What a batch weighs.
-    """
-
-    __slots__ = (
-        "_answers",
-        "_ignored",
-        "_right",
-        "_scores",
-        "_total",
-        "batch_weight",
-        "samples",
-        "unanswered",
-        "weight",
-        "where",
-    )
-
-    def __init__(self, loss: Loss, model: Module) -> None:
-        self._scores = model.scores
-        self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
-        self._ignored: int | None = getattr(loss, "ignore_index", None)
-        self._total = self.weight = 0.0
-        self._right: int | None = 0
-        self._answers = self.samples = self.unanswered = 0
-        self.where = ""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give the sums so far."""
-        return {name: getattr(self, name) for name in _SUMS}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the sums of another meter."""
-        for name in _SUMS:
-            setattr(self, name, state[name])
-
-    def add(self, loss: float, output: Array, target: Array) -> bool:
-        """Count a batch; returns whether any of it counts."""
-        weight = float(self.batch_weight(target))
-        if weight:  # the mean of nothing is NaN, and would make NaN of the whole
-            self._total += loss * weight
-            self.weight += weight
-        self.samples += len(target)
-        self._add_answers(output, target)
-        return bool(weight)
-
-    def _add_answers(self, output: Array, target: Array) -> None:
-        if self._right is None:
-            return
-        if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
-            self._right = None
-            return
-        found = answers(self._scores(on_cpu(output)))
-        self.unanswered += int(np.count_nonzero(found == NO_ANSWER))
-        right = (found == target) & (found != NO_ANSWER)
-        if self._ignored is None:
-            self._answers += len(target)
-        else:
-            counted = target != self._ignored
-            right &= counted
-            self._answers += int(np.count_nonzero(counted))
-        self._right += int(np.count_nonzero(right))
-
-    @property
-    def loss(self) -> float:
-        """Mean loss; NaN where nothing counts."""
-        return self._total / self.weight if self.weight else math.nan
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right answers; None where there are none, or the targets are not classes."""
-        return self._right / self._answers if self._right is not None and self._answers else None

@@ -12,7 +12,7 @@ import numpy as np
 from pycnn.data import Batches
 from pycnn.layers.module import Module
 from pycnn.training.checkpoint import Found
-from pycnn.training.evaluation import Meter
+from pycnn.training.meter import Meter
 
 if TYPE_CHECKING:
     from pycnn.training.trainer import Trainer

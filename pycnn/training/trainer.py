@@ -19,9 +19,10 @@ from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Data, Loss, Meter, forward, measure
+from pycnn.training.evaluation import Data, Loss, forward, measure
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
+from pycnn.training.meter import Meter
 from pycnn.training.run import Run
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch

@@ -11,7 +11,8 @@ import numpy as np
 from pycnn._streams import warn
 from pycnn.devices import on_cpu
 from pycnn.losses.base import OpLoss
-from pycnn.training.evaluation import Loss, Meter
+from pycnn.training.evaluation import Loss
+from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
 from pycnn.training.run import Run
 

@@ -267,7 +267,7 @@ void check_embedding() {
 }  // namespace
 
 void check_layers() {
-    constexpr int64_t kMatrices[][3] = {{1, 50, 10}, {7, 83, 29}, {33, 400, 18}};
+    constexpr int64_t kMatrices[][3] = {{1, 50, 10}, {7, 83, 29}, {33, 400, 18}, {2, 1300, 37}};
     for (const auto& [N, inputs, outputs] : kMatrices) {
         check_linear(N, inputs, outputs);
         check_rbf(N, inputs, outputs);

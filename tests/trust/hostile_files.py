@@ -14,8 +14,8 @@ from typing import Any
 from dataset_files import cifar_archive, cifar_members, idx_bytes, random_bytes
 from hostile import outcome
 from PIL import Image
+from readers import READERS
 from safetensors.numpy import save
-from test_reading import READERS
 from toy import small_net
 
 from pycnn import io as checkpoints

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
 from strategies import Values
 from test_determinism import Case, all_results
+from threads import at_once
 
 import pycnn
 from pycnn import _core, ops
@@ -67,23 +69,13 @@ def small_cases() -> list[Case]:
 
 def meet(work: Callable[[random.Random], None]) -> None:
     """Run `work` in threads that start together, each with an order of its own; raise its error."""
-    errors: list[BaseException] = []
     start = threading.Barrier(THREADS)
 
     def run(seed: int) -> None:
-        try:
-            start.wait()
-            work(random.Random(seed))
-        except BaseException as error:
-            errors.append(error)
+        start.wait()
+        work(random.Random(seed))
 
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    at_once(*(partial(run, seed) for seed in range(THREADS)))
 
 
 @pytest.fixture(params=[1, 2], ids=["serial", "parallel"])

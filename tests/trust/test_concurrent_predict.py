@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from threads import at_once
 
 from pycnn import evaluate, fit, models, predict
 from pycnn.data import ArrayDataset
@@ -91,25 +92,6 @@ def _many_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def in_threads(*works: Callable[[], None]) -> None:
-    """Run each in a thread of its own; raise what one of them raised."""
-    errors: list[BaseException] = []
-
-    def guarded(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-
-
 def state_of(model: Module) -> dict[str, Array]:
     return {name: array.copy() for name, array in model.state_dict().items()}
 
@@ -132,7 +114,7 @@ def test_answers_of_many_threads_have_the_bits_of_one(form: str, tried: Tried, n
         for a, b in turned * rounds:
             assert predict(model, x[a:b], batch_size=7).tobytes() == alone[a, b]
 
-    in_threads(*(lambda n=n: work(n) for n in range(THREADS)))
+    at_once(*(lambda n=n: work(n) for n in range(THREADS)))
     assert bits(state_of(model)) == before
     assert [module.training for module in model.modules()] == modes
     model.backward(np.ones_like(model(x[:4])))  # it can be trained as before
@@ -195,7 +177,7 @@ def test_monitors_see_the_model_between_two_steps(
             figures.append(evaluate(model, [(watched, y[:6])], loss=criterion).loss)
             started.set()
 
-    in_threads(teach, watch, watch)
+    at_once(teach, watch, watch)
     possible: tuple[set[bytes], set[bytes], set[float]] = set(), set(), set()
     other = mixed()
     for state in recorder.states:

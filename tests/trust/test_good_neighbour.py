@@ -12,16 +12,11 @@ from pathlib import Path
 
 import pytest
 from child import output
+from training_code import CODE
 
 PROMISE = "a good neighbour"
 
 HERE = Path(__file__).parent
-
-TRAINING = f"""
-sys.path.append({str(HERE)!r})
-import pycnn
-from training_child import *
-"""
 
 # The control bits of the floating-point unit (rounding, masked exceptions, denormals as zero), of
 # the calling thread: the last word of what fegetenv stores on x86-64, the first one on AArch64.
@@ -58,7 +53,7 @@ import pycnn
 assert (threads(), modes(), handlers(), dict(os.environ)) == before
 pycnn.get_num_threads(), pycnn.show_config()
 assert (threads(), modes()) == before[:2]
-{TRAINING}
+{CODE}
 for count in (1, 3):
     pycnn.set_num_threads(count)
     train()
@@ -80,7 +75,7 @@ def test_torch_in_either_order(
     code = f"""{MODE}
 before = mode()
 {first}
-{TRAINING}
+{CODE}
 expected = train()
 torch.manual_seed(0)
 layer, x = torch.nn.Conv2d(8, 16, 3), torch.ones(8, 8, 32, 32)
@@ -100,25 +95,17 @@ def test_two_models_trained_in_two_threads(
     form: str, tried: Callable[[str, int, str], None]
 ) -> None:
     turns = 2 if form == "short" else 50
-    code = f"""{TRAINING}
+    code = f"""{CODE}
 pycnn.set_num_threads(2)
-expected = [toy_digest(0), train(seed=1)]
-wrong = []
-def go(number, train):
-    for _ in range({turns}):
-        if train() != expected[number]:
-            wrong.append(number)
-threads = [
-    threading.Thread(target=go, args=(0, toy_digest)),
-    threading.Thread(target=go, args=(1, lambda: train(seed=1))),
-]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(wrong)
+def go(train):
+    expected = train()
+    def work():
+        for _ in range({turns}):
+            assert train() == expected
+    return work
+at_once(go(toy_digest), go(lambda: train(seed=1)))
 """
-    assert output(code, limit=600) == "[]"
+    output(code, limit=600)
     tried(PROMISE, 2 * turns, "two models in two threads have the bits they have alone")
 
 
@@ -136,31 +123,25 @@ def test_processes_in_the_midst_of_a_training(
     else:
         pool = (
             f"with multiprocessing.get_context({method!r}).Pool(2) as pool:\n"
-            f"        found = pool.map(in_a_process, {tasks})"
+            f"            found = pool.map(in_a_process, {tasks})"
         )
         imports = "import multiprocessing"
     script = tmp_path / "script.py"
     script.write_text(f"""
-import sys, threading, warnings
+import sys, warnings
 sys.path += {[str(HERE), str(HERE.parent)]!r}
 warnings.simplefilter("ignore", DeprecationWarning)
 {imports}
 import pycnn
+from threads import again_and_again
 from training_child import in_a_process, train
-
-def forever():
-    while not ended.is_set():
-        beside.append(train(seed=99))
 
 if __name__ == "__main__":
     pycnn.set_num_threads(2)
-    ended, beside = threading.Event(), [train(seed=99)]
+    beside = [train(seed=99)]
     expected = [in_a_process(seed) for seed in {tasks}]
-    thread = threading.Thread(target=forever)
-    thread.start()
-    {pool}
-    ended.set()
-    thread.join()
+    with again_and_again(lambda: beside.append(train(seed=99))):
+        {pool}
     print(found == expected, len(set(beside)))
 """)
     paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
@@ -178,28 +159,21 @@ def test_a_fork_at_any_moment_of_a_training(
 ) -> None:
     """Whatever the other threads hold: no child hangs or comes to other numbers."""
     forks = 10 if form == "short" else 500
-    code = f"""{TRAINING}
+    code = f"""{CODE}
 import random
 pycnn.set_num_threads(3)
 expected, beside = toy_digest(), train()
-ended, wrong = threading.Event(), []
-def forever():
-    while not ended.is_set():
-        if train() != beside:
-            wrong.append(1)
-thread = threading.Thread(target=forever)
-thread.start()
+def train_beside():
+    assert train() == beside
 def work():
     assert toy_digest() == expected
 chance = random.Random(0)
-for _ in range({forks}):
-    time.sleep(chance.random() * 0.01)
-    ended_well(in_fork(work))
-ended.set()
-thread.join()
-print(wrong)
+with again_and_again(train_beside):
+    for _ in range({forks}):
+        time.sleep(chance.random() * 0.01)
+        ended_well(in_fork(work))
 """
-    assert output(code, limit=1500) == "[]"
+    output(code, limit=1500)
     tried(PROMISE, forks, "forks at random moments of a training, no child hangs")
 
 
@@ -208,7 +182,7 @@ def test_affinity_quota_and_threadpoolctl_bound_the_threads(
 ) -> None:
     """As they are found; made-up control groups are in tests/test_cpu_limits.py."""
     pytest.importorskip("threadpoolctl", reason="threadpoolctl is not installed")
-    code = f"""{TRAINING}
+    code = f"""{CODE}
 from pycnn import _core
 quota = _core.cgroup_quota("") or 1024
 free = min(len(os.sched_getaffinity(0)), quota)

@@ -11,29 +11,18 @@ from pathlib import Path
 
 import pytest
 from child import output
+from training_code import CODE
 
 PROMISE = "the same bits"
-
-# Each line of a child's output is the digest of a training.
-TRAINING = f"""
-sys.path.append({str(Path(__file__).parent)!r})
-import pycnn
-from training_child import *
-"""
 
 # Threads, workers of the loader, batches ahead, and whether a bar is drawn.
 Way = tuple[int, int, int, bool]
 PLAIN: Way = (1, 1, 1, False)
 SHORT: list[Way] = [(1, 5, 8, True), (2, 2, 4, False), (3, 1, 4, True), (7, 3, 1, False)]
 
+# Each line that it prints is the digest of a training.
 IN_THIS_WAY = """
-class Terminal:
-    def __init__(self, stream):
-        self.stream = stream
-    def isatty(self):
-        return True
-    def __getattr__(self, name):
-        return getattr(self.stream, name)
+from terminal import Terminal
 
 def go(seed, threads, workers, ahead, bar):
     pycnn.set_num_threads(threads)
@@ -62,7 +51,7 @@ def busy(processes: int) -> Iterator[None]:
 def digests(seed: int, ways: list[Way]) -> list[str]:
     """What a process comes to that trains in these ways, one after the other."""
     calls = "".join(f"go({seed}, {', '.join(map(repr, way))})\n" for way in ways)
-    return output(TRAINING + IN_THIS_WAY + calls, limit=600).split()
+    return output(CODE + IN_THIS_WAY + calls, limit=600).split()
 
 
 def test_the_same_bits_for_any_number_of_threads_and_workers_with_and_without_bars(
@@ -99,23 +88,17 @@ def test_the_same_bits_beside_other_trainings_in_threads(
     form: str, tried: Callable[[str, int, str], None]
 ) -> None:
     trainings = 2 if form == "short" else 40
-    code = f"""{TRAINING}
+    code = f"""{CODE}
 pycnn.set_num_threads(2)
 seeds = [0, 1, 2]
 expected = [train(seed=seed) for seed in seeds]
-wrong = []
 def go(seed):
     for _ in range({trainings}):
-        if train(seed=seed) != expected[seed]:
-            wrong.append(seed)
-threads = [threading.Thread(target=go, args=(seed,)) for seed in seeds]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print(wrong, len(set(expected)))
+        assert train(seed=seed) == expected[seed]
+at_once(*(lambda seed=seed: go(seed) for seed in seeds))
+print(len(set(expected)))
 """
-    assert output(code, limit=600) == "[] 3"
+    assert output(code, limit=600) == "3"
     tried(PROMISE, 3 * trainings, "other trainings change nothing")
 
 
@@ -124,7 +107,7 @@ def test_the_same_bits_in_a_forked_child_and_beside_it(
 ) -> None:
     """The child of a fork in the midst of a training goes on with it, loader and all."""
     forks = 3 if form == "short" else 100
-    code = f"""{TRAINING}
+    code = f"""{CODE}
 pycnn.set_num_threads(2)
 expected, _ = train_and_fork_on_the_way(False)
 for fork in range({forks}):

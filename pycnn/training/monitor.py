@@ -1,0 +1,72 @@
+"""Whether a figure of the epochs got better: what callbacks go by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pycnn._arguments import at_least_zero, choice
+from pycnn.training.history import EpochRecord
+
+# An accuracy, and what there is in its place without classes.
+ACCURACY = ("accuracy", "loss")
+
+
+class Monitor:
+    """Follows one field of the records and tells whether it got better."""
+
+    def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
+        fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
+        self.field = choice(f"[{owner}] monitor", field, fields)
+        self.min_delta = at_least_zero(f"[{owner}] min_delta", min_delta)
+        self.sign = -1.0 if field.endswith("loss") else 1.0
+        self.reset(True)
+
+    def reset(self, validated: bool) -> None:
+        """Start a run."""
+        if self.field.startswith("val_") and not validated:
+            raise ValueError(f"monitor {self.field!r} needs validation data")
+        self.best = -math.inf
+        self.best_epoch = 0
+        self.last: float | None = None
+
+    def improved(self, record: EpochRecord) -> bool:
+        """Whether this record beats the best one; a NaN never does.
+
+        Raises
+        ------
+        ValueError
+            If the figure is not there, and never was.
+        """
+        self.last = value = getattr(record, self.field)
+        if value is None and not self.best_epoch:
+            raise ValueError(
+                f"monitor {self.field!r} is not there: epoch {record.epoch} has no such figure, "
+                "because no target is a class that counts (an int64 array (N,) that the loss does "
+                f"not ignore, with scores (N, C) for it); take {self.field.replace(*ACCURACY)!r}"
+            )
+        if value is None or not self.sign * value > self.best + self.min_delta:
+            return False
+        self.best = self.sign * value
+        self.best_epoch = record.epoch
+        return True
+
+    def failure(self) -> str:
+        """Say since when the figure has not improved, and why."""
+        last = "none" if self.last is None else self.last
+        if self.best_epoch == 0:
+            return f"{self.field} was finite in no epoch (the last: {last})"
+        text = f"{self.field} has not improved since epoch {self.best_epoch}"
+        if self.last is None or not math.isfinite(self.last):
+            text += f" (the last: {last})"
+        return text
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the best so far, and the last figure."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "last": self.last}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best of an earlier process."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.last = state["last"]

@@ -1,0 +1,13 @@
+"""What code for a child (tests/child.py) begins with that trains as training_child.py does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CODE = f"""
+import sys
+sys.path.append({str(Path(__file__).parent)!r})
+import pycnn
+from threads import again_and_again, at_once
+from training_child import *
+"""
