@@ -20,8 +20,9 @@ from hypothesis import settings
 from pycnn import _core, devices, io, models
 from pycnn.recipes.pictures import picture_sets
 
-# `few` draws the same examples each time, `ci` twice as many; `dev` looks for new ones.
-for name, count in (("ci", 30), ("few", 15)):
+# `few` draws the same examples each time, `ci` twice as many, `sanitized` a third of them, for code
+# that sanitizers make slow; `dev` looks for new ones.
+for name, count in (("ci", 30), ("few", 15), ("sanitized", 5)):
     settings.register_profile(
         name, deadline=None, derandomize=True, max_examples=count, database=None
     )

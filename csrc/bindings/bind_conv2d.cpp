@@ -5,10 +5,10 @@
 namespace pycnn {
 namespace {
 
-using Forward = void (*)(const ConvShape&, const float* x, const float* w, const float* b, float* y);
+using ConvForward = void (*)(const ConvShape&, const float* x, const float* w, const float* b, float* y);
 
-Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_array, py::handle b_array, py::handle stride,
-              py::handle padding, py::handle dilation, py::handle groups) {
+Array forward(const char* op, ConvForward compute, py::handle x_array, py::handle w_array, py::handle b_array,
+              py::handle stride, py::handle padding, py::handle dilation, py::handle groups) {
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
     const ConvShape s = conv_shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
@@ -30,8 +30,8 @@ Array bind_conv2d_relu(py::handle x, py::handle w, py::handle b, py::handle stri
     return forward("conv2d_relu", conv2d_relu, x, w, b, stride, padding, dilation, groups);
 }
 
-Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
-                          py::handle padding, py::handle dilation, py::handle groups) {
+Array bind_conv2d_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
+                                 py::handle padding, py::handle dilation, py::handle groups) {
     const char* op = "conv2d_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -45,8 +45,8 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle in
     return result;
 }
 
-py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
-                               py::handle padding, py::handle dilation, py::handle groups) {
+py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
+                                      py::handle padding, py::handle dilation, py::handle groups) {
     const char* op = "conv2d_backward_weight";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
@@ -67,8 +67,8 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
 void register_conv2d(py::module_& module) {
     module.def("conv2d", bind_conv2d);
     module.def("conv2d_relu", bind_conv2d_relu);
-    module.def("conv2d_backward_input", bind_backward_input);
-    module.def("conv2d_backward_weight", bind_backward_weight);
+    module.def("conv2d_backward_input", bind_conv2d_backward_input);
+    module.def("conv2d_backward_weight", bind_conv2d_backward_weight);
 }
 
 }  // namespace pycnn

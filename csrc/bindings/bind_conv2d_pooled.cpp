@@ -11,8 +11,8 @@ PooledConvShape shape_of(const char* op, const Shape& x, const Shape& w, py::han
     return pooled_conv_shape(op, conv, to_pair(op, "window", window));
 }
 
-py::tuple bind_forward(py::handle x_array, py::handle w_array, py::handle b_array, py::handle window, py::handle stride,
-                       py::handle padding, py::handle dilation, py::handle groups) {
+py::tuple bind_conv2d_relu_max_pool2d(py::handle x_array, py::handle w_array, py::handle b_array, py::handle window,
+                                      py::handle stride, py::handle padding, py::handle dilation, py::handle groups) {
     const char* op = "conv2d_relu_max_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -30,9 +30,9 @@ py::tuple bind_forward(py::handle x_array, py::handle w_array, py::handle b_arra
     return py::make_tuple(std::move(result), std::move(places));
 }
 
-py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handle x_array, py::handle w_array,
-                        py::handle window, py::handle stride, py::handle padding, py::handle dilation, py::handle groups,
-                        py::handle input_gradient) {
+py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle winners_array, py::handle x_array,
+                                               py::handle w_array, py::handle window, py::handle stride, py::handle padding,
+                                               py::handle dilation, py::handle groups, py::handle input_gradient) {
     const char* op = "conv2d_relu_max_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
@@ -68,8 +68,8 @@ py::tuple bind_backward(py::handle dy_array, py::handle winners_array, py::handl
 }  // namespace
 
 void register_conv2d_pooled(py::module_& module) {
-    module.def("conv2d_relu_max_pool2d", bind_forward);
-    module.def("conv2d_relu_max_pool2d_backward", bind_backward);
+    module.def("conv2d_relu_max_pool2d", bind_conv2d_relu_max_pool2d);
+    module.def("conv2d_relu_max_pool2d_backward", bind_conv2d_relu_max_pool2d_backward);
 }
 
 }  // namespace pycnn

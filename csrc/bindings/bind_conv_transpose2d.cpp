@@ -33,8 +33,9 @@ Array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b
     return result;
 }
 
-Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
-                          py::handle padding, py::handle output_padding, py::handle dilation, py::handle groups) {
+Array bind_conv_transpose2d_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
+                                           py::handle padding, py::handle output_padding, py::handle dilation,
+                                           py::handle groups) {
     const char* op = "conv_transpose2d_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto w = view<const float>(op, "weight", w_array, 4);
@@ -48,8 +49,9 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array, py::handle in
     return result;
 }
 
-py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
-                               py::handle padding, py::handle output_padding, py::handle dilation, py::handle groups) {
+py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape,
+                                                py::handle stride, py::handle padding, py::handle output_padding,
+                                                py::handle dilation, py::handle groups) {
     const char* op = "conv_transpose2d_backward_weight";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
@@ -69,8 +71,8 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array, py::hand
 
 void register_conv_transpose2d(py::module_& module) {
     module.def("conv_transpose2d", bind_conv_transpose2d);
-    module.def("conv_transpose2d_backward_input", bind_backward_input);
-    module.def("conv_transpose2d_backward_weight", bind_backward_weight);
+    module.def("conv_transpose2d_backward_input", bind_conv_transpose2d_backward_input);
+    module.def("conv_transpose2d_backward_weight", bind_conv_transpose2d_backward_weight);
 }
 
 }  // namespace pycnn

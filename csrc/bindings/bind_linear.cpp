@@ -13,9 +13,9 @@ LinearShape shape_of(const char* op, int64_t N, int64_t inputs, int64_t outputs)
     return {N, inputs, outputs};
 }
 
-using Forward = void (*)(const LinearShape&, const float* x, const float* w, const float* b, float* y);
+using LinearForward = void (*)(const LinearShape&, const float* x, const float* w, const float* b, float* y);
 
-Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_array, py::handle b_array) {
+Array forward(const char* op, LinearForward compute, py::handle x_array, py::handle w_array, py::handle b_array) {
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
     const auto b = optional_view<const float>(op, "bias", b_array, 1);
@@ -36,7 +36,7 @@ Array forward(const char* op, Forward compute, py::handle x_array, py::handle w_
 Array bind_linear(py::handle x, py::handle w, py::handle b) { return forward("linear", linear, x, w, b); }
 Array bind_linear_relu(py::handle x, py::handle w, py::handle b) { return forward("linear_relu", linear_relu, x, w, b); }
 
-Array bind_backward_input(py::handle dy_array, py::handle w_array) {
+Array bind_linear_backward_input(py::handle dy_array, py::handle w_array) {
     const char* op = "linear_backward_input";
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto w = view<const float>(op, "weight", w_array, 2);
@@ -51,7 +51,7 @@ Array bind_backward_input(py::handle dy_array, py::handle w_array) {
     return result;
 }
 
-py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
+py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array) {
     const char* op = "linear_backward_weight";
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto x = view<const float>(op, "x", x_array, 2);
@@ -73,8 +73,8 @@ py::tuple bind_backward_weight(py::handle dy_array, py::handle x_array) {
 void register_linear(py::module_& module) {
     module.def("linear", bind_linear);
     module.def("linear_relu", bind_linear_relu);
-    module.def("linear_backward_input", bind_backward_input);
-    module.def("linear_backward_weight", bind_backward_weight);
+    module.def("linear_backward_input", bind_linear_backward_input);
+    module.def("linear_backward_weight", bind_linear_backward_weight);
 }
 
 }  // namespace pycnn

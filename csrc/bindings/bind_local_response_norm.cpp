@@ -28,8 +28,8 @@ LrnShape shape_of(const char* op, const Shape& x, py::handle size_number, py::ha
     return {x[0], x[1], x[2] * x[3], size, k, alpha, beta};
 }
 
-py::tuple bind_forward(py::handle x_array, py::handle size, py::handle alpha, py::handle beta, py::handle k_number,
-                       py::handle form) {
+py::tuple bind_local_response_norm(py::handle x_array, py::handle size, py::handle alpha, py::handle beta, py::handle k_number,
+                                   py::handle form) {
     const char* op = "local_response_norm";
     const auto x = view<const float>(op, "x", x_array, 4);
     const double k = to_double(op, "k", k_number);
@@ -45,8 +45,8 @@ py::tuple bind_forward(py::handle x_array, py::handle size, py::handle alpha, py
     return py::make_tuple(std::move(result), std::move(scales));
 }
 
-Array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array, py::handle size,
-                    py::handle alpha, py::handle beta, py::handle form) {
+Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array,
+                                        py::handle size, py::handle alpha, py::handle beta, py::handle form) {
     const char* op = "local_response_norm_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4), x = view<const float>(op, "x", x_array, 4);
     const auto y = view<const float>(op, "y", y_array, 4), scale = view<const float>(op, "scale", scale_array, 4);
@@ -64,8 +64,8 @@ Array bind_backward(py::handle dy_array, py::handle x_array, py::handle y_array,
 }  // namespace
 
 void register_local_response_norm(py::module_& module) {
-    module.def("local_response_norm", bind_forward);
-    module.def("local_response_norm_backward", bind_backward);
+    module.def("local_response_norm", bind_local_response_norm);
+    module.def("local_response_norm_backward", bind_local_response_norm_backward);
 }
 
 }  // namespace pycnn

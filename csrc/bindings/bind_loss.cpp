@@ -46,8 +46,8 @@ Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
     return result;
 }
 
-py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::handle weight_array, py::handle ignore_index,
-                       py::handle label_smoothing, py::handle reduction) {
+py::tuple bind_softmax_cross_entropy(py::handle logits_array, py::handle target_array, py::handle weight_array,
+                                     py::handle ignore_index, py::handle label_smoothing, py::handle reduction) {
     const char* op = "softmax_cross_entropy";
     const auto logits = view<const float>(op, "logits", logits_array, 2);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
@@ -61,8 +61,9 @@ py::tuple bind_forward(py::handle logits_array, py::handle target_array, py::han
     return py::make_tuple(std::move(loss), std::move(p));
 }
 
-Array bind_backward(py::handle p_array, py::handle target_array, py::handle dloss, py::handle weight_array,
-                    py::handle ignore_index, py::handle label_smoothing, py::handle reduction) {
+Array bind_softmax_cross_entropy_backward(py::handle p_array, py::handle target_array, py::handle dloss,
+                                          py::handle weight_array, py::handle ignore_index, py::handle label_smoothing,
+                                          py::handle reduction) {
     const char* op = "softmax_cross_entropy_backward";
     const auto p = view<const float>(op, "probs", p_array, 2);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
@@ -81,8 +82,8 @@ Array bind_backward(py::handle p_array, py::handle target_array, py::handle dlos
 void register_loss(py::module_& module) {
     module.def("softmax", bind_softmax);
     module.def("softmax_backward", bind_softmax_backward);
-    module.def("softmax_cross_entropy", bind_forward);
-    module.def("softmax_cross_entropy_backward", bind_backward);
+    module.def("softmax_cross_entropy", bind_softmax_cross_entropy);
+    module.def("softmax_cross_entropy_backward", bind_softmax_cross_entropy_backward);
 }
 
 }  // namespace pycnn

@@ -1,7 +1,7 @@
 # pycnn._cuda and pycnn._cuda_host: the same sources, for a GPU and for the CPU. Both share the bindings with pycnn._core, compiled for
 # device arrays.
 
-# Bindings of the ops that have CUDA sources.
+# Bindings of the ops that have CUDA sources, and those of the device.
 set(PYCNN_CUDA_BINDINGS
     arguments
     bind_activation
@@ -25,11 +25,11 @@ set(PYCNN_CUDA_BINDINGS
     overlap)
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
+list(APPEND PYCNN_CUDA_BINDINGS csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp
+    csrc/cuda/bindings/module.cpp csrc/cuda/bindings/register_streams.cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
 set(PYCNN_CUDA_SOURCES csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/memory.cpp csrc/cuda/runtime.cpp
-    csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp
-    csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp csrc/cuda/bindings/module.cpp
-    csrc/cuda/bindings/register_streams.cpp ${PYCNN_CUDA_BINDINGS})
+    csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_HOST)
   # A C++ source for each CUDA source: CMake would give a .cu to nvcc.
@@ -42,6 +42,7 @@ if(PYCNN_CUDA_HOST)
   pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS}
     csrc/core/cpu_limits.cpp csrc/core/desk.cpp csrc/core/parallel.cpp csrc/core/spare_threads.cpp csrc/core/team.cpp
     csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/queue.cpp csrc/cuda/host/runtime_host.cpp)
+  pycnn_compile_together(_cuda_host ${PYCNN_CUDA_BINDINGS})
   target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
   target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas -ffp-contract=off)

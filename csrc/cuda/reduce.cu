@@ -14,9 +14,9 @@ namespace {
 
 __global__ void add_slices_kernel(int64_t count, int64_t slices, const float* parts, float* result) {
     FOR_EACH_ELEMENT(i, count) {
-        float sum = parts[i];
-        for (int64_t s = 1; s < slices; ++s) sum += parts[s * count + i];
-        result[i] = sum;
+        double sum = parts[i];  // an addition in double takes no longer than reading the float for it
+        for (int64_t s = 1; s < slices; ++s) sum += static_cast<double>(parts[s * count + i]);
+        result[i] = static_cast<float>(sum);
     }
 }
 

@@ -5,7 +5,7 @@
 
 namespace pycnn::cuda {
 
-// result[i] = sum over slices, in order, of slices[slice * count + i].
+// result[i] = sum over slices, in order and in double, of slices[slice * count + i].
 void add_slices(int64_t count, int64_t slices, const float* parts, float* result);
 
 // sums[k] = sum over n < N and i < plane of x[(n * K + k) * plane + i], in an order that the shape alone gives. A ValueError
