@@ -50,8 +50,8 @@ def show_config() -> Config:
     -----
     ``PYCNN_ISA=name`` in the environment forces an instruction set, ``PYCNN_CONV=name`` an
     algorithm of convolution. The number of threads is that of `set_num_threads`, else that of
-    ``PYCNN_NUM_THREADS``, else the least of ``OMP_NUM_THREADS`` and what the process may use (CPU
-    affinity, and the smallest quota of its control groups).
+    ``PYCNN_NUM_THREADS``, else the least of ``OMP_NUM_THREADS``, ``OMP_THREAD_LIMIT`` and what the
+    process may use (CPU affinity, and the smallest quota of its control groups).
     """
     return Config(
         version=_core.version,
@@ -72,7 +72,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        1..1024. A team never has more than 64 threads, or four for each core if that is more.
+        1..1024. A team never has more than 64 threads, or four for each core if that is more, nor
+        more than ``OMP_THREAD_LIMIT`` says.
         Results are the same bits for any number.
 
     Raises

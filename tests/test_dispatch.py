@@ -108,6 +108,9 @@ COUNT = "import pycnn; print(pycnn.get_num_threads())"
 def test_environment_precedence() -> None:
     assert output(COUNT, PYCNN_NUM_THREADS="3", OMP_NUM_THREADS="1") == "3"
     assert output(COUNT, OMP_NUM_THREADS="1") == "1"
+    assert output(COUNT, OMP_THREAD_LIMIT="1") == "1"
+    assert output(COUNT, OMP_THREAD_LIMIT="1", OMP_NUM_THREADS="2") == "1"
+    assert output(COUNT, OMP_THREAD_LIMIT="5", OMP_NUM_THREADS="1") == "1"
     # A list sets the number of threads of each nesting level; the first one counts.
     assert output(COUNT, OMP_NUM_THREADS="1,2") == "1"
     code = "import pycnn; pycnn.set_num_threads(4); print(pycnn.get_num_threads())"
@@ -115,8 +118,11 @@ def test_environment_precedence() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "-3", "many", "1000000000000000000000"])
-def test_what_openmp_does_not_take_for_a_number_of_threads_is_no_limit(value: str) -> None:
-    assert output(COUNT, OMP_NUM_THREADS=value) == output(COUNT)
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OMP_THREAD_LIMIT"])
+def test_what_openmp_does_not_take_for_a_number_of_threads_is_no_limit(
+    name: str, value: str
+) -> None:
+    assert output(COUNT, **{name: value}) == output(COUNT)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no CPU affinity")

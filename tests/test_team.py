@@ -82,6 +82,26 @@ print(len(helpers()))
     assert output(code, PYCNN_NUM_THREADS="2") == "5"
 
 
+@pytest.mark.parametrize("asked", ["OMP_NUM_THREADS", "PYCNN_NUM_THREADS", "set_num_threads"])
+@pytest.mark.parametrize("limit", [1, 2])
+def test_the_thread_limit_of_openmp_is_no_less_a_limit_for_pycnn(limit: int, asked: str) -> None:
+    """As many threads work, and where that is one there is no other that waits."""
+    code = f"""{OP}
+if ASK:
+    pycnn.set_num_threads(4)
+op()
+time.sleep(0.3)
+print(len(helpers()))
+"""
+    settings = {"OMP_THREAD_LIMIT": str(limit), "OPENBLAS_NUM_THREADS": "1"}
+    if asked != "set_num_threads":
+        settings[asked] = "4"
+    # A team has a thread that waits for larger ones. On one processor OMP_NUM_THREADS asks in vain.
+    allowed = {1: ("0",), 2: ("0", "2") if asked == "OMP_NUM_THREADS" else ("2",)}
+    done = output(code.replace("ASK", str(asked == "set_num_threads")), **settings)
+    assert done in allowed[limit]
+
+
 def test_helpers_leave_signals_to_the_threads_of_the_program() -> None:
     """All but those of their own faults, which faulthandler reports."""
     code = f"""{OP}

@@ -12,6 +12,13 @@ std::optional<py::tuple> items_of(py::handle object) {
     return std::nullopt;
 }
 
+// A str as UTF-8; halves of surrogate pairs, which that lacks, as escapes.
+std::string text_of(py::handle text) {
+    PyObject* const bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace");
+    if (!bytes) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
+}
+
 // What repr makes of an object, cut short. It may refuse, as it does for ints of thousands of digits: then its type.
 std::string written(py::handle object) {
     constexpr size_t kMost = 80;
@@ -20,18 +27,7 @@ std::string written(py::handle object) {
         PyErr_Clear();
         return "a large " + type_name(object);
     }
-    const std::string all = py::str(text);
-    if (all.size() <= kMost) return all;
-    size_t end = kMost;
-    while ((all[end] & 0xC0) == 0x80) --end;  // inside a character of UTF-8
-    return all.substr(0, end) + "...";
-}
-
-// A str as UTF-8; halves of surrogate pairs, which that lacks, as escapes.
-std::string text_of(py::handle text) {
-    PyObject* const bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace");
-    if (!bytes) throw py::error_already_set();
-    return py::reinterpret_steal<py::bytes>(bytes);
+    return shortened(text_of(text), kMost);
 }
 
 // A Python int for an int, or for something with __index__ but a bool. An array of several numbers has one too, which fails.

@@ -139,4 +139,10 @@ int cgroup_quota(const std::string& root) {
     return smallest < 1 << 20 ? static_cast<int>(std::ceil(smallest)) : 0;
 }
 
+int openmp_setting(const char* name, int most) {
+    const char* value = std::getenv(name);
+    const long count = value == nullptr ? 0 : std::strtol(value, nullptr, 10);
+    return count > 0 ? static_cast<int>(std::min<long>(count, most)) : most;
+}
+
 }  // namespace pycnn

@@ -6,7 +6,10 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
+
+#include "core/printable.hpp"
 
 namespace pycnn {
 
@@ -31,15 +34,29 @@ std::string text(const Parts&... parts) {
     return out.str();
 }
 
-// Every message starts with the op's name in brackets.
+// Every message starts with the op's name in brackets. Strings may hold what a caller has passed: words, shapes, names of classes of
+// any length and content; so they are cut, and what would act on a terminal is escaped.
+template <class... Parts>
+std::string message(const char* op, const Parts&... parts) {
+    constexpr size_t kMost = 256;
+    const auto cut = [](const auto& part) -> decltype(auto) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(part)>, std::string>) {
+            return shortened(part, kMost);
+        } else {
+            return (part);
+        }
+    };
+    return printable(text('[', op, "] ", cut(parts)...));
+}
+
 template <class... Parts>
 [[noreturn]] void fail_value(const char* op, const Parts&... parts) {
-    throw std::invalid_argument(text('[', op, "] ", parts...));
+    throw std::invalid_argument(message(op, parts...));
 }
 
 template <class... Parts>
 [[noreturn]] void fail_type(const char* op, const Parts&... parts) {
-    throw TypeError(text('[', op, "] ", parts...));
+    throw TypeError(message(op, parts...));
 }
 
 }  // namespace pycnn

@@ -13,14 +13,6 @@
 namespace pycnn {
 namespace {
 
-// OMP_NUM_THREADS may be a list, one number a nesting level: the first counts. OpenMP ignores what is not a number, and so
-// do we.
-int threads_of_openmp() {
-    const char* value = std::getenv("OMP_NUM_THREADS");
-    const long count = value == nullptr ? 0 : std::strtol(value, nullptr, 10);
-    return count > 0 ? static_cast<int>(std::min<long>(count, kMostThreads)) : kMostThreads;
-}
-
 // Our own variable is checked.
 int threads_of_pycnn() {
     const char* value = std::getenv("PYCNN_NUM_THREADS");
@@ -28,7 +20,7 @@ int threads_of_pycnn() {
     char* end = nullptr;
     const long count = std::strtol(value, &end, 10);
     if (*end != '\0' || count < 1 || count > kMostThreads)
-        fail_value("PYCNN_NUM_THREADS", "must be a whole number from 1 to ", kMostThreads, ", got '", value, "'");
+        fail_value("PYCNN_NUM_THREADS", "must be a whole number from 1 to ", kMostThreads, ", got '", std::string(value), "'");
     return static_cast<int>(count);
 }
 
@@ -36,7 +28,8 @@ int threads_of_pycnn() {
 int default_threads() {
     if (const int count = threads_of_pycnn()) return count;
     const int quota = cgroup_quota();
-    return std::min({threads_of_openmp(), affinity_count(), quota > 0 ? quota : kMostThreads});
+    return std::min({openmp_setting("OMP_NUM_THREADS", kMostThreads), openmp_setting("OMP_THREAD_LIMIT", kMostThreads),
+                     affinity_count(), quota > 0 ? quota : kMostThreads});
 }
 
 // 0 until it is asked for. Two threads that find 0 come to the same number, and a fork meanwhile leaves nothing locked.

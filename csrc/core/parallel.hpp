@@ -13,7 +13,7 @@ namespace pycnn {
 
 constexpr int kMostThreads = 1024;
 
-// set_num_threads > PYCNN_NUM_THREADS > min(OMP_NUM_THREADS, CPU affinity, cgroup quota).
+// set_num_threads > PYCNN_NUM_THREADS > min(OMP_NUM_THREADS, OMP_THREAD_LIMIT, CPU affinity, cgroup quota).
 int num_threads();
 void set_num_threads(int count);
 

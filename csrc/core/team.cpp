@@ -155,7 +155,10 @@ int most_in_team() {
     static constinit std::atomic<int> most{0};
     int count = most.load(std::memory_order_relaxed);
     if (count == 0) {
-        count = static_cast<int>(std::clamp<long>(4 * sysconf(_SC_NPROCESSORS_ONLN), 64, kMostThreads));
+        const long limit = std::clamp<long>(4 * sysconf(_SC_NPROCESSORS_ONLN), 64, kMostThreads);
+        // Who limits all threads of a process means those of pycnn, whatever else was asked for; the runtime would see to it too
+        // late, when the host is there.
+        count = openmp_setting("OMP_THREAD_LIMIT", static_cast<int>(limit));
         most.store(count, std::memory_order_relaxed);
     }
     return count;

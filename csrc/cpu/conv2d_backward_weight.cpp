@@ -18,6 +18,7 @@
 #include "cpu/dispatch.hpp"
 #include "cpu/filter_lanes.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_products.hpp"
 #include "cpu/visible_taps.hpp"
 #include "cpu/weight_slices.hpp"
 
@@ -142,6 +143,10 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     const Buffer<Segment> segments(segment_count * team);
     const WeightSlices slices(s, plan.slices, dw, db);
     slices.clear();
+    // The dot kernel's lanes share the pixels of a chunk; very long rows are several runs of them.
+    const int64_t run = kProductRun * table.lanes, most_pixels = plan.chunk_images * plan.chunk_rows * s.Q;
+    const int64_t chunks = ceil_div(ceil_div(s.N, plan.slices), plan.chunk_images) * ceil_div(s.P, plan.chunk_rows);
+    const LongSumAreas totals(chunks * ceil_div(most_pixels, run), filters * block_rows, team);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t slice = task / (s.groups * plan.blocks), group_block = task % (s.groups * plan.blocks);
@@ -151,6 +156,15 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
         LongSum* slice_db = slices.db(slice);
         float* base = areas.data() + area_size * thread;
         const WorkArea area{base, base + copy_size, base + copy_size + patch_size, segments.data() + segment_count * thread};
+
+        const int64_t columns = channels * plan.taps;
+        std::vector<LongSums> sums;  // of each block of filters
+        for (int64_t k0 = 0; k0 < filters; k0 += kBlockFilters) {
+            double* block_totals = totals.of(thread);
+            if (block_totals != nullptr) block_totals += k0 * columns;
+            sums.emplace_back(slice_dw + (g * filters + k0) * row_length + c0 * plan.taps,
+                              std::min(kBlockFilters, filters - k0), columns, row_length, block_totals);
+        }
 
         const int64_t images_end = (slice + 1) * s.N / plan.slices;
         for (int64_t n = slice * s.N / plan.slices; n < images_end; n += plan.chunk_images)
@@ -165,10 +179,14 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
                         for (int64_t k = 0; k < count; ++k)
                             slice_db[g * filters + k0 + k].add(table.sum(pixels, area.gradients + k * pitch));
                     float* target = slice_dw + (g * filters + k0) * row_length + c0 * plan.taps;
-                    multiply_transposed(table, count, channels * plan.taps, pixels, area.gradients, pitch, area.patches, pitch,
-                                        target, row_length);
+                    for (int64_t i = 0; i < pixels; i += run) {
+                        sums[k0 / kBlockFilters].expect();
+                        multiply_transposed(table, count, columns, std::min(run, pixels - i), area.gradients + i, pitch,
+                                            area.patches + i, pitch, target, row_length);
+                    }
                 }
             }
+        for (LongSums& block : sums) block.finish();
     });
 
     slices.add_up();

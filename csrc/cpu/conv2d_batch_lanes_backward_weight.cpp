@@ -7,6 +7,7 @@
 #include "cpu/conv2d_batch_lanes.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_products.hpp"
 #include "cpu/weight_slices.hpp"
 
 namespace pycnn {
@@ -53,20 +54,33 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     slices.clear();
     const int64_t tasks = count * s.groups * down.count;
     const double work = static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights());
-    parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
+    const int team = team_size(tasks, work);
+    // A pixel has two vectors. Runs are whole rows, or of very long rows parts.
+    const int64_t run_pixels = kProductRun / kMaxTileVectors;
+    const Tiles row_runs(s.P, std::max<int64_t>(run_pixels / s.Q, 1)), column_runs(s.Q, run_pixels);
+    const LongSumAreas totals(ceil_div(blocks, count) * row_runs.count * column_runs.count, table.dot_rows * row_length, team);
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t tile = task % down.count, g = task / down.count % s.groups, slice = task / down.count / s.groups;
         const int64_t filters = down.extent(tile), k = g * s.group_outputs() + down.begin(tile);
         float* slice_dw = slices.dw(slice) + k * row_length;
         LongSum* slice_db = slices.db(slice) + k;
+        LongSums sums(slice_dw, filters, row_length, row_length, totals.of(thread));
         for (int64_t n = slice * blocks / count; n < (slice + 1) * blocks / count; ++n) {
             const float* images = padded.data() + n * x_size + g * s.group_inputs() * height * width * block;
             const float* gradients = turned_dy + (n * s.K + k) * plane;
-            for (int64_t u = 0; u < across.count; ++u)
-                table.runs[filters - 1][across.extent(u) - 1](s.P, s.Q * block, gradients, plane, s.Q * block, images,
-                                                              columns.data() + across.begin(u), width * block,
-                                                              slice_dw + across.begin(u), row_length);
+            for (int64_t i = 0; i < row_runs.count * column_runs.count; ++i) {
+                const int64_t row = i / column_runs.count, column = i % column_runs.count;
+                const int64_t p = row_runs.begin(row), q = column_runs.begin(column);
+                sums.expect();
+                for (int64_t u = 0; u < across.count; ++u)
+                    table.runs[filters - 1][across.extent(u) - 1](
+                        row_runs.extent(row), column_runs.extent(column) * block, gradients + (p * s.Q + q) * block, plane,
+                        s.Q * block, images + (p * width + q) * block, columns.data() + across.begin(u), width * block,
+                        slice_dw + across.begin(u), row_length);
+            }
             for (int64_t i = 0; i < filters; ++i) slice_db[i].add(table.sum(plane, gradients + i * plane));
         }
+        sums.finish();
     });
     slices.add_up();
 }

@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_products.hpp"
 #include "cpu/long_sum.hpp"
 #include "cpu/phase_taps.hpp"
 
@@ -174,6 +175,23 @@ void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const 
     });
 }
 
+namespace {
+
+// Calls f(first row, rows, first column, columns, additions) for parts of a band of `rows` x `columns` gradients, in each of which a
+// lane makes one run: whole rows, or of very long rows parts.
+template <class F>
+void for_each_run(int64_t rows, int64_t columns, int64_t lanes, F&& f) {
+    const int64_t vectors = ceil_div(columns, lanes), most_rows = std::max<int64_t>(kProductRun / vectors, 1);
+    const int64_t most_columns = kProductRun * lanes;
+    for (int64_t p = 0; p < rows; p += most_rows)
+        for (int64_t q = 0; q < columns; q += most_columns) {
+            const int64_t height = std::min(most_rows, rows - p), width = std::min(most_columns, columns - q);
+            f(p, height, q, width, height * ceil_div(width, lanes));
+        }
+}
+
+}  // namespace
+
 // A task is (slice of the images, block of channels). Its sums stay spread over lanes until all its images are done; of an image
 // it reads the planes of the block, which are neighbours in memory.
 void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
@@ -191,6 +209,8 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
     const Buffer<float> partial(slices * weights);
     const Buffer<LongSum> biases(slices * s.K);
     std::fill_n(biases.data(), slices * s.K, LongSum{});
+    const int64_t additions = ceil_div(s.N, slices) * s.P * ceil_div(s.Q, table.lanes);
+    const LongSumAreas totals(additions, block * lane_sums, team, kProductRun);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t slice = task / blocks, first = task % blocks * block, last = std::min(first + block, s.C);
@@ -199,16 +219,28 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
         float* slice_dw = partial.data() + slice * weights + first * filters * filter.taps;
         LongSum* slice_db = biases.data() + slice * s.K;
         std::fill_n(sums, (last - first) * lane_sums, 0.0f);
+        std::vector<LongSums> long_sums;  // of each channel
+        for (int64_t c = 0; c < last - first; ++c) {
+            double* channel_totals = totals.of(thread);
+            if (channel_totals != nullptr) channel_totals += c * lane_sums;
+            long_sums.emplace_back(sums + c * lane_sums, 1, lane_sums, 0, channel_totals, kProductRun);
+        }
         for (int64_t n = slice * s.N / slices; n < (slice + 1) * s.N / slices; ++n)
             for (int64_t c = first; c < last; ++c)
                 copy.for_each_band(s, table, x + (n * s.C + c) * s.H * s.W, area, [&](int64_t p, int64_t rows) {
-                    for (int64_t m = 0; m < filters; ++m) {
-                        const float* gradient = dy + ((n * s.K + c * filters + m) * s.P + p) * s.Q;
-                        float* sum = sums + (c - first) * lane_sums + m * filter.taps * table.lanes;
-                        table.depthwise_gradient(filter, area, rows, s.Q, gradient, sum);
-                        slice_db[c * filters + m].add(table.sum(rows * s.Q, gradient));
-                    }
+                    const float* gradients = dy + ((n * s.K + c * filters) * s.P + p) * s.Q;
+                    for_each_run(
+                        rows, s.Q, table.lanes, [&](int64_t i, int64_t height, int64_t j, int64_t width, int64_t count) {
+                            long_sums[c - first].expect(count);
+                            for (int64_t m = 0; m < filters; ++m)
+                                table.depthwise_gradient(filter, area + i * filter.pitch + j, height, width,
+                                                         gradients + m * s.P * s.Q + i * s.Q + j,
+                                                         sums + (c - first) * lane_sums + m * filter.taps * table.lanes);
+                        });
+                    for (int64_t m = 0; m < filters; ++m)
+                        slice_db[c * filters + m].add(table.sum(rows * s.Q, gradients + m * s.P * s.Q));
                 });
+        for (LongSums& channel : long_sums) channel.finish();
         for (int64_t k = 0; k < (last - first) * filters * filter.taps; ++k)
             slice_dw[k] = table.sum(table.lanes, sums + k * table.lanes);
     });

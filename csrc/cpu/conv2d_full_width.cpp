@@ -7,6 +7,7 @@
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/long_products.hpp"
 #include "cpu/long_sum.hpp"
 
 namespace pycnn {
@@ -190,24 +191,29 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
     const int64_t group = std::max<int64_t>(kGroupWindows / s.P, 1), copied = rows.padded ? s.N : 1;
     const int64_t in_place = s.N - copied, step = s.stride.h * s.W;
 
-    // A: for each group of images, tiles of filters, each [image, window][filter].
+    // A: for each group of images, or part of the windows of one, tiles of filters, each [image, window][filter].
     struct Group {
-        int64_t first, images;
+        int64_t first, images, window, windows;
+
+        int64_t size() const { return images * windows; }
+        int64_t begin(const ConvShape& s) const { return (first * s.P + window) * s.K; }  // in A
     };
     std::vector<Group> groups;
+    const Tiles parts(s.P, kProductRun);
     for (int64_t n = 0; n < s.N;) {
-        const int64_t end = n < in_place ? in_place : s.N;
-        groups.push_back({n, std::min(group, end - n)});
-        n += groups.back().images;
+        const int64_t end = n < in_place ? in_place : s.N, images = std::min(group, end - n);
+        for (int64_t i = 0; i < parts.count; ++i) groups.push_back({n, images, parts.begin(i), parts.extent(i)});
+        n += images;
     }
     const Buffer<float> gradients(s.N * s.P * s.K);
     parallel_ranges(static_cast<int64_t>(groups.size()), 1, static_cast<double>(group * s.P * s.K),
                     [&](int64_t begin, int64_t end) {
                         for (int64_t g = begin; g < end; ++g) {
-                            float* next = gradients.data() + groups[g].first * s.P * s.K;
+                            const Group& part = groups[g];
+                            float* next = gradients.data() + part.begin(s);
                             for (int64_t t = 0; t < tiles.count; ++t)
-                                for (int64_t n = groups[g].first; n < groups[g].first + groups[g].images; ++n)
-                                    for (int64_t p = 0; p < s.P; ++p)
+                                for (int64_t n = part.first; n < part.first + part.images; ++n)
+                                    for (int64_t p = part.window; p < part.window + part.windows; ++p)
                                         for (int64_t k = tiles.begin(t); k < tiles.begin(t + 1); ++k)
                                             *next++ = dy[(n * s.K + k) * s.P + p];
                         }
@@ -230,23 +236,29 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
         }
 
     const int64_t column_tasks = ceil_div(patch, kTaskColumns), tasks = s.C * column_tasks;
-    parallel_for(tasks, team_size(tasks, s.N * s.P * s.weights()), [&](int64_t task, int) {
+    const int team = team_size(tasks, s.N * s.P * s.weights());
+    const LongSumAreas totals(static_cast<int64_t>(groups.size()), s.K * kTaskColumns, team);
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t c = task / column_tasks, first = task % column_tasks * kTaskColumns;
         const int64_t last = std::min(first + kTaskColumns, patch);
-        for (const Group& images : groups) {
-            const bool copy = images.first >= in_place;
-            const float* source = copy ? copies.data() + (images.first - in_place) * copy_floats + c * rows.plane
-                                       : rows.inside(x + images.first * image_floats) + c * rows.image_plane;
+        LongSums sums(dw + c * patch + first, s.K, last - first, s.C * patch, totals.of(thread));
+        for (const Group& part : groups) {
+            const bool copy = part.first >= in_place;
+            const float* source = (copy ? copies.data() + (part.first - in_place) * copy_floats + c * rows.plane
+                                        : rows.inside(x + part.first * image_floats) + c * rows.image_plane) +
+                                  part.window * step;
+            sums.expect();
             const int64_t* offsets = (copy ? offsets_copied : offsets_in_place).data();
             for (int64_t j = first; j < last; j += kMaxTileVectors * table.lanes) {
                 VectorPlace places[kMaxTileVectors];
                 const int64_t columns = std::min<int64_t>(kMaxTileVectors * table.lanes, last - j);
                 const int64_t vectors = packed_places(table, 0, columns, places);
-                multiply(table, tiles, {0, tiles.count}, gradients.data() + images.first * s.P * s.K,
-                         {images.images * s.P, source + j, offsets, places, vectors}, dw + c * patch + j, s.C * patch, nullptr,
-                         images.first > 0);
+                multiply(table, tiles, {0, tiles.count}, gradients.data() + part.begin(s),
+                         {part.size(), source + j, offsets, places, vectors}, dw + c * patch + j, s.C * patch, nullptr,
+                         part.first + part.window > 0);
             }
         }
+        sums.finish();
     });
     parallel_ranges(s.K, 1, static_cast<double>(s.N * s.P), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) {

@@ -10,6 +10,7 @@
 #include "cpu/dispatch.hpp"
 #include "cpu/filter_lanes.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/long_products.hpp"
 #include "cpu/weight_slices.hpp"
 
 namespace pycnn {
@@ -133,6 +134,8 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
     const Buffer<float> areas(area_size * team);
     const Buffer<int64_t> offsets(2 * most_pixels * team);
     const WeightSlices slices(s, plan.slices, dw, db);
+    const int64_t chunks = ceil_div(ceil_div(s.N, plan.slices), plan.chunk_images) * ceil_div(s.P, plan.chunk_rows);
+    const LongSumAreas totals(chunks * ceil_div(most_pixels, kProductRun), sum_size, team);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t block = task % plan.blocks, part = task / plan.blocks % parts.count;
@@ -148,6 +151,7 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
         const Products products{table, s, plan, channels, filters, pitch};
 
         std::fill_n(sums, channels * plan.taps * pitch, 0.0f);
+        LongSums long_sums(sums, 1, channels * plan.taps * pitch, 0, totals.of(thread));
         const int64_t images_end = (slice + 1) * s.N / plan.slices;
         for (int64_t n = slice * s.N / plan.slices; n < images_end; n += plan.chunk_images)
             for (int64_t p = 0; p < s.P; p += plan.chunk_rows) {
@@ -165,9 +169,15 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
                         table.pad_plane(shape, images + (i * s.C + c) * s.H * s.W, copy + i * plan.image + c * plan.plane);
                 }
                 find_pixels(s, plan, chunk, pitch, x_offsets, dy_offsets);
-                products.add(chunk.images * run, plan.in_place ? images + top * s.W : copy, x_offsets, gradients, dy_offsets,
-                             sums);
+                const Tiles runs(chunk.images * run, kProductRun);
+                for (int64_t i = 0; i < runs.count; ++i) {
+                    const int64_t pixel = runs.begin(i);
+                    long_sums.expect();
+                    products.add(runs.extent(i), plan.in_place ? images + top * s.W : copy, x_offsets + pixel, gradients,
+                                 dy_offsets + pixel, sums);
+                }
             }
+        long_sums.finish();
         float* target = slice_dw + (g * s.group_outputs() + k0) * row_length + c0 * plan.taps;
         for (int64_t c = 0; c < channels; ++c)
             table.transpose(plan.taps, filters, sums + c * plan.taps * pitch, pitch, target + c * plan.taps, row_length);

@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "core/shape.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/long_products.hpp"
 
 namespace pycnn {
 
@@ -136,17 +137,21 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, f
     packed_offsets(table, most_depth, offsets.data());
     const int64_t place_count = ceil_div(columns, table.lanes);
     const Buffer<VectorPlace> places(place_count * team);
+    const LongSumAreas totals(blocks, M * columns, team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t first = task * columns, count = std::min(columns, N - first);
         float* panel = panels.data() + panel_size * thread;
         VectorPlace* place = places.data() + place_count * thread;
+        LongSums sums(c + first, M, count, N, totals.of(thread));
         for (int64_t k = 0; k < K; k += most_depth) {
             const int64_t depth = std::min(most_depth, K - k);
+            sums.expect();
             pack_b(table, b, k, depth, first, count, panel);
             const int64_t vectors = packed_places(table, depth, count, place);
             multiply(table, tiles, {0, tiles.count}, packed.data() + k * M, {depth, panel, offsets.data(), place, vectors},
                      c + first, N, nullptr, accumulate || k > 0);
         }
+        sums.finish();
     });
 }
 

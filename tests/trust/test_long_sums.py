@@ -210,6 +210,122 @@ def test_bias_gradients_keep_their_digits_with_every_algorithm(
         assert_summed(summed(terms(2**18)), 2**18)
 
 
+def filter_of_a_plane(values: Floats) -> float:
+    dy = plane(values)
+    return float(ops.conv2d_backward_weight(dy, np.ones_like(dy), (1, 1, 1, 1))[0][0, 0, 0, 0])
+
+
+def filter_of_a_row(values: Floats) -> float:
+    dy = values.reshape(1, 1, 1, -1)
+    return float(ops.conv2d_backward_weight(dy, np.ones_like(dy), (1, 1, 1, 1))[0][0, 0, 0, 0])
+
+
+def filters_of_many_images(values: Floats) -> float:
+    # So many channels that the batch is not cut into slices.
+    images = values[: len(values) // 4].reshape(-1, 1, 4, 4)
+    dy = np.repeat(images, 16, axis=1)
+    dw, _ = ops.conv2d_backward_weight(dy, np.ones_like(dy), (16, 1, 1, 1), groups=16)
+    assert (dw == dw[0, 0, 0, 0]).all()
+    return float(dw[0, 0, 0, 0]) + len(values) - images.size
+
+
+def square_filter_of_a_plane(values: Floats) -> float:
+    dy = plane(values)
+    dw, _ = ops.conv2d_backward_weight(dy, np.ones_like(dy), (1, 1, 3, 3), padding=1)
+    return float(dw[0, 0, 1, 1])
+
+
+def filters_of_a_plane(values: Floats) -> float:
+    dy = np.repeat(plane(values), 5, axis=1)
+    x = np.ones((1, 2, *dy.shape[2:]), np.float32)
+    dw, _ = ops.conv2d_backward_weight(dy, x, (5, 2, 1, 2), padding=(0, 0, 0, 1))
+    assert (dw[:, :, 0, 0] == dw[0, 0, 0, 0]).all()
+    return float(dw[0, 0, 0, 0])
+
+
+def depthwise_filter(values: Floats) -> float:
+    dy = np.repeat(plane(values), 3, axis=1)
+    dw, _ = ops.conv2d_backward_weight(dy, np.ones_like(dy), (3, 1, 3, 3), padding=1, groups=3)
+    assert (dw[:, 0, 1, 1] == dw[0, 0, 1, 1]).all()
+    return float(dw[0, 0, 1, 1])
+
+
+def transposed_filter(values: Floats) -> float:
+    x = plane(values)
+    dw, _ = ops.conv_transpose2d_backward_weight(np.ones_like(x), x, (1, 1, 1, 1))
+    return float(dw[0, 0, 0, 0])
+
+
+def filter_as_wide_as_the_image(values: Floats) -> float:
+    dy = values[: len(values) // 16].reshape(1, 1, -1, 1)
+    x = np.ones((1, 1, dy.size, 64), np.float32)
+    dw, _ = ops.conv2d_backward_weight(dy, x, (1, 1, 1, 64))
+    assert (dw == dw[0, 0, 0, 0]).all()
+    return float(dw[0, 0, 0, 0]) + len(values) - dy.size
+
+
+def filter_as_large_as_the_image(values: Floats) -> float:
+    dy = values[: len(values) // 16].reshape(-1, 1, 1, 1)
+    x = np.ones((dy.size, 1, 8, 8), np.float32)
+    dw, _ = ops.conv2d_backward_weight(dy, x, (1, 1, 8, 8))
+    return float(dw[0, 0, 0, 0]) + len(values) - dy.size
+
+
+FILTERS = [
+    filter_of_a_plane, filter_of_a_row, filters_of_many_images, square_filter_of_a_plane,
+    filters_of_a_plane, depthwise_filter, transposed_filter, filter_as_wide_as_the_image,
+    filter_as_large_as_the_image,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("summed", FILTERS)
+def test_weight_gradients_keep_their_digits_with_every_algorithm(
+    summed: Sum, isa: str, form: str, tried: Callable[[str, int, str], None]
+) -> None:
+    if isa not in _core.isa_available():
+        pytest.skip("CUDA keeps the general bound")
+    lengths = [2**18] if form == "short" else [2**16, 2**20, 2**22]
+    names = ["", *_core.conv_algorithms()]
+    for name in names:
+        with forced(name):
+            for count in lengths:
+                assert_summed(summed(terms(count)), count)
+    outcome = "all within 2^-13 of the sum of absolute values"
+    tried("accuracy of weight gradients", len(lengths) * len(names), outcome)
+
+
+@pytest.mark.parametrize("rows", [2**16, 2**19, 2**20])
+def test_the_weight_gradient_of_a_linear_layer_keeps_what_its_blocks_come_to(
+    rows: int, isa: str
+) -> None:
+    """Blocks of 128 rows come to 1 each, which 2^24 in float would not take."""
+    if isa not in _core.isa_available():
+        pytest.skip("CUDA keeps the general bound")
+    x = np.full((rows, 1), 2.0**-7, np.float32)
+    x[0] = HEAD
+    dw, _ = ops.linear_backward_weight(np.ones((rows, 3), np.float32), x)
+    exact = x.sum(dtype=np.float64)
+    assert abs(dw.astype(np.float64) - exact).max() <= BOUND * exact
+
+
+@pytest.mark.trust
+def test_weight_gradients_keep_what_many_runs_come_to(
+    isa: str, tried: Callable[[str, int, str], None]
+) -> None:
+    """A run of pixels comes to less than 1 beside 2^24, of filters that leave it a few hundred."""
+    if isa not in _core.isa_available():
+        pytest.skip("CUDA keeps the general bound")
+    dy = np.full((1, 1, 2048, 4096), 2.0**-11, np.float32)
+    x = np.ones_like(dy)
+    dy[0, 0, 0, 0] = HEAD
+    exact = dy.sum(dtype=np.float64)
+    for name in _core.conv_algorithms():
+        with forced(name):
+            dw, _ = ops.conv2d_backward_weight(dy, x, (1, 1, 11, 11), padding=5)
+        assert abs(float(dw[0, 0, 5, 5]) - exact) <= BOUND * exact, name
+    tried("accuracy of weight gradients", len(_core.conv_algorithms()), "runs keep their digits")
+
+
 @pytest.mark.trust
 def test_25_million_ones_are_25_million(tried: Callable[[str, int, str], None]) -> None:
     ones = np.ones((25_000_000, 1), np.float32)
