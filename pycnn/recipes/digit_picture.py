@@ -19,7 +19,7 @@ from pycnn.recipes.sheet import find_sheet
 SIZE, BOX = 28, 20
 # Larger pictures are scaled down to this first: strokes stay wide enough.
 LARGEST = 400
-# Where nothing stands out from noise of more than the second number, down to this: it is weaker then.
+# Down to this where nothing stands out from noise of more than the second number: it gets weaker.
 NOISY, MUCH_NOISE = 120, 0.03
 # Widths of strokes in MNIST, in pixels of its images: thinner and thicker ones are brought there.
 THIN, THICK = 2.0, 4.0
@@ -78,7 +78,8 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
 
     A picture that is one of MNIST's already, 28x28 with the digit in a box of 20x20 and its centre
     of mass in the middle, stays as it is, or is inverted if it is dark on white. Any other is
-    taken for a drawing or a photograph: the paper (or the board) is subtracted, what belongs to
+    taken for a drawing or a photograph: it is cut to a sheet on a darker desk, if there is one, the
+    paper (or the board) is subtracted, what belongs to
     the edges of the picture, lines and specks are cut, and what is left is scaled to the box
     without changing its proportions, and placed with its centre of mass in the middle, as
     http://yann.lecun.com/exdb/mnist describes. Transparent parts count as white. `box` is another
@@ -89,7 +90,8 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
     OSError
         If there is no such file.
     ValueError
-        If it is not a picture, or one that shows nothing, or Pillow is not installed.
+        If it is not a picture, or one that shows nothing or several drawings side by side, or
+        Pillow is not installed.
     """
     grey = np.asarray(read_picture(path).convert("L"), np.uint8)
     for image in (grey, 255 - grey):
@@ -129,6 +131,9 @@ def _found(grey: Plane, *, sheets: bool) -> _Drawing:
     found = _drawn(contrast(with_paper(_bounded(grey, LARGEST))))
     if found.count == 0 and min(grey.shape) > NOISY and noise(found.plane) > MUCH_NOISE:
         found = _drawn(contrast(with_paper(_bounded(grey, NOISY))))
+    mask = found.mask
+    if sheet is not None and (mask[[0, -1]].any() or mask[:, [0, -1]].any()):
+        return found._replace(count=0)  # the sheet is blank, and this is the desk
     return found
 
 

@@ -16,7 +16,7 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 # share of the contrast of the strokes themselves as soon as they are found.
 FAINT, FIRM = 0.15, 0.4
 # And by so many standard deviations of the noise of the paper, and at least by so much.
-SIGMAS, LEAST = 5.0, 0.02
+SIGMAS, LEAST = 5.0, 0.05
 # Pixels between those that noise is told from besides neighbours.
 APART = 9
 # What is shorter than this share of the longer side of the picture is a speck.
