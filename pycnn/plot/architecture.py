@@ -18,7 +18,7 @@ from pycnn.plot.canvas import (
     finish,
     new_figure,
 )
-from pycnn.plot.network_lines import Place, arrow, connect, is_vector, turn, way_around
+from pycnn.plot.network_lines import BEND, Entry, Place, arrow, connect, is_vector, turn, way_around
 from pycnn.plot.network_structure import Row, Split, Stage, structure
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def architecture(
     sizes = [drawing.measure(line) for line in lines]
     head = 0.35 if title else 0.0
     height = sum(above + below for _, above, below in sizes) + BETWEEN * (len(lines) - 1)
-    size = max(width for width, _, _ in sizes) + 3 * MARGIN, height + 2 * MARGIN + head
+    widths = [size[0] + _indent(line) for size, line in zip(sizes, lines, strict=True)]
+    size = max(widths) + 3 * MARGIN, height + 2 * MARGIN + head
     figure = new_figure(*size, arranged=False)
     panel = figure.add_axes((0, 0, 1, 1))
     panel.set_axis_off()
@@ -168,17 +169,19 @@ class _Drawing:
         self, panel: Axes, row: Row, y: float, before: Place | None, bend: tuple[float, float]
     ) -> Place | None:
         """Draw one of several lines, joined to the end of the one before; `bend` as (y, width)."""
-        if before is None or not isinstance(row[0], Stage):
-            return self.draw_row(panel, row, 1.5 * MARGIN, y, before)
-        first = self._draw_stage(panel, row[0], 1.5 * MARGIN, y)
-        turn(panel, before, first, bend[0], MARGIN / 2, bend[1] - MARGIN / 2)
-        rest = 1.5 * MARGIN + self._item(row[0])[0] + GAP
-        return self.draw_row(panel, row[1:], rest, y, first) if row[1:] else first
+        start = 1.5 * MARGIN + _indent(row)
+        if before is None:
+            return self.draw_row(panel, row, start, y, None)
+        entry = Entry(MARGIN / 2, y)
+        last = self.draw_row(panel, row, start, y, entry)
+        turn(panel, before, entry, bend[0], bend[1] - MARGIN / 2)
+        return last
 
     def draw_row(
-        self, panel: Axes, row: Row, x: float, y: float, before: Place | None
+        self, panel: Axes, row: Row, x: float, y: float, before: Place | Entry | None
     ) -> Place | None:
         """Draw a row from `x` on, its middle line at `y`; give where its last stage is."""
+        here: Place | None = None
         for item in row:
             if isinstance(item, Stage):
                 here = self._draw_stage(panel, item, x, y)
@@ -189,10 +192,10 @@ class _Drawing:
                 connect(panel, before, here)
             before = here
             x += self._item(item)[0] + GAP
-        return before
+        return here
 
     def _draw_split(
-        self, panel: Axes, split: Split, x: float, y: float, before: Place | None
+        self, panel: Axes, split: Split, x: float, y: float, before: Place | Entry | None
     ) -> Place:
         sizes = [self.measure(branch) for branch in split.branches]
         height = sum(above + below for _, above, below in sizes) + BRANCH_GAP * (len(sizes) - 1)
@@ -238,6 +241,11 @@ class _Drawing:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )  # fmt: skip
         return Place(stage, x, bottom, width, height, depth)
+
+
+def _indent(row: Row) -> float:
+    """Give the room for the lines to the branches of a line that begins with a split."""
+    return BEND if isinstance(row[0], Split) else 0.0
 
 
 def _lines(stage: Stage) -> list[str]:

@@ -118,7 +118,7 @@ class _Drawing(NamedTuple):
     plane: Plane
     mask: Mask
     level: float
-    count: int
+    drawings: int
 
 
 def _found(grey: Plane, *, sheets: bool) -> _Drawing:
@@ -126,14 +126,14 @@ def _found(grey: Plane, *, sheets: bool) -> _Drawing:
     sheet = find_sheet(grey) if sheets else None
     if sheet is not None:
         found = _drawn(contrast(_bounded(sheet.grey, LARGEST)))
-        if found.count or sheet.whole:
+        if found.drawings or sheet.whole:
             return found
     found = _drawn(contrast(with_paper(_bounded(grey, LARGEST))))
-    if found.count == 0 and min(grey.shape) > NOISY and noise(found.plane) > MUCH_NOISE:
+    if found.drawings == 0 and min(grey.shape) > NOISY and noise(found.plane) > MUCH_NOISE:
         found = _drawn(contrast(with_paper(_bounded(grey, NOISY))))
     mask = found.mask
     if sheet is not None and (mask[[0, -1]].any() or mask[:, [0, -1]].any()):
-        return found._replace(count=0)  # the sheet is blank, and this is the desk
+        return found._replace(drawings=0)  # the sheet is blank, and this is the desk
     return found
 
 
