@@ -10,8 +10,8 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Shape
 from pycnn.plot.canvas import (
     BLUE,
-    FAINT,
     INK,
+    MUTED,
     PALE_BLUE,
     PathLike,
     by,
@@ -30,8 +30,8 @@ LARGEST, SMALLEST, THIN = 1.25, 0.13, 0.13
 MOST_PLANES, OFFSET = 10, 0.055
 GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
 # What stands above and below a stage: its size; lines for the layers that make it.
-ABOVE, LINE = 0.27, 0.15
-FONT, LETTER = 8.5, 0.07
+ABOVE, LINE = 0.27, 0.16
+FONT, LETTER = 9.0, 0.074
 # Longer rows are broken, to be read on a page or a screen; inches between the lines.
 WIDEST, BETWEEN = 12.5, 0.3
 
@@ -237,7 +237,7 @@ class _Drawing:
         for number, text in enumerate(_lines(stage)):
             panel.text(
                 middle, bottom - 0.06 - number * LINE, text, ha="center", va="top", fontsize=FONT,
-                color=FAINT if number == 0 and stage.path else INK, parse_math=False, zorder=4,
+                color=MUTED if number == 0 and stage.path else INK, parse_math=False, zorder=4,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )  # fmt: skip
         return Place(stage, x, bottom, width, height, depth)

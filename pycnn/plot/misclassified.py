@@ -135,7 +135,7 @@ def misclassified(
 def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) -> None:
     panel.set_axis_on()
     if np.isnan(probabilities).any():
-        panel.text(0.02, 0.5, "no answer: NaN", transform=panel.transAxes, va="center", fontsize=7)
+        panel.text(0.02, 0.5, "no answer: NaN", transform=panel.transAxes, va="center", fontsize=8)
         bare(panel)
         return
     best = [int(i) for i in np.argsort(-probabilities, kind="stable")[:BARS]]
@@ -145,9 +145,9 @@ def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) 
         share = float(probabilities[index])
         panel.barh(place, share, color=BLUE if index == truth else ORANGE, alpha=0.45, height=0.85)
         panel.text(
-            0.02, place, _short(names[index]), va="center", fontsize=7, color=INK, parse_math=False
+            0.02, place, _short(names[index]), va="center", fontsize=8, color=INK, parse_math=False
         )
-        panel.text(0.99, place, f"{share:.1%}", va="center", ha="right", fontsize=7, color=INK)
+        panel.text(0.99, place, f"{share:.1%}", va="center", ha="right", fontsize=8, color=INK)
     panel.set_xlim(0, 1)
     panel.set_ylim(len(best) - 0.4, -0.6)
     bare(panel)
