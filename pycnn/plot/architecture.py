@@ -55,7 +55,7 @@ def architecture(
     path : path, optional
         Picture to write; its ending gives the format.
     title : str
-        Heading.
+        Heading; the network, and the sizes of its input and output, by default.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def architecture(
     drawing = _Drawing(row)
     lines = drawing.broken(row)
     sizes = [drawing.measure(line) for line in lines]
-    head = 0.35 if title else 0.0
+    head, title = 0.35, title or _describe(model, row)
     height = sum(above + below for _, above, below in sizes) + BETWEEN * (len(lines) - 1)
     widths = [size[0] + _indent(line) for size, line in zip(sizes, lines, strict=True)]
     size = max(widths) + 3 * MARGIN, height + 2 * MARGIN + head
@@ -89,16 +89,21 @@ def architecture(
     panel.set_axis_off()
     panel.set_xlim(0, size[0])
     panel.set_ylim(0, size[1])
-    if title:
-        panel.text(
-            size[0] / 2, size[1] - 0.25, title, ha="center", va="center", fontsize=12,
-            parse_math=False,
-        )  # fmt: skip
+    panel.text(
+        size[0] / 2, size[1] - 0.25, title, ha="center", va="center", fontsize=12, parse_math=False
+    )
     top, before = size[1] - MARGIN - head, None
     for line, (_, above, below) in zip(lines, sizes, strict=True):
         before = drawing.draw_line(panel, line, top - above, before, (top + BETWEEN / 2, size[0]))
         top -= above + below + BETWEEN
     return finish(figure, path)
+
+
+def _describe(model: Module, row: Row) -> str:
+    """Name a network, and the sizes at its ends."""
+    name = type(model).__name__ if model.spec is None else model.spec.name
+    first, *_, last = [stage.shape for stage in _stages(row)] * 2
+    return f"{name}: {size_text(first)} \u2192 {size_text(last)}"
 
 
 def _stages(row: Row) -> Iterator[Stage]:

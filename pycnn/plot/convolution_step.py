@@ -145,7 +145,7 @@ def _draw_kernel(panel: Axes, scene: Sliding, size: float, scale: float) -> floa
     left, top = width + TIMES, (height - rows) / 2
     panel.text(
         width + TIMES / 2, height / 2, "\u2217", ha="center", va="center", color=MUTED,
-        fontsize=max(1.4 * FONT * scale, 72 * STAR * panel.figure.get_figwidth()),
+        fontsize=max(1.4 * FONT * scale, 72 * STAR * panel.figure.bbox.width / panel.figure.dpi),
     )  # fmt: skip
     taps = [(left + column, top + row) for row, column in np.ndindex(rows, columns)]
     _cells(panel, taps, PALE_ORANGE, edge=ORANGE)

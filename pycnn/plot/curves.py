@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Epochs on the axis.
 MOST_TICKS = 9
+HEADING = "Loss and accuracy of each epoch"
 
 
 def learning_curve(
@@ -32,7 +33,7 @@ def learning_curve(
     path : path, optional
         Picture to write; its ending gives the format (png, svg, pdf).
     title : str
-        Heading.
+        Heading; what the picture shows by default.
     validation : str
         Name of the data that were measured after each epoch: "test" if it was those.
 
@@ -69,7 +70,7 @@ def learning_curve(
         panel.set_ylabel(field + unit)
         panel.set_xticks(_ticks(history.records[0].epoch, history.records[-1].epoch))
         panel.grid(alpha=0.3)
-    figure.suptitle(title, parse_math=False)
+    figure.suptitle(title or HEADING, parse_math=False)
     return finish(figure, path)
 
 
