@@ -79,7 +79,7 @@ if __name__ == "__main__":
         "--epochs",
         type=int,
         default=16,
-        help="passes (default: %(default)s)",
+        help="passes over the training data (default: %(default)s)",
     )
     parser.add_argument("--squares", type=int, default=12, help="out of each of the own pictures")
     args = parser.parse_args()

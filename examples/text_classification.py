@@ -141,9 +141,11 @@ def main():
         "--epochs",
         type=int,
         default=10,
-        help="passes (default: %(default)s)",
+        help="passes over the training data (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of weights and batches (default: %(default)s)"
+    )
     parser.add_argument("--sentences", type=int, help="train on the first N sentences only")
     parser.add_argument("--filters", type=int, default=100, help="of each width")
     parser.add_argument("--dim", type=int, default=300, help="numbers in a random word vector")
