@@ -131,8 +131,7 @@ def test_learning_curve_names_what_was_measured_after_each_epoch() -> None:
     assert "validation: 99.00" in texts(plot.learning_curve(made))
 
 
-def test_curves_and_drawings_of_networks_have_headings_by_default() -> None:
-    assert "Loss and accuracy of each epoch" in texts(plot.learning_curve(history(0.25)))
+def test_drawings_of_networks_have_headings_by_default() -> None:
     lenet = models.lenet5(rng=0)
     assert "lenet5: 1@28\u00d728 \u2192 10" in texts(plot.architecture(lenet, (1, 28, 28)))
     assert "Sequential: 2@3\u00d73 \u2192 2@3\u00d73" in texts(

@@ -100,16 +100,16 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 def _learning_curve(args: argparse.Namespace) -> Figure | None:
     run = Run(args.source)
-    title = args.title or _trained_on(run, "loss and accuracy of each epoch")
+    title = args.title or f"{_trained(run)}loss and accuracy of each epoch"
     return plot.learning_curve(run.history, title=title, validation="test")
 
 
-def _trained_on(run: Run, shown: str) -> str:
-    """Name what is shown of a run, with its network and data as far as the settings tell them."""
+def _trained(run: Run) -> str:
+    """Name the network and the data of a run as far as its settings tell them."""
     name, data = run.settings.get("model"), run.settings.get("data")
     if not isinstance(name, str):
         return ""
-    return f"{name}{f' on {Path(data).name}' if data else ''}: {shown}"
+    return f"{name} on {Path(data).name}: " if data else f"{name}: "
 
 
 def _confusion(args: argparse.Namespace) -> Figure | None:

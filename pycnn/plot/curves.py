@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 # Epochs on the axis.
 MOST_TICKS = 9
-HEADING = "Loss and accuracy of each epoch"
 
 
 def learning_curve(
@@ -33,7 +32,7 @@ def learning_curve(
     path : path, optional
         Picture to write; its ending gives the format (png, svg, pdf).
     title : str
-        Heading; what the picture shows by default.
+        Heading.
     validation : str
         Name of the data that were measured after each epoch: "test" if it was those.
 
@@ -70,7 +69,7 @@ def learning_curve(
         panel.set_ylabel(field + unit)
         panel.set_xticks(_ticks(history.records[0].epoch, history.records[-1].epoch))
         panel.grid(alpha=0.3)
-    figure.suptitle(title or HEADING, parse_math=False)
+    figure.suptitle(title, parse_math=False)
     return finish(figure, path)
 
 
