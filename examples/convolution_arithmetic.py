@@ -1,4 +1,4 @@
-"""Draw how a convolution works, step by step: two pictures and an animation."""
+"""Draw how a convolution works, step by step: four pictures and an animation."""
 
 import argparse
 from pathlib import Path

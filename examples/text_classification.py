@@ -120,12 +120,32 @@ def main():
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     variants = ("rand", "static", "non-static", "multichannel", "lecture")
-    parser.add_argument("--variant", choices=variants, default="rand")
+    parser.add_argument(
+        "--variant",
+        choices=variants,
+        default="rand",
+        help="Kim's: word vectors of their own, given ones that stay, given ones that are trained, "
+        "both at once; or 'lecture', the network without padding (default: %(default)s)",
+    )
     parser.add_argument("--embeddings", metavar="FILE", help="word vectors of word2vec or GloVe")
     parser.add_argument("--data", metavar="DIR", help="Pang and Lee's rt-polaritydata instead")
-    parser.add_argument("--folds", type=int, choices=range(1, 11), default=1, metavar="N")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folds",
+        type=int,
+        choices=range(1, 11),
+        default=1,
+        metavar="N",
+        help="of ten parts of the data, how many are the test data in turn (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=10,
+        help="passes over the training data (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of weights and batches (default: %(default)s)"
+    )
     parser.add_argument("--sentences", type=int, help="train on the first N sentences only")
     parser.add_argument("--filters", type=int, default=100, help="of each width")
     parser.add_argument("--dim", type=int, default=300, help="numbers in a random word vector")

@@ -174,6 +174,20 @@ def even(page: Plane, _: np.random.Generator) -> Plane:
     return page
 
 
+def on_desk(
+    page: Plane, tone: float, angle: float, share: float, middle: tuple[float, float] = (0.5, 0.5)
+) -> Plane:
+    """Lay a page on a desk of 450 x 600 pixels: turned by degrees, in this share of the height."""
+    desk = Image.new("F", (600, 450), tone)
+    side = round(share * desk.height)
+    sheet = Image.fromarray(page.astype(np.float32)).resize((side, side))
+    turned = sheet.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    inside = Image.new("L", sheet.size, 255).rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    place = (middle[0] * desk.width - turned.width / 2, middle[1] * desk.height - turned.height / 2)
+    desk.paste(turned, (round(place[0]), round(place[1])), inside)
+    return np.asarray(desk, np.float64)
+
+
 SPOILERS: dict[str, Spoiler] = {
     f.__name__: f for f in (even, fall_off, vignette, dark_edge, speckles, ruled, turned)
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import Capture, fails
-from pictures import png_pixels, svg_root
+from pictures import png_pixels, svg_root, texts
 from PIL import Image
 
-from pycnn import io
+from pycnn import io, models
 from pycnn.cli import main
 from pycnn.cli.plot import KINDS
 from pycnn.layers import Linear, Sequential
@@ -60,6 +61,28 @@ def test_the_picture_follows_its_arguments(data: str, checkpoint: str, capsys: C
     few = ["plot", "misclassified", checkpoint, "--data", data, "--limit", "2"]
     assert png_pixels(saves(capsys, *few)).shape[1] == 480
     saves(capsys, "report", checkpoint, "--data", data, "--out", "page.html", "--threads", "1")
+
+
+def test_headings_name_network_and_data(
+    data: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("history.json").write_text(
+        '{"interrupted": false, "stop_reason": null, "epochs": [{"epoch": 1, "loss": 0.5, '
+        '"accuracy": 0.5, "val_loss": null, "val_accuracy": null, "learning_rate": 0.1, '
+        '"seconds": 1.0, "samples_per_second": 1.0}]}'
+    )
+    io.save("model.safetensors", models.lenet5(rng=0))
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        "pycnn.cli.plot.finish", lambda figure, *_: drawn.append(" ".join(texts(figure)))
+    )
+    saves(capsys, "plot", "learning-curve", ".")
+    Path("settings.json").write_text(json.dumps({"model": "lenet5", "data": data}))
+    saves(capsys, "plot", "learning-curve", ".")
+    saves(capsys, "plot", "architecture", ".")
+    assert "loss and accuracy of each epoch" in drawn[0]
+    assert f"lenet5 on {Path(data).name}: loss and accuracy" in drawn[1]
+    assert f"lenet5 on {Path(data).name}" in drawn[2]
 
 
 def test_a_convolution_is_a_picture_or_an_animation(capsys: Capture) -> None:

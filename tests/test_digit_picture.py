@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from drawn_digits import MNIST, SPOILERS, drawn, on_paper, photographed, stroked
+from drawn_digits import (
+    MNIST,
+    SPOILERS,
+    drawn,
+    fall_off,
+    on_desk,
+    on_paper,
+    photographed,
+    stroked,
+)
 from PIL import Image
 
 import pycnn
@@ -166,6 +176,68 @@ def test_paper_without_a_digit_is_refused(tmp_path: Path) -> None:
         Image.fromarray(np.uint8(np.clip(noisy, 0, 255))).save(path)
         with pytest.raises(ValueError, match=rf"{name}\.png shows no digit"):
             read_digit(str(path))
+
+
+DESKS: dict[str, dict[str, Any]] = {
+    "dark": {"tone": 70, "angle": 0, "share": 0.6},
+    "grey": {"tone": 140, "angle": 4, "share": 0.7},
+    "turned": {"tone": 50, "angle": -10, "share": 0.5},
+    "beside": {"tone": 80, "angle": 0, "share": 1.0, "middle": (0.7, 0.5)},
+}
+
+
+@pytest.mark.parametrize("name", DESKS)
+def test_a_digit_on_a_sheet_is_read_with_the_desk_around_it(
+    name: str, lenet5: Module, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(SEED)
+    paths, labels = [], []
+    for number, (ink, label) in enumerate(drawn(8, SEED)):
+        page = on_desk(on_paper(ink, rng), **DESKS[name])
+        paths.append(tmp_path / f"{number}.jpg")
+        photographed(fall_off(page, rng) if number % 2 else page, rng).save(paths[-1])
+        labels.append(label)
+    right = sum(a == b for a, b in zip(answers(lenet5, paths), labels, strict=True))
+    assert right >= 7
+    photographed(on_desk(np.full((160, 160), 230.0), **DESKS[name]), rng).save(paths[0])
+    with pytest.raises(ValueError, match="shows no digit"):
+        read_digit(str(paths[0]))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_blank_pages_with_uneven_light_or_lines_are_refused(kind: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:400, :400] / 400
+    squared = np.full((400, 400), 232.0)
+    squared[::40] = squared[:, ::40] = 145
+    for name, page in (
+        ("side", 232 * (1 - 0.4 * x)),
+        ("vignette", 232 * (1 - ((x - 0.5) ** 2 + (y - 0.5) ** 2))),
+        ("squared", squared),
+    ):
+        path = tmp_path / f"{name}.{kind}"
+        noisy = page + rng.normal(0, 4, page.shape)
+        Image.fromarray(np.uint8(np.clip(noisy, 0, 255))).save(path)
+        with pytest.raises(ValueError, match=rf"{name}\.{kind} shows no digit"):
+            read_digit(str(path))
+
+
+def test_pencil_that_the_noise_nearly_hides_is_found(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    page = 225 - 32 * stroked(0, rng, 400)
+    Image.fromarray(np.uint8(page + rng.normal(0, 13, page.shape))).save(tmp_path / "pencil.png")
+    zero = read_digit(str(tmp_path / "pencil.png"))
+    assert parts(zero > 100)[1] == 1
+    assert (zero[8:20] > 100).sum(axis=1).max() < 14  # it is not filled
+
+
+def test_several_digits_side_by_side_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    for digits in ((1, 7), (2, 0, 2, 6)):
+        page = np.hstack([stroked(digit, rng) for digit in digits])
+        Image.fromarray(np.uint8(240 - 200 * page)).save(tmp_path / "digits.png")
+        with pytest.raises(ValueError, match=rf"shows {len(digits)} drawings side by side: cut"):
+            read_digit(str(tmp_path / "digits.png"))
 
 
 def test_contrast_does_not_depend_on_the_light() -> None:

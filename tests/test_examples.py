@@ -55,6 +55,16 @@ def test_alexnet_images(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("script", ["text_classification.py", "alexnet_images.py"])
+def test_options_of_examples_are_explained(tmp_path: Path, script: str) -> None:
+    text = run(script, tmp_path, "--help")
+    options = re.findall(r"^  (--.*?)(?=^  --|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(options) >= 2
+    for option in options:
+        assert re.search(r"(\S  +|\n {10,})\S", option), option
+    assert ("lecture" in text) == ("the network without padding" in " ".join(text.split()))
+
+
 @pytest.mark.parametrize("option", ["--embeddings", "--data"])
 def test_a_file_that_the_text_example_lacks_is_one_line(tmp_path: Path, option: str) -> None:
     variant = ["--variant", "static"] if option == "--embeddings" else []
@@ -67,6 +77,7 @@ def test_a_file_that_the_text_example_lacks_is_one_line(tmp_path: Path, option: 
 def test_convolution_arithmetic(tmp_path: Path) -> None:
     text = run("convolution_arithmetic.py", tmp_path, "--out", "pictures")
     assert "four pictures and an animation of 9 frames" in text
+    assert "four pictures and an animation" in run("convolution_arithmetic.py", tmp_path, "--help")
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
     assert (tmp_path / "pictures/convolution_arithmetic.gif").read_bytes().startswith(b"GIF89a")
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pictures import png_pixels, svg_root, texts
 from toy import blobs, small_net
 
-from pycnn import plot, predict
+from pycnn import Sequential, models, plot, predict
 from pycnn.plot.canvas import displayable, new_figure, render, stretch
 from pycnn.training import EpochRecord, History
 
@@ -129,6 +129,14 @@ def test_learning_curve_names_what_was_measured_after_each_epoch() -> None:
     found = set(texts(plot.learning_curve(made, validation="test")))
     assert {"training: 99.68", "test: 99.00", "test: 0.2500"} <= found
     assert "validation: 99.00" in texts(plot.learning_curve(made))
+
+
+def test_drawings_of_networks_have_headings_by_default() -> None:
+    lenet = models.lenet5(rng=0)
+    assert "lenet5: 1@28\u00d728 \u2192 10" in texts(plot.architecture(lenet, (1, 28, 28)))
+    assert "Sequential: 2@3\u00d73 \u2192 2@3\u00d73" in texts(
+        plot.architecture(Sequential(), (2, 3, 3))
+    )
 
 
 def test_learning_curve_of_nothing() -> None:

@@ -138,9 +138,12 @@ def test_sizes_alone_are_drawn_without_numbers() -> None:
 
 def test_a_picture_of_many_steps_shows_some_with_room_between_them() -> None:
     figure = plot.convolution_arithmetic(5, 3, stride=2, transposed=True)
-    steps = [int(panel.get_title().split()[1]) for panel in figure.axes]
+    names = [panel.get_title() for panel in figure.axes]
+    steps = [int(name.split(" of ")[0].split()[-1]) for name in names]
     assert steps == [*range(1, 11), 61, 121]
-    assert "step 61 of 121" in texts(figure)
+    assert names[:10] == [f"step {n} of 121" for n in range(1, 11)]
+    assert names[10:] == ["\u2026 step 61 of 121", "\u2026 step 121 of 121"]
+    assert any(text.endswith("(12 of 121 steps)") for text in texts(figure))
     assert max(figure.get_size_inches()) <= 24
     figure.draw_without_rendering()
     first, second = (panel.get_window_extent() for panel in figure.axes[:2])
@@ -181,3 +184,32 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match=r"a GIF needs Pillow: pip install 'pycnn\[plot\]'"):
         plot.convolution_animation(3, 2, tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_large_images_are_drawn_quickly_with_labels_off_the_panels(numbered: bool) -> None:
+    rng = np.random.default_rng(0)
+    sides = (30, 3)
+    image, kernel = (rng.integers(0, 4, (n, n)) if numbered else n for n in sides)
+    figure = plot.convolution_arithmetic(image, kernel)
+    assert len(figure.axes) == (2 if numbered else 10)
+    assert sum(len(panel.patches) + len(panel.collections) for panel in figure.axes) < 200
+    figure.draw_without_rendering()
+    panels = [panel.get_window_extent() for panel in figure.axes]
+    pixel = figure.bbox.width / 1280
+    for panel in figure.axes:
+        label = panel.title.get_window_extent()
+        assert label.height > 9 * pixel
+        assert not any(box.shrunk(1, 0.999).overlaps(label) for box in panels)
+        (star,) = (text for text in panel.texts if text.get_text() == "\u2217")
+        assert star.get_fontsize() * figure.dpi / 72 > 15 * pixel
+
+
+def test_steps_between_the_first_and_the_last_are_told_apart() -> None:
+    for side in (4, 12, 40):
+        figure = plot.convolution_arithmetic((1, side), (1, 1))
+        names = [panel.get_title() for panel in figure.axes]
+        assert len(set(names)) == min(side, 12)
+        assert [name for name in names if name.startswith("\u2026")] == (
+            ["\u2026 step 21 of 40", "\u2026 step 40 of 40"] if side > 12 else []
+        )

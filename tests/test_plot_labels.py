@@ -21,9 +21,7 @@ def two_rows() -> Sequential:
 DRAWINGS: dict[str, Callable[[], Any]] = {
     "lenet5": lambda: plot.architecture(models.lenet5(rng=0), (1, 28, 28)),
     "two rows": lambda: plot.architecture(two_rows(), (1, 12, 12)),
-    "branches": lambda: plot.architecture(
-        Sequential(*tuple(branched_net())[:3]), (3, 8, 8), title="branches"
-    ),
+    "branches": lambda: plot.architecture(branched_net(), (3, 8, 8), title="branches"),
     "a convolution": lambda: plot.convolution_arithmetic(IMAGE[:3], KERNEL),
     "a padded convolution": lambda: plot.convolution_arithmetic(
         IMAGE[:3], KERNEL, padding=1, stride=(3, 2)

@@ -50,6 +50,19 @@ def test_filters_of_a_connection_table_are_drawn_with_zeros() -> None:
     assert np.ptp(first_channels[0]) > 0
 
 
+def test_filters_have_a_scale_and_are_larger_than_their_heading() -> None:
+    net = models.lenet5(rng=0)
+    figure = plot.filters(net)
+    largest = float(np.abs(net[0].filters()).max())
+    assert {f"{-largest:.2g}", "0", f"{largest:.2g}"} <= set(texts(figure))
+    assert figure.get_figwidth() >= 5
+    figure.draw_without_rendering()
+    (heading,) = (text for text in figure.texts if "filters" in text.get_text())
+    filter_ = figure.axes[0].get_window_extent()
+    assert filter_.height > 2 * heading.get_window_extent().height
+    assert len(texts(plot.filters(Conv2d(3, 5, 4, rng=0)))) == 1  # each has a scale of its own
+
+
 def test_filters_errors() -> None:
     with pytest.raises(ValueError, match="Sequential has no Conv2d layer"):
         plot.filters(Sequential(Linear(2, 2)))
@@ -123,6 +136,7 @@ def test_misclassified_shows_the_surest_mistakes_first() -> None:
     np.testing.assert_array_equal(shown[0], displayable(data.x[1]))
     found = texts(figure)
     assert found.count("true: a") == 2
+    assert "bars are probabilities:\nblue of the true class, orange of others" in found
     assert {"3 of 4 wrong; the 2 surest mistakes", "90.0%", "80.0%", "_{x}"} <= set(found)
     right = plot.misclassified(data, np.eye(4, dtype=np.float32)[data.y])
     assert texts(right) == ["0 of 4 wrong"]

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Capture
+from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from pictures import png_pixels, texts
 from test_plot import history
+from test_plot_convolution import IMAGE, KERNEL
 from toy import blobs, small_net
 
 from pycnn import Sequential, models, ops, plot, predict
@@ -92,6 +94,26 @@ def test_feature_maps_can_be_read_at_1280_pixels() -> None:
     assert type_at_1280(plot.feature_maps(net, data.x[0])) >= 10
     lenet = models.lenet5(rng=0)
     assert type_at_1280(plot.feature_maps(lenet, np.zeros((1, 28, 28), np.float32))) >= 10
+
+
+@pytest.mark.parametrize("kind", ["feature_maps", "architecture", "convolution", "misclassified"])
+def test_small_type_is_dark_and_large_enough(kind: str) -> None:
+    lenet, image = models.lenet5(rng=0), np.zeros((1, 28, 28), np.float32)
+    wrong = np.eye(4, dtype=np.float32)[1 - blobs(4).y]
+    figure: Any = {
+        "feature_maps": lambda: plot.feature_maps(
+            lenet, image, maps=3, classes=tuple("0123456789")
+        ),
+        "architecture": lambda: plot.architecture(lenet, (1, 28, 28)),
+        "convolution": lambda: plot.convolution_arithmetic(IMAGE, KERNEL, padding=1),
+        "misclassified": lambda: plot.misclassified(blobs(4), wrong),
+    }[kind]()
+    assert type_at_1280(figure) >= 10.5
+    for text in figure.findobj(Text):
+        if text.get_text().strip():
+            shades = np.array(to_rgb(text.get_color())) ** 2.2
+            # WCAG 2: normal type has a contrast of 4.5 at least; 7 is enhanced.
+            assert 1.05 / (shades @ [0.2126, 0.7152, 0.0722] + 0.05) >= 6.5, text.get_text()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,17 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> Figure | None:
-    return plot.learning_curve(Run(args.source).history, title=args.title, validation="test")
+    run = Run(args.source)
+    title = args.title or f"{_trained(run)}loss and accuracy of each epoch"
+    return plot.learning_curve(run.history, title=title, validation="test")
+
+
+def _trained(run: Run) -> str:
+    """Name the network and the data of a run as far as its settings tell them."""
+    name, data = run.settings.get("model"), run.settings.get("data")
+    if not isinstance(name, str):
+        return ""
+    return f"{name} on {Path(data).name}: " if data else f"{name}: "
 
 
 def _confusion(args: argparse.Namespace) -> Figure | None:
@@ -200,7 +210,11 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _architecture(args: argparse.Namespace) -> Figure | None:
     trained = open_run(args)
-    return plot.architecture(trained.model, args.size or trained.sample_shape, title=args.title)
+    if args.size is not None:
+        return plot.architecture(trained.model, args.size, title=args.title)
+    data = f" on {trained.test.name}" if trained.test.name else ""
+    title = args.title or f"{trained.name}{data}"
+    return plot.architecture(trained.model, trained.sample_shape, title=title)
 
 
 def _declare_convolution(parser: argparse.ArgumentParser) -> None:

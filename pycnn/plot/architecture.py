@@ -10,15 +10,15 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Shape
 from pycnn.plot.canvas import (
     BLUE,
-    FAINT,
     INK,
+    MUTED,
     PALE_BLUE,
     PathLike,
     by,
     finish,
     new_figure,
 )
-from pycnn.plot.network_lines import Place, arrow, connect, is_vector, turn, way_around
+from pycnn.plot.network_lines import BEND, Entry, Place, arrow, connect, is_vector, turn, way_around
 from pycnn.plot.network_structure import Row, Split, Stage, structure
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ LARGEST, SMALLEST, THIN = 1.25, 0.13, 0.13
 MOST_PLANES, OFFSET = 10, 0.055
 GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
 # What stands above and below a stage: its size; lines for the layers that make it.
-ABOVE, LINE = 0.27, 0.15
-FONT, LETTER = 8.5, 0.07
+ABOVE, LINE = 0.27, 0.16
+FONT, LETTER = 9.0, 0.074
 # Longer rows are broken, to be read on a page or a screen; inches between the lines.
 WIDEST, BETWEEN = 12.5, 0.3
 
@@ -55,7 +55,7 @@ def architecture(
     path : path, optional
         Picture to write; its ending gives the format.
     title : str
-        Heading.
+        Heading; the network, and the sizes of its input and output, by default.
 
     Returns
     -------
@@ -80,24 +80,30 @@ def architecture(
     drawing = _Drawing(row)
     lines = drawing.broken(row)
     sizes = [drawing.measure(line) for line in lines]
-    head = 0.35 if title else 0.0
+    head, title = 0.35, title or _describe(model, row)
     height = sum(above + below for _, above, below in sizes) + BETWEEN * (len(lines) - 1)
-    size = max(width for width, _, _ in sizes) + 3 * MARGIN, height + 2 * MARGIN + head
+    widths = [size[0] + _indent(line) for size, line in zip(sizes, lines, strict=True)]
+    size = max(widths) + 3 * MARGIN, height + 2 * MARGIN + head
     figure = new_figure(*size, arranged=False)
     panel = figure.add_axes((0, 0, 1, 1))
     panel.set_axis_off()
     panel.set_xlim(0, size[0])
     panel.set_ylim(0, size[1])
-    if title:
-        panel.text(
-            size[0] / 2, size[1] - 0.25, title, ha="center", va="center", fontsize=12,
-            parse_math=False,
-        )  # fmt: skip
+    panel.text(
+        size[0] / 2, size[1] - 0.25, title, ha="center", va="center", fontsize=12, parse_math=False
+    )
     top, before = size[1] - MARGIN - head, None
     for line, (_, above, below) in zip(lines, sizes, strict=True):
         before = drawing.draw_line(panel, line, top - above, before, (top + BETWEEN / 2, size[0]))
         top -= above + below + BETWEEN
     return finish(figure, path)
+
+
+def _describe(model: Module, row: Row) -> str:
+    """Name a network, and the sizes at its ends."""
+    name = type(model).__name__ if model.spec is None else model.spec.name
+    first, *_, last = [stage.shape for stage in _stages(row)] * 2
+    return f"{name}: {size_text(first)} \u2192 {size_text(last)}"
 
 
 def _stages(row: Row) -> Iterator[Stage]:
@@ -168,17 +174,19 @@ class _Drawing:
         self, panel: Axes, row: Row, y: float, before: Place | None, bend: tuple[float, float]
     ) -> Place | None:
         """Draw one of several lines, joined to the end of the one before; `bend` as (y, width)."""
-        if before is None or not isinstance(row[0], Stage):
-            return self.draw_row(panel, row, 1.5 * MARGIN, y, before)
-        first = self._draw_stage(panel, row[0], 1.5 * MARGIN, y)
-        turn(panel, before, first, bend[0], MARGIN / 2, bend[1] - MARGIN / 2)
-        rest = 1.5 * MARGIN + self._item(row[0])[0] + GAP
-        return self.draw_row(panel, row[1:], rest, y, first) if row[1:] else first
+        start = 1.5 * MARGIN + _indent(row)
+        if before is None:
+            return self.draw_row(panel, row, start, y, None)
+        entry = Entry(MARGIN / 2, y)
+        last = self.draw_row(panel, row, start, y, entry)
+        turn(panel, before, entry, bend[0], bend[1] - MARGIN / 2)
+        return last
 
     def draw_row(
-        self, panel: Axes, row: Row, x: float, y: float, before: Place | None
+        self, panel: Axes, row: Row, x: float, y: float, before: Place | Entry | None
     ) -> Place | None:
         """Draw a row from `x` on, its middle line at `y`; give where its last stage is."""
+        here: Place | None = None
         for item in row:
             if isinstance(item, Stage):
                 here = self._draw_stage(panel, item, x, y)
@@ -189,10 +197,10 @@ class _Drawing:
                 connect(panel, before, here)
             before = here
             x += self._item(item)[0] + GAP
-        return before
+        return here
 
     def _draw_split(
-        self, panel: Axes, split: Split, x: float, y: float, before: Place | None
+        self, panel: Axes, split: Split, x: float, y: float, before: Place | Entry | None
     ) -> Place:
         sizes = [self.measure(branch) for branch in split.branches]
         height = sum(above + below for _, above, below in sizes) + BRANCH_GAP * (len(sizes) - 1)
@@ -234,10 +242,15 @@ class _Drawing:
         for number, text in enumerate(_lines(stage)):
             panel.text(
                 middle, bottom - 0.06 - number * LINE, text, ha="center", va="top", fontsize=FONT,
-                color=FAINT if number == 0 and stage.path else INK, parse_math=False, zorder=4,
+                color=MUTED if number == 0 and stage.path else INK, parse_math=False, zorder=4,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )  # fmt: skip
         return Place(stage, x, bottom, width, height, depth)
+
+
+def _indent(row: Row) -> float:
+    """Give the room for the lines to the branches of a line that begins with a split."""
+    return BEND if isinstance(row[0], Split) else 0.0
 
 
 def _lines(stage: Stage) -> list[str]:

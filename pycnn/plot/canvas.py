@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
 
-INK, FAINT = "#22303c", "#8a97a3"
+# Type of less weight is darker than lines: it must be read.
+INK, MUTED, FAINT = "#22303c", "#4d5a66", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from pycnn._arguments import integer
 from pycnn._files import atomic_write
 from pycnn.plot.canvas import (
-    FAINT,
     MOST_RESOLUTION,
+    MUTED,
     PathLike,
     by,
     finish,
@@ -35,6 +35,8 @@ SMALLEST = 10 / 1280
 # Cells between steps side by side, more than between the input and the output of one, and between
 # rows of steps, for their numbers.
 BETWEEN, ABOVE = 2.6, 1.2
+# Cells without numbers may be so much smaller, to show more steps.
+SHRINK = 0.7
 # Steps of a picture and of an animation.
 MOST_PANELS, MOST_FRAMES = 12, 100
 # Pixels of a GIF for each inch.
@@ -54,7 +56,8 @@ def convolution_arithmetic(
 ) -> Figure:
     """Draw the steps of a convolution of one channel: the window, and the output it gives.
 
-    Of more than 12 steps the first ten, the one in the middle and the last are drawn.
+    Of more than 12 steps the first ten, the one in the middle and the last are drawn, of large
+    images fewer; the heading says so, and dots stand where steps are left out.
 
     Blue is the image, dashed the padding, the orange frame the kernel, green the output. The
     kernel stands beside the image, too. With numbers given, each cell has its own, and the sum of
@@ -94,33 +97,44 @@ def convolution_arithmetic(
     """
     scene = sliding(image, kernel, **geometry)
     integer("convolution_arithmetic", "columns", columns, 1)
-    steps = _representatives(len(scene))
     width, height = extent(scene)
     if scene.numbered:
         columns = min(columns, most_columns(scene, width + BETWEEN, CELL, SMALLEST))
+    columns = min(columns, len(scene))
+    across = columns * (width + BETWEEN)
+    cell = min(CELL * growth(scene), WIDEST / across)
+    name = max(10.0, 72 * SMALLEST * across * cell)  # points
+    above = max(ABOVE * cell, 1.8 * name / 72)
+    least = cell if scene.numbered else SHRINK * cell
+    fitting = max(2, int((WIDEST - HEAD) / (height * least + above)) * columns)
+    steps = _representatives(len(scene), min(MOST_PANELS, fitting))
     rows, columns = grid_shape(len(steps), columns)
-    across, down = columns * (width + BETWEEN), rows * (height + ABOVE)
-    cell = min(CELL * growth(scene), WIDEST / across, (WIDEST - HEAD) / down)
-    size = across * cell, down * cell + HEAD
-    figure = _titled_figure(*size, title or _describe(scene, geometry))
+    cell = min(cell, ((WIDEST - HEAD) / rows - above) / height)
+    across = columns * (width + BETWEEN)
+    size = across * cell, rows * (height * cell + above) + HEAD
+    heading = title or _describe(scene, geometry)
+    if not title and len(steps) < len(scene):
+        heading += f" ({len(steps)} of {len(scene)} steps)"
+    figure = _titled_figure(*size, heading)
     top = 1 - HEAD / size[1]
-    name = 72 * SMALLEST * size[0]  # points
     for place, number in enumerate(steps):
         row, column = divmod(place, columns)
         left, bottom = column / columns + BETWEEN / 2 / across, top * (1 - (row + 1) / rows)
-        panel = figure.add_axes((left, bottom, width / across, top * height / down))
+        panel = figure.add_axes((left, bottom, width / across, height * cell / size[1]))
         draw_step(panel, scene, number, cell / CELL)
-        panel.set_title(
-            f"step {number + 1} of {len(scene)}", fontsize=max(8.5, name), color=FAINT, pad=0
-        )
+        label = f"step {number + 1} of {len(scene)}"
+        if number != (steps[place - 1] + 1 if place else 0):
+            label = f"\u2026 {label}"  # steps are left out
+        panel.set_title(label, fontsize=name, color=MUTED, pad=0)
     return finish(figure, path)
 
 
-def _representatives(count: int) -> list[int]:
+def _representatives(count: int, most: int) -> list[int]:
     """Numbers of the steps to draw: all, or the first, the one in the middle and the last."""
-    if count <= MOST_PANELS:
+    if count <= most:
         return list(range(count))
-    return [*range(MOST_PANELS - 2), count // 2, count - 1]
+    first = most - 2
+    return [*range(first), max(count // 2, first), count - 1] if first else [0, count - 1]
 
 
 def convolution_animation(

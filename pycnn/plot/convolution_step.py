@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pycnn.plot.canvas import (
     FAINT,
     GREEN,
     INK,
+    MUTED,
     ORANGE,
     PALE_BLUE,
     PALE_GREEN,
@@ -22,8 +24,12 @@ from pycnn.plot.convolution_geometry import Sliding
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Column and row of a cell's upper left corner.
+Cell: TypeAlias = "tuple[float, float]"
 # Cells between image and kernel, and between kernel and output; height of a line of the sum.
 TIMES, GAP, LINE = 1.4, 2.2, 0.8
+# The sign of the convolution is at least so large for the width of the picture: 16 pixels of 1280.
+STAR = 16 / 1280
 # Larger kernels would have sums that nobody reads.
 MOST_TERMS, LETTER = 25, 0.3
 APPROXIMATELY = "\u2248"
@@ -77,39 +83,42 @@ def _is_exact(factors: list[tuple[str, str]], result: str) -> bool:
 
 def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> None:
     """Draw the image under the kernel, and the output up to this step."""
-    from matplotlib.patches import Rectangle
-
     panel.set_axis_off()
     height, width = scene.padded.shape
     size = FONT * scale / growth(scene)
     taps = {(row, column) for row, column, _, _ in scene.taps(number)}
+    image: list[Cell] = []
+    window: list[Cell] = []
+    padding: list[Cell] = []
     for row, column in np.ndindex(height, width):
         inside = bool(scene.given[row, column])
         under = (row, column) in taps
-        _cell(panel, column, row, (BLUE if under else PALE_BLUE) if inside else "white",
-              alpha=0.55 if under and inside else 1.0, dashed=not inside)  # fmt: skip
-        if under and not inside:
-            panel.add_patch(Rectangle((column, row), 1, 1, color=BLUE, alpha=0.15, linewidth=0))
+        (window if inside and under else image if inside else padding).append((column, row))
         if scene.numbered:
             value = _number(scene.padded[row, column])
-            colour = INK if inside else FAINT
+            colour = INK if inside else MUTED
             panel.text(
                 column + 0.5, row + 0.5, value, ha="center", va="center", color=colour,
                 fontsize=size,
             )  # fmt: skip
-    for row, column in taps:
-        _cell(panel, column, row, "none", edge=ORANGE, line=1.3 * scale)
+    _cells(panel, image, PALE_BLUE)
+    _cells(panel, window, BLUE, alpha=0.55)
+    _cells(panel, padding, "white", dashed=True)
+    framed = [(column, row) for row, column in sorted(taps)]
+    zeros = [(column, row) for column, row in framed if not scene.given[row, column]]
+    _cells(panel, zeros, BLUE, alpha=0.15, line=0)
+    _cells(panel, framed, "none", edge=ORANGE, line=1.3 * scale)
 
     right = _draw_kernel(panel, scene, size, scale)
     p, q = scene.output.shape
     left, top = right + GAP, (height - p) / 2
     now = scene.step(number)
+    outputs = [(left + column, top + row) for row, column in np.ndindex(p, q)]
+    _cells(panel, outputs[:number], PALE_GREEN)
+    _cells(panel, outputs[number : number + 1], GREEN, alpha=0.6)
+    _cells(panel, outputs[number + 1 :], "white")
     for row, column in np.ndindex(p, q):
-        done = (row, column) <= now
-        current = (row, column) == now
-        colour = GREEN if current else PALE_GREEN if done else "white"
-        _cell(panel, left + column, top + row, colour, alpha=0.6 if current else 1.0)
-        if scene.numbered and done:
+        if scene.numbered and (row, column) <= now:
             panel.text(
                 left + column + 0.5, top + row + 0.5, _number(scene.output[row, column]),
                 ha="center", va="center", color=INK, fontsize=size,
@@ -135,12 +144,13 @@ def _draw_kernel(panel: Axes, scene: Sliding, size: float, scale: float) -> floa
     rows, columns = scene.kernel.shape
     left, top = width + TIMES, (height - rows) / 2
     panel.text(
-        width + TIMES / 2, height / 2, "\u2217", ha="center", va="center", color=FAINT,
-        fontsize=1.4 * FONT * scale,
+        width + TIMES / 2, height / 2, "\u2217", ha="center", va="center", color=MUTED,
+        fontsize=max(1.4 * FONT * scale, 72 * STAR * panel.figure.bbox.width / panel.figure.dpi),
     )  # fmt: skip
-    for row, column in np.ndindex(rows, columns):
-        _cell(panel, left + column, top + row, PALE_ORANGE, edge=ORANGE)
-        if scene.numbered:
+    taps = [(left + column, top + row) for row, column in np.ndindex(rows, columns)]
+    _cells(panel, taps, PALE_ORANGE, edge=ORANGE)
+    if scene.numbered:
+        for row, column in np.ndindex(rows, columns):
             panel.text(
                 left + column + 0.5, top + row + 0.5, _number(scene.kernel[row, column]),
                 ha="center", va="center", color=INK, fontsize=size,
@@ -148,17 +158,24 @@ def _draw_kernel(panel: Axes, scene: Sliding, size: float, scale: float) -> floa
     return float(left + columns)
 
 
-def _cell(
-    panel: Axes, column: float, row: float, colour: str, *,
+def _cells(
+    panel: Axes, corners: Sequence[Cell], colour: str, *,
     alpha: float = 1.0, dashed: bool = False, edge: str = FAINT, line: float = 0.7,
 ) -> None:  # fmt: skip
-    from matplotlib.patches import Rectangle
+    """Draw cells of one kind, all at once: a patch for each takes minutes where there are many."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
 
-    if colour != "none":
-        panel.add_patch(Rectangle((column, row), 1, 1, color=colour, alpha=alpha, linewidth=0))
-    panel.add_patch(
-        Rectangle((column, row), 1, 1, fill=False, edgecolor=edge, linewidth=line,
-                  linestyle=(0, (2, 2)) if dashed else "solid")
+    if not corners:
+        return
+    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    panel.add_collection(
+        PolyCollection(
+            np.array(corners)[:, np.newaxis] + square,
+            facecolors=[to_rgba(colour, None if colour == "none" else alpha)],
+            edgecolors=[edge], linewidths=[line],
+            linestyles=[(0, (2, 2)) if dashed else "solid"],
+        )
     )  # fmt: skip
 
 

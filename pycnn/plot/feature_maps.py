@@ -13,8 +13,8 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.plot.canvas import (
-    FAINT,
     INK,
+    MUTED,
     PathLike,
     bare,
     by,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 # Inches of a row of maps, of a row of numbers, and of the names on the left.
-MAP, STRIP, NAMES = 0.62, 0.34, 2.1
+MAP, STRIP, NAMES = 0.62, 0.36, 2.6
 EXPLANATION = "each row has its own scale, from black to white; below are the probabilities"
 
 
@@ -128,17 +128,17 @@ def feature_maps(
         0.5, 0.7, title or _heading(shares, classes), ha="center", va="center", fontsize=12,
         parse_math=False,
     )  # fmt: skip
-    parts[0].text(0.5, 0.25, EXPLANATION, ha="center", va="center", fontsize=9, color=FAINT)
+    parts[0].text(0.5, 0.25, EXPLANATION, ha="center", va="center", fontsize=10, color=MUTED)
     for part, row in zip(parts[1:-1], rows, strict=True):
         left = 0.08 / figure.get_figwidth()
-        part.text(left, 0.5, row.name, va="bottom", fontsize=9, color=INK, parse_math=False)
+        part.text(left, 0.5, row.name, va="bottom", fontsize=10, color=INK, parse_math=False)
         size, shown = f"{by(*row.output.shape)}   {_range(row.output)}", row.output
         names: Sequence[str] = ()
         if row is rows[-1]:
             shown, names = scores, _with_shares(len(scores), shares, classes)
             if not model.outputs_are_scores:
                 size = f"{by(*row.output.shape)}: the smallest wins (white)"
-        part.text(left, 0.46, size, va="top", fontsize=8, color=FAINT)
+        part.text(left, 0.46, size, va="top", fontsize=9, color=MUTED)
         if _is_maps(shown):
             _draw_maps(part, shown, maps, coloured=row.name == "input")
         else:
@@ -183,7 +183,7 @@ def _draw_maps(part: SubFigure, output: Array, limit: int, coloured: bool) -> No
     left = NAMES / (NAMES + limit * MAP)
     if len(pictures) < len(output) > 3:
         note = f"{len(pictures)} of {len(output)}"
-        part.text(left * 0.96, 0.46, note, ha="right", va="top", fontsize=7, color=FAINT)
+        part.text(left * 0.96, 0.46, note, ha="right", va="top", fontsize=9, color=MUTED)
     panels = part.subplots(1, limit, squeeze=False)[0]
     part.subplots_adjust(left=left, right=0.995, bottom=0.04, top=0.96, wspace=0.08)
     for panel in panels:
@@ -208,5 +208,5 @@ def _draw_strip(part: SubFigure, values: Array, names: Sequence[str]) -> None:
     )  # fmt: skip
     bare(panel, frame=True)
     if names and len(values) <= 30:
-        panel.set_xticks(range(len(values)), names, fontsize=8, parse_math=False)
+        panel.set_xticks(range(len(values)), names, fontsize=9, parse_math=False)
         panel.tick_params(length=0, pad=2)

@@ -23,11 +23,14 @@ from pycnn.plot.canvas import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MODES = ("auto", "rgb", "grey", "channels")
 # What fits a page: filters; filters and channels where each channel has a picture; columns.
 MOST_FILTERS, MOST_COLUMNS, MOST_CHANNELS, COLUMNS = 256, 20, 16, 16
+# Inches of a square filter, and of one where there are few in a row.
+CELL, LARGE, FEW = 0.6, 1.0, 8
 
 
 def first_convolution(model: Module) -> Conv2d | SLayer:
@@ -103,32 +106,41 @@ def filters(
         raise ValueError(f"only filters of 3 channels can be coloured, these have {channels}")
     shown = weights[:limit]
     if mode == "rgb":
-        figure = _grid([stretch(f.transpose(1, 2, 0)) for f in shown], COLUMNS)
+        figure = _grid([stretch(f.transpose(1, 2, 0)) for f in shown], COLUMNS, None)
     elif mode == "grey":
         means = shown.mean(axis=1)
-        figure = _grid(list(_around_zero(means)), COLUMNS)
+        largest = _largest(means)
+        figure = _grid(list(_around_zero(means, largest)), COLUMNS, largest)
     else:
+        part = shown[:MOST_COLUMNS, :MOST_CHANNELS]
+        largest = _largest(part)
+        channels_first = _around_zero(part, largest).swapaxes(0, 1)
         shown = shown[:MOST_COLUMNS]
-        part = _around_zero(shown[:, :MOST_CHANNELS]).swapaxes(0, 1)
-        figure = _grid([plane for channel in part for plane in channel], len(shown))
+        figure = _grid([plane for each in channels_first for plane in each], len(shown), largest)
     figure.suptitle(title or _describe(layer, mode, len(shown)), fontsize=10, parse_math=False)
     return finish(figure, path)
 
 
-def _around_zero(weights: Array) -> Pixels:
-    """Scale weights so that 0 is mid-grey, and the largest of either sign black or white."""
+def _largest(weights: Array) -> float:
+    """Give the largest size of a finite weight."""
     finite = np.abs(weights[np.isfinite(weights)])
-    largest = float(finite.max()) if finite.size else 1.0
+    return float(finite.max()) if finite.size else 1.0
+
+
+def _around_zero(weights: Array, largest: float) -> Pixels:
+    """Scale weights so that 0 is mid-grey, and the largest of either sign black or white."""
     return stretch(weights, -largest, largest)
 
 
-def _grid(pictures: list[Pixels], columns: int) -> Figure:
+def _grid(pictures: list[Pixels], columns: int, largest: float | None) -> Figure:
+    """Draw pictures in rows; `largest` is the number that white stands for, with black below 0."""
     rows, columns = grid_shape(len(pictures), columns)
     height, width = pictures[0].shape[:2]
-    # Inches of a cell: square filters 0.6; long ones keep their shape as far as they can be seen.
+    # Inches of a square filter; long ones keep their shape as far as they can be seen.
+    side = CELL if columns > FEW else LARGE
     ratios = width / height, height / width
-    wide, high = (0.6 * min(4.0, max(1.0, ratio)) for ratio in ratios)
-    figure = new_figure(max(3.2, wide * columns + 0.2), high * rows + 0.8)
+    wide, high = (side * min(4.0, max(1.0, ratio)) for ratio in ratios)
+    figure = new_figure(max(5.0, wide * columns + 1.0), max(1.2, high * rows) + 0.9)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         bare(panel)
@@ -138,7 +150,20 @@ def _grid(pictures: list[Pixels], columns: int) -> Figure:
             aspect="equal" if max(width, height) <= 4 * min(width, height) else "auto",
         )  # fmt: skip
         bare(panel, frame=True)
+    if largest is not None:
+        _draw_scale(figure, list(panels), largest or 1.0)
     return figure
+
+
+def _draw_scale(figure: Figure, panels: list[Axes], largest: float) -> None:
+    """Draw which weight is which grey, beside the filters."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    greys = ScalarMappable(Normalize(-largest, largest), "gray")
+    scale = figure.colorbar(greys, ax=panels, fraction=0.05, pad=0.03)
+    scale.set_ticks([-largest, 0, largest], labels=[f"{-largest:.2g}", "0", f"{largest:.2g}"])
+    scale.ax.tick_params(labelsize=9)
 
 
 def _describe(layer: Conv2d | SLayer, mode: str, shown: int) -> str:

@@ -14,6 +14,7 @@ from pycnn.plot.canvas import (
     BLUE,
     FAINT,
     INK,
+    MUTED,
     ORANGE,
     PathLike,
     bare,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS, BARS = 6, 3
+# It must fit below two images.
+KEY = "bars are probabilities:\nblue of the true class, orange of others"
 # Longer names of classes are cut off.
 MOST_LETTERS = 14
 
@@ -111,13 +114,14 @@ def misclassified(
         raise ValueError(f"misclassified draws images (N, C, H, W), got shape {images.shape}")
     names = class_names(data.classes, probabilities.shape[1])
     rows, columns = grid_shape(len(shown), COLUMNS)
-    figure = new_figure(max(4.0, 1.45 * columns), 1.0 + 1.75 * rows * bool(len(shown)))
+    figure = new_figure(max(4.0, 1.45 * columns), 1.0 + (0.25 + 1.75 * rows) * bool(len(shown)))
     text = f"{len(wrong):,} of {len(data):,} wrong"
     if len(shown) < len(wrong):
         text += f"; the {len(shown)} surest mistakes"
     figure.suptitle(title or text, fontsize=10, parse_math=False)
     if len(shown) == 0:
         return finish(figure, path)
+    figure.supxlabel(KEY, fontsize=9, color=MUTED)
     panels = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3, 1.3] * rows)
     for panel in panels.ravel():
         panel.set_axis_off()
@@ -135,7 +139,7 @@ def misclassified(
 def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) -> None:
     panel.set_axis_on()
     if np.isnan(probabilities).any():
-        panel.text(0.02, 0.5, "no answer: NaN", transform=panel.transAxes, va="center", fontsize=7)
+        panel.text(0.02, 0.5, "no answer: NaN", transform=panel.transAxes, va="center", fontsize=8)
         bare(panel)
         return
     best = [int(i) for i in np.argsort(-probabilities, kind="stable")[:BARS]]
@@ -145,9 +149,9 @@ def _draw_bars(panel: Axes, probabilities: Array, truth: int, names: list[str]) 
         share = float(probabilities[index])
         panel.barh(place, share, color=BLUE if index == truth else ORANGE, alpha=0.45, height=0.85)
         panel.text(
-            0.02, place, _short(names[index]), va="center", fontsize=7, color=INK, parse_math=False
+            0.02, place, _short(names[index]), va="center", fontsize=8, color=INK, parse_math=False
         )
-        panel.text(0.99, place, f"{share:.1%}", va="center", ha="right", fontsize=7, color=INK)
+        panel.text(0.99, place, f"{share:.1%}", va="center", ha="right", fontsize=8, color=INK)
     panel.set_xlim(0, 1)
     panel.set_ylim(len(best) - 0.4, -0.6)
     bare(panel)

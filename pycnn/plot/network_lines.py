@@ -53,10 +53,22 @@ def is_vector(shape: Shape) -> bool:
     return len(shape) < 2 or shape[-2:] == (1, 1)
 
 
-def connect(panel: Axes, a: Place, b: Place) -> None:
+@dataclass
+class Entry:
+    """Where a line of stages is entered from the left, at a height, by all branches of a split."""
+
+    right: float
+    middle: float
+
+
+def connect(panel: Axes, a: Place | Entry, b: Place) -> None:
     """Join two stages: a window that looks at one point, or the ends of two bars."""
     from matplotlib.patches import Rectangle
 
+    if isinstance(a, Entry):
+        panel.plot([a.right] * 2, [a.middle, b.middle], color=FAINT, linewidth=0.8, zorder=1)
+        arrow(panel, (a.right, b.middle), b)
+        return
     style: dict[str, Any] = {"color": ORANGE, "linewidth": 0.6, "zorder": 3}
     window = b.stage.window
     if window is None or a.flat:
@@ -79,11 +91,11 @@ def connect(panel: Axes, a: Place, b: Place) -> None:
     panel.plot(*point, marker="s", markersize=2, color=ORANGE, zorder=3)
 
 
-def turn(panel: Axes, a: Place, b: Place, y: float, left: float, right: float) -> None:
-    """Lead from the end of a line of stages to the beginning of the next, at height `y` between."""
+def turn(panel: Axes, a: Place, entry: Entry, y: float, right: float) -> None:
+    """Lead from the end of a line of stages to where the next begins, at height `y` between."""
     style: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "zorder": 1}
-    panel.plot([a.right, right, right, left, left], [a.middle, a.middle, y, y, b.middle], **style)
-    arrow(panel, (left, b.middle), b)
+    x = [a.right, right, right, entry.right, entry.right]
+    panel.plot(x, [a.middle, a.middle, y, y, entry.middle], **style)
 
 
 def arrow(panel: Axes, start: tuple[float, float], target: Place) -> None:
@@ -92,8 +104,8 @@ def arrow(panel: Axes, start: tuple[float, float], target: Place) -> None:
     panel.annotate("", (target.x, target.middle), start, arrowprops=style, zorder=1)
 
 
-def way_around(panel: Axes, a: Place, b: Place, y: float) -> None:
+def way_around(panel: Axes, a: Place | Entry, b: Place, y: float) -> None:
     """Draw the line of a branch without layers, at height `y`."""
-    bend, back = a.right + BEND, b.x - 1.5 * BEND
+    bend, back = a.right + BEND * isinstance(a, Place), b.x - 1.5 * BEND
     panel.plot([a.right, bend, back], [a.middle, y, y], color=FAINT, linewidth=0.8, zorder=1)
     arrow(panel, (back, y), b)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pycnn._arguments import integer
 from pycnn.plot.canvas import (
     BLUE,
-    FAINT,
     INK,
+    MUTED,
     PALE_BLUE,
     PathLike,
     bare,
@@ -87,7 +87,7 @@ def ngrams(
     for panel, (name, grams) in zip(panels, shown, strict=False):
         _draw_filter(panel, name, grams, lines, largest if largest > 0 else 1.0)
     figure.suptitle(title or HEADING, fontsize=11, parse_math=False)
-    figure.supxlabel(EXPLANATION.format(largest=largest), fontsize=8, color=FAINT)
+    figure.supxlabel(EXPLANATION.format(largest=largest), fontsize=9, color=MUTED)
     return finish(figure, path)
 
 
@@ -106,7 +106,7 @@ def _draw_filter(
         length = max(value, 0.0) / largest
         for share, colour in ((1.0, PALE_BLUE), (length, BLUE)):
             panel.barh(place, share * (LAST - FIRST), left=FIRST, color=colour, height=0.6)
-        panel.text(0.99, place, f"{value:.2f}", va="center", ha="right", fontsize=7, color=INK)
+        panel.text(0.99, place, f"{value:.2f}", va="center", ha="right", fontsize=8, color=INK)
     panel.set_xlim(0, 1)
     panel.set_ylim(lines - 0.4, -0.6)
     panel.set_title(name, fontsize=8, loc="left", pad=3, fontweight="bold", parse_math=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,16 @@ import numpy.typing as npt
 from pycnn.data import Dataset
 from pycnn.datasets.picture import read_picture
 from pycnn.layers import Module
-from pycnn.recipes.ink import digit
-from pycnn.recipes.paper import Mask, Plane, contrast, resized, stroke_width, with_paper
+from pycnn.recipes.ink import digit, noise, side_by_side
+from pycnn.recipes.paper import Mask, Plane, contrast, grown, resized, stroke_width, with_paper
+from pycnn.recipes.sheet import find_sheet
 
 # MNIST's images, and the box in them that a digit fits.
 SIZE, BOX = 28, 20
 # Larger pictures are scaled down to this first: strokes stay wide enough.
 LARGEST = 400
+# Down to this where nothing stands out from noise of more than the second number: it gets weaker.
+NOISY, MUCH_NOISE = 120, 0.03
 # Widths of strokes in MNIST, in pixels of its images: thinner and thicker ones are brought there.
 THIN, THICK = 2.0, 4.0
 # In a box of more than this, images are not of strokes: Fashion-MNIST's clothes fill theirs.
@@ -74,7 +78,8 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
 
     A picture that is one of MNIST's already, 28x28 with the digit in a box of 20x20 and its centre
     of mass in the middle, stays as it is, or is inverted if it is dark on white. Any other is
-    taken for a drawing or a photograph: the paper (or the board) is subtracted, what belongs to
+    taken for a drawing or a photograph: it is cut to a sheet on a darker desk, if there is one, the
+    paper (or the board) is subtracted, what belongs to
     the edges of the picture, lines and specks are cut, and what is left is scaled to the box
     without changing its proportions, and placed with its centre of mass in the middle, as
     http://yann.lecun.com/exdb/mnist describes. Transparent parts count as white. `box` is another
@@ -85,24 +90,62 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
     OSError
         If there is no such file.
     ValueError
-        If it is not a picture, or one that shows nothing, or Pillow is not installed.
+        If it is not a picture, or one that shows nothing or several drawings side by side, or
+        Pillow is not installed.
     """
     grey = np.asarray(read_picture(path).convert("L"), np.uint8)
     for image in (grey, 255 - grey):
         if _is_prepared(image, box):
             return image
-    shrink = min(1.0, LARGEST / max(grey.shape))
-    shape = tuple(max(1, round(side * shrink)) for side in grey.shape)
-    plane = contrast(with_paper(resized(grey.astype(np.float32), shape)))
-    mask, level = digit(plane)
-    if not mask.any():
+    plane, mask, level, count = _found(grey.astype(np.float32), sheets=box <= STROKES)
+    if count == 0:
         raise ValueError(f"{path} shows no digit: nothing stands out from the ground")
+    if count > 1 and box <= STROKES:
+        raise ValueError(
+            f"{path} shows {count} drawings side by side: cut it to the one digit to read"
+        )
     if box > STROKES:
         level = float(plane.max())
-    ink = np.clip(plane / level, 0, 1) * _grown(mask)
+    ink = np.clip(plane / level, 0, 1) * grown(mask)  # with the soft edge of the strokes
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _centred(_fitted(ink[part], stroke_width(mask[part]), box))
+
+
+class _Drawing(NamedTuple):
+    """The contrast of a picture, with what is drawn as `digit` gives it, and how many drawings."""
+
+    plane: Plane
+    mask: Mask
+    level: float
+    drawings: int
+
+
+def _found(grey: Plane, *, sheets: bool) -> _Drawing:
+    """Find what is drawn on the sheet that a picture shows, or else on the picture."""
+    sheet = find_sheet(grey) if sheets else None
+    if sheet is not None:
+        found = _drawn(contrast(_bounded(sheet.grey, LARGEST)))
+        if found.drawings or sheet.whole:
+            return found
+    found = _drawn(contrast(with_paper(_bounded(grey, LARGEST))))
+    if found.drawings == 0 and min(grey.shape) > NOISY and noise(found.plane) > MUCH_NOISE:
+        found = _drawn(contrast(with_paper(_bounded(grey, NOISY))))
+    mask = found.mask
+    if sheet is not None and (mask[[0, -1]].any() or mask[:, [0, -1]].any()):
+        return found._replace(drawings=0)  # the sheet is blank, and this is the desk
+    return found
+
+
+def _drawn(plane: Plane) -> _Drawing:
+    mask, level = digit(plane)
+    return _Drawing(plane, mask, level, side_by_side(mask))
+
+
+def _bounded(grey: Plane, largest: int) -> Plane:
+    """Scale a large picture down."""
+    shrink = min(1.0, largest / max(grey.shape))
+    return resized(grey, tuple(max(1, round(side * shrink)) for side in grey.shape))
 
 
 def _is_prepared(grey: npt.NDArray[np.uint8], box: int) -> bool:
@@ -125,17 +168,6 @@ def _mass(plane: npt.NDArray[np.uint8]) -> tuple[float, float]:
     weights = plane.astype(np.float64)
     y, x = (weights.sum(axis=1 - axis) @ np.arange(plane.shape[axis]) for axis in (0, 1))
     return float(y / weights.sum()), float(x / weights.sum())
-
-
-def _grown(mask: Mask) -> Mask:
-    """Add a pixel all round: the soft edge of the strokes."""
-    padded = np.pad(mask, 1)
-    height, width = mask.shape
-    grown = np.zeros_like(mask)
-    for top in range(3):
-        for left in range(3):
-            grown |= padded[top : top + height, left : left + width]
-    return grown
 
 
 def _fitted(ink: Plane, width: float, box: int) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pycnn.recipes.paper import Mask, Plane
+from pycnn.recipes.paper import Mask, Plane, grown
 from pycnn.recipes.ruled_lines import find_lines, without_lines
 
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -16,7 +16,13 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 # share of the contrast of the strokes themselves as soon as they are found.
 FAINT, FIRM = 0.15, 0.4
 # And by so many standard deviations of the noise of the paper, and at least by so much.
-SIGMAS, LEAST = 5.0, 0.02
+SIGMAS, LEAST = 5.0, 0.05
+# Pixels between those that noise is told from besides neighbours.
+APART = 9
+# What is shorter than this share of the longer side of the picture is a speck.
+SPECK = 0.04
+# Digits beside each other are about as tall: the lower one has this share of the height.
+ALIKE = 0.7
 # A part is kept if it has this share of the pixels of the largest.
 PART = 0.06
 # An edge is dark along this share of a side, and at most this share of the other side wide.
@@ -41,13 +47,17 @@ def digit(contrast: Plane) -> tuple[Mask, float]:
     level : float
         The contrast of full ink.
     """
-    least = max(LEAST, SIGMAS * _noise(contrast))
+    least = max(LEAST, SIGMAS * noise(contrast))
     faint = without_edges(contrast > max(least, FAINT * float(contrast.max(initial=0.0))))
     level_lines, upright_lines = find_lines(faint), find_lines(faint.T)
 
+    level_mask = level_lines.mask(faint.shape)
+    upright_mask = upright_lines.mask(faint.T.shape)
+
     def strokes(mask: Mask) -> Mask:
-        mask = without_lines(mask, contrast, level_lines)
-        return main_parts(without_lines(mask.T, contrast.T, upright_lines).T)
+        mask = without_lines(mask, contrast, level_lines, upright_mask.T)
+        mask = without_lines(mask.T, contrast.T, upright_lines, level_mask.T).T
+        return main_parts(mask)
 
     mask = strokes(faint)
     if not mask.any():
@@ -56,10 +66,41 @@ def digit(contrast: Plane) -> tuple[Mask, float]:
     return strokes(without_edges(contrast > max(least, FIRM * level))), level
 
 
-def _noise(contrast: Plane) -> float:
-    """Estimate the standard deviation of the noise, from neighbours: most of them are paper."""
-    steps = abs(np.diff(contrast, axis=1))
-    return 1.4826 * float(np.median(steps)) / np.sqrt(2) if steps.size else 0.0
+def noise(contrast: Plane) -> float:
+    """Estimate the standard deviation of the noise: most pixels are paper.
+
+    From neighbours; and from pixels farther apart, as a JPEG has blocks of 8 with little noise
+    within.
+    """
+    found = 0.0
+    for apart in (1, APART):
+        steps = abs(contrast[:, apart:] - contrast[:, :-apart])
+        if steps.size:
+            found = max(found, 1.4826 * float(np.median(steps)) / np.sqrt(2))
+    return found
+
+
+def side_by_side(mask: Mask) -> int:
+    """Count what stands beside each other on one line, such as the digits of 17.
+
+    Parts of nearly the height of the tallest one count, and such as are above each other as one; 0
+    if there are only specks. What is one pixel apart belongs together.
+    """
+    labels, count = parts(grown(mask))
+    spans = []
+    for part in range(1, count + 1):
+        rows, columns = (np.flatnonzero((labels == part).any(axis=axis)) for axis in (1, 0))
+        spans.append((int(columns[0]), int(columns[-1]), int(np.ptp(rows)) - 1))
+    tallest = max((height for _, _, height in spans), default=0)
+    widest = max((last - first - 1 for first, last, _ in spans), default=0)
+    if max(tallest, widest) <= SPECK * max(mask.shape):
+        return 0
+    found, end = 0, -1
+    for first, last, height in sorted(spans):
+        if height >= ALIKE * tallest:
+            found += first > end
+            end = max(end, last)
+    return found
 
 
 def without_edges(mask: Mask) -> Mask:

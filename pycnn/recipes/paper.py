@@ -42,12 +42,12 @@ def contrast(grey: Plane) -> Plane:
     coarse = resized(grey, _coarse_size(grey))
     paper = np.ones(coarse.shape, np.bool_)
     for _ in range(2):  # what stands out in the first round is left out of the second one
-        off = coarse - (surface := _surface(coarse, paper))
+        off = coarse - (surface := smooth_surface(coarse, paper))
         sign = _sign(off)
         window = max(3, int(WIDEST_STROKE * min(coarse.shape)) | 1)
         # With the sign, strokes are ridges: the lowest level of a window without them is ground.
         level = _slide(_slide(sign * off, window, np.min), window, np.max)
-        paper = _lower(sign * off - level)
+        paper = lower_half(sign * off - level)
     ground = resized(surface + sign * level, grey.shape)
     light = np.maximum(ground, 255 / 4) if sign < 0 else 255.0
     return np.asarray(sign * (grey - ground) / light, np.float64)
@@ -59,7 +59,7 @@ def with_paper(grey: Plane) -> Plane:
     Without it there is too little ground to tell its level. The paper has the tone that most of the
     picture's sides have.
     """
-    dark = _lower(grey)
+    dark = lower_half(grey)
     if dark.all():
         return grey
     share = float(dark.mean())
@@ -88,6 +88,14 @@ def resized(plane: Plane, shape: tuple[int, ...]) -> Plane:
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR), np.float64)
 
 
+def grown(mask: Mask) -> Mask:
+    """Add a pixel all round."""
+    padded = np.pad(mask, 1)
+    rows = padded[:-2] | padded[1:-1] | padded[2:]
+    wider: Mask = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return wider
+
+
 def stroke_width(mask: Mask) -> float:
     """Estimate the width of strokes: twice their area over the length of their outline."""
     padded = np.pad(mask, 1).astype(np.int8)
@@ -102,7 +110,7 @@ def _coarse_size(grey: Plane) -> tuple[int, int]:
     return height, width
 
 
-def _lower(values: Plane) -> Mask:
+def lower_half(values: Plane) -> Mask:
     """Divide in two: whether a value belongs to the lower half (Otsu's threshold)."""
     ordered = np.sort(values, axis=None)
     count = np.arange(1, ordered.size)
@@ -113,7 +121,7 @@ def _lower(values: Plane) -> Mask:
     return lower
 
 
-def _surface(plane: Plane, paper: Mask) -> Plane:
+def smooth_surface(plane: Plane, paper: Mask) -> Plane:
     """Fit a surface of second degree to the paper, without what lies far off it (Tukey)."""
     y, x = (np.linspace(-1, 1, side) for side in plane.shape)
     y, x = np.meshgrid(y, x, indexing="ij")

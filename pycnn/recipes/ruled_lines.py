@@ -98,8 +98,11 @@ def find_lines(mask: Mask) -> Lines:
     return lines
 
 
-def without_lines(mask: Mask, contrast: Plane, lines: Lines) -> Mask:
-    """Clear lines where no stroke crosses them, and no stroke that is darker lies on them."""
+def without_lines(mask: Mask, contrast: Plane, lines: Lines, across: Mask) -> Mask:
+    """Clear lines where no stroke crosses them, and no stroke that is darker lies on them.
+
+    Pixels of `across`, on lines in the other direction, are no strokes.
+    """
     if not lines.bands:
         return mask
     on_lines = lines.mask(mask.shape)
@@ -108,7 +111,7 @@ def without_lines(mask: Mask, contrast: Plane, lines: Lines) -> Mask:
         own, ink = np.median(contrast[on_lines]), np.quantile(contrast[cleared], 0.75)
         if own < LIGHTER * ink:
             cleared |= mask & on_lines & (contrast > own + ON_THE_LINE * (ink - own))
-    kept: Mask = cleared | mask & lines.crossed(cleared)
+    kept: Mask = cleared | mask & lines.crossed(cleared & ~across)
     return kept
 
 
