@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 3 if the
         results of a training had to go to another folder, 130 after Ctrl-C, 143 after SIGTERM and
-        129 after SIGHUP in a training, 141 if nobody reads the output any more.
+        129 after SIGHUP in a training, 141 if nobody reads the output any more (a training goes on
+        without a reader).
     """
     with usable_streams():
         try:

@@ -22,11 +22,11 @@ from typing import Any
 from pycnn import get_num_threads, recipes
 from pycnn._printable import printable
 from pycnn._run_files import RUNS, TRAINING
-from pycnn._streams import is_terminal, warn
+from pycnn._streams import is_terminal
 from pycnn.cli.arguments import set_threads
 from pycnn.cli.good_state import GoodState
 from pycnn.cli.results import finished_run, results_folder, save
-from pycnn.cli.streams import say
+from pycnn.cli.streams import forgive_stdout, say
 from pycnn.cli.training_settings import add_arguments, make_settings
 from pycnn.data import Dataset
 from pycnn.layers import Module
@@ -42,6 +42,7 @@ SAVED_ELSEWHERE = 3
 
 def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
+    forgive_stdout()
     set_threads(args)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
@@ -173,9 +174,6 @@ def _interruption(history: History, saved: str, unfinished: bool) -> str:
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
-    def __init__(self) -> None:
-        self._complained = False
-
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Call the data after each epoch what they are, on a terminal too."""
         run.validation = "test"
@@ -189,14 +187,5 @@ class EpochLine(Callback):
         self._print(f"epoch {record.epoch}/{run.epochs}: {record.describe(run.validation)}")
 
     def _print(self, text: str) -> None:
-        if is_terminal(sys.stderr) and is_terminal(sys.stdout):
-            return
-        try:
+        if not (is_terminal(sys.stderr) and is_terminal(sys.stdout)):
             print(text, flush=True)
-        except BrokenPipeError:  # whoever read the lines has left, and ends the command
-            raise
-        except OSError as error:
-            # A full disk under a log is no reason to lose the training; it is told in the end, too.
-            if not self._complained:
-                warn(f"[train] standard output cannot be written: {error.strerror}")
-            self._complained = True
