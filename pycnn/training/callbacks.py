@@ -57,15 +57,17 @@ class Callback:
     def state_dict(self) -> dict[str, Any]:
         """Give what a checkpoint of the training must hold of this callback.
 
-        Dicts, lists, strings, numbers, None and NumPy arrays; none of it by default. It is asked
-        for between steps and written at once, so that arrays need not be copied.
+        Dicts, lists, tuples, strings, numbers, None and NumPy arrays; none of it by default. Keys
+        are strings, numbers, None or tuples of them. It is asked for between steps and written at
+        once, so that arrays need not be copied.
         """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, after `on_train_begin`, when training is resumed.
 
-        Tuples have become lists, and ints that were keys strings.
+        It is equal to it and of the same kinds, but that subclasses, such as named tuples, have
+        become what they are made from, and arrays of a device arrays of NumPy.
         """
 
 
