@@ -149,9 +149,9 @@ def exactly(value: Any) -> Any:
     "state",
     [
         {"k": {1: 2}, "t": (1, 2)},
-        {1: 0.0, "1": 1.0, True: "t", 2.5: (), None: [(), [()]]},
-        {(1, ("a", None)): {2: {3: "deep"}}, "$array": "a name", "$": {"$tuple": [1]}, "$items": 1},
-        {"n": [np.float32(0.1), np.float64(np.nan), np.int8(-3), np.bool_(True), np.uint64(2**64 - 1)]},
+        {1: 0.0, "1": 1.0, False: "t", 2.5: (), None: [(), [()]]},
+        {(1, ("a", None)): {2: {3: "deep"}}, "$array": "a name", "$": {"$tuple": [1]}},
+        {"n": [np.float32(0.1), np.float64(np.nan), np.int8(-3), np.True_, np.uint64(2**64 - 1)]},
         {np.int64(7): np.float16(0.1), "x": (-np.inf, -0.0, 2**70)},
     ],
 )  # fmt: skip
