@@ -21,6 +21,13 @@ SECONDS_BETWEEN_UPDATES = 0.1
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
 
 
+def show(text: str, visible: bool) -> None:
+    """Print a line to stderr where a bar would be shown."""
+    if visible and is_terminal(sys.stderr):
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr)
+
+
 @cache
 def _bar_class() -> Any:
     """Return tqdm's bar with a lock of its own, which a forked child gets anew.

@@ -81,6 +81,11 @@ def checkpoint_of(path: str | os.PathLike[str]) -> Path:
     if checkpoint.exists():
         return checkpoint
     text = f"No {CHECKPOINT} in the folder"
-    if below := sorted(str(found.parent) for found in folder.glob(f"*/{CHECKPOINT}")):
+    if (folder / TRAINING).is_file():
+        text += (
+            f": its training has not finished an epoch; train --resume goes on with it, and "
+            f"{folder / TRAINING} holds the model so far"
+        )
+    elif below := sorted(str(found.parent) for found in folder.glob(f"*/{CHECKPOINT}")):
         text += f", but in {', '.join(below)}"
     raise FileNotFoundError(errno.ENOENT, text, os.fspath(folder))
