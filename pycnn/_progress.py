@@ -12,6 +12,7 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 
+from pycnn._printable import loss_text
 from pycnn._streams import is_terminal
 
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
@@ -101,7 +102,7 @@ class ProgressBar:
             self._next = now + SECONDS_BETWEEN_UPDATES
             parts = [self._label]
             if loss is not None:
-                parts.append(f"loss {loss:.4f}")
+                parts.append(f"loss {loss_text(loss)}")
             if accuracy is not None:
                 parts.append(f"accuracy {accuracy:.2%}")
             with self._alone():

@@ -203,6 +203,15 @@ def test_every_command_takes_the_folder_of_a_run_or_a_file_in_it(
     assert "(100 samples)" in capsys.readouterr().out
 
 
+def test_a_batch_larger_than_the_data_is_told(data: str, capsys: Capture) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1", "--batch-size"]
+    for size, told in (("301", True), ("10000000", True), ("300", False)):
+        assert main([*command, size]) == 0
+        line = capsys.readouterr().out.splitlines()[1]
+        text = f"a batch of {int(size):,} is more than all 300 training samples: one step an epoch"
+        assert (line == text) == told
+
+
 # Standard output that goes away --------------------------------------------------------------
 
 

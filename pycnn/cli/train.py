@@ -68,6 +68,11 @@ def run(args: argparse.Namespace) -> int:
             f"threads: {get_num_threads()}",
             flush=True,
         )
+        if (batch := settings["batch_size"]) > len(train):
+            print(
+                f"a batch of {batch:,} is more than all {len(train):,} training samples: one step "
+                "an epoch"
+            )
         options = {
             "checkpoint": out / TRAINING,
             "every": args.checkpoint_every,

@@ -74,8 +74,8 @@ def _training(run: Run) -> Iterator[str]:
     header = ("epoch", "loss", "accuracy", "test loss", "test accuracy", "learning rate", "seconds")
     rows = [
         (
-            str(r.epoch), f"{r.loss:.4f}", _share(r.accuracy),
-            "-" if r.val_loss is None else f"{r.val_loss:.4f}", _share(r.val_accuracy),
+            str(r.epoch), loss_text(r.loss), _share(r.accuracy),
+            "-" if r.val_loss is None else loss_text(r.val_loss), _share(r.val_accuracy),
             f"{r.learning_rate:.3g}", f"{r.seconds:.1f}",
         )
         for r in history
