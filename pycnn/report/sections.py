@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pycnn import plot
+from pycnn._printable import loss_text
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.parameter import Array
 from pycnn.report import page
