@@ -22,5 +22,7 @@ def run(args: argparse.Namespace) -> int:
     run = open_run(args)
     result = evaluate(run.model, run.test, loss=run.recipe.loss())
     accuracy, loss = f"{result.accuracy:.2%}", loss_text(result.loss)
-    print(f"test accuracy {accuracy}, loss {loss} ({len(run.test):,} samples)")
+    part = getattr(run.test, "part", "")
+    samples = f"({len(run.test):,} samples)" + (f": {part}" if part else "")
+    print(f"test accuracy {accuracy}, loss {loss} {samples}")
     return 0

@@ -11,7 +11,7 @@ from typing import NoReturn
 from pycnn import __version__
 from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
-from pycnn.cli.streams import abandon, say, usable_streams
+from pycnn.cli.streams import abandon, say, say_error, usable_streams
 from pycnn.devices import DeviceError
 
 COMMANDS = {
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return BROKEN_PIPE
         except (OSError, ValueError, MemoryError, DeviceError) as error:
             abandon(sys.stdout)  # what it holds comes before the error
-            _print_error(error)
+            say_error(error)
             return USAGE_ERROR
         return code
 
@@ -90,14 +90,6 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(stop.code or 0)
     code: int = args.run(args)
     return code
-
-
-def _print_error(error: Exception) -> None:
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
-    else:
-        text = str(error) or type(error).__name__
-    say(f"error: {text}")
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

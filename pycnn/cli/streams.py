@@ -100,6 +100,15 @@ def say(text: str) -> None:
             print(f"pycnn: {line}", file=sys.stderr)
 
 
+def say_error(error: Exception) -> None:
+    """Print what went wrong to stderr."""
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    else:
+        text = str(error) or type(error).__name__
+    say(f"error: {text}")
+
+
 def abandon(stream: Any) -> None:
     """Send what a stream cannot write any more nowhere."""
     try:
