@@ -87,12 +87,10 @@ def test_pictures(
     place = _test_folder(folder, classes)
     data = ImageFolder(place or folder, size, crop, classes=classes).prepared(normalise=normalise)
     if place is None:
-        bounds, total = (
-            _noted_bounds(model) if BOUNDS in model.metadata else _bounds(data),
-            len(data),
-        )
-        data = _split(data, bounds)[1]
-        data.part = f"of {total:,} pictures those that training keeps for testing"
+        bounds = _noted_bounds(model) if BOUNDS in model.metadata else _bounds(data)
+        kept = _split(data, bounds)[1]
+        kept.part = f"those of {len(data):,} pictures that training keeps for testing"
+        data = kept
         if len(data) == 0:
             raise ValueError(
                 f"{printable(folder)} holds no picture that the training has kept for testing"
