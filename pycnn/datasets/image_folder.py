@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from pycnn._arguments import integer
 from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
-from pycnn.data import Index, Labels, Samples, check_index
+from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
 from pycnn.datasets.picture import read_picture, read_squares
 
 # What counts as a picture, by the end of its name in lower case.
@@ -138,6 +139,9 @@ class ImageFolder:
         part.y = self.y[index]
         part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])
         return part
+
+    def __iter__(self) -> NoReturn:
+        refuse_iteration("ImageFolder")
 
     def gather(self, index: Index) -> Samples:
         """Decode the pictures at these positions: (len(index), 3, crop, crop) float32."""

@@ -27,7 +27,8 @@ def axes_hint(shape: tuple[int, ...], channels: int) -> str:
     if len(shape) != 3:
         return ""
     if last and channels > 1 and shape[0] != channels:
-        return f": {_ORDER} behind a batch axis, np.ascontiguousarray(x.transpose(2, 0, 1))[np.newaxis]"
+        turned = "np.ascontiguousarray(x.transpose(2, 0, 1))[np.newaxis]"
+        return f": {_ORDER}, behind a batch axis, {turned}"
     if channels == 1 and shape[0] != 1:
         return ": grey images need a channel axis, x[:, np.newaxis]"
     return ": a single image needs a batch axis, x[np.newaxis]"
