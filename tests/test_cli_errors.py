@@ -222,3 +222,33 @@ def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None
         "pycnn: error: File too large: out/model.safetensors\n"
     )
     assert not Path("out").exists()
+
+
+PICTURES = "it holds folders of pictures, which are for alexnet and alexnet_cifar"
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "hint"),
+    [
+        ("lenet5", "pets", PICTURES),
+        ("lenet5_1998", "pets", PICTURES),
+        ("neocognitron", "split", PICTURES),
+        ("textcnn", "pets", PICTURES),
+        ("alexnet", "digits", "it holds IDX files, which are for lenet5, lenet5_1998 and neocognitron"),
+        ("alexnet_cifar", "reviews", "it holds rt-polaritydata, which is for textcnn"),
+        ("lenet5", "empty", ""),
+        ("alexnet_cifar", "one", ""),
+    ],
+)  # fmt: skip
+def test_data_of_another_network_are_told(
+    model: str, kind: str, hint: str, data: str, capsys: Capture
+) -> None:
+    if kind in ("pets", "split"):
+        picture_folder(Path(kind, *(["train"] if kind == "split" else [])), 1)
+    Path("empty").mkdir()
+    Path("reviews").mkdir()
+    Path("reviews/rt-polarity.pos").write_text("good\n")
+    picture_folder(Path("one"), 3, classes={"red": (200, 0, 0)})  # at fault, but of the right kind
+    text = fails(capsys, "train", model, "--data", data if kind == "digits" else kind)
+    assert hint in text
+    assert ("this network reads" in text) == bool(hint)
