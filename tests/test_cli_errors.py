@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, Capture, fails
+from dataset_files import picture_folder
 
 from pycnn import datasets
 from pycnn.cli import main
