@@ -226,6 +226,7 @@ def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None
 
 
 PICTURES = "it holds folders of pictures, which are for alexnet and alexnet_cifar"
+IDX = "it holds IDX files, which are for lenet5, lenet5_1998 and neocognitron"
 
 
 @pytest.mark.parametrize(
@@ -235,12 +236,12 @@ PICTURES = "it holds folders of pictures, which are for alexnet and alexnet_cifa
         ("lenet5_1998", "pets", PICTURES),
         ("neocognitron", "split", PICTURES),
         ("textcnn", "pets", PICTURES),
-        ("alexnet", "digits", "it holds IDX files, which are for lenet5, lenet5_1998 and neocognitron"),
+        ("alexnet", "digits", IDX),
         ("alexnet_cifar", "reviews", "it holds rt-polaritydata, which is for textcnn"),
         ("lenet5", "empty", ""),
         ("alexnet_cifar", "one", ""),
     ],
-)  # fmt: skip
+)
 def test_data_of_another_network_are_told(
     model: str, kind: str, hint: str, data: str, capsys: Capture
 ) -> None:
