@@ -99,9 +99,7 @@ def test_predict_prints_a_digit_for_each_picture(checkpoint: str, capsys: Captur
 
 def test_predict_with_pictures_that_are_none(checkpoint: str, capsys: Capture) -> None:
     picture("good.png")
-    assert "No such file or directory: none.png" in fails(
-        capsys, "predict", checkpoint, "good.png", "none.png"
-    )
+    assert "No such file or directory: none.png" in fails(capsys, "predict", checkpoint, "none.png")
     Image.new("L", (30, 30), 255).save("blank.png")
     assert "blank.png shows no digit" in fails(capsys, "predict", checkpoint, "blank.png")
     Path("text.png").write_text("hello")
@@ -114,7 +112,8 @@ def test_predict_without_pillow(
     checkpoint: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert "pip install 'pycnn[plot]'" in fails(capsys, "predict", checkpoint, "a.png")
+    for files in (["a.png"], ["a.png", "b.png"]):  # what is wrong with all of them is said once
+        assert "pip install 'pycnn[plot]'" in fails(capsys, "predict", checkpoint, *files)
 
 
 def test_inputs_that_cannot_be_read_do_not_cost_the_answers_of_others(

@@ -56,15 +56,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _readable(run: Run, inputs: list[str]) -> list[str]:
-    """Give the inputs that can be read; say what is wrong with the others."""
+    """Give the inputs that can be read; say, each text once, what is wrong with the others."""
     if len(inputs) == 1:  # which says so by itself
         return inputs
-    good = []
+    good: list[str] = []
+    said: set[str] = set()
     for text in inputs:
         try:
             run.recipe.read(run.model, [text])
         except (OSError, ValueError) as error:
-            say_error(error)
+            if str(error) not in said:
+                say_error(error)
+            said.add(str(error))
         else:
             good.append(text)
     return good
