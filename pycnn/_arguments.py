@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -69,6 +70,13 @@ def words(name: str, value: Any) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise TypeError(f"{name} must be a list of str, one is {type(item).__name__}")
     return tuple(value)
+
+
+def path(name: str, value: Any) -> str | os.PathLike[str]:
+    """Give `value` if it is a path of text."""
+    if not (isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str)):
+        raise TypeError(f"{name} must be a path, a str or a pathlib.Path, got {written(value)}")
+    return value
 
 
 def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:

@@ -13,6 +13,15 @@ _HIDDEN = re.compile(
 )
 
 
+# A loss from here on is written with an exponent.
+_LARGE = 1e6
+
+
+def loss_text(loss: float) -> str:
+    """Give a loss in a few digits, such as 0.0312 or 3.28e+29."""
+    return f"{loss:.4f}" if not abs(loss) >= _LARGE else f"{loss:.2e}"
+
+
 def printable(text: object, keep: str = "") -> str:
     r"""Give text with escapes such as ``\x1b`` for what is no letter but acts on the reader's side.
 

@@ -12,6 +12,7 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 
+from pycnn._printable import loss_text
 from pycnn._streams import is_terminal
 
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
@@ -19,6 +20,13 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 # What comes last is cut off first where the terminal is narrow: the speed, not the figures.
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+
+
+def show(text: str, visible: bool) -> None:
+    """Print a line to stderr where a bar would be shown."""
+    if visible and is_terminal(sys.stderr):
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr)
 
 
 @cache
@@ -94,7 +102,7 @@ class ProgressBar:
             self._next = now + SECONDS_BETWEEN_UPDATES
             parts = [self._label]
             if loss is not None:
-                parts.append(f"loss {loss:.4f}")
+                parts.append(f"loss {loss_text(loss)}")
             if accuracy is not None:
                 parts.append(f"accuracy {accuracy:.2%}")
             with self._alone():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
+from pycnn._reading import open_regular, size_of
 from pycnn._together import file_of, settle
 
 CHECKPOINT, SETTINGS, HISTORY = "model.safetensors", "settings.json", "history.json"
@@ -21,6 +23,27 @@ TRAINING = "training.safetensors"
 RUNS = "runs"
 
 
+# How a page of `pycnn.report` ends, in so many bytes.
+_END, _LENGTH = re.compile(rb"<footer>pycnn [^<]*</footer>\s*</body>\s*</html>\s*\Z"), 200
+
+
+def replaced_files(folder: Path) -> tuple[str, ...]:
+    """Give those of `FILES` that a new run in a folder replaces or removes.
+
+    A page named as the report that is of another origin stays.
+    """
+    return FILES if _is_report(folder / REPORT) else tuple(n for n in FILES if n != REPORT)
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, size_of(file) - _LENGTH))
+            return _END.search(file.read()) is not None
+    except (OSError, ValueError):
+        return False
+
+
 def existing(path: str | os.PathLike[str]) -> Path:
     """Give `path` as a Path, if there is such a file or folder.
 
@@ -32,7 +55,8 @@ def existing(path: str | os.PathLike[str]) -> Path:
         If there is not; it names the run of this name in the folder ``runs``.
     """
     place = Path(path)
-    settle(place if place.is_dir() else place.parent, FILES)
+    folder = place if place.is_dir() else place.parent
+    settle(folder, replaced_files(folder))
     if place.exists() or (place.name in FILES and file_of(place.parent, place.name).exists()):
         return place
     text = os.strerror(errno.ENOENT)
@@ -57,6 +81,11 @@ def checkpoint_of(path: str | os.PathLike[str]) -> Path:
     if checkpoint.exists():
         return checkpoint
     text = f"No {CHECKPOINT} in the folder"
-    if below := sorted(str(found.parent) for found in folder.glob(f"*/{CHECKPOINT}")):
+    if (folder / TRAINING).is_file():
+        text += (
+            f": its training has not finished an epoch; train --resume goes on with it, and "
+            f"{folder / TRAINING} holds the model so far"
+        )
+    elif below := sorted(str(found.parent) for found in folder.glob(f"*/{CHECKPOINT}")):
         text += f", but in {', '.join(below)}"
     raise FileNotFoundError(errno.ENOENT, text, os.fspath(folder))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from math import inf
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import array_of, integer, words
+from pycnn._arguments import array_of, integer, words, written
 from pycnn._hints import classes_hint, samples_hint
 
 Samples: TypeAlias = npt.NDArray[Any]
@@ -114,6 +114,9 @@ class ArrayDataset:
         x = np.ascontiguousarray(self.x[index])
         return ArrayDataset(x, self.y[index], self.classes, self.name)
 
+    def __iter__(self) -> NoReturn:
+        refuse_iteration("ArrayDataset")
+
     def gather(self, index: Index) -> Samples:
         """Give the samples at these positions as one new array."""
         samples: Samples = self.x[index]
@@ -127,7 +130,18 @@ def check_index(owner: str, index: Any) -> None:
     """Refuse what chooses no part of a data set, such as the position of one sample."""
     positions = isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1
     if not positions and not isinstance(index, slice):
-        raise TypeError(f"[{owner}] takes a slice or an array of positions, got {index!r}")
+        text = f"[{owner}] takes a slice or an array of positions, got {written(index)}"
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            text += f": data[{index}:{index + 1}] is that sample alone" if index >= 0 else ""
+        raise TypeError(text)
+
+
+def refuse_iteration(owner: str) -> NoReturn:
+    """Say how one goes through a data set."""
+    raise TypeError(
+        f"[{owner}] is no sequence of samples: iterate with "
+        "pycnn.DataLoader(data, batch_size=...), which gives batches (x, y)"
+    )
 
 
 def _kind(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._arguments import path as checked_path
 from pycnn._budget import limited
 from pycnn._files import atomic_write
 from pycnn._format import FORMAT, KEY, check_format
@@ -69,6 +70,7 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
         numbers finite), or an array holds numbers that the format lacks or a mask.
     """
     check_model("save", model, ORDER)
+    checked_path("[save] path", path)
     write(path, model, {}, None)
 
 
@@ -132,7 +134,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
         If a dtype differs or `model` is no model.
     """
     check_model("load", model, ORDER)
-    path = checkpoint_of(path)
+    path = checkpoint_of(checked_path("[load] path", path))
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)
@@ -160,7 +162,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
         made or does not fit it.
     """
-    path = checkpoint_of(path)
+    path = checkpoint_of(checked_path("[load_model] path", path))
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)

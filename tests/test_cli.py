@@ -18,6 +18,7 @@ from toy import same_bits
 
 import pycnn
 from pycnn import datasets, io, models
+from pycnn._run_files import FILES, REPORT
 from pycnn.cli import main
 from pycnn.training import evaluate
 
@@ -202,26 +203,57 @@ def test_every_command_takes_the_folder_of_a_run_or_a_file_in_it(
     assert "(100 samples)" in capsys.readouterr().out
 
 
+def test_a_batch_larger_than_the_data_is_told(data: str, capsys: Capture) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "1", "--batch-size"]
+    for size, told in (("301", True), ("10000000", True), ("300", False)):
+        assert main([*command, size]) == 0
+        line = capsys.readouterr().out.splitlines()[1]
+        text = f"a batch of {int(size):,} is more than all 300 training samples: one step an epoch"
+        assert (line == text) == told
+
+
 # Standard output that goes away --------------------------------------------------------------
 
 
-def test_a_reader_that_leaves_ends_the_command_quietly(data: str) -> None:
-    with start("train", "lenet5", "--data", data, "--epochs", "100000") as process:
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_a_reader_that_leaves_costs_a_training_nothing(lines: int, data: str) -> None:
+    command = ["train", "lenet5", "--data", data, "--epochs", "3"]
+    with start(*command, "--out", "run") as process:
         assert process.stdout is not None
-        process.stdout.readline()
+        for _ in range(lines):
+            process.stdout.readline()
         process.stdout.close()
         assert process.stderr is not None
         assert process.stderr.read() == ""
-    assert process.returncode == 141
+    assert process.returncode == 0
+    assert main([*command, "--out", "expected"]) == 0
+    assert {path.name for path in Path("run").iterdir()} == set(FILES) - {REPORT}
+    name = "model.safetensors"
+    assert Path("run", name).read_bytes() == Path("expected", name).read_bytes()
 
 
-def test_a_full_device_as_standard_output_is_one_line() -> None:
+def on_a_full_device(*arguments: str) -> tuple[int, str]:
+    """Run a command whose standard output has no room: gives code and stderr."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
-    with open("/dev/full", "w") as full, start("info", stdout=full) as process:
+    with open("/dev/full", "w") as full, start(*arguments, stdout=full) as process:
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert err == "pycnn: error: No space left on device\n"
+    return process.returncode, err
+
+
+def test_a_full_device_as_standard_output_is_one_line_that_names_it(
+    checkpoint: str, data: str
+) -> None:
+    for command in (["info"], ["evaluate", checkpoint, "--data", data]):
+        text = "pycnn: error: No space left on device: standard output\n"
+        assert on_a_full_device(*command) == (2, text)
+
+
+def test_a_full_device_as_standard_output_does_not_end_a_training(data: str) -> None:
+    code, err = on_a_full_device("train", "lenet5", "--data", data, "--epochs", "2")
+    assert (code, err.count("\n")) == (0, 1)
+    assert err.startswith("pycnn: warning: [train] standard output cannot be written: No space")
+    assert {path.name for path in Path("runs/lenet5").iterdir()} == set(FILES) - {REPORT}
 
 
 def test_no_reader_at_all() -> None:

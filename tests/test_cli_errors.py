@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import COMMAND, Capture, fails
+from dataset_files import picture_folder
 
 from pycnn import datasets
 from pycnn.cli import main
@@ -35,6 +36,10 @@ pytestmark = pytest.mark.usefixtures("own_folder")
         (["train", "lenet5", "--epochs", "1.5"], "--epochs: must be a whole number"),
         (["train", "lenet5", "--batch-size", "-3"], "--batch-size: must be at least 1"),
         (["train", "lenet5", "--lr", "nan"], "--lr: must be finite and above 0"),
+        (["train", "lenet5", "--lr", "1e30", "--data", "nowhere"], "--lr 1e+30 is too large for"),
+        (["train", "lenet5", "--lr", "1e39", "--optimizer", "sgd"], "--lr 1e+39 is too large for"),
+        (["train", "alexnet", "--lr", "2e19", "--optimizer", "adamw"], "--lr 2e+19 is too large"),
+        (["train", "textcnn", "--lr", "1e39"], "--lr 1e+39 is too large for adadelta"),
         (["train", "lenet5", "--lr", "fast"], "--lr: must be a number"),
         (["train", "lenet5", "--seed", "-1"], "--seed: must be at least 0"),
         (["train", "lenet5", "--optimizer", "lion"], "'lion'"),
@@ -218,3 +223,34 @@ def test_a_disk_that_is_full_in_the_end_leaves_no_half_a_file(data: str) -> None
         "pycnn: error: File too large: out/model.safetensors\n"
     )
     assert not Path("out").exists()
+
+
+PICTURES = "it holds folders of pictures, which are for alexnet and alexnet_cifar"
+IDX = "it holds IDX files, which are for lenet5, lenet5_1998 and neocognitron"
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "hint"),
+    [
+        ("lenet5", "pets", PICTURES),
+        ("lenet5_1998", "pets", PICTURES),
+        ("neocognitron", "split", PICTURES),
+        ("textcnn", "pets", PICTURES),
+        ("alexnet", "digits", IDX),
+        ("alexnet_cifar", "reviews", "it holds rt-polaritydata, which is for textcnn"),
+        ("lenet5", "empty", ""),
+        ("alexnet_cifar", "one", ""),
+    ],
+)
+def test_data_of_another_network_are_told(
+    model: str, kind: str, hint: str, data: str, capsys: Capture
+) -> None:
+    if kind in ("pets", "split"):
+        picture_folder(Path(kind, *(["train"] if kind == "split" else [])), 1)
+    Path("empty").mkdir()
+    Path("reviews").mkdir()
+    Path("reviews/rt-polarity.pos").write_text("good\n")
+    picture_folder(Path("one"), 3, classes={"red": (200, 0, 0)})  # at fault, but of the right kind
+    text = fails(capsys, "train", model, "--data", data if kind == "digits" else kind)
+    assert hint in text
+    assert ("this network reads" in text) == bool(hint)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -126,3 +128,28 @@ def test_errors_are_one_line(
     for command in (["plot", "filters", checkpoint], ["report", checkpoint, "--data", data]):
         assert "pip install 'pycnn[plot]'" in fails(capsys, *command)
     assert not [path for path in Path().iterdir() if path.suffix in (".png", ".gif", ".html")]
+
+
+@pytest.mark.parametrize("name", ["steps.mp4", "steps.txt", "steps.PNGG"])
+def test_formats_that_are_named_are_those_of_the_help(name: str, capsys: Capture) -> None:
+    text = fails(capsys, "plot", "convolution", "--out", name)
+    ending = name.partition(".")[2].lower()
+    assert "written as png, svg or pdf, and the steps of a convolution as gif too" in text
+    assert f"the name ends in .{ending}\n" in text
+    assert not Path(name).exists()
+
+
+def test_a_home_that_cannot_be_written_is_not_told_by_matplotlib() -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("XDG", "MPL"))}
+    code = """
+import logging, sys
+from pycnn.plot import convolution_arithmetic
+convolution_arithmetic(3, 2)
+assert "matplotlib" in sys.modules
+assert logging.getLogger("matplotlib").level == logging.NOTSET
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**env, "HOME": "/proc"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -99,9 +99,7 @@ def test_predict_prints_a_digit_for_each_picture(checkpoint: str, capsys: Captur
 
 def test_predict_with_pictures_that_are_none(checkpoint: str, capsys: Capture) -> None:
     picture("good.png")
-    assert "No such file or directory: none.png" in fails(
-        capsys, "predict", checkpoint, "good.png", "none.png"
-    )
+    assert "No such file or directory: none.png" in fails(capsys, "predict", checkpoint, "none.png")
     Image.new("L", (30, 30), 255).save("blank.png")
     assert "blank.png shows no digit" in fails(capsys, "predict", checkpoint, "blank.png")
     Path("text.png").write_text("hello")
@@ -114,4 +112,35 @@ def test_predict_without_pillow(
     checkpoint: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert "pip install 'pycnn[plot]'" in fails(capsys, "predict", checkpoint, "a.png")
+    for files in (["a.png"], ["a.png", "b.png"]):  # what is wrong with all of them is said once
+        assert "pip install 'pycnn[plot]'" in fails(capsys, "predict", checkpoint, *files)
+
+
+def test_inputs_that_cannot_be_read_do_not_cost_the_answers_of_others(
+    checkpoint: str, capsys: Capture
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(name)
+    Path("text.png").write_text("no picture")
+    assert main(["predict", checkpoint, "a.png", "b.png"]) == 0
+    good = capsys.readouterr().out
+    for files in (["none.png", "a.png", "text.png", "b.png", "."], ["a.png", "b.png", "none.png"]):
+        assert main(["predict", checkpoint, *files]) == 2
+        out, err = capsys.readouterr()
+        assert out == good
+        assert err.count("\n") == len(files) - 2
+        assert all(line.startswith("pycnn: error: ") for line in err.splitlines())
+        assert "No such file or directory: none.png" in err
+        assert ("text.png" in err) == ("text.png" in files)
+    assert main(["predict", checkpoint, "none.png", "nor.png"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 2)
+
+
+def test_sentences_that_say_nothing_do_not_cost_the_answers_of_others(capsys: Capture) -> None:
+    model = models.textcnn(["<pad>", "<unk>", "good"], 2, dim=8, filters=2, rng=0)
+    pycnn.save("text.safetensors", model)
+    assert main(["predict", "text.safetensors", "a good film", "..", "good and good"]) == 2
+    out, err = capsys.readouterr()
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["a good film", "good and good"]
+    assert err == "pycnn: error: '..' is an empty sentence: it holds no word\n"

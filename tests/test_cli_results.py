@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import errno
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from command_line import Capture, fails
+from safetensors.numpy import save_file
+from saved_run import save_run, seeds_of
 
 from pycnn import recipes
 from pycnn._run_files import TRAINING
+from pycnn._together import COMPLETE
 from pycnn.cli import main, results, train
 from pycnn.optim import Adam
 from pycnn.report import sections
@@ -151,3 +156,63 @@ def test_the_command_of_a_report_repeats_the_settings(name: str, options: list[s
     assert words[:2] == ["pycnn", "train"]
     assert train.make_settings(parser.parse_args(words[2:]), recipe) == settings
     assert ("lr" in settings) == ("optimizer" in settings) == (name != "neocognitron")
+
+
+# Files of others in the folder ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["<html>mine</html>", "", "<footer>pycnn 1</footer> and more"])
+def test_a_page_that_is_no_report_of_pycnn_stays(
+    page: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "learning_curve", lambda *_, **__: None)
+    Path("run").mkdir()
+    Path("run/report.html").write_text(page)
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--out", "run"]) == 0
+    assert Path("run/report.html").read_text() == page
+
+
+def test_a_page_of_others_stays_where_a_kill_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_run(tmp_path / "run", 0, monkeypatch)
+    (tmp_path / "run").rename(tmp_path / COMPLETE)
+    (tmp_path / "report.html").write_text("mine")
+    assert seeds_of(tmp_path) == {0}
+    assert not (tmp_path / COMPLETE).exists()
+    assert (tmp_path / "report.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "training.safetensors"])
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_arrays_of_others_are_not_replaced_by_a_training(
+    name: str, resume: list[str], data: str, capsys: Capture
+) -> None:
+    Path("run").mkdir()
+    save_file({"a": np.ones(3)}, f"run/{name}")
+    before = Path("run", name).read_bytes()
+    text = fails(capsys, "train", "lenet5", "--data", data, "--out", "run", *resume)
+    assert f"run/{name} is not a file of a run of pycnn" in text
+    assert "give another folder with --out" in text
+    assert Path("run", name).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["settings.json", "history.json", "history.csv"])
+@pytest.mark.parametrize("content", ['{"mine": 1}', "a,b\n1,2\n", "\0", "[" * 9999])
+def test_tables_and_settings_of_others_are_not_replaced_by_a_training(
+    name: str, content: str, data: str, capsys: Capture
+) -> None:
+    Path("run").mkdir()
+    Path("run", name).write_text(content)
+    text = fails(capsys, "train", "lenet5", "--data", data, "--out", "run")
+    assert f"run/{name} is not a file of a run of pycnn" in text
+    assert Path("run", name).read_text() == content
+
+
+@pytest.mark.parametrize("version", ["run_0", "run_1"])
+def test_runs_of_every_version_are_replaced(
+    version: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "learning_curve", lambda *_, **__: None)
+    shutil.copytree(Path(__file__).parent / "data" / version, "run")
+    assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--out", "run"]) == 0

@@ -108,6 +108,7 @@ def test_an_interrupted_run_is_saved_and_resumed_to_the_same_bits(
     assert half["history"]["interrupted"]
     assert len(half["history"]["epochs"]) == 1
     assert main([*train, "--resume"]) == 0
+    assert "\nresumed: goes on at epoch 2, step 9\n" in capsys.readouterr().out
     assert left(RUN) == left(Path("plain"))
     assert not (RUN / TRAINING).exists()
 
@@ -136,11 +137,19 @@ def test_a_run_is_resumed_from_before_its_first_epoch(
         signalled(patch, 2, signal.SIGTERM)
         assert main(train) == 143
     assert capsys.readouterr().out.endswith(
-        "the end of the first epoch; nothing saved: no epoch was finished; --resume goes on\n"
+        "\ninterrupted before the end of the first epoch; no model is saved yet, but the training "
+        "in runs/lenet5/training.safetensors; --resume goes on\n"
     )
     assert [path.name for path in RUN.iterdir()] == [TRAINING]
     pycnn.load_model(RUN / TRAINING)
+    for command in (["evaluate"], ["predict", "--", "a.png"], ["report"]):
+        text = fails(capsys, command[0], os.fspath(RUN), *command[1:])
+        assert "No model.safetensors in the folder: its training has not finished an epoch" in text
+        assert "--resume goes on with it, and runs/lenet5/training.safetensors holds" in text
+    assert main(["evaluate", os.fspath(RUN / TRAINING), "--data", train[3]]) == 0
+    assert "(100 samples)" in capsys.readouterr().out
     assert main([*train, "--resume"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "resumed: goes on at epoch 1, step 3"
     assert left(RUN) == left(Path("plain"))
 
 
@@ -174,12 +183,15 @@ def test_a_killed_run_loses_what_came_after_its_last_checkpoint_only(
 def test_a_finished_run_is_not_begun_again(
     train: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([*train, "--resume"]) == 0  # there is nothing to resume: it begins
-    said = capsys.readouterr().out.splitlines()[-1]
+    assert main([*train, "--resume"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "nothing to resume: the training begins"
+    said = lines[-1]
     before = left(RUN)
     monkeypatch.setattr(Adam, "step", None)
     assert main([*train, "--resume", "--threads", "1"]) == 0
-    assert capsys.readouterr().out == f"{said}\n"
+    done = "nothing to do, this training has finished already: "
+    assert capsys.readouterr().out == f"{done}{said}\n"
     text = fails(capsys, *train[:-1], "5", "--resume")
     assert "runs/lenet5 holds a finished training with other settings, which cannot be" in text
     assert "epochs is 3 there, 5 here; without --resume a new training replaces it" in text

@@ -11,9 +11,10 @@ import pytest
 from broken import OwnLoss, told
 from toy import blobs, small_net
 
+from pycnn._printable import loss_text
 from pycnn.data import ArrayDataset
-from pycnn.layers import Linear
-from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from pycnn.layers import Linear, LogSoftmax, Sequential
+from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from pycnn.optim import SGD, Adam
 from pycnn.training import fit
 
@@ -29,6 +30,36 @@ def test_a_loss_far_above_that_of_guesses_is_told_once(rate: float) -> None:
     assert found
     assert float(found[1]) > 10 * float(found[2])
     assert f"(the last was {rate:.3g})" in texts[0]
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e30])
+@pytest.mark.parametrize("of_logs", [False, True])
+def test_inputs_that_are_not_scaled_are_told_once(scale: float, of_logs: bool) -> None:
+    """The first loss is none of guesses then: guesses of 4 classes cost log 4."""
+    data, model = blobs(64), small_net()
+    data.x *= np.float32(scale)
+    if of_logs:
+        model = Sequential(*model, LogSoftmax())
+    loss = NLLLoss() if of_logs else CrossEntropyLoss()
+    rate = SGD(model.parameters(), 0.0)
+    texts = told(lambda: fit(model, data, epochs=2, optimizer=rate, loss=loss))
+    assert len(texts) == 1
+    assert "while a model that knows nothing has 1.386; it was" in texts[0]
+    largest = np.abs(data.x).max()
+    assert f"are the inputs scaled? The largest number in that batch is {largest:.4g}" in texts[0]
+
+
+def test_a_huge_loss_is_written_with_an_exponent() -> None:
+    data = blobs(64)
+    data.x *= np.float32(1e30)
+    model = small_net()
+    with pytest.warns(RuntimeWarning, match="are the inputs scaled"):
+        history = fit(model, data, data, optimizer=SGD(model.parameters(), 0.0))
+    assert re.fullmatch(r"loss \d\.\d\de\+\d\d, .*, validation loss \d\.\d\de\+\d\d, .*",
+                        str(history.records[0]))  # fmt: skip
+    assert [loss_text(x) for x in (0.5, -0.25, 999_999.0, 1e6, -3.28e29, np.nan, np.inf)] == [
+        "0.5000", "-0.2500", "999999.0000", "1.00e+06", "-3.28e+29", "nan", "inf"
+    ]  # fmt: skip
 
 
 def test_what_was_told_before_a_checkpoint_is_not_told_again(tmp_path: Path) -> None:
@@ -65,12 +96,13 @@ def regression(scale: float) -> list[tuple[np.ndarray, np.ndarray]]:
     [
         (blobs(320), CrossEntropyLoss(), 1e-2),
         (blobs(320), CrossEntropyLoss(), 0.0),
+        (blobs(320), CrossEntropyLoss(np.array([1, 50, 1, 0.01], "f4"), label_smoothing=0.2), 1e-2),
         (regression(10.0), MSELoss(), 1e-6),
         (regression(0.01), MSELoss(), 1e-2),
         ([(np.ones((4, 3), "f4"), np.zeros((4, 2), "f4"))] * 3, MSELoss(), 0.0),
         ([(np.ones((4, 3), "f4"), np.ones((4, 2), "f4"))] * 3, BCEWithLogitsLoss(), 0.1),
     ],
-    ids=["learns", "stands", "growing", "shrinking", "zeros", "binary"],
+    ids=["learns", "stands", "weighted", "growing", "shrinking", "zeros", "binary"],
 )
 def test_a_healthy_training_is_quiet(data: Any, loss: Any, rate: float) -> None:
     model = small_net() if isinstance(data, ArrayDataset) else Linear(3, 2, rng=0)

@@ -256,3 +256,18 @@ def test_nobody_can_give_the_default_classes_by_chance() -> None:
     assert datasets.mnist("n", classes=emnist.DIGITS)[0].classes == emnist.DIGITS
     assert len(datasets.mnist("n")[0].classes) == 62
     assert datasets.mnist()[0].classes == emnist.DIGITS
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "neocognitron"])
+def test_evaluation_needs_test_data_only(name: str, data: str) -> None:
+    """And reads the same with training data beside them."""
+    recipe = recipes.get(name)
+    train, both = recipe.data(data)
+    model = recipe.build(train, 0)
+    for path in Path(data).glob("train-*"):
+        path.unlink()
+    alone = recipe.test_data(model, data)
+    assert np.array_equal(alone.gather(np.arange(9)), both.gather(np.arange(9)))
+    assert np.array_equal(alone.y, both.y)
+    with pytest.raises(FileNotFoundError, match="has no train images"):
+        recipe.data(data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dataset_files import picture_folder
 from PIL import Image
 
 from pycnn.augment import Normalise
@@ -248,3 +249,14 @@ def test_pictures_are_evaluated_and_predicted(root: Path) -> None:
     outputs = predict(model, data, batch_size=2)
     assert outputs.shape == (5, 2)
     assert evaluate(model, data).accuracy == (outputs.argmax(1) == data.y).mean()
+
+
+def test_what_macos_puts_into_archives_is_no_class_and_no_picture(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    picture_folder(root, 2)
+    picture_folder(root / "__MACOSX", 1)
+    picture_folder(root / "red" / "__MACOSX", 1)
+    Path(root, "red", "._0.png").write_bytes(b"no picture")
+    data = ImageFolder(root, 32)
+    assert data.classes == ("green", "red")
+    assert len(data) == 4

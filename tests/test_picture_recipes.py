@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,21 @@ def test_the_small_network_is_trained_evaluated_and_asked(capsys: Capture) -> No
     checkpoint = "runs/alexnet_cifar/model.safetensors"
     assert io.load_model(checkpoint).metadata["classes"] == ["green", "red"]
     assert main(["evaluate", checkpoint, "--data", folder]) == 0
-    assert "test accuracy 100.00%" in capsys.readouterr().out
+    assert "test accuracy 100.00%" in (text := capsys.readouterr().out)
+    assert "(8 samples): those of 40 pictures that training keeps for testing\n" in text
     # Another folder, with a part of the classes under test/ and any training data.
     picture_folder(Path("more/train"), 1)
     picture_folder(Path("more/test"), 3, classes={"red": COLOURS["red"]})
     assert main(["evaluate", checkpoint, "--data", "more"]) == 0
     assert "test accuracy 100.00%, loss" in (text := capsys.readouterr().out)
     assert "(3 samples)" in text
+    # Test data alone are enough, whatever the folder is called.
+    shutil.rmtree("more/train")
+    for name in ("test", "val"):
+        Path("more/test").rename(f"more/{name}")
+        assert main(["evaluate", checkpoint, "--data", "more"]) == 0
+        assert "(3 samples)\n" in capsys.readouterr().out
+        Path(f"more/{name}").rename("more/test")
     assert main(["predict", checkpoint, "pets/red/0.png", "pets/green/1.png"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" (")[0] for line in lines] == [

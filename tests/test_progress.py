@@ -6,15 +6,19 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import Capture
+from terminal import Terminal
 from toy import blobs, pairs, small_net
 
 from pycnn import models
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
+from pycnn.optim import Adam
 from pycnn.recipes import neocognitron
 from pycnn.training import Callback, fit, self_organize
 
@@ -109,3 +113,25 @@ def test_a_warning_gets_a_line_of_its_own_beside_the_bar(
     fit(small_net(), batches)
     before = capsys.readouterr().err.partition("[fit] the loss of batch 6")[0]
     assert before.endswith("\r")  # on an empty line
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"),
+    [(3, "goes on at epoch 2, step 9"), (1, "all epochs had finished already")],
+)
+def test_fit_says_on_a_terminal_where_it_goes_on(
+    epochs: int, words: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(**options: Any) -> str:
+        model = small_net()
+        fit(
+            model, blobs(64), batch_size=8, optimizer=Adam(model.parameters()),
+            checkpoint=tmp_path / "checkpoint", **options,
+        )  # fmt: skip
+        return capsys.readouterr().err
+
+    assert "resumed" not in trained()
+    monkeypatch.setattr(sys, "stderr", Terminal(sys.stderr))
+    assert f"resumed: {words}\n" in trained(epochs=epochs, resume=True)
+    assert trained(epochs=epochs, resume=True, progress=False) == ""
+    assert "resumed" not in trained(epochs=epochs)

@@ -83,3 +83,10 @@ def test_git_ignores_what_the_commands_write_here() -> None:
 def test_example_is_the_script() -> None:
     script = (ROOT / "examples" / "train_lenet5.py").read_text().split('"""\n\n', 1)[1]
     assert re.sub(r"# fmt: o[nf]+\n", "", script) == example()
+
+
+def test_the_changelog_tells_each_change_once() -> None:
+    entries = re.split(r"\n(?=- |#)", (ROOT / "CHANGELOG.md").read_text())
+    told = [" ".join(entry.split()) for entry in entries if entry.startswith("- ")]
+    assert len(told) > 50
+    assert [entry for entry in set(told) if told.count(entry) > 1] == []

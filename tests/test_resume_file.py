@@ -67,6 +67,9 @@ def test_a_file_that_is_no_checkpoint_is_refused(path: Path) -> None:
         ({"callbacks": []}, "state is not as expected"),
         ({"inside": 3}, "cannot be resumed"),
         ({"loss": {"$array": "gone"}}, "the array gone is missing"),
+        ({"loss": {"$number": ["object", 1]}}, "object is no dtype of numbers"),
+        ({"loss": {"$number": 1}}, "state is not as expected"),
+        ({"loss": {"$items": [[[], 1]]}}, "state is not as expected"),
     ],
 )
 def test_a_state_that_is_not_as_expected_is_refused_in_words(
@@ -131,9 +134,54 @@ def test_arrays_of_a_state_whose_keys_look_alike_are_told_apart(path: Path) -> N
     other = Remembers({})
     trained(checkpoint=path, resume=True, callbacks=[other, Die()])
     assert other.state == state(1.0, 2.0)
-    both = [Remembers({1: 0.0, "1": 1.0})]
-    with pytest.raises(TypeError, match="as a string and as a number"):
-        trained(checkpoint=path, callbacks=both)
+
+
+def exactly(value: Any) -> Any:
+    """Give a nested value with the kind of each part, to be compared."""
+    if isinstance(value, dict):
+        return {exactly(key): exactly(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value), tuple(map(exactly, value))
+    return type(value), repr(value)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"k": {1: 2}, "t": (1, 2)},
+        {1: 0.0, "1": 1.0, False: "t", 2.5: (), None: [(), [()]]},
+        {(1, ("a", None)): {2: {3: "deep"}}, "$array": "a name", "$": {"$tuple": [1]}},
+        {"n": [np.float32(0.1), np.float64(np.nan), np.int8(-3), np.True_, np.uint64(2**64 - 1)]},
+        {np.int64(7): np.float16(0.1), "x": (-np.inf, -0.0, 2**70)},
+    ],
+)  # fmt: skip
+def test_tuples_and_keys_of_a_callback_come_back_as_they_were(
+    state: dict[Any, Any], path: Path
+) -> None:
+    died(Die(6), checkpoint=path, every=5, callbacks=[Remembers(state), Die(6)])
+    other = Remembers({})
+    trained(checkpoint=path, resume=True, callbacks=[other, Die()])
+    assert exactly(other.state) == exactly(state)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({b"k": 1}, r"callbacks\.0\.b'k' \(the key\) is bytes"),
+        ({"a": [0, {(1, frozenset()): 1}]}, r"a\.1\..*the key\)\.1 is frozenset"),
+        ({"a": 1j}, r"a is complex"),
+        ({"a": np.complex64(1)}, r"a is complex64"),
+        ({"a": np.datetime64("2020-01-01")}, r"a is datetime64"),
+        ({"a": np.longdouble(1)}, r"a is longdouble"),
+    ],
+)
+def test_keys_and_numbers_that_a_checkpoint_cannot_hold_are_named(
+    state: dict[Any, Any], words: str, path: Path
+) -> None:
+    steps = Steps()
+    with pytest.raises(TypeError, match=words):
+        trained(checkpoint=path, callbacks=[Remembers(state), steps])
+    assert steps.seen == []
 
 
 def test_a_state_that_a_checkpoint_cannot_hold_is_named(path: Path) -> None:

@@ -194,11 +194,10 @@ def test_a_log_on_a_full_disk_does_not_cost_the_training(
 ) -> None:
     full = Broken(3, OSError(errno.ENOSPC, "No space left on device"), terminal=False)
     monkeypatch.setattr(sys, "stdout", full)
-    assert main(["train", "lenet5", "--data", data, "--epochs", "3"]) == 2
+    assert main(["train", "lenet5", "--data", data, "--epochs", "3"]) == 0
     assert Path("runs/lenet5/model.safetensors").exists()
     assert capsys.readouterr().err.splitlines() == [
         "pycnn: warning: [train] standard output cannot be written: No space left on device",
-        "pycnn: error: No space left on device",
     ]
 
 

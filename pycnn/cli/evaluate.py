@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pycnn._printable import loss_text
 from pycnn.cli.arguments import add_run, add_run_data, add_threads, open_run, set_threads
 from pycnn.training import evaluate
 
@@ -20,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args)
     run = open_run(args)
     result = evaluate(run.model, run.test, loss=run.recipe.loss())
-    accuracy, loss = f"{result.accuracy:.2%}", f"{result.loss:.4f}"
-    print(f"test accuracy {accuracy}, loss {loss} ({len(run.test):,} samples)")
+    accuracy, loss = f"{result.accuracy:.2%}", loss_text(result.loss)
+    part = getattr(run.test, "part", "")
+    samples = f"({len(run.test):,} samples)" + (f": {part}" if part else "")
+    print(f"test accuracy {accuracy}, loss {loss} {samples}")
     return 0

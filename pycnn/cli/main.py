@@ -11,7 +11,7 @@ from typing import NoReturn
 from pycnn import __version__
 from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
-from pycnn.cli.streams import abandon, say, usable_streams
+from pycnn.cli.streams import abandon, say, say_error, usable_streams
 from pycnn.devices import DeviceError
 
 COMMANDS = {
@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit code: 0, 1 if training failed, 2 for wrong arguments, files or folders, 3 if the
         results of a training had to go to another folder, 130 after Ctrl-C, 143 after SIGTERM and
-        129 after SIGHUP in a training, 141 if nobody reads the output any more.
+        129 after SIGHUP in a training, 141 if nobody reads the output any more (a training goes on
+        without a reader).
     """
     with usable_streams():
         try:
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return BROKEN_PIPE
         except (OSError, ValueError, MemoryError, DeviceError) as error:
             abandon(sys.stdout)  # what it holds comes before the error
-            _print_error(error)
+            say_error(error)
             return USAGE_ERROR
         return code
 
@@ -89,14 +90,6 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(stop.code or 0)
     code: int = args.run(args)
     return code
-
-
-def _print_error(error: Exception) -> None:
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
-    else:
-        text = str(error) or type(error).__name__
-    say(f"error: {text}")
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

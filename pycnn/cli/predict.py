@@ -12,6 +12,7 @@ import numpy as np
 from pycnn import ops
 from pycnn._printable import printable
 from pycnn.cli.arguments import add_run
+from pycnn.cli.streams import say_error
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import class_names
 from pycnn.report import Run
@@ -20,6 +21,9 @@ from pycnn.training.answers import NO_ANSWER, answers
 
 # With less than this for the best class, an answer is called unsure.
 SURE = 0.8
+
+# Exit code where an input cannot be read.
+UNREADABLE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,15 +39,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the two best classes and their probabilities for each input."""
+    """Print the two best classes and their probabilities for each input that can be read.
+
+    The others are named on stderr, and the exit code tells of them.
+    """
     run = Run(args.source)
+    inputs = _readable(run, args.inputs)
     model = run.model
-    outputs = predict(model, run.recipe.read(model, args.inputs))
-    probabilities = ops.softmax(model.scores(outputs))
-    names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
-    for text, row in zip(args.inputs, probabilities, strict=True):
-        print(f"{printable(text)}: {answer(row, names)}")
-    return 0
+    if inputs:
+        outputs = predict(model, run.recipe.read(model, inputs))
+        probabilities = ops.softmax(model.scores(outputs))
+        names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
+        for text, row in zip(inputs, probabilities, strict=True):
+            print(f"{printable(text)}: {answer(row, names)}")
+    return 0 if len(inputs) == len(args.inputs) else UNREADABLE
+
+
+def _readable(run: Run, inputs: list[str]) -> list[str]:
+    """Give the inputs that can be read; say, each text once, what is wrong with the others."""
+    if len(inputs) == 1:  # which says so by itself
+        return inputs
+    good: list[str] = []
+    said: set[str] = set()
+    for text in inputs:
+        try:
+            run.recipe.read(run.model, [text])
+        except (OSError, ValueError) as error:
+            if str(error) not in said:
+                say_error(error)
+            said.add(str(error))
+        else:
+            good.append(text)
+    return good
 
 
 def answer(probabilities: Array, names: list[str]) -> str:

@@ -12,10 +12,20 @@ from typing import Any
 from pycnn import __version__, io
 from pycnn._files import check_ending, check_writable
 from pycnn._format import FORMAT, KEY
-from pycnn._run_files import CHECKPOINT, CURVE, FILES, HISTORY, SETTINGS, TABLE, TRAINING
+from pycnn._run_files import (
+    CHECKPOINT,
+    CURVE,
+    FILES,
+    HISTORY,
+    SETTINGS,
+    TABLE,
+    TRAINING,
+    replaced_files,
+)
 from pycnn._streams import warn
 from pycnn._temporary import remove_leftovers
 from pycnn._together import PLACE, replace_together, settle
+from pycnn.cli.earlier import check_replaceable
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.report import Run
@@ -35,15 +45,17 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     OSError
         If a file cannot be written.
     ValueError
-        If `json` would replace a file of the run or of the data, or one of another kind.
+        If `json` would replace a file of the run or of the data, or one of another kind, or the
+        training a file in the folder that is not of a run.
     """
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         _make_folder(out)
-        settle(out, FILES)
+        settle(out, replaced_files(out))
         remove_leftovers(out, (PLACE,))
         for name in (TRAINING, *FILES):
             check_writable(out / name)
+        check_replaceable(out)
         if json is not None:
             _check_json(json, out, data)
         yield
@@ -103,6 +115,7 @@ def save(
     """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
 
     They take the place of an earlier run's, whose report is removed: it tells of another network.
+    A page of that name that pycnn has not written stays.
     A folder that is gone is made again. Where nothing can be written, on a full disk or one that
     may only be read, they go to a new folder in that of the user or in that for temporary files.
 
@@ -121,7 +134,7 @@ def save(
     try:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            with replace_together(out, FILES) as new:
+            with replace_together(out, replaced_files(out)) as new:
                 _write(new, model, history, settings)
         except OSError as error:
             out = _save_elsewhere(error, model, history, settings)

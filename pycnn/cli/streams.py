@@ -14,8 +14,53 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pycnn._printable import printable
+from pycnn._streams import warn
 
 NAMES = ("stdout", "stderr")
+
+
+class Output:
+    """Standard output, whose errors are told as its own.
+
+    Attributes
+    ----------
+    forgiving : bool
+        Whether what cannot be written is lost without an error: a training is worth more than its
+        lines. A full device is warned of, once; a reader that has left is not missed.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._warned = stream, False
+        self.forgiving = False
+
+    def write(self, text: str) -> int:
+        """Write to the stream."""
+        with self._judged():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        with self._judged():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        try:
+            yield
+        except (BrokenPipeError, ValueError):  # nobody reads it, or it was closed
+            if not self.forgiving:
+                raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if not self.forgiving:
+                raise OSError(error.errno, reason, "standard output") from error
+            if not self._warned:
+                self._warned = True
+                warn(f"[train] standard output cannot be written: {reason}")
 
 
 @contextmanager
@@ -28,14 +73,23 @@ def usable_streams() -> Iterator[None]:
     _hold_descriptors()
     before = {name: getattr(sys, name) for name in NAMES}
     errors = {name: _escape(name) for name in NAMES}
+    if sys.stdout is not None:
+        output: Any = Output(sys.stdout)
+        sys.stdout = output
     try:
         yield
     finally:
         for name in NAMES:
-            abandon(getattr(sys, name))
             setattr(sys, name, before[name])
+            abandon(before[name])
             if errors[name] is not None:
                 _reconfigure(before[name], errors[name])
+
+
+def forgive_stdout() -> None:
+    """Go on from here, in a command, whatever becomes of standard output."""
+    if isinstance(sys.stdout, Output):
+        sys.stdout.forgiving = True
 
 
 def say(text: str) -> None:
@@ -46,6 +100,15 @@ def say(text: str) -> None:
             print(f"pycnn: {line}", file=sys.stderr)
 
 
+def say_error(error: Exception) -> None:
+    """Print what went wrong to stderr."""
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    else:
+        text = str(error) or type(error).__name__
+    say(f"error: {text}")
+
+
 def abandon(stream: Any) -> None:
     """Send what a stream cannot write any more nowhere."""
     try:
@@ -53,7 +116,10 @@ def abandon(stream: Any) -> None:
             stream.flush()
     except (OSError, ValueError):
         with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            number = stream.fileno()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
 
 def _hold_descriptors() -> None:

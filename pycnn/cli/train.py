@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ from typing import Any
 from pycnn import get_num_threads, recipes
 from pycnn._printable import printable
 from pycnn._run_files import RUNS, TRAINING
-from pycnn._streams import is_terminal, warn
+from pycnn._streams import is_terminal
 from pycnn.cli.arguments import set_threads
 from pycnn.cli.good_state import GoodState
 from pycnn.cli.results import finished_run, results_folder, save
-from pycnn.cli.streams import say
+from pycnn.cli.streams import forgive_stdout, say
 from pycnn.cli.training_settings import add_arguments, make_settings
 from pycnn.data import Dataset
 from pycnn.layers import Module
@@ -42,6 +43,7 @@ SAVED_ELSEWHERE = 3
 
 def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
+    forgive_stdout()
     set_threads(args)
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
@@ -50,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
         if args.resume and not (out / TRAINING).exists():
             history = finished_run(out, settings)
             if history is not None:
+                print("nothing to do, this training has finished already: ", end="")
                 return report(out, history)
+            print("nothing to resume: the training begins")
         train, test = recipe.data(
             args.data, skip_broken=args.skip_broken, transposed=args.transposed
         )
@@ -64,6 +68,11 @@ def run(args: argparse.Namespace) -> int:
             f"threads: {get_num_threads()}",
             flush=True,
         )
+        if (batch := settings["batch_size"]) > len(train):
+            print(
+                f"a batch of {batch:,} is more than all {len(train):,} training samples: one step "
+                "an epoch"
+            )
         options = {
             "checkpoint": out / TRAINING,
             "every": args.checkpoint_every,
@@ -80,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
         if finished or good.broken:  # a state that is not finite is none to go on from
             with suppress(OSError):  # what was saved is told of all the same
                 (out / TRAINING).unlink()
-    resumable = (out / TRAINING).exists()
+    training = out / TRAINING
     code = report(
-        place, history, saved=not good.lost, resumable=resumable, unfinished=good.unfinished
-    )
+        place, history, saved=not good.lost, training=training if training.exists() else None,
+        unfinished=good.unfinished,
+    )  # fmt: skip
     if history.interrupted:
         return stops.exit_code
     return code if place == out else SAVED_ELSEWHERE
@@ -130,10 +140,13 @@ def report(
     history: History,
     *,
     saved: bool = True,
-    resumable: bool = False,
+    training: Path | None = None,
     unfinished: bool = True,
 ) -> int:
-    """Print how training went; returns the exit code of one that was not interrupted."""
+    """Print how training went; returns the exit code of one that was not interrupted.
+
+    `training` is the checkpoint that it can be resumed from.
+    """
     if len(history):
         place = f"saved to {printable(out)}"
         told = place if saved else "nothing saved: no epoch left a model of numbers"
@@ -144,8 +157,7 @@ def report(
         say(f"error: training stopped: {history.stop_reason}")
         return TRAINING_FAILED
     if history.interrupted:
-        text = _interruption(history, told, unfinished)
-        print(text + ("; --resume goes on" if resumable else ""))
+        print(_interruption(history, told, training, unfinished))
         return 0
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
@@ -157,28 +169,34 @@ def report(
     return 0
 
 
-def _interruption(history: History, saved: str, unfinished: bool) -> str:
+def _interruption(history: History, saved: str, training: Path | None, unfinished: bool) -> str:
     """Tell what an interrupted training leaves."""
+    goes_on = "" if training is None else "; --resume goes on"
     if not history:
-        return f"interrupted before the end of the first epoch; {saved}"
+        text = "interrupted before the end of the first epoch; "
+        if training is None:
+            return text + saved
+        return f"{text}no model is saved yet, but the training in {printable(training)}{goes_on}"
     if not unfinished:
-        return f"interrupted after epoch {len(history)}; {saved}"
+        return f"interrupted after epoch {len(history)}; {saved}{goes_on}"
     epoch = len(history) + 1
     return (
         f"interrupted in epoch {epoch}; {saved}: the model with what it learned in epoch {epoch}, "
-        "history and curve without it"
+        f"history and curve without it{goes_on}"
     )
 
 
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
 
-    def __init__(self) -> None:
-        self._complained = False
-
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Call the data after each epoch what they are, on a terminal too."""
         run.validation = "test"
+        self._run = run
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Say where a training goes on that is resumed."""
+        self._print(self._run.resumption())
 
     def on_layer(self, text: str) -> None:
         """Print the line of a layer that learns before the epochs."""
@@ -189,14 +207,5 @@ class EpochLine(Callback):
         self._print(f"epoch {record.epoch}/{run.epochs}: {record.describe(run.validation)}")
 
     def _print(self, text: str) -> None:
-        if is_terminal(sys.stderr) and is_terminal(sys.stdout):
-            return
-        try:
+        if not (is_terminal(sys.stderr) and is_terminal(sys.stdout)):
             print(text, flush=True)
-        except BrokenPipeError:  # whoever read the lines has left, and ends the command
-            raise
-        except OSError as error:
-            # A full disk under a log is no reason to lose the training; it is told in the end, too.
-            if not self._complained:
-                warn(f"[train] standard output cannot be written: {error.strerror}")
-            self._complained = True

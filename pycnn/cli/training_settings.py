@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pycnn import get_num_threads, recipes
 from pycnn.cli.arguments import add_data, add_threads, positive_float, positive_int, seed
 from pycnn.devices import extension
+from pycnn.layers import Parameter
 from pycnn.recipes.recipe import OPTIMIZERS
 
 
@@ -128,4 +131,16 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
             f"{args.model} has no learning rate for the optimizer {optimizer!r}: "
             f"take one of {', '.join(recipe.rates)}"
         )
+    if args.lr is not None:
+        _check_rate(optimizer, args.lr, recipe.weight_decay)
     return {"optimizer": optimizer, "lr": args.lr or recipe.rates[optimizer]}
+
+
+def _check_rate(optimizer: str, lr: float, weight_decay: float) -> None:
+    """Refuse a rate that the optimizer cannot take a step with."""
+    parameter = Parameter(np.zeros(1, np.float32))
+    parameter.grad = np.zeros(1, np.float32)
+    try:
+        OPTIMIZERS[optimizer]([parameter], lr, weight_decay).step()
+    except ValueError as error:
+        raise ValueError(f"--lr {lr:g} is too large for {optimizer}: {error}") from None

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from pycnn._arguments import integer
 from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
-from pycnn.data import Index, Labels, Samples, check_index
+from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
 from pycnn.datasets.picture import read_picture, read_squares
 
 # What counts as a picture, by the end of its name in lower case.
@@ -34,8 +35,8 @@ class ImageFolder:
     root : path
         Folder with one sub-folder for each class; classes are numbered in the order of their
         names. Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie deeper in
-        it, also behind links, each folder once; other files, hidden ones, and what is no regular
-        file are left alone.
+        it, also behind links, each folder once; other files, hidden ones, the folder ``__MACOSX``
+        that macOS puts into archives, and what is no regular file are left alone.
     size : int
         Shorter side of the scaled picture, in pixels.
     crop : int, optional
@@ -61,6 +62,8 @@ class ImageFolder:
         The folder.
     name : str
         Its name.
+    part : str
+        Which of its pictures these are, in words; empty where nobody has said so.
     paths : tuple of str
         The files.
     normalise : Normalise
@@ -98,6 +101,7 @@ class ImageFolder:
         self.size = integer("ImageFolder", "size", size, 1)
         self._prepare(size if crop is None else crop, Normalise(mean, std))
         self.root = root = os.fspath(root)
+        self.part = ""
         found = _class_folders(root)
         self.name = os.path.basename(os.path.abspath(root))
         self.classes = tuple(found if classes is None else classes)
@@ -135,6 +139,9 @@ class ImageFolder:
         part.y = self.y[index]
         part.paths = tuple(self.paths[i] for i in np.arange(len(self))[index])
         return part
+
+    def __iter__(self) -> NoReturn:
+        refuse_iteration("ImageFolder")
 
     def gather(self, index: Index) -> Samples:
         """Decode the pictures at these positions: (len(index), 3, crop, crop) float32."""
@@ -189,7 +196,7 @@ def _class_folders(root: str) -> list[str]:
         kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
         raise kind(f"[ImageFolder] there is no folder {printable(root)}")
     with os.scandir(root) as entries:
-        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+        names = sorted(e.name for e in entries if e.is_dir() and not _is_hidden(e.name))
     if not names:
         raise ValueError(
             f"[ImageFolder] {printable(root)} has no sub-folders: "
@@ -209,13 +216,18 @@ def _pictures(folder: str) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and _is_new(os.path.join(place, name), seen)
+            if not _is_hidden(name) and _is_new(os.path.join(place, name), seen)
         )
         for name in sorted(files):
             path = os.path.join(place, name)
-            named_so = name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            named_so = name.lower().endswith(SUFFIXES) and not _is_hidden(name)
             if named_so and os.path.isfile(path):
                 yield path
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether files and folders of this name are left out: hidden ones, and what macOS adds."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:

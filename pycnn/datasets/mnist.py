@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,10 @@ _SHIPPED = Path(__file__).parent / "mnist_data"
 # EMNIST calls its test files "test", the others "t10k".
 _SPLITS = {"train": ("train",), "test": ("t10k", "test")}
 _KINDS = {"images": "images{}idx3-ubyte", "labels": "labels{}idx1-ubyte"}
+
+
+Files: TypeAlias = tuple[Path, Path]
+"""Images and labels."""
 
 
 class Unsaid(Enum):
@@ -91,19 +96,60 @@ def mnist(
     G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten
     letters", 2017 (arXiv:1702.05373).
     """
+    # Find all four before reading one: a missing file shows at once.
+    files = {split: _pair(_folder(root), split) for split in _SPLITS}
+    train, test = _loaded(root, files, files["train"], classes, mean, std, transposed)
+    return train, test
+
+
+def mnist_test(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    classes: Sequence[str] | Unsaid = Unsaid.UNSAID,
+    mean: float = MEAN,
+    std: float = STD,
+    transposed: bool | None = None,
+) -> ArrayDataset:
+    """Load the test images alone, as `mnist` does: there need be no training images.
+
+    How images lie is told by those for training where they are there.
+    """
+    folder = _folder(root)
+    files = _pair(folder, "test")
+    try:
+        looked_at = _pair(folder, "train")
+    except FileNotFoundError:
+        looked_at = files
+    return _loaded(root, {"test": files}, looked_at, classes, mean, std, transposed)[0]
+
+
+def _folder(root: str | os.PathLike[str] | None) -> Path:
+    return _SHIPPED if root is None else Path(root)
+
+
+def _pair(folder: Path, split: str) -> Files:
+    return find_idx(folder, split, "images"), find_idx(folder, split, "labels")
+
+
+def _loaded(
+    root: str | os.PathLike[str] | None,
+    files: Mapping[str, Files],
+    looked_at: Files,
+    classes: Sequence[str] | Unsaid | None,
+    mean: float,
+    std: float,
+    transposed: bool | None,
+) -> list[ArrayDataset]:
+    """Load splits; names of classes, and how images lie, are told by one pair of files."""
     real("[mnist] mean", mean)
     positive("[mnist] std", std)
     if transposed is not None:
         flag("[mnist] transposed", transposed)
-    folder = _SHIPPED if root is None else Path(root)
+    folder = _folder(root)
     name = "mnist" if root is None else folder.name
-    # Find all four before reading one: a missing file shows at once.
-    files = [
-        (find_idx(folder, split, "images"), find_idx(folder, split, "labels")) for split in _SPLITS
-    ]
-    split_name, first = split_of(files[0][0]), 0
+    split_name, first = split_of(looked_at[0]), 0
     if split_name is not None:
-        first, published = class_names(files[0][0].parent, split_name)
+        first, published = class_names(looked_at[0].parent, split_name)
         if classes is None or isinstance(classes, Unsaid):
             classes = published
         elif len(classes) >= first + len(published):  # a name for each number in the files
@@ -111,14 +157,13 @@ def mnist(
     elif isinstance(classes, Unsaid):
         classes = DIGITS
     elif classes is None:
-        classes = _classes_of(files[0][1])
+        classes = _classes_of(looked_at[1])
     if transposed is None and root is not None:
-        transposed = _look(folder, *files[0], expected=split_name is not None)
-    train, test = (
+        transposed = _look(folder, *looked_at, expected=split_name is not None)
+    return [
         idx_dataset(images, labels, classes, mean, std, f"{name} {split}", first, bool(transposed))
-        for split, (images, labels) in zip(_SPLITS, files, strict=True)
-    )
-    return train, test
+        for split, (images, labels) in files.items()
+    ]
 
 
 def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
@@ -145,7 +190,7 @@ def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
 
 def _warn(text: str) -> None:
     """Warn the caller of `mnist`."""
-    warnings.warn(f"[mnist] {text}", RuntimeWarning, stacklevel=4)
+    warnings.warn(f"[mnist] {text}", RuntimeWarning, stacklevel=5)
 
 
 def _classes_of(labels: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn.data import ArrayDataset
-from pycnn.datasets.mnist import Unsaid, mnist
+from pycnn.datasets.mnist import Unsaid, mnist, mnist_test
 from pycnn.datasets.normalise import normalise
 
 SIZE = 32
@@ -51,6 +51,13 @@ def mnist_1998(
     """
     train, test = mnist(root, classes=classes, mean=_MEAN, std=_STD, transposed=transposed)
     return _framed(train), _framed(test)
+
+
+def mnist_1998_test(
+    root: str | os.PathLike[str] | None = None, *, transposed: bool | None = None
+) -> ArrayDataset:
+    """Load the test images alone; see `pycnn.datasets.mnist.mnist_test`."""
+    return _framed(mnist_test(root, mean=_MEAN, std=_STD, transposed=transposed))
 
 
 def from_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

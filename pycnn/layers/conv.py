@@ -13,6 +13,7 @@ from pycnn import init, ops
 from pycnn._arguments import choice, flag, integer, pair
 from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
+from pycnn.layers.images import axes_hint
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape
 
@@ -163,14 +164,10 @@ class Conv2d(Module):
         bias = self.bias
         try:
             y = op(x, self.filters(), None if bias is None else bias.data, **self.geometry)
-        except ValueError:
+        except ValueError as error:
+            hint = axes_hint(x.shape, self.in_channels)
             if x.ndim == 4:
-                raise
-            hint = ""
-            if x.ndim == 3 and self.in_channels == 1:
-                hint = ": grey images need a channel axis, x[:, np.newaxis]"
-            elif x.ndim == 3:
-                hint = ": a single image needs a batch axis, x[np.newaxis]"
+                raise ValueError(f"{error}{hint}") from None
             raise ValueError(
                 f"expects (N, {self.in_channels}, H, W), input was {x.shape}{hint}"
             ) from None

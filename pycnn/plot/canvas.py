@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -46,11 +50,27 @@ def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
         If matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        with _quiet_import():
+            from matplotlib.figure import Figure
     except ImportError as error:
         text = f"pictures need matplotlib: pip install 'pycnn[plot]' ({error})"
         raise ImportError(text) from None
     return Figure(figsize=(width, height), layout="constrained" if arranged else None)
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keep matplotlib from telling of a home that cannot be written, or of looking for fonts."""
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
@@ -97,6 +117,11 @@ def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) 
             raise ValueError(
                 f"{os.fspath(path)}: a GIF is for the steps of a convolution "
                 "(pycnn.plot.convolution_animation); end the name in .png, .svg or .pdf"
+            )
+        if kind not in figure.canvas.get_supported_filetypes():
+            raise ValueError(
+                f"{os.fspath(path)}: a picture is written as png, svg or pdf, and the steps of a "
+                f"convolution as gif too; the name ends in .{kind}"
             )
         content = render(figure, kind, resolution)
         with atomic_write(path) as file:

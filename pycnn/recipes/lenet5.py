@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pycnn import datasets, init
 from pycnn.augment import RandomCrop
 from pycnn.data import Dataset
-from pycnn.datasets.mnist import MEAN, STD
+from pycnn.datasets.mnist import MEAN, STD, mnist_test
 from pycnn.datasets.normalise import normalise
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
@@ -33,7 +33,7 @@ def _read(model: Module, paths: Sequence[str]) -> Array:
 def _test(model: Module, folder: str | None, transposed: bool | None = None) -> Dataset:
     assert model.spec is not None  # a checkpoint without it is refused
     classes = tuple(map(str, range(model.spec.arguments["classes"])))
-    return datasets.mnist(folder, classes=classes, transposed=transposed)[1]
+    return mnist_test(folder, classes=classes, transposed=transposed)
 
 
 # Chosen on 10,000 of the training images, by the mean accuracy of seeds 0-4 trained on the other

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pycnn import datasets, init
 from pycnn.augment import RandomAffine
 from pycnn.data import Dataset
-from pycnn.datasets.mnist_1998 import BACKGROUND, from_pixels
+from pycnn.datasets.mnist_1998 import BACKGROUND, from_pixels, mnist_1998_test
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
 from pycnn.losses import MAPLoss
@@ -34,6 +34,10 @@ def _read(model: Module, paths: Sequence[str]) -> Array:
     return from_pixels(read_digits(model, paths))
 
 
+def _test(_: Module, folder: str | None, transposed: bool | None = None) -> Dataset:
+    return mnist_1998_test(folder, transposed=transposed)
+
+
 # Shift, scale, squeeze and slant, as the paper distorts its digits.
 DISTORTION = RandomAffine(scale=0.1, shear=10.0, translate=2.0, squeeze=1.1, fill=BACKGROUND)
 
@@ -47,6 +51,7 @@ RECIPE = Recipe(
     idx=True,
     build=_build,
     read=_read,
+    test=_test,
     epochs=25,
     rates={"adam": 2e-3, "adamw": 2e-3, "sgd": 5e-3},
     loss=MAPLoss,

@@ -10,6 +10,7 @@ import numpy as np
 
 from pycnn import datasets, init, optim
 from pycnn.data import ArrayDataset, Dataset
+from pycnn.datasets.mnist import mnist_test
 from pycnn.datasets.normalise import normalise
 from pycnn.layers import Module, Sequential
 from pycnn.layers.parameter import Array
@@ -45,7 +46,7 @@ def _read(model: Module, paths: Sequence[str]) -> Array:
 def _test(model: Module, folder: str | None, transposed: bool | None = None) -> Dataset:
     assert model.spec is not None  # a checkpoint without it is refused
     classes = tuple(map(str, range(model.spec.arguments["classes"])))
-    return datasets.mnist(folder, classes=classes, mean=0.0, std=1.0, transposed=transposed)[1]
+    return mnist_test(folder, classes=classes, mean=0.0, std=1.0, transposed=transposed)
 
 
 def train_neocognitron(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,9 @@ from pycnn.splits import divide
 
 # Of the pictures of a folder that has no test data of its own: the share that is kept for it.
 TEST_SHARE = 0.2
+
+# Names of the folder of test data.
+TEST_FOLDERS = ("test", "val")
 
 # In the metadata of a checkpoint: for each class the lowest draw of its training pictures.
 BOUNDS = "test_below"
@@ -76,15 +80,17 @@ def test_pictures(
     """Give the test pictures of a folder, with the classes numbered as the model knows them.
 
     Of a folder without test data of its own, these are the pictures with lower draws than the
-    training has seen: whatever was added or removed since, it has seen none of them.
+    training has seen: whatever was added or removed since, it has seen none of them. There need be
+    no training pictures beside a folder ``test`` (or ``val``).
     """
     classes = note(model, "classes", str)
-    parts = _parts(folder)
-    place = folder if parts is None else parts[1]
-    data = ImageFolder(place, size, crop, classes=classes).prepared(normalise=normalise)
-    if parts is None:
+    place = _test_folder(folder, classes)
+    data = ImageFolder(place or folder, size, crop, classes=classes).prepared(normalise=normalise)
+    if place is None:
         bounds = _noted_bounds(model) if BOUNDS in model.metadata else _bounds(data)
-        data = _split(data, bounds)[1]
+        kept = _split(data, bounds)[1]
+        kept.part = f"those of {len(data):,} pictures that training keeps for testing"
+        data = kept
         if len(data) == 0:
             raise ValueError(
                 f"{printable(folder)} holds no picture that the training has kept for testing"
@@ -152,8 +158,18 @@ def _draws(data: ImageFolder) -> Draws:
 def _parts(folder: str) -> tuple[str, str] | None:
     """Folders of the training and of the test data, where there are both."""
     train = os.path.join(folder, "train")
-    for name in ("test", "val"):
+    for name in TEST_FOLDERS:
         test = os.path.join(folder, name)
         if os.path.isdir(train) and os.path.isdir(test):
             return train, test
     return None
+
+
+def _test_folder(folder: str, classes: Sequence[str]) -> str | None:
+    """Folder of the test data of a trained model, where there is one, with training data or not."""
+    if (parts := _parts(folder)) is not None:
+        return parts[1]
+    if any(os.path.isdir(os.path.join(folder, name)) for name in classes):
+        return None
+    found = (os.path.join(folder, name) for name in TEST_FOLDERS)
+    return next(filter(os.path.isdir, found), None)

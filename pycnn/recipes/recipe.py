@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from pycnn.data import Augment, Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.losses import CrossEntropyLoss
+from pycnn.recipes.wrong_folder import IDX, PICTURES, SENTENCES, folder_hint
 from pycnn.training import Callback, History
 from pycnn.training.evaluation import Loss
 
@@ -103,7 +105,9 @@ class Recipe:
             If broken pictures are to be skipped where there are no pictures, or it is said whether
             the images of IDX files are transposed where there are none.
         """
-        return self.sets(folder, **self._options(skip_broken, transposed))
+        options = self._options(skip_broken, transposed)
+        with self._hinting(folder):
+            return self.sets(folder, **options)
 
     def test_data(
         self,
@@ -116,7 +120,26 @@ class Recipe:
         """Give the test data for a trained model; raises as `data`."""
         if self.test is None:
             return self.data(folder, skip_broken=skip_broken, transposed=transposed)[1]
-        return self.test(model, folder, **self._options(skip_broken, transposed))
+        options = self._options(skip_broken, transposed)
+        with self._hinting(folder):
+            return self.test(model, folder, **options)
+
+    @contextmanager
+    def _hinting(self, folder: str | None) -> Iterator[None]:
+        """Say so where a folder holds the data of another network."""
+        try:
+            yield
+        except (FileNotFoundError, ValueError) as error:
+            wanted = PICTURES if self.pictures else IDX if self.idx else SENTENCES
+            hint = folder_hint(folder, wanted)
+            # Kinds of errors that are made of more than a text are left as they are.
+            if (
+                not hint
+                or len(error.args) != 1
+                or type(error) not in (FileNotFoundError, ValueError)
+            ):
+                raise
+            raise type(error)(f"{error}{hint}") from None
 
     def _options(self, skip_broken: bool, transposed: bool | None) -> dict[str, bool]:
         options = {}

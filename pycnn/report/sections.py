@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pycnn import plot
+from pycnn._printable import loss_text
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.parameter import Array
 from pycnn.report import page
@@ -74,8 +75,8 @@ def _training(run: Run) -> Iterator[str]:
     header = ("epoch", "loss", "accuracy", "test loss", "test accuracy", "learning rate", "seconds")
     rows = [
         (
-            str(r.epoch), f"{r.loss:.4f}", _share(r.accuracy),
-            "-" if r.val_loss is None else f"{r.val_loss:.4f}", _share(r.val_accuracy),
+            str(r.epoch), loss_text(r.loss), _share(r.accuracy),
+            "-" if r.val_loss is None else loss_text(r.val_loss), _share(r.val_accuracy),
             f"{r.learning_rate:.3g}", f"{r.seconds:.1f}",
         )
         for r in history

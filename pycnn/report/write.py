@@ -57,7 +57,9 @@ def write_report(
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")
-    tested = f"Tested on {run.test.name or 'its test data'}: {len(run.test):,} samples."
+    part = getattr(run.test, "part", "")
+    samples = f"{len(run.test):,} samples" + (f", {part}" if part else "")
+    tested = f"Tested on {run.test.name or 'its test data'}: {samples}."
     lead = paragraph(tested) + tiles(facts(run))
     text = page(f"Report on {run.name}", lead, sections(run), f"pycnn {__version__}")
     with atomic_write(target) as file:

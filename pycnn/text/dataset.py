@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 
 from pycnn._arguments import integer
-from pycnn.data import Index, Labels, Samples, check_index
+from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
 from pycnn.splits import deal, divide
 from pycnn.text.vocabulary import Numbers, Vocabulary, pad
 
@@ -99,6 +100,9 @@ class SentenceDataset:
             part.vocabulary = self.vocabulary
             part._rows = [self._rows[i] for i in chosen]
         return part
+
+    def __iter__(self) -> NoReturn:
+        refuse_iteration("SentenceDataset")
 
     def gather(self, index: Index) -> Samples:
         """Give the numbers of the words of these sentences, padded to the longest of them.

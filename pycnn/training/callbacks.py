@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycnn._arguments import flag, integer
+from pycnn._arguments import path as checked_path
 from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
@@ -57,15 +58,17 @@ class Callback:
     def state_dict(self) -> dict[str, Any]:
         """Give what a checkpoint of the training must hold of this callback.
 
-        Dicts, lists, strings, numbers, None and NumPy arrays; none of it by default. It is asked
-        for between steps and written at once, so that arrays need not be copied.
+        Dicts, lists, tuples, strings, numbers, None and NumPy arrays; none of it by default. Keys
+        are strings, numbers, None or tuples of them. It is asked for between steps and written at
+        once, so that arrays need not be copied.
         """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, after `on_train_begin`, when training is resumed.
 
-        Tuples have become lists, and ints that were keys strings.
+        It is equal to it and of the same kinds, but that subclasses, such as named tuples, have
+        become what they are made from, and arrays of a device arrays of NumPy.
         """
 
 
@@ -168,7 +171,7 @@ class BestCheckpoint(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
-        self.path = path
+        self.path = checked_path("[BestCheckpoint] path", path)
         self._monitor = Monitor("BestCheckpoint", monitor)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
@@ -223,7 +226,7 @@ class CSVLog(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
+        self.path = checked_path("[CSVLog] path", path)
         self._unwritten = Unwritten("[CSVLog]", path)
 
     def on_train_begin(self, run: Run, validated: bool) -> None:

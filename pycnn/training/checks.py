@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from math import inf
 
-from pycnn._arguments import flag, integer
+from pycnn._arguments import flag, integer, path
 from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
 from pycnn.layers.module import check_model
@@ -27,7 +27,7 @@ def check_kinds(
     check_model("fit", model)
     if not isinstance(optimizer, Optimizer | None):
         raise TypeError(
-            "[fit] optimizer must be an Optimizer such as Adam(model.parameters()), "
+            "[fit] optimizer must be an Optimizer such as pycnn.optim.Adam(model.parameters()), "
             f"got {optimizer!r}"
         )
     own = {id(parameter) for parameter in model.parameters()}
@@ -48,6 +48,8 @@ def check_checkpoint(
     checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
 ) -> None:
     """Refuse arguments of a checkpoint that say nothing."""
+    if checkpoint is not None:
+        path("[fit] checkpoint", checkpoint)
     if every is not None:
         integer("fit", "every", every, 1, inf)
     if on_error not in ON_ERROR:
@@ -76,7 +78,7 @@ def check_outputs(model: Module) -> None:
     if not model.outputs_are_scores:
         raise ValueError(
             "[fit] the outputs of this model are not scores, of which the largest wins: "
-            "give the loss that they are made for, such as MAPLoss() for distances"
+            "give the loss that they are made for, such as pycnn.MAPLoss() for distances"
         )
 
 

@@ -55,7 +55,7 @@ Data = Dataset | Iterable[tuple[Any, Any]]
 
 
 def evaluate(
-    model: Module, data: Data, *, batch_size: int = BATCH_SIZE, loss: Loss | None = None
+    model: Module, data: Data, *more: Any, batch_size: int = BATCH_SIZE, loss: Loss | None = None
 ) -> Evaluation:
     """Measure a model on a data set, in evaluation mode.
 
@@ -67,6 +67,8 @@ def evaluate(
     data : Dataset or iterable of (x, y)
         Samples and labels. Of `Batches`, such as a `DataLoader`, the number of the next pass
         stays what it is.
+    *more
+        Nothing: two arrays are one argument, ``ArrayDataset(x, y)``.
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
@@ -89,6 +91,11 @@ def evaluate(
     RuntimeWarning
         If scores or losses are NaN or infinite, with the batch and the layer.
     """
+    if more:
+        raise TypeError(
+            f"[evaluate] takes a model and its data, got {len(more)} more: two arrays become one "
+            "argument as pycnn.ArrayDataset(x, y); batch_size and loss are given by name"
+        )
     meter = measure(model, data, batch_size=batch_size, loss=loss)
     if meter.unanswered:
         warn(
@@ -216,8 +223,8 @@ def mean_loss(loss: Loss | None) -> Loss:
     usable = callable(criterion) and callable(getattr(criterion, "backward", None))
     if not usable or isinstance(criterion, type):
         raise TypeError(
-            "loss must be an object to call, with a method backward, such as CrossEntropyLoss(), "
-            f"got {criterion!r}"
+            "loss must be an object to call, with a method backward, such as "
+            f"pycnn.CrossEntropyLoss(), got {criterion!r}"
         )
     reduction = getattr(criterion, "reduction", "mean")
     if reduction != "mean":

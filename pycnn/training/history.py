@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pycnn._arguments import flag, integer, number
 from pycnn._files import atomic_write
 from pycnn._format import FORMAT, KEY, check_format
-from pycnn._printable import printable
+from pycnn._printable import loss_text, printable
 from pycnn._reading import MOST_HISTORY, parse_json, read_whole
 
 # No figure of float32 numbers is larger, and nothing draws what is.
@@ -54,11 +54,11 @@ class EpochRecord(NamedTuple):
 
     def describe(self, validation: str = "validation") -> str:
         """Give the figures for people; `validation` names what was measured after the epoch."""
-        parts = [f"loss {self.loss:.4f}"]
+        parts = [f"loss {loss_text(self.loss)}"]
         if self.accuracy is not None:
             parts.append(f"accuracy {self.accuracy:.2%}")
         if self.val_loss is not None:
-            parts.append(f"{validation} loss {self.val_loss:.4f}")
+            parts.append(f"{validation} loss {loss_text(self.val_loss)}")
         if self.val_accuracy is not None:
             parts.append(f"{validation} accuracy {self.val_accuracy:.2%}")
         parts += [f"{self.seconds:.1f} s", f"{self.samples_per_second:,.0f} samples/s"]

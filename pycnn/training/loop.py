@@ -10,6 +10,7 @@ from typing import Any
 
 from pycnn._arguments import flag, integer, number
 from pycnn._files import check_writable
+from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
@@ -89,7 +90,8 @@ def fit(
     seed : int
         Seed of shuffling and dropout. The same seed gives the same bits.
     progress : bool
-        Whether to show a bar, if stderr is a terminal.
+        Whether to show a bar, and where a training goes on that is resumed, if stderr is a
+        terminal.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
     augment : function of (x, rng), optional
@@ -221,6 +223,7 @@ def fit(
     if found is not None:
         with understood(found.name):
             restore(trainer, found)
+        show(run.resumption(), progress)
     if saver is not None:
         saver.stored(training_state(trainer))  # before any step is taken in vain
     with gate.watch():

@@ -62,3 +62,9 @@ class Run:
     def stop(self, reason: str) -> None:
         """End the training: before the update (from ``on_backward``) or after this epoch."""
         self.history.stop_reason = reason
+
+    def resumption(self) -> str:
+        """Say where the training goes on, before the first step of a process that resumes it."""
+        if self.epoch >= self.epochs:
+            return "resumed: all epochs had finished already"
+        return f"resumed: goes on at epoch {self.epoch + 1}, step {self.step + 1}"

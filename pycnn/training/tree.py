@@ -1,7 +1,9 @@
 """Nested states as one JSON value and named arrays, and back, exactly.
 
-A state is made of dicts, lists and tuples (which come back as lists), strings, numbers, bools, None
-and NumPy arrays. Every float comes back as it was, NaN and infinity too, which JSON lacks.
+A state is made of dicts, lists, tuples, strings, numbers, bools, None, and NumPy's numbers and
+arrays. What JSON lacks, such as NaN, tuples and keys that are no strings, is written as a dict with
+one key that begins with a dollar sign. Subclasses come back as what they are made from: a named
+tuple as a tuple.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import numpy as np
 from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array, check_kind
 
-# Keys of a dict that stands for a leaf.
-ARRAY, FLOAT = "$array", "$float"
+# Keys of a dict that stands for something else; keys of a state that begin so go into items.
+MARK = "$"
+ARRAY, FLOAT, NUMBER, TUPLE, ITEMS = "$array", "$float", "$number", "$tuple", "$items"
 
 # What stays as it is, and need not say where it is: lists may be long.
 _PLAIN = (int, str, bool, type(None))
@@ -28,7 +31,7 @@ def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
     Parameters
     ----------
     state : dict, list or leaf
-        The state. Keys are strings or ints, which come back as strings.
+        The state. Keys are strings, numbers, None, and tuples of such.
     prefix : str
         What the names of the arrays begin with, before their numbers; its last character is a
         colon.
@@ -44,17 +47,15 @@ def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
 
 def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, (str, int)) or key in (ARRAY, FLOAT):
-                raise TypeError(f"the state {where} has the key {key!r}: keys must be strings")
-        if len(set(map(str, value))) < len(value):
-            raise TypeError(f"the state {where} has a key as a string and as a number")
-        return {str(key): _encode(item, _below(where, key), arrays) for key, item in value.items()}
+        if not all(type(key) is str and not key.startswith(MARK) for key in value):
+            return {ITEMS: [_encode_item(item, where, arrays) for item in value.items()]}
+        return {key: _encode(item, _below(where, key), arrays) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [
+        items = [
             item if type(item) in _PLAIN else _encode(item, _below(where, index), arrays)
             for index, item in enumerate(value)
         ]
+        return items if isinstance(value, list) else {TUPLE: items}
     if is_array(value):
         array = on_cpu(value)
         check_kind("checkpoint", where, array)
@@ -62,19 +63,25 @@ def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         name = f"{where.partition(':')[0]}:{len(arrays)}"  # keys may have dots, and make two alike
         arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
         return {ARRAY: name}
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.generic) and type(number := value.item()) in (bool, int, float):
+        return {NUMBER: [value.dtype.name, _encode(number, where, arrays)]}
     if isinstance(value, float) and not math.isfinite(value):
         return {FLOAT: repr(float(value))}
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise TypeError(
-        f"the state {where} is {type(value).__name__}: a checkpoint holds dicts, lists, strings, "
-        "numbers and arrays"
+        f"the state {where} is {type(value).__name__}: a checkpoint holds dicts, lists, tuples, "
+        "strings, numbers and arrays"
     )
 
 
-def _below(where: str, key: str | int) -> str:
+def _encode_item(item: tuple[Any, Any], where: str, arrays: dict[str, Array]) -> Any:
+    """Give a key and its value."""
+    place = _below(where, item[0])
+    return [_encode(item[0], f"{place} (the key)", arrays), _encode(item[1], place, arrays)]
+
+
+def _below(where: str, key: Any) -> str:
     return f"{where}{'' if where.endswith(':') else '.'}{key}"
 
 
@@ -84,7 +91,7 @@ def rebuild(content: Any, arrays: Mapping[str, Array]) -> Any:
     Raises
     ------
     ValueError
-        If an array is missing, or a float is none.
+        If an array is missing, or a number is none.
     """
     if isinstance(content, list):
         return [rebuild(item, arrays) for item in content]
@@ -92,8 +99,22 @@ def rebuild(content: Any, arrays: Mapping[str, Array]) -> Any:
         return content
     if content.keys() == {FLOAT}:
         return float(content[FLOAT])
+    if content.keys() == {NUMBER}:
+        return _rebuilt_number(*rebuild(content[NUMBER], arrays))
+    if content.keys() == {TUPLE}:
+        return tuple(rebuild(content[TUPLE], arrays))
+    if content.keys() == {ITEMS}:
+        return dict(rebuild(content[ITEMS], arrays))
     if content.keys() == {ARRAY}:
         if content[ARRAY] not in arrays:
             raise ValueError(f"the array {content[ARRAY]} is missing")
         return arrays[content[ARRAY]]
     return {key: rebuild(item, arrays) for key, item in content.items()}
+
+
+def _rebuilt_number(name: str, value: float) -> Any:
+    """Give a number of NumPy back."""
+    dtype = np.dtype(str(name))
+    if dtype.kind not in "biuf":
+        raise ValueError(f"{name} is no dtype of numbers")
+    return dtype.type(value)

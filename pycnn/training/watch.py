@@ -10,6 +10,7 @@ import numpy as np
 
 from pycnn._streams import warn
 from pycnn.devices import on_cpu
+from pycnn.losses import CrossEntropyLoss, NLLLoss
 from pycnn.losses.base import OpLoss
 from pycnn.training.evaluation import Loss
 from pycnn.training.meter import Meter
@@ -20,6 +21,9 @@ from pycnn.training.run import Run
 # cross entropy of guesses is log C, and what outputs are confidently wrong about costs a few times
 # that; a learning rate far too high ends at thousands.
 BEYOND = 10.0
+
+# What guesses cost with these does not depend on the model.
+_OF_CLASSES = (CrossEntropyLoss, NLLLoss)
 
 
 class Watch:
@@ -46,6 +50,7 @@ class Watch:
         self.limit = -math.inf
         self._run, self._loss, self._stops = run, loss, stops
         self._cost = 0.0  # of knowing nothing
+        self._scale = ""  # how large inputs are whose loss is far too high from the start
         self._told: set[str] = set()
         # What holds infinity from the start, such as a mask, may do so on purpose.
         self._before = set(nonfinite_state(run.model))
@@ -62,11 +67,15 @@ class Watch:
         """
         run = self._run
         if math.isfinite(run.loss):
-            if self._cost == 0.0:
+            first, guess = self._cost == 0.0, self._guess(output, y)
+            # What guesses of classes cost is known; of other losses the first one may tell.
+            if first and not isinstance(self._loss, _OF_CLASSES):
                 self._cost = abs(run.loss)
             # A batch may be dearer than the first one by its targets, and not by the model.
-            self._cost = max(self._cost, self._guess(output, y))
+            self._cost = max(self._cost, guess)
             self.limit = BEYOND * self._cost
+            if first and run.loss > self.limit:
+                self._scale = _scale_of(x, run.loss)
             return None
         if (self._stops and not updated) or not self._first("nan"):
             return None
@@ -92,10 +101,11 @@ class Watch:
             )
         # Where no loss was finite there is no limit.
         if self._cost > 0 and self.limit < loss < math.inf and self._first("diverged"):
+            rate = f"a lower learning rate (the last was {run.optimizer.lr:.3g}) or max_grad_norm"
             warn(
                 f"[fit] the training diverges: the mean loss of epoch {run.epoch} is {loss:.4g}, "
-                f"while a model that knows nothing has {self._cost:.4g}; a lower learning rate "
-                f"(the last was {run.optimizer.lr:.3g}) or max_grad_norm may help"
+                f"while a model that knows nothing has {self._cost:.4g}; "
+                + (self._scale or f"{rate} may help")
             )
         if "nan" in self._told:
             return
@@ -107,11 +117,17 @@ class Watch:
 
     def state_dict(self) -> dict[str, Any]:
         """Give the limit, what it is made of, and what was warned of."""
-        return {"limit": self.limit, "cost": self._cost, "told": sorted(self._told)}
+        return {
+            "limit": self.limit,
+            "cost": self._cost,
+            "scale": self._scale,
+            "told": sorted(self._told),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on as in an earlier process."""
         self.limit, self._cost, self._told = state["limit"], state["cost"], set(state["told"])
+        self._scale = state.get("scale", "")  # not in older checkpoints
 
     def _first(self, kind: str) -> bool:
         """Whether this is the first trouble of its kind."""
@@ -120,11 +136,22 @@ class Watch:
         return first
 
     def _guess(self, output: Any, y: Any) -> float:
-        """Give the loss of outputs that are all 0; of a loss that is not ours, take 1."""
+        """Give the loss of outputs that are all alike; of a loss that is not ours, take 1."""
         if not isinstance(self._loss, OpLoss) or type(self._loss).__call__ is not OpLoss.__call__:
             return 1.0
-        value, _ = self._loss._value(np.zeros(output.shape, np.float32), on_cpu(y))
+        # All 0, or for log-probabilities all those of one class among C.
+        alike = -math.log(output.shape[1]) if isinstance(self._loss, NLLLoss) else 0.0
+        value, _ = self._loss._value(np.full(output.shape, alike, np.float32), on_cpu(y))
         return float(value) if math.isfinite(value) else 0.0
+
+
+def _scale_of(x: Any, loss: float) -> str:
+    """Say how large the numbers of the first batch are, and that its loss was too high already."""
+    values = on_cpu(x)
+    text = f"it was {loss:.4g} in the first batch already: are the inputs scaled?"
+    if values.dtype.kind != "f" or not values.size:
+        return text
+    return f"{text} The largest number in that batch is {float(np.abs(values).max()):.4g}"
 
 
 def _why(measured: Meter) -> str:

@@ -27,7 +27,7 @@ def test_a_kill_while_results_are_written_leaves_the_old_run_or_the_new_one(
     original = tmp_path / "original"
     original.mkdir()
     save_run(original, 0, monkeypatch)
-    (original / REPORT).write_text("a report of it")
+    (original / REPORT).write_text("<footer>pycnn 1</footer></body></html>\n")  # as reports end
     (original / "notes.txt").write_text("mine")
     outcomes = []
     for call in count(0, STEP[form]):
