@@ -32,10 +32,11 @@ class Module(Tree, Remembering, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
-    them, and defines `forward` and `backward`. `forward` remembers, with `_save`, what `backward`
-    takes back with `_saved`, in the same thread. It does so in both modes, so that layers in
-    evaluation mode can stand in a network that is trained; within `evaluation_mode` nothing is
-    remembered.
+    them (attributes of a class and slots count; lists and whatever else holds one do not, and are
+    refused where they hold what is not found elsewhere below the module), and defines `forward` and
+    `backward`. `forward` remembers, with `_save`, what `backward` takes back with `_saved`, in the
+    same thread. It does so in both modes, so that layers in evaluation mode can stand in a network
+    that is trained; within `evaluation_mode` nothing is remembered.
 
     Attributes
     ----------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.data import Batches
+from pycnn.layers.contained import attributes_of
 from pycnn.layers.module import Module
 from pycnn.training.checkpoint import Found
 from pycnn.training.meter import Meter
@@ -154,7 +155,7 @@ def _layers(model: Module) -> dict[str, Any]:
         "random": [
             [index, name, value.bit_generator.state]
             for index, module in enumerate(modules)
-            for name, value in vars(module).items()
+            for name, value in attributes_of(module).items()
             if isinstance(value, np.random.Generator)
         ],
     }
