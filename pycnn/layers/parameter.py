@@ -169,21 +169,22 @@ class Parameter:
             elif isinstance(own, SparseRows):
                 self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
             elif isinstance(grad, SparseRows):
-                _add_rows(own, grad)
+                self.grad = _add_rows(own, grad)
             else:
-                own += grad
+                self.grad = own + grad  # not in place: another parameter may have been given it
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
 
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
-    """Add some rows to a gradient in place, and give it."""
-    if isinstance(dense, np.ndarray):
-        dense[sparse.rows] += sparse.values  # every row is there once
-    else:
-        dense += sparse.to_dense()
-    return dense
+    """Add some rows to a gradient: a new array."""
+    if not isinstance(dense, np.ndarray):
+        total: Array = dense + sparse.to_dense()
+        return total
+    total = dense.copy()
+    total[sparse.rows] += sparse.values  # every row is there once
+    return total
 
 
 class Buffer:

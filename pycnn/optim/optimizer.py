@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from pycnn import devices, ops
 from pycnn._arguments import array_of, at_least_zero
+from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
+from pycnn.layers.state import native
 
 State = dict[str, Any]
 
@@ -40,7 +42,8 @@ class Optimizer(ABC):
     TypeError
         If an item is not a Parameter or `lr` is not a number.
     ValueError
-        If there are no parameters, one is there twice or `lr` is negative or not finite.
+        If there are no parameters, one is there twice, two share memory, or `lr` is negative or not
+        finite.
     """
 
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
@@ -52,6 +55,12 @@ class Optimizer(ABC):
             raise ValueError(f"[{kind}] params: there are no parameters to optimize")
         if len({id(parameter) for parameter in self.params}) != len(self.params):
             raise ValueError(f"[{kind}] params: a parameter is there twice")
+        places = {str(index): parameter.data for index, parameter in enumerate(self.params)}
+        for one, other in overlapping(places):
+            raise ValueError(
+                f"[{kind}] params: parameters {one} and {other} share memory, which would be "
+                "updated twice: let the layers share one Parameter"
+            )
         self.lr = at_least_zero(self.named("lr"), lr)
         self._states: list[State] = [{} for _ in self.params]
 
@@ -158,6 +167,9 @@ class Optimizer(ABC):
         self, state_dict: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
         """Give the group, the position of each key of the state, and the state by key."""
+        if not isinstance(state_dict, Mapping):
+            kind = type(state_dict).__name__
+            raise TypeError(f"state_dict must be a mapping, as state_dict gives, got {kind}")
         try:
             (group,) = state_dict["param_groups"]
             positions = {int(key): index for index, key in enumerate(group["params"])}
@@ -195,6 +207,8 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:
     """Give a copy of an array, where the like fresh one is, or a number of steps as an int."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} has a mask, which would be lost")
     array = np.asarray(devices.on_cpu(value))
     if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
@@ -203,11 +217,11 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
         if not (array >= 0 and array == np.floor(array) and np.isfinite(array)):
             raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
         return int(array)
-    if array.dtype != fresh.dtype:
+    if native(array.dtype) != fresh.dtype:
         raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
     if array.shape != fresh.shape:
         raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
-    return devices.move(np.array(array, order="C"), devices.device_of(fresh))
+    return devices.move(np.array(array, fresh.dtype, order="C"), devices.device_of(fresh))
 
 
 def zeros_like(parameter: Parameter) -> Array:

@@ -13,6 +13,7 @@ from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
+from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
@@ -68,6 +69,7 @@ def fit(
     model : Module
         Trained in place. A model in evaluation mode is put in training mode; in one in training
         mode, layers that alone are in evaluation mode stay in it, such as a frozen `BatchNorm2d`.
+        What another thread sets meanwhile counts for it alone, until the training ends.
     train : Dataset or iterable of (x, y)
         Training data. A data set is shuffled for each epoch, and its batches come from a
         `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
@@ -223,7 +225,7 @@ def fit(
             restore(trainer, found)
     if saver is not None:
         saver.stored(training_state(trainer))  # before any step is taken in vain
-    with gate.watch():
+    with own_modes(model), gate.watch():
         try:
             # A training that is to stop after an epoch is resumed within it all the same.
             while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
