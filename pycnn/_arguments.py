@@ -112,6 +112,12 @@ def at_least_zero(name: str, value: Any) -> float:
     return number
 
 
+def factor(name: str, value: Any) -> float:
+    """Give `value` as a float that is not negative, and finite as a float32 too."""
+    at_least_zero(name, value)
+    return float32(name, value)
+
+
 def positive(name: str, value: Any) -> float:
     """Give `value` as a finite float above 0."""
     number = real(name, value)

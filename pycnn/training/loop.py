@@ -23,6 +23,7 @@ from pycnn.training.checks import (
     check_checkpoint,
     check_files,
     check_kinds,
+    check_lasting,
     check_outputs,
     warn_of_softmax,
 )
@@ -75,7 +76,7 @@ def fit(
         `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
         through once an epoch, as it is (a generator lasts for one epoch only).
     validation : Dataset or iterable of (x, y), optional
-        Measured at the end of each epoch.
+        Measured at the end of each epoch (a generator lasts for one epoch only).
     epochs : int
         Passes over the training data.
     batch_size : int
@@ -173,6 +174,7 @@ def fit(
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
+        check_lasting(validation, epochs - initial_epoch)
     if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
