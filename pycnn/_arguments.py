@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
@@ -141,6 +142,17 @@ def written(value: Any) -> str:
     except Exception:  # of whatever it is that somebody gave
         return f"a large {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def file_path(owner: str, value: Any) -> str:
+    """Give the path of a file as a str."""
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(path := os.fspath(value), str):
+        raise TypeError(
+            f"[{owner}] path must be a str or a pathlib.Path, got {type(value).__name__}"
+        )
+    if "\0" in path:
+        raise ValueError(f"[{owner}] path must not hold a NUL, got {written(path)}")
+    return path
 
 
 def array_of(*dtypes: object) -> str:

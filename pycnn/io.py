@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._arguments import file_path
 from pycnn._budget import limited
 from pycnn._files import atomic_write
 from pycnn._format import FORMAT, KEY, check_format
@@ -63,12 +64,13 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     OSError
         If the file cannot be written.
     TypeError
-        If `model` is no model.
+        If `model` is no model, or `path` no path.
     TypeError, ValueError
         If the metadata, or an argument of the model, is no JSON value (keys must be strings, and
         numbers finite), or an array holds numbers that the format lacks or a mask.
     """
     check_model("save", model, ORDER)
+    file_path("save", path)
     write(path, model, {}, None)
 
 
@@ -98,7 +100,11 @@ def write(
             raise TypeError(f"[save] metadata must be a mapping, got {found}")
         header["metadata"] = dict(model.metadata)
     for key, value in header.items():
-        _check_json(key, value)
+        try:
+            _check_json(key, value)
+        except RecursionError:
+            text = f"[save] {key} is nested too deep for JSON, or holds itself"
+            raise ValueError(text) from None
     if training is not None:
         header[TRAINING_CHECKSUM] = _checksum(beside)
     try:
@@ -132,6 +138,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
         If a dtype differs or `model` is no model.
     """
     check_model("load", model, ORDER)
+    file_path("load", path)
     path = checkpoint_of(path)
     file, tensors = open_tensors(path)
     with file:
@@ -160,6 +167,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
         made or does not fit it.
     """
+    file_path("load_model", path)
     path = checkpoint_of(path)
     file, tensors = open_tensors(path)
     with file:

@@ -196,6 +196,8 @@ class Module(Tree, Remembering, ABC):
         RuntimeError
             If there is no such device, or this pycnn was built without it.
         """
+        if not isinstance(device, str):
+            raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
         if device != "cpu":
             extension(device)
         with Turn(self, alone=True).taken():

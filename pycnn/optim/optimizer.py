@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import devices, ops
-from pycnn._arguments import array_of, at_least_zero
+from pycnn._arguments import array_of, factor, written
 from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
 from pycnn.layers.state import native
 
 State = dict[str, Any]
+
+# Steps that a loaded state may have: PyTorch counts them in floats.
+_MOST_STEPS = 2**53
 
 
 class Optimizer(ABC):
@@ -47,6 +50,8 @@ class Optimizer(ABC):
     """
 
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
+    # Entries of the state that are means of squares.
+    squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
         kind = type(self).__name__
@@ -61,7 +66,7 @@ class Optimizer(ABC):
                 f"[{kind}] params: parameters {one} and {other} share memory, which would be "
                 "updated twice: let the layers share one Parameter"
             )
-        self.lr = at_least_zero(self.named("lr"), lr)
+        self.lr = factor(self.named("lr"), lr)
         self._states: list[State] = [{} for _ in self.params]
 
     def named(self, argument: str) -> str:
@@ -157,6 +162,9 @@ class Optimizer(ABC):
                 index = positions[key]
                 fresh = other.start(self.params[index])
                 loaded[index] = _checked(state, fresh, f"of parameter {index}")
+                for name in self.squares & loaded[index].keys():
+                    if (devices.on_cpu(loaded[index][name]) < 0).any():
+                        raise ValueError(f"{name} of parameter {index} holds negative numbers")
         except (TypeError, ValueError) as error:
             raise type(error)(f"[{kind}] {str(error).removeprefix(f'[{kind}] ')}") from None
         for name in settings:
@@ -214,8 +222,10 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":
             raise TypeError(f"{name} must be a number of steps, got {value!r}")
-        if not (array >= 0 and array == np.floor(array) and np.isfinite(array)):
-            raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
+        if not (0 <= array <= _MOST_STEPS and array == np.floor(array)):
+            raise ValueError(
+                f"{name} must be a whole number, at least 0 and at most 2**53, got {written(value)}"
+            )
         return int(array)
     if native(array.dtype) != fresh.dtype:
         raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
