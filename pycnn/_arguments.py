@@ -72,13 +72,6 @@ def words(name: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def path(name: str, value: Any) -> str | os.PathLike[str]:
-    """Give `value` if it is a path of text."""
-    if not (isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str)):
-        raise TypeError(f"{name} must be a path, a str or a pathlib.Path, got {written(value)}")
-    return value
-
-
 def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:
     """Give a shape as a tuple of ints above 0."""
     if not isinstance(value, (tuple, list)):
@@ -120,6 +113,12 @@ def at_least_zero(name: str, value: Any) -> float:
     return number
 
 
+def factor(name: str, value: Any) -> float:
+    """Give `value` as a float that is not negative, and finite as a float32 too."""
+    at_least_zero(name, value)
+    return float32(name, value)
+
+
 def positive(name: str, value: Any) -> float:
     """Give `value` as a finite float above 0."""
     number = real(name, value)
@@ -143,6 +142,18 @@ def written(value: Any) -> str:
     except Exception:  # of whatever it is that somebody gave
         return f"a large {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def file_name(owner: str, name: str, value: Any) -> str:
+    """Give a path, a str or a pathlib.Path, as a str."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(
+            f"[{owner}] {name} must be a path, a str or a pathlib.Path, got {written(value)}"
+        )
+    if "\0" in text:
+        raise ValueError(f"[{owner}] {name} must not hold a null character, got {written(text)}")
+    return text
 
 
 def array_of(*dtypes: object) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+# Targets that are looked at: the hint must not cost what the data would.
+MOST = 1 << 24
 REGRESSION = "numbers to be learned, a regression, go to fit as batches (x, y) with loss=MSELoss()"
 
 
@@ -37,8 +39,10 @@ def classes_hint(y: Any, classes: int | None = None) -> str:
         Such as ``give y.argmax(axis=1)``; empty where there is nothing to say.
     """
     try:
+        if _size(y) > MOST:
+            return ""
         numbers = np.asarray(y)
-    except ValueError:  # rows of different lengths
+    except Exception:  # such as rows of different lengths, or whatever somebody's object raises
         return ""
     name = "y" if isinstance(y, np.ndarray) else "np.array(y)"
     kind, rows = numbers.dtype.kind, numbers.ndim
@@ -57,6 +61,10 @@ def classes_hint(y: Any, classes: int | None = None) -> str:
     if numbers.dtype != np.int64 or not isinstance(y, np.ndarray):
         return f"give {name}.astype(np.int64)"
     return _range_hint(numbers, classes)
+
+
+def _size(y: Any) -> int:
+    return y.size if isinstance(y, np.ndarray) else len(y) if hasattr(y, "__len__") else 1
 
 
 def _range_hint(y: Any, classes: int | None) -> str:

@@ -46,6 +46,8 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         If it is no regular file.
     """
     name = os.fspath(path)
+    if "\0" in name:
+        raise ValueError(f"{printable(name)} is no name of a file: it holds a NUL")
     _check_regular(name, os.stat(name).st_mode)
     # Between the two looks it may have become a pipe: with O_NONBLOCK that does not hang either.
     file = _File(io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)))

@@ -160,6 +160,8 @@ def storable(owner: str, name: str, array: Any) -> Array:
             f"[{owner}] {printable(name)} must be an array of bools, integers or floats of at most "
             f"64 bits, got {found}"
         )
+    if plain.dtype == np.bool_:  # of a view any byte but 0 is true; in the file it is 1
+        plain = plain.view(np.uint8) != 0
     # np.ascontiguousarray would give an array without dimensions one.
     return np.asarray(plain, little, order="C")
 

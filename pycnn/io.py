@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn._arguments import path as checked_path
+from pycnn._arguments import file_name
 from pycnn._budget import limited
 from pycnn._files import atomic_write
 from pycnn._format import FORMAT, KEY, check_format
@@ -64,13 +64,13 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     OSError
         If the file cannot be written.
     TypeError
-        If `model` is no model.
+        If `model` is no model, or `path` no path.
     TypeError, ValueError
         If the metadata, or an argument of the model, is no JSON value (keys must be strings, and
         numbers finite), or an array holds numbers that the format lacks or a mask.
     """
     check_model("save", model, ORDER)
-    checked_path("[save] path", path)
+    file_name("save", "path", path)
     write(path, model, {}, None)
 
 
@@ -100,7 +100,11 @@ def write(
             raise TypeError(f"[save] metadata must be a mapping, got {found}")
         header["metadata"] = dict(model.metadata)
     for key, value in header.items():
-        _check_json(key, value)
+        try:
+            _check_json(key, value)
+        except RecursionError:
+            text = f"[save] {key} is nested too deep for JSON, or holds itself"
+            raise ValueError(text) from None
     if training is not None:
         header[TRAINING_CHECKSUM] = _checksum(beside)
     try:
@@ -134,7 +138,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
         If a dtype differs or `model` is no model.
     """
     check_model("load", model, ORDER)
-    path = checkpoint_of(checked_path("[load] path", path))
+    path = checkpoint_of(file_name("load", "path", path))
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)
@@ -162,7 +166,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
         made or does not fit it.
     """
-    path = checkpoint_of(checked_path("[load_model] path", path))
+    path = checkpoint_of(file_name("load_model", "path", path))
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from numbers import Real
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,7 @@ def split(
     ValueError
         If there are too few samples, or a size or share is out of range.
     """
+    _check_dataset("split", data)
     counts = _counts(len(data), sizes)
     seed = integer("split", "seed", seed, 0, float("inf"))
     order = np.random.default_rng(seed).permutation(len(data))
@@ -93,6 +94,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     -----
     The parts of a data set in memory are copies, made one pair at a time.
     """
+    _check_dataset("k_fold", data)
     integer("k_fold", "k", k, 2)
     seed = integer("k_fold", "seed", seed, 0, float("inf"))
     if k > len(data):
@@ -102,6 +104,14 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
         order = order[np.argsort(data.y[order], kind="stable")]
     fold = deal(order, k)
     return (divide(data, fold == i) for i in range(k))
+
+
+def _check_dataset(owner: str, data: Any) -> None:
+    if not isinstance(data, Dataset):
+        raise TypeError(
+            f"[{owner}] data must be a Dataset, such as ArrayDataset(x, y), "
+            f"got {type(data).__name__}"
+        )
 
 
 def deal(order: Index, k: int) -> Labels:

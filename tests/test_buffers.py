@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from toy import same_bits, small_net, snapshot
 
-from pycnn import io, models
+from pycnn import io, load, models, save
 from pycnn.layers import Buffer, Embedding, Linear, Module, Parameter, Sequential
 from pycnn.optim import SGD
 
@@ -143,3 +143,12 @@ def test_wrong_data_is_named(data: Array, error: type[Exception], text: str) -> 
 
 def test_repr() -> None:
     assert repr(Buffer(np.zeros((2, 3), np.int16))) == "Buffer(shape=(2, 3), dtype=int16)"
+
+
+def test_a_bool_whose_byte_is_neither_0_nor_1_is_saved_as_true(tmp_path: Path) -> None:
+    model, other = Sequential(), Sequential()
+    model.b = Buffer(np.array([2, 0, 1, 255], np.uint8).view(np.bool_))
+    other.b = Buffer(np.zeros(4, np.bool_))
+    save(tmp_path / "b.safetensors", model)
+    load(tmp_path / "b.safetensors", other)
+    assert other.b.data.view(np.uint8).tolist() == [1, 0, 1, 1]

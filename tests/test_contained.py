@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, deque
 from collections.abc import Callable, Iterator
-from types import MappingProxyType
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from toy import blobs
 
-from pycnn import fit, save
-from pycnn.layers import Buffer, Linear, Module, Parameter, ReLU, Sequential
+from pycnn import fit, load, save
+from pycnn.layers import (
+    Buffer,
+    Flatten,
+    Linear,
+    Module,
+    Parallel,
+    Parameter,
+    ReLU,
+    Residual,
+    Sequential,
+)
 from pycnn.optim import SGD
 
 Array = np.ndarray
@@ -181,3 +194,141 @@ def test_children_that_need_what_is_set_later() -> None:
     assert len(list(Sequential(stack).parameters())) == 2
     with pytest.raises(TypeError, match="kept is a list that holds a Linear"):
         list(Stack([Linear(2, 2)]).parameters())
+
+
+class Head(Sequential):
+    """Layers in a row, and one behind them that is an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__(Flatten(), Linear(64, 8))
+        self.head = Linear(8, 4)
+
+    def forward(self, x: Array) -> Array:
+        return self.head(super().forward(x))
+
+    def backward_parameters(self, dy: Array) -> None:
+        super().backward(self.head.backward(dy), False)
+
+
+def test_a_module_set_on_a_container_is_trained_and_saved(tmp_path: Any) -> None:
+    model = Head()
+    assert list(model.state_dict()) == ["1.weight", "1.bias", "head.weight", "head.bias"]
+    before = model.head.weight.data.copy()
+    fit(model, blobs(8), progress=False)
+    assert (model.head.weight.data != before).any()
+    save(tmp_path / "m.safetensors", model)
+    other = Head()
+    load(tmp_path / "m.safetensors", other)
+    np.testing.assert_array_equal(other.head.weight.data, model.head.weight.data)
+    assert len(model) == 2  # it is no layer of the row
+
+
+@pytest.mark.parametrize("make", [Sequential, Parallel, Residual])
+def test_attributes_of_every_container_are_found(make: Callable[..., Module]) -> None:
+    model = make(Linear(2, 2))
+    old = list(model.state_dict())
+    model.first = model[0]  # of what is there anyway it is no second name
+    assert list(model.state_dict()) == old
+    model.more = Sequential(Linear(2, 2))
+    assert list(model.state_dict())[2:] == ["more.0.weight", "more.0.bias"]
+    assert not model.eval().more.training
+
+
+def test_a_name_that_is_there_twice_is_refused() -> None:
+    model = Sequential({"a": Linear(2, 2)})
+    model.a = Linear(2, 2)
+    with pytest.raises(ValueError, match=r"\[Sequential\] two parameters.*have the name a.weight"):
+        model.state_dict()
+
+
+class OfClass(Empty):
+    """Has a layer and a parameter in its class, and a layer in a slot."""
+
+    __slots__ = ("slot",)
+    layer = Linear(2, 2)
+    scale = Parameter(np.ones(2, np.float32))
+
+
+def test_what_a_class_and_slots_hold_is_found() -> None:
+    model = OfClass()
+    assert list(model.state_dict()) == ["scale", "layer.weight", "layer.bias"]
+    model.slot = Linear(2, 2)
+    assert list(model.state_dict())[3:] == ["slot.weight", "slot.bias"]
+    copied = copy.deepcopy(model)
+    assert list(copied.state_dict()) == list(model.state_dict())
+    pairs = zip(copied.state_dict().values(), model.state_dict().values(), strict=True)
+    assert not any(np.shares_memory(one, other) for one, other in pairs)
+    model.layer = None  # hides that of the class
+    assert "layer.weight" not in model.state_dict()
+
+
+def test_a_container_in_a_class_is_refused() -> None:
+    class Lists(Empty):
+        layers = [Linear(2, 2)]  # noqa: RUF012
+
+    with pytest.raises(TypeError, match=r"^\[Lists\] layers is a list that holds a Linear"):
+        list(Lists().parameters())
+
+
+@dataclass(slots=True)
+class Pair:
+    one: Any
+    other: Any = None
+
+
+def generated(item: Any) -> Iterator[Any]:
+    yield item
+
+
+HIDDEN: dict[str, Callable[[Any], Any]] = {
+    "user list": lambda item: UserList([item]),
+    "user dict": lambda item: UserDict(a=item),
+    "chain map": lambda item: ChainMap({}, {"a": item}),
+    "namespace": lambda item: SimpleNamespace(a=item),
+    "data class": lambda item: Pair([item]),
+    "partial": lambda item: partial(item.forward),
+    "argument": lambda item: partial(max, key=item),
+    "method": lambda item: item.forward,
+    "closure": lambda item: lambda x: item(x),
+    "default": lambda item: lambda x, f=item: f(x),
+    "generator": generated,
+    "expression": lambda item: (one for one in [item]),
+    "iterator": lambda item: iter([item]),
+    "zip": lambda item: zip([1], [item], strict=False),
+    "map": lambda item: map(str, [item]),
+    "chain": lambda item: chain([item], []),
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_modules_in_whatever_else_holds_them_are_refused(kind: str) -> None:
+    model, item = Empty(), Linear(2, 2)
+    with pytest.raises(TypeError, match=r"^\[Empty\] layers is a .* that holds a Linear"):
+        model.layers = HIDDEN[kind](item)
+    model.layer = item
+    model.layers = HIDDEN[kind](item)
+    if kind not in ("generator", "map"):
+        assert len(list(model.parameters())) == 2
+
+
+def test_a_module_that_children_of_ones_own_leave_out_is_refused() -> None:
+    class Stack(Empty):
+        def children(self) -> Iterator[tuple[str, Module]]:
+            yield "a", self.a
+
+    model = Stack()
+    model.a = Linear(2, 2)
+    model.b = Linear(2, 2)
+    with pytest.raises(TypeError, match=r"^\[Stack\] b is a Linear, which would be neither"):
+        model.state_dict()
+
+
+def test_a_module_that_is_below_itself_is_refused() -> None:
+    model = Sequential(Empty())
+    model[0].parent = model
+    for call in (lambda: list(model.parameters()), model.eval, lambda: list(model.modules())):
+        with pytest.raises(ValueError, match=r"^\[Sequential\] is 0.parent below itself.*weakref"):
+            call()
+    model[0].parent = None
+    model[0].above = [model]  # a list is not gone down
+    assert list(model[0].parameters()) == []

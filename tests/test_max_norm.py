@@ -27,6 +27,25 @@ def test_vectors_are_shortened_to_the_limit_and_others_stay() -> None:
         assert norms[0] == pytest.approx(1, rel=1e-6)
 
 
+def limited(array: np.ndarray, limit: float) -> list[list[float]]:
+    weight = Parameter(np.zeros(array.shape, array.dtype))
+    weight.data = array
+    MaxNorm(weight, limit).on_step(Run(small_net(), SGD([weight]), 1))
+    return weight.data.tolist()
+
+
+def test_vectors_whose_squares_overflow_are_shortened_and_infinite_ones_stay() -> None:
+    array = np.array([[3e200, 4e200], [np.inf, 1], [np.nan, 9], [3, 4]])
+    assert str(limited(array, 2.5)) == "[[1.5, 2.0], [inf, 1.0], [nan, 9.0], [1.5, 2.0]]"
+    assert limited(np.array([[3e200, 4e200]]), 1e201) == [[3e200, 4e200]]
+
+
+def test_arrays_of_any_order_and_of_no_vectors_are_limited() -> None:
+    array = np.asfortranarray(np.full((2, 2, 2), 2.0, np.float32))
+    assert limited(array, 2.0) == np.ones((2, 2, 2)).tolist()
+    assert limited(np.zeros((0, 3)), 1.0) == []
+
+
 def test_training_keeps_the_limit() -> None:
     model = small_net()
     weight = model[-1].weight

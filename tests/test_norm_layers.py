@@ -233,3 +233,12 @@ def test_wrong_arguments_are_named(
 ) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_running_statistics_that_share_memory_are_refused() -> None:
+    x = np.ones((2, 3, 2, 2), np.float32)
+    for one, other in (("running_var", "running_mean"), ("running_mean", "weight")):
+        layer = BatchNorm2d(3)
+        getattr(layer, one).data = getattr(layer, other).data
+        with pytest.raises(ValueError, match="share memory: each needs an array of its own"):
+            layer(x)

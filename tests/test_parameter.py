@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pycnn.layers import Parameter, SparseRows
+from pycnn.optim import SGD, clip_grad_norm
 
 Array = np.ndarray
 
@@ -58,3 +59,44 @@ def test_gradients_have_the_dtype_of_their_parameter(grad: Array, text: str) -> 
             p.accumulate(grad)
         p.accumulate(np.ones(2, np.float32))
     np.testing.assert_array_equal(p.grad, [2, 2])
+
+
+def test_memory_that_two_gradients_share_is_scaled_once() -> None:
+    gradient = np.ones(4, np.float32)
+    for other in (gradient, gradient[:], gradient.reshape(2, 2), gradient[::-1]):
+        gradient[:] = 1
+        p, q = Parameter(np.ones(4, np.float32)), Parameter(np.ones(other.shape, np.float32))
+        p.grad, q.grad = gradient, other
+        assert clip_grad_norm([p, q], 0.5) == 2
+        np.testing.assert_array_equal(gradient, 0.25)
+    q = Parameter(np.ones(3, np.float32))
+    q.grad = gradient[1:]
+    with pytest.raises(ValueError, match=r"^\[clip_grad_norm\] gradients 0 and 1 share a part"):
+        clip_grad_norm([p, q], 0.1)
+    gradient.flags.writeable = False
+    with pytest.raises(ValueError, match=r"^\[clip_grad_norm\] a gradient is read-only"):
+        clip_grad_norm([p], 0.1)
+
+
+def test_rows_that_two_gradients_share_are_scaled_once() -> None:
+    values = np.ones((2, 2), np.float32)
+    p, q = (Parameter(np.ones((3, 2), np.float32)) for _ in range(2))
+    p.grad, q.grad = (SparseRows(np.array([0, 1]), values, (3, 2)) for _ in range(2))
+    assert clip_grad_norm([p, q], 1) == 2
+    np.testing.assert_array_equal(values, 0.5)
+
+
+def test_parameters_in_one_memory_are_refused() -> None:
+    data = np.ones(4, np.float32)
+    with pytest.raises(ValueError, match=r"^\[SGD\] params: parameters 0 and 1 share memory"):
+        SGD([Parameter(data), Parameter(data[1:])])
+
+
+def test_a_gradient_that_two_parameters_were_given_stays_as_it_is() -> None:
+    p, q = (Parameter(np.ones(2, np.float32)) for _ in range(2))
+    gradient = np.ones(2, np.float32)
+    for parameter in (p, q, p):
+        parameter.accumulate(gradient)
+    assert (p.grad.tolist(), q.grad.tolist(), gradient.tolist()) == ([2, 2], [1, 1], [1, 1])
+    p.accumulate(SparseRows(np.array([1]), np.ones(1, np.float32), (2,)))
+    assert p.grad.tolist() == [2, 3]

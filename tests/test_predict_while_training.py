@@ -256,3 +256,31 @@ def test_another_training_of_shared_layers_takes_no_step_between_backward_and_up
         return snapshot(first)
 
     assert same_bits(trained(beside=True), trained(beside=False))
+
+
+class Elsewhere(Callback):
+    """Lets another thread call the model's `eval` after each step."""
+
+    def on_step(self, run: Run) -> None:
+        in_thread(run.model.eval)
+        assert run.model.training
+
+
+class Freezes(Callback):
+    """Freezes a layer in the thread of the training."""
+
+    def on_step(self, run: Run) -> None:
+        run.model[1].training = False
+
+
+def test_a_mode_that_another_thread_sets_does_not_reach_the_training() -> None:
+    def trained(*callbacks: Callback) -> Sequential:
+        model = Sequential(Flatten(), Dropout(0.1), Dropout(0.5), Linear(64, 4, rng=0))
+        fit(model, blobs(64), epochs=2, batch_size=16, callbacks=callbacks, progress=False)
+        return model
+
+    plain, disturbed = trained(), trained(Elsewhere())
+    assert same_bits(snapshot(plain), snapshot(disturbed))
+    assert all(module.training for module in disturbed.modules())
+    frozen = trained(Freezes(), Elsewhere())
+    assert [module.training for module in frozen] == [True, False, True, True]

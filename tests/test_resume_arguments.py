@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,15 @@ from pycnn.layers import Linear, Sequential
 from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import SGD, Adam, Constant, OneCycle, Step
 from pycnn.recipes.neocognitron import train_neocognitron
-from pycnn.training import Callback, EarlyStopping, EpochRecord, Run, fit
+from pycnn.training import (
+    BestCheckpoint,
+    Callback,
+    CSVLog,
+    EarlyStopping,
+    EpochRecord,
+    Run,
+    fit,
+)
 
 
 @pytest.mark.parametrize(
@@ -158,3 +168,43 @@ def test_early_stopping_counts_from_the_initial_epoch() -> None:
     early = EarlyStopping(patience=2)
     outcome = trained(initial_epoch=10, epochs=20, callbacks=[Set()])
     assert len(outcome.history) == 4
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"a": np.random.default_rng(0)},
+        [np.random.default_rng(0)],
+        np.random.RandomState(0),
+        np.random.PCG64(0),
+        random.Random(0),
+        partial(max, np.random.default_rng(0)),
+    ],
+    ids=lambda hidden: type(hidden).__name__,
+)
+def test_random_states_that_a_checkpoint_would_not_hold_are_refused(
+    hidden: Any, tmp_path: Path
+) -> None:
+    model = small_net()
+    model[0].hidden = hidden
+    with pytest.raises(TypeError, match=r"^\[fit\] the state of a \w+ in Conv2d.hidden would not"):
+        trained(model=model, checkpoint=tmp_path / "c.safetensors")
+    trained(model=model)
+    model[0].hidden = [generator := np.random.default_rng(0)]
+    model.own = generator  # which is stored
+    trained(model=model, checkpoint=tmp_path / "c.safetensors")
+
+
+def test_validation_data_that_last_for_one_epoch_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"^\[fit\] validation is a generator, which lasts for one"
+    ):
+        fit(small_net(), blobs(8), ((x, y) for x, y in pairs(32)), epochs=3, progress=False)
+    fit(small_net(), blobs(8), iter(pairs(32)), epochs=1, progress=False)
+
+
+def test_two_callbacks_with_one_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "b.st"
+    callbacks = [BestCheckpoint(path), CSVLog(tmp_path / "." / "b.st")]
+    with pytest.raises(ValueError, match="BestCheckpoint and CSVLog have the same file"):
+        fit(small_net(), blobs(8), blobs(8), callbacks=callbacks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -197,3 +198,38 @@ def test_schedules_refuse_what_is_no_step_of_a_run(
 ) -> None:
     with pytest.raises(kind, match=f"{type(schedule).__name__}. {text}"):
         schedule(step, total)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Step(0.1, (0.1, 0.2, 0.3), 1e200), r"\[Step\] gamma\*\*k is out of range"),
+        (lambda: Step(1, (0.1, 0.2, 0.3), 10**200), r"\[Step\] gamma\*\*k is out of range"),
+        (lambda: Step(1, (0.1,), 1e100), r"\[Step\] lr \* gamma\*\*k must be a finite float32"),
+        (lambda: OneCycle(0.1, div_factor=1e-310), r"\[OneCycle\] the first rate must be finite"),
+        (lambda: OneCycle(1, final_div_factor=1e-300), r"\[OneCycle\] the last rate must be"),
+        (lambda: Cosine(1.7e308, 0, 0.5), r"\[Cosine\] lr must be a finite float32"),
+        (lambda: Constant(1e39), r"\[Constant\] lr must be a finite float32"),
+    ],
+)
+def test_rates_beyond_what_an_optimizer_takes_are_refused(
+    make: Callable[[], Schedule], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+@pytest.mark.parametrize("schedule", [Constant(1.0), Step(1.0), Cosine(1.0), OneCycle(1.0)])
+def test_a_run_beyond_counting_is_refused(schedule: Schedule) -> None:
+    with pytest.raises(ValueError, match="total_steps must be at most"):
+        schedule(0, 10**400)
+
+
+def test_rates_are_computed_in_pythons_floats() -> None:
+    half = np.float16
+    fallen = Step(half(0.1), (half(0.2), half(0.4)), half(1e-4))(9, 10)
+    assert fallen == float(half(0.1)) * float(half(1e-4)) ** 2
+    one = OneCycle(half(1000), half(0.5), half(25), half(10000))(9, 10)
+    assert one == pytest.approx(1000 / 25 / 10000)
+    for rate in (fallen, one, Cosine(half(1))(3, np.int64(7)), Constant(half(1))(0, 1)):
+        assert type(rate) is float

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pycnn._arguments import float32, positive
 from pycnn.augment.checks import check_images, interval
 from pycnn.data import Samples
+from pycnn.init import check_generator
 
 Range = float | tuple[float, float]
 Floats = npt.NDArray[np.float64]
@@ -87,6 +88,7 @@ class RandomAffine:
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
         """Map each image of (N, C, H, W), and keep the shape."""
         check_images("RandomAffine", x)
+        check_generator("RandomAffine", rng)
         shift, matrix = self._maps(len(x), rng)
         return affine(x, matrix, shift, self.fill)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn._arguments import at_least_zero, positive, written
 from pycnn.augment.checks import check_images
 from pycnn.data import Dataset, Samples
+from pycnn.init import check_generator
 
 Floats = npt.NDArray[np.float64]
 
@@ -116,6 +117,7 @@ class ColourPCA:
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
         """Shift the colour of each image."""
         check_images("ColourPCA", x)
+        check_generator("ColourPCA", rng)
         channels = len(self.eigenvalues)
         if x.shape[1] != channels:
             raise ValueError(f"[ColourPCA] expects {channels} channels, got {x.shape}")
@@ -168,6 +170,10 @@ class Normalise:
         return f"Normalise({self.mean.tolist()}, {self.std.tolist()})"
 
 
+# More numbers than there are channels: they may lie in one place, and take memory only here.
+_MOST = 1 << 20
+
+
 def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
     """Give one number or several as a float32 row."""
     row = np.atleast_1d(_finite("Normalise", name, value, np.float32))
@@ -179,14 +185,14 @@ def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
 def _finite(owner: str, name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Give numbers as an array, all of them finite."""
     try:
-        if isinstance(value, range):
+        if isinstance(value, range) or (isinstance(value, np.ndarray) and value.size > _MOST):
             raise TypeError
         with np.errstate(over="ignore"):  # an infinity is refused below
             numbers = np.asarray(value, dtype)
-    except (TypeError, ValueError):
-        raise TypeError(f"[{owner}] {name} must be numbers, got {written(value)}") from None
     except OverflowError:
         raise ValueError(f"[{owner}] {name} is out of range: {written(value)}") from None
+    except Exception:  # whatever somebody's object raises
+        raise TypeError(f"[{owner}] {name} must be numbers, got {written(value)}") from None
     if not np.isfinite(numbers).all():
         raise ValueError(f"[{owner}] {name} must be finite, got {written(value)}")
     return numbers

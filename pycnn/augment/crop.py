@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pycnn._arguments import at_least_zero, pair
 from pycnn.augment.checks import check_images
 from pycnn.data import Samples
+from pycnn.init import check_generator
 
 
 class RandomCrop:
@@ -41,6 +42,7 @@ class RandomCrop:
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
         """Cut: (N, C, H, W) to (N, C, *size)."""
         check_images("RandomCrop", x)
+        check_generator("RandomCrop", rng)
         n, channels, *shape = x.shape
         (height, width), (rows, columns) = self.size, self.padding
         if height > shape[0] + 2 * rows or width > shape[1] + 2 * columns:
@@ -85,6 +87,7 @@ class RandomHorizontalFlip:
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
         """Mirror some images."""
         check_images("RandomHorizontalFlip", x)
+        check_generator("RandomHorizontalFlip", rng)
         chosen = rng.random(len(x)) < self.p
         y: Samples = x.copy()
         y[chosen] = x[chosen, :, :, ::-1]

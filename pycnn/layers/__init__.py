@@ -2,7 +2,8 @@
 
 - `parameter`, `module`: `Parameter`, `Buffer`, `Module` (what to subclass for a layer of your own),
   `evaluation_mode`; `tree`, `state`: what `Module` does with those below it and with their values;
-  `contained`: what plain lists hold; `turns`: threads take a model by turns
+  `contained`: what plain lists hold; `turns`: threads take a model by turns; `modes`: those of a
+  call
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,

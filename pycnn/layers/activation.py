@@ -246,9 +246,9 @@ class Dropout(Module):
     def _seed(self) -> int:
         return int(self.rng.integers(2**64, dtype=np.uint64))
 
-    def reseed(self, seed: Sequence[int]) -> None:
+    def reseed(self, seed: int | Sequence[int]) -> None:
         """Restart the random numbers from `seed`."""
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(init.seeds("Dropout", seed))
 
     def _arguments(self) -> str:
         return f"{self.p}"

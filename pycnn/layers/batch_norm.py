@@ -6,6 +6,7 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
+from pycnn._overlap import overlapping
 from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
 from pycnn.layers.images import check_channels
 from pycnn.layers.later import change
@@ -102,6 +103,7 @@ class BatchNorm2d(Module):
                 f"expects more than one value a channel, whose variance is 0 (input was {x.shape})"
             )
         weight, bias = self._affine()
+        self._check_apart()
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             count = x.size // self.num_features
@@ -143,6 +145,13 @@ class BatchNorm2d(Module):
         if bias is not None:
             shift += bias
         return inv_std, scale, shift
+
+    def _check_apart(self) -> None:
+        """Refuse running statistics that lie in one memory, or in that of a parameter."""
+        names = ("running_mean", "running_var", "weight", "bias")
+        owned = {name: one.data for name in names if (one := getattr(self, name)) is not None}
+        for one, other in overlapping(owned):
+            raise ValueError(f"{one} and {other} share memory: each needs an array of its own")
 
     def _track(self, mean: Array, var: Array, count: int) -> None:
         """Let the running statistics follow those of a batch with `count` values a channel."""

@@ -1,11 +1,24 @@
-"""What containers of Python hold, however deep: where a module finds nothing to train or save."""
+"""What an object has as attributes, and what those hold, however deep.
+
+A module finds modules and parameters among its attributes, and nothing in containers.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+import gc
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Iterable, Iterator, Mapping, MappingView, Set
-from functools import lru_cache
-from types import MappingProxyType
+from dataclasses import fields, is_dataclass
+from functools import lru_cache, partial
+from types import (
+    CellType,
+    FunctionType,
+    GeneratorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    SimpleNamespace,
+)
 from typing import Any
 
 import numpy as np
@@ -13,7 +26,52 @@ import numpy as np
 # What attributes are, for the most part: no container, and quickly found out.
 PLAIN = frozenset([str, int, float, bool, bytes, type(None)])
 # Other mappings may make what they hold at each look, as an open file of arrays does.
-_CONTAINERS = (list, tuple, dict, MappingProxyType, set, frozenset, deque, Set, MappingView)
+_CONTAINERS = (
+    *(list, tuple, dict, MappingProxyType, set, frozenset, deque, Set, MappingView),
+    *(UserList, UserDict, ChainMap, SimpleNamespace),
+    *(partial, MethodType, FunctionType, GeneratorType, CellType),
+)
+
+
+def attributes_of(one: object) -> dict[str, Any]:
+    """Give the attributes of an object: its own, those in slots, and those of users' classes.
+
+    Methods are not among them.
+    """
+    found = vars(one).copy()  # another thread may add one
+    if not _users(type(one)):  # type: ignore[arg-type]  # for the most part
+        return found
+    for name, value in _of_classes(one):
+        if name not in found:
+            found[name] = (
+                getattr(one, name, None) if isinstance(value, MemberDescriptorType) else value
+            )
+    return found
+
+
+def attributes_of_class(one: object) -> dict[str, Any]:
+    """Give those of them that belong to its class and not to the object."""
+    hidden = vars(one)
+    found: dict[str, Any] = {}
+    for name, value in _of_classes(one):
+        if name not in hidden and not isinstance(value, MemberDescriptorType):
+            found.setdefault(name, value)
+    return found
+
+
+def _of_classes(one: object) -> Iterator[tuple[str, Any]]:
+    """Give what users' classes have, nearest first; for slots what Python puts there."""
+    for kind in _users(type(one)):  # type: ignore[arg-type]
+        for name, value in list(vars(kind).items()):
+            if not (isinstance(value, FunctionType) or name.startswith("__")):
+                yield name, value
+
+
+@lru_cache(maxsize=1024)
+def _users(kind: type) -> tuple[type, ...]:
+    """Give the classes behind an object that are neither ours nor Python's: ours hold nothing."""
+    others = ("pycnn", "builtins", "abc", "typing")
+    return tuple(one for one in kind.__mro__ if one.__module__.partition(".")[0] not in others)
 
 
 def may_hold(value: Any) -> bool:
@@ -25,7 +83,7 @@ def may_hold(value: Any) -> bool:
         return not PLAIN.issuperset(map(type, value))
     if isinstance(value, np.ndarray):
         return bool(value.dtype.hasobject)
-    return _is_one_of(kind, _CONTAINERS)  # type: ignore[arg-type]
+    return _is_container(kind)  # type: ignore[arg-type]
 
 
 def contained(values: Iterable[Any], kinds: tuple[type, ...]) -> Iterator[Any]:
@@ -50,13 +108,39 @@ def _is_one_of(kind: type, kinds: tuple[type, ...]) -> bool:
     return issubclass(kind, kinds)
 
 
+@lru_cache(maxsize=1024)
+def _is_container(kind: type) -> bool:
+    return issubclass(kind, _CONTAINERS) or is_dataclass(kind) or _is_iterator(kind)
+
+
+def _is_iterator(kind: type) -> bool:
+    """Whether these are such as `iter` of a list, `zip` and `map` give."""
+    return kind.__module__ in ("builtins", "itertools") and issubclass(kind, Iterator)
+
+
 def _items(container: Any) -> Iterable[Any]:
     """Give what a container holds now, though another thread may change it."""
-    if type(container) is tuple:
-        return container
-    if isinstance(container, np.ndarray):
-        items: list[Any] = container.ravel().tolist()
+    kind: type = type(container)
+    if kind is tuple:
+        items: Iterable[Any] = container
         return items
-    if isinstance(container, dict | Mapping):  # the first of them is found out quickly
+    if kind is dict or isinstance(container, Mapping):  # the first is found out quickly
         return [*container.keys(), *container.values()]
+    if isinstance(container, np.ndarray):
+        items = container.ravel().tolist()
+        return items
+    if isinstance(container, FunctionType):
+        return [*(container.__closure__ or ()), *(container.__defaults__ or ())]
+    if isinstance(container, MethodType):
+        return [container.__self__, container.__func__]
+    if isinstance(container, partial):
+        return [container.func, *container.args, *container.keywords.values()]
+    if isinstance(container, SimpleNamespace):
+        return list(vars(container).values())
+    if is_dataclass(container):
+        return [getattr(container, field.name, None) for field in fields(container)]
+    if isinstance(container, GeneratorType):
+        return [] if container.gi_frame is None else list(container.gi_frame.f_locals.values())
+    if isinstance(container, CellType) or _is_iterator(kind):  # not to be gone through: they end
+        return gc.get_referents(container)
     return list(container)

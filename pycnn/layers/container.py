@@ -28,7 +28,18 @@ class Container(Module):
         self._named = dict(modules)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules with their names, in order."""
+        """Give the modules of `items`, then those that are attributes.
+
+        What is below the modules anyway does not get another name as an attribute.
+        """
+        yield from self.items()
+        others = list(super().children())
+        if others:
+            below = {id(module) for child in self for module in child.modules()}
+            yield from ((name, value) for name, value in others if id(value) not in below)
+
+    def items(self) -> Iterator[tuple[str, Module]]:
+        """Give the modules that the container was made of with their names, in order."""
         yield from self._named.items()
 
     def __len__(self) -> int:

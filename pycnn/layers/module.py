@@ -12,6 +12,8 @@ import numpy as np
 
 from pycnn._memory import Remembering, evaluating
 from pycnn.devices import device_of, extension, is_array, move
+from pycnn.init import seeds
+from pycnn.layers.modes import own_mode, set_own_mode
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
 from pycnn.layers.tree import Tree, each_once
@@ -32,16 +34,18 @@ class Module(Tree, Remembering, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
-    them, and defines `forward` and `backward`. `forward` remembers, with `_save`, what `backward`
-    takes back with `_saved`, in the same thread. It does so in both modes, so that layers in
-    evaluation mode can stand in a network that is trained; within `evaluation_mode` nothing is
-    remembered.
+    them (attributes of a class and slots count; lists and whatever else holds one do not, and are
+    refused where they hold what is not found elsewhere below the module), and defines `forward` and
+    `backward`. `forward` remembers, with `_save`, what `backward` takes back with `_saved`, in the
+    same thread. It does so in both modes, so that layers in evaluation mode can stand in a network
+    that is trained; within `evaluation_mode` nothing is remembered.
 
     Attributes
     ----------
     training : bool
         Whether `forward` does what belongs to training alone: dropout drops, batch normalisation
         uses the statistics of the batch. Set by `train`, `eval`; False within `evaluation_mode`.
+        `pycnn.fit` does not see what another thread sets meanwhile.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
     metadata : mapping of str to JSON values
@@ -139,11 +143,18 @@ class Module(Tree, Remembering, ABC):
     @property
     def training(self) -> bool:
         """Whether `forward` does what belongs to training alone."""
-        return bool(vars(self).get("training", self._training_at_first)) and not self._is_evaluated
+        return self._mode and not self._is_evaluated
 
     @training.setter
     def training(self, mode: bool) -> None:
         vars(self)["training"] = mode
+        set_own_mode(self, mode)
+
+    @property
+    def _mode(self) -> bool:
+        """What `training` is outside of `evaluation_mode`, in this thread."""
+        own = own_mode(self)
+        return bool(vars(self).get("training", self._training_at_first) if own is None else own)
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set training mode (or, with False, evaluation mode) here and below; return self."""
@@ -185,6 +196,8 @@ class Module(Tree, Remembering, ABC):
         RuntimeError
             If there is no such device, or this pycnn was built without it.
         """
+        if not isinstance(device, str):
+            raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
         if device != "cpu":
             extension(device)
         with Turn(self, alone=True).taken():
@@ -195,8 +208,15 @@ class Module(Tree, Remembering, ABC):
         self.forget()
         return self
 
-    def reseed(self, seed: Sequence[int]) -> None:
-        """Restart the random numbers of every random layer from `seed`, each on its own stream."""
+    def reseed(self, seed: int | Sequence[int]) -> None:
+        """Restart the random numbers of every random layer from `seed`, each on its own stream.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not an int, or a list of ints, that are at least 0.
+        """
+        seed = seeds(type(self).__name__, seed)
         for index, (_, child) in enumerate(self.children()):
             child.reseed([*seed, index])
 

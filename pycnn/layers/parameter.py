@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import integer
 from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
@@ -48,6 +49,11 @@ class SparseRows:
             found = getattr(rows, "dtype", type(rows).__name__)
             raise TypeError(f"[SparseRows] rows must be an int64 array, got {found}")
         check_kind("SparseRows", "values", values, FLOAT)
+        if not isinstance(shape, (tuple, list)) or not shape:
+            raise TypeError(
+                f"[SparseRows] shape must be a tuple of ints, got {type(shape).__name__}"
+            )
+        shape = tuple(integer("SparseRows", "shape", size, 0) for size in shape)
         if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
             raise ValueError(
                 f"[SparseRows] needs a row of shape {shape[1:]} for each number "
@@ -57,7 +63,7 @@ class SparseRows:
             raise ValueError(f"[SparseRows] rows must ascend and lie in 0..{shape[0] - 1}")
         self.rows = rows
         self.values = values
-        self.shape = tuple(shape)
+        self.shape = shape
 
     def to_dense(self) -> Array:
         """Give the whole gradient as a new array."""
@@ -169,21 +175,22 @@ class Parameter:
             elif isinstance(own, SparseRows):
                 self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
             elif isinstance(grad, SparseRows):
-                _add_rows(own, grad)
+                self.grad = _add_rows(own, grad)
             else:
-                own += grad
+                self.grad = own + grad  # not in place: another parameter may have been given it
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
 
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
-    """Add some rows to a gradient in place, and give it."""
-    if isinstance(dense, np.ndarray):
-        dense[sparse.rows] += sparse.values  # every row is there once
-    else:
-        dense += sparse.to_dense()
-    return dense
+    """Add some rows to a gradient: a new array."""
+    if not isinstance(dense, np.ndarray):
+        total: Array = dense + sparse.to_dense()
+        return total
+    total = dense.copy()
+    total[sparse.rows] += sparse.values  # every row is there once
+    return total
 
 
 class Buffer:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pycnn._arguments import array_of
+from pycnn._arguments import array_of, flag
+from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.devices import is_array, on_cpu, write
 from pycnn.layers.parameter import Array, Buffer, Parameter
@@ -30,6 +31,12 @@ def check_state(
     own: Mapping[str, Parameter | Buffer], state: Mapping[str, Array], strict: bool
 ) -> IncompatibleKeys:
     """Do what `Module.check_state_dict` does, for a model with these parameters and buffers."""
+    if not isinstance(state, Mapping):
+        raise TypeError(
+            "[load_state_dict] state must be a mapping of names to arrays, as state_dict gives, "
+            f"got {type(state).__name__}"
+        )
+    flag("[load_state_dict] strict", strict)
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
     problems: list[str] = []
@@ -38,17 +45,23 @@ def check_state(
     if strict and unexpected:
         problems.append(f"unexpected {_listed(unexpected)}")
     shared = [(name, target, state[name]) for name, target in own.items() if name in state]
-    first: dict[int, tuple[str, Array]] = {}
+    # Of what lies in one memory the first name stands for all.
+    alias: dict[str, str] = {}
+    for one, two in overlapping({name: target.data for name, target, _ in shared}):
+        alias[two] = alias.setdefault(one, one)
+    first: dict[object, tuple[str, Array]] = {}
     for name, target, value in shared:
         dtype = getattr(value, "dtype", type(value).__name__)
-        if not is_array(value) or dtype != target.data.dtype:
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(f"[load_state_dict] {name} has a mask, which would be lost")
+        if not is_array(value) or native(dtype) != native(target.data.dtype):
             wanted = array_of(target.data.dtype)
             raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
         if value.shape != target.shape:
             problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
         if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
             problems.append(f"{name} is read-only in the model")
-        other, same = first.setdefault(id(target), (name, value))
+        other, same = first.setdefault(alias.get(name, id(target)), (name, value))
         if same is not value and not np.array_equal(
             on_cpu(same), on_cpu(value), equal_nan=value.dtype.kind == "f"
         ):
@@ -60,14 +73,24 @@ def check_state(
 
 def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str, Array]) -> None:
     """Copy the values that there are for these parameters and buffers."""
-    for name, target in own:
-        if name not in state:
-            continue
+    targets = {name: target.data for name, target in own if name in state}
+    values = {name: on_cpu(state[name]) for name in targets}
+    named = {f"to {name}": array for name, array in targets.items()}
+    named |= {f"of {name}": array for name, array in values.items()}
+    # A value that lies in another one's place has to be read before that is written.
+    if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
+        values = {name: value.copy() for name, value in values.items()}
+    for name, target in targets.items():
         # In place on a device, too: a step recorded as a CUDA graph reads it there.
-        if isinstance(target.data, np.ndarray):
-            np.copyto(target.data, on_cpu(state[name]))
+        if isinstance(target, np.ndarray):
+            np.copyto(target, values[name])
         else:
-            write(target.data, on_cpu(state[name]))
+            write(target, values[name])
+
+
+def native(dtype: Any) -> Any:
+    """Give a dtype in the byte order of the machine: numbers of another one are as good."""
+    return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
 
 
 def copied_state(model: Module) -> dict[str, Array]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from pycnn._arguments import LARGEST, sizes, written
 from pycnn._printable import printable
 from pycnn.devices import move
 from pycnn.layers.module import Module
@@ -48,6 +50,9 @@ def summary(model: Module, input_shape: Shape) -> str:
             "[summary] input_shape must be a tuple such as (C, H, W), "
             f"got {type(input_shape).__name__}"
         )
+    input_shape = sizes("summary", "input_shape", input_shape)
+    if len(input_shape) > 31 or math.prod(input_shape) > LARGEST:
+        raise ValueError(f"[summary] input_shape is too large for a sample: {written(input_shape)}")
     labels: list[tuple[str, str]] = []
     counts: list[list[int]] = []
     shape: Shape = (1, *input_shape)

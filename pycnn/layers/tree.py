@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from pycnn.layers.contained import contained, may_hold
+from pycnn._printable import printable
+from pycnn.layers.contained import (
+    PLAIN,
+    attributes_of,
+    attributes_of_class,
+    contained,
+    may_hold,
+)
 from pycnn.layers.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
@@ -25,15 +32,56 @@ class Tree:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Modules directly below this one, with their names."""
-        for name, value in vars(self).copy().items():  # another thread may add an attribute
+        for name, value in attributes_of(self).items():
             if isinstance(value, Tree):
                 yield name, cast("Module", value)
 
     def modules(self) -> Iterator[Module]:
         """Give this module and all below it, parents first."""
-        yield cast("Module", self)
-        for _, child in self.children():
-            yield from child.modules()
+        for _, module, _ in self._walked():
+            yield module
+
+    def _walked(self, prefix: str = "") -> Iterator[tuple[str, Module, dict[str, Any]]]:
+        """Do `modules`, with the beginning of the names of what each has, and its attributes.
+
+        Raises
+        ------
+        ValueError
+            If one is below itself.
+        """
+        attributes = attributes_of(self)
+        yield prefix, cast("Module", self), attributes
+        above = {id(self)}
+        path = [(prefix, id(self), self._children_among(attributes) or iter(()))]
+        while path:
+            prefix, number, rest = path[-1]
+            for name, child in rest:
+                if id(child) in above:
+                    raise ValueError(
+                        f"[{type(child).__name__}] is {printable(prefix + name)} below itself: a "
+                        "module cannot hold what it is a part of (weakref.ref can)"
+                    )
+                attributes = attributes_of(child)
+                begin = f"{prefix}{name}."
+                yield begin, child, attributes
+                if below := child._children_among(attributes):
+                    above.add(id(child))
+                    path.append((begin, id(child), below))
+                    break
+            else:
+                path.pop()
+                above.discard(number)
+
+    def _children_among(self, attributes: dict[str, Any]) -> Iterator[tuple[str, Module]] | None:
+        """Give what `children` does; None where there are certainly none."""
+        if type(self).children is not Tree.children:
+            return self.children()
+        found = [
+            (name, value)
+            for name, value in attributes.items()
+            if type(value) not in _NO_MODULES and isinstance(value, Tree)
+        ]
+        return cast("Iterator[tuple[str, Module]]", iter(found)) if found else None
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names (``0.weight``), in PyTorch's order.
@@ -63,22 +111,47 @@ class Tree:
         A shared one comes by each of its names: those are what a checkpoint has. A list gets the
         containers on the way, so that who looks into them need not walk again.
         """
-        buffers: list[tuple[str, Buffer]] = []
-        for name, value in vars(self).copy().items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-            elif isinstance(value, Buffer):
-                buffers.append((prefix + name, value))
-            elif containers is not None and may_hold(value) and name not in self._of_children:
-                containers.append((self, name, value))
-        yield from buffers
-        for name, child in self.children():
-            yield from child._named_state(f"{prefix}{name}.", containers)
+        for begin, module, attributes in self._walked(prefix):
+            buffers: list[tuple[str, Buffer]] = []
+            for name, value in attributes.items():
+                if type(value) in PLAIN:
+                    continue
+                if isinstance(value, Parameter):
+                    yield begin + name, value
+                elif isinstance(value, Buffer):
+                    buffers.append((begin + name, value))
+                elif (
+                    containers is not None
+                    and (may_hold(value) or module._may_lose(value))
+                    and name not in module._of_children
+                ):
+                    containers.append((module, name, value))
+            yield from buffers
+
+    def _may_lose(self, value: Any) -> bool:
+        """Whether this is a module that a `children` of one's own may leave out."""
+        own = type(value) not in _NO_MODULES and isinstance(value, Tree)
+        return own and type(self).children is not Tree.children
 
     def _checked_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Do `_named_state`; refuse what was put into a container after that was assigned."""
+        """Do `_named_state`; refuse what would be lost, such as what lies in a list.
+
+        Raises
+        ------
+        TypeError
+            If there is something that is not found.
+        ValueError
+            If two have one name, or a module is below itself.
+        """
         containers: list[Held] = []
         state = list(self._named_state(prefix, containers))
+        if len(dict(state)) < len(state):
+            names = [name for name, _ in state]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(
+                f"[{type(self).__name__}] two parameters or buffers have the name "
+                f"{printable(twice)}: give an attribute another name"
+            )
         # All in one walk: most hold sizes and names only.
         if next(contained([value for _, _, value in containers], _KINDS), None) is not None:
             found = _found(self)
@@ -118,17 +191,33 @@ class Tree:
 
     def _check_container(self, name: str, value: Any, found: set[int]) -> None:
         """Refuse a container that holds something that is not among what is found."""
-        lost = next((one for one in contained((value,), _KINDS) if id(one) not in found), None)
-        if lost is not None:
+        for lost in contained((value,), _KINDS):
+            if id(lost) in found or (
+                isinstance(lost, Tree) and id(self) in map(id, lost.modules())
+            ):
+                continue  # or it is what this one is a part of
+            given = type(value).__name__
+            holds = "" if lost is value else f" that holds a {type(lost).__name__}"
             raise TypeError(
-                f"[{type(self).__name__}] {name} is a {type(value).__name__} that holds a "
-                f"{type(lost).__name__}, which would be neither trained nor saved there: give each "
-                "an attribute of its own, or put modules into a Sequential or a Parallel"
+                f"[{type(self).__name__}] {name} is a {given}{holds}, which would be neither "
+                "trained nor saved there: give each an attribute of its own, or put modules into a "
+                "Sequential or a Parallel (where a class has a method children, let it give them)"
             )
+
+    def __getstate__(self) -> Any:
+        """Give what copies hold: what a class holds for this object, too, lest they share it."""
+        state = super().__getstate__()  # type: ignore[misc]  # of `Remembering`
+        held = attributes_of_class(self).items()
+        own = {name: value for name, value in held if isinstance(value, _KINDS)}
+        if isinstance(state, tuple):
+            return {**own, **state[0]}, state[1]
+        return {**own, **state}
 
 
 # What is trained and saved.
 _KINDS = (Tree, Parameter, Buffer)
+# What most attributes are, quickly seen to be no modules.
+_NO_MODULES = PLAIN | {tuple, dict, Parameter, Buffer}
 
 
 def _found(tree: Tree) -> set[int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pycnn._memory import evaluating
 from pycnn.devices import extension, stream_of
+from pycnn.layers.contained import attributes_of
 from pycnn.layers.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Turn:
         """What two models that have a part in common have in common."""
         if self._keys is None:
             modules = list(self.model.modules())
-            parts = (value for module in modules for value in vars(module).copy().values())
+            parts = (value for module in modules for value in attributes_of(module).values())
             state = (value for value in parts if isinstance(value, Parameter | Buffer))
             self._keys = frozenset(map(id, [*modules, *state]))
         return self._keys

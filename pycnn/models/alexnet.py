@@ -139,7 +139,7 @@ def _published(classes: int, lrn: str, rng: init.Rng) -> Sequential:
             "fc8": Linear(4096, classes, rng=rng),
         }
     )
-    for name, layer in model.children():
+    for name, layer in model.items():
         if isinstance(layer, (Conv2d, Linear)):
             layer.weight.data[...] = init.normal(layer.weight.shape, WEIGHT_STD, rng)
             assert layer.bias is not None

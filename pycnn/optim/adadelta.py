@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, fraction
+from pycnn._arguments import factor, fraction
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_under_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
@@ -49,7 +49,7 @@ class Adadelta(Optimizer):
         super().__init__(params, lr)
         self.rho = fraction(self.named("rho"), rho)
         self.eps = eps_under_root(self.named("eps"), eps, self.rho)
-        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, fraction, written
+from pycnn._arguments import factor, fraction, written
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_beside_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
@@ -61,7 +61,7 @@ class Adam(Optimizer):
         first, second = betas
         self.betas = fraction(self.named("betas"), first), fraction(self.named("betas"), second)
         self.eps = eps_beside_root(self.named("eps"), eps, self.betas[1])
-        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
         """Give the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from pycnn._arguments import number
+from pycnn._overlap import overlapping, same_numbers
 from pycnn.devices import scale, sum_of_squares
 from pycnn.layers.parameter import Parameter, gradient_values, list_of_parameters
 
@@ -16,8 +19,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Parameters
     ----------
     parameters : iterable of Parameter
-        Those without a gradient are skipped. A parameter, or a gradient, that is there more than
-        once counts once.
+        Those without a gradient are skipped. A parameter, or the memory of a gradient, that is
+        there more than once counts once.
     max_norm : float
         Largest norm, positive.
 
@@ -32,7 +35,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     TypeError
         If `max_norm` is not a number, or `parameters` are not Parameters.
     ValueError
-        If `max_norm` is not positive.
+        If `max_norm` is not positive, a gradient is read-only, or two share a part of their memory.
 
     References
     ----------
@@ -42,8 +45,20 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     if not number(f"[{owner}] max_norm", max_norm) > 0:
         raise ValueError(f"[{owner}] max_norm must be positive, got {max_norm}")
     grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
-    distinct = {id(grad): grad for grad in grads if grad is not None}
-    gradients = [gradient_values(grad) for grad in distinct.values()]
+    arrays = {str(i): gradient_values(grad) for i, grad in enumerate(grads) if grad is not None}
+    distinct = {id(array): name for name, array in arrays.items()}
+    arrays = {name: arrays[name] for name in distinct.values()}
+    for one, other in list(overlapping(arrays)):
+        if not same_numbers(arrays[one], arrays[other]):
+            raise ValueError(
+                f"[{owner}] gradients {one} and {other} share a part of their memory, which cannot "
+                "be scaled once"
+            )
+    twice = {other for _, other in overlapping(arrays)}
+    gradients = [array for name, array in arrays.items() if name not in twice]
+    for array in gradients:
+        if isinstance(array, np.ndarray) and not array.flags.writeable:
+            raise ValueError(f"[{owner}] a gradient is read-only ({array.shape})")
     norm = math.sqrt(math.fsum(map(sum_of_squares, gradients)))
     if norm > max_norm and math.isfinite(norm):
         for gradient in gradients:

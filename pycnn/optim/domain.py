@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pycnn._arguments import real
+from pycnn._arguments import float32
 
 
 def eps_beside_root(name: str, eps: Any, kept: float) -> float:
@@ -25,7 +25,7 @@ def eps_under_root(name: str, eps: Any, kept: float) -> float:
 
 
 def _at_least(name: str, eps: Any, least: float) -> float:
-    number = real(name, eps)
+    number = float32(name, eps)
     if number < least:
         raise ValueError(
             f"{name} must be at least {least} (squares of gradients count as zero below 2^-126), "

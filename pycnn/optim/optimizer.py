@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import devices, ops
-from pycnn._arguments import array_of, at_least_zero
+from pycnn._arguments import array_of, factor, written
+from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
+from pycnn.layers.state import native
 
 State = dict[str, Any]
+
+# Steps that a loaded state may have: PyTorch counts them in floats.
+_MOST_STEPS = 2**53
 
 
 class Optimizer(ABC):
@@ -40,10 +45,13 @@ class Optimizer(ABC):
     TypeError
         If an item is not a Parameter or `lr` is not a number.
     ValueError
-        If there are no parameters, one is there twice or `lr` is negative or not finite.
+        If there are no parameters, one is there twice, two share memory, or `lr` is negative or not
+        finite.
     """
 
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
+    # Entries of the state that are means of squares.
+    squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
         kind = type(self).__name__
@@ -52,7 +60,13 @@ class Optimizer(ABC):
             raise ValueError(f"[{kind}] params: there are no parameters to optimize")
         if len({id(parameter) for parameter in self.params}) != len(self.params):
             raise ValueError(f"[{kind}] params: a parameter is there twice")
-        self.lr = at_least_zero(self.named("lr"), lr)
+        places = {str(index): parameter.data for index, parameter in enumerate(self.params)}
+        for one, other in overlapping(places):
+            raise ValueError(
+                f"[{kind}] params: parameters {one} and {other} share memory, which would be "
+                "updated twice: let the layers share one Parameter"
+            )
+        self.lr = factor(self.named("lr"), lr)
         self._states: list[State] = [{} for _ in self.params]
 
     def named(self, argument: str) -> str:
@@ -148,6 +162,9 @@ class Optimizer(ABC):
                 index = positions[key]
                 fresh = other.start(self.params[index])
                 loaded[index] = _checked(state, fresh, f"of parameter {index}")
+                for name in self.squares & loaded[index].keys():
+                    if (devices.on_cpu(loaded[index][name]) < 0).any():
+                        raise ValueError(f"{name} of parameter {index} holds negative numbers")
         except (TypeError, ValueError) as error:
             raise type(error)(f"[{kind}] {str(error).removeprefix(f'[{kind}] ')}") from None
         for name in settings:
@@ -158,6 +175,9 @@ class Optimizer(ABC):
         self, state_dict: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
         """Give the group, the position of each key of the state, and the state by key."""
+        if not isinstance(state_dict, Mapping):
+            kind = type(state_dict).__name__
+            raise TypeError(f"state_dict must be a mapping, as state_dict gives, got {kind}")
         try:
             (group,) = state_dict["param_groups"]
             positions = {int(key): index for index, key in enumerate(group["params"])}
@@ -195,19 +215,23 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:
     """Give a copy of an array, where the like fresh one is, or a number of steps as an int."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} has a mask, which would be lost")
     array = np.asarray(devices.on_cpu(value))
     if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":
             raise TypeError(f"{name} must be a number of steps, got {value!r}")
-        if not (array >= 0 and array == np.floor(array) and np.isfinite(array)):
-            raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
+        if not (0 <= array <= _MOST_STEPS and array == np.floor(array)):
+            raise ValueError(
+                f"{name} must be a whole number, at least 0 and at most 2**53, got {written(value)}"
+            )
         return int(array)
-    if array.dtype != fresh.dtype:
+    if native(array.dtype) != fresh.dtype:
         raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
     if array.shape != fresh.shape:
         raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
-    return devices.move(np.array(array, order="C"), devices.device_of(fresh))
+    return devices.move(np.array(array, fresh.dtype, order="C"), devices.device_of(fresh))
 
 
 def zeros_like(parameter: Parameter) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, flag, fraction
+from pycnn._arguments import factor, flag, fraction
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_beside_root
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
@@ -55,8 +55,8 @@ class RMSprop(Optimizer):
         super().__init__(params, lr)
         self.alpha = fraction(self.named("alpha"), alpha)
         self.eps = eps_beside_root(self.named("eps"), eps, self.alpha)
-        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
-        self.momentum = at_least_zero(self.named("momentum"), momentum)
+        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
+        self.momentum = factor(self.named("momentum"), momentum)
         self.centered = flag(self.named("centered"), centered)
 
     def hyperparameters(self) -> State:

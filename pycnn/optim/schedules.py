@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
-from pycnn._arguments import at_least_zero, fraction, integer, positive, real
+from pycnn._arguments import at_least_zero, factor, fraction, integer, positive, real
 
 Schedule: TypeAlias = Callable[[int, int], float]
 
@@ -34,12 +34,12 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        at_least_zero("[Constant] lr", self.lr)
+        factor("[Constant] lr", self.lr)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        _check_step("Constant", step, total_steps)
-        return self.lr
+        _checked("Constant", step, total_steps)
+        return float(self.lr)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Step:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        at_least_zero("[Step] lr", self.lr)
+        factor("[Step] lr", self.lr)
         at_least_zero("[Step] gamma", self.gamma)
         if not isinstance(self.milestones, (tuple, list)):
             raise TypeError(
@@ -70,12 +70,19 @@ class Step:
             )
         for milestone in self.milestones:
             real("[Step] milestones", milestone)
+        try:
+            factor("[Step] lr * gamma**k", self._after(len(self.milestones)))
+        except OverflowError:
+            raise ValueError(f"[Step] gamma**k is out of range: gamma is {self.gamma}") from None
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        _check_step("Step", step, total_steps)
+        step, total_steps = _checked("Step", step, total_steps)
         passed = sum(step >= _position(milestone, total_steps) for milestone in self.milestones)
-        return self.lr * self.gamma**passed
+        return self._after(passed)
+
+    def _after(self, passed: int) -> float:
+        return float(self.lr) * float(self.gamma) ** passed
 
 
 @dataclass(frozen=True)
@@ -101,19 +108,20 @@ class Cosine:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        at_least_zero("[Cosine] lr", self.lr)
-        at_least_zero("[Cosine] final_lr", self.final_lr)
+        factor("[Cosine] lr", self.lr)
+        factor("[Cosine] final_lr", self.final_lr)
         fraction("[Cosine] warmup", self.warmup)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        _check_step("Cosine", step, total_steps)
+        step, total_steps = _checked("Cosine", step, total_steps)
+        lr, final_lr = float(self.lr), float(self.final_lr)
         climb = float(_position(self.warmup, total_steps))
         if step < climb:
-            return self.lr * (step + 1) / (climb + 1)
+            return lr * (step + 1) / (climb + 1)
         if step == total_steps:
-            return self.final_lr
-        return _cosine(self.lr, self.final_lr, (step - climb) / (total_steps - climb))
+            return final_lr
+        return _cosine(lr, final_lr, (step - climb) / (total_steps - climb))
 
 
 @dataclass(frozen=True)
@@ -146,31 +154,36 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        at_least_zero("[OneCycle] max_lr", self.max_lr)
+        factor("[OneCycle] max_lr", self.max_lr)
         positive("[OneCycle] div_factor", self.div_factor)
         positive("[OneCycle] final_div_factor", self.final_div_factor)
         if not 0.0 < real("[OneCycle] pct_start", self.pct_start) < 1.0:
             raise ValueError(f"[OneCycle] pct_start must be in (0, 1), got {self.pct_start}")
+        for name, rate in zip(("first", "last"), self._ends(), strict=True):
+            factor(f"[OneCycle] the {name} rate", rate)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Learning rate of a step."""
-        _check_step("OneCycle", step, total_steps)
-        first = self.max_lr / self.div_factor
+        step, total_steps = _checked("OneCycle", step, total_steps)
+        max_lr, (first, last) = float(self.max_lr), self._ends()
         peak = max(float(_position(self.pct_start, total_steps)) - 1, 0.0)
         if step < peak:
-            return _cosine(first, self.max_lr, step / peak)
-        last = first / self.final_div_factor
+            return _cosine(first, max_lr, step / peak)
         if step == peak:
-            return self.max_lr
+            return max_lr
         if step >= total_steps - 1:
             return last
-        return _cosine(self.max_lr, last, (step - peak) / (total_steps - 1 - peak))
+        return _cosine(max_lr, last, (step - peak) / (total_steps - 1 - peak))
+
+    def _ends(self) -> tuple[float, float]:
+        first = float(self.max_lr) / float(self.div_factor)
+        return first, first / float(self.final_div_factor)
 
 
-def _check_step(schedule: str, step: int, total_steps: int) -> None:
-    """Refuse what is no step of a run."""
-    integer(schedule, "total_steps", total_steps, 1, math.inf)
-    integer(schedule, "step", step, 0, total_steps)
+def _checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
+    """Give a step of a run and its length; refuse what is none."""
+    length = integer(schedule, "total_steps", total_steps, 1, 2**63 - 1)
+    return integer(schedule, "step", step, 0, length), length
 
 
 def _position(share: float, total_steps: int) -> Fraction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pycnn import ops
-from pycnn._arguments import at_least_zero, flag, real
+from pycnn._arguments import factor, flag, float32
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
@@ -45,9 +45,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.momentum = at_least_zero(self.named("momentum"), momentum)
-        self.dampening = real(self.named("dampening"), dampening)
-        self.weight_decay = at_least_zero(self.named("weight_decay"), weight_decay)
+        self.momentum = factor(self.named("momentum"), momentum)
+        self.dampening = float32(self.named("dampening"), dampening)
+        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
         self.nesterov = flag(self.named("nesterov"), nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")

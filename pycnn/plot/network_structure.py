@@ -111,14 +111,14 @@ class _Builder:
     def _items(self, module: Module, path: str, shape: Shape) -> list[Stage | Split | str]:
         """Stages of a module in order, and between them labels of layers that keep the shape."""
         items: list[Stage | Split | str] = []
-        if type(module).trace is Sequential.trace:
-            for name, child in module.children():
+        if isinstance(module, Sequential) and type(module).trace is Sequential.trace:
+            for name, child in module.items():
                 found = self._items(child, _join(path, name), shape)
                 items += found
                 for item in found:
                     shape = _output(item, shape)
         elif isinstance(module, (Parallel, Residual)) and path in self._shapes:
-            children = [self.row(c, _join(path, name), shape)[0] for name, c in module.children()]
+            children = [self.row(c, _join(path, name), shape)[0] for name, c in module.items()]
             if isinstance(module, Residual) and module.shortcut is None:
                 children.insert(0, [])
             label = "add" if isinstance(module, Residual) else "concatenate"

@@ -7,8 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn._arguments import flag, integer
-from pycnn._arguments import path as checked_path
+from pycnn._arguments import file_name, flag, integer
 from pycnn._files import check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
@@ -171,7 +170,7 @@ class BestCheckpoint(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
-        self.path = checked_path("[BestCheckpoint] path", path)
+        self.path = file_name("BestCheckpoint", "path", path)
         self._monitor = Monitor("BestCheckpoint", monitor)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
@@ -226,7 +225,7 @@ class CSVLog(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = checked_path("[CSVLog] path", path)
+        self.path = file_name("CSVLog", "path", path)
         self._unwritten = Unwritten("[CSVLog]", path)
 
     def on_train_begin(self, run: Run, validated: bool) -> None:

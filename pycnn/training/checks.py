@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 
-from pycnn._arguments import flag, integer, path
+from pycnn._arguments import file_name, flag, integer
+from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
 from pycnn.layers.module import check_model
@@ -14,7 +15,7 @@ from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import BestCheckpoint, Callback, CSVLog
 from pycnn.training.checkpoint import ON_ERROR
-from pycnn.training.evaluation import Loss
+from pycnn.training.evaluation import Data, Loss
 
 
 def check_kinds(
@@ -49,7 +50,7 @@ def check_checkpoint(
 ) -> None:
     """Refuse arguments of a checkpoint that say nothing."""
     if checkpoint is not None:
-        path("[fit] checkpoint", checkpoint)
+        file_name("fit", "checkpoint", checkpoint)
     if every is not None:
         integer("fit", "every", every, 1, inf)
     if on_error not in ON_ERROR:
@@ -60,17 +61,29 @@ def check_checkpoint(
 
 
 def check_files(checkpoint: str | os.PathLike[str] | None, callbacks: Sequence[Callback]) -> None:
-    """Refuse a callback that would replace the checkpoint of the training by a file of its own."""
+    """Refuse files that the checkpoint of the training or a callback would take from another."""
+    files = [] if checkpoint is None else [("checkpoint", checkpoint)]
     for callback in callbacks:
-        if (
-            checkpoint is not None
-            and isinstance(callback, (BestCheckpoint, CSVLog))
-            and os.path.realpath(callback.path) == os.path.realpath(checkpoint)
-        ):
+        if isinstance(callback, (BestCheckpoint, CSVLog)):
+            files.append((type(callback).__name__, callback.path))
+    owners: dict[str, str] = {}
+    for name, path in files:
+        place = os.path.realpath(path)
+        if place in owners:
             raise ValueError(
-                f"[fit] checkpoint and {type(callback).__name__} have the same file, "
-                f"{os.fspath(checkpoint)}: give each its own"
+                f"[fit] {owners[place]} and {name} have the same file, "
+                f"{printable(os.fspath(path))}: give each its own"
             )
+        owners[place] = name
+
+
+def check_lasting(validation: Data | None, epochs: int) -> None:
+    """Refuse validation data that are used up after the first of several epochs."""
+    if isinstance(validation, Iterator) and epochs > 1:
+        raise ValueError(
+            f"[fit] validation is a {type(validation).__name__}, which lasts for one epoch, and "
+            f"there are {epochs}: give a list of batches or a Dataset"
+        )
 
 
 def check_outputs(model: Module) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn._hints import samples_hint
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
@@ -113,7 +113,7 @@ def measure(
     """Do what `evaluate` does, and leave it to others to warn."""
     check_model("evaluate", model)
     check_data("evaluate", "data", data)
-    criterion = mean_loss(loss)
+    criterion = mean_loss(loss, "evaluate")
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     if isinstance(source, Batches):
         source = copy.copy(source)  # a pass advances it, and a training may be going through it
@@ -123,7 +123,7 @@ def measure(
             with between_steps(model, criterion):
                 output = forward(model, x)
                 judged = model.scores(output) if loss is None else output
-                value = float(criterion(judged, move(y, model.device)))
+                value = loss_value("evaluate", criterion(judged, move(y, model.device)))
                 meter.add(value, output, y)
                 if not meter.where and (
                     meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
@@ -169,6 +169,8 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     check_model("predict", model)
     if not isinstance(x, (np.ndarray, Dataset)):
         raise TypeError(f"[predict] x must be an array or a Dataset, got {type(x).__name__}")
+    if isinstance(x, np.ndarray) and not x.ndim:
+        raise ValueError("[predict] x must have an axis of samples, got an array of shape ()")
     integer("predict", "batch_size", batch_size, 1, math.inf)
     # An empty x gives one empty batch, and with it an output of the right shape.
     starts = range(0, max(len(x), 1), batch_size)
@@ -217,16 +219,25 @@ def check_data(owner: str, name: str, data: Data) -> None:
         )
 
 
-def mean_loss(loss: Loss | None) -> Loss:
+def loss_value(owner: str, value: Any) -> float:
+    """Give the value of a loss as a float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+        raise TypeError(f"[{owner}] the loss must give one number, gave {kind}") from None
+
+
+def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
     """Give `loss`, or cross entropy for None, if its value is a mean over the batch."""
     criterion = CrossEntropyLoss() if loss is None else loss
     usable = callable(criterion) and callable(getattr(criterion, "backward", None))
     if not usable or isinstance(criterion, type):
         raise TypeError(
-            "loss must be an object to call, with a method backward, such as "
-            f"pycnn.CrossEntropyLoss(), got {criterion!r}"
+            f"[{owner}] loss must be an object to call, with a method backward, such as "
+            f"pycnn.CrossEntropyLoss(), got {written(criterion)}"
         )
     reduction = getattr(criterion, "reduction", "mean")
     if reduction != "mean":
-        raise ValueError(f"the loss must have reduction 'mean' here, not {reduction!r}")
+        raise ValueError(f"[{owner}] the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion

@@ -14,6 +14,7 @@ from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
 from pycnn.devices import stream_of
+from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
@@ -23,6 +24,7 @@ from pycnn.training.checks import (
     check_checkpoint,
     check_files,
     check_kinds,
+    check_lasting,
     check_outputs,
     warn_of_softmax,
 )
@@ -69,12 +71,13 @@ def fit(
     model : Module
         Trained in place. A model in evaluation mode is put in training mode; in one in training
         mode, layers that alone are in evaluation mode stay in it, such as a frozen `BatchNorm2d`.
+        What another thread sets meanwhile counts for it alone, until the training ends.
     train : Dataset or iterable of (x, y)
         Training data. A data set is shuffled for each epoch, and its batches come from a
         `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
         through once an epoch, as it is (a generator lasts for one epoch only).
     validation : Dataset or iterable of (x, y), optional
-        Measured at the end of each epoch.
+        Measured at the end of each epoch (a generator lasts for one epoch only).
     epochs : int
         Passes over the training data.
     batch_size : int
@@ -173,6 +176,7 @@ def fit(
     check_data("fit", "train", train)
     if validation is not None:
         check_data("fit", "validation", validation)
+        check_lasting(validation, epochs - initial_epoch)
     if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
         raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
     if loss is None:
@@ -226,7 +230,7 @@ def fit(
         show(run.resumption(), progress)
     if saver is not None:
         saver.stored(training_state(trainer))  # before any step is taken in vain
-    with gate.watch():
+    with own_modes(model), gate.watch():
         try:
             # A training that is to stop after an epoch is resumed within it all the same.
             while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):

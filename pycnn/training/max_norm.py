@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from pycnn._arguments import positive
 from pycnn.devices import on_cpu, write
-from pycnn.layers.parameter import Parameter, list_of_parameters
+from pycnn.layers.parameter import Array, Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
 from pycnn.training.run import Run
 
@@ -26,6 +27,8 @@ class MaxNorm(Callback):
         twice is shortened once.
     limit : float
         Largest 2-norm of a vector, above 0.
+
+    A vector that holds NaN or infinity stays as it is.
 
     Raises
     ------
@@ -61,9 +64,24 @@ class MaxNorm(Callback):
         """Shorten what is too long."""
         for parameter in self.parameters:
             numbers = on_cpu(parameter.data)
-            rows = numbers.reshape(len(numbers), -1)  # a view
-            norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+            rows = numbers.reshape(len(numbers), math.prod(numbers.shape[1:]))
+            with np.errstate(over="ignore"):
+                norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+            for index in np.flatnonzero(np.isinf(norms)):
+                norms[index] = 0.0  # it is done here
+                self._shorten(numbers, int(index))
             long = np.flatnonzero(norms > self.limit)
-            rows[long] *= (self.limit / norms[long])[:, np.newaxis].astype(rows.dtype)
+            factors = (self.limit / norms[long]).astype(rows.dtype)
+            numbers[long] *= factors.reshape(-1, *[1] * (numbers.ndim - 1))
             if numbers is not parameter.data:
                 write(parameter.data, numbers)
+
+    def _shorten(self, numbers: Array, index: int) -> None:
+        """Shorten a vector whose squares are too large to be added up; infinity stays."""
+        largest = np.abs(numbers[index]).max()
+        if not np.isfinite(largest):
+            return
+        part = numbers[index] / largest
+        norm = np.linalg.norm(part)
+        if norm > self.limit / largest:
+            numbers[index] = part * (self.limit / norm)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pycnn.data import Batches
+from pycnn.layers.contained import attributes_of, contained
 from pycnn.layers.module import Module
 from pycnn.training.checkpoint import Found
 from pycnn.training.meter import Meter
 
 if TYPE_CHECKING:
     from pycnn.training.trainer import Trainer
+
+# What random numbers come from.
+_RANDOM = (
+    np.random.Generator,
+    np.random.BitGenerator,
+    np.random.RandomState,
+    np.random.SeedSequence,
+    Random,
+)
 
 
 @dataclass
@@ -147,14 +158,35 @@ def _pass_of(batches: Any) -> int | None:
 
 
 def _layers(model: Module) -> dict[str, Any]:
-    """Give the mode of each module, and the state of each random generator in one."""
+    """Give the mode of each module, and the state of each random generator in one.
+
+    Raises
+    ------
+    TypeError
+        If there is a random state that is no attribute, or no generator of NumPy.
+    """
     modules = list(model.modules())
+    stored = {
+        id(value)
+        for module in modules
+        for value in attributes_of(module).values()
+        if isinstance(value, np.random.Generator)
+    }
+    for module in modules:
+        for name, value in attributes_of(module).items():
+            lost = next((r for r in contained((value,), _RANDOM) if id(r) not in stored), None)
+            if lost is not None:
+                raise TypeError(
+                    f"[fit] the state of a {type(lost).__name__} in {type(module).__name__}.{name} "
+                    "would not be in the checkpoint, and a training that is resumed would have "
+                    "other bits: give each numpy.random.Generator an attribute of its own"
+                )
     return {
         "training": [module.training for module in modules],
         "random": [
             [index, name, value.bit_generator.state]
             for index, module in enumerate(modules)
-            for name, value in vars(module).items()
+            for name, value in attributes_of(module).items()
             if isinstance(value, np.random.Generator)
         ],
     }

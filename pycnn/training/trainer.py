@@ -19,7 +19,7 @@ from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Data, Loss, forward, measure
+from pycnn.training.evaluation import Data, Loss, forward, loss_value, measure
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
@@ -200,7 +200,7 @@ class Trainer:
             return True
         with changes_kept() as changes:
             output = forward(model, x)
-        run.loss = float(criterion(output, move(y, model.device)))
+        run.loss = loss_value("fit", criterion(output, move(y, model.device)))
         if not meter.add(run.loss, output, y):
             _make(changes)
             return False  # all of its targets are ignored: there is nothing to learn from it

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._safetensors import storable
 from pycnn.devices import is_array, on_cpu
-from pycnn.layers.parameter import Array, check_kind
+from pycnn.layers.parameter import Array
 
 # Keys of a dict that stands for something else; keys of a state that begin so go into items.
 MARK = "$"
@@ -57,11 +58,9 @@ def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         ]
         return items if isinstance(value, list) else {TUPLE: items}
     if is_array(value):
-        array = on_cpu(value)
-        check_kind("checkpoint", where, array)
-        # safetensors writes the memory as it lies, whatever the strides say.
+        array = storable("checkpoint", where, on_cpu(value))
         name = f"{where.partition(':')[0]}:{len(arrays)}"  # keys may have dots, and make two alike
-        arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
+        arrays[name] = array
         return {ARRAY: name}
     if isinstance(value, np.generic) and type(number := value.item()) in (bool, int, float):
         return {NUMBER: [value.dtype.name, _encode(number, where, arrays)]}
