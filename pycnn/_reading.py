@@ -33,6 +33,10 @@ _MOST_RATIO = 100
 _MOST_MEMBERS = 1000
 _MEMBER = 1 << 10
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 17
+# Zero bytes behind the members: tapes have blocks of up to 256 KiB.
+_MOST_PADDING = 1 << 20
+# So little is read without a look at how much there is: that look takes longer.
+_LITTLE = 1 << 16
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -64,6 +68,8 @@ class _File(io.BufferedReader):
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and 0 <= size <= _LITTLE:
+            return super().read(size)
         left = max(size_of(self) - self.tell(), 0)
         return super().read(left if size is None or size < 0 else min(size, left))
 
@@ -189,8 +195,14 @@ class _Gunzip(io.RawIOBase):
 
     def _skip_padding(self) -> None:
         """Pass over zero bytes after a member: tapes and file systems fill blocks with them."""
+        passed = 0
         while self._members and self._ahead and self._ahead[0] == 0:
             rest = bytes(self._ahead).lstrip(b"\0")
+            passed += len(self._ahead) - len(rest)
+            if passed > _MOST_PADDING:
+                raise PackedError(
+                    f"{self._name}: more than {_MOST_PADDING:,} zero bytes after the gzip data"
+                )
             self._ahead = memoryview(rest or self._file.read(_LARGEST_PIECE))
 
     def _begin(self) -> None:
