@@ -20,6 +20,8 @@ MOST_HISTORY = 32 << 20
 # Values in JSON, counted by what stands between them: each takes up to 80 bytes of memory.
 _MOST_VALUES = 1_000_000
 _BYTES_PER_VALUE = 64
+# A file counts as no larger: one with holes has any size.
+_MOST_COUNTED = 1 << 28
 _BETWEEN_VALUES = (b",", b":", b"[", b"{")
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -123,7 +125,7 @@ def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PE
     ValueError
         If it is not JSON, too deep, or holds more values than a file of this size may.
     """
-    most = _MOST_VALUES + (len(text) if whole is None else whole) // per_value
+    most = _MOST_VALUES + min(len(text) if whole is None else whole, _MOST_COUNTED) // per_value
     if len(text) > most and sum(map(text.count, _BETWEEN_VALUES)) > most:
         raise ValueError(f"more than {most:,} values")
     try:

@@ -125,7 +125,8 @@ def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
         return _WEBP_BYTES
     if _decoder(image) == "bmp_rle":
         return _RUNS_BYTES
-    return _BYTES.get(image.mode, 4)
+    # libtiff has a strip once more, which may be the whole picture.
+    return _BYTES.get(image.mode, 4) * (2 if _decoder(image) == "libtiff" else 1)
 
 
 def _scans(file: BinaryIO) -> int:

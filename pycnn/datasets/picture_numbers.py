@@ -135,10 +135,8 @@ def _range(numbers: _Numbers, parts: Parts) -> tuple[float, float]:
     for white in whites:
         if low >= -beyond * high and high <= (1 + beyond) * white:
             return 0.0, white
-    if is_float:
-        for white in whites:
-            if _nearly_all(white, map(numbers.of, parts())):
-                return 0.0, white
+        if is_float and _nearly_all(white, map(numbers.of, parts())):
+            return 0.0, white
     return low, high
 
 
