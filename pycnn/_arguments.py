@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from pycnn._printable import printable
 
 # The C++ side takes geometry up to here.
 LARGEST = 2**31 - 1
@@ -59,6 +62,16 @@ def choice(name: str, value: Any, words: Iterable[str]) -> str:
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {written(value)}")
     return value
+
+
+def file_name(owner: str, name: str, value: Any) -> str:
+    """Give a str or a path, without a null character, as a str."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise TypeError(f"[{owner}] {name} must be a str or a path, got {type(value).__name__}")
+    if "\0" in text:
+        raise ValueError(f"[{owner}] {name} must have no null character, got {printable(text)}")
+    return text
 
 
 def words(name: str, value: Any) -> tuple[str, ...]:
@@ -131,7 +144,7 @@ def fraction(name: str, value: Any) -> float:
 def written(value: Any) -> str:
     """Write any value in a few words: `repr` refuses ints of thousands of digits."""
     try:
-        text = repr(value)
+        text = printable(repr(value))
     except Exception:  # of whatever it is that somebody gave
         return f"a large {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]}..."

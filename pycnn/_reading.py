@@ -49,9 +49,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     OSError
         If it cannot be opened, or is a folder.
     ValueError
-        If it is no regular file.
+        If it is no regular file, or the name has a null character.
     """
     name = os.fspath(path)
+    if "\0" in os.fsdecode(name):
+        raise ValueError(f"{printable(path)} is no file: a name has no null character")
     _check_regular(name, os.stat(name).st_mode)
     # Between the two looks it may have become a pipe: with O_NONBLOCK that does not hang either.
     file = _File(io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)))

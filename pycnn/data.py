@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import array_of, integer, words
+from pycnn._arguments import array_of, integer, words, written
 from pycnn._hints import classes_hint, samples_hint
 
 Samples: TypeAlias = npt.NDArray[Any]
@@ -127,7 +127,7 @@ def check_index(owner: str, index: Any) -> None:
     """Refuse what chooses no part of a data set, such as the position of one sample."""
     positions = isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1
     if not positions and not isinstance(index, slice):
-        raise TypeError(f"[{owner}] takes a slice or an array of positions, got {index!r}")
+        raise TypeError(f"[{owner}] takes a slice or an array of positions, got {written(index)}")
 
 
 def _kind(value: Any) -> Any:
@@ -187,7 +187,7 @@ class Batches:
         if not (augment is None or callable(augment)):
             raise TypeError(
                 f"[{owner}] augment must be a function of (x, rng) such as "
-                f"pycnn.augment.RandomCrop(28, padding=1), got {augment!r}"
+                f"pycnn.augment.RandomCrop(28, padding=1), got {written(augment)}"
             )
         self.data = data
         self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))

@@ -89,7 +89,7 @@ def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     images = read_idx(path, ndim=3)
     n, h, w = images.shape
     if h == 0 or w == 0:
-        raise ValueError(f"[read_idx] {path}: images of {h}x{w} pixels")
+        raise ValueError(f"[read_idx] {printable(path)}: images of {h}x{w} pixels")
     return images.reshape(n, 1, h, w)
 
 
@@ -105,8 +105,8 @@ def read_labels(path: str | os.PathLike[str], num_classes: int) -> npt.NDArray[n
     if labels.size and labels.max() >= num_classes:
         at = int(np.argmax(labels >= num_classes))
         raise ValueError(
-            f"[read_idx] {path}: label {labels[at]} at index {at} is out of range for "
-            f"{num_classes} classes (0..{num_classes - 1})"
+            f"[read_idx] {printable(path)}: label {labels[at]} at index {at} is out of range "
+            f"for {num_classes} classes (0..{num_classes - 1})"
         )
     return labels.astype(np.int64)
 
@@ -125,7 +125,8 @@ def read_pair(
     y = read_labels(labels, num_classes)
     if len(x) != len(y):
         raise ValueError(
-            f"[read_idx] {images} has {len(x):,} images, {labels} has {len(y):,} labels"
+            f"[read_idx] {printable(images)} has {len(x):,} images, {printable(labels)} has "
+            f"{len(y):,} labels"
         )
     return x, y
 

@@ -37,7 +37,9 @@ def check_state(
         problems.append(f"missing {_listed(missing)}")
     if strict and unexpected:
         problems.append(f"unexpected {_listed(unexpected)}")
-    shared = [(name, target, state[name]) for name, target in own.items() if name in state]
+    shared = [
+        (printable(name), target, state[name]) for name, target in own.items() if name in state
+    ]
     first: dict[int, tuple[str, Array]] = {}
     for name, target, value in shared:
         dtype = getattr(value, "dtype", type(value).__name__)

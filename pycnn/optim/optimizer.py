@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import devices, ops
-from pycnn._arguments import array_of, at_least_zero
+from pycnn._arguments import array_of, at_least_zero, written
 from pycnn._printable import printable
 from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
 
@@ -199,7 +199,7 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
     if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":
-            raise TypeError(f"{name} must be a number of steps, got {value!r}")
+            raise TypeError(f"{name} must be a number of steps, got {written(value)}")
         if not (array >= 0 and array == np.floor(array) and np.isfinite(array)):
             raise ValueError(f"{name} must be a whole number, at least 0, got {value}")
         return int(array)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn._hints import samples_hint
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
@@ -205,7 +205,7 @@ def check_data(owner: str, name: str, data: Data) -> None:
     """Refuse what holds no samples."""
     if not isinstance(data, Dataset | Iterable):
         raise TypeError(
-            f"[{owner}] {name} must be a Dataset or give batches (x, y), got {data!r}; "
+            f"[{owner}] {name} must be a Dataset or give batches (x, y), got {written(data)}; "
             "pycnn.split parts a data set in two, such as for training and validation"
         )
 
@@ -217,7 +217,7 @@ def mean_loss(loss: Loss | None) -> Loss:
     if not usable or isinstance(criterion, type):
         raise TypeError(
             "loss must be an object to call, with a method backward, such as CrossEntropyLoss(), "
-            f"got {criterion!r}"
+            f"got {written(criterion)}"
         )
     reduction = getattr(criterion, "reduction", "mean")
     if reduction != "mean":
