@@ -14,19 +14,25 @@ from PIL import Image
 from safetensors.numpy import save
 
 
-def png(width: int, height: int, colour: int = 2, data: int = 20_000_000, others: int = 0) -> bytes:
-    """A PNG of so many pixels with so many bytes of zeros in it, and empty chunks."""
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
 
+def png_texts(texts: int) -> bytes:
+    """Chunks of compressed texts, of characters that take four bytes in memory."""
+    packed = zlib.compress("\U0001f600".encode() + b"a" * ((1 << 20) - 100), 9)
+    return b"".join(chunk(b"iTXt", b"%d\0\1\0\0\0" % n + packed) for n in range(texts))
+
+
+def png(
+    width: int, height: int, colour: int = 2, data: int = 20_000_000, others: bytes = b""
+) -> bytes:
+    """A PNG of so many pixels with so many bytes of zeros in it, and other chunks."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
-        + chunk(b"none", b"") * others
+        + others
         + chunk(b"IDAT", zlib.compress(bytes(data), 9))
         + chunk(b"IEND", b"")
     )
@@ -191,8 +197,9 @@ DEMANDS: dict[str, tuple[str, Callable[[], bytes], str]] = {
         "picture.png", lambda: png(8192, 8192, CLEAR), "too many for a file"
     ),
     "picture of many chunks": (
-        "picture.png", lambda: png(8, 8, others=800_000), "too many parts"
+        "picture.png", lambda: png(8, 8, others=chunk(b"none", b"") * 800_000), "parts"
     ),
+    "picture of 60 texts": ("picture.png", lambda: png(8, 8, others=png_texts(60)), "16 texts"),
     "WebP of 65,532,000 pixels": (
         "picture.png",
         lambda: picture("WEBP", 16383, 4000, "RGBA", lossless=True, method=0),

@@ -98,7 +98,7 @@ def test_the_middle_of_a_long_picture_is_where_it_was(tmp_path: Path) -> None:
         Image.fromarray(np.ascontiguousarray(turned)).save(tmp_path / "long.png")
         whole = read_picture(tmp_path / "long.png")
         assert max(whole.size) == 201
-        assert max(read_picture(tmp_path / "long.png", 30).size) < 100
+        assert max(read_picture(tmp_path / "long.png", middle=True).size) < 100
         middle = np.asarray(turned)[:, 85:115] if turned is pixels else turned[85:115]
         found = read_squares([tmp_path / "long.png"], 30, 30)[0].transpose(1, 2, 0)
         np.testing.assert_array_equal(found, middle)

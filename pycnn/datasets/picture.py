@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from pycnn._printable import printable
 from pycnn._reading import open_regular
-from pycnn.datasets.picture_limits import FORMATS, Rationed, check_picture, is_read_by_bytes
+from pycnn.datasets.picture_limits import (
+    FORMATS,
+    Rationed,
+    check_picture,
+    check_texts,
+    is_read_by_bytes,
+)
 from pycnn.datasets.picture_modes import on_white
 from pycnn.datasets.picture_numbers import kind_of_tiff
 
@@ -26,7 +32,9 @@ _LONG = 3
 _ORIENTATION = 274
 
 
-def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> Image.Image:
+def read_picture(
+    path: str | os.PathLike[str], shortest: int | None = None, *, middle: bool = False
+) -> Image.Image:
     """Decode a picture file: RGB, on white where it is transparent, upright as its camera noted.
 
     Parameters
@@ -36,10 +44,11 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
         Palettes, CMYK and numbers of more than 8 bits are converted (see
         `pycnn.datasets.picture_modes` and `pycnn.datasets.picture_numbers`).
     shortest : int, optional
-        What the shorter side is going to be scaled to, for a square in the middle. A JPEG, and a
-        picture of more than 4 million pixels, may be decoded at a fraction of its size, as long as
-        that is at least twice as much, which is a lot faster; of a very long one the ends may be
-        left out. By default it is decoded as it is.
+        What the shorter side is going to be scaled to: a JPEG, and a picture of more than 4 million
+        pixels, may be given at a fraction of its size, as long as that is at least twice as much,
+        which is a lot faster and takes less memory.
+    middle : bool
+        Whether only a square in the middle is wanted: the ends of a very long picture are left out.
 
     Returns
     -------
@@ -62,6 +71,7 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
     with open_regular(path) as opened:
         file: Any = Rationed(opened)
         try:
+            check_texts(opened)
             image = Image.open(file, formats=FORMATS)
             check_picture(image, opened)
             if is_read_by_bytes(image):
@@ -69,9 +79,8 @@ def read_picture(path: str | os.PathLike[str], shortest: int | None = None) -> I
             if shortest is not None:
                 image.draft(None, (2 * shortest, 2 * shortest))
             image.load()
-            if shortest is None:
-                return _upright(on_white(image), image)
-            return _upright(on_white(image, _shrink(image, shortest), _middle(image)), image)
+            shrink = 1 if shortest is None else _shrink(image, shortest)
+            return _upright(on_white(image, shrink, _middle(image) if middle else None), image)
         except MemoryError:
             raise
         except UnidentifiedImageError:
@@ -142,7 +151,7 @@ def read_squares(
     """
     out = np.empty((len(paths), 3, crop, crop), np.float32)
     for image, path in zip(out, paths, strict=True):
-        image[...] = _square(read_picture(path, size), size, crop).transpose(2, 0, 1)
+        image[...] = _square(read_picture(path, size, middle=True), size, crop).transpose(2, 0, 1)
     return out
 
 

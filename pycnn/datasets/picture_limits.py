@@ -37,6 +37,9 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # Pieces that Pillow may ask of a file: so many, and one more for each of so many bytes. It asks for
 # one byte at a time in comments, and for three pieces in each chunk of a PNG.
 _PIECES, _BYTES_PER_PIECE = 100_000, 256
+# Texts of a PNG that may be compressed: each unpacks to 1 MiB at most, which takes 4 in memory.
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_TEXTS = 16
 # Comments within the numbers of a PPM of text: Pillow moves all numbers for each.
 _MOST_COMMENTS = 1000
 
@@ -77,6 +80,26 @@ class Rationed:
     def lift(self) -> None:
         """Let it be read byte by byte from now on."""
         self._left = 1 << 62
+
+
+def check_texts(file: BinaryIO) -> None:
+    """Refuse a PNG of many texts, before Pillow unpacks them; the file is at its beginning then.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    texts, is_png = 0, file.read(len(_PNG)) == _PNG
+    for _ in range(_PIECES if is_png else 0):
+        head = file.read(8)
+        texts += head[4:] in (b"iTXt", b"zTXt")
+        if texts > _MOST_TEXTS:
+            raise ValueError(f"it has more than {_MOST_TEXTS} texts")
+        if len(head) < 8:
+            break
+        file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    file.seek(0)
 
 
 def check_picture(image: Image.Image, file: BinaryIO) -> None:
