@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pycnn._printable import printable
 from pycnn._reading import open_regular
+from pycnn.datasets.picture_clear import has_deep_clear_colour, with_clear_colour
 from pycnn.datasets.picture_limits import (
     FORMATS,
     Rationed,
@@ -78,6 +79,8 @@ def read_picture(
                 file.lift()
             if shortest is not None:
                 image.draft(None, (2 * shortest, 2 * shortest))
+            if has_deep_clear_colour(image):
+                with_clear_colour(image, lambda: Image.open(file, formats=FORMATS))
             image.load()
             shrink = 1 if shortest is None else _shrink(image, shortest)
             return _upright(on_white(image, shrink, _middle(image) if middle else None), image)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from pycnn._reading import size_of
+from pycnn.datasets.picture_clear import has_deep_clear_colour
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,6 +28,8 @@ _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 # libwebp has the whole picture three times, Pillow once more; libjpeg has 2 bytes for each number
 # of a picture of several scans; Pillow decodes the runs of a BMP in a loop of Python.
 _WEBP_BYTES, _SCANS_BYTES, _RUNS_BYTES = 16, 8, 4
+# What `pycnn.datasets.picture_clear` decodes twice.
+_TWICE_BYTES = 8
 # Scans of a JPEG: encoders write 1 to 12, each goes over the whole picture.
 _MOST_SCANS = 100
 _SEGMENT = re.compile(rb"\xff+([^\x00\xff])")
@@ -148,6 +151,8 @@ def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
         return _WEBP_BYTES
     if _decoder(image) == "bmp_rle":
         return _RUNS_BYTES
+    if has_deep_clear_colour(image):
+        return _TWICE_BYTES
     # libtiff has a strip once more, which may be the whole picture.
     return _BYTES.get(image.mode, 4) * (2 if _decoder(image) == "libtiff" else 1)
 

@@ -30,8 +30,6 @@ def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Ima
     The ground is black if all that is visible is white or nearly so.
 
     Numbers that are not of 8 bits, or have a sign, are scaled (`pycnn.datasets.picture_numbers`).
-    Of a PNG with 16 bits for each of red, green and blue Pillow keeps the upper 8: what differs
-    from its transparent colour in the lower ones only is transparent too.
 
     Parameters
     ----------
@@ -81,9 +79,6 @@ def _converter(
     transparent = image.info.get("transparency")
     if image.mode in _OPAQUE and transparent is None:
         return None if image.mode == "RGB" else _to_rgb
-    if isinstance(transparent, tuple) and max(transparent) > 255:
-        # Of 16 bits for each colour Pillow keeps the upper half, but not so of this one.
-        image.info["transparency"] = tuple(value >> 8 for value in transparent)
     white = _is_white(part.convert("RGBA") for part in parts())
     ground = "black" if white else "white"
 
