@@ -35,8 +35,8 @@ _MOST_RATIO = 100
 _MOST_MEMBERS = 1000
 _MEMBER = 1 << 10
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 17
-# Zero bytes behind the members: tapes have blocks of up to 256 KiB.
-_MOST_PADDING = 1 << 20
+# Zero bytes behind the members: blocks of tapes are smaller.
+_MOST_PADDING = 1 << 24
 # So little is read without a look at how much there is: that look takes longer.
 _LITTLE = 1 << 16
 
@@ -167,7 +167,7 @@ class _Gunzip(io.RawIOBase):
     def __init__(self, name: str, file: BinaryIO) -> None:
         self._name = name
         self._file = file
-        self._most = most_unpacked(size_of(file))
+        self._taken = 0
         self._members = 0
         self._total = 0
         self._ahead = memoryview(b"")
@@ -244,10 +244,13 @@ class _Gunzip(io.RawIOBase):
                     "uncompressed bytes"
                 )
         self._ahead = self._ahead[len(given) - left :]
+        self._taken += len(given) - left
         self._total += len(part)
-        if self._total > self._most:
+        # By what has been read so far: a file with holes has any size.
+        most = most_unpacked(self._taken)
+        if self._total > most:
             raise PackedError(
-                f"{self._name}: holds more than {self._most:,} bytes, the bound for a compressed "
-                "file of its size: unpack it first"
+                f"{self._name}: holds more than {most:,} bytes, the bound for {self._taken:,} "
+                "compressed ones: unpack it first"
             )
         return part

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,6 +57,12 @@ def test_a_small_file_cannot_demand_time_or_memory(
     ("reader", "head", "text"),
     [
         ("images", gzip.compress(idx_bytes(np.zeros((2, 3, 3), np.uint8))), "zero bytes after"),
+        ("images", gzip.compress(struct.pack(">2I", 0x801, 2**32 - 1)), "zero bytes after"),
+        (
+            "images",
+            gzip.compress(struct.pack(">2I", 0x801, 2**32 - 1) + bytes(100_000_000)),
+            "holds more than 67,108,864 bytes",
+        ),
         ("vectors", gzip.compress(b"good 1 2 3\n"), "zero bytes after"),
         ("model.safetensors", (4 << 30).to_bytes(8, "little") + b"{", "header of .* is too long"),
         ("model.safetensors", (48 << 20).to_bytes(8, "little") + b"{", "safetensors file"),

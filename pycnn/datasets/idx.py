@@ -19,6 +19,7 @@ from pycnn._printable import printable
 from pycnn._reading import most_unpacked, open_regular, size_of, unpacked
 
 _UBYTE = 0x08
+_PIECE = 1 << 22
 
 
 def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArray[np.uint8]:
@@ -56,11 +57,13 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
         shape = _parse_header(name, stream.read(4), stream, ndim)
         size = prod(shape)
         _check_size(name, shape, size, file, stream is file)
-        data = bytearray(size)
-        found = stream.readinto(data)  # type: ignore[attr-defined]
+        data = bytearray()
+        # There is memory for what has come, not for what a header promises.
+        while part := stream.read(min(size - len(data), _PIECE)):
+            data += part
         # One byte more is enough to notice trailing data, whatever it expands to.
         more = stream.read(1)
-    if found < size:
+    if (found := len(data)) < size:
         raise ValueError(
             f"[read_idx] {name}: truncated: the header declares {shape}, {size:,} bytes of data, "
             f"the file holds {found:,}"
