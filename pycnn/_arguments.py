@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._printable import printable
+
 # The C++ side takes geometry up to here.
 LARGEST = 2**31 - 1
 
@@ -138,7 +140,7 @@ def fraction(name: str, value: Any) -> float:
 def written(value: Any) -> str:
     """Write any value in a few words: `repr` refuses ints of thousands of digits."""
     try:
-        text = repr(value)
+        text = printable(repr(value))
     except Exception:  # of whatever it is that somebody gave
         return f"a large {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:80]}..."

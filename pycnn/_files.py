@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from pycnn._printable import printable
 from pycnn._temporary import create, remove_leftovers, temporary_name
 
 
@@ -85,6 +86,21 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     remove_leftovers(folder, (name,))
     with _temporary_beside(path) as (_, temporary), create(temporary) as file:
         file.write(b"\0")
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Refuse a pipe, which blocks until it is read, or a device, for what is to be read again.
+
+    Raises
+    ------
+    ValueError
+        If `path` is one.
+    """
+    if is_stream(path):
+        raise ValueError(
+            f"{printable(path)} cannot be written: it is no regular file, but a device, a pipe or "
+            "a socket"
+        )
 
 
 def check_ending(path: str | os.PathLike[str], ending: str) -> None:

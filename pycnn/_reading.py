@@ -20,6 +20,8 @@ MOST_HISTORY = 32 << 20
 # Values in JSON, counted by what stands between them: each takes up to 80 bytes of memory.
 _MOST_VALUES = 1_000_000
 _BYTES_PER_VALUE = 64
+# A file counts as no larger: one with holes has any size.
+_MOST_COUNTED = 1 << 28
 _BETWEEN_VALUES = (b",", b":", b"[", b"{")
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -33,6 +35,10 @@ _MOST_RATIO = 100
 _MOST_MEMBERS = 1000
 _MEMBER = 1 << 10
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 17
+# Zero bytes behind the members: blocks of tapes are smaller.
+_MOST_PADDING = 1 << 24
+# So little is read without a look at how much there is: that look takes longer.
+_LITTLE = 1 << 16
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -43,11 +49,11 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     OSError
         If it cannot be opened, or is a folder.
     ValueError
-        If it is no regular file.
+        If it is no regular file, or the name has a null character.
     """
     name = os.fspath(path)
-    if "\0" in name:
-        raise ValueError(f"{printable(name)} is no name of a file: it holds a NUL")
+    if "\0" in os.fsdecode(name):
+        raise ValueError(f"{printable(path)} is no file: a name has no null character")
     _check_regular(name, os.stat(name).st_mode)
     # Between the two looks it may have become a pipe: with O_NONBLOCK that does not hang either.
     file = _File(io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)))
@@ -66,6 +72,8 @@ class _File(io.BufferedReader):
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and 0 <= size <= _LITTLE:
+            return super().read(size)
         left = max(size_of(self) - self.tell(), 0)
         return super().read(left if size is None or size < 0 else min(size, left))
 
@@ -119,7 +127,7 @@ def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PE
     ValueError
         If it is not JSON, too deep, or holds more values than a file of this size may.
     """
-    most = _MOST_VALUES + (len(text) if whole is None else whole) // per_value
+    most = _MOST_VALUES + min(len(text) if whole is None else whole, _MOST_COUNTED) // per_value
     if len(text) > most and sum(map(text.count, _BETWEEN_VALUES)) > most:
         raise ValueError(f"more than {most:,} values")
     try:
@@ -159,7 +167,7 @@ class _Gunzip(io.RawIOBase):
     def __init__(self, name: str, file: BinaryIO) -> None:
         self._name = name
         self._file = file
-        self._most = most_unpacked(size_of(file))
+        self._taken = 0
         self._members = 0
         self._total = 0
         self._ahead = memoryview(b"")
@@ -191,8 +199,14 @@ class _Gunzip(io.RawIOBase):
 
     def _skip_padding(self) -> None:
         """Pass over zero bytes after a member: tapes and file systems fill blocks with them."""
+        passed = 0
         while self._members and self._ahead and self._ahead[0] == 0:
             rest = bytes(self._ahead).lstrip(b"\0")
+            passed += len(self._ahead) - len(rest)
+            if passed > _MOST_PADDING:
+                raise PackedError(
+                    f"{self._name}: more than {_MOST_PADDING:,} zero bytes after the gzip data"
+                )
             self._ahead = memoryview(rest or self._file.read(_LARGEST_PIECE))
 
     def _begin(self) -> None:
@@ -230,10 +244,13 @@ class _Gunzip(io.RawIOBase):
                     "uncompressed bytes"
                 )
         self._ahead = self._ahead[len(given) - left :]
+        self._taken += len(given) - left
         self._total += len(part)
-        if self._total > self._most:
+        # By what has been read so far: a file with holes has any size.
+        most = most_unpacked(self._taken)
+        if self._total > most:
             raise PackedError(
-                f"{self._name}: holds more than {self._most:,} bytes, the bound for a compressed "
-                "file of its size: unpack it first"
+                f"{self._name}: holds more than {most:,} bytes, the bound for {self._taken:,} "
+                "compressed ones: unpack it first"
             )
         return part

@@ -34,8 +34,11 @@ _DTYPES = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
 _LENGTH = 8
-# The text may take so many bytes and a quarter of the file: a vocabulary can be in it.
-_LEAST_TEXT = 4 << 20
+# The text may take so many bytes and a quarter of the file, since a vocabulary can be in it, but
+# never more than the package safetensors reads.
+_LEAST_TEXT, _MOST_TEXT = 4 << 20, 100_000_000
+# Tensors: so many, and one more for so many bytes of the file.
+_MOST_TENSORS, _BYTES_PER_TENSOR = 10_000, 1 << 12
 _MOST_DIMENSIONS = 32
 
 
@@ -200,7 +203,7 @@ def _text(file: BinaryIO, size: int) -> bytes:
     length = int.from_bytes(head, "little")
     if length > size - _LENGTH:
         raise ValueError(f"its header of {length:,} bytes is longer than the file")
-    if length > _LEAST_TEXT + size // 4:
+    if length > min(_LEAST_TEXT + size // 4, _MOST_TEXT):
         raise ValueError(f"its header of {length:,} bytes is too long for {size:,} bytes")
     text = file.read(length)
     if len(text) < length:
@@ -218,6 +221,9 @@ def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]
         isinstance(value, str) for value in metadata.values()
     ):
         raise ValueError("its metadata are no texts")
+    most = _MOST_TENSORS + size // _BYTES_PER_TENSOR
+    if len(found) > most:
+        raise ValueError(f"it has {len(found):,} tensors, more than {most:,}")
     return metadata, {name: _tensor(name, entry) for name, entry in found.items()}
 
 

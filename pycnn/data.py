@@ -201,7 +201,7 @@ class Batches:
         if not (augment is None or callable(augment)):
             raise TypeError(
                 f"[{owner}] augment must be a function of (x, rng) such as "
-                f"pycnn.augment.RandomCrop(28, padding=1), got {augment!r}"
+                f"pycnn.augment.RandomCrop(28, padding=1), got {written(augment)}"
             )
         self.data = data
         self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))

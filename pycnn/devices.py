@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import written
+
 Array = npt.NDArray[Any]
 
 EXTENSIONS = {"cuda": "pycnn._cuda", "cuda_host": "pycnn._cuda_host"}
@@ -56,7 +58,9 @@ def extension(device: str) -> ModuleType:
     if device in _found:
         return _found[device]
     if device not in EXTENSIONS:
-        raise ValueError(f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {device!r}")
+        raise ValueError(
+            f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {written(device)}"
+        )
     name = EXTENSIONS[device]
     if find_spec(name) is None:
         raise DeviceError(

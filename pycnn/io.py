@@ -13,7 +13,7 @@ import numpy as np
 
 from pycnn._arguments import file_name
 from pycnn._budget import limited
-from pycnn._files import atomic_write
+from pycnn._files import atomic_write, check_replaceable
 from pycnn._format import FORMAT, KEY, check_format
 from pycnn._printable import printable
 from pycnn._reading import parse_json
@@ -64,7 +64,9 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     OSError
         If the file cannot be written.
     TypeError
-        If `model` is no model, or `path` no path.
+        If `model` is no model, or `path` no str or path.
+    ValueError
+        If `path` is there and no regular file, such as a pipe or a device.
     TypeError, ValueError
         If the metadata, or an argument of the model, is no JSON value (keys must be strings, and
         numbers finite), or an array holds numbers that the format lacks or a mask.
@@ -83,6 +85,7 @@ def write(
     """Do `save`, with the state of a training beside the model: its arrays, and JSON values."""
     from pycnn import __version__
 
+    check_replaceable(path)
     with Turn(model).taken():  # between two steps, where another thread trains the model
         state = {
             name: storable("save", name, on_cpu(array)).copy()
@@ -135,7 +138,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     ValueError
         If it is truncated or corrupt or does not fit the model.
     TypeError
-        If a dtype differs or `model` is no model.
+        If a dtype differs, `model` is no model, or `path` no str or path.
     """
     check_model("load", model, ORDER)
     path = checkpoint_of(file_name("load", "path", path))
@@ -165,6 +168,8 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     ValueError
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
         made or does not fit it.
+    TypeError
+        If `path` is no str or path.
     """
     path = checkpoint_of(file_name("load_model", "path", path))
     file, tensors = open_tensors(path)

@@ -3,28 +3,71 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import struct
 import zlib
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG of so many pixels whose data are a few bytes."""
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress(bytes(20_000_000), 9)
+def png_texts(texts: int) -> bytes:
+    """Chunks of compressed texts, of characters that take four bytes in memory."""
+    packed = zlib.compress("\U0001f600".encode() + b"a" * ((1 << 20) - 100), 9)
+    return b"".join(chunk(b"iTXt", b"%d\0\1\0\0\0" % n + packed) for n in range(texts))
+
+
+def png(
+    width: int, height: int, colour: int = 2, data: int = 20_000_000, others: bytes = b""
+) -> bytes:
+    """A PNG of so many pixels with so many bytes of zeros in it, and other chunks."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + others
+        + chunk(b"IDAT", zlib.compress(bytes(data), 9))
+        + chunk(b"IEND", b"")
     )
+
+
+GREY, COLOUR, CLEAR = 0, 2, 6
+
+
+def gif(side: int, comments: bytes = b"") -> bytes:
+    """A GIF with a frame of one pixel, of two colours of which one is clear."""
+    screen = struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes([1, 2, 3, 255, 255, 255])
+    clear = b"!\xf9\x04\x01\0\0\0\0"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00;"
+    return b"GIF89a" + screen + comments + clear + frame
+
+
+def picture(kind: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
+    """A picture of nothing."""
+    content = io.BytesIO()
+    Image.new(mode, (width, height)).save(content, kind, **options)
+    return content.getvalue()
+
+
+def jpeg_scans(copies: int) -> bytes:
+    """A progressive JPEG with many copies of its last scan."""
+    whole = picture("JPEG", 1000, 1000, progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * copies + whole[-2:]
+
+
+def bmp_runs(width: int, height: int) -> bytes:
+    """A BMP of runs, each of which passes over 255 rows."""
+    numbers = (40, width, height, 1, 8, 1, 0, 0, 0, 256, 0)
+    head = b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + struct.pack("<IiiHHIIiiII", *numbers)
+    return head + bytes(1024) + b"\0\2\0\xff" * 1000
 
 
 def tensors(header: object, data: bytes = b"") -> bytes:
@@ -104,7 +147,16 @@ DEMANDS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "checkpoint of very many empty tensors": (
         "model.safetensors",
         lambda: tensors({f"{i:x}": EMPTY_TENSOR for i in range(60_000)}),
-        "does not say which model",
+        "60,000 tensors, more than",
+    ),
+    "checkpoint of 160,000 empty tensors in a large file": (
+        "model.safetensors",
+        lambda: tensors(
+            {f"{i:x}": EMPTY_TENSOR for i in range(160_000)}
+            | {"z": {"dtype": "U8", "shape": [40_000_000], "data_offsets": [0, 40_000_000]}},
+            bytes(40_000_000),
+        ),
+        "160,001 tensors, more than",
     ),
     "checkpoint, header of lists": (
         "model.safetensors",
@@ -138,12 +190,37 @@ DEMANDS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "settings of lists": ("settings.json", lambda: b"[" + b"[]," * 340_000 + b"1]", "settings"),
     "history of 60 MB": ("history.json", lambda: b" " * 60_000_000, "too large"),
     "history of lists": ("history.json", lambda: b"[" + b"[]," * 9_000_000 + b"1]", "values"),
-    "picture of 900,000,000 pixels": (
-        "picture.png", lambda: png_header(30_000, 30_000), "not a readable picture"
+    "picture of 900,000,000 pixels": ("picture.png", lambda: png(30_000, 30_000), "exceeds limit"),
+    "picture of 150,000,000 pixels": ("picture.png", lambda: png(15_000, 10_000), "too many"),
+    "picture of one column": ("picture.png", lambda: png(1, 1 << 26, GREY), "too many for a file"),
+    "picture of 67,000,000 clear pixels": (
+        "picture.png", lambda: png(8192, 8192, CLEAR), "too many for a file"
     ),
-    "picture of 150,000,000 pixels": (
-        "picture.png", lambda: png_header(15_000, 10_000), "not a readable picture"
+    "picture of many chunks": (
+        "picture.png", lambda: png(8, 8, others=chunk(b"none", b"") * 800_000), "parts"
     ),
+    "picture of 60 texts": ("picture.png", lambda: png(8, 8, others=png_texts(60)), "16 texts"),
+    "WebP of 65,532,000 pixels": (
+        "picture.png",
+        lambda: picture("WEBP", 16383, 4000, "RGBA", lossless=True, method=0),
+        "too many for a file",
+    ),
+    "JPEG of 3,000 scans": ("picture.png", lambda: jpeg_scans(3000), "more than 100 scans"),
+    "JPEG of 64,000,000 pixels in scans": (
+        "picture.png",
+        lambda: picture("JPEG", 8000, 8000, progressive=True),
+        "too many for a file",
+    ),
+    "JPEG of fill bytes": ("picture.png", lambda: b"\xff\xd8" + b"\xff" * 20_000_000, "parts"),
+    "GIF of comments": ("picture.png", lambda: gif(1, b"!\xfe\x01a\0" * 2_000_000), "parts"),
+    "GIF of a long comment": (
+        "picture.png", lambda: gif(1, b"!\xfe" + b"\xff" * 25_600_000 + b"\0"), "parts"
+    ),
+    "PPM of a long comment": ("picture.png", lambda: b"P6\n#" + b"a" * 50_000_000, "parts"),
+    "PPM of comments": (
+        "picture.png", lambda: b"P2 1000 1000 255\n" + b"#\n" * 500_000, "1,000 comments"
+    ),
+    "BMP of runs": ("picture.png", lambda: bmp_runs(65535, 1000), "too many for a file"),
     "cifar, an entry without end": (
         "cifar.tar.gz",
         lambda: gzip.compress(b"x" * 512 + bytes(70_000_000), 1),

@@ -107,6 +107,8 @@ def test_the_mapping_file_names_the_classes_and_a_broken_one_is_named() -> None:
     assert train.y.min() == 0
     # Who has counted from 0 and gives a name for it keeps the numbers of the files.
     assert datasets.mnist("e", classes=["", *train.classes])[0].y.min() == 1
+    mapping.write_bytes(b"\xef\xbb\xbf" + mapping.read_bytes())  # a byte order mark is no digit
+    assert datasets.mnist("e", classes=None)[0].classes == train.classes
     for text in ("", "1 65\n3 66", "1", "one 65", f"1 {2**40}", "1 7", "1 65\n" * 2000):
         mapping.write_text(text)
         with pytest.raises(ValueError, match=r"emnist-letters-mapping\.txt is no mapping"):

@@ -103,8 +103,22 @@ def test_transparent_colours_of_16_bits_are_white(tmp_path: Path) -> None:
     path = png(tmp_path / "rgb.png", colours, 2, colours[0, 3].astype(">u2").tobytes())
     found = np.asarray(read_picture(path))
     clear = (colours == colours[0, 3]).all(axis=2)
+    assert clear.any()
     np.testing.assert_array_equal(found[clear], 255)
     np.testing.assert_array_equal(found[~clear], (colours // 257)[~clear])
+
+
+@pytest.mark.parametrize("clear", [0x1200, 0x0012])
+def test_colours_with_the_same_upper_half_as_the_transparent_one_stay(
+    clear: int, tmp_path: Path
+) -> None:
+    """0x12ff was cleared with 0x1200; and 0x1234, in the place of 0x0012."""
+    samples = np.array([0x1200, 0x12FF, 0x1234, 0x0012, 0x0013] * 40).reshape(100, 2)
+    path = png(
+        tmp_path / "near.png", np.stack([samples] * 3, 2), 2, struct.pack(">3H", *[clear] * 3)
+    )
+    # What is left is dark, so that the ground is white.
+    np.testing.assert_array_equal(grey(path), np.where(samples == clear, 255, samples >> 8))
 
 
 # Modes that Pillow writes to each format; of others it knows no file.

@@ -10,13 +10,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from command_line import Capture
+from dataset_files import cifar_archive, idx_bytes
 from PIL import Image
 from safetensors.numpy import save_file
 from toy import small_net
 
-from pycnn import datasets, io, layers, models, plot
+from pycnn import DataLoader, datasets, evaluate, io, layers, models, plot
 from pycnn._printable import printable
 from pycnn.cli import main
+from pycnn.data import ArrayDataset
+from pycnn.datasets import emnist, idx
+from pycnn.datasets.cifar10 import read_archive
 from pycnn.plot.canvas import render
 from pycnn.report import page, write_report
 from pycnn.training import EpochRecord, History
@@ -131,6 +135,78 @@ def test_names_of_folders_and_pictures_are_told_as_text(tmp_path: Path) -> None:
 def test_a_summary_shows_names_as_text() -> None:
     net = layers.Sequential({f"\x1b[2J\x07{n}": layers.ReLU() for n in range(2)})
     assert inert(net.summary((1, 1, 4, 4)))
+
+
+def hostile_folder(place: Path) -> Path:
+    folder = place / EVIL.replace("\x00", "").replace("/", "")
+    folder.mkdir()
+    return folder
+
+
+def test_paths_in_errors_of_data_sets_are_told_as_text(tmp_path: Path) -> None:
+    folder = hostile_folder(tmp_path)
+    pixels, none = folder / "x", folder / "none"
+    pixels.write_bytes(idx_bytes(np.zeros((2, 3, 3), np.uint8)))
+    none.write_bytes(idx_bytes(np.zeros((2, 0, 3), np.uint8)))
+    labels = folder / "y"
+    labels.write_bytes(idx_bytes(np.array([0, 1, 9], np.uint8)))
+    (folder / "emnist-digits-mapping.txt").write_text("x")
+    archive = folder / "a"
+    archive.write_bytes(cifar_archive({}))
+    (folder / "rt-polarity.neg").write_text("a")
+    calls: list[Callable[[], object]] = [
+        lambda: idx.read_images(none),
+        lambda: idx.read_labels(labels, 3),
+        lambda: idx.read_pair(pixels, labels, 10),
+        lambda: datasets.mnist(folder),
+        lambda: datasets.mnist(folder / "no"),
+        lambda: emnist.class_names(folder, "digits"),
+        lambda: read_archive(archive, 2),
+        lambda: datasets.sentence_polarity(folder / "no"),
+        lambda: datasets.sentence_polarity(folder),
+        lambda: datasets.sentence_polarity(folder, check=False),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, FileNotFoundError)) as info:
+            call()
+        assert inert(str(info.value))
+
+
+def test_names_of_layers_are_told_as_text() -> None:
+    net = layers.Sequential({"\x1b[2J": layers.Linear(2, 2)})
+    assert inert(repr(net))
+    shared = layers.ReLU()
+    state = {"\x1b[2J.weight": np.zeros((3, 3), np.float32), "\x1b[2J.bias": np.zeros(2, "f4")}
+    calls: list[Callable[[], object]] = [
+        lambda: net(np.zeros((1, 3), np.float32)),
+        lambda: net.load_state_dict(state),
+        lambda: layers.Sequential({"a": shared, "\x1b[2J": shared}),
+        lambda: layers.Sequential({"\x1b[2J": 3}),
+        lambda: net.to("\x1b[2J"),
+        lambda: models.create("\x1b[2J"),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, TypeError)) as info:
+            call()
+        assert inert(str(info.value))
+
+
+def test_long_arguments_are_not_told_whole() -> None:
+    long = "a" * 10**6
+    net = layers.Sequential(layers.Linear(2, 2))
+    data = ArrayDataset(np.zeros((2, 2), np.float32), np.arange(2))
+    calls: list[Callable[[], object]] = [
+        lambda: net.to(long),
+        lambda: models.create(long),
+        lambda: layers.Conv2d(1, 1, 3, padding=long),
+        lambda: DataLoader(data, 2, augment=long),  # type: ignore[arg-type]
+        lambda: evaluate(net, data, loss=long),  # type: ignore[arg-type]
+        lambda: datasets.ImageFolder("x", on_error=long),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, TypeError)) as info:
+            call()
+        assert len(str(info.value)) < 1000
 
 
 CLASSES = [f"\x1b\x00\u202e{n}$\\f" for n in range(3)]

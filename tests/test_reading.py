@@ -7,6 +7,7 @@ import io
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset_files import cifar_archive, cifar_members, idx_bytes
-from demanding_files import DEMANDS
+from demanding_files import DEMANDS, GREY, gif, picture, png
 from PIL import Image
-from readers import READERS, SERVER, VOCABULARY, refused
+from readers import READERS, SERVER, VOCABULARY, refused, watched
 
 from pycnn.datasets.cifar10 import read_archive
 from pycnn.datasets.idx import read_idx
@@ -50,6 +51,52 @@ def test_a_small_file_cannot_demand_time_or_memory(
     path = tmp_path / reader
     path.write_bytes(content())
     assert re.search(text, refused(server, path, reader))
+
+
+@pytest.mark.parametrize(
+    ("reader", "head", "text"),
+    [
+        ("images", gzip.compress(idx_bytes(np.zeros((2, 3, 3), np.uint8))), "zero bytes after"),
+        ("images", gzip.compress(struct.pack(">2I", 0x801, 2**32 - 1)), "zero bytes after"),
+        (
+            "images",
+            gzip.compress(struct.pack(">2I", 0x801, 2**32 - 1) + bytes(100_000_000)),
+            "holds more than 67,108,864 bytes",
+        ),
+        ("vectors", gzip.compress(b"good 1 2 3\n"), "zero bytes after"),
+        ("model.safetensors", (4 << 30).to_bytes(8, "little") + b"{", "header of .* is too long"),
+        ("model.safetensors", (48 << 20).to_bytes(8, "little") + b"{", "safetensors file"),
+    ],
+)
+def test_a_hole_in_a_file_makes_it_no_larger(
+    server: subprocess.Popen[str], tmp_path: Path, reader: str, head: bytes, text: str
+) -> None:
+    path = tmp_path / reader
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(20 << 30)
+    assert re.search(text, refused(server, path, reader))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: gif(8000),
+        lambda: png(8192, 8192, GREY, 8192 * 8193),
+        lambda: png(65_535, 1000, GREY, 1000 * 65_536),
+        lambda: picture("WEBP", 2048, 2048, "RGBA", lossless=True, method=0),
+        lambda: picture("TIFF", 2880, 2880, compression="tiff_lzw", tiffinfo={278: 2880}),
+        lambda: picture("JPEG", 8600, 5800),
+        lambda: picture("PNG", 4000, 4000, "RGBA"),
+    ],
+    ids=["GIF", "PNG", "long PNG", "WebP", "TIFF of one strip", "50 million in JPEG", "colours"],
+)
+def test_a_large_picture_that_is_scaled_down_takes_little_memory(
+    server: subprocess.Popen[str], tmp_path: Path, content: Callable[[], bytes]
+) -> None:
+    path = tmp_path / "square.png"
+    path.write_bytes(content())
+    assert watched(server, path, "square.png") == "read"
 
 
 def make_pipe(path: Path) -> None:

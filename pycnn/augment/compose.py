@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pycnn._arguments import written
 from pycnn.data import Augment, Samples
 
 
@@ -25,7 +26,7 @@ class Compose:
         for index, step in enumerate(steps):
             if not callable(step) or isinstance(step, type):
                 raise TypeError(
-                    f"[Compose] step {index} must be a function of (x, rng), got {step!r}"
+                    f"[Compose] step {index} must be a function of (x, rng), got {written(step)}"
                 )
         self.steps = steps
 

@@ -125,8 +125,8 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
                 source = archive.extractfile(member) if member.isreg() else None
                 if source is None or member.size != size:
                     raise ValueError(
-                        f"[cifar10] {path}: {member.name} is not a file of {size:,} bytes "
-                        f"({images_per_batch:,} records of {_RECORD})"
+                        f"[cifar10] {printable(path)}: {member.name} is not a file of "
+                        f"{size:,} bytes ({images_per_batch:,} records of {_RECORD})"
                     )
                 batches[member.name] = np.frombuffer(source.read(), np.uint8).reshape(-1, _RECORD)
     except (tarfile.TarError, EOFError, PackedError) as error:
@@ -134,7 +134,8 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
         raise ValueError(text) from None
     missing = [name for name in _TRAIN + _TEST if name not in batches]
     if missing:
-        raise ValueError(f"[cifar10] {path}: the archive lacks {', '.join(missing)}")
+        names = ", ".join(missing)
+        raise ValueError(f"[cifar10] {printable(path)}: the archive lacks {names}")
     return batches
 
 

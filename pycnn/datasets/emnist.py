@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import string
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from pycnn._printable import printable
+from pycnn._reading import open_regular
 
 Means: TypeAlias = npt.NDArray[np.float64]
 
@@ -68,8 +72,8 @@ def class_names(folder: Path, split: str) -> tuple[int, tuple[str, ...]]:
     path = folder / f"emnist-{split}-mapping.txt"
     if not path.is_file():
         return _FIRST.get(split, 0), _SPLITS[split]
-    with path.open("rb") as file:
-        lines = file.read(_MOST_BYTES).split(b"\n")
+    with open_regular(path) as file:
+        lines = file.read(_MOST_BYTES).removeprefix(codecs.BOM_UTF8).split(b"\n")
     try:
         numbers = [[int(word) for word in line.split()] for line in lines if line.strip()]
         labels = [line[0] for line in numbers]
@@ -81,8 +85,8 @@ def class_names(folder: Path, split: str) -> tuple[int, tuple[str, ...]]:
         name.isprintable() and name for name in names
     ) or not names:  # fmt: skip
         raise ValueError(
-            f"[mnist] {path} is no mapping: a line for each label, in order, with the codes of its "
-            "characters"
+            f"[mnist] {printable(path)} is no mapping: a line for each label, in order, with the "
+            "codes of its characters"
         )
     return first, names
 

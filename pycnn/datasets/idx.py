@@ -19,6 +19,7 @@ from pycnn._printable import printable
 from pycnn._reading import most_unpacked, open_regular, size_of, unpacked
 
 _UBYTE = 0x08
+_PIECE = 1 << 22
 
 
 def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArray[np.uint8]:
@@ -56,11 +57,13 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
         shape = _parse_header(name, stream.read(4), stream, ndim)
         size = prod(shape)
         _check_size(name, shape, size, file, stream is file)
-        data = bytearray(size)
-        found = stream.readinto(data)  # type: ignore[attr-defined]
+        data = bytearray()
+        # There is memory for what has come, not for what a header promises.
+        while part := stream.read(min(size - len(data), _PIECE)):
+            data += part
         # One byte more is enough to notice trailing data, whatever it expands to.
         more = stream.read(1)
-    if found < size:
+    if (found := len(data)) < size:
         raise ValueError(
             f"[read_idx] {name}: truncated: the header declares {shape}, {size:,} bytes of data, "
             f"the file holds {found:,}"
@@ -89,7 +92,7 @@ def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     images = read_idx(path, ndim=3)
     n, h, w = images.shape
     if h == 0 or w == 0:
-        raise ValueError(f"[read_idx] {path}: images of {h}x{w} pixels")
+        raise ValueError(f"[read_idx] {printable(path)}: images of {h}x{w} pixels")
     return images.reshape(n, 1, h, w)
 
 
@@ -105,8 +108,8 @@ def read_labels(path: str | os.PathLike[str], num_classes: int) -> npt.NDArray[n
     if labels.size and labels.max() >= num_classes:
         at = int(np.argmax(labels >= num_classes))
         raise ValueError(
-            f"[read_idx] {path}: label {labels[at]} at index {at} is out of range for "
-            f"{num_classes} classes (0..{num_classes - 1})"
+            f"[read_idx] {printable(path)}: label {labels[at]} at index {at} is out of range "
+            f"for {num_classes} classes (0..{num_classes - 1})"
         )
     return labels.astype(np.int64)
 
@@ -125,7 +128,8 @@ def read_pair(
     y = read_labels(labels, num_classes)
     if len(x) != len(y):
         raise ValueError(
-            f"[read_idx] {images} has {len(x):,} images, {labels} has {len(y):,} labels"
+            f"[read_idx] {printable(images)} has {len(x):,} images, {printable(labels)} has "
+            f"{len(y):,} labels"
         )
     return x, y
 

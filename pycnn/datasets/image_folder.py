@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
@@ -97,7 +97,9 @@ class ImageFolder:
         on_error: str = "raise",
     ) -> None:
         if on_error not in ("raise", "skip"):
-            raise ValueError(f"[ImageFolder] on_error must be 'raise' or 'skip', got {on_error!r}")
+            raise ValueError(
+                f"[ImageFolder] on_error must be 'raise' or 'skip', got {written(on_error)}"
+            )
         self.size = integer("ImageFolder", "size", size, 1)
         self._prepare(size if crop is None else crop, Normalise(mean, std))
         self.root = root = os.fspath(root)

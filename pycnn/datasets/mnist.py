@@ -212,7 +212,9 @@ def idx_dataset(
     """Load one split from its two IDX files, normalised; the labels there begin at `first`."""
     x, y = read_pair(images, labels, first + len(classes))
     if y.min(initial=first) < first:
-        raise ValueError(f"[mnist] {labels}: label {y.min()} is less than the first one, {first}")
+        raise ValueError(
+            f"[mnist] {printable(labels)}: label {y.min()} is less than the first one, {first}"
+        )
     if transposed:
         x = np.ascontiguousarray(x.swapaxes(2, 3))
     return ArrayDataset(normalise(x, (mean,), (std,)), y - first, classes=tuple(classes), name=name)
@@ -240,19 +242,19 @@ def find_idx(folder: Path, split: str, kind: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     if not folder.is_dir():
-        raise FileNotFoundError(f"[mnist] {folder} is not a folder")
+        raise FileNotFoundError(f"[mnist] {printable(folder)} is not a folder")
     prefixed = sorted(p for p in folder.iterdir() if p.name.endswith(tuple(endings)))
     if not prefixed and (folder / "gzip").is_dir():
         return find_idx(folder / "gzip", split, kind)
     if len(prefixed) > 1:
         raise ValueError(
-            f"[mnist] {folder} has several candidates for the {split} {kind}: "
+            f"[mnist] {printable(folder)} has several candidates for the {split} {kind}: "
             f"{', '.join(printable(p.name) for p in prefixed)}; "
             "keep one set of four files in a folder"
         )
     if not prefixed:
         raise FileNotFoundError(
-            f"[mnist] {folder} has no {split} {kind}: expected {endings[0]} or {endings[1]} "
-            "(also with '.' before idx)"
+            f"[mnist] {printable(folder)} has no {split} {kind}: expected {endings[0]} or "
+            f"{endings[1]} (also with '.' before idx)"
         )
     return prefixed[0]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
+
+from pycnn._reading import size_of
+from pycnn.datasets.picture_clear import has_deep_clear_colour
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -10,30 +15,165 @@ if TYPE_CHECKING:
 # What is decoded, by Pillow's names: all that ImageFolder looks for. Others are programs (EPS), or
 # hold pictures of other formats that are decoded before their sizes are known (ICO, ICNS).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-# A picture may have so many pixels (an A4 page at 600 dots an inch has 35 million), or so many for
-# each byte of its file: a photograph has 1 to 8, a drawing of few colours 100 and more, but then
-# not so many in all.
-MOST_PIXELS = 1 << 26
-MOST_RATIO = 16
+# A picture may take so many bytes where it is decoded, whatever its file is like, which is 16
+# million pixels in colours and 67 million in grey (an A4 page at 600 dots an inch has 35 million),
+# or in a JPEG of one scan, which is decoded row by row and can be at a fraction of its size.
+MOST_BYTES = 1 << 26
+# Or it may have so many pixels for each byte of its file: a photograph has 1 to 30.
+MOST_RATIO = 32
+# Longest side, as in JPEG.
+_LONGEST = (1 << 16) - 1
+# Bytes of a decoded pixel by Pillow's modes, where they are not 4.
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+# libwebp has the whole picture three times, Pillow once more; libjpeg has 2 bytes for each number
+# of a picture of several scans; Pillow decodes the runs of a BMP in a loop of Python.
+_WEBP_BYTES, _SCANS_BYTES, _RUNS_BYTES = 16, 8, 4
+# What `pycnn.datasets.picture_clear` decodes twice.
+_TWICE_BYTES = 8
+# Scans of a JPEG: encoders write 1 to 12, each goes over the whole picture.
+_MOST_SCANS = 100
+_SEGMENT = re.compile(rb"\xff+([^\x00\xff])")
+_WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
+_END, _SCAN = 0xD9, 0xDA
+# In between are the numbers of a scan, in which 0xff comes before 0 or the mark of a restart.
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Pieces that Pillow may ask of a file: so many, and one more for each of so many bytes. It asks for
+# one byte at a time in comments, and for three pieces in each chunk of a PNG.
+_PIECES, _BYTES_PER_PIECE = 100_000, 256
+# Texts of a PNG that may be compressed: each unpacks to 1 MiB at most, which takes 4 in memory.
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_TEXTS = 16
+# Comments within the numbers of a PPM of text: Pillow moves all numbers for each.
+_MOST_COMMENTS = 1000
 
 
-def check_picture(image: Image.Image, size: int) -> None:
-    """Refuse an opened picture whose pixels would take far more memory than its file.
+class Rationed:
+    """A file of which Pillow may read so many pieces, since each costs time however small it is.
 
     Parameters
     ----------
-    image : PIL.Image.Image
-        As `PIL.Image.open` gives it, nothing decoded.
-    size : int
-        Of the file, in bytes.
+    file : binary file
+        The open file.
+
+    Attributes
+    ----------
+    seek, tell, fileno : callable
+        As those of the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek: Callable[..., int] = file.seek
+        self.tell, self.fileno = file.tell, file.fileno
+        self._read = file.read
+        self._left = _PIECES + size_of(file) // _BYTES_PER_PIECE
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as `io.BufferedReader` does.
+
+        Raises
+        ------
+        ValueError
+            If it was asked too often.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("it has too many parts for its size")
+        return self._read(size)
+
+    def lift(self) -> None:
+        """Let it be read byte by byte from now on."""
+        self._left = 1 << 62
+
+
+def check_texts(file: BinaryIO) -> None:
+    """Refuse a PNG of many texts, before Pillow unpacks them; the file is at its beginning then.
 
     Raises
     ------
     ValueError
         If it is one.
     """
-    pixels = image.width * image.height
-    if pixels > max(MOST_PIXELS, MOST_RATIO * size):
+    texts, is_png = 0, file.read(len(_PNG)) == _PNG
+    for _ in range(_PIECES if is_png else 0):
+        head = file.read(8)
+        texts += head[4:] in (b"iTXt", b"zTXt")
+        if texts > _MOST_TEXTS:
+            raise ValueError(f"it has more than {_MOST_TEXTS} texts")
+        if len(head) < 8:
+            break
+        file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    file.seek(0)
+
+
+def check_picture(image: Image.Image, file: BinaryIO) -> None:
+    """Refuse an opened picture that would take far more memory or time than its file.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        As `PIL.Image.open` gives it, nothing decoded.
+    file : binary file
+        The file; its position changes.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    pixels, size = image.width * image.height, size_of(file)
+    most = max(MOST_BYTES // _bytes_per_pixel(image, file), MOST_RATIO * size)
+    if max(image.size) > _LONGEST or pixels > most:
         raise ValueError(
             f"{image.width:,}x{image.height:,} pixels are too many for a file of {size:,} bytes"
         )
+    if _decoder(image) == "ppm_plain":
+        file.seek(0)
+        if file.read().count(b"#") > _MOST_COMMENTS:
+            raise ValueError(f"it has more than {_MOST_COMMENTS:,} comments")
+
+
+def is_read_by_bytes(image: Image.Image) -> bool:
+    """Whether Pillow reads the pixels of an opened picture a few bytes at a time."""
+    return _decoder(image) in ("bmp_rle", "ppm")
+
+
+def _decoder(image: Image.Image) -> str:
+    """Name of what decodes the pixels."""
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][0]) if tiles else ""
+
+
+def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
+    """Bytes that a pixel takes while the picture is decoded."""
+    if image.format in ("JPEG", "MPO"):
+        return 1 if _scans(file) <= 1 else _SCANS_BYTES
+    if image.format == "WEBP":
+        return _WEBP_BYTES
+    if _decoder(image) == "bmp_rle":
+        return _RUNS_BYTES
+    if has_deep_clear_colour(image):
+        return _TWICE_BYTES
+    # libtiff has a strip once more, which may be the whole picture.
+    return _BYTES.get(image.mode, 4) * (2 if _decoder(image) == "libtiff" else 1)
+
+
+def _scans(file: BinaryIO) -> int:
+    """Count the scans of a JPEG; refuse very many."""
+    file.seek(0)
+    content = file.read()
+    scans, at = 0, 2
+    for _ in range(_PIECES):
+        found = _SEGMENT.search(content, at)
+        if not found or found[1][0] == _END:
+            return scans
+        marker, at = found[1][0], found.end()
+        if marker in _WITHOUT_LENGTH:
+            continue
+        at += int.from_bytes(content[at : at + 2], "big")
+        if marker == _SCAN:
+            scans += 1
+            after = _AFTER_SCAN.search(content, at)
+            at = after.start() if after else len(content)
+        if scans > _MOST_SCANS:
+            raise ValueError(f"it has more than {_MOST_SCANS} scans")
+    raise ValueError("it has too many parts")

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from pycnn.datasets.picture_numbers import converter_of_numbers, is_of_numbers
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # Modes of Pillow that have no transparent parts, unless the file names a transparent colour.
 _OPAQUE = ("1", "L", "RGB", "CMYK", "YCbCr")
-# TIFF's tag for the meaning of numbers, and the value for "0 is white": Pillow heeds it for 8 bits.
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-# TIFF's tag for the bits of a number: 12 of them come in the mode of 16.
-_BITS = 258
-# Formats of 16 bits, whatever mode Pillow opens them in; it scales PPM's to that.
-_DEEP = ("PNG", "PPM")
 # Visible pixels that are all at least so bright were drawn for a dark ground.
 _NEAR_WHITE = 224
+# A picture is converted in parts of so many rows and columns: what that takes is less than memory.
+_PART = 1024
 
 
-def on_white(image: Image.Image, source: Image.Image) -> Image.Image:
+Box = tuple[int, int, int, int]
+Parts = Iterator[tuple[int, int, "Image.Image"]]
+
+
+def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Image.Image:
     """Convert to RGB, on a white ground where the picture is transparent.
 
     The ground is black if all that is visible is white or nearly so.
 
-    `image` was read from `source`, which knows the format of the file; it may have been turned.
+    Numbers that are not of 8 bits, or have a sign, are scaled (`pycnn.datasets.picture_numbers`).
 
-    Numbers of 16 bits are scaled to 8. Those of 32 bits and floats have no range of their own: if
-    all lie in 0..1 (floats), 0..255 or 0..65535, they are taken for shares, 8 or 16 bits; any
-    others are scaled so that the smallest is black and the largest white.
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        A picture file, loaded.
+    shrink : int
+        Each square of so many rows and columns becomes one pixel, the mean.
+    box : 4 ints, optional
+        Left, upper, right and lower border of what is converted; the whole picture by default.
 
     Raises
     ------
@@ -40,58 +47,61 @@ def on_white(image: Image.Image, source: Image.Image) -> Image.Image:
     """
     from PIL import Image
 
-    if image.mode[0] in "IF":
-        return _of_deep_grey(image, source)
-    transparent = image.info.get("transparency")
-    if image.mode in _OPAQUE and transparent is None:
-        return image.convert("RGB")
-    if isinstance(transparent, tuple) and max(transparent) > 255:
-        # Of 16 bits for each colour Pillow keeps the upper half, but not so of this one.
-        image.info["transparency"] = tuple(value >> 8 for value in transparent)
-    picture = image.convert("RGBA")
-    ground = Image.new("RGBA", picture.size, "black" if _is_white(picture) else "white")
-    return Image.alpha_composite(ground, picture).convert("RGB")
+    left, upper, right, lower = box or (0, 0, *image.size)
+    whole = (right - left, lower - upper) == image.size
+
+    def parts(side: int = _PART) -> Parts:
+        """Give squares of the picture, with the places of their left upper corners."""
+        for y in range(upper, lower, side):
+            for x in range(left, right, side):
+                corner = min(x + side, right), min(y + side, lower)
+                yield x - left, y - upper, image.crop((x, y, *corner))
+
+    convert = _converter(image, lambda: (part for *_, part in parts()))
+    if convert is None and shrink == 1 and whole:
+        return image
+    size = (-(-(right - left) // shrink), -(-(lower - upper) // shrink))
+    out = Image.new("RGB", size)
+    for x, y, part in parts(shrink * max(1, _PART // shrink)):
+        shown = part if convert is None else convert(part)
+        out.paste(shown.reduce(shrink) if shrink > 1 else shown, (x // shrink, y // shrink))
+    return out
 
 
-def _is_white(picture: Image.Image) -> bool:
-    """Whether there are visible pixels, beside clear ones, and all are nearly white."""
-    pixels = np.asarray(picture)
-    visible = pixels[..., 3] > 0
-    if visible.all() or not visible.any():
-        return False
-    return bool(pixels[visible, :3].min() >= _NEAR_WHITE)
-
-
-def _of_deep_grey(image: Image.Image, source: Image.Image) -> Image.Image:
-    """Convert a picture of one number a pixel, of 16 or 32 bits."""
+def _converter(
+    image: Image.Image, parts: Callable[[], Iterator[Image.Image]]
+) -> Callable[[Image.Image], Image.Image] | None:
+    """Give what converts a part of a picture to RGB; None if that is what it is."""
     from PIL import Image
 
-    values = np.asarray(image)
-    if not np.isfinite(values).all():
-        raise ValueError("it holds NaN or infinity")
-    tags = getattr(source, "tag_v2", {})
-    bits = tags.get(_BITS, (16,))[0]
-    grey = _eight_bits(values, image.mode, source.format, (1 << min(bits, 16)) - 1)
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        grey = 255 - grey
+    if is_of_numbers(image):
+        return converter_of_numbers(image, parts)
     transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey = np.where(values == transparent, 255, grey)
-    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if image.mode in _OPAQUE and transparent is None:
+        return None if image.mode == "RGB" else _to_rgb
+    white = _is_white(part.convert("RGBA") for part in parts())
+    ground = "black" if white else "white"
+
+    def composed(part: Image.Image) -> Image.Image:
+        picture = part.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", part.size, ground), picture).convert("RGB")
+
+    return composed
 
 
-def _eight_bits(
-    values: npt.NDArray[Any], mode: str, format: str | None, most: int
-) -> npt.NDArray[Any]:
-    """Scale to 0..255, as whole numbers; `most` is the largest of a mode of 16 bits."""
-    low, high = float(values.min()), float(values.max())
-    # Older Pillows open a PNG of 16 bits in the mode of 32.
-    if mode.startswith("I;16") or (mode == "I" and format in _DEEP):
-        low, high = 0.0, float(most)
-    elif low >= 0:
-        ranges = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
-        low, high = 0.0, next((end for end in ranges if high <= end), high)
-    if mode != "F" and (low, high) == (0, 65535):
-        return values // 257
-    scaled: npt.NDArray[Any] = (values.astype(np.float64) - low) * (255 / ((high - low) or 1.0))
-    return np.round(scaled)
+def _to_rgb(part: Image.Image) -> Image.Image:
+    return part.convert("RGB")
+
+
+def _is_white(parts: Iterator[Image.Image]) -> bool:
+    """Whether there are visible pixels, beside clear ones, and all are nearly white."""
+    some_clear = some_visible = False
+    for part in parts:
+        pixels = np.asarray(part)
+        visible = pixels[..., 3] > 0
+        some_clear |= not visible.all()
+        if visible.any():
+            some_visible = True
+            if pixels[visible, :3].min() < _NEAR_WHITE:
+                return False
+    return some_clear and some_visible

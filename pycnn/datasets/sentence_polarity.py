@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pycnn._printable import printable
 from pycnn._reading import read_whole
 from pycnn.datasets.movie_reviews import CLASSES, FOLDS, SPLIT_SEED
 from pycnn.text.dataset import SentenceDataset, fold_of
@@ -82,7 +83,7 @@ def sentence_polarity(
     """
     folder = Path(root)
     if not folder.is_dir():
-        raise FileNotFoundError(f"[sentence_polarity] {folder} is not a folder")
+        raise FileNotFoundError(f"[sentence_polarity] {printable(folder)} is not a folder")
     inner = folder / "rt-polaritydata"
     if inner.is_dir() and not (folder / FILES[0].name).is_file():
         folder = inner
@@ -104,22 +105,22 @@ def _read(folder: Path, file: _Published, check: bool) -> list[str]:
     path = folder / file.name
     if not path.is_file():
         raise FileNotFoundError(
-            f"[sentence_polarity] {path} is missing: unpack rt-polaritydata.tar.gz ({ARCHIVE}) "
-            f"into {folder}"
+            f"[sentence_polarity] {printable(path)} is missing: unpack rt-polaritydata.tar.gz "
+            f"({ARCHIVE}) into {printable(folder)}"
         )
     raw = read_whole(path, MOST_BYTES)
     if check:
         digest = hashlib.sha256(raw).hexdigest()
         if (len(raw), digest) != (file.size, file.sha256):
             raise ValueError(
-                f"[sentence_polarity] {path} is not the published file: {len(raw):,} bytes with "
-                f"SHA-256 {digest}, expected {file.size:,} bytes with {file.sha256} (check=False "
-                "takes it as it is)"
+                f"[sentence_polarity] {printable(path)} is not the published file: {len(raw):,} "
+                f"bytes with SHA-256 {digest}, expected {file.size:,} bytes with {file.sha256} "
+                "(check=False takes it as it is)"
             )
     # A byte order mark, which an editor may have left in another file, is no part of a sentence.
     text = raw.removeprefix(codecs.BOM_UTF8).decode("latin-1")
     lines = [line.strip() for line in text.split("\n")]
     sentences = [line for line in lines if line]
     if not sentences:
-        raise ValueError(f"[sentence_polarity] {path} holds no sentence")
+        raise ValueError(f"[sentence_polarity] {printable(path)} holds no sentence")
     return sentences

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pycnn._arguments import written
+from pycnn._printable import printable
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
 
@@ -88,7 +90,7 @@ class Container(Module):
             module = self._named[name]
             # A container among the modules has already written its own name.
             kind = "" if isinstance(module, Container) else f"{type(module).__name__}: "
-            error.args = (f"{type(self).__name__}[{name}] {kind}{error.args[0]}",)
+            error.args = (f"{type(self).__name__}[{printable(name)}] {kind}{error.args[0]}",)
 
     def _saved(self) -> Any:
         try:
@@ -123,16 +125,20 @@ def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
             if not isinstance(name, str):
                 raise TypeError(f"[{owner}] a name must be a str, got {type(name).__name__}")
             if not name or "." in name:
-                raise ValueError(f"[{owner}] a name must not be empty or have a dot, got {name!r}")
+                raise ValueError(
+                    f"[{owner}] a name must not be empty or have a dot, got {written(name)}"
+                )
     seen: set[int] = set()
     for name, item in items.items():
         if not isinstance(item, Module):
-            raise TypeError(f"[{owner}] {part} {name} must be a Module, got {type(item).__name__}")
+            raise TypeError(
+                f"[{owner}] {part} {printable(name)} must be a Module, got {type(item).__name__}"
+            )
         for module in item.modules():
             if id(module) in seen:
                 raise ValueError(
-                    f"[{owner}] {part} {name} ({type(module).__name__}) is there already: "
-                    "make a new object for each position"
+                    f"[{owner}] {part} {printable(name)} ({type(module).__name__}) is there "
+                    "already: make a new object for each position"
                 )
             seen.add(id(module))
     return {str(name): item for name, item in items.items()}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init, ops
-from pycnn._arguments import choice, flag, integer, pair
+from pycnn._arguments import choice, flag, integer, pair, written
 from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import axes_hint
@@ -218,7 +218,9 @@ def _padding(value: int | tuple[int, ...] | str) -> tuple[int, ...] | str:
     """Give padding as (h, w), (top, bottom, left, right) or one of the two words."""
     if isinstance(value, str):
         if value not in ("valid", "same"):
-            raise ValueError(f"[Conv2d] padding must be numbers, 'valid' or 'same', got {value!r}")
+            raise ValueError(
+                f"[Conv2d] padding must be numbers, 'valid' or 'same', got {written(value)}"
+            )
         return value
     if isinstance(value, (tuple, list)) and len(value) == 4:
         return tuple(integer("Conv2d", "padding", item, 0) for item in value)

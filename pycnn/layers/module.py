@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from pycnn._memory import Remembering, evaluating
+from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
 from pycnn.init import seeds
 from pycnn.layers.modes import own_mode, set_own_mode
@@ -314,7 +315,7 @@ class Module(Tree, Remembering, ABC):
         return ""
 
     def __repr__(self) -> str:
-        children = [f"({name}): {child!r}" for name, child in self.children()]
+        children = [f"({printable(name)}): {child!r}" for name, child in self.children()]
         if not children:
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
@@ -56,7 +56,7 @@ class SparseRows:
         shape = tuple(integer("SparseRows", "shape", size, 0) for size in shape)
         if rows.ndim != 1 or values.shape != (len(rows), *shape[1:]):
             raise ValueError(
-                f"[SparseRows] needs a row of shape {shape[1:]} for each number "
+                f"[SparseRows] needs a row of shape {written(shape[1:])} for each number "
                 f"(rows: {rows.shape}, values: {values.shape})"
             )
         if isinstance(rows, np.ndarray) and not _ascend(rows, shape[0]):

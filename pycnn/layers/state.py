@@ -44,7 +44,9 @@ def check_state(
         problems.append(f"missing {_listed(missing)}")
     if strict and unexpected:
         problems.append(f"unexpected {_listed(unexpected)}")
-    shared = [(name, target, state[name]) for name, target in own.items() if name in state]
+    shared = [
+        (printable(name), target, state[name]) for name, target in own.items() if name in state
+    ]
     # Of what lies in one memory the first name stands for all.
     alias: dict[str, str] = {}
     for one, two in overlapping({name: target.data for name, target, _ in shared}):

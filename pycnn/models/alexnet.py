@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycnn import init
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn.layers import (
     AdaptiveAvgPool2d,
     Conv2d,
@@ -103,7 +103,7 @@ def alexnet(
         return _published(classes, lrn, generator)
     if variant == "torchvision":
         return _torchvision(classes, generator)
-    raise ValueError(f"[alexnet] variant must be '2012' or 'torchvision', got {variant!r}")
+    raise ValueError(f"[alexnet] variant must be '2012' or 'torchvision', got {written(variant)}")
 
 
 def response_norm(lrn: str) -> LocalResponseNorm:

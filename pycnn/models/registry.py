@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from pycnn._arguments import written
 from pycnn.layers.module import ModelSpec, Module
 
 P = ParamSpec("P")
@@ -78,5 +79,5 @@ def create(name: str, **arguments: Any) -> Module:
         raise TypeError(f"[create] name must be a str, got {type(name).__name__}")
     if name not in _builders:
         names = ", ".join(available())
-        raise ValueError(f"[create] name: unknown model {name!r}; available: {names}")
+        raise ValueError(f"[create] name: unknown model {written(name)}; available: {names}")
     return _builders[name](**arguments)

@@ -221,7 +221,7 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
     if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":
-            raise TypeError(f"{name} must be a number of steps, got {value!r}")
+            raise TypeError(f"{name} must be a number of steps, got {written(value)}")
         if not (0 <= array <= _MOST_STEPS and array == np.floor(array)):
             raise ValueError(
                 f"{name} must be a whole number, at least 0 and at most 2**53, got {written(value)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 
+from pycnn._arguments import written
 from pycnn.recipes.recipe import Recipe
 
 __all__ = ["SUMMARIES", "Recipe", "available", "get"]
@@ -44,6 +45,8 @@ def get(name: str) -> Recipe:
         If there is none.
     """
     if name not in SUMMARIES:
-        raise ValueError(f"there is no recipe for {name!r}; available: {', '.join(available())}")
+        raise ValueError(
+            f"there is no recipe for {written(name)}; available: {', '.join(available())}"
+        )
     recipe: Recipe = importlib.import_module(f"pycnn.recipes.{name}").RECIPE
     return recipe

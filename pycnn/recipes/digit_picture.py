@@ -93,7 +93,7 @@ def read_digit(path: str, box: int = BOX) -> npt.NDArray[np.uint8]:
         If it is not a picture, or one that shows nothing or several drawings side by side, or
         Pillow is not installed.
     """
-    grey = np.asarray(read_picture(path).convert("L"), np.uint8)
+    grey = np.asarray(read_picture(path, LARGEST).convert("L"), np.uint8)
     for image in (grey, 255 - grey):
         if _is_prepared(image, box):
             return image

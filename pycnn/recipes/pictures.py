@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn._arguments import written
 from pycnn._printable import printable
 from pycnn.augment import Normalise
 from pycnn.datasets import ImageFolder
@@ -64,7 +65,8 @@ def picture_sets(
     for label, name in enumerate(train.classes):
         if label not in train.y:
             raise ValueError(
-                f"{printable(folder)}: every training picture of the class {name!r} is broken"
+                f"{printable(folder)}: every training picture of the class "
+                f"{written(name)} is broken"
             )
     return train, test
 
@@ -117,7 +119,9 @@ def note(model: Module, name: str, kind: type) -> list[Any]:
     """
     value = model.metadata.get(name)
     if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise ValueError(f"the checkpoint has no list {name!r} in its metadata, as train leaves it")
+        raise ValueError(
+            f"the checkpoint has no list {written(name)} in its metadata, as train leaves it"
+        )
     return value
 
 

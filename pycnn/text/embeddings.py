@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import init
+from pycnn._arguments import written
 from pycnn._printable import printable
 from pycnn._reading import open_regular, unpacked
 from pycnn.text.vocabulary import PADDING_NUMBER, Numbers, Vocabulary
@@ -140,7 +141,7 @@ def read_embeddings(
         )
     if format not in ("auto", "text", "binary"):
         raise ValueError(
-            f"[read_embeddings] format must be 'auto', 'text' or 'binary', got {format!r}"
+            f"[read_embeddings] format must be 'auto', 'text' or 'binary', got {written(format)}"
         )
     # Padding and unknown words are no words, whatever a file may hold of that name.
     wanted = {word.encode(): number for number, word in enumerate(vocabulary.words) if number > 1}

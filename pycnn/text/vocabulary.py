@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer
+from pycnn._arguments import integer, written
 from pycnn.text.tokenize import tokenize
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def check_words(owner: str, words: Sequence[str]) -> list[str]:
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise TypeError(
-                f"[{owner}] word {number} of the vocabulary must be a str, got {word!r}"
+                f"[{owner}] word {number} of the vocabulary must be a str, got {written(word)}"
             )
     if tuple(words[:2]) != (PADDING, UNKNOWN):
         raise ValueError(

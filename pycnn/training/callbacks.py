@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycnn._arguments import file_name, flag, integer
-from pycnn._files import check_writable
+from pycnn._files import check_replaceable, check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
 from pycnn.layers.state import copied_state
@@ -157,8 +157,7 @@ class BestCheckpoint(Callback):
     ------
     ValueError
         If the monitor is unknown, or there is nothing to monitor: no validation data, or at the
-        end of the first epoch no accuracy, as in a regression.
-
+        end of the first epoch no accuracy, as in a regression. If the file is a device or a pipe.
     OSError
         If the file cannot be written at the beginning.
 
@@ -177,6 +176,7 @@ class BestCheckpoint(Callback):
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Forget an earlier run; see that the file can be written."""
         self._monitor.reset(validated)
+        check_replaceable(self.path)
         check_writable(self.path)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn._arguments import written
 from pycnn.devices import each_run, extension, move, stream_of
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Buffer, Parameter
@@ -74,11 +75,13 @@ class CapturedStep:
     def __init__(self, model: Module, loss: OpLoss, optimizer: Optimizer) -> None:
         check_model("CapturedStep", model)
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"[CapturedStep] optimizer must be an Optimizer, got {optimizer!r}")
+            raise TypeError(
+                f"[CapturedStep] optimizer must be an Optimizer, got {written(optimizer)}"
+            )
         if not isinstance(loss, OpLoss) or type(loss).__call__ is not OpLoss.__call__:
             raise TypeError(
                 "[CapturedStep] loss must be one of pycnn.losses, whose value the GPU computes, "
-                f"got {loss!r}"
+                f"got {written(loss)}"
             )
         mean_loss(loss)
         self.model, self.loss, self.optimizer = model, loss, optimizer

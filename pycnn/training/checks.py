@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from pycnn._arguments import file_name, flag, integer
+from pycnn._arguments import file_name, flag, integer, written
 from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
@@ -29,20 +29,22 @@ def check_kinds(
     if not isinstance(optimizer, Optimizer | None):
         raise TypeError(
             "[fit] optimizer must be an Optimizer such as pycnn.optim.Adam(model.parameters()), "
-            f"got {optimizer!r}"
+            f"got {written(optimizer)}"
         )
     own = {id(parameter) for parameter in model.parameters()}
     if optimizer is not None and own.isdisjoint(map(id, optimizer.params)):
         raise ValueError("[fit] the optimizer has no parameter of this model, only of another")
     if not (schedule is None or callable(schedule)):
         raise TypeError(
-            f"[fit] schedule must be a function of (step, total_steps), got {schedule!r}"
+            f"[fit] schedule must be a function of (step, total_steps), got {written(schedule)}"
         )
     if not isinstance(callbacks, Sequence):
-        raise TypeError(f"[fit] callbacks must be a list of Callback objects, got {callbacks!r}")
+        raise TypeError(
+            f"[fit] callbacks must be a list of Callback objects, got {written(callbacks)}"
+        )
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            raise TypeError(f"[fit] callbacks must be Callback objects, got {callback!r}")
+            raise TypeError(f"[fit] callbacks must be Callback objects, got {written(callback)}")
 
 
 def check_checkpoint(
@@ -54,7 +56,9 @@ def check_checkpoint(
     if every is not None:
         integer("fit", "every", every, 1, inf)
     if on_error not in ON_ERROR:
-        raise ValueError(f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {on_error!r}")
+        raise ValueError(
+            f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {written(on_error)}"
+        )
     if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
         name = "resume" if resume else "every"
         raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")

@@ -214,7 +214,7 @@ def check_data(owner: str, name: str, data: Data) -> None:
     """Refuse what holds no samples."""
     if not isinstance(data, Dataset | Iterable):
         raise TypeError(
-            f"[{owner}] {name} must be a Dataset or give batches (x, y), got {data!r}; "
+            f"[{owner}] {name} must be a Dataset or give batches (x, y), got {written(data)}; "
             "pycnn.split parts a data set in two, such as for training and validation"
         )
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pycnn._arguments import flag, integer, number
+from pycnn._arguments import flag, integer, number, written
 from pycnn._files import atomic_write
 from pycnn._format import FORMAT, KEY, check_format
 from pycnn._printable import loss_text, printable
@@ -139,7 +139,7 @@ class History:
             history.interrupted = flag("interrupted", found["interrupted"])
             history.stop_reason = found["stop_reason"]
             if not isinstance(history.stop_reason, str | None):
-                raise TypeError(f"stop_reason must be a text, got {history.stop_reason!r}")
+                raise TypeError(f"stop_reason must be a text, got {written(history.stop_reason)}")
             history.self_organization = number(
                 "self_organization", found.get("self_organization", 0)
             )

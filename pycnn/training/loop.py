@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from pycnn._arguments import flag, integer, number
-from pycnn._files import check_writable
+from pycnn._files import check_replaceable, check_writable
 from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
@@ -200,6 +200,7 @@ def fit(
     history, gate = run.history, Gate()
     saver = None
     if checkpoint is not None:
+        check_replaceable(checkpoint)
         check_writable(checkpoint)
         settings = {
             **model_settings(model, optimizer),
