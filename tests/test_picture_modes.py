@@ -214,6 +214,8 @@ def test_other_formats_are_refused_in_words(tmp_path: Path) -> None:
 def test_a_page_scanned_in_two_tones_at_600_dots_is_read(tmp_path: Path) -> None:
     Image.new("1", (4960, 7016), 1).save(tmp_path / "page.png")
     assert read_picture(tmp_path / "page.png").size == (4960, 7016)
+    Image.new("1", (4960, 7016), 1).save(tmp_path / "page.tif", compression="group4")
+    assert read_picture(tmp_path / "page.tif", 256).size == (552, 780)
 
 
 def test_moving_pictures_show_their_first_frame(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _WEBP_BYTES, _SCANS_BYTES, _RUNS_BYTES = 16, 8, 4
 # What `pycnn.datasets.picture_clear` decodes twice.
 _TWICE_BYTES = 8
+# TIFF's tag for the rows of a strip; tiles have none.
+_STRIP_ROWS = 278
 # Scans of a JPEG: encoders write 1 to 12, each goes over the whole picture.
 _MOST_SCANS = 100
 _SEGMENT = re.compile(rb"\xff+([^\x00\xff])")
@@ -153,8 +155,15 @@ def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
         return _RUNS_BYTES
     if has_deep_clear_colour(image):
         return _TWICE_BYTES
-    # libtiff has a strip once more, which may be the whole picture.
-    return _BYTES.get(image.mode, 4) * (2 if _decoder(image) == "libtiff" else 1)
+    return _BYTES.get(image.mode, 4) * (2 if _has_large_strips(image) else 1)
+
+
+def _has_large_strips(image: Image.Image) -> bool:
+    """Whether libtiff takes memory for a large part of the picture once more: a strip or a tile."""
+    if _decoder(image) != "libtiff" or image.mode == "1":  # eight pixels in a byte
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    return bool(tags.get(_STRIP_ROWS, image.height) > image.height // 4)
 
 
 def _scans(file: BinaryIO) -> int:
