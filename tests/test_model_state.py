@@ -9,6 +9,7 @@ import pytest
 
 from pycnn.layers import Dropout, Parameter, Sequential
 from pycnn.optim import SGD
+from pycnn.training.tree import flatten, rebuild
 
 
 class Two(Sequential):
@@ -61,3 +62,11 @@ def test_seeds_that_are_none_are_refused(make: Any, seed: Any) -> None:
     model = make()
     model.reseed(1)
     model.reseed([1, 2])
+
+
+def test_the_state_of_a_callback_has_the_same_rule_for_arrays() -> None:
+    content, arrays = flatten({"a": np.array([1, 2], ">f4")}, "training:")
+    assert all(array.dtype.isnative for array in arrays.values())
+    assert rebuild(content, arrays)["a"].tolist() == [1, 2]
+    with pytest.raises(TypeError, match=r"^\[checkpoint\] training:a must be an array.*Masked"):
+        flatten({"a": np.ma.masked_equal(np.ones(2), 1)}, "training:")

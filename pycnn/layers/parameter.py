@@ -152,6 +152,8 @@ class Parameter:
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
 
+        It is not added into either, for others may hold it too.
+
         Of threads that add at once none is lost; the order, and with it the rounding, is theirs.
 
         Raises
