@@ -177,18 +177,22 @@ void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const 
 
 namespace {
 
-// Calls f(first row, rows, first column, columns, additions) for parts of a band of `rows` x `columns` gradients, in each of which a
-// lane makes one run: whole rows, or of very long rows parts.
-template <class F>
-void for_each_run(int64_t rows, int64_t columns, int64_t lanes, F&& f) {
-    const int64_t vectors = ceil_div(columns, lanes), most_rows = std::max<int64_t>(kProductRun / vectors, 1);
-    const int64_t most_columns = kProductRun * lanes;
-    for (int64_t p = 0; p < rows; p += most_rows)
-        for (int64_t q = 0; q < columns; q += most_columns) {
-            const int64_t height = std::min(most_rows, rows - p), width = std::min(most_columns, columns - q);
-            f(p, height, q, width, height * ceil_div(width, lanes));
-        }
-}
+// Parts of a band of gradients in each of which a lane makes one run: whole rows, or of very long rows parts.
+struct Runs {
+    int64_t columns, row_additions, rows;  // at most; additions of a lane in a row of a part
+
+    Runs(int64_t width, int64_t lanes)
+        : columns(std::min(width, kProductRun * lanes)),
+          row_additions(ceil_div(columns, lanes)),
+          rows(kProductRun / row_additions) {}
+
+    // Calls f(first row, rows, first column, columns) for each part.
+    template <class F>
+    void for_each(int64_t height, int64_t width, F&& f) const {
+        for (int64_t p = 0; p < height; p += rows)
+            for (int64_t q = 0; q < width; q += columns) f(p, std::min(rows, height - p), q, std::min(columns, width - q));
+    }
+};
 
 }  // namespace
 
@@ -209,7 +213,8 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
     const Buffer<float> partial(slices * weights);
     const Buffer<LongSum> biases(slices * s.K);
     std::fill_n(biases.data(), slices * s.K, LongSum{});
-    const int64_t additions = ceil_div(s.N, slices) * s.P * ceil_div(s.Q, table.lanes);
+    const Runs runs(s.Q, table.lanes);
+    const int64_t additions = ceil_div(s.N, slices) * s.P * ceil_div(s.Q, runs.columns) * runs.row_additions;
     const LongSumAreas totals(additions, block * lane_sums, team, kProductRun);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
@@ -229,14 +234,13 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
             for (int64_t c = first; c < last; ++c)
                 copy.for_each_band(s, table, x + (n * s.C + c) * s.H * s.W, area, [&](int64_t p, int64_t rows) {
                     const float* gradients = dy + ((n * s.K + c * filters) * s.P + p) * s.Q;
-                    for_each_run(
-                        rows, s.Q, table.lanes, [&](int64_t i, int64_t height, int64_t j, int64_t width, int64_t count) {
-                            long_sums[c - first].expect(count);
-                            for (int64_t m = 0; m < filters; ++m)
-                                table.depthwise_gradient(filter, area + i * filter.pitch + j, height, width,
-                                                         gradients + m * s.P * s.Q + i * s.Q + j,
-                                                         sums + (c - first) * lane_sums + m * filter.taps * table.lanes);
-                        });
+                    runs.for_each(rows, s.Q, [&](int64_t i, int64_t height, int64_t j, int64_t width) {
+                        long_sums[c - first].expect(height * runs.row_additions);
+                        for (int64_t m = 0; m < filters; ++m)
+                            table.depthwise_gradient(filter, area + i * filter.pitch + j, height, width,
+                                                     gradients + m * s.P * s.Q + i * s.Q + j,
+                                                     sums + (c - first) * lane_sums + m * filter.taps * table.lanes);
+                    });
                     for (int64_t m = 0; m < filters; ++m)
                         slice_db[c * filters + m].add(table.sum(rows * s.Q, gradients + m * s.P * s.Q));
                 });
