@@ -55,26 +55,6 @@ def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
     return np.random.default_rng(_seed(owner, rng))
 
 
-def seeds(owner: str, value: Any) -> list[int]:
-    """Give a seed, an int or a list of ints that are at least 0, as a list."""
-    parts = value if isinstance(value, (tuple, list)) else [value]
-    try:
-        return [integer(owner, "seed", part, 0, math.inf) for part in parts]
-    except TypeError:
-        raise TypeError(
-            f"[{owner}] seed must be an int or a list of ints, got {written(value)}"
-        ) from None
-
-
-def check_generator(owner: str, rng: Any) -> None:
-    """Refuse what is no generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"[{owner}] rng must be a Generator, such as numpy.random.default_rng(0), "
-            f"got {type(rng).__name__}"
-        )
-
-
 # What numpy.random.default_rng takes besides seeds.
 _NUMPYS_OWN = (
     np.random.Generator,

@@ -171,6 +171,7 @@ def test_ctrl_c_outside_of_the_epochs_is_one_word(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(datasets, "mnist", interrupted)
+    monkeypatch.setattr("pycnn.recipes.lenet5.mnist_test", interrupted)
     assert main(command.format(run=checkpoint).split()) == 130
     assert capsys.readouterr() == ("", "pycnn: interrupted\n")
     assert not Path("runs").exists()

@@ -334,7 +334,7 @@ def test_an_error_names_the_layer_that_fails() -> None:
     with pytest.raises(ValueError, match=r"^Sequential\[0\] Conv2d: \[conv2d\] weight has 1"):
         model(np.zeros((1, 2, 8, 8), np.float32))
     with pytest.raises(ValueError, match="grey images need a channel axis"):
-        model(np.zeros((1, 8, 8), np.float32))
+        model(np.zeros((5, 8, 8), np.float32))
 
 
 def test_a_table_of_connections_is_respected() -> None:

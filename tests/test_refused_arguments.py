@@ -64,19 +64,27 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     *((lambda s=s: rows(s), TypeError, "SparseRows. shape must be") for s in (None, 1, IMAGES)),
     (lambda: rows((2.0, 2)), TypeError, "SparseRows. shape must be an int"),
     *(
-        (lambda p=p: pycnn.save(p, small_net()), TypeError, "save. path must be a str")
+        (lambda p=p: pycnn.save(p, small_net()), TypeError, "save. path must be a path")
         for p in (2**32, b"x", None)
     ),
     *(
-        (lambda p=p: pycnn.load(p, small_net()), TypeError, "load. path must be a str")
+        (lambda p=p: pycnn.load(p, small_net()), TypeError, "load. path must be a path")
         for p in (3, b"x", None)
     ),
     *(
-        (lambda p=p: pycnn.load_model(p), TypeError, "load_model. path must be a str")
+        (lambda p=p: pycnn.load_model(p), TypeError, "load_model. path must be a path")
         for p in (3, b"x", None)
     ),
-    (lambda: pycnn.save("a\0b", small_net()), ValueError, "save. path must not hold a NUL"),
-    (lambda: pycnn.load_model("a\0b"), ValueError, "load_model. path must not hold a NUL"),
+    (
+        lambda: pycnn.save("a\0b", small_net()),
+        ValueError,
+        "save. path must not hold a null character",
+    ),
+    (
+        lambda: pycnn.load_model("a\0b"),
+        ValueError,
+        "load_model. path must not hold a null character",
+    ),
     (lambda: small_net().summary((1, "a")), TypeError, "summary. input_shape must be an int"),
     (lambda: small_net().summary((-1, -1)), ValueError, "summary. input_shape must be at least"),
     (lambda: small_net().summary((1,) * 10**5), ValueError, "summary. input_shape is too large"),
@@ -142,5 +150,5 @@ def test_the_owner_of_a_wrong_argument_is_named(
 
 
 def test_a_file_name_with_a_nul_is_named() -> None:
-    with pytest.raises(ValueError, match=r"a.*b is no name of a file"):
+    with pytest.raises(ValueError, match=r"a.*b is no file"):
         pycnn.datasets.idx.read_idx("a\0b")

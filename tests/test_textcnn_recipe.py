@@ -64,7 +64,7 @@ def test_train_evaluate_predict(
 
 
 def test_predict_with_sentences_that_say_nothing(trained: str, capsys: Capture) -> None:
-    assert "'' is an empty sentence" in fails(capsys, "predict", trained, "good film", "")
+    assert "'' is an empty sentence" in fails(capsys, "predict", trained, "")
     assert "' . ' is an empty sentence" in fails(capsys, "predict", trained, " . ")
     assert "'qwxz' holds no word that the model knows" in fails(capsys, "predict", trained, "qwxz")
     # One known word is enough.

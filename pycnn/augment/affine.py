@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import float32, positive
+from pycnn._arguments import check_generator, float32, positive
 from pycnn.augment.checks import check_images, interval
 from pycnn.data import Samples
-from pycnn.init import check_generator
 
 Range = float | tuple[float, float]
 Floats = npt.NDArray[np.float64]

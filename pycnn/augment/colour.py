@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import at_least_zero, positive, written
+from pycnn._arguments import at_least_zero, check_generator, positive, written
 from pycnn.augment.checks import check_images
 from pycnn.data import Dataset, Samples
-from pycnn.init import check_generator
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pycnn._arguments import at_least_zero, pair
+from pycnn._arguments import at_least_zero, check_generator, pair
 from pycnn.augment.checks import check_images
 from pycnn.data import Samples
-from pycnn.init import check_generator
 
 
 class RandomCrop:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import choice, float32, fraction, real
+from pycnn._arguments import choice, float32, fraction, real, seeds
 from pycnn.devices import each_run
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import FLOAT, Array, check_kind
@@ -248,7 +248,7 @@ class Dropout(Module):
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Restart the random numbers from `seed`."""
-        self.rng = np.random.default_rng(init.seeds("Dropout", seed))
+        self.rng = np.random.default_rng(seeds("Dropout", seed))
 
     def _arguments(self) -> str:
         return f"{self.p}"

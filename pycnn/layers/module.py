@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from pycnn._arguments import seeds
 from pycnn._memory import Remembering, evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
-from pycnn.init import seeds
 from pycnn.layers.modes import own_mode, set_own_mode
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
