@@ -165,14 +165,10 @@ x = np.ones((64, 64, 28, 28), np.float32)
 for _ in range(5):
     ops.relu(x)
 
-def threads():
-    return len(os.listdir("/proc/self/task"))
-
 def work():
     assert threads() == 1
     for _ in range(5):
         ops.relu(x)
-    time.sleep(0.1)
     assert threads() == 4, threads()  # the host, and two helpers
     ended_well(in_fork(lambda: ops.relu(x)))
 ended_well(in_fork(work))

@@ -44,8 +44,6 @@ def test_import_starts_no_threads_and_changes_no_floating_point_state(
 ) -> None:
     code = f"""{MODE}
 import numpy
-def threads():
-    return len(os.listdir("/proc/self/task"))
 def handlers():
     return [signal.getsignal(number) for number in signal.valid_signals()]
 before = threads(), modes(), handlers(), dict(os.environ)
@@ -188,13 +186,10 @@ quota = _core.cgroup_quota("") or 1024
 free = min(len(os.sched_getaffinity(0)), quota)
 assert pycnn.get_num_threads() == free
 import threadpoolctl
-def threads():
-    return len(os.listdir("/proc/self/task"))
 before = threads()
 with threadpoolctl.threadpool_limits(1):
     train(workers=1)
     assert pycnn.get_num_threads() == 1
-    time.sleep(0.05)
     assert threads() == before
 assert pycnn.get_num_threads() == free
 """
