@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from child import run
 
 from pycnn import _core, ops
+from pycnn._printable import printable
 
 EVIL = "\x1b[31m\x07\n\x85\u202edrow\u2028\ufeff\U000e0041\udc80é漢\U0001f600"
 ACTS = "\x1b\x07\n\x85\u202e\u2028\ufeff\U000e0041\udc80"
@@ -107,3 +109,11 @@ def test_settings_of_any_bytes_and_length_are_shown_as_text(name: str) -> None:
         assert last.startswith(f"ValueError: [{name}]")
         assert shown in last
         assert len(last) < 600
+
+
+def test_ops_escape_what_the_rest_of_the_package_escapes() -> None:
+    """The C++ side has a list of its own."""
+    letters = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    for begin in range(0, len(letters), 60):  # 240 bytes at most: nothing is cut
+        word = "".join(letters[begin : begin + 60])
+        assert printable(word) in text_of(lambda word=word: direction(word))  # type: ignore[misc]
