@@ -14,14 +14,10 @@ def bounds(array: np.ndarray[Any, Any]) -> tuple[int, int]:
     if not array.size:
         return low, low
     for size, stride in zip(array.shape, array.strides, strict=True):
-        low, high = (
-            (low, high + (size - 1) * stride)
-            if stride > 0
-            else (
-                low + (size - 1) * stride,
-                high,
-            )
-        )
+        if stride > 0:
+            high += (size - 1) * stride
+        else:
+            low += (size - 1) * stride
     return low, high + array.itemsize
 
 
