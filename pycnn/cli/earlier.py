@@ -13,7 +13,7 @@ from pycnn._safetensors import open_tensors
 from pycnn.training import EpochRecord
 
 
-def check_replaceable(folder: Path) -> None:
+def check_earlier_files(folder: Path) -> None:
     """Refuse a folder where a file that a training replaces is not one that pycnn has written.
 
     An empty file is none. A picture tells nothing of its maker.

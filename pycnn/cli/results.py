@@ -25,7 +25,7 @@ from pycnn._run_files import (
 from pycnn._streams import warn
 from pycnn._temporary import remove_leftovers
 from pycnn._together import PLACE, replace_together, settle
-from pycnn.cli.earlier import check_replaceable
+from pycnn.cli.earlier import check_earlier_files
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
 from pycnn.report import Run
@@ -55,7 +55,7 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
         remove_leftovers(out, (PLACE,))
         for name in (TRAINING, *FILES):
             check_writable(out / name)
-        check_replaceable(out)
+        check_earlier_files(out)
         if json is not None:
             _check_json(json, out, data)
         yield
