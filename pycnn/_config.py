@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pycnn import _core, cuda, devices
 
+# Whether the program has called `set_num_threads`.
+threads_were_set = False
+
 
 class Config(dict[str, object]):
     """A dictionary that prints as a table."""
@@ -82,6 +85,8 @@ def set_num_threads(n: int) -> None:
         Not an integer, or out of range.
     """
     _core.set_num_threads(n)
+    global threads_were_set
+    threads_were_set = True
 
 
 def get_num_threads() -> int:

@@ -167,12 +167,15 @@ class Batches:
         drawn before. None keeps the order of the data set.
     augment : Augment, optional
         Applied to each batch; batch b of pass e has the random numbers of
-        ``default_rng([seed or 0, e, 2, b])``.
+        ``default_rng([seed or 0, e, 2, b])``, with the rank behind them where there are several.
 
     Attributes
     ----------
     epoch : int
         Number of the next pass. Iterating advances it.
+    rank, ranks : int
+        Number of this process among those that share each batch, and how many they are; 0 and 1
+        at first. Each of them goes through its own part of every batch, see `bounds`.
 
     Raises
     ------
@@ -208,10 +211,30 @@ class Batches:
         self.seed = None if seed is None else integer(owner, "seed", seed, 0, inf)
         self.augment = augment
         self.epoch = 0
+        self.rank, self.ranks = 0, 1
 
     def __len__(self) -> int:
-        """Batches in a pass: ceil(samples / batch size)."""
-        return -(-len(self.data) // self.batch_size)
+        """Batches in a pass: ceil(samples / batch size).
+
+        Where several processes share them, fewer samples than these in the last batch are one for
+        some and none for others: they join the batch before it.
+        """
+        whole, rest = divmod(len(self.data), self.batch_size)
+        return whole + (rest >= self.ranks)
+
+    def bounds(self, batch: int) -> tuple[int, int]:
+        """Give where the samples of a batch begin and end in the order of a pass.
+
+        Of a batch that several processes share, each has the samples of a stretch of it; none has
+        two more than another.
+        """
+        start = batch * self.batch_size
+        stop = len(self.data) if batch == len(self) - 1 else start + self.batch_size
+        size = stop - start
+        return (
+            start + self.rank * size // self.ranks,
+            start + (self.rank + 1) * size // self.ranks,
+        )
 
     def __iter__(self) -> Generator[tuple[Samples, Labels], None, None]:
         return self.pass_from(0)
@@ -234,11 +257,11 @@ class Batches:
 
     def make(self, order: Index, epoch: int, batch: int) -> tuple[Samples, Labels]:
         """Make one batch of a pass, in arrays of its own."""
-        start = batch * self.batch_size
-        index = order[start : start + self.batch_size]
+        index = order[slice(*self.bounds(batch))]
         x = self.data.gather(index)
         if self.augment is not None:
             seed = [self.seed or 0, epoch, AUGMENT_STREAM, batch]
+            seed += [self.rank] if self.ranks > 1 else []
             x = self.augment(x, np.random.default_rng(seed))
             self._check_augmented(x, len(index))
         return x, self.data.y[index]
@@ -255,19 +278,18 @@ class Batches:
     def _slices(
         self, data: ArrayDataset, first: int
     ) -> Generator[tuple[Samples, Labels], None, None]:
-        x, y, size = data.x, data.y, self.batch_size
-        for start in range(first * size, len(x), size):
-            yield x[start : start + size], np.ascontiguousarray(y[start : start + size])
+        for part in (slice(*self.bounds(batch)) for batch in range(first, len(self))):
+            yield data.x[part], np.ascontiguousarray(data.y[part])
 
     def _gathered(
         self, data: ArrayDataset, order: Index, first: int
     ) -> Generator[tuple[Samples, Labels], None, None]:
-        x, y, size = data.x, data.y, self.batch_size
-        shuffled = y[order]
-        buffer = np.empty((size, *x.shape[1:]), x.dtype)
-        for start in range(first * size, len(x), size):
-            index = order[start : start + size]
-            batch = buffer[: len(index)]
+        x, shuffled = data.x, data.y[order]
+        parts = [slice(*self.bounds(batch)) for batch in range(first, len(self))]
+        most = max((part.stop - part.start for part in parts), default=0)
+        buffer = np.empty((most, *x.shape[1:]), x.dtype)
+        for part in parts:
+            batch = buffer[: part.stop - part.start]
             # "clip" lets take write into `out` directly; the default mode gathers into a copy.
-            np.take(x, index, axis=0, out=batch, mode="clip")
-            yield batch, shuffled[start : start + size]
+            np.take(x, order[part], axis=0, out=batch, mode="clip")
+            yield batch, shuffled[part]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pycnn import __version__
-from pycnn._printable import printable
 from pycnn.cli import evaluate, info, plot, predict, report, train
+from pycnn.cli.processes import hush_others
 from pycnn.cli.streams import abandon, say, say_error, usable_streams
 from pycnn.devices import DeviceError
 
@@ -33,8 +33,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        line = printable(" ".join(message.split()))
-        self.exit(USAGE_ERROR, f"pycnn: error: {line} (see {self.prog} --help)\n")
+        say(f"error: {message} (see {self.prog} --help)")
+        self.exit(USAGE_ERROR)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    hush_others(sys.argv[1:] if argv is None else argv)
     parser = _Parser(prog="pycnn", description="Convolutional networks.")
     parser.add_argument("--version", action="version", version=f"pycnn {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

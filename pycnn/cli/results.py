@@ -94,8 +94,8 @@ def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
     history, epochs = run.history, run.settings.get("epochs")
     if history.interrupted or history.stop_reason is not None or len(history) != epochs:
         return None
-    # Threads do not change the results.
-    compared = (name for name in settings if name != "threads")
+    # Threads do not change the results; ranks change their rounding.
+    compared = (name for name in settings if name not in ("threads", "ranks"))
     other = [
         f"{name} is {run.settings.get(name)} there, {settings[name]} here"
         for name in compared

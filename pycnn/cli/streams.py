@@ -18,6 +18,8 @@ from pycnn._streams import warn
 
 NAMES = ("stdout", "stderr")
 
+_silent = False  # see `silence`
+
 
 class Output:
     """Standard output, whose errors are told as its own.
@@ -79,6 +81,8 @@ def usable_streams() -> Iterator[None]:
     try:
         yield
     finally:
+        global _silent
+        _silent = False
         for name in NAMES:
             setattr(sys, name, before[name])
             abandon(before[name])
@@ -92,10 +96,17 @@ def forgive_stdout() -> None:
         sys.stdout.forgiving = True
 
 
+def silence() -> None:
+    """Print nothing more in this command: another process says the same."""
+    global _silent
+    _silent = True
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
 def say(text: str) -> None:
     """Print a line of the program itself to stderr, as far as there is one."""
     line = printable(" ".join(text.split()))
-    if sys.stderr is not None:  # None would mean stdout to print
+    if sys.stderr is not None and not _silent:  # None would mean stdout to print
         with suppress(OSError, ValueError):
             print(f"pycnn: {line}", file=sys.stderr)
 

@@ -16,16 +16,17 @@ import argparse
 import sys
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from pycnn import get_num_threads, recipes
+from pycnn import recipes
 from pycnn._printable import printable
 from pycnn._run_files import RUNS, TRAINING
 from pycnn._streams import is_terminal
 from pycnn.cli.arguments import set_threads
 from pycnn.cli.good_state import GoodState
+from pycnn.cli.processes import start_processes
 from pycnn.cli.results import finished_run, results_folder, save
 from pycnn.cli.streams import forgive_stdout, say
 from pycnn.cli.training_settings import add_arguments, make_settings
@@ -34,6 +35,7 @@ from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
 from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
 from pycnn.training.interrupt import Stops
+from pycnn.training.processes import Alone
 
 __all__ = ["add_arguments", "make_settings", "run"]
 
@@ -45,57 +47,104 @@ def run(args: argparse.Namespace) -> int:
     """Train, report, save."""
     forgive_stdout()
     set_threads(args)
+    processes = start_processes(args)
+    with processes.guarded():
+        return _run(args, processes)
+
+
+def _run(args: argparse.Namespace, processes: Alone) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
+    # Threads may be others on each machine.
+    asked = {**settings, "threads": None, "out": str(args.out), "resume": args.resume}
+    processes.agree(asked)
+    settings["ranks"] = processes.size
     out = args.out or Path(RUNS, args.model)
-    with Stops() as stops, results_folder(out, args.json, args.data):
-        if args.resume and not (out / TRAINING).exists():
-            history = finished_run(out, settings)
-            if history is not None:
-                print("nothing to do, this training has finished already: ", end="")
-                return report(out, history)
-            print("nothing to resume: the training begins")
-        train, test = recipe.data(
-            args.data, skip_broken=args.skip_broken, transposed=args.transposed
+    with Stops() as stops, ExitStack() as folder:
+
+        def prepare() -> bool:
+            folder.enter_context(results_folder(out, args.json, args.data))
+            return bool(args.resume and not (out / TRAINING).exists())
+
+        if processes.by_first(prepare):
+            code = processes.by_first(lambda: _finished(out, settings))
+            if code is not None:
+                return code
+        train, test = processes.shared(
+            lambda: recipe.data(args.data, skip_broken=args.skip_broken, transposed=args.transposed)
         )
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
-        size = f"{sum(p.size for p in model.parameters()):,} parameters"
-        if organized := sum(layer.self_organized for layer in model.modules()):
-            size += f", {organized:,} self-organized connections"
-        print(
-            f"{args.model}: {size}, {len(train):,} training and {len(test):,} test samples, "
-            f"threads: {get_num_threads()}",
-            flush=True,
-        )
-        if (batch := settings["batch_size"]) > len(train):
-            print(
-                f"a batch of {batch:,} is more than all {len(train):,} training samples: one step "
-                "an epoch"
-            )
+        _describe(args.model, model, train, test, settings, processes)
         options = {
             "checkpoint": out / TRAINING,
             "every": args.checkpoint_every,
             "resume": args.resume,
+            "distributed": processes,
         }
         with warnings.catch_warnings():
             # `report` tells of an interruption in its own words.
             warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
             good = GoodState()
             history = train_model(recipe, model, train, test, settings, options, good)
-        kept = bool(len(history)) and not good.lost
-        place = save(out, model, history, settings, args.json) if kept else out
-        finished = not history.interrupted and history.stop_reason is None and place == out
-        if finished or good.broken:  # a state that is not finite is none to go on from
-            with suppress(OSError):  # what was saved is told of all the same
-                (out / TRAINING).unlink()
+        code = processes.by_first(lambda: _finish(out, model, history, settings, args.json, good))
+    return stops.exit_code if history.interrupted else code
+
+
+def _finished(out: Path, settings: dict[str, Any]) -> int | None:
+    """Report a training that has finished already; None if there is none to resume."""
+    history = finished_run(out, settings)
+    if history is None:
+        print("nothing to resume: the training begins")
+        return None
+    print("nothing to do, this training has finished already: ", end="")
+    return report(out, history)
+
+
+def _describe(
+    name: str,
+    model: Module,
+    train: Dataset,
+    test: Dataset,
+    settings: dict[str, Any],
+    processes: Alone,
+) -> None:
+    """Print what is going to be trained, on how much data."""
+    size = f"{sum(p.size for p in model.parameters()):,} parameters"
+    if organized := sum(layer.self_organized for layer in model.modules()):
+        size += f", {organized:,} self-organized connections"
+    print(
+        f"{name}: {size}, {len(train):,} training and {len(test):,} test samples, "
+        f"{processes.threads}",
+        flush=True,
+    )
+    if (batch := settings["batch_size"]) > len(train):
+        print(
+            f"a batch of {batch:,} is more than all {len(train):,} training samples: one step "
+            "an epoch"
+        )
+
+
+def _finish(
+    out: Path,
+    model: Module,
+    history: History,
+    settings: dict[str, Any],
+    json: Path | None,
+    good: GoodState,
+) -> int:
+    """Save the results and report them; returns the exit code of one that was not interrupted."""
+    kept = bool(len(history)) and not good.lost
+    place = save(out, model, history, settings, json) if kept else out
+    finished = not history.interrupted and history.stop_reason is None and place == out
+    if finished or good.broken:  # a state that is not finite is none to go on from
+        with suppress(OSError):  # what was saved is told of all the same
+            (out / TRAINING).unlink()
     training = out / TRAINING
     code = report(
         place, history, saved=not good.lost, training=training if training.exists() else None,
         unfinished=good.unfinished,
     )  # fmt: skip
-    if history.interrupted:
-        return stops.exit_code
     return code if place == out else SAVED_ELSEWHERE
 
 

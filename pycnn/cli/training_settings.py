@@ -11,6 +11,7 @@ import numpy as np
 
 from pycnn import get_num_threads, recipes
 from pycnn.cli.arguments import add_data, add_threads, positive_float, positive_int, seed
+from pycnn.cli.processes import add_processes
 from pycnn.devices import extension
 from pycnn.layers import Parameter
 from pycnn.recipes.recipe import OPTIMIZERS
@@ -90,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data(parser, "what the package ships or downloads")
     add_threads(parser)
+    add_processes(parser)
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from pycnn import init, ops
 from pycnn._arguments import choice, float32, fraction, real, seeds
-from pycnn.devices import each_run
+from pycnn.devices import device_of, each_run, move, on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import FLOAT, Array, check_kind
+from pycnn.layers.spread import spread_here
 
 
 class ReLU(Module):
@@ -233,7 +234,7 @@ class Dropout(Module):
         if not self.training:
             self._save((x.shape, None))
             return x
-        y, kept = each_run(x, lambda: ops.dropout(x, self.p, self._seed()))
+        y, kept = each_run(x, lambda: _drop(x, self.p, self._seed()))
         self._save((x.shape, (kept, self.p)))
         return y
 
@@ -252,3 +253,25 @@ class Dropout(Module):
 
     def _arguments(self) -> str:
         return f"{self.p}"
+
+
+def _drop(x: Array, p: float, seed: int) -> tuple[Array, Array]:
+    """Drop the numbers that would be dropped if the whole batch, of which `x` is a part, were here.
+
+    The random numbers come in blocks of four (see `pycnn.ops.dropout`): where the part begins
+    inside of one, it is moved behind what is missing of the block.
+    """
+    part = spread_here()
+    if part is None or not part.first:
+        return ops.dropout(x, p, seed)
+    block, inside = divmod(part.numbers_before(x.size), 4)
+    if not inside:
+        return ops.dropout(x, p, seed, first_block=block)
+    padded = np.zeros(inside + x.size, np.float32)
+    padded[inside:] = on_cpu(x).ravel()
+    y, kept = ops.dropout(padded, p, seed, first_block=block)
+    device = device_of(x)
+    return (
+        move(np.ascontiguousarray(y[inside:]).reshape(x.shape), device),
+        move(np.ascontiguousarray(kept[inside:]).reshape(x.shape), device),
+    )

@@ -8,10 +8,12 @@ from pycnn import ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
 from pycnn._overlap import overlapping
 from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
+from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
 from pycnn.layers.images import check_channels
 from pycnn.layers.later import change
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
+from pycnn.layers.spread import spread_here
 
 
 class BatchNorm2d(Module):
@@ -96,25 +98,34 @@ class BatchNorm2d(Module):
             folded = self._folded(mean, self.running_var.data)
             device = device_of(x)
             inv_std, scale, shift = (move(array.astype(x.dtype), device) for array in folded)
-            self._save((x, move(mean, device), inv_std, scale))
+            self._save((x, move(mean, device), inv_std, scale, None))
             return ops.channel_affine(x, scale, shift)
+        weight, bias = self._affine()
+        self._check_apart()
+        part = spread_here() if self.training else None
+        if part is not None and part.total is not None:
+            y, mean, var, inv_std, whole = batch_norm_spread(x, weight, bias, self.eps, part.total)
+            self._track_later(x, mean, var, whole.values)
+            self._save((x, mean, inv_std, None, whole))
+            return y
         if x.size == self.num_features:
             raise ValueError(
                 f"expects more than one value a channel, whose variance is 0 (input was {x.shape})"
             )
-        weight, bias = self._affine()
-        self._check_apart()
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
-            count = x.size // self.num_features
-            when_done(x, lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
-        self._save((x, mean, inv_std, None))
+            self._track_later(x, mean, var, x.size // self.num_features)
+        self._save((x, mean, inv_std, None, None))
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x, mean, inv_std, scale = self._saved()
-        dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, self._affine()[0], mean, inv_std)
+        x, mean, inv_std, scale, whole = self._saved()
+        weight = self._affine()[0]
+        if whole is None:
+            dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)
+        else:
+            dx, dweight, dbias = batch_norm_spread_backward(dy, x, weight, mean, inv_std, whole)
         if scale is not None:  # none of the gradient goes through statistics that are constants
             dx = ops.channel_affine(dy, scale, zeros_like(scale))
         if self.weight is not None and self.bias is not None:
@@ -152,6 +163,10 @@ class BatchNorm2d(Module):
         owned = {name: one.data for name in names if (one := getattr(self, name)) is not None}
         for one, other in overlapping(owned):
             raise ValueError(f"{one} and {other} share memory: each needs an array of its own")
+
+    def _track_later(self, x: Array, mean: Array, var: Array, count: int) -> None:
+        """Do `_track` once the statistics are there, with the update of the step."""
+        when_done(x, lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
 
     def _track(self, mean: Array, var: Array, count: int) -> None:
         """Let the running statistics follow those of a batch with `count` values a channel."""

@@ -6,7 +6,9 @@ from pycnn.ops.backend import backend
 from pycnn.ops.types import ByteArray, FloatArray
 
 
-def dropout(x: FloatArray, p: float, seed: int) -> tuple[FloatArray, ByteArray]:
+def dropout(
+    x: FloatArray, p: float, seed: int, *, first_block: int = 0
+) -> tuple[FloatArray, ByteArray]:
     """Zero each element with probability p: ``y = x / (1 - p) if kept else 0``.
 
     Parameters
@@ -16,6 +18,8 @@ def dropout(x: FloatArray, p: float, seed: int) -> tuple[FloatArray, ByteArray]:
         Probability of a zero.
     seed : int in [0, 2**64)
         What the random numbers depend on, together with an element's index and nothing else.
+    first_block : int in [0, 2**64)
+        Blocks of four numbers before those of `x`, where it is a part of a larger array.
 
     Returns
     -------
@@ -31,11 +35,11 @@ def dropout(x: FloatArray, p: float, seed: int) -> tuple[FloatArray, ByteArray]:
 
     Notes
     -----
-    Element i, counted in the order of memory, has the random number i % 4 of block i // 4 of
-    Philox4x32-10: the counter is (i // 4, 0), two numbers of 64 bits with the lower word first, and
-    the key is the seed, likewise. The element is kept if that 32-bit number is at least
-    ``min(round(p * 2**32), 2**32 - 1)``. So the result is the same for any number of threads and on
-    any instruction set.
+    Element i, counted in the order of memory, has the random number i % 4 of block
+    ``b = first_block + i // 4`` of Philox4x32-10: the counter is (b, 0), two numbers of 64 bits
+    with the lower word first, and the key is the seed, likewise. The element is kept if that 32-bit
+    number is at least ``min(round(p * 2**32), 2**32 - 1)``. So the result is the same for any
+    number of threads and on any instruction set.
 
     References
     ----------
@@ -45,7 +49,7 @@ def dropout(x: FloatArray, p: float, seed: int) -> tuple[FloatArray, ByteArray]:
     J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2,
     3", SC 2011.
     """
-    return backend(x).dropout(x, p, seed, 0)
+    return backend(x).dropout(x, p, seed, first_block)
 
 
 def dropout_backward(dy: FloatArray, kept: ByteArray, p: float) -> FloatArray:

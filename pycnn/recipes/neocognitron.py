@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,7 @@ def train_neocognitron(
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
     resume: bool = False,
+    distributed: Any = False,
 ) -> History:
     """Let the S-layers learn without labels, then train the readout on the answers of the last one.
 
@@ -87,6 +89,9 @@ def train_neocognitron(
     checkpoint, every, resume
         Of the training of the readout, as in `pycnn.fit`. The S-layers always learn from the
         beginning, to the same bits: they are not in the checkpoint.
+    distributed : bool, communicator or Ranks
+        As in `pycnn.fit`. The ranks share the training of the readout; the S-layers, which see one
+        pattern at a time, learn in each of them, to the same bits.
 
     Returns
     -------
@@ -118,6 +123,8 @@ def train_neocognitron(
             for data, name in ((train, "training"), (test, "test"))
         )
     except KeyboardInterrupt:
+        if distributed:  # other ranks may not have heard of it
+            raise
         history = History()
         history.interrupted = True
         history.self_organization = perf_counter() - start
@@ -137,6 +144,7 @@ def train_neocognitron(
         checkpoint=checkpoint,
         every=every,
         resume=resume,
+        distributed=distributed,
     )
     history.self_organization = seconds
     return history

@@ -176,14 +176,15 @@ class BestCheckpoint(Callback):
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Forget an earlier run; see that the file can be written."""
         self._monitor.reset(validated)
-        check_replaceable(self.path)
-        check_writable(self.path)
+        if run.rank == 0:
+            check_replaceable(self.path)
+            check_writable(self.path)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Save if this epoch is the best."""
         from pycnn.io import save
 
-        if self._monitor.improved(record):
+        if self._monitor.improved(record) and run.rank == 0:
             with self._unwritten.told(": this epoch, the best so far, is not kept"):
                 save(self.path, run.model)
 
@@ -230,12 +231,14 @@ class CSVLog(Callback):
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """See that the file can be written."""
-        check_writable(self.path)
+        if run.rank == 0:
+            check_writable(self.path)
 
     def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
         """Write the history so far."""
-        with self._unwritten.told():
-            run.history.to_csv(self.path)
+        if run.rank == 0:
+            with self._unwritten.told():
+                run.history.to_csv(self.path)
 
 
 class TerminateOnNaN(Callback):

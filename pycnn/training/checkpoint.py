@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pycnn import io
+from pycnn._files import check_replaceable, check_writable
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.training.same import differences
@@ -120,6 +121,12 @@ class Checkpoint:
             raise ValueError(f"[fit] {name} is of another training: {'; '.join(other)}")
         self.last = "is the one that was resumed"
         return Found(name, model, state)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a place where the file cannot be replaced."""
+    check_replaceable(path)
+    check_writable(path)
 
 
 @contextmanager

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Sequence, Sized
 from contextlib import suppress
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycnn._arguments import flag, integer, number
-from pycnn._files import check_replaceable, check_writable
 from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
@@ -19,7 +18,7 @@ from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.checkpoint import Checkpoint, understood
+from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
     check_checkpoint,
     check_files,
@@ -30,11 +29,16 @@ from pycnn.training.checks import (
 )
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
-from pycnn.training.interrupt import Gate
+from pycnn.training.processes import processes_of
 from pycnn.training.run import Run
 from pycnn.training.same import data_settings, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from pycnn.distributed import Ranks
 
 # Largest learning rate of the default optimizer: the best of 0.002, 0.003 and 0.005 for LeNet-5
 # on MNIST in 3 epochs of batches of 64.
@@ -63,6 +67,7 @@ def fit(
     on_checkpoint_error: str = "warn",
     initial_epoch: int = 0,
     schedule_epochs: int | None = None,
+    distributed: bool | Ranks | MPI.Intracomm = False,
 ) -> History:
     """Train a model.
 
@@ -130,6 +135,13 @@ def fit(
     schedule_epochs : int, optional
         Epochs that the schedule is laid over, `epochs` by default: 4 in the first of those two
         calls.
+    distributed : bool, mpi4py.MPI.Intracomm or pycnn.distributed.Ranks
+        Whether the processes that a launcher such as mpiexec has started train one model together,
+        each calling this with the same arguments: all of them (True), those of a communicator, or
+        as a `pycnn.distributed.Ranks` says. `batch_size` counts the samples of all ranks: a Dataset
+        gives the same batches for any number of them, of which each rank takes a part. Batches of
+        an iterable are the part of the rank that gives them. Every rank gets the same history, but
+        for the seconds; rank 0 alone shows progress and writes files.
 
     Returns
     -------
@@ -154,7 +166,12 @@ def fit(
         If the checkpoint cannot be written at the beginning, or later with
         ``on_checkpoint_error="raise"``, or read.
     RuntimeError
-        With `cuda_graph`, if the model needs the CPU in the middle of a step.
+        With `cuda_graph`, if the model needs the CPU in the middle of a step. With `distributed`,
+        if the ranks come to train different models.
+    DistributedError
+        A ValueError: with `distributed`, there is no MPI or one rank only, the ranks were asked for
+        different trainings, or there are fewer samples than ranks. An error of one rank alone
+        ends the processes of all, with its text.
 
     Warns
     -----
@@ -166,99 +183,121 @@ def fit(
         epoch; of a mean loss that is ten times what a model that knows nothing has; of an epoch in
         which no target counts; of validation data whose loss is not finite.
     """
-    integer("fit", "epochs", epochs, 1)
-    integer("fit", "initial_epoch", initial_epoch, 0, epochs)
-    check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
-    integer("fit", "seed", seed, 0, inf)
-    flag("[fit] progress", progress)
-    check_kinds(model, optimizer, schedule, callbacks)
-    check_files(checkpoint, callbacks)
-    check_data("fit", "train", train)
-    if validation is not None:
-        check_data("fit", "validation", validation)
-        check_lasting(validation, epochs - initial_epoch)
-    if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
-        raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
-    if loss is None:
-        check_outputs(model)
-    criterion = mean_loss(loss)
-    warn_of_softmax(model, criterion)
-    batches = _batches(train, batch_size, seed, augment)
-    if optimizer is None:
-        if initial_epoch:
-            raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
-        optimizer = Adam(model.parameters())
-        if schedule is None and isinstance(batches, Sized):
-            schedule = OneCycle(DEFAULT_PEAK)
-    total_steps = 0
-    if schedule is not None:
-        if not isinstance(batches, Sized):
-            raise ValueError("a schedule needs training data with a length, in batches")
-        laid_over = epochs if schedule_epochs is None else schedule_epochs
-        total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
-    run = Run(model, optimizer, epochs)
-    history, gate = run.history, Gate()
-    saver = None
-    if checkpoint is not None:
-        check_replaceable(checkpoint)
-        check_writable(checkpoint)
-        settings = {
-            **model_settings(model, optimizer),
-            **data_settings(batches, validation, seed),
-            **other_settings(schedule, criterion, callbacks),
-            "max_grad_norm": max_grad_norm,
-            "seed": seed,
-            "initial_epoch": initial_epoch,
-        }
-        saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
-    trainer = Trainer(
-        run, batches, criterion, schedule, total_steps, callbacks, max_grad_norm, saver, gate
-    )
-    if flag("[fit] cuda_graph", cuda_graph):
-        trainer.capture()
-    if initial_epoch:
-        trainer.skip(initial_epoch)
-    found = saver.read() if saver is not None and resume else None
-    if found is not None:
-        with understood(found.name):
-            check_resumable(trainer, found)
-
-    for callback in callbacks:
-        callback.on_train_begin(run, validation is not None)
-    if found is not None:
-        with understood(found.name):
-            restore(trainer, found)
-        show(run.resumption(), progress)
-    if saver is not None:
-        saver.stored(training_state(trainer))  # before any step is taken in vain
-    with own_modes(model), gate.watch():
-        try:
-            # A training that is to stop after an epoch is resumed within it all the same.
-            while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
-                with gate:
-                    trainer.begin(seed)
-                with stream_of(model):
-                    trainer.epoch(validation, progress)
-        except KeyboardInterrupt:
-            history.interrupted = True
-            # Between two steps, or before the checkpoint that was read was gone on with.
-            if not gate.broken and trainer.resumed is None:
-                with suppress(KeyboardInterrupt), gate:
-                    trainer.save()
-        finally:
-            model.forget()  # a step that was not finished holds every layer's input
-    for callback in callbacks:
-        callback.on_train_end(run)
-    if history.interrupted:
-        # A script that goes on as if it had finished should at least be heard.
-        where = (
-            f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
-            if trainer.inside is None
-            else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in this "
-            "epoch too, of which there is no record"
+    processes = processes_of(distributed)
+    with processes.guarded():
+        integer("fit", "epochs", epochs, 1)
+        integer("fit", "initial_epoch", initial_epoch, 0, epochs)
+        check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
+        integer("fit", "seed", seed, 0, inf)
+        flag("[fit] progress", progress)
+        check_kinds(model, optimizer, schedule, callbacks)
+        check_files(checkpoint, callbacks)
+        check_data("fit", "train", train)
+        if validation is not None:
+            check_data("fit", "validation", validation)
+            check_lasting(validation, epochs - initial_epoch)
+        if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
+            raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
+        if loss is None:
+            check_outputs(model)
+        criterion = mean_loss(loss)
+        warn_of_softmax(model, criterion)
+        progress = progress and processes.first
+        whole = validation
+        batches, validation = processes.share(_batches(train, batch_size, seed, augment), whole)
+        if optimizer is None:
+            if initial_epoch:
+                raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
+            optimizer = Adam(model.parameters())
+            if schedule is None and isinstance(batches, Sized):
+                schedule = OneCycle(DEFAULT_PEAK)
+        total_steps = 0
+        if schedule is not None:
+            if not isinstance(batches, Sized):
+                raise ValueError("a schedule needs training data with a length, in batches")
+            laid_over = epochs if schedule_epochs is None else schedule_epochs
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
+        run = Run(model, optimizer, epochs)
+        run.rank, run.ranks = processes.rank, processes.size
+        history, gate = run.history, processes.gate()
+        saver = None
+        if checkpoint is not None or processes.size > 1:
+            settings = {
+                **model_settings(model, optimizer),
+                **data_settings(batches, whole, seed),
+                **other_settings(schedule, criterion, callbacks),
+                "max_grad_norm": max_grad_norm,
+                "seed": seed,
+                "initial_epoch": initial_epoch,
+            }
+            processes.agree(
+                {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
+                | {"checkpoint": checkpoint is not None, "every": every}
+            )
+        if checkpoint is not None:
+            processes.by_first(lambda: check_place(checkpoint))
+            saver = Checkpoint(checkpoint, every, on_checkpoint_error, settings)
+        trainer = Trainer(
+            run,
+            batches,
+            criterion,
+            schedule,
+            total_steps,
+            callbacks,
+            max_grad_norm,
+            saver,
+            gate,
+            processes,
         )
-        warn(f"[fit] interrupted {where}")
-    return history
+        if flag("[fit] cuda_graph", cuda_graph):
+            if processes.size > 1:
+                raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
+            trainer.capture()
+        if initial_epoch:
+            trainer.skip(initial_epoch)
+        processes.begin(model, optimizer)
+        found = processes.by_first(saver.read) if saver is not None and resume else None
+        if found is not None:
+            found = Found(*found)
+            with understood(found.name):
+                check_resumable(trainer, found)
+
+        for callback in callbacks:
+            callback.on_train_begin(run, validation is not None)
+        if found is not None:
+            with understood(found.name):
+                restore(trainer, found)
+            show(run.resumption(), progress)
+        if saver is not None:
+            saver.stored(training_state(trainer))  # before any step is taken in vain
+        with own_modes(model), gate.watch():
+            try:
+                # A training that is to stop after an epoch is resumed within it all the same.
+                while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
+                    with gate:
+                        trainer.begin(seed)
+                    with stream_of(model):
+                        trainer.epoch(validation, progress)
+            except KeyboardInterrupt:
+                history.interrupted = True
+                # Between two steps, or before the checkpoint that was read was gone on with.
+                if not gate.broken and trainer.resumed is None:
+                    with suppress(KeyboardInterrupt), gate:
+                        trainer.save()
+            finally:
+                model.forget()  # a step that was not finished holds every layer's input
+        for callback in callbacks:
+            callback.on_train_end(run)
+        if history.interrupted:
+            # A script that goes on as if it had finished should at least be heard.
+            where = (
+                f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
+                if trainer.inside is None
+                else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in "
+                "this epoch too, of which there is no record"
+            )
+            warn(f"[fit] interrupted {where}")
+        return history
 
 
 def _batches(

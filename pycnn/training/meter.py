@@ -77,15 +77,15 @@ class Meter:
         for name in _SUMS:
             setattr(self, name, state[name])
 
-    def add(self, loss: float, output: Array, target: Array) -> bool:
-        """Count a batch; returns whether any of it counts."""
+    def add(self, loss: float, output: Array, target: Array) -> float:
+        """Count a batch; returns what it weighs, 0 where none of it counts."""
         weight = float(self.batch_weight(target))
         if weight:  # the mean of nothing is NaN, and would make NaN of the whole
             self._total += loss * weight
             self.weight += weight
         self.samples += len(target)
         self._add_answers(output, target)
-        return bool(weight)
+        return weight
 
     def _add_answers(self, output: Array, target: Array) -> None:
         if self._right is None:

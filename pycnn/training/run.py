@@ -32,6 +32,9 @@ class Run:
         What the data that are measured after each epoch are called in lines for people.
     batch : (x, y)
         The last batch, for callbacks that look into steps; valid during the step only.
+    rank, ranks : int
+        Number of this process among those that train the model together (see `pycnn.distributed`),
+        and how many they are. Rank 0 alone writes files.
     """
 
     __slots__ = (
@@ -43,6 +46,8 @@ class Run:
         "loss",
         "model",
         "optimizer",
+        "rank",
+        "ranks",
         "step",
         "validation",
     )
@@ -58,6 +63,7 @@ class Run:
         self.validation = "validation"
         self.loss = 0.0
         self.batch: tuple[Any, Any] | None = None
+        self.rank, self.ranks = 0, 1
 
     def stop(self, reason: str) -> None:
         """End the training: before the update (from ``on_backward``) or after this epoch."""

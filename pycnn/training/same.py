@@ -56,24 +56,29 @@ def other_settings(
     }
 
 
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Say what differs between the settings of a checkpoint and those of a call."""
+def differences(
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+    places: tuple[str, str] = ("in the checkpoint", "here"),
+) -> list[str]:
+    """Say what differs between the settings of a checkpoint, or of a rank, and those of a call."""
     names = [name for name in (*here, *there) if here.get(name) != there.get(name)]
     return [
-        f"{name}: {_difference(there.get(name), here.get(name))}" for name in dict.fromkeys(names)
+        f"{name}: {_difference(there.get(name), here.get(name), *places)}"
+        for name in dict.fromkeys(names)
     ]
 
 
-def _difference(there: Any, here: Any) -> str:
+def _difference(there: Any, here: Any, at_there: str, at_here: str) -> str:
     """Give both values; of long ones what differs first."""
     if isinstance(there, str) and isinstance(here, str) and "\n" in there + here:
         there, here = there.split("\n"), here.split("\n")
     if isinstance(there, list) and isinstance(here, list):
         pairs = [pair for pair in zip(there, here) if pair[0] != pair[1]]  # noqa: B905
         if not pairs:
-            return f"{len(there)} in the checkpoint, {len(here)} here"
+            return f"{len(there)} {at_there}, {len(here)} {at_here}"
         there, here = (str(item).strip() for item in pairs[0])
-    return f"{there} in the checkpoint, {here} here"
+    return f"{there} {at_there}, {here} {at_here}"
 
 
 def describe(value: Any, depth: int = 4) -> Any:

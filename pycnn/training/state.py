@@ -66,7 +66,7 @@ def begin(trainer: Trainer) -> Inside:
     resumed, trainer.resumed = trainer.resumed, None
     if resumed is None:
         return Inside(Meter(trainer.loss, trainer.run.model), _pass_of(trainer.batches))
-    _restore_layers(trainer.run.model, resumed.layers)  # again: the epoch has reseeded them
+    restore_layers(trainer.run.model, resumed.layers)  # again: the epoch has reseeded them
     return resumed
 
 
@@ -80,7 +80,7 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
         "loss": run.loss,
         "pass": _pass_of(trainer.batches) if inside is None else inside.number,
         "inside": None,
-        "layers": _layers(run.model),
+        "layers": layers_state(run.model),
         "initial_lr": trainer.initial_lr,
         "optimizer": run.optimizer.state_dict(),
         "history": {**run.history.to_dict(), "interrupted": False},
@@ -91,7 +91,7 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
         state["inside"] = {
             "batches": inside.batches,
             "seconds": inside.elapsed(),
-            "meter": inside.meter.state_dict(),
+            "meter": trainer.processes.total(inside.meter).state_dict(),
         }
     return state
 
@@ -130,14 +130,15 @@ def restore(trainer: Trainer, found: Found) -> None:
     state, run = found.state, trainer.run
     run.model.load_state_dict(found.model)
     run.optimizer.load_state_dict(state["optimizer"])
-    _restore_layers(run.model, state["layers"])
+    restore_layers(run.model, state["layers"])
     run.history.load_dict(state["history"])
     run.epoch, run.step, run.loss = state["epoch"], state["step"], state["loss"]
     trainer.initial_lr = state["initial_lr"]
     trainer.watch.load_state_dict(state["watch"])
     if (inside := state["inside"]) is not None:
         meter = Meter(trainer.loss, run.model)
-        meter.load_state_dict(inside["meter"])
+        if trainer.processes.first:  # it has counted for all
+            meter.load_state_dict(inside["meter"])
         run.batch_number = inside["batches"]
         trainer.resumed = Inside(
             meter,
@@ -157,7 +158,7 @@ def _pass_of(batches: Any) -> int | None:
     return batches.epoch if isinstance(batches, Batches) else None
 
 
-def _layers(model: Module) -> dict[str, Any]:
+def layers_state(model: Module) -> dict[str, Any]:
     """Give the mode of each module, and the state of each random generator in one.
 
     Raises
@@ -192,7 +193,8 @@ def _layers(model: Module) -> dict[str, Any]:
     }
 
 
-def _restore_layers(model: Module, state: Mapping[str, Any]) -> None:
+def restore_layers(model: Module, state: Mapping[str, Any]) -> None:
+    """Set modes and random states as they were."""
     modules = list(model.modules())
     for module, training in zip(modules, state["training"], strict=True):
         module.training = training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -10,7 +11,7 @@ from typing import Any
 from pycnn._arguments import at_least_zero
 from pycnn._progress import ProgressBar
 from pycnn._streams import warn
-from pycnn.data import Batches
+from pycnn.data import Batches, Dataset
 from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
 from pycnn.layers.turns import Turn
@@ -23,15 +24,20 @@ from pycnn.training.evaluation import Data, Loss, forward, loss_value, measure
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
+from pycnn.training.processes import Alone
 from pycnn.training.run import Run
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
 
 
+def _has(callback: Callback, name: str) -> bool:
+    """Whether a callback has a method of its own."""
+    return getattr(type(callback), name) is not getattr(Callback, name)
+
+
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
     """Give this method of the callbacks that have one of their own."""
-    own = [c for c in callbacks if getattr(type(c), name) is not getattr(Callback, name)]
-    return [getattr(callback, name) for callback in own]
+    return [getattr(callback, name) for callback in callbacks if _has(callback, name)]
 
 
 @dataclass
@@ -47,10 +53,12 @@ class Trainer:
     max_grad_norm: float | None
     checkpoint: Checkpoint | None = None
     gate: Gate = field(default_factory=Gate)
+    processes: Alone = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step, and then a step does nothing for them.
         self.before_step = _overridden(self.callbacks, "on_backward")
+        self.looking = [callback for callback in self.callbacks if _has(callback, "on_backward")]
         inside = [callback for callback in self.callbacks if callback.changes_model]
         outside = [callback for callback in self.callbacks if not callback.changes_model]
         self.end_of_step = _overridden(inside, "on_step")
@@ -108,17 +116,17 @@ class Trainer:
         try:
             inside.start = perf_counter()
             with one_pass(self.batches, inside.batches) as source:
-                self._steps(source, inside, bar)
+                self._steps(self.processes.steps(source, inside.batches), inside, bar)
             inside.seconds, inside.start = inside.elapsed(), None
+            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.callbacks)
             if history.stop_reason is not None:
                 return
-            meter = inside.meter
+            meter = self.processes.total(inside.meter)
             if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
-            measured = None
-            if validation is not None:
-                measured = measure(run.model, validation, loss=self.loss)
+            self.processes.end_of_pass(run.model)
+            measured = None if validation is None else self._measure(validation)
             record = EpochRecord(
                 epoch=run.epoch,
                 loss=meter.loss,
@@ -137,8 +145,17 @@ class Trainer:
             self.watch.epoch(meter, measured)
             for callback in self.callbacks:
                 callback.on_epoch_end(run, record)
+            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.callbacks)
             self.inside = None
             self.save()
+
+    def _measure(self, validation: Data) -> Meter:
+        """Measure the model on the validation data, of which each process has a part."""
+        if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
+            own = Meter(self.loss, self.run.model)
+        else:
+            own = measure(self.run.model, validation, loss=self.loss)
+        return self.processes.total(own)
 
     def save(self) -> None:
         """Write a checkpoint, if there is one to write."""
@@ -146,7 +163,10 @@ class Trainer:
             return
         run, inside = self.run, self.inside
         when = f"epoch {run.epoch}" + ("" if inside is None else f", batch {inside.batches}")
-        self.checkpoint.write(run.model, training_state(self), when)
+        self.processes.end_of_pass(run.model)
+        state = training_state(self)
+        if self.processes.first:
+            self.checkpoint.write(run.model, state, when)
 
     def _steps(self, source: Iterable[tuple[Any, Any]], inside: Inside, bar: ProgressBar) -> None:
         """Train on every batch that is left."""
@@ -158,7 +178,7 @@ class Trainer:
             if self.stopped:
                 break
             if updated:
-                bar.update(meter.samples, meter.loss, meter.accuracy)
+                bar.update(meter.samples * self.processes.size, meter.loss, meter.accuracy)
 
     def _step(self, x: Any, y: Any, inside: Inside, turn: Turn, bar: ProgressBar) -> bool:
         """Take a step, with what comes before and after it; returns whether it updated anything."""
@@ -185,6 +205,8 @@ class Trainer:
         """Warn of a loss that shows a broken training."""
         if not abs(self.run.loss) <= self.watch.limit:  # nor is a NaN
             text = self.watch.step(x, y, output, updated=updated)
+            if not math.isfinite(self.run.loss):  # which all processes see alike
+                text = self.processes.text(text)
             if text is not None:
                 bar.clear()
                 warn(text)
@@ -198,23 +220,30 @@ class Trainer:
             meter.add(run.loss, self.captured.output, y)
             self._look(x, y, self.captured.output, bar, updated=True)
             return True
-        with changes_kept() as changes:
+        with changes_kept() as changes, self.processes.part(len(y)):
             output = forward(model, x)
-        run.loss = loss_value("fit", criterion(output, move(y, model.device)))
-        if not meter.add(run.loss, output, y):
+            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
+            weight = meter.add(run.loss, output, y)
+            if not weight and self.processes.size == 1:
+                _make(changes)
+                return False  # all of its targets are ignored: there is nothing to learn from it
+            optimizer.zero_grad()
+            for parameter in self.frozen:
+                parameter.grad = None
+            model.backward_parameters(self.processes.weighted(criterion.backward(), weight))
+        run.loss, weight = self.processes.sum_gradients(run.loss, weight)
+        if not weight:
             _make(changes)
-            return False  # all of its targets are ignored: there is nothing to learn from it
-        optimizer.zero_grad()
-        for parameter in self.frozen:
-            parameter.grad = None
-        model.backward_parameters(criterion.backward())
+            return False
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
             with turn.paused():  # a hook may wait for a thread that evaluates (not: trains)
                 for hook in self.before_step:
                     hook(run)
-            self.stopped = run.history.stop_reason is not None
+            history = run.history
+            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.looking)
+            self.stopped = history.stop_reason is not None
             if self.stopped:
                 return False
         if self.max_grad_norm is not None:

@@ -1,0 +1,135 @@
+"""What ranks tell each other besides gradients: texts, arrays, sums; nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from pycnn.layers.parameter import Array
+from pycnn.training.tree import flatten, rebuild
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+T = TypeVar("T")
+
+# Kinds of errors that one rank tells the others of, to be raised by all; others end the job.
+_ERRORS: Mapping[str, type[Exception]] = {
+    "TypeError": TypeError,
+    "ValueError": ValueError,
+    "RuntimeError": RuntimeError,
+    "OSError": OSError,
+    "MemoryError": MemoryError,
+}
+# MPI counts in 32-bit ints: longer arrays go in pieces of 1 GiB.
+PIECE = 1 << 30
+
+
+class Channel:
+    """Collective calls of all ranks of a communicator, each of which makes the same ones in turn.
+
+    Parameters
+    ----------
+    comm : MPI.Intracomm
+        Copied, so that nobody else's messages are in it.
+    """
+
+    def __init__(self, comm: MPI.Intracomm | MPI.Comm) -> None:
+        self.comm: MPI.Intracomm = comm.Dup()  # type: ignore[assignment]
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+
+    def texts(self, text: str) -> list[str]:
+        """Give the text of every rank."""
+        mine = np.frombuffer(text.encode(), np.uint8)
+        lengths = np.empty(self.size, np.int64)
+        self.comm.Allgather(np.array([mine.size], np.int64), lengths)
+        joined = np.empty(int(lengths.sum()), np.uint8)
+        self.comm.Allgatherv(mine, [joined, lengths.tolist()])
+        ends = np.cumsum(lengths)[:-1].tolist()
+        return [part.tobytes().decode() for part in np.split(joined, ends)]
+
+    def first_text(self, text: str | None) -> tuple[int, str] | None:
+        """Give the text of the first rank that has one, with its number; None if none has."""
+        numbers = self.gathered(np.array([text is not None], np.int64))
+        if not numbers.any():
+            return None
+        rank = int(np.argmax(numbers[:, 0]))
+        return rank, self.broadcast_text(text or "", rank)
+
+    def gathered(self, numbers: Array) -> Array:
+        """Give the arrays of all ranks, of one shape and dtype, along a new first axis."""
+        everything = np.empty((self.size, *numbers.shape), numbers.dtype)
+        self.comm.Allgather(np.ascontiguousarray(numbers), everything)
+        return everything
+
+    def total(self, numbers: Array) -> Array:
+        """Add float64 arrays up in the order of the ranks, so that the bits are always the same."""
+        total: Array = np.add.reduce(self.gathered(numbers), axis=0)
+        return total
+
+    def broadcast_text(self, text: str, root: int = 0) -> str:
+        """Give the text of one rank to all."""
+        data = np.frombuffer(text.encode(), np.uint8)
+        length = np.array([data.size], np.int64)
+        self.comm.Bcast(length, root)
+        content = data.copy() if self.rank == root else np.empty(int(length[0]), np.uint8)
+        self.comm.Bcast(content, root)
+        return content.tobytes().decode()
+
+    def broadcast_array(self, array: Array, root: int = 0) -> None:
+        """Replace the values of a C-contiguous array by those of one rank."""
+        flat = array.reshape(-1).view(np.uint8)
+        for start in range(0, flat.size, PIECE):
+            self.comm.Bcast(flat[start : start + PIECE], root)
+
+    def broadcast_state(self, state: Any, root: int = 0) -> Any:
+        """Give a state of one rank, such as `pycnn.training.tree` describes, to all."""
+        content, arrays = flatten(state, "state:") if self.rank == root else (None, {})
+        header = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
+        content, header = json.loads(self.broadcast_text(json.dumps([content, header]), root))
+        if self.rank == root:
+            arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        else:
+            arrays = {name: np.empty(shape, dtype) for name, (dtype, shape) in header.items()}
+        for array in arrays.values():
+            self.broadcast_array(array, root)
+        return rebuild(content, arrays)
+
+    def by_first(self, call: Callable[[], T]) -> T:
+        """Let rank 0 call, and give what it returned, or raise what it raised, on all ranks."""
+        result: Any = None
+        problem = ""
+        try:
+            result = call() if self.rank == 0 else None
+        except tuple(_ERRORS.values()) as error:
+            problem = json.dumps([_kind(error), _words(error)])
+        problem = self.broadcast_text(problem)
+        if problem:
+            kind, words = json.loads(problem)
+            raise _ERRORS[kind](words)
+        return self.broadcast_state(result)  # type: ignore[no-any-return]
+
+    def raise_together(self, error: Exception | None) -> None:
+        """Raise the error of the first rank that has one, on all; the others say whose it is."""
+        found = self.first_text(
+            None if error is None else json.dumps([_kind(error), _words(error)])
+        )
+        if found is None:
+            return
+        rank, problem = found
+        kind, words = json.loads(problem)
+        raise _ERRORS[kind](f"rank {rank}: {words}" if rank else words) from error
+
+
+def _kind(error: Exception) -> str:
+    """Name the kind of error that all ranks raise for this one."""
+    return next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "RuntimeError")
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + ("" if error.filename is None else f": {error.filename}")
+    return str(error) or type(error).__name__

@@ -1,0 +1,139 @@
+"""The gradients of all parameters as one flat array, which the ranks add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pycnn.distributed.buckets import Buckets
+from pycnn.distributed.channel import Channel
+from pycnn.distributed.home import Home, aligned_zeros, room
+from pycnn.distributed.rows import sum_of_rows
+from pycnn.distributed.sums import allreduce, tree_sum
+from pycnn.layers.parameter import Array, Parameter, SparseRows
+
+
+class Tail(NamedTuple):
+    """What the ranks add up besides gradients, at the end of the flat array.
+
+    Attributes
+    ----------
+    loss : float
+        Loss of the rank's part of the batch, times the weight of it.
+    weight : float
+        What the part weighs: for most losses its samples.
+    signals : float
+        Ranks that a signal asks to end the training.
+    """
+
+    loss: float
+    weight: float
+    signals: float
+
+
+class FlatGradients:
+    """Adds the gradients of parameters up over the ranks, after each backward pass.
+
+    The first one tells which parameters have dense gradients. Those lie in one flat array from then
+    on, the last parameter first, which is the order in which a backward pass comes to them; ops
+    write them there (see `pycnn.layers.parameter.Parameter`). Gradients of few rows (`SparseRows`)
+    are not in it: of those the ranks exchange the rows.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        What is trained, float32: the same on all ranks.
+    channel : Channel
+        Of the ranks.
+    deterministic : bool
+        Whether sums are taken in an order that is written down: see `tree_sum`.
+    overlap : bool
+        Whether they begin while the backward pass goes on: see `Buckets`.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        channel: Channel,
+        *,
+        deterministic: bool = False,
+        overlap: bool = False,
+    ) -> None:
+        self._channel = channel
+        # Sums may run in a thread beside other calls of the channel.
+        self._comm = channel.comm.Dup()
+        self._sum = tree_sum if deterministic else allreduce
+        self._overlap = overlap
+        self._parameters = list(reversed(parameters))
+        self._homes: list[Home] | None = None
+        self._sparse: list[Parameter] = []
+        self._flat = self._tail = np.zeros(0, np.float32)
+        self._buckets: Buckets | None = None
+
+    def sum(self, tail: Tail) -> Tail:
+        """Add the gradients up over all ranks, and what the tail holds.
+
+        A parameter that has a gradient on no rank has none afterwards; where some ranks have none,
+        they count as zeros.
+        """
+        homes = self._lay_out() if self._homes is None else self._homes
+        for home in homes:
+            if home.parameter.grad is None:
+                home.view[...] = 0
+        parameters = [home.parameter for home in homes] + self._sparse
+        self._tail[: len(tail)] = tail
+        self._tail[len(tail) :] = [parameter.grad is not None for parameter in parameters]
+        if self._buckets is None:
+            self._add(self._flat)
+        else:
+            self._buckets.finish()
+        present = dict(zip(parameters, self._tail[len(tail) :] > 0, strict=True))
+        for home in homes:
+            home.parameter.grad = home.view if present[home.parameter] else None
+        for parameter in self._sparse:
+            if present[parameter]:
+                parameter.grad = sum_of_rows(self._channel, parameter)
+        return Tail(*map(float, self._tail[: len(tail)]))
+
+    def scale(self, factor: float) -> None:
+        """Multiply all gradients."""
+        self._flat[: -self._tail.size] *= np.float32(factor)
+        for parameter in self._sparse:
+            if isinstance(parameter.grad, SparseRows):
+                parameter.grad.values[...] *= np.float32(factor)
+
+    def close(self) -> None:
+        """Let the parameters go; their gradients stay where they are."""
+        for home in self._homes or ():
+            home.parameter.home = None
+        if self._buckets is not None:
+            self._buckets.close()
+        self._comm.Free()
+
+    def _add(self, stretch: Array) -> None:
+        self._sum(self._comm, stretch)
+
+    def _lay_out(self) -> list[Home]:
+        """Make the flat array, and take the gradients of the first step into it."""
+        rows = [isinstance(parameter.grad, SparseRows) for parameter in self._parameters]
+        anywhere = self._channel.gathered(np.array(rows)).sum(axis=0)
+        dense = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if not sparse]
+        self._sparse = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if sparse]
+        starts = room(dense)
+        tail = len(Tail._fields) + len(self._parameters)
+        self._flat = aligned_zeros(starts[-1] + tail)
+        self._tail = self._flat[starts[-1] :]
+        self._homes = [
+            Home(p, self._flat, start) for p, start in zip(dense, starts[:-1], strict=True)
+        ]
+        for home in self._homes:
+            home.parameter.home = home
+            if home.parameter.grad is not None:
+                home.parameter.grad = home.add(None, home.parameter.grad)
+        if self._overlap:
+            self._buckets = Buckets(self._flat, self._homes, self._add)
+            for home in self._homes:
+                home.on_arrival = self._buckets.arrived
+        return self._homes

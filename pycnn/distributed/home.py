@@ -1,0 +1,74 @@
+"""The place of a parameter's gradient in the flat array of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pycnn.layers.parameter import Array, Gradient, Parameter, SparseRows
+
+# Gradients begin at cache lines of 64 bytes, as ops like them to.
+ALIGNMENT = 16
+
+
+class Home:
+    """Where the gradient of a parameter lies, as a stretch of a flat array.
+
+    Attributes
+    ----------
+    parameter : Parameter
+        Whose gradient it is.
+    start, stop : int
+        Positions in the flat array.
+    view : array
+        The stretch, of the parameter's shape.
+    arrivals : int
+        Gradients that have been added since it was set to 0.
+    on_arrival : function of Home, or None
+        Called after each.
+    """
+
+    __slots__ = ("arrivals", "on_arrival", "parameter", "start", "stop", "view")
+
+    def __init__(self, parameter: Parameter, flat: Array, start: int) -> None:
+        self.parameter = parameter
+        self.start, self.stop = start, start + parameter.size
+        self.view = flat[start : self.stop].reshape(parameter.shape)
+        self.arrivals = 0
+        self.on_arrival: Callable[[Home], None] | None = None
+
+    def add(self, own: Gradient | None, grad: Gradient) -> Array:
+        """Add a gradient to that of the parameter, `own`, and give what that is then: the view.
+
+        One that an op has written here already is not copied.
+        """
+        dense = grad.to_dense() if isinstance(grad, SparseRows) else grad
+        if own is not None:
+            self.view += dense
+        elif not _is_same(dense, self.view):
+            self.view[...] = dense
+        self.arrivals += 1
+        if self.on_arrival is not None:
+            self.on_arrival(self)
+        return self.view
+
+
+def room(parameters: list[Parameter]) -> list[int]:
+    """Give where the gradient of each parameter begins in a flat array, and where all end."""
+    starts = [0]
+    for parameter in parameters:
+        starts.append(starts[-1] + -(-parameter.size // ALIGNMENT) * ALIGNMENT)
+    return starts
+
+
+def aligned_zeros(size: int) -> Array:
+    """Give float32 zeros that begin at a cache line."""
+    memory = np.zeros(size + ALIGNMENT, np.float32)
+    skipped = -memory.ctypes.data // memory.itemsize % ALIGNMENT
+    return memory[skipped : skipped + size]
+
+
+def _is_same(one: Array, other: Array) -> bool:
+    """Whether two C-contiguous arrays of one shape begin at the same place."""
+    return one is other or one.ctypes.data == other.ctypes.data

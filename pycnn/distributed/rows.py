@@ -1,0 +1,47 @@
+"""Gradients of few rows, as those of word vectors: the ranks exchange the rows, not the table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pycnn.devices import device_of, move, on_cpu
+from pycnn.distributed.channel import Channel
+from pycnn.layers.parameter import Array, Parameter, SparseRows
+
+
+def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
+    """Give the sum of a parameter's gradients over all ranks; one without a gradient adds nothing.
+
+    Rows are added in the order of the ranks, so that the bits are always the same.
+    """
+    grad = parameter.grad
+    shape = parameter.shape
+    width = int(np.prod(shape[1:]))
+    if grad is None:
+        rows, values = np.zeros(0, np.int64), np.zeros((0, width), np.float32)
+    elif isinstance(grad, SparseRows):
+        rows, values = on_cpu(grad.rows), on_cpu(grad.values).reshape(-1, width)
+    else:  # it has met a dense gradient in this step
+        rows, values = np.arange(shape[0]), on_cpu(grad).reshape(-1, width)
+    counts = channel.gathered(np.array([len(rows)], np.int64))[:, 0]
+    all_rows = np.empty(int(counts.sum()), np.int64)
+    channel.comm.Allgatherv(np.ascontiguousarray(rows), [all_rows, counts.tolist()])
+    all_values = np.empty((len(all_rows), width), np.float32)
+    numbers = (counts * width).tolist()
+    channel.comm.Allgatherv(np.ascontiguousarray(values), [all_values, numbers])
+    return _merged(all_rows, all_values, counts, parameter, shape)
+
+
+def _merged(
+    rows: Array, values: Array, counts: Array, parameter: Parameter, shape: tuple[int, ...]
+) -> SparseRows:
+    """Add up rows of several ranks, one rank after the other."""
+    union, places = np.unique(rows, return_inverse=True)
+    total = np.zeros((len(union), values.shape[1]), np.float32)
+    for end, count in zip(np.cumsum(counts), counts, strict=True):
+        part = slice(int(end - count), int(end))
+        total[places[part]] += values[part]  # of one rank, every row is there once
+    device = device_of(parameter.data)
+    return SparseRows(
+        move(union, device), move(total.reshape(len(union), *shape[1:]), device), shape
+    )

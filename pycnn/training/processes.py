@@ -1,0 +1,119 @@
+"""The processes that train a model together: this one alone, or those of `pycnn.distributed`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from pycnn._config import get_num_threads
+from pycnn.layers.module import Module
+from pycnn.optim import Optimizer
+from pycnn.training.callbacks import Callback
+from pycnn.training.interrupt import Gate
+from pycnn.training.meter import Meter
+
+T = TypeVar("T")
+
+
+class Alone:
+    """What a training asks of the processes it runs in, where there is only one.
+
+    Attributes
+    ----------
+    rank, size : int
+        Number of this process, and how many there are.
+    """
+
+    rank = 0
+    size = 1
+
+    def __bool__(self) -> bool:
+        """Whether there are others."""
+        return self.size > 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that shows progress and writes files."""
+        return self.rank == 0
+
+    @property
+    def threads(self) -> str:
+        """Say how many threads there are."""
+        return f"threads: {get_num_threads()}"
+
+    def shared(self, load: Callable[[], T]) -> T:
+        """Load data sets, where they can be in memory once for several processes."""
+        return load()
+
+    def gate(self) -> Gate:
+        """Give what lets signals through."""
+        return Gate()
+
+    def guarded(self) -> AbstractContextManager[Any]:
+        """Give the context of a training: what fails in it here must not leave others waiting."""
+        return nullcontext()
+
+    def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
+        """Give this process's part of the training data, and of those that are measured."""
+        return batches, validation
+
+    def agree(self, settings: dict[str, Any]) -> None:
+        """Refuse to begin where the processes were asked for different trainings."""
+
+    def begin(self, model: Module, optimizer: Optimizer) -> None:
+        """Begin the training, from the same state in all."""
+
+    def by_first(self, call: Callable[[], T]) -> T:
+        """Let the first process call, and give what it returned to all."""
+        return call()
+
+    def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterable[tuple[Any, Any]]:
+        """Go through the batches of an epoch from number `first` on."""
+        return source
+
+    def part(self, samples: int) -> AbstractContextManager[Any]:
+        """Give the context of a forward and a backward pass of a part of so many samples."""
+        return nullcontext()
+
+    def weighted(self, gradient: Any, weight: float) -> Any:
+        """Give a loss gradient of this part as one of the mean over the whole batch."""
+        return gradient
+
+    def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
+        """Add all gradients up; give the loss of the whole batch and its weight."""
+        return loss, weight
+
+    def text(self, text: str | None) -> str | None:
+        """Give the text of the first process that has one."""
+        return text
+
+    def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
+        """Give the reason of a process in which one of these callbacks stops the training."""
+        return reason
+
+    def end_of_pass(self, model: Module) -> None:
+        """Let the model be the same in all processes, before it is measured or saved."""
+
+    def total(self, meter: Meter) -> Meter:
+        """Give a meter of what all processes have counted."""
+        return meter
+
+
+def processes_of(distributed: Any) -> Alone:
+    """Give the processes that the argument `distributed` of `pycnn.fit` stands for.
+
+    Raises
+    ------
+    TypeError
+        If it is of another kind.
+    DistributedError
+        If there is no MPI, or one rank only.
+    """
+    if distributed is False:
+        return Alone()
+    if isinstance(distributed, Alone):
+        return distributed
+    from pycnn.distributed import Ranks
+
+    return Ranks(None if distributed is True else distributed)
