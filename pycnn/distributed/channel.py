@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pycnn.distributed.mpi import DistributedError
 from pycnn.layers.parameter import Array
 from pycnn.training.tree import flatten, rebuild
 
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 # Kinds of errors that one rank tells the others of, to be raised by all; others end the job.
 _ERRORS: Mapping[str, type[Exception]] = {
+    "DistributedError": DistributedError,
     "TypeError": TypeError,
     "ValueError": ValueError,
     "RuntimeError": RuntimeError,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Seconds in which all ranks that meet the same trouble have come to it: they are in step, so that
 # milliseconds would do, but for a machine that has other work.
 TOGETHER = 2.0
-# Of the messages: "I am here" and "I have failed".
-HERE, FAILED = 1, 2
+# Of the messages: "I am here", "I have failed" and "I have ended".
+HERE, FAILED, ENDED = 1, 2, 3
 # Exit codes: of a failure, and of one that a command has words for.
 ERROR, USAGE_ERROR = 1, 2
 
@@ -35,24 +35,41 @@ def meet(comm: MPI.Intracomm, seconds: float) -> None:
 
     Without this, ranks that have begun would wait for ever for one that never does.
     """
-    rank, size = comm.Get_rank(), comm.Get_size()
-    nothing = np.zeros(0, np.uint8)
-    sent = [comm.Isend(nothing, other, HERE) for other in range(size) if other != rank]
-    missing = {other for other in range(size) if other != rank}
+    tell(comm, HERE)
+    missing = others(comm)
     deadline = time.monotonic() + seconds
     while missing:
-        for other in list(missing):
-            if comm.Iprobe(other, HERE):
-                comm.Recv(nothing, other, HERE)
-                missing.discard(other)
+        _hear(comm, missing, HERE)
+        gone = [rank for rank in missing if comm.Iprobe(rank, ENDED)]
+        if gone:
+            end_job(comm, f"rank {gone[0]} has ended, without training with the others", ERROR)
         if missing and time.monotonic() > deadline:
             late = ", ".join(map(str, sorted(missing)))
             end_job(
                 comm, f"after {seconds:g} s of waiting, these ranks have not come: {late}", ERROR
             )
         time.sleep(0.001)
-    for message in sent:
-        message.Wait()
+
+
+def tell(comm: MPI.Intracomm, tag: int) -> None:
+    """Send a message without content to all others, who need not be waiting for it."""
+    nothing = np.zeros(0, np.uint8)
+    for other in others(comm):
+        comm.Isend(nothing, other, tag).Free()
+
+
+def others(comm: MPI.Intracomm) -> set[int]:
+    """Give the numbers of the other ranks."""
+    return set(range(comm.Get_size())) - {comm.Get_rank()}
+
+
+def _hear(comm: MPI.Intracomm, missing: set[int], tag: int) -> None:
+    """Take messages that are there out of the line, and their ranks out of those missing."""
+    nothing = np.zeros(0, np.uint8)
+    for rank in list(missing):
+        if comm.Iprobe(rank, tag):
+            comm.Recv(nothing, rank, tag)
+            missing.discard(rank)
 
 
 @contextmanager
@@ -99,17 +116,10 @@ def end_job(comm: MPI.Intracomm, words: str, code: int, *, brief: bool = True) -
 
 def _all_failed(comm: MPI.Intracomm) -> bool:
     """Tell the others that this rank has failed, and whether all of them have, too."""
-    rank, size = comm.Get_rank(), comm.Get_size()
-    nothing = np.zeros(0, np.uint8)
-    for other in range(size):
-        if other != rank:
-            comm.Isend(nothing, other, FAILED)
-    missing = {other for other in range(size) if other != rank}
+    tell(comm, FAILED)
+    missing = others(comm)
     deadline = time.monotonic() + TOGETHER
     while missing and time.monotonic() < deadline:
-        for other in list(missing):
-            if comm.Iprobe(other, FAILED):
-                comm.Recv(nothing, other, FAILED)
-                missing.discard(other)
+        _hear(comm, missing, FAILED)
         time.sleep(0.001)
     return not missing

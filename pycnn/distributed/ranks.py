@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from math import isnan, nan
+from math import isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ from pycnn._arguments import flag, positive
 from pycnn.data import Batches, Dataset
 from pycnn.devices import on_cpu, scale, zeros_like
 from pycnn.distributed.channel import Channel
-from pycnn.distributed.failure import guarded, meet
+from pycnn.distributed.failure import ENDED, guarded, meet, tell
 from pycnn.distributed.gate import RanksGate
 from pycnn.distributed.gradients import FlatGradients, Tail
 from pycnn.distributed.memory import SharedSets
@@ -99,6 +101,9 @@ class Ranks(Alone):
         comm = world(communicator)
         meet(comm, seconds)
         self.channel = Channel(comm)
+        self._seconds = seconds
+        # Before MPI ends, which would wait for the others: they must not wait for this one.
+        atexit.register(tell, self.channel.comm, ENDED)
         self.rank, self.size = self.channel.rank, self.channel.size
         MPI = load()
         self.node = Channel(self.channel.comm.Split_type(MPI.COMM_TYPE_SHARED))  # of this machine
@@ -112,6 +117,7 @@ class Ranks(Alone):
         self._batches: Any = None
         self._before = 0  # samples of the batch in lower ranks
         self._whole = 0.0  # samples of a batch, to which weights are relative
+        self._own_loss = 0.0  # of the last step
         self._gradients: FlatGradients | None = None
 
     @property
@@ -146,7 +152,10 @@ class Ranks(Alone):
             return
         self._depth += 1
         try:
-            with guarded(self.channel.comm, self.brief):
+            meet(self.channel.comm, self._seconds)
+            with guarded(self.channel.comm, self.brief), warnings.catch_warnings():
+                if self.rank:  # rank 0 gives pycnn's warnings
+                    warnings.filterwarnings("ignore", r"\[\w+\]|rank \d+: \[", RuntimeWarning)
                 yield
         finally:
             self._depth -= 1
@@ -269,6 +278,7 @@ class Ranks(Alone):
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
         """Add the gradients of all ranks up; give the loss of the whole batch and its weight."""
         assert self._gradients is not None
+        self._own_loss = loss if weight else 0.0
         mine = loss * (weight / self._whole) if weight else 0.0
         found = self._gradients.sum(Tail(mine, weight, float(self._gate.asked)))
         self._gate.agreed = found.signals > 0
@@ -279,9 +289,19 @@ class Ranks(Alone):
         return found.loss * (self._whole / found.weight), found.weight
 
     def text(self, text: str | None) -> str | None:
-        """Give the text of the first rank that has one, with its number."""
-        found = self.channel.first_text(text)
-        return None if found is None else f"rank {found[0]}: {found[1]}"
+        """Give the text of a rank that has one, with its number where others say otherwise.
+
+        A rank whose own loss is not finite knows more of a broken step than the others.
+        """
+        texts = self.channel.texts(text or "")
+        if not any(texts):
+            return None
+        if all(one == texts[0] for one in texts):
+            return texts[0]
+        suspects = self.channel.gathered(np.array([not isfinite(self._own_loss)]))[:, 0]
+        speaking = [rank for rank, one in enumerate(texts) if one]
+        rank = next((rank for rank in speaking if suspects[rank]), speaking[0])
+        return f"rank {rank}: {texts[rank]}"
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
         """Give the reason of the first rank in which one of these callbacks stops the training.
@@ -291,11 +311,7 @@ class Ranks(Alone):
         """
         if reason is None and all(isinstance(callback, TerminateOnNaN) for callback in callbacks):
             return None
-        reasons = self.channel.texts(reason or "")
-        if len(set(reasons)) == 1:
-            return reason
-        rank = next(number for number, text in enumerate(reasons) if text)
-        return f"rank {rank}: {reasons[rank]}"
+        return self.text(reason)
 
     def end_of_pass(self, model: Module) -> None:
         """Let all ranks have the buffers of rank 0, and see that they have the same parameters.
@@ -332,7 +348,7 @@ class Ranks(Alone):
         state = meter.state_dict()
         names = [name for name in state if name != "where"]
         numbers = [nan if state[name] is None else float(state[name]) for name in names]
-        added = self.channel.total(np.array(numbers))
+        added = self.channel.total(np.array(numbers)).tolist()
         found = copy.copy(meter)
         found.load_state_dict(
             {
