@@ -95,6 +95,10 @@ class Alone:
     def end_of_pass(self, model: Module) -> None:
         """Let the model be the same in all processes, before it is measured or saved."""
 
+    def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give the states of all processes, where there are several."""
+        return []
+
     def total(self, meter: Meter) -> Meter:
         """Give a meter of what all processes have counted."""
         return meter

@@ -92,6 +92,8 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
             "batches": inside.batches,
             "seconds": inside.elapsed(),
             "meter": trainer.processes.total(inside.meter).state_dict(),
+            # What each of several processes has counted, for the same order of additions.
+            "meters": trainer.processes.gathered(inside.meter.state_dict()),
         }
     return state
 
@@ -137,7 +139,10 @@ def restore(trainer: Trainer, found: Found) -> None:
     trainer.watch.load_state_dict(state["watch"])
     if (inside := state["inside"]) is not None:
         meter = Meter(trainer.loss, run.model)
-        if trainer.processes.first:  # it has counted for all
+        meters = inside.get("meters", [])
+        if len(meters) == trainer.processes.size > 1:
+            meter.load_state_dict(meters[trainer.processes.rank])
+        elif trainer.processes.first:  # it counts for all
             meter.load_state_dict(inside["meter"])
         run.batch_number = inside["batches"]
         trainer.resumed = Inside(
