@@ -1,0 +1,1 @@
+"""Training on many processes, each with its part of every batch."""
