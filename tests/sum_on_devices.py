@@ -15,6 +15,7 @@ from mpi4py import MPI
 
 from pycnn import devices
 from pycnn.distributed import nccl, transport
+from pycnn.distributed.cuda_device import launched_as
 from pycnn.distributed.device_sum import Floats, NcclSum, device_sum
 
 COMM = MPI.COMM_WORLD
@@ -81,4 +82,14 @@ def with_nccl() -> str:
     return joined.replace(f" {COMM.rank} of", " RANK of")
 
 
-print({"sums": sums, "refused": refused, "nccl": with_nccl}[sys.argv[1]](), flush=True)
+def place() -> str:
+    """What the launcher says is what MPI says."""
+    local = COMM.Split_type(MPI.COMM_TYPE_SHARED)
+    said = launched_as()
+    assert said in (None, (local.rank, local.size))
+    return "silent" if said is None else "same"
+
+
+print(
+    {"place": place, "sums": sums, "refused": refused, "nccl": with_nccl}[sys.argv[1]](), flush=True
+)

@@ -94,6 +94,11 @@ def test_ranks_join_one_communicator_of_nccl(tmp_path: Path) -> None:
     assert lines[0].endswith("z")
 
 
+@needs_mpi
+def test_the_launcher_knows_the_place_of_a_rank() -> None:
+    assert mpi_ranks.run(SCRIPT, 2, "place").split() in (["same"] * 2, ["silent"] * 2)
+
+
 # In this process ----------------------------------------------------------------------------
 
 

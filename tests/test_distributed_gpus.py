@@ -9,7 +9,7 @@ import pytest
 
 from pycnn.devices import DeviceError
 from pycnn.distributed import cuda_device
-from pycnn.distributed.cuda_device import VISIBLE, choose_device
+from pycnn.distributed.cuda_device import VISIBLE, choose_device, launched_as
 
 
 class Machine:
@@ -131,6 +131,32 @@ def test_other_devices_need_no_choice(machine: Machine, device: str) -> None:
 def test_wrong_arguments_are_refused(arguments: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         choose_device(*arguments)
+
+
+# What the launcher says ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def launcher(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for names in cuda_device._LAUNCHERS:
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("names", cuda_device._LAUNCHERS)
+def test_a_launcher_tells_the_place_on_the_machine(
+    names: tuple[str, str], launcher: pytest.MonkeyPatch
+) -> None:
+    assert launched_as() is None
+    launcher.setenv(names[0], "3")
+    assert launched_as() is None
+    launcher.setenv(names[1], "4")
+    assert launched_as() == (3, 4)
+    for rank, size in (("4", "4"), ("-1", "4"), ("", "4"), ("x", "4"), ("0", "0")):
+        launcher.setenv(names[0], rank)
+        launcher.setenv(names[1], size)
+        assert launched_as() is None
 
 
 # The libraries of the driver ----------------------------------------------------------------

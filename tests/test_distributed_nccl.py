@@ -135,7 +135,7 @@ def test_other_ranks_take_the_id_of_rank_0(log: Path) -> None:
 @pytest.mark.usefixtures("log")
 def test_an_old_library_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_NCCL_VERSION", "21212")
-    with pytest.raises(OSError, match=r"NCCL 2\.12\.12 is too old: 2\.13\.0 is needed"):
+    with pytest.raises(OSError, match=r"NCCL is too old: 2\.13\.0 is needed, .* 21212$"):
         nccl.Nccl()
     assert module._nccl() is None
 

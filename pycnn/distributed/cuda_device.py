@@ -16,6 +16,27 @@ _ENTRY = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
 
 _SUCCESS = 0  # of the driver and of NVML alike
 
+# Where launchers tell a process its number on its machine, and how many there are: Open MPI; MPICH,
+# Intel MPI and others with Hydra; MVAPICH.
+_LAUNCHERS = (
+    ("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
+    ("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+    ("MV2_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_SIZE"),
+)
+
+
+def launched_as() -> tuple[int, int] | None:
+    """Return the local rank and local size that the launcher says; None where it says nothing.
+
+    MPI itself would tell, but an MPI that takes memory of GPUs may start CUDA when it starts, and
+    then it is too late for `choose_device`.
+    """
+    for names in _LAUNCHERS:
+        rank, size = (os.environ.get(name, "") for name in names)
+        if rank.isdecimal() and size.isdecimal() and int(rank) < int(size):
+            return int(rank), int(size)
+    return None
+
 
 def choose_device(local_rank: int, local_size: int, device: str) -> str:
     """Choose the GPU of this process: number ``local_rank`` of those of its machine, in turns.
@@ -67,7 +88,8 @@ def _already_chosen(count: int, size: int) -> str:
         raise DeviceError(
             f"[distributed] CUDA has started in this process, which sees {count} GPUs: it is too "
             f"late to choose one of them for each of {size} ranks. Choose before anything uses "
-            f"CUDA, or let the launcher set {VISIBLE} to one GPU for each rank"
+            f"CUDA, or set {VISIBLE} to one GPU for each rank where it is launched (with Slurm: "
+            "srun --gpus-per-task=1)"
         )
     return f"{VISIBLE} gives each process one GPU" if size > 1 else ""
 

@@ -87,7 +87,7 @@ class Nccl:
         self.version = number.value
         if self.version < OLDEST:
             raise OSError(
-                f"NCCL {version_name(self.version)} is too old: {version_name(OLDEST)} is needed"
+                f"NCCL is too old: {version_name(OLDEST)} is needed, its number is {self.version}"
             )
 
     def unique_id(self) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pycnn.devices import EXTENSIONS
 from pycnn.distributed.cuda_device import gpu_uuid
-from pycnn.distributed.nccl import Nccl, version_name
+from pycnn.distributed.nccl import OLDEST, Nccl, version_name
 
 VARIABLE = "PYCNN_GPU_TRANSPORT"
 TRANSPORTS = ("nccl", "mpi", "host")
@@ -125,7 +125,10 @@ def _obstacle_to_nccl(ranks: Sequence[Facts]) -> str:
         return "NCCL is for GPUs, and the device is an emulated one"
     for rank, one in enumerate(ranks):
         if not one.nccl:
-            return f"rank {rank} has no NCCL (pip install nvidia-nccl-cu13, or -cu12)"
+            return (
+                f"rank {rank} has no NCCL, of version {version_name(OLDEST)} or later (pip install "
+                "nvidia-nccl-cu13, or -cu12)"
+            )
         if one.nccl != ranks[0].nccl:
             return (
                 f"rank 0 has NCCL {version_name(ranks[0].nccl)}, rank {rank} "
