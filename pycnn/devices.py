@@ -39,6 +39,26 @@ class DeviceError(RuntimeError):
     """There is no such device, or this pycnn was built without it: the text says which."""
 
 
+def require_built(device: str) -> str:
+    """Name the extension module of a device, without starting anything there.
+
+    Raises
+    ------
+    ValueError, DeviceError
+        If there is no such device, or this pycnn was built without it.
+    """
+    if device not in EXTENSIONS:
+        raise ValueError(
+            f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {written(device)}"
+        )
+    name = EXTENSIONS[device]
+    if find_spec(name) is None:
+        raise DeviceError(
+            f"[{device}] this pycnn was built without it: {BUILD_HINTS[device]} builds it"
+        )
+    return name
+
+
 def extension(device: str) -> ModuleType:
     """Give the module with the arrays and ops of a device.
 
@@ -57,16 +77,7 @@ def extension(device: str) -> ModuleType:
     """
     if device in _found:
         return _found[device]
-    if device not in EXTENSIONS:
-        raise ValueError(
-            f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {written(device)}"
-        )
-    name = EXTENSIONS[device]
-    if find_spec(name) is None:
-        raise DeviceError(
-            f"[{device}] this pycnn was built without it: {BUILD_HINTS[device]} builds it"
-        )
-    module = import_module(name)
+    module = import_module(require_built(device))
     if not module.devices():
         raise DeviceError(
             f"[{device}] there is no GPU: the NVIDIA driver is not installed or too old, or sees "

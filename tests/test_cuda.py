@@ -128,6 +128,10 @@ def test_another_library_reads_it_without_a_copy(device: str, array_type: type) 
     np.testing.assert_array_equal(shared, 2 * numbers)
     unused = array_type.from_numpy(numbers).__dlpack__()
     del unused
+    assert array_type.from_numpy(numbers).__dlpack__(stream=None) is not None
+    # Who asks for a newer version of DLPack would not know this one: an error sends it back here.
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        array_type.from_numpy(numbers).__dlpack__(max_version=(1, 0), copy=False)
 
 
 def test_arrays_are_joined_and_taken_apart(array_type: type) -> None:

@@ -26,7 +26,7 @@ set(PYCNN_CUDA_BINDINGS
 list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
 list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
 list(APPEND PYCNN_CUDA_BINDINGS csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp
-    csrc/cuda/bindings/module.cpp csrc/cuda/bindings/register_streams.cpp)
+    csrc/cuda/bindings/flat_copies.cpp csrc/cuda/bindings/module.cpp csrc/cuda/bindings/register_streams.cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
 set(PYCNN_CUDA_SOURCES csrc/core/printable.cpp csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/memory.cpp csrc/cuda/runtime.cpp
     csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp ${PYCNN_CUDA_BINDINGS})

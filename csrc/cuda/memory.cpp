@@ -54,4 +54,19 @@ Memory::~Memory() {
     stream_->give_back(bytes_, data_, *here);
 }
 
+PinnedMemory::PinnedMemory(size_t bytes) {
+    const cudaError_t error = cudaMallocHost(&data_, bytes > 0 ? bytes : 1);
+    if (error == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        throw OutOfMemory(text("cudaMallocHost: ", bytes, " bytes of page-locked memory asked for, which are not to be had"));
+    }
+    check(error, "cudaMallocHost", text(bytes, " bytes"));
+}
+
+// An error is passed over: at the end of the process there may be no runtime any more.
+PinnedMemory::~PinnedMemory() {
+    cudaFreeHost(data_);
+    cudaGetLastError();
+}
+
 }  // namespace pycnn::cuda

@@ -1,4 +1,5 @@
-// Memory of the device: the blocks that arrays are made of, from the pools of streams.
+// Memory of the device: the blocks that arrays are made of, from the pools of streams. And memory of the host that the device reads
+// and writes by itself.
 #pragma once
 
 #include <memory>
@@ -25,6 +26,20 @@ private:
     std::shared_ptr<Stream> stream_;
     size_t bytes_;
     void* data_;
+};
+
+// Page-locked memory of the host: the device copies from and to it without the CPU, and without a copy in between. What copies has to be
+// waited for before it goes.
+class PinnedMemory {
+public:
+    explicit PinnedMemory(size_t bytes);  // OutOfMemory with the request
+    ~PinnedMemory();
+    PinnedMemory(const PinnedMemory&) = delete;
+    PinnedMemory& operator=(const PinnedMemory&) = delete;
+    void* data() const { return data_; }
+
+private:
+    void* data_ = nullptr;
 };
 
 // A work area of an op.

@@ -4,6 +4,28 @@
 #include "cuda/stream.hpp"
 
 namespace pycnn::cuda {
+namespace {
+
+// The memory of the host is the caller's, who may change or free it at once: also if a copy fails, those before it are waited for.
+void copy_and_wait(const std::vector<Copy>& copies, cudaMemcpyKind kind, const char* where) {
+    cudaError_t error = cudaSuccess;
+    size_t bytes = 0;
+    bool any = false;
+    for (const Copy& copy : copies) {
+        if (copy.bytes == 0) continue;
+        if (!any) refuse_while_recording(text("a copy ", where).c_str());
+        any = true;
+        bytes = copy.bytes;
+        error = cudaMemcpyAsync(copy.target, copy.source, bytes, kind, current_stream());
+        if (error != cudaSuccess) break;
+    }
+    if (!any) return;
+    const cudaError_t waited = cudaStreamSynchronize(current_stream());
+    check(error, "cudaMemcpyAsync", text(bytes, " bytes ", where));
+    check(waited, "cudaStreamSynchronize");
+}
+
+}  // namespace
 
 void check(cudaError_t error, const char* call, const std::string& about) {
     if (error == cudaSuccess) return;
@@ -39,22 +61,10 @@ std::vector<Device> devices() {
     return result;
 }
 
-void copy_to_device(void* target, const void* source, size_t bytes) {
-    if (bytes == 0) return;
-    refuse_while_recording("a copy to the device");
-    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, current_stream()), "cudaMemcpyAsync",
-          text(bytes, " bytes to the device"));
-    // The source is pageable memory of the caller, who may change it at once.
-    check(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");
-}
-
-void copy_to_host(void* target, const void* source, size_t bytes) {
-    if (bytes == 0) return;
-    refuse_while_recording("a copy to the host");
-    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, current_stream()), "cudaMemcpyAsync",
-          text(bytes, " bytes to the host"));
-    check(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");
-}
+void copy_to_device(const std::vector<Copy>& copies) { copy_and_wait(copies, cudaMemcpyHostToDevice, "to the device"); }
+void copy_to_host(const std::vector<Copy>& copies) { copy_and_wait(copies, cudaMemcpyDeviceToHost, "to the host"); }
+void copy_to_device(void* target, const void* source, size_t bytes) { copy_to_device({{target, source, bytes}}); }
+void copy_to_host(void* target, const void* source, size_t bytes) { copy_to_host({{target, source, bytes}}); }
 
 void copy_on_device(void* target, const void* source, size_t bytes) {
     if (bytes == 0) return;

@@ -26,7 +26,14 @@ struct Device {
 std::vector<Device> devices();  // none where there is no driver
 std::string why_no_device();    // in CUDA's words; empty where devices can be asked for
 
-// On the current stream (stream.hpp). The first two wait for it.
+// On the current stream (stream.hpp). The first four wait for it, once for all copies.
+struct Copy {
+    void* target;
+    const void* source;
+    size_t bytes;
+};
+void copy_to_device(const std::vector<Copy>& copies);
+void copy_to_host(const std::vector<Copy>& copies);
 void copy_to_device(void* target, const void* source, size_t bytes);
 void copy_to_host(void* target, const void* source, size_t bytes);
 void copy_on_device(void* target, const void* source, size_t bytes);

@@ -19,16 +19,11 @@ bool is_recording() { return Stream::current()->phase == Phase::recording; }
 
 }  // namespace
 
-StepGraph::StepGraph() : stream_(std::make_shared<Stream>()) {
-    void* memory = nullptr;
-    check(cudaMallocHost(&memory, kArgumentBytes), "cudaMallocHost", text(kArgumentBytes, " bytes"));
-    host_arguments_ = static_cast<char*>(memory);
-}
+StepGraph::StepGraph() : stream_(std::make_shared<Stream>()), host_arguments_(kArgumentBytes) {}
 
 StepGraph::~StepGraph() {
     abandon();
-    cudaStreamSynchronize(stream_->handle());
-    cudaFreeHost(host_arguments_);
+    cudaStreamSynchronize(stream_->handle());  // a run reads the arguments
     cudaGetLastError();
 }
 
@@ -41,8 +36,8 @@ void StepGraph::begin() {
     stream_->phase = Phase::recording;
     stream_->keeps_blocks = true;
     graph_of_this_thread = this;
-    const cudaError_t error =
-        cudaMemcpyAsync(device_arguments_->data(), host_arguments_, kArgumentBytes, cudaMemcpyHostToDevice, stream_->handle());
+    const cudaError_t error = cudaMemcpyAsync(device_arguments_->data(), host_arguments_.data(), kArgumentBytes,
+                                              cudaMemcpyHostToDevice, stream_->handle());
     if (error != cudaSuccess) abandon();
     check(error, "cudaMemcpyAsync", "the arguments of a step");
 }
@@ -159,7 +154,7 @@ const void* varying_place(const void* value, size_t bytes) {
     const size_t begin = graph->arguments_;
     if (begin + bytes > kArgumentBytes)
         fail_value("StepGraph", "has ", kArgumentBytes, " bytes for arguments that vary, and needs more");
-    std::memcpy(graph->host_arguments_ + begin, value, bytes);
+    std::memcpy(static_cast<char*>(graph->host_arguments_.data()) + begin, value, bytes);
     graph->arguments_ = (begin + bytes + kArgumentAlignment - 1) / kArgumentAlignment * kArgumentAlignment;
     return static_cast<const char*>(graph->device_arguments_->data()) + begin;
 }

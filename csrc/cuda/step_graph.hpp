@@ -62,7 +62,7 @@ private:
     std::vector<Look> before_;
     std::function<double()> loss_;
     // The varying arguments, one behind the other; the first thing that a run does is to copy them.
-    char* host_arguments_ = nullptr;
+    PinnedMemory host_arguments_;
     std::unique_ptr<Memory> device_arguments_;
     size_t arguments_ = 0;  // where the next one goes
     bool varies_ = false;   // within each_run

@@ -267,7 +267,9 @@ void register_device_array(py::module_& module) {
             py::call_guard<ReleaseGil>())
         .def("scale", [](const DeviceArray& a, float factor) { scale(a.size(), factor, const_cast<float*>(floats(a))); })
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
-        .def("__dlpack__", [](const DeviceArray& a, const py::kwargs&) { return to_dlpack(a); })
+        // Not the keywords of version 1.0: who gives them expects that version's capsule, and without them takes this one.
+        .def(
+            "__dlpack__", [](const DeviceArray& a, const py::object&) { return to_dlpack(a); }, py::arg("stream") = py::none())
         .def("__dlpack_device__", [](const DeviceArray&) { return dlpack_device(); })
         .def("__repr__", text_of)
         .def("__len__",

@@ -5,6 +5,7 @@
 #include "bindings/release_gil.hpp"
 #include "core/error.hpp"
 #include "cuda/bindings/device_array.hpp"
+#include "cuda/bindings/flat_copies.hpp"
 #include "cuda/bindings/register_streams.hpp"
 #include "cuda/tf32.hpp"
 
@@ -65,6 +66,7 @@ PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
         }
     });
     cuda::register_device_array(module);
+    cuda::register_flat_copies(module);
     register_device(module);
     cuda::register_streams(module);
     register_activation(module);

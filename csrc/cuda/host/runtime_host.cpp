@@ -141,7 +141,9 @@ cudaError_t cudaFree(void* memory) {
 
 cudaError_t cudaMallocHost(void** memory, size_t bytes) {
     *memory = std::malloc(bytes);
-    return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+    if (!*memory) return cudaErrorMemoryAllocation;
+    std::memset(*memory, 0xff, bytes);
+    return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void* memory) {

@@ -1,0 +1,11 @@
+// Many arrays of the device as one flat array of the host, for what is done with all of them there: sums over processes.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pycnn::cuda {
+
+// pinned(count), flatten_to_host(arrays, flat), unflatten_to_device(flat, arrays).
+void register_flat_copies(pybind11::module_& module);
+
+}  // namespace pycnn::cuda
