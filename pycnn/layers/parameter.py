@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, SupportsIndex
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn._arguments import integer, written
 from pycnn._budget import take
 from pycnn._locks import Lock
+from pycnn._memory import slots_of
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
 Array = npt.NDArray[Any]
@@ -210,11 +211,11 @@ class Parameter:
             else:
                 self.grad = own + grad  # not in place: another parameter may have been given it
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+    def __getstate__(self) -> Any:
         """Give what copies and pickles hold: all but the home, which is this parameter's own."""
-        made: Any = super().__reduce_ex__(protocol)
-        make, arguments, (attributes, slots), *rest = made
-        return make, arguments, (attributes, {**slots, "home": None}), *rest
+        names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return getattr(self, "__dict__", None), {**slots, "home": None}
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
