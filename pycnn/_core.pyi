@@ -6,6 +6,7 @@ from pycnn.ops.types import (
     IntArray,
     Padding,
     Pair,
+    Places,
     Shape4,
     Sides,
 )
@@ -77,6 +78,7 @@ def conv2d_backward_weight(
     padding: Padding,
     dilation: Pair,
     groups: int,
+    out: Places | None,
     /,
 ) -> tuple[FloatArray, FloatArray]: ...
 def conv2d_relu_max_pool2d(
@@ -101,6 +103,7 @@ def conv2d_relu_max_pool2d_backward(
     dilation: Pair,
     groups: int,
     input_gradient: bool,
+    out: Places | None,
     /,
 ) -> tuple[FloatArray | None, FloatArray, FloatArray]: ...
 def conv_transpose2d(
@@ -185,7 +188,9 @@ def relu_backward(dy: FloatArray, y: FloatArray, /) -> FloatArray: ...
 def linear(x: FloatArray, w: FloatArray, b: FloatArray | None, /) -> FloatArray: ...
 def linear_relu(x: FloatArray, w: FloatArray, b: FloatArray | None, /) -> FloatArray: ...
 def linear_backward_input(dy: FloatArray, w: FloatArray, /) -> FloatArray: ...
-def linear_backward_weight(dy: FloatArray, x: FloatArray, /) -> tuple[FloatArray, FloatArray]: ...
+def linear_backward_weight(
+    dy: FloatArray, x: FloatArray, out: Places | None, /
+) -> tuple[FloatArray, FloatArray]: ...
 def embedding(weight: FloatArray, index: IntArray, /) -> FloatArray: ...
 def embedding_backward(
     dy: FloatArray, index: IntArray, padding_idx: int | None, /

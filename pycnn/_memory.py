@@ -98,12 +98,12 @@ class Remembering:
         """
         state = vars(self).copy()
         state.pop("_thread_memory", None)
-        names = [name for kind in type(self).__mro__ for name in _slots(kind)]
+        names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return (state, slots) if slots else state
 
 
-def _slots(kind: type) -> Iterator[str]:
+def slots_of(kind: type) -> Iterator[str]:
     """Give the names of a class's own slots, as they are in its objects."""
     for name, value in vars(kind).items():
         if isinstance(value, MemberDescriptorType) and name not in ("__dict__", "__weakref__"):

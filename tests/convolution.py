@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tolerance
+from in_place import assert_in_place
 from strategies import Values
 from tolerance import assert_within, float64
 
@@ -29,7 +30,10 @@ def is_exact(
 def assert_convolution(
     x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, Any], kind: str
 ) -> None:
-    """Forward and both gradients are within their bounds, or exact for integers."""
+    """Forward and both gradients are within their bounds, or exact for integers.
+
+    Those of the weights have the same bits where they are written into arrays that are there.
+    """
     x, w, b = Values(kind, 1).arrays(x_shape, w_shape, w_shape[:1])
     y = ops.conv2d(x, w, b, **geometry)
     (dy,) = Values(kind, 2).arrays(y.shape)
@@ -60,6 +64,7 @@ def assert_convolution(
         exactly = is_exact(kind, direction, x_shape, w_shape, geometry)
         for actual, exact, bound in results:
             assert_within(actual, exact, 0.0 if exactly else bound)
+    assert_in_place(ops.conv2d_backward_weight, dy, x, w_shape, **geometry)
 
 
 @contextmanager

@@ -39,8 +39,9 @@ class DeviceOps:
         op = getattr(self.module, name)
 
         def call(*arguments: Any) -> Any:
+            given: list[tuple[np.ndarray, Any]] = []  # results that the op writes where it is told
             try:
-                moved = [self._to_device(argument) for argument in arguments]
+                moved = [self._to_device(argument, given) for argument in arguments]
             except (TypeError, ValueError):
                 getattr(_core, name)(*arguments)  # names the argument that is no device array
                 raise
@@ -49,16 +50,27 @@ class DeviceOps:
                 for array, updated in zip(arguments, moved, strict=True):
                     if isinstance(array, np.ndarray) and array.flags.writeable:
                         array[...] = updated.numpy()
-            return self._to_cpu(result)
+            for array, written in given:
+                array[...] = written.numpy()
+            return self._to_cpu(result, given)
 
         return call
 
-    def _to_device(self, value: Any) -> Any:
-        return self.module.DeviceArray.from_numpy(value) if isinstance(value, np.ndarray) else value
+    def _to_device(self, value: Any, given: list[tuple[np.ndarray, Any]]) -> Any:
+        if isinstance(value, np.ndarray):
+            return self.module.DeviceArray.from_numpy(value)
+        if isinstance(value, tuple) and any(isinstance(item, np.ndarray) for item in value):
+            moved = tuple(self._to_device(item, given) for item in value)
+            given += [pair for pair in zip(value, moved, strict=True) if pair[0] is not None]
+            return moved
+        return value
 
-    def _to_cpu(self, value: Any) -> Any:
+    def _to_cpu(self, value: Any, given: list[tuple[np.ndarray, Any]]) -> Any:
         if isinstance(value, tuple):
-            return tuple(self._to_cpu(item) for item in value)
+            return tuple(self._to_cpu(item, given) for item in value)
+        for array, written in given:
+            if written is value:
+                return array
         return value.numpy() if isinstance(value, self.module.DeviceArray) else value
 
 

@@ -9,6 +9,7 @@ import pytest
 import tolerance
 from convolution import assert_convolution, is_exact
 from hypothesis import assume, given, settings
+from in_place import assert_in_place
 from strategies import ConvCase, Values, conv_cases, values
 from tolerance import assert_within, float64
 
@@ -75,6 +76,9 @@ def test_backward_weight(case: ConvCase) -> None:
     bounds = tolerance.conv2d_weight(wide, x, case.w_shape, **case.geometry)
     for got, want, bound in zip(actual, exact, bounds, strict=True):
         assert_within(got, want, 0.0 if exactly(case, "backward_weight") else bound)
+    assert_in_place(
+        ops.conv2d_backward_weight, dy, case.operands()[0], case.w_shape, **case.geometry
+    )
 
 
 @given(conv_cases(values("integer")))

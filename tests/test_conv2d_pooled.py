@@ -9,6 +9,7 @@ import pytest
 from convolution import forced
 from hypothesis import given
 from hypothesis import strategies as st
+from in_place import assert_in_place
 from strategies import LANES, Values
 from toy import snapshot
 from windows import window_axes
@@ -32,6 +33,9 @@ def pooled(x: np.ndarray, w: np.ndarray, b: Any, window: Any, **geometry: Any) -
     assert dx is not None
     np.testing.assert_array_equal(dw, dw2)
     np.testing.assert_array_equal(db, db2)
+    assert_in_place(
+        ops.conv2d_relu_max_pool2d_backward, dy, winners, x, w, window=window, **geometry
+    )
     return [y, dx, dw, db]
 
 

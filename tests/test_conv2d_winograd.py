@@ -9,6 +9,7 @@ import pytest
 from convolution import assert_convolution, assert_same_bits, forced
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from in_place import assert_in_place
 from strategies import TILES
 
 from pycnn import ops
@@ -82,6 +83,8 @@ def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Ge
     np.testing.assert_allclose(after[1][:, ~reached], before[1][:, ~reached], rtol=0, atol=1e-4)
     assert (np.abs(after[1][:, reached]) > 1e30).all() or not np.isfinite(value)
     assert not np.isfinite(after[1][:, reached]).any() or np.isfinite(value)
+    dy = rng.standard_normal(after.shape, np.float32)  # the direct way follows upon the other
+    assert_in_place(ops.conv2d_backward_weight, dy, x, w.shape)
 
 
 @pytest.mark.usefixtures("unforced")

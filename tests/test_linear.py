@@ -7,6 +7,7 @@ import pytest
 import tolerance
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_place import assert_in_place
 from strategies import Values, matrices, values
 from tolerance import assert_within, float64
 
@@ -61,6 +62,7 @@ def test_the_gradients_alone_are_those_of_linear_backward(
     alone = ops.linear_backward_weight(dy, x)
     np.testing.assert_array_equal(alone[0], dw)
     np.testing.assert_array_equal(alone[1], db)
+    assert_in_place(ops.linear_backward_weight, dy, x)
 
 
 @given(matrices(), values("integer"))

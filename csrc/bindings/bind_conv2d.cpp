@@ -1,5 +1,6 @@
 #include "bindings/conv_arguments.hpp"
 #include "bindings/register.hpp"
+#include "bindings/weight_gradients.hpp"
 #include "cpu/conv2d.hpp"
 
 namespace pycnn {
@@ -46,20 +47,19 @@ Array bind_conv2d_backward_input(py::handle dy_array, py::handle w_array, py::ha
 }
 
 py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
-                                      py::handle padding, py::handle dilation, py::handle groups) {
+                                      py::handle padding, py::handle dilation, py::handle groups, py::handle out) {
     const char* op = "conv2d_backward_weight";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
     const Shape w_shape = to_shape(op, "weight_shape", weight_shape, 4);
     const ConvShape s = conv_shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
-    float *dw = nullptr, *db = nullptr;
-    Array weight_gradient = new_array(op, w_shape, dw), bias_gradient = new_array(op, {s.K}, db);
+    const WeightGradients gradients(op, out, w_shape, {s.K}, {{"dy", dy}, {"x", x}});
     {
         ReleaseGil release;
-        conv2d_backward_weight(s, dy.data, x.data, dw, db);
+        conv2d_backward_weight(s, dy.data, x.data, gradients.dw, gradients.db);
     }
-    return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
+    return py::make_tuple(gradients.weight(), gradients.bias());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "bindings/conv_arguments.hpp"
 #include "bindings/register.hpp"
+#include "bindings/weight_gradients.hpp"
 #include "cpu/conv2d_pooled.hpp"
 
 namespace pycnn {
@@ -32,7 +33,8 @@ py::tuple bind_conv2d_relu_max_pool2d(py::handle x_array, py::handle w_array, py
 
 py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle winners_array, py::handle x_array,
                                                py::handle w_array, py::handle window, py::handle stride, py::handle padding,
-                                               py::handle dilation, py::handle groups, py::handle input_gradient) {
+                                               py::handle dilation, py::handle groups, py::handle input_gradient,
+                                               py::handle out) {
     const char* op = "conv2d_relu_max_pool2d_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
@@ -40,29 +42,32 @@ py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle w
     const PooledConvShape s = shape_of(op, x.shape, w.shape, window, stride, padding, dilation, groups);
     const Shape y_shape{s.conv.N, s.conv.K, s.P, s.Q};
     check_same_shape(op, "dy", dy.shape, "the forward pass", y_shape);
-    Winners winners{};
+    View<const uint8_t> lanes;  // of the two kinds of winners one is there
+    View<const int32_t> planes;
     const bool in_lanes = is_array(winners_array) && rank_of(winners_array) == 5;
     if (in_lanes) {
         if (!can_pool_in_lanes(s))
             fail_value(op, "winners of shape ", to_string(view<const uint8_t>(op, "winners", winners_array, 5).shape),
                        " come from another convolution: this one gives shape ", to_string(y_shape));
-        const auto places = view<const uint8_t>(op, "winners", winners_array, 5);
-        check_same_shape(op, "winners", places.shape, "the forward pass with this instruction set", lane_winners(s));
-        winners.lanes = const_cast<uint8_t*>(places.data);
+        lanes = view<const uint8_t>(op, "winners", winners_array, 5);
+        check_same_shape(op, "winners", lanes.shape, "the forward pass with this instruction set", lane_winners(s));
     } else {
-        const auto places = view<const int32_t>(op, "winners", winners_array, 4);
-        check_same_shape(op, "winners", places.shape, "the forward pass", y_shape);
-        winners.planes = const_cast<int32_t*>(places.data);
+        planes = view<const int32_t>(op, "winners", winners_array, 4);
+        check_same_shape(op, "winners", planes.shape, "the forward pass", y_shape);
     }
-    float *dx = nullptr, *dw = nullptr, *db = nullptr;
+    Winners winners{};
+    winners.lanes = const_cast<uint8_t*>(lanes.data);
+    winners.planes = const_cast<int32_t*>(planes.data);
+    float* dx = nullptr;
     py::object of_input = py::none();
     if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
-    Array of_weight = new_array(op, w.shape, dw), of_bias = new_array(op, {s.conv.K}, db);
+    const WeightGradients gradients(op, out, w.shape, {s.conv.K},
+                                    {{"dy", dy}, {"winners", lanes}, {"winners", planes}, {"x", x}, {"weight", w}});
     {
         ReleaseGil release;
-        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);
+        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, gradients.dw, gradients.db);
     }
-    return py::make_tuple(std::move(of_input), std::move(of_weight), std::move(of_bias));
+    return py::make_tuple(std::move(of_input), gradients.weight(), gradients.bias());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "bindings/array_view.hpp"
 #include "bindings/register.hpp"
+#include "bindings/weight_gradients.hpp"
 #include "cpu/linear.hpp"
 
 namespace pycnn {
@@ -51,7 +52,7 @@ Array bind_linear_backward_input(py::handle dy_array, py::handle w_array) {
     return result;
 }
 
-py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array) {
+py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array, py::handle out) {
     const char* op = "linear_backward_weight";
     const auto dy = view<const float>(op, "dy", dy_array, 2);
     const auto x = view<const float>(op, "x", x_array, 2);
@@ -59,13 +60,12 @@ py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array) {
         fail_value(op, "dy has ", dy.shape[0], " rows, x has ", x.shape[0], " (dy: ", to_string(dy.shape),
                    ", x: ", to_string(x.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], x.shape[1], dy.shape[1]);
-    float *dw = nullptr, *db = nullptr;
-    Array weight_gradient = new_array(op, {s.outputs, s.inputs}, dw), bias_gradient = new_array(op, {s.outputs}, db);
+    const WeightGradients gradients(op, out, {s.outputs, s.inputs}, {s.outputs}, {{"dy", dy}, {"x", x}});
     {
         ReleaseGil release;
-        linear_backward_weight(s, dy.data, x.data, dw, db);
+        linear_backward_weight(s, dy.data, x.data, gradients.dw, gradients.db);
     }
-    return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
+    return py::make_tuple(gradients.weight(), gradients.bias());
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace pycnn {
 
-void check_apart(const char* op, std::initializer_list<Place> arrays) {
+void check_apart(const char* op, const std::vector<Place>& arrays) {
     for (const Place& one : arrays)
         for (const Place& other : arrays) {
             const bool share = std::max(one.begin, other.begin) < std::min(one.end, other.end);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <type_traits>
+#include <vector>
 
 #include "bindings/arguments.hpp"
 
@@ -26,6 +26,6 @@ struct Place {
 };
 
 // ValueError if an array that the op writes into shares memory with another one of the call.
-void check_apart(const char* op, std::initializer_list<Place> arrays);
+void check_apart(const char* op, const std::vector<Place>& arrays);
 
 }  // namespace pycnn

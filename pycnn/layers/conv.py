@@ -15,7 +15,7 @@ from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import axes_hint
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, places
 
 PADDING_MODES = ("zeros",)
 
@@ -186,7 +186,13 @@ class Conv2d(Module):
         self._add_gradients(dy, self._saved())
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
-        self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry))
+        out = self.gradient_places()
+        self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
+
+    def gradient_places(self) -> tuple[Array | None, Array | None]:
+        """Give where the first gradients of `filters` and bias are to be written: an op's `out`."""
+        weight, bias = places(self.weight, self.bias)
+        return weight if self.connections is None else None, bias
 
     def accumulate(self, dw: Array, db: Array) -> None:
         """Add gradients of `filters` and bias to those of the parameters."""

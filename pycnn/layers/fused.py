@@ -127,6 +127,7 @@ class ConvReluMaxPool:
             self.conv.filters(),
             window=self.window,
             input_gradient=input_gradient,
+            out=self.conv.gradient_places(),
             **self.conv.geometry,
         )
         self.conv.accumulate(dw, db)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pycnn import init, ops
 from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, places
 
 
 class Linear(Module):
@@ -95,7 +95,7 @@ class Linear(Module):
         self._accumulate(dy, self._saved())
 
     def _accumulate(self, dy: Array, x: Array) -> None:
-        dw, db = ops.linear_backward_weight(dy, x)
+        dw, db = ops.linear_backward_weight(dy, x, out=places(self.weight, self.bias))
         self.weight.accumulate(dw)
         if self.bias is not None:
             self.bias.accumulate(db)

@@ -204,6 +204,8 @@ class Module(Tree, Remembering, ABC):
         with Turn(self, alone=True).taken():
             moved = [(value, move(value.data, device)) for value in self._movable()]
             for value, data in moved:  # only now: a failure leaves the model where it was
+                if isinstance(value, Parameter) and data is not value.data:
+                    value.home = None  # its array has stayed behind
                 value.data = data
         self.zero_grad()
         self.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn._arguments import integer, written
 from pycnn._budget import take
 from pycnn._locks import Lock
+from pycnn._memory import slots_of
 from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
 
 Array = npt.NDArray[Any]
@@ -106,6 +107,17 @@ def gradient_values(grad: Gradient) -> Array:
     return grad.values if isinstance(grad, SparseRows) else grad
 
 
+class Home(Protocol):
+    """Where the gradient of a parameter lies, such as its part of a buffer that many share."""
+
+    @property
+    def view(self) -> Array:
+        """An array of the shape and dtype of the parameter, for its gradient."""
+
+    def add(self, own: Gradient | None, grad: Gradient) -> Gradient:
+        """Give the sum of two gradients, `own` None for nothing, and `grad` often `view` itself."""
+
+
 class Parameter:
     """A trainable array and its gradient.
 
@@ -120,6 +132,11 @@ class Parameter:
         The values.
     grad : array, SparseRows or None
         Gradient of the loss, of the shape of `data`; None until a backward pass.
+    home : Home or None
+        Where the gradient is to lie; None, as at first, for an array of its own. Who sets it trains
+        the model in one thread: a first gradient is written over what `home.view` holds, so that
+        each backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of
+        a parameter have none, and `Module.to` another device removes it.
 
     Raises
     ------
@@ -130,7 +147,7 @@ class Parameter:
         If `data` is not C-contiguous.
     """
 
-    __slots__ = ("data", "grad")
+    __slots__ = ("data", "grad", "home")
 
     def __init__(self, data: Array) -> None:
         check_kind("Parameter", "data", data, FLOAT)
@@ -138,6 +155,7 @@ class Parameter:
         take(data.shape)
         self.data = data
         self.grad: Gradient | None = None
+        self.home: Home | None = None
 
     @property
     def shape(self) -> Shape:
@@ -149,10 +167,20 @@ class Parameter:
         """Number of values."""
         return self.data.size
 
+    @property
+    def place(self) -> Array | None:
+        """Where a first gradient is to be written: ``home.view``, or None where there is none.
+
+        None also where there is a gradient already, to which `accumulate` adds another.
+        """
+        home = self.home
+        return None if home is None or self.grad is not None else home.view
+
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
 
-        It is not added into either, for others may hold it too.
+        It is not added into either, for others may hold it too. Where there is a `home`, that keeps
+        and adds.
 
         Of threads that add at once none is lost; the order, and with it the rounding, is theirs.
 
@@ -172,7 +200,9 @@ class Parameter:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         with sums:
             own = self.grad
-            if own is None:
+            if self.home is not None:
+                self.grad = self.home.add(own, grad)
+            elif own is None:
                 self.grad = grad
             elif isinstance(own, SparseRows):
                 self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
@@ -180,6 +210,12 @@ class Parameter:
                 self.grad = _add_rows(own, grad)
             else:
                 self.grad = own + grad  # not in place: another parameter may have been given it
+
+    def __getstate__(self) -> Any:
+        """Give what copies and pickles hold: all but the home, which is this parameter's own."""
+        names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return getattr(self, "__dict__", None), {**slots, "home": None}
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
@@ -246,6 +282,11 @@ class Buffer:
 
     def __repr__(self) -> str:
         return f"Buffer(shape={self.shape}, dtype={self.data.dtype})"
+
+
+def places(weight: Parameter, bias: Parameter | None) -> tuple[Array | None, Array | None]:
+    """Give where an op is to write the first gradients of a layer's weight and bias: its `out`."""
+    return weight.place, None if bias is None else bias.place
 
 
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycnn import _core
 from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, Padding, Pair, Shape4
+from pycnn.ops.types import FloatArray, Padding, Pair, Places, Shape4
 
 
 def conv2d(
@@ -212,6 +212,7 @@ def conv2d_backward_weight(
     padding: Padding = 0,
     dilation: Pair = 1,
     groups: int = 1,
+    out: Places | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Gradients of `conv2d` with respect to its filters and bias.
 
@@ -228,6 +229,9 @@ def conv2d_backward_weight(
         Shape of the filters.
     stride, padding, dilation, groups
         As in the forward pass.
+    out : (ndarray or None, ndarray or None), optional
+        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
+        what is returned. Of these two, None is a new array.
 
     Returns
     -------
@@ -237,7 +241,8 @@ def conv2d_backward_weight(
     Raises
     ------
     TypeError, ValueError
-        As `conv2d`; also where `dy` is not of the shape that the forward pass gives.
+        As `conv2d`; also where `dy` is not of the shape that the forward pass gives, or an array of
+        `out` is read-only or shares memory with another one.
 
     Notes
     -----
@@ -246,5 +251,5 @@ def conv2d_backward_weight(
     gives the bound of their rounding.
     """
     return backend(dy).conv2d_backward_weight(
-        dy, x, weight_shape, stride, padding, dilation, groups
+        dy, x, weight_shape, stride, padding, dilation, groups, out
     )

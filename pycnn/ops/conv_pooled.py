@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycnn.ops.backend import backend
-from pycnn.ops.types import AnyArray, FloatArray, Padding, Pair
+from pycnn.ops.types import AnyArray, FloatArray, Padding, Pair, Places
 
 
 def conv2d_relu_max_pool2d(
@@ -73,6 +73,7 @@ def conv2d_relu_max_pool2d_backward(
     dilation: Pair = 1,
     groups: int = 1,
     input_gradient: bool = True,
+    out: Places | None = None,
 ) -> tuple[FloatArray | None, FloatArray, FloatArray]:
     """Gradients of `conv2d_relu_max_pool2d` with respect to input, filters and bias.
 
@@ -94,6 +95,9 @@ def conv2d_relu_max_pool2d_backward(
         As in the forward pass.
     input_gradient : bool
         Whether `dx` is wanted.
+    out : (ndarray or None, ndarray or None), optional
+        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
+        what is returned. Of these two, None is a new array.
 
     Returns
     -------
@@ -105,8 +109,9 @@ def conv2d_relu_max_pool2d_backward(
     ------
     TypeError, ValueError
         As the forward pass; also where `dy` or `winners` is not of its shape, or comes from a
-        forward pass with another instruction set.
+        forward pass with another instruction set, or an array of `out` is read-only or shares
+        memory with another one.
     """
     return backend(dy).conv2d_relu_max_pool2d_backward(
-        dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient
+        dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient, out
     )

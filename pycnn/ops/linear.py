@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.ops.types import FloatArray, Places
 
 
 def linear(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatArray:
@@ -75,7 +75,9 @@ def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
     return backend(dy).linear_backward_input(dy, w)
 
 
-def linear_backward_weight(dy: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def linear_backward_weight(
+    dy: FloatArray, x: FloatArray, *, out: Places | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Gradients of `linear` with respect to its weight and bias.
 
     ``dw[j,i] = sum over n of dy[n,j] * x[n,i]`` and ``db[j] = sum over n of dy[n,j]``.
@@ -84,6 +86,9 @@ def linear_backward_weight(dy: FloatArray, x: FloatArray) -> tuple[FloatArray, F
     ----------
     dy : ndarray of float32, shape (N, out)
     x : ndarray of float32, shape (N, in)
+    out : (ndarray or None, ndarray or None), optional
+        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
+        what is returned. Of these two, None is a new array.
 
     Returns
     -------
@@ -93,9 +98,9 @@ def linear_backward_weight(dy: FloatArray, x: FloatArray) -> tuple[FloatArray, F
     Raises
     ------
     TypeError, ValueError
-        As `linear`.
+        As `linear`; also where an array of `out` is read-only, or shares memory with another one.
     """
-    return backend(dy).linear_backward_weight(dy, x)
+    return backend(dy).linear_backward_weight(dy, x, out)
 
 
 def linear_backward(

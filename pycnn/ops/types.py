@@ -24,3 +24,6 @@ Padding: TypeAlias = Sides | str
 
 Shape2: TypeAlias = tuple[int, int]
 Shape4: TypeAlias = tuple[int, int, int, int]
+
+Places: TypeAlias = tuple[FloatArray | None, FloatArray | None]
+"""Arrays that gradients of a weight and its bias are written into; a new one for None."""

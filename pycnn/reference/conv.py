@@ -21,6 +21,7 @@ from pycnn.reference.geometry import (
     pad_image,
     windows,
 )
+from pycnn.reference.places import Places, placed
 
 
 def _channels_of_group(g: int, groups: int, channels: int) -> slice:
@@ -169,6 +170,7 @@ def conv2d_backward_weight(
     padding: Padding = 0,
     dilation: IntOrPair = 1,
     groups: int = 1,
+    out: Places | None = None,
 ) -> tuple[Array, Array]:
     r"""Gradients of `conv2d` with respect to the filters and the bias.
 
@@ -185,6 +187,8 @@ def conv2d_backward_weight(
         Shape of `w`.
     stride, padding, dilation, groups
         As in `conv2d`.
+    out : (array or None, array or None), optional
+        Where dw and db are written.
 
     Returns
     -------
@@ -198,4 +202,4 @@ def conv2d_backward_weight(
         c = _channels_of_group(g, groups, x.shape[1])
         k = _channels_of_group(g, groups, weight_shape[0])
         dw[k] = np.einsum("nkpq,ncpqrs->kcrs", dy[:, k], patches[:, c], optimize=True)
-    return dw, dy.sum(axis=(0, 2, 3))
+    return placed("conv2d_backward_weight", out, dw, dy.sum(axis=(0, 2, 3)), dy=dy, x=x)

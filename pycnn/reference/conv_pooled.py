@@ -9,6 +9,7 @@ import numpy as np
 from pycnn.reference.activation import relu
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
 from pycnn.reference.geometry import Array, IntOrPair
+from pycnn.reference.places import Places, placed
 from pycnn.reference.pool import max_pool2d, max_pool2d_backward
 
 
@@ -44,6 +45,7 @@ def conv2d_relu_max_pool2d_backward(
     *,
     window: IntOrPair,
     input_gradient: bool = True,
+    out: Places | None = None,
     **geometry: Any,
 ) -> tuple[Array | None, Array, Array]:
     """Give the gradients of `conv2d_relu_max_pool2d` to input (None if not wanted), filters, bias.
@@ -58,6 +60,8 @@ def conv2d_relu_max_pool2d_backward(
         Of the forward pass.
     input_gradient : bool
         Whether that of the input is wanted.
+    out : (array or None, array or None), optional
+        Where the gradients of filters and bias are written.
 
     Returns
     -------
@@ -69,4 +73,5 @@ def conv2d_relu_max_pool2d_backward(
     gradient = max_pool2d_backward(passed, np.maximum(winners, 0), shape)
     dw, db = conv2d_backward_weight(gradient, x, w.shape, **geometry)
     dx = conv2d_backward_input(gradient, w, x.shape, **geometry) if input_gradient else None
-    return dx, dw, db
+    op = "conv2d_relu_max_pool2d_backward"
+    return dx, *placed(op, out, dw, db, dy=dy, winners=winners, x=x, weight=w)

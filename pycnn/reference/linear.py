@@ -6,6 +6,7 @@ import numpy as np
 
 from pycnn.reference.activation import relu
 from pycnn.reference.geometry import Array
+from pycnn.reference.places import Places, placed
 
 
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
@@ -49,9 +50,12 @@ def linear_backward_input(dy: Array, w: Array) -> Array:
     return np.asarray(dy @ w)
 
 
-def linear_backward_weight(dy: Array, x: Array) -> tuple[Array, Array]:
-    """``dw[o, i] = sum_n dy[n, o] x[n, i]`` and ``db[o] = sum_n dy[n, o]``."""
-    return np.asarray(dy.T @ x), np.asarray(dy.sum(axis=0))
+def linear_backward_weight(
+    dy: Array, x: Array, *, out: Places | None = None
+) -> tuple[Array, Array]:
+    """``dw[o, i] = sum_n dy[n, o] x[n, i]`` and ``db[o] = sum_n dy[n, o]``, written into `out`."""
+    dw, db = np.asarray(dy.T @ x), np.asarray(dy.sum(axis=0))
+    return placed("linear_backward_weight", out, dw, db, dy=dy, x=x)
 
 
 def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
