@@ -59,7 +59,11 @@ def start_processes(args: argparse.Namespace) -> Alone:
         return Alone()
     from pycnn.distributed import Ranks
 
-    ranks = Ranks(deterministic=args.deterministic, sync_batch_norm=args.sync_batch_norm)
+    ranks = Ranks(
+        deterministic=args.deterministic,
+        sync_batch_norm=args.sync_batch_norm,
+        device=args.device,
+    )
     ranks.brief = True
     if not ranks.first:
         silence()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,25 +11,8 @@ from pycnn.distributed.channel import Channel
 from pycnn.distributed.home import Home, aligned_zeros, room
 from pycnn.distributed.rows import sum_of_rows
 from pycnn.distributed.sums import allreduce, tree_sum
+from pycnn.distributed.tail import Tail, fill, read
 from pycnn.layers.parameter import Array, Parameter, SparseRows
-
-
-class Tail(NamedTuple):
-    """What the ranks add up besides gradients, at the end of the flat array.
-
-    Attributes
-    ----------
-    loss : float
-        Loss of the rank's part of the batch, times the weight of it.
-    weight : float
-        What the part weighs: for most losses its samples.
-    signals : float
-        Ranks that a signal asks to end the training.
-    """
-
-    loss: float
-    weight: float
-    signals: float
 
 
 class FlatGradients:
@@ -73,29 +55,26 @@ class FlatGradients:
         self._buckets: Buckets | None = None
 
     def sum(self, tail: Tail) -> Tail:
-        """Add the gradients up over all ranks, and what the tail holds.
-
-        A parameter that has a gradient on no rank has none afterwards; where some ranks have none,
-        they count as zeros.
-        """
+        """Do what `Gradients.sum` says."""
         homes = self._lay_out() if self._homes is None else self._homes
         for home in homes:
             if home.parameter.grad is None:
                 home.view[...] = 0
         parameters = [home.parameter for home in homes] + self._sparse
-        self._tail[: len(tail)] = tail
-        self._tail[len(tail) :] = [parameter.grad is not None for parameter in parameters]
+        fill(self._tail, tail, parameters)
         if self._buckets is None:
             self._add(self._flat)
         else:
             self._buckets.finish()
-        present = dict(zip(parameters, self._tail[len(tail) :] > 0, strict=True))
-        for home in homes:
-            home.parameter.grad = home.view if present[home.parameter] else None
-        for parameter in self._sparse:
-            if present[parameter]:
+        found, present = read(self._tail)
+        for parameter, there in zip(parameters, present, strict=True):
+            if not there:
+                parameter.grad = None
+            elif parameter.home is None:
                 parameter.grad = sum_of_rows(self._channel, parameter)
-        return Tail(*map(float, self._tail[: len(tail)]))
+            else:
+                parameter.grad = parameter.home.view
+        return found
 
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""
@@ -122,8 +101,7 @@ class FlatGradients:
         dense = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if not sparse]
         self._sparse = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if sparse]
         starts = room(dense)
-        tail = len(Tail._fields) + len(self._parameters)
-        self._flat = aligned_zeros(starts[-1] + tail)
+        self._flat = aligned_zeros(starts[-1] + len(Tail._fields) + len(self._parameters))
         self._tail = self._flat[starts[-1] :]
         self._homes = [
             Home(p, self._flat, start) for p, start in zip(dense, starts[:-1], strict=True)

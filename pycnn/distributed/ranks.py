@@ -19,11 +19,14 @@ from pycnn._arguments import flag, positive
 from pycnn.data import Batches, Dataset
 from pycnn.devices import on_cpu, scale, zeros_like
 from pycnn.distributed.channel import Channel
+from pycnn.distributed.cuda_device import choose_device, launched_as
+from pycnn.distributed.device_gradients import DeviceGradients
 from pycnn.distributed.failure import ENDED, guarded, meet, tell
 from pycnn.distributed.gate import RanksGate
-from pycnn.distributed.gradients import FlatGradients, Tail
+from pycnn.distributed.gradients import FlatGradients
 from pycnn.distributed.memory import SharedSets
 from pycnn.distributed.mpi import DistributedError, load, world
+from pycnn.distributed.tail import Gradients, Tail
 from pycnn.distributed.threads import divide_threads
 from pycnn.layers.module import Module
 from pycnn.layers.spread import Spread, spread
@@ -60,6 +63,9 @@ class Ranks(Alone):
     overlap : bool, optional
         Whether gradients are added up while the backward pass goes on; by default where there are
         several machines.
+    device : {'cpu', 'cuda', 'cuda_host'}
+        Where the model will be. For 'cuda' each rank takes one GPU of its machine, before CUDA
+        starts: make the instance before ``model.to("cuda")``.
     timeout : float
         Seconds to wait at the beginning for ranks that have not come yet.
 
@@ -93,8 +99,12 @@ class Ranks(Alone):
         deterministic: bool = False,
         sync_batch_norm: bool = False,
         overlap: bool | None = None,
+        device: str = "cpu",
         timeout: float = 600.0,
     ) -> None:
+        gpus = ""
+        if device == "cuda" and (place := launched_as()) is not None:
+            gpus = choose_device(*place, device)  # an MPI that reads GPUs starts CUDA itself
         self.deterministic = flag("[Ranks] deterministic", deterministic)
         self.sync_batch_norm = flag("[Ranks] sync_batch_norm", sync_batch_norm)
         seconds = positive("[Ranks] timeout", timeout)
@@ -107,7 +117,9 @@ class Ranks(Alone):
         self.rank, self.size = self.channel.rank, self.channel.size
         MPI = load()
         self.node = Channel(self.channel.comm.Split_type(MPI.COMM_TYPE_SHARED))  # of this machine
-        self._threads = divide_threads(self.channel, self.node)
+        if device == "cuda" and not gpus:
+            gpus = choose_device(self.node.rank, self.node.size, device)
+        self._threads = divide_threads(self.channel, self.node) + (f"; {gpus}" if gpus else "")
         machines = int(self.channel.gathered(np.array([self.node.rank == 0])).sum())
         self.overlap = machines > 1 if overlap is None else flag("[Ranks] overlap", overlap)
         self.brief = False  # whether a failure is told in one line, as a command does
@@ -118,7 +130,7 @@ class Ranks(Alone):
         self._before = 0  # samples of the batch in lower ranks
         self._whole = 0.0  # samples of a batch, to which weights are relative
         self._own_loss = 0.0  # of the last step
-        self._gradients: FlatGradients | None = None
+        self._gradients: Gradients | None = None
 
     @property
     def threads(self) -> str:
@@ -221,12 +233,17 @@ class Ranks(Alone):
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
             restore_layers(model, state["layers"])
-        self._gradients = FlatGradients(
-            optimizer.params,
-            self.channel,
-            deterministic=self.deterministic,
-            overlap=self.overlap,
-        )
+        if (device := model.device) == "cpu":
+            self._gradients = FlatGradients(
+                optimizer.params,
+                self.channel,
+                deterministic=self.deterministic,
+                overlap=self.overlap,
+            )
+        else:
+            self._gradients = DeviceGradients(
+                optimizer.params, self.channel, device, deterministic=self.deterministic
+            )
 
     def by_first(self, call: Callable[[], T]) -> T:
         """Let rank 0 call, and give what it returned to all, or raise what it raised."""

@@ -1,0 +1,82 @@
+"""Gradients on a device, which the ranks add up there or by way of the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pycnn.devices import scale, zeros_like
+from pycnn.distributed.channel import Channel
+from pycnn.distributed.device_sum import device_sum
+from pycnn.distributed.rows import sum_of_rows
+from pycnn.distributed.sums import allreduce, tree_sum
+from pycnn.distributed.tail import Tail, fill, read
+from pycnn.layers.parameter import Array, Parameter, SparseRows, gradient_values
+
+
+class DeviceGradients:
+    """Adds the gradients of parameters on a device up over the ranks: see `device_sum`.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        What is trained, float32: the same on all ranks.
+    channel : Channel
+        Of the ranks.
+    device : {'cuda', 'cuda_host'}
+        Where they are.
+    deterministic : bool
+        Whether sums are taken in an order that is written down: see `tree_sum`.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        channel: Channel,
+        device: str,
+        *,
+        deterministic: bool = False,
+    ) -> None:
+        self._channel = channel
+        self._parameters = list(reversed(parameters))
+        self._sum = tree_sum if deterministic else allreduce
+        self._device = device_sum(channel.comm, device, deterministic=deterministic)
+        self._tail = np.zeros(len(Tail._fields) + 2 * len(parameters), np.float32)
+
+    @property
+    def transport(self) -> str:
+        """How the numbers travel, and why not in a faster way."""
+        reason = self._device.reason
+        return self._device.name + (f" ({reason})" if reason else "")
+
+    def sum(self, tail: Tail) -> Tail:
+        """Do what `Gradients.sum` says."""
+        count = len(self._parameters)
+        fill(self._tail[:-count], tail, self._parameters)
+        self._tail[-count:] = [isinstance(p.grad, SparseRows) for p in self._parameters]
+        self._add(self._tail)
+        found, present = read(self._tail[:-count])
+        sparse = (self._tail[-count:] > 0).tolist()
+        dense = []
+        for parameter, there, rows in zip(self._parameters, present, sparse, strict=True):
+            if rows:
+                parameter.grad = sum_of_rows(self._channel, parameter)
+            elif there:
+                if parameter.grad is None:
+                    parameter.grad = zeros_like(parameter.data)
+                dense.append(parameter.grad)
+        self._device.sum(dense, self._add)
+        return found
+
+    def scale(self, factor: float) -> None:
+        """Multiply all gradients."""
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                scale(gradient_values(parameter.grad), factor)
+
+    def close(self) -> None:
+        """Do nothing: what the sums need goes with the process, as a failed rank waits for none."""
+
+    def _add(self, flat: Array) -> None:
+        self._sum(self._channel.comm, flat)

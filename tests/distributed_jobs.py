@@ -1,0 +1,323 @@
+"""What ranks do in tests of distributed training: a script for mpiexec, a job for each name.
+
+    python distributed_jobs.py NAME [OPTIONS AS JSON]
+
+Rank 0 prints results as one line of JSON, the last one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import pycnn
+from pycnn import distributed, recipes
+from pycnn.layers.parameter import Array
+from pycnn.training import Callback, Run, TerminateOnNaN
+
+STEPS = 20
+
+
+def digits(samples: int) -> pycnn.ArrayDataset:
+    """Give random pictures of one class each, the same in every process."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(10, size=samples)
+    x = rng.standard_normal((samples, 1, 28, 28), np.float32)
+    x[np.arange(samples), 0, y] += 1
+    return pycnn.ArrayDataset(x, y, tuple("0123456789"))
+
+
+def small_net() -> pycnn.Module:
+    return pycnn.Sequential(
+        pycnn.Conv2d(1, 6, 5, rng=0),
+        pycnn.ReLU(),
+        pycnn.MaxPool2d(4),
+        pycnn.Flatten(),
+        pycnn.Dropout(0.3, rng=0),
+        pycnn.Linear(216, 10, rng=1),
+    )
+
+
+def batch_norm_net() -> pycnn.Module:
+    return pycnn.Sequential(
+        pycnn.Conv2d(1, 8, 3, rng=0),
+        pycnn.BatchNorm2d(8),
+        pycnn.ReLU(),
+        pycnn.MaxPool2d(2),
+        pycnn.Conv2d(8, 16, 3, rng=1),
+        pycnn.BatchNorm2d(16),
+        pycnn.ReLU(),
+        pycnn.GlobalAvgPool2d(),
+        pycnn.Linear(16, 10, rng=2),
+    )
+
+
+def text_net() -> tuple[pycnn.Module, Any]:
+    """Give Kim's network with word vectors that are trained, and sentences; dropout is on."""
+    train, _ = recipes.get("textcnn").data(None)
+    return recipes.get("textcnn").build(train, 0), train[: STEPS * 64 - 10]
+
+
+def nets() -> Iterator[tuple[str, pycnn.Module, Any]]:
+    data = digits(STEPS * 64 - 10)
+    yield "lenet5", pycnn.models.lenet5(rng=0), data
+    yield "text", *text_net()
+    yield "batch norm", batch_norm_net(), data
+
+
+def state_of(model: pycnn.Module) -> Array:
+    return np.concatenate([array.ravel() for array in model.state_dict().values()])
+
+
+def checksum(model: pycnn.Module) -> int:
+    return zlib.crc32(state_of(model).tobytes())
+
+
+def follow(options: dict[str, Any], ranks: distributed.Ranks | None = None) -> dict[str, Any]:
+    """Train each network for one epoch; give the records, and the parameters in a file."""
+    results: dict[str, Any] = {}
+    for name, model, data in nets():
+        history = pycnn.fit(
+            model,
+            data,
+            data[:101],
+            batch_size=64,
+            optimizer=pycnn.optim.SGD(model.parameters(), 0.05, momentum=0.9),
+            max_grad_norm=5.0,
+            progress=False,
+            distributed=ranks or False,
+        )
+        record = history.records[0]
+        results[name] = [record.loss, record.accuracy, record.val_loss, record.val_accuracy]
+        if ranks is None or ranks.first:
+            np.save(f"{options['out']}-{name}.npy", state_of(model))
+    return results
+
+
+def train_small(ranks: Any, **options: Any) -> pycnn.Module:
+    model = small_net()
+    options = {"batch_size": 32, "progress": False, **options}
+    samples = options.pop("samples", 330)
+    pycnn.fit(model, digits(samples), distributed=ranks, **options)
+    return model
+
+
+def job_follow(options: dict[str, Any]) -> dict[str, Any]:
+    ranks = distributed.Ranks(
+        deterministic=options.get("deterministic", False),
+        overlap=options.get("overlap", False),
+        sync_batch_norm=True,
+    )
+    return follow(options, ranks)
+
+
+def job_same_bits(options: dict[str, Any]) -> dict[str, Any]:
+    """Train with every way of summing; the tree has the same bits each time, overlapping or not."""
+    found = {}
+    for name, arguments in {
+        "tree": {"deterministic": True},
+        "again": {"deterministic": True},
+        "overlapping": {"deterministic": True, "overlap": True},
+        "by MPI": {"overlap": True},
+    }.items():
+        # Buckets are of 1 MiB: a network with more than one.
+        ranks = distributed.Ranks(**arguments)
+        model = pycnn.Sequential(
+            pycnn.Flatten(),
+            pycnn.Linear(784, 600, rng=0),
+            pycnn.ReLU(),
+            pycnn.Linear(600, 500, rng=1),
+            pycnn.ReLU(),
+            pycnn.Linear(500, 10, rng=2),
+        )
+        pycnn.fit(model, digits(200), epochs=2, batch_size=32, progress=False, distributed=ranks)
+        found[name] = checksum(model)
+    return found
+
+
+def job_uneven(options: dict[str, Any]) -> dict[str, Any]:
+    """Train on numbers of samples that ranks cannot share evenly."""
+    ranks = distributed.Ranks()
+    return {
+        str(samples): state_of(train_small(ranks, samples=samples, epochs=2)).tolist()
+        for samples in options["samples"]
+    }
+
+
+def job_device(options: dict[str, Any]) -> dict[str, Any]:
+    ranks = distributed.Ranks(deterministic=options["deterministic"], sync_batch_norm=True)
+    found = {}
+    for name, model in (("small", small_net()), ("batch norm", batch_norm_net())):
+        model.to("cuda_host")
+        pycnn.fit(model, digits(96), batch_size=32, progress=False, distributed=ranks)
+        found[name] = state_of(model.to("cpu")).tolist()
+    return found
+
+
+def job_shared(options: dict[str, Any]) -> dict[str, Any]:
+    ranks = distributed.Ranks()
+    loads = [0]
+
+    def load() -> tuple[pycnn.ArrayDataset, pycnn.ArrayDataset]:
+        loads[0] += 1
+        data = digits(1000)
+        return data, data[:10]
+
+    train, test = ranks.shared(load)
+    own = digits(1000)
+    same = bool((train.x == own.x).all() and (train.y == own.y).all() and len(test) == 10)
+    smaps = open("/proc/self/smaps").read()  # noqa: SIM115
+    numbers = ranks.channel.gathered(np.array([loads[0], same, train.x.flags.writeable]))
+    model = small_net()
+    pycnn.fit(model, train, test, batch_size=100, progress=False, distributed=ranks)
+    return {
+        "loads": numbers[:, 0].tolist(),
+        "same": numbers[:, 1].tolist(),
+        "writeable": numbers[:, 2].tolist(),
+        "mapped": "shared_window" in smaps or "/dev/shm" in smaps,
+        "classes": train.classes,
+    }
+
+
+def job_counted(options: dict[str, Any]) -> dict[str, Any]:
+    """Give the figures of a training with validation data, and what a callback sees on each rank."""
+    ranks = distributed.Ranks()
+    seen = []
+
+    class Seen(Callback):
+        def on_step(self, run: Run) -> None:
+            seen.append(run.loss)
+
+    model = small_net()
+    history = pycnn.fit(
+        model, digits(330), digits(101), batch_size=32, epochs=2, progress=False,
+        distributed=ranks, callbacks=[Seen()],
+    )  # fmt: skip
+    losses = ranks.channel.gathered(np.array(seen))
+    return {
+        "records": [list(record[:6]) for record in history.records],
+        "alike": bool((losses == losses[0]).all()),
+        "steps": len(seen),
+    }
+
+
+def job_own_batches(options: dict[str, Any]) -> dict[str, Any]:
+    """Train on batches that each rank makes itself: of a global batch, every n-th sample."""
+    ranks = distributed.Ranks()
+    data = digits(320)
+    rank, size = ranks.rank, ranks.size
+
+    class Batches:
+        def __iter__(self) -> Iterator[tuple[Array, Array]]:
+            for start in range(0, 320, 32):
+                part = slice(start + 32 * rank // size, start + 32 * (rank + 1) // size)
+                if options.get("short") and rank == 1 and start > 200:
+                    return
+                yield data.x[part], data.y[part]
+
+    model = small_net()
+    optimizer = pycnn.optim.SGD(model.parameters(), 0.05)
+    pycnn.fit(model, Batches(), optimizer=optimizer, progress=False, distributed=ranks)
+    return {"state": state_of(model).tolist()}
+
+
+class Trouble(Callback):
+    """Lets rank 1 get into trouble after a number of steps."""
+
+    def __init__(self, ranks: distributed.Ranks, kind: str, step: int) -> None:
+        self.ranks, self.kind, self.step = ranks, kind, step
+
+    def on_step(self, run: Run) -> None:
+        if self.ranks.rank != 1 or run.step != self.step:
+            return
+        if self.kind == "raise":
+            raise KeyError("boom")
+        if self.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind == "exit":
+            sys.exit(0)
+        if self.kind == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        if self.kind == "change":
+            run.model.state_dict()["0.weight"][...] += 1
+        if self.kind == "stop":
+            run.stop("enough")
+
+
+def job_trouble(options: dict[str, Any]) -> dict[str, Any]:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ranks = distributed.Ranks(timeout=30)
+    kind = options["kind"]
+    if kind == "ended" and ranks.rank == 1:
+        sys.exit(0)
+    data = digits(330)
+    if kind == "nan":
+        order = np.random.default_rng([0, 0]).permutation(330)
+        data.x[order[5 * 32 + 31]] = np.nan  # of the last rank
+    if kind == "lengths" and ranks.rank == 1:
+        data = data[:300]
+    seed = ranks.rank if kind == "seeds" else 0
+    callbacks: list[Callback] = [Trouble(ranks, kind, options.get("step", 5)), TerminateOnNaN()]
+    if ranks.rank == 0:
+        print("begun", time.time(), flush=True)
+    try:
+        history = pycnn.fit(
+            small_net(), data, batch_size=32, epochs=2, seed=seed, progress=False,
+            callbacks=callbacks, distributed=ranks,
+        )  # fmt: skip
+    except (ValueError, RuntimeError) as error:
+        return {"error": type(error).__name__, "text": str(error)}
+    return {
+        "epochs": len(history),
+        "reason": history.stop_reason,
+        "interrupted": ranks.channel.gathered(np.array([history.interrupted])).ravel().tolist(),
+    }
+
+
+def job_resume(options: dict[str, Any]) -> dict[str, Any]:
+    """Train, or go on with a training, which a signal may end in the middle."""
+    ranks = distributed.Ranks(deterministic=True)
+    order: list[int] = []
+
+    class Order(Callback):
+        def on_backward(self, run: Run) -> None:
+            assert run.batch is not None
+            counts = ranks.channel.gathered(np.array([run.batch[0][:, 0, 0, 0].sum()]))
+            order.append(zlib.crc32(np.round(counts.sum(), 3).tobytes()))
+
+    class Kill(Callback):
+        def on_step(self, run: Run) -> None:
+            if ranks.rank == run.step % ranks.size and run.step == options.get("kill"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    model = small_net()
+    history = pycnn.fit(
+        model, digits(330), digits(50), batch_size=32, epochs=3, progress=False,
+        distributed=ranks, checkpoint=options["checkpoint"], every=4, resume=True,
+        callbacks=[Order(), Kill()],
+    )  # fmt: skip
+    return {
+        "model": checksum(model),
+        "records": [list(record[:6]) for record in history.records],
+        "order": order,
+    }
+
+
+def main() -> None:
+    name = sys.argv[1]
+    options = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    result = globals()[f"job_{name}"](options)
+    if int(os.environ.get("OMPI_COMM_WORLD_RANK", "0")) == 0:
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
