@@ -62,6 +62,7 @@ def test_a_home_is_asked_for_every_gradient() -> None:
     p = Parameter(np.zeros((3, 2), np.float32))
     assert p.home is None
     assert p.place is None
+    assert places(p, p) is None
     p.home = home = Part(np.full((3, 2), np.nan, np.float32))
     assert p.place is home.view
     home.view[...] = 1

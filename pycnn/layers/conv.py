@@ -15,7 +15,7 @@ from pycnn.devices import device_of, move, put_rows, zeros
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import axes_hint
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape, places
+from pycnn.layers.parameter import Array, Parameter, Places, Shape, places
 
 PADDING_MODES = ("zeros",)
 
@@ -189,10 +189,10 @@ class Conv2d(Module):
         out = self.gradient_places()
         self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
 
-    def gradient_places(self) -> tuple[Array | None, Array | None]:
+    def gradient_places(self) -> Places | None:
         """Give where the first gradients of `filters` and bias are to be written: an op's `out`."""
-        weight, bias = places(self.weight, self.bias)
-        return weight if self.connections is None else None, bias
+        out = places(self.weight, self.bias)
+        return out if out is None or self.connections is None else (None, out[1])
 
     def accumulate(self, dw: Array, db: Array) -> None:
         """Add gradients of `filters` and bias to those of the parameters."""

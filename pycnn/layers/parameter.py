@@ -284,8 +284,13 @@ class Buffer:
         return f"Buffer(shape={self.shape}, dtype={self.data.dtype})"
 
 
-def places(weight: Parameter, bias: Parameter | None) -> tuple[Array | None, Array | None]:
+Places = tuple[Array | None, Array | None]
+
+
+def places(weight: Parameter, bias: Parameter | None) -> Places | None:
     """Give where an op is to write the first gradients of a layer's weight and bias: its `out`."""
+    if weight.home is None and (bias is None or bias.home is None):
+        return None
     return weight.place, None if bias is None else bias.place
 
 
