@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,17 +33,41 @@ _SETTINGS = {
 }
 
 
-def run(script: str, ranks: int, *arguments: str, limit: int = 120, **environment: str) -> str:
-    """Run a script of this folder on so many ranks, all of which succeed; give what they print."""
+def command(script: str, ranks: int, *arguments: str) -> list[str]:
+    """Give the command that starts a script of this folder on so many ranks."""
     assert MPIEXEC is not None
+    return [MPIEXEC, "-n", str(ranks), sys.executable, os.fspath(FOLDER / script), *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Give the variables that ranks are started with."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYCNN_")}
-    done = subprocess.run(
-        [MPIEXEC, "-n", str(ranks), sys.executable, FOLDER / script, *arguments],
-        env={**clean, **_SETTINGS, **environment},
+    return {**clean, **_SETTINGS, **more}
+
+
+def attempt(
+    script: str, ranks: int, *arguments: str, limit: int = 120, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of this folder on so many ranks, which may fail."""
+    return subprocess.run(
+        command(script, ranks, *arguments),
+        env=environment(**more),
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=limit,
         check=False,
     )
+
+
+def run(script: str, ranks: int, *arguments: str, limit: int = 120, **more: str) -> str:
+    """Run a script of this folder on so many ranks, all of which succeed; give what they print."""
+    done = attempt(script, ranks, *arguments, limit=limit, **more)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def job(name: str, ranks: int, **options: Any) -> Any:
+    """Run a job of `distributed_jobs.py` on so many ranks; give its result."""
+    printed = run("distributed_jobs.py", ranks, name, json.dumps(options))
+    return json.loads(printed.splitlines()[-1])
