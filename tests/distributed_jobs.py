@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 import pycnn
 from pycnn import distributed, recipes
 from pycnn.layers.parameter import Array
+from pycnn.recipes.neocognitron import train_neocognitron
 from pycnn.training import Callback, Run, TerminateOnNaN
 
 STEPS = 20
@@ -199,7 +201,7 @@ def job_shared(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_counted(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures of a training with validation data, and what a callback sees on each rank."""
+    """Give the figures of a training, and whether callbacks of all ranks see the same losses."""
     ranks = distributed.Ranks()
     seen = []
 
@@ -240,6 +242,22 @@ def job_own_batches(options: dict[str, Any]) -> dict[str, Any]:
     return {"state": state_of(model).tolist()}
 
 
+def neocognitron(ranks: distributed.Ranks | None = None) -> dict[str, Any]:
+    """Let the S-layers learn in each process, and the readout in all of them together."""
+    data = digits(64)
+    data.x[...] = np.clip(data.x, 0, 1)
+    model = pycnn.models.neocognitron(10, rng=0)
+    history = train_neocognitron(
+        model, data, data[:20], epochs=2, batch_size=16, presentations=4, progress=False,
+        distributed=ranks or False,
+    )  # fmt: skip
+    return {"losses": history["loss"]}
+
+
+def job_neocognitron(options: dict[str, Any]) -> dict[str, Any]:
+    return neocognitron(distributed.Ranks())
+
+
 class Trouble(Callback):
     """Lets rank 1 get into trouble after a number of steps."""
 
@@ -256,6 +274,7 @@ class Trouble(Callback):
         if self.kind == "exit":
             sys.exit(0)
         if self.kind == "interrupt":
+            warnings.simplefilter("ignore")
             os.kill(os.getpid(), signal.SIGINT)
         if self.kind == "change":
             run.model.state_dict()["0.weight"][...] += 1
@@ -267,21 +286,29 @@ def job_trouble(options: dict[str, Any]) -> dict[str, Any]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ranks = distributed.Ranks(timeout=30)
     kind = options["kind"]
-    if kind == "ended" and ranks.rank == 1:
+    if ranks.rank == 0 and kind == "ended":
+        print("begun", time.time(), flush=True)
+    if ranks.rank == 1 and kind == "ended":
         sys.exit(0)
     data = digits(330)
     if kind == "nan":
         order = np.random.default_rng([0, 0]).permutation(330)
         data.x[order[5 * 32 + 31]] = np.nan  # of the last rank
-    if kind == "lengths" and ranks.rank == 1:
-        data = data[:300]
-    seed = ranks.rank if kind == "seeds" else 0
+    model, seed, epochs = small_net(), 0, options.get("epochs", 2)
+    if ranks.rank == 1:
+        data = data[:300] if kind == "lengths" else data
+        model = batch_norm_net() if kind == "models" else model
+        seed = 1 if kind == "seeds" else seed
+        epochs = 3 if kind == "epochs" else epochs
+        if kind == "versions":
+            core = sys.modules["pycnn._core"]
+            core.version = "0.0.1"
     callbacks: list[Callback] = [Trouble(ranks, kind, options.get("step", 5)), TerminateOnNaN()]
     if ranks.rank == 0:
         print("begun", time.time(), flush=True)
     try:
         history = pycnn.fit(
-            small_net(), data, batch_size=32, epochs=2, seed=seed, progress=False,
+            model, data, batch_size=32, epochs=epochs, seed=seed, progress=False,
             callbacks=callbacks, distributed=ranks,
         )  # fmt: skip
     except (ValueError, RuntimeError) as error:

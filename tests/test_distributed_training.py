@@ -94,6 +94,11 @@ def test_data_sets_are_in_memory_once() -> None:
     assert found["classes"] == list("0123456789")
 
 
+def test_layers_that_learn_without_gradients() -> None:
+    found, alone = job("neocognitron", 2), distributed_jobs.neocognitron()
+    np.testing.assert_allclose(found["losses"], alone["losses"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_device(deterministic: bool) -> None:
     pytest.importorskip("pycnn._cuda_host", reason="needs the emulated CUDA device")
@@ -108,7 +113,7 @@ def test_a_training_goes_on_with_any_number_of_ranks(ranks: int, tmp_path: Path)
     """The order of the samples is the same; with the number of ranks that began, the bits, too."""
     whole = job("resume", 2, checkpoint=str(tmp_path / "whole"))
     path = str(tmp_path / "killed")
-    with pytest.raises(AssertionError, match="137|SIGKILL|signal"):
+    with pytest.raises(AssertionError, match=r"137|SIGKILL|signal"):
         job("resume", 2, checkpoint=path, kill=18)
     if ranks == 1:
         found = distributed_jobs.resume({"checkpoint": path})

@@ -29,19 +29,27 @@ def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
     all_values = np.empty((len(all_rows), width), np.float32)
     numbers = (counts * width).tolist()
     channel.comm.Allgatherv(np.ascontiguousarray(values), [all_values, numbers])
-    return _merged(all_rows, all_values, counts, parameter, shape)
+    return merged(all_rows, all_values, counts, parameter)
 
 
-def _merged(
-    rows: Array, values: Array, counts: Array, parameter: Parameter, shape: tuple[int, ...]
-) -> SparseRows:
-    """Add up rows of several ranks, one rank after the other."""
+def merged(rows: Array, values: Array, counts: Array, parameter: Parameter) -> SparseRows:
+    """Add up the rows of several ranks, one rank after the other.
+
+    Parameters
+    ----------
+    rows, values : arrays
+        Those of all ranks, one rank behind the other.
+    counts : (ranks,) array
+        How many each has.
+    parameter : Parameter
+        Whose gradient it is.
+    """
     union, places = np.unique(rows, return_inverse=True)
     total = np.zeros((len(union), values.shape[1]), np.float32)
     for end, count in zip(np.cumsum(counts), counts, strict=True):
         part = slice(int(end - count), int(end))
         total[places[part]] += values[part]  # of one rank, every row is there once
-    device = device_of(parameter.data)
+    shape, device = parameter.shape, device_of(parameter.data)
     return SparseRows(
         move(union, device), move(total.reshape(len(union), *shape[1:]), device), shape
     )

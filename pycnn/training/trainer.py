@@ -118,7 +118,7 @@ class Trainer:
             with one_pass(self.batches, inside.batches) as source:
                 self._steps(self.processes.steps(source, inside.batches), inside, bar)
             inside.seconds, inside.start = inside.elapsed(), None
-            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.callbacks)
+            history.stop_reason = self.processes.text(history.stop_reason)
             if history.stop_reason is not None:
                 return
             meter = self.processes.total(inside.meter)
@@ -145,7 +145,7 @@ class Trainer:
             self.watch.epoch(meter, measured)
             for callback in self.callbacks:
                 callback.on_epoch_end(run, record)
-            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.callbacks)
+            history.stop_reason = self.processes.text(history.stop_reason)
             self.inside = None
             self.save()
 
@@ -238,12 +238,15 @@ class Trainer:
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
+            history = run.history
+            # One of an earlier step ends the training after the epoch.
+            earlier, history.stop_reason = history.stop_reason, None
             with turn.paused():  # a hook may wait for a thread that evaluates (not: trains)
                 for hook in self.before_step:
                     hook(run)
-            history = run.history
-            history.stop_reason = self.processes.stop_reason(history.stop_reason, self.looking)
-            self.stopped = history.stop_reason is not None
+            reason = self.processes.stop_reason(history.stop_reason, self.looking)
+            self.stopped = reason is not None
+            history.stop_reason = reason if self.stopped else earlier
             if self.stopped:
                 return False
         if self.max_grad_norm is not None:

@@ -1,0 +1,151 @@
+"""A batch in parts: which samples a process gets, and layers that have to know of the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pycnn
+from pycnn import ops
+from pycnn.data import ArrayDataset, Batches
+from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
+from pycnn.layers.parameter import Array
+from pycnn.layers.spread import Spread, spread
+from pycnn.loader import DataLoader
+
+
+def parts_of(batches: Batches, ranks: int) -> list[list[Array]]:
+    """Give the labels of every batch of a pass, for each process."""
+    found = []
+    for rank in range(ranks):
+        batches.rank, batches.ranks, batches.epoch = rank, ranks, 0
+        found.append([y.copy() for _, y in batches])
+        assert len(found[-1]) == len(batches)
+    return found
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 7), st.booleans(), st.booleans())
+def test_parts_make_up_the_batches_of_one_process(
+    samples: int, size: int, ranks: int, shuffled: bool, loaded: bool
+) -> None:
+    if samples < ranks or min(size, samples) < ranks:
+        return
+    data = ArrayDataset(np.zeros((samples, 1), np.float32), np.arange(samples))
+    make = DataLoader if loaded else Batches
+    batches = make(data, size, seed=1 if shuffled else None)
+    whole = np.concatenate(parts_of(batches, 1)[0])
+    parts = parts_of(batches, ranks)
+    together = [np.concatenate(batch) for batch in zip(*parts, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(together), whole)  # each sample once, in order
+    assert all(len(batch) == batches.batch_size for batch in together[:-1])
+    for batch in zip(*parts, strict=True):
+        sizes = [len(part) for part in batch]
+        assert min(sizes) >= 1
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_augmentation_differs_between_processes() -> None:
+    data = ArrayDataset(np.zeros((8, 1), np.float32), np.arange(8))
+
+    def noise(x: Array, rng: np.random.Generator) -> Array:
+        return x + rng.standard_normal(x.shape, np.float32)
+
+    batches = Batches(data, 8, seed=0, augment=noise)
+    found = []
+    for batches.rank, batches.ranks in ((0, 2), (1, 2), (0, 2)):
+        batches.epoch = 0
+        found.append(next(iter(batches))[0])
+    assert (found[0] != found[1]).all()
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (7, 3), (6, 5, 1, 1), (5, 2, 3, 3)])
+@pytest.mark.parametrize("cuts", [(0, 2), (0, 1, 3), (0, 4)])
+def test_dropout_of_parts_is_that_of_the_batch(
+    shape: tuple[int, ...], cuts: tuple[int, ...]
+) -> None:
+    x = np.random.default_rng(0).standard_normal(shape, np.float32)
+    whole = pycnn.Dropout(0.4, rng=5)
+    expected = whole(x)
+    gradient = whole.backward(np.ones_like(x))
+    for start, stop in zip(cuts, (*cuts[1:], len(x)), strict=True):
+        layer = pycnn.Dropout(0.4, rng=5)
+        with spread(Spread(start, stop - start)):
+            part = layer(x[start:stop])
+        np.testing.assert_array_equal(part, expected[start:stop])
+        found = layer.backward(np.ones_like(x[start:stop]))
+        np.testing.assert_array_equal(found, gradient[start:stop])
+    assert (expected == 0).any()
+
+
+def in_parts(parts: int, call: Callable[[int, Callable[[Array], Array]], object]) -> list[object]:
+    """Call in a thread for each part, with what adds up over them."""
+    barrier = threading.Barrier(parts)
+    given: list[Array] = [np.zeros(0)] * parts
+
+    def run(part: int) -> object:
+        def total(numbers: Array) -> Array:
+            given[part] = numbers
+            barrier.wait(20)
+            added: Array = np.add.reduce(given, axis=0)
+            barrier.wait(20)
+            return added
+
+        return call(part, total)
+
+    with ThreadPoolExecutor(parts) as pool:
+        return list(pool.map(run, range(parts)))
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.booleans(),
+    st.sampled_from([0.0, 30.0]),
+)
+def test_batch_norm_of_parts_is_that_of_the_batch(
+    sizes: list[int], channels: int, side: int, affine: bool, mean: float
+) -> None:
+    n = sum(sizes)
+    if n * side * side == 1:
+        return
+    rng = np.random.default_rng(n)
+    x = (rng.standard_normal((n, channels, side, side)) + mean).astype(np.float32)
+    dy = rng.standard_normal(x.shape).astype(np.float32)
+    weight, bias = rng.standard_normal((2, channels)).astype(np.float32) if affine else (None, None)
+    y, *statistics = ops.batch_norm2d(x, weight, bias)
+    dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, statistics[0], statistics[2])
+    ends = np.cumsum([0, *sizes])
+
+    def part(number: int, total: Callable[[Array], Array]) -> tuple[Array, ...]:
+        mine = slice(ends[number], ends[number + 1])
+        own, *found, whole = batch_norm_spread(x[mine], weight, bias, 1e-5, total)
+        assert whole.values == n * side * side
+        back = batch_norm_spread_backward(dy[mine], x[mine], weight, found[0], found[2], whole)
+        return own, *found, *back
+
+    results = in_parts(len(sizes), part)
+    columns = list(zip(*results, strict=True))  # type: ignore[call-overload]
+    # A variance of few values may be tiny, and 1 / std hundreds: errors are relative to it.
+    large = max(1.0, float(np.abs(statistics[2]).max())) * (1 + mean)
+    close = {"rtol": 1e-4, "atol": 2e-6 * large**1.5}
+    np.testing.assert_allclose(np.concatenate(columns[0]), y, **close)
+    for place, expected in enumerate(statistics, start=1):
+        for found in columns[place]:
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(columns[4]), dx, rtol=1e-4, atol=1e-5 * large**2)
+    np.testing.assert_allclose(sum(columns[5]), dweight, rtol=1e-4, atol=1e-5 * large)
+    np.testing.assert_allclose(sum(columns[6]), dbias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_whole_batch_of_one_value_has_no_variance() -> None:
+    x = np.ones((1, 2, 1, 1), np.float32)
+    with pytest.raises(ValueError, match="more than one value a channel in the whole batch"):
+        batch_norm_spread(x, None, None, 1e-5, lambda numbers: numbers)
