@@ -24,9 +24,12 @@ from scaling_plan import LaunchError, alone_steps, cores, launcher, run, steps_o
 from pycnn._files import check_writable
 
 RESULTS = Path(__file__).parent / "results"
+# What was measured, by what it is of: a time for each round, None where there was none left.
+Times = dict[tuple[Any, ...], list[float | None]]
 MIB = 1 << 20
-# Of one launch: networks of machines may be slow, but nothing waits for ever.
-TIMEOUT = 300.0
+# Seconds of one launch after which it begins no measurement, and after which it has failed: a busy
+# machine, or a slow network, must not make a run of hours.
+BUDGET, TIMEOUT = 60.0, 240.0
 
 
 def ranks_list(text: str) -> list[int]:
@@ -90,8 +93,8 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
     local = options.mpiexec is None and options.hosts is None
     plans = [(f"{n} rank{'s' if n > 1 else ''}", n, 1) for n in options.ranks]
     plans.append(("one process, all threads", 1, None))
-    steps: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-    sums: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    steps: Times = defaultdict(list)
+    sums: Times = defaultdict(list)
     about: dict[str, str] = {}
     parameters: dict[str, int] = {}
     mpi = ""
@@ -111,6 +114,7 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
             )
             plan = {
                 "ranks": ranks,
+                "budget": BUDGET,
                 "seconds": options.seconds,
                 "sum_seconds": options.seconds / 3,
                 "steps": wanted,
@@ -124,6 +128,8 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
                 steps[network, batch, variant, ranks, answer["threads"]].append(seconds)
             for (name, size), seconds in zip(plan["sums"], answer["sums"], strict=True):
                 sums[name, size, ranks].append(seconds)
+            if missing := [*answer["steps"], *answer["sums"]].count(None):
+                note(f"after {BUDGET:.0f} s, {missing} measurements of {title} are left out")
         longest = max(longest, time.monotonic() - start)
     return {
         "ranks": options.ranks,
@@ -137,11 +143,13 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
     }
 
 
-def rows(names: tuple[str, ...], found: dict[tuple[Any, ...], list[float]]) -> list[dict[str, Any]]:
+def rows(names: tuple[str, ...], found: Times) -> list[dict[str, Any]]:
     """Give measurements as JSON has them."""
+    taken = {key: [time for time in times if time is not None] for key, times in found.items()}
     return [
         {**dict(zip(names, key, strict=True)), "seconds": median(times), "rounds": times}
-        for key, times in found.items()
+        for key, times in taken.items()
+        if times
     ]
 
 

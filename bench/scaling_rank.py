@@ -115,6 +115,23 @@ def time_sum(name: str, size: int, seconds: float) -> float:
     return statistics.median(once() for _ in range(repetitions))
 
 
+class Budget:
+    """The seconds of a launch; what begins after them is left out, on all ranks alike."""
+
+    def __init__(self, seconds: float, ranks: int) -> None:
+        self._end = time.perf_counter() + seconds
+        self._ranks = ranks
+
+    def left(self) -> bool:
+        """Tell whether there is time, by the clock of rank 0."""
+        left = np.array([time.perf_counter() < self._end])
+        if self._ranks > 1:
+            from mpi4py import MPI
+
+            MPI.COMM_WORLD.Bcast(left)
+        return bool(left[0])
+
+
 def ranks_of(variant: str) -> Any:
     """Give the processes for a way of training; False where there is one only."""
     if variant == "alone":
@@ -125,7 +142,7 @@ def ranks_of(variant: str) -> Any:
 
 
 def measure(plan: dict[str, Any]) -> dict[str, Any]:
-    """Take the measurements of a plan, in its order."""
+    """Take the measurements of a plan in its order; None for those there was no time for."""
     answer: dict[str, Any] = {
         "threads": pycnn.get_num_threads(),
         "steps": [],
@@ -133,17 +150,22 @@ def measure(plan: dict[str, Any]) -> dict[str, Any]:
         "parameters": {},
     }
     about = "one process"
+    budget = Budget(plan["budget"], plan["ranks"])
     made: dict[str, Any] = {}
     for network, batch, variant in plan["steps"]:
         if variant not in made:
             made[variant] = ranks_of(variant)
         processes = made[variant]
+        if not budget.left():
+            answer["steps"].append(None)
+            continue
         time_of_step, count = time_step(network, batch, plan["seconds"], processes)
         answer["steps"].append(time_of_step)
         answer["parameters"][network] = count
         about = processes.threads if processes else about
     for name, size in plan["sums"]:
-        answer["sums"].append(time_sum(name, size, plan["sum_seconds"]))
+        left = budget.left()
+        answer["sums"].append(time_sum(name, size, plan["sum_seconds"]) if left else None)
     answer["about"] = about
     if plan["ranks"] > 1:
         from mpi4py import MPI

@@ -205,7 +205,7 @@ def test_all_tables_are_printed_from_a_file(tmp_path: Path, bench: dict[str, Mod
     for lines in (table.splitlines() for table in tables):
         assert len(lines) > 2
         assert len({len(line) for line in lines}) == 1, "columns are aligned"
-    for name in ("LeNet-5", "AlexNet", "ResNet-50"):
+    for name in ("LeNet-5", "AlexNet x32", "ResNet-50 x32"):
         assert f"{name}: local SGD" in done.stdout
 
 
