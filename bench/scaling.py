@@ -34,10 +34,10 @@ BUDGET, TIMEOUT = 60.0, 240.0
 
 def ranks_list(text: str) -> list[int]:
     """Read ``1,2,4``."""
-    counts = sorted({int(part) for part in text.split(",")} | {1})
-    if counts[0] < 1 or len(counts) < 2:
-        raise ValueError(text)
-    return counts
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) > 0 for part in parts) or set(parts) == {"1"}:
+        raise argparse.ArgumentTypeError(f"must be like 1,2,4, got {text!r}")
+    return sorted({1, *map(int, parts)})
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -153,6 +153,16 @@ def rows(names: tuple[str, ...], found: Times) -> list[dict[str, Any]]:
     ]
 
 
+def read(path: str) -> int:
+    """Print the tables of an earlier run; give the exit status."""
+    try:
+        show(json.loads(Path(path).read_text()))
+    except (KeyError, TypeError, ValueError):
+        note(f"{path} is no file of this bench")
+        return 2
+    return 0
+
+
 def show(data: dict[str, Any]) -> None:
     """Print all tables of a run."""
     print("\n\n".join([*scaling_report.measured(data), *scaling_limits.modelled(data)]))
@@ -168,8 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         if options.read:
-            show(json.loads(Path(options.read).read_text()))
-            return 0
+            return read(options.read)
         command = launcher(options.mpiexec, options.hosts, options.extra)
         if options.json:
             RESULTS.mkdir(exist_ok=True)

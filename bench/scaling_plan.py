@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -156,12 +157,18 @@ def run(
                 _end(process)
     lines = [line for line in output.splitlines() if line.startswith("{")]
     if process.returncode or not lines:
-        told = [line.strip() for line in errors.splitlines() if line.strip(" -\t*")]
-        named = [line for line in told if "Error" in line or "error" in line]
-        reason = (named or told or ["nothing was said"])[0]
-        raise LaunchError(f"{ranks} ranks failed (exit status {process.returncode}): {reason}")
+        raise LaunchError(
+            f"{ranks} ranks failed (exit status {process.returncode}): {reason_of(errors)}"
+        )
     answer: dict[str, Any] = json.loads(lines[-1])
     return answer
+
+
+def reason_of(errors: str) -> str:
+    """Give the line of the errors that says most: that of an exception, or the first."""
+    told = [line.strip() for line in errors.splitlines() if line.strip(" -\t*")]
+    named = [line for line in told if re.match(r"(pycnn: )?[\w.]*error: ", line, re.IGNORECASE)]
+    return (named or told or ["nothing was said"])[0]
 
 
 def _end(process: subprocess.Popen[str]) -> None:

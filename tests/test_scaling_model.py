@@ -268,6 +268,33 @@ def test_ranks_elsewhere_get_no_settings_of_open_mpi(
     assert "OMPI_ALLOW_RUN_AS_ROOT" not in environment(2, 1, local=True)
 
 
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        ("", "nothing was said"),
+        ("-----\nThere are not enough slots\n  for 4\n-----\n", "There are not enough slots"),
+        (
+            "Traceback:\n    raise DistributedError(\na.b.DistributedError: alone\nmore\n",
+            "a.b.DistributedError: alone",
+        ),
+        ("noise\npycnn: error: rank 1 of 2: no\n", "pycnn: error: rank 1 of 2: no"),
+    ],
+)
+def test_the_line_that_says_most_is_told(
+    bench: dict[str, ModuleType], errors: str, reason: str
+) -> None:
+    assert bench["scaling_plan"].reason_of(errors) == reason
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "no JSON", '{"machine": {}}'])
+def test_a_file_of_something_else_is_one_line(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(content)
+    done = scaling("--read", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"scaling.py: {file} is no file of this bench\n"
+
+
 def test_a_launch_that_fails_or_hangs_is_one_line(bench: dict[str, ModuleType]) -> None:
     plan = bench["scaling_plan"]
     failing = f"{sys.executable} -c 'import sys; sys.exit(\"Error: no slots\")'"
