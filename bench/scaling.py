@@ -114,13 +114,14 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
             )
             plan = {
                 "ranks": ranks,
+                "threads": threads,
                 "budget": BUDGET,
                 "seconds": options.seconds,
                 "sum_seconds": options.seconds / 3,
                 "steps": wanted,
                 "sums": sums_of(options.largest * MIB) if ranks > 1 else [],
             }
-            answer = run(plan, command, threads, TIMEOUT, local=local)
+            answer = run(plan, command, TIMEOUT, local=local)
             about[title] = answer["about"]
             mpi = answer.get("mpi", mpi)
             parameters.update(answer["parameters"])

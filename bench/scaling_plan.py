@@ -108,17 +108,13 @@ def launcher(mpiexec: str | None, hosts: str | None, extra: list[str]) -> str:
     return shlex.join([found, "-n", "{ranks}", *(["--host", hosts] if hosts else []), *extra])
 
 
-def environment(ranks: int, threads: int | None, *, local: bool) -> dict[str, str]:
-    """Give the environment of a launch; threads None leaves them to pycnn.
+def environment(ranks: int, *, local: bool) -> dict[str, str]:
+    """Give the environment of a launch.
 
     Open MPI refuses root, and more ranks than it counts cores (of which some have two threads),
     unless it is told otherwise: so it is, where the ranks are on this machine.
     """
     variables = dict(os.environ)
-    path = [str(RANK.parent.parent), variables.get("PYTHONPATH", "")]
-    variables["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-    if threads is not None:
-        variables["PYCNN_NUM_THREADS"] = str(threads)
     if local and ranks > 1:
         if os.geteuid() == 0:
             variables["OMPI_ALLOW_RUN_AS_ROOT"] = variables["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
@@ -132,16 +128,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def run(
-    plan: dict[str, Any], command: str, threads: int | None, timeout: float, *, local: bool
-) -> dict[str, Any]:
+def run(plan: dict[str, Any], command: str, timeout: float, *, local: bool) -> dict[str, Any]:
     """Start the ranks of a plan, alone without a launcher, and give what rank 0 has measured."""
     ranks = plan["ranks"]
     words = [word.replace("{ranks}", str(ranks)) for word in shlex.split(command)]
     words = [*(words if ranks > 1 else []), sys.executable, str(RANK), json.dumps(plan)]
     with subprocess.Popen(
         words,
-        env=environment(ranks, threads, local=local),
+        env=environment(ranks, local=local),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -143,6 +143,8 @@ def ranks_of(variant: str) -> Any:
 
 def measure(plan: dict[str, Any]) -> dict[str, Any]:
     """Take the measurements of a plan in its order; None for those there was no time for."""
+    if plan["threads"] is not None:  # not by the environment, which ssh does not pass on
+        pycnn.set_num_threads(plan["threads"])
     answer: dict[str, Any] = {
         "threads": pycnn.get_num_threads(),
         "steps": [],

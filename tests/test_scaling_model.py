@@ -261,11 +261,11 @@ def test_ranks_elsewhere_get_no_settings_of_open_mpi(
         monkeypatch.delenv(name)
     environment = bench["scaling_plan"].environment
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert environment(2, 1, local=True)["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
-    for variables in (environment(2, 1, local=False), environment(1, None, local=True)):
+    assert environment(2, local=True)["OMPI_ALLOW_RUN_AS_ROOT"] == "1"
+    for variables in (environment(2, local=False), environment(1, local=True)):
         assert not [name for name in variables if name.startswith(("OMPI_", "PRTE_"))]
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "OMPI_ALLOW_RUN_AS_ROOT" not in environment(2, 1, local=True)
+    assert "OMPI_ALLOW_RUN_AS_ROOT" not in environment(2, local=True)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_a_launch_that_fails_or_hangs_is_one_line(bench: dict[str, ModuleType]) 
     failing = f"{sys.executable} -c 'import sys; sys.exit(\"Error: no slots\")'"
     asked = {"ranks": 2}
     with pytest.raises(plan.LaunchError, match=r"^2 ranks failed \(exit status 1\): Error: no sl"):
-        plan.run(asked, failing, 1, 60.0, local=True)
+        plan.run(asked, failing, 60.0, local=True)
     hanging = f"{sys.executable} -c 'import time; time.sleep(600)'"
     with pytest.raises(plan.LaunchError, match=r"^2 ranks have not ended within 1 s$"):
-        plan.run(asked, hanging, 1, 1.0, local=True)
+        plan.run(asked, hanging, 1.0, local=True)

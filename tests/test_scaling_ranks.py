@@ -36,10 +36,11 @@ def test_ranks_give_all_figures_of_a_plan(plan: ModuleType, command: str, ranks:
     ways = ("alone",) if ranks == 1 else ("plain", "overlap", "sync")
     sizes = [] if ranks == 1 else [("allreduce", 4096), ("tree_sum", 16384)]
     asked = {
-        "ranks": ranks, "budget": 600.0, "seconds": 1e-3, "sum_seconds": 1e-3, "sums": sizes,
+        "ranks": ranks, "threads": 1, "budget": 600.0, "seconds": 1e-3, "sum_seconds": 1e-3,
+        "sums": sizes,
         "steps": [("batch norm", 4, way) for way in ways] + [("lenet5", 4, ways[0])],
     }  # fmt: skip
-    answer = plan.run(asked, command, 1, 240.0, local=True)
+    answer = plan.run(asked, command, 240.0, local=True)
     assert answer["threads"] == 1
     assert answer["parameters"] == {"batch norm": 34_058, "lenet5": 61_706}
     assert len(answer["steps"]) == len(asked["steps"])
@@ -50,10 +51,10 @@ def test_ranks_give_all_figures_of_a_plan(plan: ModuleType, command: str, ranks:
 
 def test_what_begins_too_late_is_left_out(plan: ModuleType, command: str) -> None:
     asked = {
-        "ranks": 2, "budget": -1.0, "seconds": 1e-3, "sum_seconds": 1e-3,
+        "ranks": 2, "threads": 1, "budget": -1.0, "seconds": 1e-3, "sum_seconds": 1e-3,
         "steps": [("lenet5", 4, "plain")], "sums": [("allreduce", 4096)],
     }  # fmt: skip
-    answer = plan.run(asked, command, 1, 240.0, local=True)
+    answer = plan.run(asked, command, 240.0, local=True)
     assert answer["steps"] == answer["sums"] == [None]
 
 
@@ -72,7 +73,7 @@ def test_the_script_of_the_guide_trains_and_saves(
     words = [word.replace("{ranks}", "2") for word in shlex.split(command)]
     done = subprocess.run(
         [*words, sys.executable, "train.py"],
-        cwd=tmp_path, env=plan.environment(2, 1, local=True),
+        cwd=tmp_path, env=plan.environment(2, local=True),
         capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
