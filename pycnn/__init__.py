@@ -4,6 +4,7 @@
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
+- `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
 
 >>> import pycnn
@@ -11,6 +12,9 @@
 >>> model = pycnn.models.lenet5(rng=0)
 >>> history = pycnn.fit(model, train, validation=test, epochs=3)
 """
+
+from importlib import import_module
+from types import ModuleType
 
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
@@ -77,6 +81,14 @@ from pycnn.splits import k_fold, split
 from pycnn.training import History, evaluate, fit, predict
 
 __version__: str = _core.version
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import what few programs need when it is asked for."""
+    if name == "distributed":
+        return import_module("pycnn.distributed")
+    raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
+
 
 __all__ = [
     "GELU",

@@ -12,7 +12,7 @@ import pytest
 from command_line import Capture, fails
 from mpi_ranks import FOLDER, attempt, command, environment, needs_mpi
 
-from pycnn.distributed.launcher import launched, launched_rank
+from pycnn._launcher import launched, launched_rank
 
 SCRIPT = "ranks_command.py"
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 from pycnn import __version__
 from pycnn.cli import evaluate, info, plot, predict, report, train
 from pycnn.cli.processes import hush_others
-from pycnn.cli.streams import abandon, say, say_error, usable_streams
+from pycnn.cli.streams import abandon, say, say_error, say_wrong, usable_streams
 from pycnn.devices import DeviceError
 
 COMMANDS = {
@@ -33,7 +33,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        say(f"error: {message} (see {self.prog} --help)")
+        say_wrong(f"{message} (see {self.prog} --help)")
         self.exit(USAGE_ERROR)
 
 

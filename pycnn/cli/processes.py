@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from pycnn._launcher import launched, launched_rank
 from pycnn._streams import warn
-from pycnn.cli.streams import silence
-from pycnn.distributed.launcher import launched, launched_rank
+from pycnn.cli.streams import silence, speak_late
 from pycnn.training.processes import Alone
 
 OPTIONS = {"deterministic": "--deterministic", "sync_batch_norm": "--sync-batch-norm"}
@@ -36,9 +36,9 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 
 
 def hush_others(arguments: Sequence[str]) -> None:
-    """Let one of the processes of a distributed training alone say what is wrong."""
+    """Let one of the processes of a distributed training alone say what is wrong with all."""
     if "--distributed" in arguments and launched_rank():
-        silence()
+        speak_late()
 
 
 def start_processes(args: argparse.Namespace) -> Alone:

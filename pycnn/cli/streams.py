@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -18,7 +19,12 @@ from pycnn._streams import warn
 
 NAMES = ("stdout", "stderr")
 
+# Seconds that a process waits before it ends with an error of which another one tells: a launcher
+# ends them all with the first, and what is not printed by then is lost.
+_PATIENCE = 1.5
+
 _silent = False  # see `silence`
+_late = False  # see `speak_late`
 
 
 class Output:
@@ -81,8 +87,8 @@ def usable_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        global _silent
-        _silent = False
+        global _silent, _late
+        _silent = _late = False
         for name in NAMES:
             setattr(sys, name, before[name])
             abandon(before[name])
@@ -103,6 +109,12 @@ def silence() -> None:
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
+def speak_late() -> None:
+    """Tell of an error only if no other process has, which ends this one meanwhile."""
+    global _late
+    _late = True
+
+
 def say(text: str) -> None:
     """Print a line of the program itself to stderr, as far as there is one."""
     line = printable(" ".join(text.split()))
@@ -117,6 +129,13 @@ def say_error(error: Exception) -> None:
         text = error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
     else:
         text = str(error) or type(error).__name__
+    say_wrong(text)
+
+
+def say_wrong(text: str) -> None:
+    """Print a line about an error, which is the last one of the command."""
+    if _silent or _late:
+        time.sleep(_PATIENCE)
     say(f"error: {text}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from pycnn.distributed.launcher import launched
+from pycnn._launcher import launched
 
 if TYPE_CHECKING:
     from mpi4py import MPI

@@ -38,8 +38,13 @@ def divide_threads(channel: Channel, node: Channel) -> str:
     threads = _core.get_num_threads()
     available = int(np.count_nonzero(sharing))
     on_node = int(node.gathered(np.array([threads])).sum())
-    facts = channel.gathered(np.array([node.rank == 0, threads, available, on_node, node.size]))
-    return sentence(facts[:, 0], facts[:, 1], facts[:, 2:])
+    facts = channel.gathered(
+        np.array([node.rank == 0, threads, available, on_node, node.size, len(cores)])
+    )
+    text = sentence(facts[:, 0], facts[:, 1], facts[:, 2:5])
+    if available > 1 and (facts[:, 5] == 1).all():  # as Open MPI does with few ranks
+        text += ", each bound to one core by the launcher (--bind-to none)"
+    return text
 
 
 def share_of(cores: Sequence[int], sharing: Sequence[int], budget: int, ranks: int) -> int:
