@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import atexit
-import copy
 import json
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from math import isfinite, isnan, nan
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from pycnn import _core
 from pycnn._arguments import flag, positive
-from pycnn.data import Batches, Dataset
-from pycnn.devices import on_cpu, scale, zeros_like
+from pycnn.devices import scale, zeros_like
+from pycnn.distributed.agreement import (
+    check_floats,
+    check_settings,
+    keep_one_model,
+    take_over,
+    total_of,
+)
 from pycnn.distributed.channel import Channel
 from pycnn.distributed.cuda_device import choose_device, launched_as
 from pycnn.distributed.device_gradients import DeviceGradients
@@ -25,7 +28,8 @@ from pycnn.distributed.failure import ENDED, guarded, meet, tell
 from pycnn.distributed.gate import RanksGate
 from pycnn.distributed.gradients import FlatGradients
 from pycnn.distributed.memory import SharedSets
-from pycnn.distributed.mpi import DistributedError, load, world
+from pycnn.distributed.mpi import load, world
+from pycnn.distributed.parts import Parts
 from pycnn.distributed.tail import Gradients, Tail
 from pycnn.distributed.threads import divide_threads
 from pycnn.layers.module import Module
@@ -34,7 +38,6 @@ from pycnn.optim import Optimizer
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.meter import Meter
 from pycnn.training.processes import Alone
-from pycnn.training.same import differences
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -60,9 +63,9 @@ class Ranks(Alone):
     sync_batch_norm : bool
         Whether batch normalisation takes the statistics of the whole batch rather than those of the
         rank's part.
-    overlap : bool, optional
-        Whether gradients are added up while the backward pass goes on; by default where there are
-        several machines.
+    overlap : bool
+        Whether gradients are added up while the backward pass goes on, by a thread that wants a
+        core of its own for the messages.
     device : {'cpu', 'cuda', 'cuda_host'}
         Where the model will be. For 'cuda' each rank takes one GPU of its machine, before CUDA
         starts: make the instance before ``model.to("cuda")``.
@@ -98,7 +101,7 @@ class Ranks(Alone):
         *,
         deterministic: bool = False,
         sync_batch_norm: bool = False,
-        overlap: bool | None = None,
+        overlap: bool = False,
         device: str = "cpu",
         timeout: float = 600.0,
     ) -> None:
@@ -107,6 +110,7 @@ class Ranks(Alone):
             gpus = choose_device(*place, device)  # an MPI that reads GPUs starts CUDA itself
         self.deterministic = flag("[Ranks] deterministic", deterministic)
         self.sync_batch_norm = flag("[Ranks] sync_batch_norm", sync_batch_norm)
+        self.overlap = flag("[Ranks] overlap", overlap)
         seconds = positive("[Ranks] timeout", timeout)
         comm = world(communicator)
         meet(comm, seconds)
@@ -120,15 +124,11 @@ class Ranks(Alone):
         if device == "cuda" and not gpus:
             gpus = choose_device(self.node.rank, self.node.size, device)
         self._threads = divide_threads(self.channel, self.node) + (f"; {gpus}" if gpus else "")
-        machines = int(self.channel.gathered(np.array([self.node.rank == 0])).sum())
-        self.overlap = machines > 1 if overlap is None else flag("[Ranks] overlap", overlap)
         self.brief = False  # whether a failure is told in one line, as a command does
         self._sets = SharedSets(self.node)
         self._depth = 0
         self._gate = RanksGate()
-        self._batches: Any = None
-        self._before = 0  # samples of the batch in lower ranks
-        self._whole = 0.0  # samples of a batch, to which weights are relative
+        self._parts = Parts(self.channel)
         self._own_loss = 0.0  # of the last step
         self._gradients: Gradients | None = None
 
@@ -176,73 +176,26 @@ class Ranks(Alone):
                 self._gradients = None
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Give this rank's part of the training data, and of those that are measured.
-
-        Batches of a user's own, which are no `Batches`, are the part of each rank as they are.
-        """
-        if isinstance(batches, Batches):
-            size = self.size
-            if len(batches.data) < size:
-                raise DistributedError(
-                    f"there are {len(batches.data)} training samples for {size} ranks: each needs "
-                    "at least one"
-                )
-            if batches.batch_size < size:
-                raise DistributedError(
-                    f"a batch of {batches.batch_size} is shared by {size} ranks: batch_size, which "
-                    "counts the samples of all ranks together, must be at least that"
-                )
-            batches = copy.copy(batches)
-            batches.rank, batches.ranks = self.rank, size
-            self._whole = float(batches.batch_size)
-        self._batches = batches
-        if isinstance(validation, Dataset):
-            ends = [rank * len(validation) // self.size for rank in (self.rank, self.rank + 1)]
-            validation = validation[slice(*ends)]
-        return batches, validation
+        """Give this rank's part of the training data, and of those that are measured."""
+        self._parts = Parts(self.channel)
+        return self._parts.share(batches, validation)
 
     def agree(self, settings: dict[str, Any]) -> None:
         """Refuse to begin where a rank was asked for another training than rank 0."""
-        mine = json.loads(json.dumps({"pycnn": _core.version, **settings}))
-        theirs = json.loads(self.channel.broadcast_text(json.dumps(mine)))
-        other = differences(theirs, mine, ("on rank 0", f"on rank {self.rank}"))
-        error = DistributedError(f"the ranks differ: {'; '.join(other)}") if other else None
-        self.channel.raise_together(error)
+        check_settings(self.channel, settings)
 
     def begin(self, model: Module, optimizer: Optimizer) -> None:
         """Take over the state of rank 0, and make room for the gradients."""
-        from pycnn.training.state import layers_state, restore_layers
-
-        names = {id(parameter): name for name, parameter in model.named_parameters()}
-        for parameter in optimizer.params:
-            if parameter.data.dtype != np.float32:
-                raise TypeError(
-                    f"[fit] {names.get(id(parameter), 'a parameter')} is {parameter.data.dtype}: "
-                    "ranks add float32 gradients up"
-                )
-        state = self.channel.broadcast_state(
-            {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "layers": layers_state(model),
-            }
-            if self.rank == 0
-            else None
-        )
-        if self.rank:
-            model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-            restore_layers(model, state["layers"])
+        check_floats(model, optimizer)
+        take_over(self.channel, model, optimizer)
+        parameters, ordered = optimizer.params, self.deterministic
         if (device := model.device) == "cpu":
             self._gradients = FlatGradients(
-                optimizer.params,
-                self.channel,
-                deterministic=self.deterministic,
-                overlap=self.overlap,
+                parameters, self.channel, deterministic=ordered, overlap=self.overlap
             )
         else:
             self._gradients = DeviceGradients(
-                optimizer.params, self.channel, device, deterministic=self.deterministic
+                parameters, self.channel, device, deterministic=ordered
             )
 
     def by_first(self, call: Callable[[], T]) -> T:
@@ -251,42 +204,18 @@ class Ranks(Alone):
 
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterator[tuple[Any, Any]]:
         """Go through the batches of an epoch from number `first` on, in step with the others."""
-        if isinstance(self._batches, Batches):
-            for number, part in enumerate(source, start=first):
-                start, _ = self._batches.bounds(number)
-                self._before = start - number * self._batches.batch_size
-                yield part
-            return
-        iterator = iter(source)
-        number = first
-        while True:
-            batch = next(iterator, None)
-            samples = 0 if batch is None else len(batch[1])
-            counts = self.channel.gathered(np.array([samples], np.int64))[:, 0]
-            if not counts.any():
-                return
-            number += 1
-            if not counts.all():
-                rank = int(np.argmin(counts))
-                raise DistributedError(
-                    f"rank {rank} has no batch {number} of this epoch, rank {np.argmax(counts)} "
-                    "has: each rank must give as many batches"
-                )
-            self._before = int(counts[: self.rank].sum())
-            self._whole = self._whole or float(counts.sum())
-            assert batch is not None
-            yield batch
+        return self._parts.steps(source, first)
 
     def part(self, samples: int) -> AbstractContextManager[None]:
         """Let layers know where the samples of this rank stand in the batch."""
         total = self.channel.total if self.sync_batch_norm else None
-        return spread(Spread(self._before, samples, total))
+        return spread(Spread(self._parts.before, samples, total))
 
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Give a loss gradient of this part as one of the mean over the batch."""
         if not weight:  # a mean over nothing has none
             return zeros_like(gradient)
-        factor = weight / self._whole
+        factor = weight / self._parts.whole
         if isinstance(gradient, np.ndarray):
             return gradient * gradient.dtype.type(factor)
         scale(gradient, factor)
@@ -295,15 +224,16 @@ class Ranks(Alone):
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
         """Add the gradients of all ranks up; give the loss of the whole batch and its weight."""
         assert self._gradients is not None
+        whole = self._parts.whole
         self._own_loss = loss if weight else 0.0
-        mine = loss * (weight / self._whole) if weight else 0.0
+        mine = loss * (weight / whole) if weight else 0.0
         found = self._gradients.sum(Tail(mine, weight, float(self._gate.asked)))
         self._gate.agreed = found.signals > 0
         if not found.weight:
             return nan, 0.0
-        if found.weight != self._whole:
-            self._gradients.scale(self._whole / found.weight)
-        return found.loss * (self._whole / found.weight), found.weight
+        if found.weight != whole:
+            self._gradients.scale(whole / found.weight)
+        return found.loss * (whole / found.weight), found.weight
 
     def text(self, text: str | None) -> str | None:
         """Give the text of a rank that has one, with its number where others say otherwise.
@@ -331,34 +261,8 @@ class Ranks(Alone):
         return self.text(reason)
 
     def end_of_pass(self, model: Module) -> None:
-        """Let all ranks have the buffers of rank 0, and see that they have the same parameters.
-
-        Running statistics differ between ranks that normalise by the statistics of their parts.
-
-        Raises
-        ------
-        RuntimeError
-            On all ranks, if one has other parameters.
-        """
-        parameters = {id(parameter.data) for parameter in model.parameters()}
-        differing = []
-        for name, array in model.state_dict().items():
-            checksums = self.channel.gathered(np.array([_checksum(array)], np.uint32))[:, 0]
-            if (checksums == checksums[0]).all():
-                continue
-            if id(array) not in parameters:
-                differing.append(name)
-                continue
-            rank = int(np.argmax(checksums != checksums[0]))
-            raise RuntimeError(
-                f"[fit] {name} of rank {rank} is not that of rank 0 any more: the ranks train "
-                "different models (does a callback change the model on one rank only?)"
-            )
-        if differing:
-            state = model.state_dict()
-            theirs = self.channel.broadcast_state({name: state[name] for name in differing})
-            if self.rank:
-                model.load_state_dict(theirs, strict=False)
+        """Let all ranks have the buffers of rank 0, and see that they have the same parameters."""
+        keep_one_model(self.channel, model)
 
     def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
         """Give the states, of JSON values, of all ranks."""
@@ -366,29 +270,4 @@ class Ranks(Alone):
 
     def total(self, meter: Meter) -> Meter:
         """Give a meter of what all ranks have counted."""
-        state = meter.state_dict()
-        names = [name for name in state if name != "where"]
-        numbers = [nan if state[name] is None else float(state[name]) for name in names]
-        added = self.channel.total(np.array(numbers)).tolist()
-        found = copy.copy(meter)
-        found.load_state_dict(
-            {
-                **{
-                    name: _like(state[name], value)
-                    for name, value in zip(names, added, strict=True)
-                },
-                "where": self.text(meter.where or None) or "",
-            }
-        )
-        return found
-
-
-def _checksum(array: Any) -> int:
-    return zlib.crc32(np.ascontiguousarray(on_cpu(array)).data)
-
-
-def _like(before: Any, value: float) -> Any:
-    """Give a sum in the kind of number that it is a sum of; None where a rank does not count it."""
-    if isinstance(before, float):
-        return value
-    return None if isnan(value) else int(value)
+        return total_of(self.channel, meter, self.text(meter.where or None) or "")

@@ -1,0 +1,121 @@
+"""What ranks have in common: what they were asked for, the model, and figures over all of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import zlib
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+
+from pycnn import _core
+from pycnn.devices import on_cpu
+from pycnn.distributed.channel import Channel
+from pycnn.distributed.mpi import DistributedError
+from pycnn.layers.module import Module
+from pycnn.optim import Optimizer
+from pycnn.training.meter import Meter
+from pycnn.training.same import differences
+
+
+def check_settings(channel: Channel, settings: dict[str, Any]) -> None:
+    """Refuse to begin where a rank was asked for something else than rank 0, or has another pycnn.
+
+    Raises
+    ------
+    DistributedError
+        On all ranks; the text names the rank and both values.
+    """
+    mine = json.loads(json.dumps({"pycnn": _core.version, **settings}))
+    theirs = json.loads(channel.broadcast_text(json.dumps(mine)))
+    other = differences(theirs, mine, ("on rank 0", f"on rank {channel.rank}"))
+    error = DistributedError(f"the ranks differ: {'; '.join(other)}") if other else None
+    channel.raise_together(error)
+
+
+def check_floats(model: Module, optimizer: Optimizer) -> None:
+    """Refuse parameters whose gradients cannot be added up.
+
+    Raises
+    ------
+    TypeError
+        If one that is trained is not float32.
+    """
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for parameter in optimizer.params:
+        if parameter.data.dtype != np.float32:
+            raise TypeError(
+                f"[fit] {names.get(id(parameter), 'a parameter')} is {parameter.data.dtype}: "
+                "ranks add float32 gradients up"
+            )
+
+
+def take_over(channel: Channel, model: Module, optimizer: Optimizer) -> None:
+    """Let all ranks have the parameters, buffers, random states and optimizer of rank 0."""
+    from pycnn.training.state import layers_state, restore_layers
+
+    mine = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "layers": layers_state(model),
+    }
+    state = channel.broadcast_state(mine if channel.rank == 0 else None)
+    if channel.rank:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        restore_layers(model, state["layers"])
+
+
+def keep_one_model(channel: Channel, model: Module) -> None:
+    """Let all ranks have the buffers of rank 0, and see that they have the same parameters.
+
+    Running statistics differ between ranks that normalise by the statistics of their parts.
+
+    Raises
+    ------
+    RuntimeError
+        On all ranks, if one has other parameters.
+    """
+    parameters = {id(parameter.data) for parameter in model.parameters()}
+    state = model.state_dict()
+    own = np.array([_checksum(array) for array in state.values()], np.uint32)
+    checksums = channel.gathered(own)
+    differing = []
+    for name, of_ranks in zip(state, (checksums != checksums[0]).T, strict=True):
+        if not of_ranks.any():
+            continue
+        if id(state[name]) in parameters:
+            raise RuntimeError(
+                f"[fit] {name} of rank {np.argmax(of_ranks)} is not that of rank 0 any more: the "
+                "ranks train different models (does a callback change the model on one rank only?)"
+            )
+        differing.append(name)
+    if differing:
+        theirs = channel.broadcast_state({name: state[name] for name in differing})
+        if channel.rank:
+            model.load_state_dict(theirs, strict=False)
+
+
+def total_of(channel: Channel, meter: Meter, where: str) -> Meter:
+    """Give a meter of what all ranks have counted; `where` tells where NaN was found first."""
+    state = meter.state_dict()
+    names = [name for name in state if name != "where"]
+    numbers = [nan if state[name] is None else float(state[name]) for name in names]
+    added = channel.total(np.array(numbers)).tolist()
+    sums = {name: _like(state[name], value) for name, value in zip(names, added, strict=True)}
+    found = copy.copy(meter)
+    found.load_state_dict({**sums, "where": where})
+    return found
+
+
+def _checksum(array: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(on_cpu(array)).data)
+
+
+def _like(before: Any, value: float) -> Any:
+    """Give a sum in the kind of number that it is a sum of; None where a rank does not count it."""
+    if isinstance(before, float):
+        return value
+    return None if isnan(value) else int(value)
