@@ -303,6 +303,9 @@ class Trouble(Callback):
         if self.kind == "interrupt":
             warnings.simplefilter("ignore")
             os.kill(os.getpid(), signal.SIGINT)
+        if self.kind == "interrupt twice":
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
         if self.kind == "change":
             run.model.state_dict()["0.weight"][...] += 1
         if self.kind == "stop":

@@ -24,7 +24,7 @@ from pycnn.distributed.agreement import (
 from pycnn.distributed.channel import Channel
 from pycnn.distributed.cuda_device import choose_device, launched_as
 from pycnn.distributed.device_gradients import DeviceGradients
-from pycnn.distributed.failure import ENDED, guarded, meet, tell
+from pycnn.distributed.failure import ENDED, Agreed, guarded, meet, tell
 from pycnn.distributed.gate import RanksGate
 from pycnn.distributed.gradients import FlatGradients
 from pycnn.distributed.memory import SharedSets
@@ -155,6 +155,10 @@ class Ranks(Alone):
         """Give what keeps signals back until all ranks have agreed."""
         self._gate = RanksGate()
         return self._gate
+
+    def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
+        """Whether all ranks end the training at this step; one that was forced ends the job."""
+        return isinstance(interruption, Agreed)
 
     @contextmanager
     def guarded(self) -> Iterator[None]:

@@ -233,6 +233,7 @@ def fit(
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
+                | {"validation data": whole is not None}
             )
         if checkpoint is not None:
             processes.by_first(lambda: check_place(checkpoint))
@@ -278,7 +279,9 @@ def fit(
                         trainer.begin(seed)
                     with stream_of(model):
                         trainer.epoch(validation, progress)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interruption:
+                if not processes.have_agreed(interruption):
+                    raise
                 history.interrupted = True
                 # Between two steps, or before the checkpoint that was read was gone on with.
                 if not gate.broken and trainer.resumed is None:

@@ -50,6 +50,10 @@ class Alone:
         """Give what lets signals through."""
         return Gate()
 
+    def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
+        """Whether it ends the training in all processes."""
+        return True
+
     def guarded(self) -> AbstractContextManager[Any]:
         """Give the context of a training: what fails in it here must not leave others waiting."""
         return nullcontext()

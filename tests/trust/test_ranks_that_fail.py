@@ -41,6 +41,13 @@ def test_a_rank_that_leaves_ends_all() -> None:
     assert "rank 1 of 2: left the training (SystemExit: 0)" in done.stderr
 
 
+def test_a_rank_that_is_forced_to_end_ends_all() -> None:
+    """By a second signal, which does not wait for the step of the others."""
+    done = ends("interrupt twice")
+    assert done.returncode != 0
+    assert "rank 1 of 2: left the training (KeyboardInterrupt" in done.stderr
+
+
 def test_a_rank_that_never_trains_is_not_waited_for() -> None:
     done = ends("ended")
     assert done.returncode != 0
