@@ -229,6 +229,8 @@ class Batches:
         two more than another.
         """
         start = batch * self.batch_size
+        if self.ranks == 1:
+            return start, min(start + self.batch_size, len(self.data))
         stop = len(self.data) if batch == len(self) - 1 else start + self.batch_size
         size = stop - start
         return (

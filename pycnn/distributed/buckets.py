@@ -38,21 +38,14 @@ class Buckets:
             for home in homes
         }
         self._steps = 0
-        self._expected: dict[int, int] = {}  # gradients of each home in a step
         self._missing: list[int] = []  # gradients that each bucket waits for
         self._begun: list[Future[None]] = []
         self._thread: ThreadPoolExecutor | None = None
 
     def arrived(self, home: Home) -> None:
         """Begin the buckets that are complete with this gradient."""
-        if not self._expected:
+        if home.expected is None:
             return
-        if home.arrivals > self._expected[id(home)]:  # its sum may have begun
-            raise RuntimeError(
-                f"[fit] a parameter of shape {home.parameter.shape} got more gradients than the "
-                f"{self._expected[id(home)]} of the steps before: overlap=False waits for the end "
-                "of the backward pass"
-            )
         self._missing[self._bucket[id(home)]] -= 1
         while len(self._begun) < len(self._ends) - 1 and self._missing[len(self._begun)] == 0:
             self._begin()
@@ -66,11 +59,18 @@ class Buckets:
         self._begun = []
         self._steps += 1
         if self._steps == 2:  # the first one had no homes yet
-            self._expected = {id(home): home.arrivals for home in self._homes}
+            for home in self._homes:
+                # What had no gradient here waits for the end: its zeros are written there.
+                home.expected = max(1, home.arrivals)
         self._missing = [0] * len(self._ends)
         for home in self._homes:
             home.arrivals = 0
-            self._missing[self._bucket[id(home)]] += self._expected.get(id(home), 0)
+            self._missing[self._bucket[id(home)]] += home.expected or 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether sums have begun that the other ranks may not come to."""
+        return not all(sum_of.done() for sum_of in self._begun)
 
     def close(self) -> None:
         """End the thread."""

@@ -103,14 +103,17 @@ class Channel:
     def by_first(self, call: Callable[[], T]) -> T:
         """Let rank 0 call, and give what it returned, or raise what it raised, on all ranks."""
         result: Any = None
-        problem = ""
+        problem: Exception | None = None
         try:
             result = call() if self.rank == 0 else None
         except tuple(_ERRORS.values()) as error:
-            problem = json.dumps([_kind(error), _words(error)])
-        problem = self.broadcast_text(problem)
-        if problem:
-            kind, words = json.loads(problem)
+            problem = error
+        text = json.dumps([_kind(problem), _words(problem)]) if problem is not None else ""
+        text = self.broadcast_text(text)
+        if problem is not None:
+            raise problem
+        if text:
+            kind, words = json.loads(text)
             raise _ERRORS[kind](words)
         return self.broadcast_state(result)  # type: ignore[no-any-return]
 

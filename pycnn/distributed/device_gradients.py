@@ -44,12 +44,6 @@ class DeviceGradients:
         self._device = device_sum(channel.comm, device, deterministic=deterministic)
         self._tail = np.zeros(len(Tail._fields) + 2 * len(parameters), np.float32)
 
-    @property
-    def transport(self) -> str:
-        """How the numbers travel, and why not in a faster way."""
-        reason = self._device.reason
-        return self._device.name + (f" ({reason})" if reason else "")
-
     def sum(self, tail: Tail) -> Tail:
         """Do what `Gradients.sum` says."""
         count = len(self._parameters)
@@ -75,8 +69,14 @@ class DeviceGradients:
             if parameter.grad is not None:
                 scale(gradient_values(parameter.grad), factor)
 
+    busy = False
+
+    def release(self) -> None:
+        """Do nothing: the parameters know nothing of the sums."""
+
     def close(self) -> None:
-        """Do nothing: what the sums need goes with the process, as a failed rank waits for none."""
+        """Free what the sums need, on all ranks."""
+        self._device.close()
 
     def _add(self, flat: Array) -> None:
         self._sum(self._channel.comm, flat)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # milliseconds would do, but for a machine that has other work.
 TOGETHER = 2.0
 # Of the messages: "I am here", "I have failed" and "I have ended".
-HERE, FAILED, ENDED = 1, 2, 3
+# (MPI has tags up to 32,767 at least; a user's own begin at 0.)
+HERE, FAILED, ENDED = 32101, 32102, 32103
 # Exit codes: of a failure, and of one that a command has words for.
 ERROR, USAGE_ERROR = 1, 2
 

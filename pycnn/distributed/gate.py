@@ -44,5 +44,5 @@ class RanksGate(Gate):
         if error is not None:
             self.broken = True
         elif self.agreed:
-            self.agreed = False
+            self.agreed, self._waiting = False, None
             raise Agreed

@@ -58,8 +58,12 @@ class FlatGradients:
         """Do what `Gradients.sum` says."""
         homes = self._lay_out() if self._homes is None else self._homes
         for home in homes:
-            if home.parameter.grad is None:
+            grad = home.parameter.grad
+            if grad is None:
                 home.view[...] = 0
+            elif grad is not home.view:  # another training has had the parameter meanwhile
+                home.view[...] = grad.to_dense() if isinstance(grad, SparseRows) else grad
+            home.parameter.home = home
         parameters = [home.parameter for home in homes] + self._sparse
         fill(self._tail, tail, parameters)
         if self._buckets is None:
@@ -83,10 +87,19 @@ class FlatGradients:
             if isinstance(parameter.grad, SparseRows):
                 parameter.grad.values[...] *= np.float32(factor)
 
-    def close(self) -> None:
+    @property
+    def busy(self) -> bool:
+        """Whether sums have begun that other ranks may not come to."""
+        return self._buckets is not None and self._buckets.busy
+
+    def release(self) -> None:
         """Let the parameters go; their gradients stay where they are."""
         for home in self._homes or ():
-            home.parameter.home = None
+            if home.parameter.home is home:
+                home.parameter.home = None
+
+    def close(self) -> None:
+        """Free what the sums need, on all ranks."""
         if self._buckets is not None:
             self._buckets.close()
         self._comm.Free()

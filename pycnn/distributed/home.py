@@ -23,26 +23,39 @@ class Home:
         Positions in the flat array.
     view : array
         The stretch, of the parameter's shape.
-    arrivals : int
-        Gradients that have been added since it was set to 0.
+    arrivals, expected : int
+        Gradients that have been added since it was set to 0, and how many there may be: None for
+        any number.
     on_arrival : function of Home, or None
         Called after each.
     """
 
-    __slots__ = ("arrivals", "on_arrival", "parameter", "start", "stop", "view")
+    __slots__ = ("arrivals", "expected", "on_arrival", "parameter", "start", "stop", "view")
 
     def __init__(self, parameter: Parameter, flat: Array, start: int) -> None:
         self.parameter = parameter
         self.start, self.stop = start, start + parameter.size
         self.view = flat[start : self.stop].reshape(parameter.shape)
         self.arrivals = 0
+        self.expected: int | None = None
         self.on_arrival: Callable[[Home], None] | None = None
 
     def add(self, own: Gradient | None, grad: Gradient) -> Array:
         """Add a gradient to that of the parameter, `own`, and give what that is then: the view.
 
         One that an op has written here already is not copied.
+
+        Raises
+        ------
+        RuntimeError
+            If it is one more than expected: the sum over the ranks may have begun.
         """
+        if self.arrivals == self.expected:
+            raise RuntimeError(
+                f"[fit] a parameter of shape {self.parameter.shape} got more gradients than the "
+                f"{self.expected} of the steps before: overlap=False waits for the end of the "
+                "backward pass"
+            )
         dense = grad.to_dense() if isinstance(grad, SparseRows) else grad
         if own is not None:
             self.view += dense

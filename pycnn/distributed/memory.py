@@ -62,7 +62,6 @@ class SharedSets:
         several, heads = json.loads(node.broadcast_text(text))
         if not heads:
             return loaded if node.rank == 0 else load()
-        del loaded
         shared = tuple(
             self._share(head, sets[index] if node.rank == 0 else None)
             for index, head in enumerate(heads)
@@ -89,9 +88,10 @@ class SharedSets:
         # The address may differ between processes, but pages begin alike.
         skipped = -data.ctypes.data % ALIGNMENT
         array: Array = data[skipped : skipped + size].view(dtype).reshape(shape)
+        window.Fence()
         if values is not None:
             array[...] = values
-        self._node.comm.Barrier()
+        window.Fence()
         array.flags.writeable = False
         return array
 

@@ -88,12 +88,12 @@ class Parts:
         """Ask before each step what the others have: nothing else tells of their iterables."""
         while True:
             batch = next(source, None)
-            samples = 0 if batch is None else len(batch[1])
+            samples = -1 if batch is None else len(batch[1])
             counts = self._channel.gathered(np.array([samples], np.int64))[:, 0]
-            if batch is None and not counts.any():
+            if batch is None and (counts < 0).all():
                 return
             number += 1
-            if batch is None or not counts.all():
+            if batch is None or (counts < 0).any():
                 raise DistributedError(
                     f"rank {np.argmin(counts)} has no batch {number} of this epoch, rank "
                     f"{np.argmax(counts)} has: each rank must give as many batches"

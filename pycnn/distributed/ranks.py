@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pycnn import _core
 from pycnn._arguments import flag, positive
 from pycnn.devices import scale, zeros_like
 from pycnn.distributed.agreement import (
@@ -24,11 +25,11 @@ from pycnn.distributed.agreement import (
 from pycnn.distributed.channel import Channel
 from pycnn.distributed.cuda_device import choose_device, launched_as
 from pycnn.distributed.device_gradients import DeviceGradients
-from pycnn.distributed.failure import ENDED, Agreed, guarded, meet, tell
+from pycnn.distributed.failure import ENDED, ERROR, Agreed, end_job, guarded, meet, tell
 from pycnn.distributed.gate import RanksGate
 from pycnn.distributed.gradients import FlatGradients
 from pycnn.distributed.memory import SharedSets
-from pycnn.distributed.mpi import load, world
+from pycnn.distributed.mpi import DistributedError, load, world
 from pycnn.distributed.parts import Parts
 from pycnn.distributed.tail import Gradients, Tail
 from pycnn.distributed.threads import divide_threads
@@ -43,6 +44,22 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
 T = TypeVar("T")
+
+
+class _Training:
+    """What belongs to one training of the ranks: there may be another in a callback of it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.gate = RanksGate()
+        self.parts = Parts(channel)
+        self.gradients: Gradients | None = None
+        self.own_loss = 0.0  # of this rank, in the last step
+
+
+def _tell_of_the_end(comm: MPI.Intracomm) -> None:
+    """Tell the others that this process ends, unless MPI has ended already."""
+    if not load().Is_finalized():
+        tell(comm, ENDED)
 
 
 class Ranks(Alone):
@@ -117,20 +134,20 @@ class Ranks(Alone):
         self.channel = Channel(comm)
         self._seconds = seconds
         # Before MPI ends, which would wait for the others: they must not wait for this one.
-        atexit.register(tell, self.channel.comm, ENDED)
+        atexit.register(_tell_of_the_end, self.channel.comm)
         self.rank, self.size = self.channel.rank, self.channel.size
-        MPI = load()
-        self.node = Channel(self.channel.comm.Split_type(MPI.COMM_TYPE_SHARED))  # of this machine
-        if device == "cuda" and not gpus:
-            gpus = choose_device(self.node.rank, self.node.size, device)
-        self._threads = divide_threads(self.channel, self.node) + (f"; {gpus}" if gpus else "")
+        with guarded(self.channel.comm, brief=False):
+            if overlap and load().Query_thread() < load().THREAD_MULTIPLE:
+                raise DistributedError("overlap=True needs an MPI with MPI_THREAD_MULTIPLE")
+            shared = self.channel.comm.Split_type(load().COMM_TYPE_SHARED)
+            self.node = Channel(shared)  # of this machine
+            if device == "cuda" and not gpus:
+                gpus = choose_device(self.node.rank, self.node.size, device)
+            self._threads = divide_threads(self.channel, self.node)
+            self._threads += f"; {gpus}" if gpus else ""
         self.brief = False  # whether a failure is told in one line, as a command does
         self._sets = SharedSets(self.node)
-        self._depth = 0
-        self._gate = RanksGate()
-        self._parts = Parts(self.channel)
-        self._own_loss = 0.0  # of the last step
-        self._gradients: Gradients | None = None
+        self._training: _Training | None = None
 
     @property
     def threads(self) -> str:
@@ -147,14 +164,20 @@ class Ranks(Alone):
             `pycnn.ArrayDataset`, it is called on one rank of each machine, and the arrays, which
             are read-only, are one memory. Others each rank loads for itself.
         """
-        return self._sets.load(load)
+        with self.guarded():
+            return self._sets.load(load)
+
+    @property
+    def _now(self) -> _Training:
+        """Give the training that is going on."""
+        assert self._training is not None
+        return self._training
 
     # What `fit` asks ------------------------------------------------------------------------
 
     def gate(self) -> RanksGate:
         """Give what keeps signals back until all ranks have agreed."""
-        self._gate = RanksGate()
-        return self._gate
+        return self._now.gate
 
     def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
         """Whether all ranks end the training at this step; one that was forced ends the job."""
@@ -163,30 +186,40 @@ class Ranks(Alone):
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """End the job if this rank alone leaves by an exception; the outermost block does it."""
-        if self._depth:
-            yield
-            return
-        self._depth += 1
+        outside = self._training
+        self._training = _Training(self.channel)
         try:
-            meet(self.channel.comm, self._seconds)
-            with guarded(self.channel.comm, self.brief), warnings.catch_warnings():
-                if self.rank:  # rank 0 gives pycnn's warnings
-                    warnings.filterwarnings("ignore", r"\[\w+\]|rank \d+: \[", RuntimeWarning)
+            if outside is not None:  # a training in a callback of another, or in a command
                 yield
+            else:
+                with guarded(self.channel.comm, self.brief), warnings.catch_warnings():
+                    meet(self.channel.comm, self._seconds)
+                    if self.rank:  # rank 0 gives pycnn's warnings
+                        pattern = r"\[\w+\]|rank \d+: \["
+                        warnings.filterwarnings("ignore", pattern, RuntimeWarning)
+                    yield
+            if self._training.gradients is not None:
+                self._training.gradients.close()
+        except Exception as error:
+            if (gradients := self._training.gradients) is not None and gradients.busy:
+                end_job(self.channel.comm, str(error), ERROR)  # sums that nobody would end
+            raise
         finally:
-            self._depth -= 1
-            if self._gradients is not None:
-                self._gradients.close()
-                self._gradients = None
+            if self._training.gradients is not None:
+                self._training.gradients.release()
+            self._training = outside
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
         """Give this rank's part of the training data, and of those that are measured."""
-        self._parts = Parts(self.channel)
-        return self._parts.share(batches, validation)
+        return self._now.parts.share(batches, validation)
 
     def agree(self, settings: dict[str, Any]) -> None:
         """Refuse to begin where a rank was asked for another training than rank 0."""
-        check_settings(self.channel, settings)
+        options = ("deterministic", "sync_batch_norm", "overlap")
+        own = {name: getattr(self, name) for name in options}
+        # Others round in another way, and the ranks would drift apart.
+        own["instruction set"] = _core.isa()
+        check_settings(self.channel, {**own, **settings})
 
     def begin(self, model: Module, optimizer: Optimizer) -> None:
         """Take over the state of rank 0, and make room for the gradients."""
@@ -194,11 +227,11 @@ class Ranks(Alone):
         take_over(self.channel, model, optimizer)
         parameters, ordered = optimizer.params, self.deterministic
         if (device := model.device) == "cpu":
-            self._gradients = FlatGradients(
+            self._now.gradients = FlatGradients(
                 parameters, self.channel, deterministic=ordered, overlap=self.overlap
             )
         else:
-            self._gradients = DeviceGradients(
+            self._now.gradients = DeviceGradients(
                 parameters, self.channel, device, deterministic=ordered
             )
 
@@ -208,18 +241,18 @@ class Ranks(Alone):
 
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterator[tuple[Any, Any]]:
         """Go through the batches of an epoch from number `first` on, in step with the others."""
-        return self._parts.steps(source, first)
+        return self._now.parts.steps(source, first)
 
     def part(self, samples: int) -> AbstractContextManager[None]:
         """Let layers know where the samples of this rank stand in the batch."""
         total = self.channel.total if self.sync_batch_norm else None
-        return spread(Spread(self._parts.before, samples, total))
+        return spread(Spread(self._now.parts.before, samples, total))
 
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Give a loss gradient of this part as one of the mean over the batch."""
         if not weight:  # a mean over nothing has none
             return zeros_like(gradient)
-        factor = weight / self._parts.whole
+        factor = weight / self._now.parts.whole
         if isinstance(gradient, np.ndarray):
             return gradient * gradient.dtype.type(factor)
         scale(gradient, factor)
@@ -227,16 +260,16 @@ class Ranks(Alone):
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
         """Add the gradients of all ranks up; give the loss of the whole batch and its weight."""
-        assert self._gradients is not None
-        whole = self._parts.whole
-        self._own_loss = loss if weight else 0.0
+        assert self._now.gradients is not None
+        whole = self._now.parts.whole
+        self._now.own_loss = loss if weight else 0.0
         mine = loss * (weight / whole) if weight else 0.0
-        found = self._gradients.sum(Tail(mine, weight, float(self._gate.asked)))
-        self._gate.agreed = found.signals > 0
+        found = self._now.gradients.sum(Tail(mine, weight, float(self._now.gate.asked)))
+        self._now.gate.agreed = found.signals > 0
         if not found.weight:
             return nan, 0.0
         if found.weight != whole:
-            self._gradients.scale(whole / found.weight)
+            self._now.gradients.scale(whole / found.weight)
         return found.loss * (whole / found.weight), found.weight
 
     def text(self, text: str | None) -> str | None:
@@ -249,20 +282,24 @@ class Ranks(Alone):
             return None
         if all(one == texts[0] for one in texts):
             return texts[0]
-        suspects = self.channel.gathered(np.array([not isfinite(self._own_loss)]))[:, 0]
+        suspects = self.channel.gathered(np.array([not isfinite(self._now.own_loss)]))[:, 0]
         speaking = [rank for rank, one in enumerate(texts) if one]
         rank = next((rank for rank in speaking if suspects[rank]), speaking[0])
         return f"rank {rank}: {texts[rank]}"
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
-        """Give the reason of the first rank in which one of these callbacks stops the training.
+        """Give the reason of a rank in which one of these callbacks stops the training.
 
-        Callbacks of pycnn that look at a step see the same on all ranks: what others do is asked
-        for.
+        Those of pycnn that look at a step see the same on all ranks: what others do is asked for.
         """
-        if reason is None and all(isinstance(callback, TerminateOnNaN) for callback in callbacks):
-            return None
+        if all(type(callback) is TerminateOnNaN for callback in callbacks):
+            return reason
         return self.text(reason)
+
+    def ask_for_signals(self) -> None:
+        """Agree to end the training where a signal has come to a rank since the last step."""
+        asked = np.array([self._now.gate.asked])
+        self._now.gate.agreed = bool(self.channel.gathered(asked).any())
 
     def end_of_pass(self, model: Module) -> None:
         """Let all ranks have the buffers of rank 0, and see that they have the same parameters."""

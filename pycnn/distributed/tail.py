@@ -39,8 +39,15 @@ class Gradients(Protocol):
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""
 
-    def close(self) -> None:
+    @property
+    def busy(self) -> bool:
+        """Whether sums have begun that other ranks may not come to."""
+
+    def release(self) -> None:
         """Let the parameters go; their gradients stay where they are."""
+
+    def close(self) -> None:
+        """Free what the sums need, on all ranks, after a training that none of them has failed."""
 
 
 def fill(numbers: Array, tail: Tail, parameters: Sequence[Parameter]) -> None:

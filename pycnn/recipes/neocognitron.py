@@ -20,6 +20,7 @@ from pycnn.recipes.digit_picture import box_of, read_digits
 from pycnn.recipes.recipe import Recipe
 from pycnn.training import Callback, History, fit, predict, self_organize
 from pycnn.training.evaluation import BATCH_SIZE
+from pycnn.training.processes import processes_of
 from pycnn.training.stretch import Stretch
 
 # Digits shown to each S-layer.
@@ -123,7 +124,7 @@ def train_neocognitron(
             for data, name in ((train, "training"), (test, "test"))
         )
     except KeyboardInterrupt:
-        if distributed:  # other ranks may not have heard of it
+        if processes_of(distributed).size > 1:  # other ranks may not have heard of it
             raise
         history = History()
         history.interrupted = True

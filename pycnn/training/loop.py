@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence, Sized
-from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -233,7 +232,7 @@ def fit(
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
-                | {"validation data": whole is not None}
+                | {"validation data": whole is not None, "device": model.device}
             )
         if checkpoint is not None:
             processes.by_first(lambda: check_place(checkpoint))
@@ -285,8 +284,12 @@ def fit(
                 history.interrupted = True
                 # Between two steps, or before the checkpoint that was read was gone on with.
                 if not gate.broken and trainer.resumed is None:
-                    with suppress(KeyboardInterrupt), gate:
-                        trainer.save()
+                    try:
+                        with gate:
+                            trainer.save()
+                    except KeyboardInterrupt as another:
+                        if not processes.have_agreed(another):
+                            raise
             finally:
                 model.forget()  # a step that was not finished holds every layer's input
         for callback in callbacks:

@@ -15,6 +15,8 @@ from pycnn.training.meter import Meter
 
 T = TypeVar("T")
 
+_NO_CONTEXT = nullcontext()  # one for all: a step makes none of its own
+
 
 class Alone:
     """What a training asks of the processes it runs in, where there is only one.
@@ -27,10 +29,6 @@ class Alone:
 
     rank = 0
     size = 1
-
-    def __bool__(self) -> bool:
-        """Whether there are others."""
-        return self.size > 1
 
     @property
     def first(self) -> bool:
@@ -78,7 +76,7 @@ class Alone:
 
     def part(self, samples: int) -> AbstractContextManager[Any]:
         """Give the context of a forward and a backward pass of a part of so many samples."""
-        return nullcontext()
+        return _NO_CONTEXT
 
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Give a loss gradient of this part as one of the mean over the whole batch."""
@@ -96,6 +94,9 @@ class Alone:
         """Give the reason of a process in which one of these callbacks stops the training."""
         return reason
 
+    def ask_for_signals(self) -> None:
+        """Agree to end the training where a signal has come since the last step."""
+
     def end_of_pass(self, model: Module) -> None:
         """Let the model be the same in all processes, before it is measured or saved."""
 
@@ -106,6 +107,9 @@ class Alone:
     def total(self, meter: Meter) -> Meter:
         """Give a meter of what all processes have counted."""
         return meter
+
+
+_default: list[Alone] = []
 
 
 def processes_of(distributed: Any) -> Alone:
@@ -124,4 +128,8 @@ def processes_of(distributed: Any) -> Alone:
         return distributed
     from pycnn.distributed import Ranks
 
-    return Ranks(None if distributed is True else distributed)
+    if distributed is not True:
+        return Ranks(distributed)
+    if not _default:  # one for all calls: MPI's communicators are few, and all ranks make them
+        _default.append(Ranks())
+    return _default[0]

@@ -125,7 +125,7 @@ class Trainer:
             if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
-            self.processes.end_of_pass(run.model)
+            self.processes.end_of_pass(run.model)  # again in `save`: callbacks may change the model
             measured = None if validation is None else self._measure(validation)
             record = EpochRecord(
                 epoch=run.epoch,
@@ -137,6 +137,7 @@ class Trainer:
                 seconds=inside.seconds,
                 samples_per_second=meter.samples / inside.seconds,
             )
+            self.processes.ask_for_signals()
             bar.finish(f"{label}: {record.describe(run.validation)}")
         finally:
             bar.close()
@@ -220,8 +221,9 @@ class Trainer:
             meter.add(run.loss, self.captured.output, y)
             self._look(x, y, self.captured.output, bar, updated=True)
             return True
-        with changes_kept() as changes, self.processes.part(len(y)):
-            output = forward(model, x)
+        with self.processes.part(len(y)):
+            with changes_kept() as changes:
+                output = forward(model, x)
             run.loss = loss_value("fit", criterion(output, move(y, model.device)))
             weight = meter.add(run.loss, output, y)
             if not weight and self.processes.size == 1:
