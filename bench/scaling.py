@@ -91,7 +91,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
     """Run rounds of all rank counts in turn; give the medians, and the times of each round."""
     local = options.mpiexec is None and options.hosts is None
-    plans = [(f"{n} rank{'s' if n > 1 else ''}", n, 1) for n in options.ranks]
+    plans: list[tuple[str, int, int | None]] = [
+        (f"{n} rank{'s' if n > 1 else ''}", n, 1) for n in options.ranks
+    ]
     plans.append(("one process, all threads", 1, None))
     steps: Times = defaultdict(list)
     sums: Times = defaultdict(list)

@@ -39,7 +39,9 @@ def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
         found.append(("LeNet-5", Training(compute["lenet5"], buckets(LENET.parameters)), 256))
     if "alexnet" in compute and compute["alexnet"].second:
         rate = operations(ALEXNET) / compute["alexnet"].second
-        resnet = Line(0.0, 3 * 2 * RESNET50_MULTIPLY_ADDS / rate)
+        # A step's share of an update, which goes by the parameters.
+        update = compute["alexnet"].first / sum(buckets(ALEXNET.parameters))
+        resnet = Line(update * sum(buckets(resnet50())), 3 * 2 * RESNET50_MULTIPLY_ADDS / rate)
         for name, line, shapes, each in (
             ("AlexNet", compute["alexnet"], ALEXNET.parameters, 128),
             ("ResNet-50", resnet, resnet50(), 32),
@@ -67,9 +69,11 @@ def modelled(data: dict[str, Any]) -> list[str]:
         "### Model",
         "T(n, m) = alpha * rounds(n) + beta * 2 (n - 1) / n * m for the sum of m bytes, with "
         f"assumed latencies (alpha) of {links}, and what a machine like this one takes to compute. "
-        "Each rank is a machine with a link of its own; sums overlap with the backward pass. "
+        "Each rank is a machine with a link of its own; sums come after the backward pass, as they "
+        "do unless overlap=True. A step's time is a line through two batches on this machine. "
         f"Rows with x{FASTER} are for ranks {FASTER} times as fast, of many cores or with a GPU. "
-        "ResNet-50 is not measured: 3 x 4.1 GMAC a sample at the rate that AlexNet reaches here.",
+        "ResNet-50 is not measured: 3 x 4.1 GMAC a sample at the rate that AlexNet reaches here, "
+        "and an update that takes as long for each parameter.",
         first,
         *scaling_tables(found),
         f"What moves the limits, at {MIDDLE.name}: the most ranks that share the batch with an "

@@ -142,7 +142,7 @@ class Training:
     buckets: tuple[int, ...]
     bytes_each: int = 4
     every: int = 1
-    overlap: bool = True
+    overlap: bool = False
     rounds: Callable[[Any], Any] = halving_rounds
 
     @property
@@ -179,7 +179,8 @@ class Training:
     def useful(self, batch: int, link: Link) -> int:
         """Give the most ranks that share a batch with an efficiency of 50 % or more."""
         ranks = np.arange(1, batch + 1)
-        return int(np.count_nonzero(self.efficiency(ranks, batch, link) >= HALF))
+        # Rounds grow at powers of two, so that a few ranks more may be worth more again.
+        return int(ranks[self.efficiency(ranks, batch, link) >= HALF].max())
 
     def fastest(self, batch: int, link: Link) -> int:
         """Give the number of ranks beyond which a step of this batch does not get faster."""
@@ -208,7 +209,7 @@ def factors(training: Training, batch: int, large: int) -> list[tuple[str, Train
     more = min(8192, large)
     return [
         ("as it is", training, batch),
-        ("no overlap", replace(training, overlap=False), batch),
+        ("overlap=True", replace(training, overlap=True), batch),
         ("deterministic=True", replace(training, rounds=pairwise_rounds), batch),
         (f"batch {more:,}: linear scaling and warm-up (Goyal et al. 2017)", training, more),
         (f"batch {large:,}: LARS, LAMB (You et al. 2017, 2020)", training, large),

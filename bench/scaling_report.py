@@ -46,8 +46,9 @@ def measured(data: dict[str, Any]) -> list[str]:
     over = [n for n in data["ranks"] if data["local"] and n > cores]
     lines = [
         f"{machine['cpu']}, {cores} core{'s' if cores > 1 else ''}, {data['mpi']}; load average "
-        f"{machine['load_average']:.1f} before; one thread a rank. "
-        f"Ranks: {'; '.join(f'{title}: {about}' for title, about in data['about'].items())}."
+        f"{machine['load_average']:.1f} before, so that single figures are off by some per cent; "
+        "medians of alternating processes. One thread a rank, but for the rows with all threads; "
+        "speedup and efficiency are against one process with one thread."
     ]
     if over:
         lines.append(
@@ -90,8 +91,36 @@ def steps_table(data: dict[str, Any], over: Sequence[int]) -> str:
                 numbers = [str(n), str(whole), *map(milliseconds, times), f"{gain:.2f}"]
                 rows.append([title, *numbers, per_cent(gain / n), told])
     head = ["step, ms", "ranks", "batch", "as it is", "overlap", "sync batch norm"]
-    head += ["a rank's part, alone", "sum alone (fit)", "speedup", "efficiency", ""]
+    head += ["a rank's part, alone", "sum alone (fit)", "speedup", "efficiency", "remark"]
+    rows += threads_rows(data)
     return table(head, rows)
+
+
+def threads_rows(data: dict[str, Any]) -> list[list[str]]:
+    """Give steps of one process that takes all threads, where they are measured above, too."""
+    ways = {(case.network, batch) for case in CASES for batch in case.strong}
+    alone = {
+        (row["network"], row["batch"]): row["seconds"]
+        for row in data["steps"]
+        if row["ranks"] == 1 and row["threads"] == 1
+    }
+    return [
+        [
+            f"{row['network']}, {row['threads']} threads",
+            "1",
+            str(row["batch"]),
+            milliseconds(row["seconds"]),
+            *[""] * 4,
+            f"{alone[key] / row['seconds']:.2f}",
+            "",
+            "one process",
+        ]
+        for row in data["steps"]
+        if row["ranks"] == 1
+        and row["threads"] > 1
+        and (key := (row["network"], row["batch"])) in alone
+        and key in ways
+    ]
 
 
 def sums_table(data: dict[str, Any], over: Sequence[int]) -> str:

@@ -214,29 +214,29 @@ class Batches:
         self.rank, self.ranks = 0, 1
 
     def __len__(self) -> int:
-        """Batches in a pass: ceil(samples / batch size).
-
-        Where several processes share them, fewer samples than these in the last batch are one for
-        some and none for others: they join the batch before it.
-        """
-        whole, rest = divmod(len(self.data), self.batch_size)
-        return whole + (rest >= self.ranks)
+        """Batches in a pass: ceil(samples / batch size)."""
+        return -(-len(self.data) // self.batch_size)
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Give where the samples of a batch begin and end in the order of a pass.
 
         Of a batch that several processes share, each has the samples of a stretch of it; none has
-        two more than another.
+        two more than another, and the first ones have at least as many. Of a last batch that is
+        smaller than their number, the last ones have none.
         """
         start = batch * self.batch_size
+        size = min(self.batch_size, len(self.data) - start)
         if self.ranks == 1:
-            return start, min(start + self.batch_size, len(self.data))
-        stop = len(self.data) if batch == len(self) - 1 else start + self.batch_size
-        size = stop - start
-        return (
-            start + self.rank * size // self.ranks,
-            start + (self.rank + 1) * size // self.ranks,
-        )
+            return start, start + size
+        first, last = (-(-rank * size // self.ranks) for rank in (self.rank, self.rank + 1))
+        return start + first, start + last
+
+    def _part(self, batch: int) -> slice:
+        """Give the stretch that is gone through: where there is none, a sample that is borrowed."""
+        first, last = self.bounds(batch)
+        if first == last:
+            first, last = batch * self.batch_size, batch * self.batch_size + 1
+        return slice(first, last)
 
     def __iter__(self) -> Generator[tuple[Samples, Labels], None, None]:
         return self.pass_from(0)
@@ -259,7 +259,7 @@ class Batches:
 
     def make(self, order: Index, epoch: int, batch: int) -> tuple[Samples, Labels]:
         """Make one batch of a pass, in arrays of its own."""
-        index = order[slice(*self.bounds(batch))]
+        index = order[self._part(batch)]
         x = self.data.gather(index)
         if self.augment is not None:
             seed = [self.seed or 0, epoch, AUGMENT_STREAM, batch]
@@ -280,17 +280,15 @@ class Batches:
     def _slices(
         self, data: ArrayDataset, first: int
     ) -> Generator[tuple[Samples, Labels], None, None]:
-        for part in (slice(*self.bounds(batch)) for batch in range(first, len(self))):
+        for part in map(self._part, range(first, len(self))):
             yield data.x[part], np.ascontiguousarray(data.y[part])
 
     def _gathered(
         self, data: ArrayDataset, order: Index, first: int
     ) -> Generator[tuple[Samples, Labels], None, None]:
         x, shuffled = data.x, data.y[order]
-        parts = [slice(*self.bounds(batch)) for batch in range(first, len(self))]
-        most = max((part.stop - part.start for part in parts), default=0)
-        buffer = np.empty((most, *x.shape[1:]), x.dtype)
-        for part in parts:
+        buffer = np.empty((-(-self.batch_size // self.ranks), *x.shape[1:]), x.dtype)
+        for part in map(self._part, range(first, len(self))):
             batch = buffer[: part.stop - part.start]
             # "clip" lets take write into `out` directly; the default mode gathers into a copy.
             np.take(x, order[part], axis=0, out=batch, mode="clip")

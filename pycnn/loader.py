@@ -131,7 +131,10 @@ def _check_batch(batch: Any) -> tuple[Any, Any]:
             "two arrays become a data set as pycnn.ArrayDataset(x, y)"
         ) from None
     if sizes[0] != sizes[1] or sizes[0] == 0:
-        raise ValueError(f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}")
+        at_least = "" if sizes[0] != sizes[1] else ", and at least one"
+        raise ValueError(
+            f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}{at_least}"
+        )
     return x, y
 
 

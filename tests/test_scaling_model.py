@@ -129,22 +129,19 @@ def test_the_limits_are_where_the_efficiency_and_the_step_say(model: Any) -> Non
 
 
 def test_each_factor_moves_the_limit_to_its_side(model: Any) -> None:
-    one, link = training(model, overlap=True), model.LINKS[1]
+    one, link = training(model), model.LINKS[1]
     rows = model.factors(one, 256, 32_768)
     base = rows[0][1].useful(rows[0][2], link)
     useful = {what: row.useful(batch, link) for what, row, batch in rows}
     for what, ranks in useful.items():
-        less = what in ("no overlap", "deterministic=True")
-        # The sums of local SGD do not overlap with a backward pass.
-        than = useful["no overlap"] if what.startswith("local SGD") else base
-        assert ranks <= than if less else ranks >= than, what
+        assert ranks <= base if what == "deterministic=True" else ranks >= base, what
     batches = [ranks for what, ranks in useful.items() if what.startswith("batch")]
     assert base < batches[0] < batches[1]
 
 
 def test_overlap_hides_the_backward_pass_but_not_the_last_sum(model: Any) -> None:
     link = model.Link("slow", 0.0, 1e-6)  # 4 s for the array at most
-    one = training(model)
+    one = training(model, overlap=True)
     compute = 2e-3 + 4e-4
     without = one.step(2, 1, link)
     assert without == pytest.approx(compute + 1_060_000 * 4e-6 - model.BACKWARD * compute)

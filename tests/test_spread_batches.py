@@ -34,20 +34,26 @@ def parts_of(batches: Batches, ranks: int) -> list[list[Array]]:
 def test_parts_make_up_the_batches_of_one_process(
     samples: int, size: int, ranks: int, shuffled: bool, loaded: bool
 ) -> None:
-    if samples < ranks or min(size, samples) < ranks:
-        return
     data = ArrayDataset(np.zeros((samples, 1), np.float32), np.arange(samples))
     make = DataLoader if loaded else Batches
     batches = make(data, size, seed=1 if shuffled else None)
     whole = np.concatenate(parts_of(batches, 1)[0])
     parts = parts_of(batches, ranks)
-    together = [np.concatenate(batch) for batch in zip(*parts, strict=True)]
-    np.testing.assert_array_equal(np.concatenate(together), whole)  # each sample once, in order
-    assert all(len(batch) == batches.batch_size for batch in together[:-1])
-    for batch in zip(*parts, strict=True):
-        sizes = [len(part) for part in batch]
-        assert min(sizes) >= 1
+    for number in range(len(batches)):
+        own, sizes = [], []
+        for rank in range(ranks):
+            batches.rank = rank
+            start, stop = batches.bounds(number)
+            sizes.append(stop - start)
+            if start < stop:
+                own.append(parts[rank][number])
+            else:  # a sample that is borrowed, and does not count
+                first = number * batches.batch_size
+                np.testing.assert_array_equal(parts[rank][number], whole[first : first + 1])
+        here = slice(number * batches.batch_size, (number + 1) * batches.batch_size)
+        np.testing.assert_array_equal(np.concatenate(own), whole[here])  # each once, in order
         assert max(sizes) - min(sizes) <= 1
+        assert sizes[0] == max(sizes)
 
 
 def test_augmentation_differs_between_processes() -> None:
@@ -143,6 +149,21 @@ def test_batch_norm_of_parts_is_that_of_the_batch(
     np.testing.assert_allclose(np.concatenate(columns[4]), dx, rtol=1e-4, atol=1e-5 * large**2)
     np.testing.assert_allclose(sum(columns[5]), dweight, rtol=1e-4, atol=1e-5 * large)
     np.testing.assert_allclose(sum(columns[6]), dbias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_that_does_not_count_keeps_step() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 2, 2, 2), np.float32)
+    expected, mean, *_ = ops.batch_norm2d(x[:2], None, None)
+
+    def part(number: int, total: Callable[[Array], Array]) -> tuple[Array, Array]:
+        mine = x[:2] if number == 0 else x[2:]
+        y, found, *_ = batch_norm_spread(mine, None, None, 1e-5, total, number == 0)
+        return y, found
+
+    (y, own), (_, other) = in_parts(2, part)  # type: ignore[misc]
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(own, mean, rtol=1e-6)
+    np.testing.assert_array_equal(own, other)
 
 
 def test_a_whole_batch_of_one_value_has_no_variance() -> None:

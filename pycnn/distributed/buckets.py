@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pycnn.distributed.home import Home
 from pycnn.layers.parameter import Array
 
-# A bucket is closed when it has so many numbers: 1 MiB. At 25 Gbit/s that takes 0.3 ms, ten times
-# the latency of a message, so that smaller ones would wait rather than send.
+# A bucket is closed when it has so many numbers: 1 MiB. At 25 Gbit/s that takes 0.3 ms, while a sum
+# over 64 ranks has 12 rounds of about 10 us: smaller ones would wait rather than send.
 NUMBERS = 1 << 18
 
 

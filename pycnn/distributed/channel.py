@@ -118,15 +118,17 @@ class Channel:
         return self.broadcast_state(result)  # type: ignore[no-any-return]
 
     def raise_together(self, error: Exception | None) -> None:
-        """Raise the error of the first rank that has one, on all; the others say whose it is."""
+        """Raise on all ranks where one has an error: its own, or that of the first that has one."""
         found = self.first_text(
             None if error is None else json.dumps([_kind(error), _words(error)])
         )
         if found is None:
             return
+        if error is not None:
+            raise error
         rank, problem = found
         kind, words = json.loads(problem)
-        raise _ERRORS[kind](f"rank {rank}: {words}" if rank else words) from error
+        raise _ERRORS[kind](f"rank {rank}: {words}")
 
 
 def _kind(error: Exception) -> str:

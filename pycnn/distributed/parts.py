@@ -25,6 +25,9 @@ class Parts:
     ----------
     before : int
         Samples of the batch at hand that lower ranks have.
+    counts : bool
+        Whether this rank has a part of it: of a last batch that is smaller than the number of
+        ranks, some have none.
     whole : float
         Samples of a batch, to which the weights of the ranks' parts are relative.
     """
@@ -33,6 +36,7 @@ class Parts:
         self._channel = channel
         self._batches: Any = None
         self.before = 0
+        self.counts = True
         self.whole = 0.0
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
@@ -78,7 +82,8 @@ class Parts:
             yield from self._own_steps(iter(source), first)
             return
         for number, part in enumerate(source, start=first):
-            start, _ = self._batches.bounds(number)
+            start, stop = self._batches.bounds(number)
+            self.counts = start < stop
             self.before = start - number * self._batches.batch_size
             yield part
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from pycnn import _core
-from pycnn._arguments import flag, positive
-from pycnn.devices import scale, zeros_like
+from pycnn._arguments import choice, flag, positive
+from pycnn.devices import EXTENSIONS, scale, zeros_like
 from pycnn.distributed.agreement import (
     check_floats,
     check_settings,
@@ -128,6 +128,7 @@ class Ranks(Alone):
         self.deterministic = flag("[Ranks] deterministic", deterministic)
         self.sync_batch_norm = flag("[Ranks] sync_batch_norm", sync_batch_norm)
         self.overlap = flag("[Ranks] overlap", overlap)
+        choice("[Ranks] device", device, ("cpu", *EXTENSIONS))
         seconds = positive("[Ranks] timeout", timeout)
         comm = world(communicator)
         meet(comm, seconds)
@@ -235,6 +236,15 @@ class Ranks(Alone):
                 parameters, self.channel, device, deterministic=ordered
             )
 
+    def together(self, call: Callable[[], None]) -> None:
+        """Call on all ranks; where it fails on one, all raise."""
+        problem: Exception | None = None
+        try:
+            call()
+        except Exception as error:
+            problem = error
+        self.channel.raise_together(problem)
+
     def by_first(self, call: Callable[[], T]) -> T:
         """Let rank 0 call, and give what it returned to all, or raise what it raised."""
         return self.channel.by_first(call)
@@ -246,7 +256,13 @@ class Ranks(Alone):
     def part(self, samples: int) -> AbstractContextManager[None]:
         """Let layers know where the samples of this rank stand in the batch."""
         total = self.channel.total if self.sync_batch_norm else None
-        return spread(Spread(self._now.parts.before, samples, total))
+        parts = self._now.parts
+        return spread(Spread(parts.before, samples, total, parts.counts))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the samples at hand belong to the batch: this rank may have none of it."""
+        return self._now.parts.counts
 
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Give a loss gradient of this part as one of the mean over the batch."""

@@ -104,7 +104,9 @@ class BatchNorm2d(Module):
         self._check_apart()
         part = spread_here() if self.training else None
         if part is not None and part.total is not None:
-            y, mean, var, inv_std, whole = batch_norm_spread(x, weight, bias, self.eps, part.total)
+            y, mean, var, inv_std, whole = batch_norm_spread(
+                x, weight, bias, self.eps, part.total, part.counts
+            )
             self._track_later(x, mean, var, whole.values)
             self._save((x, mean, inv_std, None, whole))
             return y

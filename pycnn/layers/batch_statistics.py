@@ -28,7 +28,12 @@ class Whole(NamedTuple):
 
 
 def batch_norm_spread(
-    x: Array, weight: Array | None, bias: Array | None, eps: float, total: Total
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    total: Total,
+    counts: bool = True,
 ) -> tuple[Array, Array, Array, Array, Whole]:
     """Do `pycnn.ops.batch_norm2d` with the mean and the variance of the whole batch.
 
@@ -43,6 +48,8 @@ def batch_norm_spread(
         As there; `x` is the part.
     total : function of array
         Adds up over the processes, each of which is here at the same time.
+    counts : bool
+        Whether the part belongs to the batch.
 
     Returns
     -------
@@ -59,7 +66,7 @@ def batch_norm_spread(
     device = device_of(x)
     own, *statistics = ops.batch_norm2d(x, None, None, eps)
     mean_part, var_part, inv_part = (on_cpu(array).astype(np.float64) for array in statistics)
-    m = x.size // len(mean_part)
+    m = x.size // len(mean_part) if counts else 0
     sums = total(np.concatenate([[m], m * mean_part, m * (var_part + mean_part**2)]))
     count = int(sums[0])
     if count == 1:

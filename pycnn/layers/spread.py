@@ -28,6 +28,9 @@ class Spread:
         Samples of the batch that stand before it, in other processes.
     samples : int
         Samples in it.
+    counts : bool
+        Whether they belong to the batch; else this process has none of it, and one that is borrowed
+        lets it keep step with the others.
     total : function of array, or None
         Where the statistics of batch normalisation are to be those of the whole batch, what adds
         them up.
@@ -36,6 +39,7 @@ class Spread:
     first: int
     samples: int
     total: Total | None = None
+    counts: bool = True
 
     def numbers_before(self, size: int) -> int:
         """Count the numbers before those of an array of `size` of them, the batch along axis 0."""

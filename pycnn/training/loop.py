@@ -140,7 +140,7 @@ def fit(
         as a `pycnn.distributed.Ranks` says. `batch_size` counts the samples of all ranks: a Dataset
         gives the same batches for any number of them, of which each rank takes a part. Batches of
         an iterable are the part of the rank that gives them. Every rank gets the same history, but
-        for the seconds; rank 0 alone shows progress and writes files.
+        for the times; rank 0 alone shows progress and writes files.
 
     Returns
     -------
@@ -262,8 +262,7 @@ def fit(
             with understood(found.name):
                 check_resumable(trainer, found)
 
-        for callback in callbacks:
-            callback.on_train_begin(run, validation is not None)
+        processes.together(lambda: _begin(callbacks, run, whole is not None))
         if found is not None:
             with understood(found.name):
                 restore(trainer, found)
@@ -304,6 +303,12 @@ def fit(
             )
             warn(f"[fit] interrupted {where}")
         return history
+
+
+def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
+    """Call the first method of the callbacks."""
+    for callback in callbacks:
+        callback.on_train_begin(run, validated)
 
 
 def _batches(

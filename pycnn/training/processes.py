@@ -66,6 +66,10 @@ class Alone:
     def begin(self, model: Module, optimizer: Optimizer) -> None:
         """Begin the training, from the same state in all."""
 
+    def together(self, call: Callable[[], None]) -> None:
+        """Call in all processes; where it fails in one, all raise."""
+        call()
+
     def by_first(self, call: Callable[[], T]) -> T:
         """Let the first process call, and give what it returned to all."""
         return call()
@@ -73,6 +77,11 @@ class Alone:
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterable[tuple[Any, Any]]:
         """Go through the batches of an epoch from number `first` on."""
         return source
+
+    @property
+    def counts(self) -> bool:
+        """Whether the samples at hand belong to the batch, or are there to keep step."""
+        return True
 
     def part(self, samples: int) -> AbstractContextManager[Any]:
         """Give the context of a forward and a backward pass of a part of so many samples."""

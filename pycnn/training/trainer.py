@@ -225,7 +225,7 @@ class Trainer:
             with changes_kept() as changes:
                 output = forward(model, x)
             run.loss = loss_value("fit", criterion(output, move(y, model.device)))
-            weight = meter.add(run.loss, output, y)
+            weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if not weight and self.processes.size == 1:
                 _make(changes)
                 return False  # all of its targets are ignored: there is nothing to learn from it
