@@ -285,6 +285,101 @@ def job_neocognitron(options: dict[str, Any]) -> dict[str, Any]:
     return neocognitron(distributed.Ranks())
 
 
+class OneSided(pycnn.Module):
+    """Has a branch that rank 1 alone takes."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+        self.common = pycnn.Linear(784, 600, rng=0)
+        self.seldom = pycnn.Linear(600, 600, rng=1)
+        self.last = pycnn.Linear(600, 10, rng=2)
+        self.flatten = pycnn.Flatten()
+
+    def forward(self, x: Array) -> Array:
+        y = self.common(self.flatten(x))
+        return self.last(self.seldom(y) if self.rank == 1 else y)
+
+    def backward(self, dy: Array) -> Array:
+        dy = self.last.backward(dy)
+        dy = self.seldom.backward(dy) if self.rank == 1 else dy
+        return self.flatten.backward(self.common.backward(dy))
+
+
+class StopsOne(TerminateOnNaN):
+    """Stops the training of one rank for a reason of its own."""
+
+    def on_backward(self, run: Run) -> None:
+        if run.rank == 1 and run.step == 3:
+            run.stop("enough")
+
+
+class Inner(Callback):
+    """Trains another model, and the same one, within a training."""
+
+    def __init__(self, ranks: distributed.Ranks) -> None:
+        self.ranks = ranks
+
+    def on_step(self, run: Run) -> None:
+        if run.step == 2:
+            for model in (small_net(), run.model):
+                optimizer = pycnn.optim.SGD(model.parameters(), 0.01)
+                pycnn.fit(
+                    model, digits(64), batch_size=32, optimizer=optimizer, progress=False,
+                    distributed=self.ranks,
+                )  # fmt: skip
+
+
+class AfterTheLastStep(Callback):
+    def on_epoch_end(self, run: Run, record: Any) -> None:
+        if run.rank == 1 and run.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def job_odd(options: dict[str, Any]) -> dict[str, Any]:
+    """What is unusual, on one set of ranks after the other; gives what the test looks at."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    warnings.simplefilter("ignore")
+    found: dict[str, Any] = {}
+    states = []
+    for overlap in (False, True):
+        ranks = distributed.Ranks(deterministic=True, overlap=overlap)
+        model: Any = OneSided(ranks.rank)
+        optimizer = pycnn.optim.SGD(model.parameters(), 0.01)
+        data = digits(192)
+        pycnn.fit(
+            model, data, batch_size=32, optimizer=optimizer, progress=False, distributed=ranks
+        )
+        states.append(checksum(model))
+    found["a branch of one rank"] = states[0] == states[1]
+    found["homes"] = sum(p.home is not None for p in model.parameters())
+    inner = train_small(ranks, callbacks=[Inner(ranks)], epochs=1)
+    found["inner"] = len(set(ranks.channel.gathered(np.array([checksum(inner)])).ravel()))
+    history = pycnn.fit(
+        small_net(), digits(330), batch_size=32, progress=False, distributed=ranks,
+        callbacks=[StopsOne()],
+    )  # fmt: skip
+    found["stopped"] = history.stop_reason
+    history = pycnn.fit(
+        small_net(), digits(64), batch_size=32, epochs=2, progress=False, distributed=ranks,
+        callbacks=[AfterTheLastStep()],
+    )  # fmt: skip
+    found["signal"] = [len(history), history.interrupted]
+    for _ in range(2):
+        train_small(True, epochs=1, samples=64)
+    try:
+        train_small(ranks, callbacks=[pycnn.training.CSVLog("/nowhere/log.csv")])
+    except OSError as error:
+        found["file"] = str(error)
+    try:
+        pycnn.fit(
+            small_net(), digits(64), progress=False,
+            distributed=distributed.Ranks(sync_batch_norm=ranks.rank == 0),
+        )  # fmt: skip
+    except distributed.DistributedError as error:
+        found["options"] = str(error)
+    return found
+
+
 class Trouble(Callback):
     """Lets rank 1 get into trouble after a number of steps."""
 
@@ -303,6 +398,8 @@ class Trouble(Callback):
         if self.kind == "interrupt":
             warnings.simplefilter("ignore")
             os.kill(os.getpid(), signal.SIGINT)
+        if self.kind == "keyboard":
+            raise KeyboardInterrupt
         if self.kind == "interrupt twice":
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)

@@ -93,6 +93,17 @@ def test_data_sets_are_in_memory_once() -> None:
     assert found["classes"] == list("0123456789")
 
 
+def test_unusual_trainings() -> None:
+    found = job("odd", 2)
+    assert found["a branch of one rank"], "overlapping sums are others"
+    assert found["homes"] == 0
+    assert found["inner"] == 1
+    assert found["stopped"] == "rank 1: enough"
+    assert found["signal"] == [1, True]
+    assert "/nowhere" in found["file"]
+    assert "sync_batch_norm: True on rank 0, False on rank 1" in found["options"]
+
+
 def test_layers_that_learn_without_gradients() -> None:
     found, alone = job("neocognitron", 2), distributed_jobs.neocognitron()
     np.testing.assert_allclose(found["losses"], alone["losses"], rtol=1e-5)

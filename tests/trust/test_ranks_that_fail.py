@@ -41,9 +41,10 @@ def test_a_rank_that_leaves_ends_all() -> None:
     assert "rank 1 of 2: left the training (SystemExit: 0)" in done.stderr
 
 
-def test_a_rank_that_is_forced_to_end_ends_all() -> None:
-    """By a second signal, which does not wait for the step of the others."""
-    done = ends("interrupt twice")
+@pytest.mark.parametrize("kind", ["interrupt twice", "keyboard"])
+def test_a_rank_that_is_forced_to_end_ends_all(kind: str) -> None:
+    """By a second signal, which does not wait for the step of the others, or by its own code."""
+    done = ends(kind)
     assert done.returncode != 0
     assert "rank 1 of 2: left the training (KeyboardInterrupt" in done.stderr
 
