@@ -1,0 +1,237 @@
+"""What a training asks of the ranks it runs on: data, gradients, agreement."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from math import isfinite, nan
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pycnn import _core
+from pycnn.devices import scale, zeros_like
+from pycnn.distributed.agreement import (
+    check_floats,
+    check_settings,
+    keep_one_model,
+    take_over,
+    total_of,
+)
+from pycnn.distributed.channel import Channel
+from pycnn.distributed.device_gradients import DeviceGradients
+from pycnn.distributed.failure import ERROR, Agreed, end_job, guarded, meet
+from pycnn.distributed.gate import RanksGate
+from pycnn.distributed.gradients import FlatGradients
+from pycnn.distributed.parts import Parts
+from pycnn.distributed.tail import Gradients, Tail
+from pycnn.layers.module import Module
+from pycnn.layers.spread import Spread, spread
+from pycnn.optim import Optimizer
+from pycnn.training.callbacks import Callback, TerminateOnNaN
+from pycnn.training.meter import Meter
+from pycnn.training.processes import Alone
+
+T = TypeVar("T")
+
+
+class _Training:
+    """What belongs to one training of the ranks: there may be another in a callback of it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.gate = RanksGate()
+        self.parts = Parts(channel)
+        self.gradients: Gradients | None = None
+        self.own_loss = 0.0  # of this rank, in the last step
+
+
+class Team(Alone):
+    """Ranks as `pycnn.fit` sees them.
+
+    Parameters
+    ----------
+    channel : Channel
+        Of the ranks.
+    seconds : float
+        How long to wait for ranks that have not come to a training yet.
+    deterministic, sync_batch_norm, overlap : bool
+        See `pycnn.distributed.Ranks`.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        seconds: float,
+        deterministic: bool,
+        sync_batch_norm: bool,
+        overlap: bool,
+    ) -> None:
+        self.channel = channel
+        self.rank, self.size = channel.rank, channel.size
+        self.deterministic = deterministic
+        self.sync_batch_norm = sync_batch_norm
+        self.overlap = overlap
+        self.brief = False  # whether a failure is told in one line, as a command does
+        self._seconds = seconds
+        self._training: _Training | None = None
+
+    @property
+    def _now(self) -> _Training:
+        """Give the training that is going on."""
+        assert self._training is not None
+        return self._training
+
+    def gate(self) -> RanksGate:
+        """Give what keeps signals back until all ranks have agreed."""
+        return self._now.gate
+
+    def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
+        """Whether all ranks end the training at this step; one that was forced ends the job."""
+        return isinstance(interruption, Agreed)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """End the job if this rank alone leaves by an exception; the outermost block does it."""
+        outside = self._training
+        self._training = _Training(self.channel)
+        try:
+            if outside is not None:  # a training in a callback of another, or in a command
+                yield
+            else:
+                with guarded(self.channel.comm, self.brief), warnings.catch_warnings():
+                    meet(self.channel.comm, self._seconds)
+                    if self.rank:  # rank 0 gives pycnn's warnings
+                        pattern = r"\[\w+\]|rank \d+: \["
+                        warnings.filterwarnings("ignore", pattern, RuntimeWarning)
+                    yield
+            if self._training.gradients is not None:
+                self._training.gradients.close()
+        except Exception as error:
+            if (gradients := self._training.gradients) is not None and gradients.busy:
+                end_job(self.channel.comm, str(error), ERROR)  # sums that nobody would end
+            raise
+        finally:
+            if self._training.gradients is not None:
+                self._training.gradients.release()
+            self._training = outside
+
+    def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
+        """Give this rank's part of the training data, and of those that are measured."""
+        return self._now.parts.share(batches, validation)
+
+    def agree(self, settings: dict[str, Any]) -> None:
+        """Refuse to begin where a rank was asked for another training than rank 0."""
+        options = ("deterministic", "sync_batch_norm", "overlap")
+        own = {name: getattr(self, name) for name in options}
+        # Others round in another way, and the ranks would drift apart.
+        own["instruction set"] = _core.isa()
+        check_settings(self.channel, {**own, **settings})
+
+    def begin(self, model: Module, optimizer: Optimizer) -> None:
+        """Take over the state of rank 0, and make room for the gradients."""
+        check_floats(model, optimizer)
+        take_over(self.channel, model, optimizer)
+        parameters, ordered = optimizer.params, self.deterministic
+        if (device := model.device) == "cpu":
+            self._now.gradients = FlatGradients(
+                parameters, self.channel, deterministic=ordered, overlap=self.overlap
+            )
+        else:
+            self._now.gradients = DeviceGradients(
+                parameters, self.channel, device, deterministic=ordered
+            )
+
+    def together(self, call: Callable[[], None]) -> None:
+        """Call on all ranks; where it fails on one, all raise."""
+        problem: Exception | None = None
+        try:
+            call()
+        except Exception as error:
+            problem = error
+        self.channel.raise_together(problem)
+
+    def by_first(self, call: Callable[[], T]) -> T:
+        """Let rank 0 call, and give what it returned to all, or raise what it raised."""
+        return self.channel.by_first(call)
+
+    def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterator[tuple[Any, Any]]:
+        """Go through the batches of an epoch from number `first` on, in step with the others."""
+        return self._now.parts.steps(source, first)
+
+    def part(self, samples: int) -> AbstractContextManager[None]:
+        """Let layers know where the samples of this rank stand in the batch."""
+        total = self.channel.total if self.sync_batch_norm else None
+        parts = self._now.parts
+        return spread(Spread(parts.before, samples, total, parts.counts))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the samples at hand belong to the batch: this rank may have none of it."""
+        return self._now.parts.counts
+
+    def weighted(self, gradient: Any, weight: float) -> Any:
+        """Give a loss gradient of this part as one of the mean over the batch."""
+        if not weight:  # a mean over nothing has none
+            return zeros_like(gradient)
+        factor = weight / self._now.parts.whole
+        if isinstance(gradient, np.ndarray):
+            return gradient * gradient.dtype.type(factor)
+        scale(gradient, factor)
+        return gradient
+
+    def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
+        """Add the gradients of all ranks up; give the loss of the whole batch and its weight."""
+        assert self._now.gradients is not None
+        whole = self._now.parts.whole
+        self._now.own_loss = loss if weight else 0.0
+        mine = loss * (weight / whole) if weight else 0.0
+        found = self._now.gradients.sum(Tail(mine, weight, float(self._now.gate.asked)))
+        self._now.gate.agreed = found.signals > 0
+        if not found.weight:
+            return nan, 0.0
+        if found.weight != whole:
+            self._now.gradients.scale(whole / found.weight)
+        return found.loss * (whole / found.weight), found.weight
+
+    def text(self, text: str | None) -> str | None:
+        """Give the text of a rank that has one, with its number where others say otherwise.
+
+        A rank whose own loss is not finite knows more of a broken step than the others.
+        """
+        texts = self.channel.texts(text or "")
+        if not any(texts):
+            return None
+        if all(one == texts[0] for one in texts):
+            return texts[0]
+        suspects = self.channel.gathered(np.array([not isfinite(self._now.own_loss)]))[:, 0]
+        speaking = [rank for rank, one in enumerate(texts) if one]
+        rank = next((rank for rank in speaking if suspects[rank]), speaking[0])
+        return f"rank {rank}: {texts[rank]}"
+
+    def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
+        """Give the reason of a rank in which one of these callbacks stops the training.
+
+        Those of pycnn that look at a step see the same on all ranks: what others do is asked for.
+        """
+        if all(type(callback) is TerminateOnNaN for callback in callbacks):
+            return reason
+        return self.text(reason)
+
+    def ask_for_signals(self) -> None:
+        """Agree to end the training where a signal has come to a rank since the last step."""
+        asked = np.array([self._now.gate.asked])
+        self._now.gate.agreed = bool(self.channel.gathered(asked).any())
+
+    def end_of_pass(self, model: Module) -> None:
+        """Let all ranks have the buffers of rank 0, and see that they have the same parameters."""
+        keep_one_model(self.channel, model)
+
+    def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give the states, of JSON values, of all ranks."""
+        return list(map(json.loads, self.channel.texts(json.dumps(state))))
+
+    def total(self, meter: Meter) -> Meter:
+        """Give a meter of what all ranks have counted."""
+        return total_of(self.channel, meter, self.text(meter.where or None) or "")
