@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pycnn import _core
+from pycnn._progress import show
+from pycnn._streams import warn
 from pycnn.devices import scale, zeros_like
 from pycnn.distributed.agreement import (
     check_floats,
@@ -27,6 +29,7 @@ from pycnn.distributed.gate import RanksGate
 from pycnn.distributed.gradients import FlatGradients
 from pycnn.distributed.parts import Parts
 from pycnn.distributed.tail import Gradients, Tail
+from pycnn.distributed.threads import OVERSUBSCRIBED
 from pycnn.layers.module import Module
 from pycnn.layers.spread import Spread, spread
 from pycnn.optim import Optimizer
@@ -75,6 +78,7 @@ class Team(Alone):
         self.overlap = overlap
         self.brief = False  # whether a failure is told in one line, as a command does
         self._seconds = seconds
+        self._announced = False
         self._training: _Training | None = None
 
     @property
@@ -223,6 +227,15 @@ class Team(Alone):
         """Agree to end the training where a signal has come to a rank since the last step."""
         asked = np.array([self._now.gate.asked])
         self._now.gate.agreed = bool(self.channel.gathered(asked).any())
+
+    def announce(self, progress: bool) -> None:
+        """Say once how many ranks and threads there are; a command has its own words for it."""
+        if self.brief or self._announced:
+            return
+        self._announced = True
+        show(self.threads, progress)
+        if OVERSUBSCRIBED in self.threads:
+            warn(f"[fit] {self.threads}: take fewer ranks, or fewer threads each")
 
     def end_of_pass(self, model: Module) -> None:
         """Let all ranks have the buffers of rank 0, and see that they have the same parameters."""

@@ -15,6 +15,8 @@ from pycnn.layers.parameter import Array
 # Cores that can be told apart: one bit each.
 MOST_CORES = 4096
 
+OVERSUBSCRIBED = "oversubscribed"
+
 
 def divide_threads(channel: Channel, node: Channel) -> str:
     """Set the threads of this rank, unless they were chosen; say how all are set.
@@ -85,7 +87,7 @@ def sentence(heads: Array, threads: Array, nodes: Array) -> str:
     for cores, running, ranks in nodes:
         if running > cores:
             text += (
-                f"; oversubscribed: {ranks} ranks with {running} threads share {cores} "
+                f"; {OVERSUBSCRIBED}: {ranks} ranks with {running} threads share {cores} "
                 f"core{'s' if cores > 1 else ''}"
             )
             break

@@ -255,6 +255,7 @@ def fit(
             trainer.capture()
         if initial_epoch:
             trainer.skip(initial_epoch)
+        processes.announce(progress)
         processes.begin(model, optimizer)
         found = processes.by_first(saver.read) if saver is not None and resume else None
         if found is not None:

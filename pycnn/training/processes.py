@@ -106,6 +106,9 @@ class Alone:
     def ask_for_signals(self) -> None:
         """Agree to end the training where a signal has come since the last step."""
 
+    def announce(self, progress: bool) -> None:
+        """Say how many processes and threads there are, where a bar would be shown."""
+
     def end_of_pass(self, model: Module) -> None:
         """Let the model be the same in all processes, before it is measured or saved."""
 
