@@ -106,7 +106,7 @@ def silence() -> None:
     """Print nothing more in this command: another process says the same."""
     global _silent
     _silent = True
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = None  # nothing is printed there
 
 
 def speak_late() -> None:

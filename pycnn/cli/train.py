@@ -58,7 +58,8 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
     # Threads may be others on each machine.
     asked = {**settings, "threads": None, "out": str(args.out), "resume": args.resume}
     processes.agree(asked)
-    settings["ranks"] = processes.size
+    if processes.size > 1:
+        settings["ranks"] = processes.size
     out = args.out or Path(RUNS, args.model)
     with Stops() as stops, ExitStack() as folder:
 
