@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 
 # How launchers tell each process how many they have started: Open MPI, MPICH and Intel MPI, and
-# Slurm's srun. (sbatch sets SLURM_NTASKS, too, but no rank.)
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS")
+# Slurm's srun. (SLURM_NTASKS will not do: the script of a job has it, too, and a rank 0.)
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
 _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
 
 

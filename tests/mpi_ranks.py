@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ def command(script: str, ranks: int, *arguments: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give the variables that ranks are started with."""
+    """Give the variables that ranks are started with; an empty text removes one."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYCNN_")}
-    return {**clean, **_SETTINGS, **more}
+    settings = {**clean, **_SETTINGS, **more}
+    return {name: value for name, value in settings.items() if value}
 
 
 def attempt(
@@ -71,3 +73,14 @@ def job(name: str, ranks: int, **options: Any) -> Any:
     """Run a job of `distributed_jobs.py` on so many ranks; give its result."""
     printed = run("distributed_jobs.py", ranks, name, json.dumps(options))
     return json.loads(printed.splitlines()[-1])
+
+
+def ranks_of(parent: int, count: int) -> list[int]:
+    """Wait until a launcher has started its ranks; give their processes."""
+    for _ in range(600):
+        with open(f"/proc/{parent}/task/{parent}/children") as file:
+            children = [int(number) for number in file.read().split()]
+        if len(children) >= count:
+            return children
+        time.sleep(0.05)
+    raise AssertionError("the launcher started no processes")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from command_line import Capture, fails
-from mpi_ranks import FOLDER, attempt, command, environment, needs_mpi
+from mpi_ranks import FOLDER, attempt, command, environment, needs_mpi, ranks_of
 
 from pycnn._launcher import launched, launched_rank
 
@@ -68,6 +69,31 @@ def test_a_checkpoint_of_two_ranks_is_gone_on_with_by_one(data: str) -> None:
     )  # fmt: skip
     assert one.returncode == 0, one.stderr
     assert one.stdout.startswith("nothing to do")
+
+
+@needs_mpi
+@pytest.mark.usefixtures("own_folder")
+def test_a_signal_to_one_rank_saves_what_all_have_learned(data: str) -> None:
+    arguments = ["train", "lenet5", "--data", data, "--epochs", "5000", "--distributed"]
+    job = subprocess.Popen(
+        command(SCRIPT, 2, *arguments), env=environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert job.stdout is not None
+    try:
+        for line in job.stdout:
+            if line.startswith("epoch 2/"):
+                os.kill(ranks_of(job.pid, 2)[1], signal.SIGTERM)
+                break
+        rest, _ = job.communicate(timeout=60)
+    finally:
+        job.kill()
+    assert job.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+    assert rest.splitlines()[-1].startswith("interrupted ")
+    assert "saved to runs/lenet5" in rest
+    done = json.loads(Path("runs/lenet5/history.json").read_text())
+    assert done["interrupted"]
+    assert Path("runs/lenet5/training.safetensors").exists()
 
 
 @needs_mpi
@@ -144,8 +170,8 @@ def test_copies_of_a_training_are_warned_of_once(data: str) -> None:
 
 def test_what_launchers_say() -> None:
     assert launched({}) == 1
-    assert launched({"SLURM_NTASKS": "4"}) == 1  # sbatch says so of a job with one process
-    assert launched({"SLURM_NTASKS": "4", "SLURM_PROCID": "2"}) == 4
+    assert launched({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) == 1  # the script of a job
+    assert launched({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "2"}) == 4
     assert launched({"OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": "1"}) == 3
     assert launched_rank({"PMI_SIZE": "3", "PMI_RANK": "2"}) == 2
     assert launched_rank({}) == 0

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from mpi_ranks import attempt, command, environment, job, needs_mpi
+from mpi_ranks import attempt, command, environment, job, needs_mpi, ranks_of
 
 pytestmark = needs_mpi
 
@@ -70,7 +70,7 @@ def test_a_rank_that_is_killed_at_any_moment_ends_all(
         )  # fmt: skip
         assert job.stdout is not None
         try:
-            children = _ranks_of(job.pid, ranks)
+            children = ranks_of(job.pid, ranks)
             time.sleep(rng.uniform(0, 4))
             os.kill(rng.choice(children), signal.SIGKILL)
             killed = time.monotonic()
@@ -82,17 +82,6 @@ def test_a_rank_that_is_killed_at_any_moment_ends_all(
                 os.killpg(job.pid, signal.SIGKILL)
 
     tried(f"a killed one of {ranks} ranks ends all", kills, "none waited")
-
-
-def _ranks_of(parent: int, count: int) -> list[int]:
-    """Wait until a launcher has started its ranks; give their processes."""
-    for _ in range(600):
-        with open(f"/proc/{parent}/task/{parent}/children") as file:
-            children = [int(number) for number in file.read().split()]
-        if len(children) >= count:
-            return children
-        time.sleep(0.05)
-    raise AssertionError("the launcher started no processes")
 
 
 def test_all_stop_at_the_step_in_which_one_sees_nan() -> None:
