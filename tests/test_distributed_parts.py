@@ -95,6 +95,12 @@ def test_a_gradient_that_lies_there_already_is_not_copied() -> None:
     np.testing.assert_array_equal(home.view, [1, 2, 3, 4])
     home.add(home.view, np.ones(4, np.float32))
     np.testing.assert_array_equal(home.view, [2, 3, 4, 5])
+    home.add(np.full(4, 10, np.float32), np.ones(4, np.float32))  # one that lay elsewhere so far
+    np.testing.assert_array_equal(home.view, [11, 11, 11, 11])
+    home.add(None, home.view[::-1])  # not what lies there
+    home.view[...] = [1, 2, 3, 4]
+    home.add(None, home.view[::-1])
+    np.testing.assert_array_equal(home.view, [4, 3, 2, 1])
     home.add(None, SparseRows(np.array([2]), np.array([9], np.float32), (4,)))
     np.testing.assert_array_equal(home.view, [0, 0, 9, 0])
 
@@ -136,10 +142,16 @@ def test_arguments_of_ranks() -> None:
         Ranks(deterministic=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"\[Ranks\] timeout must be"):
         Ranks(timeout=0)
-    with pytest.raises(TypeError, match=r"\[distributed\] needs a communicator|needs mpi4py"):
-        pycnn.fit(  # type: ignore[call-overload]
-            pycnn.models.lenet5(rng=0), [], distributed="all"
-        )
+    with pytest.raises(ValueError, match=r"\[Ranks\] device must be one of .* got 'tpu'"):
+        Ranks(device="tpu")
+    with pytest.raises(TypeError, match=r"\[fit\] distributed must be .*, got None"):
+        pycnn.fit(pycnn.models.lenet5(rng=0), [], distributed=None)  # type: ignore[arg-type]
+
+
+def test_what_is_no_communicator_is_refused() -> None:
+    pytest.importorskip("mpi4py", reason="needs mpi4py")
+    with pytest.raises(TypeError, match=r"\[distributed\] needs a communicator .* got str"):
+        pycnn.fit(pycnn.models.lenet5(rng=0), [], distributed="all")  # type: ignore[arg-type]
 
 
 def test_one_process_is_refused() -> None:

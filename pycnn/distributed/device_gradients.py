@@ -30,6 +30,8 @@ class DeviceGradients:
         Whether sums are taken in an order that is written down: see `tree_sum`.
     """
 
+    busy = False  # no sum outlasts the call that asks for it
+
     def __init__(
         self,
         parameters: Sequence[Parameter],
@@ -68,8 +70,6 @@ class DeviceGradients:
         for parameter in self._parameters:
             if parameter.grad is not None:
                 scale(gradient_values(parameter.grad), factor)
-
-    busy = False
 
     def release(self) -> None:
         """Do nothing: the parameters know nothing of the sums."""

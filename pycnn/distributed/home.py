@@ -57,10 +57,13 @@ class Home:
                 "backward pass"
             )
         dense = grad.to_dense() if isinstance(grad, SparseRows) else grad
-        if own is not None:
+        if own is None:
+            if not _is_same(dense, self.view):
+                self.view[...] = dense
+        elif own is self.view:
             self.view += dense
-        elif not _is_same(dense, self.view):
-            self.view[...] = dense
+        else:  # what there was lay elsewhere
+            self.view[...] = (own.to_dense() if isinstance(own, SparseRows) else own) + dense
         self.arrivals += 1
         if self.on_arrival is not None:
             self.on_arrival(self)
@@ -83,5 +86,5 @@ def aligned_zeros(size: int) -> Array:
 
 
 def _is_same(one: Array, other: Array) -> bool:
-    """Whether two C-contiguous arrays of one shape begin at the same place."""
-    return one is other or one.ctypes.data == other.ctypes.data
+    """Whether two arrays of one shape are the same numbers in the same memory."""
+    return one is other or (one.ctypes.data == other.ctypes.data and one.strides == other.strides)

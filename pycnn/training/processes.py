@@ -138,6 +138,8 @@ def processes_of(distributed: Any) -> Alone:
         return Alone()
     if isinstance(distributed, Alone):
         return distributed
+    if distributed is None:
+        raise TypeError("[fit] distributed must be a bool, a communicator or Ranks, got None")
     from pycnn.distributed import Ranks
 
     if distributed is not True:
