@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import FrameType, TracebackType
+from types import FrameType
 
 from pycnn.distributed.failure import Agreed
 from pycnn.training.interrupt import Gate
@@ -34,15 +34,7 @@ class RanksGate(Gate):
         else:
             self._raise(signum, frame)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._inside = False
-        if error is not None:
-            self.broken = True
-        elif self.agreed:
+    def _let_through(self) -> None:
+        if self.agreed:
             self.agreed, self._waiting = False, None
             raise Agreed

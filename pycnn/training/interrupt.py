@@ -102,7 +102,12 @@ class Gate:
         self._inside = False
         if error is not None:
             self.broken = True
-        elif self._waiting is not None:
+        else:
+            self._let_through()
+
+    def _let_through(self) -> None:
+        """Raise, between two steps, for the signal that came in the last one."""
+        if self._waiting is not None:
             signum, self._waiting = self._waiting, None
             self._raise(signum, None)
 
