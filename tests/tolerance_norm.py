@@ -7,6 +7,7 @@ left are the roundings of a few float32 operations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,55 @@ def batch_norm2d_backward(
     error_dx += 4 * TINY * (1 + per_channel(scale + slope * sums[1]) + np.abs(deviation))
     error_dweight = inv_std * (gamma(2) * sums[1] + totals[1]) + TINY
     return error_dx, error_dweight, gamma(1) * sums[0] + totals[0] + TINY
+
+
+def batch_norm_spread(
+    x: Array, parts: Sequence[slice], weight: Any, bias: Any, eps: float
+) -> tuple[Array, ...]:
+    """Bounds for y, mean, var and inv_std where each part is normalised by itself first.
+
+    The mean of a part is rounded to float32, off by `error_mean`; so is its variance. All else is
+    done in double, and rounded once. Between the parts the variance is that of their means: what
+    they are off by counts with their distance. y is the part's own result, of four roundings, times
+    a factor and plus an offset, which are rounded once each, as are product and sum.
+    """
+    _, mean, var, inv_std = reference.batch_norm2d(x, weight, bias, eps)
+    means = np.array([x[part].mean(axis=PIXELS) for part in parts])
+    error_mean = gamma(2) * np.abs(means).max(axis=0) + TINY
+    distance = np.abs(means - mean).max(axis=0)
+    error_var = gamma(3) * var + 2 * error_mean * (2 * distance + 2 * error_mean)
+    error_var += in_double(count(x), (x**2).mean(axis=PIXELS)) + TINY
+    relative = error_var / (2 * (var + eps)) + gamma(1)
+    scale = inv_std if weight is None else np.abs(weight) * inv_std
+    shift = np.zeros_like(mean) if bias is None else np.abs(bias)
+    spread = np.abs(x - per_channel(mean)) + per_channel(distance)
+    error_y = gamma(10) * (spread * per_channel(scale) + per_channel(shift))
+    error_y += per_channel(scale) * (spread * per_channel(relative) + per_channel(2 * error_mean))
+    return error_y + 8 * TINY * (1 + spread), error_mean, error_var, relative * inv_std + TINY
+
+
+def batch_norm_spread_backward(
+    dy: Array, x: Array, parts: Sequence[slice], weight: Any, mean: Array, inv_std: Array
+) -> tuple[Array, ...]:
+    """Bounds for dx, and for the sums of dweight and dbias over the parts.
+
+    To the part's own dx comes ``scale (d1 + xhat d2)``, the difference of two means of dy and of
+    two of dy xhat, of which the part's are rounded once or twice; it is computed as a factor times
+    x plus an offset, each rounded once, so that both count with their own size.
+    """
+    scale = per_channel(inv_std if weight is None else np.abs(weight) * inv_std)
+    xhat = np.abs(x - per_channel(mean)) * per_channel(inv_std)
+    first, second = np.abs(dy).mean(axis=PIXELS), (np.abs(dy) * xhat).mean(axis=PIXELS)
+    error_dx = np.zeros_like(x)
+    for part in parts:
+        one = per_channel(first + np.abs(dy[part]).mean(axis=PIXELS))
+        two = per_channel(second + (np.abs(dy[part]) * xhat[part]).mean(axis=PIXELS))
+        error_dx[part] = gamma(10) * scale * (np.abs(dy[part]) + one + xhat[part] * two)
+        size = (np.abs(x[part]) + per_channel(np.abs(mean))) * per_channel(inv_std)
+        error_dx[part] += gamma(4) * scale * size * two
+    m = count(x)
+    dbias = gamma(len(parts) + 2) * m * first
+    return error_dx + 8 * TINY * (1 + xhat), gamma(len(parts) + 4) * m * second + TINY, dbias + TINY
 
 
 def rbf(x: Array, centres: Array) -> Array:
