@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import distributed_jobs
+import distributed_nets
 import numpy as np
 import pytest
 from mpi_ranks import command, environment, needs_mpi
@@ -46,5 +46,5 @@ def test_two_hosts_train_as_one_process(tmp_path: Path) -> None:
     found = json.loads(printed.splitlines()[-1])
     assert found["machines"].startswith("2 ranks on 2 machines")
     assert found["round trip"] > 2 * DELAY
-    alone = distributed_jobs.wide()
+    alone = distributed_nets.wide()
     np.testing.assert_allclose(found["state"], alone[:: len(alone) // 1000], rtol=0, atol=1e-5)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import distributed_jobs
+import distributed_nets
 import numpy as np
 import pytest
-from distributed_jobs import digits, nets, small_net, state_of, train_small
-from mpi_ranks import job, needs_mpi
+from distributed_nets import digits, nets, small_net, state_of, train_small
+from mpi_ranks import job, needs_mpi, run
 
 import pycnn
 
@@ -23,7 +23,7 @@ CLOSE = 1e-5
 def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[float]]]:
     """What one process makes of the networks, dropout and clipping included."""
     out = tmp_path_factory.mktemp("alone") / "alone"
-    return out, distributed_jobs.follow({"out": str(out)})
+    return out, distributed_nets.follow({"out": str(out)})
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,18 @@ def test_unusual_trainings() -> None:
     assert "sync_batch_norm: True on rank 0, False on rank 1" in found["options"]
 
 
+@pytest.mark.parametrize("chosen", ["", "3"], ids=["divided", "chosen"])
+def test_cores_are_divided_among_the_ranks_of_a_machine(chosen: str) -> None:
+    # Open MPI binds few ranks to cores of their own otherwise.
+    settings = {"OMP_NUM_THREADS": chosen, "PRTE_MCA_hwloc_default_binding_policy": "none"}
+    found = json.loads(run("distributed_jobs.py", 2, "threads", **settings).splitlines()[-1])
+    for threads, alone in found["ranks"]:
+        assert threads == (alone if chosen else max(1, alone // 2))
+    assert found["said"].startswith("2 ranks on 1 machine, ")
+
+
 def test_layers_that_learn_without_gradients() -> None:
-    found, alone = job("neocognitron", 2), distributed_jobs.neocognitron()
+    found, alone = job("neocognitron", 2), distributed_nets.neocognitron()
     np.testing.assert_allclose(found["losses"], alone["losses"], rtol=1e-5)
 
 
@@ -113,7 +123,7 @@ def test_layers_that_learn_without_gradients() -> None:
 def test_a_device(deterministic: bool) -> None:
     pytest.importorskip("pycnn._cuda_host", reason="needs the emulated CUDA device")
     found = job("device", 2, deterministic=deterministic)
-    alone = distributed_jobs.on_device("cpu")
+    alone = distributed_nets.on_device("cpu")
     for name, state in alone.items():
         np.testing.assert_allclose(found[name], state, rtol=0, atol=CLOSE)
 
@@ -126,7 +136,7 @@ def test_a_training_goes_on_with_any_number_of_ranks(ranks: int, tmp_path: Path)
     with pytest.raises(AssertionError, match=r"137|SIGKILL|signal"):
         job("resume", 2, checkpoint=path, kill=18)
     if ranks == 1:
-        found = distributed_jobs.resume({"checkpoint": path})
+        found = distributed_nets.resume({"checkpoint": path})
     else:
         found = job("resume", ranks, checkpoint=path)
     done = len(whole["order"]) - len(found["order"])
