@@ -124,7 +124,7 @@ class Timer:
 
     Parameters
     ----------
-    device : {'cuda', 'cuda_host'}
+    device : {'cuda', 'cuda_emulated'}
         The GPU, or the emulation of one that tests use.
 
     Attributes

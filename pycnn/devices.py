@@ -17,11 +17,11 @@ from pycnn._arguments import written
 
 Array = npt.NDArray[Any]
 
-EXTENSIONS = {"cuda": "pycnn._cuda", "cuda_host": "pycnn._cuda_host"}
+EXTENSIONS = {"cuda": "pycnn._cuda", "cuda_emulated": "pycnn._cuda_emulated"}
 
 BUILD_HINTS = {
     "cuda": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA=ON pip install . (needs nvcc of CUDA 12 or 13)",
-    "cuda_host": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_HOST=ON pip install . (for tests: the CUDA "
+    "cuda_emulated": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_EMULATED=ON pip install . (for tests: the CUDA "
     "kernels on the CPU)",
 }
 
@@ -64,7 +64,7 @@ def extension(device: str) -> ModuleType:
 
     Parameters
     ----------
-    device : {'cuda', 'cuda_host'}
+    device : {'cuda', 'cuda_emulated'}
         The GPU, or the emulation of one that tests use.
 
     Raises

@@ -57,7 +57,7 @@ CUDA_DEVICES = devices.available()
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test once with the kernels of each instruction set that this machine has.
 
-    And once with the CUDA kernels, if the package was built with PYCNN_CUDA_HOST on the CPU, and
+    And once with the CUDA kernels, if the package was built with PYCNN_CUDA_EMULATED on the CPU, and
     where there is a GPU for the package on it.
     """
     if request.param in CUDA_DEVICES:

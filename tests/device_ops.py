@@ -13,8 +13,8 @@ import pytest
 from pycnn import _core, devices
 from pycnn.ops import backend
 
-EMULATED = "cuda_host"
-MISSING = "the CUDA kernels: built without PYCNN_CUDA_HOST=ON, which has them on the CPU"
+EMULATED = "cuda_emulated"
+MISSING = "the CUDA kernels: built without PYCNN_CUDA_EMULATED=ON, which has them on the CPU"
 emulated = pytest.mark.skipif(find_spec(devices.EXTENSIONS[EMULATED]) is None, reason=MISSING)
 
 # The parameters of a fixture for tests that run once on each device besides the CPU.

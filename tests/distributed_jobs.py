@@ -88,7 +88,7 @@ def job_uneven(options: dict[str, Any]) -> dict[str, Any]:
 
 def job_device(options: dict[str, Any]) -> dict[str, Any]:
     ranks = distributed.Ranks(deterministic=options["deterministic"], sync_batch_norm=True)
-    return on_device("cuda_host", ranks)
+    return on_device("cuda_emulated", ranks)
 
 
 def job_shared(options: dict[str, Any]) -> dict[str, Any]:

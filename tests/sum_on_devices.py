@@ -19,7 +19,7 @@ from pycnn.distributed.cuda_device import launched_as
 from pycnn.distributed.device_sum import Floats, NcclSum, device_sum
 
 COMM = MPI.COMM_WORLD
-DEVICE = devices.extension("cuda_host")
+DEVICE = devices.extension("cuda_emulated")
 SHAPES = [(3, 2), (0,), (), (2, 3, 5), (1,), (4099,), (2, 0, 3)]
 
 
@@ -43,7 +43,7 @@ def on_device(arrays: list[Floats]) -> list[Any]:
 
 def sums() -> str:
     """Of many arrays, then few, then more, on the common stream and on one of its own."""
-    total = device_sum(COMM, "cuda_host", deterministic=len(sys.argv) > 2)
+    total = device_sum(COMM, "cuda_emulated", deterministic=len(sys.argv) > 2)
     for shapes in (SHAPES, SHAPES[:3], SHAPES * 2, [], SHAPES[1:2]):
         there = on_device(numbers(COMM.rank, shapes))
         total.sum(there, add)
@@ -61,7 +61,7 @@ def refused() -> str:
     if COMM.rank == COMM.size - 1:
         os.environ[transport.VARIABLE] = sys.argv[2]
     try:
-        device_sum(COMM, "cuda_host", deterministic=False)
+        device_sum(COMM, "cuda_emulated", deterministic=False)
     except (RuntimeError, ValueError) as error:
         return f"{type(error).__name__} {error}"
     return "nothing"
@@ -72,7 +72,7 @@ def with_nccl() -> str:
     log = Path(f"{sys.argv[3]}.{COMM.rank}")
     os.environ["FAKE_NCCL_LOG"] = str(log)
     nccl.candidates = lambda: sys.argv[2:3]
-    total = NcclSum(COMM, "cuda_host", nccl.Nccl())
+    total = NcclSum(COMM, "cuda_emulated", nccl.Nccl())
     there = [DEVICE.DeviceArray.from_numpy(array) for array in numbers(0, SHAPES)]
     total.sum(there, add)
     for array, one in zip(there, numbers(0, SHAPES), strict=True):

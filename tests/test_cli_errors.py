@@ -53,7 +53,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
                 find_spec("pycnn._cuda") is not None, reason="this pycnn has CUDA"
             ),
         ),
-        (["train", "neocognitron", "--device", "cuda_host"], "cuda_host"),
+        (["train", "neocognitron", "--device", "cuda_emulated"], "cuda_emulated"),
         (["train", "lenet5", "--threads", "0"], "--threads: must be at least 1"),
         (["train", "lenet5", "--threads", "1000000"], "threads"),
         (["train", "lenet5", "--data", "nowhere"], "nowhere"),

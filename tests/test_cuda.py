@@ -116,7 +116,7 @@ def test_reshape_refuses_what_is_no_shape(
 
 
 def test_another_library_reads_it_without_a_copy(device: str, array_type: type) -> None:
-    if device != "cuda_host":
+    if device != "cuda_emulated":
         pytest.skip("NumPy reads the memory of the CPU alone")
     numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
     there = array_type.from_numpy(numbers)

@@ -24,7 +24,7 @@ PRODUCT = (1 + 2.0**-11) ** 2 - 1
 
 # Roundings that a term of a sum takes. Tensor cores add blocks of 4 or more products and truncate
 # all of a block to the largest one's last places, units of 2^-23: 6 of them for each block of 4.
-ROUNDINGS = {"cuda_host": 1, "cuda": 3}
+ROUNDINGS = {"cuda_emulated": 1, "cuda": 3}
 
 
 @pytest.fixture(params=OTHER_DEVICES)
@@ -222,13 +222,13 @@ def test_results_are_the_same_bits_each_time(
     expected = passes(*case, normal)
     for threads, order in ((1, "forward"), (2, "reverse"), (7, "random")):
         pycnn.set_num_threads(threads)
-        if device == "cuda_host":
+        if device == "cuda_emulated":
             before = module.order()
             module.set_order(order)
         try:
             results = passes(*case, normal)
         finally:
-            if device == "cuda_host":
+            if device == "cuda_emulated":
                 module.set_order(before)
         for name, (result, *_) in expected.items():
             np.testing.assert_array_equal(results[name][0], result)

@@ -168,7 +168,7 @@ def test_a_step_that_is_recorded_cannot_wait_for_a_sum(device: Any) -> None:
 @pytest.mark.parametrize(
     ("device_name", "deterministic", "kind", "text"),
     [
-        ("gpu", True, ValueError, r"\[distributed\] device must be one of cuda, cuda_host"),
+        ("gpu", True, ValueError, r"\[distributed\] device must be one of cuda, cuda_emulated"),
         ("cpu", True, ValueError, r"\[distributed\] device must be one of"),
         (3, True, TypeError, r"\[distributed\] device must be a str"),
         (EMULATED, 1, TypeError, r"\[distributed\] deterministic must be True or False"),

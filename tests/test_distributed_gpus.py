@@ -112,7 +112,7 @@ def test_it_is_too_late_once_cuda_has_started(machine: Machine) -> None:
     assert (values, said) == ([None], {""})
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda_host"])
+@pytest.mark.parametrize("device", ["cpu", "cuda_emulated"])
 def test_other_devices_need_no_choice(machine: Machine, device: str) -> None:
     assert choose_device(0, 2, device) == ""
     assert os.environ[VISIBLE] == ""
@@ -125,7 +125,7 @@ def test_other_devices_need_no_choice(machine: Machine, device: str) -> None:
         ((-1, 2, "cuda"), ValueError, r"\[distributed\] local_rank must be at least 0"),
         ((0, 0, "cuda"), ValueError, r"\[distributed\] local_size must be at least 1"),
         ((0.0, 2, "cuda"), TypeError, r"\[distributed\] local_rank must be an int"),
-        ((0, 2, "gpu"), ValueError, r"\[distributed\] device must be one of cpu, cuda, cuda_host"),
+        ((0, 2, "gpu"), ValueError, r"\[distributed\] device must be one of cpu, cuda, cuda_emulated"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: Any, kind: type[Exception], text: str) -> None:

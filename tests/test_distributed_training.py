@@ -121,7 +121,7 @@ def test_layers_that_learn_without_gradients() -> None:
 
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_device(deterministic: bool) -> None:
-    pytest.importorskip("pycnn._cuda_host", reason="needs the emulated CUDA device")
+    pytest.importorskip("pycnn._cuda_emulated", reason="needs the emulated CUDA device")
     found = job("device", 2, deterministic=deterministic)
     alone = distributed_nets.on_device("cpu")
     for name, state in alone.items():

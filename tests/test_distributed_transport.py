@@ -66,7 +66,7 @@ def test_the_first_that_all_ranks_can_take(every: list[Facts], chosen: str, reas
         (but(2, {"wish": -1}), ValueError, "one of nccl, mpi, host: that of rank 2 is none"),
         (but(1, {"wish": MPI}), ValueError, "it is not set on rank 0 and mpi on rank 1"),
         (but(1, {"wish": 0}, wish=HOST), ValueError, "it is host on rank 0 and not set on rank 1"),
-        (but(2, {"device": 1}), ValueError, "device .* it is cuda on rank 0 and cuda_host on rank"),
+        (but(2, {"device": 1}), ValueError, "device .* it is cuda on rank 0 and cuda_emulated on rank"),
         (but(2, {"deterministic": 1}), ValueError, "deterministic .* False on rank 0 and True on"),
         (but(1, {"nccl": 0}, wish=NCCL), RuntimeError, "=nccl cannot be: rank 1 has no NCCL"),
         ([one._replace(wish=NCCL) for one in SHARED], RuntimeError, "ranks 1 and 2 share a GPU"),
@@ -101,7 +101,7 @@ def test_facts_survive_the_exchange(word: str, wish: int, monkeypatch: pytest.Mo
     assert own[:4] == (wish, 0, 1, 0)
     assert own.gpu_high < 0  # the whole range of int64 is in use
     assert exchanged(Comm(), own) == [own, own]
-    assert facts("cuda_host", False, None)[-2:] == (0, 0)
+    assert facts("cuda_emulated", False, None)[-2:] == (0, 0)
 
 
 def test_an_mpi_is_asked_whether_it_takes_memory_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

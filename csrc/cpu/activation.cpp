@@ -1,4 +1,4 @@
-#include "cpu/activation.hpp"
+#include "ops/activation.hpp"
 
 #include "cpu/chunks.hpp"
 #include "cpu/dispatch.hpp"

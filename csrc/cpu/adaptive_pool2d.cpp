@@ -1,4 +1,4 @@
-#include "cpu/adaptive_pool2d.hpp"
+#include "ops/adaptive_pool2d.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Sums over a channel: each plane has sums of its own, in double; a channel's planes are then added in the order of the images,
 // so the bits do not depend on the threads.
-#include "cpu/batch_norm2d.hpp"
+#include "ops/batch_norm2d.hpp"
 
 #include <cmath>
 #include <vector>

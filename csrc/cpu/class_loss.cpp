@@ -1,4 +1,4 @@
-#include "cpu/class_loss.hpp"
+#include "ops/class_loss.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "cpu/conv_transpose2d.hpp"
+#include "ops/conv_transpose2d.hpp"
 
 #include "core/memory.hpp"
-#include "cpu/batch_norm2d.hpp"
-#include "cpu/conv2d.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/conv2d.hpp"
 
 namespace pycnn {
 

@@ -1,4 +1,4 @@
-#include "cpu/dropout.hpp"
+#include "ops/dropout.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "cpu/embedding.hpp"
+#include "ops/embedding.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "ops/parameters.hpp"
+
 namespace pycnn {
 
 constexpr int kMaxTileRows = 14;    // largest `tile_rows` of any instruction set
@@ -64,43 +66,6 @@ struct PoolWindow {
 
 // Windows beyond both ends of a row that the backward pass of the common windows looks at.
 constexpr int64_t kPoolMargin = 2;
-
-struct BatchNormScalars {
-    float mean, scale, slope, offset;  // dx = dy * scale - (x - mean) * slope - offset
-};
-
-// Local response normalisation over windows of channels: c - before .. c + after, clipped.
-struct LrnWindow {
-    int64_t C, pixels;  // channels are `pixels` floats apart
-    int64_t before, after;
-    float k, alpha, beta;
-    float slope;  // 2 alpha beta
-};
-
-struct DropoutScalars {
-    uint64_t seed;
-    uint32_t threshold;  // the least random number with which an element is kept
-    float scale;         // 1 / (1 - p)
-};
-
-struct AdamScalars {
-    float step_size, beta1, beta2;
-    float one_minus_beta1, one_minus_beta2;  // taken in double: 1 - 0.999f is off by 2e-5 of itself
-    float inverse_root_correction2, eps, decay_factor, weight_decay;
-};
-
-struct SgdScalars {
-    float lr, momentum, one_minus_dampening, weight_decay;
-    bool nesterov, first;
-};
-
-struct AdadeltaScalars {
-    float lr, rho, one_minus_rho, eps, weight_decay;
-};
-
-struct RmspropScalars {
-    float lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
-};
 
 // The transforms of a convolution by tiles (see isa/winograd.hpp), on whole vectors of channels: the first `vectors` of a pixel, or
 // of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).

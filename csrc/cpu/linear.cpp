@@ -1,13 +1,13 @@
-#include "cpu/linear.hpp"
+#include "ops/linear.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include "core/parallel.hpp"
 #include "core/sum_block.hpp"
-#include "cpu/activation.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "ops/activation.hpp"
 
 namespace pycnn {
 namespace {

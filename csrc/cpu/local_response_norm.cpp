@@ -1,4 +1,4 @@
-#include "cpu/local_response_norm.hpp"
+#include "ops/local_response_norm.hpp"
 
 #include <algorithm>
 

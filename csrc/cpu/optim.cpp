@@ -1,4 +1,4 @@
-#include "cpu/optim.hpp"
+#include "ops/optim.hpp"
 
 #include "cpu/chunks.hpp"
 #include "cpu/dispatch.hpp"

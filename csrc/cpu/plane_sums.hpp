@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "core/long_sum.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/shape.hpp"
 #include "cpu/kernel_table.hpp"
-#include "cpu/long_sum.hpp"
 
 namespace pycnn {
 

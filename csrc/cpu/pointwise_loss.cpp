@@ -1,4 +1,4 @@
-#include "cpu/pointwise_loss.hpp"
+#include "ops/pointwise_loss.hpp"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "cpu/pool2d.hpp"
+#include "ops/pool2d.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "cpu/rbf.hpp"
+#include "ops/rbf.hpp"
 
 #include <algorithm>
 

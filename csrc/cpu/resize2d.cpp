@@ -1,4 +1,4 @@
-#include "cpu/resize2d.hpp"
+#include "ops/resize2d.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/plane_sums.hpp"
-#include "cpu/pool2d.hpp"
+#include "ops/pool2d.hpp"
 
 namespace pycnn {
 namespace {

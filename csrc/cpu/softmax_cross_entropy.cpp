@@ -1,4 +1,4 @@
-#include "cpu/softmax_cross_entropy.hpp"
+#include "ops/softmax_cross_entropy.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
 // Activations of each number alone; the formulas are those of csrc/cpu/isa/activation.hpp. NaN passes, infinities give the
 // limit.
-#include "cpu/activation.hpp"
 #include "cuda/elementwise.hpp"
 #include "cuda/normal_tail.hpp"
 #include "cuda/rectified.hpp"
+#include "ops/activation.hpp"
 
 namespace pycnn {
 namespace {

@@ -1,8 +1,8 @@
 // Pooling to a given output size: a thread for each output, or a warp where windows are large.
-#include "cpu/adaptive_pool2d.hpp"
-#include "cpu/long_sum.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/index.hpp"
 #include "cuda/warp.hpp"
+#include "ops/adaptive_pool2d.hpp"
 
 namespace pycnn {
 namespace {

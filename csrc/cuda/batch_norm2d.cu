@@ -3,10 +3,10 @@
 // few digits would spoil all others.
 #include <algorithm>
 
-#include "cpu/batch_norm2d.hpp"
-#include "cpu/kernel_table.hpp"
 #include "cuda/block_sum.hpp"
 #include "cuda/compensated_sum.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {

@@ -1,8 +1,8 @@
 // Losses of class scores, and the logarithm of the softmax: a warp for each row.
-#include "cpu/class_loss.hpp"
 #include "cuda/class_targets.hpp"
 #include "cuda/compensated_sum.hpp"
 #include "cuda/softmax_rows.hpp"
+#include "ops/class_loss.hpp"
 
 namespace pycnn {
 namespace cuda {

@@ -1,8 +1,8 @@
 // What the losses of class scores share: the weights of the classes, and the totals over rows.
 #pragma once
 
-#include "cpu/softmax_cross_entropy.hpp"
 #include "cuda/sum_in_double.hpp"
+#include "ops/softmax_cross_entropy.hpp"
 
 namespace pycnn::cuda {
 

@@ -1,10 +1,10 @@
 // 2-D convolution and its gradients as implicit matrix products (gemm.hpp): patches are read where they lie.
 #include "core/error.hpp"
-#include "cpu/conv2d.hpp"
-#include "cuda/conv2d_direct.hpp"
+#include "cuda/conv2d_grouped.hpp"
 #include "cuda/conv_operands.hpp"
 #include "cuda/gemm.hpp"
 #include "cuda/reduce.hpp"
+#include "ops/conv2d.hpp"
 
 namespace pycnn {
 namespace cuda {

@@ -1,9 +1,9 @@
 // Convolution with ReLU and max pooling behind it: the convolution, then one pass over its output; and back.
 #include "core/error.hpp"
-#include "cpu/conv2d.hpp"
-#include "cpu/conv2d_pooled.hpp"
 #include "cuda/conv_operands.hpp"
 #include "cuda/flag.hpp"
+#include "ops/conv2d.hpp"
+#include "ops/conv2d_pooled.hpp"
 
 namespace pycnn {
 namespace cuda {

@@ -1,8 +1,8 @@
 // Transposed convolution: the passes of a convolution, the other way round.
-#include "cpu/batch_norm2d.hpp"
-#include "cpu/conv2d.hpp"
-#include "cpu/conv_transpose2d.hpp"
 #include "cuda/memory.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/conv2d.hpp"
+#include "ops/conv_transpose2d.hpp"
 
 namespace pycnn {
 

@@ -1,52 +1,28 @@
-# pycnn._cuda and pycnn._cuda_host: the same sources, for a GPU and for the CPU. Both share the bindings with pycnn._core, compiled for
+# pycnn._cuda and pycnn._cuda_emulated: the same sources, for a GPU and for the CPU. Both share the bindings with pycnn._core, compiled for
 # device arrays.
 
-# Bindings of the ops that have CUDA sources, and those of the device.
-set(PYCNN_CUDA_BINDINGS
-    arguments
-    bind_activation
-    bind_class_loss
-    bind_conv2d
-    bind_conv2d_pooled
-    bind_conv_transpose2d
-    bind_dropout
-    bind_embedding
-    bind_linear
-    bind_local_response_norm
-    bind_loss
-    bind_norm
-    bind_optim
-    bind_pointwise_loss
-    bind_pool2d
-    bind_rbf
-    bind_resize2d
-    conv_arguments
-    loss_arguments
-    overlap)
-list(TRANSFORM PYCNN_CUDA_BINDINGS PREPEND csrc/bindings/)
-list(TRANSFORM PYCNN_CUDA_BINDINGS APPEND .cpp)
-list(APPEND PYCNN_CUDA_BINDINGS csrc/cuda/bindings/device_array.cpp csrc/cuda/bindings/dlpack.cpp
-    csrc/cuda/bindings/flat_copies.cpp csrc/cuda/bindings/module.cpp csrc/cuda/bindings/register_streams.cpp)
+file(GLOB PYCNN_CUDA_BINDINGS CONFIGURE_DEPENDS csrc/python/*.cpp csrc/python/device/*.cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
-set(PYCNN_CUDA_SOURCES csrc/core/printable.cpp csrc/core/shape.cpp csrc/cpu/row_groups.cpp csrc/cuda/memory.cpp csrc/cuda/runtime.cpp
+set(PYCNN_CUDA_SOURCES csrc/core/printable.cpp csrc/core/row_groups.cpp csrc/core/shape.cpp csrc/cuda/memory.cpp csrc/cuda/runtime.cpp
     csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp ${PYCNN_CUDA_BINDINGS})
 
-if(PYCNN_CUDA_HOST)
+if(PYCNN_CUDA_EMULATED)
   # A C++ source for each CUDA source: CMake would give a .cu to nvcc.
   foreach(kernel ${PYCNN_CUDA_KERNELS})
     get_filename_component(name ${kernel} NAME_WE)
-    set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/cuda_host/${name}.cpp)
+    set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/cuda_emulated/${name}.cpp)
     file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"cuda/${name}.cu\"\n")
     list(APPEND PYCNN_CUDA_WRAPPERS ${wrapper})
   endforeach()
-  pybind11_add_module(_cuda_host NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS}
+  pybind11_add_module(_cuda_emulated NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_WRAPPERS}
     csrc/core/cpu_limits.cpp csrc/core/desk.cpp csrc/core/parallel.cpp csrc/core/spare_threads.cpp csrc/core/team.cpp
-    csrc/cuda/host/emulator.cpp csrc/cuda/host/fiber.cpp csrc/cuda/host/queue.cpp csrc/cuda/host/runtime_host.cpp)
-  pycnn_compile_together(_cuda_host ${PYCNN_CUDA_BINDINGS})
-  target_link_libraries(_cuda_host PRIVATE pycnn_options OpenMP::OpenMP_CXX)
-  target_compile_definitions(_cuda_host PRIVATE PYCNN_CUDA_HOST PYCNN_DEVICE_ARRAYS)
-  target_compile_options(_cuda_host PRIVATE -Wno-unknown-pragmas -ffp-contract=off)
-  install(TARGETS _cuda_host DESTINATION pycnn)
+    csrc/cuda/emulator/emulator.cpp csrc/cuda/emulator/fiber.cpp csrc/cuda/emulator/queue.cpp csrc/cuda/emulator/runtime.cpp)
+  pycnn_compile_together(_cuda_emulated ${PYCNN_CUDA_BINDINGS})
+  target_include_directories(_cuda_emulated PRIVATE csrc/python/device)
+  target_link_libraries(_cuda_emulated PRIVATE pycnn_options OpenMP::OpenMP_CXX)
+  target_compile_definitions(_cuda_emulated PRIVATE PYCNN_CUDA_EMULATED)
+  target_compile_options(_cuda_emulated PRIVATE -Wno-unknown-pragmas -ffp-contract=off)
+  install(TARGETS _cuda_emulated DESTINATION pycnn)
 endif()
 
 if(PYCNN_CUDA)
@@ -80,8 +56,7 @@ if(PYCNN_CUDA)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
   pybind11_add_module(_cuda NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_KERNELS})
-  target_include_directories(_cuda PRIVATE csrc ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
-  target_compile_definitions(_cuda PRIVATE PYCNN_DEVICE_ARRAYS)
+  target_include_directories(_cuda PRIVATE csrc csrc/python/device ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${PYCNN_WERROR}>:-Werror>>
     $<$<COMPILE_LANGUAGE:CUDA>:-ftz=true>  # denormal numbers count as zero in all ops
     $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${PYCNN_WERROR}>:-Werror=all-warnings>>)

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/dropout.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
+#include "ops/dropout.hpp"
 
 namespace pycnn {
 namespace {

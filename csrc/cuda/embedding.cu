@@ -1,11 +1,11 @@
 // Rows of a table, a warp for each; and the gradient of those that were used, whose positions the host has grouped.
 #include <limits>
 
-#include "cpu/embedding.hpp"
-#include "cpu/long_sum.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/first_outside.hpp"
 #include "cuda/step_graph.hpp"
 #include "cuda/warp.hpp"
+#include "ops/embedding.hpp"
 
 namespace pycnn {
 namespace cuda {

@@ -18,7 +18,7 @@ struct Divider {
         multiplier = static_cast<unsigned>((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor) / divisor + 1);
     }
     __host__ __device__ int quotient(int n) const {
-#if defined(__CUDA_ARCH__) || defined(PYCNN_CUDA_HOST)
+#if defined(__CUDA_ARCH__) || defined(PYCNN_CUDA_EMULATED)
         return static_cast<int>((__umulhi(multiplier, static_cast<unsigned>(n)) + static_cast<unsigned>(n)) >> shift);
 #else
         return n / static_cast<int>(divisor);

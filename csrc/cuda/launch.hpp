@@ -1,13 +1,13 @@
-// Where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_HOST, csrc/cuda/host), but for what tensor_core.hpp
+// Where the CUDA sources differ between nvcc and a C++ compiler (PYCNN_CUDA_EMULATED, csrc/cuda/emulator), but for what tensor_core.hpp
 // has. In kernels:
 //   SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel or of a function that it calls once
 // and launch(kernel, grid, block, shared_bytes, stream, arguments...) in the place of <<<>>>.
 #pragma once
 
-#if defined(PYCNN_CUDA_HOST)
+#if defined(PYCNN_CUDA_EMULATED)
 #include <tuple>
 
-#include "cuda/host/emulator.hpp"
+#include "cuda/emulator/emulator.hpp"
 
 #define SHARED(type, name, dims)   \
     using name##_type = type dims; \
@@ -26,7 +26,7 @@ template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             Arguments... arguments) {
     if (Stream::current()->phase == Phase::refreshing) return;
-#if defined(PYCNN_CUDA_HOST)
+#if defined(PYCNN_CUDA_EMULATED)
     host::launch_grid(grid, block, shared_bytes, stream,
                       [kernel, arguments = std::tuple<Parameters...>(static_cast<Parameters>(arguments)...)] {
                           std::apply(kernel, arguments);

@@ -1,7 +1,7 @@
 // Linear layers: three matrix products.
-#include "cpu/linear.hpp"
 #include "cuda/gemm.hpp"
 #include "cuda/reduce.hpp"
+#include "ops/linear.hpp"
 
 namespace pycnn {
 namespace {

@@ -2,9 +2,9 @@
 // neighbouring pixels, and a window's rows come from the cache.
 #include <algorithm>
 
-#include "cpu/kernel_table.hpp"
-#include "cpu/local_response_norm.hpp"
 #include "cuda/launch.hpp"
+#include "ops/local_response_norm.hpp"
+#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {

@@ -3,8 +3,8 @@
 #include <atomic>
 
 #include "core/error.hpp"
-#if defined(PYCNN_CUDA_HOST)
-#include "cuda/host/device_memory.hpp"
+#if defined(PYCNN_CUDA_EMULATED)
+#include "cuda/emulator/device_memory.hpp"
 #endif
 
 namespace pycnn::cuda {
@@ -36,7 +36,7 @@ Memory::Memory(size_t bytes) : stream_(Stream::current()), bytes_((bytes > 0 ? (
             throw OutOfMemory(text("cudaMalloc: ", bytes, " bytes of device memory asked for, ", free, " of ", total, " free"));
         }
     }
-#if defined(PYCNN_CUDA_HOST)
+#if defined(PYCNN_CUDA_EMULATED)
     host::begin_use(stream_->handle(), data_, bytes, bytes_);
 #endif
     const size_t now = used += bytes_;

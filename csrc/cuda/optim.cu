@@ -1,9 +1,9 @@
 // Optimizer steps; the formulas are those of csrc/cpu/isa/optim.hpp, where their sources are named.
 #include <cfloat>
 
-#include "cpu/optim.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
+#include "ops/optim.hpp"
 
 namespace pycnn {
 namespace {

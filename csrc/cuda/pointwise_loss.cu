@@ -3,8 +3,8 @@
 // In double, because what the ops promise is the exact loss rounded once, over a range of exponents that squares of floats leave.
 // Where double is 64 times as slow as float, squared errors take about as long as reading the numbers. Binary cross entropy then
 // takes some twenty times as long, but its numbers are the last and fewest of a network.
-#include "cpu/pointwise_loss.hpp"
 #include "cuda/sum_in_double.hpp"
+#include "ops/pointwise_loss.hpp"
 
 namespace pycnn {
 namespace cuda {

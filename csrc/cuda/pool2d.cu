@@ -1,11 +1,11 @@
 // Max and average pooling: a thread for each output, or for each element of an average's gradient; a warp for each plane of a
 // maximum's gradient.
 #include "core/error.hpp"
-#include "cpu/long_sum.hpp"
-#include "cpu/pool2d.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/flag.hpp"
 #include "cuda/index.hpp"
 #include "cuda/warp.hpp"
+#include "ops/pool2d.hpp"
 
 namespace pycnn {
 namespace {

@@ -1,8 +1,8 @@
 // Squared distances to centres: the sums of a matrix product, with a squared difference in the place of the product. Nothing
 // cancels, as it would in |x|^2 - 2 x c + |c|^2.
-#include "cpu/long_sum.hpp"
-#include "cpu/rbf.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/gemm.hpp"
+#include "ops/rbf.hpp"
 
 namespace pycnn {
 namespace cuda {

@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "core/long_sum.hpp"
 #include "core/shape.hpp"
-#include "cpu/long_sum.hpp"
 #include "cuda/block_sum.hpp"
 #include "cuda/index.hpp"
 #include "cuda/reduce.hpp"

@@ -1,8 +1,8 @@
 // Upsampling and zero padding: a thread for each element of the result, gradients are gathered.
-#include "cpu/long_sum.hpp"
-#include "cpu/pool2d.hpp"
-#include "cpu/resize2d.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/index.hpp"
+#include "ops/pool2d.hpp"
+#include "ops/resize2d.hpp"
 
 namespace pycnn {
 namespace {

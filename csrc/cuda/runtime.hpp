@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#if defined(PYCNN_CUDA_HOST)
-#include "cuda/host/cuda_host.hpp"
+#if defined(PYCNN_CUDA_EMULATED)
+#include "cuda/emulator/cuda_emulated.hpp"
 #else
 #include <cuda_runtime.h>
 #endif

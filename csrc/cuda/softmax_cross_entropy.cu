@@ -1,8 +1,8 @@
 // Softmax and its cross entropy: a warp for each row.
-#include "cpu/softmax_cross_entropy.hpp"
 #include "cuda/class_targets.hpp"
 #include "cuda/first_outside.hpp"
 #include "cuda/softmax_rows.hpp"
+#include "ops/softmax_cross_entropy.hpp"
 
 namespace pycnn {
 namespace cuda {

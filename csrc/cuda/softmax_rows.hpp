@@ -1,7 +1,7 @@
 // The exponentials of a row of scores, which no score overflows.
 #pragma once
 
-#include "cpu/long_sum.hpp"
+#include "core/long_sum.hpp"
 #include "cuda/warp.hpp"
 
 namespace pycnn::cuda {

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "core/error.hpp"
-#if defined(PYCNN_CUDA_HOST)
-#include "cuda/host/device_memory.hpp"
+#if defined(PYCNN_CUDA_EMULATED)
+#include "cuda/emulator/device_memory.hpp"
 #endif
 
 namespace pycnn::cuda {
@@ -82,7 +82,7 @@ void Stream::give_back(size_t bytes, void* block, const Stream& user) noexcept {
         cudaStreamSynchronize(user.handle_);
         cudaGetLastError();
     }
-#if defined(PYCNN_CUDA_HOST)
+#if defined(PYCNN_CUDA_EMULATED)
     host::end_use(handle_, block, bytes);
 #endif
     Pools& p = pools();

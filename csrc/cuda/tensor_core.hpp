@@ -5,8 +5,8 @@
 #include <type_traits>
 
 #include "cuda/launch.hpp"
-#if defined(PYCNN_CUDA_HOST)
-#include "cuda/host/tensor_core.hpp"
+#if defined(PYCNN_CUDA_EMULATED)
+#include "cuda/emulator/tensor_core.hpp"
 #else
 #include <mma.h>
 #endif
@@ -28,7 +28,7 @@ using Tf32Sums = wmma::fragment<wmma::accumulator, kFragment, kFragment, kFragme
 // better: nvcc 13.0 makes generic loads of it, with 64-bit addresses that are looked at first.
 template <class Use, class Layout>
 __device__ void load_factor(Tf32Factor<Use, Layout>& factor, const float* shared, unsigned pitch) {
-#if defined(PYCNN_CUDA_HOST)
+#if defined(PYCNN_CUDA_EMULATED)
     wmma::load_matrix_sync(factor, shared, pitch);
 #else
 #define LOAD_FACTOR(use, layout)                                                                              \

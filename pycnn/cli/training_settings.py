@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device",
-        choices=("cpu", "cuda", "cuda_host"),
+        choices=("cpu", "cuda", "cuda_emulated"),
         default="cpu",
         help="where to train: the CPU, the GPU, or an emulation of it for tests "
         "(default: %(default)s)",

@@ -49,7 +49,7 @@ def choose_device(local_rank: int, local_size: int, device: str) -> str:
     ----------
     local_rank, local_size : int
         The number of this process among those of its machine, from 0, and how many they are.
-    device : {'cpu', 'cuda', 'cuda_host'}
+    device : {'cpu', 'cuda', 'cuda_emulated'}
         Nothing is chosen but for 'cuda'.
 
     Returns

@@ -24,7 +24,7 @@ class DeviceGradients:
         What is trained, float32: the same on all ranks.
     channel : Channel
         Of the ranks.
-    device : {'cuda', 'cuda_host'}
+    device : {'cuda', 'cuda_emulated'}
         Where they are.
     deterministic : bool
         Whether sums are taken in an order that is written down: see `tree_sum`.

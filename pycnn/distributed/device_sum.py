@@ -179,7 +179,7 @@ def device_sum(comm: Any, device: str, *, deterministic: bool) -> DeviceSum:
     ----------
     comm : mpi4py.MPI.Comm
         Only its methods for buffers are called: none that pickles.
-    device : {'cuda', 'cuda_host'}
+    device : {'cuda', 'cuda_emulated'}
         The GPU, or the emulation of one that tests use.
     deterministic : bool
         Whether the sums must be those of `DeviceSum.sum`'s `add`: they go through the CPU then.

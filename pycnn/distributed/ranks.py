@@ -49,7 +49,7 @@ class Ranks(Team):
     overlap : bool
         Whether gradients are added up while the backward pass goes on, by a thread that wants a
         core of its own for the messages.
-    device : {'cpu', 'cuda', 'cuda_host'}
+    device : {'cpu', 'cuda', 'cuda_emulated'}
         Where the model will be. For 'cuda' each rank takes one GPU of its machine, before CUDA
         starts: make the instance before ``model.to("cuda")``.
     timeout : float

@@ -7,11 +7,11 @@
 
 #include "check.hpp"
 #include "core/parallel.hpp"
-#include "cpu/activation.hpp"
-#include "cpu/batch_norm2d.hpp"
-#include "cpu/class_loss.hpp"
-#include "cpu/dropout.hpp"
-#include "cpu/softmax_cross_entropy.hpp"
+#include "ops/activation.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/class_loss.hpp"
+#include "ops/dropout.hpp"
+#include "ops/softmax_cross_entropy.hpp"
 
 namespace selftest {
 namespace {

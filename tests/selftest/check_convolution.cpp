@@ -5,12 +5,12 @@
 
 #include "check.hpp"
 #include "core/parallel.hpp"
-#include "cpu/activation.hpp"
-#include "cpu/conv2d.hpp"
-#include "cpu/conv2d_algorithm.hpp"
-#include "cpu/conv2d_pooled.hpp"
-#include "cpu/pool2d.hpp"
-#include "cpu/visible_taps.hpp"
+#include "cpu/conv2d/algorithms.hpp"
+#include "ops/activation.hpp"
+#include "ops/conv2d.hpp"
+#include "ops/conv2d_pooled.hpp"
+#include "ops/pool2d.hpp"
+#include "ops/visible_taps.hpp"
 
 namespace selftest {
 namespace {

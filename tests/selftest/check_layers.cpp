@@ -3,13 +3,13 @@
 #include <limits>
 
 #include "check.hpp"
-#include "cpu/adaptive_pool2d.hpp"
-#include "cpu/batch_norm2d.hpp"
-#include "cpu/embedding.hpp"
-#include "cpu/linear.hpp"
-#include "cpu/local_response_norm.hpp"
-#include "cpu/pool2d.hpp"
-#include "cpu/rbf.hpp"
+#include "ops/adaptive_pool2d.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/embedding.hpp"
+#include "ops/linear.hpp"
+#include "ops/local_response_norm.hpp"
+#include "ops/pool2d.hpp"
+#include "ops/rbf.hpp"
 
 namespace selftest {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "check.hpp"
-#include "cpu/optim.hpp"
+#include "ops/optim.hpp"
 
 namespace selftest {
 namespace {

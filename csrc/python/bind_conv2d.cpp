@@ -1,0 +1,74 @@
+#include "ops/conv2d.hpp"
+#include "python/conv_arguments.hpp"
+#include "python/register.hpp"
+#include "python/weight_gradients.hpp"
+
+namespace pycnn {
+namespace {
+
+using ConvForward = void (*)(const ConvShape&, const float* x, const float* w, const float* b, float* y);
+
+Array forward(const char* op, ConvForward compute, py::handle x_array, py::handle w_array, py::handle b_array,
+              py::handle stride, py::handle padding, py::handle dilation, py::handle groups) {
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const auto w = view<const float>(op, "weight", w_array, 4);
+    const ConvShape s = conv_shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
+    const float* b = conv_bias(op, b_array, s, w.shape);
+    float* y = nullptr;
+    Array result = new_array(op, {s.N, s.K, s.P, s.Q}, y);
+    ReleaseGil release;
+    compute(s, x.data, w.data, b, y);
+    return result;
+}
+
+Array bind_conv2d(py::handle x, py::handle w, py::handle b, py::handle stride, py::handle padding, py::handle dilation,
+                  py::handle groups) {
+    return forward("conv2d", conv2d, x, w, b, stride, padding, dilation, groups);
+}
+
+Array bind_conv2d_relu(py::handle x, py::handle w, py::handle b, py::handle stride, py::handle padding, py::handle dilation,
+                       py::handle groups) {
+    return forward("conv2d_relu", conv2d_relu, x, w, b, stride, padding, dilation, groups);
+}
+
+Array bind_conv2d_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
+                                 py::handle padding, py::handle dilation, py::handle groups) {
+    const char* op = "conv2d_backward_input";
+    const auto dy = view<const float>(op, "dy", dy_array, 4);
+    const auto w = view<const float>(op, "weight", w_array, 4);
+    const Shape x_shape = to_shape(op, "input_shape", input_shape, 4);
+    const ConvShape s = conv_shape_of(op, x_shape, w.shape, stride, padding, dilation, groups);
+    check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
+    float* dx = nullptr;
+    Array result = new_array(op, x_shape, dx);
+    ReleaseGil release;
+    conv2d_backward_input(s, dy.data, w.data, dx);
+    return result;
+}
+
+py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
+                                      py::handle padding, py::handle dilation, py::handle groups, py::handle out) {
+    const char* op = "conv2d_backward_weight";
+    const auto dy = view<const float>(op, "dy", dy_array, 4);
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const Shape w_shape = to_shape(op, "weight_shape", weight_shape, 4);
+    const ConvShape s = conv_shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
+    check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
+    const WeightGradients gradients(op, out, w_shape, {s.K}, {{"dy", dy}, {"x", x}});
+    {
+        ReleaseGil release;
+        conv2d_backward_weight(s, dy.data, x.data, gradients.dw, gradients.db);
+    }
+    return py::make_tuple(gradients.weight(), gradients.bias());
+}
+
+}  // namespace
+
+void register_conv2d(py::module_& module) {
+    module.def("conv2d", bind_conv2d);
+    module.def("conv2d_relu", bind_conv2d_relu);
+    module.def("conv2d_backward_input", bind_conv2d_backward_input);
+    module.def("conv2d_backward_weight", bind_conv2d_backward_weight);
+}
+
+}  // namespace pycnn

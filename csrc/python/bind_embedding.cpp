@@ -1,0 +1,62 @@
+#include <optional>
+
+#include "ops/embedding.hpp"
+#include "python/register.hpp"
+#include "python/views.hpp"
+
+namespace pycnn {
+namespace {
+
+Array bind_embedding(py::handle weight_array, py::handle index_array) {
+    const char* op = "embedding";
+    const auto weight = view<const float>(op, "weight", weight_array, 2);
+    const auto index = view<const int64_t>(op, "index", index_array);
+    const int64_t D = weight.shape[1];
+    if (weight.size() == 0) fail_value(op, "weight needs a row and a column, its shape is ", to_string(weight.shape));
+    check_row_numbers(op, index.shape, index.data, weight.shape[0]);
+    Shape shape = index.shape;
+    shape.push_back(D);
+    float* y = nullptr;
+    Array result = new_array(op, shape, y);
+    ReleaseGil release;
+    embedding(index.size(), D, weight.data, index.data, y);
+    return result;
+}
+
+py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, py::handle padding_number) {
+    const char* op = "embedding_backward";
+    const auto dy = view<const float>(op, "dy", dy_array);
+    const auto index = view<const int64_t>(op, "index", index_array);
+    Shape expected = index.shape;
+    expected.push_back(dy.shape.empty() ? 0 : dy.shape.back());
+    if (dy.shape != expected || expected.back() == 0)
+        fail_value(op, "dy must have the shape of index and one more dimension, not empty (dy: ", to_string(dy.shape),
+                   ", index: ", to_string(index.shape), ")");
+    const int64_t D = expected.back(), padding = padding_number.is_none() ? -1 : to_int(op, "padding_idx", padding_number);
+    if (!padding_number.is_none() && padding < 0) fail_value(op, "padding_idx must be at least 0, got ", padding);
+    check_row_numbers(op, index.shape, index.data, std::nullopt);
+
+    RowGroups groups;
+    {
+        ReleaseGil release;
+        groups = group_rows(index.size(), index.data, padding);
+    }
+    const auto count = static_cast<int64_t>(groups.rows.size());
+    int64_t* rows = nullptr;
+    float* values = nullptr;
+    Array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
+    {
+        ReleaseGil release;
+        embedding_backward(groups, D, dy.data, rows, values);
+    }
+    return py::make_tuple(std::move(row_array), std::move(value_array));
+}
+
+}  // namespace
+
+void register_embedding(py::module_& module) {
+    module.def("embedding", bind_embedding);
+    module.def("embedding_backward", bind_embedding_backward);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,52 @@
+#include "ops/rbf.hpp"
+#include "python/register.hpp"
+#include "python/views.hpp"
+
+namespace pycnn {
+namespace {
+
+RbfShape shape_of(const char* op, const Shape& x, const Shape& centres) {
+    if (x[1] != centres[1])
+        fail_value(op, "centres have ", centres[1], " features, x has ", x[1], " (x: ", to_string(x),
+                   ", centres: ", to_string(centres), ")");
+    if (x[1] < 1 || centres[0] < 1)
+        fail_value(op, "needs at least one feature and one centre (x: ", to_string(x), ", centres: ", to_string(centres), ")");
+    return {x[0], x[1], centres[0]};
+}
+
+Array bind_rbf(py::handle x_array, py::handle centres_array) {
+    const char* op = "rbf";
+    const auto x = view<const float>(op, "x", x_array, 2);
+    const auto centres = view<const float>(op, "centres", centres_array, 2);
+    const RbfShape s = shape_of(op, x.shape, centres.shape);
+    float* y = nullptr;
+    Array result = new_array(op, {s.N, s.centres}, y);
+    ReleaseGil release;
+    rbf(s, x.data, centres.data, y);
+    return result;
+}
+
+py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle centres_array) {
+    const char* op = "rbf_backward";
+    const auto dy = view<const float>(op, "dy", dy_array, 2);
+    const auto x = view<const float>(op, "x", x_array, 2);
+    const auto centres = view<const float>(op, "centres", centres_array, 2);
+    const RbfShape s = shape_of(op, x.shape, centres.shape);
+    check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.centres});
+    float *dx = nullptr, *dcentres = nullptr;
+    Array input_gradient = new_array(op, x.shape, dx), centre_gradient = new_array(op, centres.shape, dcentres);
+    {
+        ReleaseGil release;
+        rbf_backward(s, dy.data, x.data, centres.data, dx, dcentres);
+    }
+    return py::make_tuple(std::move(input_gradient), std::move(centre_gradient));
+}
+
+}  // namespace
+
+void register_rbf(py::module_& module) {
+    module.def("rbf", bind_rbf);
+    module.def("rbf_backward", bind_rbf_backward);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,88 @@
+// The extension modules pycnn._cuda and pycnn._cuda_emulated: the device, its arrays, and the ops of pycnn._core on them.
+#include <pybind11/stl.h>
+
+#include "core/error.hpp"
+#include "cuda/tf32.hpp"
+#include "python/device/device_array.hpp"
+#include "python/device/flat_copies.hpp"
+#include "python/device/register_streams.hpp"
+#include "python/register.hpp"
+#include "python/release_gil.hpp"
+
+#if defined(PYCNN_CUDA_EMULATED)
+#include "cuda/emulator/device_memory.hpp"
+#include "cuda/emulator/emulator.hpp"
+#define PYCNN_CUDA_MODULE _cuda_emulated
+#else
+#define PYCNN_CUDA_MODULE _cuda
+#endif
+
+namespace {
+
+namespace py = pybind11;
+using namespace pycnn;
+
+void register_device(py::module_& module) {
+    module.def("devices", [] {
+        py::list result;
+        for (const cuda::Device& d : cuda::devices()) {
+            py::dict device;
+            device["name"] = d.name;
+            device["compute_capability"] = py::make_tuple(d.major, d.minor);
+            device["multiprocessors"] = d.processors;
+            device["memory"] = d.memory;
+            result.append(device);
+        }
+        return result;
+    });
+    module.def("why_no_device", cuda::why_no_device);
+    module.def("synchronize", cuda::synchronize, py::call_guard<ReleaseGil>());
+    module.def("memory_stats", [] {
+        const cuda::MemoryStats stats = cuda::memory_stats();
+        py::dict result;
+        result["used"] = stats.used;
+        result["cached"] = stats.cached;
+        result["most_used"] = stats.most_used;
+        return result;
+    });
+    module.def("allow_tf32", cuda::allow_tf32);
+    module.def("tf32_allowed", cuda::tf32_allowed);
+    module.def("trim_cache", cuda::trim, py::call_guard<ReleaseGil>());
+#if defined(PYCNN_CUDA_EMULATED)
+    module.def("set_order", host::set_order);
+    module.def("order", host::order);
+    module.def("set_device_bytes", host::set_device_bytes);
+#endif
+}
+
+}  // namespace
+
+PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
+    py::register_local_exception_translator([](std::exception_ptr error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const TypeError& e) {
+            py::set_error(PyExc_TypeError, e.what());
+        }
+    });
+    cuda::register_device_array(module);
+    cuda::register_flat_copies(module);
+    register_device(module);
+    cuda::register_streams(module);
+    register_activation(module);
+    register_class_loss(module);
+    register_conv2d(module);
+    register_conv2d_pooled(module);
+    register_conv_transpose2d(module);
+    register_dropout(module);
+    register_embedding(module);
+    register_linear(module);
+    register_local_response_norm(module);
+    register_loss(module);
+    register_norm(module);
+    register_optim(module);
+    register_pointwise_loss(module);
+    register_pool2d(module);
+    register_rbf(module);
+    register_resize2d(module);
+}

@@ -1,0 +1,29 @@
+// What the bindings of all losses share: the reduction, the gradient of the loss, and the form of the result.
+#pragma once
+
+#include "ops/reduction.hpp"
+#include "python/views.hpp"
+
+namespace pycnn {
+
+// 'mean', 'sum' or 'none'; the mean of `count` = 0 losses is a ValueError.
+Reduction to_reduction(const char* op, py::handle word, int64_t count);
+
+// A number, or with 'none' an array of the shape of the losses.
+LossGradient to_loss_gradient(const char* op, py::handle dloss, Reduction reduction, const Shape& losses);
+
+// compute(losses) gives the reduced loss, and writes each one where `losses` is not null. A float, or with 'none' an array.
+template <class F>
+py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F&& compute) {
+    float* losses = nullptr;
+    py::object each = py::none();
+    if (reduction == Reduction::none) each = new_array(op, shape, losses);
+    double total;
+    {
+        ReleaseGil release;
+        total = compute(losses);
+    }
+    return reduction == Reduction::none ? each : py::float_(total);
+}
+
+}  // namespace pycnn

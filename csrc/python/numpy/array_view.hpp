@@ -1,0 +1,60 @@
+// NumPy's arrays as views, and results as NumPy's arrays.
+//
+// Nothing is cast or copied: an array of another dtype is a TypeError, one that is not C-contiguous a ValueError.
+#pragma once
+
+#include <memory>
+
+#include "core/memory.hpp"
+#include "python/arguments.hpp"
+
+namespace pycnn {
+
+using Array = py::array;
+
+inline bool is_array(py::handle object) { return py::isinstance<py::array>(object); }
+inline size_t rank_of(py::handle array) { return static_cast<size_t>(py::cast<py::array>(array).ndim()); }
+
+// T may be const (an input) or not (written in place). rank < 0: any.
+template <class T>
+View<T> view(const char* op, const char* name, py::handle object, int rank = -1) {
+    if (!py::isinstance<py::array>(object)) fail_type(op, name, " must be a numpy.ndarray, got ", type_name(object));
+    if (type_name(object) == "MaskedArray") fail_type(op, name, " is a masked array, whose mask would be lost");
+    const auto array = py::reinterpret_borrow<py::array>(object);
+    static const py::handle wanted = py::dtype::of<std::remove_const_t<T>>().release();
+    if (!array.dtype().is(wanted) && !array.dtype().equal(wanted))
+        fail_type(op, name, " must be ", std::string(py::str(wanted)), ", got ", std::string(py::str(array.dtype())));
+    View<T> result;
+    result.shape.assign(array.shape(), array.shape() + array.ndim());
+    if (rank >= 0 && array.ndim() != rank)
+        fail_value(op, name, " must have ", rank, " dimension", rank == 1 ? "" : "s", ", got shape ", to_string(result.shape));
+    constexpr int needed = int{py::array::c_style} | int{py::detail::npy_api::NPY_ARRAY_ALIGNED_};
+    if ((array.flags() & needed) != needed)
+        fail_value(op, name, " must be C-contiguous and aligned (numpy.ascontiguousarray makes a copy that is); its shape is ",
+                   to_string(result.shape));
+    if constexpr (std::is_const_v<T>) {
+        result.data = static_cast<T*>(array.data());
+    } else {
+        if (!array.writeable()) fail_value(op, name, " is updated in place but is read-only");
+        result.data = static_cast<T*>(const_cast<void*>(array.data()));
+    }
+    return result;
+}
+
+// A new array on a block of the pool, uninitialised. `data` receives its address.
+template <class T>
+Array new_array(const char* op, const Shape& shape, T*& data) {
+    const int64_t count = element_count(op, shape);
+    void* memory = nullptr;
+    try {
+        memory = pool_allocate(count * sizeof(T));
+    } catch (const OutOfMemory& e) {
+        throw OutOfMemory(text('[', op, "] result of shape ", to_string(shape), ": ", e.what()));
+    }
+    std::unique_ptr<void, decltype(&pool_free)> block(memory, pool_free);
+    py::capsule owner(block.get(), [](void* data) { pool_free(data); });
+    data = static_cast<T*>(block.release());
+    return py::array_t<T>(shape, data, owner);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,38 @@
+// Which algorithm the CPU takes for a convolution.
+#include <pybind11/stl.h>
+
+#include "cpu/conv2d/algorithms.hpp"
+#include "ops/visible_taps.hpp"
+#include "python/conv_arguments.hpp"
+#include "python/register.hpp"
+
+namespace pycnn {
+namespace {
+
+std::string bind_algorithm(py::handle direction, py::handle x_shape, py::handle w_shape, py::handle stride, py::handle padding,
+                           py::handle dilation, py::handle groups) {
+    const char* op = "conv2d_algorithm";
+    const ConvShape s = conv_shape_of(op, to_shape(op, "input_shape", x_shape, 4), to_shape(op, "weight_shape", w_shape, 4),
+                                      stride, padding, dilation, groups);
+    const std::string pass_name = to_word(op, "direction", direction);
+    ConvPass pass = ConvPass::forward;
+    if (pass_name == "backward_input") {
+        pass = ConvPass::backward_input;
+    } else if (pass_name == "backward_weight") {
+        pass = ConvPass::backward_weight;
+    } else if (pass_name != "forward") {
+        fail_value(op, "direction must be 'forward', 'backward_input' or 'backward_weight', got '", pass_name, "'");
+    }
+    return name_of(conv_algorithm(pass, VisiblePart(s).shape));
+}
+
+}  // namespace
+
+void register_conv2d_algorithm(py::module_& module) {
+    module.def("conv2d_algorithm", bind_algorithm);
+    module.def("conv_algorithms", [] { return py::tuple(py::cast(conv_algorithms())); });
+    module.def("force_conv_algorithm", force_conv_algorithm);
+    module.def("forced_conv_algorithm", forced_conv_algorithm);
+}
+
+}  // namespace pycnn
