@@ -21,8 +21,8 @@ EXTENSIONS = {"cuda": "pycnn._cuda", "cuda_emulated": "pycnn._cuda_emulated"}
 
 BUILD_HINTS = {
     "cuda": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA=ON pip install . (needs nvcc of CUDA 12 or 13)",
-    "cuda_emulated": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_EMULATED=ON pip install . (for tests: the CUDA "
-    "kernels on the CPU)",
+    "cuda_emulated": "SKBUILD_CMAKE_DEFINE=PYCNN_CUDA_EMULATED=ON pip install . (for tests: "
+    "the CUDA kernels on the CPU)",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
@@ -12,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from convolution import forced
-from dataset_files import idx_bytes, picture_folder
-from device_ops import OTHER_DEVICES, computed_on
 from hypothesis import settings
+from support.convolution import forced
+from support.dataset_files import idx_bytes, picture_folder
+from support.device_ops import OTHER_DEVICES, computed_on
 
 from pycnn import _core, devices, io, models
 from pycnn.recipes.pictures import picture_sets
@@ -54,11 +53,11 @@ CUDA_DEVICES = devices.available()
 
 
 @pytest.fixture(params=(*_core.isa_available(), *CUDA_DEVICES), scope="session")
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test once with the kernels of each instruction set that this machine has.
 
-    And once with the CUDA kernels, if the package was built with PYCNN_CUDA_EMULATED on the CPU, and
-    where there is a GPU for the package on it.
+    And once with the CUDA kernels: on the CPU, if the package was built with PYCNN_CUDA_EMULATED,
+    and on a GPU, where there is one for the package.
     """
     if request.param in CUDA_DEVICES:
         with computed_on(request.param):
@@ -77,24 +76,6 @@ def device(request: pytest.FixtureRequest) -> str:
     return name
 
 
-# Tests of what the CPU alone has, instruction sets and algorithms, and of AlexNet's sizes.
-OF_THE_CPU = re.compile(
-    r"test_conv2d_(algorithm|batch_lanes|depthwise|filter_lanes|full_width|winograd)\.py"
-    r"|test_(dispatch|extreme_sizes)\.py|test_determinism\.py.*alexnet"
-)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what says nothing of the CUDA kernels and would take minutes on them."""
-    left_out = [
-        item
-        for item in items
-        if re.search(r"[\[-]cuda", item.nodeid) and OF_THE_CPU.search(item.nodeid)
-    ]
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Let all tests that are skipped for one reason make one line of the summary."""
@@ -106,11 +87,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Compute on the CPU in a test that does not ask for `isa`, and in its fixtures.
+    """Compute on the CPU in a test that does not ask for `backend`, and in its fixtures.
 
-    What `isa` has last chosen stays until it chooses anew.
+    What `backend` has last chosen stays until it chooses anew.
     """
-    asked = "isa" in getattr(item, "fixturenames", ())
+    asked = "backend" in getattr(item, "fixturenames", ())
     with nullcontext() if asked else computed_on("cpu"):
         return (yield)
 

@@ -187,8 +187,8 @@ class Module(Tree, Remembering, ABC):
         Parameters
         ----------
         device : {'cpu', 'cuda'}
-            The CPU or the GPU; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer
-            that has taken steps does not move: make a new one, and let it load the state.
+            The CPU or the GPU; 'cuda_emulated' is the emulation of a GPU that tests use. An
+            optimizer that has taken steps does not move: make a new one, and let it load the state.
 
         Raises
         ------

@@ -1,5 +1,5 @@
 // Self-test of the kernels without Python: every op on the instruction set in use, against loops in double. Built for another
-// processor, it runs in an emulator (tests/test_neon.py). Prints the table's name and a line for each check, with the largest
+// processor, it runs in an emulator (tests/ops/cpu_only/test_neon.py). Prints the table's name and a line for each check, with the largest
 // error as a share of what it may be; exits with 1 if a check fails.
 #include <cstdio>
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dataset_files import cifar_archive, cifar_members, idx_bytes, random_bytes
 from hostile import outcome
 from PIL import Image
-from readers import READERS
 from safetensors.numpy import save
-from toy import small_net
+from support.dataset_files import cifar_archive, cifar_members, idx_bytes, random_bytes
+from support.readers import READERS
+from support.toy import small_net
 
 from pycnn import io as checkpoints
 from pycnn.datasets.idx import read_images, read_labels
 from pycnn.datasets.sentence_polarity import sentence_polarity
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "support" / "old_files"
 
 # Numbers of 1, 2, 4 and 8 bytes that a size may become.
 SIZES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)

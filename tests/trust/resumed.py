@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 
-from killed import count_down
+from support.killed import count_down
 
 import pycnn
 from pycnn import _files, io, layers, optim

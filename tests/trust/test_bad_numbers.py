@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from toy import blobs, small_net
+from support.toy import blobs, small_net
 
 from pycnn.layers import (
     AvgPool2d,

@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from strategies import Values
-from test_determinism import Case, all_results
-from threads import at_once
+from support.same_bits import Case, all_results
+from support.strategies import Values
+from support.threads import at_once
 
 import pycnn
 from pycnn import _core, ops

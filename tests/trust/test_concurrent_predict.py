@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from threads import at_once
+from support.threads import at_once
 
 from pycnn import evaluate, fit, models, predict
 from pycnn.data import ArrayDataset

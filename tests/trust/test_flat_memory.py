@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from test_dispatch import output
+from support.child import output
 
 STEPS = {"short": 1_000, "long": 10_000}
 ROOM = 3 << 20

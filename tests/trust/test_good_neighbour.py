@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from child import output
+from support.child import output
 from training_code import CODE
 
 PROMISE = "a good neighbour"
@@ -131,7 +131,7 @@ sys.path += {[str(HERE), str(HERE.parent)]!r}
 warnings.simplefilter("ignore", DeprecationWarning)
 {imports}
 import pycnn
-from threads import again_and_again
+from support.threads import again_and_again
 from training_child import in_a_process, train
 
 if __name__ == "__main__":
@@ -178,7 +178,7 @@ with again_and_again(train_beside):
 def test_affinity_quota_and_threadpoolctl_bound_the_threads(
     tried: Callable[[str, int, str], None],
 ) -> None:
-    """As they are found; made-up control groups are in tests/test_cpu_limits.py."""
+    """As they are found; made-up control groups are in tests/ops/cpu_only/test_cpu_limits.py."""
     pytest.importorskip("threadpoolctl", reason="threadpoolctl is not installed")
     code = f"""{CODE}
 from pycnn import _core

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from convolution import forced
+from support.convolution import forced
 
 from pycnn import _core, ops
 
@@ -23,7 +23,7 @@ Sum = Callable[[Floats], float]
 BOUND = 2.0**-13
 HEAD = 2.0**24
 
-pytestmark = pytest.mark.usefixtures("isa")
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 def terms(count: int) -> Floats:
@@ -202,9 +202,9 @@ def test_long_sums_keep_their_digits(
 @pytest.mark.parametrize("summed", [conv_bias_of_a_plane, conv_bias_of_many_images])
 @pytest.mark.parametrize("name", _core.conv_algorithms())
 def test_bias_gradients_keep_their_digits_with_every_algorithm(
-    name: str, summed: Sum, isa: str
+    name: str, summed: Sum, backend: str
 ) -> None:
-    if isa not in _core.isa_available():
+    if backend not in _core.isa_available():
         pytest.skip("the algorithms are the CPU's")
     with forced(name):
         assert_summed(summed(terms(2**18)), 2**18)
@@ -280,9 +280,9 @@ FILTERS = [
 
 @pytest.mark.parametrize("summed", FILTERS)
 def test_weight_gradients_keep_their_digits_with_every_algorithm(
-    summed: Sum, isa: str, form: str, tried: Callable[[str, int, str], None]
+    summed: Sum, backend: str, form: str, tried: Callable[[str, int, str], None]
 ) -> None:
-    if isa not in _core.isa_available():
+    if backend not in _core.isa_available():
         pytest.skip("CUDA keeps the general bound")
     lengths = [2**18] if form == "short" else [2**16, 2**20, 2**22]
     names = ["", *_core.conv_algorithms()]
@@ -296,10 +296,10 @@ def test_weight_gradients_keep_their_digits_with_every_algorithm(
 
 @pytest.mark.parametrize("rows", [2**16, 2**19, 2**20])
 def test_the_weight_gradient_of_a_linear_layer_keeps_what_its_blocks_come_to(
-    rows: int, isa: str
+    rows: int, backend: str
 ) -> None:
     """Blocks of 128 rows come to 1 each, which 2^24 in float would not take."""
-    if isa not in _core.isa_available():
+    if backend not in _core.isa_available():
         pytest.skip("CUDA keeps the general bound")
     x = np.full((rows, 1), 2.0**-7, np.float32)
     x[0] = HEAD
@@ -310,10 +310,10 @@ def test_the_weight_gradient_of_a_linear_layer_keeps_what_its_blocks_come_to(
 
 @pytest.mark.trust
 def test_weight_gradients_keep_what_many_runs_come_to(
-    isa: str, tried: Callable[[str, int, str], None]
+    backend: str, tried: Callable[[str, int, str], None]
 ) -> None:
     """A run of pixels comes to less than 1 beside 2^24, of filters that leave it a few hundred."""
-    if isa not in _core.isa_available():
+    if backend not in _core.isa_available():
         pytest.skip("CUDA keeps the general bound")
     dy = np.full((1, 1, 2048, 4096), 2.0**-11, np.float32)
     x = np.ones_like(dy)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_dispatch import output
+from support.child import output
 
 import pycnn
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from toy import same_bits, small_net
+from support.toy import same_bits, small_net
 
 from pycnn import __version__, io, models
 from pycnn._format import FORMAT
@@ -19,7 +19,7 @@ from pycnn.cli import results
 from pycnn.report import Run
 from pycnn.training import History
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "support" / "old_files"
 # What a run of each version left: one folder for each, `run_VERSION`.
 RUNS = sorted(DATA.glob("run_*"))
 

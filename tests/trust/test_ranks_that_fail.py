@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from mpi_ranks import attempt, command, environment, job, needs_mpi, ranks_of
+from support.mpi_ranks import attempt, command, environment, job, needs_mpi, ranks_of
 
 pytestmark = needs_mpi
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import start
+from support.command_line import start
 
 from pycnn.report import Run
 

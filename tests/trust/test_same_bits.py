@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from child import output
+from support.child import output
 from training_code import CODE
 
 PROMISE = "the same bits"
@@ -22,7 +22,7 @@ SHORT: list[Way] = [(1, 5, 8, True), (2, 2, 4, False), (3, 1, 4, True), (7, 3, 1
 
 # Each line that it prints is the digest of a training.
 IN_THIS_WAY = """
-from terminal import Terminal
+from support.terminal import Terminal
 
 def go(seed, threads, workers, ahead, bar):
     pycnn.set_num_threads(threads)

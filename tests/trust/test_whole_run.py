@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from killed import killed_at
-from saved_run import save_run, seeds_of
+from support.killed import killed_at
+from support.saved_run import save_run, seeds_of
 
 from pycnn._run_files import REPORT
 from pycnn.cli.results import results_folder

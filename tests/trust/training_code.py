@@ -1,4 +1,4 @@
-"""What code for a child (tests/child.py) begins with that trains as training_child.py does."""
+"""What code for a child (`support.child`) begins with that trains as training_child.py does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ CODE = f"""
 import sys
 sys.path.append({str(Path(__file__).parent)!r})
 import pycnn
-from threads import again_and_again, at_once
+from support.threads import again_and_again, at_once
 from training_child import *
 """

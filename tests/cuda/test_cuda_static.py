@@ -1,0 +1,54 @@
+"""What nvcc makes of the CUDA kernels, where there is an nvcc."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
+
+# Minutes of a compiler that says nothing are for those who ask for them.
+OPTION = "PYCNN_TEST_NVCC"
+REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc, for every architecture: some minutes"
+
+needs_nvcc = pytest.mark.skipif(
+    os.environ.get(OPTION) != "1" or not NVCC,
+    reason=REASON if NVCC else f"{REASON} (and there is no nvcc)",
+)
+
+
+@needs_nvcc
+def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
+    """No warnings, no spills, no local memory; products have wide loads and few registers."""
+    done = subprocess.run(
+        [sys.executable, BENCH / "cuda_static.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 broken rules" in done.stdout
+    kernels = Counter(map(int, re.findall(r"^ *(\d+) .*%", done.stdout, re.MULTILINE)))
+    assert {75, 80, 86, 89, 90} <= set(kernels)  # those that nvcc 12 knows, too
+    assert min(kernels.values()) >= 100
+    products = Counter(
+        re.findall(r"^ *(\d+) .*GemmTile<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)
+    )
+    assert {int(architecture) for architecture in products} == set(kernels)
+    assert "Tf32Tile<128, 128, 8, 64, 32>" in done.stdout
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", ["memory", "runtime", "step_graph", "stream"])
+def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Path) -> None:
+    """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
+    sources = BENCH.parent / "csrc"
+    command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror", f"-I{sources}"]
+    output = ["-o", tmp_path / "object", sources / "cuda" / f"{name}.cpp"]
+    done = subprocess.run([*command, *output], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,98 @@
+"""Which algorithm computes a convolution: the choice, forcing one, and each on every shape."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from support.child import output
+from support.child import run as python
+from support.convolution import assert_convolution, forced
+from support.strategies import ConvCase, conv_cases
+
+from pycnn import _core, ops
+
+LENET = ((64, 1, 28, 28), (6, 1, 5, 5))
+SECOND = ((64, 6, 14, 14), (16, 6, 5, 5))
+SQUARE = ((64, 1, 28, 28), (6, 1, 3, 3))
+TEXT = ((50, 1, 60, 300), (100, 1, 3, 300))
+DIRECTIONS = ("forward", "backward_input", "backward_weight")
+
+FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE}
+
+Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
+
+
+def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
+    with forced(forced_one):
+        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
+
+
+@pytest.mark.usefixtures("backend", "algorithm")
+@given(conv_cases())
+def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
+    assert_convolution(case.x_shape, case.w_shape, case.geometry, case.values.kind)
+
+
+@pytest.mark.usefixtures("unforced")
+def test_the_choice_depends_on_the_shape() -> None:
+    assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
+    assert ops.conv2d_algorithm(*TEXT) == "full_width"
+    assert ops.conv2d_algorithm(*SECOND) == "filter_lanes"
+    assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "batch_lanes"
+    # Of 64 images AVX-512 has four vectors; the others are faster with filters in lanes.
+    lanes = "batch_lanes" if _core.isa() == "avx512" else "filter_lanes"
+    assert ops.conv2d_algorithm(*SECOND, direction="backward_input") == lanes
+    assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(("algorithm", "shapes"), FITTING.items())
+def test_a_forced_algorithm_is_taken_where_it_fits(
+    algorithm: str, shapes: Shapes, direction: str
+) -> None:
+    free, chosen = (choice(name, shapes, direction) for name in ("", algorithm))
+    fits = (algorithm, direction) != ("direct", "backward_weight")
+    assert chosen == (algorithm if fits else free)
+    # Full width is the choice wherever it fits.
+    assert (free == algorithm) == (algorithm == "full_width")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shapes", "direction", "stride"),
+    [
+        *(("full_width", SECOND, direction, 1) for direction in DIRECTIONS),
+        *(("depthwise", SECOND, direction, 1) for direction in DIRECTIONS),
+        *(("winograd", TEXT, direction, 1) for direction in DIRECTIONS),
+        ("winograd", SQUARE, "forward", 2),
+        ("batch_lanes", LENET, "backward_input", 2),
+        ("batch_lanes", LENET, "backward_weight", 2),
+    ],
+)
+def test_a_forced_algorithm_that_does_not_fit_leaves_the_choice(
+    algorithm: str, shapes: Shapes, direction: str, stride: int
+) -> None:
+    free, chosen = (choice(name, shapes, direction, stride=stride) for name in ("", algorithm))
+    assert chosen == free != algorithm
+
+
+def test_environment_forces_one() -> None:
+    code = f"from pycnn import ops; print(ops.conv2d_algorithm({LENET[0]}, {LENET[1]}))"
+    assert output(code, PYCNN_CONV="gemm") == "gemm"
+    # Filters narrower than the image: not for this one.
+    assert output(code, PYCNN_CONV="full_width") == "direct"
+
+
+def test_an_unknown_name_is_one_clear_error() -> None:
+    with pytest.raises(ValueError, match=r"'fft' is not an algorithm of convolution: .*gemm"):
+        _core.force_conv_algorithm("fft")
+    code = f"from pycnn import ops; ops.conv2d_algorithm({LENET[0]}, {LENET[1]})"
+    done = python(code, PYCNN_CONV="fft")
+    assert done.returncode == 1
+    assert "PYCNN_CONV" in done.stderr.strip().splitlines()[-1]
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[conv2d_algorithm\] direction must be 'forward'"):
+        ops.conv2d_algorithm(*LENET, direction="backward")
+    with pytest.raises(ValueError, match=r"\[conv2d_algorithm\] .*channels"):
+        ops.conv2d_algorithm((1, 3, 8, 8), (4, 2, 3, 3))

@@ -1,0 +1,121 @@
+"""Winograd's convolution: tiles at edges, chunks and strips, what is not finite, the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from support.convolution import assert_convolution, assert_same_bits, forced
+from support.in_place import assert_in_place
+from support.strategies import TILES
+
+from pycnn import ops
+
+DIRECTIONS = ("forward", "backward_input", "backward_weight")
+
+
+@pytest.fixture(scope="module")
+def winograd() -> Iterator[None]:
+    """Force it: it takes every 3 x 3 and 5 x 5 filter with stride and dilation 1."""
+    with forced("winograd"):
+        yield
+
+
+@pytest.mark.usefixtures("backend", "winograd")
+@given(
+    images=st.sampled_from((0, 1, 2, 3, 5)),
+    groups=st.sampled_from((1, 1, 2, 3)),
+    inputs=st.sampled_from(TILES),
+    outputs=st.sampled_from(TILES),
+    taps=st.sampled_from((3, 5)),
+    size=st.tuples(*[st.sampled_from((*range(3, 12), 13, 17))] * 2),
+    padding=st.sampled_from((0, 1, 2, 3, (1, 0), (0, 2, 1, 0), "same")),
+    kind=st.sampled_from(("normal", "integer", "wide")),
+)
+def test_tiles_and_channels(
+    images: int,
+    groups: int,
+    inputs: int,
+    outputs: int,
+    taps: int,
+    size: tuple[int, int],
+    padding: int | str | tuple[int, ...],
+    kind: str,
+) -> None:
+    assume(min(size) >= taps or padding in (2, 3, "same"))
+    x_shape, w_shape = (images, groups * inputs, *size), (groups * outputs, inputs, taps, taps)
+    assert_convolution(x_shape, w_shape, {"padding": padding, "groups": groups}, kind)
+
+
+@pytest.mark.usefixtures("backend", "winograd")
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape"),
+    [
+        pytest.param((1, 5, 9, 400), (7, 5, 3, 3), id="rows of several strips"),
+        pytest.param((40, 3, 13, 13), (5, 3, 3, 3), id="many images in a chunk"),
+        pytest.param((3, 150, 30, 30), (200, 150, 3, 3), id="several chunks"),
+        pytest.param((1, 257, 13, 13), (97, 257, 3, 3), id="deep"),
+        pytest.param((2, 1, 300, 3), (1, 1, 3, 3), id="narrow"),
+        pytest.param((2, 48, 27, 27), (128, 48, 5, 5), id="5 x 5"),
+        pytest.param((1, 3, 9, 400), (5, 3, 5, 5), id="5 x 5, rows of several strips"),
+    ],
+)
+def test_large_shapes(x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> None:
+    assert_convolution(x_shape, w_shape, {"padding": 1}, "normal")
+
+
+@pytest.mark.usefixtures("backend", "winograd")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("taps", [3, 5])
+def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Generator) -> None:
+    """An infinity is for the windows over it, and the largest numbers are for the direct way."""
+    x = rng.standard_normal((3, 8, 9, 9), np.float32)
+    w = rng.standard_normal((8, 8, taps, taps), np.float32) / 8
+    before = ops.conv2d(x, w)
+    x[1, 2, 4, 0] = value
+    after = ops.conv2d(x, w)
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    reached = np.zeros(after.shape[2:], bool)
+    reached[5 - taps : 5, 0] = True
+    np.testing.assert_allclose(after[1][:, ~reached], before[1][:, ~reached], rtol=0, atol=1e-4)
+    assert (np.abs(after[1][:, reached]) > 1e30).all() or not np.isfinite(value)
+    assert not np.isfinite(after[1][:, reached]).any() or np.isfinite(value)
+    dy = rng.standard_normal(after.shape, np.float32)  # the direct way follows upon the other
+    assert_in_place(ops.conv2d_backward_weight, dy, x, w.shape)
+
+
+@pytest.mark.usefixtures("unforced")
+def test_the_choice_depends_on_channels_and_tiles() -> None:
+    for direction in DIRECTIONS:
+        chosen = {
+            (n, c, k, size): ops.conv2d_algorithm(
+                (n, c, size, size), (k, c, 3, 3), direction=direction, padding=1
+            )
+            for n, c, k, size in [
+                (16, 192, 384, 13),
+                (8, 64, 64, 224),
+                (16, 16, 16, 16),
+                (8, 3, 64, 224),
+                (1, 256, 256, 4),
+                (16, 256, 256, 1),
+            ]
+        }
+        assert [name == "winograd" for name in chosen.values()] == [True] * 3 + [False] * 3
+    for direction in DIRECTIONS[:2]:  # one task would be all there is
+        one = ops.conv2d_algorithm(
+            (1, 256, 13, 13), (256, 256, 3, 3), direction=direction, padding=1
+        )
+        assert one != "winograd"
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=2) != "winograd"
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), dilation=2) != "winograd"
+    assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 7, 7)) != "winograd"
+    assert ops.conv2d_algorithm((16, 64, 27, 27), (192, 64, 5, 5), padding=2) == "winograd"
+
+
+@pytest.mark.usefixtures("winograd", "restore_threads")
+def test_same_bits_for_any_number_of_threads() -> None:
+    assert_same_bits((6, 40, 30, 50), (60, 40, 3, 3), padding=1)
+    assert_same_bits((6, 40, 15, 25), (60, 40, 5, 5), padding=2)

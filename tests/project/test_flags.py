@@ -1,0 +1,62 @@
+"""Arguments that are True or False: nothing else passes for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support.toy import blobs, small_net
+
+from pycnn import fit, k_fold, models, plot, split
+from pycnn.layers import (
+    RBF,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    ConvTranspose2d,
+    Embedding,
+    Linear,
+    MaxPool2d,
+    Upsample,
+)
+from pycnn.training import self_organize
+
+TABLE = np.ones((3, 2), np.float32)
+
+FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("[Linear] bias", lambda flag: Linear(1, 1, flag)),
+    ("[Conv2d] bias", lambda flag: Conv2d(1, 1, 1, bias=flag)),
+    ("[ConvTranspose2d] bias", lambda flag: ConvTranspose2d(1, 1, 1, bias=flag)),
+    ("[BatchNorm2d] affine", lambda flag: BatchNorm2d(1, affine=flag)),
+    (
+        "[BatchNorm2d] track_running_stats",
+        lambda flag: BatchNorm2d(1, track_running_stats=flag),
+    ),
+    ("[Embedding] freeze", lambda flag: Embedding.from_pretrained(TABLE, freeze=flag)),
+    ("[RBF] trainable", lambda flag: RBF(2, 3, trainable=flag)),
+    ("[MaxPool2d] return_indices", lambda flag: MaxPool2d(2, return_indices=flag)),
+    ("[MaxPool2d] ceil_mode", lambda flag: MaxPool2d(2, ceil_mode=flag)),
+    ("[AvgPool2d] ceil_mode", lambda flag: AvgPool2d(2, ceil_mode=flag)),
+    ("[AvgPool2d] count_include_pad", lambda flag: AvgPool2d(2, count_include_pad=flag)),
+    ("[Upsample] align_corners", lambda flag: Upsample(2, "bilinear", flag)),
+    ("[split] stratify", lambda flag: split(blobs(4), 0.5, stratify=flag)),
+    ("[k_fold] stratify", lambda flag: k_fold(blobs(4), 2, stratify=flag)),
+    ("[convolution] transposed", lambda flag: plot.convolution_arithmetic(3, 2, transposed=flag)),
+    ("[fit] progress", lambda flag: fit(small_net(), blobs(4), progress=flag)),
+    ("[fit] resume", lambda flag: fit(small_net(), blobs(4), checkpoint="no", resume=flag)),
+    (
+        "[self_organize] progress",
+        lambda flag: self_organize(models.neocognitron(), blobs(4), 0, progress=flag),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), FLAGS, ids=[name for name, _ in FLAGS])
+def test_a_flag_is_true_or_false(name: str, call: Callable[[Any], Any]) -> None:
+    for wrong in ("False", 1, None):
+        with pytest.raises(TypeError) as info:
+            call(wrong)
+        assert str(info.value) == f"{name} must be True or False, got {wrong!r}"
+    call(np.False_)

@@ -1,0 +1,1 @@
+"""What tests share: strategies, bounds, and things to try them on."""
