@@ -114,7 +114,7 @@ def tool(name: str, variable: str) -> str | None:
 
 
 def known_architectures(nvcc: str) -> list[int]:
-    """Give those of ours that this compiler makes code for."""
+    """Return those of ours that this compiler makes code for."""
     listed = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True)
     return [a for a in ARCHITECTURES if f"sm_{a}" in listed.stdout.split()]
 
@@ -151,13 +151,13 @@ def resources(text: str) -> Kernels:
 
 
 def number(pattern: str, text: str) -> int:
-    """Give the number that a pattern finds, or 0."""
+    """Return the number that a pattern finds, or 0."""
     found = re.search(pattern, text)
     return int(found[1]) if found else 0
 
 
 def demangled(names: list[str]) -> Iterator[str]:
-    """Give the C++ names of kernels, without namespaces and arguments."""
+    """Return the C++ names of kernels, without namespaces and arguments."""
     lines = "\n".join(names)
     text = subprocess.run(["c++filt"], input=lines, capture_output=True, text=True, check=True)
     for line in text.stdout.splitlines():

@@ -38,7 +38,7 @@ class Network:
 
 
 def _layers(*weights: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Give the shapes of weights, each followed by that of its bias."""
+    """Return the shapes of weights, each followed by that of its bias."""
     return tuple(shape for weight in weights for shape in (weight, weight[:1]))
 
 

@@ -147,7 +147,7 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
 
 
 def rows(names: tuple[str, ...], found: Times) -> list[dict[str, Any]]:
-    """Give measurements as JSON has them."""
+    """Return measurements as JSON has them."""
     taken = {key: [time for time in times if time is not None] for key, times in found.items()}
     return [
         {**dict(zip(names, key, strict=True)), "seconds": median(times), "rounds": times}

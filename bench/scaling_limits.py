@@ -20,7 +20,7 @@ FASTER = 32
 
 
 def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
-    """Give what is modelled: a name, the training, and the batch of a rank for weak scaling.
+    """Return what is modelled: a name, the training, and the batch of a rank for weak scaling.
 
     A rank is a machine as the one that was measured, with all of its threads, or a faster one.
     """
@@ -53,7 +53,7 @@ def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
 
 
 def modelled(data: dict[str, Any]) -> list[str]:
-    """Give the model: the compute times, scaling on each link, and what moves its limits."""
+    """Return the model: the compute times, scaling on each link, and what moves its limits."""
     found = trainings(data)
     threads = max(row["threads"] for row in data["steps"])
     links = ", ".join(f"{1e6 * link.alpha:g} us at {link.name}" for link in LINKS)
@@ -85,7 +85,7 @@ def modelled(data: dict[str, Any]) -> list[str]:
 
 
 def scaling_tables(found: Sequence[tuple[str, Training, int]]) -> list[str]:
-    """Give strong and weak scaling on each link."""
+    """Return strong and weak scaling on each link."""
     strong, weak = [], []
     for name, one, each in found:
         for link in LINKS:
@@ -115,7 +115,7 @@ def scaling_tables(found: Sequence[tuple[str, Training, int]]) -> list[str]:
 
 
 def factors_table(found: Sequence[tuple[str, Training, int]]) -> str:
-    """Give what each change does to the limits, on the middle link, where the network matters."""
+    """Return what each change does to the limits, on the middle link, where the network matters."""
     names = {name for name, _, _ in found}
     rows = [
         [f"{name}: {what}", f"{one.useful(size, MIDDLE):,}", f"{one.fastest(size, MIDDLE):,}",

@@ -109,7 +109,7 @@ class Link:
 
 
 def ethernet(gigabits: float, microseconds: float) -> Link:
-    """Give a link of so many Gbit/s each way, with an assumed latency of a message."""
+    """Return a link of so many Gbit/s each way, with an assumed latency of a message."""
     return Link(f"{gigabits:g} Gbit/s", microseconds * 1e-6, 8 / (gigabits * 1e9))
 
 
@@ -151,12 +151,12 @@ class Training:
         return sum(self.buckets)
 
     def communication(self, ranks: Any, link: Link) -> Any:
-        """Give the seconds of the sum of a gradient."""
+        """Return the seconds of the sum of a gradient."""
         calls = len(self.buckets) if self.overlap else 1
         return self._sums(ranks, link, calls, self.parameters)
 
     def step(self, ranks: Any, samples: Any, link: Link) -> Any:
-        """Give the seconds of a step in which each rank has so many samples.
+        """Return the seconds of a step in which each rank has so many samples.
 
         Overlapped, sums hide behind the backward pass, but for the last one.
         """
@@ -168,7 +168,7 @@ class Training:
         return compute + shown / self.every
 
     def efficiency(self, ranks: Any, batch: float, link: Link, *, weak: bool = False) -> Any:
-        """Give the speed of n ranks over n times that of one.
+        """Return the speed of n ranks over n times that of one.
 
         `batch` is that of all ranks together, or with `weak` that of each.
         """
@@ -177,18 +177,18 @@ class Training:
         return self.step(1, batch, link) / self.step(ranks, samples, link) / share
 
     def useful(self, batch: int, link: Link) -> int:
-        """Give the most ranks that share a batch with an efficiency of 50 % or more."""
+        """Return the most ranks that share a batch with an efficiency of 50 % or more."""
         ranks = np.arange(1, batch + 1)
         # Rounds grow at powers of two, so that a few ranks more may be worth more again.
         return int(ranks[self.efficiency(ranks, batch, link) >= HALF].max())
 
     def fastest(self, batch: int, link: Link) -> int:
-        """Give the number of ranks beyond which a step of this batch does not get faster."""
+        """Return the number of ranks beyond which a step of this batch does not get faster."""
         ranks = np.arange(1, batch + 1)
         return int(ranks[np.argmin(self.step(ranks, batch / ranks, link))])
 
     def speedup(self, ranks: int, batch: int, link: Link) -> float:
-        """Give the speed of n ranks that share a batch over that of one."""
+        """Return the speed of n ranks that share a batch over that of one."""
         return float(self.efficiency(ranks, batch, link) * ranks)
 
     def _sums(self, ranks: Any, link: Link, calls: int, numbers: int) -> Any:
@@ -197,7 +197,7 @@ class Training:
 
 
 def factors(training: Training, batch: int, large: int) -> list[tuple[str, Training, int]]:
-    """Give what moves the limit of scaling: what it is, the training with it, and its batch.
+    """Return what moves the limit of scaling: what it is, the training with it, and its batch.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ RESNET50_MULTIPLY_ADDS = 4.1e9
 
 
 def buckets(parameters: Sequence[Shape]) -> tuple[int, ...]:
-    """Give the numbers in each bucket, in the order of the backward pass: see `Buckets`."""
+    """Return the numbers in each bucket, in the order of the backward pass: see `Buckets`."""
     sizes = [0]
     for shape in reversed(parameters):
         if sizes[-1] >= NUMBERS:

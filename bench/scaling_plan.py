@@ -35,7 +35,7 @@ class Case:
     variants: tuple[str, ...] = ("plain", "overlap")
 
     def batches(self, ranks: int, counts: Iterable[int]) -> list[int]:
-        """Give the batches of all ranks together that are measured with so many ranks.
+        """Return the batches of all ranks together that are measured with so many ranks.
 
         On one rank alone these are the parts of the others, too: what they compute in a step.
         """
@@ -55,7 +55,7 @@ ALONE = (("lenet5", (64, 512)), ("alexnet_cifar", (32, 128)), ("alexnet", (4, 16
 
 
 def steps_of(ranks: int, counts: Iterable[int], *, small: bool) -> list[tuple[str, int, str]]:
-    """Give the steps that are measured with so many ranks: network, batch of all, way."""
+    """Return the steps that are measured with so many ranks: network, batch of all, way."""
     return [
         (case.network, batch, variant)
         for case in (CASES[:1] if small else CASES)
@@ -65,14 +65,14 @@ def steps_of(ranks: int, counts: Iterable[int], *, small: bool) -> list[tuple[st
 
 
 def alone_steps(*, small: bool) -> list[tuple[str, int, str]]:
-    """Give the steps that are measured on one process with all threads."""
+    """Return the steps that are measured on one process with all threads."""
     return [
         (name, batch, "alone") for name, sizes in ALONE[: 1 if small else None] for batch in sizes
     ]
 
 
 def sums_of(largest: int) -> list[tuple[str, int]]:
-    """Give the sums that are measured: in which way, of how many bytes."""
+    """Return the sums that are measured: in which way, of how many bytes."""
     sizes = []
     size = 4 * KIB
     while size <= largest:
@@ -82,7 +82,7 @@ def sums_of(largest: int) -> list[tuple[str, int]]:
 
 
 def launcher(mpiexec: str | None, hosts: str | None, extra: list[str]) -> str:
-    """Give the command that starts ranks, with ``{ranks}`` for how many.
+    """Return the command that starts ranks, with ``{ranks}`` for how many.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def launcher(mpiexec: str | None, hosts: str | None, extra: list[str]) -> str:
 
 
 def environment(ranks: int, *, local: bool) -> dict[str, str]:
-    """Give the environment of a launch.
+    """Return the environment of a launch.
 
     Open MPI refuses root, and more ranks than it counts cores (of which some have two threads),
     unless it is told otherwise: so it is, where the ranks are on this machine.
@@ -159,7 +159,7 @@ def run(plan: dict[str, Any], command: str, timeout: float, *, local: bool) -> d
 
 
 def reason_of(errors: str) -> str:
-    """Give the line of the errors that says most: that of an exception, or the first."""
+    """Return the line of the errors that says most: that of an exception, or the first."""
     told = [line.strip() for line in errors.splitlines() if line.strip(" -\t*")]
     named = [line for line in told if re.match(r"(pycnn: )?[\w.]*error: ", line, re.IGNORECASE)]
     return (named or told or ["nothing was said"])[0]

@@ -58,7 +58,7 @@ class Clock(Callback):
         self.ends.append((run.batch_number, time.perf_counter()))
 
     def seconds(self) -> float:
-        """Give the median step: from the end of one to the end of the next of the same epoch."""
+        """Return the median step: from the end of one to the end of the next of the same epoch."""
         pairs = zip(self.ends, self.ends[1:], strict=False)
         steps = [end - start for (_, start), (number, end) in pairs if number > 1]
         return statistics.median(steps[min(WARM_UP, len(steps) // 3) :])
@@ -96,7 +96,7 @@ def time_step(network: str, batch: int, seconds: float, processes: Any) -> tuple
 
 
 def time_sum(name: str, size: int, seconds: float) -> float:
-    """Give the seconds in which all ranks have the sum of arrays of so many bytes."""
+    """Return the seconds in which all ranks have the sum of arrays of so many bytes."""
     from mpi4py import MPI
 
     from pycnn.distributed import sums
@@ -135,7 +135,7 @@ class Budget:
 
 
 def ranks_of(variant: str) -> Any:
-    """Give the processes for a way of training; False where there is one only."""
+    """Return the processes for a way of training; False where there is one only."""
     if variant == "alone":
         return False
     from pycnn.distributed import Ranks

@@ -12,7 +12,7 @@ ROUNDS = {"allreduce": halving_rounds, "tree_sum": pairwise_rounds}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a table in Markdown with aligned columns; all but the first are numbers or words."""
+    """Return a table in Markdown with aligned columns; all but the first are numbers or words."""
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     padded = [
@@ -41,7 +41,7 @@ def size_of(count: int) -> str:
 
 
 def measured(data: dict[str, Any]) -> list[str]:
-    """Give the tables of steps and of sums."""
+    """Return the tables of steps and of sums."""
     machine, cores = data["machine"], data["cores"]
     over = [n for n in data["ranks"] if data["local"] and n > cores]
     lines = [
@@ -60,7 +60,7 @@ def measured(data: dict[str, Any]) -> list[str]:
 
 
 def steps_table(data: dict[str, Any], over: Sequence[int]) -> str:
-    """Give strong and weak scaling: a row for each network, batch and number of ranks."""
+    """Return strong and weak scaling: a row for each network, batch and number of ranks."""
     found = {
         (row["network"], row["batch"], row["variant"], row["ranks"]): row["seconds"]
         for row in data["steps"]
@@ -97,7 +97,7 @@ def steps_table(data: dict[str, Any], over: Sequence[int]) -> str:
 
 
 def threads_rows(data: dict[str, Any]) -> list[list[str]]:
-    """Give steps of one process that takes all threads, where they are measured above, too."""
+    """Return steps of one process that takes all threads, where they are measured above, too."""
     ways = {(case.network, batch) for case in CASES for batch in case.strong}
     alone = {
         (row["network"], row["batch"]): row["seconds"]
@@ -124,7 +124,7 @@ def threads_rows(data: dict[str, Any]) -> list[list[str]]:
 
 
 def sums_table(data: dict[str, Any], over: Sequence[int]) -> str:
-    """Give the times of sums alone."""
+    """Return the times of sums alone."""
     found = {(row["sum"], row["bytes"], row["ranks"]): row["seconds"] for row in data["sums"]}
     columns = [(name, n) for n in data["ranks"] if n > 1 for name in SUMS]
     head = ["sum of an array, ms"]
@@ -153,7 +153,7 @@ def fits(data: dict[str, Any]) -> dict[tuple[str, int], Line]:
 
 
 def fits_table(data: dict[str, Any]) -> str:
-    """Give latency and bandwidth of the sums."""
+    """Return latency and bandwidth of the sums."""
     rows = [
         [
             f"{name}, {n} ranks",

@@ -224,7 +224,7 @@ def _dropouts(model: pycnn.Module) -> list[pycnn.Dropout]:
 
 
 def _after_step(loss: float, model: pycnn.Module) -> list[Array]:
-    """Give what a step has left: the loss, the gradients, the new parameters."""
+    """Return what a step has left: the loss, the gradients, the new parameters."""
     parameters = list(model.parameters())
     gradients = [_dense(parameter.grad) for parameter in parameters]
     return [np.asarray(loss), *gradients, *(_array(p.data) for p in parameters)]

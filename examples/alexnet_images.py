@@ -21,7 +21,7 @@ from pycnn.datasets.picture import read_picture
 
 
 def pictures() -> dict[str, Image.Image]:
-    """Give a photograph, a brain in a scanner, a map of heights and a drawing."""
+    """Return a photograph, a brain in a scanner, a map of heights and a drawing."""
     folder = Path(get_data_path(), "sample_data")
     scan = gzip.decompress((folder / "s1045.ima.gz").read_bytes())
     brain = np.frombuffer(scan, ">u2").reshape(256, 256)

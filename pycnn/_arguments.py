@@ -21,7 +21,7 @@ _BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 
 
 def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LARGEST) -> int:
-    """Give `value` as an int from `minimum` to `maximum`; a bool is no number here."""
+    """Return `value` as an int from `minimum` to `maximum`; a bool is no number here."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -36,7 +36,7 @@ def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LA
 
 
 def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """Give an int or a pair of ints as (height, width)."""
+    """Return an int or a pair of ints as (height, width)."""
     values = value if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
         raise ValueError(
@@ -47,14 +47,14 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Give `value` as a bool; nothing else says yes or no clearly enough."""
+    """Return `value` as a bool; nothing else says yes or no clearly enough."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {written(value)}")
     return bool(value)
 
 
 def choice(name: str, value: Any, words: Iterable[str]) -> str:
-    """Give `value` as one of the words."""
+    """Return `value` as one of the words."""
     allowed = tuple(words)
     if not isinstance(value, str):
         kind = type(value).__name__
@@ -65,7 +65,7 @@ def choice(name: str, value: Any, words: Iterable[str]) -> str:
 
 
 def words(name: str, value: Any) -> tuple[str, ...]:
-    """Give a list or tuple of str as a tuple."""
+    """Return a list or tuple of str as a tuple."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{name} must be a list of str, got {type(value).__name__}")
     for item in value:
@@ -75,14 +75,14 @@ def words(name: str, value: Any) -> tuple[str, ...]:
 
 
 def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:
-    """Give a shape as a tuple of ints above 0."""
+    """Return a shape as a tuple of ints above 0."""
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"[{owner}] {name} must be a tuple of ints, got {type(value).__name__}")
     return tuple(integer(owner, name, size, 1) for size in value)
 
 
 def number(name: str, value: Any) -> float:
-    """Give `value` as a float; infinity and NaN are some."""
+    """Return `value` as a float; infinity and NaN are some."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     try:
@@ -92,7 +92,7 @@ def number(name: str, value: Any) -> float:
 
 
 def real(name: str, value: Any) -> float:
-    """Give `value` as a finite float."""
+    """Return `value` as a finite float."""
     result = number(name, value)
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {written(value)}")
@@ -100,7 +100,7 @@ def real(name: str, value: Any) -> float:
 
 
 def float32(name: str, value: Any) -> float:
-    """Give `value` as a float that is finite as a float32 too."""
+    """Return `value` as a float that is finite as a float32 too."""
     result = real(name, value)
     if abs(result) >= _BEYOND_FLOAT32:
         raise ValueError(f"{name} must be a finite float32, got {written(value)}")
@@ -108,7 +108,7 @@ def float32(name: str, value: Any) -> float:
 
 
 def at_least_zero(name: str, value: Any) -> float:
-    """Give `value` as a finite float that is not negative."""
+    """Return `value` as a finite float that is not negative."""
     number = real(name, value)
     if number < 0:
         raise ValueError(f"{name} must be at least 0, got {written(value)}")
@@ -116,13 +116,13 @@ def at_least_zero(name: str, value: Any) -> float:
 
 
 def factor(name: str, value: Any) -> float:
-    """Give `value` as a float that is not negative, and finite as a float32 too."""
+    """Return `value` as a float that is not negative, and finite as a float32 too."""
     at_least_zero(name, value)
     return float32(name, value)
 
 
 def positive(name: str, value: Any) -> float:
-    """Give `value` as a finite float above 0."""
+    """Return `value` as a finite float above 0."""
     number = real(name, value)
     if number <= 0:
         raise ValueError(f"{name} must be above 0, got {written(value)}")
@@ -130,7 +130,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def fraction(name: str, value: Any) -> float:
-    """Give `value` as a float in [0, 1)."""
+    """Return `value` as a float in [0, 1)."""
     number = real(name, value)
     if not 0.0 <= number < 1.0:
         raise ValueError(f"{name} must be in [0, 1), got {written(value)}")
@@ -147,7 +147,7 @@ def written(value: Any) -> str:
 
 
 def file_name(owner: str, name: str, value: Any) -> str:
-    """Give a path, a str or a pathlib.Path, as a str."""
+    """Return a path, a str or a pathlib.Path, as a str."""
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
         raise TypeError(
@@ -159,7 +159,7 @@ def file_name(owner: str, name: str, value: Any) -> str:
 
 
 def seeds(owner: str, value: Any) -> list[int]:
-    """Give a seed, an int or a list of ints that are at least 0, as a list."""
+    """Return a seed, an int or a list of ints that are at least 0, as a list."""
     parts = value if isinstance(value, (tuple, list)) else [value]
     try:
         return [integer(owner, "seed", part, 0, math.inf) for part in parts]

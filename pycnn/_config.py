@@ -24,7 +24,7 @@ class Config(dict[str, object]):
 
 
 def gpus() -> str | tuple[str, ...]:
-    """Give the GPUs with their memory, or why there are none."""
+    """Return the GPUs with their memory, or why there are none."""
     try:
         found = cuda.devices()
     except devices.DeviceError:

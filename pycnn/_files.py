@@ -121,7 +121,7 @@ def check_ending(path: str | os.PathLike[str], ending: str) -> None:
 
 @contextmanager
 def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Give the file that `path` means, and a name for a new file beside it.
+    """Return the file that `path` means, and a name for a new file beside it.
 
     The new file is gone in the end unless it was renamed. Errors are told of `path`: nobody has
     heard of the temporary file.

@@ -17,7 +17,7 @@ KEY = "format"
 
 
 def check_format(path: str | os.PathLike[str], content: Mapping[str, Any]) -> int:
-    """Give the version of the format that a file says it has, 0 where it says nothing.
+    """Return the version of the format that a file says it has, 0 where it says nothing.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ class _Own(threading.local):
     value: Any = None
 
     def __reduce__(self) -> tuple[type[_Own], tuple[()]]:
-        """Give copies and pickles a place of their own."""
+        """Return copies and pickles a place of their own."""
         return _Own, ()
 
 
@@ -91,7 +91,7 @@ class Remembering:
             self._memory = value
 
     def __getstate__(self) -> Any:
-        """Give what copies and pickles hold: all but what threads have left.
+        """Return what copies and pickles hold: all but what threads have left.
 
         As by default, that is the attributes, or where a class has slots a pair: the attributes,
         and what is in the slots.
@@ -104,7 +104,7 @@ class Remembering:
 
 
 def slots_of(kind: type) -> Iterator[str]:
-    """Give the names of a class's own slots, as they are in its objects."""
+    """Return the names of a class's own slots, as they are in its objects."""
     for name, value in vars(kind).items():
         if isinstance(value, MemberDescriptorType) and name not in ("__dict__", "__weakref__"):
             yield name

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def bounds(array: np.ndarray[Any, Any]) -> tuple[int, int]:
-    """Give the addresses of an array's first byte and of that behind its last."""
+    """Return the addresses of an array's first byte and of that behind its last."""
     low = high = array.__array_interface__["data"][0]
     if not array.size:
         return low, low
@@ -22,7 +22,7 @@ def bounds(array: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def overlapping(arrays: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the names of each two arrays that share memory; those of a device share none here."""
+    """Return the names of each two arrays that share memory; those of a device share none here."""
     places = [(*bounds(a), name) for name, a in arrays.items() if isinstance(a, np.ndarray)]
     open_places: list[tuple[int, str]] = []
     for low, high, name in sorted(places):

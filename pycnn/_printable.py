@@ -18,12 +18,12 @@ _LARGE = 1e6
 
 
 def loss_text(loss: float) -> str:
-    """Give a loss in a few digits, such as 0.0312 or 3.28e+29."""
+    """Return a loss in a few digits, such as 0.0312 or 3.28e+29."""
     return f"{loss:.4f}" if not abs(loss) >= _LARGE else f"{loss:.2e}"
 
 
 def printable(text: object, keep: str = "") -> str:
-    r"""Give text with escapes such as ``\x1b`` for what is no letter but acts on the reader's side.
+    r"""Return text with escapes such as ``\x1b`` for characters that act on the reader's side.
 
     These are control characters, overrides of the direction of writing, and halves of characters.
 

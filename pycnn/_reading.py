@@ -88,7 +88,7 @@ def _check_regular(name: str, mode: int) -> None:
 
 
 def size_of(file: BinaryIO) -> int:
-    """Give the size of an open file in bytes."""
+    """Return the size of an open file in bytes."""
     return os.fstat(file.fileno()).st_size
 
 
@@ -111,7 +111,7 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PER_VALUE) -> Any:
-    """Give what a text of JSON in UTF-8 holds; a byte order mark is no part of it.
+    """Return what a text of JSON in UTF-8 holds; a byte order mark is no part of it.
 
     Parameters
     ----------
@@ -137,12 +137,12 @@ def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PE
 
 
 def most_unpacked(size: int) -> int:
-    """Give how many bytes a compressed file of so many may hold."""
+    """Return how many bytes a compressed file of so many may hold."""
     return max(_LEAST_UNPACKED, _MOST_RATIO * size)
 
 
 def unpacked(path: str | os.PathLike[str], file: BinaryIO) -> BinaryIO:
-    """Give an open file, or what is in it if it is compressed with gzip.
+    """Return an open file, or what is in it if it is compressed with gzip.
 
     Compression is recognised by the first two bytes. The result reads forward only.
     """
@@ -184,7 +184,7 @@ class _Gunzip(io.RawIOBase):
         return len(part)
 
     def _next(self, most: int) -> bytes:
-        """Give the next bytes, at most so many; none at the end of the file."""
+        """Return the next bytes, at most so many; none at the end of the file."""
         while True:
             if not self._ahead:
                 self._ahead = memoryview(self._file.read(_LARGEST_PIECE))
@@ -226,7 +226,7 @@ class _Gunzip(io.RawIOBase):
         self._piece = _FIRST_PIECE
 
     def _inflate(self, most: int) -> bytes:
-        """Give some bytes of the present member, or none."""
+        """Return some bytes of the present member, or none."""
         given = self._ahead[: self._piece]
         try:
             part: bytes = self._member.decompress(given, most)

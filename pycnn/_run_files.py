@@ -28,7 +28,7 @@ _END, _LENGTH = re.compile(rb"<footer>pycnn [^<]*</footer>\s*</body>\s*</html>\s
 
 
 def replaced_files(folder: Path) -> tuple[str, ...]:
-    """Give those of `FILES` that a new run in a folder replaces or removes.
+    """Return those of `FILES` that a new run in a folder replaces or removes.
 
     A page named as the report that is of another origin stays.
     """
@@ -45,7 +45,7 @@ def _is_report(path: Path) -> bool:
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Give `path` as a Path, if there is such a file or folder.
+    """Return `path` as a Path, if there is such a file or folder.
 
     What a killed process could not finish in its folder is finished first.
 
@@ -66,7 +66,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 
 def checkpoint_of(path: str | os.PathLike[str]) -> Path:
-    """Give the checkpoint that is meant: by the folder of a run and each file in it, the run's.
+    """Return the checkpoint that is meant: by the folder of a run and each file in it, the run's.
 
     Raises
     ------

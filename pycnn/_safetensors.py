@@ -96,7 +96,7 @@ class Tensors:
         return {name: tensor.shape for name, tensor in self._tensors.items()}
 
     def split(self, prefix: str) -> tuple[Tensors, Tensors]:
-        """Give those whose names do not begin with `prefix`, and those whose names do."""
+        """Return those whose names do not begin with `prefix`, and those whose names do."""
         parts = copy.copy(self), copy.copy(self)
         for part, begins in zip(parts, (False, True), strict=True):
             part._tensors = {
@@ -107,7 +107,7 @@ class Tensors:
         return parts
 
     def stand_ins(self) -> dict[str, Array]:
-        """Give arrays of the same dtypes and shapes, all zeros, that take no memory."""
+        """Return arrays of the same dtypes and shapes, all zeros, that take no memory."""
         return {
             name: np.broadcast_to(np.zeros((), tensor.dtype), tensor.shape)
             for name, tensor in self._tensors.items()
@@ -148,7 +148,7 @@ def open_tensors(path: str | os.PathLike[str]) -> tuple[BinaryIO, Tensors]:
 
 
 def storable(owner: str, name: str, array: Any) -> Array:
-    """Give the numbers of an array as they are stored: C-contiguous, little-endian.
+    """Return the numbers of an array as they are stored: C-contiguous, little-endian.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def storable(owner: str, name: str, array: Any) -> Array:
 
 
 def serialised(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    """Give the bytes of a file with these arrays, and see that they are in it as they are here.
+    """Return the bytes of a file with these arrays, and see that they are in it as they are here.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def _text(file: BinaryIO, size: int) -> bytes:
 
 
 def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]:
-    """Give texts and tensors, each checked by itself."""
+    """Return texts and tensors, each checked by itself."""
     found = parse_json(text, size)
     if not isinstance(found, dict):
         raise ValueError("its header is no JSON object")

@@ -19,7 +19,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def warn(text: str) -> None:
-    """Give a RuntimeWarning at the line outside of pycnn that led here.
+    """Return a RuntimeWarning at the line outside of pycnn that led here.
 
     Unlike that of `warnings.warn`, its text may be lost: a closed stderr ends no training.
     """

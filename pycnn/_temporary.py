@@ -21,7 +21,7 @@ _NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 
 def temporary_name(name: str) -> str:
-    """Give a new name for what is to become `name`."""
+    """Return a new name for what is to become `name`."""
     return f".{name}.{secrets.token_hex(4)}.tmp"
 
 
@@ -43,7 +43,7 @@ def create(path: str) -> BinaryIO:
 
 @contextmanager
 def temporary_folder(folder: Path, name: str) -> Iterator[Path]:
-    """Give a new folder inside `folder`, locked, and removed in the end if it is still there.
+    """Return a new folder inside `folder`, locked, and removed in the end if it is still there.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def settle(folder: Path, names: Sequence[str]) -> None:
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Give the place of one of the files, there or not, also in a replacement cut short."""
+    """Return the place of one of the files, there or not, also in a replacement cut short."""
     if (folder / COMPLETE).is_dir():
         return folder / COMPLETE / name
     moving = folder / MOVING / name

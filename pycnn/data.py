@@ -45,10 +45,10 @@ class Dataset(Protocol):
         """Count the samples."""
 
     def __getitem__(self, index: slice | Index, /) -> Dataset:
-        """Give part of the data set."""
+        """Return part of the data set."""
 
     def gather(self, index: Index) -> Samples:
-        """Give the samples at these positions as one new (len(index), ...) array."""
+        """Return the samples at these positions as one new (len(index), ...) array."""
 
 
 class ArrayDataset:
@@ -118,7 +118,7 @@ class ArrayDataset:
         refuse_iteration("ArrayDataset")
 
     def gather(self, index: Index) -> Samples:
-        """Give the samples at these positions as one new array."""
+        """Return the samples at these positions as one new array."""
         samples: Samples = self.x[index]
         return samples
 
@@ -218,7 +218,7 @@ class Batches:
         return -(-len(self.data) // self.batch_size)
 
     def bounds(self, batch: int) -> tuple[int, int]:
-        """Give where the samples of a batch begin and end in the order of a pass.
+        """Return where the samples of a batch begin and end in the order of a pass.
 
         Of a batch that several processes share, each has the samples of a stretch of it; none has
         two more than another, and the first ones have at least as many. Of a last batch that is
@@ -232,7 +232,7 @@ class Batches:
         return start + first, start + last
 
     def _part(self, batch: int) -> slice:
-        """Give the stretch that is gone through: where there is none, a sample that is borrowed."""
+        """Return the stretch to go through: where there is none, a sample that is borrowed."""
         first, last = self.bounds(batch)
         if first == last:
             first, last = batch * self.batch_size, batch * self.batch_size + 1
@@ -242,7 +242,7 @@ class Batches:
         return self.pass_from(0)
 
     def pass_from(self, first: int) -> Generator[tuple[Samples, Labels], None, None]:
-        """Give a pass without the batches before number `first`, which are not made."""
+        """Return a pass without the batches before number `first`, which are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
             return self._slices(self.data, first)

@@ -60,7 +60,7 @@ def require_built(device: str) -> str:
 
 
 def extension(device: str) -> ModuleType:
-    """Give the module with the arrays and ops of a device.
+    """Return the module with the arrays and ops of a device.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def device_of(array: Any) -> str:
 
 
 def move(array: Any, device: str) -> Any:
-    """Give the array on a device: itself if it is there, else a copy."""
+    """Return the array on a device: itself if it is there, else a copy."""
     here = device_of(array)
     if here == device:
         return array
@@ -117,13 +117,13 @@ def is_array(value: Any) -> bool:
 
 
 def on_cpu(array: Any) -> Array:
-    """Give the array as NumPy's."""
+    """Return the array as NumPy's."""
     numbers: Array = move(array, "cpu")
     return numbers
 
 
 def concatenate(arrays: list[Any], axis: int) -> Any:
-    """Give arrays of one device one behind the other along an axis."""
+    """Return arrays of one device one behind the other along an axis."""
     if isinstance(arrays[0], np.ndarray):
         return np.concatenate(arrays, axis)
     return type(arrays[0]).concatenate(arrays, axis)
@@ -139,7 +139,7 @@ def split(array: Any, extents: list[int], axis: int) -> list[Any]:
 
 
 def sum_of_squares(array: Any) -> float:
-    """Give the sum of the squares of floats, in float64 and in an order of its own."""
+    """Return the sum of the squares of floats, in float64 and in an order of its own."""
     if not isinstance(array, np.ndarray):
         return float(array.sum_of_squares())
     # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
@@ -168,17 +168,17 @@ def write(array: Any, numbers: Array) -> None:
 
 
 def zeros(shape: tuple[int, ...], like: Any) -> Any:
-    """Give zeros on the device of an array of floats, and of its dtype."""
+    """Return zeros on the device of an array of floats, and of its dtype."""
     return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.zeros(shape)
 
 
 def zeros_like(array: Any) -> Any:
-    """Give zeros of the shape, dtype and device of an array."""
+    """Return zeros of the shape, dtype and device of an array."""
     return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()
 
 
 def stream_of(model: Any) -> AbstractContextManager[Any]:
-    """Give the context in which a model works: on its own stream of its device.
+    """Return the context in which a model works: on its own stream of its device.
 
     So models that are trained in threads of their own do not wait for each other. On the CPU the
     context does nothing.

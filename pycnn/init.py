@@ -33,7 +33,7 @@ Rng: TypeAlias = np.random.Generator | int | None
 
 
 def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
-    """Give the generator that `rng` stands for.
+    """Return the generator that `rng` stands for.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
 
 
 def default_bound(shape: tuple[int, ...]) -> float:
-    """Give 1 / sqrt(fan_in), PyTorch's default bound for the weight and bias of conv and linear."""
+    """Return 1 / sqrt(fan_in), PyTorch's default bound for weight and bias of conv and linear."""
     return 1.0 / math.sqrt(fan_in(shape))
 
 

@@ -208,7 +208,7 @@ def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]
 def _fill(
     path: str | os.PathLike[str], model: Module, tensors: Tensors, header: dict[str, Any]
 ) -> None:
-    """Give a model the arrays and the metadata of a file."""
+    """Return a model the arrays and the metadata of a file."""
     metadata = header.get("metadata", {})
     if not isinstance(metadata, dict):
         raise ValueError(f"{printable(path)} is corrupt: its metadata is no mapping")
@@ -279,7 +279,7 @@ def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, 
 
 
 def _header(path: str | os.PathLike[str], tensors: Tensors) -> dict[str, Any]:
-    """Give our part of a file's header, {} in a file of somebody else."""
+    """Return our part of a file's header, {} in a file of somebody else."""
     try:
         header = parse_json(tensors.metadata.get(METADATA_KEY, "{}").encode(), tensors.size)
     except ValueError:

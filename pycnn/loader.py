@@ -72,7 +72,7 @@ class DataLoader(Batches):
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
 
     def pass_from(self, first: int) -> Generator[Batch, None, None]:
-        """Give a pass without the batches before number `first`, which are not made."""
+        """Return a pass without the batches before number `first`, which are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         order = self.order(epoch)
         return self._pass(lambda batch: self.make(order, epoch, batch), first)
@@ -89,7 +89,7 @@ class DataLoader(Batches):
 def batches_of(
     data: Dataset, batch_size: int, seed: int | None = None, augment: Augment | None = None
 ) -> Batches:
-    """Give the batches of a data set, from background threads where there is work for them."""
+    """Return the batches of a data set, from background threads where there is work for them."""
     if isinstance(data, ArrayDataset) and augment is None:
         return Batches(data, batch_size, seed)
     return DataLoader(data, batch_size, seed, augment)

@@ -65,7 +65,7 @@ def split(
 
 
 def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator[tuple[D, D]]:
-    """Give the k pairs of cross-validation: each sample is in the test data of one of them.
+    """Return the k pairs of cross-validation: each sample is in the test data of one of them.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def deal(order: Index, k: int) -> Labels:
 
 
 def divide(data: D, tested: npt.NDArray[np.bool_]) -> tuple[D, D]:
-    """Give the training data and the test data, which are the marked samples."""
+    """Return the training data and the test data, which are the marked samples."""
     return _part(data, np.flatnonzero(~tested)), _part(data, np.flatnonzero(tested))
 
 
@@ -160,6 +160,6 @@ def _rank_in_class(labels: Labels) -> tuple[Labels, Labels]:
 
 
 def _part(data: D, index: Index) -> D:
-    """Give the samples at these positions, in the order of the whole, as a data set of its kind."""
+    """Return the samples at these positions, in the original order, as a data set of its kind."""
     part: D = data[np.sort(index)]  # type: ignore[assignment]
     return part

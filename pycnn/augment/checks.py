@@ -27,7 +27,7 @@ def check_images(owner: str, x: Any) -> None:
 
 
 def interval(name: str, value: Any) -> tuple[float, float]:
-    """Give a number as (-number, number), or a pair as it is, lower end first."""
+    """Return a number as (-number, number), or a pair as it is, lower end first."""
     if not isinstance(value, (tuple, list)):
         end = abs(real(name, value))
         return -end, end

@@ -174,7 +174,7 @@ _MOST = 1 << 20
 
 
 def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
-    """Give one number or several as a float32 row."""
+    """Return one number or several as a float32 row."""
     row = np.atleast_1d(_finite("Normalise", name, value, np.float32))
     if row.ndim != 1 or row.size == 0:
         raise ValueError(f"[Normalise] {name} must be a number or a row of them, got {value}")
@@ -182,7 +182,7 @@ def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
 
 
 def _finite(owner: str, name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Give numbers as an array, all of them finite."""
+    """Return numbers as an array, all of them finite."""
     try:
         if isinstance(value, range) or (isinstance(value, np.ndarray) and value.size > _MOST):
             raise TypeError

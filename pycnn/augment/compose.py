@@ -31,7 +31,7 @@ class Compose:
         self.steps = steps
 
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
-        """Give the batch after the last step."""
+        """Return the batch after the last step."""
         for step in self.steps:
             x = step(x, rng)
         return x

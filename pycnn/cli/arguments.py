@@ -12,17 +12,17 @@ from pycnn.report import Run
 
 
 def positive_int(text: str) -> int:
-    """Give an int of at least 1."""
+    """Return an int of at least 1."""
     return _integer(text, 1)
 
 
 def seed(text: str) -> int:
-    """Give an int of at least 0."""
+    """Return an int of at least 0."""
     return _integer(text, 0)
 
 
 def positive_float(text: str) -> float:
-    """Give a finite float above 0."""
+    """Return a finite float above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -106,5 +106,5 @@ def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> N
 
 
 def open_run(args: argparse.Namespace) -> Run:
-    """Give the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
+    """Return the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
     return Run(args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed)

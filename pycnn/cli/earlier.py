@@ -60,7 +60,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _has(names: set[str], most: int) -> Callable[[Path], bool]:
-    """Give the test of a JSON file for a mapping with these names."""
+    """Return the test of a JSON file for a mapping with these names."""
 
     def test(path: Path) -> bool:
         content: Any = parse_json(read_whole(path, most))

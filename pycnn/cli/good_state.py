@@ -66,7 +66,7 @@ class GoodState(Callback):
         run.history.stop_reason = f"{said}: the model is that of the end of epoch {self._epoch}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the last good state, and its epoch."""
+        """Return the last good state, and its epoch."""
         current = self._is_current()
         state = None if current else self._state
         return {"epoch": self._epoch, "state": state, "current": current}

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _dpi(text: str) -> int:
-    """Give a resolution."""
+    """Return a resolution."""
     value = positive_int(text)
     if not 10 <= value <= MOST_RESOLUTION:
         raise argparse.ArgumentTypeError(f"must be 10 to {MOST_RESOLUTION}, got {text}")
@@ -204,7 +204,7 @@ def _declare_architecture(parser: argparse.ArgumentParser) -> None:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """Give numbers with an x between them as a shape."""
+    """Return numbers with an x between them as a shape."""
     return tuple(positive_int(part) for part in text.lower().split("x"))
 
 
@@ -239,7 +239,7 @@ def _declare_convolution(parser: argparse.ArgumentParser) -> None:
 
 
 def _padding(text: str) -> int | str:
-    """Give a number, or one of two words."""
+    """Return a number, or one of two words."""
     return text if text in ("same", "valid") else seed(text)
 
 

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _readable(run: Run, inputs: list[str]) -> list[str]:
-    """Give the inputs that can be read; say, each text once, what is wrong with the others."""
+    """Return the inputs that can be read; say, each text once, what is wrong with the others."""
     if len(inputs) == 1:  # which says so by itself
         return inputs
     good: list[str] = []

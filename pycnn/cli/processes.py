@@ -42,7 +42,7 @@ def hush_others(arguments: Sequence[str]) -> None:
 
 
 def start_processes(args: argparse.Namespace) -> Alone:
-    """Give the processes that train together; all but the first print nothing from here on.
+    """Return the processes that train together; all but the first print nothing from here on.
 
     Raises
     ------

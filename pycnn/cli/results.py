@@ -83,7 +83,7 @@ def _check_json(json: Path, out: Path, data: str | None) -> None:
 
 
 def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
-    """Give the history of the run in a folder if it is the one that these settings ask for.
+    """Return the history of the run in a folder if it is the one that these settings ask for.
 
     Raises
     ------

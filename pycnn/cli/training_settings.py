@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
-    """Give the settings of the training: the arguments, or the recipe's where there are none.
+    """Return the settings of the training: the arguments, or the recipe's where there are none.
 
     A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
     """

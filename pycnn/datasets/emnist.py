@@ -53,13 +53,13 @@ _WAYS: dict[str, Callable[[Means], Means]] = {
 
 
 def split_of(file: Path) -> str | None:
-    """Give the part of EMNIST that a file belongs to, by its name; None for other files."""
+    """Return the part of EMNIST that a file belongs to, by its name; None for other files."""
     found = _NAME.match(file.name.lower())
     return found[1] if found else None
 
 
 def class_names(folder: Path, split: str) -> tuple[int, tuple[str, ...]]:
-    """Give the first label of a part of EMNIST and the names of its classes.
+    """Return the first label of a part of EMNIST and the names of its classes.
 
     They are those of ``emnist-SPLIT-mapping.txt`` beside the data, a line for each label with the
     codes of its characters, or the published ones if there is no such file.

@@ -153,7 +153,7 @@ class ImageFolder:
     def prepared(
         self, *, crop: int | None = None, normalise: Normalise | None = None
     ) -> ImageFolder:
-        """Give the same pictures with another crop or mean; None leaves it as it is."""
+        """Return the same pictures with another crop or mean; None leaves it as it is."""
         other = copy.copy(self)
         other._prepare(
             self.crop if crop is None else crop, self.normalise if normalise is None else normalise
@@ -161,7 +161,7 @@ class ImageFolder:
         return other
 
     def without_broken(self) -> ImageFolder:
-        """Give the pictures that can be decoded, with a RuntimeWarning for each that cannot.
+        """Return the pictures that can be decoded, with a RuntimeWarning for each that cannot.
 
         Every file is decoded once, as for ``on_error="skip"``; a class may be left with none.
         """
@@ -208,7 +208,7 @@ def _class_folders(root: str) -> list[str]:
 
 
 def _pictures(folder: str) -> Iterator[str]:
-    """Give the picture files of a folder and those below it, in the order of their names."""
+    """Return the picture files of a folder and those below it, in the order of their names."""
     # A link to a folder that holds it, or to one that was there already, leads nowhere new.
     parents = Path(folder).resolve().parents
     seen: set[tuple[int, int]] = set()

@@ -51,7 +51,7 @@ def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Ima
     whole = (right - left, lower - upper) == image.size
 
     def parts(side: int = _PART) -> Parts:
-        """Give squares of the picture, with the places of their left upper corners."""
+        """Return squares of the picture, with the places of their left upper corners."""
         for y in range(upper, lower, side):
             for x in range(left, right, side):
                 corner = min(x + side, right), min(y + side, lower)
@@ -71,7 +71,7 @@ def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Ima
 def _converter(
     image: Image.Image, parts: Callable[[], Iterator[Image.Image]]
 ) -> Callable[[Image.Image], Image.Image] | None:
-    """Give what converts a part of a picture to RGB; None if that is what it is."""
+    """Return what converts a part of a picture to RGB; None if that is what it is."""
     from PIL import Image
 
     if is_of_numbers(image):

@@ -54,7 +54,7 @@ class _Numbers(NamedTuple):
     white_is_zero: bool
 
     def of(self, part: Image.Image) -> Array:
-        """Give the numbers of a part of the picture."""
+        """Return the numbers of a part of the picture."""
         values = np.asarray(part)
         if self.kind == _SIGNED and self.bits == 8:
             return values.view(np.int8)
@@ -69,7 +69,7 @@ def is_of_numbers(image: Image.Image) -> bool:
 
 
 def converter_of_numbers(image: Image.Image, parts: Parts) -> Callable[[Image.Image], Image.Image]:
-    """Give what converts parts of a picture of numbers to RGB, after a look at all of them.
+    """Return what converts parts of a picture of numbers to RGB, after a look at all of them.
 
     Parameters
     ----------

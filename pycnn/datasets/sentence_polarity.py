@@ -99,7 +99,7 @@ def sentence_polarity(
 
 
 def _read(folder: Path, file: _Published, check: bool) -> list[str]:
-    """Give the sentences of one file."""
+    """Return the sentences of one file."""
     import hashlib
 
     path = folder / file.name

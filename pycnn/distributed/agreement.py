@@ -99,7 +99,7 @@ def keep_one_model(channel: Channel, model: Module) -> None:
 
 
 def total_of(channel: Channel, meter: Meter, where: str) -> Meter:
-    """Give a meter of what all ranks have counted; `where` tells where NaN was found first."""
+    """Return a meter of what all ranks have counted; `where` tells where NaN was found first."""
     state = meter.state_dict()
     names = [name for name in state if name != "where"]
     numbers = [nan if state[name] is None else float(state[name]) for name in names]
@@ -115,7 +115,7 @@ def _checksum(array: Any) -> int:
 
 
 def _like(before: Any, value: float) -> Any:
-    """Give a sum in the kind of number that it is a sum of; None where a rank does not count it."""
+    """Return a sum as the kind of number that was added; None where a rank does not count it."""
     if isinstance(before, float):
         return value
     return None if isnan(value) else int(value)

@@ -86,7 +86,7 @@ class Buckets:
 
 
 def _ends(homes: Sequence[Home], size: int) -> list[int]:
-    """Give where the buckets end: at whole parameters, and the last one, with the tail, at all."""
+    """Return where the buckets end: at whole parameters; the last one, with the tail, at all."""
     ends = [0]
     for home in homes:
         if home.stop - ends[-1] >= NUMBERS:

@@ -44,7 +44,7 @@ class Channel:
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
 
     def texts(self, text: str) -> list[str]:
-        """Give the text of every rank."""
+        """Return the text of every rank."""
         mine = np.frombuffer(text.encode(), np.uint8)
         lengths = np.empty(self.size, np.int64)
         self.comm.Allgather(np.array([mine.size], np.int64), lengths)
@@ -54,7 +54,7 @@ class Channel:
         return [part.tobytes().decode() for part in np.split(joined, ends)]
 
     def first_text(self, text: str | None) -> tuple[int, str] | None:
-        """Give the text of the first rank that has one, with its number; None if none has."""
+        """Return the text of the first rank that has one, with its number; None if none has."""
         numbers = self.gathered(np.array([text is not None], np.int64))
         if not numbers.any():
             return None
@@ -62,7 +62,7 @@ class Channel:
         return rank, self.broadcast_text(text or "", rank)
 
     def gathered(self, numbers: Array) -> Array:
-        """Give the arrays of all ranks, of one shape and dtype, along a new first axis."""
+        """Return the arrays of all ranks, of one shape and dtype, along a new first axis."""
         everything = np.empty((self.size, *numbers.shape), numbers.dtype)
         self.comm.Allgather(np.ascontiguousarray(numbers), everything)
         return everything
@@ -73,7 +73,7 @@ class Channel:
         return total
 
     def broadcast_text(self, text: str, root: int = 0) -> str:
-        """Give the text of one rank to all."""
+        """Return the text of one rank to all."""
         data = np.frombuffer(text.encode(), np.uint8)
         length = np.array([data.size], np.int64)
         self.comm.Bcast(length, root)
@@ -88,7 +88,7 @@ class Channel:
             self.comm.Bcast(flat[start : start + PIECE], root)
 
     def broadcast_state(self, state: Any, root: int = 0) -> Any:
-        """Give a state of one rank, such as `pycnn.training.tree` describes, to all."""
+        """Return a state of one rank, such as `pycnn.training.tree` describes, to all."""
         content, arrays = flatten(state, "state:") if self.rank == root else (None, {})
         header = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
         content, header = json.loads(self.broadcast_text(json.dumps([content, header]), root))

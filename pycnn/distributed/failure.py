@@ -60,7 +60,7 @@ def tell(comm: MPI.Intracomm, tag: int) -> None:
 
 
 def others(comm: MPI.Intracomm) -> set[int]:
-    """Give the numbers of the other ranks."""
+    """Return the numbers of the other ranks."""
     return set(range(comm.Get_size())) - {comm.Get_rank()}
 
 

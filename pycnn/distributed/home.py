@@ -71,7 +71,7 @@ class Home:
 
 
 def room(parameters: list[Parameter]) -> list[int]:
-    """Give where the gradient of each parameter begins in a flat array, and where all end."""
+    """Return where the gradient of each parameter begins in a flat array, and where all end."""
     starts = [0]
     for parameter in parameters:
         starts.append(starts[-1] + -(-parameter.size // ALIGNMENT) * ALIGNMENT)
@@ -79,7 +79,7 @@ def room(parameters: list[Parameter]) -> list[int]:
 
 
 def aligned_zeros(size: int) -> Array:
-    """Give float32 zeros that begin at a cache line."""
+    """Return float32 zeros that begin at a cache line."""
     memory = np.zeros(size + ALIGNMENT, np.float32)
     skipped = -memory.ctypes.data // memory.itemsize % ALIGNMENT
     return memory[skipped : skipped + size]

@@ -34,7 +34,7 @@ class SharedSets:
         self._windows: list[Any] = []
 
     def load(self, load: Callable[[], T]) -> T:
-        """Give what `load` gives: one data set or a tuple of them.
+        """Return what `load` gives: one data set or a tuple of them.
 
         If all are `pycnn.ArrayDataset`, `load` is called on one rank of each machine only, and the
         arrays are read-only views of one memory. Others, such as folders of pictures, which are
@@ -74,7 +74,7 @@ class SharedSets:
         return ArrayDataset(x, y, head["classes"], head["name"])
 
     def _array(self, head: tuple[str, list[int]], values: Array | None) -> Array:
-        """Give an array of the machine's shared memory, filled by the rank that has the values."""
+        """Return an array in the machine's shared memory, filled by the rank that has the values."""
         from mpi4py import MPI
 
         dtype, shape = np.dtype(head[0]), tuple(head[1])

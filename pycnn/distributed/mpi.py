@@ -21,7 +21,7 @@ class DistributedError(ValueError):
 
 
 def load() -> Any:
-    """Give mpi4py's module MPI, which starts MPI.
+    """Return mpi4py's module MPI, which starts MPI.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def load() -> Any:
 
 
 def world(communicator: MPI.Intracomm | None = None) -> MPI.Intracomm:
-    """Give the communicator of all ranks, or check the one that is given.
+    """Return the communicator of all ranks, or check the one that is given.
 
     Raises
     ------

@@ -128,7 +128,7 @@ class Nccl:
         self._call("ncclGroupEnd")
 
     def leave(self) -> None:
-        """Give the communicator back, when the device has done all that was asked of it."""
+        """Return the communicator back, when the device has done all that was asked of it."""
         if self._communicator:
             communicator, self._communicator = self._communicator, c_void_p()
             self._call("ncclCommDestroy", communicator)

@@ -40,7 +40,7 @@ class Parts:
         self.whole = 0.0
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Give this rank's part of the training data, and of those that are measured.
+        """Return this rank's part of the training data, and of those that are measured.
 
         Batches of a user's own, which are no `Batches`, are the part of each rank as they are.
 

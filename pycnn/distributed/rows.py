@@ -10,7 +10,7 @@ from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 
 def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
-    """Give the sum of a parameter's gradients over all ranks; one without a gradient adds nothing.
+    """Return the sum of a parameter's gradients over all ranks; no gradient counts as zero.
 
     Rows are added in the order of the ranks, so that the bits are always the same.
     """

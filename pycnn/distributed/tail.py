@@ -57,6 +57,6 @@ def fill(numbers: Array, tail: Tail, parameters: Sequence[Parameter]) -> None:
 
 
 def read(numbers: Array) -> tuple[Tail, list[bool]]:
-    """Give the sums of what `fill` wrote: which parameters have a gradient on any rank."""
+    """Return the sums of what `fill` wrote: which parameters have a gradient on any rank."""
     count = len(Tail._fields)
     return Tail(*map(float, numbers[:count])), (numbers[count:] > 0).tolist()

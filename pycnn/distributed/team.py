@@ -83,12 +83,12 @@ class Team(Alone):
 
     @property
     def _now(self) -> _Training:
-        """Give the training that is going on."""
+        """Return the training that is going on."""
         assert self._training is not None
         return self._training
 
     def gate(self) -> RanksGate:
-        """Give what keeps signals back until all ranks have agreed."""
+        """Return what keeps signals back until all ranks have agreed."""
         return self._now.gate
 
     def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
@@ -122,7 +122,7 @@ class Team(Alone):
             self._training = outside
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Give this rank's part of the training data, and of those that are measured."""
+        """Return this rank's part of the training data, and of those that are measured."""
         return self._now.parts.share(batches, validation)
 
     def agree(self, settings: dict[str, Any]) -> None:
@@ -176,7 +176,7 @@ class Team(Alone):
         return self._now.parts.counts
 
     def weighted(self, gradient: Any, weight: float) -> Any:
-        """Give a loss gradient of this part as one of the mean over the batch."""
+        """Return a loss gradient of this part as one of the mean over the batch."""
         if not weight:  # a mean over nothing has none
             return zeros_like(gradient)
         factor = weight / self._now.parts.whole
@@ -200,7 +200,7 @@ class Team(Alone):
         return found.loss * (whole / found.weight), found.weight
 
     def text(self, text: str | None) -> str | None:
-        """Give the text of a rank that has one, with its number where others say otherwise.
+        """Return the text of a rank that has one, with its number where others say otherwise.
 
         A rank whose own loss is not finite knows more of a broken step than the others.
         """
@@ -215,7 +215,7 @@ class Team(Alone):
         return f"rank {rank}: {texts[rank]}"
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
-        """Give the reason of a rank in which one of these callbacks stops the training.
+        """Return the reason of a rank in which one of these callbacks stops the training.
 
         Those of pycnn that look at a step see the same on all ranks: what others do is asked for.
         """
@@ -242,9 +242,9 @@ class Team(Alone):
         keep_one_model(self.channel, model)
 
     def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give the states, of JSON values, of all ranks."""
+        """Return the states, of JSON values, of all ranks."""
         return list(map(json.loads, self.channel.texts(json.dumps(state))))
 
     def total(self, meter: Meter) -> Meter:
-        """Give a meter of what all ranks have counted."""
+        """Return a meter of what all ranks have counted."""
         return total_of(self.channel, meter, self.text(meter.where or None) or "")

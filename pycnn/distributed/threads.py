@@ -50,7 +50,7 @@ def divide_threads(channel: Channel, node: Channel) -> str:
 
 
 def share_of(cores: Sequence[int], sharing: Sequence[int], budget: int, ranks: int) -> int:
-    """Give a rank's part of the cores.
+    """Return a rank's part of the cores.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def sentence(heads: Array, threads: Array, nodes: Array) -> str:
 
 @cache
 def _alone() -> int:
-    """Give the threads that this process takes before they are divided for the first time."""
+    """Return the threads that this process takes before they are divided for the first time."""
     return _core.get_num_threads()
 
 

@@ -42,7 +42,7 @@ class _AdaptivePool2d(Module):
 
 
 def _as_images(dy: Array) -> Array:
-    """Give the gradient of (N, C) features as one of (N, C, 1, 1) images."""
+    """Return the gradient of (N, C) features as one of (N, C, 1, 1) images."""
     if not is_array(dy) or len(dy.shape) != 2:
         found = getattr(dy, "shape", type(dy).__name__)
         raise ValueError(f"the gradient must be an array of shape (N, C), got {found}")

@@ -147,7 +147,7 @@ class BatchNorm2d(Module):
         )
 
     def _folded(self, mean: Array, var: Array) -> tuple[Array, Array, Array]:
-        """Give 1 / std, and scale and shift that statistics, weight and bias amount to.
+        """Return 1 / std, and scale and shift that statistics, weight and bias amount to.
 
         In float64, so that each is rounded once.
         """

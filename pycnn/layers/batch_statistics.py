@@ -109,6 +109,6 @@ def batch_norm_spread_backward(
 
 
 def _channels(numbers: Array, device: str) -> Array:
-    """Give a number for each channel as ops take them."""
+    """Return a number for each channel as ops take them."""
     found: Array = move(numbers.astype(np.float32), device)
     return found

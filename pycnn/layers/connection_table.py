@@ -11,7 +11,7 @@ Table = npt.NDArray[np.bool_]
 
 
 def connection_table(owner: str, table: Any, filters: int, channels: int) -> Table:
-    """Give a table as a new (filters, channels) array of bool.
+    """Return a table as a new (filters, channels) array of bool.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _CONTAINERS = (
 
 
 def attributes_of(one: object) -> dict[str, Any]:
-    """Give the attributes of an object: its own, those in slots, and those of users' classes.
+    """Return the attributes of an object: its own, those in slots, and those of users' classes.
 
     Methods are not among them.
     """
@@ -50,7 +50,7 @@ def attributes_of(one: object) -> dict[str, Any]:
 
 
 def attributes_of_class(one: object) -> dict[str, Any]:
-    """Give those of them that belong to its class and not to the object."""
+    """Return those of them that belong to its class and not to the object."""
     hidden = vars(one)
     found: dict[str, Any] = {}
     for name, value in _of_classes(one):
@@ -60,7 +60,7 @@ def attributes_of_class(one: object) -> dict[str, Any]:
 
 
 def _of_classes(one: object) -> Iterator[tuple[str, Any]]:
-    """Give what users' classes have, nearest first; for slots what Python puts there."""
+    """Return what users' classes have, nearest first; for slots what Python puts there."""
     for kind in _users(type(one)):  # type: ignore[arg-type]
         for name, value in list(vars(kind).items()):
             if not (isinstance(value, FunctionType) or name.startswith("__")):
@@ -69,7 +69,7 @@ def _of_classes(one: object) -> Iterator[tuple[str, Any]]:
 
 @lru_cache(maxsize=1024)
 def _users(kind: type) -> tuple[type, ...]:
-    """Give the classes behind an object that are neither ours nor Python's: ours hold nothing."""
+    """Return the classes behind an object that are neither ours nor Python's: ours hold nothing."""
     others = ("pycnn", "builtins", "abc", "typing")
     return tuple(one for one in kind.__mro__ if one.__module__.partition(".")[0] not in others)
 
@@ -87,7 +87,7 @@ def may_hold(value: Any) -> bool:
 
 
 def contained(values: Iterable[Any], kinds: tuple[type, ...]) -> Iterator[Any]:
-    """Give the objects of these kinds among some, in containers there, and in what those hold."""
+    """Return the objects of these kinds among some, in containers there, and in what those hold."""
     seen: set[int] = set()
     waiting = [values]
     while waiting:
@@ -119,7 +119,7 @@ def _is_iterator(kind: type) -> bool:
 
 
 def _items(container: Any) -> Iterable[Any]:
-    """Give what a container holds now, though another thread may change it."""
+    """Return what a container holds now, though another thread may change it."""
     kind: type = type(container)
     if kind is tuple:
         items: Iterable[Any] = container

@@ -30,7 +30,7 @@ class Container(Module):
         self._named = dict(modules)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules of `items`, then those that are attributes.
+        """Return the modules of `items`, then those that are attributes.
 
         What is below the modules anyway does not get another name as an attribute.
         """
@@ -41,7 +41,7 @@ class Container(Module):
             yield from ((name, value) for name, value in others if id(value) not in below)
 
     def items(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules that the container was made of with their names, in order."""
+        """Return the modules that the container was made of with their names, in order."""
         yield from self._named.items()
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Container(Module):
         return iter(self._named.values())
 
     def __getitem__(self, key: int | str) -> Module:
-        """Give the module at a position, or of a name."""
+        """Return the module at a position, or of a name."""
         if isinstance(key, slice):
             kind = type(self).__name__
             raise TypeError(

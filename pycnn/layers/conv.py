@@ -136,7 +136,7 @@ class Conv2d(Module):
         return bounds
 
     def filters(self) -> Array:
-        """Give the filters as (K, C / groups, R, S): with a table, zeros where there is no link."""
+        """Return the filters as (K, C / groups, R, S): with a table, zeros where no link is."""
         if self.connections is None:
             return self.weight.data
         weights = self.weight.data
@@ -146,7 +146,7 @@ class Conv2d(Module):
         return spread
 
     def _links(self, like: Array) -> Array:
-        """Give the numbers of the planes (k, c) that there are, on the device of an array."""
+        """Return the numbers of the planes (k, c) that there are, on the device of an array."""
         places = self._places
         if device_of(places) != device_of(like):
             self._places = places = move(places, device_of(like))
@@ -190,7 +190,7 @@ class Conv2d(Module):
         self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
 
     def gradient_places(self) -> Places | None:
-        """Give where the first gradients of `filters` and bias are to be written: an op's `out`."""
+        """Return where an op is to write the first gradients of `filters` and bias: its `out`."""
         out = places(self.weight, self.bias)
         return out if out is None or self.connections is None else (None, out[1])
 
@@ -221,7 +221,7 @@ class Conv2d(Module):
 
 
 def _padding(value: int | tuple[int, ...] | str) -> tuple[int, ...] | str:
-    """Give padding as (h, w), (top, bottom, left, right) or one of the two words."""
+    """Return padding as (h, w), (top, bottom, left, right) or one of the two words."""
     if isinstance(value, str):
         if value not in ("valid", "same"):
             raise ValueError(

@@ -120,7 +120,7 @@ class Embedding(Module):
 
 
 def _padding(padding_idx: int | None, count: int) -> int | None:
-    """Give the row of the padding, counted from the start."""
+    """Return the row of the padding, counted from the start."""
     if padding_idx is None:
         return None
     index = integer("Embedding", "padding_idx", padding_idx, -count, count - 1)

@@ -139,7 +139,7 @@ Step: TypeAlias = Module | ConvReluMaxPool
 
 
 def fused(layers: Mapping[str, Module]) -> list[tuple[str, Step | AffineReLU]]:
-    """Give the layers with their names; of those that one op can do, an object for all of them.
+    """Return the layers with their names; of those that one op can do, an object for all of them.
 
     Parameters
     ----------

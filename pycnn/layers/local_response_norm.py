@@ -64,7 +64,7 @@ class LocalResponseNorm(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give the gradient of the input, through the number itself and through every scale."""
+        """Return the gradient of the input, through the number itself and through every scale."""
         x, y, scale = self._saved()
         return ops.local_response_norm_backward(
             dy, x, y, scale, self.size, alpha=self.alpha, beta=self.beta, form=self.form

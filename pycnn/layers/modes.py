@@ -32,7 +32,7 @@ def own_modes(model: Module) -> Iterator[None]:
 
 
 def own_mode(module: Module) -> bool | None:
-    """Give the mode that a call of this thread keeps for a module; None where there is none."""
+    """Return the mode that a call of this thread keeps for a module; None where there is none."""
     for modes in reversed(_modes.get()):
         if id(module) in modes:
             return modes[id(module)]

@@ -98,7 +98,7 @@ class Module(Tree, Remembering, ABC):
     # What forward leaves for backward ------------------------------------------------------
 
     def _taken(self) -> Any:
-        """Give what the last forward pass of this thread left, once; else None."""
+        """Return what the last forward pass of this thread left, once; else None."""
         own = self._thread_memory
         if own is None:
             return None
@@ -173,7 +173,7 @@ class Module(Tree, Remembering, ABC):
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
-        """Give what `to` moves: parameters, and buffers that say so."""
+        """Return what `to` moves: parameters, and buffers that say so."""
         for _, value in each_once(self._named_state()):
             if isinstance(value, Parameter) or value.moves:
                 yield value

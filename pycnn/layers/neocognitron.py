@@ -26,7 +26,7 @@ DECAY = 0.9
 
 
 def decaying(layer: str, area: int, decay: float) -> Array:
-    """Give the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
+    """Return the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
     decay = fraction(f"[{layer}] decay", decay)
     allow((area, area))
     offset = np.arange(area) - (area - 1) / 2
@@ -129,7 +129,7 @@ class SLayer(Module):
         self.inhibitory = Buffer(np.zeros(planes, np.float32))
 
     def filters(self) -> Array:
-        """Give what each plane has learned: a, divided by its largest connection.
+        """Return what each plane has learned: a, divided by its largest connection.
 
         The connections grow with every reinforcement, and some planes win more often than others.
         """
@@ -152,7 +152,7 @@ class SLayer(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give the gradient of the input; the connections get none."""
+        """Return the gradient of the input; the connections get none."""
         x, v, y = self._saved()
         self._check_gradient(dy, y.shape)
         # dE where the cell fires, and dI = -dE (1 + E) / (1 + I), with the ratio taken from y.
@@ -170,7 +170,7 @@ class SLayer(Module):
         return dx
 
     def _inhibition(self, v: Array) -> Array:
-        """Give I, (N, planes, P, Q), for V-cells of shape (N, 1, P, Q)."""
+        """Return I, (N, planes, P, Q), for V-cells of shape (N, 1, P, Q)."""
         efficiency = np.float32(2 * self.r / (1 + self.r)) * self.inhibitory.data
         inhibition: Array = efficiency[:, np.newaxis, np.newaxis] * v
         return inhibition
@@ -266,7 +266,7 @@ class CLayer(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give the gradient of the input."""
+        """Return the gradient of the input."""
         shape, v, y = self._saved()
         self._check_gradient(dy, y.shape)
         alpha = np.float32(self.alpha)
@@ -298,7 +298,7 @@ class CLayer(Module):
 
 
 def _four_sides(layer: str, padding: int | Sequence[int]) -> tuple[int, int, int, int]:
-    """Give padding as (top, bottom, left, right)."""
+    """Return padding as (top, bottom, left, right)."""
     if isinstance(padding, (tuple, list)) and len(padding) == 4:
         top, bottom, left, right = (integer(layer, "padding", side, 0) for side in padding)
         return top, bottom, left, right

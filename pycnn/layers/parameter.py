@@ -67,7 +67,7 @@ class SparseRows:
         self.shape = shape
 
     def to_dense(self) -> Array:
-        """Give the whole gradient as a new array."""
+        """Return the whole gradient as a new array."""
         dense: Array = zeros(self.shape, self.values)
         put_rows(dense, self.rows, self.values)
         return dense
@@ -103,7 +103,7 @@ sums = Lock()
 
 
 def gradient_values(grad: Gradient) -> Array:
-    """Give the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
+    """Return the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
     return grad.values if isinstance(grad, SparseRows) else grad
 
 
@@ -115,7 +115,7 @@ class Home(Protocol):
         """An array of the shape and dtype of the parameter, for its gradient."""
 
     def add(self, own: Gradient | None, grad: Gradient) -> Gradient:
-        """Give the sum of two gradients, `own` None for nothing, and `grad` often `view` itself."""
+        """Return the sum of two gradients; `own` may be None, and `grad` is often `view` itself."""
 
 
 class Parameter:
@@ -212,7 +212,7 @@ class Parameter:
                 self.grad = own + grad  # not in place: another parameter may have been given it
 
     def __getstate__(self) -> Any:
-        """Give what copies and pickles hold: all but the home, which is this parameter's own."""
+        """Return what copies and pickles hold: all but the home, which is this parameter's own."""
         names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return getattr(self, "__dict__", None), {**slots, "home": None}
@@ -288,7 +288,7 @@ Places = tuple[Array | None, Array | None]
 
 
 def places(weight: Parameter, bias: Parameter | None) -> Places | None:
-    """Give where an op is to write the first gradients of a layer's weight and bias: its `out`."""
+    """Return where an op is to write the first gradients of weight and bias: its `out`."""
     if weight.home is None and (bias is None or bias.home is None):
         return None
     return weight.place, None if bias is None else bias.place
@@ -309,7 +309,7 @@ def check_contiguous(owner: str, name: str, array: Array) -> None:
 
 
 def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
-    """Give parameters as a list; one Parameter, or anything but Parameters, is refused."""
+    """Return parameters as a list; one Parameter, or anything but Parameters, is refused."""
     if isinstance(values, Parameter) or not isinstance(values, Iterable):
         raise TypeError(
             f"[{owner}] {name} must be an iterable of Parameters such as model.parameters(), "

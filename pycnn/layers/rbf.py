@@ -82,7 +82,7 @@ class RBF(Module):
         return dx
 
     def scores(self, outputs: Array) -> Array:
-        """Give the distances with a minus: the nearest centre is the answer."""
+        """Return the distances with a minus: the nearest centre is the answer."""
         negative: Array = -outputs
         return negative
 

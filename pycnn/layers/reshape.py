@@ -14,14 +14,14 @@ class _View(Module):
     """The same numbers in another shape: what all of them share."""
 
     def forward(self, x: Array) -> Array:
-        """Give a view of `x`, which must be C-contiguous, in the other shape."""
+        """Return a view of `x`, which must be C-contiguous, in the other shape."""
         self._check("x", x)
         shape = self._shape(x.shape)
         self._save((x.shape, shape))
         return x.reshape(shape)
 
     def backward(self, dy: Array) -> Array:
-        """Give a view of `dy`, which must be C-contiguous, of the shape of the input."""
+        """Return a view of `dy`, which must be C-contiguous, of the shape of the input."""
         before, after = self._saved()
         self._check("dy", dy)
         self._check_gradient(dy, after)
@@ -35,7 +35,7 @@ class _View(Module):
 
     @abstractmethod
     def _shape(self, shape: Shape) -> Shape:
-        """Give the shape of the output for that of the input."""
+        """Return the shape of the output for that of the input."""
 
 
 class Flatten(_View):

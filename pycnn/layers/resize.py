@@ -87,7 +87,7 @@ class ZeroPad2d(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give the part of the gradient that is not padding."""
+        """Return the part of the gradient that is not padding."""
         return ops.zero_pad2d_backward(dy, self._saved(), self.padding)  # type: ignore[arg-type]
 
     def _arguments(self) -> str:

@@ -118,7 +118,7 @@ class Sequential(Container):
         self.backward(dy, False)
 
     def scores(self, outputs: Array) -> Array:
-        """Give the scores of the last layer."""
+        """Return the scores of the last layer."""
         return self[-1].scores(outputs) if len(self) else outputs
 
     def trace(self, x: Array, path: str = "") -> Trace:

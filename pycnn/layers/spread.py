@@ -60,5 +60,5 @@ def spread(part: Spread) -> Iterator[None]:
 
 
 def spread_here() -> Spread | None:
-    """Give the part that is here; None where the batch is whole."""
+    """Return the part that is here; None where the batch is whole."""
     return _spread.get()

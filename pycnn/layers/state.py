@@ -91,16 +91,16 @@ def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str
 
 
 def native(dtype: Any) -> Any:
-    """Give a dtype in the byte order of the machine: numbers of another one are as good."""
+    """Return a dtype in the byte order of the machine: numbers of another one are as good."""
     return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
 
 
 def copied_state(model: Module) -> dict[str, Array]:
-    """Give copies of a model's values by name, on the CPU."""
+    """Return copies of a model's values by name, on the CPU."""
     return {name: on_cpu(array).copy() for name, array in model.state_dict().items()}
 
 
 def _listed(names: Sequence[object]) -> str:
-    """Give names for a message, of very many the first."""
+    """Return names for a message, of very many the first."""
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(map(printable, names[:MOST_NAMES])) + more

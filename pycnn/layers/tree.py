@@ -37,7 +37,7 @@ class Tree:
                 yield name, cast("Module", value)
 
     def modules(self) -> Iterator[Module]:
-        """Give this module and all below it, parents first."""
+        """Return this module and all below it, parents first."""
         for _, module, _ in self._walked():
             yield module
 
@@ -73,7 +73,7 @@ class Tree:
                 above.discard(number)
 
     def _children_among(self, attributes: dict[str, Any]) -> Iterator[tuple[str, Module]] | None:
-        """Give what `children` does; None where there are certainly none."""
+        """Return what `children` does; None where there are certainly none."""
         if type(self).children is not Tree.children:
             return self.children()
         found = [
@@ -205,7 +205,7 @@ class Tree:
             )
 
     def __getstate__(self) -> Any:
-        """Give what copies hold: what a class holds for this object, too, lest they share it."""
+        """Return what copies hold: what a class holds for this object, too, lest they share it."""
         state = super().__getstate__()  # type: ignore[misc]  # of `Remembering`
         held = attributes_of_class(self).items()
         own = {name: value for name, value in held if isinstance(value, _KINDS)}
@@ -221,7 +221,7 @@ _NO_MODULES = PLAIN | {tuple, dict, Parameter, Buffer}
 
 
 def _found(tree: Tree) -> set[int]:
-    """Give the ids of all that is found from a module."""
+    """Return the ids of all that is found from a module."""
     return {id(value) for _, value in tree._named_state()} | set(map(id, tree.modules()))
 
 

@@ -154,7 +154,7 @@ class _Line:
                 self.changed.notify_all()
 
     def _in_front(self, turn: Turn) -> Iterator[Turn]:
-        """Give the turns in front of one that exclude it."""
+        """Return the turns in front of one that exclude it."""
         for other in self.turns:
             if other is turn:
                 return

@@ -41,18 +41,18 @@ class OpLoss(Remembering, ABC):
 
     @abstractmethod
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        """Give the loss, and the array that its gradient is computed from, besides the target."""
+        """Return the loss, and the array that its gradient is computed from, besides the target."""
 
     @abstractmethod
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
-        """Give the gradient with respect to the output."""
+        """Return the gradient with respect to the output."""
 
     def _hint(self, output: Array, target: Any) -> str:
         """Say what to do with targets that were refused; empty where that is not known."""
         return ""
 
     def _options_for(self, output: Array) -> dict[str, Any]:
-        """Give the options with their arrays on the device of the output.
+        """Return the options with their arrays on the device of the output.
 
         They are copied there once: a step that is recorded as a CUDA graph cannot copy to it.
         """
@@ -107,7 +107,7 @@ class OpLoss(Remembering, ABC):
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
-    """Give weights on the CPU; refuse those that are not None or a float32 array."""
+    """Return weights on the CPU; refuse those that are not None or a float32 array."""
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
         raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")

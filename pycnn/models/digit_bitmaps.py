@@ -26,7 +26,7 @@ _DIGITS = """
 
 
 def digit_bitmaps() -> npt.NDArray[np.float32]:
-    """Give the bitmaps of '0' to '9' as a (10, 84) array: +1 for ink, -1 for ground.
+    """Return the bitmaps of '0' to '9' as a (10, 84) array: +1 for ink, -1 for ground.
 
     Row by row; ``digit_bitmaps().reshape(10, 12, 7)`` are pictures.
     """

@@ -22,7 +22,7 @@ INITIAL_RANGE = 2.4
 
 
 def c3_table() -> npt.NDArray[np.bool_]:
-    """Give Table I of the paper: entry [k, c] tells whether map k of C3 looks at map c of S2."""
+    """Return Table I of the paper: entry [k, c] tells whether map k of C3 looks at map c of S2."""
     table = np.zeros((16, 6), bool)
     for k, channels in enumerate(C3_LINKS):
         table[k, list(channels)] = True

@@ -158,7 +158,7 @@ def textcnn(
 def _vectors(
     embeddings: npt.NDArray[np.float32] | None, shape: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Give the word vectors to start with, in an array of the model's own."""
+    """Return the word vectors to start with, in an array of the model's own."""
     if embeddings is None:
         vectors = init.uniform(shape, RANDOM_BOUND, rng)
     else:

@@ -10,5 +10,5 @@ from pycnn import _core
 
 
 def backend(array: Any) -> Any:
-    """Give the module that has the ops for an array: `pycnn._core`, or that of a device array."""
+    """Return the module that has the ops for an array: `pycnn._core`, or that of a device array."""
     return _core if type(array) is np.ndarray else getattr(type(array), "ops", _core)

@@ -52,7 +52,7 @@ class Adadelta(Optimizer):
         self.weight_decay = factor(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
-        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
         return {"rho": self.rho, "eps": self.eps, "weight_decay": self.weight_decay}
 
     def start(self, parameter: Parameter) -> State:

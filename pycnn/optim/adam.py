@@ -64,7 +64,7 @@ class Adam(Optimizer):
         self.weight_decay = factor(self.named("weight_decay"), weight_decay)
 
     def hyperparameters(self) -> State:
-        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
         return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
 
     def start(self, parameter: Parameter) -> State:

@@ -15,12 +15,12 @@ from pycnn._arguments import float32
 
 
 def eps_beside_root(name: str, eps: Any, kept: float) -> float:
-    """Give an eps that is added to the root of a mean square which keeps the share `kept`."""
+    """Return an eps that is added to the root of a mean square which keeps the share `kept`."""
     return _at_least(name, eps, 1e-17 / math.sqrt(1 - kept))
 
 
 def eps_under_root(name: str, eps: Any, kept: float) -> float:
-    """Give an eps that is added to such a mean square itself."""
+    """Return an eps that is added to such a mean square itself."""
     return _at_least(name, eps, 1e-36 / (1 - kept))
 
 

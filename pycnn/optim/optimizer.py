@@ -70,7 +70,7 @@ class Optimizer(ABC):
         self._states: list[State] = [{} for _ in self.params]
 
     def named(self, argument: str) -> str:
-        """Give an argument's name with the optimizer's, for the text of errors."""
+        """Return an argument's name with the optimizer's, for the text of errors."""
         return f"[{type(self).__name__}] {argument}"
 
     def step(self) -> None:
@@ -116,7 +116,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def hyperparameters(self) -> State:
-        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
 
     def zero_grad(self) -> None:
         """Forget all gradients: ``grad`` becomes None."""
@@ -174,7 +174,7 @@ class Optimizer(ABC):
     def _taken_apart(
         self, state_dict: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
-        """Give the group, the position of each key of the state, and the state by key."""
+        """Return the group, the position of each key of the state, and the state by key."""
         if not isinstance(state_dict, Mapping):
             kind = type(state_dict).__name__
             raise TypeError(f"state_dict must be a mapping, as state_dict gives, got {kind}")
@@ -201,7 +201,7 @@ class Optimizer(ABC):
 
 
 def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
-    """Give a loaded state of a parameter, copied, if it has the entries of a fresh one."""
+    """Return a loaded state of a parameter, copied, if it has the entries of a fresh one."""
     # PyTorch has had None for a buffer that the settings do not need.
     given = {name: value for name, value in state.items() if value is not None}
     missing = [name for name in fresh if name not in given]
@@ -214,7 +214,7 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
 
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:
-    """Give a copy of an array, where the like fresh one is, or a number of steps as an int."""
+    """Return a copy of an array, where the like fresh one is, or a number of steps as an int."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} has a mask, which would be lost")
     array = np.asarray(devices.on_cpu(value))

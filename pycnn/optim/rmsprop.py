@@ -60,7 +60,7 @@ class RMSprop(Optimizer):
         self.centered = flag(self.named("centered"), centered)
 
     def hyperparameters(self) -> State:
-        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
         return {
             "alpha": self.alpha,
             "eps": self.eps,

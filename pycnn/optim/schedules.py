@@ -181,13 +181,13 @@ class OneCycle:
 
 
 def _checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
-    """Give a step of a run and its length; refuse what is none."""
+    """Return a step of a run and its length; refuse what is none."""
     length = integer(schedule, "total_steps", total_steps, 1, 2**63 - 1)
     return integer(schedule, "step", step, 0, length), length
 
 
 def _position(share: float, total_steps: int) -> Fraction:
-    """Give ``share * total_steps`` exactly: a float product can be beyond the whole step it means.
+    """Return ``share * total_steps`` exactly: a float product can exceed the step it means.
 
     A share is taken as the decimal number that it is written as. One that was computed may have
     been rounded, so what is nearer than two units in its last place to a whole step is that step.

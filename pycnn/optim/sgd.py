@@ -53,7 +53,7 @@ class SGD(Optimizer):
             raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
 
     def hyperparameters(self) -> State:
-        """Give the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
         return {
             "momentum": self.momentum,
             "dampening": self.dampening,

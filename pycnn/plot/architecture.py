@@ -145,7 +145,7 @@ class _Drawing:
         return max(width + depth, name), half + ABOVE, half + LINE * len(_lines(stage)) + 0.08
 
     def measure(self, row: Row) -> tuple[float, float, float]:
-        """Give the width of a row, and its heights above and below the middle line."""
+        """Return the width of a row, and its heights above and below the middle line."""
         sizes = [self._item(item) for item in row]
         width = sum(size[0] for size in sizes) + GAP * max(0, len(row) - 1)
         return width, max([0.1, *(s[1] for s in sizes)]), max([0.1, *(s[2] for s in sizes)])
@@ -249,7 +249,7 @@ class _Drawing:
 
 
 def _indent(row: Row) -> float:
-    """Give the room for the lines to the branches of a line that begins with a split."""
+    """Return the room for the lines to the branches of a line that begins with a split."""
     return BEND if isinstance(row[0], Split) else 0.0
 
 

@@ -74,7 +74,7 @@ def _quiet_import() -> Iterator[None]:
 
 
 def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
-    """Give a figure as the bytes of a file; the same figure gives the same bytes.
+    """Return a figure as the bytes of a file; the same figure gives the same bytes.
 
     Raises
     ------

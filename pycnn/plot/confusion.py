@@ -57,7 +57,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
 
 
 def _checked(name: str, values: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """Give labels or predictions that are classes."""
+    """Return labels or predictions that are classes."""
     if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
         raise ValueError(
             f"[confusion_counts] a {name} must be an int from 0, got {values.min()} "

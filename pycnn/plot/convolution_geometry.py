@@ -131,7 +131,7 @@ def sliding(
 
 
 def _given(name: str, value: Any) -> tuple[tuple[int, int], Plane | None]:
-    """Give height and width, and the numbers as float32 where there are some."""
+    """Return height and width, and the numbers as float32 where there are some."""
     if isinstance(value, (int, np.integer, tuple)):
         return pair("convolution", f"size of the {name}", value, 1), None
     plane = np.ascontiguousarray(value, np.float32)

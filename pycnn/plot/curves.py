@@ -74,5 +74,5 @@ def learning_curve(
 
 
 def _ticks(first: int, last: int) -> list[int]:
-    """Give the epochs that are written on the axis: the first, the last, some between."""
+    """Return the epochs that are written on the axis: the first, the last, some between."""
     return sorted({round(tick) for tick in np.linspace(first, last, MOST_TICKS)})

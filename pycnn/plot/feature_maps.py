@@ -162,7 +162,7 @@ def _range(output: Array) -> str:
 
 
 def _with_shares(count: int, shares: Array | None, classes: Sequence[str]) -> list[str]:
-    """Give the names of the classes, with their probabilities where there are any."""
+    """Return the names of the classes, with their probabilities where there are any."""
     if not classes:
         return []
     names = class_names(classes, count)

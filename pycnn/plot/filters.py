@@ -34,7 +34,7 @@ CELL, LARGE, FEW = 0.6, 1.0, 8
 
 
 def first_convolution(model: Module) -> Conv2d | SLayer:
-    """Give the first convolution, or S-layer, of a model.
+    """Return the first convolution, or S-layer, of a model.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def filters(
 
 
 def _largest(weights: Array) -> float:
-    """Give the largest size of a finite weight."""
+    """Return the largest size of a finite weight."""
     finite = np.abs(weights[np.isfinite(weights)])
     return float(finite.max()) if finite.size else 1.0
 

@@ -90,7 +90,7 @@ class _Builder:
         self._shapes = {step.path: step.shape for step in steps}
 
     def row(self, module: Module, path: str, shape: Shape) -> tuple[Row, Shape]:
-        """Give the stages of a module, and the shape of its output."""
+        """Return the stages of a module, and the shape of its output."""
         row: Row = []
         waiting: list[str] = []  # labels that no stage is there for yet
         for item in self._items(module, path, shape):
@@ -132,7 +132,7 @@ class _Builder:
 
 
 def _leaf(step: _Step, before: Shape) -> Stage | str:
-    """Give a stage; or, for a layer that takes each number on its own, its name."""
+    """Return a stage; or, for a layer that takes each number on its own, its name."""
     window = _window(step.layer)
     mixes = window is not None or any(len(p.shape) > 1 for p in step.layer.parameters())
     if not mixes and math.prod(step.shape) == math.prod(before):
@@ -152,7 +152,7 @@ def describe(layer: Module) -> str:
 
 
 def _window(layer: Module) -> tuple[int, int] | None:
-    """Give what one number of the output sees: a kernel, or the neocognitron's square area."""
+    """Return what one number of the output sees: a kernel, or the neocognitron's square area."""
     if isinstance(layer, (SLayer, CLayer)):
         return layer.area, layer.area
     window: tuple[int, int] | None = getattr(layer, "kernel_size", None)

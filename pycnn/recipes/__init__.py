@@ -32,7 +32,7 @@ def available() -> tuple[str, ...]:
 
 
 def get(name: str) -> Recipe:
-    """Give the recipe of a network.
+    """Return the recipe of a network.
 
     Parameters
     ----------

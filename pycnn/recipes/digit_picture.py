@@ -164,7 +164,7 @@ def _is_prepared(grey: npt.NDArray[np.uint8], box: int) -> bool:
 
 
 def _mass(plane: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    """Give row and column of the centre of mass."""
+    """Return row and column of the centre of mass."""
     weights = plane.astype(np.float64)
     y, x = (weights.sum(axis=1 - axis) @ np.arange(plane.shape[axis]) for axis in (0, 1))
     return float(y / weights.sum()), float(x / weights.sum())

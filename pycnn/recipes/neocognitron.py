@@ -154,7 +154,7 @@ def train_neocognitron(
 def _answers(
     features: Module, data: Dataset, label: str, progress: bool, on_line: Callable[[str], None]
 ) -> ArrayDataset:
-    """Give the answers of the last C-layer to all images, with the labels."""
+    """Return the answers of the last C-layer to all images, with the labels."""
     parts = []
     with Stretch(label, len(data), progress, on_line) as stretch:
         for start in range(0, max(len(data), 1), BLOCK):

@@ -22,7 +22,7 @@ TWO_TONES, COVERED, FULL_SIDE = 0.75, (0.2, 0.72), 0.85
 
 
 def contrast(grey: Plane) -> Plane:
-    """Give how much pixels stand out from the paper: 0 for paper, up to 1 for ink.
+    """Return how much pixels stand out from the paper: 0 for paper, up to 1 for ink.
 
     The ground is what is left of the picture without anything narrower than a stroke (a
     morphological closing or opening), after a smooth surface of second degree was taken away, so

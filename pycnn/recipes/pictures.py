@@ -32,7 +32,7 @@ Draws = npt.NDArray[np.float64]
 def picture_sets(
     folder: str, size: int, crop: int, skip_broken: bool = False
 ) -> tuple[ImageFolder, ImageFolder]:
-    """Give the training and test pictures of a folder.
+    """Return the training and test pictures of a folder.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def test_pictures(
     normalise: Normalise,
     skip_broken: bool,
 ) -> ImageFolder:
-    """Give the test pictures of a folder, with the classes numbered as the model knows them.
+    """Return the test pictures of a folder, with the classes numbered as the model knows them.
 
     Of a folder without test data of its own, these are the pictures with lower draws than the
     training has seen: whatever was added or removed since, it has seen none of them. There need be
@@ -101,7 +101,7 @@ def test_pictures(
 
 
 def split_note(train: ImageFolder) -> dict[str, list[float]]:
-    """Give what the metadata of a model say of the choice of its training pictures."""
+    """Return what the metadata of a model say of the choice of its training pictures."""
     parts = _parts(os.path.dirname(train.root))
     if parts is not None and parts[0] == train.root:
         return {}  # nothing was chosen
@@ -110,7 +110,7 @@ def split_note(train: ImageFolder) -> dict[str, list[float]]:
 
 
 def note(model: Module, name: str, kind: type) -> list[Any]:
-    """Give the list of str or float that the training noted in the metadata of a model.
+    """Return the list of str or float that the training noted in the metadata of a model.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _noted_bounds(model: Module) -> Draws:
 
 
 def _bounds(data: ImageFolder) -> Draws:
-    """Give the bound of each class below which the draws of its test pictures lie."""
+    """Return the bound of each class below which the draws of its test pictures lie."""
     draws, bounds = _draws(data), np.zeros(len(data.classes))
     for label in np.unique(data.y):
         own = np.sort(draws[data.y == label])

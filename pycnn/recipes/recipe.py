@@ -28,7 +28,7 @@ OPTIMIZERS: Mapping[str, Maker] = {
 
 
 def no_callbacks(_: Module) -> list[Callback]:
-    """Give no callbacks."""
+    """Return no callbacks."""
     return []
 
 
@@ -97,7 +97,7 @@ class Recipe:
     def data(
         self, folder: str | None, *, skip_broken: bool = False, transposed: bool | None = None
     ) -> tuple[Dataset, Dataset]:
-        """Give the training and the test data.
+        """Return the training and the test data.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Recipe:
         skip_broken: bool = False,
         transposed: bool | None = None,
     ) -> Dataset:
-        """Give the test data for a trained model; raises as `data`."""
+        """Return the test data for a trained model; raises as `data`."""
         if self.test is None:
             return self.data(folder, skip_broken=skip_broken, transposed=transposed)[1]
         options = self._options(skip_broken, transposed)

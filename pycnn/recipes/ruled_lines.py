@@ -36,7 +36,7 @@ class Lines:
     bands: list[tuple[int, int]]
 
     def mask(self, shape: tuple[int, ...]) -> Mask:
-        """Give the pixels on the lines."""
+        """Return the pixels on the lines."""
         on_lines = np.zeros(shape, np.bool_)
         for top, end in self.bands:
             for row in range(top, end):
@@ -45,7 +45,7 @@ class Lines:
         return on_lines
 
     def crossed(self, strokes: Mask) -> Mask:
-        """Give the pixels on the lines with strokes both above and below."""
+        """Return the pixels on the lines with strokes both above and below."""
         found = np.zeros_like(strokes)
         for top, end in self.bands:
             both = self._beside(strokes, top - 1) & self._beside(strokes, end)
@@ -116,7 +116,7 @@ def without_lines(mask: Mask, contrast: Plane, lines: Lines, across: Mask) -> Ma
 
 
 def _bands(covered: npt.NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-    """Give runs of rows that are covered, with the rows at their borders that are so in part."""
+    """Return runs of rows that are covered, with the rows at their borders that are so in part."""
     marked = np.flatnonzero(np.diff(np.pad(covered >= CROSSED, 1).astype(np.int8)))
     for top, end in marked.reshape(-1, 2).tolist():
         yield (

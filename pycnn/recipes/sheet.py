@@ -65,7 +65,7 @@ def find_sheet(grey: Plane) -> Sheet | None:
 
 
 def _outline(mask: Mask) -> Mask:
-    """Give the convex hull, as all that no direction sees beyond the mask."""
+    """Return the convex hull, as all that no direction sees beyond the mask."""
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
     hull = np.ones_like(mask)
     for angle in np.linspace(0, 2 * np.pi, 2 * DIRECTIONS, endpoint=False):

@@ -22,7 +22,7 @@ MIN_COUNT = 2
 
 
 def _texts(folder: str | None) -> tuple[SentenceDataset, SentenceDataset]:
-    """Give the reviews, or the sentence polarity data in a folder, without a vocabulary."""
+    """Return the reviews, or the sentence polarity data in a folder, without a vocabulary."""
     return datasets.movie_reviews() if folder is None else datasets.sentence_polarity(folder)
 
 

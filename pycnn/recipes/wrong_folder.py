@@ -45,7 +45,7 @@ def folder_hint(folder: str | None, wanted: str) -> str:
 
 
 def _kinds(folder: Path) -> Iterator[str]:
-    """Give the kind of each file that tells one: pictures lie in folders, the others need not."""
+    """Return the kind of each file that tells one: pictures lie in folders, the others need not."""
     for path in islice(folder.rglob("*"), MOST_FILES):
         name = path.name.lower()
         if "idx3-ubyte" in name or "idx1-ubyte" in name:

@@ -16,7 +16,7 @@ from pycnn.reference.pool import max_pool2d, max_pool2d_backward
 def conv2d_relu_max_pool2d(
     x: Array, w: Array, b: Array | None = None, *, window: IntOrPair, **geometry: Any
 ) -> tuple[Array, Array]:
-    """Give ``max_pool2d(relu(conv2d(x, w, b, **geometry)), window)``, and the winners.
+    """Return ``max_pool2d(relu(conv2d(x, w, b, **geometry)), window)``, and the winners.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def conv2d_relu_max_pool2d_backward(
     out: Places | None = None,
     **geometry: Any,
 ) -> tuple[Array | None, Array, Array]:
-    """Give the gradients of `conv2d_relu_max_pool2d` to input (None if not wanted), filters, bias.
+    """Return the gradients of `conv2d_relu_max_pool2d`: input (None if not wanted), filters, bias.
 
     Parameters
     ----------

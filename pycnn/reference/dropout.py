@@ -47,7 +47,7 @@ def philox4x32(counter: Array, key: Array) -> npt.NDArray[np.uint32]:
 
 
 def random_words(count: int, seed: int, first_block: int = 0) -> npt.NDArray[np.uint32]:
-    """Give `count` random words: four a block, from `first_block` on.
+    """Return `count` random words: four a block, from `first_block` on.
 
     Parameters
     ----------
@@ -115,5 +115,5 @@ def dropout_backward(dy: Array, kept: Array, p: float) -> Array:
 
 
 def _where_kept(x: Array, kept: Array, p: float) -> Array:
-    """Give ``x / (1 - p)`` where kept, else 0: a choice, no product, so that no NaN is left."""
+    """Return ``x / (1 - p)`` where kept, else 0: a choice, no product, so that no NaN is left."""
     return np.where(kept != 0, x * x.dtype.type(1 / (1 - p)), np.zeros_like(x))

@@ -34,7 +34,7 @@ def check_reduction(op: str, reduction: str, count: int) -> None:
 
 
 def reduce(losses: Array, reduction: str, divisor: float) -> float | Array:
-    """Give the losses themselves, their sum, or that divided by `divisor` (NaN if it is zero)."""
+    """Return the losses themselves, their sum, or that divided by `divisor` (NaN if it is zero)."""
     if reduction == "none":
         return losses
     if reduction == "sum":
@@ -43,7 +43,7 @@ def reduce(losses: Array, reduction: str, divisor: float) -> float | Array:
 
 
 def class_weights(weight: Array | None, classes: int, like: Array) -> Array:
-    """Give the weight of each class: 1 by default."""
+    """Return the weight of each class: 1 by default."""
     return np.ones(classes, like.dtype) if weight is None else weight
 
 

@@ -13,7 +13,7 @@ Places: TypeAlias = tuple[Array | None, Array | None]
 
 
 def placed(op: str, out: Places | None, dw: Array, db: Array, **read: Array) -> tuple[Array, Array]:
-    """Give two gradients, in the arrays of `out` where there are any.
+    """Return two gradients, in the arrays of `out` where there are any.
 
     Parameters
     ----------

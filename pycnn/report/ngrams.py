@@ -60,7 +60,7 @@ def clearest_ngrams(
 
 
 def clearest_filters(weight: Array, filters: int) -> list[int]:
-    """Give the columns of (classes, filters) weights that speak most clearly, class by class."""
+    """Return the columns of (classes, filters) weights that speak most clearly, class by class."""
     spokesman = weight.argmax(axis=0)
     ordered = np.sort(weight, axis=0)
     lead = ordered[-1] - ordered[-2] if len(weight) > 1 else ordered[-1]

@@ -21,7 +21,7 @@ BROWSER = 96
 
 
 def escape(text: str) -> str:
-    """Give text that is only text on a page: no markup, and nothing that XML forbids."""
+    """Return text that is only text on a page: no markup, and nothing that XML forbids."""
     return html.escape(printable(text, keep="\n"))
 
 
@@ -36,7 +36,7 @@ class Section:
 def picture(
     figure: Figure, alt: str, caption: str, *, kind: str = "png", wide: bool = False
 ) -> str:
-    """Give a figure as HTML, with the file inside.
+    """Return a figure as HTML, with the file inside.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def picture(
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """Give rows of text as an HTML table, the first cell of each as its heading."""
+    """Return rows of text as an HTML table, the first cell of each as its heading."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = ""
     for first, *others in rows:
@@ -77,7 +77,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 
 
 def code(text: str, label: str) -> str:
-    """Give lines of fixed width."""
+    """Return lines of fixed width."""
     return _scrolling(f"<pre>{escape(text)}</pre>", label)
 
 
@@ -90,13 +90,13 @@ def _scrolling(content: str, label: str) -> str:
 
 
 def tiles(facts: Iterable[tuple[str, str]]) -> str:
-    """Give (name, value) pairs as a row of large figures."""
+    """Return (name, value) pairs as a row of large figures."""
     cells = [f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts]
     return f'<dl class="tiles">{"".join(cells)}</dl>\n'
 
 
 def paragraph(text: str) -> str:
-    """Give a paragraph."""
+    """Return a paragraph."""
     return f"<p>{escape(text)}</p>\n"
 
 

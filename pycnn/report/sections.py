@@ -23,7 +23,7 @@ MOST_SENTENCES = 20
 
 
 def sections(run: Run) -> Iterator[Section]:
-    """Give the parts of the page, in order."""
+    """Return the parts of the page, in order."""
     yield Section("Training", "".join(_training(run)))
     yield Section("Mistakes", "".join(_mistakes(run)))
     if seen := "".join(_ngrams(run) if run.sentences is not None else _images(run)):
@@ -33,7 +33,7 @@ def sections(run: Run) -> Iterator[Section]:
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
-    """Give the figures at the top of the page."""
+    """Return the figures at the top of the page."""
     total, wrong = len(run.test), len(plot.surest_errors(run.test.y, run.probabilities))
     found = [
         ("test accuracy", f"{1 - wrong / total:.2%}"),
@@ -128,7 +128,7 @@ def _mistakes(run: Run) -> Iterator[str]:
 
 
 def _told(probabilities: Array, guess: int, names: list[str]) -> tuple[str, str]:
-    """Give the name of a guess and its probability, in words."""
+    """Return the name of a guess and its probability, in words."""
     if guess == NO_ANSWER:
         return "no answer", "-"
     return names[guess], f"{probabilities[guess]:.1%}"
@@ -195,7 +195,7 @@ def _value(value: object) -> str:
 
 
 def _command(run: Run) -> str:
-    """Give the command that repeats the training."""
+    """Return the command that repeats the training."""
     words = ["pycnn", "train", run.name]
     for key in ("epochs", "batch_size", "optimizer", "lr", "seed", "data"):
         if run.settings.get(key) is not None:

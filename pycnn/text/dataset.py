@@ -83,7 +83,7 @@ class SentenceDataset:
             self._rows = [vocabulary.numbers(text) for text in self.texts]
 
     def encode(self, vocabulary: Vocabulary) -> SentenceDataset:
-        """Give the same sentences with the numbers that their words have in a vocabulary."""
+        """Return the same sentences with the numbers that their words have in a vocabulary."""
         return SentenceDataset(self.texts, self.y, self.classes, self.name, vocabulary)
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class SentenceDataset:
         refuse_iteration("SentenceDataset")
 
     def gather(self, index: Index) -> Samples:
-        """Give the numbers of the words of these sentences, padded to the longest of them.
+        """Return the numbers of the words of these sentences, padded to the longest of them.
 
         Raises
         ------

@@ -51,7 +51,7 @@ def load_embeddings(
     format: Format = "auto",
     rng: init.Rng = None,
 ) -> Vectors:
-    """Give the vector of every word of a vocabulary, at random for those that a file lacks.
+    """Return the vector of every word of a vocabulary, at random for those that a file lacks.
 
     Words that are not in the file get values from U(-a, a), where a = sqrt(3 var) gives them the
     variance of all the numbers of the vectors that are; padding gets zeros.
@@ -231,7 +231,7 @@ def _malformed(path: str, number: int, dim: int, line: bytes) -> ValueError:
 
 
 def _lines(file: _File, before: int) -> Iterator[bytes]:
-    """Give the lines of a text file; one that is longer than any vector is refused."""
+    """Return the lines of a text file; one that is longer than any vector is refused."""
     most = _LONGEST_WORD + _LONGEST_NUMBER * file.dim
     rest = file.taken
     for number in count(1 + before):
@@ -294,6 +294,6 @@ def _check_finite(vector: Vectors, where: str, word: bytes) -> None:
 
 
 def _shown(raw: bytes) -> str:
-    """Give the beginning of some bytes, for messages."""
+    """Return the beginning of some bytes, for messages."""
     text = raw[:60].decode("utf-8", "replace").rstrip("\n")
     return printable(repr(text)) + ("..." if len(raw) > 60 else "")

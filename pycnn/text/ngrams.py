@@ -128,7 +128,7 @@ def top_ngrams(
 
 
 def distinct_ngrams(rows: Sequence[Numbers], width: int) -> Numbers:
-    """Give all runs of `width` numbers within the rows, each once, as (M, width)."""
+    """Return all runs of `width` numbers within the rows, each once, as (M, width)."""
     windows = [
         np.lib.stride_tricks.sliding_window_view(row, width) for row in rows if len(row) >= width
     ]

@@ -94,7 +94,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, model: Module) -> Vocabulary:
-        """Give the vocabulary that a model of `pycnn.models` was made for.
+        """Return the vocabulary that a model of `pycnn.models` was made for.
 
         Raises
         ------
@@ -121,11 +121,11 @@ class Vocabulary:
         return hash(tuple(self.words))
 
     def number(self, word: str) -> int:
-        """Give the number of a word, 1 if it is unknown."""
+        """Return the number of a word, 1 if it is unknown."""
         return self._numbers.get(word, UNKNOWN_NUMBER)
 
     def numbers(self, sentence: str | Sequence[str]) -> Numbers:
-        """Give the numbers of the words of one sentence, (words,) int64."""
+        """Return the numbers of the words of one sentence, (words,) int64."""
         return np.array([self.number(word) for word in split(sentence)], np.int64)
 
     def encode(
@@ -155,7 +155,7 @@ class Vocabulary:
         return pad([self.numbers(sentence) for sentence in listed(sentences)], length)
 
     def decode(self, numbers: Numbers) -> list[str]:
-        """Give the words of one row of numbers, without the padding.
+        """Return the words of one row of numbers, without the padding.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Vocabulary:
 
 
 def split(sentence: str | Sequence[str]) -> Sequence[str]:
-    """Give the words of a sentence that is text or words already."""
+    """Return the words of a sentence that is text or words already."""
     if isinstance(sentence, str):
         return tokenize(sentence)
     if not isinstance(sentence, Sequence) or not all(isinstance(word, str) for word in sentence):
@@ -208,7 +208,7 @@ def pad(rows: Sequence[Numbers], length: int | None = None) -> Numbers:
 
 
 def check_words(owner: str, words: Sequence[str]) -> list[str]:
-    """Give the words of a vocabulary as a list, if they can be that."""
+    """Return the words of a vocabulary as a list, if they can be that."""
     if isinstance(words, str) or not isinstance(words, Sequence):
         hint = ": pass its .words" if isinstance(words, Vocabulary) else ""
         raise TypeError(

@@ -11,7 +11,7 @@ NO_ANSWER = -1
 
 
 def answers(scores: Array) -> npt.NDArray[np.int64]:
-    """Give the class of the largest score of each row.
+    """Return the class of the largest score of each row.
 
     A row whose largest score is no finite number, as one with a NaN, answers nothing: it gets -1,
     which equals no class. (``argmax`` would take the first NaN for the largest, and class 0 for the

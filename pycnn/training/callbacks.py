@@ -55,7 +55,7 @@ class Callback:
         """After the last epoch, also when training was stopped or interrupted."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Give what a checkpoint of the training must hold of this callback.
+        """Return what a checkpoint of the training must hold of this callback.
 
         Dicts, lists, tuples, strings, numbers, None and NumPy arrays; none of it by default. Keys
         are strings, numbers, None or tuples of them. It is asked for between steps and written at
@@ -134,7 +134,7 @@ class EarlyStopping(Callback):
             warn(f"[EarlyStopping] there is no best epoch to restore: {self._monitor.failure()}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best epoch, and the parameters of it that are to be restored."""
+        """Return the best epoch, and the parameters of it that are to be restored."""
         return {"monitor": self._monitor.state_dict(), "parameters": self._best_state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -197,7 +197,7 @@ class BestCheckpoint(Callback):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best epoch."""
+        """Return the best epoch."""
         return self._monitor.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

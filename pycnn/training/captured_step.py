@@ -202,7 +202,7 @@ class _Settings:
 
 
 def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
-    """Give the public attributes that arguments of kernels are made of."""
+    """Return the public attributes that arguments of kernels are made of."""
     return [
         value
         for name, value in attributes.items()

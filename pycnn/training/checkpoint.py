@@ -82,7 +82,7 @@ class Checkpoint:
             self.last = f"is that of {when}"
 
     def stored(self, state: Mapping[str, Any]) -> tuple[Any, dict[str, Array]]:
-        """Give what `write` stores of a state.
+        """Return what `write` stores of a state.
 
         Raises
         ------

@@ -220,7 +220,7 @@ def check_data(owner: str, name: str, data: Data) -> None:
 
 
 def loss_value(owner: str, value: Any) -> float:
-    """Give the value of a loss as a float."""
+    """Return the value of a loss as a float."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -229,7 +229,7 @@ def loss_value(owner: str, value: Any) -> float:
 
 
 def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
-    """Give `loss`, or cross entropy for None, if its value is a mean over the batch."""
+    """Return `loss`, or cross entropy for None, if its value is a mean over the batch."""
     criterion = CrossEntropyLoss() if loss is None else loss
     usable = callable(criterion) and callable(getattr(criterion, "backward", None))
     if not usable or isinstance(criterion, type):

@@ -53,7 +53,7 @@ class EpochRecord(NamedTuple):
         return self.describe()
 
     def describe(self, validation: str = "validation") -> str:
-        """Give the figures for people; `validation` names what was measured after the epoch."""
+        """Return the figures for people; `validation` names what was measured after the epoch."""
         parts = [f"loss {loss_text(self.loss)}"]
         if self.accuracy is not None:
             parts.append(f"accuracy {self.accuracy:.2%}")
@@ -88,7 +88,7 @@ class History:
         self.self_organization = 0.0
 
     def __repr__(self) -> str:
-        """Give one line for each epoch."""
+        """Return one line for each epoch."""
         lines = [f"epoch {record.epoch}: {record}" for record in self.records]
         return "\n".join(lines) or "no finished epoch"
 
@@ -152,7 +152,7 @@ class History:
         return history
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it as dicts and lists, with the version of the format."""
+        """Return all of it as dicts and lists, with the version of the format."""
         return {
             KEY: FORMAT,
             "interrupted": self.interrupted,

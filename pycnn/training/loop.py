@@ -315,7 +315,7 @@ def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
 def _batches(
     train: Data, batch_size: int, seed: int, augment: Augment | None
 ) -> Iterable[tuple[Any, Any]]:
-    """Give what an epoch goes through."""
+    """Return what an epoch goes through."""
     if isinstance(train, Dataset):
         return batches_of(train, batch_size, seed, augment)
     if augment is not None:

@@ -69,7 +69,7 @@ class Meter:
         self.where = ""
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the sums so far."""
+        """Return the sums so far."""
         return {name: getattr(self, name) for name in _SUMS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ class Monitor:
         return text
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the best so far, and the last figure."""
+        """Return the best so far, and the last figure."""
         return {"best": self.best, "best_epoch": self.best_epoch, "last": self.last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

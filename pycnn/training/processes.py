@@ -45,7 +45,7 @@ class Alone:
         return load()
 
     def gate(self) -> Gate:
-        """Give what lets signals through."""
+        """Return what lets signals through."""
         return Gate()
 
     def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
@@ -53,11 +53,11 @@ class Alone:
         return True
 
     def guarded(self) -> AbstractContextManager[Any]:
-        """Give the context of a training: what fails in it here must not leave others waiting."""
+        """Return the context of a training: what fails in it here must not leave others waiting."""
         return nullcontext()
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Give this process's part of the training data, and of those that are measured."""
+        """Return this process's part of the training data, and of those that are measured."""
         return batches, validation
 
     def agree(self, settings: dict[str, Any]) -> None:
@@ -84,11 +84,11 @@ class Alone:
         return True
 
     def part(self, samples: int) -> AbstractContextManager[Any]:
-        """Give the context of a forward and a backward pass of a part of so many samples."""
+        """Return the context of a forward and a backward pass of a part of so many samples."""
         return _NO_CONTEXT
 
     def weighted(self, gradient: Any, weight: float) -> Any:
-        """Give a loss gradient of this part as one of the mean over the whole batch."""
+        """Return a loss gradient of this part as one of the mean over the whole batch."""
         return gradient
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
@@ -96,11 +96,11 @@ class Alone:
         return loss, weight
 
     def text(self, text: str | None) -> str | None:
-        """Give the text of the first process that has one."""
+        """Return the text of the first process that has one."""
         return text
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
-        """Give the reason of a process in which one of these callbacks stops the training."""
+        """Return the reason of a process in which one of these callbacks stops the training."""
         return reason
 
     def ask_for_signals(self) -> None:
@@ -113,11 +113,11 @@ class Alone:
         """Let the model be the same in all processes, before it is measured or saved."""
 
     def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give the states of all processes, where there are several."""
+        """Return the states of all processes, where there are several."""
         return []
 
     def total(self, meter: Meter) -> Meter:
-        """Give a meter of what all processes have counted."""
+        """Return a meter of what all processes have counted."""
         return meter
 
 
@@ -125,7 +125,7 @@ _default: list[Alone] = []
 
 
 def processes_of(distributed: Any) -> Alone:
-    """Give the processes that the argument `distributed` of `pycnn.fit` stands for.
+    """Return the processes that the argument `distributed` of `pycnn.fit` stands for.
 
     Raises
     ------

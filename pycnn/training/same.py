@@ -70,7 +70,7 @@ def differences(
 
 
 def _difference(there: Any, here: Any, at_there: str, at_here: str) -> str:
-    """Give both values; of long ones what differs first."""
+    """Return both values; of long ones what differs first."""
     if isinstance(there, str) and isinstance(here, str) and "\n" in there + here:
         there, here = there.split("\n"), here.split("\n")
     if isinstance(there, list) and isinstance(here, list):

@@ -175,7 +175,7 @@ def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, stretch:
 
 
 def _numbers(presentations: int | Sequence[int], layers: int) -> list[int]:
-    """Give the presentations of each layer."""
+    """Return the presentations of each layer."""
     if isinstance(presentations, Sequence):
         numbers = list(presentations)
     else:

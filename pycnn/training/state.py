@@ -71,7 +71,7 @@ def begin(trainer: Trainer) -> Inside:
 
 
 def training_state(trainer: Trainer) -> dict[str, Any]:
-    """Give all that the training is made of, but for the model's own arrays."""
+    """Return all that the training is made of, but for the model's own arrays."""
     run, inside = trainer.run, trainer.inside
     state: dict[str, Any] = {
         "epoch": run.epoch if inside is None else run.epoch - 1,
@@ -159,12 +159,12 @@ def restore(trainer: Trainer, found: Found) -> None:
 
 
 def _pass_of(batches: Any) -> int | None:
-    """Give the number of the next pass through the data."""
+    """Return the number of the next pass through the data."""
     return batches.epoch if isinstance(batches, Batches) else None
 
 
 def layers_state(model: Module) -> dict[str, Any]:
-    """Give the mode of each module, and the state of each random generator in one.
+    """Return the mode of each module, and the state of each random generator in one.
 
     Raises
     ------

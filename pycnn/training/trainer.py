@@ -36,7 +36,7 @@ def _has(callback: Callback, name: str) -> bool:
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
-    """Give this method of the callbacks that have one of their own."""
+    """Return this method of the callbacks that have one of their own."""
     return [getattr(callback, name) for callback in callbacks if _has(callback, name)]
 
 

@@ -27,7 +27,7 @@ _PLAIN = (int, str, bool, type(None))
 
 
 def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
-    """Give a state as a JSON value, and its arrays by name.
+    """Return a state as a JSON value, and its arrays by name.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
 
 
 def _encode_item(item: tuple[Any, Any], where: str, arrays: dict[str, Array]) -> Any:
-    """Give a key and its value."""
+    """Return a key and its value."""
     place = _below(where, item[0])
     return [_encode(item[0], f"{place} (the key)", arrays), _encode(item[1], place, arrays)]
 
@@ -112,7 +112,7 @@ def rebuild(content: Any, arrays: Mapping[str, Array]) -> Any:
 
 
 def _rebuilt_number(name: str, value: float) -> Any:
-    """Give a number of NumPy back."""
+    """Return a number of NumPy back."""
     dtype = np.dtype(str(name))
     if dtype.kind not in "biuf":
         raise ValueError(f"{name} is no dtype of numbers")

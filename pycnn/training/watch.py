@@ -116,7 +116,7 @@ class Watch:
             warn(f"[fit] after epoch {run.epoch} {_why(measured)}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the limit, what it is made of, and what was warned of."""
+        """Return the limit, what it is made of, and what was warned of."""
         return {
             "limit": self.limit,
             "cost": self._cost,
@@ -136,7 +136,7 @@ class Watch:
         return first
 
     def _guess(self, output: Any, y: Any) -> float:
-        """Give the loss of outputs that are all alike; of a loss that is not ours, take 1."""
+        """Return the loss of outputs that are all alike; of a loss that is not ours, take 1."""
         if not isinstance(self._loss, OpLoss) or type(self._loss).__call__ is not OpLoss.__call__:
             return 1.0
         # All 0, or for log-probabilities all those of one class among C.

@@ -212,7 +212,7 @@ QUICK = 11
 
 
 def commands(data: str) -> list[tuple[list[str], int]]:
-    """Give uses of every command whose words hold such letters, with their exit codes."""
+    """Return uses of every command whose words hold such letters, with their exit codes."""
     return [
         (["train", "lenet5", "--data", data, "--epochs", "1", "--out", NAME], 0),
         (["train", NAME], 2),

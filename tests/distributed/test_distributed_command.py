@@ -19,7 +19,7 @@ SCRIPT = "ranks_command.py"
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """Give the one line of a command that ended with 2; what the launcher adds is its own."""
+    """Return the one line of a command that ended with 2; what the launcher adds is its own."""
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("pycnn: ")]
     assert len(lines) == 1, done.stderr

@@ -53,13 +53,13 @@ FIELDS = {
 
 
 def statements(name: str) -> list[list[str]]:
-    """Give the commands of a shell script as lists of words, without comments."""
+    """Return the commands of a shell script as lists of words, without comments."""
     text = (JOBS / name).read_text().replace("\\\n", " ")
     return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
 
 
 def options_of(words: list[str]) -> list[str]:
-    """Give the arguments of the pycnn command in another's words, but not a script's own."""
+    """Return the arguments of the pycnn command in another's words, but not a script's own."""
     return [word for word in words[words.index("pycnn") + 1 :] if word != "$@"]
 
 

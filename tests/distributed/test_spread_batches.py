@@ -24,7 +24,7 @@ from pycnn.loader import DataLoader
 
 
 def parts_of(batches: Batches, ranks: int) -> list[list[Array]]:
-    """Give the labels of every batch of a pass, for each process."""
+    """Return the labels of every batch of a pass, for each process."""
     found = []
     for rank in range(ranks):
         batches.rank, batches.ranks, batches.epoch = rank, ranks, 0

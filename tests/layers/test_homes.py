@@ -42,7 +42,7 @@ class Part:
 
 
 def settle(model: nn.Module) -> Array:
-    """Give the parameters homes in one buffer, side by side, which is returned."""
+    """Return the parameters homes in one buffer, side by side, which is returned."""
     parameters = list(model.parameters())
     flat = np.full(sum(p.size for p in parameters), np.nan, np.float32)
     end = 0

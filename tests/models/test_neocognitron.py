@@ -32,7 +32,7 @@ def all_but_readout(model: Sequential) -> Sequential:
 
 
 def strongest(model: Sequential, x: Array) -> Array:
-    """Give the number of the strongest cell of UC3, -1 where none responds."""
+    """Return the number of the strongest cell of UC3, -1 where none responds."""
     responses = pycnn.predict(all_but_readout(model), x)
     return np.where(responses.max(axis=1) > 0, responses.argmax(axis=1), -1)
 

@@ -34,7 +34,7 @@ def check_value(actual: Any, exact: Any) -> None:
 
 
 def wanted(shape: tuple[int, ...], reduction: str) -> tuple[int, ...]:
-    """Give a shape that is not empty, for a mean."""
+    """Return a shape that is not empty, for a mean."""
     return tuple(max(n, 1) for n in shape) if reduction == "mean" else shape
 
 

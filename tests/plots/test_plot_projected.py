@@ -58,7 +58,7 @@ def test_feature_maps_name_the_answer_the_scales_and_the_probabilities() -> None
 
 
 def type_at_1280(figure: Any) -> float:
-    """Give the height in pixels of the smallest type when the picture is 1280 pixels wide."""
+    """Return the height in pixels of the smallest type when the picture is 1280 pixels wide."""
     smallest = min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text().strip())
     return float(smallest / 72 * 1280 / figure.get_figwidth())
 

@@ -14,7 +14,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def told(call: Callable[[], Any]) -> list[str]:
-    """Give the texts of the warnings of a call."""
+    """Return the texts of the warnings of a call."""
     with pytest.warns(RuntimeWarning) as caught:
         call()
     assert {warning.filename for warning in caught} == {call.__code__.co_filename}
@@ -22,7 +22,7 @@ def told(call: Callable[[], Any]) -> list[str]:
 
 
 def spoilt(batch: int, value: float = NAN, label: int | None = None) -> list[Any]:
-    """Give five batches, one of which holds a value that is no number."""
+    """Return five batches, one of which holds a value that is no number."""
     batches = [(data.x, data.y) for data in map(lambda i: blobs(8, seed=i), range(5))]
     batches[batch - 1][0][3, 0, 1, 2] = value
     if label is not None:

@@ -115,7 +115,7 @@ def job_shared(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_counted(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures of a training, and whether callbacks of all ranks see the same losses."""
+    """Return the figures of a training, and whether callbacks of all ranks see the same losses."""
     ranks = distributed.Ranks()
     seen = []
 
@@ -165,7 +165,7 @@ def job_resume(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_threads(options: dict[str, Any]) -> dict[str, Any]:
-    """Give the threads that each rank takes, and those it would take alone."""
+    """Return the threads that each rank takes, and those it would take alone."""
     alone = pycnn.get_num_threads()
     ranks = distributed.Ranks()
     mine = [pycnn.get_num_threads(), alone]

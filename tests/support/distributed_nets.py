@@ -20,7 +20,7 @@ STEPS = 20
 
 
 def digits(samples: int) -> pycnn.ArrayDataset:
-    """Give random pictures of one class each, the same in every process."""
+    """Return random pictures of one class each, the same in every process."""
     rng = np.random.default_rng(0)
     y = rng.integers(10, size=samples)
     x = rng.standard_normal((samples, 1, 28, 28), np.float32)
@@ -54,7 +54,7 @@ def batch_norm_net() -> pycnn.Module:
 
 
 def text_net() -> tuple[pycnn.Module, Any]:
-    """Give Kim's network with word vectors that are trained, and sentences; dropout is on."""
+    """Return Kim's network with word vectors that are trained, and sentences; dropout is on."""
     train, _ = recipes.get("textcnn").data(None)
     return recipes.get("textcnn").build(train, 0), train[: STEPS * 64 - 10]
 

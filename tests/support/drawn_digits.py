@@ -89,7 +89,7 @@ def enlarged(index: int, rng: np.random.Generator, side: int = SIDE) -> tuple[Pl
 
 
 def drawn(count: int, seed: int, side: int = SIDE) -> Iterator[tuple[Plane, int]]:
-    """Give so many digits, half of them strokes and half of them MNIST's, in turn."""
+    """Return so many digits, half of them strokes and half of them MNIST's, in turn."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         if number % 2:

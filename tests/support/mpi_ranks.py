@@ -35,13 +35,13 @@ _SETTINGS = {
 
 
 def command(script: str, ranks: int, *arguments: str) -> list[str]:
-    """Give the command that starts a script of this folder on so many ranks."""
+    """Return the command that starts a script of this folder on so many ranks."""
     assert MPIEXEC is not None
     return [MPIEXEC, "-n", str(ranks), sys.executable, os.fspath(FOLDER / script), *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give the variables that ranks are started with; an empty text removes one."""
+    """Return the variables that ranks are started with; an empty text removes one."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYCNN_")}
     paths = [os.fspath(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
     settings = {

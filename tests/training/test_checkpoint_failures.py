@@ -67,7 +67,7 @@ def step_of(path: Path) -> int:
 
 
 def refuse(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Give what makes every file refuse to be created."""
+    """Return what makes every file refuse to be created."""
 
     def create(path: str) -> None:
         raise OSError(number, os.strerror(number), path)
@@ -152,7 +152,7 @@ def fill(place: Path) -> None:
 
 @contextmanager
 def small_disk(place: Path) -> Iterator[Callable[[], object]]:
-    """Give what fills the disk that `place` is on from now on."""
+    """Return what fills the disk that `place` is on from now on."""
     if mounted(place):
         try:
             yield lambda: fill(place)

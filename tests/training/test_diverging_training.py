@@ -86,7 +86,7 @@ def test_regressions_diverge_as_well(loss: Any) -> None:
 
 
 def regression(scale: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Give batches whose targets grow: the later ones are dear for any model."""
+    """Return batches whose targets grow: the later ones are dear for any model."""
     x = np.random.default_rng(0).standard_normal((8, 3), dtype=np.float32)
     return [(x, np.float32(scale**i) * x[:, :2]) for i in range(5)]
 

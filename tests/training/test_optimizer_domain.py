@@ -208,7 +208,7 @@ LARGE = np.array([1e19, 1.8e19, 2e19, 1e20, 5e20, 6e20, 1e22, 1e25, 1e30, 1e38, 
 
 
 def _after_large_gradients(take: Callable[..., None], arrays: int, **options: Any) -> Floats:
-    """Give the weights after some steps with gradients that have no square, of either sign."""
+    """Return the weights after some steps with gradients that have no square, of either sign."""
     state = [np.zeros(2 * len(LARGE), np.float32) for _ in range(arrays)]
     for _ in range(4):
         take(state[0], np.concatenate((LARGE, -LARGE)), *state[1:], **options)

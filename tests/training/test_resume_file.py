@@ -137,7 +137,7 @@ def test_arrays_of_a_state_whose_keys_look_alike_are_told_apart(path: Path) -> N
 
 
 def exactly(value: Any) -> Any:
-    """Give a nested value with the kind of each part, to be compared."""
+    """Return a nested value with the kind of each part, to be compared."""
     if isinstance(value, dict):
         return {exactly(key): exactly(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

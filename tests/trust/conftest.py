@@ -22,7 +22,7 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Callable[[str, int, str], None]:
-    """Give a function of (promise, number of cases, outcome) that leaves a line for the summary."""
+    """Return a function of (promise, cases, outcome) that leaves a line for the summary."""
 
     def note(promise: str, cases: int, outcome: str) -> None:
         request.node.user_properties.append((PROPERTY, f"{promise}: {cases:,} cases, {outcome}"))

@@ -100,7 +100,7 @@ class ForksOnTheWay:
 
 
 def train_and_fork_on_the_way(forks: bool, seed: int = 0) -> tuple[str, str]:
-    """Give the digests that the parent and the child come to."""
+    """Return the digests that the parent and the child come to."""
     reading, writing = os.pipe()
     data = ForksOnTheWay(forks)
     model = network(seed)

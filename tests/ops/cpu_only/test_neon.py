@@ -64,7 +64,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("-std=c++20", "-Wno-psabi", "-Icsrc", *flags, "-c", source, "-o", target)
         return target
 
-    folders = ("csrc/core", "csrc/cpu", "tests/selftest")
+    folders = ("csrc/core", "csrc/ops", "csrc/cpu", "csrc/cpu/conv2d", "tests/selftest")
     sources = [KERNELS, *(file for name in folders for file in sorted((ROOT / name).glob("*.cpp")))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_file, sources))
