@@ -74,7 +74,7 @@ class SharedSets:
         return ArrayDataset(x, y, head["classes"], head["name"])
 
     def _array(self, head: tuple[str, list[int]], values: Array | None) -> Array:
-        """Return an array in the machine's shared memory, filled by the rank that has the values."""
+        """Return an array in the machine's shared memory, filled by the rank that has values."""
         from mpi4py import MPI
 
         dtype, shape = np.dtype(head[0]), tuple(head[1])
