@@ -1,11 +1,11 @@
-"""Loads the compiled module: imported first, before anything that uses it."""
+"""Load the compiled module; imported before anything that uses it."""
 
 import os
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-# The module that knows about interpreters, by its name in Python 3.13 and later, and before.
+# The module about interpreters, by its names since Python 3.13 and before.
 _INTERPRETERS = ("_interpreters", "_xxsubinterpreters")
 
 
@@ -19,7 +19,7 @@ def _interpreters() -> ModuleType | None:
 
 
 def _load() -> None:
-    # In a subinterpreter NumPy and the compiled module wait for ever for locks of the main one.
+    # In a subinterpreter NumPy and the compiled module wait forever for locks of the main one.
     interpreters = _interpreters()
     if interpreters and interpreters.get_current() != interpreters.get_main():
         raise ImportError(
