@@ -24,7 +24,7 @@ def _load() -> None:
     if interpreters and interpreters.get_current() != interpreters.get_main():
         raise ImportError(
             "pycnn cannot be imported in a subinterpreter, because NumPy and its own compiled part "
-            "belong to the main interpreter: import it there, or in a process of its own"
+            "belong to the main interpreter: import it there, or in a separate process"
         )
     if find_spec("pycnn._core") is None:
         raise ImportError(

@@ -215,12 +215,12 @@ def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]
     """Return the texts and the tensors, each checked by itself."""
     found = parse_json(text, size)
     if not isinstance(found, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     metadata = found.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
-        raise ValueError("its metadata are no texts")
+        raise ValueError("its metadata are not texts")
     most = _MOST_TENSORS + size // _BYTES_PER_TENSOR
     if len(found) > most:
         raise ValueError(f"it has {len(found):,} tensors, more than {most:,}")

@@ -139,7 +139,7 @@ def check_index(owner: str, index: Any) -> None:
 def refuse_iteration(owner: str) -> NoReturn:
     """Raise an error that says how to iterate over a data set."""
     raise TypeError(
-        f"[{owner}] is no sequence of samples: iterate with "
+        f"[{owner}] is not a sequence of samples: iterate with "
         "pycnn.DataLoader(data, batch_size=...), which gives batches (x, y)"
     )
 

@@ -198,7 +198,7 @@ def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]
     sizes = [prod(shape) for shape in tensors.shapes.values()]
     try:
         if given := [key for key in INITIAL if key in arguments]:
-            raise ValueError(f"{given[0]!r} is no argument that a checkpoint has")
+            raise ValueError(f"{given[0]!r} is not an argument that a checkpoint may have")
         with limited(len(sizes), sum(sizes)):
             return models.create(name, **arguments)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
@@ -211,7 +211,7 @@ def _fill(
     """Load the arrays and the metadata of a file into a model."""
     metadata = header.get("metadata", {})
     if not isinstance(metadata, dict):
-        raise ValueError(f"{printable(path)} is corrupt: its metadata is no mapping")
+        raise ValueError(f"{printable(path)} is corrupt: its metadata is not a mapping")
     try:
         # Names and shapes first, with arrays that take no memory.
         model.check_state_dict(tensors.stand_ins())

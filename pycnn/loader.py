@@ -111,7 +111,7 @@ def one_pass(
     if sum(1 for _ in islice(own, first)) < first:
         raise ValueError(
             f"the training data have fewer than the {first} batches of the epoch that is resumed "
-            "(a generator must give those again that are done)"
+            "(a generator must give those already done again)"
         )
     try:
         yield map(_check_batch, own)

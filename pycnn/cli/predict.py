@@ -1,6 +1,6 @@
-"""Tell what is on a picture, or what a sentence says: the two best classes, and whether it is sure.
+"""Classify pictures or sentences: the two best classes, and whether the answer is sure.
 
-An answer is called unsure where the best class has a probability of less than 80 %.
+An answer is called unsure if the best class has a probability of less than 80 %.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def check_floats(model: Module, optimizer: Optimizer) -> None:
         if parameter.data.dtype != np.float32:
             raise TypeError(
                 f"[fit] {names.get(id(parameter), 'a parameter')} is {parameter.data.dtype}: "
-                "ranks add float32 gradients up"
+                "ranks sum float32 gradients only"
             )
 
 

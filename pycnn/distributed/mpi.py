@@ -28,7 +28,7 @@ def load() -> Any:
     DistributedError
         If mpi4py is not installed, or finds no MPI.
     """
-    # Open MPI's windows on UCX complain where there is no UCX; nothing here needs them.
+    # Open MPI's windows on UCX complain if there is no UCX; nothing here needs them.
     os.environ.setdefault("OMPI_MCA_osc", "^ucx")
     try:
         from mpi4py import MPI
@@ -63,8 +63,8 @@ def world(communicator: MPI.Intracomm | None = None) -> MPI.Intracomm:
     if started > 1 and communicator is None:
         library = mpi.Get_library_version().split(",")[0].strip()
         raise DistributedError(
-            f"the launcher has started {started} processes, but each is alone to mpi4py, which is "
-            f"built for another MPI ({library}): start them with the mpiexec of that one, or build "
+            f"the launcher has started {started} processes, but mpi4py sees only one and is "
+            f"built for another MPI ({library}): start them with the mpiexec of that MPI, or build "
             "mpi4py for the launcher's"
         )
     raise DistributedError(

@@ -1,4 +1,4 @@
-"""Running a trained model: figures on a data set, and outputs for new samples."""
+"""Run a trained model: figures on a data set, and outputs for new samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH_SIZE = 256
 class Loss(Protocol):
     """What training needs from a loss: its mean over the batch, then the gradient of that mean.
 
-    A loss that does not weigh all samples alike has a method ``batch_weight(target)``, which
+    A loss that weighs samples differently has a method ``batch_weight(target)``, which
     returns the weight of a batch among others, and an ``ignore_index``, a target to leave out.
     """
 

@@ -296,8 +296,8 @@ def fit(
             where = (
                 f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
                 if trainer.inside is None
-                else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in "
-                "this epoch too, of which there is no record"
+                else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, also "
+                "in this epoch, which has no record"
             )
             warn(f"[fit] interrupted {where}")
         return history

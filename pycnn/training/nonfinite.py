@@ -1,4 +1,4 @@
-"""Finding where a network went NaN."""
+"""Find where NaN or infinity first appears in a network."""
 
 from __future__ import annotations
 

@@ -184,8 +184,8 @@ def layers_state(model: Module) -> dict[str, Any]:
             if lost is not None:
                 raise TypeError(
                     f"[fit] the state of a {type(lost).__name__} in {type(module).__name__}.{name} "
-                    "would not be in the checkpoint, and a training that is resumed would have "
-                    "other bits: give each numpy.random.Generator an attribute of its own"
+                    "would not be in the checkpoint, and a resumed training would have other bits: "
+                    "keep each numpy.random.Generator in an attribute of a module"
                 )
     return {
         "training": [module.training for module in modules],

@@ -1,4 +1,4 @@
-"""A stretch of work besides the epochs, such as the learning of a layer without gradients."""
+"""Progress of work outside the epochs, such as the learning of a layer without gradients."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
 from pycnn.training.run import Run
 
-# A loss so many times that of guessing is no longer part of a learning curve: the cross entropy of
+# A loss this many times that of guessing is not part of a learning curve: the cross entropy of
 # guesses is log C, and outputs that are confidently wrong cost a few times that; a learning rate
 # far too high ends at thousands.
 BEYOND = 10.0
