@@ -67,7 +67,7 @@ def set_threads(args: argparse.Namespace) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser, default: str, *, pictures: bool = True) -> None:
-    """Add ``--data`` with a text for its default, and options of `pictures` where asked for."""
+    """Add ``--data``, described with its default, and with `pictures` the options for pictures."""
     parser.add_argument(
         "--data",
         metavar="DIR",

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _readable(run: Run, inputs: list[str]) -> list[str]:
     """Return the inputs that can be read; print what is wrong with the others, each text once."""
-    if len(inputs) == 1:  # reading it again will raise the error
+    if len(inputs) == 1:  # the caller reads it and reports its error
         return inputs
     good: list[str] = []
     said: set[str] = set()

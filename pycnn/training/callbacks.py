@@ -37,7 +37,7 @@ class Callback:
     changes_model: bool = False
 
     def on_layer(self, text: str) -> None:
-        """Take a line about a layer that learns before `fit`: meanwhile, and when it is done."""
+        """Take a line about a layer that learns before `fit`: while it learns, and at its end."""
 
     def on_train_begin(self, run: Run, validated: bool) -> None:
         """Run before the first epoch; `validated` says whether there is validation data."""
@@ -165,7 +165,7 @@ class BestCheckpoint(Callback):
     -----
     RuntimeWarning
         At the end, if the figure was never finite: nothing was saved. If the file cannot be written
-        later, as on a full disk: once, until it can be again; the training goes on.
+        later, as on a full disk, only once until a write succeeds again; the training goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
@@ -221,8 +221,8 @@ class CSVLog(Callback):
     Warns
     -----
     RuntimeWarning
-        If it cannot be written later, as on a full disk: once, until it can be again; the training
-        goes on.
+        If it cannot be written later, as on a full disk, only once until a write succeeds again;
+        the training goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

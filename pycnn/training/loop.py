@@ -173,11 +173,11 @@ def fit(
     -----
     RuntimeWarning
         If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C; if the checkpoint cannot be written: once, until it can be
-        again. Once each for: a loss that is NaN or infinite, with the batch and the value or layer
-        at fault (unless `TerminateOnNaN` names it); parameters or buffers that are, after an epoch;
-        a mean loss ten times that of a model that knows nothing; an epoch in which no target
-        counts; validation data whose loss is not finite.
+        softmax itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
+        succeeds again. Once each for: a loss that is NaN or infinite, with the batch and the value
+        or layer at fault (unless `TerminateOnNaN` names it); NaN or infinity in parameters or
+        buffers after an epoch; a mean loss ten times that of a model that knows nothing; an epoch
+        in which no target counts; validation data whose loss is not finite.
     """
     processes = processes_of(distributed)
     with processes.guarded():

@@ -10,7 +10,7 @@ from pycnn._streams import warn
 
 
 class Unwritten:
-    """Turns errors of writing one file into a warning: once, until it can be written again.
+    """Turns errors of writing one file into a warning, only once until a write succeeds again.
 
     Parameters
     ----------
