@@ -77,7 +77,7 @@ def choose(ranks: Sequence[Facts]) -> tuple[str, str]:
         if one.wish < 0:
             raise ValueError(
                 f"[distributed] {VARIABLE} must be one of {', '.join(TRANSPORTS)}: that of rank "
-                f"{rank} is unknown"
+                f"{rank} is none of them"
             )
         _check_same(rank, VARIABLE, _wish_name(one), _wish_name(ranks[0]))
         _check_same(rank, "device", _DEVICES[one.device], _DEVICES[ranks[0].device])
