@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
         set_threads(args)
     with needs_matplotlib():
         figure = args.draw(args)
-        if figure is not None:  # an animation is written as it is drawn
+        if figure is not None:  # an animation is written while it is drawn
             finish(figure, args.out, args.dpi or RESOLUTION)
     print(f"saved to {printable(args.out)}")
     return 0
 
 
 def _dpi(text: str) -> int:
-    """Return a resolution."""
+    """Parse a resolution."""
     value = positive_int(text)
     if not 10 <= value <= MOST_RESOLUTION:
         raise argparse.ArgumentTypeError(f"must be 10 to {MOST_RESOLUTION}, got {text}")
@@ -84,7 +84,7 @@ def _dpi(text: str) -> int:
 
 @contextmanager
 def needs_matplotlib() -> Iterator[None]:
-    """Turn a missing library into an error of one line."""
+    """Turn an ImportError into a ValueError, which the command line prints in one line."""
     try:
         yield
     except ImportError as error:
@@ -105,7 +105,7 @@ def _learning_curve(args: argparse.Namespace) -> Figure | None:
 
 
 def _trained(run: Run) -> str:
-    """Name the network and the data of a run as far as its settings tell them."""
+    """Name the network and the data of a run, as far as its settings name them."""
     name, data = run.settings.get("model"), run.settings.get("data")
     if not isinstance(name, str):
         return ""
@@ -204,7 +204,7 @@ def _declare_architecture(parser: argparse.ArgumentParser) -> None:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """Return numbers with an x between them as a shape."""
+    """Parse a shape, such as 3x227x227."""
     return tuple(positive_int(part) for part in text.lower().split("x"))
 
 
@@ -239,7 +239,7 @@ def _declare_convolution(parser: argparse.ArgumentParser) -> None:
 
 
 def _padding(text: str) -> int | str:
-    """Return a number, or one of two words."""
+    """Parse a number, or 'same' or 'valid'."""
     return text if text in ("same", "valid") else seed(text)
 
 
@@ -257,7 +257,7 @@ def _convolution(args: argparse.Namespace) -> Figure | None:
     return None
 
 
-# Draw, summary, declare further arguments.
+# The function that draws, a summary, and the function that declares further arguments.
 _Kind: TypeAlias = (
     "tuple[Callable[[argparse.Namespace], Figure | None], str, "
     "Callable[[argparse.ArgumentParser], None]]"

@@ -76,7 +76,7 @@ class Adam(Optimizer):
         }
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1
         ops.adam_step(
             data,
@@ -93,8 +93,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter directly and skips the moments.
 
-    Takes the arguments of `Adam`, with a `weight_decay` of 0.01 by default: each step takes
-    ``lr weight_decay`` of the parameter away.
+    Takes the arguments of `Adam`, with a `weight_decay` of 0.01 by default: each step shrinks the
+    parameter by the share ``lr weight_decay``.
 
     References
     ----------

@@ -19,8 +19,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Parameters
     ----------
     parameters : iterable of Parameter
-        Those without a gradient are skipped. A parameter, or the memory of a gradient, that is
-        there more than once counts once.
+        Those without a gradient are skipped. A parameter, or the memory of a gradient, that
+        appears more than once counts once.
     max_norm : float
         Largest norm, positive.
 
@@ -28,7 +28,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     -------
     float
         The norm before scaling, summed in float64. If it is not finite the gradients stay as
-        they are, for scaling would make NaN of all of them.
+        they are, because scaling would turn all of them into NaN.
 
     Raises
     ------

@@ -70,7 +70,7 @@ class RMSprop(Optimizer):
         }
 
     def start(self, parameter: Parameter) -> State:
-        """Make the state of a parameter before its first step; arrays have its shape."""
+        """Make the state of a parameter before its first step; arrays have the same shape."""
         state: State = {"step": 0, "square_avg": zeros_like(parameter)}
         if self.momentum:
             state["momentum_buffer"] = zeros_like(parameter)
@@ -79,7 +79,7 @@ class RMSprop(Optimizer):
         return state
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1  # for PyTorch, which keeps it too
         ops.rmsprop_step(
             data,

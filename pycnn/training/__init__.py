@@ -1,10 +1,10 @@
 """Training: the loop, its callbacks and its history, and running a trained model.
 
-- `fit`: train a model on a data set, and resume what was killed
+- `fit`: train a model on a data set, and resume a training that was killed
 - `evaluate`, `predict`: figures and outputs of a model
-- `callbacks`: what can be hung into the loop
+- `callbacks`: extensions of the loop
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
-- `History`, `EpochRecord`: what the loop leaves behind
+- `History`, `EpochRecord`: the figures of each epoch
 - `self_organize`: learning without labels or gradients, for the neocognitron
 """
 
