@@ -71,7 +71,7 @@ constexpr int64_t kPoolMargin = 2;
 // of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).
 struct WinogradKernels {
     int64_t tile, taps;  // outputs of a tile and taps of a filter along an axis: 6 inputs make a tile, so tile + taps = 7
-    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch turns them by half a turn.
+    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch flips them along both axes.
     void (*filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
     void (*filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
     // Tiles side by side, one every `tile` pixels, of 6 x 6 inputs or tile x tile gradients; rows[i] is row i of them all.
@@ -145,7 +145,7 @@ struct KernelTable {
 
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
-    // A row of `outputs` windows of height x width pixels side by side, after a ReLU, on turned images (see isa/lane_pool.hpp); rows of
+    // A row of `outputs` windows of height x width pixels side by side, after a ReLU, on interleaved images (see isa/lane_pool.hpp); rows of
     // pixels are row_pitch floats apart. A winner is the place r * width + s in its window, 255 if it is not above zero.
     void (*lane_max_pool)(int64_t height, int64_t width, int64_t outputs, const float* rows, int64_t row_pitch, float* y,
                           uint8_t* winners);

@@ -12,7 +12,7 @@
 namespace pycnn {
 namespace {
 
-// Rows of x from which on it pays to turn the weights: half a cycle a float, as long as its products with 8 rows.
+// Rows of x from which on it pays to transpose the weights: half a cycle a float, as long as its products with 8 rows.
 constexpr int64_t kFewRows = 32;
 
 // Columns of dy whose sums one task takes.

@@ -1,4 +1,4 @@
-// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is turned until
+// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is transposed:
 // the filters of a pixel lie side by side, and for each tap a tile of channels (or, of few channels, of column taps) goes over the
 // pixels. A task is (slice of the batch, group, part of the filters, block of channels); each slice has a dw of its own, and
 // slices are added in order at the end, so the bits do not depend on the threads.
@@ -16,7 +16,7 @@
 namespace pycnn {
 namespace {
 
-// A chunk's turned dy is 128 KiB, the sums of a task and the copy of its pixels (kPanelFloats) 256 KiB each.
+// A chunk's transposed dy is 128 KiB, the sums of a task and the copy of its pixels (kPanelFloats) 256 KiB each.
 constexpr int64_t kGradientFloats = 32 * 1024;
 // Of a task: with 4 panels of filters, a pixel is copied for at least 8 multiply-adds a tap, and a chunk still has 256 pixels.
 constexpr int64_t kMostPanels = 4;
@@ -72,7 +72,7 @@ struct Chunk {
     int64_t n0, images, p0, rows;
 };
 
-// Where the chunk's pixels lie in x and in the turned dy.
+// Where the chunk's pixels lie in x and in the transposed dy.
 void find_pixels(const ConvShape& s, const Plan& plan, const Chunk& chunk, int64_t pitch, int64_t* x, int64_t* dy) {
     int64_t i = 0;
     for (int64_t n = 0; n < chunk.images; ++n)
@@ -119,7 +119,7 @@ struct Products {
 
 }  // namespace
 
-void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const Plan plan(s, table.lanes);
     const Tiles parts(plan.panels, ceil_div(plan.panels, plan.parts));

@@ -7,6 +7,7 @@
 #include "core/long_sum.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/conv2d/gemm.hpp"
 #include "cpu/conv2d/winograd.hpp"
 #include "cpu/conv2d/winograd_tiles.hpp"
 #include "cpu/dispatch.hpp"
@@ -74,9 +75,8 @@ void gather_weights(const KernelTable& table, const WinogradKernels& winograd, c
     });
 }
 
-}  // namespace
-
-bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+// Returns whether every weight's gradient is finite; if not, all are to be computed another way.
+bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const WinogradKernels& winograd = winograd_of(s);
     const Plan plan(s, winograd.tile, table.lanes);
@@ -143,6 +143,14 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
     });
     // A sum that is finite has no term that is not.
     return table.sum(s.weights(), dw) * 0.0f == 0.0f;
+}
+
+}  // namespace
+
+void conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    if (gradient_in_tiles(s, dy, x, dw, db)) return;
+    std::fill_n(dw, s.weights(), 0.0f);
+    conv2d_gemm_backward_weight(s, dy, x, dw, db);
 }
 
 }  // namespace pycnn

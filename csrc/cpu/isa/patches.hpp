@@ -1,4 +1,4 @@
-// Copies that turn images into GEMM operands. See kernel_table.hpp for the layouts.
+// Copies that make GEMM operands of images. See kernel_table.hpp for the layouts.
 #pragma once
 
 #include "cpu/isa/simd.hpp"

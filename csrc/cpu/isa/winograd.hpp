@@ -1,4 +1,4 @@
-// The transforms of Winograd's convolution (see conv2d_winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
+// The transforms of Winograd's convolution (see cpu/conv2d/winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
 // filters with tiles of 2 x 2. Lanes run along channels, so that one vector is one element of a tile for kLanes channels, whatever
 // the size of the plane.
 //
