@@ -1,6 +1,6 @@
 // Matrix products on the micro-kernels: C = A B with A packed by row tiles, B wherever its vectors can be loaded from.
 //
-// Blocking (Goto, van de Geijn 2008): a block of B, depth <= kDepthBlock, stays in L2 while the row tiles of A go over it. One
+// Blocking (Goto, van de Geijn 2008): a block of B, depth <= kKC, stays in L2 while the row tiles of A go over it. One
 // tile of A is 14 rows x 384 x 4 B = 21 KiB and stays in L1 (32 KiB and more) while the block's vectors stream past it.
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace pycnn {
 
 // 384 holds AlexNet's first filters (3 x 11 x 11 = 363) in one block.
-constexpr int64_t kDepthBlock = 384;
+constexpr int64_t kKC = 384;
 // Floats in one block of B: 256 KiB, half of the smallest L2 in use.
 constexpr int64_t kPanelFloats = 64 * 1024;
 

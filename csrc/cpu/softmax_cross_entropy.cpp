@@ -22,7 +22,7 @@ double row_loss(const CrossEntropy& s, const float* x, int64_t label, float larg
     const double log_total = std::log(static_cast<double>(total));
     double loss = (1 - s.label_smoothing) * class_weight(s, label) * (largest + log_total - x[label]);
     if (s.label_smoothing > 0) {
-        const float all = kernels().weighted_surprise(s.C, x, s.weight, largest, static_cast<float>(log_total));
+        const float all = kernels().weighted_nll(s.C, x, s.weight, largest, static_cast<float>(log_total));
         loss += s.label_smoothing / static_cast<double>(s.C) * all;
     }
     return loss;

@@ -56,7 +56,7 @@ void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved
     const double work = static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights());
     const int team = team_size(tasks, work);
     // A pixel has two vectors. Runs are whole rows, or of very long rows parts.
-    const int64_t run_pixels = kProductRun / kMaxTileVectors;
+    const int64_t run_pixels = kProductRun / kNRVectors;
     const Tiles row_runs(s.P, std::max<int64_t>(run_pixels / s.Q, 1)), column_runs(s.Q, run_pixels);
     const LongSumAreas totals(ceil_div(blocks, count) * row_runs.count * column_runs.count, table.dot_rows * row_length, team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
@@ -73,7 +73,7 @@ void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved
                 const int64_t p = row_runs.begin(row), q = column_runs.begin(column);
                 sums.expect();
                 for (int64_t u = 0; u < across.count; ++u)
-                    table.runs[filters - 1][across.extent(u) - 1](
+                    table.batch_reduce_dot[filters - 1][across.extent(u) - 1](
                         row_runs.extent(row), column_runs.extent(column) * block, gradients + (p * s.Q + q) * block, plane,
                         s.Q * block, images + (p * width + q) * block, columns.data() + across.begin(u), width * block,
                         slice_dw + across.begin(u), row_length);

@@ -110,10 +110,10 @@ private:
     // result[pixel][filter] += the products of one panel of filters.
     void add_products(const Band& band, int64_t depth, const float* pixels, const float* panel, int64_t vectors, float* result,
                       int64_t pitch) const {
-        const Tiles tiles(band.columns, table.tile_rows);
+        const Tiles tiles(band.columns, table.mr);
         for (int64_t i = 0; i < band.rows; ++i)
             for (int64_t t = 0; t < tiles.count; ++t)
-                table.outer[tiles.extent(t) - 1][vectors - 1](
+                table.unpacked_gemm[tiles.extent(t) - 1][vectors - 1](
                     depth, pixels + i * p.step_h * plan.line + tiles.begin(t) * p.step_w, plan.offsets.data(), p.step_w, panel,
                     filter_offsets.data(), result + (i * band.columns + tiles.begin(t)) * pitch, pitch, nullptr, true);
     }

@@ -40,7 +40,7 @@ struct Plan {
 
     Plan(const ConvShape& s, int64_t lanes) {
         taps = s.R * s.S;
-        width = kMaxTileVectors * lanes;
+        width = kNRVectors * lanes;
         panels = ceil_div(s.group_outputs(), width);
         along_taps = s.group_inputs() < kFewChannels && s.S > s.group_inputs();
         in_place = s.pad.top == 0 && s.pad.bottom == 0 && s.pad.left == 0 && s.pad.right == 0 && s.H * s.W % kSetFloats != 0;
@@ -95,19 +95,19 @@ struct Products {
         for (int64_t column = 0; column < filters; column += plan.width) {
             const int64_t vectors = ceil_div(std::min(plan.width, filters - column), table.lanes);
             const auto tile = [&](int64_t rows, int64_t stride, int64_t pitch_of_rows, int64_t c, int64_t r, int64_t t) {
-                table.outer[rows - 1][vectors - 1](pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w,
-                                                   x_offsets, stride, dy + column, dy_offsets,
-                                                   sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows,
-                                                   nullptr, true);
+                table.unpacked_gemm[rows - 1][vectors - 1](
+                    pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w, x_offsets, stride,
+                    dy + column, dy_offsets, sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows, nullptr,
+                    true);
             };
             for (int64_t r = 0; r < s.R; ++r) {
                 if (plan.along_taps) {
-                    const Tiles tiles(s.S, table.tile_rows);
+                    const Tiles tiles(s.S, table.mr);
                     for (int64_t c = 0; c < channels; ++c)
                         for (int64_t i = 0; i < tiles.count; ++i)
                             tile(tiles.extent(i), s.dilation.w, pitch, c, r, tiles.begin(i));
                 } else {
-                    const Tiles tiles(channels, table.tile_rows);
+                    const Tiles tiles(channels, table.mr);
                     for (int64_t t = 0; t < s.S; ++t)
                         for (int64_t i = 0; i < tiles.count; ++i)
                             tile(tiles.extent(i), plan.plane, plan.taps * pitch, tiles.begin(i), r, t);

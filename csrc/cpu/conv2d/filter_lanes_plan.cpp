@@ -20,8 +20,8 @@ constexpr int64_t kTasks = 8;
 FilterLanesPlan::FilterLanesPlan(const Correlation& p, int64_t lanes) {
     taps = static_cast<int64_t>(p.dh.size() * p.dw.size());
     depth = p.channels * taps;
-    block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1)));
-    width = kMaxTileVectors * lanes;
+    block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1)));
+    width = kNRVectors * lanes;
     panels = ceil_div(p.rows, width);
 
     const auto [low_h, high_h] = std::minmax_element(p.dh.begin(), p.dh.end());

@@ -80,8 +80,8 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
         return add_to_planes(s, b, dx);
     }
     const KernelTable& table = kernels();
-    const Tiles tiles(s.H, table.tile_rows);
-    const int64_t width = kMaxTileVectors * table.lanes, panels = ceil_div(s.W, width);
+    const Tiles tiles(s.H, table.mr);
+    const int64_t width = table.nr, panels = ceil_div(s.W, width);
     // Blocks of whole filters, about 256 deep: a panel is then 256 x 32 x 4 B = 32 KiB, and a tile of A 14 KiB.
     const int64_t block_filters = std::clamp<int64_t>(256 / s.R, 1, s.K);
     const int64_t depth = s.K * s.R, channel_floats = panels * width * depth;
@@ -105,7 +105,7 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
 
     const int64_t blocks = ceil_div(tiles.count, kTaskTiles), tasks = s.N * s.C * blocks, deepest = block_filters * s.R;
     const int team = team_size(tasks, s.N * s.H * s.weights());
-    const int64_t area = whole_lines(std::min(kTaskTiles * table.tile_rows, s.H) * deepest);
+    const int64_t area = whole_lines(std::min(kTaskTiles * table.mr, s.H) * deepest);
     const Workspace<float> areas(area * team);
     const Workspace<int64_t> offsets(deepest);
     packed_offsets(table, deepest, offsets.data());
@@ -126,7 +126,7 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
                         }
             for (int64_t v = 0; v < panels; ++v) {
                 const int64_t columns = std::min(width, s.W - v * width);
-                VectorPlace places[kMaxTileVectors];
+                VectorPlace places[kNRVectors];
                 const int64_t vectors = packed_places(table, 0, columns, places);
                 const float* panel = packed.data() + c * channel_floats + block * s.R * panels * width + v * depth * width;
                 // `multiply` finds a tile by its row: A starts with row begin(first).

@@ -29,7 +29,7 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
     if (is_linear(s)) return linear_backward_weight(linear_shape(s), dy, x, dw, db);
     const KernelTable& table = kernels();
     const FullWidthRows rows(s);
-    const Tiles tiles(s.K, table.tile_rows);
+    const Tiles tiles(s.K, table.mr);
     const int64_t patch = s.R * s.S, image_floats = s.C * s.H * s.W;
     const int64_t group = std::max<int64_t>(kGroupWindows / s.P, 1), copied = rows.padded ? s.N : 1;
     const int64_t in_place = s.N - copied, step = s.stride.h * s.W;
@@ -92,9 +92,9 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
                                   part.window * step;
             sums.expect();
             const int64_t* offsets = (copy ? offsets_copied : offsets_in_place).data();
-            for (int64_t j = first; j < last; j += kMaxTileVectors * table.lanes) {
-                VectorPlace places[kMaxTileVectors];
-                const int64_t columns = std::min<int64_t>(kMaxTileVectors * table.lanes, last - j);
+            for (int64_t j = first; j < last; j += table.nr) {
+                VectorPlace places[kNRVectors];
+                const int64_t columns = std::min<int64_t>(table.nr, last - j);
                 const int64_t vectors = packed_places(table, 0, columns, places);
                 multiply(table, tiles, {0, tiles.count}, gradients.data() + part.begin(s),
                          {part.size(), source + j, offsets, places, vectors}, dw + c * patch + j, s.C * patch, nullptr,

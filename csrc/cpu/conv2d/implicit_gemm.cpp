@@ -36,7 +36,7 @@ struct Plan {
 Plan::Plan(const Correlation& p, Patches patches, const KernelTable& table, const Tiles& tiles) {
     taps = static_cast<int64_t>(p.dh.size() * p.dw.size());
     depth = p.channels * taps;
-    const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1));
+    const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1));
     block_channels = ceil_div(p.channels, blocks);
 
     unpacked = patches == Patches::unpacked;
@@ -137,7 +137,7 @@ int64_t cut_segments(const Correlation& p, const Plan& plan, const Band& band, i
 // The band's patches in the packed layout; `copy` is where its first row starts in the padded copy.
 void pack_band(const Correlation& p, const Plan& plan, const KernelTable& table, const Band& band, int64_t depth,
                const float* copy, const WorkArea& area) {
-    const int64_t width = kMaxTileVectors * table.lanes;
+    const int64_t width = table.nr;
     for (int64_t first = 0; first < band.pixels(); first += width) {
         const int64_t segments = cut_segments(p, plan, band, first, std::min(width, band.pixels() - first), area.segments);
         table.pack_rows(copy, plan.offsets.data(), depth, area.segments, segments, area.panel + depth * first, width);
@@ -149,7 +149,7 @@ void pack_band(const Correlation& p, const Plan& plan, const KernelTable& table,
 void implicit_gemm(const Correlation& p, Patches patches) {
     if (p.images == 0 || p.out_height == 0 || p.out_width == 0) return;
     const KernelTable& table = kernels();
-    const Tiles tiles(p.rows, table.tile_rows);
+    const Tiles tiles(p.rows, table.mr);
     const Plan plan(p, patches, table, tiles);
     const Workspace<float> packed(p.groups * p.rows * plan.depth);
     pack_filters(p, plan, tiles, packed.data());
@@ -163,7 +163,7 @@ void implicit_gemm(const Correlation& p, Patches patches) {
     const int64_t panel_size =
         plan.unpacked ? 0 : packed_floats(table, plan.block_depth(), plan.panel_rows * plan.band_columns) + 2 * lanes;
     const int64_t result_size = dense ? 0 : whole_lines(p.rows * pixels);
-    const int64_t segment_count = kMaxTileVectors * lanes + 1;
+    const int64_t segment_count = kNRVectors * lanes + 1;
     const int64_t place_count = plan.panel_vectors(lanes);
 
     const int64_t tasks = p.images * p.groups * plan.bands() * plan.row_parts;

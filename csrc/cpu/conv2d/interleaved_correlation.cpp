@@ -41,7 +41,7 @@ struct Terms {
 
     Terms(const InterleavedCorrelation& p, const VisibleTaps& rows, const VisibleTaps& columns, int64_t block) {
         const int64_t taps = p.down.taps * p.across.taps;
-        block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1)));
+        block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1)));
         seen.resize(rows.ranges.size(), std::vector<Offsets>(columns.ranges.size()));
         for (size_t a = 0; a < rows.ranges.size(); ++a)
             for (size_t b = 0; b < columns.ranges.size(); ++b)
@@ -70,7 +70,7 @@ struct RowOfOutputs {
           rows(p.down),
           columns(p.across),
           terms(p, rows, columns, block_images(table)),
-          tiles(p.rows, table.tile_rows),
+          tiles(p.rows, table.mr),
           block(block_images(table)) {}
 
     void run(int64_t n, int64_t g, int64_t i, int64_t width, float* area, int64_t area_pitch) const {
@@ -82,7 +82,7 @@ struct RowOfOutputs {
                 const int64_t m = tiles.begin(t);
                 const float* filters = p.filters + g * p.group_stride + m * p.row_stride + c0 * p.channel_stride;
                 const float* bias = p.bias ? p.bias + g * p.rows + m : nullptr;
-                const OuterTile tile = table.outer[tiles.extent(t) - 1][kMaxTileVectors - 1];
+                const UnpackedGemmKernel tile = table.unpacked_gemm[tiles.extent(t) - 1][kNRVectors - 1];
                 for (int64_t j = 0; j < width; ++j) {
                     const size_t range = columns.of[static_cast<size_t>(j)];
                     const auto [s0, s1] = columns.ranges[range];

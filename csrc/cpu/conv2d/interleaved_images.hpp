@@ -11,7 +11,7 @@
 namespace pycnn {
 
 // Images of a block: the two vectors of a tile.
-inline int64_t block_images(const KernelTable& table) { return kMaxTileVectors * table.lanes; }
+inline int64_t block_images(const KernelTable& table) { return table.nr; }
 
 // Moves `elements` neighbouring floats of each image of a block; images are `image_pitch` floats apart.
 struct Block {

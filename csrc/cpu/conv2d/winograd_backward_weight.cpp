@@ -38,7 +38,7 @@ struct Plan {
         slots = chunk_strips * grid.longest();
         v_position = slots * v_pitch;
         z_position = slots * z_pitch;
-        width = kMaxTileVectors * lanes;
+        width = kNRVectors * lanes;
         panels = ceil_div(s.group_outputs(), width);
         u_pitch = panels * width;
         u_position = s.group_inputs() * u_pitch + whole_lines(1);
@@ -65,10 +65,10 @@ void gather_weights(const KernelTable& table, const WinogradKernels& winograd, c
     const int64_t count = s.R * s.S, row = s.group_inputs() * count;
     const double work = static_cast<double>(kWinogradPositions * plan.u_position) / static_cast<double>(s.group_inputs());
     parallel_ranges(s.group_inputs(), 4, work, [&](int64_t begin, int64_t end) {
-        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes];
+        float taps[kMostWinogradTaps * kNRVectors * kMostLanes];
         for (int64_t c = begin; c < end; ++c)
             for (int64_t k = 0; k < s.group_outputs(); k += plan.width) {
-                winograd.filter_gradient(kMaxTileVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
+                winograd.filter_gradient(kNRVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
                 table.transpose(count, std::min(plan.width, s.group_outputs() - k), taps, plan.width, dw + k * row + c * count,
                                 row);
             }
@@ -90,7 +90,7 @@ bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, floa
                                               StripReader::area_floats(longest, winograd.tile, winograd.tile, plan.z_pitch)));
     const Workspace<float> areas(area * team), u(kWinogradPositions * plan.u_position);
     const Workspace<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
-    const Tiles rows(inputs, table.tile_rows);
+    const Tiles rows(inputs, table.mr);
     const int64_t u_size = kWinogradPositions * plan.u_position;
     const LongSumAreas totals(ceil_div(grid.strips(), plan.chunk_strips), u_size, 1);
 
@@ -124,7 +124,7 @@ bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, floa
                 const int64_t position = task / plan.panels, column = task % plan.panels * plan.width;
                 const int64_t vectors = ceil_div(std::min(plan.width, outputs - column), table.lanes);
                 for (int64_t t = 0; t < rows.count; ++t)
-                    table.outer[rows.extent(t) - 1][vectors - 1](
+                    table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
                         static_cast<int64_t>(offsets.v.size()), v.data() + position * plan.v_position + rows.begin(t),
                         offsets.v.data(), 1, z.data() + position * plan.z_position + column, offsets.z.data(),
                         u.data() + position * plan.u_position + rows.begin(t) * plan.u_pitch + column, plan.u_pitch, nullptr,

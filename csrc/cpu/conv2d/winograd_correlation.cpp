@@ -23,7 +23,7 @@ struct FilterLayout {
     int64_t width, panels, panel, position, group;
 
     FilterLayout(const WinogradCorrelation& p, int64_t lanes)
-        : width(kMaxTileVectors * lanes),
+        : width(kNRVectors * lanes),
           panels(ceil_div(p.outputs, width)),
           panel(p.inputs * width),
           position(panels * panel + whole_lines(1)),
@@ -38,11 +38,11 @@ void transform_filters(const KernelTable& table, const WinogradCorrelation& p, c
         const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
         const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
         const int64_t count = p.winograd.taps * p.winograd.taps;
-        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
+        float taps[kMostWinogradTaps * kNRVectors * kMostLanes] = {};  // lanes without a filter stay zero
         for (int64_t c = begin; c < end; ++c) {
             const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
             table.transpose(outputs, count, source, p.output_stride, taps, layout.width);
-            p.winograd.filter(kMaxTileVectors, p.flipped ? taps + (count - 1) * layout.width : taps,
+            p.winograd.filter(kNRVectors, p.flipped ? taps + (count - 1) * layout.width : taps,
                               p.flipped ? -layout.width : layout.width,
                               u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
         }
@@ -58,13 +58,13 @@ struct Products {
     const int64_t *input_offsets, *filter_offsets;
 
     void multiply(int64_t tiles, const float* v, const float* u, float* m) const {
-        const Tiles rows(tiles, table.tile_rows);
+        const Tiles rows(tiles, table.mr);
         for (int64_t position = 0; position < kWinogradPositions; ++position)
             for (int64_t panel = 0; panel < layout.panels; ++panel) {
                 const int64_t column = panel * layout.width;
                 const int64_t vectors = ceil_div(std::min(layout.width, p.outputs - column), table.lanes);
                 for (int64_t t = 0; t < rows.count; ++t)
-                    table.outer[rows.extent(t) - 1][vectors - 1](
+                    table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
                         p.inputs, v + position * v_position + rows.begin(t) * v_pitch, input_offsets, v_pitch,
                         u + position * layout.position + panel * layout.panel, filter_offsets,
                         m + position * m_position + rows.begin(t) * m_pitch + column, m_pitch, nullptr, false);

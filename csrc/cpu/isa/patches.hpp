@@ -90,5 +90,10 @@ void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
     }
 }
 
+constexpr void fill_patches(KernelTable& table) {
+    table.pack_rows = pack_rows;
+    table.pad_plane = pad_plane;
+}
+
 }  // namespace
 }  // namespace pycnn

@@ -235,5 +235,10 @@ constexpr WinogradKernels winograd_kernels() {
             winograd_output<Tile>};
 }
 
+constexpr void fill_winograd(KernelTable& table) {
+    table.winograd_3x3 = winograd_kernels<4, 3>();
+    table.winograd_5x5 = winograd_kernels<2, 5>();
+}
+
 }  // namespace
 }  // namespace pycnn
