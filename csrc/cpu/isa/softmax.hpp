@@ -19,7 +19,7 @@ inline void along_row(int64_t C, F&& f) {
 }
 
 // The sum over a row of terms(j, count of lanes that matter), of which the other lanes are left out; in blocks of kSumBlock vectors
-// (see cpu/long_sum.hpp).
+// (see core/long_sum.hpp).
 template <class F>
 inline float sum_along_row(int64_t C, F&& terms) {
     constexpr int64_t kBlock = kSumBlock * kLanes;
