@@ -3,6 +3,7 @@
 
 #include "cpu/isa/simd.hpp"
 #include "cpu/isa/transcendental.hpp"
+#include "cpu/kernel_table.hpp"
 
 namespace pycnn {
 namespace {
@@ -101,6 +102,21 @@ void gelu_tanh_backward(int64_t count, const float* dy, const float* x, float* d
         return g * ((v < 0.0f ? smaller : larger) + held * larger * smaller * slope);
     };
     map_vectors(count, dx, f, dy, x);
+}
+
+constexpr void fill_activation(KernelTable& table) {
+    table.relu = relu;
+    table.relu_backward = relu_backward;
+    table.leaky_relu = leaky_relu;
+    table.leaky_relu_backward = leaky_relu_backward;
+    table.tanh = scaled_tanh;
+    table.tanh_backward = scaled_tanh_backward;
+    table.sigmoid = sigmoid;
+    table.sigmoid_backward = sigmoid_backward;
+    table.gelu = gelu;
+    table.gelu_backward = gelu_backward;
+    table.gelu_tanh = gelu_tanh;
+    table.gelu_tanh_backward = gelu_tanh_backward;
 }
 
 }  // namespace

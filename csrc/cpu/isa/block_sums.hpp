@@ -1,5 +1,5 @@
 // Sums of any number of terms in lanes: a float adds up kSumBlock terms, and what these blocks come to is added in double (see
-// cpu/long_sum.hpp). A sum of one block has the bits of a plain loop.
+// core/long_sum.hpp). A sum of one block has the bits of a plain loop.
 #pragma once
 
 #include "core/sum_block.hpp"

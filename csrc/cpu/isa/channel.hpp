@@ -95,5 +95,12 @@ void batch_norm_gradient(int64_t count, const float* __restrict dy, const float*
     for (int64_t i = 0; i < count; ++i) dx[i] = dy[i] * s.scale - (x[i] - s.mean) * s.slope - s.offset;
 }
 
+constexpr void fill_channel(KernelTable& table) {
+    table.deviation_sums = deviation_sums;
+    table.product_sums = product_sums;
+    table.affine = affine;
+    table.batch_norm_gradient = batch_norm_gradient;
+}
+
 }  // namespace
 }  // namespace pycnn

@@ -129,5 +129,11 @@ void join_phases(int64_t phases, const float* source, int64_t pitch, int64_t cou
         for (int64_t i = 0; i * phases + a < count; ++i) target[i * phases + a] = source[a * pitch + i];
 }
 
+constexpr void fill_depthwise(KernelTable& table) {
+    table.depthwise = depthwise;
+    table.depthwise_gradient = depthwise_gradient;
+    table.join_phases = join_phases;
+}
+
 }  // namespace
 }  // namespace pycnn

@@ -46,5 +46,7 @@ void weighted_differences(int64_t count, int64_t terms, const float* weights, in
     if (i < count) add_differences<1>(rows, x + i, others + i, out + i, count - i);
 }
 
+constexpr void fill_distance(KernelTable& table) { table.weighted_differences = weighted_differences; }
+
 }  // namespace
 }  // namespace pycnn

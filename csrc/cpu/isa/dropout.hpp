@@ -38,5 +38,10 @@ void dropout_backward(int64_t count, float scale, const float* __restrict dy, co
     for (int64_t i = 0; i < count; ++i) dx[i] = where_kept(kept[i] != 0, scale * dy[i]);
 }
 
+constexpr void fill_dropout(KernelTable& table) {
+    table.dropout = dropout;
+    table.dropout_backward = dropout_backward;
+}
+
 }  // namespace
 }  // namespace pycnn

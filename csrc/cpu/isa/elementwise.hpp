@@ -31,5 +31,10 @@ float sum(int64_t count, const float* x) {
     return static_cast<float>(total + sum_block(count, x));
 }
 
+constexpr void fill_elementwise(KernelTable& table) {
+    table.add_bias = add_bias;
+    table.sum = sum;
+}
+
 }  // namespace
 }  // namespace pycnn

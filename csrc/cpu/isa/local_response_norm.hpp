@@ -90,5 +90,10 @@ void lrn_backward(const LrnWindow& g, int64_t count, const float* dy, const floa
     with_power(g.beta, [&](auto power) { lrn_pixels_backward(g, count, power, dy, x, y, scale, dx, ring, pitch); });
 }
 
+constexpr void fill_local_response_norm(KernelTable& table) {
+    table.lrn = lrn;
+    table.lrn_backward = lrn_backward;
+}
+
 }  // namespace
 }  // namespace pycnn

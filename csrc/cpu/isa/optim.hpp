@@ -82,5 +82,12 @@ void rmsprop(int64_t count, const RmspropScalars& s, float* w, const float* grad
     loop(count, s, w, grad, square_avg, momentum_buffer, grad_avg);
 }
 
+constexpr void fill_optim(KernelTable& table) {
+    table.sgd = sgd;
+    table.adam = adam;
+    table.adadelta = adadelta;
+    table.rmsprop = rmsprop;
+}
+
 }  // namespace
 }  // namespace pycnn

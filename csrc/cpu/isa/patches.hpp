@@ -1,4 +1,4 @@
-// Copies that turn images into GEMM operands. See kernel_table.hpp for the layouts.
+// Copies that make GEMM operands of images. See kernel_table.hpp for the layouts.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -88,6 +88,11 @@ void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
             if (e < last) target[e % g.phases * g.pitch + e / g.phases] = source[e];
         }
     }
+}
+
+constexpr void fill_patches(KernelTable& table) {
+    table.pack_rows = pack_rows;
+    table.pad_plane = pad_plane;
 }
 
 }  // namespace

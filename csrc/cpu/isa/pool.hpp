@@ -186,5 +186,11 @@ void avg_pool_backward(const PoolWindow& g, const float* dy, const float* diviso
     if (!with_common_window(g, common)) avg_pool_backward_any(g, shares, pitch, dx);
 }
 
+constexpr void fill_pool(KernelTable& table) {
+    table.max_pool = max_pool;
+    table.avg_pool = avg_pool;
+    table.avg_pool_backward = avg_pool_backward;
+}
+
 }  // namespace
 }  // namespace pycnn

@@ -32,5 +32,7 @@ void sum_rows(int64_t count, const int64_t* positions, int64_t pitch, const floa
     }
 }
 
+constexpr void fill_rows(KernelTable& table) { table.sum_rows = sum_rows; }
+
 }  // namespace
 }  // namespace pycnn

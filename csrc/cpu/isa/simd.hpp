@@ -17,17 +17,17 @@
 namespace pycnn {
 namespace {
 
-// tile_rows: accumulators are tile_rows x 2 vectors; with two vectors of B and one broadcast they fill the register file
+// MR: accumulators are MR x 2 vectors; with two vectors of B and one broadcast they fill the register file
 // (32 registers: 14 * 2 + 2 + 1; 16 registers: 6 * 2 + 2 + 1).
 // A dot tile of m x n needs m * n accumulators and m + 1 operands (5 * 5 + 5 + 1 = 31; 3 * 4 + 3 + 1 = 16).
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kTileRows = 14, kDotRows = 5, kDotColumns = 5;
+constexpr int kLanes = 16, kMR = 14, kDotRows = 5, kDotColumns = 5;
 #elif defined(__AVX__)
-constexpr int kLanes = 8, kTileRows = 6, kDotRows = 3, kDotColumns = 4;
+constexpr int kLanes = 8, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #elif defined(__aarch64__)
-constexpr int kLanes = 4, kTileRows = 14, kDotRows = 5, kDotColumns = 5;
+constexpr int kLanes = 4, kMR = 14, kDotRows = 5, kDotColumns = 5;
 #else
-constexpr int kLanes = 4, kTileRows = 6, kDotRows = 3, kDotColumns = 4;
+constexpr int kLanes = 4, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #endif
 
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));

@@ -4,6 +4,7 @@
 #include "core/sum_block.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/isa/transcendental.hpp"
+#include "cpu/kernel_table.hpp"
 
 namespace pycnn {
 namespace {
@@ -18,7 +19,7 @@ inline void along_row(int64_t C, F&& f) {
 }
 
 // The sum over a row of terms(j, count of lanes that matter), of which the other lanes are left out; in blocks of kSumBlock vectors
-// (see cpu/long_sum.hpp).
+// (see core/long_sum.hpp).
 template <class F>
 inline float sum_along_row(int64_t C, F&& terms) {
     constexpr int64_t kBlock = kSumBlock * kLanes;
@@ -83,10 +84,10 @@ void log_softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const f
 }
 
 // Sum over j of w[j] (log_total + (largest - x[j])): minus the logarithms of the probabilities, weighted; w may be null.
-float weighted_surprise(int64_t C, const float* x, const float* w, float largest, float log_total) {
+float weighted_nll(int64_t C, const float* x, const float* w, float largest, float log_total) {
     return sum_along_row(C, [&](int64_t j, int64_t count) {
-        const Vec surprise = log_total + (largest - load_at_most(x + j, count));
-        return w == nullptr ? surprise : surprise * load_at_most(w + j, count);
+        const Vec nll = log_total + (largest - load_at_most(x + j, count));
+        return w == nullptr ? nll : nll * load_at_most(w + j, count);
     });
 }
 
@@ -99,6 +100,14 @@ void softmax_gradient(int64_t C, const float* __restrict p, const float* __restr
     } else {
         for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j] - b * w[j];
     }
+}
+
+constexpr void fill_softmax(KernelTable& table) {
+    table.softmax = softmax_rows;
+    table.softmax_backward = softmax_rows_backward;
+    table.log_softmax_backward = log_softmax_rows_backward;
+    table.weighted_nll = weighted_nll;
+    table.softmax_gradient = softmax_gradient;
 }
 
 }  // namespace

@@ -47,5 +47,7 @@ void transpose(int64_t rows, int64_t columns, const float* source, int64_t sourc
     }
 }
 
+constexpr void fill_transpose(KernelTable& table) { table.transpose = transpose; }
+
 }  // namespace
 }  // namespace pycnn

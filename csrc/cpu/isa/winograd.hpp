@@ -1,4 +1,4 @@
-// The transforms of Winograd's convolution (see conv2d_winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
+// The transforms of Winograd's convolution (see cpu/conv2d/winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
 // filters with tiles of 2 x 2. Lanes run along channels, so that one vector is one element of a tile for kLanes channels, whatever
 // the size of the plane.
 //
@@ -233,6 +233,11 @@ constexpr WinogradKernels winograd_kernels() {
             winograd_tiles<WinogradInput, Tile>,
             winograd_tiles<WinogradGradient<Tile>, Tile>,
             winograd_output<Tile>};
+}
+
+constexpr void fill_winograd(KernelTable& table) {
+    table.winograd_3x3 = winograd_kernels<4, 3>();
+    table.winograd_5x5 = winograd_kernels<2, 5>();
 }
 
 }  // namespace

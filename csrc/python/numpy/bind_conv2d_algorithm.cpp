@@ -23,7 +23,7 @@ std::string bind_algorithm(py::handle direction, py::handle x_shape, py::handle 
     } else if (pass_name != "forward") {
         fail_value(op, "direction must be 'forward', 'backward_input' or 'backward_weight', got '", pass_name, "'");
     }
-    return name_of(conv_algorithm(pass, VisiblePart(s).shape));
+    return conv_algorithm(pass, VisiblePart(s).shape).name;
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
 
 @pytest.mark.usefixtures("unforced")
 def test_the_choice_depends_on_the_shape() -> None:
-    assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
+    assert ops.conv2d_algorithm(*LENET, padding=2) == "gemm_unpacked"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
     assert ops.conv2d_algorithm(*SECOND) == "filter_lanes"
     assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "batch_lanes"
@@ -51,7 +51,7 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
     algorithm: str, shapes: Shapes, direction: str
 ) -> None:
     free, chosen = (choice(name, shapes, direction) for name in ("", algorithm))
-    fits = (algorithm, direction) != ("direct", "backward_weight")
+    fits = (algorithm, direction) != ("gemm_unpacked", "backward_weight")
     assert chosen == (algorithm if fits else free)
     # Full width is the choice wherever it fits.
     assert (free == algorithm) == (algorithm == "full_width")
@@ -79,7 +79,16 @@ def test_environment_forces_one() -> None:
     code = f"from pycnn import ops; print(ops.conv2d_algorithm({LENET[0]}, {LENET[1]}))"
     assert output(code, PYCNN_CONV="gemm") == "gemm"
     # Filters narrower than the image: not for this one.
-    assert output(code, PYCNN_CONV="full_width") == "direct"
+    assert output(code, PYCNN_CONV="full_width") == "gemm_unpacked"
+
+
+def test_former_names_are_accepted() -> None:
+    code = "from pycnn import _core; print(_core.forced_conv_algorithm())"
+    assert output(code, PYCNN_CONV="direct") == "gemm_unpacked"
+    with forced("direct"):
+        assert _core.forced_conv_algorithm() == "gemm_unpacked"
+        assert ops.conv2d_algorithm(*SECOND) == "gemm_unpacked"
+    assert "direct" not in _core.conv_algorithms()
 
 
 def test_an_unknown_name_is_one_clear_error() -> None:

@@ -98,7 +98,7 @@ def test_shapes_of_real_networks_and_extremes(
 def test_the_table_chooses_it_for_few_filters_a_channel() -> None:
     with forced(""):
         assert ops.conv2d_algorithm((1, 32, 28, 28), (32, 1, 3, 3), groups=32) == "depthwise"
-        assert ops.conv2d_algorithm((1, 1, 28, 28), (6, 1, 5, 5), padding=2) == "direct"
+        assert ops.conv2d_algorithm((1, 1, 28, 28), (6, 1, 5, 5), padding=2) == "gemm_unpacked"
 
 
 @pytest.mark.usefixtures("restore_threads")

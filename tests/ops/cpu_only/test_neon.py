@@ -59,7 +59,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
 
     def compile_file(source: Path) -> Path:
-        target = folder / f"{source.stem}.o"
+        target = folder / "-".join(source.relative_to(ROOT).with_suffix(".o").parts)
         flags = kernel_flags() if source == KERNELS else ["-O2", "-fopenmp"]
         run("-std=c++20", "-Wno-psabi", "-Icsrc", *flags, "-c", source, "-o", target)
         return target

@@ -1,9 +1,9 @@
-// Two micro-kernels for operands that transpose.hpp has turned so that lanes are images of the batch or channels of a pixel.
-// Neither operand is packed: both are read where they lie.
+// Two micro-kernels for operands that are read where they lie: transpose.hpp has interleaved them, so that lanes are images of the
+// batch or channels of a pixel.
 //
-// outer_tile: an outer product per step, as gemm_tile. The elements of A in a step are `a_stride` floats apart.
-// runs_tile: a dot product along runs of memory that are `a_pitch` and `b_pitch` apart, as dot_tile; the lanes are added up
-//   once, after all runs.
+// unpacked_gemm_kernel: gemm_kernel without packing, an outer product per step. The elements of A in a step are `a_stride` floats apart.
+// batch_reduce_dot_kernel: dot_kernel along several runs of memory, `a_pitch` and `b_pitch` apart; the lanes are added up once, after
+//   all runs. This is the dot-product form of oneDNN's brgemm: one tile takes the sum of products of several pairs of blocks.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -13,9 +13,9 @@ namespace pycnn {
 namespace {
 
 template <int Rows, int Vectors>
-void outer_tile(int64_t depth, const float* __restrict a, const int64_t* __restrict a_offsets, int64_t a_stride,
-                const float* __restrict b, const int64_t* __restrict b_offsets, float* c, int64_t ldc, const float* bias,
-                bool accumulate) {
+void unpacked_gemm_kernel(int64_t depth, const float* __restrict a, const int64_t* __restrict a_offsets, int64_t a_stride,
+                          const float* __restrict b, const int64_t* __restrict b_offsets, float* c, int64_t ldc,
+                          const float* bias, bool accumulate) {
     Vec sum[Rows][Vectors] = {};
     for (int64_t k = 0; k < depth; ++k) {
         // x86 adds 0, 1, 2 or 4 strides to an address for nothing, and 3 with one more register: a pointer for every five rows
@@ -41,8 +41,9 @@ void outer_tile(int64_t depth, const float* __restrict a, const int64_t* __restr
 }
 
 template <int Rows, int Columns>
-void runs_tile(int64_t runs, int64_t length, const float* __restrict a, int64_t lda, int64_t a_pitch, const float* __restrict b,
-               const int64_t* __restrict columns, int64_t b_pitch, float* c, int64_t ldc) {
+void batch_reduce_dot_kernel(int64_t runs, int64_t length, const float* __restrict a, int64_t lda, int64_t a_pitch,
+                             const float* __restrict b, const int64_t* __restrict columns, int64_t b_pitch, float* c,
+                             int64_t ldc) {
     Vec sum[Rows][Columns] = {};
     const float* column[Columns];
     for (int j = 0; j < Columns; ++j) column[j] = b + columns[j];
@@ -65,10 +66,25 @@ void runs_tile(int64_t runs, int64_t length, const float* __restrict a, int64_t 
 }
 
 template <int Rows>
-constexpr void fill_outer_row(KernelTable& table) {
-    table.outer[Rows - 1][0] = outer_tile<Rows, 1>;
-    table.outer[Rows - 1][1] = outer_tile<Rows, 2>;
-    if constexpr (Rows > 1) fill_outer_row<Rows - 1>(table);
+constexpr void fill_unpacked_gemm_rows(KernelTable& table) {
+    table.unpacked_gemm[Rows - 1][0] = unpacked_gemm_kernel<Rows, 1>;
+    table.unpacked_gemm[Rows - 1][1] = unpacked_gemm_kernel<Rows, 2>;
+    if constexpr (Rows > 1) fill_unpacked_gemm_rows<Rows - 1>(table);
+}
+
+template <int Rows, int Columns>
+constexpr void fill_batch_reduce_dot_tiles(KernelTable& table) {
+    table.batch_reduce_dot[Rows - 1][Columns - 1] = batch_reduce_dot_kernel<Rows, Columns>;
+    if constexpr (Columns > 1) {
+        fill_batch_reduce_dot_tiles<Rows, Columns - 1>(table);
+    } else if constexpr (Rows > 1) {
+        fill_batch_reduce_dot_tiles<Rows - 1, kDotColumns>(table);
+    }
+}
+
+constexpr void fill_unpacked(KernelTable& table) {
+    fill_unpacked_gemm_rows<kMR>(table);
+    fill_batch_reduce_dot_tiles<kDotRows, kDotColumns>(table);
 }
 
 }  // namespace
