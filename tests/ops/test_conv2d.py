@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -13,7 +11,6 @@ from support.in_place import assert_in_place
 from support.strategies import ConvCase, Values, conv_cases, values
 from support.tolerance import assert_within, float64
 
-import pycnn
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -26,11 +23,6 @@ def exactly(case: ConvCase, direction: str) -> bool:
 
 
 MANY = settings(max_examples=2 * settings.default.max_examples)
-
-
-def test_the_example_of_the_docstring() -> None:
-    (example,) = doctest.DocTestFinder().find(ops.conv2d, globs={"np": np, "pycnn": pycnn})
-    assert doctest.DocTestRunner().run(example) == (0, 2)
 
 
 @MANY
