@@ -32,7 +32,7 @@ def run(test: doctest.DocTest, device: str = "cuda") -> None:
         example.source = example.source.replace('"cuda"', f'"{device}"')
     heard: list[str] = []
     small = {name: _small(getattr(datasets, name)) for name in DATASETS}
-    with mock.patch.multiple(datasets, **small):
+    with mock.patch.dict(vars(datasets), small):
         failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=heard.append)
     assert not failed, "".join(heard)
 
