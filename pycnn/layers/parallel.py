@@ -36,7 +36,9 @@ class Parallel(Container):
 
     Examples
     --------
-    >>> features = Parallel(Conv2d(3, 8, 1), Conv2d(3, 8, 3, padding=1))  # 16 channels
+    >>> features = pycnn.Parallel(pycnn.Conv2d(3, 8, 1), pycnn.Conv2d(3, 8, 3, padding=1))
+    >>> features(np.zeros((1, 3, 28, 28), np.float32)).shape
+    (1, 16, 28, 28)
     """
 
     def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:

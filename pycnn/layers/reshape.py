@@ -89,7 +89,9 @@ class Reshape(_View):
 
     Examples
     --------
-    >>> Reshape(16, 5, 5)  # undoes Flatten
+    >>> flat = pycnn.Flatten()(np.zeros((32, 16, 5, 5), np.float32))
+    >>> pycnn.Reshape(16, 5, 5)(flat).shape
+    (32, 16, 5, 5)
     """
 
     def __init__(self, *shape: int) -> None:

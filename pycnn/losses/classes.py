@@ -77,9 +77,13 @@ class CrossEntropyLoss(_ClassLoss):
 
     Examples
     --------
-    >>> criterion = CrossEntropyLoss()
-    >>> loss = criterion(logits, target)
-    >>> model.backward(criterion.backward())
+    >>> logits, target = np.zeros((2, 4), np.float32), np.array([1, 3])
+    >>> criterion = pycnn.CrossEntropyLoss()
+    >>> round(criterion(logits, target), 4)  # log 4
+    1.3863
+    >>> criterion.backward()  # where a model's backward pass begins
+    array([[ 0.125, -0.375,  0.125,  0.125],
+           [ 0.125,  0.125,  0.125, -0.375]], dtype=float32)
     """
 
     def __init__(

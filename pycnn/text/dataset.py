@@ -51,6 +51,8 @@ class SentenceDataset:
     >>> train, test = pycnn.datasets.movie_reviews()
     >>> vocabulary = pycnn.text.Vocabulary.build(train.texts)
     >>> train, test = train.encode(vocabulary), test.encode(vocabulary)
+    >>> train.classes
+    ('negative', 'positive')
     """
 
     __slots__ = ("_rows", "classes", "name", "texts", "vocabulary", "y")

@@ -93,8 +93,10 @@ def top_ngrams(
 
     Examples
     --------
-    >>> found = pycnn.text.top_ngrams(model, train.texts, filters=[0, 150])
-    >>> pycnn.plot.ngrams({f.label: f.ngrams for f in found}, "ngrams.png")
+    >>> train, test = pycnn.datasets.movie_reviews()
+    >>> model = pycnn.models.textcnn(pycnn.text.Vocabulary.build(train.texts).words, rng=0)
+    >>> found = pycnn.text.top_ngrams(model, train.texts[:100], filters=[0, 150])
+    >>> figure = pycnn.plot.ngrams({f.label: f.ngrams for f in found}, "ngrams.png")
     """
     integer("top_ngrams", "count", count, 1)
     lookup, branches, last = _parts(model)

@@ -46,7 +46,7 @@ def tokenize(text: str) -> list[str]:
 
     Examples
     --------
-    >>> tokenize("It isn't (that) well-made, is it?")
+    >>> pycnn.text.tokenize("It isn't (that) well-made, is it?")
     ['it', 'is', "n't", '(', 'that', ')', 'well', 'made', ',', 'is', 'it', '?']
     """
     if not isinstance(text, str):

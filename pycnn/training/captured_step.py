@@ -67,8 +67,11 @@ class CapturedStep:
 
     Examples
     --------
-    >>> step = pycnn.training.CapturedStep(model.to("cuda"), criterion, optimizer)
-    >>> for x, y in batches:
+    >>> train, test = pycnn.datasets.mnist()
+    >>> model = pycnn.models.lenet5(rng=0).to("cuda")
+    >>> optimizer = pycnn.optim.SGD(model.parameters(), lr=0.1)
+    >>> step = pycnn.training.CapturedStep(model, pycnn.CrossEntropyLoss(), optimizer)
+    >>> for x, y in pycnn.DataLoader(train, batch_size=32):
     ...     loss = step(x, y)
     """
 

@@ -14,6 +14,7 @@ from PIL import Image
 from support.command_line import Capture
 from support.drawn_strokes import digits, published
 from support.toy import same_bits, snapshot
+from support.types import layer_of
 
 import pycnn
 from pycnn import io, models
@@ -110,7 +111,7 @@ def test_the_experiment_of_the_paper(seed: int) -> None:
     reinforced = self_organize(model, digits(20, seed=0), 100, seed=seed)
     assert reinforced[0].min() > 0
     assert np.count_nonzero(reinforced[2]) == 5
-    np.testing.assert_array_equal(model[0].filters().max(axis=(1, 2, 3)), 1)
+    np.testing.assert_array_equal(layer_of(model, 0).filters().max(axis=(1, 2, 3)), 1)
     test = digits(30, seed=1)
     cells = strongest(model, test.x)
     owners = [set(cells[test.y == k].tolist()) for k in range(5)]

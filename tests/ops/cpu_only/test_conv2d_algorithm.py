@@ -8,6 +8,7 @@ from support.child import output
 from support.child import run as python
 from support.convolution import assert_convolution, forced
 from support.strategies import ConvCase, conv_cases
+from support.types import Options
 
 from pycnn import _core, ops
 
@@ -23,8 +24,9 @@ Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 
 
 def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
+    options: Options = dict(geometry)
     with forced(forced_one):
-        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
+        return ops.conv2d_algorithm(*shapes, direction=direction, **options)
 
 
 @pytest.mark.usefixtures("backend", "algorithm")
