@@ -1,8 +1,8 @@
 // Two micro-kernels for operands that transpose.hpp has turned so that lanes are images of the batch or channels of a pixel.
-// Neither operand is packed: both are read where they lie.
+// Neither operand is packed: both are read in place.
 //
-// outer_tile: an outer product per step, as gemm_tile. The elements of A in a step are `a_stride` floats apart.
-// runs_tile: a dot product along runs of memory that are `a_pitch` and `b_pitch` apart, as dot_tile; the lanes are added up
+// outer_tile: an outer product per step, like gemm_tile. The elements of A in a step are `a_stride` floats apart.
+// runs_tile: a dot product along runs of memory that are `a_pitch` and `b_pitch` apart, like dot_tile; the lanes are added up
 //   once, after all runs.
 #pragma once
 
@@ -18,8 +18,8 @@ void outer_tile(int64_t depth, const float* __restrict a, const int64_t* __restr
                 bool accumulate) {
     Vec sum[Rows][Vectors] = {};
     for (int64_t k = 0; k < depth; ++k) {
-        // x86 adds 0, 1, 2 or 4 strides to an address for nothing, and 3 with one more register: a pointer for every five rows
-        // instead of one a row, which would not leave the registers to hold them.
+        // x86 addresses add 0, 1, 2 or 4 strides for free, and 3 with one more register: so there is one pointer for five rows, since
+        // the registers cannot hold one per row.
         const float* base[(Rows + 4) / 5];
         base[0] = a + a_offsets[k];
         for (int j = 1; j < (Rows + 4) / 5; ++j) base[j] = base[j - 1] + 5 * a_stride;
