@@ -57,20 +57,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hosts", metavar="HOSTS", help="for mpiexec --host, such as a:2,b:2")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=float, default=0.5, help="of each measurement (default: %(default)s)"
+        "--seconds", type=float, default=0.5, help="per measurement (default: %(default)s)"
     )
     parser.add_argument(
         "--limit",
         type=float,
         default=300.0,
         metavar="SECONDS",
-        help="no round begins that would end later, by the one before (default: %(default)s)",
+        help="begin no round that would end later than this (default: %(default)s)",
     )
     parser.add_argument(
-        "--largest", type=int, default=256, metavar="MIB", help="sum (default: %(default)s)"
+        "--largest", type=int, default=256, metavar="MIB", help="largest sum (default: %(default)s)"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="LeNet-5 and sums of 4 MiB at most, once: a trial"
+        "--quick", action="store_true", help="a trial: LeNet-5 and sums up to 4 MiB, once"
     )
     parser.add_argument("--json", metavar="FILE", help="default of a full run: results/scaling-CPU")
     parser.add_argument(

@@ -52,7 +52,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="write everything that was measured (a full run: results/CPU.json by default)",
+        help="write all measurements (a full run: results/CPU.json by default)",
     )
     parser.add_argument(
         "--picture",
@@ -135,7 +135,7 @@ def run(
     if computer["load_average"] > _BUSY:
         print(
             f"The load average is {computer['load_average']:.1f}: "
-            "beside other programs, figures are low and uneven."
+            "next to other programs, figures are low and uneven."
         )
     print()
 

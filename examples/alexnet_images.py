@@ -74,14 +74,16 @@ def train_on(folder: str, epochs: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", help="one sub-folder of pictures for each class")
+    parser.add_argument("folder", nargs="?", help="has one sub-folder of pictures per class")
     parser.add_argument(
         "--epochs",
         type=int,
         default=16,
         help="passes over the training data (default: %(default)s)",
     )
-    parser.add_argument("--squares", type=int, default=12, help="out of each of the own pictures")
+    parser.add_argument(
+        "--squares", type=int, default=12, help="to cut from each picture of matplotlib"
+    )
     args = parser.parse_args()
     if args.folder is not None:
         train_on(args.folder, args.epochs)

@@ -8,7 +8,7 @@ import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=3, help="passes over the training images")
-parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
+parser.add_argument("--samples", type=int, help="train and test on this many images only")
 args = parser.parse_args()
 
 

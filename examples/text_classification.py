@@ -124,8 +124,8 @@ def main():
         "--variant",
         choices=variants,
         default="rand",
-        help="Kim's: word vectors of their own, given ones that stay, given ones that are trained, "
-        "both at once; or 'lecture', the network without padding (default: %(default)s)",
+        help="Kim's: random word vectors, fixed given ones, trained given ones, fixed and trained "
+        "given ones at once; or 'lecture', the network without padding (default: %(default)s)",
     )
     parser.add_argument("--embeddings", metavar="FILE", help="word vectors of word2vec or GloVe")
     parser.add_argument("--data", metavar="DIR", help="Pang and Lee's rt-polaritydata instead")
@@ -135,7 +135,7 @@ def main():
         choices=range(1, 11),
         default=1,
         metavar="N",
-        help="of ten parts of the data, how many are the test data in turn (default: %(default)s)",
+        help="how many of the ten folds to test on, in turn (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",
@@ -144,10 +144,10 @@ def main():
         help="passes over the training data (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of weights and batches (default: %(default)s)"
+        "--seed", type=int, default=0, help="seed of weights and batches (default: %(default)s)"
     )
     parser.add_argument("--sentences", type=int, help="train on the first N sentences only")
-    parser.add_argument("--filters", type=int, default=100, help="of each width")
+    parser.add_argument("--filters", type=int, default=100, help="filters of each width")
     parser.add_argument("--dim", type=int, default=300, help="numbers in a random word vector")
     args = parser.parse_args()
     given = args.variant in ("static", "non-static", "multichannel")

@@ -180,7 +180,7 @@ def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
         )
     elif way == UPRIGHT and expected:
         _warn(
-            f"the digits in {printable(folder)} are upright, other than EMNIST stores them: they "
+            f"the digits in {printable(folder)} are upright, unlike EMNIST's own files: they "
             "are left as they are (transposed=True or --transposed turns them)"
         )
     elif way not in (None, UPRIGHT, TRANSPOSED):

@@ -156,7 +156,7 @@ def _images(run: Run) -> Iterator[str]:
     alt = f"Outputs of every layer for the first test image, whose class is {truth}."
     caption = (
         f"What each layer makes of the first test image ({truth}): edges first, then textures and "
-        "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
+        "parts, and finally the shape. Each layer has its own scale; black is its smallest number."
     )
     if not run.model.outputs_are_scores:
         caption += " In the last row black is the largest: the smallest output wins and is white."
