@@ -11,8 +11,8 @@
 namespace pycnn {
 namespace {
 
-// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), least the smallest of j and all d: nothing overflows, and the sum
-// is at least 1.
+// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), where least is the smallest of j and all d: nothing overflows, and the
+// sum is at least 1.
 struct Competition {
     double least, sum;
 

@@ -12,10 +12,11 @@
 namespace pycnn {
 namespace {
 
-// Rows of x from which on it pays to transpose the weights: half a cycle a float, as long as its products with 8 rows.
+// The number of rows of x from which it pays to transpose the weights: that costs half a cycle per float, as much as its products with
+// 8 rows.
 constexpr int64_t kFewRows = 32;
 
-// Columns of dy whose sums one task takes.
+// Columns of dy that one task sums.
 constexpr int64_t kTaskColumns = 256;
 
 // sums[j] = sum over rows begin <= n < end of dy[n * pitch + j], for j < columns.

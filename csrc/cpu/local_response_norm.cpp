@@ -10,7 +10,7 @@
 namespace pycnn {
 namespace {
 
-// A task is one block of pixels of one image, all channels: 1 KiB a row, so that the rows of a window of 5 stay in L1.
+// A task is one block of pixels of one image, all channels: 1 KiB per row, so that the rows of a window of 5 stay in L1.
 constexpr int64_t kBlock = 256;
 
 constexpr double kPowerWork = 30;  // two square roots and a division, or log and exp, in multiply-adds

@@ -104,7 +104,7 @@ void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_cor
             for (int64_t w = 0; w < s.W; ++w) below[w] += rows[p].second_weight * between[w];
         }
     };
-    // A row adds up about 2 scale terms, and as many of these make an element; with aligned corners a few more.
+    // A row adds up about 2 scale terms, and an element as many rows; with aligned corners a few more.
     const Planes planes(s);
     if (2 * std::max(ceil_div(s.P, s.H), ceil_div(s.Q, s.W)) < kSumBlock) {
         const Workspace<float> mixed(s.W * planes.team);

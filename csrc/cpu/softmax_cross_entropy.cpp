@@ -99,7 +99,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
             const double by_probability = hit + smooth * all_weights;
             table.softmax_gradient(s.C, p, s.weight, static_cast<float>(scale * by_probability),
                                    static_cast<float>(scale * smooth), dx);
-            // Its own class, where p - 1 may cancel, in double.
+            // The target class, where p - 1 may cancel, in double.
             const int64_t t = target[i];
             const double direct = hit * (p[t] - 1.0);
             dx[t] = static_cast<float>(scale * (direct + smooth * (all_weights * p[t] - class_weight(s, t))));

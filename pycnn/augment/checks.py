@@ -1,4 +1,4 @@
-"""Checks that every augmentation makes of its batch and its numbers."""
+"""Checks that all augmentations make on their batch and their numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pycnn._arguments import real, written
 
 
 def check_images(owner: str, x: Any) -> None:
-    """Refuse what is not a batch of images, (N, C, H, W) float32.
+    """Check that `x` is a batch of images, (N, C, H, W) float32.
 
     Raises
     ------
     TypeError
-        If it is no float32 array.
+        If it is not a float32 array.
     ValueError
         If it does not have four axes.
     """
@@ -27,7 +27,7 @@ def check_images(owner: str, x: Any) -> None:
 
 
 def interval(name: str, value: Any) -> tuple[float, float]:
-    """Return a number as (-number, number), or a pair as it is, lower end first."""
+    """Return (-number, number) for a number, or a pair unchanged; its lower end must be first."""
     if not isinstance(value, (tuple, list)):
         end = abs(real(name, value))
         return -end, end

@@ -1,7 +1,7 @@
-"""Reports: all that is known of a training run on one page.
+"""Reports: everything known about a training run, on one page.
 
 - `write_report`: the page, with its pictures inside
-- `Run`: what ``pycnn train`` left in a folder, and the test data that belong to it
+- `Run`: the files that ``pycnn train`` left in a folder, and the test data that belong to them
 - `sections`: the parts of the page; `page`: HTML and style
 """
 

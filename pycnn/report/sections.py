@@ -1,4 +1,4 @@
-"""The parts of a report, each from a `Run`; what does not suit a network is left out."""
+"""The parts of a report, made from a `Run`; parts that do not suit the network are left out."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pycnn.report.page import Section
 from pycnn.report.run import Run
 from pycnn.training.answers import NO_ANSWER, answers
 
-# Beyond this many classes a confusion matrix has nothing to read any more.
+# With more classes a confusion matrix is no longer readable.
 MOST_CLASSES = 200
 MOST_SENTENCES = 20
 
 
 def sections(run: Run) -> Iterator[Section]:
-    """Return the parts of the page, in order."""
+    """Yield the parts of the page, in order."""
     yield Section("Training", "".join(_training(run)))
     yield Section("Mistakes", "".join(_mistakes(run)))
     if seen := "".join(_ngrams(run) if run.sentences is not None else _images(run)):
@@ -156,7 +156,7 @@ def _images(run: Run) -> Iterator[str]:
     alt = f"Outputs of every layer for the first test image, whose class is {truth}."
     caption = (
         f"What each layer makes of the first test image ({truth}): edges first, then textures and "
-        "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
+        "parts, and finally the shape. Each layer has its own scale; black is its smallest number."
     )
     if not run.model.outputs_are_scores:
         caption += " In the last row black is the largest: the smallest output wins and is white."

@@ -1,4 +1,4 @@
-// The gradient of squared distances: differences from one row to many, each with a weight, added up in order.
+// The gradient of squared distances: weighted differences from one row to many, added up in order.
 #pragma once
 
 #include "cpu/isa/block_sums.hpp"
@@ -15,7 +15,7 @@ struct WeightedRows {
     int64_t pitch;   // from one row to the next
 };
 
-// out[i] = sum over t of 2 * weights[t] * (x[i] - others[t][i]) for Vectors whole vectors, or for `valid` lanes of one.
+// out[i] = sum over t of 2 * weights[t] * (x[i] - others[t][i]) for Vectors whole vectors, or for `valid` lanes of a single one.
 template <int Vectors>
 inline void add_differences(const WeightedRows& rows, const float* x, const float* others, float* out, int64_t valid = kLanes) {
     const bool whole = valid == kLanes;

@@ -1,4 +1,4 @@
-// The two micro-kernels everything dense is built on.
+// The two micro-kernels that everything dense is built on.
 //
 // gemm_kernel: an outer product per step, lanes along the columns of C, on packed operands. A tile of C, at most MR x NR, stays in
 //   registers. Each step loads Vectors vectors of B and broadcasts Rows elements of A for Rows * Vectors multiply-adds (14 x 2
@@ -30,7 +30,7 @@ void gemm_kernel(int64_t depth, const float* __restrict a, const float* __restri
             for (int v = 0; v < Vectors; ++v) sum[i][v] += row * columns[v];
         }
     }
-    // Unrolled whole: an index known at run time would send the sums through memory.
+    // Fully unrolled: an index known only at run time would send the sums through memory.
 #pragma GCC unroll 2
     for (int v = 0; v < Vectors; ++v) {
         float* target = c + places[v].c;
@@ -91,7 +91,7 @@ void dot_kernel(int64_t depth, const float* __restrict a, int64_t lda, const flo
 int64_t fma_rounds(int64_t rounds, float* sink) {
     constexpr int kChains = 12;  // >= latency 4 x 2 units, and fits 16 registers
     Vec sum[kChains];
-    // All different, or the compiler would merge chains, and none at 1 = y / (1 - x), where a chain would stand still.
+    // All different, or the compiler would merge chains; and none at 1 = y / (1 - x), where a chain would not change.
     for (int j = 0; j < kChains; ++j) sum[j] = broadcast(static_cast<float>(2 + j));
     const Vec x = broadcast(0.999f), y = broadcast(1e-3f);
     for (int64_t i = 0; i < rounds; ++i) {

@@ -1,4 +1,4 @@
-// ReLU and max pooling of a row of windows side by side, with lanes along the images of the batch: a pixel is two vectors
+// ReLU and max pooling of a row of adjacent windows, with lanes along the images of the batch: a pixel is two vectors
 // (NR), and each lane looks for its own winner.
 #pragma once
 
@@ -10,8 +10,8 @@ namespace {
 
 typedef uint8_t ByteVec __attribute__((vector_size(kLanes)));
 
-// As relu (isa/activation.hpp) followed by the general max pooling (isa/pool.hpp): of equal numbers the first stays, a later NaN
-// replaces what is there, and nothing replaces a NaN but another.
+// Like relu (isa/activation.hpp) followed by the general max pooling (isa/pool.hpp): of equal numbers the first stays, a later NaN
+// replaces any number, and only another NaN replaces a NaN.
 void lane_max_pool(int64_t height, int64_t width, int64_t outputs, const float* rows, int64_t row_pitch, float* y,
                    uint8_t* winners) {
     constexpr int64_t kPixel = kNRVectors * kLanes;
@@ -28,7 +28,7 @@ void lane_max_pool(int64_t height, int64_t width, int64_t outputs, const float* 
                     winner = take ? IntVec{} + static_cast<int32_t>(r * width + s) : winner;
                 }
             store(y + q * kPixel + lane, best);
-            winner = best <= 0.0f ? IntVec{} + 255 : winner;  // as relu_backward
+            winner = best <= 0.0f ? IntVec{} + 255 : winner;  // as in relu_backward
             const ByteVec bytes = __builtin_convertvector(winner, ByteVec);
             memcpy(winners + q * kPixel + lane, &bytes, sizeof bytes);
         }

@@ -1,8 +1,8 @@
 // The vector type of the instruction set this file is compiled for.
 //
-// Rules for everything under isa/: it is compiled once per instruction set, so it has internal linkage only (anonymous
+// Rules for everything under isa/: it is compiled once per instruction set, so it has only internal linkage (anonymous
 // namespaces), and uses no std containers, OpenMP, exceptions or allocation. Otherwise the linker might keep, say, the AVX-512
-// copy of a shared inline function for all.
+// copy of a shared inline function for all instruction sets.
 #pragma once
 
 #include <stdint.h>
@@ -55,7 +55,7 @@ inline IntVec lane_numbers() {
     return v;
 }
 
-// The first `count` <= kLanes floats, then zeros; and storing them. No other lane's memory is touched.
+// Load the first `count` <= kLanes floats, followed by zeros; and store them. The memory of other lanes is not touched.
 #if defined(__AVX512F__)
 inline Vec load_first(const float* p, int64_t count) {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
@@ -80,7 +80,7 @@ inline void store_first(float* p, Vec v, int64_t count) {
 inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, count * sizeof(int32_t)); }
 #endif
 
-// Whole vectors where `count` allows, else its first elements (none below 1).
+// The whole vector if `count` allows, else its first `count` elements (none if `count` is below 1).
 inline Vec load_at_most(const float* p, int64_t count) {
     return count >= kLanes ? load(p) : load_first(p, count > 0 ? count : 0);
 }
@@ -110,7 +110,7 @@ inline Vec load_inside(const float* p, int64_t first, int64_t last, float fill) 
 #endif
 }
 
-// Halves are added until one lane is left: log2(kLanes) steps.
+// Adds halves until one lane is left, in log2(kLanes) steps.
 template <int Lanes>
 struct Lower {
     typedef float type __attribute__((vector_size(Lanes * sizeof(float))));

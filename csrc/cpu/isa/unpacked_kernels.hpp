@@ -18,8 +18,8 @@ void unpacked_gemm_kernel(int64_t depth, const float* __restrict a, const int64_
                           const float* bias, bool accumulate) {
     Vec sum[Rows][Vectors] = {};
     for (int64_t k = 0; k < depth; ++k) {
-        // x86 adds 0, 1, 2 or 4 strides to an address for nothing, and 3 with one more register: a pointer for every five rows
-        // instead of one a row, which would not leave the registers to hold them.
+        // x86 addresses add 0, 1, 2 or 4 strides for free, and 3 with one more register: so there is one pointer for five rows, since
+        // the registers cannot hold one per row.
         const float* base[(Rows + 4) / 5];
         base[0] = a + a_offsets[k];
         for (int j = 1; j < (Rows + 4) / 5; ++j) base[j] = base[j - 1] + 5 * a_stride;
