@@ -103,16 +103,16 @@ Array bind_gelu_backward(py::handle dy_array, py::handle x_array, py::handle app
 }  // namespace
 
 void register_activation(py::module_& module) {
-    module.def("relu", bind_relu);
-    module.def("relu_backward", bind_relu_backward);
-    module.def("leaky_relu", bind_leaky_relu);
-    module.def("leaky_relu_backward", bind_leaky_relu_backward);
-    module.def("tanh", bind_tanh);
-    module.def("tanh_backward", bind_tanh_backward);
-    module.def("sigmoid", bind_sigmoid);
-    module.def("sigmoid_backward", bind_sigmoid_backward);
-    module.def("gelu", bind_gelu);
-    module.def("gelu_backward", bind_gelu_backward);
+    module.def("relu", bind_relu, "x"_a);
+    module.def("relu_backward", bind_relu_backward, "dy"_a, "y"_a);
+    module.def("leaky_relu", bind_leaky_relu, "x"_a, "negative_slope"_a = 0.01);
+    module.def("leaky_relu_backward", bind_leaky_relu_backward, "dy"_a, "x"_a, "negative_slope"_a = 0.01);
+    module.def("tanh", bind_tanh, "x"_a, "amplitude"_a = 1.0, "slope"_a = 1.0);
+    module.def("tanh_backward", bind_tanh_backward, "dy"_a, "y"_a, "amplitude"_a = 1.0, "slope"_a = 1.0);
+    module.def("sigmoid", bind_sigmoid, "x"_a);
+    module.def("sigmoid_backward", bind_sigmoid_backward, "dy"_a, "y"_a);
+    module.def("gelu", bind_gelu, "x"_a, "approximate"_a = "none");
+    module.def("gelu_backward", bind_gelu_backward, "dy"_a, "x"_a, "approximate"_a = "none");
 }
 
 }  // namespace pycnn

@@ -111,12 +111,15 @@ Array bind_map_loss_backward(py::handle distance_array, py::handle target_array,
 }  // namespace
 
 void register_class_loss(py::module_& module) {
-    module.def("log_softmax", bind_log_softmax);
-    module.def("log_softmax_backward", bind_log_softmax_backward);
-    module.def("nll_loss", bind_nll_loss);
-    module.def("nll_loss_backward", bind_nll_loss_backward);
-    module.def("map_loss", bind_map_loss);
-    module.def("map_loss_backward", bind_map_loss_backward);
+    module.def("log_softmax", bind_log_softmax, "x"_a);
+    module.def("log_softmax_backward", bind_log_softmax_backward, "dy"_a, "y"_a);
+    module.def("nll_loss", bind_nll_loss, "log_probs"_a, "target"_a, "weight"_a = py::none(), "ignore_index"_a = -100,
+               "reduction"_a = "mean");
+    module.def("nll_loss_backward", bind_nll_loss_backward, "log_probs"_a, "target"_a, "dloss"_a = 1.0, "weight"_a = py::none(),
+               "ignore_index"_a = -100, "reduction"_a = "mean");
+    module.def("map_loss", bind_map_loss, "distances"_a, "target"_a, "j"_a = 0.1, "reduction"_a = "mean");
+    module.def("map_loss_backward", bind_map_loss_backward, "distances"_a, "target"_a, "dloss"_a = 1.0, "j"_a = 0.1,
+               "reduction"_a = "mean");
 }
 
 }  // namespace pycnn

@@ -65,10 +65,14 @@ py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, p
 }  // namespace
 
 void register_conv2d(py::module_& module) {
-    module.def("conv2d", bind_conv2d);
-    module.def("conv2d_relu", bind_conv2d_relu);
-    module.def("conv2d_backward_input", bind_conv2d_backward_input);
-    module.def("conv2d_backward_weight", bind_conv2d_backward_weight);
+    module.def("conv2d", bind_conv2d, "x"_a, "w"_a, "b"_a = py::none(), "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1,
+               "groups"_a = 1);
+    module.def("conv2d_relu", bind_conv2d_relu, "x"_a, "w"_a, "b"_a = py::none(), "stride"_a = 1, "padding"_a = 0,
+               "dilation"_a = 1, "groups"_a = 1);
+    module.def("conv2d_backward_input", bind_conv2d_backward_input, "dy"_a, "w"_a, "input_shape"_a, "stride"_a = 1,
+               "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1);
+    module.def("conv2d_backward_weight", bind_conv2d_backward_weight, "dy"_a, "x"_a, "weight_shape"_a, "stride"_a = 1,
+               "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1, "out"_a = py::none());
 }
 
 }  // namespace pycnn

@@ -70,9 +70,12 @@ py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle 
 }  // namespace
 
 void register_conv_transpose2d(py::module_& module) {
-    module.def("conv_transpose2d", bind_conv_transpose2d);
-    module.def("conv_transpose2d_backward_input", bind_conv_transpose2d_backward_input);
-    module.def("conv_transpose2d_backward_weight", bind_conv_transpose2d_backward_weight);
+    module.def("conv_transpose2d", bind_conv_transpose2d, "x"_a, "w"_a, "b"_a = py::none(), "stride"_a = 1, "padding"_a = 0,
+               "output_padding"_a = 0, "dilation"_a = 1, "groups"_a = 1);
+    module.def("conv_transpose2d_backward_input", bind_conv_transpose2d_backward_input, "dy"_a, "w"_a, "input_shape"_a,
+               "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0, "dilation"_a = 1, "groups"_a = 1);
+    module.def("conv_transpose2d_backward_weight", bind_conv_transpose2d_backward_weight, "dy"_a, "x"_a, "weight_shape"_a,
+               "stride"_a = 1, "padding"_a = 0, "output_padding"_a = 0, "dilation"_a = 1, "groups"_a = 1);
 }
 
 }  // namespace pycnn

@@ -42,8 +42,8 @@ Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::hand
 }  // namespace
 
 void register_dropout(py::module_& module) {
-    module.def("dropout", bind_dropout);
-    module.def("dropout_backward", bind_dropout_backward);
+    module.def("dropout", bind_dropout, "x"_a, "p"_a, "seed"_a, "first_block"_a = 0);
+    module.def("dropout_backward", bind_dropout_backward, "dy"_a, "kept"_a, "p"_a);
 }
 
 }  // namespace pycnn

@@ -55,8 +55,8 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
 }  // namespace
 
 void register_embedding(py::module_& module) {
-    module.def("embedding", bind_embedding);
-    module.def("embedding_backward", bind_embedding_backward);
+    module.def("embedding", bind_embedding, "weight"_a, "index"_a);
+    module.def("embedding_backward", bind_embedding_backward, "dy"_a, "index"_a, "padding_idx"_a = py::none());
 }
 
 }  // namespace pycnn

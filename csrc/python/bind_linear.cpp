@@ -71,10 +71,10 @@ py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array, p
 }  // namespace
 
 void register_linear(py::module_& module) {
-    module.def("linear", bind_linear);
-    module.def("linear_relu", bind_linear_relu);
-    module.def("linear_backward_input", bind_linear_backward_input);
-    module.def("linear_backward_weight", bind_linear_backward_weight);
+    module.def("linear", bind_linear, "x"_a, "w"_a, "b"_a = py::none());
+    module.def("linear_relu", bind_linear_relu, "x"_a, "w"_a, "b"_a = py::none());
+    module.def("linear_backward_input", bind_linear_backward_input, "dy"_a, "w"_a);
+    module.def("linear_backward_weight", bind_linear_backward_weight, "dy"_a, "x"_a, "out"_a = py::none());
 }
 
 }  // namespace pycnn

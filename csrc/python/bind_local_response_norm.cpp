@@ -64,8 +64,10 @@ Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array,
 }  // namespace
 
 void register_local_response_norm(py::module_& module) {
-    module.def("local_response_norm", bind_local_response_norm);
-    module.def("local_response_norm_backward", bind_local_response_norm_backward);
+    module.def("local_response_norm", bind_local_response_norm, "x"_a, "size"_a = 5, "alpha"_a = 0.0001, "beta"_a = 0.75,
+               "k"_a = 1.0, "form"_a = "mean");
+    module.def("local_response_norm_backward", bind_local_response_norm_backward, "dy"_a, "x"_a, "y"_a, "scale"_a, "size"_a = 5,
+               "alpha"_a = 0.0001, "beta"_a = 0.75, "form"_a = "mean");
 }
 
 }  // namespace pycnn

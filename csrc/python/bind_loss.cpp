@@ -80,10 +80,12 @@ Array bind_softmax_cross_entropy_backward(py::handle p_array, py::handle target_
 }  // namespace
 
 void register_loss(py::module_& module) {
-    module.def("softmax", bind_softmax);
-    module.def("softmax_backward", bind_softmax_backward);
-    module.def("softmax_cross_entropy", bind_softmax_cross_entropy);
-    module.def("softmax_cross_entropy_backward", bind_softmax_cross_entropy_backward);
+    module.def("softmax", bind_softmax, "x"_a);
+    module.def("softmax_backward", bind_softmax_backward, "dy"_a, "p"_a);
+    module.def("softmax_cross_entropy", bind_softmax_cross_entropy, "logits"_a, "target"_a, "weight"_a = py::none(),
+               "ignore_index"_a = -100, "label_smoothing"_a = 0.0, "reduction"_a = "mean");
+    module.def("softmax_cross_entropy_backward", bind_softmax_cross_entropy_backward, "probs"_a, "target"_a, "dloss"_a = 1.0,
+               "weight"_a = py::none(), "ignore_index"_a = -100, "label_smoothing"_a = 0.0, "reduction"_a = "mean");
 }
 
 }  // namespace pycnn

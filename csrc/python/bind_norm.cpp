@@ -109,10 +109,10 @@ py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py
 }  // namespace
 
 void register_norm(py::module_& module) {
-    module.def("channel_affine", bind_channel_affine);
-    module.def("channel_affine_backward", bind_channel_affine_backward);
-    module.def("batch_norm2d", bind_batch_norm2d);
-    module.def("batch_norm2d_backward", bind_batch_norm2d_backward);
+    module.def("channel_affine", bind_channel_affine, "x"_a, "scale"_a, "shift"_a);
+    module.def("channel_affine_backward", bind_channel_affine_backward, "dy"_a, "x"_a, "scale"_a);
+    module.def("batch_norm2d", bind_batch_norm2d, "x"_a, "weight"_a, "bias"_a, "eps"_a = 1e-5);
+    module.def("batch_norm2d_backward", bind_batch_norm2d_backward, "dy"_a, "x"_a, "weight"_a, "mean"_a, "inv_std"_a);
 }
 
 }  // namespace pycnn

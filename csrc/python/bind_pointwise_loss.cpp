@@ -80,10 +80,12 @@ Array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_ar
 }  // namespace
 
 void register_pointwise_loss(py::module_& module) {
-    module.def("mse_loss", bind_mse_loss);
-    module.def("mse_loss_backward", bind_mse_loss_backward);
-    module.def("bce_with_logits", bind_bce_with_logits);
-    module.def("bce_with_logits_backward", bind_bce_with_logits_backward);
+    module.def("mse_loss", bind_mse_loss, "output"_a, "target"_a, "reduction"_a = "mean");
+    module.def("mse_loss_backward", bind_mse_loss_backward, "output"_a, "target"_a, "dloss"_a = 1.0, "reduction"_a = "mean");
+    module.def("bce_with_logits", bind_bce_with_logits, "logits"_a, "target"_a, "weight"_a = py::none(),
+               "pos_weight"_a = py::none(), "reduction"_a = "mean");
+    module.def("bce_with_logits_backward", bind_bce_with_logits_backward, "logits"_a, "target"_a, "dloss"_a = 1.0,
+               "weight"_a = py::none(), "pos_weight"_a = py::none(), "reduction"_a = "mean");
 }
 
 }  // namespace pycnn

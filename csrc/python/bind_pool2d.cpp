@@ -86,10 +86,14 @@ Array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::
 }  // namespace
 
 void register_pool2d(py::module_& module) {
-    module.def("max_pool2d", bind_max_pool2d);
-    module.def("max_pool2d_backward", bind_max_pool2d_backward);
-    module.def("avg_pool2d", bind_avg_pool2d);
-    module.def("avg_pool2d_backward", bind_avg_pool2d_backward);
+    module.def("max_pool2d", bind_max_pool2d, "x"_a, "kernel_size"_a, "stride"_a = py::none(), "padding"_a = 0,
+               "dilation"_a = 1, "ceil_mode"_a = false);
+    module.def("max_pool2d_backward", bind_max_pool2d_backward, "dy"_a, "indices"_a, "input_shape"_a);
+    module.def("avg_pool2d", bind_avg_pool2d, "x"_a, "kernel_size"_a, "stride"_a = py::none(), "padding"_a = 0,
+               "ceil_mode"_a = false, "count_include_pad"_a = true, "divisor_override"_a = py::none());
+    module.def("avg_pool2d_backward", bind_avg_pool2d_backward, "dy"_a, "input_shape"_a, "kernel_size"_a,
+               "stride"_a = py::none(), "padding"_a = 0, "ceil_mode"_a = false, "count_include_pad"_a = true,
+               "divisor_override"_a = py::none());
 }
 
 }  // namespace pycnn

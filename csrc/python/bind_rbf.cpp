@@ -45,8 +45,8 @@ py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle 
 }  // namespace
 
 void register_rbf(py::module_& module) {
-    module.def("rbf", bind_rbf);
-    module.def("rbf_backward", bind_rbf_backward);
+    module.def("rbf", bind_rbf, "x"_a, "centres"_a);
+    module.def("rbf_backward", bind_rbf_backward, "dy"_a, "x"_a, "centres"_a);
 }
 
 }  // namespace pycnn

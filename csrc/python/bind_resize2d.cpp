@@ -129,13 +129,14 @@ Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::
 }  // namespace
 
 void register_resize2d(py::module_& module) {
-    module.def("adaptive_avg_pool2d", bind_adaptive_avg_pool2d);
-    module.def("adaptive_avg_pool2d_backward", bind_adaptive_avg_pool2d_backward);
-    module.def("adaptive_max_pool2d", bind_adaptive_max_pool2d);
-    module.def("upsample2d", bind_upsample2d);
-    module.def("upsample2d_backward", bind_upsample2d_backward);
-    module.def("zero_pad2d", bind_zero_pad2d);
-    module.def("zero_pad2d_backward", bind_zero_pad2d_backward);
+    module.def("adaptive_avg_pool2d", bind_adaptive_avg_pool2d, "x"_a, "output_size"_a);
+    module.def("adaptive_avg_pool2d_backward", bind_adaptive_avg_pool2d_backward, "dy"_a, "input_shape"_a);
+    module.def("adaptive_max_pool2d", bind_adaptive_max_pool2d, "x"_a, "output_size"_a);
+    module.def("upsample2d", bind_upsample2d, "x"_a, "scale_factor"_a, "mode"_a = "nearest", "align_corners"_a = false);
+    module.def("upsample2d_backward", bind_upsample2d_backward, "dy"_a, "input_shape"_a, "scale_factor"_a, "mode"_a = "nearest",
+               "align_corners"_a = false);
+    module.def("zero_pad2d", bind_zero_pad2d, "x"_a, "padding"_a);
+    module.def("zero_pad2d_backward", bind_zero_pad2d_backward, "dy"_a, "input_shape"_a, "padding"_a);
 }
 
 }  // namespace pycnn

@@ -45,13 +45,13 @@ void register_device(py::module_& module) {
         result["most_used"] = stats.most_used;
         return result;
     });
-    module.def("allow_tf32", cuda::allow_tf32);
+    module.def("allow_tf32", cuda::allow_tf32, py::arg("allowed"));
     module.def("tf32_allowed", cuda::tf32_allowed);
     module.def("trim_cache", cuda::trim, py::call_guard<ReleaseGil>());
 #if defined(PYCNN_CUDA_EMULATED)
-    module.def("set_order", host::set_order);
+    module.def("set_order", host::set_order, py::arg("name"));
     module.def("order", host::order);
-    module.def("set_device_bytes", host::set_device_bytes);
+    module.def("set_device_bytes", host::set_device_bytes, py::arg("bytes"));
 #endif
 }
 
