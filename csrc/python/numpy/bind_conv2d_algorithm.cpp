@@ -4,7 +4,7 @@
 #include "cpu/conv2d/algorithms.hpp"
 #include "ops/visible_taps.hpp"
 #include "python/conv_arguments.hpp"
-#include "python/register.hpp"
+#include "python/numpy/runtime.hpp"
 
 namespace pycnn {
 namespace {
