@@ -28,13 +28,13 @@ size_t pool_cached_bytes() noexcept;
 
 // Owns a work area of `count` elements of a trivial type T.
 template <class T>
-class Buffer {
+class Workspace {
 public:
-    explicit Buffer(size_t count) : data_(static_cast<T*>(pool_allocate(count * sizeof(T)))) {}
-    ~Buffer() { pool_free(data_); }
-    Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
-    Buffer(const Buffer&) = delete;
-    Buffer& operator=(const Buffer&) = delete;
+    explicit Workspace(size_t count) : data_(static_cast<T*>(pool_allocate(count * sizeof(T)))) {}
+    ~Workspace() { pool_free(data_); }
+    Workspace(Workspace&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
     T* data() const { return data_; }
 
 private:

@@ -27,7 +27,7 @@ struct Sums {
 // The two sums of every channel; kernel(first element, channel, double sums[2]) gives those of one plane.
 template <class F>
 std::vector<Sums> sums_of_channels(const ChannelShape& s, F&& kernel) {
-    const Buffer<Sums> planes(s.N * s.C);
+    const Workspace<Sums> planes(s.N * s.C);
     for_planes(s, [&](int64_t at, int64_t c) {
         double sums[2];
         kernel(at, c, sums);

@@ -64,7 +64,7 @@ void nll_loss_backward(const CrossEntropy& s, const int64_t* target, LossGradien
 }
 
 double map_loss(const MapLoss& s, const float* distances, const int64_t* target, float* losses) {
-    const Buffer<double> rows(s.N);
+    const Workspace<double> rows(s.N);
     parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const float* d = distances + i * s.C;

@@ -119,7 +119,7 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, f
     const int64_t most_depth = std::min(K, b.transposed ? kDepthBlock : kShallowBlock);
     const int64_t blocks = ceil_div(K, most_depth);
 
-    const Buffer<float> packed(M * K);
+    const Workspace<float> packed(M * K);
     parallel_for(blocks, team_size(blocks, M * K), [&](int64_t block, int) {
         const int64_t k = block * most_depth;
         pack_a(tiles, a, k, std::min(most_depth, K - k), packed.data() + k * M);
@@ -132,11 +132,11 @@ void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, f
     const int64_t tasks = ceil_div(N, columns);
     const int team = team_size(tasks, M * N * K);
     const int64_t panel_size = packed_floats(table, most_depth, columns);
-    const Buffer<float> panels(panel_size * team);
-    const Buffer<int64_t> offsets(most_depth);
+    const Workspace<float> panels(panel_size * team);
+    const Workspace<int64_t> offsets(most_depth);
     packed_offsets(table, most_depth, offsets.data());
     const int64_t place_count = ceil_div(columns, table.lanes);
-    const Buffer<VectorPlace> places(place_count * team);
+    const Workspace<VectorPlace> places(place_count * team);
     const LongSumAreas totals(blocks, M * columns, team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t first = task * columns, count = std::min(columns, N - first);

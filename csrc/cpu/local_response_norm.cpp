@@ -56,7 +56,7 @@ void local_response_norm_backward(const LrnShape& s, const float* dy, const floa
     const KernelTable& table = kernels();
     const int threads = team(s, g);
     const int64_t ring = (g.before + g.after + 1) * kBlock;
-    const Buffer<float> rings(threads * ring);
+    const Workspace<float> rings(threads * ring);
     for_blocks(s, threads, [&](int64_t at, int64_t count, int thread) {
         table.lrn_backward(g, count, dy + at, x + at, y + at, scale + at, dx + at, rings.data() + thread * ring, kBlock);
     });

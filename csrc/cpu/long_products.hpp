@@ -72,7 +72,7 @@ public:
 
 private:
     int64_t size_;
-    Buffer<double> totals_;
+    Workspace<double> totals_;
 };
 
 }  // namespace pycnn

@@ -39,7 +39,7 @@ template <class F, class IsLong>
 void sum_planes(int64_t count, int64_t size, double work, bool any_long, float* planes, F&& add, IsLong&& is_long) {
     const int64_t grain = planes_per_task(size), tasks = ceil_div(count, grain);
     const int team = team_size(tasks, static_cast<double>(count) * work);
-    const Buffer<double> areas(any_long ? size * team : 0);
+    const Workspace<double> areas(any_long ? size * team : 0);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, count); ++i) {
             float* plane = planes + i * size;

@@ -16,7 +16,7 @@ constexpr double kSquareWork = 2, kLogisticWork = 60;
 template <class F>
 double sum_of_losses(int64_t count, double work, float* losses, F&& loss) {
     const int64_t chunks = ceil_div(count, kChunk);
-    const Buffer<double> totals(chunks);
+    const Workspace<double> totals(chunks);
     const auto chunk = [&](int64_t begin, int64_t length) {
         double total = 0;
         for (int64_t i = begin; i < begin + length; ++i) {

@@ -39,8 +39,8 @@ int64_t windows_of_element(const PoolShape& s) {
 
 // PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the
 // number of elements inside the plane.
-Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
-    Buffer<float> result(s.P * s.Q);
+Workspace<float> divisors(const PoolShape& s, AverageRule rule) {
+    Workspace<float> result(s.P * s.Q);
     for (int64_t p = 0; p < s.P; ++p)
         for (int64_t q = 0; q < s.Q; ++q) {
             const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
@@ -110,7 +110,7 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
     if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
-    const Buffer<float> divisor = divisors(s, rule);
+    const Workspace<float> divisor = divisors(s, rule);
     const auto long_sums = [&](const float* plane, float* averages) {
         for (int64_t p = 0; p < s.P; ++p)
             for (int64_t q = 0; q < s.Q; ++q) {
@@ -137,7 +137,7 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
-    const Buffer<float> divisor = divisors(s, rule);
+    const Workspace<float> divisor = divisors(s, rule);
     if (windows_of_element(s) > kSumBlock)
         return sum_planes(s.N * s.C, s.H * s.W, plane_work(s), true, dx, [&](int64_t i, auto* plane) {
             for (int64_t p = 0; p < s.P; ++p)
@@ -150,7 +150,7 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     const int64_t planes = s.N * s.C, grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
     const int team = team_size(tasks, static_cast<double>(planes) * plane_work(s));
     const int64_t area = whole_lines(s.P * (s.Q + 2 * kPoolMargin) + table.lanes);
-    const Buffer<float> areas(area * team);
+    const Workspace<float> areas(area * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, planes); ++i)
             table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), areas.data() + area * thread, dx + i * s.H * s.W);

@@ -61,7 +61,7 @@ double mean_divisor(const CrossEntropy& s, const int64_t* target) {
 
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
                              float* losses) {
-    const Buffer<double> row_losses(s.N);
+    const Workspace<double> row_losses(s.N);
     const KernelTable& table = kernels();
     parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         float largest[kMostRows], totals[kMostRows];

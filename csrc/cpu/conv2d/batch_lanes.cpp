@@ -152,7 +152,7 @@ void correlate(const Correlation& p) {
     const double work = static_cast<double>(p.images * p.groups * p.rows * p.channels * p.out_plane()) *
                         static_cast<double>(p.down.taps * p.across.taps);
     const int team = team_size(tasks, work);
-    const Buffer<float> areas(area_size * team);
+    const Workspace<float> areas(area_size * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t band = task % bands, g = task / bands % p.groups, n = task / bands / p.groups;
         const int64_t first = band * out_rows / bands, height = (band + 1) * out_rows / bands - first;
@@ -227,13 +227,13 @@ bool suits_batch_lanes(ConvPass pass, const ConvShape& s) {
 }
 
 void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
-    const Buffer<float> turned = turned_images(kernels(), s.N, s.C, s.H * s.W, x);
+    const Workspace<float> turned = turned_images(kernels(), s.N, s.C, s.H * s.W, x);
     correlate(forward_pass(s, turned.data(), w, b, y));
 }
 
 void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
                                uint8_t* winners) {
-    const Buffer<float> turned = turned_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
+    const Workspace<float> turned = turned_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
     Correlation p = forward_pass(s.conv, turned.data(), w, b, y);
     p.pooled = &s;
     p.winners = winners;
@@ -258,13 +258,13 @@ void backward_input_of_turned(const ConvShape& s, const float* turned_dy, const 
 }
 
 void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
-    const Buffer<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
+    const Workspace<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
     backward_input_of_turned(s, turned.data(), w, dx, b);
 }
 
 void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,
                                         const float* w, float* dx, float* dw, float* db) {
-    const Buffer<float> turned = turned_gradient(kernels(), s, dy, winners);
+    const Workspace<float> turned = turned_gradient(kernels(), s, dy, winners);
     backward_weight_of_turned(s.conv, turned.data(), x, dw, db);
     if (dx) backward_input_of_turned(s.conv, turned.data(), w, dx, nullptr);
 }

@@ -25,7 +25,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     const int64_t block = block_images(table), blocks = ceil_div(s.N, block);
     const int64_t height = s.P + (s.R - 1) * s.dilation.h, width = s.Q + (s.S - 1) * s.dilation.w;  // of padded planes
     const int64_t x_size = s.C * height * width * block;
-    const Buffer<float> padded(blocks * x_size);
+    const Workspace<float> padded(blocks * x_size);
     const int64_t left = std::max<int64_t>(-s.pad.left, 0), right = std::min(s.W, width - s.pad.left);
     parallel_ranges(blocks * s.C, 1, static_cast<double>(height * width * block), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -86,7 +86,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
 }
 
 void conv2d_batch_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const Buffer<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
+    const Workspace<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
     backward_weight_of_turned(s, turned.data(), x, dw, db);
 }
 

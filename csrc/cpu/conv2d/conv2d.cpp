@@ -53,7 +53,7 @@ void conv2d_gemm(const ConvShape& s, const float* x, const float* w, const float
 
 void conv2d(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> taps(part.shape.weights());
+        const Workspace<float> taps(part.shape.weights());
         part.extract(s, w, taps.data());
         return conv2d(part.shape, x, taps.data(), b, y);
     }
@@ -118,7 +118,7 @@ void backward_input_gemm(const ConvShape& s, const float* dy, const float* w, fl
 
 void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
     if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> visible(part.shape.weights());
+        const Workspace<float> visible(part.shape.weights());
         part.extract(s, w, visible.data());
         return conv2d_backward_input(part.shape, dy, visible.data(), dx, b);
     }

@@ -112,7 +112,7 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
     std::fill_n(db, s.K, 0.0f);
     if (s.N == 0) return;
     if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> visible(part.shape.weights());
+        const Workspace<float> visible(part.shape.weights());
         conv2d_backward_weight(part.shape, dy, x, visible.data(), db);
         return part.insert(s, visible.data(), dw);
     }
@@ -139,8 +139,8 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
 
     const int64_t tasks = plan.slices * s.groups * plan.blocks;
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
-    const Buffer<float> areas(area_size * team);
-    const Buffer<Segment> segments(segment_count * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<Segment> segments(segment_count * team);
     const WeightSlices slices(s, plan.slices, dw, db);
     slices.clear();
     // The dot kernel's lanes share the pixels of a chunk; very long rows are several runs of them.

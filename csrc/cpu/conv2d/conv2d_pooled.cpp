@@ -53,7 +53,7 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
     const KernelTable& table = kernels();
     const PoolWindow g = window(s);
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
-    const Buffer<float> convolved(planes * plane);
+    const Workspace<float> convolved(planes * plane);
     conv2d(s.conv, x, w, b, convolved.data());
     parallel_ranges(planes, planes_per_task(plane), static_cast<double>(4 * plane), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -73,7 +73,7 @@ void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, 
         return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db);
     }
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
-    const Buffer<float> gradient(planes * plane);
+    const Workspace<float> gradient(planes * plane);
     std::atomic<bool> outside{false};
     parallel_ranges(planes, planes_per_task(plane), static_cast<double>(plane + outputs), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {

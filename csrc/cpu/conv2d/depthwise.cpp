@@ -73,7 +73,7 @@ void conv2d_depthwise(const ConvShape& s, const float* x, const float* w, const 
     const int64_t planes = s.N * s.C, filters = s.group_outputs();
     const int64_t grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
     const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
-    const Buffer<float> areas(copy.size * team);
+    const Workspace<float> areas(copy.size * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         float* area = areas.data() + copy.size * thread;
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, planes); ++i)
@@ -144,7 +144,7 @@ void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const 
     const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
     const int64_t weights = filters * filter_taps;
     const bool in_place = s.stride.h == 1 && s.stride.w == 1;  // one grid, which is dx
-    const Buffer<float> areas(area_size * team), tap_areas(weights * team);
+    const Workspace<float> areas(area_size * team), tap_areas(weights * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         float* copies = areas.data() + area_size * thread;
         float* results = copies + copy_size;
@@ -209,9 +209,9 @@ void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const
     const int64_t area_size = copy.size + whole_lines(block * lane_sums);
     const int64_t tasks = slices * blocks;
     const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
-    const Buffer<float> areas(area_size * team);
-    const Buffer<float> partial(slices * weights);
-    const Buffer<LongSum> biases(slices * s.K);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<float> partial(slices * weights);
+    const Workspace<LongSum> biases(slices * s.K);
     std::fill_n(biases.data(), slices * s.K, LongSum{});
     const Runs runs(s.Q, table.lanes);
     const int64_t additions = ceil_div(s.N, slices) * s.P * ceil_div(s.Q, runs.columns) * runs.row_additions;

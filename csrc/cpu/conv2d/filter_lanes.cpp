@@ -83,7 +83,7 @@ void pack_filters(const ImplicitGemm& p, const Plan& plan, const KernelTable& ta
             table.transpose(filters, (end - begin) * plan.taps, w + begin * plan.taps, p.filter.row_stride, out, plan.width);
             return;
         }
-        const Buffer<float> turned(run * plan.width);
+        const Workspace<float> turned(run * plan.width);
         for (int64_t c = begin; c < end; ++c) {
             table.transpose(filters, run, w + c * p.filter.channel_stride, p.filter.row_stride, turned.data(), plan.width);
             for (int64_t offset : p.filter.tap_offsets) {
@@ -135,7 +135,7 @@ struct Prepared {
     const Tiles parts;
     const int64_t bands, image_tasks;
     const int64_t copy_size, result_size, area_size;  // floats of a task's work area
-    const Buffer<float> packed, bias;
+    const Workspace<float> packed, bias;
     std::vector<int64_t> filter_offsets;
 
     Prepared(const KernelTable& table, const ImplicitGemm& p)
@@ -224,7 +224,7 @@ void filter_lanes(const std::vector<ImplicitGemm>& problems) {
         work += static_cast<double>(p.images * p.groups * p.rows * prepared.back()->plan.depth * p.out_height * p.out_width);
     }
     const int team = team_size(images * image_tasks, work);
-    const Buffer<float> areas(area_size * team);
+    const Workspace<float> areas(area_size * team);
     parallel_for(images * image_tasks, team, [&](int64_t task, int thread) {
         int64_t rest = task % image_tasks;
         for (const auto& one : prepared) {

@@ -131,8 +131,8 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
     const int64_t area_size = copy_size + gradient_size + sum_size;
     const int64_t tasks = plan.slices * s.groups * parts.count * plan.blocks;
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
-    const Buffer<float> areas(area_size * team);
-    const Buffer<int64_t> offsets(2 * most_pixels * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<int64_t> offsets(2 * most_pixels * team);
     const WeightSlices slices(s, plan.slices, dw, db);
     const int64_t chunks = ceil_div(ceil_div(s.N, plan.slices), plan.chunk_images) * ceil_div(s.P, plan.chunk_rows);
     const LongSumAreas totals(chunks * ceil_div(most_pixels, kProductRun), sum_size, team);

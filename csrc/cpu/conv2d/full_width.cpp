@@ -81,7 +81,7 @@ void conv2d_full_width(const ConvShape& s, const float* x, const float* w, const
     const int64_t blocks = ceil_div(s.K, kTaskFilters), tasks = s.N * blocks;
     const int team = team_size(tasks, s.N * s.P * s.weights());
     const int64_t copy_floats = rows.padded ? s.C * rows.plane : 0, plane = rows.padded ? rows.plane : rows.image_plane;
-    const Buffer<float> copies(copy_floats * team);
+    const Workspace<float> copies(copy_floats * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t n = task / blocks, block = task % blocks;
         const float* image = x + n * s.C * s.H * s.W;
@@ -116,7 +116,7 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
     const int64_t depth = s.K * s.R, channel_floats = panels * width * depth;
 
     // [channel][block of filters][panel][k, r][2 vectors]
-    const Buffer<float> packed(s.C * channel_floats);
+    const Workspace<float> packed(s.C * channel_floats);
     parallel_ranges(s.C * s.K, 1, static_cast<double>(s.R * panels * width), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const int64_t c = i / s.K, k = i % s.K, block = k / block_filters * block_filters;
@@ -135,8 +135,8 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
     const int64_t blocks = ceil_div(tiles.count, kTaskTiles), tasks = s.N * s.C * blocks, deepest = block_filters * s.R;
     const int team = team_size(tasks, s.N * s.H * s.weights());
     const int64_t area = whole_lines(std::min(kTaskTiles * table.tile_rows, s.H) * deepest);
-    const Buffer<float> areas(area * team);
-    const Buffer<int64_t> offsets(deepest);
+    const Workspace<float> areas(area * team);
+    const Workspace<int64_t> offsets(deepest);
     packed_offsets(table, deepest, offsets.data());
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t n = task / blocks / s.C, c = task / blocks % s.C;
@@ -205,7 +205,7 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
         for (int64_t i = 0; i < parts.count; ++i) groups.push_back({n, images, parts.begin(i), parts.extent(i)});
         n += images;
     }
-    const Buffer<float> gradients(s.N * s.P * s.K);
+    const Workspace<float> gradients(s.N * s.P * s.K);
     parallel_ranges(static_cast<int64_t>(groups.size()), 1, static_cast<double>(group * s.P * s.K),
                     [&](int64_t begin, int64_t end) {
                         for (int64_t g = begin; g < end; ++g) {
@@ -220,7 +220,7 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
                     });
 
     const int64_t copy_floats = s.C * rows.plane;
-    const Buffer<float> copies(copied * copy_floats + table.lanes);
+    const Workspace<float> copies(copied * copy_floats + table.lanes);
     std::fill_n(copies.data() + copied * copy_floats, table.lanes, 0.0f);
     parallel_ranges(copied, 1, static_cast<double>(copy_floats), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)

@@ -29,10 +29,10 @@ struct Block {
 };
 
 // N images of some planes of `plane` pixels, turned: [block][plane][pixel][image].
-Buffer<float> turned_images(const KernelTable& table, int64_t N, int64_t planes, int64_t plane, const float* x);
+Workspace<float> turned_images(const KernelTable& table, int64_t N, int64_t planes, int64_t plane, const float* x);
 
 // The gradient of a convolution's output, turned, from that of what ReLU and max pooling have left of it.
-Buffer<float> turned_gradient(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winners);
+Workspace<float> turned_gradient(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winners);
 
 // The gradients of conv2d.hpp from a dy that is turned.
 void backward_input_of_turned(const ConvShape& s, const float* turned_dy, const float* w, float* dx, const float* b);

@@ -164,9 +164,9 @@ void implicit_gemm(const ImplicitGemm& p) {
     const KernelTable& table = kernels();
     const Tiles tiles(p.rows, table.tile_rows);
     const Plan plan(p, table, tiles);
-    const Buffer<float> packed(p.groups * p.rows * plan.depth);
+    const Workspace<float> packed(p.groups * p.rows * plan.depth);
     pack_filters(p, plan, tiles, packed.data());
-    const Buffer<int64_t> panel_offsets(plan.block_depth());
+    const Workspace<int64_t> panel_offsets(plan.block_depth());
     packed_offsets(table, plan.block_depth(), panel_offsets.data());
 
     // Rows of a band are contiguous in the output unless outputs are spread (backward of a strided convolution).
@@ -182,9 +182,9 @@ void implicit_gemm(const ImplicitGemm& p) {
     const int64_t tasks = p.images * p.groups * plan.bands() * plan.row_parts;
     const int team = team_size(tasks, p.images * p.groups * p.rows * plan.depth * p.out_height * p.out_width);
     const int64_t area_size = copy_size + panel_size + result_size;
-    const Buffer<float> areas(area_size * team);
-    const Buffer<Segment> segments(segment_count * team);
-    const Buffer<VectorPlace> places(place_count * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<Segment> segments(segment_count * team);
+    const Workspace<VectorPlace> places(place_count * team);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t part = task % plan.row_parts, band_index = task / plan.row_parts % plan.bands();

@@ -117,7 +117,7 @@ void write_strip(const KernelTable& table, const Correlation& p, const Strip& st
 std::vector<int64_t> correlate(const Correlation& p) {
     const KernelTable& table = kernels();
     const FilterLayout layout(p, table.lanes);
-    const Buffer<float> u(p.groups * layout.group);
+    const Workspace<float> u(p.groups * layout.group);
     transform_filters(table, p, layout, u.data());
 
     const int64_t tile = p.winograd.tile;
@@ -128,11 +128,11 @@ std::vector<int64_t> correlate(const Correlation& p) {
     const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
     const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
 
-    const Buffer<int64_t> offsets(2 * p.inputs);
+    const Workspace<int64_t> offsets(2 * p.inputs);
     for (int64_t c = 0; c < p.inputs; ++c) offsets.data()[c] = c, offsets.data()[p.inputs + c] = c * layout.width;
     const Products products{
         table, p, layout, v_pitch, v_position, m_pitch, m_position, offsets.data(), offsets.data() + p.inputs};
-    const Buffer<float> bias(p.groups * m_pitch);
+    const Workspace<float> bias(p.groups * m_pitch);
     std::fill_n(bias.data(), p.groups * m_pitch, 0.0f);
     if (p.bias)
         for (int64_t g = 0; g < p.groups; ++g) std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
@@ -143,7 +143,7 @@ std::vector<int64_t> correlate(const Correlation& p) {
                                               tile * tile * grid.longest() * m_pitch));
     const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
                   m_floats = whole_lines(kWinogradPositions * m_position);
-    const Buffer<float> areas((area + v_floats + m_floats) * team);
+    const Workspace<float> areas((area + v_floats + m_floats) * team);
     std::vector<unsigned char> finite(p.groups * grid.strips());
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t g = task / group_tasks, begin = task % group_tasks * grid.strips() / group_tasks;

@@ -88,8 +88,8 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
     const int team = team_size(most_tasks, chunk_work);
     const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, kWinogradInput, winograd.tile, plan.v_pitch),
                                               StripReader::area_floats(longest, winograd.tile, winograd.tile, plan.z_pitch)));
-    const Buffer<float> areas(area * team), u(kWinogradPositions * plan.u_position);
-    const Buffer<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
+    const Workspace<float> areas(area * team), u(kWinogradPositions * plan.u_position);
+    const Workspace<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
     const Tiles rows(inputs, table.tile_rows);
     const int64_t u_size = kWinogradPositions * plan.u_position;
     const LongSumAreas totals(ceil_div(grid.strips(), plan.chunk_strips), u_size, 1);
