@@ -155,7 +155,7 @@ def conv2d_algorithm(
         As `conv2d`; also where `direction` is unknown.
     """
     return _core.conv2d_algorithm(
-        direction, input_shape, weight_shape, stride, padding, dilation, groups
+        input_shape, weight_shape, direction, stride, padding, dilation, groups
     )
 
 
