@@ -22,13 +22,13 @@ class PReLU(nn.Module):
         self.slope = nn.Parameter(np.full((channels, 1, 1), 0.25, np.float32))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Rectify, and keep x for backward."""
-        self._save(x)
+        """Rectify, and save x for backward."""
+        self.save_for_backward(x)
         return np.where(x > 0, x, self.slope.data * x)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """Turn the gradient of y into that of x, and add to that of the slopes."""
-        x = self._saved()
+        (x,) = self.saved()
         self.slope.accumulate((dy * np.minimum(x, 0)).sum(axis=(0, 2, 3))[:, None, None])
         return np.where(x > 0, dy, self.slope.data * dy)
 

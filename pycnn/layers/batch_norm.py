@@ -98,7 +98,7 @@ class BatchNorm2d(Module):
             folded = self._folded(mean, self.running_var.data)
             device = device_of(x)
             inv_std, scale, shift = (move(array.astype(x.dtype), device) for array in folded)
-            self._save((x, move(mean, device), inv_std, scale, None))
+            self.save_for_backward(x, move(mean, device), inv_std, scale, None)
             return ops.channel_affine(x, scale, shift)
         weight, bias = self._affine()
         self._check_apart()
@@ -108,7 +108,7 @@ class BatchNorm2d(Module):
                 x, weight, bias, self.eps, part.total, part.counts
             )
             self._track_later(x, mean, var, whole.values)
-            self._save((x, mean, inv_std, None, whole))
+            self.save_for_backward(x, mean, inv_std, None, whole)
             return y
         if x.size == self.num_features:
             raise ValueError(
@@ -117,12 +117,12 @@ class BatchNorm2d(Module):
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             self._track_later(x, mean, var, x.size // self.num_features)
-        self._save((x, mean, inv_std, None, None))
+        self.save_for_backward(x, mean, inv_std, None, None)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x, mean, inv_std, scale, whole = self._saved()
+        x, mean, inv_std, scale, whole = self.saved()
         weight = self._affine()[0]
         if whole is None:
             dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)

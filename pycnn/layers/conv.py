@@ -171,19 +171,19 @@ class Conv2d(Module):
             raise ValueError(
                 f"expects (N, {self.in_channels}, H, W), input was {x.shape}{hint}"
             ) from None
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x: Array = self._saved()
+        (x,) = self.saved()
         dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
         self._add_gradients(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._add_gradients(dy, self._saved())
+        self._add_gradients(dy, *self.saved())
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
         out = self.gradient_places()

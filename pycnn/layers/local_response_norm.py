@@ -60,12 +60,12 @@ class LocalResponseNorm(Module):
         y, scale = ops.local_response_norm(
             x, self.size, alpha=self.alpha, beta=self.beta, k=self.k, form=self.form
         )
-        self._save((x, y, scale))
+        self.save_for_backward(x, y, scale)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input, through the number itself and through every scale."""
-        x, y, scale = self._saved()
+        x, y, scale = self.saved()
         return ops.local_response_norm_backward(
             dy, x, y, scale, self.size, alpha=self.alpha, beta=self.beta, form=self.form
         )

@@ -148,12 +148,12 @@ class SLayer(Module):
         y /= inhibition
         y *= np.float32(self.r)
         np.maximum(y, 0, out=y)
-        self._save((x, v, y))
+        self.save_for_backward(x, v, y)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input; the connections get none."""
-        x, v, y = self._saved()
+        x, v, y = self.saved()
         self._check_gradient(dy, y.shape)
         # dE where the cell fires, and dI = -dE (1 + E) / (1 + I), with the ratio taken from y.
         excitation = np.where(y > 0, np.float32(self.r) * dy, np.float32(0))
@@ -262,12 +262,12 @@ class CLayer(Module):
         y /= 1 + v
         np.maximum(y, 0, out=y)
         y /= y + np.float32(self.alpha)
-        self._save((x.shape, v, y))
+        self.save_for_backward(x.shape, v, y)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input."""
-        shape, v, y = self._saved()
+        shape, v, y = self.saved()
         self._check_gradient(dy, y.shape)
         alpha = np.float32(self.alpha)
         # psi' = alpha / (alpha + t)^2 = (1 - y)^2 / alpha, and t = alpha y / (1 - y).

@@ -91,12 +91,12 @@ class MaxPool2d(_Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""
         y, indices = ops.max_pool2d(x, *self._geometry)
-        self._save((indices, x.shape))
+        self.save_for_backward(indices, x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Give each gradient to the element that won."""
-        indices, shape = self._saved()
+        indices, shape = self.saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
 
@@ -151,9 +151,10 @@ class AvgPool2d(_Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""
         y = ops.avg_pool2d(x, *self._geometry)
-        self._save(x.shape)
+        self.save_for_backward(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Share each gradient among the elements of its window."""
-        return ops.avg_pool2d_backward(dy, self._saved(), *self._geometry)
+        (shape,) = self.saved()
+        return ops.avg_pool2d_backward(dy, shape, *self._geometry)
