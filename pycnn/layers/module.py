@@ -18,6 +18,7 @@ from pycnn.layers.modes import own_mode, set_own_mode
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.saving import Saving
 from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
+from pycnn.layers.summary import summary
 from pycnn.layers.tree import Tree, each_once
 from pycnn.layers.turns import Turn
 
@@ -52,6 +53,9 @@ class Module(Tree, Saving, ABC):
         Whether `forward` does what belongs to training alone: dropout drops, batch normalisation
         uses the statistics of the batch. Set by `train`, `eval`; False within `evaluation_mode`.
         `pycnn.fit` does not see what another thread sets meanwhile.
+    children_share_input : bool
+        Whether the input of the module is that of each of its children, as of branches side by
+        side, and not of the first one only. `summary` then counts their operations right.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
     metadata : mapping of str to JSON values
@@ -80,6 +84,7 @@ class Module(Tree, Saving, ABC):
     """
 
     _training_at_first = True
+    children_share_input = False
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
 
@@ -256,11 +261,6 @@ class Module(Tree, Saving, ABC):
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0
 
-    @property
-    def self_organized(self) -> int:
-        """Connections that learn without gradients, of this layer itself and none below it."""
-        return 0
-
     # State ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
@@ -307,8 +307,6 @@ class Module(Tree, Saving, ABC):
 
     def summary(self, input_shape: Shape) -> str:
         """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
-        from pycnn.layers.summary import summary
-
         return summary(self, input_shape)
 
     # Text ----------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ class Parallel(Container):
     >>> features = Parallel(Conv2d(3, 8, 1), Conv2d(3, 8, 3, padding=1))  # 16 channels
     """
 
+    children_share_input = True
+
     def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:
         super().__init__(named("Parallel", "branch", branches))
         if not len(self):

@@ -30,6 +30,8 @@ class Residual(Container):
     He, Zhang, Ren, Sun: Deep residual learning for image recognition, 2016.
     """
 
+    children_share_input = True
+
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:
         parts = {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut}
         super().__init__(named("Residual", "part", (parts,)))

@@ -18,8 +18,9 @@ class Saving(Remembering):
         """Save what `backward` needs: arrays, shapes, or anything else. Called in `forward`.
 
         There is one place for them: they replace what the forward pass before has saved, and what
-        the `forward` of a parent class has, whose `backward` could then not be called. Within `evaluation_mode`,
-        `pycnn.predict` and `pycnn.evaluate` nothing is saved, so that no memory is held.
+        the `forward` of a parent class has, whose `backward` can then not be called. Nothing is
+        saved within `evaluation_mode`, `pycnn.predict` and `pycnn.evaluate`, so that no memory is
+        held.
 
         Parameters
         ----------

@@ -25,7 +25,7 @@ from pycnn.training import History, predict
 SENTENCES = 20
 
 
-class Run:
+class SavedRun:
     """What ``pycnn train`` left: read when it is asked for.
 
     Parameters

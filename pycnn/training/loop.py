@@ -29,7 +29,7 @@ from pycnn.training.checks import (
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.processes import processes_of
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
@@ -216,7 +216,7 @@ def fit(
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
-        run = Run(model, optimizer, epochs)
+        run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         history, gate = run.history, processes.gate()
         saver = None
@@ -306,7 +306,7 @@ def fit(
         return history
 
 
-def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
+def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> None:
     """Call the first method of the callbacks."""
     for callback in callbacks:
         callback.on_train_begin(run, validated)

@@ -11,7 +11,7 @@ from pycnn._arguments import positive
 from pycnn.devices import on_cpu, write
 from pycnn.layers.parameter import Array, Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 
 
 class MaxNorm(Callback):
@@ -60,7 +60,7 @@ class MaxNorm(Callback):
                     f"not of shape {parameter.shape}"
                 )
 
-    def on_step(self, run: Run) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         """Shorten what is too long."""
         for parameter in self.parameters:
             numbers = on_cpu(parameter.data)

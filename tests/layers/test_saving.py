@@ -48,7 +48,7 @@ class Old(Module):
 
     def __init__(self, kept: Any) -> None:
         self.kept = kept
-        self.saved: Any = False  # type: ignore[method-assign]
+        self.saved: Any = False
 
     def forward(self, x: Array) -> Array:
         self._save(self.kept)
@@ -60,7 +60,7 @@ class Old(Module):
         return dy
 
 
-X = np.float32([[1, 2, 3]])
+X = np.array([[1, 2, 3]], np.float32)
 
 
 def test_a_layer_gets_back_what_it_saved_and_only_once() -> None:
