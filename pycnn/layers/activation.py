@@ -38,7 +38,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = real("[LeakyReLU] negative_slope", negative_slope)
+        self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Array) -> Array:
         """Scale negative numbers; any shape."""
@@ -93,8 +93,8 @@ class ScaledTanh(Module):
     """
 
     def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
-        self.amplitude = float32("[ScaledTanh] amplitude", amplitude)
-        self.slope = float32("[ScaledTanh] slope", slope)
+        self.amplitude = float32("ScaledTanh", "amplitude", amplitude)
+        self.slope = float32("ScaledTanh", "slope", slope)
         if self.amplitude == 0:
             raise ValueError("[ScaledTanh] amplitude must not be zero")
         if not 1e-18 <= abs(self.amplitude) <= 1e18:  # its square is taken
@@ -147,7 +147,7 @@ class GELU(Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        self.approximate = choice("[GELU] approximate", approximate, ("none", "tanh"))
+        self.approximate = choice("GELU", "approximate", approximate, ("none", "tanh"))
 
     def forward(self, x: Array) -> Array:
         """Weigh each number by the normal distribution function; any shape."""

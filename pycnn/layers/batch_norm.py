@@ -76,16 +76,16 @@ class BatchNorm2d(Module):
         track_running_stats: bool = True,
     ) -> None:
         channels = self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
-        self.eps = positive("[BatchNorm2d] eps", eps)
-        if momentum is not None and at_least_zero("[BatchNorm2d] momentum", momentum) > 1:
+        self.eps = positive("BatchNorm2d", "eps", eps)
+        if momentum is not None and at_least_zero("BatchNorm2d", "momentum", momentum) > 1:
             raise ValueError(f"[BatchNorm2d] momentum must be at most 1, got {momentum}")
         self.momentum = momentum
         self.weight = self.bias = None
-        if flag("[BatchNorm2d] affine", affine):
+        if flag("BatchNorm2d", "affine", affine):
             self.weight = Parameter(np.ones(channels, np.float32))
             self.bias = Parameter(np.zeros(channels, np.float32))
         self.running_mean = self.running_var = self.num_batches_tracked = None
-        if flag("[BatchNorm2d] track_running_stats", track_running_stats):
+        if flag("BatchNorm2d", "track_running_stats", track_running_stats):
             self.running_mean = Buffer(np.zeros(channels, np.float32))
             self.running_var = Buffer(np.ones(channels, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))

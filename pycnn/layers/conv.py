@@ -82,7 +82,7 @@ class Conv2d(Module):
         connections: npt.ArrayLike | None = None,
         rng: init.Rng = None,
     ) -> None:
-        choice("[Conv2d] padding_mode", padding_mode, PADDING_MODES)
+        choice("Conv2d", "padding_mode", padding_mode, PADDING_MODES)
         self.in_channels = integer("Conv2d", "in_channels", in_channels, 1)
         self.out_channels = integer("Conv2d", "out_channels", out_channels, 1)
         self.groups = integer("Conv2d", "groups", groups, 1)
@@ -106,7 +106,7 @@ class Conv2d(Module):
         generator = init.generator(rng, "Conv2d")
         self.weight = Parameter(self._initial_weights(generator))
         self.bias = (
-            Parameter(self._initial_biases(generator)) if flag("[Conv2d] bias", bias) else None
+            Parameter(self._initial_biases(generator)) if flag("Conv2d", "bias", bias) else None
         )
         self.geometry: dict[str, Any] = {
             "stride": self.stride,

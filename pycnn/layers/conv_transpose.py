@@ -66,7 +66,7 @@ class ConvTranspose2d(Module):
         rng: init.Rng = None,
     ) -> None:
         name = "ConvTranspose2d"
-        choice(f"[{name}] padding_mode", padding_mode, ("zeros",))
+        choice(name, "padding_mode", padding_mode, ("zeros",))
         self.in_channels = integer(name, "in_channels", in_channels, 1)
         self.out_channels = integer(name, "out_channels", out_channels, 1)
         self.groups = integer(name, "groups", groups, 1)
@@ -95,7 +95,7 @@ class ConvTranspose2d(Module):
         self.weight = Parameter(init.uniform(self._shape, bound, generator))
         self.bias = (
             Parameter(init.uniform((out_channels,), bound, generator))
-            if flag(f"[{name}] bias", bias)
+            if flag(name, "bias", bias)
             else None
         )
         self._geometry: dict[str, Any] = {

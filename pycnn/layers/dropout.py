@@ -38,7 +38,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None) -> None:
-        self.p = fraction("[Dropout] p", p)
+        self.p = fraction("Dropout", "p", p)
         self.rng = init.generator(rng, "Dropout")
 
     def forward(self, x: Array) -> Array:

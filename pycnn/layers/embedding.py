@@ -89,7 +89,7 @@ class Embedding(Module):
             raise ValueError(f"[Embedding] weights must be (V, D), not empty, got {weights.shape}")
         layer = cls.__new__(cls)
         layer.padding_idx = _padding(padding_idx, len(weights))
-        frozen = flag("[Embedding] freeze", freeze)
+        frozen = flag("Embedding", "freeze", freeze)
         layer.weight = Buffer(weights, moves=True) if frozen else Parameter(weights)
         return layer
 

@@ -47,7 +47,7 @@ class Linear(Module):
         self.weight = Parameter(init.uniform(shape, bound, generator))
         self.bias = (
             Parameter(init.uniform(shape[:1], bound, generator))
-            if flag("[Linear] bias", bias)
+            if flag("Linear", "bias", bias)
             else None
         )
 

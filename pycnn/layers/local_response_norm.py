@@ -48,10 +48,10 @@ class LocalResponseNorm(Module):
         form: str = "mean",
     ) -> None:
         self.size = integer("LocalResponseNorm", "size", size, 1)
-        self.alpha = at_least_zero("[LocalResponseNorm] alpha", alpha)
-        self.beta = at_least_zero("[LocalResponseNorm] beta", beta)
-        self.k = positive("[LocalResponseNorm] k", k)
-        self.form = choice("[LocalResponseNorm] form", form, ("mean", "paper"))
+        self.alpha = at_least_zero("LocalResponseNorm", "alpha", alpha)
+        self.beta = at_least_zero("LocalResponseNorm", "beta", beta)
+        self.k = positive("LocalResponseNorm", "k", k)
+        self.form = choice("LocalResponseNorm", "form", form, ("mean", "paper"))
         if form == "paper" and size % 2 == 0:
             raise ValueError(f"[LocalResponseNorm] form 'paper' needs an odd size, got {size}")
 

@@ -27,7 +27,7 @@ DECAY = 0.9
 
 def decaying(layer: str, area: int, decay: float) -> Array:
     """Return the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
-    decay = fraction(f"[{layer}] decay", decay)
+    decay = fraction(layer, "decay", decay)
     allow((area, area))
     offset = np.arange(area) - (area - 1) / 2
     weights: Array = (decay ** np.hypot(offset[:, np.newaxis], offset)).astype(np.float32)
@@ -115,8 +115,8 @@ class SLayer(Module):
         self.planes = integer("SLayer", "planes", planes, 1)
         self.area = integer("SLayer", "area", area, 1)
         self.padding = _four_sides("SLayer", padding)
-        self.r = positive("[SLayer] r", r)
-        self.q = positive("[SLayer] q", q)
+        self.r = positive("SLayer", "r", r)
+        self.q = positive("SLayer", "q", q)
         self.column = integer("SLayer", "column", column, 1)
         allow((planes, in_planes, area, area))
         weights = decaying("SLayer", area, decay)
@@ -249,7 +249,7 @@ class CLayer(Module):
         self.area = integer("CLayer", "area", area, 1)
         self.stride = pair("CLayer", "stride", stride, 1)
         self.padding = _four_sides("CLayer", padding)
-        self.alpha = positive("[CLayer] alpha", alpha)
+        self.alpha = positive("CLayer", "alpha", alpha)
         weights = decaying("CLayer", area, decay)
         allow((planes, 1, area, area))
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], planes, axis=0)

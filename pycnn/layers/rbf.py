@@ -63,7 +63,7 @@ class RBF(Module):
         else:
             values = _checked(centres, in_features, out_features)
         self.out_features, self.in_features = values.shape
-        learned = flag("[RBF] trainable", trainable)
+        learned = flag("RBF", "trainable", trainable)
         self.centres = Parameter(values) if learned else Buffer(values, moves=True)
 
     def forward(self, x: Array) -> Array:

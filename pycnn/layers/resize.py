@@ -37,8 +37,8 @@ class Upsample(Module):
         align_corners: bool = False,
     ) -> None:
         self.scale_factor = pair("Upsample", "scale_factor", scale_factor, 1)
-        self.mode = choice("[Upsample] mode", mode, MODES)
-        self.align_corners = flag("[Upsample] align_corners", align_corners)
+        self.mode = choice("Upsample", "mode", mode, MODES)
+        self.align_corners = flag("Upsample", "align_corners", align_corners)
         if self.align_corners and mode != "bilinear":
             raise ValueError("[Upsample] align_corners needs mode 'bilinear'")
         self._geometry: tuple[Any, ...] = (self.scale_factor, self.mode, self.align_corners)

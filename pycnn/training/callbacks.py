@@ -107,7 +107,7 @@ class EarlyStopping(Callback):
         restore_best: bool = False,
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
-        self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self._monitor = Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls

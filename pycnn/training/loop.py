@@ -188,14 +188,14 @@ def fit(
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
         integer("fit", "seed", seed, 0, inf)
-        flag("[fit] progress", progress)
+        flag("fit", "progress", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
         check_data("fit", "train", train)
         if validation is not None:
             check_data("fit", "validation", validation)
             check_lasting(validation, epochs - initial_epoch)
-        if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
+        if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
         if loss is None:
             check_outputs(model)
@@ -249,7 +249,7 @@ def fit(
             gate,
             processes,
         )
-        if flag("[fit] cuda_graph", cuda_graph):
+        if flag("fit", "cuda_graph", cuda_graph):
             if processes.size > 1:
                 raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
             trainer.capture()

@@ -50,7 +50,7 @@ class MaxNorm(Callback):
         listed = list_of_parameters("MaxNorm", "parameters", given)
         # Each once: of a vector that has been scaled, rounding would scale a little more.
         self.parameters = list({id(parameter): parameter for parameter in listed}.values())
-        self.limit = positive("[MaxNorm] limit", limit)
+        self.limit = positive("MaxNorm", "limit", limit)
         if not self.parameters:
             raise ValueError("[MaxNorm] there are no parameters")
         for parameter in self.parameters:

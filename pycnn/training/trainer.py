@@ -186,7 +186,7 @@ class Trainer:
         run, schedule = self.run, self.schedule
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
-            run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
+            run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
         # Who evaluates the model in another thread sees it before or after, not in between.
         with turn.taken():
             updated = self._learn(x, y, inside.meter, turn, bar)
