@@ -23,12 +23,12 @@ class PReLU(nn.Module):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Rectify x, and keep it for backward."""
-        self._save(x)
+        self.save_for_backward(x)
         return np.where(x > 0, x, self.slope.data * x)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """Return the gradient of x for that of y, and add to the gradient of the slopes."""
-        x = self._saved()
+        (x,) = self.saved()
         self.slope.accumulate((dy * np.minimum(x, 0)).sum(axis=(0, 2, 3))[:, None, None])
         return np.where(x > 0, dy, self.slope.data * dy)
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn import _core
 from pycnn._printable import printable
 
 FORMAT = 1
@@ -40,10 +41,8 @@ def check_format(path: str | os.PathLike[str], content: Mapping[str, Any]) -> in
     if type(found) is not int or found < 0:
         raise ValueError(f"{printable(path)} is corrupt: its format is {found!r:.60}, no version")
     if found > FORMAT:
-        from pycnn import __version__
-
         raise ValueError(
             f"{printable(path)} has version {found} of the format, written by a newer pycnn; "
-            f"pycnn {__version__} reads versions up to {FORMAT}"
+            f"pycnn {_core.version} reads versions up to {FORMAT}"
         )
     return found

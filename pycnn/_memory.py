@@ -77,19 +77,6 @@ class Remembering:
         """Whether this thread is evaluating the object."""
         return any(id(self) in one.objects for one in _evaluations.get())
 
-    def _save(self, value: Any) -> None:
-        """Remember a value, unless the object is being evaluated."""
-        for one in _evaluations.get():  # inline: a call of _is_evaluated would double the time
-            if id(self) in one.objects:
-                if not one.forgets:
-                    return
-                value = None
-        own = self._thread_memory
-        if own is not None:
-            own.value = value
-        elif value is not None:
-            self._memory = value
-
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything except the values of threads.
 
@@ -101,6 +88,29 @@ class Remembering:
         names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return (state, slots) if slots else state
+
+
+def remember(one: Remembering, value: Any) -> None:
+    """Let an object remember a value, or with None nothing; while it is evaluated, nothing new."""
+    for evaluation in _evaluations.get():  # `_is_evaluated` would take as long as the rest
+        if id(one) in evaluation.objects:
+            if not evaluation.forgets:
+                return
+            value = None
+    own = one._thread_memory
+    if own is not None:
+        own.value = value
+    elif value is not None:
+        one._memory = value
+
+
+def taken(one: Remembering) -> Any:
+    """Return what an object remembers, once: it forgets it. None if there is nothing."""
+    own = one._thread_memory
+    if own is None:
+        return None
+    value, own.value = own.value, None
+    return value
 
 
 def slots_of(kind: type) -> Iterator[str]:

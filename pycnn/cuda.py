@@ -198,7 +198,7 @@ def allow_tf32(allowed: bool) -> None:
     .. [2] M. Fasi, N. J. Higham, M. Mikaitis, S. Pranesh, "Numerical behavior of NVIDIA tensor
        cores", PeerJ Computer Science 7:e330, 2021.
     """
-    value = flag("[allow_tf32] allowed", allowed)
+    value = flag("allow_tf32", "allowed", allowed)
     extension("cuda").allow_tf32(value)
 
 

@@ -102,7 +102,7 @@ class ArrayDataset:
             )
         self.x = x
         self.y = y
-        self.classes = words("[ArrayDataset] classes", classes)
+        self.classes = words("ArrayDataset", "classes", classes)
         self.name = name
 
     def __len__(self) -> int:

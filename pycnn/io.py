@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn import _core
 from pycnn._arguments import file_name
 from pycnn._budget import limited
 from pycnn._files import atomic_write, check_replaceable
@@ -83,8 +84,6 @@ def write(
     training: Mapping[str, Any] | None,
 ) -> None:
     """Save as `save` does, with the state of a training as well: its arrays, and JSON values."""
-    from pycnn import __version__
-
     check_replaceable(path)
     with Turn(model).taken():  # between two steps, where another thread trains the model
         state = {
@@ -94,7 +93,7 @@ def write(
     beside = {name: storable("fit", name, array) for name, array in arrays.items()}
     if training is not None:
         beside[STATE] = np.frombuffer(json.dumps(training).encode(), np.uint8)
-    header: dict[str, Any] = {KEY: FORMAT, "version": __version__, CHECKSUM: _checksum(state)}
+    header: dict[str, Any] = {KEY: FORMAT, "version": _core.version, CHECKSUM: _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
     if model.metadata:

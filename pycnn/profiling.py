@@ -260,7 +260,7 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     check_model("profile", model)
     if model.device != "cpu":
         raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
-    limit = positive("[profile] seconds", seconds)
+    limit = positive("profile", "seconds", seconds)
     with Turn(model).taken():
         copied = copy.deepcopy(model).train()
     probes: list[_Probe] = []

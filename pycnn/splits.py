@@ -52,7 +52,7 @@ def split(
     counts = _counts(len(data), sizes)
     seed = integer("split", "seed", seed, 0, float("inf"))
     order = np.random.default_rng(seed).permutation(len(data))
-    if flag("[split] stratify", stratify):
+    if flag("split", "stratify", stratify):
         # Number the m samples of a class 0.5/m, 1.5/m, ...: sorted by these numbers, every run of
         # samples holds all classes in their shares.
         labels = data.y[order]
@@ -100,7 +100,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     if k > len(data):
         raise ValueError(f"[k_fold] {k} folds need at least as many samples, got {len(data)}")
     order = np.random.default_rng(seed).permutation(len(data))
-    if flag("[k_fold] stratify", stratify):
+    if flag("k_fold", "stratify", stratify):
         order = order[np.argsort(data.y[order], kind="stable")]
     fold = deal(order, k)
     return (divide(data, fold == i) for i in range(k))
@@ -129,7 +129,7 @@ def divide(data: D, tested: npt.NDArray[np.bool_]) -> tuple[D, D]:
 def _counts(n: int, sizes: float | Sequence[int]) -> list[int]:
     """Return the sizes of the parts of n samples."""
     if isinstance(sizes, Real) and not isinstance(sizes, bool):
-        share = real("[split] sizes", sizes)
+        share = real("split", "sizes", sizes)
         if not 0 < share < 1:
             raise ValueError(
                 f"[split] sizes must be a share between 0 and 1, got {sizes}: several sizes are "

@@ -58,19 +58,19 @@ class RandomAffine:
         squeeze: float = 1.0,
         fill: float = 0.0,
     ) -> None:
-        self.rotation = interval("[RandomAffine] rotation", rotation)
-        low, high = interval("[RandomAffine] scale", scale)
+        self.rotation = interval("RandomAffine", "rotation", rotation)
+        low, high = interval("RandomAffine", "scale", scale)
         self.scale = (low, high) if isinstance(scale, (tuple, list)) else (1 + low, 1 + high)
         if self.scale[0] <= 0:
             raise ValueError(f"[RandomAffine] scale must stay above 0, got {scale}")
-        self.shear = interval("[RandomAffine] shear", shear)
+        self.shear = interval("RandomAffine", "shear", shear)
         if max(map(abs, self.shear)) >= 90:
             raise ValueError(f"[RandomAffine] shear must stay below 90 degrees, got {shear}")
-        self.translate = interval("[RandomAffine] translate", translate)
-        self.squeeze = positive("[RandomAffine] squeeze", squeeze)
+        self.translate = interval("RandomAffine", "translate", translate)
+        self.squeeze = positive("RandomAffine", "squeeze", squeeze)
         if squeeze < 1:
             raise ValueError(f"[RandomAffine] squeeze must be at least 1, got {squeeze}")
-        self.fill = float32("[RandomAffine] fill", fill)
+        self.fill = float32("RandomAffine", "fill", fill)
         # Beyond these limits float64 cannot invert the maps, and every pixel lies outside.
         for name, low, high in (
             ("rotation", *self.rotation),

@@ -26,14 +26,14 @@ def check_images(owner: str, x: Any) -> None:
         raise ValueError(f"[{owner}] images must be (N, C, H, W), got shape {x.shape}")
 
 
-def interval(name: str, value: Any) -> tuple[float, float]:
+def interval(owner: str, name: str, value: Any) -> tuple[float, float]:
     """Return (-number, number) for a number, or a pair unchanged; its lower end must be first."""
     if not isinstance(value, (tuple, list)):
-        end = abs(real(name, value))
+        end = abs(real(owner, name, value))
         return -end, end
     if len(value) != 2:
-        raise ValueError(f"{name} must be a number or (low, high), got {written(value)}")
-    low, high = (real(name, item) for item in value)
+        raise ValueError(f"[{owner}] {name} must be a number or (low, high), got {written(value)}")
+    low, high = (real(owner, name, item) for item in value)
     if low > high:
-        raise ValueError(f"{name} must have its lower end first, got {written(value)}")
+        raise ValueError(f"[{owner}] {name} must have its lower end first, got {written(value)}")
     return low, high

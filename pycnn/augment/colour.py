@@ -64,10 +64,10 @@ class ColourPCA:
         eigenvectors: Sequence[Sequence[float]] | Floats = IMAGENET_EIGENVECTORS,
         limit: float = 255.0,
     ) -> None:
-        self.std = at_least_zero("[ColourPCA] std", std)
+        self.std = at_least_zero("ColourPCA", "std", std)
         self.eigenvalues: Floats = _finite("ColourPCA", "eigenvalues", eigenvalues, np.float64)
         self.eigenvectors: Floats = _finite("ColourPCA", "eigenvectors", eigenvectors, np.float64)
-        self.limit = positive("[ColourPCA] limit", limit)
+        self.limit = positive("ColourPCA", "limit", limit)
         if self.eigenvalues.ndim != 1 or self.eigenvectors.shape != 2 * self.eigenvalues.shape:
             raise ValueError(
                 "[ColourPCA] needs C eigenvalues and (C, C) eigenvectors, got shapes "
@@ -97,7 +97,7 @@ class ColourPCA:
         TypeError, ValueError
             If there is no image, the samples are not images, or a number is not as above.
         """
-        std, limit = at_least_zero("[ColourPCA] std", std), positive("[ColourPCA] limit", limit)
+        std, limit = at_least_zero("ColourPCA", "std", std), positive("ColourPCA", "limit", limit)
         if len(data) == 0:
             raise ValueError("[ColourPCA] the data set is empty")
         count, total, products = 0, np.zeros(1), np.zeros((1, 1))

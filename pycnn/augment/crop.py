@@ -80,7 +80,7 @@ class RandomHorizontalFlip:
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = at_least_zero("[RandomHorizontalFlip] p", p)
+        self.p = at_least_zero("RandomHorizontalFlip", "p", p)
         if p > 1:
             raise ValueError(f"[RandomHorizontalFlip] p must be at most 1, got {p}")
 

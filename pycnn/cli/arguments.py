@@ -8,7 +8,7 @@ import os
 
 import pycnn
 from pycnn._streams import warn
-from pycnn.report import Run
+from pycnn.report import SavedRun
 
 
 def positive_int(text: str) -> int:
@@ -105,6 +105,8 @@ def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> N
     add_data(parser, "those of the training", pictures=pictures)
 
 
-def open_run(args: argparse.Namespace) -> Run:
+def open_run(args: argparse.Namespace) -> SavedRun:
     """Open the run of the argument RUN, with the options of `add_data` applied."""
-    return Run(args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed)
+    return SavedRun(
+        args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed
+    )

@@ -9,7 +9,7 @@ from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.state import copied_state
-from pycnn.training import Callback, EpochRecord, Run
+from pycnn.training import Callback, EpochRecord, TrainingRun
 from pycnn.training.nonfinite import nonfinite_state
 
 
@@ -33,17 +33,17 @@ class GoodState(Callback):
         self._state: dict[str, Array] | None = None
         self._model: Module | None = None
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Keep the model, so that a checkpoint need not hold its state twice."""
         self._model = run.model
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Copy the state, unless it is broken."""
         if not nonfinite_state(run.model):
             self._epoch = record.epoch
             self._state = copied_state(run.model)
 
-    def on_train_end(self, run: Run) -> None:
+    def on_train_end(self, run: TrainingRun) -> None:
         """Restore the model's last good state if it holds NaN or infinity, and say so."""
         self.unfinished = run.epoch > len(run.history)
         broken = nonfinite_state(run.model)

@@ -26,7 +26,7 @@ from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import MOST_RESOLUTION, RESOLUTION, finish
 from pycnn.plot.convolution import GIF_RESOLUTION
 from pycnn.plot.filters import MODES
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
 from pycnn.training.answers import answers
 
@@ -99,12 +99,12 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> Figure | None:
-    run = Run(args.source)
+    run = SavedRun(args.source)
     title = args.title or f"{_trained(run)}loss and accuracy of each epoch"
     return plot.learning_curve(run.history, title=title, validation="test")
 
 
-def _trained(run: Run) -> str:
+def _trained(run: SavedRun) -> str:
     """Name the network and the data of a run, as far as its settings name them."""
     name, data = run.settings.get("model"), run.settings.get("data")
     if not isinstance(name, str):
@@ -161,13 +161,13 @@ def _feature_maps(args: argparse.Namespace) -> Figure | None:
     )
 
 
-def _images(trained: Run) -> Dataset:
+def _images(trained: SavedRun) -> Dataset:
     if not trained.shows_images:
         raise ValueError(f"{trained.name} does not take images: there are none to draw")
     return trained.test
 
 
-def _test_image(trained: Run, index: int) -> Array:
+def _test_image(trained: SavedRun, index: int) -> Array:
     test = _images(trained)
     if index >= len(test):
         raise ValueError(f"there is no test image {index}: they are 0 to {len(test) - 1}")

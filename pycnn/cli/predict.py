@@ -15,7 +15,7 @@ from pycnn.cli.arguments import add_run
 from pycnn.cli.streams import say_error
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import class_names
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.training import predict
 from pycnn.training.answers import NO_ANSWER, answers
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     The other inputs are named on stderr and change the exit code.
     """
-    run = Run(args.source)
+    run = SavedRun(args.source)
     inputs = _readable(run, args.inputs)
     model = run.model
     if inputs:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(inputs) == len(args.inputs) else UNREADABLE
 
 
-def _readable(run: Run, inputs: list[str]) -> list[str]:
+def _readable(run: SavedRun, inputs: list[str]) -> list[str]:
     """Return the inputs that can be read; print what is wrong with the others, each text once."""
     if len(inputs) == 1:  # the caller reads it and reports its error
         return inputs

@@ -28,7 +28,7 @@ from pycnn._together import PLACE, replace_together, settle
 from pycnn.cli.earlier import check_earlier_files
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.training import History
 from pycnn.training.history import write_json
 
@@ -90,7 +90,7 @@ def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
     ValueError
         If it finished with other settings.
     """
-    run = Run(out)
+    run = SavedRun(out)
     history, epochs = run.history, run.settings.get("epochs")
     if history.interrupted or history.stop_reason is not None or len(history) != epochs:
         return None

@@ -33,7 +33,7 @@ from pycnn.cli.training_settings import add_arguments, make_settings
 from pycnn.data import Dataset
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
-from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
+from pycnn.training import Callback, EpochRecord, History, TerminateOnNaN, TrainingRun, fit
 from pycnn.training.interrupt import Stops
 from pycnn.training.processes import Alone
 
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
         )
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
-        _describe(args.model, model, train, test, settings, processes)
+        _describe(args.model, model, recipe.self_organized(model), train, test, settings, processes)
         options = {
             "checkpoint": out / TRAINING,
             "every": args.checkpoint_every,
@@ -99,12 +99,13 @@ def _finished(out: Path, settings: dict[str, Any]) -> int | None:
         print("nothing to resume: the training begins")
         return None
     print("nothing to do, this training has finished already: ", end="")
-    return report(out, history)
+    return print_outcome(out, history)
 
 
 def _describe(
     name: str,
     model: Module,
+    organized: int,
     train: Dataset,
     test: Dataset,
     settings: dict[str, Any],
@@ -112,7 +113,7 @@ def _describe(
 ) -> None:
     """Print what will be trained, and on how much data."""
     size = f"{sum(p.size for p in model.parameters()):,} parameters"
-    if organized := sum(layer.self_organized for layer in model.modules()):
+    if organized:
         size += f", {organized:,} self-organized connections"
     print(
         f"{name}: {size}, {len(train):,} training and {len(test):,} test samples, "
@@ -142,7 +143,7 @@ def _finish(
         with suppress(OSError):  # the results are saved, and are reported all the same
             (out / TRAINING).unlink()
     training = out / TRAINING
-    code = report(
+    code = print_outcome(
         place, history, saved=not good.lost, training=training if training.exists() else None,
         unfinished=good.unfinished,
     )  # fmt: skip
@@ -185,7 +186,7 @@ def train_model(
     )
 
 
-def report(
+def print_outcome(
     out: Path,
     history: History,
     *,
@@ -239,7 +240,7 @@ def _interruption(history: History, saved: str, training: Path | None, unfinishe
 class EpochLine(Callback):
     """Prints a line for each epoch, unless the progress bar of a terminal leaves the same line."""
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Name the data measured after each epoch, for the lines of a terminal too."""
         run.validation = "test"
         self._run = run
@@ -252,7 +253,7 @@ class EpochLine(Callback):
         """Print the line of a layer that learns before the epochs."""
         self._print(text)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Print the record."""
         self._print(f"epoch {record.epoch}/{run.epochs}: {record.describe(run.validation)}")
 

@@ -141,10 +141,10 @@ def _loaded(
     transposed: bool | None,
 ) -> list[ArrayDataset]:
     """Load splits; the files `looked_at` decide the class names and how the images lie."""
-    real("[mnist] mean", mean)
-    positive("[mnist] std", std)
+    real("mnist", "mean", mean)
+    positive("mnist", "std", std)
     if transposed is not None:
-        flag("[mnist] transposed", transposed)
+        flag("mnist", "transposed", transposed)
     folder = _folder(root)
     name = "mnist" if root is None else folder.name
     split_name, first = split_of(looked_at[0]), 0

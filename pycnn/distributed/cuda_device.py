@@ -68,7 +68,7 @@ def choose_device(local_rank: int, local_size: int, device: str) -> str:
     """
     size = integer("distributed", "local_size", local_size, 1)
     rank = integer("distributed", "local_rank", local_rank, 0, size - 1)
-    if choice("[distributed] device", device, ("cpu", *EXTENSIONS)) != "cuda":
+    if choice("distributed", "device", device, ("cpu", *EXTENSIONS)) != "cuda":
         return ""
     require_built(device)
     started = _count_of_driver()

@@ -199,8 +199,8 @@ def device_sum(comm: Any, device: str, *, deterministic: bool) -> DeviceSum:
     DeviceError
         A RuntimeError: if this machine does not have the device.
     """
-    choice("[distributed] device", device, EXTENSIONS)
-    ordered = flag("[distributed] deterministic", deterministic)
+    choice("distributed", "device", device, EXTENSIONS)
+    ordered = flag("distributed", "deterministic", deterministic)
     extension(device)
     nccl = _nccl() if device == "cuda" and not ordered else None
     ranks = transport.exchanged(comm, transport.facts(device, ordered, nccl))

@@ -94,9 +94,9 @@ class Ranks(Team):
             ("sync_batch_norm", sync_batch_norm),
             ("overlap", overlap),
         ):
-            flag(f"[Ranks] {name}", value)
-        choice("[Ranks] device", device, ("cpu", *EXTENSIONS))
-        seconds = positive("[Ranks] timeout", timeout)
+            flag("Ranks", name, value)
+        choice("Ranks", "device", device, ("cpu", *EXTENSIONS))
+        seconds = positive("Ranks", "timeout", timeout)
         gpus = ""
         if device == "cuda" and (place := launched_as()) is not None:
             gpus = choose_device(*place, device)  # now: a CUDA-aware MPI starts CUDA itself

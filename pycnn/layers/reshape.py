@@ -17,12 +17,12 @@ class _View(Module):
         """Return a view of `x`, which must be C-contiguous, in the other shape."""
         self._check("x", x)
         shape = self._shape(x.shape)
-        self._save((x.shape, shape))
+        self.save_for_backward(x.shape, shape)
         return x.reshape(shape)
 
     def backward(self, dy: Array) -> Array:
         """Return a view of `dy`, which must be C-contiguous, of the shape of the input."""
-        before, after = self._saved()
+        before, after = self.saved()
         self._check("dy", dy)
         self._check_gradient(dy, after)
         dx: Array = dy.reshape(before)

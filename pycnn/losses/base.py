@@ -36,7 +36,7 @@ class OpLoss(Remembering, ABC):
     _options: Mapping[str, Any]
 
     def __init__(self, reduction: str) -> None:
-        self.reduction = choice(f"[{type(self).__name__}] reduction", reduction, REDUCTIONS)
+        self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
         self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod

@@ -94,7 +94,7 @@ class CrossEntropyLoss(_ClassLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        share = real("[CrossEntropyLoss] label_smoothing", label_smoothing)
+        share = real("CrossEntropyLoss", "label_smoothing", label_smoothing)
         if not 0.0 <= share <= 1.0:
             raise ValueError(f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {share}")
         self._options["label_smoothing"] = share

@@ -38,7 +38,7 @@ class MAPLoss(OpLoss):
 
     def __init__(self, j: float = 0.1, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.j = positive("[MAPLoss] j", j)
+        self.j = positive("MAPLoss", "j", j)
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.map_loss(output, target, j=self.j, reduction=self.reduction), output

@@ -47,9 +47,10 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
-        self.rho = fraction(self.named("rho"), rho)
-        self.eps = eps_under_root(self.named("eps"), eps, self.rho)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
+        owner = type(self).__name__
+        self.rho = fraction(owner, "rho", rho)
+        self.eps = eps_under_root(owner, "eps", eps, self.rho)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
 
     def hyperparameters(self) -> State:
         """Return the settings by the names of the constructor's arguments, besides ``lr``."""

@@ -42,7 +42,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
     """
     owner = "clip_grad_norm"
-    if not number(f"[{owner}] max_norm", max_norm) > 0:
+    if not number(owner, "max_norm", max_norm) > 0:
         raise ValueError(f"[{owner}] max_norm must be positive, got {max_norm}")
     grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
     arrays = {str(i): gradient_values(grad) for i, grad in enumerate(grads) if grad is not None}

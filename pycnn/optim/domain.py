@@ -14,21 +14,21 @@ from typing import Any
 from pycnn._arguments import float32
 
 
-def eps_beside_root(name: str, eps: Any, kept: float) -> float:
+def eps_beside_root(owner: str, name: str, eps: Any, kept: float) -> float:
     """Check an eps for the root of a mean square that keeps the share `kept`, and return it."""
-    return _at_least(name, eps, 1e-17 / math.sqrt(1 - kept))
+    return _at_least(owner, name, eps, 1e-17 / math.sqrt(1 - kept))
 
 
-def eps_under_root(name: str, eps: Any, kept: float) -> float:
+def eps_under_root(owner: str, name: str, eps: Any, kept: float) -> float:
     """Check an eps for such a mean square itself, and return it."""
-    return _at_least(name, eps, 1e-36 / (1 - kept))
+    return _at_least(owner, name, eps, 1e-36 / (1 - kept))
 
 
-def _at_least(name: str, eps: Any, least: float) -> float:
-    number = float32(name, eps)
-    if number < least:
+def _at_least(owner: str, name: str, eps: Any, least: float) -> float:
+    result = float32(owner, name, eps)
+    if result < least:
         raise ValueError(
-            f"{name} must be at least {least} (squares of gradients count as zero below 2^-126), "
-            f"got {eps}"
+            f"[{owner}] {name} must be at least {least} (squares of gradients count as zero "
+            f"below 2^-126), got {eps}"
         )
-    return number
+    return result

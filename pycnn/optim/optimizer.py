@@ -66,7 +66,7 @@ class Optimizer(ABC):
                 f"[{kind}] params: parameters {one} and {other} share memory, which would be "
                 "updated twice: let the layers share one Parameter"
             )
-        self.lr = factor(self.named("lr"), lr)
+        self.lr = factor(kind, "lr", lr)
         self._states: list[State] = [{} for _ in self.params]
 
     def named(self, argument: str) -> str:

@@ -53,11 +53,12 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.alpha = fraction(self.named("alpha"), alpha)
-        self.eps = eps_beside_root(self.named("eps"), eps, self.alpha)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
-        self.momentum = factor(self.named("momentum"), momentum)
-        self.centered = flag(self.named("centered"), centered)
+        owner = type(self).__name__
+        self.alpha = fraction(owner, "alpha", alpha)
+        self.eps = eps_beside_root(owner, "eps", eps, self.alpha)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        self.momentum = factor(owner, "momentum", momentum)
+        self.centered = flag(owner, "centered", centered)
 
     def hyperparameters(self) -> State:
         """Return the settings by the names of the constructor's arguments, besides ``lr``."""

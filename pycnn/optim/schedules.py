@@ -34,7 +34,7 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        factor("[Constant] lr", self.lr)
+        factor("Constant", "lr", self.lr)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
@@ -62,16 +62,16 @@ class Step:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        factor("[Step] lr", self.lr)
-        at_least_zero("[Step] gamma", self.gamma)
+        factor("Step", "lr", self.lr)
+        at_least_zero("Step", "gamma", self.gamma)
         if not isinstance(self.milestones, (tuple, list)):
             raise TypeError(
                 f"[Step] milestones must be a tuple, got {type(self.milestones).__name__}"
             )
         for milestone in self.milestones:
-            real("[Step] milestones", milestone)
+            real("Step", "milestones", milestone)
         try:
-            factor("[Step] lr * gamma**k", self._after(len(self.milestones)))
+            factor("Step", "lr * gamma**k", self._after(len(self.milestones)))
         except OverflowError:
             raise ValueError(f"[Step] gamma**k is out of range: gamma is {self.gamma}") from None
 
@@ -108,9 +108,9 @@ class Cosine:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        factor("[Cosine] lr", self.lr)
-        factor("[Cosine] final_lr", self.final_lr)
-        fraction("[Cosine] warmup", self.warmup)
+        factor("Cosine", "lr", self.lr)
+        factor("Cosine", "final_lr", self.final_lr)
+        fraction("Cosine", "warmup", self.warmup)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
@@ -154,13 +154,13 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        factor("[OneCycle] max_lr", self.max_lr)
-        positive("[OneCycle] div_factor", self.div_factor)
-        positive("[OneCycle] final_div_factor", self.final_div_factor)
-        if not 0.0 < real("[OneCycle] pct_start", self.pct_start) < 1.0:
+        factor("OneCycle", "max_lr", self.max_lr)
+        positive("OneCycle", "div_factor", self.div_factor)
+        positive("OneCycle", "final_div_factor", self.final_div_factor)
+        if not 0.0 < real("OneCycle", "pct_start", self.pct_start) < 1.0:
             raise ValueError(f"[OneCycle] pct_start must be in (0, 1), got {self.pct_start}")
         for name, rate in zip(("first", "last"), self._ends(), strict=True):
-            factor(f"[OneCycle] the {name} rate", rate)
+            factor("OneCycle", f"the {name} rate", rate)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""

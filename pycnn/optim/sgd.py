@@ -45,10 +45,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.momentum = factor(self.named("momentum"), momentum)
-        self.dampening = float32(self.named("dampening"), dampening)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
-        self.nesterov = flag(self.named("nesterov"), nesterov)
+        owner = type(self).__name__
+        self.momentum = factor(owner, "momentum", momentum)
+        self.dampening = float32(owner, "dampening", dampening)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        self.nesterov = flag(owner, "nesterov", nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
 

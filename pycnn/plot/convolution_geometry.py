@@ -97,7 +97,7 @@ def sliding(
     taps, w = _given("kernel", kernel)
     down, right = pair("convolution", "dilation", dilation, 1)
     gaps = (1, 1)
-    if flag("[convolution] transposed", transposed):
+    if flag("convolution", "transposed", transposed):
         gaps = pair("convolution", "stride", stride, 1)
         stride, padding = 1, _transposed_border(taps, padding, (down, right))
     size = (size[0] - 1) * gaps[0] + 1, (size[1] - 1) * gaps[1] + 1

@@ -25,7 +25,7 @@ from pycnn.training import History, predict
 SENTENCES = 20
 
 
-class Run:
+class SavedRun:
     """The files that ``pycnn train`` left, each read on first use.
 
     Parameters

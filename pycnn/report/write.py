@@ -9,7 +9,7 @@ from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
 from pycnn._run_files import REPORT
 from pycnn.report.page import page, paragraph, tiles
-from pycnn.report.run import Run
+from pycnn.report.run import SavedRun
 from pycnn.report.sections import facts, sections
 
 
@@ -54,7 +54,7 @@ def write_report(
         If a file cannot be read or written or holds something else, or `path` does not end in
         .html.
     """
-    run = Run(folder, data, skip_broken=skip_broken, transposed=transposed)
+    run = SavedRun(folder, data, skip_broken=skip_broken, transposed=transposed)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")

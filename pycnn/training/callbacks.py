@@ -15,7 +15,7 @@ from pycnn.layers.state import copied_state
 from pycnn.training.history import EpochRecord
 from pycnn.training.monitor import Monitor
 from pycnn.training.nonfinite import first_nonfinite, is_finite
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.unwritten import Unwritten
 
 
@@ -39,19 +39,19 @@ class Callback:
     def on_layer(self, text: str) -> None:
         """Take a line about a layer that learns before `fit`: while it learns, and at its end."""
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Run before the first epoch; `validated` says whether there is validation data."""
 
-    def on_backward(self, run: Run) -> None:
+    def on_backward(self, run: TrainingRun) -> None:
         """Run before each update, with ``run.batch``, ``run.loss`` and all gradients in place."""
 
-    def on_step(self, run: Run) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         """Run after each update of the parameters."""
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Run after each finished epoch, with its record."""
 
-    def on_train_end(self, run: Run) -> None:
+    def on_train_end(self, run: TrainingRun) -> None:
         """Run after the last epoch, also when training was stopped or interrupted."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,18 +107,18 @@ class EarlyStopping(Callback):
         restore_best: bool = False,
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
-        self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self._monitor = Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run."""
         self._monitor.reset(validated)
         self._begun = run.epoch
         self._best_state = None
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Stop, or remember the best epoch."""
         if self._monitor.improved(record):
             if self.restore_best:
@@ -126,7 +126,7 @@ class EarlyStopping(Callback):
         elif record.epoch - max(self._monitor.best_epoch, self._begun) >= self.patience:
             run.stop(self._monitor.failure())
 
-    def on_train_end(self, run: Run) -> None:
+    def on_train_end(self, run: TrainingRun) -> None:
         """Restore the model's best parameters."""
         if self._best_state is not None:
             run.model.load_state_dict(self._best_state)
@@ -173,14 +173,14 @@ class BestCheckpoint(Callback):
         self._monitor = Monitor("BestCheckpoint", monitor)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run; check that the file can be written."""
         self._monitor.reset(validated)
         if run.rank == 0:
             check_replaceable(self.path)
             check_writable(self.path)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Save if this epoch is the best."""
         from pycnn.io import save
 
@@ -188,7 +188,7 @@ class BestCheckpoint(Callback):
             with self._unwritten.told(": this epoch, the best so far, is not kept"):
                 save(self.path, run.model)
 
-    def on_train_end(self, run: Run) -> None:
+    def on_train_end(self, run: TrainingRun) -> None:
         """Warn if nothing was saved."""
         if len(run.history) and not self._monitor.best_epoch:
             warn(
@@ -229,12 +229,12 @@ class CSVLog(Callback):
         self.path = file_name("CSVLog", "path", path)
         self._unwritten = Unwritten("[CSVLog]", path)
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Check that the file can be written."""
         if run.rank == 0:
             check_writable(self.path)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Write the history so far."""
         if run.rank == 0:
             with self._unwritten.told():
@@ -250,7 +250,7 @@ class TerminateOnNaN(Callback):
     parameters stay as the step before left them.
     """
 
-    def on_backward(self, run: Run) -> None:
+    def on_backward(self, run: TrainingRun) -> None:
         """Check the loss and the gradients of a step."""
         if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
             return

@@ -59,7 +59,7 @@ def check_checkpoint(
         raise ValueError(
             f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {written(on_error)}"
         )
-    if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
+    if (flag("fit", "resume", resume) or every is not None) and checkpoint is None:
         name = "resume" if resume else "every"
         raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 

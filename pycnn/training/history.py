@@ -136,12 +136,12 @@ class History:
             raise ValueError(f"{printable(path)} is not a history of pycnn: {error}") from None
         check_format(path, found)
         try:
-            history.interrupted = flag("interrupted", found["interrupted"])
+            history.interrupted = flag("History", "interrupted", found["interrupted"])
             history.stop_reason = found["stop_reason"]
             if not isinstance(history.stop_reason, str | None):
                 raise TypeError(f"stop_reason must be a text, got {written(history.stop_reason)}")
             history.self_organization = number(
-                "self_organization", found.get("self_organization", 0)
+                "History", "self_organization", found.get("self_organization", 0)
             )
             history.records = [_record(epoch) for epoch in found["epochs"]]
         except KeyError as error:
@@ -189,7 +189,7 @@ def _record(epoch: Any) -> EpochRecord:
         fields["loss"] = math.nan
     for name, value in fields.items():
         if value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
-            figure = number(name, value)
+            figure = number("History", name, value)
             if math.isfinite(figure) and abs(figure) > LARGEST:
                 raise ValueError(f"{name} is out of range: {figure}")
     integer("History", "epoch", fields["epoch"], 1)

@@ -29,7 +29,7 @@ from pycnn.training.checks import (
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.processes import processes_of
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
@@ -185,14 +185,14 @@ def fit(
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
         integer("fit", "seed", seed, 0, inf)
-        flag("[fit] progress", progress)
+        flag("fit", "progress", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
         check_data("fit", "train", train)
         if validation is not None:
             check_data("fit", "validation", validation)
             check_lasting(validation, epochs - initial_epoch)
-        if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
+        if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
         if loss is None:
             check_outputs(model)
@@ -213,7 +213,7 @@ def fit(
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
-        run = Run(model, optimizer, epochs)
+        run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         history, gate = run.history, processes.gate()
         saver = None
@@ -246,7 +246,7 @@ def fit(
             gate,
             processes,
         )
-        if flag("[fit] cuda_graph", cuda_graph):
+        if flag("fit", "cuda_graph", cuda_graph):
             if processes.size > 1:
                 raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
             trainer.capture()
@@ -303,7 +303,7 @@ def fit(
         return history
 
 
-def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
+def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> None:
     """Call the first method of the callbacks."""
     for callback in callbacks:
         callback.on_train_begin(run, validated)

@@ -11,7 +11,7 @@ from pycnn._arguments import positive
 from pycnn.devices import on_cpu, write
 from pycnn.layers.parameter import Array, Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 
 
 class MaxNorm(Callback):
@@ -50,7 +50,7 @@ class MaxNorm(Callback):
         listed = list_of_parameters("MaxNorm", "parameters", given)
         # Each once: rounding would make a second scaling shorten a vector a little more.
         self.parameters = list({id(parameter): parameter for parameter in listed}.values())
-        self.limit = positive("[MaxNorm] limit", limit)
+        self.limit = positive("MaxNorm", "limit", limit)
         if not self.parameters:
             raise ValueError("[MaxNorm] there are no parameters")
         for parameter in self.parameters:
@@ -60,7 +60,7 @@ class MaxNorm(Callback):
                     f"not of shape {parameter.shape}"
                 )
 
-    def on_step(self, run: Run) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         """Shorten vectors that are too long."""
         for parameter in self.parameters:
             numbers = on_cpu(parameter.data)

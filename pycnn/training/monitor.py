@@ -18,8 +18,8 @@ class Monitor:
 
     def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
         fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
-        self.field = choice(f"[{owner}] monitor", field, fields)
-        self.min_delta = at_least_zero(f"[{owner}] min_delta", min_delta)
+        self.field = choice(owner, "monitor", field, fields)
+        self.min_delta = at_least_zero(owner, "min_delta", min_delta)
         self.sign = -1.0 if field.endswith("loss") else 1.0
         self.reset(True)
 

@@ -9,7 +9,7 @@ from pycnn.optim import Optimizer
 from pycnn.training.history import History
 
 
-class Run:
+class TrainingRun:
     """State of a training in `fit`.
 
     Attributes

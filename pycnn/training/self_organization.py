@@ -84,7 +84,7 @@ def self_organize(
     if len(data) == 0:
         raise ValueError("[self_organize] the data set is empty")
     integer("self_organize", "seed", seed, 0, inf)
-    flag("[self_organize] progress", progress)
+    flag("self_organize", "progress", progress)
     stages = [index for index, layer in enumerate(model) if isinstance(layer, SLayer)]
     if not stages:
         raise ValueError("[self_organize] the model has no SLayer")

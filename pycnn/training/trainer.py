@@ -25,7 +25,7 @@ from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
 from pycnn.training.processes import Alone
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
 
@@ -35,7 +35,7 @@ def _has(callback: Callback, name: str) -> bool:
     return getattr(type(callback), name) is not getattr(Callback, name)
 
 
-def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
+def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[TrainingRun], None]]:
     """Return this method of the callbacks that override it."""
     return [getattr(callback, name) for callback in callbacks if _has(callback, name)]
 
@@ -44,7 +44,7 @@ def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run]
 class Trainer:
     """Takes the steps of a training, epoch by epoch."""
 
-    run: Run
+    run: TrainingRun
     batches: Iterable[tuple[Any, Any]]
     loss: Loss
     schedule: Schedule | None
@@ -186,7 +186,7 @@ class Trainer:
         run, schedule = self.run, self.schedule
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
-            run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
+            run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
         # A thread that evaluates the model sees it before or after the step, not in between.
         with turn.taken():
             updated = self._learn(x, y, inside.meter, turn, bar)

@@ -15,7 +15,7 @@ from pycnn.losses.base import OpLoss
 from pycnn.training.evaluation import Loss
 from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 
 # A loss this many times that of guessing is not part of a learning curve: the cross entropy of
 # guesses is log C, and outputs that are confidently wrong cost a few times that; a learning rate
@@ -33,7 +33,7 @@ class Watch:
 
     Parameters
     ----------
-    run : Run
+    run : TrainingRun
         The training.
     loss : Loss
         Its loss.
@@ -46,7 +46,7 @@ class Watch:
         Losses of at most this absolute value are not looked into.
     """
 
-    def __init__(self, run: Run, loss: Loss, stops: bool) -> None:
+    def __init__(self, run: TrainingRun, loss: Loss, stops: bool) -> None:
         self.limit = -math.inf
         self._run, self._loss, self._stops = run, loss, stops
         self._cost = 0.0  # the loss of guessing

@@ -168,7 +168,7 @@ class OwnDropout(nn.Dropout):
 
     def forward(self, x: Any) -> Any:
         y, kept = nn.ops.dropout(x, self.p, self._seed())
-        self._save((x.shape, (kept, self.p)))
+        self.save_for_backward(x.shape, (kept, self.p))
         return y
 
 

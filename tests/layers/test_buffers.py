@@ -29,12 +29,13 @@ class Counter(Module):
     def forward(self, x: Array) -> Array:
         if self.training:
             self.steps.data += 1
-        self._save(x)
+        self.save_for_backward(x)
         y: Array = x * self.scale.data
         return y
 
     def backward(self, dy: Array) -> Array:
-        self.scale.accumulate((dy * self._saved()).sum(axis=0))
+        (x,) = self.saved()
+        self.scale.accumulate((dy * x).sum(axis=0))
         dx: Array = dy * self.scale.data
         return dx
 

@@ -17,7 +17,7 @@ from support.toy import same_bits, snapshot
 from support.types import layer_of
 
 import pycnn
-from pycnn import io, models
+from pycnn import io, models, recipes
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.layers import Linear, Sequential, SLayer
@@ -172,6 +172,8 @@ def test_the_summary_counts_cells_and_self_organized_connections() -> None:
     total = ["total", f"{sum(cells) + 5:,}", "125", f"{sum(learned):,}"]
     assert lines[-2].split()[:4] == total
     assert lines[-1].startswith("gradients train the parameters; self-organized connections")
+    assert recipe.RECIPE.self_organized(published()) == sum(learned)
+    assert recipes.get("lenet5").self_organized(models.lenet5(rng=0)) == 0
     assert "self-organized" not in models.lenet5(rng=0).summary((1, 28, 28))
 
 

@@ -198,7 +198,7 @@ def test_the_memory_of_a_thread_goes_with_it() -> None:
         x = ones(2, 3)
         model(x)
         assert model[1]._memory is not None
-        return weakref.ref(model[1]._memory)
+        return weakref.ref(model[1]._memory[0])
 
     left = in_thread(leave)
     gc.collect()
