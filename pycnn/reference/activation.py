@@ -12,6 +12,19 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
+]
+
 # Beyond this, the normal distribution function is 0 or 1 in float64.
 _FAR = 40.0
 

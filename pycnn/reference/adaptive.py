@@ -8,6 +8,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, IntOrPair, pair
 
+__all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d"]
+
 
 def _windows(
     image: tuple[int, ...], output_size: tuple[int, int]

@@ -8,6 +8,8 @@ from pycnn.reference.geometry import Array
 from pycnn.reference.loss import check, class_weights, reduce
 from pycnn.reference.softmax import log_softmax, softmax
 
+__all__ = ["map_loss", "map_loss_backward", "nll_loss", "nll_loss_backward"]
+
 
 def nll_loss(
     log_probs: Array,

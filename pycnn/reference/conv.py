@@ -23,6 +23,8 @@ from pycnn.reference.geometry import (
 )
 from pycnn.reference.places import Places, placed
 
+__all__ = ["conv2d", "conv2d_backward_input", "conv2d_backward_weight", "conv2d_relu"]
+
 
 def _channels_of_group(g: int, groups: int, channels: int) -> slice:
     """Channels of group `g` when `channels` are split evenly into `groups`."""

@@ -12,6 +12,8 @@ from pycnn.reference.geometry import Array, IntOrPair
 from pycnn.reference.places import Places, placed
 from pycnn.reference.pool import max_pool2d, max_pool2d_backward
 
+__all__ = ["conv2d_relu_max_pool2d", "conv2d_relu_max_pool2d_backward"]
+
 
 def conv2d_relu_max_pool2d(
     x: Array, w: Array, b: Array | None = None, *, window: IntOrPair, **geometry: Any

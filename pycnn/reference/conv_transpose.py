@@ -14,6 +14,12 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, Axis, IntOrPair, pad_image, pair, windows
 
+__all__ = [
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
+]
+
 
 def _axes(
     input_shape: tuple[int, ...],

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["dropout", "dropout_backward"]
+
 _LOWER = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 

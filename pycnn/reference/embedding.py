@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["embedding", "embedding_backward"]
+
 
 def embedding(weight: Array, index: Array) -> Array:
     """``y[..., d] = weight[index[...], d]``.

@@ -8,6 +8,14 @@ from pycnn.reference.activation import relu
 from pycnn.reference.geometry import Array
 from pycnn.reference.places import Places, placed
 
+__all__ = [
+    "linear",
+    "linear_backward",
+    "linear_backward_input",
+    "linear_backward_weight",
+    "linear_relu",
+]
+
 
 def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     """``y[n, o] = b[o] + sum_i x[n, i] w[o, i]``.

@@ -15,6 +15,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["local_response_norm", "local_response_norm_backward"]
+
 
 def _factor(size: int, alpha: float, form: str) -> float:
     if form not in ("mean", "paper"):

@@ -16,6 +16,8 @@ import numpy as np
 from pycnn.reference.geometry import Array
 from pycnn.reference.softmax import log_softmax, softmax
 
+__all__ = ["softmax_cross_entropy", "softmax_cross_entropy_backward"]
+
 
 def check(op: str, target: Array, classes: int, ignore_index: int | None, reduction: str) -> None:
     """Refuse labels that are no class, and reductions that have no meaning."""

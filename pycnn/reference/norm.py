@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["batch_norm2d", "batch_norm2d_backward", "channel_affine", "channel_affine_backward"]
+
 PIXELS = (0, 2, 3)
 """Axes of (N, C, H, W) that the sums of a channel run over."""
 

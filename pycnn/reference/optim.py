@@ -7,6 +7,8 @@ import numpy as np
 from pycnn._arguments import apart
 from pycnn.reference.geometry import Array
 
+__all__ = ["adadelta_step", "adam_step", "rmsprop_step", "sgd_step"]
+
 
 def sgd_step(
     w: Array,

@@ -7,6 +7,8 @@ import numpy as np
 from pycnn.reference.geometry import Array
 from pycnn.reference.loss import check_reduction, reduce
 
+__all__ = ["bce_with_logits", "bce_with_logits_backward", "mse_loss", "mse_loss_backward"]
+
 
 def mse_loss(output: Array, target: Array, *, reduction: str = "mean") -> float | Array:
     """``(output - target)^2``, for each number; the mean is over all of them.

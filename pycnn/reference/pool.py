@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, Axis, IntOrPair, pad_image, pool_axes, windows
 
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
+
 
 def max_pool2d(
     x: Array,

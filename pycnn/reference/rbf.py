@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["rbf", "rbf_backward"]
+
 
 def _differences(x: Array, centres: Array) -> Array:
     """x[n, d] - centres[k, d], shape (N, K, D)."""

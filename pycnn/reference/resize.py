@@ -8,6 +8,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, IntOrPair, pair
 
+__all__ = ["upsample2d", "upsample2d_backward", "zero_pad2d", "zero_pad2d_backward"]
+
 Sides: TypeAlias = int | tuple[int, int] | tuple[int, int, int, int]
 Mix: TypeAlias = list[tuple[Array, Array]]
 """For each output row (or column): which input row, and its weight; once for either side."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
+
 
 def softmax(x: Array) -> Array:
     """``p[n, j] = exp(x[n, j]) / sum_i exp(x[n, i])`` along the rows of an (N, C) array.
