@@ -16,8 +16,9 @@ import numpy as np
 from pycnn.backends.contract import Backend
 from pycnn.backends.cpu import Cpu
 from pycnn.backends.cuda import Cuda
+from pycnn.backends.operations import Operations
 
-__all__ = ["Backend", "Cpu", "Cuda", "computing_with", "of", "of_cpu", "of_extension"]
+__all__ = ["Backend", "Cpu", "Cuda", "Operations", "computing_with", "of", "of_cpu", "of_extension"]
 
 _cpu: Backend = Cpu()
 
