@@ -13,7 +13,7 @@ from memory_cases import STEPS
 from networks import NETWORKS, Network
 
 import pycnn
-from pycnn import _core, devices, ops
+from pycnn import _core, backends, devices, ops
 from pycnn.layers import Parameter
 from pycnn.training import CapturedStep
 
@@ -173,7 +173,8 @@ def _captured(case: Case, a: Arrays) -> Bound:
             step(x, target)
         # The recorded step becomes the first one: without momentum, from the case's parameters.
         for state in optimizer.state_dict()["state"].values():
-            devices.write(state["momentum_buffer"], np.zeros_like(_array(state["momentum_buffer"])))
+            momentum = state["momentum_buffer"]
+            backends.of(momentum).write(momentum, np.zeros_like(_array(momentum)))
         optimizer.lr = rate
         return _after_step(step(x, target), model)
 

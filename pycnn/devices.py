@@ -1,18 +1,20 @@
-"""Where arrays are: on the CPU as NumPy's, or on a device as its `DeviceArray`."""
+"""Devices by name, and the way of arrays from one to another.
+
+Arrays are NumPy's on the CPU, and `DeviceArray` on a device. What computes with them there is in
+`pycnn.backends`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import backends
 from pycnn._arguments import written
 
 Array = npt.NDArray[Any]
@@ -25,14 +27,8 @@ BUILD_HINTS = {
     "the CUDA kernels on the CPU)",
 }
 
-
-T = TypeVar("T")
-
 # Extensions that have a device: to ask CUDA takes a millisecond.
 _found: dict[str, ModuleType] = {}
-
-# The stream of each model that has worked on a device, by the device.
-_streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 class DeviceError(RuntimeError):
@@ -95,20 +91,22 @@ def available() -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def backend(device: str) -> backends.Backend:
+    """Return the back-end of a device, 'cpu' included. Errors are those of `extension`."""
+    if device == "cpu":
+        return backends.of_cpu()
+    return backends.of_extension(extension(device))
+
+
 def device_of(array: Any) -> str:
-    """Name the device of an array: 'cpu' for NumPy's."""
-    ops = getattr(type(array), "ops", None)
-    return next((name for name, path in EXTENSIONS.items() if ops and ops.__name__ == path), "cpu")
+    """Return the name of an array's device: 'cpu' for NumPy's."""
+    return backends.of(array).name
 
 
 def move(array: Any, device: str) -> Any:
     """Return the array on a device: itself if it is there, else a copy."""
-    here = device_of(array)
-    if here == device:
-        return array
-    if here != "cpu":
-        array = array.numpy()
-    return array if device == "cpu" else extension(device).DeviceArray.from_numpy(array)
+    here = backends.of(array)
+    return array if here.name == device else backend(device).from_numpy(here.to_numpy(array))
 
 
 def is_array(value: Any) -> bool:
@@ -118,97 +116,4 @@ def is_array(value: Any) -> bool:
 
 def on_cpu(array: Any) -> Array:
     """Return the array as NumPy's."""
-    numbers: Array = move(array, "cpu")
-    return numbers
-
-
-def concatenate(arrays: list[Any], axis: int) -> Any:
-    """Return arrays of one device one behind the other along an axis."""
-    if isinstance(arrays[0], np.ndarray):
-        return np.concatenate(arrays, axis)
-    return type(arrays[0]).concatenate(arrays, axis)
-
-
-def split(array: Any, extents: list[int], axis: int) -> list[Any]:
-    """Take an array apart into contiguous parts of these extents along an axis."""
-    if not isinstance(array, np.ndarray):
-        parts: list[Any] = array.split(extents, axis)
-        return parts
-    ends = np.cumsum(extents[:-1])
-    return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
-
-
-def sum_of_squares(array: Any) -> float:
-    """Return the sum of the squares of floats, in float64 and in an order of its own."""
-    if not isinstance(array, np.ndarray):
-        return float(array.sum_of_squares())
-    # einsum sums in one thread and in a fixed order, unlike a BLAS dot product.
-    return float(np.einsum("i,i->", array.ravel(), array.ravel(), dtype=np.float64))
-
-
-def scale(array: Any, factor: float) -> None:
-    """Multiply floats by a factor, in place."""
-    if isinstance(array, np.ndarray):
-        array *= array.dtype.type(factor)
-    else:
-        array.scale(factor)
-
-
-def put_rows(table: Any, rows: Any, values: Any) -> None:
-    """Write ``table[rows] = values`` in place; no row is there twice."""
-    if isinstance(table, np.ndarray):
-        table[rows] = values
-    else:
-        table.put_rows(rows, values)
-
-
-def write(array: Any, numbers: Array) -> None:
-    """Replace the values of an array of a device by NumPy's of the same shape and dtype."""
-    array.write(np.ascontiguousarray(numbers))
-
-
-def zeros(shape: tuple[int, ...], like: Any) -> Any:
-    """Return zeros on the device of an array of floats, and of its dtype."""
-    return np.zeros(shape, like.dtype) if isinstance(like, np.ndarray) else like.zeros(shape)
-
-
-def zeros_like(array: Any) -> Any:
-    """Return zeros of the shape, dtype and device of an array."""
-    return np.zeros_like(array) if isinstance(array, np.ndarray) else array.zeros_like()
-
-
-def stream_of(model: Any) -> AbstractContextManager[Any]:
-    """Return the context in which a model works: on its own stream of its device.
-
-    So models that are trained in threads of their own do not wait for each other. On the CPU the
-    context does nothing.
-    """
-    if model.device == "cpu":
-        return nullcontext()
-    module = extension(model.device)
-    streams = _streams.setdefault(model, {})
-    context: AbstractContextManager[Any] = streams.get(model.device) or streams.setdefault(
-        model.device,
-        module.Stream(),  # another thread may have made one meanwhile
-    )
-    return context
-
-
-def each_run(array: Any, call: Callable[[], T]) -> T:
-    """Call now and, where a step is recorded on the array's device, before its later runs.
-
-    For ops that get other numbers in each step: those that recorded kernels read are renewed so.
-    """
-    result: T = call() if isinstance(array, np.ndarray) else type(array).ops.each_run(call)
-    return result
-
-
-def when_done(array: Any, call: Callable[[], None]) -> None:
-    """Call now or, where a step is recorded on the array's device, after each of its runs.
-
-    For what reads results from there, which a step that is recorded does not have yet.
-    """
-    if isinstance(array, np.ndarray):
-        call()
-    else:
-        type(array).ops.when_done(call)
+    return backends.of(array).to_numpy(array)

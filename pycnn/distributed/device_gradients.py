@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pycnn.devices import scale, zeros_like
+from pycnn import backends
 from pycnn.distributed.channel import Channel
 from pycnn.distributed.device_sum import device_sum
 from pycnn.distributed.rows import sum_of_rows
@@ -60,7 +60,7 @@ class DeviceGradients:
                 parameter.grad = sum_of_rows(self._channel, parameter)
             elif there:
                 if parameter.grad is None:
-                    parameter.grad = zeros_like(parameter.data)
+                    parameter.grad = backends.of(parameter.data).zeros_like(parameter.data)
                 dense.append(parameter.grad)
         self._device.sum(dense, self._add)
         return found
@@ -69,7 +69,8 @@ class DeviceGradients:
         """Multiply all gradients."""
         for parameter in self._parameters:
             if parameter.grad is not None:
-                scale(gradient_values(parameter.grad), factor)
+                gradient = gradient_values(parameter.grad)
+                backends.of(gradient).scale(gradient, factor)
 
     def release(self) -> None:
         """Do nothing: the parameters hold no reference to the sums."""

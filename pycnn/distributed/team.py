@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pycnn import _core
+from pycnn import _core, backends
 from pycnn._progress import show
 from pycnn._streams import warn
-from pycnn.devices import scale, zeros_like
 from pycnn.distributed.agreement import (
     check_floats,
     check_settings,
@@ -178,11 +177,11 @@ class Team(Alone):
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Turn a loss gradient of this part's mean into one of the mean over the whole batch."""
         if not weight:  # a mean over nothing has no gradient
-            return zeros_like(gradient)
+            return backends.of(gradient).zeros_like(gradient)
         factor = weight / self._now.parts.whole
         if isinstance(gradient, np.ndarray):
             return gradient * gradient.dtype.type(factor)
-        scale(gradient, factor)
+        backends.of(gradient).scale(gradient, factor)
         return gradient
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:

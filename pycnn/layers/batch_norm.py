@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pycnn import ops
+from pycnn import backends, ops
 from pycnn._arguments import at_least_zero, flag, integer, positive
 from pycnn._overlap import overlapping
-from pycnn.devices import device_of, move, on_cpu, when_done, zeros_like
+from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
 from pycnn.layers.images import check_channels
 from pycnn.layers.later import change
@@ -129,7 +129,7 @@ class BatchNorm2d(Module):
         else:
             dx, dweight, dbias = batch_norm_spread_backward(dy, x, weight, mean, inv_std, whole)
         if scale is not None:  # none of the gradient goes through statistics that are constants
-            dx = ops.channel_affine(dy, scale, zeros_like(scale))
+            dx = ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
         if self.weight is not None and self.bias is not None:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
@@ -168,7 +168,8 @@ class BatchNorm2d(Module):
 
     def _track_later(self, x: Array, mean: Array, var: Array, count: int) -> None:
         """Do `_track` once the statistics are there, with the update of the step."""
-        when_done(x, lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
+        later = backends.of(x).after_replay
+        later(lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
 
     def _track(self, mean: Array, var: Array, count: int) -> None:
         """Let the running statistics follow those of a batch with `count` values a channel."""

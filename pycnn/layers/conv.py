@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import init, ops
+from pycnn import backends, init, ops
 from pycnn._arguments import choice, flag, integer, pair, written
-from pycnn.devices import device_of, move, put_rows, zeros
+from pycnn.devices import device_of, move
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import axes_hint
 from pycnn.layers.module import Module
@@ -140,8 +140,10 @@ class Conv2d(Module):
         if self.connections is None:
             return self.weight.data
         weights = self.weight.data
-        filters = zeros((self.connections.size, math.prod(self.kernel_size)), weights)
-        put_rows(filters, self._links(weights), weights.reshape(len(weights), -1))
+        backend = backends.of(weights)
+        shape = self.connections.size, math.prod(self.kernel_size)
+        filters = backend.zeros(shape, weights.dtype)
+        backend.put_rows(filters, self._links(weights), weights.reshape(len(weights), -1))
         spread: Array = filters.reshape(self._shape)
         return spread
 

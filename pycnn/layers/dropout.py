@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pycnn import init, ops
+from pycnn import backends, init, ops
 from pycnn._arguments import fraction, seeds
-from pycnn.devices import device_of, each_run, move, on_cpu
+from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import FLOAT, Array, check_kind
 from pycnn.layers.spread import spread_here
@@ -47,7 +47,7 @@ class Dropout(Module):
         if not self.training:
             self.save_for_backward(x.shape, None)
             return x
-        y, kept = each_run(x, lambda: _drop(x, self.p, self._seed()))
+        y, kept = backends.of(x).on_replay(lambda: _drop(x, self.p, self._seed()))
         self.save_for_backward(x.shape, (kept, self.p))
         return y
 

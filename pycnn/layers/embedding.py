@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import devices, init, ops
+from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
@@ -110,7 +110,7 @@ class Embedding(Module):
         if isinstance(self.weight, Parameter):
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)
             self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
-        dx: Array = devices.zeros(x.shape, dy)
+        dx: Array = backends.of(dy).zeros(x.shape, dy.dtype)
         return dx
 
     def _arguments(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pycnn import devices
+from pycnn import backends
 from pycnn._arguments import integer
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
@@ -62,7 +62,7 @@ class Parallel(Container):
                 f"Parallel: outputs must agree in all axes but {self.axis}, have shapes {shapes}"
             )
         self.save_for_backward([shape[self.axis] for shape in shapes])
-        joined: Array = devices.concatenate(outputs, self.axis)
+        joined: Array = backends.of(outputs[0]).concatenate(outputs, self.axis)
         return joined
 
     def _parts(self, dy: Array) -> list[Array]:
@@ -73,7 +73,7 @@ class Parallel(Container):
                 f"Parallel: gradient must have size {sum(sizes)} in axis {self.axis} "
                 f"(dy: {dy.shape})"
             )
-        return devices.split(dy, sizes, self.axis)
+        return backends.of(dy).split(dy, sizes, self.axis)
 
     def backward(self, dy: Array) -> Array:
         """Give each branch its part of the gradient, and add up those of the input."""

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import backends
 from pycnn._arguments import integer, written
 from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn._memory import slots_of
-from pycnn.devices import device_of, is_array, move, on_cpu, put_rows, zeros
+from pycnn.devices import device_of, is_array, move, on_cpu
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -68,8 +69,9 @@ class SparseRows:
 
     def to_dense(self) -> Array:
         """Return the whole gradient as a new array."""
-        dense: Array = zeros(self.shape, self.values)
-        put_rows(dense, self.rows, self.values)
+        backend = backends.of(self.values)
+        dense: Array = backend.zeros(self.shape, self.values.dtype)
+        backend.put_rows(dense, self.rows, self.values)
         return dense
 
     def __add__(self, other: SparseRows) -> SparseRows:
@@ -223,11 +225,7 @@ class Parameter:
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
     """Add some rows to a gradient: a new array."""
-    if not isinstance(dense, np.ndarray):
-        total: Array = dense + sparse.to_dense()
-        return total
-    total = dense.copy()
-    total[sparse.rows] += sparse.values  # every row is there once
+    total: Array = backends.of(dense).add_rows(dense, sparse.rows, sparse.values)
     return total
 
 

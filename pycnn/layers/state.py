@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pycnn import backends
 from pycnn._arguments import array_of, flag
 from pycnn._overlap import overlapping
 from pycnn._printable import printable
-from pycnn.devices import is_array, on_cpu, write
+from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array, Buffer, Parameter
 
 if TYPE_CHECKING:
@@ -84,10 +85,7 @@ def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
         # In place on a device, too: a step recorded as a CUDA graph reads it there.
-        if isinstance(target, np.ndarray):
-            np.copyto(target, values[name])
-        else:
-            write(target, values[name])
+        backends.of(target).write(target, values[name])
 
 
 def native(dtype: Any) -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pycnn._memory import evaluating
-from pycnn.devices import extension, stream_of
+from pycnn.devices import backend, extension
 from pycnn.layers.contained import attributes_of
 from pycnn.layers.parameter import Buffer, Parameter
 
@@ -207,7 +207,7 @@ def between_steps(model: Module, *losses: object) -> Iterator[None]:
         if (device := model.device) == "cpu":
             yield
             return
-        with stream_of(model):
+        with backend(device).stream_of(model):
             # What another thread has asked for on the stream of a model that has a part of this.
             extension(device).synchronize()
             yield

@@ -5,8 +5,21 @@ NaN passes through all of them.
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
+]
 
 
 def relu(x: FloatArray) -> FloatArray:
@@ -25,7 +38,7 @@ def relu(x: FloatArray) -> FloatArray:
     TypeError, ValueError
         The array is not float32, or not C-contiguous.
     """
-    return backend(x).relu(x)
+    return of(x).ops.relu(x)
 
 
 def relu_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -47,7 +60,7 @@ def relu_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return backend(dy).relu_backward(dy, y)
+    return of(dy).ops.relu_backward(dy, y)
 
 
 def leaky_relu(x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
@@ -68,7 +81,7 @@ def leaky_relu(x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
     TypeError, ValueError
         The array is not float32, or not C-contiguous; the slope is no finite float32.
     """
-    return backend(x).leaky_relu(x, negative_slope)
+    return of(x).ops.leaky_relu(x, negative_slope)
 
 
 def leaky_relu_backward(dy: FloatArray, x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
@@ -92,7 +105,7 @@ def leaky_relu_backward(dy: FloatArray, x: FloatArray, negative_slope: float = 0
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return backend(dy).leaky_relu_backward(dy, x, negative_slope)
+    return of(dy).ops.leaky_relu_backward(dy, x, negative_slope)
 
 
 def tanh(x: FloatArray, *, amplitude: float = 1.0, slope: float = 1.0) -> FloatArray:
@@ -125,7 +138,7 @@ def tanh(x: FloatArray, *, amplitude: float = 1.0, slope: float = 1.0) -> FloatA
     Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86,
     1998, appendix A (the scaled form).
     """
-    return backend(x).tanh(x, amplitude, slope)
+    return of(x).ops.tanh(x, amplitude, slope)
 
 
 def tanh_backward(
@@ -151,7 +164,7 @@ def tanh_backward(
     TypeError, ValueError
         As `tanh`, or different shapes.
     """
-    return backend(dy).tanh_backward(dy, y, amplitude, slope)
+    return of(dy).ops.tanh_backward(dy, y, amplitude, slope)
 
 
 def sigmoid(x: FloatArray) -> FloatArray:
@@ -174,7 +187,7 @@ def sigmoid(x: FloatArray) -> FloatArray:
     -----
     Within 2.5 * 2^-24 of the value, relatively; 0 below x = -87.3.
     """
-    return backend(x).sigmoid(x)
+    return of(x).ops.sigmoid(x)
 
 
 def sigmoid_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -196,7 +209,7 @@ def sigmoid_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes.
     """
-    return backend(dy).sigmoid_backward(dy, y)
+    return of(dy).ops.sigmoid_backward(dy, y)
 
 
 def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
@@ -227,7 +240,7 @@ def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
     ----------
     D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
-    return backend(x).gelu(x, approximate)
+    return of(x).ops.gelu(x, approximate)
 
 
 def gelu_backward(dy: FloatArray, x: FloatArray, approximate: str = "none") -> FloatArray:
@@ -251,4 +264,4 @@ def gelu_backward(dy: FloatArray, x: FloatArray, approximate: str = "none") -> F
     TypeError, ValueError
         As `gelu`, or different shapes.
     """
-    return backend(dy).gelu_backward(dy, x, approximate)
+    return of(dy).ops.gelu_backward(dy, x, approximate)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, IndexArray, Pair, Shape4
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, IndexArray, Pair, Shape4
+
+__all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d"]
 
 
 def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
@@ -35,7 +37,7 @@ def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
     Where P divides H and Q divides W this is `avg_pool2d` with windows of H / P by W / Q; otherwise
     windows differ by one in size, and neighbours may share a row or column.
     """
-    return backend(x).adaptive_avg_pool2d(x, output_size)
+    return of(x).ops.adaptive_avg_pool2d(x, output_size)
 
 
 def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatArray:
@@ -59,7 +61,7 @@ def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatAr
     TypeError, ValueError
         As `adaptive_avg_pool2d`; also where `dy` does not fit `input_shape`.
     """
-    return backend(dy).adaptive_avg_pool2d_backward(dy, input_shape)
+    return of(dy).ops.adaptive_avg_pool2d_backward(dy, input_shape)
 
 
 def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, IndexArray]:
@@ -86,4 +88,4 @@ def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, I
     TypeError, ValueError
         As `adaptive_avg_pool2d`.
     """
-    return backend(x).adaptive_max_pool2d(x, output_size)
+    return of(x).ops.adaptive_max_pool2d(x, output_size)

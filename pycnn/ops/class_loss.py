@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, IntArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, IntArray
+
+__all__ = ["map_loss", "map_loss_backward", "nll_loss", "nll_loss_backward"]
 
 
 def nll_loss(
@@ -44,7 +46,7 @@ def nll_loss(
         Shapes that do not fit, a target out of range, the mean of an empty batch, an unknown
         reduction.
     """
-    return backend(log_probs).nll_loss(log_probs, target, weight, ignore_index, reduction)
+    return of(log_probs).ops.nll_loss(log_probs, target, weight, ignore_index, reduction)
 
 
 def nll_loss_backward(
@@ -79,7 +81,7 @@ def nll_loss_backward(
     TypeError, ValueError
         As `nll_loss`.
     """
-    return backend(log_probs).nll_loss_backward(
+    return of(log_probs).ops.nll_loss_backward(
         log_probs, target, dloss, weight, ignore_index, reduction
     )
 
@@ -129,7 +131,7 @@ def map_loss(
     Recognition", Proceedings of the IEEE 86, 1998, section III-C, equation 9. The paper prints no
     value for j.
     """
-    return backend(distances).map_loss(distances, target, j, reduction)
+    return of(distances).ops.map_loss(distances, target, j, reduction)
 
 
 def map_loss_backward(
@@ -165,4 +167,4 @@ def map_loss_backward(
     TypeError, ValueError
         As `map_loss`.
     """
-    return backend(distances).map_loss_backward(distances, target, dloss, j, reduction)
+    return of(distances).ops.map_loss_backward(distances, target, dloss, j, reduction)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pycnn import _core
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, Padding, Pair, Places, Shape4
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, Padding, Pair, Places, Shape4
+
+__all__ = [
+    "conv2d",
+    "conv2d_algorithm",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "conv2d_relu",
+]
 
 
 def conv2d(
@@ -84,7 +92,7 @@ def conv2d(
     array([[4., 4.],
            [4., 4.]], dtype=float32)
     """
-    return backend(x).conv2d(x, w, b, stride, padding, dilation, groups)
+    return of(x).ops.conv2d(x, w, b, stride, padding, dilation, groups)
 
 
 def conv2d_relu(
@@ -116,7 +124,7 @@ def conv2d_relu(
     TypeError, ValueError
         As `conv2d`.
     """
-    return backend(x).conv2d_relu(x, w, b, stride, padding, dilation, groups)
+    return of(x).ops.conv2d_relu(x, w, b, stride, padding, dilation, groups)
 
 
 def conv2d_algorithm(
@@ -200,7 +208,7 @@ def conv2d_backward_input(
     the taps that reach it; no inserted zero is multiplied. Winograd's tiles, and their rounding,
     are as in `conv2d`, with K / groups for C / groups.
     """
-    return backend(dy).conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
+    return of(dy).ops.conv2d_backward_input(dy, w, input_shape, stride, padding, dilation, groups)
 
 
 def conv2d_backward_weight(
@@ -250,6 +258,6 @@ def conv2d_backward_weight(
     number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too:
     csrc/convolution.md gives the bound of their rounding.
     """
-    return backend(dy).conv2d_backward_weight(
+    return of(dy).ops.conv2d_backward_weight(
         dy, x, weight_shape, stride, padding, dilation, groups, out
     )

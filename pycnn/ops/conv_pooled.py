@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import AnyArray, FloatArray, Padding, Pair, Places
+from pycnn.backends import of
+from pycnn.backends.types import AnyArray, FloatArray, Padding, Pair, Places
+
+__all__ = ["conv2d_relu_max_pool2d", "conv2d_relu_max_pool2d_backward"]
 
 
 def conv2d_relu_max_pool2d(
@@ -58,7 +60,7 @@ def conv2d_relu_max_pool2d(
     As in the ops themselves a NaN passes, the first of equal maxima wins, and the gradient of the
     ReLU is zero where its output is zero.
     """
-    return backend(x).conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
+    return of(x).ops.conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
 
 
 def conv2d_relu_max_pool2d_backward(
@@ -112,6 +114,6 @@ def conv2d_relu_max_pool2d_backward(
         forward pass with another instruction set, or an array of `out` is read-only or shares
         memory with another one.
     """
-    return backend(dy).conv2d_relu_max_pool2d_backward(
+    return of(dy).ops.conv2d_relu_max_pool2d_backward(
         dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient, out
     )

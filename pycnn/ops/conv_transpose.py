@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, Pair, Shape4
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, Pair, Shape4
+
+__all__ = [
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
+]
 
 
 def conv_transpose2d(
@@ -63,7 +69,7 @@ def conv_transpose2d(
     ----------
     V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
     """
-    return backend(x).conv_transpose2d(x, w, b, stride, padding, output_padding, dilation, groups)
+    return of(x).ops.conv_transpose2d(x, w, b, stride, padding, output_padding, dilation, groups)
 
 
 def conv_transpose2d_backward_input(
@@ -101,7 +107,7 @@ def conv_transpose2d_backward_input(
     TypeError, ValueError
         As `conv_transpose2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return backend(dy).conv_transpose2d_backward_input(
+    return of(dy).ops.conv_transpose2d_backward_input(
         dy, w, input_shape, stride, padding, output_padding, dilation, groups
     )
 
@@ -143,6 +149,6 @@ def conv_transpose2d_backward_weight(
     TypeError, ValueError
         As `conv_transpose2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return backend(dy).conv_transpose2d_backward_weight(
+    return of(dy).ops.conv_transpose2d_backward_weight(
         dy, x, weight_shape, stride, padding, output_padding, dilation, groups
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import ByteArray, FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import ByteArray, FloatArray
+
+__all__ = ["dropout", "dropout_backward"]
 
 
 def dropout(
@@ -49,7 +51,7 @@ def dropout(
     J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2,
     3", SC 2011.
     """
-    return backend(x).dropout(x, p, seed, first_block)
+    return of(x).ops.dropout(x, p, seed, first_block)
 
 
 def dropout_backward(dy: FloatArray, kept: ByteArray, p: float) -> FloatArray:
@@ -74,4 +76,4 @@ def dropout_backward(dy: FloatArray, kept: ByteArray, p: float) -> FloatArray:
     TypeError, ValueError
         A wrong dtype, or different shapes; p is not in [0, 1).
     """
-    return backend(dy).dropout_backward(dy, kept, p)
+    return of(dy).ops.dropout_backward(dy, kept, p)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, IntArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, IntArray
+
+__all__ = ["embedding", "embedding_backward"]
 
 
 def embedding(weight: FloatArray, index: IntArray) -> FloatArray:
@@ -28,7 +30,7 @@ def embedding(weight: FloatArray, index: IntArray) -> FloatArray:
         A number that no row has (the text tells its position), a `weight` that is not a matrix
         or is empty.
     """
-    return backend(weight).embedding(weight, index)
+    return of(weight).ops.embedding(weight, index)
 
 
 def embedding_backward(
@@ -68,4 +70,4 @@ def embedding_backward(
     its positions: the same bits for any number of threads. The work is that of the tokens,
     whatever the size of the vocabulary.
     """
-    return backend(dy).embedding_backward(dy, index, padding_idx)
+    return of(dy).ops.embedding_backward(dy, index, padding_idx)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, Places
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, Places
+
+__all__ = [
+    "linear",
+    "linear_backward",
+    "linear_backward_input",
+    "linear_backward_weight",
+    "linear_relu",
+]
 
 
 def linear(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatArray:
@@ -29,7 +37,7 @@ def linear(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatAr
     -----
     2 N in out floating-point operations.
     """
-    return backend(x).linear(x, w, b)
+    return of(x).ops.linear(x, w, b)
 
 
 def linear_relu(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> FloatArray:
@@ -52,7 +60,7 @@ def linear_relu(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> Fl
     TypeError, ValueError
         As `linear`.
     """
-    return backend(x).linear_relu(x, w, b)
+    return of(x).ops.linear_relu(x, w, b)
 
 
 def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
@@ -72,7 +80,7 @@ def linear_backward_input(dy: FloatArray, w: FloatArray) -> FloatArray:
     TypeError, ValueError
         As `linear`.
     """
-    return backend(dy).linear_backward_input(dy, w)
+    return of(dy).ops.linear_backward_input(dy, w)
 
 
 def linear_backward_weight(
@@ -100,7 +108,7 @@ def linear_backward_weight(
     TypeError, ValueError
         As `linear`; also where an array of `out` is read-only, or shares memory with another one.
     """
-    return backend(dy).linear_backward_weight(dy, x, out)
+    return of(dy).ops.linear_backward_weight(dy, x, out)
 
 
 def linear_backward(

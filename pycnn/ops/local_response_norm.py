@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["local_response_norm", "local_response_norm_backward"]
 
 
 def local_response_norm(
@@ -55,7 +57,7 @@ def local_response_norm(
     A. Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional
     neural networks", NIPS 2012, section 3.3.
     """
-    return backend(x).local_response_norm(x, size, alpha, beta, k, form)
+    return of(x).ops.local_response_norm(x, size, alpha, beta, k, form)
 
 
 def local_response_norm_backward(
@@ -95,4 +97,4 @@ def local_response_norm_backward(
     TypeError, ValueError
         As `local_response_norm`, or different shapes.
     """
-    return backend(dy).local_response_norm_backward(dy, x, y, scale, size, alpha, beta, form)
+    return of(dy).ops.local_response_norm_backward(dy, x, y, scale, size, alpha, beta, form)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, IntArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, IntArray
+
+__all__ = ["softmax_cross_entropy", "softmax_cross_entropy_backward"]
 
 
 def softmax_cross_entropy(
@@ -59,7 +61,7 @@ def softmax_cross_entropy(
     ----------
     C. Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7 (smoothing).
     """
-    return backend(logits).softmax_cross_entropy(
+    return of(logits).ops.softmax_cross_entropy(
         logits, target, weight, ignore_index, label_smoothing, reduction
     )
 
@@ -99,6 +101,6 @@ def softmax_cross_entropy_backward(
     TypeError, ValueError
         As `softmax_cross_entropy`.
     """
-    return backend(probs).softmax_cross_entropy_backward(
+    return of(probs).ops.softmax_cross_entropy_backward(
         probs, target, dloss, weight, ignore_index, label_smoothing, reduction
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["batch_norm2d", "batch_norm2d_backward", "channel_affine", "channel_affine_backward"]
 
 
 def channel_affine(x: FloatArray, scale: FloatArray, shift: FloatArray) -> FloatArray:
@@ -25,7 +27,7 @@ def channel_affine(x: FloatArray, scale: FloatArray, shift: FloatArray) -> Float
     TypeError, ValueError
         A wrong dtype, shapes that do not fit, or an array that is not C-contiguous.
     """
-    return backend(x).channel_affine(x, scale, shift)
+    return of(x).ops.channel_affine(x, scale, shift)
 
 
 def channel_affine_backward(
@@ -56,7 +58,7 @@ def channel_affine_backward(
     -----
     The sums are taken in double precision, plane by plane in order.
     """
-    return backend(dy).channel_affine_backward(dy, x, scale)
+    return of(dy).ops.channel_affine_backward(dy, x, scale)
 
 
 def batch_norm2d(
@@ -106,7 +108,7 @@ def batch_norm2d(
     S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
     Internal Covariate Shift", ICML 2015, algorithm 1.
     """
-    return backend(x).batch_norm2d(x, weight, bias, eps)
+    return of(x).ops.batch_norm2d(x, weight, bias, eps)
 
 
 def batch_norm2d_backward(
@@ -142,4 +144,4 @@ def batch_norm2d_backward(
     TypeError, ValueError
         As `batch_norm2d`; N may be 0 here.
     """
-    return backend(dy).batch_norm2d_backward(dy, x, weight, mean, inv_std)
+    return of(dy).ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)

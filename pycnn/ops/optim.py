@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["adadelta_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 def sgd_step(
@@ -51,7 +53,7 @@ def sgd_step(
     I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum
     in deep learning", ICML 2013; in PyTorch's form, where the learning rate multiplies last.
     """
-    backend(w).sgd_step(w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first)
+    of(w).ops.sgd_step(w, grad, velocity, lr, momentum, dampening, weight_decay, nesterov, first)
 
 
 def adam_step(
@@ -115,7 +117,7 @@ def adam_step(
     D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
-    backend(w).adam_step(w, grad, m, v, step, lr, betas, eps, weight_decay, decoupled)
+    of(w).ops.adam_step(w, grad, m, v, step, lr, betas, eps, weight_decay, decoupled)
 
 
 def adadelta_step(
@@ -170,7 +172,7 @@ def adadelta_step(
     M. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, algorithm 1; in PyTorch's form,
     with a learning rate.
     """
-    backend(w).adadelta_step(w, grad, square_avg, acc_delta, lr, rho, eps, weight_decay)
+    of(w).ops.adadelta_step(w, grad, square_avg, acc_delta, lr, rho, eps, weight_decay)
 
 
 def rmsprop_step(
@@ -236,6 +238,6 @@ def rmsprop_step(
     centered form: A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013, equations
     38 to 41, with eps outside of the root as in PyTorch.
     """
-    backend(w).rmsprop_step(
+    of(w).ops.rmsprop_step(
         w, grad, square_avg, momentum_buffer, grad_avg, lr, alpha, eps, weight_decay, momentum
     )

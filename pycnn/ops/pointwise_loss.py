@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["bce_with_logits", "bce_with_logits_backward", "mse_loss", "mse_loss_backward"]
 
 
 def mse_loss(
@@ -29,7 +31,7 @@ def mse_loss(
     ValueError
         Different shapes, the mean of an empty array, an unknown reduction.
     """
-    return backend(output).mse_loss(output, target, reduction)
+    return of(output).ops.mse_loss(output, target, reduction)
 
 
 def mse_loss_backward(
@@ -61,7 +63,7 @@ def mse_loss_backward(
     TypeError, ValueError
         As `mse_loss`.
     """
-    return backend(output).mse_loss_backward(output, target, dloss, reduction)
+    return of(output).ops.mse_loss_backward(output, target, dloss, reduction)
 
 
 def bce_with_logits(
@@ -105,7 +107,7 @@ def bce_with_logits(
     ``-log s(x) = max(-x, 0) + log(1 + exp(-|x|))``, in double precision: nothing overflows, and
     small losses keep their digits. A term whose factor is 0 is 0 even for an infinite logit.
     """
-    return backend(logits).bce_with_logits(logits, target, weight, pos_weight, reduction)
+    return of(logits).ops.bce_with_logits(logits, target, weight, pos_weight, reduction)
 
 
 def bce_with_logits_backward(
@@ -140,6 +142,6 @@ def bce_with_logits_backward(
     TypeError, ValueError
         As `bce_with_logits`.
     """
-    return backend(logits).bce_with_logits_backward(
+    return of(logits).ops.bce_with_logits_backward(
         logits, target, dloss, weight, pos_weight, reduction
     )

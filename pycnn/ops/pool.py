@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, IndexArray, Pair, Shape4
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, IndexArray, Pair, Shape4
+
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
 
 
 def max_pool2d(
@@ -51,7 +53,7 @@ def max_pool2d(
     ValueError
         The window does not fit, or the array is not C-contiguous.
     """
-    return backend(x).max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+    return of(x).ops.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool2d_backward(dy: FloatArray, indices: IndexArray, input_shape: Shape4) -> FloatArray:
@@ -77,7 +79,7 @@ def max_pool2d_backward(dy: FloatArray, indices: IndexArray, input_shape: Shape4
     TypeError, ValueError
         A wrong dtype, shapes that do not fit, or an index outside the plane.
     """
-    return backend(dy).max_pool2d_backward(dy, indices, input_shape)
+    return of(dy).ops.max_pool2d_backward(dy, indices, input_shape)
 
 
 def avg_pool2d(
@@ -114,7 +116,7 @@ def avg_pool2d(
     TypeError, ValueError
         As `max_pool2d`; also for a divisor of zero.
     """
-    return backend(x).avg_pool2d(
+    return of(x).ops.avg_pool2d(
         x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
@@ -151,7 +153,7 @@ def avg_pool2d_backward(
     TypeError, ValueError
         As `avg_pool2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return backend(dy).avg_pool2d_backward(
+    return of(dy).ops.avg_pool2d_backward(
         dy,
         input_shape,
         kernel_size,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["rbf", "rbf_backward"]
 
 
 def rbf(x: FloatArray, centres: FloatArray) -> FloatArray:
@@ -36,7 +38,7 @@ def rbf(x: FloatArray, centres: FloatArray) -> FloatArray:
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE, 1998, equation 7 (the output layer of LeNet-5).
     """
-    return backend(x).rbf(x, centres)
+    return of(x).ops.rbf(x, centres)
 
 
 def rbf_backward(
@@ -64,4 +66,4 @@ def rbf_backward(
     TypeError, ValueError
         As `rbf`.
     """
-    return backend(dy).rbf_backward(dy, x, centres)
+    return of(dy).ops.rbf_backward(dy, x, centres)

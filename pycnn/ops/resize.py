@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray, Pair, Shape4, Sides
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray, Pair, Shape4, Sides
+
+__all__ = ["upsample2d", "upsample2d_backward", "zero_pad2d", "zero_pad2d_backward"]
 
 
 def upsample2d(
@@ -43,7 +45,7 @@ def upsample2d(
     ValueError
         A factor below 1, an unknown mode, or an array that is not C-contiguous.
     """
-    return backend(x).upsample2d(x, scale_factor, mode, align_corners)
+    return of(x).ops.upsample2d(x, scale_factor, mode, align_corners)
 
 
 def upsample2d_backward(
@@ -73,7 +75,7 @@ def upsample2d_backward(
     TypeError, ValueError
         As `upsample2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return backend(dy).upsample2d_backward(dy, input_shape, scale_factor, mode, align_corners)
+    return of(dy).ops.upsample2d_backward(dy, input_shape, scale_factor, mode, align_corners)
 
 
 def zero_pad2d(x: FloatArray, padding: Sides) -> FloatArray:
@@ -98,7 +100,7 @@ def zero_pad2d(x: FloatArray, padding: Sides) -> FloatArray:
     ValueError
         Negative padding, or an array that is not C-contiguous.
     """
-    return backend(x).zero_pad2d(x, padding)
+    return of(x).ops.zero_pad2d(x, padding)
 
 
 def zero_pad2d_backward(dy: FloatArray, input_shape: Shape4, padding: Sides) -> FloatArray:
@@ -122,4 +124,4 @@ def zero_pad2d_backward(dy: FloatArray, input_shape: Shape4, padding: Sides) -> 
     TypeError, ValueError
         As `zero_pad2d`; also where `dy` is not of the shape that the forward pass gives.
     """
-    return backend(dy).zero_pad2d_backward(dy, input_shape, padding)
+    return of(dy).ops.zero_pad2d_backward(dy, input_shape, padding)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pycnn.ops.backend import backend
-from pycnn.ops.types import FloatArray
+from pycnn.backends import of
+from pycnn.backends.types import FloatArray
+
+__all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
 
 def softmax(x: FloatArray) -> FloatArray:
@@ -26,7 +28,7 @@ def softmax(x: FloatArray) -> FloatArray:
     -----
     The row's maximum is subtracted first, so that nothing overflows.
     """
-    return backend(x).softmax(x)
+    return of(x).ops.softmax(x)
 
 
 def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
@@ -48,7 +50,7 @@ def softmax_backward(dy: FloatArray, p: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype or rank, different shapes, or no column.
     """
-    return backend(dy).softmax_backward(dy, p)
+    return of(dy).ops.softmax_backward(dy, p)
 
 
 def log_softmax(x: FloatArray) -> FloatArray:
@@ -71,7 +73,7 @@ def log_softmax(x: FloatArray) -> FloatArray:
     -----
     Unlike ``log(softmax(x))`` it neither overflows nor underflows.
     """
-    return backend(x).log_softmax(x)
+    return of(x).ops.log_softmax(x)
 
 
 def log_softmax_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
@@ -93,4 +95,4 @@ def log_softmax_backward(dy: FloatArray, y: FloatArray) -> FloatArray:
     TypeError, ValueError
         A wrong dtype or rank, different shapes, or no column.
     """
-    return backend(dy).log_softmax_backward(dy, y)
+    return of(dy).ops.log_softmax_backward(dy, y)

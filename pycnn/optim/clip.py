@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pycnn import backends
 from pycnn._arguments import number
 from pycnn._overlap import overlapping, same_numbers
-from pycnn.devices import scale, sum_of_squares
 from pycnn.layers.parameter import Parameter, gradient_values, list_of_parameters
 
 
@@ -59,8 +59,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     for array in gradients:
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             raise ValueError(f"[{owner}] a gradient is read-only ({array.shape})")
-    norm = math.sqrt(math.fsum(map(sum_of_squares, gradients)))
+    norm = math.sqrt(math.fsum(backends.of(g).sum_of_squares(g) for g in gradients))
     if norm > max_norm and math.isfinite(norm):
         for gradient in gradients:
-            scale(gradient, max_norm / norm)
+            backends.of(gradient).scale(gradient, max_norm / norm)
     return norm

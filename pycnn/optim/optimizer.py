@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import devices, ops
+from pycnn import backends, devices, ops
 from pycnn._arguments import array_of, factor, written
 from pycnn._overlap import overlapping
 from pycnn._printable import printable
@@ -101,9 +101,9 @@ class Optimizer(ABC):
         arrays = {name: a for name, a in state.items() if devices.is_array(a)}
         few = {**state, **{name: _gather(array, rows) for name, array in arrays.items()}}
         self.update(part, grad.values, few, first)
-        devices.put_rows(data, rows, part)
+        backends.of(data).put_rows(data, rows, part)
         for name, array in arrays.items():
-            devices.put_rows(array, rows, few[name])
+            backends.of(array).put_rows(array, rows, few[name])
         state.update({name: value for name, value in few.items() if name not in arrays})
 
     @abstractmethod
@@ -236,7 +236,7 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
 
 def zeros_like(parameter: Parameter) -> Array:
     """Return zeros of a parameter's shape, dtype and device."""
-    zeros: Array = devices.zeros_like(parameter.data)
+    zeros: Array = backends.of(parameter.data).zeros_like(parameter.data)
     return zeros
 
 

@@ -12,56 +12,60 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
+]
+
 # Beyond this, the normal distribution function is 0 or 1 in float64.
 _FAR = 40.0
 
 
 def relu(x: Array) -> Array:
-    """``y = 0 where x < 0, else x``; so NaN passes through.
+    """``y = 0 if x < 0 else x``, so that NaN passes.
 
-    Parameters
-    ----------
-    x : array
-        Any shape.
-
-    Returns
-    -------
-    array
-        Same shape.
+    Parameters, results and errors are those of `pycnn.ops.relu`.
     """
     return np.where(x < 0, np.zeros_like(x), x)
 
 
 def relu_backward(dy: Array, y: Array) -> Array:
-    """Gradient of `relu`: ``dx = 0 where y <= 0, else dy``.
+    """Gradient of `relu`: ``dx = 0 if y <= 0 else dy``.
 
-    Parameters
-    ----------
-    dy : array
-        Gradient of the output.
-    y : array
-        What `relu` returned (its input would give the same result).
-
-    Returns
-    -------
-    array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.relu_backward`.
     """
     return np.where(y <= 0, np.zeros_like(dy), dy)
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
-    """``y = negative_slope * x where x < 0, else x``."""
+    """``y = negative_slope * x if x < 0 else x``.
+
+    Parameters, results and errors are those of `pycnn.ops.leaky_relu`.
+    """
     return x * np.where(x < 0, np.asarray(negative_slope, x.dtype), np.ones_like(x))
 
 
 def leaky_relu_backward(dy: Array, x: Array, negative_slope: float = 0.01) -> Array:
-    """Gradient of `leaky_relu`: ``dx = negative_slope * dy where x <= 0, else dy``."""
+    """Gradient of `leaky_relu`: ``dx = negative_slope * dy if x <= 0 else dy``.
+
+    Parameters, results and errors are those of `pycnn.ops.leaky_relu_backward`.
+    """
     return dy * np.where(x <= 0, np.asarray(negative_slope, dy.dtype), np.ones_like(dy))
 
 
 def tanh(x: Array, *, amplitude: float = 1.0, slope: float = 1.0) -> Array:
-    """``y = amplitude * tanh(slope * x)``."""
+    """``y = amplitude * tanh(slope * x)``.
+
+    Parameters, results and errors are those of `pycnn.ops.tanh`.
+    """
     return np.asarray(amplitude * np.tanh(slope * x))
 
 
@@ -69,18 +73,25 @@ def tanh_backward(dy: Array, y: Array, *, amplitude: float = 1.0, slope: float =
     """Gradient of `tanh`, from its output: ``dx = dy * amplitude * slope * (1 - (y/amplitude)^2)``.
 
     The difference of squares is a product, ``(amplitude - y) (amplitude + y) / amplitude^2``.
+    Parameters, results and errors are those of `pycnn.ops.tanh_backward`.
     """
     return np.asarray(dy * (slope / amplitude) * (amplitude - y) * (amplitude + y))
 
 
 def sigmoid(x: Array) -> Array:
-    """``y = 1 / (1 + exp(-x))``, written so that exp does not overflow."""
+    """``y = 1 / (1 + exp(-x))``, written so that exp does not overflow.
+
+    Parameters, results and errors are those of `pycnn.ops.sigmoid`.
+    """
     e = np.exp(-np.abs(x))
     return np.asarray(np.where(x < 0, e, np.ones_like(e)) / (1 + e))
 
 
 def sigmoid_backward(dy: Array, y: Array) -> Array:
-    """Gradient of `sigmoid`, from its output: ``dx = dy * y * (1 - y)``."""
+    """Gradient of `sigmoid`, from its output: ``dx = dy * y * (1 - y)``.
+
+    Parameters, results and errors are those of `pycnn.ops.sigmoid_backward`.
+    """
     return np.asarray(dy * y * (1 - y))
 
 
@@ -96,31 +107,11 @@ def _check_form(approximate: str) -> None:
 
 
 def gelu(x: Array, approximate: str = "none") -> Array:
-    r"""Gaussian error linear unit: x times the normal distribution function at x.
+    r"""``y = x F(x)``, F the normal distribution function.
 
-    ``approximate='tanh'`` replaces that function by :math:`(1 + \tanh v) / 2`, with
+    ``approximate='tanh'`` replaces F by :math:`(1 + \tanh v) / 2`, with
     :math:`v = \sqrt{2 / \pi}\,(x + 0.044715\,x^3)`; this is the logistic function of 2 v.
-
-    Parameters
-    ----------
-    x : array
-        Any shape.
-    approximate : {'none', 'tanh'}
-        Which of the two functions.
-
-    Returns
-    -------
-    array
-        Same shape.
-
-    Raises
-    ------
-    ValueError
-        If `approximate` is unknown.
-
-    References
-    ----------
-    D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
+    Parameters, results and errors are those of `pycnn.ops.gelu`.
     """
     _check_form(approximate)
     held = np.maximum(x, -_FAR)
@@ -130,21 +121,9 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def gelu_backward(dy: Array, x: Array, approximate: str = "none") -> Array:
-    """Gradient of `gelu`: dy times ``F(x) + x F'(x)``, F the function that multiplies x.
+    """Gradient of `gelu`: ``dx = dy (F(x) + x F'(x))``, F the function that multiplies x.
 
-    Parameters
-    ----------
-    dy : array
-        Gradient of the output.
-    x : array
-        Input of `gelu`.
-    approximate : {'none', 'tanh'}
-        As in `gelu`.
-
-    Returns
-    -------
-    array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.gelu_backward`.
     """
     _check_form(approximate)
     held = np.clip(x, -_FAR, _FAR)

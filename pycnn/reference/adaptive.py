@@ -8,6 +8,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, IntOrPair, pair
 
+__all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_pool2d"]
+
 
 def _windows(
     image: tuple[int, ...], output_size: tuple[int, int]
@@ -27,24 +29,9 @@ def _windows(
 
 
 def adaptive_avg_pool2d(x: Array, output_size: IntOrPair) -> Array:
-    """Mean of each window.
+    """``y[n, c, p, q]`` is the mean of window (p, q).
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    output_size : int or (int, int)
-        P and Q.
-
-    Returns
-    -------
-    (N, C, P, Q) array
-        Means.
-
-    Raises
-    ------
-    ValueError
-        If a size is below 1.
+    Parameters, results and errors are those of `pycnn.ops.adaptive_avg_pool2d`.
     """
     y = np.empty((*x.shape[:2], *pair(output_size)), x.dtype)
     for p, q, row, column in _windows(x.shape[2:], pair(output_size)):
@@ -53,19 +40,9 @@ def adaptive_avg_pool2d(x: Array, output_size: IntOrPair) -> Array:
 
 
 def adaptive_avg_pool2d_backward(dy: Array, input_shape: tuple[int, ...]) -> Array:
-    """Gradient of `adaptive_avg_pool2d`: an equal share for every element of the window.
+    """Gradient of `adaptive_avg_pool2d`: every element of a window gets an equal share.
 
-    Parameters
-    ----------
-    dy : (N, C, P, Q) array
-        Gradient of the means.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.adaptive_avg_pool2d_backward`.
     """
     dx = np.zeros(input_shape, dy.dtype)
     for p, q, row, column in _windows(input_shape[2:], (dy.shape[2], dy.shape[3])):
@@ -77,17 +54,7 @@ def adaptive_avg_pool2d_backward(dy: Array, input_shape: tuple[int, ...]) -> Arr
 def adaptive_max_pool2d(x: Array, output_size: IntOrPair) -> tuple[Array, Array]:
     """Largest element of each window, and where it was; ties and NaN as in `max_pool2d`.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    output_size : int or (int, int)
-        P and Q.
-
-    Returns
-    -------
-    (N, C, P, Q) array, (N, C, P, Q) int32 array
-        Maxima, and their positions ``h * W + w``.
+    Parameters, results and errors are those of `pycnn.ops.adaptive_max_pool2d`.
     """
     y = np.empty((*x.shape[:2], *pair(output_size)), x.dtype)
     indices = np.empty(y.shape, np.int32)

@@ -8,6 +8,8 @@ from pycnn.reference.geometry import Array
 from pycnn.reference.loss import check, class_weights, reduce
 from pycnn.reference.softmax import log_softmax, softmax
 
+__all__ = ["map_loss", "map_loss_backward", "nll_loss", "nll_loss_backward"]
+
 
 def nll_loss(
     log_probs: Array,
@@ -19,28 +21,7 @@ def nll_loss(
 ) -> float | Array:
     """``-w[t] log_probs[n, t]`` with t = target[n]; the mean divides by the sum of the w[t].
 
-    Parameters
-    ----------
-    log_probs : (N, C) array
-        Logarithms of the probabilities of the classes.
-    target : (N,) int64 array
-        Labels 0 .. C - 1, or `ignore_index`, which has no loss.
-    weight : (C,) array, optional
-        Weight w of each class.
-    ignore_index : int
-        Label of rows that do not count.
-    reduction : {'mean', 'sum', 'none'}
-        How the rows become a loss; the mean over ignored rows alone is NaN.
-
-    Returns
-    -------
-    float or (N,) array
-        Loss.
-
-    Raises
-    ------
-    ValueError
-        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
+    Parameters, results and errors are those of `pycnn.ops.nll_loss`.
     """
     count, classes = log_probs.shape
     check("nll_loss", target, classes, ignore_index, reduction)
@@ -61,7 +42,10 @@ def nll_loss_backward(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Array:
-    """Gradient of `nll_loss`: ``-w[t] dloss`` at the label (divided for 'mean'), 0 elsewhere."""
+    """Gradient of `nll_loss`: ``-w[t] dloss`` at the label (divided for 'mean'), 0 elsewhere.
+
+    Parameters, results and errors are those of `pycnn.ops.nll_loss_backward`.
+    """
     count, classes = log_probs.shape
     check("nll_loss", target, classes, ignore_index, reduction)
     weights = class_weights(weight, classes, log_probs)
@@ -79,31 +63,7 @@ def map_loss(
 ) -> float | Array:
     """``d[n, t] + log(exp(-j) + sum_i exp(-d[n, i]))`` with t = target[n].
 
-    Parameters
-    ----------
-    distances : (N, C) array
-        d: small for a class that fits.
-    target : (N,) int64 array
-        Labels 0 .. C - 1.
-    j : float
-        Distance of the rubbish class that competes with the others, positive.
-    reduction : {'mean', 'sum', 'none'}
-        How the rows become a loss.
-
-    Returns
-    -------
-    float or (N,) array
-        Loss, not negative.
-
-    Raises
-    ------
-    ValueError
-        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
-    recognition", Proc. IEEE 86, 1998, equation 9.
+    Parameters, results and errors are those of `pycnn.ops.map_loss`.
     """
     count, classes = distances.shape
     check("map_loss", target, classes, None, reduction)
@@ -119,7 +79,10 @@ def map_loss_backward(
     j: float = 0.1,
     reduction: str = "mean",
 ) -> Array:
-    """Gradient of `map_loss`: ``dloss ([k = t] - exp(-d[k]) / (exp(-j) + sum_i exp(-d[i])))``."""
+    """Gradient of `map_loss`: ``dloss ([k = t] - exp(-d[k]) / (exp(-j) + sum_i exp(-d[i])))``.
+
+    Parameters, results and errors are those of `pycnn.ops.map_loss_backward`.
+    """
     count, classes = distances.shape
     check("map_loss", target, classes, None, reduction)
     slopes = -softmax(_scores(distances, j))[:, :classes]

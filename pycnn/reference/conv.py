@@ -23,6 +23,8 @@ from pycnn.reference.geometry import (
 )
 from pycnn.reference.places import Places, placed
 
+__all__ = ["conv2d", "conv2d_backward_input", "conv2d_backward_weight", "conv2d_relu"]
+
 
 def _channels_of_group(g: int, groups: int, channels: int) -> slice:
     """Channels of group `g` when `channels` are split evenly into `groups`."""
@@ -66,31 +68,7 @@ def conv2d(
 ) -> Array:
     """Convolve images with filters: see the formula at the top of this file.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    w : (K, C / groups, R, S) array
-        Filters. Group g maps the g-th part of the input channels to the g-th part of the outputs.
-    b : (K,) array, optional
-        Bias of each output channel.
-    stride, dilation : int or (int, int)
-        Step between windows, and between the taps of a window.
-    padding : int, (height, width), (top, bottom, left, right), 'valid' or 'same'
-        Zeros around the image. 'same' makes the output ceil(size / stride), with the odd row or
-        column at the bottom or right.
-    groups : int
-        Number of independent channel groups; C for a depthwise convolution.
-
-    Returns
-    -------
-    (N, K, P, Q) array
-        P = floor((H + top + bottom - dilation (R - 1) - 1) / stride) + 1, and Q likewise.
-
-    Raises
-    ------
-    ValueError
-        If shapes, groups or geometry do not fit together.
+    Parameters, results and errors are those of `pycnn.ops.conv2d`.
     """
     height, width = _axes(x.shape, w.shape, stride, padding, dilation, groups)
     patches = windows(pad_image(x, height, width), height, width)
@@ -112,7 +90,10 @@ def conv2d_relu(
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> Array:
-    """``relu(conv2d(...))``."""
+    """``relu(conv2d(...))``.
+
+    Parameters, results and errors are those of `pycnn.ops.conv2d_relu`.
+    """
     return relu(conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups))
 
 
@@ -126,27 +107,12 @@ def conv2d_backward_input(
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> Array:
-    r"""Gradient of `conv2d` with respect to `x`.
+    """Gradient of `conv2d` with respect to `x`.
 
-    Each output pixel hands its gradient back to the input pixels under its window:
+    Each output pixel passes its gradient back to the input pixels under its window:
     ``dx[n, c, pu + rd - top, qv + se - left] += sum_k dy[n, k, p, q] w[k, c, r, s]``
-    for all p, q, r, s; what lands in the padding is dropped.
-
-    Parameters
-    ----------
-    dy : (N, K, P, Q) array
-        Gradient of the output.
-    w : (K, C / groups, R, S) array
-        Filters.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-    stride, padding, dilation, groups
-        As in `conv2d`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    for all p, q, r, s; shares that fall on the padding are dropped.
+    Parameters, results and errors are those of `pycnn.ops.conv2d_backward_input`.
     """
     height, width = _axes(input_shape, w.shape, stride, padding, dilation, groups)
     dx = pad_image(np.zeros(input_shape, dy.dtype), height, width)
@@ -172,28 +138,11 @@ def conv2d_backward_weight(
     groups: int = 1,
     out: Places | None = None,
 ) -> tuple[Array, Array]:
-    r"""Gradients of `conv2d` with respect to the filters and the bias.
+    """Gradients of `conv2d` with respect to the filters and the bias.
 
     ``dw[k, c, r, s] = sum_npq dy[n, k, p, q] x[n, c, pu + rd - top, qv + se - left]`` and
     ``db[k] = sum_npq dy[n, k, p, q]``.
-
-    Parameters
-    ----------
-    dy : (N, K, P, Q) array
-        Gradient of the output.
-    x : (N, C, H, W) array
-        Images.
-    weight_shape : (K, C / groups, R, S)
-        Shape of `w`.
-    stride, padding, dilation, groups
-        As in `conv2d`.
-    out : (array or None, array or None), optional
-        Where dw and db are written.
-
-    Returns
-    -------
-    (K, C / groups, R, S) array, (K,) array
-        dw and db.
+    Parameters, results and errors are those of `pycnn.ops.conv2d_backward_weight`.
     """
     height, width = _axes(x.shape, weight_shape, stride, padding, dilation, groups)
     patches = windows(pad_image(x, height, width), height, width)

@@ -8,32 +8,31 @@ import numpy as np
 
 from pycnn.reference.activation import relu
 from pycnn.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_weight
-from pycnn.reference.geometry import Array, IntOrPair
+from pycnn.reference.geometry import Array, IntOrPair, Padding
 from pycnn.reference.places import Places, placed
 from pycnn.reference.pool import max_pool2d, max_pool2d_backward
 
+__all__ = ["conv2d_relu_max_pool2d", "conv2d_relu_max_pool2d_backward"]
+
 
 def conv2d_relu_max_pool2d(
-    x: Array, w: Array, b: Array | None = None, *, window: IntOrPair, **geometry: Any
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    window: IntOrPair,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
 ) -> tuple[Array, Array]:
-    """Return ``max_pool2d(relu(conv2d(x, w, b, **geometry)), window)``, and the winners.
+    """``max_pool2d(relu(conv2d(x, w, b, ...)), window)``, and the winners.
 
-    Parameters
-    ----------
-    x, w, b : arrays
-        Images, filters and biases, as of `conv2d`.
-    window : int or (int, int)
-        Size and step of the pooling.
-    **geometry
-        Of the convolution.
-
-    Returns
-    -------
-    (N, K, P, Q) array, (N, K, P, Q) int32 array
-        Maxima, and their positions in the convolution's planes; -1 where no gradient passes the
-        ReLU.
+    Winners are positions in the planes of the convolution, -1 where the ReLU stops the gradient.
+    Parameters, results and errors are those of `pycnn.ops.conv2d_relu_max_pool2d` otherwise.
     """
-    y, indices = max_pool2d(relu(conv2d(x, w, b, **geometry)), window)
+    convolved = conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    y, indices = max_pool2d(relu(convolved), window)
     return y, np.where(y <= 0, np.int32(-1), indices)
 
 
@@ -44,30 +43,21 @@ def conv2d_relu_max_pool2d_backward(
     w: Array,
     *,
     window: IntOrPair,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
     input_gradient: bool = True,
     out: Places | None = None,
-    **geometry: Any,
 ) -> tuple[Array | None, Array, Array]:
-    """Return the gradients of `conv2d_relu_max_pool2d`: input (None if not wanted), filters, bias.
+    """Gradients of `conv2d_relu_max_pool2d`: input (None if not wanted), filters and bias.
 
-    Parameters
-    ----------
-    dy, winners : (N, K, P, Q) arrays
-        Gradient of the output, and what the forward pass has returned.
-    x, w : arrays
-        Of the forward pass.
-    window, **geometry
-        Of the forward pass.
-    input_gradient : bool
-        Whether that of the input is wanted.
-    out : (array or None, array or None), optional
-        Where the gradients of filters and bias are written.
-
-    Returns
-    -------
-    array or None, array, array
-        Shaped as x, w and the bias.
+    They are those of `conv2d` for the gradient that `max_pool2d_backward` puts at the winners.
+    Parameters, results and errors are those of `pycnn.ops.conv2d_relu_max_pool2d_backward`.
     """
+    geometry: dict[str, Any] = {
+        "stride": stride, "padding": padding, "dilation": dilation, "groups": groups
+    }  # fmt: skip
     shape = conv2d(x, w, **geometry).shape
     passed = np.where(winners < 0, dy.dtype.type(0), dy)
     gradient = max_pool2d_backward(passed, np.maximum(winners, 0), shape)

@@ -14,6 +14,12 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, Axis, IntOrPair, pad_image, pair, windows
 
+__all__ = [
+    "conv_transpose2d",
+    "conv_transpose2d_backward_input",
+    "conv_transpose2d_backward_weight",
+]
+
 
 def _axes(
     input_shape: tuple[int, ...],
@@ -74,32 +80,7 @@ def conv_transpose2d(
 ) -> Array:
     """Spread images with filters: see the formula at the top of this file.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    w : (C, K / groups, R, S) array
-        Filters.
-    b : (K,) array, optional
-        Bias of each output channel.
-    stride, dilation : int or (int, int)
-        Step between windows, and between the taps of a window.
-    padding : int or (int, int)
-        Rows and columns cut off the output on each side.
-    output_padding : int or (int, int)
-        Rows and columns more at the bottom and right.
-    groups : int
-        Number of independent channel groups.
-
-    Returns
-    -------
-    (N, K, P, Q) array
-        P = (H - 1) stride - 2 padding + dilation (R - 1) + 1 + output_padding, and Q likewise.
-
-    Raises
-    ------
-    ValueError
-        If shapes, groups or geometry do not fit together.
+    Parameters, results and errors are those of `pycnn.ops.conv_transpose2d`.
     """
     height, width = _axes(x.shape, w.shape, stride, padding, output_padding, dilation, groups)
     outputs = w.shape[1] * groups
@@ -125,23 +106,11 @@ def conv_transpose2d_backward_input(
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> Array:
-    """Gradient of `conv_transpose2d` with respect to `x`: what each window of `dy` sees.
+    """Gradient of `conv_transpose2d` with respect to `x`.
 
-    Parameters
-    ----------
-    dy : (N, K, P, Q) array
-        Gradient of the output.
-    w : (C, K / groups, R, S) array
-        Filters.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-    stride, padding, output_padding, dilation, groups
-        As in `conv_transpose2d`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    Each pixel collects what its window of `dy` holds, with zeros outside the output:
+    ``dx[n, c, h, i] = sum_krs dy[n, k, hu + rd - t, iv + se - l] w[c, k, r, s]``.
+    Parameters, results and errors are those of `pycnn.ops.conv_transpose2d_backward_input`.
     """
     height, width = _axes(input_shape, w.shape, stride, padding, output_padding, dilation, groups)
     patches = windows(pad_image(dy, height, width), height, width)
@@ -164,21 +133,9 @@ def conv_transpose2d_backward_weight(
 ) -> tuple[Array, Array]:
     """Gradients of `conv_transpose2d` with respect to the filters and the bias.
 
-    Parameters
-    ----------
-    dy : (N, K, P, Q) array
-        Gradient of the output.
-    x : (N, C, H, W) array
-        Images.
-    weight_shape : (C, K / groups, R, S)
-        Shape of `w`.
-    stride, padding, output_padding, dilation, groups
-        As in `conv_transpose2d`.
-
-    Returns
-    -------
-    (C, K / groups, R, S) array, (K,) array
-        dw and db.
+    ``dw[c, k, r, s] = sum_nhi x[n, c, h, i] dy[n, k, hu + rd - t, iv + se - l]`` and
+    ``db[k] = sum_npq dy[n, k, p, q]``.
+    Parameters, results and errors are those of `pycnn.ops.conv_transpose2d_backward_weight`.
     """
     height, width = _axes(x.shape, weight_shape, stride, padding, output_padding, dilation, groups)
     patches = windows(pad_image(dy, height, width), height, width)

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["dropout", "dropout_backward"]
+
 _LOWER = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -68,48 +70,23 @@ def random_words(count: int, seed: int, first_block: int = 0) -> npt.NDArray[np.
     return philox4x32(counter, np.array([seed % 2**32, seed >> 32], np.uint64)).ravel()[:count]
 
 
-def dropout(x: Array, p: float, seed: int) -> tuple[Array, npt.NDArray[np.uint8]]:
-    """Zero each element with probability p: ``y = x / (1 - p) where kept, else 0``.
+def dropout(
+    x: Array, p: float, seed: int, *, first_block: int = 0
+) -> tuple[Array, npt.NDArray[np.uint8]]:
+    """Zero each element with probability p: ``y = x / (1 - p) if kept else 0``.
 
     An element is kept if its random word is at least p 2^32, rounded. A dropped NaN is zero.
-
-    Parameters
-    ----------
-    x : array
-        Any shape.
-    p : float in [0, 1)
-        Probability of a zero.
-    seed : int in [0, 2**64)
-        Key of the random words; see `random_words`.
-
-    Returns
-    -------
-    y : array
-        Same shape and dtype as `x`.
-    kept : array of uint8
-        1 or 0 for each element.
+    Parameters, results and errors are those of `pycnn.ops.dropout`.
     """
     threshold = min(round(p * 2**32), 2**32 - 1)
-    kept = (random_words(x.size, seed) >= threshold).astype(np.uint8).reshape(x.shape)
+    kept = (random_words(x.size, seed, first_block) >= threshold).astype(np.uint8).reshape(x.shape)
     return _where_kept(x, kept, p), kept
 
 
 def dropout_backward(dy: Array, kept: Array, p: float) -> Array:
-    """Gradient of `dropout`: ``dx = dy / (1 - p) where kept, else 0``.
+    """Gradient of `dropout`: ``dx = dy / (1 - p) if kept else 0``.
 
-    Parameters
-    ----------
-    dy : array
-        Gradient of the output.
-    kept : array of uint8
-        What `dropout` returned.
-    p : float in [0, 1)
-        As in `dropout`.
-
-    Returns
-    -------
-    array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.dropout_backward`.
     """
     return _where_kept(dy, kept, p)
 

@@ -6,26 +6,13 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["embedding", "embedding_backward"]
+
 
 def embedding(weight: Array, index: Array) -> Array:
     """``y[..., d] = weight[index[...], d]``.
 
-    Parameters
-    ----------
-    weight : (V, D) array
-        One row for each word of the vocabulary.
-    index : int64 array, any shape
-        Numbers of words, 0 .. V - 1.
-
-    Returns
-    -------
-    index.shape + (D,) array
-        Their rows.
-
-    Raises
-    ------
-    ValueError
-        If a number is not that of a row.
+    Parameters, results and errors are those of `pycnn.ops.embedding`.
     """
     if ((index < 0) | (index >= len(weight))).any():
         raise ValueError(f"[embedding] an index is outside 0 .. {len(weight) - 1}")
@@ -35,21 +22,9 @@ def embedding(weight: Array, index: Array) -> Array:
 def embedding_backward(
     dy: Array, index: Array, padding_idx: int | None = None
 ) -> tuple[Array, Array]:
-    """Gradient of the rows that were used: the sum of `dy` over the places where each stands.
+    """Gradient of the rows that were used: the sum of `dy` over the places of each.
 
-    Parameters
-    ----------
-    dy : index.shape + (D,) array
-        Gradient of the output.
-    index : int64 array
-        Numbers of words.
-    padding_idx : int, optional
-        Number without a gradient.
-
-    Returns
-    -------
-    (K,) int64 array, (K, D) array
-        The numbers in `index`, ascending, each once; and their rows of the gradient.
+    Parameters, results and errors are those of `pycnn.ops.embedding_backward`.
     """
     kept = np.ones(index.shape, bool) if padding_idx is None else index != padding_idx
     rows, place = np.unique(index[kept], return_inverse=True)

@@ -15,6 +15,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["local_response_norm", "local_response_norm_backward"]
+
 
 def _factor(size: int, alpha: float, form: str) -> float:
     if form not in ("mean", "paper"):
@@ -40,28 +42,9 @@ def local_response_norm(
     k: float = 1.0,
     form: str = "mean",
 ) -> tuple[Array, Array]:
-    """``y = x * scale ** -beta``, ``scale = k + factor * sum over the window of x ** 2``.
+    """``y = x * scale ** -beta``: see the formula at the top of this file.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    size : int
-        Channels in a window; odd in the paper's form.
-    alpha, beta, k : float
-        As above.
-    form : {'mean', 'paper'}
-        Whether alpha is divided by `size`.
-
-    Returns
-    -------
-    (N, C, H, W) array, (N, C, H, W) array
-        y and the scale, which the backward function needs.
-
-    Raises
-    ------
-    ValueError
-        If `form` is unknown, or the paper's with an even size.
+    Parameters, results and errors are those of `pycnn.ops.local_response_norm`.
     """
     squares = _window_sum(x * x, size // 2, (size - 1) // 2)
     scale = k + _factor(size, alpha, form) * squares
@@ -84,18 +67,7 @@ def local_response_norm_backward(
     x[c] acts on y[c] directly, and through the scale of every channel whose window holds c; these
     are the channels of the mirrored window, c - (size - 1) // 2 .. c + size // 2:
     ``dx = dy scale ** -beta - 2 factor beta x (sum over them of dy y / scale)``.
-
-    Parameters
-    ----------
-    dy, x, y, scale : (N, C, H, W) arrays
-        Gradient of the output; input and results of the forward function.
-    size, alpha, beta, form
-        As in `local_response_norm`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.local_response_norm_backward`.
     """
     through_scale = _window_sum(dy * y / scale, (size - 1) // 2, size // 2)
     return dy * scale**-beta - 2 * _factor(size, alpha, form) * beta * x * through_scale

@@ -16,6 +16,8 @@ import numpy as np
 from pycnn.reference.geometry import Array
 from pycnn.reference.softmax import log_softmax, softmax
 
+__all__ = ["softmax_cross_entropy", "softmax_cross_entropy_backward"]
+
 
 def check(op: str, target: Array, classes: int, ignore_index: int | None, reduction: str) -> None:
     """Refuse labels that are no class, and reductions that have no meaning."""
@@ -56,32 +58,9 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> tuple[float | Array, Array]:
-    """Cross-entropy between the labels and the softmax of the logits.
+    """Cross-entropy of labels and logits: see the formula at the top of this file.
 
-    Parameters
-    ----------
-    logits : (N, C) array
-        Unnormalised log-probabilities.
-    target : (N,) int64 array
-        Labels 0 .. C - 1, or `ignore_index`.
-    weight : (C,) array, optional
-        Weight of each class.
-    ignore_index : int
-        Label of rows that do not count.
-    label_smoothing : float
-        Part of the probability spread evenly over all classes, 0 to 1.
-    reduction : {'mean', 'sum', 'none'}
-        How the rows become a loss; the mean over ignored rows alone is NaN.
-
-    Returns
-    -------
-    float or (N,) array, (N, C) array
-        Loss, and the softmax that the backward function needs.
-
-    Raises
-    ------
-    ValueError
-        If a label is out of range, `reduction` is unknown, or the mean of nothing is asked for.
+    Parameters, results and errors are those of `pycnn.ops.softmax_cross_entropy`.
     """
     count, classes = logits.shape
     check("softmax_cross_entropy", target, classes, ignore_index, reduction)
@@ -106,27 +85,12 @@ def softmax_cross_entropy_backward(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Array:
-    r"""Gradient of `softmax_cross_entropy` with respect to the logits.
+    """Gradient of `softmax_cross_entropy` with respect to the logits.
 
     For one row, with [j = t] equal to 1 at the label and 0 elsewhere,
     ``dz[j] = (1 - e) w[t] (p[j] - [j = t]) + e / C (p[j] sum_i w[i] - w[j])``,
-    times `dloss`, and divided by the sum of w[t] over the rows for 'mean'.
-
-    Parameters
-    ----------
-    probs : (N, C) array
-        Softmax of the logits.
-    target : (N,) int64 array
-        Labels.
-    dloss : float, or (N,) array for 'none'
-        Gradient of the loss.
-    weight, ignore_index, label_smoothing, reduction
-        As in `softmax_cross_entropy`.
-
-    Returns
-    -------
-    (N, C) array
-        dlogits; zero in ignored rows.
+    times `dloss`, and divided by the sum of w[t] over the rows for 'mean'; ignored rows are zero.
+    Parameters, results and errors are those of `pycnn.ops.softmax_cross_entropy_backward`.
     """
     count, classes = probs.shape
     check("softmax_cross_entropy", target, classes, ignore_index, reduction)

@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["batch_norm2d", "batch_norm2d_backward", "channel_affine", "channel_affine_backward"]
+
 PIXELS = (0, 2, 3)
 """Axes of (N, C, H, W) that the sums of a channel run over."""
 
@@ -18,22 +20,7 @@ def _per_channel(values: Array) -> Array:
 def channel_affine(x: Array, scale: Array, shift: Array) -> Array:
     """``y[n, c, h, w] = x[n, c, h, w] scale[c] + shift[c]``.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    scale, shift : (C,) array
-        Factor and offset of each channel.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        y.
-
-    Raises
-    ------
-    ValueError
-        If there is not one factor and one offset for each channel.
+    Parameters, results and errors are those of `pycnn.ops.channel_affine`.
     """
     for name, values in (("scale", scale), ("shift", shift)):
         if values.shape != (x.shape[1],):
@@ -47,18 +34,7 @@ def channel_affine_backward(dy: Array, x: Array, scale: Array) -> tuple[Array, A
     """Gradients of `channel_affine`.
 
     ``dx = dy scale[c]``, ``dscale[c] = sum_nhw dy x`` and ``dshift[c] = sum_nhw dy``.
-
-    Parameters
-    ----------
-    dy, x : (N, C, H, W) array
-        Gradient of the output, and images.
-    scale : (C,) array
-        Factors.
-
-    Returns
-    -------
-    (N, C, H, W) array, (C,) array, (C,) array
-        dx, dscale and dshift.
+    Parameters, results and errors are those of `pycnn.ops.channel_affine_backward`.
     """
     return (
         np.asarray(dy * _per_channel(scale)),
@@ -75,29 +51,7 @@ def batch_norm2d(
     With m values in each channel, ``mean[c] = sum_nhw x / m``,
     ``var[c] = sum_nhw (x - mean[c])^2 / m``, ``inv_std[c] = 1 / sqrt(var[c] + eps)`` and
     ``y = (x - mean[c]) inv_std[c] weight[c] + bias[c]``.
-
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images; at least one.
-    weight, bias : (C,) array or None
-        Factor (1 without) and offset (0 without) of each channel.
-    eps : float
-        Keeps the denominator from zero.
-
-    Returns
-    -------
-    (N, C, H, W) array, and three (C,) arrays
-        y, mean, var and inv_std.
-
-    Raises
-    ------
-    ValueError
-        If there are no images.
-
-    References
-    ----------
-    S. Ioffe, C. Szegedy, "Batch normalization", 2015, algorithm 1.
+    Parameters, results and errors are those of `pycnn.ops.batch_norm2d`.
     """
     if len(x) == 0:
         raise ValueError(f"[batch_norm2d] the mean of no images is not defined (x: {x.shape})")
@@ -116,24 +70,11 @@ def batch_norm2d(
 def batch_norm2d_backward(
     dy: Array, x: Array, weight: Array | None, mean: Array, inv_std: Array
 ) -> tuple[Array, Array, Array]:
-    """Gradients of `batch_norm2d`; mean and variance depend on `x`, too.
+    """Gradients of `batch_norm2d`, whose mean and variance depend on `x` too.
 
     With ``xhat = (x - mean) inv_std``: ``dbias = sum_nhw dy``, ``dweight = sum_nhw dy xhat`` and
     ``dx = weight inv_std (dy - dbias / m - xhat dweight / m)``.
-
-    Parameters
-    ----------
-    dy, x : (N, C, H, W) array
-        Gradient of the output, and images.
-    weight : (C,) array or None
-        Factors; 1 without.
-    mean, inv_std : (C,) array
-        As `batch_norm2d` returned them.
-
-    Returns
-    -------
-    (N, C, H, W) array, (C,) array, (C,) array
-        dx, dweight and dbias.
+    Parameters, results and errors are those of `pycnn.ops.batch_norm2d_backward`.
     """
     xhat = (x - _per_channel(mean)) * _per_channel(inv_std)
     dbias = np.asarray(dy.sum(axis=PIXELS))

@@ -7,6 +7,8 @@ import numpy as np
 from pycnn._arguments import apart
 from pycnn.reference.geometry import Array
 
+__all__ = ["adadelta_step", "adam_step", "rmsprop_step", "sgd_step"]
+
 
 def sgd_step(
     w: Array,
@@ -25,27 +27,7 @@ def sgd_step(
     With ``g = grad + weight_decay w`` the velocity becomes ``momentum v + (1 - dampening) g``
     (on the first step just ``g``), and ``w -= lr v``; Nesterov's variant steps along
     ``g + momentum v`` instead, and plain SGD along ``g``.
-
-    Parameters
-    ----------
-    w, grad : array
-        Parameter and its gradient, of one shape.
-    velocity : array, optional
-        Running mean of the gradients; required if and only if `momentum` is not zero.
-    lr : float
-        Learning rate.
-    momentum, dampening, weight_decay : float
-        See the formula.
-    nesterov : bool
-        Use Nesterov's momentum.
-    first : bool
-        This is the first step: what `velocity` holds is ignored.
-
-    Raises
-    ------
-    ValueError
-        If `momentum` is not zero and there is no velocity, or the other way round; if an array
-        that changes shares memory with another one.
+    Parameters, results and errors are those of `pycnn.ops.sgd_step`.
     """
     apart("sgd_step", {"w": w, "velocity": velocity}, {"grad": grad})
     if (velocity is not None) != (momentum != 0):
@@ -75,33 +57,7 @@ def adam_step(
     ``m = b1 m + (1 - b1) g``, ``v = b2 v + (1 - b2) g^2``,
     ``w -= lr / (1 - b1^step) m / (sqrt(v / (1 - b2^step)) + eps)``, where Adam decays through the
     gradient, ``g = grad + weight_decay w``, and AdamW first does ``w *= 1 - lr weight_decay``.
-
-    Parameters
-    ----------
-    w, grad, m, v : array
-        Parameter, gradient, first and second moment, of one shape.
-    step : int
-        Number of this step, from 1.
-    lr : float
-        Learning rate.
-    betas : (float, float)
-        Decay rates b1 and b2 of the moments.
-    eps : float
-        Keeps the denominator from zero.
-    weight_decay : float
-        See the formula.
-    decoupled : bool
-        AdamW's weight decay instead of Adam's.
-
-    Raises
-    ------
-    ValueError
-        If an array that changes shares memory with another one.
-
-    References
-    ----------
-    D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
-    I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", 2019, algorithm 2.
+    Parameters, results and errors are those of `pycnn.ops.adam_step`.
     """
     apart("adam_step", {"w": w, "m": m, "v": v}, {"grad": grad})
     beta1, beta2 = betas
@@ -131,28 +87,7 @@ def adadelta_step(
     The step along ``g = grad + weight_decay w`` is ``delta = sqrt(acc_delta + eps) g /
     sqrt(square_avg + eps)``, with running means of g^2 (this one included) and of delta^2 (up to
     the last one); ``w -= lr delta``.
-
-    Parameters
-    ----------
-    w, grad, square_avg, acc_delta : array
-        Parameter, gradient and both means, of one shape.
-    lr : float
-        Factor of the step.
-    rho : float
-        Decay rate of the means.
-    eps : float
-        Makes the first step possible.
-    weight_decay : float
-        See the formula.
-
-    Raises
-    ------
-    ValueError
-        If an array that changes shares memory with another one.
-
-    References
-    ----------
-    M. D. Zeiler, "ADADELTA: an adaptive learning rate method", 2012, algorithm 1.
+    Parameters, results and errors are those of `pycnn.ops.adadelta_step`.
     """
     apart(
         "adadelta_step", {"w": w, "square_avg": square_avg, "acc_delta": acc_delta}, {"grad": grad}
@@ -182,31 +117,7 @@ def rmsprop_step(
     The step along ``g = grad + weight_decay w`` is ``g / (sqrt(v) + eps)``, v the running mean of
     g^2, less the square of the running mean of g (at least 0) if there is a `grad_avg`; the
     momentum buffer adds up steps, ``buffer = momentum buffer + step``, and ``w -= lr buffer``.
-
-    Parameters
-    ----------
-    w, grad, square_avg : array
-        Parameter, gradient and mean of its square, of one shape.
-    momentum_buffer : array, optional
-        Required if and only if `momentum` is not zero.
-    grad_avg : array, optional
-        Mean of the gradient, for the centered form.
-    lr : float
-        Learning rate.
-    alpha : float
-        Decay rate of the means.
-    eps, weight_decay, momentum : float
-        See the formula.
-
-    Raises
-    ------
-    ValueError
-        If `momentum` is not zero and there is no buffer, or the other way round; if an array
-        that changes shares memory with another one.
-
-    References
-    ----------
-    T. Tieleman, G. Hinton, "Lecture 6.5", Neural networks for machine learning, 2012.
+    Parameters, results and errors are those of `pycnn.ops.rmsprop_step`.
     """
     states = {"square_avg": square_avg, "momentum_buffer": momentum_buffer, "grad_avg": grad_avg}
     apart("rmsprop_step", {"w": w, **states}, {"grad": grad})

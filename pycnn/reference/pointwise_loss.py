@@ -7,26 +7,13 @@ import numpy as np
 from pycnn.reference.geometry import Array
 from pycnn.reference.loss import check_reduction, reduce
 
+__all__ = ["bce_with_logits", "bce_with_logits_backward", "mse_loss", "mse_loss_backward"]
+
 
 def mse_loss(output: Array, target: Array, *, reduction: str = "mean") -> float | Array:
-    """``(output - target)^2``, for each number; the mean is over all of them.
+    """``(output - target)^2`` for each number; the mean is over all of them.
 
-    Parameters
-    ----------
-    output, target : array
-        Of one shape.
-    reduction : {'mean', 'sum', 'none'}
-        What becomes of the squares.
-
-    Returns
-    -------
-    float, or array of the same shape for 'none'
-        Loss.
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is unknown, or the mean of nothing is asked for.
+    Parameters, results and errors are those of `pycnn.ops.mse_loss`.
     """
     check_reduction("mse_loss", reduction, output.size)
     return reduce(np.asarray((output - target) ** 2), reduction, output.size)
@@ -35,7 +22,10 @@ def mse_loss(output: Array, target: Array, *, reduction: str = "mean") -> float 
 def mse_loss_backward(
     output: Array, target: Array, dloss: float | Array = 1.0, *, reduction: str = "mean"
 ) -> Array:
-    """Gradient with respect to `output`: ``2 dloss (output - target)``; 'mean' divides by size."""
+    """Gradient with respect to `output`: ``2 dloss (output - target)``; 'mean' divides by size.
+
+    Parameters, results and errors are those of `pycnn.ops.mse_loss_backward`.
+    """
     check_reduction("mse_loss", reduction, output.size)
     divisor = output.size if reduction == "mean" else 1
     return np.asarray(2 * np.asarray(dloss, output.dtype) / divisor * (output - target))
@@ -51,27 +41,8 @@ def bce_with_logits(
 ) -> float | Array:
     """``-w (p t log s(x) + (1 - t) log(1 - s(x)))`` with s(x) = 1 / (1 + exp(-x)), for each number.
 
-    Parameters
-    ----------
-    logits : array
-        x.
-    target : array
-        t, probabilities, of the same shape.
-    weight, pos_weight : array, optional
-        w and p, of the shape of the last axes of `logits`; 1 by default. A term whose factor is 0
-        is 0, even if its logarithm is infinite.
-    reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses; the mean divides by the size of `logits`.
-
-    Returns
-    -------
-    float, or array of the same shape for 'none'
-        Loss.
-
-    Raises
-    ------
-    ValueError
-        If `reduction` is unknown, or the mean of nothing is asked for.
+    A term whose factor is 0 is 0, even if its logarithm is infinite.
+    Parameters, results and errors are those of `pycnn.ops.bce_with_logits`.
     """
     check_reduction("bce_with_logits", reduction, logits.size)
     positive = (1 if pos_weight is None else pos_weight) * target
@@ -89,7 +60,10 @@ def bce_with_logits_backward(
     pos_weight: Array | None = None,
     reduction: str = "mean",
 ) -> Array:
-    """Gradient with respect to `logits`: ``dloss w ((1 - t) s(x) - p t s(-x))``."""
+    """Gradient with respect to `logits`: ``dloss w ((1 - t) s(x) - p t s(-x))``.
+
+    Parameters, results and errors are those of `pycnn.ops.bce_with_logits_backward`.
+    """
     check_reduction("bce_with_logits", reduction, logits.size)
     positive = (1 if pos_weight is None else pos_weight) * target
     slopes = (1 - target) * _logistic(logits) - positive * _logistic(-logits)

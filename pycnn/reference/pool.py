@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, Axis, IntOrPair, pad_image, pool_axes, windows
 
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
+
 
 def max_pool2d(
     x: Array,
@@ -19,32 +21,7 @@ def max_pool2d(
 
     Padding never wins. Taps are visited in row order: the first of equal maxima wins, and a NaN
     wins over everything before it (so the last NaN of a window does).
-
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    kernel_size : int or (int, int)
-        Taps of a window.
-    stride : int or (int, int), optional
-        Step between windows; `kernel_size` by default.
-    padding : int or (int, int)
-        Elements in front of and behind the image, at most half the kernel.
-    dilation : int or (int, int)
-        Step between the taps of a window.
-    ceil_mode : bool
-        Round the output size up instead of down; a last window that starts behind the image is
-        dropped.
-
-    Returns
-    -------
-    (N, C, P, Q) array, (N, C, P, Q) int32 array
-        Maxima, and their positions ``h * W + w`` in the plane of their image and channel.
-
-    Raises
-    ------
-    ValueError
-        If the geometry is impossible, or a dilated window jumps over the whole image.
+    Parameters, results and errors are those of `pycnn.ops.max_pool2d`.
     """
     height, width = pool_axes(
         "max_pool2d", x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode
@@ -69,19 +46,8 @@ def max_pool2d(
 def max_pool2d_backward(dy: Array, indices: Array, input_shape: tuple[int, ...]) -> Array:
     """Gradient of `max_pool2d`: each window's gradient goes to the element that won.
 
-    Parameters
-    ----------
-    dy : (N, C, P, Q) array
-        Gradient of the maxima.
-    indices : (N, C, P, Q) int32 array
-        Positions as `max_pool2d` returned them.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx; elements that won several overlapping windows get the sum.
+    An element that won several overlapping windows gets the sum.
+    Parameters, results and errors are those of `pycnn.ops.max_pool2d_backward`.
     """
     images, channels, height, width = input_shape
     dx = np.zeros((images, channels, height * width), dy.dtype)
@@ -123,26 +89,7 @@ def avg_pool2d(
 ) -> Array:
     """Sum of each window divided by its number of elements.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    kernel_size, stride, padding, ceil_mode
-        As in `max_pool2d`; padding is zeros.
-    count_include_pad : bool
-        Count the padding under a window as elements of it.
-    divisor_override : int, optional
-        Divide every window by this number instead.
-
-    Returns
-    -------
-    (N, C, P, Q) array
-        Averages.
-
-    Raises
-    ------
-    ValueError
-        If the geometry is impossible or `divisor_override` is zero.
+    Parameters, results and errors are those of `pycnn.ops.avg_pool2d`.
     """
     height, width = pool_axes("avg_pool2d", x.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
     divisor = _divisor(height, width, count_include_pad, divisor_override).astype(x.dtype)
@@ -160,21 +107,9 @@ def avg_pool2d_backward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
-    """Gradient of `avg_pool2d`: each window hands an equal share to every element under it.
+    """Gradient of `avg_pool2d`: each window passes an equal share to every element under it.
 
-    Parameters
-    ----------
-    dy : (N, C, P, Q) array
-        Gradient of the averages.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        As in `avg_pool2d`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.avg_pool2d_backward`.
     """
     image = (input_shape[2], input_shape[3])
     height, width = pool_axes("avg_pool2d", image, kernel_size, stride, padding, 1, ceil_mode)

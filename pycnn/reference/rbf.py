@@ -6,6 +6,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array
 
+__all__ = ["rbf", "rbf_backward"]
+
 
 def _differences(x: Array, centres: Array) -> Array:
     """x[n, d] - centres[k, d], shape (N, K, D)."""
@@ -20,22 +22,7 @@ def _differences(x: Array, centres: Array) -> Array:
 def rbf(x: Array, centres: Array) -> Array:
     """``y[n, k] = sum_d (x[n, d] - centres[k, d])^2``.
 
-    Parameters
-    ----------
-    x : (N, D) array
-        Rows of features.
-    centres : (K, D) array
-        One row for each unit.
-
-    Returns
-    -------
-    (N, K) array
-        y.
-
-    Raises
-    ------
-    ValueError
-        If `x` and `centres` disagree about the number of features.
+    Parameters, results and errors are those of `pycnn.ops.rbf`.
     """
     return np.asarray(np.square(_differences(x, centres)).sum(axis=2))
 
@@ -45,20 +32,7 @@ def rbf_backward(dy: Array, x: Array, centres: Array) -> tuple[Array, Array]:
 
     ``dx[n, d] = sum_k 2 dy[n, k] (x[n, d] - centres[k, d])``, and ``dcentres[k, d]`` is minus the
     same sum over n.
-
-    Parameters
-    ----------
-    dy : (N, K) array
-        Gradient of the output.
-    x : (N, D) array
-        Rows of features.
-    centres : (K, D) array
-        Centres.
-
-    Returns
-    -------
-    (N, D) array, (K, D) array
-        dx and dcentres.
+    Parameters, results and errors are those of `pycnn.ops.rbf_backward`.
     """
     terms = 2 * dy[:, :, np.newaxis] * _differences(x, centres)
     return np.asarray(terms.sum(axis=1)), np.asarray(-terms.sum(axis=0))

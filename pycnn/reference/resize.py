@@ -8,6 +8,8 @@ import numpy as np
 
 from pycnn.reference.geometry import Array, IntOrPair, pair
 
+__all__ = ["upsample2d", "upsample2d_backward", "zero_pad2d", "zero_pad2d_backward"]
+
 Sides: TypeAlias = int | tuple[int, int] | tuple[int, int, int, int]
 Mix: TypeAlias = list[tuple[Array, Array]]
 """For each output row (or column): which input row, and its weight; once for either side."""
@@ -53,26 +55,9 @@ def upsample2d(
 ) -> Array:
     """Enlarge images: 'nearest' repeats pixels, 'bilinear' interpolates between the nearest.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    scale_factor : int or (int, int)
-        Factor of height and width.
-    mode : {'nearest', 'bilinear'}
-        Row p of the output is row ``p // scale``, or lies at ``max((p + 0.5) / scale - 0.5, 0)``.
-    align_corners : bool
-        Row p lies at ``p (H - 1) / (P - 1)`` instead.
-
-    Returns
-    -------
-    (N, C, H scale, W scale) array
-        y.
-
-    Raises
-    ------
-    ValueError
-        If a factor is below 1 or the mode unknown.
+    Row p of the output is row ``p // scale`` for 'nearest'. For 'bilinear' it lies at
+    ``max((p + 0.5) / scale - 0.5, 0)``, or at ``p (H - 1) / (P - 1)`` with `align_corners`.
+    Parameters, results and errors are those of `pycnn.ops.upsample2d`.
     """
     rows, columns = _mixes("upsample2d", x.shape[2:], scale_factor, mode, align_corners)
     between = sum(x[:, :, row] * weight.astype(x.dtype)[:, np.newaxis] for row, weight in rows)
@@ -88,21 +73,9 @@ def upsample2d_backward(
     mode: str = "nearest",
     align_corners: bool = False,
 ) -> Array:
-    """Gradient of `upsample2d`: each output hands its gradient back by the same weights.
+    """Gradient of `upsample2d`: each output passes its gradient back by the same weights.
 
-    Parameters
-    ----------
-    dy : (N, C, H scale, W scale) array
-        Gradient of the output.
-    input_shape : (N, C, H, W)
-        Shape of `x`.
-    scale_factor, mode, align_corners
-        As in `upsample2d`.
-
-    Returns
-    -------
-    (N, C, H, W) array
-        dx.
+    Parameters, results and errors are those of `pycnn.ops.upsample2d_backward`.
     """
     rows, columns = _mixes("upsample2d", input_shape[2:], scale_factor, mode, align_corners)
     between = np.zeros((*dy.shape[:3], input_shape[3]), dy.dtype)
@@ -132,29 +105,17 @@ def _sides(padding: Sides) -> tuple[int, int, int, int]:
 def zero_pad2d(x: Array, padding: Sides) -> Array:
     """Put zeros around images.
 
-    Parameters
-    ----------
-    x : (N, C, H, W) array
-        Images.
-    padding : int, (height, width) or (top, bottom, left, right)
-        Rows and columns of zeros.
-
-    Returns
-    -------
-    (N, C, top + H + bottom, left + W + right) array
-        y.
-
-    Raises
-    ------
-    ValueError
-        If padding is negative.
+    Parameters, results and errors are those of `pycnn.ops.zero_pad2d`.
     """
     top, bottom, left, right = _sides(padding)
     return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
 
 
 def zero_pad2d_backward(dy: Array, input_shape: tuple[int, ...], padding: Sides) -> Array:
-    """Gradient of `zero_pad2d`: the part of `dy` that is not padding."""
+    """Gradient of `zero_pad2d`: the part of `dy` that is not padding.
+
+    Parameters, results and errors are those of `pycnn.ops.zero_pad2d_backward`.
+    """
     top, _, left, _ = _sides(padding)
     height, width = input_shape[2:]
     return np.ascontiguousarray(dy[:, :, top : top + height, left : left + width])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn import backends
 from pycnn._arguments import written
-from pycnn.devices import each_run, extension, move, stream_of
+from pycnn.devices import backend, extension, move
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.losses.base import OpLoss
@@ -50,7 +51,7 @@ class CapturedStep:
     -----
     The Python code of layers runs when a step is captured, not when it is replayed: what it decides
     or draws is then fixed. A `Dropout` draws anew for each step; a layer of your own has to
-    call `pycnn.ops.dropout` within `pycnn.devices.each_run`, or is refused.
+    call `pycnn.ops.dropout` within ``pycnn.backends.of(x).on_replay``, or is refused.
 
     A step that needs the CPU in the middle cannot be captured: the gradient of an `Embedding`,
     whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are on the CPU,
@@ -124,7 +125,7 @@ class CapturedStep:
             self.output = self._recorded.output
             return self._recorded.run(x, y)
         device = self.model.device
-        with stream_of(self.model):
+        with backend(device).stream_of(self.model):
             loss = self._step(move(x, device), move(y, device))
         self._last = kind, self._settings()
         return loss
@@ -141,7 +142,7 @@ class CapturedStep:
         loss = float(self.loss(self.output, y))
         self._forget_gradients()
         self.model.backward_parameters(self.loss.backward())
-        each_run(self.output, self.optimizer.step)
+        backends.of(self.output).on_replay(self.optimizer.step)
         return loss
 
     def _forget_gradients(self) -> None:

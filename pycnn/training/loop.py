@@ -11,7 +11,7 @@ from pycnn._arguments import flag, integer, number
 from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
-from pycnn.devices import stream_of
+from pycnn.devices import backend
 from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
@@ -273,7 +273,7 @@ def fit(
                 while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
                     with gate:
                         trainer.begin(seed)
-                    with stream_of(model):
+                    with backend(model.device).stream_of(model):
                         trainer.epoch(validation, progress)
             except KeyboardInterrupt as interruption:
                 if not processes.have_agreed(interruption):

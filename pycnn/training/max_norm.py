@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pycnn import backends
 from pycnn._arguments import positive
-from pycnn.devices import on_cpu, write
+from pycnn.devices import on_cpu
 from pycnn.layers.parameter import Array, Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
 from pycnn.training.run import TrainingRun
@@ -74,7 +75,7 @@ class MaxNorm(Callback):
             factors = (self.limit / norms[long]).astype(rows.dtype)
             numbers[long] *= factors.reshape(-1, *[1] * (numbers.ndim - 1))
             if numbers is not parameter.data:
-                write(parameter.data, numbers)
+                backends.of(parameter.data).write(parameter.data, numbers)
 
     def _shorten(self, numbers: Array, index: int) -> None:
         """Shorten a vector whose sum of squares overflows; leave one that holds infinity."""

@@ -14,7 +14,7 @@ from support.toy import digits
 from support.types import from_device, layer_of
 
 import pycnn as nn
-from pycnn import cuda, devices, ops
+from pycnn import backends, cuda, devices, ops
 from pycnn.cli import main
 from pycnn.layers.module import evaluation_mode
 from pycnn.training import MaxNorm, TerminateOnNaN
@@ -137,19 +137,20 @@ def test_arrays_are_joined_and_taken_apart(array_type: Any) -> None:
     rng = np.random.default_rng(0)
     parts = [rng.standard_normal((2, n, 3)).astype(np.float32) for n in (1, 4, 2)]
     there = [array_type.from_numpy(part) for part in parts]
-    joined = devices.concatenate(there, 1)
+    joined = backends.of(there[0]).concatenate(there, 1)
     np.testing.assert_array_equal(joined.numpy(), np.concatenate(parts, 1))
-    for part, back in zip(parts, devices.split(joined, [1, 4, 2], 1), strict=True):
+    for part, back in zip(parts, backends.of(joined).split(joined, [1, 4, 2], 1), strict=True):
         np.testing.assert_array_equal(back.numpy(), part)
     with pytest.raises(ValueError, match=r"\(2, 4, 3\) and \(2, 1, 3\) differ in more than axis 2"):
-        devices.concatenate(there[:2], 2)
+        backends.of(there[0]).concatenate(there[:2], 2)
     with pytest.raises(ValueError, match="do not make up axis 1"):
-        devices.split(joined, [1, 4], 1)
+        backends.of(joined).split(joined, [1, 4], 1)
     table = np.zeros((5, 3), np.float32)
     moved = array_type.from_numpy(table)
     rows = np.array([3, 1])
-    devices.put_rows(moved, array_type.from_numpy(rows), array_type.from_numpy(parts[0][:, 0]))
-    devices.put_rows(table, rows, parts[0][:, 0])
+    values = array_type.from_numpy(parts[0][:, 0])
+    backends.of(moved).put_rows(moved, array_type.from_numpy(rows), values)
+    backends.of(table).put_rows(table, rows, parts[0][:, 0])
     np.testing.assert_array_equal(moved.numpy(), table)
 
 

@@ -70,6 +70,15 @@ def test_far_blocks(first_block: int) -> None:
         np.testing.assert_array_equal(kept, words >= round(p * 2**32))
 
 
+def test_a_part_of_an_array_begins_at_its_own_block() -> None:
+    x, p, seed = np.ones(40, F), 0.5, 7
+    y, kept = reference.dropout(x, p, seed)
+    for found, whole in zip(
+        reference.dropout(x[12:], p, seed, first_block=3), (y, kept), strict=True
+    ):
+        np.testing.assert_array_equal(found, whole[12:])
+
+
 # --- the ops -------------------------------------------------------------------------------------
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pycnn import _core, devices
-from pycnn.ops import backend
+from pycnn import _core, backends, devices
 
 EMULATED = "cuda_emulated"
 MISSING = "the CUDA kernels: built without PYCNN_CUDA_EMULATED=ON, which has them on the CPU"
@@ -74,12 +73,7 @@ class DeviceOps:
         return value.numpy() if isinstance(value, self.module.DeviceArray) else value
 
 
-@contextmanager
-def computed_on(device: str) -> Iterator[None]:
+def computed_on(device: str) -> AbstractContextManager[None]:
     """Let `pycnn.ops` compute there what it is given as NumPy's arrays."""
-    before = vars(backend)["_core"]
-    vars(backend)["_core"] = _core if device == "cpu" else DeviceOps(device)
-    try:
-        yield
-    finally:
-        vars(backend)["_core"] = before
+    backend = backends.Cpu() if device == "cpu" else backends.Cpu(DeviceOps(device))
+    return backends.computing_with(backend)

@@ -1,4 +1,4 @@
-"""Types of the ops' arguments."""
+"""Types of the arguments and results of ops."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""Back-ends: where ops are computed, chosen by the kind of their arrays.
+
+`contract.Backend` says what a back-end offers, `cpu` and `cuda` are the two there are. The ops of
+`pycnn.ops` ask `of` for the back-end of their first array; nothing else looks where an array is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pycnn.backends.contract import Backend
+from pycnn.backends.cpu import Cpu
+from pycnn.backends.cuda import Cuda
+from pycnn.backends.operations import Operations
+
+__all__ = ["Backend", "Cpu", "Cuda", "Operations", "computing_with", "of", "of_cpu", "of_extension"]
+
+_cpu: Backend = Cpu()
+
+# The back-ends of extension modules that have been used, by the name of the module.
+_extensions: dict[str, Backend] = {}
+
+
+def of(array: Any) -> Backend:
+    """Return the back-end of an array; that of the CPU for anything that is no array.
+
+    The CPU's ops then say what is wrong with the argument.
+    """
+    return _cpu if type(array) is np.ndarray else _elsewhere(array)
+
+
+def _elsewhere(array: Any) -> Backend:
+    # The type of a device's arrays names the extension module that it comes from.
+    module = getattr(type(array), "ops", None)
+    return of_extension(module) if isinstance(module, ModuleType) else _cpu
+
+
+def of_cpu() -> Backend:
+    """Return the back-end of NumPy's arrays."""
+    return _cpu
+
+
+def of_extension(module: ModuleType) -> Backend:
+    """Return the back-end of an extension module, ``pycnn._cuda`` or ``pycnn._cuda_emulated``."""
+    name = module.__name__
+    return _extensions.get(name) or _extensions.setdefault(name, Cuda(module))
+
+
+@contextmanager
+def computing_with(backend: Backend) -> Iterator[None]:
+    """Let another back-end take NumPy's arrays, in all threads, until the ``with`` block ends.
+
+    For tests and measurements, such as calls of a device's ops with NumPy's arrays.
+
+    Parameters
+    ----------
+    backend : Backend
+        What `of` returns meanwhile for arrays of NumPy.
+    """
+    global _cpu
+    before, _cpu = _cpu, backend
+    try:
+        yield
+    finally:
+        _cpu = before
