@@ -6,7 +6,6 @@
 #include "cuda/block_sum.hpp"
 #include "cuda/compensated_sum.hpp"
 #include "ops/batch_norm2d.hpp"
-#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {

@@ -1,25 +1,10 @@
 // Local response normalisation: a thread for each element, whose window it sums anew, as on the CPU. Neighbouring threads have
 // neighbouring pixels, and a window's rows come from the cache.
-#include <algorithm>
-
 #include "cuda/launch.hpp"
 #include "ops/local_response_norm.hpp"
-#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {
-
-LrnWindow window(const LrnShape& s) {
-    const int64_t reach = s.C - 1;
-    return {s.C,
-            s.pixels,
-            std::min(s.size / 2, reach),
-            std::min((s.size - 1) / 2, reach),
-            static_cast<float>(s.k),
-            static_cast<float>(s.alpha),
-            static_cast<float>(s.beta),
-            static_cast<float>(2 * s.alpha * s.beta)};
-}
 
 // scale^-beta
 struct ThreeQuarters {
@@ -77,7 +62,7 @@ __global__ void backward_kernel(int64_t count, LrnWindow g, Power power, const f
 
 void local_response_norm(const LrnShape& s, const float* x, float* y, float* scale) {
     using namespace cuda;
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const int64_t count = s.N * s.C * s.pixels;
     const auto run = [&]<class Power>(Power power) {
         launch(forward_kernel<Power>, blocks_for(count), kThreads, 0, current_stream(), count, g, power, x, y, scale);
@@ -92,7 +77,7 @@ void local_response_norm(const LrnShape& s, const float* x, float* y, float* sca
 void local_response_norm_backward(const LrnShape& s, const float* dy, const float* x, const float* y, const float* scale,
                                   float* dx) {
     using namespace cuda;
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const int64_t count = s.N * s.C * s.pixels;
     const Workspace<float> quotients(count);
     launch(quotients_kernel, blocks_for(count), kThreads, 0, current_stream(), count, dy, y, scale, quotients.data());

@@ -28,6 +28,7 @@ MISSING = [
 ]
 
 ROOT = Path(__file__).parents[3]
+INCLUDES = ("-Icsrc", "-Icsrc/cpu/for_ops")
 KERNELS = ROOT / "csrc" / "cpu" / "isa" / "kernels.cpp"
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {' and '.join(MISSING)}")
@@ -59,9 +60,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
 
     def compile_file(source: Path) -> Path:
-        target = folder / f"{source.stem}.o"
+        target = folder / f"{source.parent.name}_{source.stem}.o"
         flags = kernel_flags() if source == KERNELS else ["-O2", "-fopenmp"]
-        run("-std=c++20", "-Wno-psabi", "-Icsrc", *flags, "-c", source, "-o", target)
+        run("-std=c++20", "-Wno-psabi", *INCLUDES, *flags, "-c", source, "-o", target)
         return target
 
     folders = ("csrc/core", "csrc/ops", "csrc/cpu", "csrc/cpu/conv2d", "tests/selftest")
