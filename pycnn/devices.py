@@ -199,7 +199,7 @@ def each_run(array: Any, call: Callable[[], T]) -> T:
 
     For ops that get other numbers in each step: those that recorded kernels read are renewed so.
     """
-    result: T = call() if isinstance(array, np.ndarray) else type(array).ops.each_run(call)
+    result: T = call() if isinstance(array, np.ndarray) else type(array).ops.on_replay(call)
     return result
 
 
@@ -211,4 +211,4 @@ def when_done(array: Any, call: Callable[[], None]) -> None:
     if isinstance(array, np.ndarray):
         call()
     else:
-        type(array).ops.when_done(call)
+        type(array).ops.after_replay(call)

@@ -25,8 +25,8 @@ struct VectorPlace {
 // For each row i < rows and each vector v of `places`:
 //   C[i][v] = sum over k < depth of a[k * rows + i] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
 // with B[k][v] at b + offsets[k] + places[v].b and C[i][v] at c + i * ldc + places[v].c.
-using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
-                          float* c, int64_t ldc, const float* bias, bool accumulate);
+using TileShape = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
+                           float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]; `length` is a
 // multiple of the lanes.
@@ -90,7 +90,7 @@ struct KernelTable {
     int lanes;
     int tile_rows;                                   // a GEMM tile has 1..tile_rows rows
     int dot_rows, dot_columns;                       // a dot tile has 1..dot_rows x 1..dot_columns elements
-    GemmTile gemm[kMaxTileRows][kMaxTileVectors];    // [rows - 1][vectors - 1]
+    TileShape gemm[kMaxTileRows][kMaxTileVectors];   // [rows - 1][vectors - 1]
     DotTile dot[kMaxDotTile][kMaxDotTile];           // [rows - 1][columns - 1]
     OuterTile outer[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
     DotTile distance[kMaxDotTile][kMaxDotTile];      // likewise

@@ -1,4 +1,4 @@
-// Dropout: the random numbers are those of csrc/cpu/isa/philox.hpp, so seeds drop the same elements on every processor.
+// Dropout. The random numbers are those of csrc/cpu/isa/philox.hpp: a seed drops the same elements on every processor.
 #include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
 #include "ops/dropout.hpp"
@@ -38,7 +38,7 @@ __device__ float where_kept(unsigned char keep, float x) { return keep ? x : 0.0
 __global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varying<uint64_t> seed, unsigned threshold,
                                float scale, const float* x, float* y, uint8_t* kept) {
     const uint64_t key = seed.get();
-    FOR_EACH_ELEMENT(block, (count + 3) / 4) {
+    PYCNN_FOR_EACH_ELEMENT(block, (count + 3) / 4) {
         const Block numbers = philox(first_block + static_cast<uint64_t>(block), key);
         unsigned char keep[4];
 #pragma unroll
@@ -62,7 +62,7 @@ __global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varyin
 }
 
 __global__ void dropout_backward_kernel(int64_t count, float scale, const float* dy, const uint8_t* kept, float* dx) {
-    FOR_EACH_ELEMENT(i, count) dx[i] = where_kept(kept[i], scale * dy[i]);
+    PYCNN_FOR_EACH_ELEMENT(i, count) dx[i] = where_kept(kept[i], scale * dy[i]);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Local response normalisation: a thread for each element, whose window it sums anew, as on the CPU. Neighbouring threads have
-// neighbouring pixels, and a window's rows come from the cache.
+// Local response normalisation: each thread sums the whole window of its element, as on the CPU. Neighbouring threads have
+// neighbouring pixels, and the cache holds the rows of a window.
 #include "cuda/launch.hpp"
 #include "ops/local_response_norm.hpp"
 
@@ -29,7 +29,7 @@ struct Reach {
 
 template <class Power>
 __global__ void forward_kernel(int64_t count, LrnWindow g, Power power, const float* x, float* y, float* scale) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const Reach reach(i / g.pixels % g.C, g.C, g.before, g.after);
         float sum = 0.0f;
         for (int64_t j = reach.first; j <= reach.last; ++j) {
@@ -43,14 +43,14 @@ __global__ void forward_kernel(int64_t count, LrnWindow g, Power power, const fl
 }
 
 __global__ void quotients_kernel(int64_t count, const float* dy, const float* y, const float* scale, float* quotients) {
-    FOR_EACH_ELEMENT(i, count) quotients[i] = dy[i] * y[i] / scale[i];
+    PYCNN_FOR_EACH_ELEMENT(i, count) quotients[i] = dy[i] * y[i] / scale[i];
 }
 
 // The channels whose windows hold channel c are c - after .. c + before.
 template <class Power>
 __global__ void backward_kernel(int64_t count, LrnWindow g, Power power, const float* dy, const float* x, const float* scale,
                                 const float* quotients, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const Reach reach(i / g.pixels % g.C, g.C, g.after, g.before);
         float sum = 0.0f;
         for (int64_t j = reach.first; j <= reach.last; ++j) sum += quotients[i + j * g.pixels];

@@ -21,9 +21,10 @@ double setting(const char* op, const char* name, py::handle number) {
     return value;
 }
 
-// The eps of an optimizer that keeps the share `kept` of an old mean square. Squares below 2^-126 count as zero, so that the mean
-// square may be short of 2^-125 / (1 - kept), and its root of the root of that. Far above, eps hides it; below the limits, which leave
-// an error of 2 % at most, such squares would decide the step: it would be 3e7 times too large, or 0 / 0.
+// The eps of an optimizer that keeps the share `kept` of an old mean square. Squares below 2^-126 count as zero, so the mean
+// square may be too small by 2^-125 / (1 - kept), and its root by the root of that. A much larger eps hides this error. The
+// limits leave an error of 2 % at most. Below them such squares would decide the step: it would be 3e7 times too large, or 0 /
+// 0.
 double eps_setting(const char* op, py::handle number, double least) {
     const double eps = setting(op, "eps", number);
     if (eps < least)

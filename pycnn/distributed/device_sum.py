@@ -56,7 +56,7 @@ class DeviceSum(ABC):
         ValueError
             If one has been freed.
         RuntimeError
-            If this has been closed, a step is being recorded as a CUDA graph and the sum would
+            If this has been closed, a step is being captured as a CUDA graph and the sum would
             wait for it, or the transport fails: the text has its words.
         """
         if self._closed:

@@ -54,7 +54,7 @@ class OpLoss(Remembering, ABC):
     def _options_for(self, output: Array) -> dict[str, Any]:
         """Return the options with their arrays on the device of the output.
 
-        They are copied there once: a step that is recorded as a CUDA graph cannot copy to it.
+        They are copied there once: a step that is captured as a CUDA graph cannot copy to it.
         """
         device = device_of(output)
         if device not in self._options_on:

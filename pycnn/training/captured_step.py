@@ -18,8 +18,8 @@ class CapturedStep:
     """Training steps of which the GPU knows all kernels, and starts them by one call.
 
     Small networks keep a GPU waiting: Python and the driver take longer to ask for a kernel than
-    the kernel runs. So the second step in a row with batches of one shape is recorded, in a CUDA
-    graph, and steps after it copy their batch to where the recorded one was, and run the graph.
+    the kernel runs. So the second step in a row with batches of one shape is captured, in a CUDA
+    graph, and steps after it copy their batch to where the captured one was, and replay the graph.
     Batches of another shape, such as the last one of an epoch, take their steps without it. The
     bits are those of steps that are not captured.
 
@@ -32,7 +32,7 @@ class CapturedStep:
     optimizer : Optimizer
         Its optimizer. The learning rate may change from step to step. Where another setting
         changes, of the optimizer, the loss or a layer, such as ``p`` of a `Dropout`, or an array of
-        the model or the optimizer is replaced, the step after the next one is recorded anew.
+        the model or the optimizer is replaced, the step after the next one is captured anew.
 
     Attributes
     ----------
@@ -48,17 +48,17 @@ class CapturedStep:
 
     Notes
     -----
-    The Python code of layers runs when a step is recorded, and not in the steps after it: what it
+    The Python code of layers runs when a step is captured, and not in the steps after it: what it
     decides or draws then stays. A `Dropout` draws anew for each step; a layer of one's own that
     calls `pycnn.ops.dropout` does so within `pycnn.devices.each_run`, or is refused.
 
-    A step that needs the CPU in the middle cannot be recorded: the gradient of an `Embedding`,
+    A step that needs the CPU in the middle cannot be captured: the gradient of an `Embedding`,
     whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are there, and
     layers of one's own that read from arrays of the device. Such a call raises RuntimeError and
     says what was in the way. What needs the CPU afterwards waits for the end of the step: the loss,
     the running statistics of `BatchNorm2d`. Labels are checked before it.
 
-    A recorded step has memory of its own, for its activations and gradients, besides that of other
+    A captured step has memory of its own, for its activations and gradients, besides that of other
     passes of the model, such as those of `pycnn.evaluate`.
 
     References
@@ -88,7 +88,7 @@ class CapturedStep:
         self._check_device()
         self.output: Any = None
         self._last: Any = None  # the kind of the last batch, and the settings after its step
-        self._recorded: _Recorded | None = None
+        self._captured: _Captured | None = None
 
     def __call__(self, x: Any, y: Any) -> float:
         """Take a step.
@@ -108,18 +108,18 @@ class CapturedStep:
         ValueError, TypeError
             As from the model and the loss; nothing is updated then.
         RuntimeError
-            If the step cannot be recorded.
+            If the step cannot be captured.
         """
         self._check_device()
         kind = tuple((array.shape, array.dtype) for array in (x, y))
         settings = self._settings()
-        if self._recorded is not None and self._recorded.settings != settings:
-            self._recorded = self.output = None
-        if self._recorded is None and self._last == (kind, settings):
-            self._recorded = self._record(kind, x, y)
-        if self._recorded is not None and self._recorded.kind == kind:
-            self.output = self._recorded.output
-            return self._recorded.run(x, y)
+        if self._captured is not None and self._captured.settings != settings:
+            self._captured = self.output = None
+        if self._captured is None and self._last == (kind, settings):
+            self._captured = self._capture(kind, x, y)
+        if self._captured is not None and self._captured.kind == kind:
+            self.output = self._captured.output
+            return self._captured.replay(x, y)
         device = self.model.device
         with stream_of(self.model):
             loss = self._step(move(x, device), move(y, device))
@@ -145,7 +145,7 @@ class CapturedStep:
         self.model.zero_grad()
         self.optimizer.zero_grad()
 
-    def _record(self, kind: Any, x: Any, y: Any) -> _Recorded:
+    def _capture(self, kind: Any, x: Any, y: Any) -> _Captured:
         module, device = extension(self.model.device), self.model.device
         graph, settings = module.StepGraph(), self._settings()
         self._forget_gradients()
@@ -166,7 +166,7 @@ class CapturedStep:
         if settings != self._settings():
             raise RuntimeError("[CapturedStep] the step replaces arrays of the model or optimizer")
         gradients = [(p, p.grad) for p in self.model.parameters()]
-        return _Recorded(graph, kind, settings, (x, y), self.output, gradients)
+        return _Captured(graph, kind, settings, (x, y), self.output, gradients)
 
     def _settings(self) -> _Settings:
         state = self.optimizer.state_dict()
@@ -185,7 +185,7 @@ class CapturedStep:
 
 
 class _Settings:
-    """What a recorded step is good for, in objects that stay alive with it."""
+    """What a captured step is good for, in objects that stay alive with it."""
 
     def __init__(self, numbers: list[Any], objects: list[Any]) -> None:
         self.numbers, self.objects = numbers, objects
@@ -210,8 +210,8 @@ def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-class _Recorded:
-    """A recorded step, with the arrays that it reads and writes."""
+class _Captured:
+    """A captured step, with the arrays that it reads and writes."""
 
     def __init__(
         self,
@@ -225,10 +225,10 @@ class _Recorded:
         self.graph, self.kind, self.settings = graph, kind, settings
         self.batch, self.output, self.gradients = batch, output, gradients
 
-    def run(self, x: Any, y: Any) -> float:
+    def replay(self, x: Any, y: Any) -> float:
         for parameter, gradient in self.gradients:
             parameter.grad = gradient
         with self.graph.stream:
             for there, array in zip(self.batch, (x, y), strict=True):
                 there.write(array)
-            return float(self.graph.run())
+            return float(self.graph.replay())
