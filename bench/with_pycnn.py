@@ -160,7 +160,7 @@ def _captured(case: Case, a: Arrays) -> Bound:
     """Prepare training steps in a CUDA graph; those of a model without dropout are checked."""
     x, target = a["x"], a["target"]
     timed = CapturedStep(*_trained(case, a))
-    for _ in range(2):  # the second step is recorded
+    for _ in range(2):  # the second step is captured
         timed(x, target)
 
     def outputs() -> list[Array]:
@@ -171,7 +171,7 @@ def _captured(case: Case, a: Arrays) -> Bound:
         rate, optimizer.lr = optimizer.lr, 0.0
         for _ in range(2):
             step(x, target)
-        # The recorded step becomes the first one: without momentum, from the case's parameters.
+        # The captured step becomes the first one: without momentum, from the case's parameters.
         for state in optimizer.state_dict()["state"].values():
             momentum = state["momentum_buffer"]
             backends.of(momentum).write(momentum, np.zeros_like(_array(momentum)))

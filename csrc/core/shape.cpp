@@ -101,6 +101,7 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
     check_extent(op, "groups", groups, 1);
 
     ConvShape s{};
+    s.op = op;
     s.N = x[0], s.C = x[1], s.H = x[2], s.W = x[3];
     s.K = w[0], s.R = w[2], s.S = w[3];
     s.groups = groups, s.stride = stride, s.dilation = dilation;
@@ -158,6 +159,7 @@ ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, P
                    output_padding.w, ")");
 
     ConvShape s{};
+    s.op = op;
     s.N = x[0], s.K = x[1], s.P = x[2], s.Q = x[3];
     s.C = w[1] * groups, s.R = w[2], s.S = w[3];
     s.groups = groups, s.stride = stride, s.dilation = dilation;

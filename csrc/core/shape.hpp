@@ -34,6 +34,7 @@ struct ConvShape {
     int64_t groups;
     Pair stride, dilation;
     Padding pad;
+    const char* op;  // the one that asks, for errors
 
     int64_t group_inputs() const { return C / groups; }
     int64_t group_outputs() const { return K / groups; }

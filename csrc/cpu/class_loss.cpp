@@ -5,6 +5,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/class_targets.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/row_blocks.hpp"
 

@@ -4,7 +4,10 @@
 
 #include <cstdint>
 
-#include "ops/parameters.hpp"
+#include "ops/batch_norm2d.hpp"
+#include "ops/dropout.hpp"
+#include "ops/local_response_norm.hpp"
+#include "ops/optim.hpp"
 
 namespace pycnn {
 

@@ -15,18 +15,6 @@ constexpr int64_t kBlock = 256;
 
 constexpr double kPowerWork = 30;  // two square roots and a division, or log and exp, in multiply-adds
 
-LrnWindow window(const LrnShape& s) {
-    const int64_t reach = s.C - 1;
-    return {s.C,
-            s.pixels,
-            std::min(s.size / 2, reach),
-            std::min((s.size - 1) / 2, reach),
-            static_cast<float>(s.k),
-            static_cast<float>(s.alpha),
-            static_cast<float>(s.beta),
-            static_cast<float>(2 * s.alpha * s.beta)};
-}
-
 // body(first float of the block in the array, pixels of the block, thread)
 template <class F>
 void for_blocks(const LrnShape& s, int team, F&& body) {
@@ -45,14 +33,14 @@ int team(const LrnShape& s, const LrnWindow& g) {
 }  // namespace
 
 void local_response_norm(const LrnShape& s, const float* x, float* y, float* scale) {
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const KernelTable& table = kernels();
     for_blocks(s, team(s, g), [&](int64_t at, int64_t count, int) { table.lrn(g, count, x + at, y + at, scale + at); });
 }
 
 void local_response_norm_backward(const LrnShape& s, const float* dy, const float* x, const float* y, const float* scale,
                                   float* dx) {
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const KernelTable& table = kernels();
     const int threads = team(s, g);
     const int64_t ring = (g.before + g.after + 1) * kBlock;

@@ -1,5 +1,4 @@
-// Activations of each number alone; the formulas are those of csrc/cpu/isa/activation.hpp. NaN passes, infinities give the
-// limit.
+// Elementwise activations, with the formulas of csrc/cpu/isa/activation.hpp. NaN passes through; infinities give the limit.
 #include "cuda/elementwise.hpp"
 #include "cuda/normal_tail.hpp"
 #include "cuda/rectified.hpp"
@@ -49,8 +48,8 @@ struct SigmoidGradient {
     __device__ float operator()(float dy, float y) const { return dy * (y * (1.0f - y)); }
 };
 
-// Beyond +-kGeluLimit the distribution function is 0 or 1 in float, and so is that of the tanh form. Arguments are held there,
-// so that an infinity is not multiplied by zero.
+// Beyond +-kGeluLimit the distribution function is 0 or 1 in float, in the tanh form as well. Arguments are clamped to that
+// range, so that infinity is not multiplied by zero.
 constexpr float kGeluLimit = 14.0f;
 __device__ float not_below(float x, float limit) { return x < limit ? limit : x; }
 __device__ float not_above(float x, float limit) { return x > limit ? limit : x; }

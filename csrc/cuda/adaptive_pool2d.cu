@@ -19,7 +19,7 @@ struct Span {
           count(static_cast<int>(((i + 1) * size + outputs - 1) / outputs) - first) {}
 };
 
-// Lanes threads share a window; each takes every Lanes-th element of it: element(position in the plane).
+// Lanes threads share a window. Each takes every Lanes-th element: element(position in the plane).
 template <int Lanes, class F>
 __device__ void for_elements(const Span& rows, const Span& columns, int width, int lane, F&& element) {
     if constexpr (Lanes == 1) {
@@ -33,8 +33,8 @@ __device__ void for_elements(const Span& rows, const Span& columns, int width, i
 
 template <int Lanes>
 __global__ void average_kernel(int64_t outputs, ResizeShape s, const float* x, float* y) {
-    // All lanes of a warp take the same number of turns: they meet in shuffles.
-    FOR_EACH_ELEMENT(i, outputs * Lanes) {
+    // All lanes of a warp take the same number of turns, because they meet in shuffles.
+    PYCNN_FOR_EACH_ELEMENT(i, outputs * Lanes) {
         const int lane = static_cast<int>(i % Lanes);
         const PlanePoint at(i / Lanes, s.P, s.Q);
         const Span rows(at.row, s.H, s.P), columns(at.column, s.W, s.Q);
@@ -47,7 +47,7 @@ __global__ void average_kernel(int64_t outputs, ResizeShape s, const float* x, f
     }
 }
 
-// The larger one; of equal values the first, of NaN the last: a NaN replaces what came before.
+// The larger one. Of equal values the first wins; of NaNs the last: a NaN replaces everything before it.
 struct Maximum {
     float value;
     int position;
@@ -64,13 +64,13 @@ struct Maximum {
 
 template <int Lanes>
 __global__ void max_kernel(int64_t outputs, ResizeShape s, const float* x, float* y, int32_t* indices) {
-    FOR_EACH_ELEMENT(i, outputs * Lanes) {
+    PYCNN_FOR_EACH_ELEMENT(i, outputs * Lanes) {
         const int lane = static_cast<int>(i % Lanes);
         const PlanePoint at(i / Lanes, s.P, s.Q);
         const Span rows(at.row, s.H, s.P), columns(at.column, s.W, s.Q);
         const float* plane = x + at.plane * s.H * s.W;
         const int first = rows.first * static_cast<int>(s.W) + columns.first;
-        Maximum best{plane[first], first};  // of every lane: it wins only where it should
+        Maximum best{plane[first], first};  // every lane starts with it; it wins only if it should
         for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane,
                             [&](int position) { best.offer(plane[position], position); });
         for (int distance = Lanes / 2; distance > 0; distance /= 2) {
@@ -84,9 +84,9 @@ __global__ void max_kernel(int64_t outputs, ResizeShape s, const float* x, float
     }
 }
 
-// dx[h, w] = sum of the shares of the windows that hold (h, w): as windows are to elements, so are elements to windows.
+// dx[h, w] = sum of the shares of the windows that hold (h, w). Those windows are found as the elements of a window are.
 __global__ void average_backward_kernel(int64_t count, ResizeShape s, const float* dy, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const Span p(at.row, s.P, s.H), q(at.column, s.Q, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
@@ -101,7 +101,7 @@ __global__ void average_backward_kernel(int64_t count, ResizeShape s, const floa
     }
 }
 
-// Windows from which a warp is not idle for the most part.
+// Smaller windows would leave most lanes of a warp idle.
 bool has_large_windows(const ResizeShape& s) { return s.H * s.W >= 16 * s.P * s.Q; }
 
 }  // namespace

@@ -5,24 +5,24 @@ namespace pycnn::cuda {
 namespace {
 
 __global__ void add_kernel(int64_t count, const float* a, const float* b, float* sum) {
-    FOR_EACH_ELEMENT(i, count) sum[i] = a[i] + b[i];
+    PYCNN_FOR_EACH_ELEMENT(i, count) sum[i] = a[i] + b[i];
 }
 
 __global__ void copy_rows_kernel(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target,
                                  int64_t target_pitch) {
-    FOR_EACH_ELEMENT(i, rows * width)
+    PYCNN_FOR_EACH_ELEMENT(i, rows * width)
     target[i / width * target_pitch + i % width] = source[i / width * source_pitch + i % width];
 }
 
 __global__ void put_rows_kernel(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values,
                                 float* table) {
-    FOR_EACH_ELEMENT(i, count * width) {
+    PYCNN_FOR_EACH_ELEMENT(i, count * width) {
         const int64_t row = rows[i / width];
         if (row >= 0 && row < table_rows) table[row * width + i % width] = values[i];
     }
 }
 
-__global__ void scale_kernel(int64_t count, float factor, float* x) { FOR_EACH_ELEMENT(i, count) x[i] *= factor; }
+__global__ void scale_kernel(int64_t count, float factor, float* x) { PYCNN_FOR_EACH_ELEMENT(i, count) x[i] *= factor; }
 
 struct Squares {
     const float* x;

@@ -1,4 +1,4 @@
-// What layers do with whole arrays, where the CPU side has NumPy's.
+// Arithmetic of layers on whole arrays, for which the CPU side uses NumPy.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ void scale(int64_t count, float factor, float* x);     // in place
 // target[i * target_pitch + j] = source[i * source_pitch + j] for i < rows, j < width.
 void copy_rows(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target, int64_t target_pitch);
 
-// table[rows[i] * width + j] = values[i * width + j]: each row is there once. `table_rows` is the extent that rows must lie in;
-// others are left out.
+// table[rows[i] * width + j] = values[i * width + j]. No row number occurs twice. Numbers outside of [0, table_rows) are
+// skipped.
 void put_rows(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values, float* table);
 
 }  // namespace pycnn::cuda

@@ -1,12 +1,11 @@
-// Affine maps of channels and batch normalisation. A channel's values are cut into slices; a block sums one slice, then a thread
-// for each channel adds its slices in order and takes the channel's statistics in double: a handful of numbers, in which a mean of
-// few digits would spoil all others.
+// Affine maps of channels and batch normalisation. A channel's values are cut into slices. A block sums one slice; then a
+// thread for each channel adds its slices in order and computes the channel's statistics in double. They are few, and an
+// inexact mean would spoil all that follows.
 #include <algorithm>
 
 #include "cuda/block_sum.hpp"
 #include "cuda/compensated_sum.hpp"
 #include "ops/batch_norm2d.hpp"
-#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {
@@ -30,7 +29,7 @@ __global__ void slices_kernel(ChannelShape s, int64_t slices, int64_t slice, Ter
     const int t = static_cast<int>(threadIdx.x);
     const int64_t c = blockIdx.x / slices, begin = blockIdx.x % slices * slice;
     const int64_t end = min(begin + slice, s.N * s.plane);
-    // Values lie along the pixels of an image, then along the images; a step of kThreads is so many of each.
+    // Values are numbered along the pixels of an image, then along the images. A step of kThreads is this many of each.
     const int64_t images = kThreads / s.plane, pixels = kThreads % s.plane;
     int64_t n = (begin + t) / s.plane, i = (begin + t) % s.plane;
     Sums sums{};
@@ -60,13 +59,13 @@ __device__ Totals totals_of(const Sums* partial, int64_t slices, int64_t c) {
     return totals;
 }
 
-// Finish: operator()(c, totals) does what is to be done with the sums of channel c.
+// Finish: operator()(c, totals) uses the sums of channel c.
 template <class Finish>
 __global__ void finish_kernel(int64_t channels, int64_t slices, const Sums* partial, Finish finish) {
-    FOR_EACH_ELEMENT(c, channels) finish(c, totals_of(partial, slices, c));
+    PYCNN_FOR_EACH_ELEMENT(c, channels) finish(c, totals_of(partial, slices, c));
 }
 
-// Slices by the shape alone: about 1024 blocks, of 2048 values at least.
+// Slices depend on the shape alone: about 1024 blocks, of 2048 values at least.
 template <class Terms, class Finish>
 void sum_channels(const ChannelShape& s, const Terms& terms, const Finish& finish) {
     using namespace cuda;
@@ -142,7 +141,7 @@ struct TakeVariance {
     BatchStatistics statistics;
     float* scale;
     __device__ void operator()(int64_t c, const Totals& totals) const {
-        // The first sum would be zero around the exact mean; what it is corrects the second one.
+        // The first sum would be zero for the exact mean. Its value corrects the second one.
         const double rest = totals.first / count;
         double var = totals.second / count - rest * rest;
         if (var < 0) var = 0;
@@ -172,7 +171,7 @@ struct TakeGradients {
 // instead, a large mean would take digits from y.
 __global__ void affine_kernel(int64_t count, int64_t C, int64_t plane, const float* x, const float* centre, const float* scale,
                               const float* shift, float* y) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const int64_t c = i / plane % C;
         y[i] = (x[i] - (centre ? centre[c] : 0.0f)) * scale[c] + (shift ? shift[c] : 0.0f);
     }
@@ -180,7 +179,7 @@ __global__ void affine_kernel(int64_t count, int64_t C, int64_t plane, const flo
 
 __global__ void gradient_kernel(int64_t count, int64_t C, int64_t plane, const float* dy, const float* x,
                                 const BatchNormScalars* scalars, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const BatchNormScalars s = scalars[i / plane % C];
         dx[i] = dy[i] * s.scale - (x[i] - s.mean) * s.slope - s.offset;
     }

@@ -1,16 +1,16 @@
-// A sum over the threads of a block, in an order that their numbers alone give.
+// A sum over the threads of a block. The order of the additions depends on the numbers of the threads alone.
 #pragma once
 
 #include "cuda/launch.hpp"
 
 namespace pycnn::cuda {
 
-// Halves of the block's kThreads values are added to each other until `left` sums are left, a power of two: thread t < left
-// gets that of the values of threads t, t + left, t + 2 left, ... and other threads nothing of use. Called by all threads of a
-// block, and by a kernel once: a second call would write what slow threads still have to read.
+// Adds halves of the block's kThreads values to each other until `left` sums remain, a power of two. Thread t < left gets the
+// sum of the values of threads t, t + left, t + 2 left, ...; the result is of no use to other threads. All threads of a block
+// call this, and a kernel calls it once: a second call would overwrite values that slow threads have not read yet.
 template <class Value>
 __device__ Value block_sum(const Value& value, int left = 1) {
-    SHARED(Value, partial, [kThreads]);
+    PYCNN_SHARED(Value, partial, [kThreads]);
     const int t = static_cast<int>(threadIdx.x);
     partial[t] = value;
     __syncthreads();

@@ -8,7 +8,8 @@ namespace pycnn {
 namespace cuda {
 namespace {
 
-// x - largest - log_total as if it was rounded once: far below the largest score the difference loses as much as the result does.
+// x - largest - log_total as if rounded once: far below the largest score, the error of the difference is as large as that of
+// the result.
 __device__ float log_probability(float x, float largest, float log_total) {
     const float difference = x - largest;
     return difference - (log_total - (difference > -INFINITY ? lost(x, -largest, difference) : 0.0f));
@@ -16,7 +17,7 @@ __device__ float log_probability(float x, float largest, float log_total) {
 
 __global__ void log_softmax_kernel(int64_t N, int64_t C, const float* x, float* y) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, N) {
+    PYCNN_FOR_EACH_ROW(row, N) {
         const RowExponentials of_row = row_exponentials(x + row * C, C, lane);
         const float log_total = logf(of_row.total);
         for (int64_t j = row * C + lane; j < (row + 1) * C; j += kWarp) y[j] = log_probability(x[j], of_row.largest, log_total);
@@ -25,7 +26,7 @@ __global__ void log_softmax_kernel(int64_t N, int64_t C, const float* x, float* 
 
 __global__ void log_softmax_backward_kernel(int64_t N, int64_t C, const float* dy, const float* y, float* dx) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, N) {
+    PYCNN_FOR_EACH_ROW(row, N) {
         LongSum sum;
         for (int64_t j = row * C + lane; j < (row + 1) * C; j += kWarp) sum.add(dy[j]);
         const float total = warp_sum(sum.value());
@@ -49,19 +50,19 @@ struct NllTerms {
     }
 };
 
-// In double, as on the CPU: the weight may be rounded to float only once it has been divided.
+// In double, as on the CPU: the weight may be rounded to float only after the division.
 __global__ void nll_backward_kernel(int64_t N, int64_t C, TargetWeights weights, LossGradient dloss, const double* divisor,
                                     float* gradient) {
-    FOR_EACH_ELEMENT(row, N) {
+    PYCNN_FOR_EACH_ELEMENT(row, N) {
         const int64_t label = weights.target[row];
         const double slope = gradient_of(dloss, row) * weights(row) / (divisor ? *divisor : 1.0);
         if (label != weights.ignored) gradient[row * C + label] = static_cast<float>(-slope);
     }
 }
 
-// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), least the smallest of j and all d: nothing overflows, and the sum
-// is at least 1. In double, because 1 - exp(least - d) / sum is the gradient of the right class and cancels; this loss has few
-// classes, and its rows are those of a batch.
+// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), least the smallest of j and all d: nothing overflows, and the
+// sum is at least 1. In double, because 1 - exp(least - d) / sum is the gradient of the right class and cancels; this loss has
+// few classes, and its rows are those of a batch.
 struct Competition {
     double least, sum;
 };
@@ -78,7 +79,7 @@ __device__ Competition competition(double j, const float* d, int64_t C, int lane
 
 __global__ void map_loss_kernel(MapLoss s, const float* distances, const int64_t* target, double* rows, float* losses) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, s.N) {
+    PYCNN_FOR_EACH_ROW(row, s.N) {
         const float* d = distances + row * s.C;
         const Competition others = competition(s.j, d, s.C, lane);
         if (lane == 0) {
@@ -92,7 +93,7 @@ __global__ void map_loss_kernel(MapLoss s, const float* distances, const int64_t
 __global__ void map_loss_backward_kernel(MapLoss s, const float* distances, const int64_t* target, LossGradient dloss,
                                          double divisor, float* gradient) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, s.N) {
+    PYCNN_FOR_EACH_ROW(row, s.N) {
         const float* d = distances + row * s.C;
         const Competition others = competition(s.j, d, s.C, lane);
         const double scale = gradient_of(dloss, row) / divisor;

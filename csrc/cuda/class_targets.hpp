@@ -43,7 +43,7 @@ struct TargetWeights {
     }
 };
 
-// What the losses of the rows were divided by, left on the device, where the gradient is computed.
+// The divisor of the losses, which stays on the device, where the gradient is computed.
 class MeanDivisor {
 public:
     MeanDivisor(const CrossEntropy& s, const int64_t* target) : total_(1), mean_(s.reduction == Reduction::mean) {

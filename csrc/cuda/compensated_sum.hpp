@@ -1,4 +1,4 @@
-// Sums in float that are as good as sums in double: what each addition loses is added up beside the sum. Double precision itself
+// Sums in float that are as good as sums in double: the rounding errors of the additions are summed as well. Double precision
 // is up to 64 times as slow as float on a GPU.
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace pycnn::cuda {
 
-// What a + b loses where it is rounded to `sum`, for any a and b: D. E. Knuth, "The Art of Computer Programming", volume 2, section
-// 4.2.2, theorem B. The sum must not have become part of a fused multiply-add: __fadd_rn.
+// The rounding error of sum = a + b, for any a and b: D. E. Knuth, "The Art of Computer Programming", volume 2, section
+// 4.2.2, theorem B. The compiler must not fuse the sum into a multiply-add, hence __fadd_rn.
 inline __device__ float lost(float a, float b, float sum) {
     const float part = sum - a;
     return (a - (sum - part)) + (b - part);
@@ -36,7 +36,7 @@ struct CompensatedSum {
 struct Difference {
     float value, rest;
 
-    // Not a list of initialisers: nvcc shows it to the host's compiler, which knows no __fadd_rn.
+    // Not an initialiser list: nvcc passes those to the host's compiler, which does not know __fadd_rn.
     __device__ Difference(float a, float b) {
         value = __fadd_rn(a, -b);
         rest = lost(a, -b, value);

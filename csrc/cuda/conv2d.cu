@@ -18,12 +18,12 @@ ConvSizes::ConvSizes(const ConvShape& s)
       in_columns(s.W),
       steps_h(s.stride.h),
       steps_w(s.stride.w) {
-    constexpr int64_t kMost = (int64_t{1} << 30) - 1;  // sums of two of them fit 32 bits, too
+    constexpr int64_t kMost = (int64_t{1} << 30) - 1;  // so that the sum of two fits 32 bits as well
     for (int64_t size : {s.N * s.C * s.H * s.W, s.N * s.K * s.P * s.Q, s.weights(), s.H + s.pad.top + s.pad.bottom,
                          s.W + s.pad.left + s.pad.right, s.R * s.dilation.h, s.S * s.dilation.w})
         if (size > kMost)
-            fail_value("conv2d", "arrays of 2^30 elements and more are too large for CUDA: x (", s.N, ", ", s.C, ", ", s.H,
-                       ", ", s.W, "), weight (", s.K, ", ", s.group_inputs(), ", ", s.R, ", ", s.S, ")");
+            fail_value(s.op, "arrays of 2^30 elements and more are too large for CUDA: x (", s.N, ", ", s.C, ", ", s.H, ", ",
+                       s.W, "), weight (", s.K, ", ", s.group_inputs(), ", ", s.R, ", ", s.S, ")");
     const auto number = [](int64_t n) { return static_cast<int>(n); };
     N = number(s.N), C = number(s.C), H = number(s.H), W = number(s.W), K = number(s.K), R = number(s.R), S = number(s.S);
     P = number(s.P), Q = number(s.Q), groups = number(s.groups);
@@ -37,8 +37,8 @@ namespace {
 
 void forward(const ConvShape& shape, const float* x, const float* w, const float* b, bool relu, float* y) {
     const ConvSizes s(shape);
-    if (is_direct(s)) return direct_forward(s, x, w, b, relu, y);
-    gemm(in_one_slice("conv2d", s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
+    if (has_small_groups(s)) return grouped_forward(s, x, w, b, relu, y);
+    gemm(in_one_slice(shape.op, s.groups, s.group_outputs, shape.N * shape.P * shape.Q, s.group_inputs * shape.R * shape.S),
          filter_rows(s, w), Patches{s, x}, PlanesOfImages{y, s.K, s.group_outputs, s.P * s.Q, s.out_plane, b, relu});
 }
 
@@ -56,18 +56,18 @@ void conv2d_relu(const ConvShape& s, const float* x, const float* w, const float
 void conv2d_backward_input(const ConvShape& shape, const float* dy, const float* w, float* dx, const float* b) {
     using namespace cuda;
     const ConvSizes s(shape);
-    if (is_direct(s)) return direct_backward_input(s, dy, w, dx, b);
-    gemm(in_one_slice("conv2d", s.groups, s.group_inputs, shape.N * shape.H * shape.W, s.group_outputs * shape.R * shape.S),
+    if (has_small_groups(s)) return grouped_backward_input(s, dy, w, dx, b);
+    gemm(in_one_slice(shape.op, s.groups, s.group_inputs, shape.N * shape.H * shape.W, s.group_outputs * shape.R * shape.S),
          FilterColumns{s, w}, MeetingGradients{s, dy}, PlanesOfImages{dx, s.C, s.group_inputs, s.H * s.W, s.in_plane, b});
 }
 
 void conv2d_backward_weight(const ConvShape& shape, const float* dy, const float* x, float* dw, float* db) {
     using namespace cuda;
     const ConvSizes s(shape);
-    channel_totals("conv2d", shape.N, shape.K, shape.P * shape.Q, dy, db);
-    if (is_direct(s)) return direct_backward_weight(s, dy, x, dw);
+    channel_totals(shape.op, shape.N, shape.K, shape.P * shape.Q, dy, db);
+    if (has_small_groups(s)) return grouped_backward_weight(s, dy, x, dw);
     const GemmShape g =
-        with_slices("conv2d", s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
+        with_slices(shape.op, s.groups, s.group_outputs, s.group_inputs * shape.R * shape.S, shape.N * shape.P * shape.Q);
     const Workspace<float> parts(g.slices > 1 ? g.slices * shape.weights() : 0);
     gemm(g, GradientRows{s, dy}, MetPixels{s, x}, RowMajor{g.slices > 1 ? parts.data() : dw, g.groups, g.rows, g.columns});
     if (g.slices > 1) add_slices(shape.weights(), g.slices, parts.data(), dw);

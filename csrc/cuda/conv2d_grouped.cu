@@ -5,7 +5,7 @@ namespace pycnn::cuda {
 namespace {
 
 __global__ void forward_kernel(ConvSizes s, const float* x, const float* w, const float* b, bool relu, float* y) {
-    FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.N) * s.K * s.P * s.Q) {
+    PYCNN_FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.N) * s.K * s.P * s.Q) {
         int plane = static_cast<int>(i);
         int p = s.out_plane.split(plane);
         const int q = s.out_columns.split(p), n = plane / s.K, k = plane % s.K;
@@ -26,7 +26,7 @@ __global__ void forward_kernel(ConvSizes s, const float* x, const float* w, cons
 }
 
 __global__ void backward_input_kernel(ConvSizes s, const float* dy, const float* w, const float* b, float* dx) {
-    FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.N) * s.C * s.H * s.W) {
+    PYCNN_FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.N) * s.C * s.H * s.W) {
         int plane = static_cast<int>(i);
         int h = s.in_plane.split(plane);
         const int v = s.in_columns.split(h), n = plane / s.C, c = plane % s.C;
@@ -45,7 +45,7 @@ __global__ void backward_input_kernel(ConvSizes s, const float* dy, const float*
     }
 }
 
-// A block for each weight: its threads take every kThreads-th pixel, then halves are added until one is left.
+// A block for each weight. Each thread takes every kThreads-th pixel, then halves are added until one sum remains.
 __global__ void backward_weight_kernel(ConvSizes s, const float* dy, const float* x, float* dw) {
     int c = static_cast<int>(blockIdx.x);
     int r = s.taps.split(c);
@@ -68,17 +68,17 @@ __global__ void backward_weight_kernel(ConvSizes s, const float* dy, const float
 
 }  // namespace
 
-void direct_forward(const ConvSizes& s, const float* x, const float* w, const float* b, bool relu, float* y) {
+void grouped_forward(const ConvSizes& s, const float* x, const float* w, const float* b, bool relu, float* y) {
     const int64_t count = static_cast<int64_t>(s.N) * s.K * s.P * s.Q;
     if (count > 0) launch(forward_kernel, blocks_for(count), kThreads, 0, current_stream(), s, x, w, b, relu, y);
 }
 
-void direct_backward_input(const ConvSizes& s, const float* dy, const float* w, float* dx, const float* b) {
+void grouped_backward_input(const ConvSizes& s, const float* dy, const float* w, float* dx, const float* b) {
     const int64_t count = static_cast<int64_t>(s.N) * s.C * s.H * s.W;
     if (count > 0) launch(backward_input_kernel, blocks_for(count), kThreads, 0, current_stream(), s, dy, w, b, dx);
 }
 
-void direct_backward_weight(const ConvSizes& s, const float* dy, const float* x, float* dw) {
+void grouped_backward_weight(const ConvSizes& s, const float* dy, const float* x, float* dw) {
     const int weights = s.K * s.group_inputs * s.R * s.S;
     launch(backward_weight_kernel, dim3(static_cast<unsigned>(weights)), kThreads, 0, current_stream(), s, dy, x, dw);
 }

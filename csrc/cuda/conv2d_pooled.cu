@@ -1,4 +1,4 @@
-// Convolution with ReLU and max pooling behind it: the convolution, then one pass over its output; and back.
+// Convolution, ReLU and max pooling: the convolution, then one pass over its output. Backward likewise.
 #include "core/error.hpp"
 #include "cuda/conv_operands.hpp"
 #include "cuda/flag.hpp"
@@ -30,9 +30,9 @@ struct PoolSizes {
           by_window_w(s.window.w) {}
 };
 
-// The first of equal maxima wins, as in max_pool2d; a later NaN replaces what is there, and nothing replaces it but another.
+// The first of equal maxima wins, as in max_pool2d. A later NaN replaces the maximum, and only another NaN replaces a NaN.
 __global__ void relu_max_pool_kernel(PoolSizes s, const float* x, float* y, int32_t* winners) {
-    FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.planes) * s.P * s.Q) {
+    PYCNN_FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.planes) * s.P * s.Q) {
         int plane = static_cast<int>(i);
         int p = s.out_plane.split(plane);
         const int q = s.out_columns.split(p), first = p * s.window_h * s.W + q * s.window_w;
@@ -50,10 +50,10 @@ __global__ void relu_max_pool_kernel(PoolSizes s, const float* x, float* y, int3
     }
 }
 
-// A thread for each element of the convolution's output, which lies in one window or in none. `outside` becomes 1 where a winner
-// lies in no plane.
+// A thread for each element of the convolution's output, which lies in one window or in none. `outside` becomes 1 if a winner
+// lies outside of its plane.
 __global__ void spread_gradients_kernel(PoolSizes s, const float* dy, const int32_t* winners, float* gradients, int* outside) {
-    FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.planes) * s.H * s.W) {
+    PYCNN_FOR_EACH_ELEMENT(i, static_cast<int64_t>(s.planes) * s.H * s.W) {
         int plane = static_cast<int>(i);
         const int position = s.in_plane.split(plane);
         int h = position;
@@ -72,7 +72,7 @@ __global__ void spread_gradients_kernel(PoolSizes s, const float* dy, const int3
 }  // namespace
 }  // namespace cuda
 
-// Winners in lanes are the CPU's.
+// Only the CPU has winners in lanes.
 bool can_pool_in_lanes(const PooledConvShape&) { return false; }
 bool pools_in_lanes(const PooledConvShape&) { return false; }
 Shape lane_winners(const PooledConvShape&) { return {}; }
@@ -87,7 +87,7 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
            convolved.data(), y, winners.planes);
 }
 
-// Whether a winner lies outside of its plane is asked last, so that the device is not kept waiting between the passes.
+// Winners outside of their planes are reported last, so that the device does not wait between the passes.
 void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
                                      const float* w, float* dx, float* dw, float* db) {
     using namespace cuda;

@@ -1,5 +1,5 @@
-// What the three passes of a convolution read and write as matrices. Letters are those of csrc/README.md; all numbers fit 32
-// bits (checked before).
+// What the three passes of a convolution read and write as matrices. Letters are those of csrc/README.md. All numbers fit 32
+// bits, which ConvSizes checks.
 #pragma once
 
 #include "cuda/gemm_operands.hpp"
@@ -7,7 +7,7 @@
 
 namespace pycnn::cuda {
 
-// A ConvShape in 32 bits, with what is divided by.
+// A ConvShape in 32 bits, with the divisors that kernels need.
 struct ConvSizes {
     int N, C, H, W, K, R, S, P, Q, groups, group_inputs, group_outputs;
     int stride_h, stride_w, dilation_h, dilation_w, top, left;
@@ -45,13 +45,14 @@ struct FilterColumns {
     }
 };
 
-// What four neighbouring pixels (n, row, column) are computed from: the first plane of their images, and a point of it, the first
-// of a window or where the gradients end that meet. The row is far outside where there is no pixel.
+// What four neighbouring pixels (n, row, column) are computed from: the first plane of their images, and a point in it, which
+// is the first one of a window, or the last one of the gradients that meet the pixel. The row is far outside if there is no
+// pixel.
 struct FourPixels {
     int image[4], row[4], column[4];
 };
 
-// One axis of the map from the pixels that are computed to those that are read.
+// One axis of the map from computed pixels to the pixels that are read.
 struct Axis {
     int step, shift, extent;
 
@@ -194,7 +195,7 @@ struct MetPixels {
     }
 };
 
-// C of forward and backward-input: planes of images, with a number added to each channel, and rectified if wanted.
+// C of forward and backward-input: planes of images. Adds a number to each channel, and applies ReLU if wanted.
 struct PlanesOfImages {
     float* data;
     int channels, group_channels, plane;

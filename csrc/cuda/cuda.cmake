@@ -2,9 +2,10 @@
 # device arrays.
 
 file(GLOB PYCNN_CUDA_BINDINGS CONFIGURE_DEPENDS csrc/python/*.cpp csrc/python/device/*.cpp)
+file(GLOB PYCNN_CUDA_OPS CONFIGURE_DEPENDS csrc/ops/*.cpp)
 file(GLOB PYCNN_CUDA_KERNELS CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} csrc/cuda/*.cu)
 set(PYCNN_CUDA_SOURCES csrc/core/printable.cpp csrc/core/row_groups.cpp csrc/core/shape.cpp csrc/cuda/memory.cpp csrc/cuda/runtime.cpp
-    csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp ${PYCNN_CUDA_BINDINGS})
+    csrc/cuda/step_graph.cpp csrc/cuda/stream.cpp ${PYCNN_CUDA_OPS} ${PYCNN_CUDA_BINDINGS})
 
 if(PYCNN_CUDA_EMULATED)
   # A C++ source for each CUDA source: CMake would give a .cu to nvcc.
@@ -18,7 +19,7 @@ if(PYCNN_CUDA_EMULATED)
     csrc/core/cpu_limits.cpp csrc/core/desk.cpp csrc/core/parallel.cpp csrc/core/spare_threads.cpp csrc/core/team.cpp
     csrc/cuda/emulator/emulator.cpp csrc/cuda/emulator/fiber.cpp csrc/cuda/emulator/queue.cpp csrc/cuda/emulator/runtime.cpp)
   pycnn_compile_together(_cuda_emulated ${PYCNN_CUDA_BINDINGS})
-  target_include_directories(_cuda_emulated PRIVATE csrc/python/device)
+  target_include_directories(_cuda_emulated PRIVATE csrc/python/device csrc/cuda/for_ops)
   target_link_libraries(_cuda_emulated PRIVATE pycnn_options OpenMP::OpenMP_CXX)
   target_compile_definitions(_cuda_emulated PRIVATE PYCNN_CUDA_EMULATED)
   target_compile_options(_cuda_emulated PRIVATE -Wno-unknown-pragmas -ffp-contract=off)
@@ -56,7 +57,7 @@ if(PYCNN_CUDA)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
   pybind11_add_module(_cuda NO_EXTRAS ${PYCNN_CUDA_SOURCES} ${PYCNN_CUDA_KERNELS})
-  target_include_directories(_cuda PRIVATE csrc csrc/python/device ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  target_include_directories(_cuda PRIVATE csrc csrc/python/device csrc/cuda/for_ops ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
   target_compile_options(_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra $<$<BOOL:${PYCNN_WERROR}>:-Werror>>
     $<$<COMPILE_LANGUAGE:CUDA>:-ftz=true>  # denormal numbers count as zero in all ops
     $<$<COMPILE_LANGUAGE:CUDA>:$<$<BOOL:${PYCNN_WERROR}>:-Werror=all-warnings>>)

@@ -1,7 +1,4 @@
-// Dropout: the random numbers are those of csrc/cpu/isa/philox.hpp, so seeds drop the same elements on every processor.
-#include <algorithm>
-#include <cmath>
-
+// Dropout. The random numbers are those of csrc/cpu/isa/philox.hpp: a seed drops the same elements on every processor.
 #include "cuda/launch.hpp"
 #include "cuda/step_graph.hpp"
 #include "ops/dropout.hpp"
@@ -41,7 +38,7 @@ __device__ float where_kept(unsigned char keep, float x) { return keep ? x : 0.0
 __global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varying<uint64_t> seed, unsigned threshold,
                                float scale, const float* x, float* y, uint8_t* kept) {
     const uint64_t key = seed.get();
-    FOR_EACH_ELEMENT(block, (count + 3) / 4) {
+    PYCNN_FOR_EACH_ELEMENT(block, (count + 3) / 4) {
         const Block numbers = philox(first_block + static_cast<uint64_t>(block), key);
         unsigned char keep[4];
 #pragma unroll
@@ -65,25 +62,21 @@ __global__ void dropout_kernel(int64_t count, uint64_t first_block, cuda::Varyin
 }
 
 __global__ void dropout_backward_kernel(int64_t count, float scale, const float* dy, const uint8_t* kept, float* dx) {
-    FOR_EACH_ELEMENT(i, count) dx[i] = where_kept(kept[i], scale * dy[i]);
+    PYCNN_FOR_EACH_ELEMENT(i, count) dx[i] = where_kept(kept[i], scale * dy[i]);
 }
-
-// A p within 2^-33 of 1 would need 2^32, which no number reaches.
-uint32_t threshold_of(double p) { return static_cast<uint32_t>(std::min(std::nearbyint(p * 0x1p32), 0x1p32 - 1)); }
-
-float scale_of(double p) { return static_cast<float>(1 / (1 - p)); }
 
 }  // namespace
 
 void dropout(int64_t count, uint64_t first_block, double p, uint64_t seed, const float* x, float* y, uint8_t* kept) {
     using namespace cuda;
-    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, Varying(seed),
-           threshold_of(p), scale_of(p), x, y, kept);
+    const DropoutScalars s = dropout_scalars(p, seed);
+    launch(dropout_kernel, blocks_for((count + 3) / 4), kThreads, 0, current_stream(), count, first_block, Varying(s.seed),
+           s.threshold, s.scale, x, y, kept);
 }
 
 void dropout_backward(int64_t count, double p, const float* dy, const uint8_t* kept, float* dx) {
     using namespace cuda;
-    launch(dropout_backward_kernel, blocks_for(count), kThreads, 0, current_stream(), count, scale_of(p), dy, kept, dx);
+    launch(dropout_backward_kernel, blocks_for(count), kThreads, 0, current_stream(), count, dropout_scale(p), dy, kept, dx);
 }
 
 }  // namespace pycnn

@@ -14,10 +14,10 @@ __device__ float4 map_vector(const F& f, const Vectors&... v) {
 template <class F, class... In>
 __global__ void map_kernel(int64_t count, F f, float* out, const In*... in) {
     const int64_t vectors = count / 4;
-    FOR_EACH_ELEMENT(v, vectors) {
+    PYCNN_FOR_EACH_ELEMENT(v, vectors) {
         reinterpret_cast<float4*>(out)[v] = map_vector(f, reinterpret_cast<const float4*>(in)[v]...);
     }
-    FOR_EACH_ELEMENT(i, count - 4 * vectors) out[4 * vectors + i] = f(in[4 * vectors + i]...);
+    PYCNN_FOR_EACH_ELEMENT(i, count - 4 * vectors) out[4 * vectors + i] = f(in[4 * vectors + i]...);
 }
 
 // f is a functor with a __device__ operator() that takes as many floats as there are inputs.

@@ -1,4 +1,4 @@
-// Rows of a table, a warp for each; and the gradient of those that were used, whose positions the host has grouped.
+// Rows of a table, a warp for each. And the gradient of the rows that were used, whose positions the host has grouped.
 #include <limits>
 
 #include "core/long_sum.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 __global__ void embedding_kernel(int64_t count, int64_t D, const float* table, const int64_t* index, float* y) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(i, count) {
+    PYCNN_FOR_EACH_ROW(i, count) {
         const float* row = table + index[i] * D;
         for (int64_t d = lane; d < D; d += kWarp) y[i * D + d] = row[d];
     }
@@ -22,7 +22,7 @@ __global__ void embedding_kernel(int64_t count, int64_t D, const float* table, c
 // A thread for each number of the result.
 __global__ void embedding_backward_kernel(int64_t groups, int64_t D, const int64_t* positions, const int64_t* starts,
                                           const float* dy, float* values) {
-    FOR_EACH_ELEMENT(i, groups * D) {
+    PYCNN_FOR_EACH_ELEMENT(i, groups * D) {
         const int64_t g = i / D, d = i % D;
         LongSum sum;
         for (int64_t p = starts[g]; p < starts[g + 1]; ++p) sum.add(dy[positions[p] * D + d]);
@@ -37,7 +37,7 @@ void check_row_numbers(const char* op, const Shape& shape, const int64_t* index,
     const int64_t count = element_count(op, shape);
     using namespace cuda;
     const int64_t last = V ? *V - 1 : std::numeric_limits<int64_t>::max();
-    before_run({index, last}, [=] {
+    before_replay({index, last}, [=] {
         const int64_t wrong = first_outside(count, index, last, std::nullopt);
         if (wrong < count) fail_row_number(op, shape, wrong, number_at(index, wrong), V);
     });
@@ -56,7 +56,7 @@ RowGroups group_rows(int64_t count, const int64_t* index, int64_t skipped) {
 
 void embedding_backward(const RowGroups& groups, int64_t D, const float* dy, int64_t* numbers, float* values) {
     using namespace cuda;
-    // All lists in one copy: each waits for the device.
+    // All lists in one copy, because each copy waits for the device.
     std::vector<int64_t> lists = groups.positions;
     lists.insert(lists.end(), groups.starts.begin(), groups.starts.end());
     lists.insert(lists.end(), groups.rows.begin(), groups.rows.end());

@@ -4,10 +4,10 @@
 namespace pycnn::cuda {
 namespace {
 
-// `most` becomes what is left of the array from the first number outside on, and stays 0 where there is none.
+// `most` becomes the count of numbers from the first wrong one to the end of the array; it stays 0 if there is none.
 __global__ void first_outside_kernel(int64_t count, const int64_t* numbers, int64_t last, bool any_ignored, int64_t ignored,
                                      long long* most) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const int64_t number = numbers[i];
         const bool outside = number < 0 || number > last;
         if (outside && !(any_ignored && number == ignored)) atomicMax(most, static_cast<long long>(count - i));

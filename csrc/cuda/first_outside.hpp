@@ -1,4 +1,4 @@
-// Numbers of classes and of rows are checked on the device; what an error tells of them is read back.
+// Class and row numbers are checked on the device. The host reads back only the number that an error message needs.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,8 @@
 
 namespace pycnn::cuda {
 
-// The position of the first number that is neither in 0 .. last nor `ignored`, or `count` where there is none. Waits for the device.
+// The position of the first number that is neither in 0 .. last nor `ignored`, or `count` if there is none. Waits for the
+// device.
 int64_t first_outside(int64_t count, const int64_t* numbers, int64_t last, std::optional<int64_t> ignored);
 
 // One number of an array on the device.

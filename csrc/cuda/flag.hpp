@@ -1,4 +1,4 @@
-// What a kernel found wrong with its input, told to the host.
+// How a kernel tells the host that its input is wrong.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ public:
     // fail() throws. Waits for the device.
     template <class F>
     void when_raised(const F& fail) const {
-        when_done([raised = raised_, fail] {
+        after_replay([raised = raised_, fail] {
             int some = 0;
             copy_to_host(&some, raised->data(), sizeof some);
             if (some) fail();

@@ -10,11 +10,11 @@
 namespace pycnn::cuda {
 
 template <int M, int N, int Depth, int Rows, int Columns>
-struct GemmTile {
+struct TileShape {
     static constexpr int kM = M, kN = N, kDepth = Depth, kRows = Rows, kColumns = Columns;
     static constexpr int kThreadsOfBlock = M / Rows * (N / Columns);
-    // 256 multiply-adds of a thread in a row: with all 512 of the largest tile, nvcc 13 holds so many loads ahead on sm_100 and
-    // sm_120 that registers spill.
+    // 256 multiply-adds of a thread are unrolled. With all 512 of the largest tile, nvcc 13 issues so many loads ahead on
+    // sm_100 and sm_120 that registers spill.
     static constexpr int kTermsATurn = 256 / (Rows * Columns);
 };
 
@@ -53,17 +53,17 @@ __device__ void load_vectors(const float* shared, int thread, float (&out)[kCoun
     }
 }
 
-// A Term adds a function of two elements to a sum, and nothing where both are zero, as they are beyond the end of the depth.
+// A Term adds a function of two elements to a sum. It adds nothing if both are zero, as they are beyond the end of the depth.
 struct Product {
     static __device__ float add(float a, float b, float sum) { return fmaf(a, b, sum); }
 };
 
-// Two blocks fit a multiprocessor: of its 65536 registers a thread of 256 may have 128. Left alone, nvcc 13 takes up to 149 for
-// some operands on sm_100 and sm_120.
+// Two blocks fit a multiprocessor: each of their 256 threads may have 128 of its 65536 registers. Without this limit nvcc 13
+// uses up to 149 for some operands on sm_100 and sm_120.
 template <class Term, class Tile, class A, class B, class C>
 __global__ void __launch_bounds__(Tile::kThreadsOfBlock, 2) gemm_kernel(GemmShape s, A a, B b, C c) {
     using Operands = StagedOperands<GemmStage<A, Tile, Tile::kM>, GemmStage<B, Tile, Tile::kN>>;
-    SHARED(Operands, operands, [1]);
+    PYCNN_SHARED(Operands, operands, [1]);
     const TileOfBlock<Tile> tile(s);
     const int thread = static_cast<int>(threadIdx.x);
     const int thread_row = thread / (Tile::kN / Tile::kColumns), thread_column = thread % (Tile::kN / Tile::kColumns);
@@ -101,8 +101,8 @@ void launch_gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
            b, c);
 }
 
-// The table of tiles. A tile that hangs over the edge does work for nothing, so few rows (filters of a small layer) take low
-// tiles; of large matrices the largest tile loads least for each multiply-add.
+// The table of tile shapes. The part of a tile beyond the edge is wasted work, so few rows (filters of a small layer) use low
+// tiles. For large matrices the largest tile loads least for each multiply-add.
 //   rows     columns   tile          threads
 //   <= 32    any       32 x 64 x 16  128, 4 x 4 sums each
 //   > 64     > 64      128 x 128 x 8 256, 8 x 8 sums each
@@ -111,9 +111,9 @@ template <class A, class B, class C>
 void gemm(const GemmShape& s, const A& a, const B& b, const C& c) {
     if (s.rows == 0 || s.columns == 0 || s.groups == 0) return;
     if (computes_in_tf32() && is_worth_tf32(s)) return gemm_tf32(s, a, b, c);
-    if (s.rows <= 32) return launch_gemm<Product, GemmTile<32, 64, 16, 4, 4>>(s, a, b, c);
-    if (s.rows > 64 && s.columns > 64) return launch_gemm<Product, GemmTile<128, 128, 8, 8, 8>>(s, a, b, c);
-    launch_gemm<Product, GemmTile<64, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows <= 32) return launch_gemm<Product, TileShape<32, 64, 16, 4, 4>>(s, a, b, c);
+    if (s.rows > 64 && s.columns > 64) return launch_gemm<Product, TileShape<128, 128, 8, 8, 8>>(s, a, b, c);
+    launch_gemm<Product, TileShape<64, 64, 16, 4, 4>>(s, a, b, c);
 }
 
 }  // namespace pycnn::cuda

@@ -1,6 +1,5 @@
-// What products of matrices (gemm.hpp, gemm_tf32.hpp) are made of: C (M x N) = A (M x depth) B (depth x N) for each of some
-// groups, with operands that are read, and a result that is written, through small functors, so that a convolution's patches
-// are never stored.
+// The parts of a matrix product (gemm.hpp, gemm_tf32.hpp): C (M x N) = A (M x depth) B (depth x N), once for each group. Small
+// functors read the operands and write the result, so that the patches of a convolution are never stored.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +25,7 @@ struct GemmShape {
 // Rounded up to whole tiles, of 128 at most, extents fit 32 bits.
 constexpr int64_t kMostExtent = (int64_t{1} << 31) - 128;
 
-// A Python ValueError where a number of `op` does not fit 32 bits.
+// ValueError of `op` if a number does not fit 32 bits.
 inline GemmShape gemm_shape(const char* op, int64_t groups, int64_t rows, int64_t columns, int64_t depth, int64_t slice) {
     if (std::max({groups, rows, columns, depth}) > kMostExtent)
         fail_value(op, "extents above ", kMostExtent, " are too large for CUDA, got a matrix product of ", rows, " x ", depth,
@@ -37,8 +36,8 @@ inline GemmShape gemm_shape(const char* op, int64_t groups, int64_t rows, int64_
 }
 
 // Slices of the depth for a product with few tiles and a long sum (gradients of weights): about 256 blocks, two or more for
-// each processor of most devices, of 256 terms at least. By the shape alone, so that the order of the additions is the same
-// on every device.
+// each processor of most devices, of 256 terms at least. They depend on the shape alone, so that the order of the additions is
+// the same on every device.
 inline GemmShape with_slices(const char* op, int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
     const int64_t tiles = groups * ceil_div(rows, 64) * ceil_div(columns, 64);
     const int64_t wanted = std::clamp<int64_t>(256 / std::max<int64_t>(tiles, 1), 1, std::max<int64_t>(depth / 256, 1));

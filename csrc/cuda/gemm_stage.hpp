@@ -1,5 +1,5 @@
-// How the operands of a product reach shared memory, a tile of C a block: kDepth columns of A and rows of B at a time, two
-// buffers in turns, while the next ones are already on their way into registers.
+// How the operands of a product reach shared memory. A block computes a tile of C: kDepth columns of A and rows of B at a time,
+// in two alternating buffers, while the next ones are loaded into registers.
 #pragma once
 
 #include "cuda/gemm_operands.hpp"
@@ -85,7 +85,7 @@ __device__ void for_each_step(const TileOfBlock<Tile>& tile, const typename Stag
     for (int k = tile.begin; k < tile.end; k += Tile::kDepth, buffer ^= 1) {
         stage_a.put(memory.a[buffer], thread);
         stage_b.put(memory.b[buffer], thread);
-        __syncthreads();  // one barrier a step: the other buffer is written next, and all have left it by then
+        __syncthreads();  // one barrier a step is enough: the next step writes the other buffer, which nobody reads by then
         if (k + Tile::kDepth < tile.end) {
             stage_a.fetch(a, thread, k + Tile::kDepth, tile.end);
             stage_b.fetch(b, thread, k + Tile::kDepth, tile.end);

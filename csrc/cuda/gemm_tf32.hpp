@@ -1,6 +1,6 @@
 // Matrix product in tiles on tensor cores, in TF32: factors are rounded to 10 bits of mantissa (to nearest, ties away from
-// zero), their products are exact and sums are FP32. Only where it was allowed (runtime.hpp), on devices of compute capability
-// 8.0 and more.
+// zero), their products are exact and sums are FP32. Used only if allowed (tf32.hpp), on devices of compute capability 8.0 or
+// more.
 //
 // A block computes a kM x kN tile of C, each of its warps kWarpM x kWarpN of it, in fragments of 16 x 16. A step of 8 terms
 // reads 4 floats a thread for each fragment of rows or of columns: 32 instructions of 16 x 8 x 4 multiply-adds on 24 loads
@@ -14,7 +14,7 @@
 namespace pycnn::cuda {
 
 template <int M, int N, int Depth, int WarpM, int WarpN>
-struct Tf32Tile {
+struct Tf32TileShape {
     static constexpr int kM = M, kN = N, kDepth = Depth, kWarpM = WarpM, kWarpN = WarpN;
     static constexpr int kWarps = M / WarpM * (N / WarpN), kThreadsOfBlock = 32 * kWarps;
     static_assert(Depth % kFragmentDepth == 0 && WarpM % kFragment == 0);
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_tf32_kernel(GemmSh
         StagedOperands<StageA, StageB> operands;
         float sums[Tile::kWarps][kFragment][kSumPitch];  // afterwards
     };
-    SHARED(Memory, memory, [1]);
+    PYCNN_SHARED(Memory, memory, [1]);
     const TileOfBlock<Tile> tile(s);
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int warp_row = warp / (Tile::kN / Tile::kWarpN) * Tile::kWarpM;
@@ -90,7 +90,8 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_tf32_kernel(GemmSh
     });
     __syncthreads();  // the sums take the place of the operands
 
-    // Which thread has which sum of a fragment is not specified, so they go through shared memory, 16 rows of the warp a time.
+    // It is not specified which thread has which sum of a fragment, so sums go through shared memory, 16 rows of the warp at a
+    // time.
     float (&shared)[kFragment][kSumPitch] = memory[0].sums[warp];
     const int first_row = tile.first_row + warp_row, column = tile.first_column + warp_column + lane;
     const auto place = c.locate(tile.group, tile.slice, min(column, s.columns - 1));
@@ -107,14 +108,14 @@ __global__ void __launch_bounds__(Tile::kThreadsOfBlock) gemm_tf32_kernel(GemmSh
         __syncwarp();
     }
 #else
-    __trap();  // gemm() does not come here
+    __trap();  // gemm() never launches this
 #endif
 }
 
-// Whether tensor cores can save time. Each number of A, B and C goes through memory at least once and takes part in as many
-// multiply-adds as C has columns, as it has rows, and as a sum has terms. In FP32 an A100 does 25 and an H100 40 of them in the
-// time in which memory moves the number (19.5 TFLOP/s and 1.56 TB/s, 66.9 and 3.35), so where one of the extents is small,
-// memory binds.
+// Whether tensor cores can save time. Each number of A, B and C goes through memory at least once. It takes part in as many
+// multiply-adds as C has columns (A), as C has rows (B), and as a sum has terms (C). In FP32 an A100 does 25 of them, and an
+// H100 40, in the time in which memory moves one number (19.5 TFLOP/s and 1.56 TB/s, 66.9 and 3.35). So memory is the limit if
+// one of the extents is small.
 inline bool is_worth_tf32(const GemmShape& s) { return std::min({s.rows, s.columns, s.depth}) > 32; }
 
 template <class Tile, class A, class B, class C>
@@ -125,8 +126,8 @@ void launch_gemm_tf32(const GemmShape& s, const A& a, const B& b, const C& c) {
 
 template <class A, class B, class C>
 void gemm_tf32(const GemmShape& s, const A& a, const B& b, const C& c) {
-    if (s.rows > 64 && s.columns > 64) return launch_gemm_tf32<Tf32Tile<128, 128, 8, 64, 32>>(s, a, b, c);
-    launch_gemm_tf32<Tf32Tile<64, 64, 8, 32, 32>>(s, a, b, c);
+    if (s.rows > 64 && s.columns > 64) return launch_gemm_tf32<Tf32TileShape<128, 128, 8, 64, 32>>(s, a, b, c);
+    launch_gemm_tf32<Tf32TileShape<64, 64, 8, 32, 32>>(s, a, b, c);
 }
 
 }  // namespace pycnn::cuda

@@ -1,4 +1,4 @@
-// From the number of an element to its place, and division by a number that is known at launch.
+// Places of elements by their numbers, and division by a number that is known at launch.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Divider {
         return n / static_cast<int>(divisor);
 #endif
     }
-    // The rest, and n becomes the quotient.
+    // Returns the remainder; n becomes the quotient.
     __host__ __device__ int split(int& n) const {
         const int q = quotient(n), rest = n - q * static_cast<int>(divisor);
         n = q;
@@ -32,7 +32,8 @@ struct Divider {
     }
 };
 
-// Element i of an array of planes of rows x columns. Where all numbers fit 32 bits, 64-bit divisions take the time of 32-bit ones.
+// Element i of an array of planes of rows x columns. Where all numbers fit 32 bits, 64-bit divisions take the time of 32-bit
+// ones.
 struct PlanePoint {
     int64_t plane;
     int row, column;

@@ -7,19 +7,21 @@ namespace pycnn {
 namespace {
 
 // y[n][o] = b[o] + sum over i of x[n][i] * w[o][i]
-void forward(const LinearShape& s, const float* x, const float* w, const float* b, bool relu, float* y) {
+void forward(const char* op, const LinearShape& s, const float* x, const float* w, const float* b, bool relu, float* y) {
     using namespace cuda;
-    const GemmShape g = in_one_slice("linear", 1, s.N, s.outputs, s.inputs);
+    const GemmShape g = in_one_slice(op, 1, s.N, s.outputs, s.inputs);
     gemm(g, AlongDepth{x, g.rows, g.depth, 0}, AlongDepth{w, g.columns, g.depth, 0},
          RowMajor{y, 1, g.rows, g.columns, b, relu});
 }
 
 }  // namespace
 
-void linear(const LinearShape& s, const float* x, const float* w, const float* b, float* y) { forward(s, x, w, b, false, y); }
+void linear(const LinearShape& s, const float* x, const float* w, const float* b, float* y) {
+    forward("linear", s, x, w, b, false, y);
+}
 
 void linear_relu(const LinearShape& s, const float* x, const float* w, const float* b, float* y) {
-    forward(s, x, w, b, true, y);
+    forward("linear_relu", s, x, w, b, true, y);
 }
 
 // dx[n][i] = sum over o of dy[n][o] * w[o][i]

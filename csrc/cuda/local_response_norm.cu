@@ -1,25 +1,10 @@
-// Local response normalisation: a thread for each element, whose window it sums anew, as on the CPU. Neighbouring threads have
-// neighbouring pixels, and a window's rows come from the cache.
-#include <algorithm>
-
+// Local response normalisation: each thread sums the whole window of its element, as on the CPU. Neighbouring threads have
+// neighbouring pixels, and the cache holds the rows of a window.
 #include "cuda/launch.hpp"
 #include "ops/local_response_norm.hpp"
-#include "ops/parameters.hpp"
 
 namespace pycnn {
 namespace {
-
-LrnWindow window(const LrnShape& s) {
-    const int64_t reach = s.C - 1;
-    return {s.C,
-            s.pixels,
-            std::min(s.size / 2, reach),
-            std::min((s.size - 1) / 2, reach),
-            static_cast<float>(s.k),
-            static_cast<float>(s.alpha),
-            static_cast<float>(s.beta),
-            static_cast<float>(2 * s.alpha * s.beta)};
-}
 
 // scale^-beta
 struct ThreeQuarters {
@@ -44,7 +29,7 @@ struct Reach {
 
 template <class Power>
 __global__ void forward_kernel(int64_t count, LrnWindow g, Power power, const float* x, float* y, float* scale) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const Reach reach(i / g.pixels % g.C, g.C, g.before, g.after);
         float sum = 0.0f;
         for (int64_t j = reach.first; j <= reach.last; ++j) {
@@ -58,14 +43,14 @@ __global__ void forward_kernel(int64_t count, LrnWindow g, Power power, const fl
 }
 
 __global__ void quotients_kernel(int64_t count, const float* dy, const float* y, const float* scale, float* quotients) {
-    FOR_EACH_ELEMENT(i, count) quotients[i] = dy[i] * y[i] / scale[i];
+    PYCNN_FOR_EACH_ELEMENT(i, count) quotients[i] = dy[i] * y[i] / scale[i];
 }
 
 // The channels whose windows hold channel c are c - after .. c + before.
 template <class Power>
 __global__ void backward_kernel(int64_t count, LrnWindow g, Power power, const float* dy, const float* x, const float* scale,
                                 const float* quotients, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const Reach reach(i / g.pixels % g.C, g.C, g.after, g.before);
         float sum = 0.0f;
         for (int64_t j = reach.first; j <= reach.last; ++j) sum += quotients[i + j * g.pixels];
@@ -77,7 +62,7 @@ __global__ void backward_kernel(int64_t count, LrnWindow g, Power power, const f
 
 void local_response_norm(const LrnShape& s, const float* x, float* y, float* scale) {
     using namespace cuda;
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const int64_t count = s.N * s.C * s.pixels;
     const auto run = [&]<class Power>(Power power) {
         launch(forward_kernel<Power>, blocks_for(count), kThreads, 0, current_stream(), count, g, power, x, y, scale);
@@ -92,7 +77,7 @@ void local_response_norm(const LrnShape& s, const float* x, float* y, float* sca
 void local_response_norm_backward(const LrnShape& s, const float* dy, const float* x, const float* y, const float* scale,
                                   float* dx) {
     using namespace cuda;
-    const LrnWindow g = window(s);
+    const LrnWindow g = window_of(s);
     const int64_t count = s.N * s.C * s.pixels;
     const Workspace<float> quotients(count);
     launch(quotients_kernel, blocks_for(count), kThreads, 0, current_stream(), count, dy, y, scale, quotients.data());

@@ -1,5 +1,5 @@
-// Memory of the device: the blocks that arrays are made of, from the pools of streams. And memory of the host that the device reads
-// and writes by itself.
+// Device memory: blocks for arrays, from the pools of streams. And page-locked memory of the host, which the device reads and
+// writes by itself.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ struct MemoryStats {
 };
 MemoryStats memory_stats();
 
-// A block of device memory, of the pool of the stream that was current when it was made.
+// A block of device memory from the pool of the stream that is current when the object is made.
 class Memory {
 public:
     explicit Memory(size_t bytes);  // OutOfMemory with the request and what is free
@@ -28,8 +28,8 @@ private:
     void* data_;
 };
 
-// Page-locked memory of the host: the device copies from and to it without the CPU, and without a copy in between. What copies has to be
-// waited for before it goes.
+// Page-locked memory of the host: the device copies from and to it without the CPU and without an intermediate copy. Wait for
+// copies before the memory is freed.
 class PinnedMemory {
 public:
     explicit PinnedMemory(size_t bytes);  // OutOfMemory with the request

@@ -17,8 +17,9 @@ struct NormalTail {
     float exponential, probability;
 };
 
-// The probability is exp(-t^2 / 2) M(t), with the polynomial of csrc/cpu/isa/transcendental.hpp for M(t) (t + 2). What the square
-// loses by rounding would be magnified by t^2 / 2; a fused multiply-add gives it exactly, and exp(-rest / 2) is 1 - rest / 2.
+// The probability is exp(-t^2 / 2) M(t), with the polynomial of csrc/cpu/isa/transcendental.hpp for M(t) (t + 2). The factor
+// t^2 / 2 would magnify the rounding error of the square. A fused multiply-add gives that error exactly, and exp(-rest / 2) is
+// 1 - rest / 2.
 inline __device__ NormalTail normal_tail(float t) {
     const float square = t * t, rest = fmaf(t, t, -square);
     const float rounded = expf(-0.5f * square);

@@ -10,10 +10,10 @@ namespace {
 
 __global__ void sgd_kernel(int64_t count, cuda::Varying<SgdScalars> scalars, float* w, const float* grad, float* velocity) {
     const SgdScalars s = scalars.get();
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         float step = g;
-        // Selected, never multiplied by zero: the product with an infinity would be NaN.
+        // A branch, not a product with zero, which would be NaN for infinity.
         if (s.momentum != 0.0f) {
             const float v = s.first ? g : s.momentum * velocity[i] + s.one_minus_dampening * g;
             velocity[i] = v;
@@ -26,7 +26,7 @@ __global__ void sgd_kernel(int64_t count, cuda::Varying<SgdScalars> scalars, flo
 __global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, float* w, const float* grad, float* m,
                             float* v) {
     const AdamScalars s = scalars.get();
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         const float mean = s.beta1 * m[i] + s.one_minus_beta1 * g;
         const float square = s.beta2 * v[i] + s.one_minus_beta2 * g * g;
@@ -40,7 +40,7 @@ __global__ void adam_kernel(int64_t count, cuda::Varying<AdamScalars> scalars, f
 __global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> scalars, float* w, const float* grad,
                                 float* square_avg, float* acc_delta) {
     const AdadeltaScalars s = scalars.get();
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         const float square = s.rho * square_avg[i] + s.one_minus_rho * g * g;
         const float delta = sqrtf(acc_delta[i] + s.eps) / sqrtf(square + s.eps) * g;
@@ -53,7 +53,7 @@ __global__ void adadelta_kernel(int64_t count, cuda::Varying<AdadeltaScalars> sc
 __global__ void rmsprop_kernel(int64_t count, cuda::Varying<RmspropScalars> scalars, float* w, const float* grad,
                                float* square_avg, float* momentum_buffer, float* grad_avg) {
     const RmspropScalars s = scalars.get();
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const float g = grad[i] + s.weight_decay * w[i];
         float variance = s.alpha * square_avg[i] + s.one_minus_alpha * g * g;
         square_avg[i] = variance;

@@ -1,8 +1,8 @@
 // Squared error and binary cross entropy of logits, a thread for each number.
 //
-// In double, because what the ops promise is the exact loss rounded once, over a range of exponents that squares of floats leave.
-// Where double is 64 times as slow as float, squared errors take about as long as reading the numbers. Binary cross entropy then
-// takes some twenty times as long, but its numbers are the last and fewest of a network.
+// In double, because the ops promise the exact loss, rounded once, and squares of floats can leave the range of float. Even
+// where double is 64 times as slow as float, squared errors take about as long as reading the numbers. Binary cross entropy
+// then takes some twenty times as long, but its numbers are the last and fewest of a network.
 #include "cuda/sum_in_double.hpp"
 #include "ops/pointwise_loss.hpp"
 
@@ -27,11 +27,11 @@ struct SquaredErrors {
 
 __global__ void mse_backward_kernel(int64_t count, const float* output, const float* target, LossGradient dloss, double scale,
                                     float* gradient) {
-    FOR_EACH_ELEMENT(i, count)
+    PYCNN_FOR_EACH_ELEMENT(i, count)
     gradient[i] = static_cast<float>(scale * gradient_of(dloss, i) * (static_cast<double>(output[i]) - target[i]));
 }
 
-// A factor of 0 silences what it multiplies, even infinity.
+// A factor of 0 gives 0, even times infinity.
 __device__ double part(double factor, double value) { return factor == 0 ? 0 : factor * value; }
 
 // softplus(x) = log(1 + exp(x)) is max(x, 0) + log(1 + exp(-|x|)): no overflow, and all digits where it is small. Both terms of
@@ -53,7 +53,7 @@ struct BinaryCrossEntropies {
 // dloss w ((1 - t) logistic(x) - p t logistic(-x)), both from exp(-|x|).
 __global__ void bce_backward_kernel(int64_t count, BinaryCrossEntropy s, const float* logits, const float* target,
                                     LossGradient dloss, double divisor, float* gradient) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const double x = logits[i], t = target[i], e = exp(-fabs(x)), large = 1 / (1 + e), small = e * large;
         const double yes = weight_of(s.pos_weight, i) * t * (x < 0 ? large : small), no = (1 - t) * (x < 0 ? small : large);
         gradient[i] = static_cast<float>(gradient_of(dloss, i) / divisor * weight_of(s.weight, i) * (no - yes));

@@ -28,7 +28,7 @@ struct Taps {
 
 __global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y, int32_t* indices) {
     const int width = static_cast<int>(s.W), step_h = static_cast<int>(s.dilation.h), step_w = static_cast<int>(s.dilation.w);
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, s.dilation.h, s.H);
         const Taps columns(at.column * s.stride.w - s.pad.w, s.kernel.w, s.dilation.w, s.W);
@@ -39,7 +39,7 @@ __global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y,
             for (int c = 0; c < columns.count; ++c) {
                 const int position = (rows.first + r * step_h) * width + columns.first + c * step_w;
                 const float value = plane[position];
-                // A later NaN replaces what is there, and nothing replaces a NaN but another.
+                // A later NaN replaces the maximum, and only another NaN replaces a NaN.
                 if (value > largest || value != value) {
                     largest = value;
                     best = position;
@@ -50,19 +50,19 @@ __global__ void max_kernel(int64_t count, PoolShape s, const float* x, float* y,
     }
 }
 
-// dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element; so a warp goes through
-// the outputs of a plane in order, 32 at a time, and of lanes with one index the first adds up the gradients of all: in the order
-// of the outputs, like a loop over them. `sums` is dx itself, or an array of doubles for planes of so many outputs that a sum may be
-// long.
+// dx[indices[j]] += dy[j]. The windows are not known here, and any two may have chosen the same element. So a warp takes the
+// outputs of a plane in order, 32 at a time. Of the lanes with the same index, the first adds the gradients of all, in the
+// order of the outputs, like a loop over them. `sums` is dx itself, or an array of doubles for planes with so many outputs that
+// sums may be long.
 template <class Sum>
 __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inputs, const float* dy, const int32_t* indices,
                                     Sum* sums, float* dx, int* outside) {
-    SHARED(int, shared_index, [cuda::kThreads]);
-    SHARED(float, shared_gradient, [cuda::kThreads]);
+    PYCNN_SHARED(int, shared_index, [cuda::kThreads]);
+    PYCNN_SHARED(float, shared_gradient, [cuda::kThreads]);
     const int thread = static_cast<int>(threadIdx.x), lane = cuda::lane_of_warp();
     int* const index = shared_index + (thread - lane);
     float* const gradient = shared_gradient + (thread - lane);
-    FOR_EACH_ROW(i, planes) {
+    PYCNN_FOR_EACH_ROW(i, planes) {
         Sum* const plane = sums + i * inputs;
         for (int64_t at = lane; at < inputs; at += kWarp) plane[at] = 0;
         for (int64_t j = 0; j < outputs; j += kWarp) {
@@ -77,7 +77,7 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
             }
             index[lane] = mine;
             gradient[lane] = mine == kNone ? 0.0f : dy[i * outputs + j + lane];
-            __syncwarp();  // what the warp has written, to the plane too, is seen by all its lanes
+            __syncwarp();  // makes the warp's writes, also to the plane, visible to all its lanes
             bool leads = mine != kNone;
             for (int other = 0; other < lane; ++other) leads = leads && index[other] != mine;
             if (leads) {
@@ -111,7 +111,7 @@ struct Divisor {
 };
 
 __global__ void average_kernel(int64_t count, PoolShape s, Divisor divisor, const float* x, float* y) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, 1, s.H);
         const Taps columns(at.column * s.stride.w - s.pad.w, s.kernel.w, 1, s.W);
@@ -136,7 +136,7 @@ struct Windows {
 
 // dx[h, w] = sum of dy / divisor over the windows that hold (h, w), in their order.
 __global__ void average_backward_kernel(int64_t count, PoolShape s, Divisor divisor, const float* dy, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const Windows rows(at.row, s.pad.h, s.kernel.h, s.stride.h, s.P);
         const Windows columns(at.column, s.pad.w, s.kernel.w, s.stride.w, s.Q);

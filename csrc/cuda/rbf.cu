@@ -1,5 +1,5 @@
-// Squared distances to centres: the sums of a matrix product, with a squared difference in the place of the product. Nothing
-// cancels, as it would in |x|^2 - 2 x c + |c|^2.
+// Squared distances to centres: a matrix product with squared differences instead of products. Nothing cancels, unlike in
+// |x|^2 - 2 x c + |c|^2.
 #include "core/long_sum.hpp"
 #include "cuda/gemm.hpp"
 #include "ops/rbf.hpp"
@@ -24,7 +24,7 @@ struct Weights {
 // out[r][i] = sum over t of 2 * weights[r][t] * (x[r][i] - others[t][i])
 __global__ void weighted_differences_kernel(int64_t rows, int64_t terms, int64_t features, Weights weights, const float* x,
                                             const float* others, float* out) {
-    FOR_EACH_ELEMENT(i, rows * features) {
+    PYCNN_FOR_EACH_ELEMENT(i, rows * features) {
         const int64_t row = i / features, feature = i % features;
         const float* weight = weights.data + row * weights.row_stride;
         LongSum sum;
@@ -42,11 +42,11 @@ void rbf(const RbfShape& s, const float* x, const float* centres, float* y) {
     const GemmShape g = in_one_slice("rbf", 1, s.N, s.centres, s.features);
     if (g.rows == 0) return;
     // Low tiles: centres are few, and so are the tiles.
-    launch_gemm<SquaredDifference, GemmTile<32, 64, 16, 4, 4>>(
+    launch_gemm<SquaredDifference, TileShape<32, 64, 16, 4, 4>>(
         g, AlongDepth{x, g.rows, g.depth, 0}, AlongDepth{centres, g.columns, g.depth, 0}, RowMajor{y, 1, g.rows, g.columns});
 }
 
-// 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c in each other's places.
+// 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c exchanged.
 void rbf_backward(const RbfShape& s, const float* dy, const float* x, const float* centres, float* dx, float* dcentres) {
     using namespace cuda;
     launch(weighted_differences_kernel, blocks_for(s.N * s.features), kThreads, 0, current_stream(), s.N, s.centres, s.features,

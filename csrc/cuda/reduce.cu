@@ -13,16 +13,16 @@ namespace pycnn::cuda {
 namespace {
 
 __global__ void add_slices_kernel(int64_t count, int64_t slices, const float* parts, float* result) {
-    FOR_EACH_ELEMENT(i, count) {
-        double sum = parts[i];  // an addition in double takes no longer than reading the float for it
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
+        double sum = parts[i];  // adding a double takes no longer than reading the float
         for (int64_t s = 1; s < slices; ++s) sum += static_cast<double>(parts[s * count + i]);
         result[i] = static_cast<float>(sum);
     }
 }
 
-// Elements 0, 1, ... of a channel are those of its planes, image after image. A block adds up a slice of them for `channels`
-// neighbouring channels, a power of two: thread t those of channel t % channels whose number is t / channels modulo
-// kThreads / channels. Then halves are added until one sum a channel is left.
+// The elements of a channel are numbered along its planes, image after image. A block adds a slice of them for `channels`
+// neighbouring channels, a power of two. Thread t adds the elements of channel t % channels whose number is t / channels modulo
+// kThreads / channels. Then halves are added until one sum for each channel remains.
 __global__ void channel_totals_kernel(int channels, int64_t K, int64_t plane, Divider by_plane, int64_t count, int64_t slice,
                                       const float* x, float* sums) {
     const int t = static_cast<int>(threadIdx.x), step = kThreads / channels;
@@ -45,11 +45,12 @@ void add_slices(int64_t count, int64_t slices, const float* parts, float* result
     launch(add_slices_kernel, blocks_for(count), kThreads, 0, current_stream(), count, slices, parts, result);
 }
 
-// A warp reads 32 floats side by side, of one channel where its planes are as long, else of several: of 32 channels for a linear
-// layer's gradient. About 256 blocks, two or more for each processor of most devices, but slices of at least 32 elements a thread:
-// in flights of four they take 8 latencies of memory, some 3 us, as much as the launch of add_slices.
+// A warp reads 32 neighbouring floats: of one channel if its planes are that long, else of several, such as 32 channels for the
+// gradient of a linear layer. There are about 256 blocks, two or more for each processor of most devices. But a slice has at
+// least 32 elements for each thread: four loads in flight at a time make 8 latencies of memory, some 3 us, as long as launching
+// add_slices.
 void channel_totals(const char* op, int64_t N, int64_t K, int64_t plane, const float* x, float* sums) {
-    if (N * plane > std::numeric_limits<int>::max())  // more than a Divider divides
+    if (N * plane > std::numeric_limits<int>::max())  // beyond the range of Divider
         fail_value(op, "channels of 2^31 elements and more are too large for CUDA, got ", N, " x ", plane);
     int channels = kWarp;
     while (channels > 1 && kWarp / channels * 2 <= plane) channels /= 2;

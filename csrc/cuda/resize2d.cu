@@ -1,4 +1,4 @@
-// Upsampling and zero padding: a thread for each element of the result, gradients are gathered.
+// Upsampling and zero padding: a thread for each element of the result. Gradients are gathered.
 #include "core/long_sum.hpp"
 #include "cuda/index.hpp"
 #include "ops/pool2d.hpp"
@@ -15,9 +15,9 @@ struct Mix {
     float first_weight, second_weight;
 };
 
-// The mixes of all outputs along an axis. A position needs more digits than a float has; in double, for there are few of them.
+// The mixes of all outputs along an axis. Positions are few, and need more digits than a float has: they are in double.
 __global__ void mixes_kernel(int64_t in, int64_t out, int64_t scale, bool align_corners, Mix* mixes) {
-    FOR_EACH_ELEMENT(i, out) {
+    PYCNN_FOR_EACH_ELEMENT(i, out) {
         double position = 0;
         if (!align_corners) {
             position = (static_cast<double>(i) + 0.5) / static_cast<double>(scale) - 0.5;
@@ -33,7 +33,7 @@ __global__ void mixes_kernel(int64_t in, int64_t out, int64_t scale, bool align_
 
 // starts[h], 0 <= h <= in, is the first output whose mix begins at h or later: those that use row h begin at h - 1 or h.
 __global__ void starts_kernel(int64_t in, int64_t out, const Mix* mixes, int* starts) {
-    FOR_EACH_ELEMENT(h, in + 1) {
+    PYCNN_FOR_EACH_ELEMENT(h, in + 1) {
         int begin = 0, end = static_cast<int>(out);
         while (begin < end) {
             const int middle = begin + (end - begin) / 2;
@@ -66,7 +66,7 @@ private:
 };
 
 __global__ void bilinear_kernel(int64_t count, ResizeShape s, const Mix* rows, const Mix* columns, const float* x, float* y) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         const Mix row = rows[at.row], column = columns[at.column];
         const float* plane = x + at.plane * s.H * s.W;
@@ -77,7 +77,7 @@ __global__ void bilinear_kernel(int64_t count, ResizeShape s, const Mix* rows, c
     }
 }
 
-// Adds what a mix gives to element `at`; both parts where the last element is its own neighbour.
+// Adds the share that element `at` has in a mix. It has both shares if it is the last element, which is its own neighbour.
 __device__ void share(const Mix& mix, int at, float gradient, LongSum& sum) {
     if (mix.first == at) sum.add(mix.first_weight * gradient);
     if (mix.second == at) sum.add(mix.second_weight * gradient);
@@ -85,7 +85,7 @@ __device__ void share(const Mix& mix, int at, float gradient, LongSum& sum) {
 
 __global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix* rows, const int* row_starts,
                                          const Mix* columns, const int* column_starts, const float* dy, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
         LongSum sum;
@@ -101,14 +101,14 @@ __global__ void bilinear_backward_kernel(int64_t count, ResizeShape s, const Mix
 
 __global__ void nearest_kernel(int64_t count, ResizeShape s, Pair scale, const float* x, float* y) {
     const int height = static_cast<int>(scale.h), width = static_cast<int>(scale.w);
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         y[i] = x[(at.plane * s.H + at.row / height) * s.W + at.column / width];
     }
 }
 
 __global__ void pad_kernel(int64_t count, ResizeShape s, Padding pad, const float* x, float* y) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         const int64_t h = at.row - pad.top, w = at.column - pad.left;
         const bool inside = h >= 0 && h < s.H && w >= 0 && w < s.W;
@@ -117,7 +117,7 @@ __global__ void pad_kernel(int64_t count, ResizeShape s, Padding pad, const floa
 }
 
 __global__ void crop_kernel(int64_t count, ResizeShape s, Padding pad, const float* dy, float* dx) {
-    FOR_EACH_ELEMENT(i, count) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         dx[i] = dy[(at.plane * s.P + at.row + pad.top) * s.Q + at.column + pad.left];
     }

@@ -6,14 +6,15 @@
 namespace pycnn::cuda {
 namespace {
 
-// The memory of the host is the caller's, who may change or free it at once: also if a copy fails, those before it are waited for.
+// The caller may change or free the host's memory as soon as this returns. So it waits for the copies, even if a later one
+// fails.
 void copy_and_wait(const std::vector<Copy>& copies, cudaMemcpyKind kind, const char* where) {
     cudaError_t error = cudaSuccess;
     size_t bytes = 0;
     bool any = false;
     for (const Copy& copy : copies) {
         if (copy.bytes == 0) continue;
-        if (!any) refuse_while_recording(text("a copy ", where).c_str());
+        if (!any) refuse_while_capturing(text("a copy ", where).c_str());
         any = true;
         bytes = copy.bytes;
         error = cudaMemcpyAsync(copy.target, copy.source, bytes, kind, current_stream());
@@ -29,7 +30,7 @@ void copy_and_wait(const std::vector<Copy>& copies, cudaMemcpyKind kind, const c
 
 void check(cudaError_t error, const char* call, const std::string& about) {
     if (error == cudaSuccess) return;
-    cudaGetLastError();  // or the next launch would be blamed for it
+    cudaGetLastError();  // or the next launch would report it
     throw std::runtime_error(text(call, about.empty() ? "" : " (", about, about.empty() ? "" : ")",
                                   " failed: ", cudaGetErrorString(error), " [", cudaGetErrorName(error), "]"));
 }

@@ -1,4 +1,4 @@
-// The device: errors, what it is, copies.
+// The device: errors, properties, copies.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace pycnn::cuda {
 
-// RuntimeError (std::runtime_error) with the failing call, what it was about, and the runtime's words.
+// RuntimeError (std::runtime_error) with the failed call, its subject, and the message of the runtime.
 void check(cudaError_t error, const char* call, const std::string& about = "");
 void check_launch(dim3 grid, dim3 block);
 
@@ -23,8 +23,8 @@ struct Device {
     int major, minor, processors;
     size_t memory;
 };
-std::vector<Device> devices();  // none where there is no driver
-std::string why_no_device();    // in CUDA's words; empty where devices can be asked for
+std::vector<Device> devices();  // none if there is no driver
+std::string why_no_device();    // in CUDA's words; empty if devices can be listed
 
 // On the current stream (stream.hpp). The first four wait for it, once for all copies.
 struct Copy {

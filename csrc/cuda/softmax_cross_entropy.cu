@@ -10,7 +10,7 @@ namespace {
 
 __global__ void softmax_kernel(int64_t N, int64_t C, const float* x, float* probabilities) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, N) {
+    PYCNN_FOR_EACH_ROW(row, N) {
         const float* scores = x + row * C;
         const RowExponentials of_row = row_exponentials(scores, C, lane);
         const float scale = 1.0f / of_row.total;
@@ -20,7 +20,7 @@ __global__ void softmax_kernel(int64_t N, int64_t C, const float* x, float* prob
 
 __global__ void softmax_backward_kernel(int64_t N, int64_t C, const float* dy, const float* probabilities, float* dx) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, N) {
+    PYCNN_FOR_EACH_ROW(row, N) {
         const int64_t first = row * C;
         LongSum sum;
         for (int64_t j = first + lane; j < first + C; j += kWarp) sum.add(dy[j] * probabilities[j]);
@@ -50,7 +50,7 @@ struct LossOfRows {
 __global__ void cross_entropy_kernel(LossOfRows s, const float* logits, const int64_t* target, float* probabilities,
                                      float* losses) {
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, s.N) {
+    PYCNN_FOR_EACH_ROW(row, s.N) {
         const float* x = logits + row * s.C;
         const RowExponentials of_row = row_exponentials(x, s.C, lane);
         const float scale = 1.0f / of_row.total, log_total = logf(of_row.total);
@@ -77,7 +77,7 @@ __global__ void cross_entropy_backward_kernel(LossOfRows s, const float* probabi
     const float by = divisor ? static_cast<float>(*divisor) : 1.0f;
     const float all = all_weights ? static_cast<float>(*all_weights) : static_cast<float>(s.C);
     const int lane = lane_of_warp();
-    FOR_EACH_ROW(row, s.N) {
+    PYCNN_FOR_EACH_ROW(row, s.N) {
         const int64_t label = target[row];
         const bool counts = label != s.ignored;
         const float scale = gradient_of(dloss, row) / by;
@@ -119,7 +119,7 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
 
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target) {
     using namespace cuda;
-    before_run({target, C}, [=] {
+    before_replay({target, C}, [=] {
         const int64_t wrong = first_outside(N, target, C - 1, ignored);
         if (wrong < N) fail_target(op, wrong, number_at(target, wrong), C);
     });

@@ -1,4 +1,4 @@
-// The exponentials of a row of scores, which no score overflows.
+// The exponentials of a row of scores, without overflow.
 #pragma once
 
 #include "core/long_sum.hpp"

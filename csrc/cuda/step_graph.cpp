@@ -13,9 +13,9 @@ namespace {
 // At most 48 bytes for each parameter and dropout layer of a step: enough for 1,365 of them.
 constexpr size_t kArgumentBytes = 64 * 1024, kArgumentAlignment = 16;
 
-thread_local StepGraph* graph_of_this_thread = nullptr;  // while its stream records or refreshes
+thread_local StepGraph* graph_of_this_thread = nullptr;  // while its stream captures or refreshes
 
-bool is_recording() { return Stream::current()->phase == Phase::recording; }
+bool is_capturing() { return Stream::current()->phase == Phase::capturing; }
 
 }  // namespace
 
@@ -23,17 +23,17 @@ StepGraph::StepGraph() : stream_(std::make_shared<Stream>()), host_arguments_(kA
 
 StepGraph::~StepGraph() {
     abandon();
-    cudaStreamSynchronize(stream_->handle());  // a run reads the arguments
+    cudaStreamSynchronize(stream_->handle());  // a replay reads the arguments
     cudaGetLastError();
 }
 
-void StepGraph::begin() {
+void StepGraph::begin_capture() {
     if (graph_of_this_thread || runnable_ || Stream::current() != stream_)
-        fail_value("StepGraph", "records one step, once, on its own stream");
+        fail_value("StepGraph", "captures one step, once, on its own stream");
     if (!device_arguments_) device_arguments_ = std::make_unique<Memory>(kArgumentBytes);
-    // Relaxed: arrays that are new may ask the device for memory meanwhile.
+    // Relaxed: new arrays may allocate device memory meanwhile.
     check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
-    stream_->phase = Phase::recording;
+    stream_->phase = Phase::capturing;
     stream_->keeps_blocks = true;
     graph_of_this_thread = this;
     const cudaError_t error = cudaMemcpyAsync(device_arguments_->data(), host_arguments_.data(), kArgumentBytes,
@@ -42,7 +42,7 @@ void StepGraph::begin() {
     check(error, "cudaMemcpyAsync", "the arguments of a step");
 }
 
-void StepGraph::end() {
+void StepGraph::end_capture() {
     cudaGraph_t graph = nullptr;
     graph_of_this_thread = nullptr;
     stream_->phase = Phase::running;
@@ -73,14 +73,14 @@ void StepGraph::abandon() noexcept {
     stream_->held_back.clear();
 }
 
-double StepGraph::run() {
+double StepGraph::replay() {
     if (!runnable_ || Stream::current() != stream_)
-        fail_value("StepGraph", "runs a step that it has recorded, on its own stream");
+        fail_value("StepGraph", "replays a step that it has captured, on its own stream");
     for (const Look& before : before_) before.look();
     if (!is_new_) refresh_arguments();
     check(cudaGraphLaunch(runnable_, stream_->handle()), "cudaGraphLaunch");
     is_new_ = false;
-    std::exception_ptr failure;  // the first: what others look at has been computed all the same
+    std::exception_ptr failure;  // the first one: the other results have been computed all the same
     for (const auto& look : after_) {
         try {
             look();
@@ -93,7 +93,7 @@ double StepGraph::run() {
 }
 
 void StepGraph::refresh_arguments() {
-    // The run before has read the old ones; it has long done so if anything was looked at after it.
+    // The last replay must have read the old ones. It has long done so if the host has looked at any result since.
     check(cudaStreamSynchronize(stream_->handle()), "cudaStreamSynchronize");
     struct Refreshing {
         explicit Refreshing(StepGraph& graph) : stream(*graph.stream_) {
@@ -111,12 +111,12 @@ void StepGraph::refresh_arguments() {
         arguments_ = refresh.begin;
         refresh.call();
         if (arguments_ != refresh.end)
-            throw std::runtime_error("[StepGraph] ops were called that are not those of the recorded step");
+            throw std::runtime_error("[StepGraph] ops were called that are not those of the captured step");
     }
 }
 
-void each_run(const std::function<void()>& now, std::function<void()> again) {
-    if (!is_recording()) return now();
+void on_replay(const std::function<void()>& now, std::function<void()> again) {
+    if (!is_capturing()) return now();
     StepGraph& graph = *graph_of_this_thread;
     const size_t begin = graph.arguments_;
     graph.varies_ = true;
@@ -125,21 +125,21 @@ void each_run(const std::function<void()>& now, std::function<void()> again) {
     graph.refresh_.push_back({begin, graph.arguments_, std::move(again)});
 }
 
-void before_run(Subject subject, std::function<void()> look) {
-    if (!is_recording()) return look();
+void before_replay(Subject subject, std::function<void()> look) {
+    if (!is_capturing()) return look();
     auto& looks = graph_of_this_thread->before_;
     const auto is_same = [&](const StepGraph::Look& other) { return other.subject == subject; };
     if (std::none_of(looks.begin(), looks.end(), is_same)) looks.push_back({subject, std::move(look)});
 }
 
-void when_done(std::function<void()> look) {
-    if (!is_recording()) return look();
+void after_replay(std::function<void()> look) {
+    if (!is_capturing()) return look();
     graph_of_this_thread->after_.push_back(std::move(look));
 }
 
-double loss_when_done(std::function<double()> loss) {
-    if (!is_recording()) return loss();
-    if (graph_of_this_thread->loss_) fail_value("StepGraph", "a step that is recorded has one loss, this one has two");
+double loss_after_replay(std::function<double()> loss) {
+    if (!is_capturing()) return loss();
+    if (graph_of_this_thread->loss_) fail_value("StepGraph", "a captured step has one loss, this one has two");
     graph_of_this_thread->loss_ = std::move(loss);
     return std::nan("");
 }
@@ -147,10 +147,10 @@ double loss_when_done(std::function<double()> loss) {
 const void* varying_place(const void* value, size_t bytes) {
     StepGraph* const graph = graph_of_this_thread;
     if (!graph) return nullptr;
-    if (is_recording() && !graph->varies_)
+    if (is_capturing() && !graph->varies_)
         fail_value("StepGraph",
-                   "a step that is recorded asks for dropout or an optimizer's step, whose arguments change from run to "
-                   "run, outside of pycnn.devices.each_run");
+                   "a captured step asks for dropout or an optimizer's step, whose arguments change from run to run, outside "
+                   "of on_replay");
     const size_t begin = graph->arguments_;
     if (begin + bytes > kArgumentBytes)
         fail_value("StepGraph", "has ", kArgumentBytes, " bytes for arguments that vary, and needs more");

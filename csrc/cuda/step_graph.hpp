@@ -1,8 +1,8 @@
-// A step of training as a CUDA graph: its kernels are recorded once, and all of them started by one call as often as wanted.
+// A training step as a CUDA graph: its kernels are captured once, and each replay starts all of them by one call.
 //
-// Recorded kernels always get the arguments they were recorded with, in the same memory. What changes from run to run is read from
-// memory (Varying); what the host does with results it does after each run (when_done), and what it must know before, before
-// (before_run).
+// A replayed kernel gets the arguments it was captured with, in the same memory. It reads numbers that change from replay to
+// replay from memory (Varying), where on_replay renews them. The host checks addresses before each replay (before_replay) and
+// looks at results after it (after_replay).
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 
 namespace pycnn::cuda {
 
-// What is checked before a run: numbers in memory that must lie below a limit.
+// What is checked before a replay: numbers in memory that must lie below a limit.
 struct Subject {
     const void* numbers;
     int64_t limit;
@@ -28,22 +28,22 @@ public:
     StepGraph(const StepGraph&) = delete;
     StepGraph& operator=(const StepGraph&) = delete;
 
-    // Its own: no other arrays come from the memory that recorded kernels work in.
+    // A stream of its own: no other arrays use the memory that captured kernels work in.
     const std::shared_ptr<Stream>& stream() const { return stream_; }
 
-    // What this thread does on stream() between the two is recorded and not run.
-    void begin();
-    void end();
-    void abandon() noexcept;  // instead of end(), or when it has thrown: an empty graph again
+    // The work that this thread gives to stream() between the two calls is captured and does not run.
+    void begin_capture();
+    void end_capture();
+    void abandon() noexcept;  // instead of end_capture(), or after it has thrown; the graph is empty again
 
-    // Runs what was recorded; returns the loss.
-    double run();
+    // Runs what was captured; returns the loss.
+    double replay();
 
 private:
-    friend void each_run(const std::function<void()>& now, std::function<void()> again);
-    friend void before_run(Subject subject, std::function<void()> look);
-    friend void when_done(std::function<void()> look);
-    friend double loss_when_done(std::function<double()> loss);
+    friend void on_replay(const std::function<void()>& now, std::function<void()> again);
+    friend void before_replay(Subject subject, std::function<void()> look);
+    friend void after_replay(std::function<void()> look);
+    friend double loss_after_replay(std::function<double()> loss);
     friend const void* varying_place(const void* value, size_t bytes);
 
     struct Look {
@@ -61,31 +61,31 @@ private:
     std::vector<std::function<void()>> after_;
     std::vector<Look> before_;
     std::function<double()> loss_;
-    // The varying arguments, one behind the other; the first thing that a run does is to copy them.
+    // The varying arguments, one behind the other. A replay first copies them to the device.
     PinnedMemory host_arguments_;
     std::unique_ptr<Memory> device_arguments_;
     size_t arguments_ = 0;  // where the next one goes
-    bool varies_ = false;   // within each_run
-    bool is_new_ = true;    // recorded with the arguments of the next run
+    bool varies_ = false;   // within on_replay
+    bool is_new_ = true;    // captured with the arguments of the next replay
 };
 
-// Calls now(), whose ops may have varying arguments. In a step that is being recorded calls again() before each run but the first: it
-// must ask for the same ops with the arguments of that run; their kernels are not run.
-void each_run(const std::function<void()>& now, std::function<void()> again);
+// Calls now(), whose ops may have varying arguments. During a capture it also keeps again(), which is called before each replay
+// but the first: it must call the same ops with the arguments of that replay. Their kernels do not run then.
+void on_replay(const std::function<void()>& now, std::function<void()> again);
 
-// Calls look() now, or in a step that is being recorded before each run, once for each subject.
-void before_run(Subject subject, std::function<void()> look);
+// Calls look() now, or if a step is being captured, before each of its replays, once for each subject.
+void before_replay(Subject subject, std::function<void()> look);
 
-// Calls look(), which waits for the device, now, or in a step that is being recorded after each run.
-void when_done(std::function<void()> look);
+// Calls look(), which waits for the device, now, or if a step is being captured, after each of its replays.
+void after_replay(std::function<void()> look);
 
-// Returns loss() likewise; NaN where it is StepGraph::run that will return it. A step has one.
-double loss_when_done(std::function<double()> loss);
+// Returns loss() now. If a step is being captured, returns NaN, and StepGraph::replay returns loss(). A step has one loss.
+double loss_after_replay(std::function<double()> loss);
 
-// Where recorded kernels read this value; null where nothing is recorded. ValueError in a recording outside of each_run.
+// Where captured kernels read this value; null if nothing is being captured. ValueError in a capture outside of on_replay.
 const void* varying_place(const void* value, size_t bytes);
 
-// An argument of a kernel that changes from run to run.
+// An argument of a kernel that changes from replay to replay.
 template <class T>
 struct Varying {
     static_assert(std::is_trivially_copyable_v<T>);

@@ -11,7 +11,7 @@
 namespace pycnn::cuda {
 namespace {
 
-// Never destroyed: arrays may outlive everything else at the end of the process.
+// Never destroyed: at the end of the process, arrays may outlive everything else.
 struct Pools {
     std::mutex mutex;
     std::set<Stream*> streams;
@@ -23,7 +23,7 @@ Pools& pools() {
 }
 
 std::shared_ptr<Stream>& current() {
-    // Never destroyed either, and of the whole process: what threads do without a stream of their own is in order.
+    // Never destroyed either. All threads without a stream of their own share it, so their work is in order.
     static const auto* const common = new std::shared_ptr<Stream>(std::make_shared<Stream>());
     thread_local std::shared_ptr<Stream> stream = *common;
     return stream;
@@ -38,7 +38,7 @@ Stream::Stream() {
     pools().streams.insert(this);
 }
 
-// Errors are passed over here and below: at the end of the process there may be no runtime any more.
+// Errors are ignored here and below: at the end of the process the runtime may be gone.
 Stream::~Stream() {
     {
         const std::lock_guard lock(pools().mutex);
@@ -55,7 +55,7 @@ const std::shared_ptr<Stream>& Stream::current() { return cuda::current(); }
 
 void Stream::switch_to(const std::shared_ptr<Stream>& stream) {
     if (stream == current()) return;
-    refuse_while_recording("another stream");
+    refuse_while_capturing("another stream");
     check(stream->wait_for(*current()), "cudaStreamWaitEvent");
     cuda::current() = stream;
 }
@@ -68,7 +68,7 @@ cudaError_t Stream::wait_for(const Stream& other) noexcept {
 void* Stream::take(size_t bytes) {
     Pools& p = pools();
     const std::lock_guard lock(p.mutex);
-    // Of this very size: a training loop asks for the same ones again and again.
+    // Of exactly this size: a training loop requests the same sizes again and again.
     const auto found = free_.find(bytes);
     if (found == free_.end()) return nullptr;
     void* const block = found->second;
@@ -83,7 +83,7 @@ void Stream::give_back(size_t bytes, void* block, const Stream& user) noexcept {
         cudaGetLastError();
     }
 #if defined(PYCNN_CUDA_EMULATED)
-    host::end_use(handle_, block, bytes);
+    emulator::end_use(handle_, block, bytes);
 #endif
     Pools& p = pools();
     const std::lock_guard lock(p.mutex);
@@ -93,10 +93,10 @@ void Stream::give_back(size_t bytes, void* block, const Stream& user) noexcept {
 
 cudaStream_t current_stream() { return Stream::current()->handle(); }
 
-void refuse_while_recording(const char* what) {
-    if (Stream::current()->phase == Phase::recording)
+void refuse_while_capturing(const char* what) {
+    if (Stream::current()->phase == Phase::capturing)
         throw std::runtime_error(text(what,
-                                      " in the middle of a step that is being recorded as a CUDA graph: it waits for the "
+                                      " in the middle of a step that is being captured as a CUDA graph: it waits for the "
                                       "device, which runs nothing meanwhile"));
 }
 
@@ -106,11 +106,11 @@ size_t cached_bytes() {
 }
 
 void synchronize() {
-    refuse_while_recording("synchronize");
-    // Not the whole device: it cannot be waited for while another thread records a step.
+    refuse_while_capturing("synchronize");
+    // Not the whole device: CUDA does not allow that while another thread captures a step.
     const std::lock_guard lock(pools().mutex);
     for (const Stream* stream : pools().streams)
-        if (stream->phase != Phase::recording) check(cudaStreamSynchronize(stream->handle()), "cudaStreamSynchronize");
+        if (stream->phase != Phase::capturing) check(cudaStreamSynchronize(stream->handle()), "cudaStreamSynchronize");
 }
 
 void trim() {
@@ -138,12 +138,12 @@ Timer::~Timer() {
 }
 
 void Timer::start() {
-    refuse_while_recording("a time");
+    refuse_while_capturing("a time");
     check(cudaEventRecord(begin_, current_stream()), "cudaEventRecord");
 }
 
 void Timer::stop() {
-    refuse_while_recording("a time");
+    refuse_while_capturing("a time");
     check(cudaEventRecord(end_, current_stream()), "cudaEventRecord");
 }
 

@@ -10,9 +10,9 @@
 
 namespace pycnn::cuda {
 
-// What a stream does with the kernels that it is given: it runs them; a StepGraph records them; or nothing, while what recorded
-// kernels read is brought up to date.
-enum class Phase { running, recording, refreshing };
+// What happens to the kernels that a stream is given. They run; or a StepGraph captures them; or nothing happens, while the
+// numbers that captured kernels read are renewed.
+enum class Phase { running, capturing, refreshing };
 
 class Stream {
 public:
@@ -21,30 +21,30 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // That of this thread: the process's own, or the one of the innermost scope.
+    // The stream of this thread: that of the innermost scope, or else the one of the process.
     static const std::shared_ptr<Stream>& current();
-    // Makes `stream` the current one, or goes back to it: it waits for what the current one has been given so far. RuntimeError while
-    // that one records a step, which would then be recorded, too.
+    // Makes `stream` the current one. It waits for the work that the old one has been given so far. RuntimeError while the old
+    // one captures a step: the wait would be captured as well.
     static void switch_to(const std::shared_ptr<Stream>& stream);
 
     cudaStream_t handle() const { return handle_; }
-    // What comes after this call waits for what `other` has been given so far.
+    // Work given after this call waits for the work that `other` has been given so far.
     [[nodiscard]] cudaError_t wait_for(const Stream& other) noexcept;
 
-    // Blocks of memory. One that was given back is the next one of its size: kernels of a stream run in order, so what still reads
-    // it comes first; this stream then waits for `user`, which may be reading it, too.
+    // Blocks of memory. A block that was given back is used again for the next request of its size. Kernels of a stream run in
+    // order, so those that still read it run first. Kernels of `user` may read it as well, so this stream waits for `user`.
     void* take(size_t bytes);
     void give_back(size_t bytes, void* block, const Stream& user) noexcept;
 
     std::atomic<Phase> phase = Phase::running;
-    // Blocks of other streams that were freed during a recording: to wait for them then would be recorded, too.
+    // Blocks of other streams that were freed during a capture: waiting for those streams would be captured as well.
     struct Block {
         std::shared_ptr<Stream> owner;
         size_t bytes;
         void* data;
     };
     std::vector<Block> held_back;
-    std::atomic<bool> keeps_blocks = false;  // recorded kernels write into free blocks, which stay
+    std::atomic<bool> keeps_blocks = false;  // captured kernels write into free blocks, which must stay
 
 private:
     friend void trim();
@@ -57,10 +57,10 @@ private:
 // Handle of the current stream.
 cudaStream_t current_stream();
 
-// RuntimeError while a step is being recorded (step_graph.hpp), with what cannot be done then.
-void refuse_while_recording(const char* what);
+// RuntimeError while a step is being captured (step_graph.hpp); `what` cannot be done then.
+void refuse_while_capturing(const char* what);
 
-void synchronize();     // waits for all streams, but those that record a step
+void synchronize();     // waits for all streams but those that capture a step
 void trim();            // gives free blocks back to the device
 size_t cached_bytes();  // in free blocks
 

@@ -1,6 +1,6 @@
-// Sums in double, in an order that the count alone gives: the totals of losses, which become a Python float that has all the CPU's
-// digits. Where double is 64 times as slow as float, a conversion and an addition in double take about as long as reading the float
-// that they are for.
+// Sums in double, for totals of losses, which become a Python float with all the digits that the CPU gives. The order of the
+// additions depends on the count alone. Even where double is 64 times as slow as float, converting and adding a float take
+// about as long as reading it.
 #pragma once
 
 #include "core/shape.hpp"
@@ -11,7 +11,7 @@ namespace pycnn::cuda {
 
 constexpr int64_t kSumChunk = 64 * kThreads;
 
-// A block sums one chunk: its threads take every kThreads-th term, then halves are added until one is left.
+// A block sums one chunk: each thread takes every kThreads-th term, then halves are added until one sum remains.
 template <class Value, class Term>
 __global__ void sum_kernel(int64_t count, int64_t chunk, Term term, Value* sums) {
     const int t = static_cast<int>(threadIdx.x);
@@ -47,12 +47,12 @@ void sum_in_double(int64_t count, const Term& term, Value* sum) {
     sum_chunks(1, chunks, chunks, ChunkSums<Value>{parts.data()}, sum);
 }
 
-// A loss on the host: loss_of(that sum), as loss_when_done returns it.
+// A loss on the host, loss_of(sum), as loss_after_replay returns it.
 template <class Value, class Term, class F>
 double loss_from_sum(int64_t count, const Term& term, const F& loss_of) {
     const auto sum = std::make_shared<Workspace<Value>>(1);
     sum_in_double(count, term, sum->data());
-    return loss_when_done([sum, loss_of] {
+    return loss_after_replay([sum, loss_of] {
         Value result;
         copy_to_host(&result, sum->data(), sizeof result);
         return loss_of(result);

@@ -8,7 +8,7 @@ namespace {
 
 std::atomic<bool> is_allowed{false};
 
-// Only asked for what it was compiled for: a new device may run code for an old one, which has no TF32.
+// The kernel tells what it was compiled for: a new device may run code for an old one, which has no TF32.
 __global__ void probe_kernel() {}
 
 }  // namespace

@@ -1,10 +1,10 @@
-// TF32 in products of matrices (gemm_tf32.hpp): not before somebody allows it.
+// Whether matrix products (gemm_tf32.hpp) may use TF32. By default they may not.
 #pragma once
 
 namespace pycnn::cuda {
 
 void allow_tf32(bool allowed);
 bool tf32_allowed();
-bool computes_in_tf32();  // allowed, and the code that the device runs can: that for compute capability 8.0 and more
+bool computes_in_tf32();  // allowed, and the device runs code for compute capability 8.0 or more
 
 }  // namespace pycnn::cuda

@@ -16,6 +16,11 @@ void channel_affine(const ChannelShape& s, const float* x, const float* scale, c
 void channel_affine_backward(const ChannelShape& s, const float* dy, const float* x, const float* scale, float* dx,
                              float* dscale, float* dshift);
 
+// Of a channel's gradient: dx = dy * scale - (x - mean) * slope - offset.
+struct BatchNormScalars {
+    float mean, scale, slope, offset;
+};
+
 struct BatchStatistics {
     float *mean, *var, *inv_std;  // (C) each
 };

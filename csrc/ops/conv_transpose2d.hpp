@@ -1,4 +1,5 @@
-// Transposed convolution: the forward pass is the backward-input pass of a convolution, and the other way round.
+// Transposed convolution: the forward pass is the backward-input pass of a convolution, and the other way round. Both back-ends
+// compute it by their own convolution, so ops/conv_transpose2d.cpp serves both.
 //
 // `s` describes that convolution (see conv_transpose_shape), so x and dx are (N, K, P, Q), y and dy (N, C, H, W).
 #pragma once

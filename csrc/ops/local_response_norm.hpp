@@ -13,6 +13,15 @@ struct LrnShape {
     double k, alpha, beta;
 };
 
+// Local response normalisation over windows of channels: c - before .. c + after, clipped.
+struct LrnWindow {
+    int64_t C, pixels;  // channels are `pixels` floats apart
+    int64_t before, after;
+    float k, alpha, beta;
+    float slope;  // 2 alpha beta
+};
+LrnWindow window_of(const LrnShape& s);
+
 void local_response_norm(const LrnShape& s, const float* x, float* y, float* scale);
 void local_response_norm_backward(const LrnShape& s, const float* dy, const float* x, const float* y, const float* scale,
                                   float* dx);

@@ -29,11 +29,6 @@ void softmax_backward(int64_t N, int64_t C, const float* dy, const float* probab
 // ValueError for a target outside [0, C) that is not `ignored`.
 void check_targets(const char* op, int64_t N, int64_t C, std::optional<int64_t> ignored, const int64_t* target);
 
-double class_weight(const CrossEntropy& s, int64_t label);
-
-// What 'mean' divides by: the weights of the targets that count.
-double mean_divisor(const CrossEntropy& s, const int64_t* target);
-
 // Writes the (N, C) probabilities, and the N losses if `losses` is not null; returns their sum or mean.
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
                              float* losses);

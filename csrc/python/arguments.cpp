@@ -12,14 +12,14 @@ std::optional<py::tuple> items_of(py::handle object) {
     return std::nullopt;
 }
 
-// A str as UTF-8; halves of surrogate pairs, which that lacks, as escapes.
+// A str as UTF-8. Halves of surrogate pairs, which UTF-8 lacks, become escapes.
 std::string text_of(py::handle text) {
     PyObject* const bytes = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace");
     if (!bytes) throw py::error_already_set();
     return py::reinterpret_steal<py::bytes>(bytes);
 }
 
-// What repr makes of an object, cut short. It may refuse, as it does for ints of thousands of digits: then its type.
+// The repr of an object, shortened. If repr refuses, as it does for ints of thousands of digits, its type.
 std::string written(py::handle object) {
     constexpr size_t kMost = 80;
     const auto text = py::reinterpret_steal<py::object>(PyObject_Repr(object.ptr()));
@@ -30,7 +30,8 @@ std::string written(py::handle object) {
     return shortened(text_of(text), kMost);
 }
 
-// A Python int for an int, or for something with __index__ but a bool. An array of several numbers has one too, which fails.
+// A Python int for an int or an object with __index__, except a bool. Arrays of several numbers have __index__ as well, but it
+// fails.
 py::object index_of(const char* op, const char* name, py::handle object) {
     if (!PyBool_Check(object.ptr()) && PyIndex_Check(object.ptr())) {
         if (auto index = py::reinterpret_steal<py::object>(PyNumber_Index(object.ptr()))) return index;

@@ -1,4 +1,4 @@
-// What every binding does with its arguments: numbers, words, shapes, and views of arrays.
+// Conversions of arguments that all bindings use: numbers, words, shapes, and views of arrays.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -30,20 +30,20 @@ struct View {
 
 inline std::string type_name(py::handle object) { return py::str(py::type::handle_of(object).attr("__name__")); }
 
-// An int, or something with __index__ (a bool is not a number here).
+// An int, or an object with __index__. A bool is not a number here.
 int64_t to_int(const char* op, const char* name, py::handle object);
 
-// The same in [0, 2^64): ValueError for any other.
+// The same, in [0, 2^64); ValueError otherwise.
 uint64_t to_uint64(const char* op, const char* name, py::handle object);
 
-// A number that is not a bool, as a double, or the nearest finite float of it: ValueError where there is none.
+// A number that is not a bool, as a double or as the nearest finite float. ValueError if there is none.
 double to_double(const char* op, const char* name, py::handle object);
 float to_float(const char* op, const char* name, py::handle object);
 
 bool to_flag(const char* op, const char* name, py::handle object);
 std::string to_word(const char* op, const char* name, py::handle object);
 
-// The entries of a tuple or list of two, which are no numbers yet.
+// The two items of a tuple or list, not converted yet.
 std::array<py::object, 2> to_two(const char* op, const char* name, py::handle object);
 
 // n or (h, w).

@@ -41,7 +41,7 @@ py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle w
     const PooledConvShape s = shape_of(op, x.shape, w.shape, window, stride, padding, dilation, groups);
     const Shape y_shape{s.conv.N, s.conv.K, s.P, s.Q};
     check_same_shape(op, "dy", dy.shape, "the forward pass", y_shape);
-    View<const uint8_t> lanes;  // of the two kinds of winners one is there
+    View<const uint8_t> lanes;  // one of the two kinds of winners is given
     View<const int32_t> planes;
     const bool in_lanes = is_array(winners_array) && rank_of(winners_array) == 5;
     if (in_lanes) {

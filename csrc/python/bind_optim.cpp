@@ -21,9 +21,10 @@ double setting(const char* op, const char* name, py::handle number) {
     return value;
 }
 
-// The eps of an optimizer that keeps the share `kept` of an old mean square. Squares below 2^-126 count as zero, so that the mean
-// square may be short of 2^-125 / (1 - kept), and its root of the root of that. Far above, eps hides it; below the limits, which leave
-// an error of 2 % at most, such squares would decide the step: it would be 3e7 times too large, or 0 / 0.
+// The eps of an optimizer that keeps the share `kept` of an old mean square. Squares below 2^-126 count as zero, so the mean
+// square may be too small by 2^-125 / (1 - kept), and its root by the root of that. A much larger eps hides this error. The
+// limits leave an error of 2 % at most. Below them such squares would decide the step: it would be 3e7 times too large, or 0 /
+// 0.
 double eps_setting(const char* op, py::handle number, double least) {
     const double eps = setting(op, "eps", number);
     if (eps < least)
@@ -91,16 +92,7 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     if (lr > 1e19) fail_value(op, "lr must be at most 1e19, got ", lr);
     if (decoupled && !std::isfinite(static_cast<float>(lr * weight_decay)))
         fail_value(op, "lr * weight_decay must be a finite float32, got ", lr, " * ", weight_decay);
-    const double correction1 = 1 - std::pow(beta1, step), correction2 = 1 - std::pow(beta2, step);
-    const AdamScalars scalars{static_cast<float>(lr / correction1),
-                              static_cast<float>(beta1),
-                              static_cast<float>(beta2),
-                              static_cast<float>(1 - beta1),
-                              static_cast<float>(1 - beta2),
-                              static_cast<float>(1 / std::sqrt(correction2)),
-                              static_cast<float>(eps),
-                              static_cast<float>(decoupled ? 1 - lr * weight_decay : 1.0),
-                              static_cast<float>(decoupled ? 0.0 : weight_decay)};
+    const AdamScalars scalars = adam_scalars({step, lr, beta1, beta2, eps, weight_decay, decoupled});
     ReleaseGil release;
     adam_step(w.size(), scalars, w.data, grad.data, m.data, v.data);
 }

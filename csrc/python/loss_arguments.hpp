@@ -12,7 +12,8 @@ Reduction to_reduction(const char* op, py::handle word, int64_t count);
 // A number, or with 'none' an array of the shape of the losses.
 LossGradient to_loss_gradient(const char* op, py::handle dloss, Reduction reduction, const Shape& losses);
 
-// compute(losses) gives the reduced loss, and writes each one where `losses` is not null. A float, or with 'none' an array.
+// A float, or with 'none' an array. compute(losses) returns the reduced loss, and writes the single losses if `losses` is not
+// null.
 template <class F>
 py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F&& compute) {
     float* losses = nullptr;

@@ -1,4 +1,4 @@
-// Ops that write into their arguments: those must not share memory with others.
+// Checks for ops that write into their arguments, which must not share memory with other arguments.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace pycnn {
 
-// Where an array of a call lies, and whether the op writes into it. A view without data lies nowhere.
+// The memory of an argument, and whether the op writes into it. A view without data has no memory.
 struct Place {
     const char* name;
     const Shape* shape;
@@ -25,7 +25,7 @@ struct Place {
           written(!std::is_const_v<T>) {}
 };
 
-// ValueError if an array that the op writes into shares memory with another one of the call.
+// ValueError if an array that the op writes into shares memory with another argument.
 void check_apart(const char* op, const std::vector<Place>& arrays);
 
 }  // namespace pycnn

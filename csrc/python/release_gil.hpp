@@ -1,4 +1,4 @@
-// Python's lock, given back while C++ computes.
+// Releases Python's lock while C++ computes.
 #pragma once
 
 #include <cxxabi.h>
@@ -7,9 +7,9 @@
 
 namespace pycnn {
 
-// As pybind11::gil_scoped_release, for programs that end meanwhile. Python then ends each other thread that asks for its lock, before
-// version 3.14 by unwinding the thread's stack, and a destructor that is unwound ends the process with std::terminate. Later versions
-// let such a thread sleep until the process is gone; so does this.
+// Like pybind11::gil_scoped_release, but safe if the program ends meanwhile. Python then stops every other thread that requests
+// its lock. Before version 3.14 it unwinds the thread's stack, and unwinding through a destructor ends the process with
+// std::terminate. Later versions let such a thread sleep until the process is gone; so does this.
 class ReleaseGil {
 public:
     ReleaseGil() : state_(PyEval_SaveThread()) {}

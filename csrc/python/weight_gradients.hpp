@@ -10,7 +10,7 @@
 
 namespace pycnn {
 
-// Checks an array that a result of this shape is to be written into; a view of nothing for None.
+// Checks an array that receives a result of this shape. None gives an empty view.
 inline View<float> place_of_result(const char* op, const char* name, py::handle array, const Shape& shape) {
     if (array.is_none()) return {};
     auto place = view<float>(op, name, array);
@@ -20,7 +20,7 @@ inline View<float> place_of_result(const char* op, const char* name, py::handle 
 
 class WeightGradients {
 public:
-    float *dw = nullptr, *db = nullptr;  // what they hold is undefined until the op has written them
+    float *dw = nullptr, *db = nullptr;  // undefined until the op has written them
 
     // `out` is None or a tuple of two, each an array or None; `read` are the arrays that the op reads.
     WeightGradients(const char* op, py::handle out, const Shape& weight_shape, const Shape& bias_shape,
@@ -30,7 +30,7 @@ public:
         if (!bias_) bias_ = new_array(op, bias_shape, db);
     }
 
-    // The arrays that dw and db are in, those given being the very same objects.
+    // The arrays of dw and db. An array that the caller gave is returned as the same object.
     const py::object& weight() const { return weight_; }
     const py::object& bias() const { return bias_; }
 

@@ -94,9 +94,9 @@ class Cuda:
 
     def on_replay(self, call: Callable[[], T]) -> T:
         """Call, and let the recorded step call again."""
-        result: T = self._module.each_run(call)
+        result: T = self._module.on_replay(call)
         return result
 
     def after_replay(self, call: Callable[[], None]) -> None:
         """Let the recorded step call, or call at once."""
-        self._module.when_done(call)
+        self._module.after_replay(call)

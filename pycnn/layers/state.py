@@ -84,7 +84,7 @@ def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str
     if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
-        # In place on a device, too: a step recorded as a CUDA graph reads it there.
+        # In place on a device, too: a step captured as a CUDA graph reads it there.
         backends.of(target).write(target, values[name])
 
 

@@ -92,7 +92,7 @@ class CapturedStep:
         self._check_device()
         self.output: Any = None
         self._last: Any = None  # the kind of the last batch, and the settings after its step
-        self._recorded: _Recorded | None = None
+        self._captured: _Captured | None = None
 
     def __call__(self, x: Any, y: Any) -> float:
         """Take a step.
@@ -117,13 +117,13 @@ class CapturedStep:
         self._check_device()
         kind = tuple((array.shape, array.dtype) for array in (x, y))
         settings = self._settings()
-        if self._recorded is not None and self._recorded.settings != settings:
-            self._recorded = self.output = None
-        if self._recorded is None and self._last == (kind, settings):
-            self._recorded = self._record(kind, x, y)
-        if self._recorded is not None and self._recorded.kind == kind:
-            self.output = self._recorded.output
-            return self._recorded.run(x, y)
+        if self._captured is not None and self._captured.settings != settings:
+            self._captured = self.output = None
+        if self._captured is None and self._last == (kind, settings):
+            self._captured = self._capture(kind, x, y)
+        if self._captured is not None and self._captured.kind == kind:
+            self.output = self._captured.output
+            return self._captured.replay(x, y)
         device = self.model.device
         with backend(device).stream_of(self.model):
             loss = self._step(move(x, device), move(y, device))
@@ -149,7 +149,7 @@ class CapturedStep:
         self.model.zero_grad()
         self.optimizer.zero_grad()
 
-    def _record(self, kind: Any, x: Any, y: Any) -> _Recorded:
+    def _capture(self, kind: Any, x: Any, y: Any) -> _Captured:
         module, device = extension(self.model.device), self.model.device
         graph, settings = module.StepGraph(), self._settings()
         self._forget_gradients()
@@ -170,7 +170,7 @@ class CapturedStep:
         if settings != self._settings():
             raise RuntimeError("[CapturedStep] the step replaces arrays of the model or optimizer")
         gradients = [(p, p.grad) for p in self.model.parameters()]
-        return _Recorded(graph, kind, settings, (x, y), self.output, gradients)
+        return _Captured(graph, kind, settings, (x, y), self.output, gradients)
 
     def _settings(self) -> _Settings:
         state = self.optimizer.state_dict()
@@ -214,7 +214,7 @@ def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-class _Recorded:
+class _Captured:
     """A captured step, with the arrays that it reads and writes."""
 
     def __init__(
@@ -229,10 +229,10 @@ class _Recorded:
         self.graph, self.kind, self.settings = graph, kind, settings
         self.batch, self.output, self.gradients = batch, output, gradients
 
-    def run(self, x: Any, y: Any) -> float:
+    def replay(self, x: Any, y: Any) -> float:
         for parameter, gradient in self.gradients:
             parameter.grad = gradient
         with self.graph.stream:
             for there, array in zip(self.batch, (x, y), strict=True):
                 there.write(array)
-            return float(self.graph.run())
+            return float(self.graph.replay())

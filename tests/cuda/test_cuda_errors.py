@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import numpy as np
@@ -129,3 +129,34 @@ def test_an_interrupt_during_a_kernel_ends_training_and_leaks_nothing(
     assert used(device) == expected
     assert np.isfinite(nn.predict(model, data.x)).all()
     assert not nn.fit(model, data, epochs=1, batch_size=16, optimizer=optimizer).interrupted
+
+
+def test_too_large_a_convolution_names_the_op_that_was_called(device: ModuleType) -> None:
+    """Extents beyond 2^30, in arrays of a few numbers: nearly all of it is padding."""
+    half = 1 << 29
+    wide = {"stride": (half, 1), "padding": (half, 0)}
+    one, three = (
+        device.DeviceArray.from_numpy(np.zeros((1, 1, rows, 1), np.float32)) for rows in (1, 3)
+    )
+    shape = (1, 1, 1, 1)
+    _, winners = ops.conv2d_relu_max_pool2d(three, one, window=1)
+    calls: dict[str, Callable[[], object]] = {
+        "conv2d": lambda: ops.conv2d(one, one, **wide),
+        "conv2d_relu": lambda: ops.conv2d_relu(one, one, **wide),
+        "conv2d_backward_input": lambda: ops.conv2d_backward_input(three, one, shape, **wide),
+        "conv2d_backward_weight": lambda: ops.conv2d_backward_weight(three, one, shape, **wide),
+        "conv2d_relu_max_pool2d": lambda: ops.conv2d_relu_max_pool2d(one, one, window=1, **wide),
+        "conv2d_relu_max_pool2d_backward": lambda: ops.conv2d_relu_max_pool2d_backward(
+            three, winners, one, one, window=1, **wide
+        ),
+        "conv_transpose2d": lambda: ops.conv_transpose2d(three, one, **wide),
+        "conv_transpose2d_backward_input": lambda: ops.conv_transpose2d_backward_input(
+            one, one, (1, 1, 3, 1), **wide
+        ),
+        "conv_transpose2d_backward_weight": lambda: ops.conv_transpose2d_backward_weight(
+            one, three, shape, **wide
+        ),
+    }
+    for op, call in calls.items():
+        with pytest.raises(ValueError, match=rf"^\[{op}\] arrays of 2\^30 elements and more"):
+            call()

@@ -27,7 +27,7 @@ def batches(sizes: list[int], shape: tuple[int, ...] = (2, 6, 6), classes: int =
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that asks something of a recorded step."""
+    """Every kind of layer that asks something of a captured step."""
     model = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, rng=0),
         nn.BatchNorm2d(4),
@@ -79,7 +79,7 @@ def test_captured_steps_have_the_bits_of_others(device: str, optimizer: str) -> 
     losses, weights, _ = trained(device, False, optimizer, data)
     found, found_weights, step = trained(device, True, optimizer, data)
     assert step is not None
-    assert step._recorded is not None
+    assert step._captured is not None
     assert found == losses
     for name, expected in weights.items():
         np.testing.assert_array_equal(found_weights[name], expected, err_msg=name)
@@ -126,8 +126,8 @@ def test_wrong_labels_are_found_before_a_captured_step(device: str) -> None:
     assert np.isfinite(step(*data[3]))
 
 
-def test_what_changes_is_recorded_anew(device: str) -> None:
-    """New arrays, modes and settings, of which a recorded step knows nothing."""
+def test_what_changes_is_captured_anew(device: str) -> None:
+    """New arrays, modes and settings, of which a captured step knows nothing."""
     x, y = batches([4])[0]
 
     def another_array(model: Any, update: Any, loss: Any) -> None:
@@ -151,15 +151,15 @@ def test_what_changes_is_recorded_anew(device: str) -> None:
         model, loss = network().to(device), nn.CrossEntropyLoss()
         update = nn.optim.SGD(model.parameters(), 0.05)
         step = CapturedStep(model, loss, update)
-        recorded: list[Any] = []
+        captured_steps: list[Any] = []
         for change in changes:
             change(model, update, loss)
             for _ in range(4):
                 if not captured:
                     step._last = None  # as if each batch were the first of its shape
                 found.append(step(x, y))
-            assert step._recorded not in recorded or not captured
-            recorded.append(step._recorded)
+            assert step._captured not in captured_steps or not captured
+            captured_steps.append(step._captured)
     assert losses[True] == losses[False]
 
 
@@ -178,19 +178,19 @@ def test_numbers_that_nobody_renews_are_refused(device: str) -> None:
     x, y = batches([2], (4,), 3)[0]
     step(x, y)
     weight = layer_of(model, 2).weight.data.numpy()
-    with pytest.raises(ValueError, match=r"outside of pycnn\.devices\.each_run"):
+    with pytest.raises(ValueError, match="outside of on_replay"):
         step(x, y)
-    assert layer_of(model, 2).weight.grad is None  # what was recorded has not been computed
+    assert layer_of(model, 2).weight.grad is None  # what was captured has not been computed
     assert step.output is None
     np.testing.assert_array_equal(layer_of(model, 2).weight.data.numpy(), weight)
 
 
-def test_recorded_blocks_are_given_back_with_the_step(device: str) -> None:
+def test_captured_blocks_are_given_back_with_the_step(device: str) -> None:
     """Also if an array of it lives on, as a gradient does."""
     module = devices.extension(device)
     _, _, step = trained(device, True, "sgd", batches([4] * 4))
     assert step is not None
-    gradient = step._recorded.gradients[0][1]  # type: ignore[union-attr]
+    gradient = step._captured.gradients[0][1]  # type: ignore[union-attr]
     del step
     gc.collect()
     module.trim_cache()
@@ -220,7 +220,7 @@ def test_what_needs_the_host_in_the_middle_cannot_be_captured(
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     y = np.array([0, 1])
     step(x, y)
-    with pytest.raises(RuntimeError, match=rf"{layer}.*recorded as a CUDA graph"):
+    with pytest.raises(RuntimeError, match=rf"{layer}.*captured as a CUDA graph"):
         step(x, y)
     assert np.isfinite(
         from_device(model(devices.move(x, device)))
@@ -278,14 +278,14 @@ def test_a_captured_step_gives_its_memory_back(device: str) -> None:
     assert module.memory_stats()["used"] == before
 
 
-def test_after_a_way_over_the_cpu_a_step_is_recorded_again(device: str) -> None:
+def test_after_a_way_over_the_cpu_a_step_is_captured_again(device: str) -> None:
     (x, y), *_ = batches([4])
     model = network().to(device)
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.05))
     for _ in range(2):
         for _ in range(3):
             step(x, y)
-        assert step._recorded is not None
+        assert step._captured is not None
         model.to("cpu")
         model(x)
         model.to(device)

@@ -238,14 +238,14 @@ def test_frozen_words_are_trained_on_and_predicted(device: str) -> None:
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
 
 
-def test_a_recorded_step_goes_on_with_a_loaded_state(device: str) -> None:
+def test_a_captured_step_goes_on_with_a_loaded_state(device: str) -> None:
     """Its arrays are written in place."""
     model = centres().to(device)
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     x, y = WORDS.astype(np.float32), np.array([0, 1])
     state = {name: devices.on_cpu(value).copy() for name, value in model.state_dict().items()}
     losses = [step(x, y) for _ in range(3)]
-    recorded = step._recorded
+    captured = step._captured
     model.load_state_dict(state)
     assert step(x, y) == losses[0]
-    assert step._recorded is recorded is not None
+    assert step._captured is captured is not None

@@ -37,18 +37,24 @@ def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
     assert {75, 80, 86, 89, 90} <= set(kernels)  # those that nvcc 12 knows, too
     assert min(kernels.values()) >= 100
     products = Counter(
-        re.findall(r"^ *(\d+) .*GemmTile<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)
+        re.findall(r"^ *(\d+) .*TileShape<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)
     )
     assert {int(architecture) for architecture in products} == set(kernels)
-    assert "Tf32Tile<128, 128, 8, 64, 32>" in done.stdout
+    assert "Tf32TileShape<128, 128, 8, 64, 32>" in done.stdout
 
 
 @needs_nvcc
-@pytest.mark.parametrize("name", ["memory", "runtime", "step_graph", "stream"])
+@pytest.mark.parametrize(
+    "name",
+    ["cuda/memory", "cuda/runtime", "cuda/step_graph", "cuda/stream", "ops/conv_transpose2d"],
+)
 def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Path) -> None:
     """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
     sources = BENCH.parent / "csrc"
-    command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror", f"-I{sources}"]
-    output = ["-o", str(tmp_path / "object"), str(sources / "cuda" / f"{name}.cpp")]
-    done = subprocess.run([*command, *output], capture_output=True, text=True, check=False)
+    command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror"]
+    folders = [f"-I{sources}", f"-I{sources / 'cuda' / 'for_ops'}"]
+    output = ["-o", str(tmp_path / "object"), str(sources / f"{name}.cpp")]
+    done = subprocess.run(
+        [*command, *folders, *output], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -153,7 +153,7 @@ def test_wrong_arrays_are_refused_before_anything_is_sent(device: Any) -> None:
         total.sum([good], add)
 
 
-def test_a_step_that_is_recorded_cannot_wait_for_a_sum(device: Any) -> None:
+def test_a_step_that_is_captured_cannot_wait_for_a_sum(device: Any) -> None:
     there = arrays(device)
     graph = device.StepGraph()
     with (

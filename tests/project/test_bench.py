@@ -89,18 +89,18 @@ def test_a_captured_step_is_checked_itself(device: str, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(BENCH)
     cases, library, oracle = map(importlib.import_module, ("cases", "with_pycnn", "oracle"))
     case = next(case for case in cases.all_cases() if case.captured)
-    recorded = []
+    captured = []
     run = library.CapturedStep.__call__
 
     def spied(step: Any, x: Any, y: Any) -> float:
         loss: float = run(step, x, y)
-        recorded.append(step._recorded is not None)
+        captured.append(step._captured is not None)
         return loss
 
     monkeypatch.setattr(library.CapturedStep, "__call__", spied)
     bound = library.bind(case, f"{device}+graph")
     outputs = bound.outputs()
-    assert recorded[-1]
+    assert captured[-1]
     assert oracle.check(case, outputs) <= 1
     outputs[-2] = case.arrays()["p8.weight"]  # no update
     assert oracle.check(case, outputs) > 1

@@ -1,5 +1,5 @@
-// What the CUDA sources need of cuda_runtime.h when they are compiled for the CPU: the words of the language and the functions of
-// the runtime that they use, no more. Device memory is host memory, there is one device, and work is done when somebody waits for it.
+// The part of cuda_runtime.h that the CUDA sources need, for the CPU: the words of the language and the functions of the
+// runtime that they use. Device memory is the CPU's memory, there is one device, and work is done when somebody waits for it.
 #pragma once
 
 #include <cmath>
@@ -39,10 +39,10 @@ enum cudaError_t {
     cudaErrorStreamCaptureUnsupported = 900,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-using cudaStream_t = struct HostStream*;
-using cudaEvent_t = struct HostEvent*;
-using cudaGraph_t = struct HostGraph*;
-using cudaGraphExec_t = struct HostGraph*;
+using cudaStream_t = struct EmulatedStream*;
+using cudaEvent_t = struct EmulatedEvent*;
+using cudaGraph_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedGraph*;
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 struct cudaDeviceProp {
@@ -86,34 +86,35 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t runnable, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t runnable);
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 
-// One CUDA thread, as its kernel sees itself.
+// What a kernel knows about the CUDA thread that runs it.
 struct Thread {
     uint3 thread_index{}, block_index{};
     dim3 block_size, grid_size;
 };
 Thread& current();
 
-// The next bytes of the block's shared memory: every thread of a block that asks in the same order gets the same place.
+// The next bytes of the block's shared memory. Threads of a block that call this in the same order get the same places.
 void* shared_memory(size_t bytes, size_t alignment);
 
 void wait_for_block();
 void wait_for_warp();
 
-// Gives this lane's word to the warp, and returns the one that lane `source` gives at the same time; lanes that are not there give 0.
+// Passes this lane's word to the warp, and returns the word that lane `source` passes at the same time, or 0 if there is no
+// such lane.
 uint64_t exchange_in_warp(uint64_t word, int source);
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator
 
-#define threadIdx (pycnn::host::current().thread_index)
-#define blockIdx (pycnn::host::current().block_index)
-#define blockDim (pycnn::host::current().block_size)
-#define gridDim (pycnn::host::current().grid_size)
+#define threadIdx (pycnn::emulator::current().thread_index)
+#define blockIdx (pycnn::emulator::current().block_index)
+#define blockDim (pycnn::emulator::current().block_size)
+#define gridDim (pycnn::emulator::current().grid_size)
 constexpr int warpSize = 32;
 
-inline void __syncthreads() { pycnn::host::wait_for_block(); }
-inline void __syncwarp(unsigned = 0xffffffffu) { pycnn::host::wait_for_warp(); }
+inline void __syncthreads() { pycnn::emulator::wait_for_block(); }
+inline void __syncwarp(unsigned = 0xffffffffu) { pycnn::emulator::wait_for_warp(); }
 
 // All lanes take part in a shuffle: the mask is 0xffffffff.
 template <class T>
@@ -121,12 +122,12 @@ T shuffle_from(T value, int lane) {
     static_assert(sizeof(T) <= sizeof(uint64_t));
     uint64_t word = 0;
     std::memcpy(&word, &value, sizeof value);
-    word = pycnn::host::exchange_in_warp(word, lane);
+    word = pycnn::emulator::exchange_in_warp(word, lane);
     std::memcpy(&value, &word, sizeof value);
     return value;
 }
 inline int lane_of_thread() {
-    const auto& t = pycnn::host::current();
+    const auto& t = pycnn::emulator::current();
     return static_cast<int>((t.thread_index.x + t.block_size.x * (t.thread_index.y + t.block_size.y * t.thread_index.z)) % 32);
 }
 template <class T>
@@ -141,7 +142,7 @@ T atomicMax(T* p, T value) {
     }
     return old;
 }
-// A product and a sum that do not become a fused multiply-add; the sources are compiled without contraction.
+// A product and a sum that are not fused into a multiply-add: the sources are compiled without contraction.
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }

@@ -1,4 +1,4 @@
-// The memory of the emulated device: how much there is, and what of it may be touched.
+// The memory of the emulated device: how much there is, and which parts of it may be accessed.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,12 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 
-void set_device_bytes(size_t bytes);  // in all: 4 GiB to begin with
+void set_device_bytes(size_t bytes);  // of the whole device, 4 GiB by default
 
-// For AddressSanitizer, which by itself would miss steps into the rounded end of a block, uses of a block that has gone back to the
-// pool, and shared memory that the kernel has not asked for. Other builds do nothing.
+// For AddressSanitizer. By itself it would miss accesses to the rounded end of a block, uses of a block that is back in the
+// pool, and shared memory that the kernel has not requested. Other builds do nothing.
 inline void allow_access([[maybe_unused]] void* memory, [[maybe_unused]] size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
     __asan_unpoison_memory_region(memory, bytes);
@@ -27,9 +27,9 @@ inline void forbid_access([[maybe_unused]] void* memory, [[maybe_unused]] size_t
 #endif
 }
 
-// Where a stream begins to use a block for an array of so many bytes: it is full of NaN, also one that is used again, so that reads
-// of what nobody has written show. And where it has done with it.
+// Called when a stream starts (ends) using a block, for an array of `bytes`. The block is filled with NaN each time, so that
+// reads of uninitialised memory show.
 void begin_use(cudaStream_t stream, void* block, size_t bytes, size_t block_bytes);
 void end_use(cudaStream_t stream, void* block, size_t block_bytes);
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator

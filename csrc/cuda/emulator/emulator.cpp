@@ -14,7 +14,7 @@
 #include "cuda/emulator/fiber.hpp"
 #include "cuda/emulator/queue.hpp"
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 namespace {
 
 constexpr size_t kMostThreadsOfBlock = 1024, kMostSharedBytes = 48 * 1024, kMostGridY = 65535;
@@ -72,7 +72,7 @@ private:
 
     Context scheduler_;
     std::vector<Fiber> fibers_ = std::vector<Fiber>(kMostThreadsOfBlock);
-    std::unique_ptr<char[]> stacks_{new char[kMostThreadsOfBlock * kStackBytes]};  // pages that are not used are never there
+    std::unique_ptr<char[]> stacks_{new char[kMostThreadsOfBlock * kStackBytes]};  // pages that are never used take no memory
     struct alignas(16) Line {
         unsigned char bytes[16];
     };
@@ -106,8 +106,8 @@ void* Block::shared(size_t bytes, size_t alignment) {
     return memory;
 }
 
-// The words of the exchange before are left alone: a slow lane may still have to read its own. Two sets will do, because the warp
-// meets once in each exchange.
+// The words of the previous exchange stay untouched, because a slow lane may not have read its own yet. Two sets are enough,
+// because the warp meets once in each exchange.
 uint64_t Block::exchange(uint64_t word, int source) {
     Fiber& fiber = *running_;
     const size_t lane = static_cast<size_t>(&fiber - fibers_.data()), warp = lane / kWarp * kWarp;
@@ -119,7 +119,7 @@ uint64_t Block::exchange(uint64_t word, int source) {
     return other < threads_ ? words[other] : 0;
 }
 
-// Lets those go on who have all arrived; whether there are any.
+// Resumes the threads of each barrier that all have reached. Returns whether there was such a barrier.
 bool Block::release_barriers() {
     bool released = false;
     const auto all_at = [&](size_t begin, size_t end, State state) {
@@ -166,7 +166,7 @@ cudaError_t Block::run(dim3 grid, dim3 size, uint3 index, size_t dynamic_bytes, 
             switch_context(scheduler_, fibers_[i].context);
             done += fibers_[i].state == State::done;
         }
-        // Some wait where others have not come and never will.
+        // Some threads wait at a barrier that others never reach.
         if (done < threads_ && !release_barriers()) return cudaErrorLaunchFailure;
     }
     return too_much_shared_ ? cudaErrorInvalidConfiguration : cudaSuccess;
@@ -215,6 +215,6 @@ void launch_grid(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream
     enqueue(stream, [=, body = std::move(body)] { return run_grid(grid, block, shared_bytes, body); });
 }
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator
 
-cudaError_t cudaGetLastError() { return pycnn::host::last_error.exchange(cudaSuccess); }
+cudaError_t cudaGetLastError() { return pycnn::emulator::last_error.exchange(cudaSuccess); }

@@ -8,13 +8,13 @@
 #include <memory>
 #endif
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 
 #if defined(__x86_64__)
 
-// System V AMD64 ABI: rbx, rbp and r12 to r15 belong to the caller, and the control words of the floating-point units, which no
-// kernel changes. The last jump is not a `ret`: the processor predicts a return to the call it has seen last, which is in
-// another fiber (measured: five times slower).
+// System V AMD64 ABI: a function must preserve rbx, rbp, r12 to r15, and the control words of the floating-point units, which
+// no kernel changes. The last jump is not a `ret`: the processor would predict a return to the latest call, which is in another
+// fiber (measured: five times slower).
 extern "C" void pycnn_switch_stacks(void** from, void* to);
 asm(R"(
     .text
@@ -63,7 +63,7 @@ void switch_stacks(Context& from, Context& to) { pycnn_switch_stacks(&from.stack
 
 #else
 
-// Elsewhere the C library switches: it also saves the signal mask, by two system calls, and takes ten times as long.
+// Elsewhere the C library switches. It also saves the signal mask, by two system calls, and takes ten times as long.
 void prepare_context(Context& context, char* stack, size_t size, void (*entry)()) {
     auto* place = static_cast<ucontext_t*>(context.stack_pointer);
     if (!place) context.stack_pointer = place = new ucontext_t;  // lives as long as its fiber's thread
@@ -88,7 +88,7 @@ void switch_stacks(Context& from, Context& to) {
 
 #endif
 
-// AddressSanitizer must know of every switch: which stack is left, where its fake frames are, which one is entered.
+// AddressSanitizer must know the stack that is left at each switch, its fake frames, and the stack that is entered.
 void switch_context(Context& from, Context& to, [[maybe_unused]] bool for_good) {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(for_good ? nullptr : &from.fake_stack, to.bottom, to.size);
@@ -105,4 +105,4 @@ void fiber_entered([[maybe_unused]] Context& from) {
 #endif
 }
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator

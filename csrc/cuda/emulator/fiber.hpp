@@ -1,5 +1,5 @@
-// A fiber: a function with a stack of its own that can be left in the middle and entered again. CUDA threads of a block are fibers
-// of one CPU thread (emulator.cpp), so that a barrier is a switch and not a wait.
+// A fiber is a function with a stack of its own, which can be suspended and resumed. The CUDA threads of a block are fibers of
+// one CPU thread (emulator.cpp), so that a barrier is a switch and not a wait.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 
-// The place that was left: the stack pointer, below which the registers lie that a function must keep.
+// Where a fiber was suspended: its stack pointer. The registers that a function must preserve are saved on its stack.
 struct Context {
     void* stack_pointer = nullptr;
 #if defined(__SANITIZE_ADDRESS__)
@@ -21,13 +21,13 @@ struct Context {
 #endif
 };
 
-// Leaves `from` for `to`, until somebody switches back; `for_good` if nobody will.
+// Suspends `from` and resumes `to`. `for_good` says that nobody will switch back.
 void switch_context(Context& from, Context& to, bool for_good = false);
 
 // Makes `context` begin with entry() on this stack at the first switch to it; entry must never return.
 void prepare_context(Context& context, char* stack, size_t size, void (*entry)());
 
-// The first thing in entry(): `from` is where it was entered from.
+// entry() calls this first; `from` is the fiber that was suspended for it.
 void fiber_entered(Context& from);
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator

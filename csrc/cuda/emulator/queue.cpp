@@ -8,38 +8,38 @@
 #include <utility>
 #include <vector>
 
-using pycnn::host::Work;
+using pycnn::emulator::Work;
 
-struct HostGraph {
+struct EmulatedGraph {
     std::vector<Work> nodes;
 };
 
-struct HostStream {
+struct EmulatedStream {
     std::deque<Work> queue;
-    std::unique_ptr<HostGraph> captured;  // while it is captured
+    std::unique_ptr<EmulatedGraph> captured;  // null unless the stream is being captured
 };
 
-// A point of a stream: reached when all that was enqueued before it has been done.
+// A point of a stream. It is reached when all work that was enqueued before it is done.
 struct Point {
-    HostStream* stream;
+    EmulatedStream* stream;
     bool reached = false;
     std::chrono::steady_clock::time_point time{};
 };
-struct HostEvent {
+struct EmulatedEvent {
     std::shared_ptr<Point> point;  // of the last record, or null
 };
 
 namespace {
 
-// A device does more work at a time, but not in the tests of one thread.
+// Longer queues run at once. Real devices take more, but no test of a single thread needs it.
 constexpr size_t kLongestQueue = 1024;
 
-// One for everything: kernels of two streams then run one after the other, each on all threads.
+// One lock for everything: kernels of two streams run one after the other, each on all threads.
 std::recursive_mutex mutex;
-std::set<HostStream*> streams;
+std::set<EmulatedStream*> streams;
 cudaError_t failure = cudaSuccess;  // of work, until somebody waits
 
-void do_next(HostStream& stream) {
+void do_next(EmulatedStream& stream) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
     if (const cudaError_t error = work(); error != cudaSuccess) failure = error;
@@ -49,7 +49,7 @@ void reach(Point& point) {
     while (!point.reached) do_next(*point.stream);
 }
 
-cudaError_t finish(HostStream& stream) {
+cudaError_t finish(EmulatedStream& stream) {
     if (stream.captured) return cudaErrorStreamCaptureUnsupported;
     while (!stream.queue.empty()) do_next(stream);
     return std::exchange(failure, cudaSuccess);
@@ -57,7 +57,7 @@ cudaError_t finish(HostStream& stream) {
 
 }  // namespace
 
-cudaError_t pycnn::host::enqueue(cudaStream_t stream, Work work) {
+cudaError_t pycnn::emulator::enqueue(cudaStream_t stream, Work work) {
     const std::lock_guard lock(mutex);
     if (stream->captured) {
         stream->captured->nodes.push_back(std::move(work));
@@ -69,7 +69,7 @@ cudaError_t pycnn::host::enqueue(cudaStream_t stream, Work work) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
     const std::lock_guard lock(mutex);
-    streams.insert(*stream = new HostStream);
+    streams.insert(*stream = new EmulatedStream);
     return cudaSuccess;
 }
 
@@ -89,7 +89,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaDeviceSynchronize() {
     const std::lock_guard lock(mutex);
     cudaError_t result = cudaSuccess;
-    for (HostStream* stream : streams)
+    for (EmulatedStream* stream : streams)
         if (const cudaError_t error = finish(*stream); error != cudaSuccess) result = error;
     return result;
 }
@@ -97,14 +97,14 @@ cudaError_t cudaDeviceSynchronize() {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
     const std::lock_guard lock(mutex);
     if (!event->point) return cudaSuccess;
-    return pycnn::host::enqueue(stream, [point = event->point] {
+    return pycnn::emulator::enqueue(stream, [point = event->point] {
         reach(*point);
         return cudaSuccess;
     });
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-    *event = new HostEvent;
+    *event = new EmulatedEvent;
     return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
@@ -118,7 +118,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     const std::lock_guard lock(mutex);
     if (stream->captured) return cudaErrorStreamCaptureUnsupported;
     event->point = std::make_shared<Point>(Point{stream});
-    return pycnn::host::enqueue(stream, [point = event->point] {
+    return pycnn::emulator::enqueue(stream, [point = event->point] {
         point->reached = true;
         point->time = std::chrono::steady_clock::now();
         return cudaSuccess;
@@ -141,7 +141,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
     const std::lock_guard lock(mutex);
     if (stream->captured) return cudaErrorStreamCaptureUnsupported;
-    stream->captured = std::make_unique<HostGraph>();
+    stream->captured = std::make_unique<EmulatedGraph>();
     return cudaSuccess;
 }
 
@@ -153,13 +153,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* runnable, cudaGraph_t graph, unsigned long long) {
-    *runnable = new HostGraph(*graph);
+    *runnable = new EmulatedGraph(*graph);
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t runnable, cudaStream_t stream) {
     for (const Work& node : runnable->nodes)
-        if (const cudaError_t error = pycnn::host::enqueue(stream, node); error != cudaSuccess) return error;
+        if (const cudaError_t error = pycnn::emulator::enqueue(stream, node); error != cudaSuccess) return error;
     return cudaSuccess;
 }
 

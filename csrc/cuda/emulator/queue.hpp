@@ -1,16 +1,16 @@
-// What streams are asked for, and when they do it: as late as a device may, which is when the host waits for it, or for something
-// that waits for it. So what the host reads or frees too early shows.
+// The work of streams. It is done as late as a device may do it: when the host waits for it, or for other work that waits for
+// it. So data that the host reads or frees too early show.
 #pragma once
 
 #include <functional>
 
 #include "cuda/emulator/cuda_emulated.hpp"
 
-namespace pycnn::host {
+namespace pycnn::emulator {
 
 using Work = std::function<cudaError_t()>;
 
-// Work for the end of the stream's queue, or for the graph that the stream is captured in.
+// Appends work to the stream's queue, or to the graph that captures the stream.
 cudaError_t enqueue(cudaStream_t stream, Work work);
 
-}  // namespace pycnn::host
+}  // namespace pycnn::emulator

@@ -1,4 +1,5 @@
-// The functions of the CUDA runtime on host memory. New memory is full of NaN, so that what nobody has written shows.
+// The functions of the CUDA runtime, on the CPU's memory. New memory is filled with NaN, so that reads of uninitialised memory
+// show.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,11 +9,11 @@
 #include "cuda/emulator/device_memory.hpp"
 #include "cuda/emulator/queue.hpp"
 
-using pycnn::host::enqueue;
+using pycnn::emulator::enqueue;
 
 namespace {
 
-// What is allocated, and how much there may be: more is refused, as by a device of that size.
+// The allocated blocks, and the size of the device: an allocation beyond it fails.
 struct Device {
     std::mutex mutex;
     std::unordered_map<void*, size_t> blocks;
@@ -21,7 +22,7 @@ struct Device {
     size_t free() const { return total - (used < total ? used : total); }
 };
 
-// Never destroyed: arrays may outlive everything else at the end of the process.
+// Never destroyed: at the end of the process, arrays may outlive everything else.
 Device& device() {
     static Device* const d = new Device;
     return *d;
@@ -29,12 +30,12 @@ Device& device() {
 
 }  // namespace
 
-void pycnn::host::set_device_bytes(size_t bytes) {
+void pycnn::emulator::set_device_bytes(size_t bytes) {
     const std::lock_guard lock(device().mutex);
     device().total = bytes;
 }
 
-void pycnn::host::begin_use(cudaStream_t stream, void* block, size_t bytes, size_t block_bytes) {
+void pycnn::emulator::begin_use(cudaStream_t stream, void* block, size_t bytes, size_t block_bytes) {
     enqueue(stream, [=] {
         allow_access(block, block_bytes);
         std::memset(block, 0xff, block_bytes);
@@ -43,7 +44,7 @@ void pycnn::host::begin_use(cudaStream_t stream, void* block, size_t bytes, size
     });
 }
 
-void pycnn::host::end_use(cudaStream_t stream, void* block, size_t block_bytes) {
+void pycnn::emulator::end_use(cudaStream_t stream, void* block, size_t block_bytes) {
     enqueue(stream, [=] {
         forbid_access(block, block_bytes);
         return cudaSuccess;
@@ -97,7 +98,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     *properties = {};
-    std::snprintf(properties->name, sizeof properties->name, "host emulation");
+    std::snprintf(properties->name, sizeof properties->name, "CPU emulation");
     properties->totalGlobalMem = device().total;
     properties->major = 8;
     properties->multiProcessorCount = 1;

@@ -1,5 +1,5 @@
-// The words of mma.h that gemm_tf32.hpp uses, for the CPU. Which lane has which elements of a fragment is not specified, so
-// here each has what it needs: the sums of half a row of 16, and of the factors that row and those 8 columns.
+// The words of mma.h that gemm_tf32.hpp uses, for the CPU. CUDA does not specify which lane has which elements of a fragment.
+// Here each lane has the sums of half a row of 16, and the factors that they need: that row, and 8 columns.
 #pragma once
 
 #include <bit>
@@ -54,7 +54,8 @@ inline float __float_to_tf32(float value) {
     return std::bit_cast<float>((bits + (kBelowTf32 + 1) / 2) & ~kBelowTf32);
 }
 
-// An element of a matrix as tensor cores may read it: what the bits do that TF32 does not have is not specified, here nothing.
+// An element of a matrix as tensor cores may read it. CUDA does not specify the effect of the bits that TF32 lacks; here they
+// are ignored.
 template <class Layout>
 float tf32_element(const float* matrix, unsigned pitch, int row, int column) {
     const bool by_rows = std::is_same_v<Layout, row_major>;

@@ -97,7 +97,7 @@ DeviceArray sum_of(const DeviceArray& a, const DeviceArray& b) {
     return sum;
 }
 
-// Arrays that differ in the extent along `axis` alone, one behind the other.
+// Joins arrays along `axis`; their other extents are equal.
 DeviceArray concatenate(const std::vector<DeviceArray>& arrays, size_t axis) {
     if (arrays.empty()) fail_value("DeviceArray.concatenate", "needs at least one array");
     Shape shape = arrays.front().shape;
@@ -143,7 +143,7 @@ std::vector<DeviceArray> split(const DeviceArray& a, const Shape& extents, size_
     return parts;
 }
 
-// table[rows] = values, for rows that are there once.
+// table[rows] = values. No row number occurs twice.
 void put_rows_of(const DeviceArray& table, const DeviceArray& rows, const DeviceArray& values) {
     Shape expected = table.shape;
     if (!expected.empty()) expected[0] = rows.size();
@@ -157,7 +157,7 @@ void put_rows_of(const DeviceArray& table, const DeviceArray& rows, const Device
              static_cast<const int64_t*>(rows.data()), source.data, target.data);
 }
 
-// One extent may be -1: what is left.
+// One extent may be -1: it is computed from the others.
 DeviceArray reshape(const DeviceArray& a, const py::args& extents) {
     const py::sequence numbers = extents.size() == 1 && py::isinstance<py::sequence>(extents[0])
                                      ? py::reinterpret_borrow<py::sequence>(extents[0])
@@ -267,7 +267,8 @@ void register_device_array(py::module_& module) {
             py::call_guard<ReleaseGil>())
         .def("scale", [](const DeviceArray& a, float factor) { scale(a.size(), factor, const_cast<float*>(floats(a))); })
         .def("free", [](DeviceArray& a) { a.memory.reset(); })
-        // Not the keywords of version 1.0: who gives them expects that version's capsule, and without them takes this one.
+        // Without the keywords of version 1.0: callers that pass them expect a capsule of that version. Refused, they ask for
+        // this one.
         .def(
             "__dlpack__", [](const DeviceArray& a, const py::object&) { return to_dlpack(a); }, py::arg("stream") = py::none())
         .def("__dlpack_device__", [](const DeviceArray&) { return dlpack_device(); })

@@ -1,4 +1,4 @@
-// An array on the device, C-contiguous: what NumPy's ndarray is to the CPU ops.
+// A C-contiguous array on the device: the counterpart of NumPy's ndarray.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -36,7 +36,7 @@ const char* name_of(Element element);
 size_t size_of(Element element);
 
 struct DeviceArray {
-    std::shared_ptr<Memory> memory;  // of this array and all that were made by reshape; null once it has been freed
+    std::shared_ptr<Memory> memory;  // shared with the arrays that reshape made; null once this one is freed
     Shape shape;
     Element element;
 

@@ -39,7 +39,7 @@ DLDataType type_of(Element element) {
     return {code, bits, 1};
 }
 
-// What the consumer holds: its view, and the array that keeps memory and shape.
+// What the consumer holds: its view, and the array, which owns memory and shape.
 struct Loan {
     DeviceArray array;
     DLManagedTensor managed;
@@ -48,7 +48,7 @@ struct Loan {
 }  // namespace
 
 pybind11::capsule to_dlpack(const DeviceArray& array) {
-    refuse_while_recording("a DLPack capsule");
+    refuse_while_capturing("a DLPack capsule");
     void* data = array.data();
     // The consumer may read on a stream of its own.
     check(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");
@@ -58,7 +58,7 @@ pybind11::capsule to_dlpack(const DeviceArray& array) {
         0};
     loan->managed.context = loan;
     loan->managed.deleter = [](DLManagedTensor* managed) { delete static_cast<Loan*>(managed->context); };
-    // Who takes the tensor over renames the capsule and calls the deleter itself.
+    // A consumer that takes over the tensor renames the capsule and calls the deleter itself.
     return pybind11::reinterpret_steal<pybind11::capsule>(PyCapsule_New(&loan->managed, "dltensor", [](PyObject* capsule) {
         if (!PyCapsule_IsValid(capsule, "dltensor")) return;
         auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));

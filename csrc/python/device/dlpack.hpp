@@ -7,10 +7,10 @@
 
 namespace pycnn::cuda {
 
-// A capsule "dltensor" that keeps the memory alive until its consumer lets it go.
+// A capsule "dltensor" that keeps the memory alive until its consumer releases it.
 pybind11::capsule to_dlpack(const DeviceArray& array);
 
-// (kind, number) of the device: (2, 0) for CUDA, (1, 0) for the CPU, where the emulation has its memory.
+// (kind, number) of the device: (2, 0) for CUDA, (1, 0) for the CPU, whose memory the emulator uses.
 pybind11::tuple dlpack_device();
 
 }  // namespace pycnn::cuda

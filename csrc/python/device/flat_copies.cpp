@@ -11,7 +11,7 @@ namespace {
 
 namespace py = pybind11;
 
-// A float32 array of NumPy in page-locked memory, which is given back with the last array that refers to it.
+// A float32 array of NumPy in page-locked memory, which lives as long as any array that refers to it.
 py::array pinned(int64_t count) {
     const auto bytes = static_cast<size_t>(element_count("pinned", {count})) * sizeof(float);
     auto memory = std::make_unique<PinnedMemory>(bytes);
@@ -21,7 +21,7 @@ py::array pinned(int64_t count) {
     return py::array(py::dtype::of<float>(), {count}, data, owner);
 }
 
-// The floats of `flat`, which must have room for those of `arrays`, one behind the other.
+// Checks that `flat` has room for exactly the floats of `arrays`.
 void check_flat(const char* op, const py::array& flat, const std::vector<DeviceArray>& arrays) {
     int64_t count = 0;
     for (const DeviceArray& a : arrays) {

@@ -1,4 +1,4 @@
-// Many arrays of the device as one flat array of the host, for what is done with all of them there: sums over processes.
+// Many arrays of the device as one flat array of the host, where sums over processes are computed.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -48,9 +48,9 @@ void register_device(py::module_& module) {
     module.def("tf32_allowed", cuda::tf32_allowed);
     module.def("trim_cache", cuda::trim, py::call_guard<ReleaseGil>());
 #if defined(PYCNN_CUDA_EMULATED)
-    module.def("set_order", host::set_order, py::arg("name"));
-    module.def("order", host::order);
-    module.def("set_device_bytes", host::set_device_bytes, py::arg("bytes"));
+    module.def("set_order", emulator::set_order, py::arg("name"));
+    module.def("order", emulator::order);
+    module.def("set_device_bytes", emulator::set_device_bytes, py::arg("bytes"));
 #endif
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 namespace py = pybind11;
 
-// The streams to go back to, of the `with` blocks that this thread is in.
+// The streams that were current outside of the `with` blocks that this thread is in.
 std::vector<std::shared_ptr<Stream>>& outer_streams() {
     thread_local std::vector<std::shared_ptr<Stream>> streams;
     return streams;
@@ -54,30 +54,30 @@ void register_streams(py::module_& module) {
     py::class_<StepGraph>(module, "StepGraph", py::module_local())
         .def(py::init<>())
         .def_property_readonly("stream", &StepGraph::stream)
-        .def("__enter__", &StepGraph::begin)
+        .def("__enter__", &StepGraph::begin_capture)
         .def("__exit__",
              [](StepGraph& graph, const py::object& error, const py::object&, const py::object&) {
                  if (!error.is_none()) return graph.abandon();
                  try {
-                     ReleaseGil release;  // making a graph runnable takes its time
-                     graph.end();
+                     ReleaseGil release;  // making a graph executable takes long
+                     graph.end_capture();
                  } catch (...) {
                      graph.abandon();
                      throw;
                  }
              })
-        .def("run", &StepGraph::run, py::call_guard<ReleaseGil>());
+        .def("replay", &StepGraph::replay, py::call_guard<ReleaseGil>());
 
-    module.def("each_run", [](const py::function& call) {
+    module.def("on_replay", [](const py::function& call) {
         py::object result;
-        each_run([&] { result = call(); },
-                 [call] {
-                     const py::gil_scoped_acquire acquire;
-                     call();
-                 });
+        on_replay([&] { result = call(); },
+                  [call] {
+                      const py::gil_scoped_acquire acquire;
+                      call();
+                  });
         return result;
     });
-    module.def("when_done", when_done);
+    module.def("after_replay", after_replay);
 }
 
 }  // namespace pycnn::cuda

@@ -1,4 +1,4 @@
-// Streams, steps that are recorded on them, and times of what they do, for Python.
+// Streams, steps captured on them, and timers, for Python.
 #pragma once
 
 #include <pybind11/pybind11.h>

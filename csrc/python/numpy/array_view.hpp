@@ -1,6 +1,6 @@
 // NumPy's arrays as views, and results as NumPy's arrays.
 //
-// Nothing is cast or copied: an array of another dtype is a TypeError, one that is not C-contiguous a ValueError.
+// Nothing is cast or copied. An array of another dtype is a TypeError; one that is not C-contiguous is a ValueError.
 #pragma once
 
 #include <memory>

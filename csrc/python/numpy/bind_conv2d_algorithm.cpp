@@ -1,4 +1,4 @@
-// Which algorithm the CPU takes for a convolution.
+// The algorithm that the CPU chooses for a convolution.
 #include <pybind11/stl.h>
 
 #include "cpu/conv2d/algorithms.hpp"

@@ -21,7 +21,7 @@ double fma_peak(int threads, double seconds) {
     using Clock = std::chrono::steady_clock;
     const KernelTable& table = kernels();
     std::vector<double> gflops(threads);
-    // One slow thread would leave the others waiting, not working, so each is timed alone and the rates are added.
+    // Each thread is timed alone, and the rates are added: otherwise a slow thread would keep the others waiting.
     parallel_for(threads, threads, [&](int64_t task, int) {
         float sink = 0;
         int64_t done = 0;

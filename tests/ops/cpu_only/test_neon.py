@@ -16,6 +16,7 @@ import pytest
 from support.kernel_build import KERNELS, kernel_flags
 from support.sources import ROOT
 
+INCLUDES = ("-Icsrc", "-Icsrc/cpu/for_ops")
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")
 EMULATOR = next(filter(None, map(shutil.which, EMULATORS)), None)
@@ -45,7 +46,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def compile_file(source: Path) -> Path:
         target = folder / "-".join(source.relative_to(ROOT).with_suffix(".o").parts)
         flags = kernel_flags("neon") if source == KERNELS else ["-O2", "-fopenmp"]
-        run("-std=c++20", "-Wno-psabi", "-Icsrc", *flags, "-c", source, "-o", target)
+        run("-std=c++20", "-Wno-psabi", *INCLUDES, *flags, "-c", source, "-o", target)
         return target
 
     folders = ("csrc/core", "csrc/ops", "csrc/cpu", "csrc/cpu/conv2d", "tests/selftest")

@@ -1,8 +1,8 @@
 #include "ops/conv_transpose2d.hpp"
 
-#include "core/memory.hpp"
 #include "ops/batch_norm2d.hpp"
 #include "ops/conv2d.hpp"
+#include "workspace.hpp"  // of the back-end, which its include path chooses
 
 namespace pycnn {
 
