@@ -1,8 +1,8 @@
 // Matrix products on the micro-kernels: C = A B with A packed by row tiles, B wherever its vectors can be loaded from.
 //
-// Blocking (Goto, van de Geijn 2008), in the letters of BLIS (Van Zee, van de Geijn 2015): a block of B, KC x NC, stays in L2 while
-// the row tiles of A, MR x KC, go over it. A tile of 14 x 384 x 4 B = 21 KiB stays in L1 (32 KiB and more) while the block's vectors
-// stream past it.
+// Blocking (Goto, van de Geijn 2008), in the letters of BLIS (Van Zee, van de Geijn 2015): a block of B, KC x NC, stays in L2
+// while the row tiles of A, MR x KC, go over it. A tile of 14 x 384 x 4 B = 21 KiB stays in L1 (32 KiB and more) while the
+// block's vectors stream past it.
 #pragma once
 
 #include <cstdint>

@@ -30,8 +30,8 @@ struct VectorPlace {
 using GemmKernel = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
                             float* c, int64_t ldc, const float* bias, bool accumulate);
 
-// A batch-reduce dot product: as oneDNN's brgemm, one tile of C takes the sum of products of several pairs of blocks, here runs of
-// memory.
+// A batch-reduce dot product: as oneDNN's brgemm, one tile of C takes the sum of products of several pairs of blocks, here
+// runs of memory.
 //   C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]
 // `length` is a multiple of the lanes.
 using BatchReduceDotKernel = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch,

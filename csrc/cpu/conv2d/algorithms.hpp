@@ -1,5 +1,6 @@
-// The algorithms of convolution, and which of them computes one. A new algorithm is a row of the table in algorithms.cpp and its
-// own files; the reasons of a choice stand beside each algorithm's `suits`, and csrc/convolution.md explains the algorithms.
+// The algorithms of convolution, and which of them computes one. A new algorithm is a row of the table in algorithms.cpp and
+// its own files; the reasons of a choice stand beside each algorithm's `suits`, and csrc/convolution.md explains the
+// algorithms.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@ namespace pycnn {
 
 enum class ConvPass { forward, backward_input, backward_weight };
 
-// How forward and backward-input add up an output. All `plain` sums go along c, r, s, in blocks of whole channels of the same sizes:
-// they have the same bits.
+// How forward and backward-input add up an output. All `plain` sums go along c, r, s, in blocks of whole channels of the same
+// sizes: they have the same bits.
 enum class SumOrder { plain, own };
 
 // A row of the table. Arguments and results are those of ops/conv2d.hpp; filters have visible taps only (ops/visible_taps.hpp).
@@ -34,8 +35,8 @@ const ConvAlgorithm& conv_algorithm(ConvPass pass, const ConvShape& s);
 // Names of all algorithms, the most special first.
 std::vector<std::string> conv_algorithms();
 
-// Forces one, by its name or a former one; "" leaves the choice to the table again. ValueError for an unknown name; the text lists the
-// known ones.
+// Forces one, by its name or a former one; "" leaves the choice to the table again. ValueError for an unknown name; the text
+// lists the known ones.
 void force_conv_algorithm(const std::string& name);
 
 // The forced one, or "".

@@ -39,10 +39,10 @@ bool takes_batch_lanes(ConvPass pass, const ConvShape& s) {
     return pass == ConvPass::forward || (s.stride.h == 1 && s.stride.w == 1);
 }
 
-// Measured on AVX-512 and AVX2 against the other algorithms. Rows that end in part of a vector cost `gemm_unpacked` lanes, which is
-// what this algorithm saves; of a sum of fewer than 32 terms the transposition is too large a part (LeNet-5's first convolution:
-// 25 terms, 0.89 times the speed). dx has few terms nowhere, but zeros around dy, which only this algorithm leaves out. For dw
-// the others copy every pixel R S times.
+// Measured on AVX-512 and AVX2 against the other algorithms. Rows that end in part of a vector cost `gemm_unpacked` lanes,
+// which is what this algorithm saves; of a sum of fewer than 32 terms the transposition is too large a part (LeNet-5's first
+// convolution: 25 terms, 0.89 times the speed). dx has few terms nowhere, but zeros around dy, which only this algorithm leaves
+// out. For dw the others copy every pixel R S times.
 bool suits_batch_lanes(ConvPass pass, const ConvShape& s) {
     const int64_t lanes = kernels().lanes, block = block_images(kernels());
     const bool small = std::max(s.C * s.H * s.W, s.K * s.P * s.Q) * block <= kBlockFloats;

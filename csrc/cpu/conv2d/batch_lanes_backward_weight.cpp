@@ -55,7 +55,7 @@ void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved
     const int64_t tasks = count * s.groups * down.count;
     const double work = static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights());
     const int team = team_size(tasks, work);
-    // A pixel has two vectors. Runs are whole rows, or of very long rows parts.
+    // A pixel has NR images, two vectors. Runs are whole rows, or of very long rows parts.
     const int64_t run_pixels = kProductRun / kNRVectors;
     const Tiles row_runs(s.P, std::max<int64_t>(run_pixels / s.Q, 1)), column_runs(s.Q, run_pixels);
     const LongSumAreas totals(ceil_div(blocks, count) * row_runs.count * column_runs.count, table.dot_rows * row_length, team);

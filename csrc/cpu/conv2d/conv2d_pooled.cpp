@@ -20,8 +20,8 @@ bool can_pool_in_lanes(const PooledConvShape& s) {
            VisiblePart(s.conv).is_whole(s.conv);
 }
 
-// Where batch lanes give the bits of the algorithms that the table takes for the convolution alone: the gradient of the filters is
-// its own choice, and forward and backward-input add in the order of batch lanes.
+// Where batch lanes give the bits of the algorithms that the table takes for the convolution alone: the gradient of the filters
+// is its own choice, and forward and backward-input add in the order of batch lanes.
 bool pools_in_lanes(const PooledConvShape& s) {
     const auto adds_alike = [&](ConvPass pass) { return conv_algorithm(pass, s.conv).order == SumOrder::plain; };
     return can_pool_in_lanes(s) &&

@@ -38,8 +38,8 @@ struct Correlation {
 // y from x: one correlation, whose step is the stride.
 Correlation forward_correlation(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
 
-// dx from dy. A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the taps,
-// so no multiplication with an inserted zero is ever done. Where a grid is reached by no tap, this writes dx itself.
+// dx from dy. A stride of s cuts dx into s * s interleaved grids; on each, dx is a stride-1 correlation of dy with some of the
+// taps, so no multiplication with an inserted zero is ever done. Where a grid is reached by no tap, this writes dx itself.
 std::vector<Correlation> backward_input_correlations(const ConvShape& s, const float* dy, const float* w, float* dx,
                                                      const float* b);
 

@@ -10,6 +10,7 @@
 #include "cpu/dispatch.hpp"
 
 namespace pycnn {
+
 bool takes_depthwise(ConvPass, const ConvShape& s) { return s.group_inputs() == 1; }
 
 // A matrix product loads a patch once for all filters of a group, and pays from about four on.
@@ -63,8 +64,8 @@ struct Reach {
 
 }  // namespace
 
-// As in cpu/conv2d/correlation.hpp, dx is stride.h x stride.w interleaved grids, each a stride-1 correlation of dy with some of the taps.
-// The grids of one row phase are computed side by side, a row of each after the other, and then interleaved.
+// As in cpu/conv2d/correlation.hpp, dx is stride.h x stride.w interleaved grids, each a stride-1 correlation of dy with some of
+// the taps. The grids of one row phase are computed side by side, a row of each after the other, and then interleaved.
 void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
     const KernelTable& table = kernels();
     const int64_t filters = s.group_outputs(), filter_taps = s.R * s.S;

@@ -36,8 +36,8 @@ struct Runs {
 
 }  // namespace
 
-// A task is (slice of the images, block of channels). Its sums stay spread over lanes until all its images are done; of an image
-// it reads the planes of the block, which are neighbours in memory.
+// A task is (slice of the images, block of channels). Its sums stay spread over lanes until all its images are done; of an
+// image it reads the planes of the block, which are neighbours in memory.
 void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);

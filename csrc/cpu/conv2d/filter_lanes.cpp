@@ -119,8 +119,8 @@ private:
     }
 };
 
-// Several correlations of the same images, as the grids of a strided backward-input: all of one image before the next one, so that
-// a cache line of the target that they share is filled while it is in the cache.
+// Several correlations of the same images, as the grids of a strided backward-input: all of one image before the next one, so
+// that a cache line of the target that they share is filled while it is in the cache.
 void correlate(const std::vector<Correlation>& problems) {
     const KernelTable& table = kernels();
     std::vector<std::unique_ptr<const Prepared>> prepared;
@@ -153,9 +153,9 @@ bool fill_lanes(int64_t filters) {
 
 }  // namespace
 
-// Transposing the outputs back to planes costs as much as a sum of about 30 terms; of dw nothing large is transposed. For filters of
-// 3 x 3 and more batch lanes are as fast in dw where they suit (fewer taps: up to 1.6 times the time), and their bits are those of
-// a convolution with pooling (cpu/conv2d/conv2d_pooled.cpp).
+// Transposing the outputs back to planes costs as much as a sum of about 30 terms; of dw nothing large is transposed. For
+// filters of 3 x 3 and more batch lanes are as fast in dw where they suit (fewer taps: up to 1.6 times the time), and their
+// bits are those of a convolution with pooling (cpu/conv2d/conv2d_pooled.cpp).
 bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
     constexpr int64_t kLeastDepth = 100;
     const bool input = pass == ConvPass::backward_input;

@@ -1,6 +1,6 @@
-// Convolution with lanes along the filters: a pixel of the output is then some vectors of filters, each tap of each channel adds
-// x[pixel + tap] * w[tap][filters], and the images are read one float at a time, so that nothing of them is packed, whatever the
-// stride. Results and arguments are those of ops/conv2d.hpp.
+// Convolution with lanes along the filters: a pixel of the output is then some vectors of filters, each tap of each channel
+// adds x[pixel + tap] * w[tap][filters], and the images are read one float at a time, so that nothing of them is packed,
+// whatever the stride. Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"

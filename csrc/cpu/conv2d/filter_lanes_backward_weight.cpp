@@ -1,7 +1,7 @@
-// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is transposed:
-// the filters of a pixel lie side by side, and for each tap a tile of channels (or, of few channels, of column taps) goes over the
-// pixels. A task is (slice of the batch, group, part of the filters, block of channels); each slice has a dw of its own, and
-// slices are added in order at the end, so the bits do not depend on the threads.
+// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is
+// transposed: the filters of a pixel lie side by side, and for each tap a tile of channels (or, of few channels, of column
+// taps) goes over the pixels. A task is (slice of the batch, group, part of the filters, block of channels); each slice has a
+// dw of its own, and slices are added in order at the end, so the bits do not depend on the threads.
 #include <algorithm>
 #include <vector>
 

@@ -9,8 +9,8 @@
 namespace pycnn {
 namespace {
 
-// The sums of a task: 128 KiB. With the copy of its pixels (kPanelFloats, 256 KiB) and a panel of filters (384 x 2 vectors, 48 KiB)
-// they stay in L2.
+// The sums of a task: 128 KiB. With the copy of its pixels (kPanelFloats, 256 KiB) and a panel of filters (KC x NR, 384 x 2
+// vectors, 48 KiB) they stay in L2.
 constexpr int64_t kResultFloats = 32 * 1024;
 // Enough for a few cores to balance.
 constexpr int64_t kTasks = 8;

@@ -14,7 +14,7 @@ namespace {
 // Below this length of a patch the horizontal sums of the dot kernel are most of its work.
 constexpr int64_t kLeastPatch = 64;
 
-// dx has rows of W columns, two vectors of a tile: on narrower images the general engine is faster (W = 8 is about even).
+// dx has rows of W columns, two vectors of a tile: on narrower images the implicit GEMM is faster (W = 8 is about even).
 constexpr int64_t kLeastWidth = 8;
 
 // Rows of dx that one task takes at a time, so that A (16 tiles of 14 rows, 256 deep: 224 KiB) stays in L2.
@@ -86,7 +86,7 @@ void conv2d_full_width_backward_input(const ConvShape& s, const float* dy, const
     const int64_t block_filters = std::clamp<int64_t>(256 / s.R, 1, s.K);
     const int64_t depth = s.K * s.R, channel_floats = panels * width * depth;
 
-    // [channel][block of filters][panel][k, r][2 vectors]
+    // [channel][block of filters][panel][k, r][NR]
     const Workspace<float> packed(s.C * channel_floats);
     parallel_ranges(s.C * s.K, 1, static_cast<double>(s.R * panels * width), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {

@@ -1,6 +1,6 @@
 // Convolution whose filters are as wide as the image: one output a row of windows (Q = 1), as in text networks, where a row
 // is the embedding of a word. A patch is then R whole rows, one run of R * W floats in memory, and neighbouring patches are
-// the same memory `stride` rows on: nothing needs to be packed. The general engine would run its lanes along Q and use one.
+// the same memory `stride` rows on: nothing needs to be packed. The implicit GEMM would run its lanes along Q and use one.
 // Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Convolution of any shape as matrix products on packed operands. Forward and backward-input are implicit_gemm on packed patches,
-// backward-weight a product whose sum runs over images and pixels. Results and arguments are those of ops/conv2d.hpp.
+// Convolution of any shape as matrix products on packed operands. Forward and backward-input are implicit_gemm on packed
+// patches, backward-weight a product whose sum runs over images and pixels. Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 
 #include "core/shape.hpp"

@@ -6,9 +6,9 @@
 namespace pycnn {
 namespace {
 
-// Whether the unpacked vectors cost less than packed ones, for `rows` filters and this output plane. Cycles a step of the sum: M / 2 a
-// vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an unaligned load, a store across two lines), of
-// which each row's end needs one more.
+// Whether the unpacked vectors cost less than packed ones, for `rows` filters and this output plane. Cycles a step of the sum:
+// M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an unaligned load, a store across two
+// lines), of which each row's end needs one more.
 bool unpacked_costs_less(int64_t rows, int64_t out_height, int64_t out_width) {
     const int64_t lanes = kernels().lanes;
     const int64_t unpacked_vectors = out_height * ceil_div(out_width, lanes);

@@ -1,5 +1,5 @@
-// Forward and backward-input as implicit_gemm whose vectors are loaded from the padded copy of the image, without packing patches.
-// Results and arguments are those of ops/conv2d.hpp.
+// Forward and backward-input as implicit_gemm whose vectors are loaded from the padded copy of the image, without packing
+// patches. Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"

@@ -26,9 +26,8 @@ private:
 
 // Forward and backward-input are the same sum over the channels and the visible taps:
 //   y[m][i][j] = bias[m] + sum over c, r, s of filter[m * row_stride + c * channel_stride + r * S + s] * x[c][at(i, r)][at(j, s)]
-// It is cut as in implicit_gemm, by blocks of channels and in a block by c, r, s: the same bits. The source is
-// interleaved already, as
-// [block][group][channel][pixel][image]. Of what is written, `pooled` makes ReLU and max pooling.
+// It is cut as in implicit_gemm, by blocks of channels and in a block by c, r, s: the same bits. The source is interleaved
+// already, as [block][group][channel][pixel][image]. Of what is written, `pooled` makes ReLU and max pooling.
 struct InterleavedCorrelation {
     int64_t images, groups, rows, channels;
     Axis down, across;

@@ -1,5 +1,6 @@
-// What the parts of the batch-lanes convolution share. Images are interleaved in blocks: lane n is image n, so element e of a block's
-// images is then `block_images` floats at e * block_images. Where the last block is not full, the missing images are zeros.
+// What the parts of the batch-lanes convolution share. Images are interleaved in blocks: lane n is image n, so element e of a
+// block's images is then `block_images` floats at e * block_images. Where the last block is not full, the missing images are
+// zeros.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 
 namespace pycnn {
 
-// Images of a block: the two vectors of a tile.
+// Images of a block: NR, the two vectors of a tile.
 inline int64_t block_images(const KernelTable& table) { return table.nr; }
 
 // Moves `elements` neighbouring floats of each image of a block; images are `image_pitch` floats apart.

@@ -1,6 +1,6 @@
-// Backward-input of a strided convolution, along one axis: input position h = phase + stride * i receives
-// dy[(h + pad - tap * dilation) / stride] for the taps where the division leaves no rest. They are the same taps for every i, and
-// the quotient is i + displacement.
+// Backward-input of a strided convolution, along one axis: input position h = phase + stride * i receives dy[(h + pad - tap *
+// dilation) / stride] for the taps where the division leaves no rest. They are the same taps for every i, and the quotient is i
+// + displacement.
 #pragma once
 
 #include <cstdint>

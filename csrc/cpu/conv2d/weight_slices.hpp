@@ -1,5 +1,5 @@
-// The gradients of a convolution's filters and biases, a copy for each slice of the batch, so that slices can be worked on side by
-// side; the copies are added in order, which makes the bits independent of the threads.
+// The gradients of a convolution's filters and biases, a copy for each slice of the batch, so that slices can be worked on side
+// by side; the copies are added in order, which makes the bits independent of the threads.
 #pragma once
 
 #include "core/long_sum.hpp"
@@ -13,7 +13,8 @@ public:
     // How many copies are at most worth their memory, 32 MiB.
     static int64_t most(const ConvShape& s);
 
-    // Slice 0 of the weights is dw itself. Its contents are as they were, the other slices' undefined; all sums for db are zero.
+    // Slice 0 of the weights is dw itself. Its contents are as they were, the other slices' undefined; all sums for db are
+    // zero.
     WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db);
 
     float* dw(int64_t slice) const { return slice == 0 ? dw_ : copies_.data() + (slice - 1) * weights_; }

@@ -1,8 +1,8 @@
-// Convolutions of stride 1 by tiles with 36 products for each channel and filter: of 3 x 3 filters by tiles of 4 x 4 outputs, where
-// a plain sum takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity of
-// Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016). A tile spreads a NaN, an
-// infinity or an overflow over all of its outputs: what is not finite is computed again by conv2d_gemm. Results and arguments are
-// those of ops/conv2d.hpp.
+// Convolutions of stride 1 by tiles with 36 products for each channel and filter: of 3 x 3 filters by tiles of 4 x 4 outputs,
+// where a plain sum takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity
+// of Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016). A tile spreads a
+// NaN, an infinity or an overflow over all of its outputs: what is not finite is computed again by conv2d_gemm. Results and
+// arguments are those of ops/conv2d.hpp.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"

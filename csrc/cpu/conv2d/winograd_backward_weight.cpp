@@ -1,6 +1,7 @@
-// Backward-weight by Winograd's tiles: dU[position] (C x K) = sum over tiles of V (tile x C), transposed, times Z (tile x K), with
-// V the transformed inputs and Z the transformed gradients. Tiles are taken a chunk at a time: first all threads transform the
-// chunk's strips, then each adds to its own positions and filters of dU, so that the order of the sums depends on the shape alone.
+// Backward-weight by Winograd's tiles: dU[position] (C x K) = sum over tiles of V (tile x C), transposed, times Z (tile x K),
+// with V the transformed inputs and Z the transformed gradients. Tiles are taken a chunk at a time: first all threads transform
+// the chunk's strips, then each adds to its own positions and filters of dU, so that the order of the sums depends on the shape
+// alone.
 #include <algorithm>
 #include <vector>
 

@@ -17,7 +17,7 @@ int64_t tasks_of(const StripGrid& grid) { return std::min(ceil_div(winograd_task
 // Input channels whose filters one task transforms.
 constexpr int64_t kFilterChannels = 16;
 
-// U: the transformed filters, [group][position][panel of two vectors of outputs][input][2 vectors]. One cache line more between
+// U: the transformed filters, [group][position][panel of NR outputs][input][NR]. One cache line more between
 // positions, lest the 36 stores of a filter meet in one set of the cache.
 struct FilterLayout {
     int64_t width, panels, panel, position, group;

@@ -27,8 +27,8 @@ struct WinogradCorrelation {
     int64_t out_height, out_width;
 };
 
-// Returns the images whose results are not all finite. A tile spreads a NaN, an infinity or an overflow over all of its outputs: those
-// images are to be computed another way.
+// Returns the images whose results are not all finite. A tile spreads a NaN, an infinity or an overflow over all of its
+// outputs: those images are to be computed another way.
 [[nodiscard]] std::vector<int64_t> correlate_in_tiles(const WinogradCorrelation& p);
 
 }  // namespace pycnn

@@ -1,13 +1,13 @@
 // The two micro-kernels that everything dense is built on.
 //
-// gemm_kernel: an outer product per step, lanes along the columns of C, on packed operands. A tile of C, at most MR x NR, stays in
-//   registers. Each step loads Vectors vectors of B and broadcasts Rows elements of A for Rows * Vectors multiply-adds (14 x 2
-//   AVX-512: 16 loads for 28 FMAs, 2 + 2 a cycle: the FMAs bind).
+// gemm_kernel: an outer product per step, lanes along the columns of C, on packed operands. A tile of C, at most MR x NR, stays
+//   in registers. Each step loads Vectors vectors of B and broadcasts Rows elements of A for Rows * Vectors multiply-adds
+//   (14 x 2 AVX-512: 16 loads for 28 FMAs, 2 + 2 a cycle: the FMAs bind).
 // dot_kernel: lanes along the summation, one horizontal sum at the end. For operands that are both contiguous along the
 //   summation index (weight gradients, linear layers), where the first kernel would need a transposed copy. With another term
 //   in the place of the product it gives squared distances.
-// Source of the scheme: Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008. MR and NR are
-// BLIS's letters: Van Zee, van de Geijn, ACM TOMS 41(3), 2015.
+// Source of the scheme: Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008. MR and NR
+// are BLIS's letters: Van Zee, van de Geijn, ACM TOMS 41(3), 2015.
 #pragma once
 
 #include "cpu/isa/simd.hpp"

@@ -1,9 +1,11 @@
-// Two micro-kernels for operands that are read where they lie: transpose.hpp has interleaved them, so that lanes are images of the
-// batch or channels of a pixel.
+// Two micro-kernels for operands that are read where they lie: transpose.hpp has interleaved them, so that lanes are images of
+// the batch or channels of a pixel.
 //
-// unpacked_gemm_kernel: gemm_kernel without packing, an outer product per step. The elements of A in a step are `a_stride` floats apart.
-// batch_reduce_dot_kernel: dot_kernel along several runs of memory, `a_pitch` and `b_pitch` apart; the lanes are added up once, after
-//   all runs. This is the dot-product form of oneDNN's brgemm: one tile takes the sum of products of several pairs of blocks.
+// unpacked_gemm_kernel: gemm_kernel without packing, an outer product per step. The elements of A in a step are `a_stride`
+//   floats apart.
+// batch_reduce_dot_kernel: dot_kernel along several runs of memory, `a_pitch` and `b_pitch` apart; the lanes are added up once,
+//   after all runs. This is the dot-product form of oneDNN's brgemm: one tile takes the sum of products of several pairs of
+//   blocks.
 #pragma once
 
 #include "cpu/isa/simd.hpp"

@@ -72,7 +72,7 @@ def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize("taps", [3, 5])
 def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Generator) -> None:
-    """An infinity is for the windows over it, and the largest numbers are for the direct way."""
+    """An infinity is for the windows over it, and the largest numbers are for a plain sum."""
     x = rng.standard_normal((3, 8, 9, 9), np.float32)
     w = np.asarray(rng.standard_normal((8, 8, taps, taps), np.float32) / 8, np.float32)
     before = ops.conv2d(x, w)
@@ -84,7 +84,7 @@ def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Ge
     np.testing.assert_allclose(after[1][:, ~reached], before[1][:, ~reached], rtol=0, atol=1e-4)
     assert (np.abs(after[1][:, reached]) > 1e30).all() or not np.isfinite(value)
     assert not np.isfinite(after[1][:, reached]).any() or np.isfinite(value)
-    dy = rng.standard_normal(after.shape, np.float32)  # the direct way follows upon the other
+    dy = rng.standard_normal(after.shape, np.float32)  # the plain sum follows upon the other
     assert_in_place(ops.conv2d_backward_weight, dy, x, w.shape)
 
 
