@@ -9,17 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_optim
-from support.strategies import Values, shapes, values
+from support.strategies import Values, shapes, values, writable
 from support.tolerance import assert_within, float64
 from support.types import Options
 
 from pycnn import _core, ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-
-def writable(*arrays: Any) -> list[Any]:
-    return [None if a is None else a.copy() for a in arrays]
 
 
 @given(

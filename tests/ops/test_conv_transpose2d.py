@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.finite_differences import assert_gradient
-from support.same_bits import assert_same_bits
+from support.repeated_ops import assert_same_bits
 from support.strategies import Values, values
 from support.tolerance import TINY, assert_within, float64, gamma, magnitude
 from support.tolerance_norm import in_double

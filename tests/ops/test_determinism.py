@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.same_bits import CONVOLUTIONS, Case, all_results, assert_same_bits, conv2d_cases
+from support.repeated_ops import CONVOLUTIONS, Case, all_results, assert_same_bits, conv2d_cases
 from support.strategies import Values
 
 import pycnn

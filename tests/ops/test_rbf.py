@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_norm
 from support.finite_differences import assert_gradient
-from support.same_bits import assert_same_bits
+from support.repeated_ops import assert_same_bits
 from support.strategies import TILES, Values, values
 from support.tolerance import assert_within, float64
 from support.types import gradient_of

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support import examples
+from support import docstrings
 from support.device_ops import MISSING
 from support.mpi_ranks import needs_mpi, run
 from support.sources import ROOT, sources, text
@@ -26,23 +26,23 @@ ON_RANKS = {"pycnn.distributed.ranks"}
 @pytest.mark.parametrize("module", sorted(set(MODULES) - ON_RANKS))
 def test_examples_run(module: str, own_folder: None) -> None:
     """Those for a GPU on its emulation, where there is none."""
-    for test in examples.find(module):
+    for test in docstrings.find(module):
         device = next(iter(devices.available()), None)
         if device is None and '"cuda"' in "".join(example.source for example in test.examples):
             pytest.skip(f"needs {MISSING}, or a GPU")
-        examples.run(test, device or "cpu")
+        docstrings.run(test, device or "cpu")
 
 
 @needs_mpi
 @pytest.mark.parametrize("module", sorted(ON_RANKS))
 def test_examples_run_on_ranks(module: str) -> None:
-    run("examples.py", 2, module)
+    run("docstrings.py", 2, module)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_example_is_overlooked(module: str) -> None:
     """Such as one in a comment, or in the docstring of a function within another."""
-    found = [example for test in examples.find(module) for example in test.examples]
+    found = [example for test in docstrings.find(module) for example in test.examples]
     assert len(found) == len(PROMPT.findall(text(MODULES[module])))
 
 

@@ -62,6 +62,11 @@ class Values:
         return made
 
 
+def writable(*arrays: Any) -> list[Any]:
+    """Return copies that an op may write into, and None for None."""
+    return [None if array is None else array.copy() for array in arrays]
+
+
 # AddressSanitizer sees by itself what is read beyond an array, but only outside of our margins.
 MARGIN = 0 if "ASAN_OPTIONS" in os.environ else 64
 

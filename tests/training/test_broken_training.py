@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -68,12 +68,16 @@ def test_the_layer_and_the_batch_of_a_nan_are_named() -> None:
     assert "batch 4 of epoch 1 is nan: the output of layer 2 (Poison) is not finite" in texts[0]
 
 
+def training_of(model: Sequential) -> Callable[[], object]:
+    return lambda: fit(model, vectors())
+
+
 def test_gradients_that_are_nan_show_in_the_next_step_or_after_the_epoch() -> None:
     """A finite loss hides them for one update."""
     for at, expected in ((4, "batch 5 of epoch 1 is nan: weight of layer 0 (Linear) is not"),
                          (8, "after epoch 1 0.weight holds NaN")):  # fmt: skip
         model = Sequential(Linear(3, 5, rng=0), Poison(at, backward=True), Linear(5, 4, rng=1))
-        texts = told(partial(fit, model, vectors()))
+        texts = told(training_of(model))
         assert len(texts) == 1
         assert expected in texts[0]
 

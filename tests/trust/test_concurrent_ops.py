@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.same_bits import Case, all_results
+from support.repeated_ops import Case, all_results
 from support.strategies import Values
 from support.threads import at_once
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.same_bits import ALEXNET, assert_same_bits, conv2d_cases
+from support.repeated_ops import ALEXNET, assert_same_bits, conv2d_cases
 
 
 @pytest.mark.usefixtures("backend", "restore_threads")
