@@ -27,9 +27,9 @@ def trim_cache() -> None: ...
 def poison_memory(on: bool, /) -> None: ...
 def damaged_blocks() -> int: ...
 def conv2d_algorithm(
-    direction: str,
     input_shape: Shape4,
     weight_shape: Shape4,
+    direction: str,
     stride: Pair,
     padding: Padding,
     dilation: Pair,
@@ -333,8 +333,7 @@ def adam_step(
     v: FloatArray,
     step: int,
     lr: float,
-    beta1: float,
-    beta2: float,
+    betas: tuple[float, float],
     eps: float,
     weight_decay: float,
     decoupled: bool,

@@ -90,6 +90,12 @@ std::string to_word(const char* op, const char* name, py::handle object) {
     return text_of(object);
 }
 
+std::array<py::object, 2> to_two(const char* op, const char* name, py::handle object) {
+    const auto items = items_of(object);
+    if (!items || items->size() != 2) fail_type(op, name, " must be a pair of numbers, got ", written(object));
+    return {(*items)[0], (*items)[1]};
+}
+
 Pair to_pair(const char* op, const char* name, py::handle object) {
     if (const auto items = items_of(object)) {
         if (items->size() != 2) fail_value(op, name, " must be an int or a pair (height, width), got ", written(object));

@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <array>
 #include <optional>
 
 #include "core/error.hpp"
@@ -13,6 +14,7 @@
 namespace pycnn {
 
 namespace py = pybind11;
+using namespace py::literals;  // "x"_a, the name of an argument
 
 template <class T>
 struct View {
@@ -40,6 +42,9 @@ float to_float(const char* op, const char* name, py::handle object);
 
 bool to_flag(const char* op, const char* name, py::handle object);
 std::string to_word(const char* op, const char* name, py::handle object);
+
+// The entries of a tuple or list of two, which are no numbers yet.
+std::array<py::object, 2> to_two(const char* op, const char* name, py::handle object);
 
 // n or (h, w).
 Pair to_pair(const char* op, const char* name, py::handle object);

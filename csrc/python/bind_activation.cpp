@@ -1,8 +1,7 @@
 #include <cmath>
 
 #include "ops/activation.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -11,11 +10,7 @@ namespace {
 template <class F>
 Array forward(const char* op, py::handle x_array, F&& kernel) {
     const auto x = view<const float>(op, "x", x_array);
-    float* y = nullptr;
-    Array result = new_array(op, x.shape, y);
-    ReleaseGil release;
-    kernel(x.size(), x.data, y);
-    return result;
+    return filled(op, x.shape, [&](float* y) { kernel(x.size(), x.data, y); });
 }
 
 // A new array filled by kernel(count, dy, other, dx); `other` is the op's input or output.
@@ -24,11 +19,7 @@ Array backward(const char* op, const char* name, py::handle dy_array, py::handle
     const auto dy = view<const float>(op, "dy", dy_array);
     const auto other = view<const float>(op, name, other_array);
     check_same_shape(op, "dy", dy.shape, name, other.shape);
-    float* dx = nullptr;
-    Array result = new_array(op, other.shape, dx);
-    ReleaseGil release;
-    kernel(other.size(), dy.data, other.data, dx);
-    return result;
+    return filled(op, other.shape, [&](float* dx) { kernel(other.size(), dy.data, other.data, dx); });
 }
 
 Array bind_relu(py::handle x) { return forward("relu", x, relu); }
@@ -103,16 +94,16 @@ Array bind_gelu_backward(py::handle dy_array, py::handle x_array, py::handle app
 }  // namespace
 
 void register_activation(py::module_& module) {
-    module.def("relu", bind_relu);
-    module.def("relu_backward", bind_relu_backward);
-    module.def("leaky_relu", bind_leaky_relu);
-    module.def("leaky_relu_backward", bind_leaky_relu_backward);
-    module.def("tanh", bind_tanh);
-    module.def("tanh_backward", bind_tanh_backward);
-    module.def("sigmoid", bind_sigmoid);
-    module.def("sigmoid_backward", bind_sigmoid_backward);
-    module.def("gelu", bind_gelu);
-    module.def("gelu_backward", bind_gelu_backward);
+    module.def("relu", bind_relu, "x"_a);
+    module.def("relu_backward", bind_relu_backward, "dy"_a, "y"_a);
+    module.def("leaky_relu", bind_leaky_relu, "x"_a, "negative_slope"_a = 0.01);
+    module.def("leaky_relu_backward", bind_leaky_relu_backward, "dy"_a, "x"_a, "negative_slope"_a = 0.01);
+    module.def("tanh", bind_tanh, "x"_a, "amplitude"_a = 1.0, "slope"_a = 1.0);
+    module.def("tanh_backward", bind_tanh_backward, "dy"_a, "y"_a, "amplitude"_a = 1.0, "slope"_a = 1.0);
+    module.def("sigmoid", bind_sigmoid, "x"_a);
+    module.def("sigmoid_backward", bind_sigmoid_backward, "dy"_a, "y"_a);
+    module.def("gelu", bind_gelu, "x"_a, "approximate"_a = "none");
+    module.def("gelu_backward", bind_gelu_backward, "dy"_a, "x"_a, "approximate"_a = "none");
 }
 
 }  // namespace pycnn

@@ -1,6 +1,5 @@
 #include "ops/conv2d_pooled.hpp"
 #include "python/conv_arguments.hpp"
-#include "python/register.hpp"
 #include "python/weight_gradients.hpp"
 
 namespace pycnn {
@@ -73,8 +72,11 @@ py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle w
 }  // namespace
 
 void register_conv2d_pooled(py::module_& module) {
-    module.def("conv2d_relu_max_pool2d", bind_conv2d_relu_max_pool2d);
-    module.def("conv2d_relu_max_pool2d_backward", bind_conv2d_relu_max_pool2d_backward);
+    module.def("conv2d_relu_max_pool2d", bind_conv2d_relu_max_pool2d, "x"_a, "w"_a, "b"_a, "window"_a, "stride"_a = 1,
+               "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1);
+    module.def("conv2d_relu_max_pool2d_backward", bind_conv2d_relu_max_pool2d_backward, "dy"_a, "winners"_a, "x"_a, "w"_a,
+               "window"_a, "stride"_a = 1, "padding"_a = 0, "dilation"_a = 1, "groups"_a = 1, "input_gradient"_a = true,
+               "out"_a = py::none());
 }
 
 }  // namespace pycnn

@@ -2,7 +2,6 @@
 
 #include "ops/optim.hpp"
 #include "python/overlap.hpp"
-#include "python/register.hpp"
 #include "python/views.hpp"
 
 namespace pycnn {
@@ -72,8 +71,8 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
 }
 
 void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
-                    py::handle lr_number, py::handle beta1_number, py::handle beta2_number, py::handle eps_number,
-                    py::handle weight_decay_number, py::handle decoupled_flag) {
+                    py::handle lr_number, py::handle betas_pair, py::handle eps_number, py::handle weight_decay_number,
+                    py::handle decoupled_flag) {
     const char* op = "adam_step";
     const auto w = view<float>(op, "w", w_array);
     const auto grad = view<const float>(op, "grad", grad_array);
@@ -83,7 +82,8 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     const int64_t step = to_int(op, "step", step_number);
     if (step < 1) fail_value(op, "step counts from 1, got ", step);
     const double lr = setting(op, "lr", lr_number), weight_decay = setting(op, "weight_decay", weight_decay_number);
-    const double beta1 = setting(op, "betas", beta1_number), beta2 = setting(op, "betas", beta2_number);
+    const auto betas = to_two(op, "betas", betas_pair);
+    const double beta1 = setting(op, "betas", betas[0]), beta2 = setting(op, "betas", betas[1]);
     if (beta1 >= 1 || beta2 >= 1) fail_value(op, "betas must lie in [0, 1), got (", beta1, ", ", beta2, ")");
     const double eps = eps_beside_root(op, eps_number, beta2);
     const bool decoupled = to_flag(op, "decoupled", decoupled_flag);
@@ -154,10 +154,14 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
 }  // namespace
 
 void register_optim(py::module_& module) {
-    module.def("sgd_step", bind_sgd_step);
-    module.def("adam_step", bind_adam_step);
-    module.def("adadelta_step", bind_adadelta_step);
-    module.def("rmsprop_step", bind_rmsprop_step);
+    module.def("sgd_step", bind_sgd_step, "w"_a, "grad"_a, "velocity"_a, "lr"_a, "momentum"_a = 0.0, "dampening"_a = 0.0,
+               "weight_decay"_a = 0.0, "nesterov"_a = false, "first"_a = false);
+    module.def("adam_step", bind_adam_step, "w"_a, "grad"_a, "m"_a, "v"_a, "step"_a, "lr"_a = 0.001,
+               "betas"_a = py::make_tuple(0.9, 0.999), "eps"_a = 1e-8, "weight_decay"_a = 0.0, "decoupled"_a = false);
+    module.def("adadelta_step", bind_adadelta_step, "w"_a, "grad"_a, "square_avg"_a, "acc_delta"_a, "lr"_a = 1.0, "rho"_a = 0.9,
+               "eps"_a = 1e-6, "weight_decay"_a = 0.0);
+    module.def("rmsprop_step", bind_rmsprop_step, "w"_a, "grad"_a, "square_avg"_a, "momentum_buffer"_a, "grad_avg"_a, "lr"_a,
+               "alpha"_a = 0.99, "eps"_a = 1e-8, "weight_decay"_a = 0.0, "momentum"_a = 0.0);
 }
 
 }  // namespace pycnn

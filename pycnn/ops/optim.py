@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pycnn._arguments import written
 from pycnn.ops.backend import backend
 from pycnn.ops.types import FloatArray
 
@@ -116,10 +115,7 @@ def adam_step(
     D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
     I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
     """
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        raise TypeError(f"[adam_step] betas must be a pair of numbers, got {written(betas)}")
-    beta1, beta2 = betas
-    backend(w).adam_step(w, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled)
+    backend(w).adam_step(w, grad, m, v, step, lr, betas, eps, weight_decay, decoupled)
 
 
 def adadelta_step(

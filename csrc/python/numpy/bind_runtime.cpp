@@ -8,7 +8,7 @@
 #include "core/memory_guard.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
-#include "python/register.hpp"
+#include "python/numpy/runtime.hpp"
 #include "python/views.hpp"
 
 namespace pycnn {
@@ -38,25 +38,28 @@ double fma_peak(int threads, double seconds) {
     return total;
 }
 
+void bind_set_num_threads(py::handle count) {
+    const char* op = "set_num_threads";
+    const int64_t n = to_int(op, "n", count);
+    if (n < 1 || n > kMostThreads) fail_value(op, "n must be between 1 and ", kMostThreads, ", got ", n);
+    set_num_threads(static_cast<int>(n));
+}
+
 }  // namespace
 
 void register_runtime(py::module_& module) {
     module.def("get_num_threads", num_threads);
-    module.def("set_num_threads", [](py::handle count) {
-        const int64_t n = to_int("set_num_threads", "n", count);
-        if (n < 1 || n > kMostThreads) fail_value("set_num_threads", "n must be between 1 and ", kMostThreads, ", got ", n);
-        set_num_threads(static_cast<int>(n));
-    });
-    module.def("cgroup_quota", cgroup_quota, py::arg("root"));
+    module.def("set_num_threads", bind_set_num_threads, "n"_a);
+    module.def("cgroup_quota", cgroup_quota, "root"_a);
     module.def("isa", [] { return kernels().name; });
     module.def("kernel_isa", [] { return kernels().compiled_for(); });
     module.def("isa_available", [] { return py::tuple(py::cast(available_isas())); });
-    module.def("set_isa", set_isa);
+    module.def("set_isa", set_isa, "name"_a);
     module.def("cached_bytes", pool_cached_bytes);
     module.def("trim_cache", pool_trim);
-    module.def("poison_memory", [](py::handle on) { pool_poison(to_flag("poison_memory", "on", on)); });
+    module.def("poison_memory", [](py::handle on) { pool_poison(to_flag("poison_memory", "on", on)); }, "on"_a);
     module.def("damaged_blocks", pool_damaged_blocks);
-    module.def("fma_peak", fma_peak, py::call_guard<ReleaseGil>());
+    module.def("fma_peak", fma_peak, "threads"_a, "seconds"_a, py::call_guard<ReleaseGil>());
     module.attr("version") = PYCNN_VERSION;
     module.attr("compiler") = PYCNN_COMPILER;
     module.attr("build_type") = PYCNN_BUILD_TYPE;
