@@ -38,7 +38,7 @@ def in_place(backend: Backend, table: Any) -> list[Any]:
 
 
 def looks(backend: Backend, table: Any) -> list[Any]:
-    numbers = ([3e38] * 9, [1, -np.inf], [np.nan, 1], [])
+    numbers: tuple[list[float], ...] = ([3e38] * 9, [1, -np.inf], [np.nan, 1], [])
     arrays = [backend.from_numpy(np.array(some, np.float32)) for some in numbers]
     calls: list[int] = []
     backend.after_replay(lambda: calls.append(1))
