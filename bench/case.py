@@ -1,6 +1,6 @@
-"""What a case is: arrays, options, floating-point operations and memory traffic.
+"""A case: arrays, options, floating-point operations and memory traffic.
 
-Letters as everywhere in pycnn: N images, C input channels, H W input size, K output channels, R S
+Letters are pycnn's usual ones: N images, C input channels, H W input size, K output channels, R S
 filter size, P Q output size.
 """
 
@@ -29,8 +29,8 @@ class Case:
     `shapes` names every array of the op, `inputs` those that it reads. `flops` counts a
     multiply-add as two; an op that hardly computes has 0 and is judged by `traffic`: the bytes of
     its inputs and results, each counted once. `images` is set for whole networks. `layouts` are
-    PyTorch's memory formats that make a difference. `x` is drawn from an interval of length
-    `spread` around 0. `random` ops draw numbers of their own: two libraries' results differ.
+    those memory formats of PyTorch that make a difference. `x` is drawn from an interval of length
+    `spread` around 0. `random` ops draw their own numbers, so the results of two libraries differ.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Case:
 
     @property
     def captured(self) -> bool:
-        """Whether a CUDA graph takes it: a training step, but not of words, which the CPU sorts."""
+        """Whether a CUDA graph can hold it: a training step, but not on words (the CPU sorts)."""
         return self.op == "train" and not self.options.get("words")
 
     def arrays(self) -> Arrays:
-        """Make the inputs: the same numbers in every process, whatever library reads them."""
+        """Return the inputs: the same numbers in every process, for every library."""
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         arrays = {n: _values(n, self.shapes[n], self.options, rng) for n in self.inputs}
         if self.spread != 1:
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Bound:
-    """A case with a library's arrays: what is timed, and how to get its results as NumPy arrays."""
+    """A case with a library's arrays: the call to time, and its results as NumPy arrays."""
 
     run: Callable[[], object]
     outputs: Callable[[], list[Array]]
@@ -72,11 +72,11 @@ def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.
     if name == "target":
         return rng.integers(0, options["classes"], shape)
     if options.get("words") and name == "x":
-        return rng.integers(2, options["words"], shape)  # 0 and 1 stand for no word and unknown
+        return rng.integers(2, options["words"], shape)  # 0 and 1 stand for padding and unknown
     values = rng.random(shape, np.float32)
     values -= np.float32(0.5)
     if name == "w" or name.endswith((".weight", ".bias")):
-        # Keeps the size of activations from layer to layer: variance 2 / fan-in for a ReLU network.
+        # Variance 2 / fan-in keeps the size of activations from layer to layer in a ReLU network.
         fan_in = math.prod(shape[1:]) if len(shape) > 1 else 100
         values *= np.float32(math.sqrt(24 / fan_in))
     return values

@@ -1,7 +1,7 @@
-"""The work that is measured: every row of the table.
+"""The work to measure: every row of the table.
 
-A case knows nothing about libraries. `with_pycnn.py` and `with_torch.py` say how to run one, and
-`oracle.py` says what the right result is.
+A case knows nothing about libraries. `with_pycnn.py` and `with_torch.py` know how to run one, and
+`oracle.py` knows the right result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from networks import ALEXNET, LENET, TEXTCNN, Network
 
 
 def _text_conv(n: int, filters: int, words: int, length: int, dim: int) -> Iterator[Case]:
-    """Windows of some words of a sentence, each a row of numbers."""
+    """Yield convolutions over windows of `words` words; each word is a row of numbers."""
     shapes = {
         "x": (n, 1, length, dim),
         "w": (filters, 1, words, dim),
@@ -34,7 +34,7 @@ def _text_conv(n: int, filters: int, words: int, length: int, dim: int) -> Itera
 def _conv(
     n: int, c: int, k: int, r: int, size: int, stride: int = 1, padding: int = 0, groups: int = 1
 ) -> Iterator[Case]:
-    """Forward and both gradients of a square convolution."""
+    """Yield the forward pass and both gradients of a square convolution."""
     p = out_size(size, r, stride, padding)
     shapes = {
         "x": (n, c, size, size),
@@ -54,7 +54,7 @@ def _conv(
 def _conv_passes(
     name: str, shapes: Mapping[str, Shape], options: Mapping[str, Any], flops: int
 ) -> Iterator[Case]:
-    """Forward and both gradients."""
+    """Yield the forward pass and both gradients."""
     passes = (
         ("forward", "conv2d", ("x", "w", "b")),
         ("d input", "conv2d_backward_input", ("dy", "w")),
@@ -93,10 +93,10 @@ def _linear(n: int, fan_in: int, fan_out: int) -> Iterator[Case]:
 
 
 def network_case(network: Network, n: int, train: bool) -> Case:
-    """Whole training steps, or inference, on a batch of n samples."""
+    """Return a case of whole training steps, or of inference, on a batch of n samples."""
     parameters = dict(zip(network.names, network.parameters, strict=True))
     shapes = {"x": (n, *network.sample), "target": (n,), **parameters}
-    # Each layer has three products in training; the first has two: no one needs its dx.
+    # Each layer has three products in training; the first has two, because nobody needs its dx.
     work = (2, 3) if train else (1, 1)
     return Case(
         name=f"{network.title} {'training step' if train else 'inference'} N={n}",
@@ -104,8 +104,9 @@ def network_case(network: Network, n: int, train: bool) -> Case:
         op="train" if train else "infer",
         shapes=shapes,
         inputs=tuple(shapes),
-        # A small rate: the step repeats on one batch, which must not be learnt to a zero gradient.
-        # Adam's first step has the size of the rate however small, or wrong, a gradient is.
+        # The rate is small because the step repeats on one batch, and learning that batch must not
+        # lead to a zero gradient. Adam's first step has the size of the rate, however small or
+        # wrong the gradient is.
         options={
             "network": network.model,
             "classes": network.classes,
@@ -120,7 +121,7 @@ def network_case(network: Network, n: int, train: bool) -> Case:
 
 
 def all_cases() -> list[Case]:
-    """List every case in the order of the table."""
+    """Return every case in the order of the table."""
     return [
         *(network_case(LENET, n, train=True) for n in (64, 256)),
         *(network_case(LENET, n, train=False) for n in (1, 256)),

@@ -1,8 +1,8 @@
-"""What the compiler made of the CUDA kernels: registers, spills, loads, occupancy. Needs no GPU.
+"""Show the compiled CUDA kernels: registers, spills, loads, occupancy. Needs no GPU.
 
 ``python bench/cuda_static.py`` compiles csrc/cuda/*.cu with nvcc, for all architectures that it
-knows, and prints a line for each kernel. The exit status is 1 if the compiler warns of something or
-a kernel breaks a rule (README.md, "CUDA, without a GPU").
+knows, and prints a line for each kernel. The exit status is 1 if the compiler issues a warning or a
+kernel breaks a rule (README.md, "CUDA, without a GPU").
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GEMM, GEMM_TF32 = "gemm_kernel", "gemm_tf32_kernel"
 OLDEST_WITH_TF32 = 80
 CONTIGUOUS = ("AlongDepth", "AcrossDepth", "GradientRows")  # operands of csrc/cuda
 MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
-LEAST_PRODUCTS = 8  # multiply-adds for each load of four floats from shared memory
+LEAST_PRODUCTS = 8  # multiply-adds per load of four floats from shared memory
 INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", re.MULTILINE)
 
 
@@ -51,13 +51,13 @@ class Kernel:
     shared: int = 0
     spills: int = 0
     threads: int = 256
-    blocks: int = 0  # that a multiprocessor holds
+    blocks: int = 0  # blocks that a multiprocessor holds
     occupancy: float = 0.0
     instructions: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_product(self) -> bool:
-        """Whether it is a tile of a matrix product; in TF32 it is empty where there is none."""
+        """Whether it is a tile of a matrix product; without TF32 hardware, a TF32 tile is empty."""
         return GEMM in self.name or (self.is_tf32 and self.architecture >= OLDEST_WITH_TF32)
 
     @property
@@ -67,11 +67,11 @@ class Kernel:
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether an operand lies in memory as it is read; pixels that taps meet do not."""
+        """Whether an operand is read in the order of its memory; pixels under taps are not."""
         return any(name in self.name for name in CONTIGUOUS)
 
     def broken_rules(self) -> Iterator[str]:
-        """Name the rules that it breaks."""
+        """Yield the rules that the kernel breaks."""
         count = self.instructions
         if self.spills:
             yield f"{self.spills} bytes of spills"
@@ -87,7 +87,7 @@ class Kernel:
             yield from self.broken_rules_of_tf32() if self.is_tf32 else self.broken_rules_of_fp32()
 
     def broken_rules_of_fp32(self) -> Iterator[str]:
-        """Those of products in FP32."""
+        """Yield the broken rules of products in FP32."""
         count = self.instructions
         if count and not count.get("LDS.128"):
             yield "no loads of four floats from shared memory"
@@ -95,7 +95,7 @@ class Kernel:
             yield "few multiply-adds a load from shared memory"
 
     def broken_rules_of_tf32(self) -> Iterator[str]:
-        """Those of products on tensor cores: what they read must be known as shared memory."""
+        """Yield those of products on tensor cores, whose reads must be known as shared memory."""
         count = self.instructions
         if count and not count.get("HMMA"):
             yield "no multiply-adds of tensor cores"
@@ -107,21 +107,21 @@ Kernels = dict[tuple[str, int], Kernel]  # by mangled name and architecture
 
 
 def tool(name: str, variable: str) -> str | None:
-    """Find a program: by an environment variable, on the path, in NVIDIA's Python packages."""
+    """Find a program by an environment variable, on the path, or in NVIDIA's Python packages."""
     folders = map(Path, site.getsitepackages())
     packaged = (path for folder in folders for path in sorted(folder.glob(f"nvidia/*/bin/{name}")))
     return os.environ.get(variable) or shutil.which(name) or next(map(str, packaged), None)
 
 
 def known_architectures(nvcc: str) -> list[int]:
-    """Return those of ours that this compiler makes code for."""
+    """Return those of our architectures that this compiler supports."""
     listed = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True)
     return [a for a in ARCHITECTURES if f"sm_{a}" in listed.stdout.split()]
 
 
 def compile_one(nvcc: str, source: Path, architectures: list[int], binary: Path) -> str:
-    """Write the code for all architectures; returns what the compiler said."""
-    # As CMake builds it. One front end for all takes half the time, but makes other code.
+    """Write the code for all architectures; return the compiler's messages."""
+    # As CMake builds it. One front-end run for all takes half the time, but makes different code.
     targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
     command = [nvcc, *FLAGS, *targets, "-o", str(binary), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -145,19 +145,19 @@ def resources(text: str) -> Kernels:
         if tile := re.search(r"(?:Gemm|Tf32)Tile<(\d+), (\d+), \d+, (\d+), (\d+)>", name):
             rows, columns, high, wide = map(int, tile.groups())
             kernel.threads = rows // high * (columns // wide)
-            if kernel.is_tf32:  # what a warp computes, not a thread
+            if kernel.is_tf32:  # the figures are per warp, not per thread
                 kernel.threads *= 32
     return kernels
 
 
 def number(pattern: str, text: str) -> int:
-    """Return the number that a pattern finds, or 0."""
+    """Return the number that a pattern matches, or 0."""
     found = re.search(pattern, text)
     return int(found[1]) if found else 0
 
 
 def demangled(names: list[str]) -> Iterator[str]:
-    """Return the C++ names of kernels, without namespaces and arguments."""
+    """Yield the C++ names of kernels, without namespaces and arguments."""
     lines = "\n".join(names)
     text = subprocess.run(["c++filt"], input=lines, capture_output=True, text=True, check=True)
     for line in text.stdout.splitlines():
@@ -167,8 +167,8 @@ def demangled(names: list[str]) -> Iterator[str]:
 
 
 def count_instructions(cuobjdump: str, binary: Path, kernels: Kernels) -> None:
-    """Count the instructions of a binary that tell something."""
-    # It starts nvdisasm, which Python's packages put beside it.
+    """Count the telling instructions of a binary."""
+    # cuobjdump starts nvdisasm, which Python's packages install next to it.
     path = os.pathsep.join((os.environ.get("PATH", ""), str(Path(cuobjdump).parent)))
     done = subprocess.run(
         [cuobjdump, "-sass", str(binary)],
@@ -209,7 +209,7 @@ def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
 
 
 def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[Kernel]:
-    """Compile everything and gather what there is to know."""
+    """Compile everything and gather all figures."""
     sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
@@ -228,7 +228,7 @@ def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; returns the exit status."""
+    """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--arch", type=int, nargs="+", choices=ARCHITECTURES, help="of these alone")
     args = parser.parse_args(arguments)

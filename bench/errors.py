@@ -1,4 +1,4 @@
-"""How large an error may be, and how large it is as a fraction of that.
+"""Bounds on errors, and errors as fractions of them.
 
 For sums of products the bound is Higham's for any order of summation: |y - y64| <= g (|a| * |b|)
 with g = n u / (1 - n u), u = 2^-24 and n the number of terms (Accuracy and Stability of Numerical
@@ -21,7 +21,7 @@ def gamma(terms: int) -> float:
 
 
 def worst(got: Array, exact: Array, bound: Array) -> float:
-    """Largest |got - exact| / bound, infinite for a wrong shape or NaN; 0 / 0 counts as 0."""
+    """Return the largest |got - exact| / bound; infinity for a wrong shape or NaN; 0 / 0 is 0."""
     if got.shape != exact.shape:
         return float("inf")
     error = np.abs(got.astype(float) - exact)
@@ -34,14 +34,14 @@ def equal(got: Array, exact: Array) -> float:
 
 
 def ends(size: int, count: int = 4) -> Array:
-    """Pick the first and last indices: edges of blocks are where kernels go wrong."""
+    """Return the first and last indices: kernels go wrong at the edges of blocks."""
     return np.unique(np.r_[: min(count, size), max(0, size - count) : size])
 
 
 def products(
     op: Callable[..., Any], a: Array, b: Array, *rest: Any, **options: Any
 ) -> tuple[Array, Array]:
-    """Apply a bilinear op in float64: its result, and that of the absolute values."""
+    """Apply a bilinear op in float64; return its result, and that on the absolute values."""
     a, b = a.astype(float), b.astype(float)
     exact = op(a, b, *rest, **options)
     magnitude = op(np.abs(a), np.abs(b), *rest, **options)

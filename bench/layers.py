@@ -1,6 +1,6 @@
-"""Show where the time of a network's training step goes, layer by layer, and what it costs besides.
+"""Show where the time of a network's training step goes, layer by layer, and its memory costs.
 
-``python bench/layers.py lenet5 --batch 64 --threads 2``; README.md says what the figures mean.
+``python bench/layers.py lenet5 --batch 64 --threads 2``; README.md explains the figures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def page_faults(step: Callable[[], object]) -> float:
-    """Count the page faults of a step, after the first steps have asked for their memory."""
+    """Count the page faults of a step, after the first steps have taken their memory."""
     for _ in range(WARM_UP):
         step()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,4 +1,4 @@
-"""Measure one case: check it, compare it, time it, and set the time against what bounds it."""
+"""Measure one case: check it, compare it, time it, and relate the time to its bound."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import oracle
 from case import Case
 from peers import Entrant, Worker, median_ratio, take_turns
 
-# A difference between two libraries that both round in float32: see oracle._NETWORK_TOLERANCE.
+# A difference between two libraries that both round to float32: see oracle._NETWORK_TOLERANCE.
 _MOST_DIFFERENCE = 1e-4
-# In a network a unit whose input is zero up to rounding passes ReLU in one library and not in
-# the other, and its weights' gradients differ by the share of a sample: float64 says who is right.
+# In a network, a unit whose input is zero up to rounding may pass ReLU in one library and not in
+# the other; the gradients of its weights then differ by the share of a sample. float64 decides.
 _MOST_NETWORK_DIFFERENCE = 0.05
 
 
@@ -26,7 +26,7 @@ class Settings:
 
 @dataclass
 class Peer:
-    """PyTorch's result in one memory format; no difference where both draw random numbers."""
+    """PyTorch's result in one memory format; no difference if both draw random numbers."""
 
     seconds: float
     ratio: float  # its time over pycnn's, median over the rounds
@@ -35,10 +35,10 @@ class Peer:
 
 @dataclass
 class Result:
-    """What was measured for a case; None where a wrong result was not timed.
+    """The figures measured for a case; None where a wrong result was not timed.
 
-    `share` is the part of the bound that was reached: of `peak`, the FMA peak while the case ran,
-    or of the copy bandwidth when the case hardly computes.
+    `share` is the fraction of the bound that was reached: of `peak`, the FMA peak while the case
+    ran, or of the copy bandwidth if the case hardly computes.
     """
 
     case: Case
@@ -57,16 +57,16 @@ class Result:
 
     @property
     def differences(self) -> list[float]:
-        """Differences to the peers, those that mean something."""
+        """The meaningful differences from the peers."""
         return [peer.difference for peer in self.peers.values() if peer.difference is not None]
 
     @property
     def better(self) -> Peer | None:
-        """PyTorch's result in the format that suits it better, by the ratio that is reported."""
+        """PyTorch's result in its better format, by the reported ratio."""
         return min(self.peers.values(), key=lambda peer: peer.ratio, default=None)
 
     def rate(self, seconds: float) -> float:
-        """Images, operations or bytes per second at `seconds` a call."""
+        """Return the images, operations or bytes per second at `seconds` per call."""
         return (self.case.images or self.case.flops or self.case.traffic) / seconds
 
 
@@ -78,10 +78,11 @@ def measure(
     bandwidth: float,
     devices: Sequence[str] = (),
 ) -> Result:
-    """Check and time `case` in pycnn's worker and, when there is one, in PyTorch's.
+    """Check and time `case` in pycnn's worker and, if there is one, in PyTorch's.
 
-    pycnn is measured on the CPU and on other `devices`; with "+graph" only what a CUDA graph takes,
-    and the column stays empty elsewhere. A case that the reference finds wrong is not timed.
+    pycnn is measured on the CPU and on other `devices`; with "+graph" only cases that a CUDA graph
+    can hold, and the column stays empty for others. A case that fails the check against the
+    reference is not timed.
     """
     entrant = Entrant(mine, "contiguous")
     answer = entrant.prepare(case, check=True)

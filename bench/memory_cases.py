@@ -1,7 +1,7 @@
-"""The rows that hardly compute: memory traffic is what bounds them.
+"""The rows that hardly compute and are bound by memory traffic.
 
-Traffic counts the arrays that an op reads and writes, each once: where a library has to read one
-twice, or keeps one more for the backward pass than the op returns, that is its own affair.
+Traffic counts the arrays that an op reads and writes, each once. If a library reads an array
+twice, or keeps one more for the backward pass than the op returns, that does not count.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 
 from case import Case, bytes_of, out_size
 
-# Steps of an optimizer before its results are checked: the first one has no past to carry on.
+# Steps of an optimizer before its results are checked: the first one has no state to carry on.
 STEPS = 2
 
 
 def memory_cases() -> list[Case]:
-    """List the cases of the group in the order of the table."""
+    """Return the cases of the group in the order of the table."""
     return [
         *_pool("max", 64, 6, 28, 2, 2),
         *_pool("max", 16, 64, 55, 3, 2),
@@ -32,7 +32,7 @@ def memory_cases() -> list[Case]:
 
 
 def _pool(kind: str, n: int, c: int, size: int, kernel: int, stride: int) -> Iterator[Case]:
-    """Forward and gradient of a pooling layer; max pooling also writes and reads int32 indices."""
+    """Yield both passes of a pooling layer; max pooling also writes and reads int32 indices."""
     p = out_size(size, kernel, stride, 0)
     shapes = {"x": (n, c, size, size), "dy": (n, c, p, p)}
     indices = bytes_of(shapes, "dy") if kind == "max" else 0
@@ -65,13 +65,13 @@ def _relu(n: int, c: int, size: int) -> Iterator[Case]:
             op=op,
             shapes=shapes,
             inputs=inputs,
-            # Backward reads the output and its gradient and writes a third array of that size.
+            # Backward reads the output and its gradient, and writes a third array of that size.
             traffic=bytes_of(shapes, "x", "dy") + (bytes_of(shapes, "x") if len(inputs) > 1 else 0),
         )
 
 
 def _local_response_norm(n: int, c: int, size: int) -> Iterator[Case]:
-    """Normalise over channels as published; y and the scale are results that backward reads."""
+    """Yield both passes of LRN as published; backward reads y and the scale, results of forward."""
     shapes = {name: (n, c, size, size) for name in ("x", "dy")}
     for label, op, inputs, arrays in (
         ("forward", "local_response_norm", ("x",), 3),
@@ -85,12 +85,12 @@ def _local_response_norm(n: int, c: int, size: int) -> Iterator[Case]:
             inputs=inputs,
             options={"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0, "form": "paper"},
             traffic=arrays * bytes_of(shapes, "x"),
-            spread=100.0,  # the squares of smaller numbers would drown in k
+            spread=100.0,  # the squares of smaller numbers would vanish next to k
         )
 
 
 def _batch_norm(n: int, c: int, size: int) -> Iterator[Case]:
-    """Normalise in training mode, with the statistics of the batch."""
+    """Yield both passes of batch norm in training mode, with the statistics of the batch."""
     shapes = {"x": (n, c, size, size), "w": (c,), "b": (c,), "dy": (n, c, size, size)}
     for label, op, inputs, arrays in (
         ("forward", "batch_norm2d", ("x", "w", "b"), 2),
@@ -108,7 +108,7 @@ def _batch_norm(n: int, c: int, size: int) -> Iterator[Case]:
 
 
 def _dropout(n: int, width: int) -> Iterator[Case]:
-    """Drop half; the mask, which each library keeps in a form of its own, is not counted."""
+    """Yield both passes of dropout; the mask, whose form depends on the library, is not counted."""
     shapes = {"x": (n, width), "dy": (n, width)}
     for label, op, inputs in (
         ("forward", "dropout", ("x",)),
@@ -130,7 +130,7 @@ def _dropout(n: int, width: int) -> Iterator[Case]:
 def _optimizer_step(
     kind: str, size: int, states: int, options: Mapping[str, float]
 ) -> Iterator[Case]:
-    """Update one matrix: reads the gradient, reads and writes the parameter and its states.
+    """Yield updates of one matrix: read the gradient, read and write the parameter and its states.
 
     The second row is for PyTorch's implementation in one loop, which its users have to ask for.
     """

@@ -1,4 +1,4 @@
-"""The right results of the ops that hardly compute; see `oracle.py`."""
+"""Check the results of the ops that hardly compute; see `oracle.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _max_pool_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
     dy = a["dy"][n].astype(float)
     exact = reference.max_pool2d_backward(dy, indices, shape)
     magnitude = reference.max_pool2d_backward(np.abs(dy), indices, shape)
-    # A pixel may be the maximum of as many windows as overlap it.
+    # A pixel may be the maximum of every window that covers it.
     return worst(outputs[0][n], exact, gamma(case.options["kernel_size"] ** 2) * magnitude)
 
 
@@ -62,7 +62,7 @@ def _relu_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
 def _lrn(case: Case, a: Arrays, outputs: list[Array]) -> float:
     n = ends(len(a["x"]), 1)
     y, scale = reference.local_response_norm(a["x"][n].astype(float), **case.options)
-    # `size` squares and a few operations for the scale; some more for its power.
+    # `size` squares and a few operations for the scale; a few more for its power.
     size = case.options["size"]
     return max(
         worst(outputs[0][n], y, gamma(size + 8) * np.abs(y)),
@@ -76,7 +76,7 @@ def _lrn_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
     y, scale = reference.local_response_norm(x, **case.options)
     options = {name: value for name, value in case.options.items() if name != "k"}
     exact = reference.local_response_norm_backward(dy, x, y, scale, **options)
-    # The gradient has a direct part less one through the scale, which absolute values subtract.
+    # The gradient is a direct part minus one through the scale; on absolute values they add up.
     direct = np.abs(dy) * scale ** -options["beta"]
     less = reference.local_response_norm_backward(
         np.abs(dy), np.abs(x), np.abs(y), scale, **options
@@ -87,7 +87,7 @@ def _lrn_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
 
 
 def _channels(case: Case, a: Arrays, *names: str) -> tuple[Array, list[Array]]:
-    """Pick channels at both ends, of images and of vectors, in float64."""
+    """Return channels at both ends, of images and of vectors, in float64."""
     c = ends(case.shapes["x"][1])
     return c, [(a[name][:, c] if a[name].ndim == 4 else a[name][c]).astype(float) for name in names]
 
@@ -95,7 +95,7 @@ def _channels(case: Case, a: Arrays, *names: str) -> tuple[Array, list[Array]]:
 def _batch_norm(case: Case, a: Arrays, outputs: list[Array]) -> float:
     c, (x, w, b) = _channels(case, a, "x", "w", "b")
     y, mean, var, inv_std = reference.batch_norm2d(x, w, b, **case.options)
-    # The sums over a channel are taken in double: what is left are the roundings of few operations.
+    # The sums over a channel are taken in double: only the roundings of a few operations remain.
     size = np.abs(x) + _per_channel(np.abs(mean))
     bounds = (
         _per_channel(inv_std * np.abs(w)) * size + _per_channel(np.abs(b)),
@@ -112,7 +112,7 @@ def _batch_norm_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
     c, (dy, x, w) = _channels(case, a, "dy", "x", "w")
     _, mean, _, inv_std = reference.batch_norm2d(x, w, None, **case.options)
     exact = reference.batch_norm2d_backward(dy, x, w, mean, inv_std)
-    # The reference's formula on absolute values, with sums in place of its differences.
+    # The reference's formula on absolute values, with sums instead of differences.
     xhat = (np.abs(x) + _per_channel(np.abs(mean))) * _per_channel(inv_std)
     dweight, dbias = (np.abs(dy) * xhat).sum(_PIXELS), np.abs(dy).sum(_PIXELS)
     count = x[:, 0].size
@@ -127,7 +127,7 @@ def _per_channel(values: Array) -> Array:
 
 
 def _dropout(case: Case, a: Arrays, outputs: list[Array]) -> float:
-    """The random numbers are a function of the seed: the same elements are kept."""
+    """Check dropout: the random numbers depend only on the seed, so the same elements are kept."""
     exact = reference.dropout(a["x"], **case.options)
     return max(equal(got, right) for got, right in zip(outputs, exact, strict=True))
 
@@ -160,7 +160,7 @@ def _adam(case: Case, a: Arrays, outputs: list[Array]) -> float:
         reference.adam_step(w, grad, m, v, step=step, lr=case.options["lr"])
     g = gamma(4 * STEPS)
     return max(
-        # With equal gradients each step has the length of the rate, the quotient some roundings.
+        # With equal gradients each step has the length of the rate, up to a few roundings.
         worst(outputs[0][rows], w, g * before + gamma(16 * STEPS) * case.options["lr"] * STEPS),
         worst(outputs[1][rows], m, g * np.abs(m)),
         worst(outputs[2][rows], v, 2 * g * v),
@@ -168,7 +168,7 @@ def _adam(case: Case, a: Arrays, outputs: list[Array]) -> float:
 
 
 def _rows(a: Arrays, states: int) -> tuple[Array, list[Array]]:
-    """Pick rows at both ends of parameter and gradient, in float64, and as many zero states."""
+    """Return rows at both ends of parameter and gradient, in float64, and as many zero states."""
     rows = ends(len(a["w"]))
     w, grad = a["w"][rows].astype(float), a["grad"][rows].astype(float)
     return rows, [w, grad, *(np.zeros_like(w) for _ in range(states))]
@@ -177,7 +177,7 @@ def _rows(a: Arrays, states: int) -> tuple[Array, list[Array]]:
 def _softmax_loss(case: Case, a: Arrays, outputs: list[Array]) -> float:
     loss, probs = reference.softmax_cross_entropy(a["x"].astype(float), a["target"])
     exact = np.asarray(loss)
-    # A sum of C exponentials, each right to a few units in the last place.
+    # A sum of C exponentials, each accurate to a few units in the last place.
     g = gamma(case.options["classes"] + 8)
     return max(
         worst(outputs[0], exact, g * (1 + np.abs(exact))),

@@ -1,4 +1,4 @@
-"""Whole networks in float64: pycnn's own layers on the reference ops in place of the C++ ones."""
+"""Whole networks in float64: pycnn's own layers on the reference ops instead of the C++ ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pycnn import ops, reference
 
 
 def network_results(case: Case, arrays: Arrays) -> list[Array]:
-    """Do in float64 what is measured: the outputs of `with_pycnn` for the case."""
+    """Return the outputs of `with_pycnn` for the case, computed in float64."""
     wide = {
         name: array.astype(np.float64) if array.dtype == np.float32 else array
         for name, array in arrays.items()
@@ -26,7 +26,7 @@ def network_results(case: Case, arrays: Arrays) -> list[Array]:
 
 @contextmanager
 def _reference_ops() -> Iterator[None]:
-    """Let every layer, loss and optimizer call `pycnn.reference`."""
+    """Make every layer, loss and optimizer call `pycnn.reference`."""
     compiled = {name: getattr(ops, name) for name in reference.__all__}
     try:
         for name in compiled:

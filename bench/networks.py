@@ -1,4 +1,4 @@
-"""The whole networks that are measured: parameters, inputs and multiply-adds, for any library."""
+"""The whole networks to measure: parameters, inputs and multiply-adds, for any library."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ class Network:
     """One network of `pycnn.models`.
 
     `parameters` are the shapes in the order in which both libraries list them; a weight is followed
-    by its bias. `words` is set for a text network: its inputs are numbers below it. Of the
-    multiply-adds of one sample, `first` are those of the first layer, whose input needs no
-    gradient.
+    by its bias. `words` is set for a text network: its inputs are numbers below `words`. `first` is
+    the part of a sample's multiply-adds in the first layer, whose input needs no gradient.
     """
 
     title: str
@@ -38,7 +37,7 @@ class Network:
 
 
 def _layers(*weights: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of weights, each followed by that of its bias."""
+    """Return the shapes of weights, each followed by the shape of its bias."""
     return tuple(shape for weight in weights for shape in (weight, weight[:1]))
 
 
@@ -75,7 +74,7 @@ ALEXNET = Network(
     + 4096 * 1000,
 )
 
-# 20,000 words that are trained, sentences of 60: Kim's network on a larger corpus than his.
+# 20,000 trained words, sentences of 60 words: Kim's network on a larger corpus than his.
 _WORDS, _LENGTH, _DIM, _FILTERS, _WIDTHS = 20_000, 60, 300, 100, (3, 4, 5)
 TEXTCNN = Network(
     title="text network",
@@ -87,7 +86,7 @@ TEXTCNN = Network(
     sample=(_LENGTH,),
     classes=2,
     first=0,  # the embedding multiplies nothing
-    # With the padding a filter of w words has length + w windows.
+    # With padding, a filter of w words has length + w windows.
     rest=sum((_LENGTH + width) * _FILTERS * width * _DIM for width in _WIDTHS) + 2 * 300,
     optimizer="adam",
     words=_WORDS,

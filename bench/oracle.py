@@ -1,4 +1,4 @@
-"""Is a result right? The float64 reference says so, on a part of the work that is cheap enough.
+"""Check results against the float64 reference, on a part of the work that is cheap enough.
 
 Every check returns the largest error as a fraction of the bound for its op, see `errors.py`: up to
 1 is right. `memory_oracle.py` has the checks of the ops that hardly compute.
@@ -17,18 +17,18 @@ from network_oracle import network_results
 
 from pycnn import reference
 
-# A network is a chain of ops whose bounds multiply to something useless; its results are compared
+# A network is a chain of ops, and the product of their bounds is useless; its errors are compared
 # with the largest value of their array instead. LeNet-5 measures 1e-6 (logits, gradients).
 _NETWORK_TOLERANCE = 2e-5
 
 
 def check(case: Case, outputs: list[Array]) -> float:
-    """Compare the outputs of a case with the reference: the error over its bound."""
+    """Compare the outputs of a case with the reference; return the error over its bound."""
     return _CHECKS[case.op](case, case.arrays(), outputs)
 
 
 def difference(mine: list[Array], theirs: list[Array]) -> float:
-    """Compare two libraries: the largest difference over the largest value of its array."""
+    """Compare two libraries; return the largest difference over the largest value of its array."""
     return max(
         float(np.max(np.abs(a.astype(float) - b)) / max(float(np.max(np.abs(b))), 1e-30))
         for a, b in zip(mine, theirs, strict=False)
@@ -36,7 +36,7 @@ def difference(mine: list[Array], theirs: list[Array]) -> float:
 
 
 def _some_channels(case: Case, c: int, k: int) -> tuple[Array, Array, dict[str, Any]]:
-    """Pick at most c input channels and k filters, the same ones where each has a group."""
+    """Pick at most c input channels and k filters; the same ones if each has its own group."""
     options = dict(case.options)
     picks = ends(case.shapes["x"][1], c), ends(case.shapes["w"][0], k)
     if options["groups"] == 1:
@@ -116,7 +116,7 @@ def _linear_weight(case: Case, a: Arrays, outputs: list[Array]) -> float:
 
 
 def _network(case: Case, a: Arrays, outputs: list[Array]) -> float:
-    """Check the outputs; in training the loss, all gradients, and the updated parameters."""
+    """Check the outputs; in training the loss, all gradients, and the new parameters."""
     return max(map(_relative, outputs, network_results(case, a)))
 
 

@@ -1,4 +1,4 @@
-"""The processes of the libraries, and the order in which they take turns."""
+"""The libraries' processes, and how they take turns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from case import Array, Case
 
-# After a block the library's threads may spin a while before they sleep.
+# After a block, a library's threads may spin for a while before they sleep.
 _SETTLE_SECONDS = 0.01
 _PEAK_SECONDS = 0.02
 
 
 class WorkerError(RuntimeError):
-    """A worker could not start, failed at a request, or died."""
+    """A worker could not start, failed to answer a request, or died."""
 
 
 class Worker:
@@ -76,7 +76,7 @@ class Worker:
         return answer["result"]
 
     def close(self) -> None:
-        """End the process: its stdin closes, so it leaves its loop."""
+        """End the process: closing its stdin makes it leave its loop."""
         self._process.communicate()
 
     def __enter__(self) -> Worker:
@@ -89,7 +89,7 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         if kind is not None:
-            # An error or Ctrl-C: do not wait for a block that may be under way.
+            # After an error or Ctrl-C, do not wait for a block that may be running.
             self._process.terminate()
         self.close()
 
@@ -104,11 +104,11 @@ class Entrant:
 
     @property
     def seconds(self) -> float:
-        """Median over the blocks of the time of one call."""
+        """Return the time of one call, the median over the blocks."""
         return statistics.median(self.times)
 
     def prepare(self, case: Case, check: bool) -> dict[str, Any]:
-        """Bind the case; return a sample of its results, and the error when it is checked."""
+        """Bind the case; return a sample of its results, and their error if `check`."""
         answer: dict[str, Any] = self.worker.ask(
             "prepare", case=case.name, layout=self.layout, check=check
         )
@@ -121,16 +121,16 @@ def _decode(text: str) -> Array:
 
 
 def take_turns(entrants: list[Entrant], rounds: int, seconds: float) -> float:
-    """Time all entrants in turn, `rounds` times, each block about `seconds` long.
+    """Time all entrants in turn, `rounds` times, in blocks of about `seconds`.
 
-    Taking turns spreads a passing disturbance of the machine over all of them, and makes the ratio
-    of neighbouring blocks mean something even when the machine's speed drifts.
+    Taking turns spreads a passing disturbance of the machine over all entrants, and keeps the ratio
+    of neighbouring blocks meaningful even if the machine's speed drifts.
 
     Returns
     -------
     float
-        The FMA peak at the time, in FLOP/s: measured in the first entrant's process just before
-        each of its blocks, the highest of the rounds.
+        The FMA peak at that time, in FLOP/s: the highest measured in the first entrant's process
+        just before each of its blocks.
     """
     for entrant in entrants:
         entrant.worker.ask("warm_up", layout=entrant.layout, seconds=seconds / 2)
@@ -145,5 +145,5 @@ def take_turns(entrants: list[Entrant], rounds: int, seconds: float) -> float:
 
 
 def median_ratio(slow: list[float], fast: list[float]) -> float:
-    """Median over the rounds of slow / fast."""
+    """Return the median over the rounds of slow / fast."""
     return statistics.median(s / f for s, f in zip(slow, fast, strict=True))

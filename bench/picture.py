@@ -1,4 +1,4 @@
-"""The run as a bar chart: a panel for each network and unit, a bar for each library and format."""
+"""Draw a run as a bar chart: a panel per network and unit, a bar per library and format."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SERIES = (
     ("PyTorch, channels_last", "#CC79A7"),
 )
 _SCALE = {"img/s": 1.0, "GFLOP/s": 1e9, "GB/s": 1e9}
-# What follows the name of a network in that of a case; training and inference share an axis.
+# Endings that a case's name adds to its network's; training and inference share an axis.
 _WORK = re.compile(r" (training step|inference)")
 _LABELS = {"img/s": "images/s", "GFLOP/s": "GFLOP/s", "GB/s": "GB/s"}
 
 
 def draw(path: str, results: list[Result], title: str, limits: dict[str, float]) -> None:
-    """Draw the timed results; `limits` marks the bound of a unit with a line.
+    """Draw the timed results; a line marks the bound of a unit, from `limits`.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def draw(path: str, results: list[Result], title: str, limits: dict[str, float])
     matplotlib: Any = importlib.import_module("matplotlib")
     figure_module: Any = importlib.import_module("matplotlib.figure")
     timed = [r for r in results if r.seconds is not None]
-    # Networks differ by thousands of times in images a second: each has an axis of its own.
+    # The images per second of networks differ by factors of thousands: each has its own axis.
     panels: dict[tuple[str, str], list[Result]] = {}
     for result in sorted(timed, key=lambda r: list(_SCALE).index(unit(r))):
         network = _WORK.split(result.case.name)[0] if result.case.images else ""
@@ -54,7 +54,7 @@ def draw(path: str, results: list[Result], title: str, limits: dict[str, float])
     figure.suptitle(title, fontsize=10)
     suffix = Path(path).suffix.lstrip(".") or "png"
     buffer = io.BytesIO()
-    # No version or date in the file: the same figures give the same bytes.
+    # Without version and date in the file, equal figures yield equal bytes.
     with matplotlib.rc_context({"svg.hashsalt": "pycnn"}):
         figure.savefig(buffer, format=suffix, dpi=120)
     with atomic_write(path) as file:

@@ -1,4 +1,4 @@
-"""What is shown: an aligned table on the terminal, a JSON file, a picture."""
+"""Show results as an aligned table on the terminal, and write them to a JSON file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TITLES = {
 
 
 class Table:
-    """Prints results as they come, in columns of fixed width; `devices` are those but the CPU."""
+    """Prints results as they arrive, in columns of fixed width; `devices` excludes the CPU."""
 
     def __init__(self, devices: Sequence[str], compare: bool) -> None:
         self._devices = devices
@@ -46,7 +46,7 @@ class Table:
         print("  ".join(cells).rstrip())
 
     def row(self, result: Result) -> None:
-        """Print one result; the first of a group under the group's title."""
+        """Print one result, after the title of its group if it is the first."""
         case = result.case
         if case.group != self._group:
             self._group = case.group
@@ -86,7 +86,7 @@ def _peer_cells(result: Result) -> list[str]:
 
 
 def unit(result: Result) -> str:
-    """Name the unit of the rate of a case."""
+    """Return the unit of the rate of a case."""
     return "img/s" if result.case.images else "GFLOP/s" if result.case.flops else "GB/s"
 
 
@@ -101,7 +101,7 @@ def duration(seconds: float) -> str:
 
 
 def cpu_model() -> str:
-    """Return the processor's name as Linux gives it, else as Python does."""
+    """Return the processor's name as Linux reports it, else as Python does."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             for line in lines:
@@ -113,7 +113,7 @@ def cpu_model() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the computer, and how busy it is."""
+    """Return a description of the computer, and how busy it is."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": cpu_model(),
@@ -131,10 +131,10 @@ def as_json(
     roofline: dict[str, float],
     devices: Sequence[str],
 ) -> dict[str, Any]:
-    """Gather everything that is known about a run."""
+    """Return everything known about a run."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        # The folders of this machine are nobody's business.
+        # Only the names of files: the folders of this machine are private.
         "command": [os.path.basename(word) for word in sys.argv],
         "machine": computer,
         "libraries": workers,
@@ -185,6 +185,6 @@ def _result_json(result: Result) -> dict[str, Any]:
 
 
 def write_json(path: str, data: dict[str, Any]) -> None:
-    """Write the run to a file, whole or not at all."""
+    """Write the run to a file, either complete or not at all."""
     with atomic_write(path) as file:
         file.write((json.dumps(data, indent=2, allow_nan=True) + "\n").encode())

@@ -1,4 +1,4 @@
-"""What the machine can do at most: multiply-adds per second and bytes per second."""
+"""The machine's limits: multiply-adds per second and bytes per second."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from peers import Worker
 
-# 256 MiB to read and as much to write, far more than any cache holds.
+# 256 MiB to read and 256 MiB to write, far more than any cache holds.
 _COPY_FLOATS = 64 * 1024 * 1024
 _ATTEMPTS = 5
 
 
 def fma_peak(worker: Worker, seconds: float) -> float:
-    """Return the FMA peak of pycnn's process, its ISA and its threads, in FLOP/s."""
+    """Return the FMA peak of pycnn's process, with its ISA and its threads, in FLOP/s."""
     return float(worker.ask("peak", seconds=seconds))
 
 

@@ -1,7 +1,7 @@
-"""Measure how training scales over ranks of MPI, and model it for networks of machines.
+"""Measure how training scales over MPI ranks, and model it for networks of machines.
 
-``python bench/scaling.py`` takes some minutes; its tables are Markdown. README.md in this folder
-says what the figures mean.
+``python bench/scaling.py`` takes a few minutes; its tables are Markdown. README.md in this folder
+explains the figures.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from scaling_plan import LaunchError, alone_steps, cores, launcher, run, steps_o
 from pycnn._files import check_writable
 
 RESULTS = Path(__file__).parent / "results"
-# What was measured, by what it is of: a time for each round, None where there was none left.
+# Measurements by their subject: a time for each round, None if there was no time left.
 Times = dict[tuple[Any, ...], list[float | None]]
 MIB = 1 << 20
-# Seconds of one launch after which it begins no measurement, and after which it has failed: a busy
-# machine, or a slow network, must not make a run of hours.
+# Seconds after which a launch begins no further measurement, and after which it has failed: a busy
+# machine, or a slow network, must not turn a run into hours.
 BUDGET, TIMEOUT = 60.0, 240.0
 
 
@@ -57,20 +57,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hosts", metavar="HOSTS", help="for mpiexec --host, such as a:2,b:2")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument(
-        "--seconds", type=float, default=0.5, help="of each measurement (default: %(default)s)"
+        "--seconds", type=float, default=0.5, help="per measurement (default: %(default)s)"
     )
     parser.add_argument(
         "--limit",
         type=float,
         default=300.0,
         metavar="SECONDS",
-        help="no round begins that would end later, by the one before (default: %(default)s)",
+        help="begin no round that would end later than this (default: %(default)s)",
     )
     parser.add_argument(
-        "--largest", type=int, default=256, metavar="MIB", help="sum (default: %(default)s)"
+        "--largest", type=int, default=256, metavar="MIB", help="largest sum (default: %(default)s)"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="LeNet-5 and sums of 4 MiB at most, once: a trial"
+        "--quick", action="store_true", help="a trial: LeNet-5 and sums up to 4 MiB, once"
     )
     parser.add_argument("--json", metavar="FILE", help="default of a full run: results/scaling-CPU")
     parser.add_argument(
@@ -89,7 +89,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
-    """Run rounds of all rank counts in turn; give the medians, and the times of each round."""
+    """Run rounds of all rank counts in turn; return the medians, and the times of each round."""
     local = options.mpiexec is None and options.hosts is None
     plans: list[tuple[str, int, int | None]] = [
         (f"{n} rank{'s' if n > 1 else ''}", n, 1) for n in options.ranks
@@ -147,7 +147,7 @@ def measure(options: argparse.Namespace, command: str) -> dict[str, Any]:
 
 
 def rows(names: tuple[str, ...], found: Times) -> list[dict[str, Any]]:
-    """Return measurements as JSON has them."""
+    """Return measurements in their JSON form."""
     taken = {key: [time for time in times if time is not None] for key, times in found.items()}
     return [
         {**dict(zip(names, key, strict=True)), "seconds": median(times), "rounds": times}
@@ -157,7 +157,7 @@ def rows(names: tuple[str, ...], found: Times) -> list[dict[str, Any]]:
 
 
 def read(path: str) -> int:
-    """Print the tables of an earlier run; give the exit status."""
+    """Print the tables of an earlier run; return the exit status."""
     try:
         show(json.loads(Path(path).read_text()))
     except (KeyError, TypeError, ValueError):
@@ -172,7 +172,7 @@ def show(data: dict[str, Any]) -> None:
 
 
 def note(text: str) -> None:
-    """Tell how far it is; the tables alone go to stdout."""
+    """Report progress on stderr; only the tables go to stdout."""
     print(f"scaling.py: {text}", file=sys.stderr, flush=True)
 
 
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json:
             RESULTS.mkdir(exist_ok=True)
             check_writable(options.json)
-        machine = report.machine()  # before the load is its own
+        machine = report.machine()  # before the bench itself adds to the load
         data = {
             "date": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
             "machine": machine,

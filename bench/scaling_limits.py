@@ -1,4 +1,4 @@
-"""What the model of `scaling.py` says, in Markdown: where training stops scaling on networks."""
+"""Tables of the model of `scaling.py`, in Markdown: where training stops scaling on networks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from scaling_report import milliseconds, per_cent, table
 
 MODEL_RANKS = (8, 32, 128, 1000)
 MIDDLE = LINKS[1]
-# Samples of a batch that all ranks share: a usual one, and one for layer-wise learning rates.
+# Samples in a batch that all ranks share: a usual size, and one for layer-wise learning rates.
 BATCH, LARGE = 1024, 32_768
-# How much faster than the machine that was measured a rank of the large networks is modelled, too:
-# a machine of many cores, or a GPU. On slow ranks the network hardly matters.
+# Large networks are also modelled with ranks this many times as fast as the measured machine, like
+# a machine of many cores or a GPU: for slow ranks the links hardly matter.
 FASTER = 32
 
 
 def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
-    """Return what is modelled: a name, the training, and the batch of a rank for weak scaling.
+    """Return what to model: a name, the training, and the batch of a rank for weak scaling.
 
-    A rank is a machine as the one that was measured, with all of its threads, or a faster one.
+    A rank is a machine like the measured one, with all of its threads, or a faster one.
     """
     threads = max(row["threads"] for row in data["steps"])
     compute = {}
@@ -39,7 +39,7 @@ def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
         found.append(("LeNet-5", Training(compute["lenet5"], buckets(LENET.parameters)), 256))
     if "alexnet" in compute and compute["alexnet"].second:
         rate = operations(ALEXNET) / compute["alexnet"].second
-        # A step's share of an update, which goes by the parameters.
+        # The seconds of an update per parameter.
         update = compute["alexnet"].first / sum(buckets(ALEXNET.parameters))
         resnet = Line(update * sum(buckets(resnet50())), 3 * 2 * RESNET50_MULTIPLY_ADDS / rate)
         for name, line, shapes, each in (
@@ -53,7 +53,7 @@ def trainings(data: dict[str, Any]) -> list[tuple[str, Training, int]]:
 
 
 def modelled(data: dict[str, Any]) -> list[str]:
-    """Return the model: the compute times, scaling on each link, and what moves its limits."""
+    """Return the model: compute times, scaling on each link, and what changes its limits."""
     found = trainings(data)
     threads = max(row["threads"] for row in data["steps"])
     links = ", ".join(f"{1e6 * link.alpha:g} us at {link.name}" for link in LINKS)
@@ -115,7 +115,7 @@ def scaling_tables(found: Sequence[tuple[str, Training, int]]) -> list[str]:
 
 
 def factors_table(found: Sequence[tuple[str, Training, int]]) -> str:
-    """Return what each change does to the limits, on the middle link, where the network matters."""
+    """Return the effect of each change on the limits, on the middle link, where links matter."""
     names = {name for name, _, _ in found}
     rows = [
         [f"{name}: {what}", f"{one.useful(size, MIDDLE):,}", f"{one.fastest(size, MIDDLE):,}",

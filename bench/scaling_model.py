@@ -1,15 +1,15 @@
-"""What a step of data-parallel training costs: a model of three terms, fitted to measurements.
+"""The cost of a step of data-parallel training: a model of three terms, fitted to measurements.
 
-To sum m bytes over n ranks takes
+Summing m bytes over n ranks takes
 
     T(n, m) = alpha * rounds(n) + beta * 2 (n - 1) / n * m
 
-with alpha the latency of a message and beta the seconds of a byte. Each rank has to send and to
-receive 2 (n - 1) / n * m bytes at least (Patarasuk and Yuan, "Bandwidth optimal all-reduce
-algorithms for clusters of workstations", 2009). Rabenseifner's algorithm, which MPI libraries take
-for long arrays, reaches this in 2 ceil(log2 n) rounds; a ring, or pairs of ranks in turn, in
-2 (n - 1) (Thakur, Rabenseifner and Gropp, "Optimization of Collective Communication Operations in
-MPICH", 2005). The time to add the numbers up grows as the bytes do: a fit has it in beta.
+with alpha the latency of a message and beta the seconds per byte. Each rank must send and receive
+at least 2 (n - 1) / n * m bytes (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for
+clusters of workstations", 2009). Rabenseifner's algorithm, which MPI libraries use for long arrays,
+achieves this in 2 ceil(log2 n) rounds; a ring, or pairs of ranks in turn, in 2 (n - 1) (Thakur,
+Rabenseifner and Gropp, "Optimization of Collective Communication Operations in MPICH", 2005). The
+time to add the numbers grows with the bytes: a fit includes it in beta.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-# The backward pass is about two thirds of the work of a step: it makes two products for each one of
-# the forward pass.
+# The backward pass is about two thirds of a step's work: two products for each one of the forward
+# pass.
 BACKWARD = 2 / 3
 HALF = 0.5
 
 
 def halving_rounds(ranks: Any) -> Any:
-    """Count the rounds of Rabenseifner's algorithm: there and back along a binary tree."""
+    """Return the rounds of Rabenseifner's algorithm: up and down a binary tree."""
     return 2 * np.ceil(np.log2(ranks))
 
 
 def pairwise_rounds(ranks: Any) -> Any:
-    """Count the rounds of a sum for which each rank exchanges pieces with every other one."""
+    """Return the rounds of a sum in which each rank exchanges pieces with every other one."""
     return 2 * (np.asarray(ranks, float) - 1)
 
 
 def volume(ranks: Any, size: Any) -> Any:
-    """Count the bytes that a rank sends for a sum, at least."""
+    """Return the least bytes that a rank must send for a sum."""
     return 2 * (np.asarray(ranks, float) - 1) / ranks * size
 
 
@@ -56,7 +56,7 @@ class Line:
 def fit(u: Iterable[float], v: Iterable[float], seconds: Iterable[float]) -> Line:
     """Fit `Line` by least squares of relative errors, with no coefficient below 0.
 
-    Relative, because times of a few microseconds count as much as those of a second.
+    Errors are relative so that times of a few microseconds count as much as those of a second.
     """
     terms = np.array([list(u), list(v)], float).T
     times = np.array(list(seconds), float)
@@ -65,7 +65,7 @@ def fit(u: Iterable[float], v: Iterable[float], seconds: Iterable[float]) -> Lin
     scaled = terms / times[:, None]
     best = np.linalg.lstsq(scaled, np.ones(len(times)), rcond=None)[0]
     if (best < 0).any():
-        # With one coefficient at its limit, 0, the other is a fit of its own.
+        # With one coefficient at its limit, 0, the other is fitted alone.
         alone = [
             scaled[:, i] @ np.ones(len(times)) / max(_square(scaled[:, i]), 1e-300) for i in (0, 1)
         ]
@@ -91,7 +91,7 @@ def fit_sums(
 
 
 def fit_compute(measured: Sequence[tuple[int, float]]) -> Line:
-    """Fit the seconds of a step without ranks: `first` of a step, `second` of a sample."""
+    """Fit the seconds of a step without ranks: `first` per step, `second` per sample."""
     return fit(
         [1.0] * len(measured),
         [float(batch) for batch, _ in measured],
@@ -101,7 +101,7 @@ def fit_compute(measured: Sequence[tuple[int, float]]) -> Line:
 
 @dataclass(frozen=True)
 class Link:
-    """A network: its name, the seconds of a message, and the seconds of a byte."""
+    """A network: its name, the seconds per message, and the seconds per byte."""
 
     name: str
     alpha: float
@@ -109,7 +109,7 @@ class Link:
 
 
 def ethernet(gigabits: float, microseconds: float) -> Link:
-    """Return a link of so many Gbit/s each way, with an assumed latency of a message."""
+    """Return a link with this many Gbit/s each way, and an assumed latency per message."""
     return Link(f"{gigabits:g} Gbit/s", microseconds * 1e-6, 8 / (gigabits * 1e9))
 
 
@@ -124,16 +124,16 @@ class Training:
     Attributes
     ----------
     compute : Line
-        Seconds of a step on one rank: `first`, and `second` for each sample.
+        Seconds of a step on one rank: `first`, plus `second` per sample.
     buckets : tuple of int
-        Numbers in each part of the gradient that is summed by itself, in this order, where sums
+        Sizes of the parts of the gradient that are summed separately, in this order, if sums
         overlap with the backward pass.
     bytes_each : int
-        Of a number in a message: 4 for float32, 2 for bfloat16.
+        Bytes of a number in a message: 4 for float32, 2 for bfloat16.
     every : int
-        Steps for each sum: 1, and more for local SGD.
+        Steps per sum: 1, or more for local SGD.
     overlap : bool
-        Whether buckets are summed while the backward pass goes on.
+        Whether buckets are summed while the backward pass is running.
     rounds : function
         Rounds of a sum over n ranks.
     """
@@ -147,7 +147,7 @@ class Training:
 
     @property
     def parameters(self) -> int:
-        """Count the numbers in the gradient."""
+        """Number of elements of the gradient."""
         return sum(self.buckets)
 
     def communication(self, ranks: Any, link: Link) -> Any:
@@ -156,9 +156,9 @@ class Training:
         return self._sums(ranks, link, calls, self.parameters)
 
     def step(self, ranks: Any, samples: Any, link: Link) -> Any:
-        """Return the seconds of a step in which each rank has so many samples.
+        """Return the seconds of a step in which each rank has `samples` samples.
 
-        Overlapped, sums hide behind the backward pass, but for the last one.
+        With overlap, all sums but the last hide behind the backward pass.
         """
         compute = self.compute.first + self.compute.second * np.asarray(samples, float)
         shown = self.communication(ranks, link)
@@ -168,9 +168,9 @@ class Training:
         return compute + shown / self.every
 
     def efficiency(self, ranks: Any, batch: float, link: Link, *, weak: bool = False) -> Any:
-        """Return the speed of n ranks over n times that of one.
+        """Return the speed of n ranks divided by n times that of one.
 
-        `batch` is that of all ranks together, or with `weak` that of each.
+        `batch` is the batch of all ranks together, or with `weak` that of each.
         """
         samples = batch if weak else batch / np.asarray(ranks, float)
         share = 1.0 if weak else np.asarray(ranks, float)
@@ -179,7 +179,7 @@ class Training:
     def useful(self, batch: int, link: Link) -> int:
         """Return the most ranks that share a batch with an efficiency of 50 % or more."""
         ranks = np.arange(1, batch + 1)
-        # Rounds grow at powers of two, so that a few ranks more may be worth more again.
+        # Rounds grow at powers of two, so that a few more ranks may be worthwhile again.
         return int(ranks[self.efficiency(ranks, batch, link) >= HALF].max())
 
     def fastest(self, batch: int, link: Link) -> int:
@@ -188,7 +188,7 @@ class Training:
         return int(ranks[np.argmin(self.step(ranks, batch / ranks, link))])
 
     def speedup(self, ranks: int, batch: int, link: Link) -> float:
-        """Return the speed of n ranks that share a batch over that of one."""
+        """Return the speed of n ranks that share a batch, divided by that of one."""
         return float(self.efficiency(ranks, batch, link) * ranks)
 
     def _sums(self, ranks: Any, link: Link, calls: int, numbers: int) -> Any:
@@ -197,14 +197,14 @@ class Training:
 
 
 def factors(training: Training, batch: int, large: int) -> list[tuple[str, Training, int]]:
-    """Return what moves the limit of scaling: what it is, the training with it, and its batch.
+    """Return changes that move the limit of scaling: a name, the changed training, and its batch.
 
     Parameters
     ----------
     training : Training
-        As pycnn does it on several machines.
+        Training as pycnn does it on several machines.
     batch, large : int
-        A usual batch of all ranks, and one that layer-wise rates (LARS, LAMB) still train with.
+        A usual batch of all ranks, and a large one that layer-wise rates (LARS, LAMB) can train.
     """
     more = min(8192, large)
     return [

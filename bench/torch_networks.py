@@ -30,7 +30,7 @@ def _lenet(_: Network) -> Any:
 
 
 def _normalisation() -> Any:
-    # PyTorch divides alpha by the size of the window, the paper does not.
+    # PyTorch divides alpha by the size of the window; the paper does not.
     return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
 
 
@@ -82,7 +82,7 @@ class _Text(nn.Module):  # type: ignore[misc]
 
     @staticmethod
     def _map(convolution: Any, x: Any) -> Any:
-        """Convolve with as many rows of padding as pycnn's model has."""
+        """Convolve with the same rows of padding as pycnn's model."""
         width = convolution.kernel_size[0]
         padded = nn.functional.pad(x, (0, 0, width - 1, width))
         return torch.relu(convolution(padded)).squeeze(3)

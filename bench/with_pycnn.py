@@ -21,7 +21,7 @@ _SLICE_SECONDS = 2e-3
 
 
 def setup(threads: int | None) -> dict[str, Any]:
-    """Choose the number of threads, and describe this library and process."""
+    """Set the number of threads; return a description of this library and process."""
     if threads is not None:
         pycnn.set_num_threads(threads)
     return {
@@ -34,9 +34,9 @@ def setup(threads: int | None) -> dict[str, Any]:
 
 
 def fma_peak(seconds: float) -> float:
-    """Measure what the chosen instruction set and threads can compute at most, in FLOP/s.
+    """Measure the peak of the chosen instruction set and threads, in FLOP/s.
 
-    The best of short slices: other programs only ever lower a slice's figure.
+    The best of short slices counts: other programs only ever lower a slice's figure.
     """
     slices = max(1, round(seconds / _SLICE_SECONDS))
     threads = pycnn.get_num_threads()
@@ -44,9 +44,9 @@ def fma_peak(seconds: float) -> float:
 
 
 def bind(case: Case, layout: str) -> Bound:
-    """Prepare a case; pycnn has one layout: another one names a device, or "DEVICE+graph".
+    """Prepare a case; pycnn has one layout: any other names a device, or "DEVICE+graph".
 
-    With "+graph" the case must be one that `case.captured`: measure.py leaves others out.
+    With "+graph", `case.captured` must hold: measure.py leaves out other cases.
     """
     device, _, graph = layout.partition("+")
     if device not in devices.EXTENSIONS:
@@ -59,7 +59,7 @@ def bind(case: Case, layout: str) -> Bound:
 
     def run() -> None:
         bound.run()
-        module.synchronize()  # a call returns when its kernels are in line
+        module.synchronize()  # a call returns once its kernels are queued
 
     return Bound(run, bound.outputs)
 
@@ -122,7 +122,7 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
 
 
 def _optimizer_step(case: Case, a: Arrays) -> Bound:
-    """Prepare steps with one gradient; the parameter goes on and on, which changes no time."""
+    """Prepare steps with one gradient; the parameter drifts, which does not affect the time."""
     parameter = Parameter(a["w"].copy())
     parameter.grad = a["grad"]
     o = {name: value for name, value in case.options.items() if name != "fused"}
@@ -171,7 +171,7 @@ def _captured(case: Case, a: Arrays) -> Bound:
         rate, optimizer.lr = optimizer.lr, 0.0
         for _ in range(2):
             step(x, target)
-        # What was recorded takes the first step: without momentum, from the parameters of the case.
+        # The recorded step becomes the first one: without momentum, from the case's parameters.
         for state in optimizer.state_dict()["state"].values():
             momentum = state["momentum_buffer"]
             backends.of(momentum).write(momentum, np.zeros_like(_array(momentum)))
@@ -196,7 +196,7 @@ def _trained(case: Case, a: Arrays) -> tuple[pycnn.Module, Any, pycnn.optim.Opti
 
 
 def train_network(case: Case, a: Arrays) -> Bound:
-    """Prepare training steps; the step that is checked goes without dropout."""
+    """Prepare training steps; the step that is checked runs without dropout."""
     model, criterion, optimizer = _trained(case, a)
     x, target = a["x"], a["target"]
 
@@ -225,7 +225,7 @@ def _dropouts(model: pycnn.Module) -> list[pycnn.Dropout]:
 
 
 def _after_step(loss: float, model: pycnn.Module) -> list[Array]:
-    """Return what a step has left: the loss, the gradients, the new parameters."""
+    """Return the results of a step: the loss, the gradients, the new parameters."""
     parameters = list(model.parameters())
     gradients = [_dense(parameter.grad) for parameter in parameters]
     return [np.asarray(loss), *gradients, *(_array(p.data) for p in parameters)]

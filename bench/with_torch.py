@@ -1,4 +1,4 @@
-"""How PyTorch runs a case: the ATen op that its own autograd would call, without the tape's cost.
+"""How PyTorch runs a case: the ATen op that its autograd would call, without the tape's cost.
 
 PyTorch is imported by name, so that neither the type check nor pycnn's own bench needs it.
 """
@@ -25,12 +25,12 @@ Tensors = dict[str, Any]
 _FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 # Holds inference mode, PyTorch's fastest, from one `bind` to the next: entering it costs
-# microseconds, which a user pays once and not for each call.
+# microseconds, which a user pays once rather than per call.
 _mode = ExitStack()
 
 
 def setup(threads: int | None) -> dict[str, Any]:
-    """Choose the number of threads, and describe this library and process."""
+    """Set the number of threads; return a description of this library and process."""
     if threads is not None:
         torch.set_num_threads(threads)
     return {
@@ -135,12 +135,12 @@ def _pool(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
 
 def _lrn(case: Case, x: Any) -> Callable[[], Any]:
     size, alpha, beta, k = (case.options[name] for name in ("size", "alpha", "beta", "k"))
-    # PyTorch divides alpha by the size, the paper does not.
+    # PyTorch divides alpha by the size; the paper does not.
     return partial(torch.nn.functional.local_response_norm, x, size, alpha * size, beta, k)
 
 
 def _lrn_backward(case: Case, t: Tensors) -> Callable[[], Any]:
-    """Made of several ops, so that only autograd can run it backward; outside inference mode."""
+    """Prepare LRN's backward pass, several ops: autograd has to run it, outside inference mode."""
     x = t["x"].requires_grad_()
     y = _lrn(case, x)()
     return lambda: torch.autograd.grad(y, x, t["dy"], retain_graph=True)[0]
@@ -159,7 +159,7 @@ def _batch_norm(case: Case, t: Tensors) -> Callable[[], Any]:
 
 
 def _dropout(case: Case, t: Tensors) -> Callable[[], Any]:
-    """Run what `torch.nn.Dropout` runs on a CPU: a product with noise, in both directions."""
+    """Prepare what `torch.nn.Dropout` runs on a CPU: a product with noise, in both directions."""
     drop = partial(torch.nn.functional.dropout, p=case.options["p"], training=True)
     if case.op == "dropout":
         return partial(drop, t["x"])

@@ -1,8 +1,8 @@
 """A process that runs cases for one library: requests and answers are lines of JSON.
 
 Usage: ``python worker.py {pycnn,torch} [threads]``, started by `peers.Worker`. Two libraries in one
-process would share thread pools, allocators and the floating-point state; in processes of their own
-they cannot. Between requests the process sleeps in a read and costs nothing.
+process would share thread pools, allocators and the floating-point state; separate processes do
+not. Between requests the process sleeps in a read and costs nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from case import Array, Bound
 from cases import all_cases
 from timing import block, calibrate
 
-# Results travel to the other process thinned out to about this many values.
+# Results are thinned out to about this many values before they go to the other process.
 _SAMPLES = 20_000
 
 
@@ -34,7 +34,7 @@ class Server:
         self._ready: dict[str, tuple[Bound, int]] = {}
 
     def about(self) -> dict[str, Any]:
-        """Describe the library and its settings."""
+        """Return a description of the library and its settings."""
         return self._about
 
     def peak(self, seconds: float) -> float:
@@ -42,12 +42,12 @@ class Server:
         return float(self._library.fma_peak(seconds))
 
     def prepare(self, case: str, layout: str, check: bool) -> dict[str, Any]:
-        """Bind a case and return a sample of its results, and their error when `check`."""
+        """Bind a case; return a sample of its results, and their error if `check`."""
         bound = self._library.bind(self._cases[case], layout)
         outputs = bound.outputs()
         answer: dict[str, Any] = {"outputs": [_encode(_sample(array)) for array in outputs]}
         if check:
-            # Only here: the reference is part of pycnn, which PyTorch's interpreter need not have.
+            # Imported here because PyTorch's interpreter may lack pycnn, and so the reference.
             oracle = importlib.import_module("oracle")
             answer["error"] = oracle.check(self._cases[case], outputs)
         self._ready[layout] = bound, 0
@@ -59,7 +59,7 @@ class Server:
         self._ready[layout] = bound, calibrate(bound.run, seconds)
 
     def run(self, layout: str, seconds: float) -> float:
-        """Time one block; return the seconds of a call."""
+        """Time one block; return the seconds per call."""
         bound, calls = self._ready[layout]
         return block(bound.run, calls, seconds)
 
@@ -69,7 +69,7 @@ class Server:
 
 
 def _sample(array: Array) -> Array:
-    # An odd step walks through all rows and columns of the usual even sizes.
+    # An odd step visits all rows and columns of the usual even sizes.
     return array.reshape(-1)[:: array.size // _SAMPLES | 1].astype(np.float32)
 
 
@@ -78,7 +78,7 @@ def _encode(array: Array) -> str:
 
 
 def serve(server: Server, requests: TextIO, answers: TextIO) -> None:
-    """Answer one line for each line, until the requests end."""
+    """Answer each line with one line, until the requests end."""
     for line in requests:
         request = json.loads(line)
         try:
@@ -92,7 +92,7 @@ def serve(server: Server, requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Serve on stdin and stdout; what a library prints goes to stderr."""
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
+    # Ctrl-C reaches every process of the terminal; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -1,8 +1,8 @@
 """Train AlexNet as published on a folder of pictures, at full resolution.
 
-The folder has one sub-folder of pictures for each class. Without one, the classes are pictures that
-matplotlib brings along, and the samples are squares cut out of them at random: too few to learn
-anything about the world, enough to see all 60 million parameters learn.
+The folder has one sub-folder of pictures per class. Without a folder, the classes are pictures that
+come with matplotlib, and the samples are squares cut out of them at random: too few to learn
+anything about the world, but enough to see all 60 million parameters learn.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pycnn.datasets.picture import read_picture
 
 
 def pictures() -> dict[str, Image.Image]:
-    """Return a photograph, a brain in a scanner, a map of heights and a drawing."""
+    """Return a photograph, a brain scan, a height map and a drawing."""
     folder = Path(get_data_path(), "sample_data")
     scan = gzip.decompress((folder / "s1045.ima.gz").read_bytes())
     brain = np.frombuffer(scan, ">u2").reshape(256, 256)
@@ -54,7 +54,7 @@ def train_on(folder: str, epochs: int) -> None:
 
     model = nn.models.alexnet(len(train.classes), rng=0)
     print(model.summary((3, 227, 227)))
-    # The paper's SGD with rate 0.01 is for 1000 classes: with a few it diverges.
+    # The paper's SGD with rate 0.01 is for 1000 classes; with a few classes it diverges.
     history = nn.fit(
         model,
         train,
@@ -74,14 +74,16 @@ def train_on(folder: str, epochs: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", help="one sub-folder of pictures for each class")
+    parser.add_argument("folder", nargs="?", help="has one sub-folder of pictures per class")
     parser.add_argument(
         "--epochs",
         type=int,
         default=16,
         help="passes over the training data (default: %(default)s)",
     )
-    parser.add_argument("--squares", type=int, default=12, help="out of each of the own pictures")
+    parser.add_argument(
+        "--squares", type=int, default=12, help="to cut from each picture of matplotlib"
+    )
     args = parser.parse_args()
     if args.folder is not None:
         train_on(args.folder, args.epochs)

@@ -1,4 +1,4 @@
-"""A layer of your own: its gradients are checked, then it learns in a network."""
+"""Write your own layer: check its gradients, then train it in a network."""
 
 import argparse
 
@@ -8,7 +8,7 @@ import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=3, help="passes over the training images")
-parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
+parser.add_argument("--samples", type=int, help="train and test on this many images only")
 args = parser.parse_args()
 
 
@@ -22,19 +22,19 @@ class PReLU(nn.Module):
         self.slope = nn.Parameter(np.full((channels, 1, 1), 0.25, np.float32))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Rectify, and keep x for backward."""
-        self._save(x)
+        """Rectify x, and keep it for backward."""
+        self.save_for_backward(x)
         return np.where(x > 0, x, self.slope.data * x)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """Turn the gradient of y into that of x, and add to that of the slopes."""
-        x = self._saved()
+        """Return the gradient of x for that of y, and add to the gradient of the slopes."""
+        (x,) = self.saved()
         self.slope.accumulate((dy * np.minimum(x, 0)).sum(axis=(0, 2, 3))[:, None, None])
         return np.where(x > 0, dy, self.slope.data * dy)
 
 
 def largest_error(layer: nn.Module, x: np.ndarray) -> float:
-    """Compare backward with finite differences of L = sum(g y), g random, in float64."""
+    """Compare backward with finite differences of L = sum(g y), for random g, in float64."""
     for parameter in layer.parameters():
         parameter.data = parameter.data.astype(np.float64)
     g = np.random.default_rng(1).standard_normal(layer(x).shape)

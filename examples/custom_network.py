@@ -1,4 +1,4 @@
-"""A network of your own, with branches and a shortcut, on MNIST."""
+"""Build your own network, with branches and a shortcut, and train it on MNIST."""
 
 import argparse
 
@@ -8,12 +8,12 @@ import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=3, help="passes over the training images")
-parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
+parser.add_argument("--samples", type=int, help="train and test on this many images only")
 args = parser.parse_args()
 
 
 def mixed(channels: int, rng: np.random.Generator) -> nn.Parallel:
-    """See the same maps through filters of three sizes: 8 + 16 + 8 channels."""
+    """Return filters of three sizes on the same maps: 8 + 16 + 8 channels."""
     return nn.Parallel(
         nn.Conv2d(channels, 8, 1, rng=rng),
         nn.Conv2d(channels, 16, 3, padding=1, rng=rng),
@@ -22,7 +22,7 @@ def mixed(channels: int, rng: np.random.Generator) -> nn.Parallel:
 
 
 def refined(channels: int, rng: np.random.Generator) -> nn.Residual:
-    """Add to the maps what two convolutions make of them."""
+    """Return two convolutions whose output is added to their input."""
     return nn.Residual(
         nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, rng=rng),

@@ -6,8 +6,8 @@ import pycnn as nn
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=25, help="passes over the training images")
-parser.add_argument("--samples", type=int, help="train and test on the first so many images only")
-parser.add_argument("--distort", action="store_true", help="distort each image anew, for 25 epochs")
+parser.add_argument("--samples", type=int, help="train and test on this many images only")
+parser.add_argument("--distort", action="store_true", help="distort every image at random")
 args = parser.parse_args()
 
 train, test = nn.datasets.mnist_1998()  # 32x32, ink 1.175, background -0.1

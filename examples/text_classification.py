@@ -1,8 +1,8 @@
 """Train Kim's text network (2014) on film reviews; --folds 10 is the paper's cross-validation.
 
 The settings are those of `pycnn train textcnn`: ten epochs, and the test data is used once. On two
-held-out parts of the training sentences that gave 76.8 and 75.3 %; to lose a tenth of the others to
-the choice of the best epoch gave 77.1 and 72.3 %.
+held-out parts of the training sentences this gave 76.8 and 75.3 %; setting aside a tenth of the
+other sentences to choose the best epoch gave 77.1 and 72.3 %.
 """
 
 import argparse
@@ -18,7 +18,7 @@ LENGTH = 64  # words of a sentence that the lecture's network sees
 
 
 def lecture_network(words, length=LENGTH, dim=300, filters=100, classes=2, rng=0):
-    """Build the network as lectures do: no padding, and a pooling window of the whole length."""
+    """Build the network as lectures do: no padding, and a pooling window of full length."""
     rng = np.random.default_rng(rng)
     # fmt: off
     return nn.Sequential(
@@ -40,7 +40,7 @@ def lecture_network(words, length=LENGTH, dim=300, filters=100, classes=2, rng=0
 
 
 def make_model(args, vocabulary):
-    """Make a new model of the variant."""
+    """Return a new model of the chosen variant."""
     if args.variant == "lecture":
         return lecture_network(vocabulary.words, dim=args.dim, filters=args.filters, rng=args.seed)
     vectors, dim = None, args.dim
@@ -58,14 +58,14 @@ def make_model(args, vocabulary):
 
 
 def run_fold(args, fold):
-    """Train on all folds but one; returns the model, the training texts and the test accuracy."""
+    """Train on all folds but one; return the model, the training texts and the test accuracy."""
     if args.data is None:
         train, test = nn.datasets.movie_reviews(fold)
     else:
         train, test = nn.datasets.sentence_polarity(args.data, fold)
     train = train[: args.sentences]
     texts = train.texts
-    # Without vectors from a file, nothing is known of a word that occurs once.
+    # Without vectors from a file, the model knows nothing about a word that occurs once.
     vocabulary = Vocabulary.build(texts, min_count=2 if args.embeddings is None else 1)
     if args.variant == "lecture":
         train, test = (
@@ -93,7 +93,7 @@ def run_fold(args, fold):
 
 
 def show_filters(model, vocabulary, texts, count=3):
-    """Print which n-grams fire the filters that speak most clearly for a class."""
+    """Print the n-grams that fire the filters that speak most clearly for a class."""
     weight = model[-1].weight.data
     order = np.argsort(weight[1] - weight[0], kind="stable")
     for name, chosen in (("negative", order[:count]), ("positive", order[: -count - 1 : -1])):
@@ -124,8 +124,8 @@ def main():
         "--variant",
         choices=variants,
         default="rand",
-        help="Kim's: word vectors of their own, given ones that stay, given ones that are trained, "
-        "both at once; or 'lecture', the network without padding (default: %(default)s)",
+        help="Kim's: random word vectors, fixed given ones, trained given ones, fixed and trained "
+        "given ones at once; or 'lecture', the network without padding (default: %(default)s)",
     )
     parser.add_argument("--embeddings", metavar="FILE", help="word vectors of word2vec or GloVe")
     parser.add_argument("--data", metavar="DIR", help="Pang and Lee's rt-polaritydata instead")
@@ -135,7 +135,7 @@ def main():
         choices=range(1, 11),
         default=1,
         metavar="N",
-        help="of ten parts of the data, how many are the test data in turn (default: %(default)s)",
+        help="how many of the ten folds to test on, in turn (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",
@@ -144,10 +144,10 @@ def main():
         help="passes over the training data (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of weights and batches (default: %(default)s)"
+        "--seed", type=int, default=0, help="seed of weights and batches (default: %(default)s)"
     )
     parser.add_argument("--sentences", type=int, help="train on the first N sentences only")
-    parser.add_argument("--filters", type=int, default=100, help="of each width")
+    parser.add_argument("--filters", type=int, default=100, help="filters of each width")
     parser.add_argument("--dim", type=int, default=300, help="numbers in a random word vector")
     args = parser.parse_args()
     given = args.variant in ("static", "non-static", "multichannel")

@@ -84,7 +84,7 @@ __version__: str = _core.version
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import what few programs need when it is asked for."""
+    """Import a module that few programs need on first use."""
     if name == "distributed":
         return import_module("pycnn.distributed")
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")

@@ -1,4 +1,8 @@
-"""Checks of arguments, so that a wrong one fails where it is given."""
+"""Checks of arguments, so that a wrong one fails where it is given.
+
+Each takes the owner of the argument, a function or class, then its name and its value: errors begin
+with ``[owner] name``.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +27,16 @@ _BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LARGEST) -> int:
     """Return `value` as an int from `minimum` to `maximum`; a bool is no number here."""
     try:
-        number = operator.index(value)
+        result = operator.index(value)
     except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
+        result = None
+    if result is None or isinstance(value, bool):
         raise TypeError(f"[{owner}] {name} must be an int, got {type(value).__name__}")
-    if number < minimum:
-        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {written(number)}")
-    if number > maximum:
-        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {written(number)}")
-    return number
+    if result < minimum:
+        raise ValueError(f"[{owner}] {name} must be at least {minimum}, got {written(result)}")
+    if result > maximum:
+        raise ValueError(f"[{owner}] {name} must be at most {maximum}, got {written(result)}")
+    return result
 
 
 def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
@@ -46,31 +50,33 @@ def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
     return height, width
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(owner: str, name: str, value: Any) -> bool:
     """Return `value` as a bool; nothing else says yes or no clearly enough."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {written(value)}")
+        raise TypeError(f"[{owner}] {name} must be True or False, got {written(value)}")
     return bool(value)
 
 
-def choice(name: str, value: Any, words: Iterable[str]) -> str:
-    """Return `value` as one of the words."""
-    allowed = tuple(words)
+def choice(owner: str, name: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value` as one of some words."""
+    allowed = tuple(choices)
     if not isinstance(value, str):
         kind = type(value).__name__
-        raise TypeError(f"{name} must be a str, one of {', '.join(allowed)}, got {kind}")
+        raise TypeError(f"[{owner}] {name} must be a str, one of {', '.join(allowed)}, got {kind}")
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {written(value)}")
+        raise ValueError(
+            f"[{owner}] {name} must be one of {', '.join(allowed)}, got {written(value)}"
+        )
     return value
 
 
-def words(name: str, value: Any) -> tuple[str, ...]:
+def words(owner: str, name: str, value: Any) -> tuple[str, ...]:
     """Return a list or tuple of str as a tuple."""
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{name} must be a list of str, got {type(value).__name__}")
+        raise TypeError(f"[{owner}] {name} must be a list of str, got {type(value).__name__}")
     for item in value:
         if not isinstance(item, str):
-            raise TypeError(f"{name} must be a list of str, one is {type(item).__name__}")
+            raise TypeError(f"[{owner}] {name} must be a list of str, one is {type(item).__name__}")
     return tuple(value)
 
 
@@ -81,60 +87,60 @@ def sizes(owner: str, name: str, value: Any) -> tuple[int, ...]:
     return tuple(integer(owner, name, size, 1) for size in value)
 
 
-def number(name: str, value: Any) -> float:
-    """Return `value` as a float; infinity and NaN are some."""
+def number(owner: str, name: str, value: Any) -> float:
+    """Return `value` as a float; infinity and NaN are allowed."""
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+        raise TypeError(f"[{owner}] {name} must be a number, got {type(value).__name__}")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{name} is out of range: {written(value)}") from None
+        raise ValueError(f"[{owner}] {name} is out of range: {written(value)}") from None
 
 
-def real(name: str, value: Any) -> float:
+def real(owner: str, name: str, value: Any) -> float:
     """Return `value` as a finite float."""
-    result = number(name, value)
+    result = number(owner, name, value)
     if not math.isfinite(result):
-        raise ValueError(f"{name} must be finite, got {written(value)}")
+        raise ValueError(f"[{owner}] {name} must be finite, got {written(value)}")
     return result
 
 
-def float32(name: str, value: Any) -> float:
+def float32(owner: str, name: str, value: Any) -> float:
     """Return `value` as a float that is finite as a float32 too."""
-    result = real(name, value)
+    result = real(owner, name, value)
     if abs(result) >= _BEYOND_FLOAT32:
-        raise ValueError(f"{name} must be a finite float32, got {written(value)}")
+        raise ValueError(f"[{owner}] {name} must be a finite float32, got {written(value)}")
     return result
 
 
-def at_least_zero(name: str, value: Any) -> float:
+def at_least_zero(owner: str, name: str, value: Any) -> float:
     """Return `value` as a finite float that is not negative."""
-    number = real(name, value)
-    if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {written(value)}")
-    return number
+    result = real(owner, name, value)
+    if result < 0:
+        raise ValueError(f"[{owner}] {name} must be at least 0, got {written(value)}")
+    return result
 
 
-def factor(name: str, value: Any) -> float:
+def factor(owner: str, name: str, value: Any) -> float:
     """Return `value` as a float that is not negative, and finite as a float32 too."""
-    at_least_zero(name, value)
-    return float32(name, value)
+    at_least_zero(owner, name, value)
+    return float32(owner, name, value)
 
 
-def positive(name: str, value: Any) -> float:
+def positive(owner: str, name: str, value: Any) -> float:
     """Return `value` as a finite float above 0."""
-    number = real(name, value)
-    if number <= 0:
-        raise ValueError(f"{name} must be above 0, got {written(value)}")
-    return number
+    result = real(owner, name, value)
+    if result <= 0:
+        raise ValueError(f"[{owner}] {name} must be above 0, got {written(value)}")
+    return result
 
 
-def fraction(name: str, value: Any) -> float:
+def fraction(owner: str, name: str, value: Any) -> float:
     """Return `value` as a float in [0, 1)."""
-    number = real(name, value)
-    if not 0.0 <= number < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {written(value)}")
-    return number
+    result = real(owner, name, value)
+    if not 0.0 <= result < 1.0:
+        raise ValueError(f"[{owner}] {name} must be in [0, 1), got {written(value)}")
+    return result
 
 
 def written(value: Any) -> str:
@@ -184,10 +190,10 @@ def array_of(*dtypes: object) -> str:
     return f"{'an' if names.startswith('i') else 'a'} {names} array"
 
 
-def apart(owner: str, written: dict[str, Any], read: dict[str, Any]) -> None:
+def apart(owner: str, changed: dict[str, Any], read: dict[str, Any]) -> None:
     """Refuse an array that is written into and shares memory with another one; None is no array."""
-    arrays = {name: a for name, a in (written | read).items() if a is not None}
-    for name in written.keys() & arrays.keys():
+    arrays = {name: a for name, a in (changed | read).items() if a is not None}
+    for name in changed.keys() & arrays.keys():
         for other in arrays.keys() - {name}:
             if np.shares_memory(arrays[name], arrays[other]):
                 raise ValueError(

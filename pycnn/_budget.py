@@ -1,7 +1,7 @@
-"""How many numbers a model may take while a checkpoint makes it: no more than the file has.
+"""Bound the numbers of a model that is made from a checkpoint: no more than the file has.
 
-A few bytes of a header can ask for a model of any size. `limited` sets the bound for what is made
-within it, in this thread; whoever makes arrays whose size an argument tells calls `allow` first.
+A few bytes of a header can ask for a model of any size. `limited` sets the bound for its block, in
+this thread; code that makes arrays of a size given by an argument calls `allow` first.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from math import prod
 
-# Arrays that no file holds, such as fixed connections, may take so many numbers besides.
+# Additional numbers allowed for arrays that no file holds, such as fixed connections.
 SPARE = 1 << 21
 
 
 class _Budget:
-    """What is left: arrays of the model's state, and numbers in all."""
+    """Arrays of the model's state, and numbers in all, that may still be made."""
 
     def __init__(self, arrays: int, numbers: int) -> None:
         self.arrays = arrays
@@ -29,7 +29,7 @@ _budget: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 @contextmanager
 def limited(arrays: int, numbers: int) -> Iterator[None]:
-    """Bound what is made meanwhile: so many parameters and buffers, and their numbers."""
+    """Bound the parameters and buffers made within the block, and their numbers."""
     token = _budget.set(_Budget(arrays, numbers))
     try:
         yield
@@ -38,12 +38,12 @@ def limited(arrays: int, numbers: int) -> Iterator[None]:
 
 
 def allow(shape: tuple[int, ...]) -> None:
-    """Refuse an array that is larger than what is left; call it before the array is made.
+    """Refuse an array that is larger than the rest of the budget; call this before it is made.
 
     Raises
     ------
     ValueError
-        If it is.
+        If the array is too large.
     """
     budget = _budget.get()
     if budget is not None and prod(shape) > budget.numbers + SPARE:
@@ -56,7 +56,7 @@ def take(shape: tuple[int, ...]) -> None:
     Raises
     ------
     ValueError
-        If it is more than what is left.
+        If it is more than the rest of the budget.
     """
     allow(shape)
     budget = _budget.get()

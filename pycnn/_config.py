@@ -1,4 +1,4 @@
-"""What this build is and what it runs on."""
+"""The configuration of this build, and of the machine it runs on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Config(dict[str, object]):
     """A dictionary that prints as a table."""
 
     def __repr__(self) -> str:
-        """One ``name: value`` line for each entry."""
+        """Return one line, name and value, for each entry."""
         width = max(len(name) for name in self)
         lines = []
         for name, value in self.items():
@@ -47,14 +47,14 @@ def show_config() -> Config:
     Raises
     ------
     ValueError
-        If the environment forces an instruction set or an algorithm that there is not.
+        If the environment forces an unknown instruction set or an unknown algorithm.
 
     Notes
     -----
     ``PYCNN_ISA=name`` in the environment forces an instruction set, ``PYCNN_CONV=name`` an
     algorithm of convolution. The number of threads is that of `set_num_threads`, else that of
-    ``PYCNN_NUM_THREADS``, else the least of ``OMP_NUM_THREADS``, ``OMP_THREAD_LIMIT`` and what the
-    process may use (CPU affinity, and the smallest quota of its control groups).
+    ``PYCNN_NUM_THREADS``, else the least of ``OMP_NUM_THREADS``, ``OMP_THREAD_LIMIT`` and the cores
+    that the process may use (CPU affinity, and the smallest quota of its control groups).
     """
     return Config(
         version=_core.version,
@@ -75,14 +75,13 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        1..1024. A team never has more than 64 threads, or four for each core if that is more, nor
-        more than ``OMP_THREAD_LIMIT`` says.
-        Results are the same bits for any number.
+        1 to 1024. A team never has more than 64 threads, or four for each core if that is more, nor
+        more than ``OMP_THREAD_LIMIT`` allows. Results are the same bits for any number.
 
     Raises
     ------
     TypeError, ValueError
-        Not an integer, or out of range.
+        If it is not an integer, or out of range.
     """
     _core.set_num_threads(n)
     global threads_were_set

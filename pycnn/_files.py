@@ -1,6 +1,6 @@
-"""Files that are whole or not there: every file of pycnn is written through `atomic_write`.
+"""Files that are complete or absent: every file of pycnn is written through `atomic_write`.
 
-`pycnn._together` does for the files of a folder what `atomic_write` does for one.
+`pycnn._together` does for several files of a folder what `atomic_write` does for one.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pycnn._temporary import create, remove_leftovers, temporary_name
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a binary file that takes the place of `path` only when it is complete.
+    """Open a binary file that replaces `path` only when it is complete.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is
-    renamed over `path`; then the folder is flushed, so that the new name outlives a power failure.
+    The bytes go to a temporary file in the same folder and are flushed to the disk; the file is
+    renamed over `path`, and the folder is flushed, so that the new name survives a power failure.
     After an exception, a kill or a full disk, `path` is what it was before. Devices and pipes
     (``/dev/stdout``) cannot be replaced by a rename and are written directly.
 
@@ -52,15 +52,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
             if os.path.exists(target):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-            # Still open, and so locked: else another process could take it for a leftover.
+            # Still open, and so locked: otherwise another process could take it for a leftover.
             os.replace(temporary, target)
         sync_folder(os.path.dirname(target))
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
-    """Flush the names in a folder to the disk, where its file system can.
+    """Flush the names in a folder to the disk, if its file system can.
 
-    The files are in their places already, so that there is nothing to report if it cannot.
+    The files are already in place, so a failure is not reported.
     """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -71,14 +71,14 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Prove, with a file that is removed again, that `atomic_write` can write `path`.
+    """Check with a temporary file that `atomic_write` can write `path`.
 
-    What killed processes have left beside it of such a file is removed.
+    Temporary files for `path` that killed processes have left are removed.
 
     Raises
     ------
     OSError
-        If it cannot.
+        If it cannot be written.
     """
     if is_stream(path):
         return
@@ -89,12 +89,12 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def check_replaceable(path: str | os.PathLike[str]) -> None:
-    """Refuse a pipe, which blocks until it is read, or a device, for what is to be read again.
+    """Refuse a pipe, a device or a socket for a file that is to be read again.
 
     Raises
     ------
     ValueError
-        If `path` is one.
+        If `path` is one of these.
     """
     if is_stream(path):
         raise ValueError(
@@ -104,12 +104,12 @@ def check_replaceable(path: str | os.PathLike[str]) -> None:
 
 
 def check_ending(path: str | os.PathLike[str], ending: str) -> None:
-    """Refuse to write a file of another kind; devices and pipes are of any.
+    """Refuse a file name with a wrong ending; devices and pipes may have any name.
 
     Raises
     ------
     ValueError
-        If the name of the file, behind symbolic links, does not end so.
+        If the name of the file, after following symbolic links, has another ending.
     """
     name = os.path.basename(os.path.realpath(path))
     if not (is_stream(path) or name.lower().endswith(ending)):
@@ -121,10 +121,10 @@ def check_ending(path: str | os.PathLike[str], ending: str) -> None:
 
 @contextmanager
 def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Return the file that `path` means, and a name for a new file beside it.
+    """Yield the file that `path` refers to, and a name for a temporary file in its folder.
 
-    The new file is gone in the end unless it was renamed. Errors are told of `path`: nobody has
-    heard of the temporary file.
+    The temporary file is removed at the end unless it was renamed. Errors name `path` instead of
+    the temporary file, which the user does not know.
     """
     target = os.path.realpath(path)
     if os.path.isdir(target):
@@ -134,7 +134,7 @@ def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]
     try:
         yield target, temporary
     except OSError as error:
-        # A failed write has no name at all; an error without a number is not the system's.
+        # A failed write has no file name; an error without a number is not the system's.
         if error.errno is None or error.filename not in (None, temporary):
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
@@ -144,5 +144,5 @@ def _temporary_beside(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a device, a pipe or a socket."""
+    """Return whether `path` is a device, a pipe or a socket."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))

@@ -1,6 +1,6 @@
-"""The version of the format of pycnn's own files: old ones are read, newer ones refused in words.
+"""The format version of pycnn's own files: old versions are read, newer ones are refused.
 
-Files of version 0, which are older than this number, do not hold it.
+Files of version 0 are older than this number and do not hold it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn import _core
 from pycnn._printable import printable
 
 FORMAT = 1
-# Where it stands in the JSON of a checkpoint's header, of settings and of a history.
+# Its key in the JSON of a checkpoint's header, of settings and of a history.
 KEY = "format"
 
 
 def check_format(path: str | os.PathLike[str], content: Mapping[str, Any]) -> int:
-    """Return the version of the format that a file says it has, 0 where it says nothing.
+    """Return the format version that a file states, or 0 if it states none.
 
     Parameters
     ----------
@@ -34,16 +35,14 @@ def check_format(path: str | os.PathLike[str], content: Mapping[str, Any]) -> in
     Raises
     ------
     ValueError
-        If it is newer than this pycnn, with both versions, or no version.
+        If it is newer than this pycnn reads (the text names both versions), or not a version.
     """
     found = content.get(KEY, 0)
     if type(found) is not int or found < 0:
         raise ValueError(f"{printable(path)} is corrupt: its format is {found!r:.60}, no version")
     if found > FORMAT:
-        from pycnn import __version__
-
         raise ValueError(
             f"{printable(path)} has version {found} of the format, written by a newer pycnn; "
-            f"pycnn {__version__} reads versions up to {FORMAT}"
+            f"pycnn {_core.version} reads versions up to {FORMAT}"
         )
     return found

@@ -1,4 +1,4 @@
-"""What to do with samples and targets of the wrong kind, for the text of an error."""
+"""Advice for error messages about samples and targets of the wrong kind."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-# Targets that are looked at: the hint must not cost what the data would.
+# Most targets that are looked at: a hint must stay cheap.
 MOST = 1 << 24
 REGRESSION = "numbers to be learned, a regression, go to fit as batches (x, y) with loss=MSELoss()"
 
 
 def samples_hint(x: Any, dtype: Any = np.float32) -> str:
-    """Say how samples become an array of a dtype, float32 or int64; empty if they are one."""
+    """Say how samples become an array of a dtype, float32 or int64; empty if they already are."""
     name = f"np.{np.dtype(dtype).name}"
     if not isinstance(x, np.ndarray):
         return f"give np.array(x, {name})"
@@ -29,20 +29,20 @@ def classes_hint(y: Any, classes: int | None = None) -> str:
     Parameters
     ----------
     y : object
-        The targets that are none.
+        The targets, which are not classes.
     classes : int, optional
-        C, where it is known.
+        C, if known.
 
     Returns
     -------
     str
-        Such as ``give y.argmax(axis=1)``; empty where there is nothing to say.
+        Such as ``give y.argmax(axis=1)``; empty if there is no advice.
     """
     try:
         if _size(y) > MOST:
             return ""
         numbers = np.asarray(y)
-    except Exception:  # such as rows of different lengths, or whatever somebody's object raises
+    except Exception:  # such as rows of different lengths, or any error of a foreign object
         return ""
     name = "y" if isinstance(y, np.ndarray) else "np.array(y)"
     kind, rows = numbers.dtype.kind, numbers.ndim
@@ -68,7 +68,7 @@ def _size(y: Any) -> int:
 
 
 def _range_hint(y: Any, classes: int | None) -> str:
-    """Say how classes of other numbers become 0 to C - 1."""
+    """Say how classes with other numbers become 0 to C - 1."""
     if classes is None or y.size == 0:
         return ""
     found = np.unique(y)
@@ -83,7 +83,7 @@ def _range_hint(y: Any, classes: int | None) -> str:
 
 
 def numbers_hint(y: Any, shape: tuple[int, ...]) -> str:
-    """Say how targets become numbers to be learned: float32 of the shape of the outputs."""
+    """Say how targets become numbers to be learned: float32, of the shape of the outputs."""
     if not isinstance(y, np.ndarray):
         return "give np.array(y, np.float32)"
     if y.dtype.kind not in "biuf":
@@ -103,5 +103,5 @@ def _as_int64(y: Any) -> str:
 
 
 def _one_for_each_row(y: Any) -> bool:
-    """Whether each row holds a single 1 and zeros."""
+    """Return whether each row holds a single 1 and zeros."""
     return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())

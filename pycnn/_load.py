@@ -1,11 +1,11 @@
-"""Loads the compiled module: imported first, before anything that uses it."""
+"""Load the compiled module; imported before anything that uses it."""
 
 import os
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-# The module that knows about interpreters, by its name in Python 3.13 and later, and before.
+# The module about interpreters, by its names since Python 3.13 and before.
 _INTERPRETERS = ("_interpreters", "_xxsubinterpreters")
 
 
@@ -19,12 +19,12 @@ def _interpreters() -> ModuleType | None:
 
 
 def _load() -> None:
-    # In a subinterpreter NumPy and the compiled module wait for ever for locks of the main one.
+    # In a subinterpreter NumPy and the compiled module wait forever for locks of the main one.
     interpreters = _interpreters()
     if interpreters and interpreters.get_current() != interpreters.get_main():
         raise ImportError(
             "pycnn cannot be imported in a subinterpreter, because NumPy and its own compiled part "
-            "belong to the main interpreter: import it there, or in a process of its own"
+            "belong to the main interpreter: import it there, or in a separate process"
         )
     if find_spec("pycnn._core") is None:
         raise ImportError(

@@ -1,4 +1,4 @@
-"""Locks that a forked child finds free: the thread that held one is not there to free it."""
+"""Locks that are free in a forked child, where the thread that held them does not exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class Lock:
-    """A lock that its holder may take again, for a ``with`` block that runs no code of others."""
+    """A reentrant lock for a ``with`` block that runs only code of this package."""
 
     def __init__(self) -> None:
         self._renew()
@@ -19,7 +19,7 @@ class Lock:
         self._lock = threading.RLock()
 
     def __enter__(self) -> None:
-        """Wait for it."""
+        """Wait for the lock, and take it."""
         self._lock.acquire()
 
     def __exit__(
@@ -28,5 +28,5 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Free it."""
+        """Free the lock."""
         self._lock.release()

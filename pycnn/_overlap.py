@@ -1,4 +1,4 @@
-"""Arrays that lie in the same memory."""
+"""Arrays that share memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def bounds(array: np.ndarray[Any, Any]) -> tuple[int, int]:
-    """Return the addresses of an array's first byte and of that behind its last."""
+    """Return the addresses of an array's first byte and of the byte after its last."""
     low = high = array.__array_interface__["data"][0]
     if not array.size:
         return low, low
@@ -22,7 +22,7 @@ def bounds(array: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def overlapping(arrays: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the names of each two arrays that share memory; those of a device share none here."""
+    """Return the names of each pair of arrays that share memory; arrays of a device are skipped."""
     places = [(*bounds(a), name) for name, a in arrays.items() if isinstance(a, np.ndarray)]
     open_places: list[tuple[int, str]] = []
     for low, high, name in sorted(places):
@@ -34,7 +34,7 @@ def overlapping(arrays: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def same_numbers(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays that share memory have all of their numbers in common."""
+    """Return whether two arrays that share memory have all of their numbers in common."""
     return bounds(one) == bounds(other) and all(
         low + a.nbytes == high and a.dtype == one.dtype
         for a in (one, other)

@@ -1,4 +1,4 @@
-"""The progress bar of an epoch, or of another stretch of work."""
+"""The progress bar of an epoch, or of other work."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pycnn._streams import is_terminal
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
 SECONDS_BETWEEN_UPDATES = 0.1
 
-# What comes last is cut off first where the terminal is narrow: the speed, not the figures.
+# A narrow terminal cuts off the end: the speed, not the figures.
 BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
 
 
 def show(text: str, visible: bool) -> None:
-    """Print a line to stderr where a bar would be shown."""
+    """Print a line to stderr if a bar would be shown there."""
     if visible and is_terminal(sys.stderr):
         with suppress(OSError, ValueError):
             print(text, file=sys.stderr)
@@ -31,10 +31,10 @@ def show(text: str, visible: bool) -> None:
 
 @cache
 def _bar_class() -> Any:
-    """Return tqdm's bar with a lock of its own, which a forked child gets anew.
+    """Return a class of tqdm's bar with its own lock, which is renewed in a forked child.
 
-    In the child the thread is missing that may have held the lock. And tqdm's own lock, which is
-    one between processes, would settle how `multiprocessing` starts them in the whole program.
+    A thread that held the lock does not exist in the child. And tqdm's own lock works between
+    processes: making it would fix the start method of `multiprocessing` for the whole program.
     """
     from tqdm.auto import tqdm
 
@@ -47,16 +47,16 @@ def _bar_class() -> Any:
 
 
 class ProgressBar:
-    """A tqdm bar that counts samples, or nothing at all where nobody could watch it.
+    """A tqdm bar that counts samples; it does nothing if stderr is not a terminal.
 
-    What goes wrong with the bar, such as a terminal that went away, is the end of the bar alone.
+    An error of the bar, such as a terminal that went away, ends only the bar.
 
     Parameters
     ----------
     label : str
-        What is going on.
+        Name of the work.
     total : int or None
-        Samples in all, where known.
+        Samples in all, if known.
     visible : bool
         Whether a bar is wanted; it appears only if stderr is a terminal.
     unit : str
@@ -77,8 +77,8 @@ class ProgressBar:
             return
         with self._alone():
             # tqdm takes a terminal that does not know its size for one of size 0. With miniters
-            # its own thread, which would meet a broken stream, has nothing to redraw. A bar that an
-            # interrupted training has left would make room for itself: hence the position.
+            # its own thread, which could meet a broken stream, has nothing to redraw. The position
+            # keeps a bar left by an interrupted training from taking a line.
             size = shutil.get_terminal_size()
             self._bar = _bar_class()(
                 total=total,
@@ -94,7 +94,7 @@ class ProgressBar:
             )
 
     def update(self, done: int, loss: float | None = None, accuracy: float | None = None) -> None:
-        """Show how much is done, and figures of it, if it is time to."""
+        """Show how much is done, with loss and accuracy, if it is time for an update."""
         if self._bar is None:
             return
         now = perf_counter()
@@ -111,13 +111,13 @@ class ProgressBar:
             self._done = done
 
     def clear(self) -> None:
-        """Make room for another line; the bar comes back with its next update."""
+        """Clear the line for other text; the bar comes back with its next update."""
         if self._bar is not None:
             with self._alone():
                 self._bar.clear()
 
     def finish(self, text: str) -> None:
-        """Put a line in place of the bar: all of it, however narrow the terminal."""
+        """Replace the bar with a line, complete even in a narrow terminal."""
         if self._bar is not None:
             with self._alone():
                 self._bar.leave = False
@@ -125,7 +125,7 @@ class ProgressBar:
                 print(text, file=self._stream)
 
     def close(self) -> None:
-        """Let go of the line of the terminal."""
+        """Release the line of the terminal."""
         if self._bar is not None:
             with self._alone():
                 self._bar.close()
@@ -138,4 +138,4 @@ class ProgressBar:
         except Exception:
             bar, self._bar = self._bar, None
             with suppress(Exception):
-                bar.disable = True  # or it would close, and fail, once more when it is collected
+                bar.disable = True  # or it closes, and fails, again when it is collected

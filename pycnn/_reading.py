@@ -1,6 +1,6 @@
-"""Reading files of others: only regular files, and never more than a stated bound.
+"""Read files of unknown origin: only regular files, and never more than a stated bound.
 
-What a file may cost is stated in docs/guarantees.md, "Limits of the readers".
+The bounds are stated in docs/guarantees.md, "Limits of the readers".
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from typing import Any, BinaryIO
 
 from pycnn._printable import printable
 
-# Text of a file of JSON: settings are some hundred bytes, an epoch of a history some 300.
+# Most bytes in a JSON file: settings take a few hundred bytes, an epoch of a history about 300.
 MOST_SETTINGS = 1 << 20
 MOST_HISTORY = 32 << 20
-# Values in JSON, counted by what stands between them: each takes up to 80 bytes of memory.
+# Values in JSON, counted by the separators: each takes up to 80 bytes of memory.
 _MOST_VALUES = 1_000_000
 _BYTES_PER_VALUE = 64
-# A file counts as no larger: one with holes has any size.
+# Largest size that counts: a file with holes can have any size.
 _MOST_COUNTED = 1 << 28
 _BETWEEN_VALUES = (b",", b":", b"[", b"{")
 
 GZIP_MAGIC = b"\x1f\x8b"
 # wbits for zlib: 15 is the largest window, + 16 expects a gzip header and checks its CRC-32.
 _GZIP_WBITS = 15 + 16
-# A compressed file may hold so many bytes, or so many times its own size. Published data sets
-# shrink to a fifth, labels in order to a thousandth; zlib can go down to 1/1032.
+# A compressed file may hold this many bytes, or this many times its own size. Published data sets
+# shrink to a fifth, sorted labels to a thousandth; zlib can go down to 1/1032.
 _LEAST_UNPACKED = 64 << 20
 _MOST_RATIO = 100
-# Members of a gzip file: so many, and one more for each KiB that they hold.
+# Members of a gzip file: this many, and one more for each KiB that they hold.
 _MOST_MEMBERS = 1000
 _MEMBER = 1 << 10
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 10, 1 << 17
-# Zero bytes behind the members: blocks of tapes are smaller.
+# Zero bytes after the members: blocks of tapes are smaller.
 _MOST_PADDING = 1 << 24
-# So little is read without a look at how much there is: that look takes longer.
+# Reads up to this size skip the check of the file's size, which would take longer.
 _LITTLE = 1 << 16
 
 
@@ -49,13 +49,13 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     OSError
         If it cannot be opened, or is a folder.
     ValueError
-        If it is no regular file, or the name has a null character.
+        If it is not a regular file, or the name has a null character.
     """
     name = os.fspath(path)
     if "\0" in os.fsdecode(name):
         raise ValueError(f"{printable(path)} is no file: a name has no null character")
     _check_regular(name, os.stat(name).st_mode)
-    # Between the two looks it may have become a pipe: with O_NONBLOCK that does not hang either.
+    # Between the two checks it may have become a pipe: with O_NONBLOCK even that does not hang.
     file = _File(io.FileIO(os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)))
     try:
         _check_regular(name, os.fstat(file.fileno()).st_mode)
@@ -66,9 +66,9 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 class _File(io.BufferedReader):
-    """A file that takes no memory for more bytes than it has.
+    """A file whose reads take no more memory than the file has bytes.
 
-    Python would, when a header says how much there is to read, and give most of it back.
+    Python itself allocates the size that is asked for, such as one from a header.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -93,14 +93,14 @@ def size_of(file: BinaryIO) -> int:
 
 
 def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
-    """Read a regular file of at most so many bytes.
+    """Read a regular file of at most `most` bytes.
 
     Raises
     ------
     OSError
         If it cannot be read.
     ValueError
-        If it is larger, or no regular file.
+        If it is larger, or not a regular file.
     """
     with open_regular(path) as file:
         if size_of(file) <= most:
@@ -111,21 +111,21 @@ def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PER_VALUE) -> Any:
-    """Return what a text of JSON in UTF-8 holds; a byte order mark is no part of it.
+    """Parse JSON in UTF-8; a byte order mark is skipped.
 
     Parameters
     ----------
     text : bytes
         The text.
     whole : int, optional
-        Size of the file it is from; that of the text by default.
+        Size of the file that holds it; the size of the text by default.
     per_value : int
-        Bytes of that size for each value beyond the first million.
+        Bytes of that size needed for each value beyond the first million.
 
     Raises
     ------
     ValueError
-        If it is not JSON, too deep, or holds more values than a file of this size may.
+        If it is not JSON, is nested too deep, or holds more values than a file of its size may.
     """
     most = _MOST_VALUES + min(len(text) if whole is None else whole, _MOST_COUNTED) // per_value
     if len(text) > most and sum(map(text.count, _BETWEEN_VALUES)) > most:
@@ -137,12 +137,12 @@ def parse_json(text: bytes, whole: int | None = None, per_value: int = _BYTES_PE
 
 
 def most_unpacked(size: int) -> int:
-    """Return how many bytes a compressed file of so many may hold."""
+    """Return how many bytes a compressed file of `size` bytes may hold."""
     return max(_LEAST_UNPACKED, _MOST_RATIO * size)
 
 
 def unpacked(path: str | os.PathLike[str], file: BinaryIO) -> BinaryIO:
-    """Return an open file, or what is in it if it is compressed with gzip.
+    """Return an open file or, if it is compressed with gzip, a reader of its content.
 
     Compression is recognised by the first two bytes. The result reads forward only.
     """
@@ -150,7 +150,7 @@ def unpacked(path: str | os.PathLike[str], file: BinaryIO) -> BinaryIO:
     file.seek(0)
     if not compressed:
         return file
-    # The reader closes nothing: the file is its opener's.
+    # The reader does not close the file, which belongs to the caller.
     return io.BufferedReader(_Gunzip(printable(path), file), _LARGEST_PIECE)
 
 
@@ -159,9 +159,9 @@ class PackedError(ValueError):
 
 
 class _Gunzip(io.RawIOBase):
-    """The bytes in a gzip file, of one or more members, within the bounds stated above.
+    """The bytes in a gzip file of one or more members, within the bounds stated above.
 
-    Reading raises PackedError where the file is corrupt, truncated or beyond them.
+    Reading raises PackedError if the file is corrupt, truncated or beyond these bounds.
     """
 
     def __init__(self, name: str, file: BinaryIO) -> None:
@@ -184,7 +184,7 @@ class _Gunzip(io.RawIOBase):
         return len(part)
 
     def _next(self, most: int) -> bytes:
-        """Return the next bytes, at most so many; none at the end of the file."""
+        """Return the next bytes, at most `most`; none at the end of the file."""
         while True:
             if not self._ahead:
                 self._ahead = memoryview(self._file.read(_LARGEST_PIECE))
@@ -198,7 +198,7 @@ class _Gunzip(io.RawIOBase):
                 return part
 
     def _skip_padding(self) -> None:
-        """Pass over zero bytes after a member: tapes and file systems fill blocks with them."""
+        """Skip zero bytes after a member: tapes and file systems fill blocks with them."""
         passed = 0
         while self._members and self._ahead and self._ahead[0] == 0:
             rest = bytes(self._ahead).lstrip(b"\0")
@@ -222,11 +222,11 @@ class _Gunzip(io.RawIOBase):
                 f"{self._name}: {self._members:,} gzip members with {self._total:,} bytes in all"
             )
         self._member = zlib.decompressobj(wbits=_GZIP_WBITS)
-        # zlib copies what it was given beyond the end of a member: a short one gets a short piece.
+        # zlib copies the input after the end of a member: begin with a short piece.
         self._piece = _FIRST_PIECE
 
     def _inflate(self, most: int) -> bytes:
-        """Return some bytes of the present member, or none."""
+        """Return some bytes of the current member, or none."""
         given = self._ahead[: self._piece]
         try:
             part: bytes = self._member.decompress(given, most)
@@ -246,7 +246,7 @@ class _Gunzip(io.RawIOBase):
         self._ahead = self._ahead[len(given) - left :]
         self._taken += len(given) - left
         self._total += len(part)
-        # By what has been read so far: a file with holes has any size.
+        # Bound by the bytes read so far: a file with holes can have any size.
         most = most_unpacked(self._taken)
         if self._total > most:
             raise PackedError(

@@ -1,4 +1,4 @@
-"""The files of a training run, by which its folder is known."""
+"""The files of a training run, by which its folder is recognised."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from pycnn._together import file_of, settle
 CHECKPOINT, SETTINGS, HISTORY = "model.safetensors", "settings.json", "history.json"
 TABLE, CURVE, REPORT = "history.csv", "learning_curve.png", "report.html"
 
-# What tells of one training, and is replaced together.
+# The results of one training, which are replaced together.
 FILES = (CHECKPOINT, SETTINGS, TABLE, HISTORY, CURVE, REPORT)
 
-# The unfinished training itself, to be resumed; no result.
+# The unfinished training itself, to be resumed; not a result.
 TRAINING = "training.safetensors"
 
 # Where the command line puts the folders of runs.
 RUNS = "runs"
 
 
-# How a page of `pycnn.report` ends, in so many bytes.
+# The end of a page of `pycnn.report`, and its largest length in bytes.
 _END, _LENGTH = re.compile(rb"<footer>pycnn [^<]*</footer>\s*</body>\s*</html>\s*\Z"), 200
 
 
 def replaced_files(folder: Path) -> tuple[str, ...]:
     """Return those of `FILES` that a new run in a folder replaces or removes.
 
-    A page named as the report that is of another origin stays.
+    A page with the report's name that pycnn has not written stays.
     """
     return FILES if _is_report(folder / REPORT) else tuple(n for n in FILES if n != REPORT)
 
@@ -47,12 +47,12 @@ def _is_report(path: Path) -> bool:
 def existing(path: str | os.PathLike[str]) -> Path:
     """Return `path` as a Path, if there is such a file or folder.
 
-    What a killed process could not finish in its folder is finished first.
+    A replacement of files that a killed process left unfinished in the folder is finished first.
 
     Raises
     ------
     FileNotFoundError
-        If there is not; it names the run of this name in the folder ``runs``.
+        If it does not exist; the text names a run of this name in the folder ``runs``.
     """
     place = Path(path)
     folder = place if place.is_dir() else place.parent
@@ -66,12 +66,12 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 
 def checkpoint_of(path: str | os.PathLike[str]) -> Path:
-    """Return the checkpoint that is meant: by the folder of a run and each file in it, the run's.
+    """Return the checkpoint that a path stands for: a run's, for its folder and any file in it.
 
     Raises
     ------
     FileNotFoundError
-        If there is none; it names those in the folders below.
+        If there is none; the text names those in the folders below.
     """
     place = existing(path)
     if place.is_file() and place.name not in FILES:

@@ -1,13 +1,13 @@
 """Safetensors files, read within bounds and checked when they are written.
 
-A file is a number of 8 bytes (little-endian), so many bytes of JSON, and the numbers of the
-tensors. The JSON names dtype, shape and place of each tensor, and has texts under
-``__metadata__``. The tensors lie one behind the other and fill the rest of the file.
+A file is a length of 8 bytes (little-endian), that many bytes of JSON, and the numbers of the
+tensors. The JSON gives dtype, shape and place of each tensor, and texts under ``__metadata__``. The
+tensors follow each other without gaps and fill the rest of the file.
 Source: https://github.com/huggingface/safetensors, section "Format".
 
-The package safetensors writes the files. They are read here, because it maps them into memory,
-where a file that is cut off meanwhile ends the process, and because this reader looks at names and
-shapes before it takes memory for anything.
+The package safetensors writes the files. It does not read them: it would map them into memory, so
+that a file cut off meanwhile would end the process. The reader here also checks names and shapes
+before it allocates memory for anything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pycnn._reading import open_regular, parse_json, size_of
 
 Array = npt.NDArray[Any]
 
-# By their names in the format; what NumPy lacks, such as BF16 and F8_E4M3, is refused.
+# By their names in the format; types that NumPy lacks, such as BF16 and F8_E4M3, are refused.
 _DTYPES = {
     "BOOL": np.dtype(np.bool_),
     **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
@@ -34,16 +34,16 @@ _DTYPES = {
     **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
 }
 _LENGTH = 8
-# The text may take so many bytes and a quarter of the file, since a vocabulary can be in it, but
+# The JSON may take this many bytes and a quarter of the file, since it can hold a vocabulary, but
 # never more than the package safetensors reads.
 _LEAST_TEXT, _MOST_TEXT = 4 << 20, 100_000_000
-# Tensors: so many, and one more for so many bytes of the file.
+# Tensors: this many, and one more for each 4 KiB of the file.
 _MOST_TENSORS, _BYTES_PER_TENSOR = 10_000, 1 << 12
 _MOST_DIMENSIONS = 32
 
 
 class _Tensor(NamedTuple):
-    """Where the numbers of one tensor are, counted from the end of the text."""
+    """Dtype, shape and place of one tensor, in bytes from the end of the JSON."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ class _Tensor(NamedTuple):
 
 
 class Tensors:
-    """An open safetensors file whose text has been read, and none of its numbers.
+    """An open safetensors file of which only the JSON has been read.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Tensors:
     Raises
     ------
     ValueError
-        If it is no such file, or not as long as its text says; the text names the file.
+        If it is not such a file, or not as long as its JSON says; the message names the file.
     """
 
     def __init__(self, path: str | os.PathLike[str], file: BinaryIO, size: int) -> None:
@@ -92,11 +92,11 @@ class Tensors:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each tensor."""
+        """The shape of each tensor."""
         return {name: tensor.shape for name, tensor in self._tensors.items()}
 
     def split(self, prefix: str) -> tuple[Tensors, Tensors]:
-        """Return those whose names do not begin with `prefix`, and those whose names do."""
+        """Return the tensors whose names do not begin with `prefix`, and those whose names do."""
         parts = copy.copy(self), copy.copy(self)
         for part, begins in zip(parts, (False, True), strict=True):
             part._tensors = {
@@ -123,21 +123,21 @@ class Tensors:
         target = array.reshape(-1).view(np.uint8)
         if self._file.readinto(target) < target.size:  # type: ignore[attr-defined]
             raise ValueError(f"{printable(self._path)} was cut off while it was read")
-        # Bytes other than 0 and 1 are no bool: NumPy would count with them.
+        # Bytes other than 0 and 1 are not bools: NumPy would compute with them.
         if tensor.dtype == bool and target.size and target.max() > 1:
             raise ValueError(f"{printable(self._path)} is corrupt: bools that are neither 0 nor 1")
         return array
 
 
 def open_tensors(path: str | os.PathLike[str]) -> tuple[BinaryIO, Tensors]:
-    """Open a file and read its text; close the file after `Tensors.read`.
+    """Open a file and read its JSON; close the file after `Tensors.read`.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     ValueError
-        As `Tensors`, or if it is no regular file.
+        As for `Tensors`, or if it is not a regular file.
     """
     file = open_regular(path)
     try:
@@ -163,19 +163,19 @@ def storable(owner: str, name: str, array: Any) -> Array:
             f"[{owner}] {printable(name)} must be an array of bools, integers or floats of at most "
             f"64 bits, got {found}"
         )
-    if plain.dtype == np.bool_:  # of a view any byte but 0 is true; in the file it is 1
+    if plain.dtype == np.bool_:  # in a view any byte but 0 is true; in the file only 1 is
         plain = plain.view(np.uint8) != 0
-    # np.ascontiguousarray would give an array without dimensions one.
+    # np.ascontiguousarray would add a dimension to an array without any.
     return np.asarray(plain, little, order="C")
 
 
 def serialised(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
-    """Return the bytes of a file with these arrays, and see that they are in it as they are here.
+    """Return the bytes of a file with these arrays, after comparing them with the arrays.
 
     Raises
     ------
     ValueError
-        If the file could not be read again, which its reader's bounds may say too.
+        If the file could not be read again, also because of the reader's bounds.
     """
     import io
 
@@ -196,7 +196,7 @@ def serialised(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> byte
 
 
 def _text(file: BinaryIO, size: int) -> bytes:
-    """Read the text at the beginning."""
+    """Read the JSON at the beginning."""
     head = file.read(_LENGTH)
     if len(head) < _LENGTH:
         raise ValueError(f"it has {size:,} bytes")
@@ -212,15 +212,15 @@ def _text(file: BinaryIO, size: int) -> bytes:
 
 
 def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]:
-    """Return texts and tensors, each checked by itself."""
+    """Return the texts and the tensors, each checked by itself."""
     found = parse_json(text, size)
     if not isinstance(found, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     metadata = found.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
-        raise ValueError("its metadata are no texts")
+        raise ValueError("its metadata are not texts")
     most = _MOST_TENSORS + size // _BYTES_PER_TENSOR
     if len(found) > most:
         raise ValueError(f"it has {len(found):,} tensors, more than {most:,}")
@@ -228,7 +228,7 @@ def _parsed(text: bytes, size: int) -> tuple[dict[str, str], dict[str, _Tensor]]
 
 
 def _tensor(name: str, entry: Any) -> _Tensor:
-    """Check what the text says of one tensor."""
+    """Check the JSON of one tensor."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name!r:.80} has no dtype, shape and data_offsets")
     kind, shape, places = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -238,7 +238,7 @@ def _tensor(name: str, entry: Any) -> _Tensor:
     if not (
         _whole(shape)
         and len(shape) <= _MOST_DIMENSIONS
-        # NumPy refuses so large sizes even where another one is 0.
+        # NumPy refuses sizes beyond this even if another one is 0.
         and prod(size or 1 for size in shape) * dtype.itemsize < 1 << 63
     ):
         raise ValueError(f"{name!r:.80} has the shape {shape!r:.80}")
@@ -253,12 +253,12 @@ def _tensor(name: str, entry: Any) -> _Tensor:
 
 
 def _whole(numbers: Any) -> bool:
-    """Whether these are sizes: a list of ints, none below 0, none that NumPy cannot hold."""
+    """Return whether these are sizes: a list of ints from 0 up to what NumPy can hold."""
     return isinstance(numbers, list) and all(type(n) is int and 0 <= n < 1 << 63 for n in numbers)
 
 
 def _check_places(tensors: Mapping[str, _Tensor], size: int) -> None:
-    """Refuse tensors that overlap, leave gaps or do not end where the file does."""
+    """Refuse tensors that overlap, leave gaps or do not end with the file."""
     at = 0
     for name, tensor in _by_place(tensors):
         if tensor.start != at:

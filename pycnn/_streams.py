@@ -1,4 +1,4 @@
-"""Standard output and error as they may be: a terminal, a pipe, full, closed, not there at all."""
+"""Use standard streams in any state: a terminal, a pipe, full, closed or missing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether somebody watches this stream.
+    """Return whether a stream is a terminal.
 
-    False where it is None (daemons, ``2>&-``), closed, or an object that cannot say.
+    False if it is None (daemons, ``2>&-``), closed, or an object that cannot tell.
     """
     try:
         return bool(stream.isatty())
@@ -19,16 +19,16 @@ def is_terminal(stream: Any) -> bool:
 
 
 def warn(text: str) -> None:
-    """Return a RuntimeWarning at the line outside of pycnn that led here.
+    """Issue a RuntimeWarning at the line outside of pycnn that led here.
 
-    Unlike that of `warnings.warn`, its text may be lost: a closed stderr ends no training.
+    Unlike with `warnings.warn`, the text may be lost: a closed stderr must not end a training.
     """
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
         level, frame = level + 1, frame.f_back
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=level)
-    except (OSError, ValueError):  # from stderr; a filter that makes it an error raises the warning
+    except (OSError, ValueError):  # of stderr; if a filter makes it an error, the warning is raised
         return
 
 

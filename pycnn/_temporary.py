@@ -1,8 +1,8 @@
-"""Temporary files and folders, known by their names and locked as long as their maker lives.
+"""Temporary files and folders, recognised by their names and locked while their maker lives.
 
-A process that is killed leaves them behind, and nobody else may remove one that is still written.
-The lock tells the two apart: the kernel takes it away with the process, whatever ended that, while
-a number of a process could be another's by now, or that of another machine.
+A killed process leaves them behind, but one that is still being written must not be removed. The
+lock tells the two apart: the kernel releases it with the process, whatever ended that. A process
+number instead could by now belong to another process, or be from another machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 
 def temporary_name(name: str) -> str:
-    """Return a new name for what is to become `name`."""
+    """Return a new temporary name for a file that is to become `name`."""
     return f".{name}.{secrets.token_hex(4)}.tmp"
 
 
@@ -31,7 +31,7 @@ def create(path: str) -> BinaryIO:
     Raises
     ------
     OSError
-        If it cannot be created or is there already.
+        If it cannot be created or already exists.
     """
     while True:
         # "xb" creates the file with the user's own umask, which tempfile.mkstemp does not.
@@ -43,18 +43,18 @@ def create(path: str) -> BinaryIO:
 
 @contextmanager
 def temporary_folder(folder: Path, name: str) -> Iterator[Path]:
-    """Return a new folder inside `folder`, locked, and removed in the end if it is still there.
+    """Make and lock a new folder inside `folder`; remove it at the end if it is still there.
 
     Raises
     ------
     OSError
-        If it cannot be made; it names `folder`.
+        If it cannot be made; the error names `folder`.
     """
     while True:
         path = folder / temporary_name(name)
         try:
             path.mkdir()
-        except OSError as error:  # nobody has heard of the temporary folder
+        except OSError as error:  # the user does not know the temporary folder
             raise OSError(error.errno, error.strerror, os.fspath(folder)) from error
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         if _own(descriptor, path):
@@ -69,7 +69,7 @@ def temporary_folder(folder: Path, name: str) -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, where its file system has locks; wait for it if need be."""
+    """Hold the lock of a folder, if its file system has locks; wait for it if necessary."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with suppress(OSError):
@@ -80,9 +80,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: str | os.PathLike[str], names: Collection[str]) -> None:
-    """Remove what processes that are dead have left in a folder of files to become `names`.
+    """Remove temporary files for `names` that dead processes have left in a folder.
 
-    What cannot be locked or removed stays; so does everything whose name is not of this module.
+    Files that cannot be locked or removed stay, and so does any name that is not of this module.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in list(entries):
@@ -105,8 +105,8 @@ def _remove_if_left(path: str) -> None:
 
 
 def _own(descriptor: int, path: str | os.PathLike[str]) -> bool:
-    """Lock what was just created; False if `remove_leftovers` was faster and has removed it."""
-    with suppress(OSError):  # without locks nobody removes it either
+    """Lock a new file or folder; return False if `remove_leftovers` has already removed it."""
+    with suppress(OSError):  # without locks nothing removes it either
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))

@@ -1,7 +1,7 @@
-"""Lets threadpoolctl see and limit the threads of pycnn, as it does those of BLAS and OpenMP.
+"""Let threadpoolctl see and limit the threads of pycnn, as it does those of BLAS and OpenMP.
 
-threadpoolctl looks through the libraries that are loaded, for those whose controllers it knows.
-Ours is told to it as soon as both are imported, whichever comes first; pycnn never imports it.
+threadpoolctl searches the loaded libraries for those whose controllers it knows. pycnn's controller
+is registered as soon as both are imported, whichever comes first; pycnn never imports it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAME = "threadpoolctl"
 
 
 def register() -> None:
-    """Tell threadpoolctl about pycnn, now or once it is imported."""
+    """Register pycnn with threadpoolctl, now or when it is imported."""
     module = sys.modules.get(_NAME)
     if module is None:
         sys.meta_path.insert(0, cast(Any, _Watch()))
@@ -26,7 +26,7 @@ def register() -> None:
 
 
 def _register_with(threadpoolctl: ModuleType) -> None:
-    """Register, or warn: neither import asked for the other's part in it."""
+    """Register; warn instead of raising, since an import of either must not fail because of it."""
     if not hasattr(threadpoolctl, "register"):  # an old version
         return
     try:
@@ -39,7 +39,7 @@ def _controller(threadpoolctl: ModuleType) -> type:
     class PycnnController(threadpoolctl.LibController):  # type: ignore[misc, name-defined]
         """The threads of pycnn's ops, through two functions of its compiled module."""
 
-        # OMP_NUM_THREADS sets them, so who limits OpenMP means them, too.
+        # OMP_NUM_THREADS sets them, so a limit on OpenMP is meant for them, too.
         user_api = "openmp"
         internal_api = "pycnn"
         filename_prefixes = ("_core",)
@@ -62,7 +62,7 @@ def _controller(threadpoolctl: ModuleType) -> type:
 class _Watch:
     """Waits for threadpoolctl to be imported.
 
-    A finder without its base class: importlib.abc takes a tenth of the time that pycnn takes.
+    A finder without its base class: importing importlib.abc takes a tenth of pycnn's import time.
     """
 
     def find_spec(
@@ -80,7 +80,7 @@ class _Watch:
 
 
 class _ThenRegister:
-    """Loads a module as its own loader does, registers with it, and ends the watch."""
+    """Loads a module with its own loader, registers with it, and ends the watch."""
 
     def __init__(self, loader: Any, watch: _Watch) -> None:
         self._loader = loader

@@ -1,24 +1,24 @@
-"""Files of a folder that are replaced together, all of them or none.
+"""Replace files of a folder together, all of them or none.
 
-No system call replaces several files at once. Three ways were thought of:
+No system call replaces several files at once. Three ways were considered:
 
-- to exchange the whole folder for a new one (``renameat2`` with RENAME_EXCHANGE). What else is in
-  the folder would have to move along, a shell that stands in it would stand in the old one, and a
-  folder that is a mount point, or in one that cannot be written to, cannot be exchanged at all;
-- to make each name a link into a folder of the run, and exchange that by one link. Then the files
-  are no files any more: copies, archives and file systems without links lose them;
-- a journal, which it is: plain files in the end, and every other file is left alone.
+- Exchange the whole folder for a new one (``renameat2`` with RENAME_EXCHANGE). Other files in the
+  folder would have to move along, a shell inside it would stay in the old one, and a folder that is
+  a mount point, or lies in a folder that cannot be written to, cannot be exchanged at all.
+- Make each name a link into a folder of the run, and exchange that folder by one link. The files
+  are then not plain files: copies, archives and file systems without links lose them.
+- Keep a journal. This is the way taken: the result is plain files, and other files are left alone.
 
-The new files are written to a folder of their own inside the folder, to the disk. One rename gives
-it the name COMPLETE: from here on the new files are the run's. They take their places in steps,
-each of which can be repeated, and the name of their folder tells which steps are done:
+The new files are written to the disk in a new folder inside the folder. One rename gives it the
+name COMPLETE: from here on the new files are the run's. They take their places in steps, each of
+which can be repeated, and the name of their folder shows which steps are done:
 
-1. COMPLETE: the old files are removed, but for the first, which is replaced in step 2;
+1. COMPLETE: the old files are removed, except the first, which is replaced in step 2;
 2. MOVING (renamed): the new files are moved to their places, the first before the others.
 
-A process that is killed in between leaves the rest to the next that opens the run: `settle` does
-it, or where it may not write, `file_of` finds each file where it is. A program that knows nothing
-of this may find files missing there, but never an old one beside a new one.
+If a process is killed in between, the next one that opens the run finishes the rest with `settle`
+or, if it may not write, finds each file with `file_of`. Programs that do not know about this may
+find files missing there, but never an old one next to a new one.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from pycnn._temporary import locked, temporary_folder
 
 COMPLETE, MOVING = ".run.complete", ".run.moving"
 
-# What the temporary folder is to become, for `pycnn._temporary.remove_leftovers`.
+# Name that the temporary folder is made for, for `pycnn._temporary.remove_leftovers`.
 PLACE = "run"
 
 
 @contextmanager
 def replace_together(folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    """Replace files of a folder by new ones only when all of the new ones are complete.
+    """Replace files of a folder only when all of the new ones are complete.
 
-    The files are written to a folder of their own, inside `folder`. After an exception, a kill or
-    a full disk, `folder` is what it was before, or all of it is new: see `file_of`.
+    The new files are written to a temporary folder inside `folder`. After an exception, a kill or a
+    full disk, the files are all old or all new: see `file_of`.
 
     Parameters
     ----------
     folder : Path
         The folder.
     names : sequence of str
-        The files that belong together. Those that are not written anew are removed; a symbolic
-        link is replaced, not followed.
+        The files that belong together. Those without a new version are removed; a symbolic link is
+        replaced, not followed.
 
     Yields
     ------
@@ -66,7 +66,7 @@ def replace_together(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     with temporary_folder(folder, PLACE) as new:
         try:
             yield new
-        except OSError as error:  # is told of the file that was meant
+        except OSError as error:  # name the file that was meant
             if error.filename is None or Path(error.filename).parent != new:
                 raise
             meant = folder / Path(error.filename).name
@@ -75,7 +75,7 @@ def replace_together(folder: Path, names: Sequence[str]) -> Iterator[Path]:
             check_writable(folder / name)
         sync_folder(new)
         with locked(folder):
-            _finish(folder, names)  # what an earlier process could not
+            _finish(folder, names)  # the replacement of an earlier process
             os.rename(new, folder / COMPLETE)
             try:
                 _finish(folder, names)
@@ -84,14 +84,14 @@ def replace_together(folder: Path, names: Sequence[str]) -> Iterator[Path]:
 
 
 def settle(folder: Path, names: Sequence[str]) -> None:
-    """Finish a replacement that was cut short by a kill, as far as the folder can be written."""
+    """Finish a replacement that was cut short by a kill, if the folder can be written."""
     if (folder / COMPLETE).is_dir() or (folder / MOVING).is_dir():
         with suppress(OSError), locked(folder):
             _finish(folder, names)
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Return the place of one of the files, there or not, also in a replacement cut short."""
+    """Return the place of one of the files, which may not exist, also in a half-done move."""
     if (folder / COMPLETE).is_dir():
         return folder / COMPLETE / name
     moving = folder / MOVING / name
@@ -99,7 +99,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def _finish(folder: Path, names: Sequence[str]) -> None:
-    """Take the steps that are left, if there are any."""
+    """Take the remaining steps, if there are any."""
     _move(folder, names)
     complete = folder / COMPLETE
     if not complete.is_dir():

@@ -141,9 +141,12 @@ class Timer:
 
     Examples
     --------
-    >>> with pycnn.cuda.Timer() as timer:
-    ...     y = model(x)
-    >>> timer.seconds  # waits for the GPU
+    >>> model = pycnn.models.lenet5(rng=0).to("cuda")
+    >>> images = np.zeros((64, 1, 28, 28), np.float32)
+    >>> with pycnn.cuda.Timer("cuda") as timer:
+    ...     scores = pycnn.predict(model, images)
+    >>> timer.seconds > 0  # waits for the GPU
+    True
     """
 
     def __init__(self, device: str = "cuda") -> None:
@@ -195,7 +198,7 @@ def allow_tf32(allowed: bool) -> None:
     .. [2] M. Fasi, N. J. Higham, M. Mikaitis, S. Pranesh, "Numerical behavior of NVIDIA tensor
        cores", PeerJ Computer Science 7:e330, 2021.
     """
-    value = flag("[allow_tf32] allowed", allowed)
+    value = flag("allow_tf32", "allowed", allowed)
     extension("cuda").allow_tf32(value)
 
 

@@ -25,7 +25,7 @@ AUGMENT_STREAM = 2
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What training needs of a data set, in memory or not.
+    """What training needs from a data set, in memory or not.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Dataset(Protocol):
     name: str
 
     def __len__(self) -> int:
-        """Count the samples."""
+        """Return the number of samples."""
 
     def __getitem__(self, index: slice | Index, /) -> Dataset:
         """Return part of the data set."""
@@ -68,7 +68,7 @@ class ArrayDataset:
     Raises
     ------
     TypeError
-        If a dtype is another one.
+        If a dtype is wrong.
     ValueError
         If the lengths differ, a shape is wrong or `x` is not contiguous.
     """
@@ -77,7 +77,7 @@ class ArrayDataset:
 
     def __init__(self, x: Samples, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
         if not isinstance(x, np.ndarray) or x.dtype.name not in ("float32", "int64"):
-            # Integers with a sign are numbers of words rather than pixels.
+            # Signed integers are numbers of words rather than pixels.
             are_words = isinstance(x, np.ndarray) and x.dtype.kind == "i"
             raise TypeError(
                 f"[ArrayDataset] x must be {array_of('float32', 'int64')}, got {_kind(x)}: "
@@ -102,14 +102,14 @@ class ArrayDataset:
             )
         self.x = x
         self.y = y
-        self.classes = words("[ArrayDataset] classes", classes)
+        self.classes = words("ArrayDataset", "classes", classes)
         self.name = name
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, index: slice | Index) -> ArrayDataset:
-        """Part of the data set: a view for a slice of step 1, a copy for an array of positions."""
+        """Return a part of the data set: a view for a slice of step 1, a copy for positions."""
         check_index("ArrayDataset", index)
         x = np.ascontiguousarray(self.x[index])
         return ArrayDataset(x, self.y[index], self.classes, self.name)
@@ -127,7 +127,7 @@ class ArrayDataset:
 
 
 def check_index(owner: str, index: Any) -> None:
-    """Refuse what chooses no part of a data set, such as the position of one sample."""
+    """Refuse an index that does not choose a part of a data set, such as that of one sample."""
     positions = isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1
     if not positions and not isinstance(index, slice):
         text = f"[{owner}] takes a slice or an array of positions, got {written(index)}"
@@ -137,50 +137,50 @@ def check_index(owner: str, index: Any) -> None:
 
 
 def refuse_iteration(owner: str) -> NoReturn:
-    """Say how one goes through a data set."""
+    """Raise an error that says how to iterate over a data set."""
     raise TypeError(
-        f"[{owner}] is no sequence of samples: iterate with "
+        f"[{owner}] is not a sequence of samples: iterate with "
         "pycnn.DataLoader(data, batch_size=...), which gives batches (x, y)"
     )
 
 
 def _kind(value: Any) -> Any:
-    """Name the dtype of an array, or the type of what is none."""
+    """Return the dtype of an array, or the name of the type of anything else."""
     return getattr(value, "dtype", type(value).__name__)
 
 
 class Batches:
     """The batches of a data set, in order or shuffled; each pass gives all samples once.
 
-    Batches of an `ArrayDataset` are gathered into one buffer that is used again for the next batch
-    (a fresh array of this size would cost a page fault for every 4 KiB, more than the copy itself),
-    so a batch must be used, or copied, before the next one is asked for.
+    Batches of an `ArrayDataset` are gathered into one buffer, which the next batch reuses (a fresh
+    array of this size would cost a page fault for every 4 KiB, more than the copy itself). So use
+    or copy a batch before asking for the next one.
 
     Parameters
     ----------
     data : Dataset
         At least one sample.
     batch_size : int
-        Samples in a batch; the last batch of a pass holds what is left.
+        Samples in a batch; the last batch of a pass holds the rest.
     seed : int, optional
         Shuffle: pass e (see `epoch`) has the order of ``default_rng([seed, e])``, whatever was
         drawn before. None keeps the order of the data set.
     augment : Augment, optional
         Applied to each batch; batch b of pass e has the random numbers of
-        ``default_rng([seed or 0, e, 2, b])``, with the rank behind them where there are several.
+        ``default_rng([seed or 0, e, 2, b])``, with the rank appended if there are several.
 
     Attributes
     ----------
     epoch : int
         Number of the next pass. Iterating advances it.
     rank, ranks : int
-        Number of this process among those that share each batch, and how many they are; 0 and 1
-        at first. Each of them goes through its own part of every batch, see `bounds`.
+        Number of this process among those that share each batch, and their count; 0 and 1 at
+        first. Each of them gets its own part of every batch, see `bounds`.
 
     Raises
     ------
     TypeError
-        If an argument is of another kind, or while iterating, if `augment` gives no array.
+        If an argument has a wrong type; while iterating, if `augment` does not return an array.
     ValueError
         If the data set is empty, the batch size not positive or the seed negative; while iterating,
         if `augment` changes the number of samples.
@@ -214,15 +214,15 @@ class Batches:
         self.rank, self.ranks = 0, 1
 
     def __len__(self) -> int:
-        """Batches in a pass: ceil(samples / batch size)."""
+        """Return the batches in a pass: ceil(samples / batch size)."""
         return -(-len(self.data) // self.batch_size)
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return where the samples of a batch begin and end in the order of a pass.
 
-        Of a batch that several processes share, each has the samples of a stretch of it; none has
-        two more than another, and the first ones have at least as many. Of a last batch that is
-        smaller than their number, the last ones have none.
+        If several processes share a batch, each has consecutive samples of it. Their numbers differ
+        by one at most, and the first processes have the larger parts. If the last batch is smaller
+        than the number of processes, the last ones have no sample.
         """
         start = batch * self.batch_size
         size = min(self.batch_size, len(self.data) - start)
@@ -232,7 +232,7 @@ class Batches:
         return start + first, start + last
 
     def _part(self, batch: int) -> slice:
-        """Return the stretch to go through: where there is none, a sample that is borrowed."""
+        """Return this process's part of a batch, or one borrowed sample if the part is empty."""
         first, last = self.bounds(batch)
         if first == last:
             first, last = batch * self.batch_size, batch * self.batch_size + 1
@@ -242,7 +242,7 @@ class Batches:
         return self.pass_from(0)
 
     def pass_from(self, first: int) -> Generator[tuple[Samples, Labels], None, None]:
-        """Return a pass without the batches before number `first`, which are not made."""
+        """Return a pass that begins with batch number `first`; earlier ones are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
             return self._slices(self.data, first)
@@ -252,13 +252,13 @@ class Batches:
         return (self.make(order, epoch, batch) for batch in range(first, len(self)))
 
     def order(self, epoch: int) -> Index:
-        """Positions of the samples in the order of a pass."""
+        """Return the positions of the samples in the order of a pass."""
         if self.seed is None:
             return np.arange(len(self.data))
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
 
     def make(self, order: Index, epoch: int, batch: int) -> tuple[Samples, Labels]:
-        """Make one batch of a pass, in arrays of its own."""
+        """Make one batch of a pass, in new arrays."""
         index = order[self._part(batch)]
         x = self.data.gather(index)
         if self.augment is not None:
@@ -290,6 +290,6 @@ class Batches:
         buffer = np.empty((-(-self.batch_size // self.ranks), *x.shape[1:]), x.dtype)
         for part in map(self._part, range(first, len(self))):
             batch = buffer[: part.stop - part.start]
-            # "clip" lets take write into `out` directly; the default mode gathers into a copy.
+            # With "clip" take writes into `out` directly; the default mode gathers into a copy.
             np.take(x, order[part], axis=0, out=batch, mode="clip")
             yield batch, shuffled[part]

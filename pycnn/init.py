@@ -104,7 +104,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:
     """Values from U(-bound, bound), float32."""
-    bound = float32("[init] bound", bound)
+    bound = float32("init", "bound", bound)
     values = generator(rng).random(_checked(shape), dtype=np.float32)
     values *= np.float32(2 * bound)
     values -= np.float32(bound)
@@ -115,7 +115,7 @@ def normal(
     shape: tuple[int, ...], std: float = 1.0, rng: Rng = None, *, mean: float = 0.0
 ) -> npt.NDArray[np.float32]:
     """Values from N(mean, std^2), float32."""
-    std, mean = float32("[init] std", std), float32("[init] mean", mean)
+    std, mean = float32("init", "std", std), float32("init", "mean", mean)
     values = generator(rng).standard_normal(_checked(shape), dtype=np.float32)
     values *= np.float32(std)
     if mean:
@@ -125,7 +125,7 @@ def normal(
 
 def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
     """One value throughout, float32."""
-    return np.full(_checked(shape), float32("[init] value", value), np.float32)
+    return np.full(_checked(shape), float32("init", "value", value), np.float32)
 
 
 def default_bound(shape: tuple[int, ...]) -> float:
@@ -190,7 +190,7 @@ def xavier_uniform(
     Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks, 2010,
     equation 16.
     """
-    gain = float32("[init] gain", gain)
+    gain = float32("init", "gain", gain)
     return uniform(shape, gain * math.sqrt(6.0 / (fan_in(shape) + fan_out(shape))), rng)
 
 
@@ -198,7 +198,7 @@ def xavier_normal(
     shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
 ) -> npt.NDArray[np.float32]:
     """Values from N(0, 2 gain^2 / (fan_in + fan_out)); see `xavier_uniform`."""
-    gain = float32("[init] gain", gain)
+    gain = float32("init", "gain", gain)
     return normal(shape, gain * math.sqrt(2.0 / (fan_in(shape) + fan_out(shape))), rng)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the arrays of a model as a safetensors file, with what rebuilds the model."""
+"""Checkpoints: the arrays of a model in a safetensors file, with the data to rebuild the model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn import _core
 from pycnn._arguments import file_name
 from pycnn._budget import limited
 from pycnn._files import atomic_write, check_replaceable
@@ -24,19 +25,19 @@ from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import Turn
 
-# All of our metadata is one JSON text under one key: safetensors writes keys in random order,
-# and the same model should give the same bytes.
+# All metadata is one JSON text under one key: safetensors writes keys in random order, and the same
+# model must give the same bytes.
 METADATA_KEY = "pycnn"
 
 ORDER = "; the path comes first, then the model"
 
-# Beginning of the names of arrays of what `pycnn.fit` needs to resume.
+# Start of the names of arrays that `pycnn.fit` needs to resume a training.
 TRAINING_PREFIX = "training:"
 
-# Array that holds the rest of that, as JSON in bytes: a header is bounded, a history is not.
+# Array with the rest of that state, as JSON in bytes: a header is bounded, a history is not.
 STATE = TRAINING_PREFIX + "state"
 
-# A value of it takes at least so many bytes of the JSON that `write` makes.
+# A value of it takes at least this many bytes of the JSON that `write` makes.
 BYTES_PER_VALUE = 2
 
 # Keys of the checksums, of the model's arrays and of the training's.
@@ -45,31 +46,31 @@ TRAINING_CHECKSUM = "training_crc32"
 
 
 def save(path: str | os.PathLike[str], model: Module) -> None:
-    """Write the parameters and buffers of a model to a safetensors file, whole or not at all.
+    """Write the parameters and buffers of a model to a safetensors file, completely or not at all.
 
     The header holds the versions of the format and of pycnn, a checksum, the model's ``metadata``
     and, for a model of `pycnn.models`, its name and arguments, so that `load_model` can make it
     again. Any safetensors reader can read the file. Arrays are stored C-contiguous and
-    little-endian, however they lie in memory; what the file will hold is compared with them first.
+    little-endian, whatever their layout in memory; the bytes are compared with them before writing.
 
     Parameters
     ----------
     path : path
         The file; its folder must exist.
     model : Module
-        The model. Its metadata comes back as it is, but for tuples, which become lists.
+        The model. Its metadata comes back unchanged, except that tuples become lists.
 
     Raises
     ------
     OSError
         If the file cannot be written.
     TypeError
-        If `model` is no model, or `path` no str or path.
+        If `model` is not a model, or `path` not a str or path.
     ValueError
-        If `path` is there and no regular file, such as a pipe or a device.
+        If `path` exists and is not a regular file, such as a pipe or a device.
     TypeError, ValueError
-        If the metadata, or an argument of the model, is no JSON value (keys must be strings, and
-        numbers finite), or an array holds numbers that the format lacks or a mask.
+        If the metadata, or an argument of the model, is not a JSON value (keys must be strings, and
+        numbers finite), or an array has a mask or numbers that the format lacks.
     """
     check_model("save", model, ORDER)
     file_name("save", "path", path)
@@ -82,9 +83,7 @@ def write(
     arrays: Mapping[str, Array],
     training: Mapping[str, Any] | None,
 ) -> None:
-    """Do `save`, with the state of a training beside the model: its arrays, and JSON values."""
-    from pycnn import __version__
-
+    """Save as `save` does, with the state of a training as well: its arrays, and JSON values."""
     check_replaceable(path)
     with Turn(model).taken():  # between two steps, where another thread trains the model
         state = {
@@ -94,7 +93,7 @@ def write(
     beside = {name: storable("fit", name, array) for name, array in arrays.items()}
     if training is not None:
         beside[STATE] = np.frombuffer(json.dumps(training).encode(), np.uint8)
-    header: dict[str, Any] = {KEY: FORMAT, "version": __version__, CHECKSUM: _checksum(state)}
+    header: dict[str, Any] = {KEY: FORMAT, "version": _core.version, CHECKSUM: _checksum(state)}
     if model.spec is not None:
         header |= {"model": model.spec.name, "arguments": model.spec.arguments}
     if model.metadata:
@@ -121,15 +120,15 @@ def write(
 def load(path: str | os.PathLike[str], model: Module) -> None:
     """Read a model's parameters, buffers and metadata from a safetensors file.
 
-    The file may be another program's, if it has the same names.
+    The file may come from another program, if it has the same names.
 
     Parameters
     ----------
     path : path
         The file, or the folder of a run that holds it as ``model.safetensors``.
     model : Module
-        Its parameters and buffers must be those of the file, by name, shape and dtype; it is left
-        as it was otherwise.
+        Its parameters and buffers must match those of the file in name, shape and dtype; otherwise
+        the model is left as it was.
 
     Raises
     ------
@@ -138,7 +137,7 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     ValueError
         If it is truncated or corrupt or does not fit the model.
     TypeError
-        If a dtype differs, `model` is no model, or `path` no str or path.
+        If a dtype differs, `model` is not a model, or `path` not a str or path.
     """
     check_model("load", model, ORDER)
     path = checkpoint_of(file_name("load", "path", path))
@@ -154,7 +153,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
     Parameters
     ----------
     path : path
-        A file that `save` wrote, or the folder that ``pycnn train`` has left, or a file in it.
+        A file written by `save`, a folder written by ``pycnn train``, or a file in that folder.
 
     Returns
     -------
@@ -167,9 +166,9 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If the file cannot be read.
     ValueError
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
-        made or does not fit it.
+        made or does not fit the file.
     TypeError
-        If `path` is no str or path.
+        If `path` is not a str or path.
     """
     path = checkpoint_of(file_name("load_model", "path", path))
     file, tensors = open_tensors(path)
@@ -185,7 +184,7 @@ def load_model(path: str | os.PathLike[str]) -> Module:
 
 
 def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]) -> Module:
-    """Make the model that a header tells of, if it needs no more numbers than the file has."""
+    """Make the model that a header names, if it needs no more numbers than the file has."""
     from pycnn import models
     from pycnn.models.registry import INITIAL
 
@@ -198,7 +197,7 @@ def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]
     sizes = [prod(shape) for shape in tensors.shapes.values()]
     try:
         if given := [key for key in INITIAL if key in arguments]:
-            raise ValueError(f"{given[0]!r} is no argument that a checkpoint has")
+            raise ValueError(f"{given[0]!r} is not an argument that a checkpoint may have")
         with limited(len(sizes), sum(sizes)):
             return models.create(name, **arguments)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
@@ -208,10 +207,10 @@ def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]
 def _fill(
     path: str | os.PathLike[str], model: Module, tensors: Tensors, header: dict[str, Any]
 ) -> None:
-    """Return a model the arrays and the metadata of a file."""
+    """Load the arrays and the metadata of a file into a model."""
     metadata = header.get("metadata", {})
     if not isinstance(metadata, dict):
-        raise ValueError(f"{printable(path)} is corrupt: its metadata is no mapping")
+        raise ValueError(f"{printable(path)} is corrupt: its metadata is not a mapping")
     try:
         # Names and shapes first, with arrays that take no memory.
         model.check_state_dict(tensors.stand_ins())
@@ -222,7 +221,7 @@ def _fill(
 
 
 def _check_json(where: str, value: Any) -> None:
-    """Refuse what JSON cannot hold, or would give back as something else."""
+    """Refuse a value that JSON cannot hold, or would return as something else."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
@@ -241,9 +240,9 @@ def _check_json(where: str, value: Any) -> None:
 def read_parts(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, Array], dict[str, Array], Any]:
-    """Arrays of a model, and arrays and JSON values of its training; raises as `load`.
+    """Return the arrays of a model, and arrays and JSON values of its training; raise as `load`.
 
-    The last is None where there is no training.
+    The JSON values are None if the file holds no training.
     """
     file, tensors = open_tensors(path)
     with file:
@@ -266,12 +265,12 @@ def _parsed_state(text: bytes) -> Any:
 
 
 def _model_part(tensors: Tensors, header: dict[str, Any]) -> Tensors:
-    """Leave out the arrays of a training, in the file of one."""
+    """Leave out the arrays of a training, if the file holds one."""
     return tensors.split(TRAINING_PREFIX)[0] if TRAINING_CHECKSUM in header else tensors
 
 
 def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, Array]:
-    """Read arrays, and compare them with the checksum of the header, if there is one."""
+    """Read the arrays, and compare them with the checksum in the header, if there is one."""
     state = tensors.read()
     if checksum in header and header[checksum] != _checksum(state):
         raise ValueError("corrupt: its checksum does not match")
@@ -279,7 +278,7 @@ def _read(tensors: Tensors, header: dict[str, Any], checksum: str) -> dict[str, 
 
 
 def _header(path: str | os.PathLike[str], tensors: Tensors) -> dict[str, Any]:
-    """Return our part of a file's header, {} in a file of somebody else."""
+    """Return pycnn's part of a file's header, or {} for a file of another program."""
     try:
         header = parse_json(tensors.metadata.get(METADATA_KEY, "{}").encode(), tensors.size)
     except ValueError:
@@ -291,7 +290,7 @@ def _header(path: str | os.PathLike[str], tensors: Tensors) -> dict[str, Any]:
 
 
 def _checksum(state: dict[str, Array]) -> int:
-    """CRC-32 of the bytes of all arrays, in the order of their names."""
+    """Return the CRC-32 of the bytes of all arrays, in the order of their names."""
     value = 0
     for name in sorted(state):
         value = zlib.crc32(state[name].reshape(-1).view(np.uint8).data, value)

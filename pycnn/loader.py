@@ -19,16 +19,16 @@ Batch = tuple[Samples, Labels]
 class DataLoader(Batches):
     """The batches of `Batches`, bit for bit, prepared ahead by background threads.
 
-    Worth it where a batch is work: pictures that are decoded, samples that are augmented. The
-    order of the batches and their random numbers do not depend on the number of threads. Decoding
-    and NumPy leave Python's lock to others for the most part, so the threads do run at once.
+    Worth it if a batch takes work, such as decoding pictures or augmenting samples. The order of
+    the batches and their random numbers do not depend on the number of threads. Decoding and NumPy
+    release Python's lock most of the time, so the threads do run at once.
 
     Parameters
     ----------
     data : Dataset
         At least one sample; `gather` is called from several threads at once.
     batch_size : int
-        Samples in a batch; the last batch of a pass holds what is left.
+        Samples in a batch; the last batch of a pass holds the rest.
     seed : int, optional
         Shuffle, as in `Batches`; None keeps the order of the data set.
     augment : Augment, optional
@@ -36,20 +36,20 @@ class DataLoader(Batches):
     workers : int
         Threads.
     ahead : int
-        Batches that may wait, ready or in work, beyond the one in use.
+        Batches that may be ready or in progress, besides the one in use.
 
     Raises
     ------
     TypeError, ValueError
-        As for `Batches`, or if `workers` or `ahead` is not a positive int, or there is another
+        As for `Batches`, or if `workers` or `ahead` is not a positive int, or there is an unknown
         argument, such as PyTorch's ``shuffle``.
 
     Notes
     -----
-    The threads of a pass end with it: at its last batch, when its iterator is closed or forgotten
-    (a ``break``), at an error, and with the program. An error in a worker is raised where the
-    batch is asked for, after the batches in front of it. A forked child, which has none of these
-    threads, may go on with a pass of its parent: it starts threads of its own.
+    The threads of a pass end with it: at its last batch, when its iterator is closed or dropped
+    (a ``break``), at an error, and with the program. An error in a worker is raised when its batch
+    is due, after the batches before it. A forked child, which has none of these threads, may go on
+    with a pass of its parent: it starts new threads.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class DataLoader(Batches):
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
 
     def pass_from(self, first: int) -> Generator[Batch, None, None]:
-        """Return a pass without the batches before number `first`, which are not made."""
+        """Return a pass that begins with batch number `first`; earlier ones are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         order = self.order(epoch)
         return self._pass(lambda batch: self.make(order, epoch, batch), first)
@@ -89,7 +89,7 @@ class DataLoader(Batches):
 def batches_of(
     data: Dataset, batch_size: int, seed: int | None = None, augment: Augment | None = None
 ) -> Batches:
-    """Return the batches of a data set, from background threads where there is work for them."""
+    """Return the batches of a data set, from background threads if these have work to do."""
     if isinstance(data, ArrayDataset) and augment is None:
         return Batches(data, batch_size, seed)
     return DataLoader(data, batch_size, seed, augment)
@@ -99,9 +99,9 @@ def batches_of(
 def one_pass(
     batches: Iterable[tuple[Any, Any]], first: int = 0
 ) -> Iterator[Iterator[tuple[Any, Any]]]:
-    """Go through batches once, each checked; threads behind them end even after an error.
+    """Iterate over batches once, and check each; their threads end even after an error.
 
-    Those before number `first` are left out; batches of a user's own are made to be left out.
+    Batches before number `first` are skipped; an iterable of the user still has to make them.
     """
     if isinstance(batches, Batches) and type(batches).__iter__ is Batches.__iter__:
         with closing(batches.pass_from(first)) as source:
@@ -111,7 +111,7 @@ def one_pass(
     if sum(1 for _ in islice(own, first)) < first:
         raise ValueError(
             f"the training data have fewer than the {first} batches of the epoch that is resumed "
-            "(a generator must give those again that are done)"
+            "(a generator must give those already done again)"
         )
     try:
         yield map(_check_batch, own)
@@ -121,7 +121,7 @@ def one_pass(
 
 
 def _check_batch(batch: Any) -> tuple[Any, Any]:
-    """Take a batch of a user's own iterable apart, or say what it should have been."""
+    """Unpack a batch of the user's iterable, or say what it should have been."""
     try:
         x, y = batch
         sizes = len(x), len(y)
@@ -139,20 +139,20 @@ def _check_batch(batch: Any) -> tuple[Any, Any]:
 
 
 class _Work:
-    """What the threads of a pass share.
+    """State that the threads of a pass share.
 
-    They hold no reference to its iterator, so that it can be forgotten, which ends them.
+    The threads hold no reference to the iterator, so that it can be dropped, which ends them.
 
     Parameters
     ----------
     make : function
         Makes batch number b.
     first, count : int
-        Batch to begin with, and batches in all.
+        First batch, and number of batches in all.
     ahead : int
-        Batches that may be begun beyond the one that was taken last.
+        Batches that may be begun beyond the one taken last.
     workers : int
-        Threads, no more than batches.
+        Threads; limited to the number of batches.
     """
 
     def __init__(
@@ -164,16 +164,16 @@ class _Work:
         self.workers = min(workers, count - first)
         self.taken = first  # batches that were asked for
         self.stopped = False
-        self.process = 0  # that of the threads, 0 while there are none
+        self.process = 0  # the process of the threads, 0 while there are none
 
     def start(self) -> None:
-        """Start the threads; as daemons they do not keep the program from ending.
+        """Start the threads, as daemons, so that they do not keep the program from ending.
 
-        In a forked child the second time: batches that were ready or in work are made again, and
-        the lock is a new one, which no thread of the parent has left locked.
+        A forked child starts them again: batches that were ready or in progress are made again, and
+        the lock is new, because a thread of the parent may have held the old one.
         """
         self.process = os.getpid()
-        self.begun = self.taken  # batches that a thread has made or is at
+        self.begun = self.taken  # batches that a thread has made or begun
         self.results: dict[int, Batch | BaseException] = {}
         self.changed = threading.Condition()
         for number in range(self.workers):
@@ -181,7 +181,7 @@ class _Work:
             threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def stop(self) -> None:
-        """Tell the threads to end: those that wait at once, the others after their batch."""
+        """Tell the threads to end: waiting ones at once, the others after their batch."""
         if self.process != os.getpid():
             return
         with self.changed:
@@ -190,7 +190,7 @@ class _Work:
             self.changed.notify_all()
 
     def take(self, batch: int) -> Batch:
-        """Wait for a batch; raises what its thread raised."""
+        """Wait for a batch; raise the error of its thread, if any."""
         if self.process != os.getpid():
             self.start()
         with self.changed:
@@ -203,22 +203,22 @@ class _Work:
         return result
 
     def _run(self) -> None:
-        """Make batches until there is none left or the pass is over: what a thread does."""
+        """Make batches until none is left or the pass is over; this is the loop of a thread."""
         while (batch := self._begin()) is not None:
             result: Batch | BaseException
             try:
                 result = self.make(batch)
-            # Anything at all, or the one who waits for this batch would wait for ever.
+            # Any error at all: otherwise the caller would wait forever for this batch.
             except BaseException as error:
                 result = error
             with self.changed:
                 if not self.stopped:
                     self.results[batch] = result
                     self.changed.notify_all()
-            del result  # else it stays in memory while this thread waits
+            del result  # otherwise it stays in memory while this thread waits
 
     def _begin(self) -> int | None:
-        """Wait for room ahead, and give the number of the next batch; None for the end."""
+        """Wait for room ahead; return the number of the next batch, or None at the end."""
         with self.changed:
             self.changed.wait_for(self._may_go_on)
             if self.stopped or self.begun == self.count:

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, layer by layer."""
+"""Measure the time of a training step, layer by layer."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ PEAK_SLICE_SECONDS = 2e-3
 
 @dataclass(frozen=True)
 class PassProfile:
-    """One pass of one layer: what it took and what it did.
+    """Time and work of one pass of one layer.
 
     Attributes
     ----------
     seconds : float
         Median over the steps.
     flop : int
-        Floating-point operations: 2 for each multiply-add, no others. A backward pass has those of
-        the forward pass for the gradient of the weights, and again for that of the input.
+        Floating-point operations: 2 for each multiply-add, no others. A backward pass takes those
+        of the forward pass once for the gradient of the weights, and once for that of the input.
     traffic : int
         Bytes of the arrays that it must read and write, each counted once: input, output and
-        parameters; backward, the input, its gradient, that of the output, and parameters and
-        theirs.
+        parameters; in a backward pass the input, the parameters, the gradients of both, and that
+        of the output.
     """
 
     seconds: float
@@ -47,18 +47,18 @@ class PassProfile:
 
     @property
     def gflops(self) -> float:
-        """10**9 floating-point operations a second; Winograd's are counted as the direct ones."""
+        """10**9 floating-point operations a second; Winograd counts as direct convolution."""
         return self.flop / self.seconds / 1e9
 
     @property
     def gbytes(self) -> float:
-        """10**9 bytes a second; above the memory's bandwidth where arrays stay in a cache."""
+        """10**9 bytes a second; above the memory's bandwidth if arrays stay in a cache."""
         return self.traffic / self.seconds / 1e9
 
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """One layer: its path as in the names of parameters, its kind, shape and both passes."""
+    """One layer: path as in the names of parameters, kind, output shape and both passes."""
 
     path: str
     kind: str
@@ -76,13 +76,13 @@ class Profile:
     layers : list of LayerProfile
         In the order of the forward pass.
     forward_seconds, backward_seconds : float
-        Medians of whole passes. What the layers do not add up to is spent between them; it is
-        negative where layers that are timed one by one run as one op (see `Sequential`).
+        Medians of whole passes. The difference to the sum of the layers is the time between them;
+        it is negative if layers timed one by one run as one op (see `Sequential`).
     peak : float
         Floating-point operations a second that multiply-adds on registers alone reach on this
         machine, with this instruction set and number of threads.
     threads : int
-        That many threads.
+        Number of threads.
     """
 
     layers: list[LayerProfile]
@@ -92,7 +92,7 @@ class Profile:
     threads: int
 
     def __str__(self) -> str:
-        """One line a layer: milliseconds, GFLOP/s, per cent of the peak and GB/s of both passes."""
+        """Return a line a layer: milliseconds, GFLOP/s, % of the peak and GB/s of both passes."""
         labels = [f"{layer.path} {layer.kind}".strip() for layer in self.layers]
         shapes = [str(layer.output_shape) for layer in self.layers]
         wide, shape = max(map(len, [*labels, "whole"])), max(map(len, [*shapes, "output"]))
@@ -125,7 +125,7 @@ class Profile:
 
 @dataclass
 class _Pass:
-    """Timings of one method of one layer, one for each step; nested calls belong to the outer."""
+    """Times of one method of one layer, one for each step; nested calls count for the outer one."""
 
     seconds: list[float] = field(default_factory=list)
     flop: int = 0
@@ -137,7 +137,7 @@ class _Pass:
 
 
 class _Probe:
-    """Stands in front of a layer's passes and times them."""
+    """Wraps the passes of a layer and times them."""
 
     def __init__(self, path: str, layer: Module) -> None:
         self.path, self.layer = path, layer
@@ -151,7 +151,7 @@ class _Probe:
             self._methods[name] = self._timed(self.backward, method, self._after_backward)
 
     def __enter__(self) -> None:
-        """Begin to time a step: a layer that is used twice in it counts twice."""
+        """Begin to time a step, in which a layer that is used twice counts twice."""
         self._own = {name: m for name, m in vars(self.layer).items() if name in self._methods}
         vars(self.layer).update(self._methods)
         for one in (self.forward, self.backward):
@@ -159,7 +159,7 @@ class _Probe:
             one.flop = one.traffic = 0
 
     def __exit__(self, *_: object) -> None:
-        """Leave the layer as it was."""
+        """Restore the layer."""
         for name in self._methods:
             del vars(self.layer)[name]
         vars(self.layer).update(self._own)
@@ -201,7 +201,7 @@ class _Probe:
 
 
 def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
-    """Layers without layers below them, each once."""
+    """Yield the layers without layers below them, with their paths."""
     children = list(module.children())
     if not children:
         yield path, module
@@ -210,7 +210,7 @@ def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
 
 
 def _step(model: Module, x: Array) -> tuple[float, float]:
-    """Do a training step without an optimizer; seconds of its two passes."""
+    """Take a training step without an optimizer; return the seconds of its two passes."""
     model.zero_grad()
     start = perf_counter()
     y = model(x)
@@ -224,10 +224,10 @@ def _step(model: Module, x: Array) -> tuple[float, float]:
 def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     """Measure forward and backward pass of every layer of a model.
 
-    The model itself stays as it is: a copy does training steps on `x`, as `fit` does them (in
-    training mode, the first layer without the gradient of its input, gradients added up and
-    forgotten), with ones for the gradient of the loss and without an optimizer. Steps that are
-    timed layer by layer and steps that are timed as a whole take turns.
+    The model itself stays as it is: a copy takes training steps on `x` as `fit` does (in training
+    mode, the first layer without the gradient of its input, gradients accumulated and cleared),
+    with ones for the gradient of the loss and without an optimizer. Steps timed layer by layer
+    alternate with steps timed as a whole.
 
     Parameters
     ----------
@@ -247,21 +247,20 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     Raises
     ------
     TypeError
-        If `model` is no model or `seconds` no number.
+        If `model` is not a model or `seconds` not a number.
     ValueError
-        If `seconds` is not above 0, the model is not on the CPU, or from the first layer that `x`
-        does not fit.
+        If `seconds` is not above 0, the model is not on the CPU, or `x` does not fit a layer.
 
     Notes
     -----
-    The time of a layer includes its Python. Arrays that the layer before has left in a cache are
-    read from there, so GB/s may exceed the bandwidth of the memory. Other programs on the same
+    The time of a layer includes its Python code. Arrays that the previous layer has left in a cache
+    are read from there, so GB/s may exceed the bandwidth of the memory. Other programs on the same
     cores make all figures worse.
     """
     check_model("profile", model)
     if model.device != "cpu":
         raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
-    limit = positive("[profile] seconds", seconds)
+    limit = positive("profile", "seconds", seconds)
     with Turn(model).taken():
         copied = copy.deepcopy(model).train()
     probes: list[_Probe] = []

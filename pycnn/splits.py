@@ -21,20 +21,20 @@ def split(
     """Split a data set at random into parts without common samples.
 
     ``train, validation = split(data, 0.1)`` keeps a tenth for validation;
-    ``split(data, (50_000, 10_000))`` counts.
+    ``split(data, (50_000, 10_000))`` gives the sizes in samples.
 
     Parameters
     ----------
     data : Dataset
         The data set.
     sizes : float or sequence of int
-        Share of the second of two parts, in (0, 1), of which both get at least one sample; or the
-        sizes of all parts. What they leave over is in none.
+        Share of the second of two parts, in (0, 1), where both get at least one sample; or the
+        sizes of all parts. Samples beyond their sum are in none.
     seed : int
         Of the random choice.
     stratify : bool
-        Whether each part has each class in the share that it has in the whole, up to a sample or
-        two: classes with fewer samples than there are parts are not in all of them.
+        Whether each class has the same share in each part as in the whole, up to a sample or two;
+        classes with fewer samples than there are parts are not in all of them.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def split(
     Raises
     ------
     TypeError
-        If a size is no number, `seed` no int or `stratify` no bool.
+        If a size is not a number, `seed` not an int or `stratify` not a bool.
     ValueError
         If there are too few samples, or a size or share is out of range.
     """
@@ -52,9 +52,9 @@ def split(
     counts = _counts(len(data), sizes)
     seed = integer("split", "seed", seed, 0, float("inf"))
     order = np.random.default_rng(seed).permutation(len(data))
-    if flag("[split] stratify", stratify):
-        # Number the m samples of a class 0.5/m, 1.5/m, ...: in the order of these numbers every
-        # stretch holds all classes in their shares.
+    if flag("split", "stratify", stratify):
+        # Number the m samples of a class 0.5/m, 1.5/m, ...: sorted by these numbers, every run of
+        # samples holds all classes in their shares.
         labels = data.y[order]
         rank, size = _rank_in_class(labels)
         order = order[np.argsort((rank + 0.5) / size, kind="stable")]
@@ -76,7 +76,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     seed : int
         Of the random choice.
     stratify : bool
-        Whether the folds have equally many samples of each class, or one more.
+        Whether the folds have the same number of samples of each class, up to one.
 
     Yields
     ------
@@ -86,7 +86,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     Raises
     ------
     TypeError
-        If a number is no int or `stratify` no bool.
+        If a number is not an int or `stratify` not a bool.
     ValueError
         If `k` is out of range.
 
@@ -100,7 +100,7 @@ def k_fold(data: D, k: int, seed: int = 0, *, stratify: bool = True) -> Iterator
     if k > len(data):
         raise ValueError(f"[k_fold] {k} folds need at least as many samples, got {len(data)}")
     order = np.random.default_rng(seed).permutation(len(data))
-    if flag("[k_fold] stratify", stratify):
+    if flag("k_fold", "stratify", stratify):
         order = order[np.argsort(data.y[order], kind="stable")]
     fold = deal(order, k)
     return (divide(data, fold == i) for i in range(k))
@@ -115,21 +115,21 @@ def _check_dataset(owner: str, data: Any) -> None:
 
 
 def deal(order: Index, k: int) -> Labels:
-    """Deal samples out to k folds like cards, in this order; gives the fold of each."""
+    """Deal samples out to k folds like cards, in this order; return the fold of each."""
     fold = np.empty(len(order), np.int64)
     fold[order] = np.arange(len(order)) % k
     return fold
 
 
 def divide(data: D, tested: npt.NDArray[np.bool_]) -> tuple[D, D]:
-    """Return the training data and the test data, which are the marked samples."""
+    """Return the training data and the test data; the test data are the marked samples."""
     return _part(data, np.flatnonzero(~tested)), _part(data, np.flatnonzero(tested))
 
 
 def _counts(n: int, sizes: float | Sequence[int]) -> list[int]:
-    """Sizes of the parts of n samples."""
+    """Return the sizes of the parts of n samples."""
     if isinstance(sizes, Real) and not isinstance(sizes, bool):
-        share = real("[split] sizes", sizes)
+        share = real("split", "sizes", sizes)
         if not 0 < share < 1:
             raise ValueError(
                 f"[split] sizes must be a share between 0 and 1, got {sizes}: several sizes are "
@@ -150,7 +150,7 @@ def _counts(n: int, sizes: float | Sequence[int]) -> list[int]:
 
 
 def _rank_in_class(labels: Labels) -> tuple[Labels, Labels]:
-    """Place of each sample among those of its class, and how many of those there are."""
+    """Return the place of each sample within its class, and the size of that class."""
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     by_class = np.argsort(inverse, kind="stable")
     starts = np.cumsum(counts) - counts
@@ -160,6 +160,6 @@ def _rank_in_class(labels: Labels) -> tuple[Labels, Labels]:
 
 
 def _part(data: D, index: Index) -> D:
-    """Return the samples at these positions, in the original order, as a data set of its kind."""
+    """Return the samples at these positions as a data set of its kind, in the original order."""
     part: D = data[np.sort(index)]  # type: ignore[assignment]
     return part

@@ -14,11 +14,11 @@
 namespace pycnn {
 namespace {
 
-// A hierarchy of control groups that may hold a quota, as /proc/self/mountinfo shows it.
+// A hierarchy of control groups that may hold a quota, from /proc/self/mountinfo.
 struct Mount {
     bool second_version;
     std::string group;   // the control group whose folder is mounted
-    std::string folder;  // where
+    std::string folder;  // where it is mounted
 };
 
 std::vector<std::string> split(const std::string& line, char separator) {
@@ -63,8 +63,8 @@ std::vector<Mount> cgroup_mounts(const std::string& root) {
     return mounts;
 }
 
-// The process's group in the hierarchy of version 2, or in that of version 1 with the controller "cpu"; empty where it is in none.
-// A line is "number:controllers:group", version 2 has no controllers.
+// The process's group in the hierarchy of version 2, or in that of version 1 with the controller "cpu"; empty if there is none.
+// A line is "number:controllers:group"; version 2 has no controllers.
 std::string group_of_process(const std::string& root, bool second_version) {
     std::ifstream file(root + "/proc/self/cgroup");
     for (std::string line; std::getline(file, line);) {
@@ -76,16 +76,16 @@ std::string group_of_process(const std::string& root, bool second_version) {
     return {};
 }
 
-// The path of a group below the group that is mounted: a container may have its own mounted and still be told the path outside.
+// The path of a group below the mounted group: a container may have its own group mounted and still see the path outside.
 std::string path_below(const std::string& group, const std::string& mounted) {
     const std::string prefix = mounted == "/" ? "" : mounted;
     const bool below =
         group.compare(0, prefix.size(), prefix) == 0 && (group.size() == prefix.size() || group[prefix.size()] == '/');
     const std::string path = below ? group.substr(prefix.size()) : "";
-    return path == "/" || path.find("/..") != std::string::npos ? "" : path;  // "/..": outside of what the process can see
+    return path == "/" || path.find("/..") != std::string::npos ? "" : path;  // "/..": outside of the process's view
 }
 
-// Processors; infinite where there is no limit.
+// In processors; infinite if there is no limit.
 double quota_of(const std::string& folder, bool second_version) {
     std::string quota;
     double period = 0;
@@ -99,10 +99,10 @@ double quota_of(const std::string& folder, bool second_version) {
     return microseconds > 0 && period > 0 ? microseconds / period : std::numeric_limits<double>::infinity();
 }
 
-// use(bytes, mask) for the mask of the process's main thread; any other may have been given processors of its own.
+// Calls use(bytes, mask) with the mask of the process's main thread; other threads may be bound to fewer processors.
 template <class F>
 void with_affinity(F&& use) {
-    // Machines may have more processors than a cpu_set_t has bits; the call then fails until the mask is large enough.
+    // A machine may have more processors than a cpu_set_t has bits; the call then fails until the mask is large enough.
     for (size_t processors = CPU_SETSIZE; processors <= 1 << 20; processors *= 2) {
         cpu_set_t* const mask = CPU_ALLOC(processors);
         if (mask == nullptr) return;

@@ -1,5 +1,5 @@
-// The floating-point mode of kernels, the same on every thread: denormal numbers count as zero, results are rounded to nearest,
-// and nothing traps.
+// The floating-point mode of kernels, the same on every thread: denormal numbers count as zero, results round to nearest, and
+// nothing traps.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace pycnn {
 
-// Sets the mode of the calling thread while it lives. Nothing of the mode before is kept: a helper has that of the thread that
-// created it, which need not be that of its callers.
+// Sets the mode of the calling thread for its own lifetime. It replaces the previous mode as a whole: a helper inherits the mode of the
+// thread that created it, which may differ from its callers' mode.
 class FlushDenormals {
 #if defined(__x86_64__)
 public:

@@ -20,7 +20,7 @@ void Desk::work(int thread) {
             if (task < share.end) region.body(region.context, task, thread);
         }
     }
-    // Nothing is left to come for.
+    // No task is left, so no helper needs to enter.
     if (state_.load(std::memory_order_relaxed) & kOpen) state_.fetch_and(~kOpen, std::memory_order_relaxed);
 }
 
@@ -32,7 +32,7 @@ bool Desk::help(int thread) {
     } while (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire, std::memory_order_relaxed));
     work(thread);
     state = state_.fetch_sub(1, std::memory_order_release);
-    // The caller may be gone by now, and the desk another's: waking it for nothing does no harm.
+    // The caller may have left by now, and another may have the desk: waking it needlessly does no harm.
     if ((state & kAsleep) && (state & kInside) == 1) wake(state_);
     return true;
 }

@@ -34,8 +34,8 @@ std::string text(const Parts&... parts) {
     return out.str();
 }
 
-// Every message starts with the op's name in brackets. Strings may hold what a caller has passed: words, shapes, names of classes of
-// any length and content; so they are cut, and what would act on a terminal is escaped.
+// Every message starts with the op's name in brackets. Strings may come from the caller (words, shapes, class names) and have any
+// length and content; so they are cut, and characters that act on a terminal are escaped.
 template <class... Parts>
 std::string message(const char* op, const Parts&... parts) {
     constexpr size_t kMost = 256;

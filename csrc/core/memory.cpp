@@ -33,14 +33,14 @@ namespace {
 constexpr int kSteps = 4;
 constexpr size_t kSmallest = 256;
 constexpr int kClasses = 48 * kSteps;
-// Blocks cached beyond this are given back to the system: enough for AlexNet's activations and gradients at batch 128.
+// Blocks beyond this size of the cache are returned to the system: enough for AlexNet's activations and gradients at batch 128.
 constexpr size_t kCacheLimit = size_t{2} << 30;
 
-// A guard is four of the longest vectors, for a kernel that runs over the end seldom does so by more.
+// A guard is four of the longest vectors: a kernel that runs past the end seldom goes further.
 constexpr size_t kGuard = 4 * kAlignment;
 
-// Sits in front of each block, one alignment unit long. Of a block that was handed out: the bytes that were asked for, and whether
-// a guard follows them.
+// Precedes each block and is one alignment unit long. For a block that was handed out it holds the bytes asked for, and whether a
+// guard follows them.
 struct alignas(kAlignment) Header {
     int size_class;
     bool guarded;
@@ -60,8 +60,8 @@ size_t class_bytes(int size_class) {
     return base + base / kSteps * (size_class % kSteps);
 }
 
-// Tells AddressSanitizer that only a block's first `bytes` bytes may be touched. By itself it would miss steps into the unused
-// end of a block, and uses of a block that was freed into the cache: to it, both are allocated memory.
+// Tells AddressSanitizer that only a block's first `bytes` bytes may be touched. By itself it would miss accesses to the unused end
+// of a block, or to a block that was freed into the cache: it sees both as allocated memory.
 void limit_access([[maybe_unused]] Header* header, [[maybe_unused]] size_t bytes) {
 #ifdef PYCNN_ADDRESS_SANITIZER
     char* block = reinterpret_cast<char*>(header + 1);
@@ -73,8 +73,8 @@ void limit_access([[maybe_unused]] Header* header, [[maybe_unused]] size_t bytes
 std::atomic<bool> poison{false};
 std::atomic<int64_t> damaged_blocks{0};
 
-// A NaN of the block's own: one that a kernel has read behind the end of another block, and computed with, is not taken for an
-// untouched guard.
+// A NaN that differs from block to block: a NaN that a kernel read past the end of another block, and computed with, cannot pass for
+// an untouched guard.
 uint32_t nan_of(const Header* header) { return 0x7fc00000u | (reinterpret_cast<uintptr_t>(header) / kAlignment & 0x3fffffu); }
 
 void* hand_out(Header* header, size_t bytes, bool guarded) {
@@ -112,7 +112,7 @@ Pool& pool() {
     return *instance;
 }
 
-// A fork while another thread holds the lock would leave the child's copy locked for ever.
+// If another thread held the lock during a fork, the child's copy would stay locked for ever.
 [[maybe_unused]] const int at_fork =
     pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
 
@@ -158,7 +158,7 @@ void pool_free(void* block) noexcept {
                 limit_access(header, 0);
                 return;
             } catch (const std::bad_alloc&) {
-                // No room to remember it: let it go.
+                // There is no room to remember it: return it to the system.
             }
         }
     }

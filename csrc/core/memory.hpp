@@ -1,7 +1,7 @@
 // A pool of 64-byte-aligned blocks for results and work areas.
 //
-// A training step asks for the same sizes again and again. Fresh pages from the system cost a page fault (about 0.25 us for
-// 4 KiB, more than a ReLU takes on them), so a freed block is kept and handed out again.
+// A training step asks for the same sizes again and again. Fresh pages from the system cost page faults (about 0.25 us for
+// 4 KiB, more than a ReLU on them takes), so a freed block is kept and handed out again.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace pycnn {
 
 constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 vector
 
-// `floats` rounded up to whole cache lines: parts of one work area then start aligned.
+// `floats` rounded up to whole cache lines, so that all parts of one work area start aligned.
 constexpr int64_t whole_lines(int64_t floats) {
     constexpr int64_t line = kAlignment / sizeof(float);
     return (floats + line - 1) / line * line;
@@ -22,19 +22,19 @@ constexpr int64_t whole_lines(int64_t floats) {
 void* pool_allocate(size_t bytes);
 void pool_free(void* block) noexcept;
 
-// Gives every cached block back to the system.
+// Returns every cached block to the system.
 void pool_trim() noexcept;
 size_t pool_cached_bytes() noexcept;
 
 // Owns a work area of `count` elements of a trivial type T.
 template <class T>
-class Buffer {
+class Workspace {
 public:
-    explicit Buffer(size_t count) : data_(static_cast<T*>(pool_allocate(count * sizeof(T)))) {}
-    ~Buffer() { pool_free(data_); }
-    Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
-    Buffer(const Buffer&) = delete;
-    Buffer& operator=(const Buffer&) = delete;
+    explicit Workspace(size_t count) : data_(static_cast<T*>(pool_allocate(count * sizeof(T)))) {}
+    ~Workspace() { pool_free(data_); }
+    Workspace(Workspace&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
     T* data() const { return data_; }
 
 private:

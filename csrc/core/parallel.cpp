@@ -13,7 +13,7 @@
 namespace pycnn {
 namespace {
 
-// Our own variable is checked.
+// Unlike OpenMP's variables, our own is checked.
 int threads_of_pycnn() {
     const char* value = std::getenv("PYCNN_NUM_THREADS");
     if (value == nullptr || *value == '\0') return 0;
@@ -24,7 +24,7 @@ int threads_of_pycnn() {
     return static_cast<int>(count);
 }
 
-// More threads than processors would only take turns. Only who names pycnn gets them.
+// More threads than processors would only take turns, so only pycnn's own variable can ask for them.
 int default_threads() {
     if (const int count = threads_of_pycnn()) return count;
     const int quota = cgroup_quota();
@@ -32,7 +32,7 @@ int default_threads() {
                      affinity_count(), quota > 0 ? quota : kMostThreads});
 }
 
-// 0 until it is asked for. Two threads that find 0 come to the same number, and a fork meanwhile leaves nothing locked.
+// 0 until first needed. Two threads that both find 0 compute the same number, and a fork in between leaves nothing locked.
 constinit std::atomic<int> thread_setting{0};
 
 }  // namespace
@@ -60,8 +60,8 @@ void detail::run(int64_t tasks, int team, Body body, void* context) {
 
 }  // namespace pycnn
 
-// For threadpoolctl, which looks for them in the libraries that a process has loaded (pycnn/_threadpool.py). It can catch nothing: a
-// PYCNN_NUM_THREADS that is refused reads as one thread here, and ops and pycnn.get_num_threads() say what is wrong with it.
+// For threadpoolctl, which looks for these functions in a process's loaded libraries (pycnn/_threadpool.py). It cannot catch
+// exceptions: an invalid PYCNN_NUM_THREADS reads as one thread here, while ops and pycnn.get_num_threads() report the fault.
 extern "C" {
 __attribute__((visibility("default"))) int pycnn_get_num_threads() noexcept {
     try {

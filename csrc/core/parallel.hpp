@@ -1,7 +1,7 @@
 // The only place that knows about threads. Kernels see `parallel_for(tasks, body)`.
 //
-// Which thread runs which task is left open; results must not depend on it. An op therefore cuts its work into tasks by
-// its shape alone, every task writes its own part of the result, and sums across tasks are taken afterwards in task order.
+// Any thread may run any task; results must not depend on it. Therefore an op cuts its work into tasks by its shape alone, every
+// task writes its own part of the result, and sums across tasks are taken afterwards in task order.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,11 @@ constexpr int kMostThreads = 1024;
 int num_threads();
 void set_num_threads(int count);
 
-// Work below this many units (multiply-adds, or elements that are moved) runs on the calling thread: waking a team and
-// waiting for it costs about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
+// Work below this many units (multiply-adds, or moved elements) runs on the calling thread: waking a team and waiting for it costs
+// about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
 constexpr double kSerialWork = 200'000;
 
-// How many threads `parallel_for` would use for this many tasks and this much work: the number of work areas to allocate.
+// The number of threads that `parallel_for` would use for this many tasks and this much work, and so of work areas to allocate.
 int team_size(int64_t tasks, double work);
 
 namespace detail {
@@ -42,7 +42,7 @@ void parallel_for(int64_t tasks, int team, F&& body) {
         const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
-// Planes in one task, so that it has about 16 K elements: a task switch is then under a hundredth of the work.
+// Planes per task, for about 16 K elements: a task switch then costs less than a hundredth of the work.
 inline int64_t planes_per_task(int64_t plane) { return std::max<int64_t>(16384 / plane, 1); }
 
 // For bodies that need no work area: body(begin, end) over [0, count) in chunks of `grain`.

@@ -24,11 +24,11 @@ bool continues(char byte) { return (byte & 0xC0) == 0x80; }
 
 struct Character {
     uint32_t code;
-    size_t bytes;  // 0 where there is no character of UTF-8
+    size_t bytes;  // 0 if it is not a UTF-8 character
 };
 
 Character character_at(const std::string& text, size_t at) {
-    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};  // by bytes: less is written with fewer
+    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};  // by bytes: smaller code points need fewer bytes
     const auto first = static_cast<unsigned char>(text[at]);
     if (first < 0x80) return {first, 1};
     const size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;

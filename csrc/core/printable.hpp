@@ -1,4 +1,4 @@
-// Text of callers, made fit for a message.
+// Makes callers' text fit for a message.
 #pragma once
 
 #include <cstddef>
@@ -6,11 +6,11 @@
 
 namespace pycnn {
 
-// At most `most` bytes of the text, cut between characters, with "..." behind where something is left out.
+// At most `most` bytes of the text, cut between characters, followed by "..." if something was left out.
 std::string shortened(const std::string& text, size_t most);
 
-// The text with escapes such as \x1b for what a terminal obeys, what turns the order of letters around, what breaks lines, and what is
-// no UTF-8: the same characters as pycnn/_printable.py.
+// The text with escapes such as \x1b for characters that control a terminal, reverse the order of letters or break lines, and for
+// bytes that are not UTF-8: the same characters as pycnn/_printable.py.
 std::string printable(const std::string& text);
 
 }  // namespace pycnn

@@ -19,7 +19,7 @@ struct Entry {
     int64_t row, position;
 };
 
-// Least-significant-digit radix sort by row: stable, and two passes for up to 4 million rows.
+// Least-significant-digit radix sort by row: stable, with two passes for up to 4 million rows.
 void sort_by_row(std::vector<Entry>& entries, int64_t all_bits) {
     constexpr int kDigitBits = 11;
     constexpr int64_t kDigits = int64_t{1} << kDigitBits;

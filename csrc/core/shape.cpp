@@ -24,7 +24,7 @@ void check_pair(const char* op, const char* name, Pair pair, int64_t smallest) {
 // The distance from a dilated filter's first to its last tap, plus one.
 int64_t span(int64_t taps, int64_t dilation) { return (taps - 1) * dilation + 1; }
 
-// 'same': out = ceil(in / stride); what is missing is split evenly, the odd one behind.
+// 'same': out = ceil(in / stride); the missing elements are split evenly, with an odd one at the end.
 void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, int64_t& before, int64_t& after) {
     const int64_t out = (in + stride - 1) / stride;
     const int64_t total = std::max<int64_t>((out - 1) * stride + span(taps, dilation) - in, 0);
@@ -32,7 +32,7 @@ void same_padding(int64_t in, int64_t taps, int64_t stride, int64_t dilation, in
     after = total - before;
 }
 
-// Padding and dilation may leave a window without any element of the input, jumping over a small one; it has no maximum.
+// Padding and dilation can make a window skip a small input entirely; it then has no maximum.
 bool has_empty_window(int64_t in, int64_t out, int64_t stride, int64_t pad, int64_t dilation) {
     if (dilation <= in) return false;
     for (int64_t p = 0; p < out && p * stride < pad; ++p)
@@ -69,7 +69,7 @@ int64_t element_count(const char* op, const Shape& shape) {
             overflow |= __builtin_mul_overflow(count, extent, &count);
         }
     }
-    // A quarter of the address space in bytes: leaves room for padded work areas.
+    // A quarter of the address space in bytes, which leaves room for padded work areas.
     if (overflow || count > std::numeric_limits<int64_t>::max() / 16)
         fail_value(op, "array of shape ", to_string(shape), " does not fit the address space");
     return empty ? 0 : count;
@@ -127,7 +127,7 @@ ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride
                    height, " x ", width, " (x: ", to_string(x), ", weight: ", to_string(w), ")");
     s.P = (height - span(s.R, dilation.h)) / stride.h + 1;
     s.Q = (width - span(s.S, dilation.w)) / stride.w + 1;
-    // A single output takes no step: work areas must not be sized by it.
+    // With a single output the stride has no effect: work areas must not be sized by it.
     if (s.P == 1) s.stride.h = 1;
     if (s.Q == 1) s.stride.w = 1;
     element_count(op, {s.N, s.K, s.P, s.Q});
@@ -198,7 +198,7 @@ PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, P
     if (s.P < 1 || s.Q < 1)
         fail_value(op, "window of ", span(kernel.h, dilation.h), " x ", span(kernel.w, dilation.w),
                    " does not fit the padded input ", s.H + 2 * pad.h, " x ", s.W + 2 * pad.w, " (x: ", to_string(x), ")");
-    // A single output takes no step: positions computed from it stay small.
+    // With a single output the stride has no effect: positions computed from it stay small.
     if (s.P == 1) s.stride.h = 1;
     if (s.Q == 1) s.stride.w = 1;
     if (has_empty_window(s.H, s.P, stride.h, pad.h, dilation.h) || has_empty_window(s.W, s.Q, stride.w, pad.w, dilation.w))

@@ -46,7 +46,7 @@ struct PoolShape {
     Pair kernel, stride, pad, dilation;
 };
 
-// A convolution whose output (conv.N, conv.K, conv.P, conv.Q) goes through ReLU and max pooling in windows side by side.
+// A convolution whose output (conv.N, conv.K, conv.P, conv.Q) goes through ReLU and max pooling in adjacent windows.
 struct PooledConvShape {
     ConvShape conv;
     Pair window;
@@ -64,17 +64,17 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // ValueError unless `x` is (N, C, H, W) with C, H, W >= 1 and fits the address space.
 void check_images(const char* op, const Shape& x);
 
-// The same, and a plane's positions must fit the int32 indices of pooling.
+// Checks also that a plane's positions fit the int32 indices of pooling.
 void check_pooled_images(const char* op, const Shape& x);
 
-// Product of the dimensions; ValueError where it does not fit the address space.
+// Product of the dimensions; ValueError if it does not fit the address space.
 int64_t element_count(const char* op, const Shape& shape);
 
-// Checks x against w and the geometry, and works out P and Q. `x` and `w` must have rank 4.
+// Checks x against w and the geometry, and computes P and Q. `x` and `w` must have rank 4.
 ConvShape conv_shape(const char* op, const Shape& x, const Shape& w, Pair stride, const PaddingRule& padding, Pair dilation,
                      int64_t groups);
 
-// The convolution that a transposed one is the transpose of: x (N, K, P, Q) is its output, and y (N, C, H, W) its input, where
+// The convolution whose transpose is wanted: x (N, K, P, Q) is its output, and y (N, C, H, W) its input, where
 // H = (P - 1) * stride - 2 * pad + dilation * (R - 1) + 1 + output_padding; w is (K, C / groups, R, S).
 ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, Pair stride, Pair pad, Pair output_padding,
                                Pair dilation, int64_t groups);
@@ -83,8 +83,8 @@ ConvShape conv_transpose_shape(const char* op, const Shape& x, const Shape& w, P
 // (bottom) padding is dropped.
 PoolShape pool_shape(const char* op, const Shape& x, Pair kernel, Pair stride, Pair pad, Pair dilation, bool ceil_mode);
 
-// A window must fit the convolution's output, whose positions must fit the int32 indices of pooling; what does not fill a window is
-// left out.
+// A window must fit the convolution's output, whose positions must fit the int32 indices of pooling; outputs that do not fill a window
+// are left out.
 PooledConvShape pooled_conv_shape(const char* op, const ConvShape& conv, Pair window);
 
 // Outputs of a given size; positions in a plane of x must fit the int32 indices of pooling.

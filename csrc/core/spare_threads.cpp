@@ -35,7 +35,7 @@ int spare_threads(int count) {
     ended.store(1, std::memory_order_release);
     wake(ended);
     for (const pthread_t thread : threads) pthread_join(thread, nullptr);
-    usleep(1000);  // the kernel counts threads for a moment after they were joined
+    usleep(1000);  // the kernel still counts threads for a moment after they were joined
     return std::max(static_cast<int>(threads.size()) - kReserve, 0);
 }
 

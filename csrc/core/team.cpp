@@ -15,21 +15,21 @@
 namespace pycnn {
 namespace {
 
-// All that threads share. Constants at first, and never destroyed: no thread can find them half made, in the midst of a fork, or
-// gone while the process ends.
+// The state that threads share. It is constant-initialised and never destroyed: no thread can find it half made, in the midst of a
+// fork, or gone while the process ends.
 constexpr int kDesks = 8;
 constinit Desk desks[kDesks];
 
-// Rung at each new region. A helper that goes to sleep leaves its bit, so that no one calls the kernel for helpers that are awake
-// or too many for the region. Bit 0 is the host's; helpers from 31 on share the last one.
+// `rings` counts new regions. A helper that goes to sleep leaves its bit in `asleep`, so that nobody calls the kernel for helpers that
+// are awake or not needed for the region. Bit 0 is the host's; helpers from 31 on share the last bit.
 alignas(64) constinit Word rings{0};
 constinit Word asleep{0};
 
 alignas(64) constinit std::atomic<int> wanted{0};  // threads of the largest team so far, with the caller
-constinit std::atomic<int> serving{0};             // what the host read of it before it began the parallel region
+constinit std::atomic<int> serving{0};             // its value when the host began the parallel region
 constinit std::atomic<bool> hosted{false};
 
-// When the host looks again for room for the threads that a team lacks, as ticks of the clock.
+// When the host next checks whether the threads that a team lacks can be created, in ticks of the clock.
 constexpr Clock::rep kNever = std::numeric_limits<Clock::rep>::max();
 constinit std::atomic<Clock::rep> next_try{kNever};
 
@@ -38,12 +38,12 @@ uint32_t bits_below(int team) { return team > 31 ? kAnyone : bit_of(team) - 1; }
 
 void ring(uint32_t bits) {
     rings.fetch_add(1, std::memory_order_seq_cst);
-    // Who leaves its bit after this has not slept yet, and sees that `rings` has changed.
+    // A helper that leaves its bit after this has not slept yet, and sees that `rings` has changed.
     if ((asleep.load(std::memory_order_seq_cst) & bits) == 0) return;
     if (asleep.fetch_and(~bits, std::memory_order_seq_cst) & bits) wake(rings, bits);
 }
 
-// Whether it has slept.
+// Returns whether it slept.
 bool sleep_until_rung(uint32_t seen, int thread) {
     asleep.fetch_or(bit_of(thread), std::memory_order_seq_cst);
     return sleep_on(rings, seen, bit_of(thread));
@@ -55,7 +55,7 @@ bool help_somewhere(int thread) {
     return std::any_of(desks, desks + kDesks, [thread](Desk& desk) { return desk.help(thread); });
 }
 
-// What a helper does: it works where there is work, looks for more for a short while, and sleeps.
+// A helper's loop: work where there is work, look for more for a short while, and sleep.
 void serve(int thread) {
     FlushDenormals guard;
     Clock::time_point deadline = Clock::now() + kLooking;
@@ -67,13 +67,13 @@ void serve(int thread) {
             continue;
         }
         const auto rung = [seen] { return rings.load(std::memory_order_acquire) != seen; };
-        // Regions that it has no part in do not keep it awake.
+        // Regions that it takes no part in do not keep it awake.
         if (Clock::now() < deadline && look_for(rung, deadline)) continue;
         if (sleep_until_rung(seen, thread)) deadline = Clock::now() + kLooking;
     }
 }
 
-// The host is thread 0 of OpenMP's team in the place of the callers, and only waits.
+// The host is thread 0 of OpenMP's team, in place of the callers, and only waits.
 void wait_for_larger_team() {
     for (;;) {
         const uint32_t seen = rings.load(std::memory_order_acquire);
@@ -83,18 +83,18 @@ void wait_for_larger_team() {
 }
 
 void* host(void*) {
-    // The first op may have come from a thread with processors of its own.
+    // The thread of the first op may be bound to fewer processors.
     if (omp_get_proc_bind() == omp_proc_bind_false) take_affinity_of_process();
-    // Else the runtime would make the team smaller on a machine that is loaded now, and it would stay so.
+    // Otherwise the runtime would shrink the team if the machine is busy now, and it would stay small.
     omp_set_dynamic(0);
-    int helpers = 0;  // OpenMP keeps those of the region before
+    int helpers = 0;  // OpenMP keeps those of the previous region
     for (;;) {
         const int size = wanted.load(std::memory_order_acquire);
         serving.store(size, std::memory_order_relaxed);
         helpers += spare_threads(size - 1 - helpers);
         const auto later = Clock::now() + std::chrono::seconds(1);
         next_try.store(helpers < size - 1 ? later.time_since_epoch().count() : kNever, std::memory_order_relaxed);
-        // Nothing of this function is used in the region: all is atomic, and tools that do not know OpenMP's barriers see no race.
+        // The region uses only atomics, and no variable of this function: tools that do not know OpenMP's barriers see no race.
 #pragma omp parallel num_threads(helpers + 1)
         if (const int thread = omp_get_thread_num(); thread > 0)
             serve(thread);
@@ -104,8 +104,8 @@ void* host(void*) {
     return nullptr;
 }
 
-// Signals are left to the threads of the program: Python waits for them in its own. Those of a thread's own faults are not, for
-// blocked ones end the process without a word of who handles them.
+// The host blocks signals, which Python awaits in its own threads. It does not block signals of a thread's own faults: a blocked one
+// ends the process without calling its handler.
 bool start_host() {
     sigset_t blocked, before;
     sigfillset(&blocked);
@@ -118,7 +118,7 @@ bool start_host() {
     return started;
 }
 
-// Whether the host is to look for room again; for one caller of those who ask.
+// Returns whether the host should check for room again; true for only one of the callers that ask.
 bool try_is_due() {
     Clock::rep time = next_try.load(std::memory_order_relaxed);
     if (time == kNever || Clock::now().time_since_epoch().count() < time) return false;
@@ -131,7 +131,7 @@ void want_team(int size) {
            !wanted.compare_exchange_weak(largest, size, std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
     if (!hosted.load(std::memory_order_acquire) && !hosted.exchange(true, std::memory_order_acq_rel)) {
-        // Without a host the caller does the work, and the next one tries again.
+        // Without a host the caller does the work, and the next caller tries again.
         if (!start_host()) hosted.store(false, std::memory_order_release);
         return;
     }
@@ -156,8 +156,8 @@ int most_in_team() {
     int count = most.load(std::memory_order_relaxed);
     if (count == 0) {
         const long limit = std::clamp<long>(4 * sysconf(_SC_NPROCESSORS_ONLN), 64, kMostThreads);
-        // Who limits all threads of a process means those of pycnn, whatever else was asked for; the runtime would see to it too
-        // late, when the host is there.
+        // A limit on all threads of the process includes pycnn's, whatever else was asked for; the runtime would enforce it too late,
+        // once the host exists.
         count = openmp_setting("OMP_THREAD_LIMIT", static_cast<int>(limit));
         most.store(count, std::memory_order_relaxed);
     }

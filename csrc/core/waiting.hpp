@@ -1,6 +1,6 @@
-// How threads wait: they look for a short while, then they sleep in the kernel, on a word that others change (a futex, Linux).
+// How threads wait: they spin for a short while, then they sleep in the kernel on a word that others change (a Linux futex).
 //
-// Nothing here is locked, so that a fork at any moment leaves nothing locked.
+// There are no locks here, so a fork at any moment leaves nothing locked.
 #pragma once
 
 #include <linux/futex.h>
@@ -16,10 +16,10 @@ namespace pycnn {
 
 using Clock = std::chrono::steady_clock;
 
-// A thread that looks takes its core away from other programs, also from the one for whose end it waits. Sleeping costs 5 us and
-// more to wake up from. Beside two busy processes on two cores LeNet-5 trained at 300 to 16,500 images/s with OpenMP's own waiting,
-// which looks for milliseconds (four runs), and at 15,500 to 31,700 where GOMP_SPINCOUNT bounded that to about 20 us; on an idle
-// machine there was no difference. Waiting was OpenMP's then, so the figures tell what the bound is worth, not what this code does.
+// A spinning thread takes its core away from other programs, perhaps from the very thread it waits for. Waking up from sleep costs
+// 5 us and more. Next to two busy processes on two cores, LeNet-5 trained at 300 to 16,500 images/s with OpenMP's own waiting, which
+// spins for milliseconds (four runs), and at 15,500 to 31,700 with GOMP_SPINCOUNT bounding that to about 20 us; on an idle machine
+// there was no difference. OpenMP did the waiting in these runs, so the figures show what the bound is worth, not what this code does.
 constexpr std::chrono::microseconds kLooking{20};
 
 inline void pause_core() {
@@ -30,10 +30,11 @@ inline void pause_core() {
 #endif
 }
 
-// Whether `done()` came true before the deadline.
+// Returns whether `done()` became true before the deadline.
 template <class F>
 bool look_for(F&& done, Clock::time_point deadline) {
-    constexpr int kLooks = 16;  // of a pause each, about half a microsecond: reading the clock costs little beside them
+    constexpr int kLooks =
+        16;  // each with a pause, about half a microsecond in all: reading the clock costs little in comparison
     do {
         for (int look = 0; look < kLooks; ++look) {
             if (done()) return true;
@@ -48,8 +49,8 @@ static_assert(sizeof(Word) == sizeof(uint32_t) && Word::is_always_lock_free);
 
 constexpr uint32_t kAnyone = FUTEX_BITSET_MATCH_ANY;
 
-// Sleeps until `wake` is called with one of these bits; returns false at once where the word is not `seen` any more. May also
-// return for no reason.
+// Sleeps until `wake` is called with one of these bits; returns false at once if the word no longer equals `seen`. May also return
+// for no reason.
 inline bool sleep_on(Word& word, uint32_t seen, uint32_t bits = kAnyone) {
     return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, seen, nullptr, nullptr, bits) == 0;
 }

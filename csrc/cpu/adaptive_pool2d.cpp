@@ -14,7 +14,7 @@ Window window(const ResizeShape& s, int64_t p, int64_t q) {
     return {top, left, ceil_div((p + 1) * s.H, s.P) - top, ceil_div((q + 1) * s.W, s.Q) - left};
 }
 
-// Work of one plane: a comparison or addition costs about two multiply-adds, for most windows are a few short rows.
+// Work of one plane: a comparison or addition costs about two multiply-adds, since most windows are a few short rows.
 double window_work(const ResizeShape& s) { return 2.0 * static_cast<double>(std::max(s.H * s.W, s.P * s.Q)); }
 
 // body(plane, output, window) for every output of every plane, in order within a plane.
@@ -40,7 +40,7 @@ void adaptive_avg_pool2d(const ResizeShape& s, const float* x, float* y) {
 }
 
 void adaptive_avg_pool2d_backward(const ResizeShape& s, const float* dy, float* dx) {
-    // As windows are to elements, so are elements to windows.
+    // Seen from the elements, windows play the part that elements play in the forward pass.
     const bool is_long = (ceil_div(s.P, s.H) + 1) * (ceil_div(s.Q, s.W) + 1) > kSumBlock;
     sum_planes(s.N * s.C, s.H * s.W, window_work(s), is_long, dx, [&](int64_t i, auto* plane) {
         for (int64_t p = 0; p < s.P; ++p)
@@ -60,7 +60,7 @@ void adaptive_max_pool2d(const ResizeShape& s, const float* x, float* y, int32_t
             for (int64_t c = 0; c < window.width; ++c) {
                 const int64_t at = (window.top + r) * s.W + window.left + c;
                 const float value = x[plane + at];
-                // A later NaN replaces what is there, and nothing replaces a NaN but another.
+                // A later NaN replaces any number, and only another NaN replaces a NaN.
                 if (value > largest || value != value) {
                     largest = value;
                     best = at;

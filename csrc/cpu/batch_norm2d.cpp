@@ -1,4 +1,4 @@
-// Sums over a channel: each plane has sums of its own, in double; a channel's planes are then added in the order of the images,
+// Sums over a channel: each plane has its own sums, in double; a channel's planes are then added in the order of the images,
 // so the bits do not depend on the threads.
 #include "ops/batch_norm2d.hpp"
 
@@ -24,10 +24,10 @@ struct Sums {
     double first, second;
 };
 
-// The two sums of every channel; kernel(first element, channel, double sums[2]) gives those of one plane.
+// The two sums of every channel; kernel(first element, channel, double sums[2]) computes those of one plane.
 template <class F>
 std::vector<Sums> sums_of_channels(const ChannelShape& s, F&& kernel) {
-    const Buffer<Sums> planes(s.N * s.C);
+    const Workspace<Sums> planes(s.N * s.C);
     for_planes(s, [&](int64_t at, int64_t c) {
         double sums[2];
         kernel(at, c, sums);
@@ -75,7 +75,7 @@ void batch_norm2d(const ChannelShape& s, const float* x, const float* weight, co
         sums_of_channels(s, [&](int64_t at, int64_t c, double* out) { table.deviation_sums(s.plane, x + at, mean[c], out); });
     std::vector<float> scale(s.C);
     for (int64_t c = 0; c < s.C; ++c) {
-        // The first sum would be zero around the exact mean; what it is corrects the second one.
+        // Around the exact mean the first sum would be zero; its actual value corrects the second one.
         const double rest = deviations[c].first / count;
         double var = deviations[c].second / count - rest * rest;
         if (var < 0) var = 0;

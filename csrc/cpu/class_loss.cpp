@@ -11,8 +11,8 @@
 namespace pycnn {
 namespace {
 
-// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), least the smallest of j and all d: nothing overflows, and the sum
-// is at least 1.
+// exp(-j) + sum of exp(-d[i]), without the factor exp(-least), where least is the smallest of j and all d: nothing overflows, and the
+// sum is at least 1.
 struct Competition {
     double least, sum;
 
@@ -64,7 +64,7 @@ void nll_loss_backward(const CrossEntropy& s, const int64_t* target, LossGradien
 }
 
 double map_loss(const MapLoss& s, const float* distances, const int64_t* target, float* losses) {
-    const Buffer<double> rows(s.N);
+    const Workspace<double> rows(s.N);
     parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
             const float* d = distances + i * s.C;

@@ -15,7 +15,7 @@ void conv_transpose2d_backward_input(const ConvShape& s, const float* dy, const 
 }
 
 void conv_transpose2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const Buffer<float> sums_of_x(s.K);  // the bias gradient of the convolution, which has no use here
+    const Workspace<float> sums_of_x(s.K);  // the bias gradient of the convolution, which is not needed here
     conv2d_backward_weight(s, x, dy, dw, sums_of_x.data());
     channel_sums({s.N, s.C, s.H * s.W}, dy, db);
 }

@@ -51,7 +51,7 @@ const KernelTable* initial_table() {
     return find("isa", available_isas().back());
 }
 
-// None until it is asked for. Two threads that find none come to the same table, and a fork meanwhile leaves nothing locked.
+// Null until first needed. Two threads that both find null choose the same table, and a fork in between leaves nothing locked.
 constinit std::atomic<const KernelTable*> current{nullptr};
 
 }  // namespace

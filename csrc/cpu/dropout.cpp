@@ -12,7 +12,7 @@ namespace {
 constexpr double kPhiloxWork = 20;  // a random number costs about twenty multiply-adds
 static_assert(kChunk % 4 == 0);     // chunks begin with a block
 
-// A p within 2^-33 of 1 would need 2^32, which no number reaches.
+// For a p within 2^-33 of 1 the threshold would be 2^32, which no random number reaches.
 uint32_t threshold_of(double p) { return static_cast<uint32_t>(std::min(std::nearbyint(p * 0x1p32), 0x1p32 - 1)); }
 
 float scale_of(double p) { return static_cast<float>(1 / (1 - p)); }

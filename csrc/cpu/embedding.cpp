@@ -9,11 +9,11 @@
 namespace pycnn {
 namespace {
 
-// 64 KiB of copied floats a task.
+// 64 KiB of copied floats per task.
 constexpr int64_t kFloatsPerTask = 16384;
 
-// A sum is cut along its columns too, so that a word that fills half of the batch still keeps several threads busy: a task adds
-// about 128 x 128 numbers, 3 us.
+// A sum is also cut along its columns, so that a word that fills half of the batch still keeps several threads busy: a task adds
+// about 128 x 128 numbers, in 3 us.
 constexpr int64_t kPositionsPerTask = 128, kColumnsPerTask = 128;
 
 }  // namespace
@@ -38,7 +38,7 @@ void embedding_backward(const RowGroups& groups, int64_t D, const float* dy, int
     const KernelTable& table = kernels();
     const auto count = static_cast<int64_t>(groups.positions.size());
     const auto rows = static_cast<int64_t>(groups.rows.size());
-    // Slice s holds the groups that start at positions s * kPositionsPerTask and later, up to the next slice.
+    // Slice s holds the groups that start at position s * kPositionsPerTask or later, up to the next slice.
     const int64_t slices = ceil_div(count, kPositionsPerTask), blocks = ceil_div(D, kColumnsPerTask);
     const auto first_group = [&](int64_t slice) {
         const auto last = groups.starts.begin() + rows;

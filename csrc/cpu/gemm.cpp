@@ -15,8 +15,8 @@ void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, con
               int64_t ldc, const float* bias, bool accumulate) {
     for (int64_t t = range.begin; t < range.end; ++t) {
         const int64_t row = tiles.begin(t), height = tiles.extent(t);
-        for (int64_t v = 0; v < b.vectors; v += kMaxTileVectors) {
-            const int64_t vectors = std::min<int64_t>(kMaxTileVectors, b.vectors - v);
+        for (int64_t v = 0; v < b.vectors; v += kNRVectors) {
+            const int64_t vectors = std::min<int64_t>(kNRVectors, b.vectors - v);
             table.gemm[height - 1][vectors - 1](b.depth, a + row * b.depth, b.data, b.offsets, b.places + v, c + row * ldc, ldc,
                                                 bias ? bias + row : nullptr, accumulate);
         }
@@ -25,10 +25,10 @@ void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, con
 
 namespace {
 
-using DotTiles = DotTile[kMaxDotTile][kMaxDotTile];
+using DotKernels = DotKernel[kMaxDotTile][kMaxDotTile];
 
 // C[i][j] += the sum that `tiles` take of row i of A and row j of B.
-void sum_tiles(const KernelTable& table, const DotTiles& tiles, int64_t rows, int64_t columns, int64_t depth, const float* a,
+void sum_tiles(const KernelTable& table, const DotKernels& tiles, int64_t rows, int64_t columns, int64_t depth, const float* a,
                int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc) {
     const Tiles down(rows, table.dot_rows), across(columns, table.dot_columns);
     for (int64_t u = 0; u < across.count; ++u)
@@ -39,7 +39,7 @@ void sum_tiles(const KernelTable& table, const DotTiles& tiles, int64_t rows, in
 }
 
 // The same for large matrices without gaps between their rows, on all threads.
-void sum_matrix(const KernelTable& table, const DotTiles& tiles, int64_t M, int64_t N, int64_t K, const float* a,
+void sum_matrix(const KernelTable& table, const DotKernels& tiles, int64_t M, int64_t N, int64_t K, const float* a,
                 const float* b, float* c) {
     // Both blocks of a chunk, 64 + 40 rows x 1024 x 4 B = 416 KiB, stay in L2. The horizontal sums at a tile's end cost about a
     // tenth of a chunk's 1024 / 16 steps.
@@ -63,19 +63,19 @@ void multiply_transposed(const KernelTable& table, int64_t rows, int64_t columns
 }
 
 int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns) {
-    const int64_t width = kMaxTileVectors * table.lanes;
+    const int64_t width = table.nr;
     return (columns + width - 1) / width * width * depth;
 }
 
 void packed_offsets(const KernelTable& table, int64_t depth, int64_t* offsets) {
-    for (int64_t k = 0; k < depth; ++k) offsets[k] = k * kMaxTileVectors * table.lanes;
+    for (int64_t k = 0; k < depth; ++k) offsets[k] = k * table.nr;
 }
 
 int64_t packed_places(const KernelTable& table, int64_t depth, int64_t columns, VectorPlace* places) {
     int64_t v = 0;
     for (int64_t j = 0; j < columns; j += table.lanes, ++v) {
-        const int64_t tile = v / kMaxTileVectors, within = v % kMaxTileVectors;
-        places[v] = {(tile * kMaxTileVectors * depth + within) * table.lanes, j, std::min<int64_t>(table.lanes, columns - j)};
+        const int64_t tile = v / kNRVectors, within = v % kNRVectors;
+        places[v] = {(tile * kNRVectors * depth + within) * table.lanes, j, std::min<int64_t>(table.lanes, columns - j)};
     }
     return v;
 }
@@ -96,7 +96,7 @@ void pack_a(const Tiles& tiles, const MatrixA& a, int64_t k0, int64_t depth, flo
 
 // Rows [k0, k0 + depth) and columns [j0, j0 + columns) of B into the packed layout; the last tile's missing columns become zeros.
 void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t depth, int64_t j0, int64_t columns, float* packed) {
-    const int64_t width = kMaxTileVectors * table.lanes;
+    const int64_t width = table.nr;
     if (columns % width) std::fill_n(packed + columns / width * width * depth, depth * width, 0.0f);
     if (b.transposed) {
         for (int64_t j = 0; j < columns; j += width)
@@ -115,28 +115,28 @@ void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t dept
 
 void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, float* c, bool accumulate) {
     const KernelTable& table = kernels();
-    const Tiles tiles(M, table.tile_rows);
-    const int64_t most_depth = std::min(K, b.transposed ? kDepthBlock : kShallowBlock);
+    const Tiles tiles(M, table.mr);
+    const int64_t most_depth = std::min(K, b.transposed ? kKC : kShallowBlock);
     const int64_t blocks = ceil_div(K, most_depth);
 
-    const Buffer<float> packed(M * K);
+    const Workspace<float> packed(M * K);
     parallel_for(blocks, team_size(blocks, M * K), [&](int64_t block, int) {
         const int64_t k = block * most_depth;
         pack_a(tiles, a, k, std::min(most_depth, K - k), packed.data() + k * M);
     });
 
     // Column blocks: eight or more, so that a few cores balance, but no wider than a panel holds.
-    const int64_t tile = kMaxTileVectors * table.lanes;
+    const int64_t tile = table.nr;
     const int64_t widest = kPanelFloats / most_depth / tile * tile;
     const int64_t columns = std::clamp(ceil_div(N / 8, tile) * tile, tile, widest);
     const int64_t tasks = ceil_div(N, columns);
     const int team = team_size(tasks, M * N * K);
     const int64_t panel_size = packed_floats(table, most_depth, columns);
-    const Buffer<float> panels(panel_size * team);
-    const Buffer<int64_t> offsets(most_depth);
+    const Workspace<float> panels(panel_size * team);
+    const Workspace<int64_t> offsets(most_depth);
     packed_offsets(table, most_depth, offsets.data());
     const int64_t place_count = ceil_div(columns, table.lanes);
-    const Buffer<VectorPlace> places(place_count * team);
+    const Workspace<VectorPlace> places(place_count * team);
     const LongSumAreas totals(blocks, M * columns, team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t first = task * columns, count = std::min(columns, N - first);

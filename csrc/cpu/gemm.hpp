@@ -1,7 +1,8 @@
 // Matrix products on the micro-kernels: C = A B with A packed by row tiles, B wherever its vectors can be loaded from.
 //
-// Blocking (Goto, van de Geijn 2008): a block of B, depth <= kDepthBlock, stays in L2 while the row tiles of A go over it. One
-// tile of A is 14 rows x 384 x 4 B = 21 KiB and stays in L1 (32 KiB and more) while the block's vectors stream past it.
+// Blocking (Goto, van de Geijn 2008), in the letters of BLIS (Van Zee, van de Geijn 2015): a block of B, KC x NC, stays in L2 while
+// the row tiles of A, MR x KC, go over it. A tile of 14 x 384 x 4 B = 21 KiB stays in L1 (32 KiB and more) while the block's vectors
+// stream past it.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,9 @@
 
 namespace pycnn {
 
-// 384 holds AlexNet's first filters (3 x 11 x 11 = 363) in one block.
-constexpr int64_t kDepthBlock = 384;
-// Floats in one block of B: 256 KiB, half of the smallest L2 in use.
+// The depth of a block at most. 384 holds AlexNet's first filters (3 x 11 x 11 = 363) in one block.
+constexpr int64_t kKC = 384;
+// Floats in one block of B, KC x NC: 256 KiB, half of the smallest L2 in use.
 constexpr int64_t kPanelFloats = 64 * 1024;
 
 // `size` cut into as few tiles of at most `most` as will do, of nearly equal size: 64 rows are 13+13+13+13+12, not
@@ -47,7 +48,7 @@ struct BlockB {
 void multiply(const KernelTable& table, const Tiles& tiles, TileRange range, const float* a, const BlockB& b, float* c,
               int64_t ldc, const float* bias, bool accumulate);
 
-// The packed layout of B: tiles of two vectors, each [depth][2 * lanes]; so offsets[k] = k * 2 * lanes.
+// The packed layout of B: tiles of NR = 2 * lanes columns, each [depth][NR]; so offsets[k] = k * NR.
 int64_t packed_floats(const KernelTable& table, int64_t depth, int64_t columns);
 void packed_offsets(const KernelTable& table, int64_t depth, int64_t* offsets);
 // Returns the number of vectors, ceil(columns / lanes).

@@ -8,11 +8,13 @@
 
 namespace pycnn {
 
-constexpr int kMaxTileRows = 14;    // largest `tile_rows` of any instruction set
-constexpr int kMaxTileVectors = 2;  // a GEMM tile is one or two vectors wide
-constexpr int kMaxDotTile = 5;      // largest side of a dot tile
+// MR and NR are the rows and columns of C that a GEMM micro-kernel keeps in registers, as in BLIS (Van Zee, van de Geijn, "BLIS: A
+// Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
+constexpr int kMaxMR = 14;      // largest MR of any instruction set
+constexpr int kNRVectors = 2;   // NR, in vectors
+constexpr int kMaxDotTile = 5;  // largest side of a dot tile
 
-// Where one or two vectors of a GEMM tile lie in B and C (offsets in floats from the tile's b and c), and how many of their
+// Where the vectors of a tile of the GEMM kernel lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
 struct VectorPlace {
     int64_t b, c;
@@ -22,22 +24,24 @@ struct VectorPlace {
 // For each row i < rows and each vector v of `places`:
 //   C[i][v] = sum over k < depth of a[k * rows + i] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
 // with B[k][v] at b + offsets[k] + places[v].b and C[i][v] at c + i * ldc + places[v].c.
-using GemmTile = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
-                          float* c, int64_t ldc, const float* bias, bool accumulate);
+using GemmKernel = void (*)(int64_t depth, const float* a, const float* b, const int64_t* offsets, const VectorPlace* places,
+                            float* c, int64_t ldc, const float* bias, bool accumulate);
 
-// C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]; `length` is a
-// multiple of the lanes.
-using RunsTile = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch, const float* b,
-                          const int64_t* columns, int64_t b_pitch, float* c, int64_t ldc);
+// A batch-reduce dot product: as oneDNN's brgemm, one tile of C takes the sum of products of several pairs of blocks, here runs of
+// memory.
+//   C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]
+// `length` is a multiple of the lanes.
+using BatchReduceDotKernel = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch,
+                                      const float* b, const int64_t* columns, int64_t b_pitch, float* c, int64_t ldc);
 
 // C[i][j] += sum over k < depth of A[i][k] B[j][k], or of (A[i][k] - B[j][k])^2; both operands contiguous along k.
-using DotTile = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
+using DotKernel = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
 
-// For each row i < rows and each of one or two vectors v of columns:
+// The GEMM kernel on operands that are not packed. For each row i < rows and each of one or two vectors v of columns:
 //   C[i][v] = sum over k < depth of a[a_offsets[k] + i * a_stride] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
 // with B[k][v] at b + b_offsets[k] + v * lanes and C[i][v] at c + i * ldc + v * lanes. Vectors are read and written whole.
-using OuterTile = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
-                           const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
+using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
+                                    const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
@@ -71,7 +75,7 @@ constexpr int64_t kPoolMargin = 2;
 // of a tile, which lie `pitch` floats apart. Of the 36 positions of a transformed tile, p is at p * u_pitch (v_pitch, m_pitch).
 struct WinogradKernels {
     int64_t tile, taps;  // outputs of a tile and taps of a filter along an axis: 6 inputs make a tile, so tile + taps = 7
-    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch turns them by half a turn.
+    // Tap t of the filters is at taps + t * tap_pitch; a negative tap_pitch flips them along both axes.
     void (*filter)(int64_t vectors, const float* taps, int64_t tap_pitch, float* u, int64_t u_pitch);
     void (*filter_gradient)(int64_t vectors, const float* u, int64_t u_pitch, float* taps, int64_t tap_pitch);
     // Tiles side by side, one every `tile` pixels, of 6 x 6 inputs or tile x tile gradients; rows[i] is row i of them all.
@@ -85,13 +89,13 @@ struct KernelTable {
     const char* name;
     const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
     int lanes;
-    int tile_rows;                                   // a GEMM tile has 1..tile_rows rows
-    int dot_rows, dot_columns;                       // a dot tile has 1..dot_rows x 1..dot_columns elements
-    GemmTile gemm[kMaxTileRows][kMaxTileVectors];    // [rows - 1][vectors - 1]
-    DotTile dot[kMaxDotTile][kMaxDotTile];           // [rows - 1][columns - 1]
-    OuterTile outer[kMaxTileRows][kMaxTileVectors];  // [rows - 1][vectors - 1]
-    DotTile distance[kMaxDotTile][kMaxDotTile];      // likewise
-    RunsTile runs[kMaxDotTile][kMaxDotTile];         // likewise
+    int mr, nr;                 // a GEMM tile has 1..mr rows and one or two vectors of columns, up to nr = kNRVectors * lanes
+    int dot_rows, dot_columns;  // a dot tile has 1..dot_rows x 1..dot_columns elements
+    GemmKernel gemm[kMaxMR][kNRVectors];                              // [rows - 1][vectors - 1]
+    DotKernel dot[kMaxDotTile][kMaxDotTile];                          // [rows - 1][columns - 1]
+    UnpackedGemmKernel unpacked_gemm[kMaxMR][kNRVectors];             // [rows - 1][vectors - 1]
+    DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
+    BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
@@ -135,7 +139,7 @@ struct KernelTable {
     void (*softmax)(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total);
     void (*softmax_backward)(int64_t rows, int64_t C, const float* dy, const float* p, float* dx);
     void (*log_softmax_backward)(int64_t rows, int64_t C, const float* dy, const float* y, float* dx);
-    float (*weighted_surprise)(int64_t C, const float* x, const float* w, float largest, float log_total);
+    float (*weighted_nll)(int64_t C, const float* x, const float* w, float largest, float log_total);
     void (*softmax_gradient)(int64_t C, const float* p, const float* w, float a, float b, float* dx);
 
     // `count` pixels of one image from x on; the ring has before + after + 1 rows of `pitch` floats.
@@ -145,7 +149,7 @@ struct KernelTable {
 
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
-    // A row of `outputs` windows of height x width pixels side by side, after a ReLU, on turned images (see isa/lane_pool.hpp); rows of
+    // A row of `outputs` windows of height x width pixels side by side, after a ReLU, on interleaved images (see isa/lane_pool.hpp); rows of
     // pixels are row_pitch floats apart. A winner is the place r * width + s in its window, 255 if it is not above zero.
     void (*lane_max_pool)(int64_t height, int64_t width, int64_t outputs, const float* rows, int64_t row_pitch, float* y,
                           uint8_t* winners);

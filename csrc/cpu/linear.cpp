@@ -12,10 +12,11 @@
 namespace pycnn {
 namespace {
 
-// Rows of x from which on it pays to turn the weights: half a cycle a float, as long as its products with 8 rows.
+// The number of rows of x from which it pays to transpose the weights: that costs half a cycle per float, as much as its products with
+// 8 rows.
 constexpr int64_t kFewRows = 32;
 
-// Columns of dy whose sums one task takes.
+// Columns of dy that one task sums.
 constexpr int64_t kTaskColumns = 256;
 
 // sums[j] = sum over rows begin <= n < end of dy[n * pitch + j], for j < columns.
@@ -25,7 +26,7 @@ void add_rows(int64_t begin, int64_t end, int64_t pitch, int64_t columns, const 
         for (int64_t j = 0; j < columns; ++j) sums[j] += dy[n * pitch + j];
 }
 
-// The same over all rows, in blocks (see cpu/long_sum.hpp); at most kTaskColumns columns.
+// The same over all rows, in blocks (see core/long_sum.hpp); at most kTaskColumns columns.
 void add_all_rows(int64_t rows, int64_t pitch, int64_t columns, const float* dy, float* sums) {
     if (rows <= kSumBlock) return add_rows(0, rows, pitch, columns, dy, sums);
     std::array<double, kTaskColumns> totals{};

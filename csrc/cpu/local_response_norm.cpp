@@ -10,7 +10,7 @@
 namespace pycnn {
 namespace {
 
-// A task is one block of pixels of one image, all channels: 1 KiB a row, so that the rows of a window of 5 stay in L1.
+// A task is one block of pixels of one image, all channels: 1 KiB per row, so that the rows of a window of 5 stay in L1.
 constexpr int64_t kBlock = 256;
 
 constexpr double kPowerWork = 30;  // two square roots and a division, or log and exp, in multiply-adds
@@ -56,7 +56,7 @@ void local_response_norm_backward(const LrnShape& s, const float* dy, const floa
     const KernelTable& table = kernels();
     const int threads = team(s, g);
     const int64_t ring = (g.before + g.after + 1) * kBlock;
-    const Buffer<float> rings(threads * ring);
+    const Workspace<float> rings(threads * ring);
     for_blocks(s, threads, [&](int64_t at, int64_t count, int thread) {
         table.lrn_backward(g, count, dy + at, x + at, y + at, scale + at, dx + at, rings.data() + thread * ring, kBlock);
     });

@@ -1,6 +1,6 @@
-// Sums of products over a batch, of any length, for the gradients of weights. A lane adds up a run of at most kProductRun products; of
-// sums of runs at most kRunsInFloat are added in float, and what those come to in double. With the 16 slices of a batch and the lanes'
-// own sum a result is off by 1,900 u at most, below 2^-13. The sums of networks of usual sizes are one run, or a few, and as cheap.
+// Sums of products over a batch, of any length, for the gradients of weights. A lane adds up a run of at most kProductRun products; at
+// most kRunsInFloat sums of runs are added in float, and their sums in double. With the 16 slices of a batch and the sum over lanes a
+// result is off by 1,900 u at most, below 2^-13. In networks of usual sizes a sum is one run, or a few, and costs no more.
 #pragma once
 
 #include <algorithm>
@@ -10,18 +10,18 @@
 
 namespace pycnn {
 
-// LeNet-5's first convolution makes one run of its 28 x 28 pixels of two images.
+// LeNet-5's first convolution makes one run of the 28 x 28 pixels of two images.
 constexpr int64_t kProductRun = 1600;
 constexpr int64_t kRunsInFloat = 256;
 
-// `rows` x `columns` floats, `pitch` apart, that grow by additions of others. `totals` has room for as many doubles without gaps, or
-// is null where there are at most `limit` additions: then nothing is done.
+// `rows` x `columns` floats, `pitch` apart, to which others are added. `totals` has room for as many doubles without gaps, or is null
+// if there are at most `limit` additions: then nothing is done.
 class LongSums {
 public:
     LongSums(float* sums, int64_t rows, int64_t columns, int64_t pitch, double* totals, int64_t limit = kRunsInFloat)
         : sums_(sums), rows_(rows), columns_(columns), pitch_(pitch), totals_(totals), limit_(limit) {}
 
-    // To be called before so many additions, of at most `limit` at a time.
+    // Call this before each batch of at most `limit` additions, with their number.
     void expect(int64_t additions = 1) {
         if (totals_ == nullptr) return;
         if (count_ + additions > limit_) {
@@ -32,7 +32,7 @@ public:
         count_ += additions;
     }
 
-    // Leaves in the floats what all additions come to.
+    // Writes the sums of all additions to the floats.
     void finish() {
         if (!moved_) return;
         move_up();
@@ -62,7 +62,7 @@ private:
     bool moved_ = false;
 };
 
-// The doubles of LongSums for each thread of a team, where there are more additions than the limit; else none.
+// The doubles of LongSums for each thread of a team if there are more additions than the limit; otherwise none.
 class LongSumAreas {
 public:
     LongSumAreas(int64_t additions, int64_t size, int team, int64_t limit = kRunsInFloat)
@@ -72,7 +72,7 @@ public:
 
 private:
     int64_t size_;
-    Buffer<double> totals_;
+    Workspace<double> totals_;
 };
 
 }  // namespace pycnn

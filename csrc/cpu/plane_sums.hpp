@@ -19,7 +19,7 @@ inline float window_sum(const KernelTable& table, int64_t height, int64_t width,
     return sum.value();
 }
 
-// A window's elements that lie inside the plane.
+// The elements of a window that lie inside the plane.
 struct Window {
     int64_t top, left, height, width;
 };
@@ -32,19 +32,18 @@ void add_to_window(const Window& w, int64_t pitch, float share, Sum* plane) {
         for (int64_t c = 0; c < w.width; ++c) first[r * pitch + c] += share;
 }
 
-// planes[i] for i < count, of `size` floats each, from add(i, sums), which adds to sums that are zero: floats in place or, where
-// is_long(i) says that a sum of the plane may be long, doubles; `any_long` is false where it is so nowhere. `work` is that of one
-// plane.
+// planes[i] for i < count, of `size` floats each, from add(i, sums), which adds to zeros: to floats in place or, if is_long(i) says
+// that a sum of the plane may be long, to doubles. `any_long` is false if no plane is long. `work` is the work of one plane.
 template <class F, class IsLong>
 void sum_planes(int64_t count, int64_t size, double work, bool any_long, float* planes, F&& add, IsLong&& is_long) {
     const int64_t grain = planes_per_task(size), tasks = ceil_div(count, grain);
     const int team = team_size(tasks, static_cast<double>(count) * work);
-    const Buffer<double> areas(any_long ? size * team : 0);
+    const Workspace<double> areas(any_long ? size * team : 0);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, count); ++i) {
             float* plane = planes + i * size;
             if (!any_long || !is_long(i)) {
-                std::fill_n(plane, size, 0.0f);  // one at a time: it is still in L1 when the terms come
+                std::fill_n(plane, size, 0.0f);  // one at a time: it is still in L1 when the terms are added
                 add(i, plane);
                 continue;
             }

@@ -9,14 +9,14 @@
 namespace pycnn {
 namespace {
 
-// Everything is taken in double: an exponential and a logarithm of it cost about sixty multiply-adds.
+// Everything is computed in double: an exponential and its logarithm cost about sixty multiply-adds.
 constexpr double kSquareWork = 2, kLogisticWork = 60;
 
-// Sum of loss(i) over an array: each chunk by itself, then the chunks in order.
+// Sum of loss(i) over an array: first within each chunk, then over the chunks in order.
 template <class F>
 double sum_of_losses(int64_t count, double work, float* losses, F&& loss) {
     const int64_t chunks = ceil_div(count, kChunk);
-    const Buffer<double> totals(chunks);
+    const Workspace<double> totals(chunks);
     const auto chunk = [&](int64_t begin, int64_t length) {
         double total = 0;
         for (int64_t i = begin; i < begin + length; ++i) {
@@ -40,10 +40,10 @@ void write_gradient(int64_t count, double work, float* gradient, F&& slope) {
     for_chunks(count, chunk, work);
 }
 
-// log(1 + exp(x)), without overflow and with all digits where it is small.
+// log(1 + exp(x)), without overflow, and with all digits when it is small.
 double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
 
-// A factor of 0 silences what it multiplies, even infinity.
+// A factor of 0 yields 0, even times infinity.
 double part(double factor, double value) { return factor == 0 ? 0 : factor * value; }
 
 // 1 / (1 + exp(-x))

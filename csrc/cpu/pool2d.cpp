@@ -16,14 +16,14 @@ PoolWindow window(const PoolShape& s) {
     return {s.H, s.W, s.P, s.Q, s.kernel.h, s.kernel.w, s.stride.h, s.stride.w, s.pad.h, s.pad.w, s.dilation.h, s.dilation.w};
 }
 
-// Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, for rows are short and
+// Work of one plane: a comparison or addition of a window's element costs about four multiply-adds, since rows are short and
 // strided.
 double plane_work(const PoolShape& s) {
     const double window = static_cast<double>(std::min(s.kernel.h, s.H)) * static_cast<double>(std::min(s.kernel.w, s.W));
     return 4 * window * static_cast<double>(s.P * s.Q);
 }
 
-// What a window holds of the plane.
+// The part of the plane in a window.
 Window inside(const PoolShape& s, int64_t p, int64_t q) {
     const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
     const int64_t top = std::max<int64_t>(h, 0), left = std::max<int64_t>(w, 0);
@@ -31,7 +31,7 @@ Window inside(const PoolShape& s, int64_t p, int64_t q) {
             std::max<int64_t>(std::min(w + s.kernel.w, s.W) - left, 0)};
 }
 
-// Elements that an average may add up, and windows that may hold an element.
+// The most elements that an average adds up, and the most windows that contain an element.
 int64_t window_size(const PoolShape& s) { return std::min(s.kernel.h, s.H) * std::min(s.kernel.w, s.W); }
 int64_t windows_of_element(const PoolShape& s) {
     return std::min(ceil_div(s.kernel.h, s.stride.h), s.P) * std::min(ceil_div(s.kernel.w, s.stride.w), s.Q);
@@ -39,8 +39,8 @@ int64_t windows_of_element(const PoolShape& s) {
 
 // PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the
 // number of elements inside the plane.
-Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
-    Buffer<float> result(s.P * s.Q);
+Workspace<float> divisors(const PoolShape& s, AverageRule rule) {
+    Workspace<float> result(s.P * s.Q);
     for (int64_t p = 0; p < s.P; ++p)
         for (int64_t q = 0; q < s.Q; ++q) {
             const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
@@ -58,8 +58,9 @@ Buffer<float> divisors(const PoolShape& s, AverageRule rule) {
     return result;
 }
 
-// Whether an element may be the maximum of more than kFewOutputs of a plane's windows. Outputs are taken in blocks of half as many;
-// where no block reaches back to what those before its neighbour hold, as with windows that overlap little, an element is in two.
+// Whether an element may be the maximum of more than kFewOutputs of a plane's windows. Outputs are taken in blocks of half as many; if
+// no block reaches back to elements of the blocks before its neighbour, as with windows that overlap little, an element is in two
+// blocks at most.
 bool has_long_sums(int64_t outputs, const int32_t* indices) {
     constexpr int64_t kBlock = kFewOutputs / 2;
     int32_t reach = -1, neighbour = -1;  // the largest index of the blocks before the neighbour, and with it
@@ -91,7 +92,7 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
     const double work = static_cast<double>(inputs + outputs);
     const auto add = [&](int64_t i, auto* plane) {
         const int32_t* at = indices + i * outputs;
-        // As unsigned, a negative index is too large. Checked beforehand, so that the loop below has no branch.
+        // Read as unsigned, a negative index is too large. The check comes first, so that the loop below has no branch.
         uint32_t largest = 0;
         for (int64_t j = 0; j < outputs; ++j) largest = std::max(largest, static_cast<uint32_t>(at[j]));
         if (outputs > 0 && largest >= static_cast<uint64_t>(inputs)) {
@@ -110,7 +111,7 @@ void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) 
     if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
-    const Buffer<float> divisor = divisors(s, rule);
+    const Workspace<float> divisor = divisors(s, rule);
     const auto long_sums = [&](const float* plane, float* averages) {
         for (int64_t p = 0; p < s.P; ++p)
             for (int64_t q = 0; q < s.Q; ++q) {
@@ -137,7 +138,7 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     if (s.N == 0) return;
     const PoolWindow g = window(s);
     const KernelTable& table = kernels();
-    const Buffer<float> divisor = divisors(s, rule);
+    const Workspace<float> divisor = divisors(s, rule);
     if (windows_of_element(s) > kSumBlock)
         return sum_planes(s.N * s.C, s.H * s.W, plane_work(s), true, dx, [&](int64_t i, auto* plane) {
             for (int64_t p = 0; p < s.P; ++p)
@@ -150,7 +151,7 @@ void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, 
     const int64_t planes = s.N * s.C, grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
     const int team = team_size(tasks, static_cast<double>(planes) * plane_work(s));
     const int64_t area = whole_lines(s.P * (s.Q + 2 * kPoolMargin) + table.lanes);
-    const Buffer<float> areas(area * team);
+    const Workspace<float> areas(area * team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         for (int64_t i = task * grain; i < std::min((task + 1) * grain, planes); ++i)
             table.avg_pool_backward(g, dy + i * s.P * s.Q, divisor.data(), areas.data() + area * thread, dx + i * s.H * s.W);

@@ -15,7 +15,7 @@ void rbf(const RbfShape& s, const float* x, const float* centres, float* y) {
 
 void rbf_backward(const RbfShape& s, const float* dy, const float* x, const float* centres, float* dx, float* dcentres) {
     const KernelTable& table = kernels();
-    // 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c in each other's places.
+    // 2 dy (x - c) is the gradient of x, and 2 dy (c - x) that of c: one kernel, with x and c exchanged.
     const auto for_rows = [&](int64_t rows, int64_t terms, auto&& row) {
         const double work = static_cast<double>(terms) * static_cast<double>(s.features);
         parallel_ranges(rows, 1, work, [&](int64_t begin, int64_t end) {

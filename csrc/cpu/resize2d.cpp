@@ -72,7 +72,7 @@ void upsample_bilinear(const ResizeShape& s, Pair scale, bool align_corners, con
     if (s.N == 0) return;  // the tables may be large
     const auto rows = mixes(s.H, s.P, scale.h, align_corners), columns = mixes(s.W, s.Q, scale.w, align_corners);
     const Planes planes(s);
-    const Buffer<float> mixed(s.W * planes.team);
+    const Workspace<float> mixed(s.W * planes.team);
     planes.for_each([&](int64_t i, int thread) {
         float* __restrict between = mixed.data() + s.W * thread;
         for (int64_t p = 0; p < s.P; ++p) {
@@ -104,10 +104,10 @@ void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_cor
             for (int64_t w = 0; w < s.W; ++w) below[w] += rows[p].second_weight * between[w];
         }
     };
-    // A row adds up about 2 scale terms, and as many of these make an element; with aligned corners a few more.
+    // A row adds up about 2 scale terms, and an element as many rows; with aligned corners a few more.
     const Planes planes(s);
     if (2 * std::max(ceil_div(s.P, s.H), ceil_div(s.Q, s.W)) < kSumBlock) {
-        const Buffer<float> mixed(s.W * planes.team);
+        const Workspace<float> mixed(s.W * planes.team);
         planes.for_each([&](int64_t i, int thread) {
             float* plane = dx + i * s.H * s.W;
             std::fill_n(plane, s.H * s.W, 0.0f);
@@ -115,7 +115,7 @@ void upsample_bilinear_backward(const ResizeShape& s, Pair scale, bool align_cor
         });
         return;
     }
-    const Buffer<double> areas((s.H + 1) * s.W * planes.team);
+    const Workspace<double> areas((s.H + 1) * s.W * planes.team);
     planes.for_each([&](int64_t i, int thread) {
         double* plane = areas.data() + (s.H + 1) * s.W * thread;
         std::fill_n(plane, s.H * s.W, 0.0);

@@ -1,4 +1,4 @@
-// Rows of class scores, cut into blocks: each is one call of a kernel, and one task.
+// Cuts rows of class scores into blocks: each is one call of a kernel, and one task.
 #pragma once
 
 #include <algorithm>

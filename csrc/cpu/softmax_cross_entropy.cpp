@@ -22,7 +22,7 @@ double row_loss(const CrossEntropy& s, const float* x, int64_t label, float larg
     const double log_total = std::log(static_cast<double>(total));
     double loss = (1 - s.label_smoothing) * class_weight(s, label) * (largest + log_total - x[label]);
     if (s.label_smoothing > 0) {
-        const float all = kernels().weighted_surprise(s.C, x, s.weight, largest, static_cast<float>(log_total));
+        const float all = kernels().weighted_nll(s.C, x, s.weight, largest, static_cast<float>(log_total));
         loss += s.label_smoothing / static_cast<double>(s.C) * all;
     }
     return loss;
@@ -61,7 +61,7 @@ double mean_divisor(const CrossEntropy& s, const int64_t* target) {
 
 double softmax_cross_entropy(const CrossEntropy& s, const float* logits, const int64_t* target, float* probabilities,
                              float* losses) {
-    const Buffer<double> row_losses(s.N);
+    const Workspace<double> row_losses(s.N);
     const KernelTable& table = kernels();
     parallel_ranges(s.N, block_of_rows(s.C), static_cast<double>(s.C) * kExponentialWork, [&](int64_t begin, int64_t end) {
         float largest[kMostRows], totals[kMostRows];
@@ -99,7 +99,7 @@ void softmax_cross_entropy_backward(const CrossEntropy& s, const float* probabil
             const double by_probability = hit + smooth * all_weights;
             table.softmax_gradient(s.C, p, s.weight, static_cast<float>(scale * by_probability),
                                    static_cast<float>(scale * smooth), dx);
-            // Its own class, where p - 1 may cancel, in double.
+            // The target class, where p - 1 may cancel, in double.
             const int64_t t = target[i];
             const double direct = hit * (p[t] - 1.0);
             dx[t] = static_cast<float>(scale * (direct + smooth * (all_weights * p[t] - class_weight(s, t))));

@@ -1,8 +1,7 @@
 #include <cmath>
 
 #include "ops/activation.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -11,11 +10,7 @@ namespace {
 template <class F>
 Array forward(const char* op, py::handle x_array, F&& kernel) {
     const auto x = view<const float>(op, "x", x_array);
-    float* y = nullptr;
-    Array result = new_array(op, x.shape, y);
-    ReleaseGil release;
-    kernel(x.size(), x.data, y);
-    return result;
+    return filled(op, x.shape, [&](float* y) { kernel(x.size(), x.data, y); });
 }
 
 // A new array filled by kernel(count, dy, other, dx); `other` is the op's input or output.
@@ -24,11 +19,7 @@ Array backward(const char* op, const char* name, py::handle dy_array, py::handle
     const auto dy = view<const float>(op, "dy", dy_array);
     const auto other = view<const float>(op, name, other_array);
     check_same_shape(op, "dy", dy.shape, name, other.shape);
-    float* dx = nullptr;
-    Array result = new_array(op, other.shape, dx);
-    ReleaseGil release;
-    kernel(other.size(), dy.data, other.data, dx);
-    return result;
+    return filled(op, other.shape, [&](float* dx) { kernel(other.size(), dy.data, other.data, dx); });
 }
 
 Array bind_relu(py::handle x) { return forward("relu", x, relu); }

@@ -1,6 +1,6 @@
 #include "ops/class_loss.hpp"
 #include "python/loss_arguments.hpp"
-#include "python/register.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -14,22 +14,14 @@ View<const float> rows_view(const char* op, const char* name, py::handle array) 
 
 Array bind_log_softmax(py::handle x_array) {
     const auto x = rows_view("log_softmax", "x", x_array);
-    float* y = nullptr;
-    Array result = new_array("log_softmax", x.shape, y);
-    ReleaseGil release;
-    log_softmax(x.shape[0], x.shape[1], x.data, y);
-    return result;
+    return filled("log_softmax", x.shape, [&](float* y) { log_softmax(x.shape[0], x.shape[1], x.data, y); });
 }
 
 Array bind_log_softmax_backward(py::handle dy_array, py::handle y_array) {
     const char* op = "log_softmax_backward";
     const auto dy = rows_view(op, "dy", dy_array), y = rows_view(op, "y", y_array);
     check_same_shape(op, "dy", dy.shape, "y", y.shape);
-    float* dx = nullptr;
-    Array result = new_array(op, y.shape, dx);
-    ReleaseGil release;
-    log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx);
-    return result;
+    return filled(op, y.shape, [&](float* dx) { log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx); });
 }
 
 struct NllArguments {
@@ -65,11 +57,8 @@ Array bind_nll_loss_backward(py::handle log_probability_array, py::handle target
     const char* op = "nll_loss_backward";
     const auto a = nll_arguments(op, log_probability_array, target_array, weight_array, ignore_index, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
-    float* gradient = nullptr;
-    Array result = new_array(op, a.log_probabilities.shape, gradient);
-    ReleaseGil release;
-    nll_loss_backward(a.settings, a.target.data, dloss, gradient);
-    return result;
+    return filled(op, a.log_probabilities.shape,
+                  [&](float* gradient) { nll_loss_backward(a.settings, a.target.data, dloss, gradient); });
 }
 
 struct MapArguments {
@@ -101,11 +90,8 @@ Array bind_map_loss_backward(py::handle distance_array, py::handle target_array,
     const char* op = "map_loss_backward";
     const auto a = map_arguments(op, distance_array, target_array, j, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
-    float* gradient = nullptr;
-    Array result = new_array(op, a.distances.shape, gradient);
-    ReleaseGil release;
-    map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient);
-    return result;
+    return filled(op, a.distances.shape,
+                  [&](float* gradient) { map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient); });
 }
 
 }  // namespace

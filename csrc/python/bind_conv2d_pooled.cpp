@@ -1,6 +1,5 @@
 #include "ops/conv2d_pooled.hpp"
 #include "python/conv_arguments.hpp"
-#include "python/register.hpp"
 #include "python/weight_gradients.hpp"
 
 namespace pycnn {

@@ -1,6 +1,5 @@
 #include "ops/conv_transpose2d.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -26,11 +25,7 @@ Array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b
     if (b && b->shape[0] != s.C)
         fail_value(op, "bias has ", b->shape[0], " elements, the output ", s.C, " channels (bias: ", to_string(b->shape),
                    ", weight: ", to_string(w.shape), ")");
-    float* y = nullptr;
-    Array result = new_array(op, {s.N, s.C, s.H, s.W}, y);
-    ReleaseGil release;
-    conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y);
-    return result;
+    return filled(op, {s.N, s.C, s.H, s.W}, [&](float* y) { conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y); });
 }
 
 Array bind_conv_transpose2d_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
@@ -42,11 +37,7 @@ Array bind_conv_transpose2d_backward_input(py::handle dy_array, py::handle w_arr
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x, w.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
-    float* dx = nullptr;
-    Array result = new_array(op, x, dx);
-    ReleaseGil release;
-    conv_transpose2d_backward_input(s, dy.data, w.data, dx);
-    return result;
+    return filled(op, x, [&](float* dx) { conv_transpose2d_backward_input(s, dy.data, w.data, dx); });
 }
 
 py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape,
@@ -58,13 +49,8 @@ py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle 
     const Shape w = to_shape(op, "weight_shape", weight_shape, 4);
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x.shape, w);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
-    float *dw = nullptr, *db = nullptr;
-    Array weight_gradient = new_array(op, w, dw), bias_gradient = new_array(op, {s.C}, db);
-    {
-        ReleaseGil release;
-        conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db);
-    }
-    return py::make_tuple(std::move(weight_gradient), std::move(bias_gradient));
+    return filled_tuple<float, float>(
+        op, {w, Shape{s.C}}, [&](float* dw, float* db) { conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db); });
 }
 
 }  // namespace

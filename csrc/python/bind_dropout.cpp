@@ -1,6 +1,5 @@
 #include "ops/dropout.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -16,14 +15,8 @@ py::tuple bind_dropout(py::handle x_array, py::handle p_number, py::handle seed_
     const auto x = view<const float>(op, "x", x_array);
     const double p = to_probability(op, p_number);
     const uint64_t seed = to_uint64(op, "seed", seed_number), first_block = to_uint64(op, "first_block", first_block_number);
-    float* y = nullptr;
-    uint8_t* kept = nullptr;
-    Array result = new_array(op, x.shape, y), mask = new_array(op, x.shape, kept);
-    {
-        ReleaseGil release;
-        dropout(x.size(), first_block, p, seed, x.data, y, kept);
-    }
-    return py::make_tuple(result, mask);
+    return filled_tuple<float, uint8_t>(
+        op, {x.shape, x.shape}, [&](float* y, uint8_t* kept) { dropout(x.size(), first_block, p, seed, x.data, y, kept); });
 }
 
 Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::handle p_number) {
@@ -32,11 +25,7 @@ Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::hand
     const auto kept = view<const uint8_t>(op, "kept", kept_array);
     const double p = to_probability(op, p_number);
     check_same_shape(op, "dy", dy.shape, "kept", kept.shape);
-    float* dx = nullptr;
-    Array result = new_array(op, dy.shape, dx);
-    ReleaseGil release;
-    dropout_backward(dy.size(), p, dy.data, kept.data, dx);
-    return result;
+    return filled(op, dy.shape, [&](float* dx) { dropout_backward(dy.size(), p, dy.data, kept.data, dx); });
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 #include <optional>
 
 #include "ops/embedding.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -16,11 +15,7 @@ Array bind_embedding(py::handle weight_array, py::handle index_array) {
     check_row_numbers(op, index.shape, index.data, weight.shape[0]);
     Shape shape = index.shape;
     shape.push_back(D);
-    float* y = nullptr;
-    Array result = new_array(op, shape, y);
-    ReleaseGil release;
-    embedding(index.size(), D, weight.data, index.data, y);
-    return result;
+    return filled(op, shape, [&](float* y) { embedding(index.size(), D, weight.data, index.data, y); });
 }
 
 py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, py::handle padding_number) {
@@ -42,14 +37,9 @@ py::tuple bind_embedding_backward(py::handle dy_array, py::handle index_array, p
         groups = group_rows(index.size(), index.data, padding);
     }
     const auto count = static_cast<int64_t>(groups.rows.size());
-    int64_t* rows = nullptr;
-    float* values = nullptr;
-    Array row_array = new_array(op, {count}, rows), value_array = new_array(op, {count, D}, values);
-    {
-        ReleaseGil release;
+    return filled_tuple<int64_t, float>(op, {Shape{count}, Shape{count, D}}, [&](int64_t* rows, float* values) {
         embedding_backward(groups, D, dy.data, rows, values);
-    }
-    return py::make_tuple(std::move(row_array), std::move(value_array));
+    });
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 #include <limits>
 
 #include "ops/local_response_norm.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -36,13 +35,8 @@ py::tuple bind_local_response_norm(py::handle x_array, py::handle size, py::hand
     if (to_float(op, "k", k_number) < std::numeric_limits<float>::min())
         fail_value(op, "k must be above 0 (at least 2^-126), got ", k);
     const LrnShape s = shape_of(op, x.shape, size, alpha, beta, k, form);
-    float *y = nullptr, *scale = nullptr;
-    Array result = new_array(op, x.shape, y), scales = new_array(op, x.shape, scale);
-    {
-        ReleaseGil release;
-        local_response_norm(s, x.data, y, scale);
-    }
-    return py::make_tuple(std::move(result), std::move(scales));
+    return filled_tuple<float, float>(op, {x.shape, x.shape},
+                                      [&](float* y, float* scale) { local_response_norm(s, x.data, y, scale); });
 }
 
 Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array,
@@ -54,11 +48,7 @@ Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array,
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     check_same_shape(op, "y", y.shape, "x", x.shape);
     check_same_shape(op, "scale", scale.shape, "x", x.shape);
-    float* dx = nullptr;
-    Array result = new_array(op, x.shape, dx);
-    ReleaseGil release;
-    local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx);
-    return result;
+    return filled(op, x.shape, [&](float* dx) { local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx); });
 }
 
 }  // namespace

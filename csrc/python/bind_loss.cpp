@@ -1,6 +1,6 @@
 #include "ops/softmax_cross_entropy.hpp"
 #include "python/loss_arguments.hpp"
-#include "python/register.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -26,11 +26,7 @@ CrossEntropy settings(const char* op, const Shape& logits, const View<const int6
 Array bind_softmax(py::handle x_array) {
     const auto x = view<const float>("softmax", "x", x_array, 2);
     if (x.shape[1] < 1) fail_value("softmax", "needs at least one class, got shape ", to_string(x.shape));
-    float* probabilities = nullptr;
-    Array result = new_array("softmax", x.shape, probabilities);
-    ReleaseGil release;
-    softmax(x.shape[0], x.shape[1], x.data, probabilities);
-    return result;
+    return filled("softmax", x.shape, [&](float* probabilities) { softmax(x.shape[0], x.shape[1], x.data, probabilities); });
 }
 
 Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
@@ -39,11 +35,7 @@ Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
     const auto p = view<const float>(op, "p", p_array, 2);
     check_same_shape(op, "dy", dy.shape, "p", p.shape);
     if (p.shape[1] < 1) fail_value(op, "needs at least one class, got shape ", to_string(p.shape));
-    float* dx = nullptr;
-    Array result = new_array(op, p.shape, dx);
-    ReleaseGil release;
-    softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx);
-    return result;
+    return filled(op, p.shape, [&](float* dx) { softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx); });
 }
 
 py::tuple bind_softmax_cross_entropy(py::handle logits_array, py::handle target_array, py::handle weight_array,
@@ -70,11 +62,7 @@ Array bind_softmax_cross_entropy_backward(py::handle p_array, py::handle target_
     const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
     const CrossEntropy s = settings(op, p.shape, target, weight, ignore_index, label_smoothing, reduction);
     const auto scale = to_loss_gradient(op, dloss, s.reduction, target.shape);
-    float* dlogits = nullptr;
-    Array result = new_array(op, p.shape, dlogits);
-    ReleaseGil release;
-    softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits);
-    return result;
+    return filled(op, p.shape, [&](float* dlogits) { softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits); });
 }
 
 }  // namespace

@@ -2,8 +2,7 @@
 #include <limits>
 
 #include "ops/batch_norm2d.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -30,25 +29,14 @@ Array bind_channel_affine(py::handle x_array, py::handle scale_array, py::handle
     const auto x = view<const float>(op, "x", x_array, 4);
     const ChannelShape s = shape_of(op, x.shape);
     const auto scale = channel_view(op, "scale", scale_array, x.shape), shift = channel_view(op, "shift", shift_array, x.shape);
-    float* y = nullptr;
-    Array result = new_array(op, x.shape, y);
-    ReleaseGil release;
-    channel_affine(s, x.data, scale.data, shift.data, y);
-    return result;
+    return filled(op, x.shape, [&](float* y) { channel_affine(s, x.data, scale.data, shift.data, y); });
 }
 
-// What both backward functions share: dx like x, and two gradients of C numbers.
-struct Gradients {
-    float *dx = nullptr, *first = nullptr, *second = nullptr;
-    Array dx_array, first_array, second_array;
-
-    Gradients(const char* op, const Shape& x)
-        : dx_array(new_array(op, x, dx)),
-          first_array(new_array(op, {x[1]}, first)),
-          second_array(new_array(op, {x[1]}, second)) {}
-
-    py::tuple tuple() { return py::make_tuple(std::move(dx_array), std::move(first_array), std::move(second_array)); }
-};
+// The results of both backward functions: dx like x, and two gradients of C numbers.
+template <class F>
+py::tuple filled_gradients(const char* op, const Shape& x, F&& compute) {
+    return filled_tuple<float, float, float>(op, {x, Shape{x[1]}, Shape{x[1]}}, compute);
+}
 
 py::tuple bind_channel_affine_backward(py::handle dy_array, py::handle x_array, py::handle scale_array) {
     const char* op = "channel_affine_backward";
@@ -57,12 +45,9 @@ py::tuple bind_channel_affine_backward(py::handle dy_array, py::handle x_array, 
     const ChannelShape s = shape_of(op, x.shape);
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     const auto scale = channel_view(op, "scale", scale_array, x.shape);
-    Gradients gradients(op, x.shape);
-    {
-        ReleaseGil release;
-        channel_affine_backward(s, dy.data, x.data, scale.data, gradients.dx, gradients.first, gradients.second);
-    }
-    return gradients.tuple();
+    return filled_gradients(op, x.shape, [&](float* dx, float* dscale, float* dshift) {
+        channel_affine_backward(s, dy.data, x.data, scale.data, dx, dscale, dshift);
+    });
 }
 
 py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::handle bias_array, py::handle eps_number) {
@@ -76,15 +61,11 @@ py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::han
     // Below the smallest normal float the factor 1 / sqrt(variance + eps) may overflow.
     if (!(eps >= std::numeric_limits<float>::min()) || std::isinf(eps))
         fail_value(op, "eps must be at least 2^-126 and finite, got ", eps);
-    float* y = nullptr;
-    BatchStatistics statistics{};
-    Array result = new_array(op, x.shape, y), mean = new_array(op, {s.C}, statistics.mean);
-    Array var = new_array(op, {s.C}, statistics.var), inv_std = new_array(op, {s.C}, statistics.inv_std);
-    {
-        ReleaseGil release;
-        batch_norm2d(s, x.data, weight, bias, eps, y, statistics);
-    }
-    return py::make_tuple(std::move(result), std::move(mean), std::move(var), std::move(inv_std));
+    const Shape channels{s.C};
+    return filled_tuple<float, float, float, float>(op, {x.shape, channels, channels, channels},
+                                                    [&](float* y, float* mean, float* var, float* inv_std) {
+                                                        batch_norm2d(s, x.data, weight, bias, eps, y, {mean, var, inv_std});
+                                                    });
 }
 
 py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py::handle weight_array, py::handle mean_array,
@@ -97,13 +78,9 @@ py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py
     const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
     const auto mean = channel_view(op, "mean", mean_array, x.shape),
                inv_std = channel_view(op, "inv_std", inv_std_array, x.shape);
-    Gradients gradients(op, x.shape);
-    {
-        ReleaseGil release;
-        batch_norm2d_backward(s, dy.data, x.data, weight, mean.data, inv_std.data, gradients.dx, gradients.first,
-                              gradients.second);
-    }
-    return gradients.tuple();
+    return filled_gradients(op, x.shape, [&](float* dx, float* dweight, float* dbias) {
+        batch_norm2d_backward(s, dy.data, x.data, weight, mean.data, inv_std.data, dx, dweight, dbias);
+    });
 }
 
 }  // namespace

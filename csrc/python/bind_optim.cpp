@@ -2,7 +2,6 @@
 
 #include "ops/optim.hpp"
 #include "python/overlap.hpp"
-#include "python/register.hpp"
 #include "python/views.hpp"
 
 namespace pycnn {

@@ -2,7 +2,7 @@
 
 #include "ops/pointwise_loss.hpp"
 #include "python/loss_arguments.hpp"
-#include "python/register.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -32,11 +32,9 @@ Array bind_mse_loss_backward(py::handle output_array, py::handle target_array, p
     const char* op = "mse_loss_backward";
     const auto a = operands(op, "output", output_array, target_array, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
-    float* gradient = nullptr;
-    Array result = new_array(op, a.output.shape, gradient);
-    ReleaseGil release;
-    mse_loss_backward(a.output.size(), a.output.data, a.target.data, dloss, a.divisor(), gradient);
-    return result;
+    return filled(op, a.output.shape, [&](float* gradient) {
+        mse_loss_backward(a.output.size(), a.output.data, a.target.data, dloss, a.divisor(), gradient);
+    });
 }
 
 // An array whose shape is that of the last axes of `full`.
@@ -70,11 +68,9 @@ Array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_ar
     const auto a = operands(op, "logits", logit_array, target_array, reduction);
     const auto s = settings(op, a.output.shape, weight, pos_weight);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
-    float* gradient = nullptr;
-    Array result = new_array(op, a.output.shape, gradient);
-    ReleaseGil release;
-    bce_with_logits_backward(a.output.size(), s, a.output.data, a.target.data, dloss, a.divisor(), gradient);
-    return result;
+    return filled(op, a.output.shape, [&](float* gradient) {
+        bce_with_logits_backward(a.output.size(), s, a.output.data, a.target.data, dloss, a.divisor(), gradient);
+    });
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "ops/rbf.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -19,11 +18,7 @@ Array bind_rbf(py::handle x_array, py::handle centres_array) {
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto centres = view<const float>(op, "centres", centres_array, 2);
     const RbfShape s = shape_of(op, x.shape, centres.shape);
-    float* y = nullptr;
-    Array result = new_array(op, {s.N, s.centres}, y);
-    ReleaseGil release;
-    rbf(s, x.data, centres.data, y);
-    return result;
+    return filled(op, {s.N, s.centres}, [&](float* y) { rbf(s, x.data, centres.data, y); });
 }
 
 py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle centres_array) {
@@ -33,13 +28,9 @@ py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle 
     const auto centres = view<const float>(op, "centres", centres_array, 2);
     const RbfShape s = shape_of(op, x.shape, centres.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.centres});
-    float *dx = nullptr, *dcentres = nullptr;
-    Array input_gradient = new_array(op, x.shape, dx), centre_gradient = new_array(op, centres.shape, dcentres);
-    {
-        ReleaseGil release;
+    return filled_tuple<float, float>(op, {x.shape, centres.shape}, [&](float* dx, float* dcentres) {
         rbf_backward(s, dy.data, x.data, centres.data, dx, dcentres);
-    }
-    return py::make_tuple(std::move(input_gradient), std::move(centre_gradient));
+    });
 }
 
 }  // namespace

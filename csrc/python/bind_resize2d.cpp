@@ -1,8 +1,7 @@
 // Ops that change the size of planes: adaptive pooling, upsampling, zero padding.
 #include "ops/adaptive_pool2d.hpp"
 #include "ops/resize2d.hpp"
-#include "python/register.hpp"
-#include "python/views.hpp"
+#include "python/results.hpp"
 
 namespace pycnn {
 namespace {
@@ -13,11 +12,7 @@ Array bind_adaptive_avg_pool2d(py::handle x_array, py::handle output_size) {
     const char* op = "adaptive_avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
-    float* y = nullptr;
-    Array result = new_array(op, outputs(s), y);
-    ReleaseGil release;
-    adaptive_avg_pool2d(s, x.data, y);
-    return result;
+    return filled(op, outputs(s), [&](float* y) { adaptive_avg_pool2d(s, x.data, y); });
 }
 
 Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_shape) {
@@ -26,25 +21,15 @@ Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_sh
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ResizeShape s = adaptive_shape(op, x, {dy.shape[2], dy.shape[3]});
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    float* dx = nullptr;
-    Array result = new_array(op, x, dx);
-    ReleaseGil release;
-    adaptive_avg_pool2d_backward(s, dy.data, dx);
-    return result;
+    return filled(op, x, [&](float* dx) { adaptive_avg_pool2d_backward(s, dy.data, dx); });
 }
 
 py::tuple bind_adaptive_max_pool2d(py::handle x_array, py::handle output_size) {
     const char* op = "adaptive_max_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
-    float* y = nullptr;
-    int32_t* indices = nullptr;
-    Array result = new_array(op, outputs(s), y), positions = new_array(op, outputs(s), indices);
-    {
-        ReleaseGil release;
-        adaptive_max_pool2d(s, x.data, y, indices);
-    }
-    return py::make_tuple(std::move(result), std::move(positions));
+    return filled_tuple<float, int32_t>(op, {outputs(s), outputs(s)},
+                                        [&](float* y, int32_t* indices) { adaptive_max_pool2d(s, x.data, y, indices); });
 }
 
 struct Interpolation {
@@ -65,15 +50,13 @@ Array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handle mo
     const auto x = view<const float>(op, "x", x_array, 4);
     const Interpolation rule(op, scale_factor, mode, align_corners);
     const ResizeShape s = upsample_shape(op, x.shape, rule.scale);
-    float* y = nullptr;
-    Array result = new_array(op, outputs(s), y);
-    ReleaseGil release;
-    if (rule.bilinear) {
-        upsample_bilinear(s, rule.scale, rule.align_corners, x.data, y);
-    } else {
-        upsample_nearest(s, rule.scale, x.data, y);
-    }
-    return result;
+    return filled(op, outputs(s), [&](float* y) {
+        if (rule.bilinear) {
+            upsample_bilinear(s, rule.scale, rule.align_corners, x.data, y);
+        } else {
+            upsample_nearest(s, rule.scale, x.data, y);
+        }
+    });
 }
 
 Array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::handle scale_factor, py::handle mode,
@@ -84,15 +67,13 @@ Array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ResizeShape s = upsample_shape(op, x, rule.scale);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    float* dx = nullptr;
-    Array result = new_array(op, x, dx);
-    ReleaseGil release;
-    if (rule.bilinear) {
-        upsample_bilinear_backward(s, rule.scale, rule.align_corners, dy.data, dx);
-    } else {
-        upsample_nearest_backward(s, rule.scale, dy.data, dx);
-    }
-    return result;
+    return filled(op, x, [&](float* dx) {
+        if (rule.bilinear) {
+            upsample_bilinear_backward(s, rule.scale, rule.align_corners, dy.data, dx);
+        } else {
+            upsample_nearest_backward(s, rule.scale, dy.data, dx);
+        }
+    });
 }
 
 Padding to_numbers(const char* op, py::handle padding) {
@@ -105,11 +86,7 @@ Array bind_zero_pad2d(py::handle x_array, py::handle padding) {
     const auto x = view<const float>(op, "x", x_array, 4);
     const Padding pad = to_numbers(op, padding);
     const ResizeShape s = pad_shape(op, x.shape, pad);
-    float* y = nullptr;
-    Array result = new_array(op, outputs(s), y);
-    ReleaseGil release;
-    zero_pad2d(s, pad, x.data, y);
-    return result;
+    return filled(op, outputs(s), [&](float* y) { zero_pad2d(s, pad, x.data, y); });
 }
 
 Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::handle padding) {
@@ -119,11 +96,7 @@ Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::
     const Padding pad = to_numbers(op, padding);
     const ResizeShape s = pad_shape(op, x, pad);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    float* dx = nullptr;
-    Array result = new_array(op, x, dx);
-    ReleaseGil release;
-    zero_pad2d_backward(s, pad, dy.data, dx);
-    return result;
+    return filled(op, x, [&](float* dx) { zero_pad2d_backward(s, pad, dy.data, dx); });
 }
 
 }  // namespace

@@ -34,6 +34,16 @@ public:
     const py::object& weight() const { return weight_; }
     const py::object& bias() const { return bias_; }
 
+    // Both, filled by compute(dw, db).
+    template <class F>
+    py::tuple filled(F&& compute) const {
+        {
+            ReleaseGil release;
+            compute(dw, db);
+        }
+        return py::make_tuple(weight_, bias_);
+    }
+
 private:
     py::object weight_, bias_;
 

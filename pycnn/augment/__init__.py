@@ -1,15 +1,15 @@
 """Random changes of training images: ``fit(model, train, augment=RandomCrop(28, padding=2))``.
 
-Each is a function of a batch (N, C, H, W), float32, and a random generator; it changes nothing
-but gives a new batch (or, where there is nothing to do, the same). Equal generators give equal
-bits, and one object may serve several threads at once.
+Each is a function of a batch (N, C, H, W), float32, and a random generator. It leaves the batch
+unchanged and returns a new one (or the same one if there is nothing to do). Equal generators give
+equal bits, and several threads may use one object at once.
 
-- `Compose`: one after the other
-- `RandomCrop`, `RandomHorizontalFlip`: positions and mirror images
-- `RandomAffine`: turned, scaled, squeezed, slanted, shifted
-- `ColourPCA`: colours along the principal axes of those of the data
-- `Normalise`: minus mean, divided by deviation
-- `ten_crop`: the mean prediction over ten views of an image
+- `Compose`: several augmentations in a row
+- `RandomCrop`, `RandomHorizontalFlip`: random windows and mirror images
+- `RandomAffine`: turn, scale, squeeze, slant and shift
+- `ColourPCA`: shift colours along the principal axes of the data's colours
+- `Normalise`: subtract a mean and divide by a standard deviation
+- `ten_crop`: mean prediction over ten views of an image
 """
 
 from pycnn.augment.affine import RandomAffine

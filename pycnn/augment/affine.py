@@ -18,9 +18,9 @@ _LARGEST = 1e6
 class RandomAffine:
     """Turn, scale, squeeze, slant and shift each image at random, about its centre.
 
-    A point at p from the centre goes to ``R S Q H p + t``: slanted (H), squeezed (Q), scaled (S),
-    turned (R), shifted (t). Each number is uniform in its range, for each image anew (the squeeze
-    is uniform in its logarithm, so that wide is as likely as high). Pixels in between are bilinear.
+    A point at p from the centre moves to ``R S Q H p + t``: slanted (H), squeezed (Q), scaled (S),
+    turned (R), shifted (t). Every image draws its own numbers, uniform in their ranges (the squeeze
+    is uniform in its logarithm, so that wide is as likely as high). Interpolation is bilinear.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ class RandomAffine:
     shear : float or (low, high)
         Angle in degrees by which vertical lines lean to the right.
     translate : float or (low, high)
-        Pixels down and to the right, two numbers of the same range.
+        Pixels down and to the right, two numbers drawn from the same range.
     squeeze : float
-        Largest factor q >= 1 of one side while the other is divided by it.
+        Largest factor q >= 1 by which one side grows while the other is divided by it.
     fill : float
-        Value of what lies outside the image.
+        Value outside the image.
 
     Raises
     ------
     TypeError, ValueError
-        If a range is not one, the scale reaches 0, a slant reaches 90 degrees or the squeeze is
-        below 1; when called, if the images are no (N, C, H, W) float32 array.
+        If a range is not a range, the scale reaches 0, a slant reaches 90 degrees or the squeeze is
+        below 1; when called, if the images are not an (N, C, H, W) float32 array.
 
     References
     ----------
@@ -58,20 +58,20 @@ class RandomAffine:
         squeeze: float = 1.0,
         fill: float = 0.0,
     ) -> None:
-        self.rotation = interval("[RandomAffine] rotation", rotation)
-        low, high = interval("[RandomAffine] scale", scale)
+        self.rotation = interval("RandomAffine", "rotation", rotation)
+        low, high = interval("RandomAffine", "scale", scale)
         self.scale = (low, high) if isinstance(scale, (tuple, list)) else (1 + low, 1 + high)
         if self.scale[0] <= 0:
             raise ValueError(f"[RandomAffine] scale must stay above 0, got {scale}")
-        self.shear = interval("[RandomAffine] shear", shear)
+        self.shear = interval("RandomAffine", "shear", shear)
         if max(map(abs, self.shear)) >= 90:
             raise ValueError(f"[RandomAffine] shear must stay below 90 degrees, got {shear}")
-        self.translate = interval("[RandomAffine] translate", translate)
-        self.squeeze = positive("[RandomAffine] squeeze", squeeze)
+        self.translate = interval("RandomAffine", "translate", translate)
+        self.squeeze = positive("RandomAffine", "squeeze", squeeze)
         if squeeze < 1:
             raise ValueError(f"[RandomAffine] squeeze must be at least 1, got {squeeze}")
-        self.fill = float32("[RandomAffine] fill", fill)
-        # Beyond these limits maps cannot be inverted in float64, and every pixel lies outside.
+        self.fill = float32("RandomAffine", "fill", fill)
+        # Beyond these limits float64 cannot invert the maps, and every pixel lies outside.
         for name, low, high in (
             ("rotation", *self.rotation),
             ("translate", *self.translate),
@@ -85,22 +85,22 @@ class RandomAffine:
                 )
 
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
-        """Map each image of (N, C, H, W), and keep the shape."""
+        """Map each image of an (N, C, H, W) batch; the shape stays."""
         check_images("RandomAffine", x)
         check_generator("RandomAffine", rng)
         shift, matrix = self._maps(len(x), rng)
         return affine(x, matrix, shift, self.fill)
 
     def _maps(self, n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draw n shifts (n, 2) and matrices (n, 2, 2), both of (row, column)."""
+        """Draw n shifts (n, 2) and matrices (n, 2, 2), both in (row, column) order."""
         angle = np.radians(rng.uniform(*self.rotation, n))
         scale = rng.uniform(*self.scale, n)
         slant = np.tan(np.radians(rng.uniform(*self.shear, n)))
         shift = rng.uniform(*self.translate, (n, 2))
         log = np.log(self.squeeze)
         squeeze = np.exp(rng.uniform(-log, log, n))
-        # Rows grow downwards, so an anticlockwise turn moves what lies to the right upwards, and a
-        # line that leans right moves its upper end to the right.
+        # Rows grow downwards: an anticlockwise turn moves points on the right upwards, and a line
+        # that leans right has its upper end moved to the right.
         tall, wide = scale / squeeze, scale * squeeze
         cosine, sine = np.cos(angle), np.sin(angle)
         matrix = np.empty((n, 2, 2))
@@ -129,7 +129,7 @@ def affine(x: Samples, matrix: Floats, shift: Floats, fill: float = 0.0) -> Samp
     shift : (N, 2) array
         Rows and columns.
     fill : float
-        Value of what lies outside the image.
+        Value outside the image.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def affine(x: Samples, matrix: Floats, shift: Floats, fill: float = 0.0) -> Samp
     """
     n, channels, height, width = x.shape
     rows, columns = _sources(x.shape, matrix, shift)
-    # With a frame of `fill` and positions that stop at it, every pixel has its four neighbours.
+    # With a frame of `fill`, and positions clipped to it, every pixel has four neighbours.
     padded = np.full((n, channels, height + 2, width + 2), fill, np.float32)
     padded[:, :, 1:-1, 1:-1] = x
     top, down = _whole_and_rest(rows, height)
@@ -156,14 +156,14 @@ def affine(x: Samples, matrix: Floats, shift: Floats, fill: float = 0.0) -> Samp
 
 
 def _sources(shape: tuple[int, ...], matrix: Floats, shift: Floats) -> tuple[Samples, Samples]:
-    """Where each pixel comes from in the framed image: rows and columns, (N, H, W) each."""
+    """Return the source of each pixel in the framed image: rows and columns, (N, H, W) each."""
     height, width = shape[2:]
     inverse = np.linalg.inv(matrix)[:, :, :, np.newaxis, np.newaxis]
     centre_row, centre_column = (height - 1) / 2, (width - 1) / 2
     offset = shift[:, :, np.newaxis, np.newaxis]
     rows = np.arange(height)[:, np.newaxis] - centre_row - offset[:, 0]
     columns = np.arange(width) - centre_column - offset[:, 1]
-    # Each is a sum of a column and a row of numbers; 1 is the frame.
+    # Each is the sum of a column and a row of numbers; the 1 is for the frame.
     parts = [
         (inverse[:, i, 0] * rows + (centre + 1), inverse[:, i, 1] * columns)
         for i, centre in enumerate((centre_row, centre_column))
@@ -173,9 +173,9 @@ def _sources(shape: tuple[int, ...], matrix: Floats, shift: Floats) -> tuple[Sam
 
 
 def _whole_and_rest(position: Samples, size: int) -> tuple[npt.NDArray[np.int64], Samples]:
-    """Split positions, kept on the framed image, into a pixel and the way to the next one.
+    """Clip positions to the framed image, and split them into a pixel and a fraction.
 
-    The rest is (N, 1, H, W), in the memory of `position`.
+    The fraction is (N, 1, H, W), in the memory of `position`.
     """
     np.clip(position, 0, size + 1, out=position)
     whole = np.minimum(np.floor(position), np.float32(size))
@@ -184,7 +184,7 @@ def _whole_and_rest(position: Samples, size: int) -> tuple[npt.NDArray[np.int64]
 
 
 def _between(a: Samples, b: Samples, share: Samples) -> Samples:
-    """Linear interpolation from a (share 0) to b (share 1), in the memory of b."""
+    """Interpolate linearly from a (share 0) to b (share 1), in the memory of b."""
     b -= a
     b *= share
     b += a

@@ -1,4 +1,4 @@
-"""Checks that every augmentation makes of its batch and its numbers."""
+"""Checks that all augmentations make on their batch and their numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pycnn._arguments import real, written
 
 
 def check_images(owner: str, x: Any) -> None:
-    """Refuse what is not a batch of images, (N, C, H, W) float32.
+    """Check that `x` is a batch of images, (N, C, H, W) float32.
 
     Raises
     ------
     TypeError
-        If it is no float32 array.
+        If it is not a float32 array.
     ValueError
         If it does not have four axes.
     """
@@ -26,14 +26,14 @@ def check_images(owner: str, x: Any) -> None:
         raise ValueError(f"[{owner}] images must be (N, C, H, W), got shape {x.shape}")
 
 
-def interval(name: str, value: Any) -> tuple[float, float]:
-    """Return a number as (-number, number), or a pair as it is, lower end first."""
+def interval(owner: str, name: str, value: Any) -> tuple[float, float]:
+    """Return (-number, number) for a number, or a pair unchanged; its lower end must be first."""
     if not isinstance(value, (tuple, list)):
-        end = abs(real(name, value))
+        end = abs(real(owner, name, value))
         return -end, end
     if len(value) != 2:
-        raise ValueError(f"{name} must be a number or (low, high), got {written(value)}")
-    low, high = (real(name, item) for item in value)
+        raise ValueError(f"[{owner}] {name} must be a number or (low, high), got {written(value)}")
+    low, high = (real(owner, name, item) for item in value)
     if low > high:
-        raise ValueError(f"{name} must have its lower end first, got {written(value)}")
+        raise ValueError(f"[{owner}] {name} must have its lower end first, got {written(value)}")
     return low, high

@@ -1,4 +1,4 @@
-"""Changes of colour, and of the scale of the numbers."""
+"""Shift colours at random, and normalise numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pycnn.data import Dataset, Samples
 
 Floats = npt.NDArray[np.float64]
 
-# Of the covariance of ImageNet's red, green and blue scaled to 0..1; one eigenvector a column.
+# For the covariance of ImageNet's red, green and blue scaled to 0..1; each column an eigenvector.
 # https://github.com/facebookarchive/fb.resnet.torch, datasets/imagenet.lua (the paper prints none).
 IMAGENET_EIGENVALUES = (0.2175, 0.0188, 0.0045)
 IMAGENET_EIGENVECTORS = (
@@ -22,34 +22,34 @@ IMAGENET_EIGENVECTORS = (
     (-0.5808, -0.0045, -0.8140),
     (-0.5836, -0.6948, 0.4203),
 )
-# Images that `fit` looks at together.
+# Images that `fit` reads at a time.
 _BATCH = 32
 
 
 class ColourPCA:
     """Shift the colour of each image along the principal axes of the colours of the data.
 
-    Every pixel of an image gets ``limit * sum_i a_i l_i p_i`` added, with l_i and p_i the
-    eigenvalues and eigenvectors of the covariance of the colours scaled to 0..1, and a_i drawn from
-    N(0, std) once for an image: light gets brighter or darker, redder or bluer, as it does in the
+    ``limit * sum_i a_i l_i p_i`` is added to every pixel of an image. l_i and p_i are the
+    eigenvalues and eigenvectors of the covariance of the colours scaled to 0..1, and a_i is drawn
+    from N(0, std) once per image: light gets brighter or darker, redder or bluer, as it does in the
     data.
 
     Parameters
     ----------
     std : float
-        Deviation of the a_i.
+        Standard deviation of the a_i.
     eigenvalues : C floats, optional
         l_i, not negative; ImageNet's by default.
     eigenvectors : (C, C) floats, optional
         p_i as columns; ImageNet's by default.
     limit : float
-        Number that stands for the full intensity of a colour: 255, or 1 for pixels of 0..1.
+        Number for the full intensity of a colour: 255, or 1 for pixels of 0..1.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above or the shapes differ; when called, if the images are no
-        (N, C, H, W) float32 array of as many channels.
+        If an argument is not as above or the shapes differ; when called, if the images are not an
+        (N, C, H, W) float32 array with as many channels.
 
     References
     ----------
@@ -64,10 +64,10 @@ class ColourPCA:
         eigenvectors: Sequence[Sequence[float]] | Floats = IMAGENET_EIGENVECTORS,
         limit: float = 255.0,
     ) -> None:
-        self.std = at_least_zero("[ColourPCA] std", std)
+        self.std = at_least_zero("ColourPCA", "std", std)
         self.eigenvalues: Floats = _finite("ColourPCA", "eigenvalues", eigenvalues, np.float64)
         self.eigenvectors: Floats = _finite("ColourPCA", "eigenvectors", eigenvectors, np.float64)
-        self.limit = positive("[ColourPCA] limit", limit)
+        self.limit = positive("ColourPCA", "limit", limit)
         if self.eigenvalues.ndim != 1 or self.eigenvectors.shape != 2 * self.eigenvalues.shape:
             raise ValueError(
                 "[ColourPCA] needs C eigenvalues and (C, C) eigenvectors, got shapes "
@@ -78,7 +78,7 @@ class ColourPCA:
 
     @classmethod
     def fit(cls, data: Dataset, std: float = 0.1, limit: float = 255.0) -> ColourPCA:
-        """Take the axes from the pixels of a data set of images, each looked at once.
+        """Return an augmentation with the axes of a data set of images, each read once.
 
         Parameters
         ----------
@@ -90,14 +90,14 @@ class ColourPCA:
         Returns
         -------
         ColourPCA
-            With the eigenvalues in falling order.
+            Its eigenvalues are in descending order.
 
         Raises
         ------
         TypeError, ValueError
-            If there is no image, the samples are none, or a number is not as above.
+            If there is no image, the samples are not images, or a number is not as above.
         """
-        std, limit = at_least_zero("[ColourPCA] std", std), positive("[ColourPCA] limit", limit)
+        std, limit = at_least_zero("ColourPCA", "std", std), positive("ColourPCA", "limit", limit)
         if len(data) == 0:
             raise ValueError("[ColourPCA] the data set is empty")
         count, total, products = 0, np.zeros(1), np.zeros((1, 1))
@@ -110,7 +110,7 @@ class ColourPCA:
             products = products + pixels @ pixels.T
         mean = total / count
         values, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
-        # A covariance has none below 0, rounding aside; eigh gives them in rising order.
+        # Apart from rounding, a covariance has no eigenvalue below 0; eigh sorts them ascending.
         return cls(std, np.maximum(values[::-1], 0.0), vectors[:, ::-1], limit)
 
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
@@ -130,22 +130,22 @@ class ColourPCA:
 
 
 class Normalise:
-    """Subtract a mean and divide by a deviation: ``(x[n,c] - mean[c]) / std[c]``. Nothing random.
+    """Subtract a mean and divide by a deviation: ``(x[n,c] - mean[c]) / std[c]``; not random.
 
     Parameters
     ----------
     mean : float or C floats
         Mean of each channel.
     std : float or C floats
-        Deviation of each channel, above 0.
+        Standard deviation of each channel, above 0.
 
     Raises
     ------
     ValueError
-        If a number is not finite, a deviation not above 0 or the lengths differ; when called, if
+        If a number is not finite, a deviation is not above 0 or the lengths differ; when called, if
         the images have another number of channels.
     TypeError
-        If an argument is not as above; when called, if the images are no float32 array.
+        If an argument is not as above; when called, if the images are not a float32 array.
     """
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float] = 1.0) -> None:
@@ -169,7 +169,8 @@ class Normalise:
         return f"Normalise({self.mean.tolist()}, {self.std.tolist()})"
 
 
-# More numbers than there are channels: they may lie in one place, and take memory only here.
+# Far more numbers than images have channels. A broadcast array may claim more without holding them:
+# copying it would take the memory.
 _MOST = 1 << 20
 
 
@@ -182,7 +183,7 @@ def _per_channel(name: str, value: Any) -> npt.NDArray[np.float32]:
 
 
 def _finite(owner: str, name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return numbers as an array, all of them finite."""
+    """Return numbers as an array, after checking that all are finite."""
     try:
         if isinstance(value, range) or (isinstance(value, np.ndarray) and value.size > _MOST):
             raise TypeError

@@ -1,4 +1,4 @@
-"""Several augmentations as one."""
+"""Join several augmentations into one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Compose:
     Raises
     ------
     TypeError
-        If one cannot be called.
+        If a step cannot be called.
     """
 
     def __init__(self, *steps: Augment) -> None:

@@ -1,4 +1,4 @@
-"""Cutting and mirroring."""
+"""Crop and mirror images at random."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pycnn.data import Samples
 
 
 class RandomCrop:
-    """Cut a window out of each image, at a random place of its own.
+    """Cut a window out of each image, at a random position for each.
 
     Every whole-pixel position inside the padded image is equally likely.
 
@@ -20,13 +20,13 @@ class RandomCrop:
     size : int or (int, int)
         Height and width of the window.
     padding : int or (int, int)
-        Rows and columns of zeros around the image first.
+        Rows and columns of zeros to put around the image first.
 
     Raises
     ------
     TypeError, ValueError
-        If a size is not a positive int or a padding negative; when called, if the images are
-        smaller than the window or no (N, C, H, W) float32 array.
+        If a size is not a positive int or a padding is negative; when called, if the images are
+        smaller than the window or not an (N, C, H, W) float32 array.
 
     References
     ----------
@@ -39,7 +39,7 @@ class RandomCrop:
         self.padding = pair("RandomCrop", "padding", padding, 0)
 
     def __call__(self, x: Samples, rng: np.random.Generator) -> Samples:
-        """Cut: (N, C, H, W) to (N, C, *size)."""
+        """Cut (N, C, H, W) to (N, C, *size)."""
         check_images("RandomCrop", x)
         check_generator("RandomCrop", rng)
         n, channels, *shape = x.shape
@@ -75,11 +75,12 @@ class RandomHorizontalFlip:
     Raises
     ------
     TypeError, ValueError
-        If `p` is no such number; when called, if the images are no (N, C, H, W) float32 array.
+        If `p` is not such a number; when called, if the images are not an (N, C, H, W) float32
+        array.
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = at_least_zero("[RandomHorizontalFlip] p", p)
+        self.p = at_least_zero("RandomHorizontalFlip", "p", p)
         if p > 1:
             raise ValueError(f"[RandomHorizontalFlip] p must be at most 1, got {p}")
 

@@ -1,4 +1,4 @@
-"""Evaluation on several views of each image."""
+"""Evaluate a model on several views of each image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 
-# Views of this many images go through the network together: 10 times as many samples.
+# The views of this many images go through the network together: 10 times as many samples.
 BATCH_SIZE = 16
 
 
@@ -25,18 +25,18 @@ def ten_crop(
     *,
     batch_size: int = BATCH_SIZE,
 ) -> Array:
-    """Average the class probabilities of ten views: four corners and centre, and mirrored.
+    """Average the class probabilities of ten views: the corners and the centre, and their mirrors.
 
     Parameters
     ----------
     model : Module
-        Gives logits (N, classes); it is in evaluation mode meanwhile.
+        Returns logits (N, classes); it is put into evaluation mode meanwhile.
     images : (N, C, H, W) float32 array or Dataset of such
-        Images that are larger than what the model takes.
+        Images larger than the model's input.
     size : int or (int, int)
         Height and width of a view.
     batch_size : int
-        Images at a time.
+        Images per batch.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def ten_crop(
     Raises
     ------
     TypeError, ValueError
-        If the images are none, smaller than a view, or do not fit the model.
+        If `images` are not images, are smaller than a view, or do not fit the model.
 
     References
     ----------
@@ -56,7 +56,7 @@ def ten_crop(
     height, width = pair("ten_crop", "size", size, 1)
     integer("ten_crop", "batch_size", batch_size, 1, inf)
     results = []
-    # An empty set gives one empty batch, and with it a result of the right shape.
+    # An empty set yields one empty batch, and so a result of the right shape.
     for start in range(0, max(len(images), 1), batch_size):
         if isinstance(images, np.ndarray):
             x = images[start : start + batch_size]
@@ -71,7 +71,7 @@ def ten_crop(
 
 
 def _views(x: Array, height: int, width: int) -> Array:
-    """Ten views of each image, (10 N, C, height, width): all first views, all second, ..."""
+    """Return ten views of each image, (10 N, C, height, width): all first views, all second, ..."""
     check_images("ten_crop", x)
     down, right = x.shape[2] - height, x.shape[3] - width
     if down < 0 or right < 0:

@@ -8,21 +8,21 @@ import os
 
 import pycnn
 from pycnn._streams import warn
-from pycnn.report import Run
+from pycnn.report import SavedRun
 
 
 def positive_int(text: str) -> int:
-    """Return an int of at least 1."""
+    """Parse an int of at least 1."""
     return _integer(text, 1)
 
 
 def seed(text: str) -> int:
-    """Return an int of at least 0."""
+    """Parse an int of at least 0."""
     return _integer(text, 0)
 
 
 def positive_float(text: str) -> float:
-    """Return a finite float above 0."""
+    """Parse a finite float above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -54,7 +54,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def set_threads(args: argparse.Namespace) -> None:
-    """Apply ``--threads``; more than there are cores for the process are warned of."""
+    """Apply ``--threads``; warn of more threads than cores that the process may use."""
     if args.threads is None:
         return
     pycnn.set_num_threads(args.threads)
@@ -67,7 +67,7 @@ def set_threads(args: argparse.Namespace) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser, default: str, *, pictures: bool = True) -> None:
-    """Add ``--data``, with words for its default, and for `pictures` ``--skip-broken``."""
+    """Add ``--data``, described with its default, and with `pictures` the options for pictures."""
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -96,15 +96,17 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="RUN",
-        help="folder that train has left, or a file in it, such as the checkpoint",
+        help="folder written by train, or a file in it, such as the checkpoint",
     )
 
 
 def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
-    """Add what `add_data` adds to a command that has RUN; read them with `open_run`."""
+    """Add the arguments of `add_data` to a command that takes RUN; read them with `open_run`."""
     add_data(parser, "those of the training", pictures=pictures)
 
 
-def open_run(args: argparse.Namespace) -> Run:
-    """Return the run of the argument RUN, with the data of ``--data`` and ``--skip-broken``."""
-    return Run(args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed)
+def open_run(args: argparse.Namespace) -> SavedRun:
+    """Open the run of the argument RUN, with the options of `add_data` applied."""
+    return SavedRun(
+        args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed
+    )

@@ -1,4 +1,4 @@
-"""Files in the folder of a run that a training would replace: an earlier run's, no others."""
+"""Check that the files a training would replace are those of an earlier run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pycnn.training import EpochRecord
 
 
 def check_earlier_files(folder: Path) -> None:
-    """Refuse a folder where a file that a training replaces is not one that pycnn has written.
+    """Refuse a folder in which a training would replace a file that pycnn has not written.
 
-    An empty file is none. A picture tells nothing of its maker.
+    Empty files are ignored, and so are pictures, which do not show what wrote them.
 
     Raises
     ------
     ValueError
-        With the file.
+        If there is such a file; the text names it.
     OSError
-        If one cannot be read.
+        If a file cannot be read.
     """
     for name, test in _TESTS.items():
         path = folder / name
@@ -37,7 +37,7 @@ def check_earlier_files(folder: Path) -> None:
 def _is_ours(path: Path, test: Callable[[Path], bool]) -> bool:
     try:
         return test(path)
-    except ValueError:  # of another kind, broken, or no regular file
+    except ValueError:  # another kind of file, broken, or not a regular file
         return False
 
 
@@ -60,7 +60,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _has(names: set[str], most: int) -> Callable[[Path], bool]:
-    """Return the test of a JSON file for a mapping with these names."""
+    """Return a test of whether a JSON file holds a mapping with these names."""
 
     def test(path: Path) -> bool:
         content: Any = parse_json(read_whole(path, most))

@@ -1,4 +1,4 @@
-"""A model that holds NaN or infinity is not saved: what it was after an earlier epoch is."""
+"""Save the last finite state of a model in place of one that holds NaN or infinity."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.state import copied_state
-from pycnn.training import Callback, EpochRecord, Run
+from pycnn.training import Callback, EpochRecord, TrainingRun
 from pycnn.training.nonfinite import nonfinite_state
 
 
 class GoodState(Callback):
-    """Keeps the state after the last epoch that left all of the model finite.
+    """Keeps the state after the last epoch that left the whole model finite.
 
     Attributes
     ----------
     broken : bool
-        Whether the training has left NaN or infinity in the model.
+        Whether the training left NaN or infinity in the model.
     lost : bool
-        Whether it has left nothing else: there is no earlier state.
+        Whether there is no earlier state to go back to either.
     unfinished : bool
         Whether the training ended in the middle of an epoch.
     """
@@ -33,18 +33,18 @@ class GoodState(Callback):
         self._state: dict[str, Array] | None = None
         self._model: Module | None = None
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
-        """Know the model: in a checkpoint its state need not stand twice."""
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
+        """Keep the model, so that a checkpoint need not hold its state twice."""
         self._model = run.model
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Copy the state, unless it is broken."""
         if not nonfinite_state(run.model):
             self._epoch = record.epoch
             self._state = copied_state(run.model)
 
-    def on_train_end(self, run: Run) -> None:
-        """Give the model its last good state back if it holds NaN or infinity, and say so."""
+    def on_train_end(self, run: TrainingRun) -> None:
+        """Restore the model's last good state if it holds NaN or infinity, and say so."""
         self.unfinished = run.epoch > len(run.history)
         broken = nonfinite_state(run.model)
         if not broken:
@@ -72,13 +72,13 @@ class GoodState(Callback):
         return {"epoch": self._epoch, "state": state, "current": current}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the last good state of an earlier process."""
+        """Take over the last good state of an earlier process."""
         self._epoch, self._state = state["epoch"], state["state"]
         if state["current"] and self._model is not None:
             self._state = copied_state(self._model)
 
     def _is_current(self) -> bool:
-        """Whether the model is in the last good state still, as it is after an epoch."""
+        """Return whether the model is still in the last good state, as it is after an epoch."""
         if self._model is None or self._state is None:
             return False
         now = self._model.state_dict()

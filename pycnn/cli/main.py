@@ -1,4 +1,4 @@
-"""Entry point of ``pycnn``: picks the command, turns errors, warnings and Ctrl-C into one line."""
+"""Entry point of ``pycnn``: runs the command, prints errors, warnings and Ctrl-C in one line."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return BROKEN_PIPE
         except (OSError, ValueError, MemoryError, DeviceError) as error:
-            abandon(sys.stdout)  # what it holds comes before the error
+            abandon(sys.stdout)  # print what it holds before the error
             say_error(error)
             return USAGE_ERROR
         return code
@@ -85,7 +85,7 @@ def _run(argv: Sequence[str] | None) -> int:
         command.set_defaults(run=module.run, parser=command)
     try:
         args, unknown = parser.parse_known_args(argv)
-        if unknown:  # told by the parser whose help is of use
+        if unknown:  # reported by the command's parser, which names the command's help
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     except SystemExit as stop:  # --help, --version or a wrong argument
         return int(stop.code or 0)
@@ -94,5 +94,5 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning in one line, without the place in the code."""
+    """Print a warning in one line, without its place in the code."""
     say(f"warning: {message}")

@@ -26,7 +26,7 @@ from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import MOST_RESOLUTION, RESOLUTION, finish
 from pycnn.plot.convolution import GIF_RESOLUTION
 from pycnn.plot.filters import MODES
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
 from pycnn.training.answers import answers
 
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
         set_threads(args)
     with needs_matplotlib():
         figure = args.draw(args)
-        if figure is not None:  # an animation is written as it is drawn
+        if figure is not None:  # an animation is written while it is drawn
             finish(figure, args.out, args.dpi or RESOLUTION)
     print(f"saved to {printable(args.out)}")
     return 0
 
 
 def _dpi(text: str) -> int:
-    """Return a resolution."""
+    """Parse a resolution."""
     value = positive_int(text)
     if not 10 <= value <= MOST_RESOLUTION:
         raise argparse.ArgumentTypeError(f"must be 10 to {MOST_RESOLUTION}, got {text}")
@@ -84,7 +84,7 @@ def _dpi(text: str) -> int:
 
 @contextmanager
 def needs_matplotlib() -> Iterator[None]:
-    """Turn a missing library into an error of one line."""
+    """Turn an ImportError into a ValueError, which the command line prints in one line."""
     try:
         yield
     except ImportError as error:
@@ -99,13 +99,13 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _learning_curve(args: argparse.Namespace) -> Figure | None:
-    run = Run(args.source)
+    run = SavedRun(args.source)
     title = args.title or f"{_trained(run)}loss and accuracy of each epoch"
     return plot.learning_curve(run.history, title=title, validation="test")
 
 
-def _trained(run: Run) -> str:
-    """Name the network and the data of a run as far as its settings tell them."""
+def _trained(run: SavedRun) -> str:
+    """Name the network and the data of a run, as far as its settings name them."""
     name, data = run.settings.get("model"), run.settings.get("data")
     if not isinstance(name, str):
         return ""
@@ -161,13 +161,13 @@ def _feature_maps(args: argparse.Namespace) -> Figure | None:
     )
 
 
-def _images(trained: Run) -> Dataset:
+def _images(trained: SavedRun) -> Dataset:
     if not trained.shows_images:
         raise ValueError(f"{trained.name} does not take images: there are none to draw")
     return trained.test
 
 
-def _test_image(trained: Run, index: int) -> Array:
+def _test_image(trained: SavedRun, index: int) -> Array:
     test = _images(trained)
     if index >= len(test):
         raise ValueError(f"there is no test image {index}: they are 0 to {len(test) - 1}")
@@ -204,7 +204,7 @@ def _declare_architecture(parser: argparse.ArgumentParser) -> None:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """Return numbers with an x between them as a shape."""
+    """Parse a shape, such as 3x227x227."""
     return tuple(positive_int(part) for part in text.lower().split("x"))
 
 
@@ -239,7 +239,7 @@ def _declare_convolution(parser: argparse.ArgumentParser) -> None:
 
 
 def _padding(text: str) -> int | str:
-    """Return a number, or one of two words."""
+    """Parse a number, or 'same' or 'valid'."""
     return text if text in ("same", "valid") else seed(text)
 
 
@@ -257,7 +257,7 @@ def _convolution(args: argparse.Namespace) -> Figure | None:
     return None
 
 
-# Draw, summary, declare further arguments.
+# The function that draws, a summary, and the function that declares further arguments.
 _Kind: TypeAlias = (
     "tuple[Callable[[argparse.Namespace], Figure | None], str, "
     "Callable[[argparse.ArgumentParser], None]]"

@@ -1,6 +1,6 @@
-"""Tell what is on a picture, or what a sentence says: the two best classes, and whether it is sure.
+"""Classify pictures or sentences: the two best classes, and whether the answer is sure.
 
-An answer is called unsure where the best class has a probability of less than 80 %.
+An answer is called unsure if the best class has a probability of less than 80 %.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pycnn.cli.arguments import add_run
 from pycnn.cli.streams import say_error
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import class_names
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.training import predict
 from pycnn.training.answers import NO_ANSWER, answers
 
-# With less than this for the best class, an answer is called unsure.
+# An answer is called unsure if the probability of the best class is below this.
 SURE = 0.8
 
-# Exit code where an input cannot be read.
+# Exit code if an input cannot be read.
 UNREADABLE = 2
 
 
@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the two best classes and their probabilities for each input that can be read.
 
-    The others are named on stderr, and the exit code tells of them.
+    The other inputs are named on stderr and change the exit code.
     """
-    run = Run(args.source)
+    run = SavedRun(args.source)
     inputs = _readable(run, args.inputs)
     model = run.model
     if inputs:
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(inputs) == len(args.inputs) else UNREADABLE
 
 
-def _readable(run: Run, inputs: list[str]) -> list[str]:
-    """Return the inputs that can be read; say, each text once, what is wrong with the others."""
-    if len(inputs) == 1:  # which says so by itself
+def _readable(run: SavedRun, inputs: list[str]) -> list[str]:
+    """Return the inputs that can be read; print what is wrong with the others, each text once."""
+    if len(inputs) == 1:  # the caller reads it and reports its error
         return inputs
     good: list[str] = []
     said: set[str] = set()
@@ -74,7 +74,7 @@ def _readable(run: Run, inputs: list[str]) -> list[str]:
 
 
 def answer(probabilities: Array, names: list[str]) -> str:
-    """Name the two best classes, the best first, and say so if the best is not likely enough."""
+    """Name the two best classes, best first, and add "unsure" if the best is not likely enough."""
     if answers(probabilities[np.newaxis])[0] == NO_ANSWER:
         return "no answer"
     best = np.argsort(-probabilities, kind="stable")[:2]

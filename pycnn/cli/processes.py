@@ -1,4 +1,4 @@
-"""The processes of a command: one, or with ``--distributed`` those that a launcher has started."""
+"""The processes of a command: one, or with ``--distributed`` all that a launcher has started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPTIONS = {"deterministic": "--deterministic", "sync_batch_norm": "--sync-batch-
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Add ``--distributed`` and what belongs to it; read them with `start_processes`."""
+    """Add ``--distributed`` and its options; read them with `start_processes`."""
     parser.add_argument(
         "--distributed",
         action="store_true",
@@ -36,7 +36,7 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
 
 
 def hush_others(arguments: Sequence[str]) -> None:
-    """Let one of the processes of a distributed training alone say what is wrong with all."""
+    """Let only the first process of a distributed training print an error that all have."""
     if "--distributed" in arguments and launched_rank():
         speak_late()
 
@@ -47,7 +47,7 @@ def start_processes(args: argparse.Namespace) -> Alone:
     Raises
     ------
     DistributedError
-        A ValueError: there is no MPI, or one rank only.
+        A ValueError: there is no MPI, or only one rank.
     ValueError
         If an option needs ``--distributed``.
     """
@@ -71,9 +71,9 @@ def start_processes(args: argparse.Namespace) -> Alone:
 
 
 def _warn_of_copies() -> None:
-    """Warn of a launcher in front of a command that does not know of it."""
+    """Warn of a launcher in front of a command without ``--distributed``."""
     if (count := launched()) > 1 and launched_rank() == 0:
         warn(
-            f"[train] a launcher has started {count} processes, and each trains a model of its "
-            "own: with --distributed they train one together"
+            f"[train] a launcher has started {count} processes, and each trains its own model: "
+            "with --distributed they train one together"
         )

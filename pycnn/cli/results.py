@@ -1,4 +1,4 @@
-"""The files that a training leaves."""
+"""The files that a training writes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from pycnn._together import PLACE, replace_together, settle
 from pycnn.cli.earlier import check_earlier_files
 from pycnn.layers import Module
 from pycnn.plot import learning_curve
-from pycnn.report import Run
+from pycnn.report import SavedRun
 from pycnn.training import History
 from pycnn.training.history import write_json
 
 
 @contextmanager
 def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[None]:
-    """Make the folder and prove that all files can be written: now, not after the training.
+    """Make the folder and check that all files can be written: now, not after the training.
 
-    What killed processes have left in it is finished or removed. In the end, folders that were made
+    What killed processes left in it is finished or removed. At the end, folders that were made here
     and are still empty are removed.
 
     Raises
@@ -45,8 +45,8 @@ def results_folder(out: Path, json: Path | None, data: str | None) -> Iterator[N
     OSError
         If a file cannot be written.
     ValueError
-        If `json` would replace a file of the run or of the data, or one of another kind, or the
-        training a file in the folder that is not of a run.
+        If `json` would replace a file of the run or of the data, or is not a .json file, or if the
+        training would replace a file in the folder that is not of a run.
     """
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
@@ -83,14 +83,14 @@ def _check_json(json: Path, out: Path, data: str | None) -> None:
 
 
 def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
-    """Return the history of the run in a folder if it is the one that these settings ask for.
+    """Return the history of the finished run in a folder, or None if it has not finished.
 
     Raises
     ------
     ValueError
-        If it has finished with other settings.
+        If it finished with other settings.
     """
-    run = Run(out)
+    run = SavedRun(out)
     history, epochs = run.history, run.settings.get("epochs")
     if history.interrupted or history.stop_reason is not None or len(history) != epochs:
         return None
@@ -114,22 +114,22 @@ def save(
 ) -> Path:
     """Write checkpoint, settings, history and, where matplotlib works, the learning curve.
 
-    They take the place of an earlier run's, whose report is removed: it tells of another network.
-    A page of that name that pycnn has not written stays.
-    A folder that is gone is made again. Where nothing can be written, on a full disk or one that
-    may only be read, they go to a new folder in that of the user or in that for temporary files.
+    They replace those of an earlier run, whose report is removed because it describes another
+    network. A page of that name that pycnn has not written stays. A folder that is gone is made
+    again. If nothing can be written, on a full or read-only disk, the files go to a new folder in
+    the user's home or among the temporary files.
 
     Returns
     -------
     Path
-        The folder they are in.
+        The folder they were written to.
 
     Raises
     ------
     OSError
         If a file cannot be written anywhere.
     KeyboardInterrupt
-        After Ctrl-C, with words for what is lost.
+        After Ctrl-C; the text says what is lost.
     """
     try:
         try:
@@ -164,8 +164,8 @@ def save(
 def _save_elsewhere(
     error: OSError, model: Module, history: History, settings: dict[str, Any]
 ) -> Path:
-    """Write the results to a new folder, and say so; raises `error` if there is no place."""
-    # What lies in the folder for temporary files may be gone after a restart.
+    """Write the results to a new folder, and say so; raise `error` if no folder takes them."""
+    # The home folder first: temporary files may be gone after a restart.
     for parent in (Path.home, gettempdir):
         with suppress(OSError, RuntimeError):  # RuntimeError: the user has no folder
             out = Path(mkdtemp(prefix=f"pycnn-{settings['model']}-", dir=parent()))

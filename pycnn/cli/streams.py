@@ -1,4 +1,4 @@
-"""Standard output and error of a command: every text can be printed, whatever they are.
+"""Standard output and error of a command, made to accept every text.
 
 They may lack letters (``PYTHONIOENCODING=ascii``), be closed (``2>&-``), missing, full, or a pipe
 that nobody reads.
@@ -19,8 +19,8 @@ from pycnn._streams import warn
 
 NAMES = ("stdout", "stderr")
 
-# Seconds that a process waits before it ends with an error of which another one tells: a launcher
-# ends them all with the first, and what is not printed by then is lost.
+# Seconds that a process waits before it ends with an error that another one prints: a launcher ends
+# all processes with the first one, and what is not printed by then is lost.
 _PATIENCE = 1.5
 
 _silent = False  # see `silence`
@@ -28,13 +28,13 @@ _late = False  # see `speak_late`
 
 
 class Output:
-    """Standard output, whose errors are told as its own.
+    """Standard output, named in its own errors.
 
     Attributes
     ----------
     forgiving : bool
-        Whether what cannot be written is lost without an error: a training is worth more than its
-        lines. A full device is warned of, once; a reader that has left is not missed.
+        Whether text that cannot be written is dropped without an error: a training is worth more
+        than its output. A full device gives one warning; a reader that has left gives none.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -73,10 +73,10 @@ class Output:
 
 @contextmanager
 def usable_streams() -> Iterator[None]:
-    """Let every text be printed meanwhile: letters that an encoding lacks come as escapes.
+    """Make every text printable within the block: letters that an encoding lacks become escapes.
 
-    A stream that is closed counts as one that is missing: what is printed there goes nowhere. In
-    the end, what can no longer be written goes nowhere, so that Python's exit does not fail for it.
+    A closed stream counts as missing: text printed there is dropped. At the end, text that can no
+    longer be written is dropped too, so that Python does not fail at exit.
     """
     _hold_descriptors()
     before = {name: getattr(sys, name) for name in NAMES}
@@ -97,28 +97,28 @@ def usable_streams() -> Iterator[None]:
 
 
 def forgive_stdout() -> None:
-    """Go on from here, in a command, whatever becomes of standard output."""
+    """Ignore errors of standard output for the rest of this command."""
     if isinstance(sys.stdout, Output):
         sys.stdout.forgiving = True
 
 
 def silence() -> None:
-    """Print nothing more in this command: another process says the same."""
+    """Print nothing more in this command: another process prints the same."""
     global _silent
     _silent = True
     sys.stdout = None  # nothing is printed there
 
 
 def speak_late() -> None:
-    """Tell of an error only if no other process has, which ends this one meanwhile."""
+    """Delay errors: if another process prints one first, the launcher ends this one meanwhile."""
     global _late
     _late = True
 
 
 def say(text: str) -> None:
-    """Print a line of the program itself to stderr, as far as there is one."""
+    """Print a line of the program itself to stderr, if there is one."""
     line = printable(" ".join(text.split()))
-    if sys.stderr is not None and not _silent:  # None would mean stdout to print
+    if sys.stderr is not None and not _silent:  # print takes None for stdout
         with suppress(OSError, ValueError):
             print(f"pycnn: {line}", file=sys.stderr)
 
@@ -133,14 +133,14 @@ def say_error(error: Exception) -> None:
 
 
 def say_wrong(text: str) -> None:
-    """Print a line about an error, which is the last one of the command."""
+    """Print a line about an error; it is the last line of the command."""
     if _silent or _late:
         time.sleep(_PATIENCE)
     say(f"error: {text}")
 
 
 def abandon(stream: Any) -> None:
-    """Send what a stream cannot write any more nowhere."""
+    """Flush a stream; drop what it can no longer write."""
     try:
         if stream is not None:
             stream.flush()
@@ -155,7 +155,7 @@ def abandon(stream: Any) -> None:
 def _hold_descriptors() -> None:
     """Open the null device where a standard stream is closed.
 
-    The next file to be opened would take its number, and with it what libraries write there.
+    Otherwise the next file to be opened takes its number, and what libraries print lands in it.
     """
     for number in range(3):
         try:
@@ -165,7 +165,7 @@ def _hold_descriptors() -> None:
 
 
 def _escape(name: str) -> str | None:
-    """Let the stream of this name escape what it cannot encode; gives what it did before."""
+    """Make a stream escape what it cannot encode; return its earlier error handler."""
     stream = getattr(sys, name)
     if getattr(stream, "closed", False):
         setattr(sys, name, None)

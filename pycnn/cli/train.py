@@ -1,13 +1,13 @@
 """Train a model and save it, its history and its learning curve.
 
-The files of a run are written after the training and replace those of an earlier run in the folder
-all together, or where they cannot be written go to a new folder elsewhere. A training that finishes
-no epoch leaves an earlier run as it was; one that fails or is interrupted later is saved as far as
-it came, with what the model learned in the unfinished epoch. What ``--json`` asks for is written
-last, on its own. SIGTERM and SIGHUP interrupt as Ctrl-C does.
+The files of a run are written after the training. Together they replace those of an earlier run in
+the folder, or go to a new folder elsewhere if they cannot be written. A training that finishes no
+epoch leaves an earlier run as it was; one that fails or is interrupted later is saved as it stands,
+with what the model learned in the unfinished epoch. The file of ``--json`` is written last,
+separately. SIGTERM and SIGHUP interrupt as Ctrl-C does.
 
-Meanwhile, a checkpoint in the folder holds the state of the training after each epoch, for
-``--resume``. It is removed when the training has finished and is saved.
+During the training, a checkpoint in the folder holds its state after each epoch, for ``--resume``.
+It is removed when the training has finished and is saved.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pycnn.cli.training_settings import add_arguments, make_settings
 from pycnn.data import Dataset
 from pycnn.layers import Module
 from pycnn.recipes.recipe import OPTIMIZERS
-from pycnn.training import Callback, EpochRecord, History, Run, TerminateOnNaN, fit
+from pycnn.training import Callback, EpochRecord, History, TerminateOnNaN, TrainingRun, fit
 from pycnn.training.interrupt import Stops
 from pycnn.training.processes import Alone
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, processes: Alone) -> int:
     recipe = recipes.get(args.model)
     settings = make_settings(args, recipe)
-    # Threads may be others on each machine.
+    # The number of threads may differ between machines.
     asked = {**settings, "threads": None, "out": str(args.out), "resume": args.resume}
     processes.agree(asked)
     if processes.size > 1:
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
         )
         model = recipe.build(train, args.seed).to(args.device)
         model.metadata = {**model.metadata, "classes": list(train.classes)}
-        _describe(args.model, model, train, test, settings, processes)
+        _describe(args.model, model, recipe.self_organized(model), train, test, settings, processes)
         options = {
             "checkpoint": out / TRAINING,
             "every": args.checkpoint_every,
@@ -84,7 +84,7 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
             "distributed": processes,
         }
         with warnings.catch_warnings():
-            # `report` tells of an interruption in its own words.
+            # `report` prints its own line about an interruption.
             warnings.filterwarnings("ignore", r"\[fit\] interrupted", RuntimeWarning)
             good = GoodState()
             history = train_model(recipe, model, train, test, settings, options, good)
@@ -93,26 +93,27 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
 
 
 def _finished(out: Path, settings: dict[str, Any]) -> int | None:
-    """Report a training that has finished already; None if there is none to resume."""
+    """Report a finished training and return its exit code, or None if it has not finished."""
     history = finished_run(out, settings)
     if history is None:
         print("nothing to resume: the training begins")
         return None
     print("nothing to do, this training has finished already: ", end="")
-    return report(out, history)
+    return print_outcome(out, history)
 
 
 def _describe(
     name: str,
     model: Module,
+    organized: int,
     train: Dataset,
     test: Dataset,
     settings: dict[str, Any],
     processes: Alone,
 ) -> None:
-    """Print what is going to be trained, on how much data."""
+    """Print what will be trained, and on how much data."""
     size = f"{sum(p.size for p in model.parameters()):,} parameters"
-    if organized := sum(layer.self_organized for layer in model.modules()):
+    if organized:
         size += f", {organized:,} self-organized connections"
     print(
         f"{name}: {size}, {len(train):,} training and {len(test):,} test samples, "
@@ -134,15 +135,15 @@ def _finish(
     json: Path | None,
     good: GoodState,
 ) -> int:
-    """Save the results and report them; returns the exit code of one that was not interrupted."""
+    """Save and report the results; return the exit code of a training that was not interrupted."""
     kept = bool(len(history)) and not good.lost
     place = save(out, model, history, settings, json) if kept else out
     finished = not history.interrupted and history.stop_reason is None and place == out
-    if finished or good.broken:  # a state that is not finite is none to go on from
-        with suppress(OSError):  # what was saved is told of all the same
+    if finished or good.broken:  # no training can go on from a state that is not finite
+        with suppress(OSError):  # the results are saved, and are reported all the same
             (out / TRAINING).unlink()
     training = out / TRAINING
-    code = report(
+    code = print_outcome(
         place, history, saved=not good.lost, training=training if training.exists() else None,
         unfinished=good.unfinished,
     )  # fmt: skip
@@ -158,9 +159,9 @@ def train_model(
     checkpoint: dict[str, Any],
     *callbacks: Callback,
 ) -> History:
-    """Train with the procedure of the recipe, and with callbacks besides its own.
+    """Train with the procedure of the recipe, its callbacks and those given here.
 
-    `checkpoint` holds the arguments of `fit` for it.
+    `checkpoint` holds the arguments of `fit` about the checkpoint.
     """
     options: dict[str, Any] = {
         "epochs": settings["epochs"],
@@ -185,7 +186,7 @@ def train_model(
     )
 
 
-def report(
+def print_outcome(
     out: Path,
     history: History,
     *,
@@ -193,9 +194,9 @@ def report(
     training: Path | None = None,
     unfinished: bool = True,
 ) -> int:
-    """Print how training went; returns the exit code of one that was not interrupted.
+    """Print how training went; return the exit code of a training that was not interrupted.
 
-    `training` is the checkpoint that it can be resumed from.
+    `training` is the checkpoint from which it can be resumed.
     """
     if len(history):
         place = f"saved to {printable(out)}"
@@ -220,7 +221,7 @@ def report(
 
 
 def _interruption(history: History, saved: str, training: Path | None, unfinished: bool) -> str:
-    """Tell what an interrupted training leaves."""
+    """Say what an interrupted training has saved."""
     goes_on = "" if training is None else "; --resume goes on"
     if not history:
         text = "interrupted before the end of the first epoch; "
@@ -237,22 +238,22 @@ def _interruption(history: History, saved: str, training: Path | None, unfinishe
 
 
 class EpochLine(Callback):
-    """Prints a line for each epoch, unless the bar of the terminal leaves the same."""
+    """Prints a line for each epoch, unless the progress bar of a terminal leaves the same line."""
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
-        """Call the data after each epoch what they are, on a terminal too."""
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
+        """Name the data measured after each epoch, for the lines of a terminal too."""
         run.validation = "test"
         self._run = run
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Say where a training goes on that is resumed."""
+        """Print where a resumed training goes on."""
         self._print(self._run.resumption())
 
     def on_layer(self, text: str) -> None:
         """Print the line of a layer that learns before the epochs."""
         self._print(text)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Print the record."""
         self._print(f"epoch {record.epoch}/{run.epochs}: {record.describe(run.validation)}")
 

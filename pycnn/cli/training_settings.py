@@ -1,4 +1,4 @@
-"""What `pycnn train` is asked for, and what the recipe of the model adds to it."""
+"""The arguments of ``pycnn train``, and the settings that a recipe makes of them."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--augment",
         action="store_true",
         help="change the training data at random: lenet5_1998 distorts the digits, alexnet_cifar "
-        "shifts and mirrors the pictures; without it too, lenet5 shifts by up to a pixel and "
-        "alexnet cuts, mirrors and recolours; the others have nothing of the kind",
+        "shifts and mirrors the pictures; even without it, lenet5 shifts by up to a pixel and "
+        "alexnet cuts, mirrors and recolours; the other models have no augmentation",
     )
     parser.add_argument(
         "--seed",
@@ -67,20 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the training that was interrupted or killed, from its checkpoint in the "
+        help="go on with a training that was interrupted or killed, from its checkpoint in the "
         "folder of the results; begin if there is none; do nothing if it has finished",
     )
     parser.add_argument(
         "--checkpoint-every",
         type=positive_int,
         metavar="STEPS",
-        help="steps after which the checkpoint is replaced, besides after each epoch",
+        help="replace the checkpoint after this many steps too, not only after each epoch",
     )
     parser.add_argument(
         "--json",
         type=Path,
         metavar="FILE",
-        help="write settings, results and history to this file too, FILE.json",
+        help="also write settings, results and history to this file, FILE.json",
     )
     parser.add_argument(
         "--device",
@@ -97,12 +97,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str, Any]:
     """Return the settings of the training: the arguments, or the recipe's where there are none.
 
-    A training in a way of its own has no optimizer and no rate to choose, and none in the settings.
+    A recipe with its own training procedure has no optimizer and no learning rate in the settings.
     """
     if args.device != "cpu":
         extension(args.device)
     if args.device != "cpu" and recipe.train is not None:
-        raise ValueError(f"{args.model} learns in a way of its own, not on {args.device}")
+        raise ValueError(f"{args.model} trains by its own procedure, not on {args.device}")
     if args.augment and recipe.augment is None:
         raise ValueError(f"{args.model} has no augmentation")
     return {
@@ -124,7 +124,7 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
     if recipe.train is not None:
         if args.lr or args.optimizer:
             raise ValueError(
-                f"{args.model} learns in a way of its own: it takes no --lr or --optimizer"
+                f"{args.model} trains by its own procedure: it takes no --lr or --optimizer"
             )
         return {}
     optimizer = args.optimizer or recipe.optimizer
@@ -139,7 +139,7 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
 
 
 def _check_rate(optimizer: str, lr: float, weight_decay: float) -> None:
-    """Refuse a rate that the optimizer cannot take a step with."""
+    """Refuse a rate with which the optimizer cannot take a step."""
     parameter = Parameter(np.zeros(1, np.float32))
     parameter.grad = np.zeros(1, np.float32)
     try:

@@ -1,12 +1,12 @@
-"""Data sets: each function returns ``(train, test)``, two data sets in memory; and `ImageFolder`.
+"""Data sets: functions that return ``(train, test)``, both held in memory; and `ImageFolder`.
 
 - `mnist`: handwritten digits, shipped with the package; also reads a folder of your own IDX files
-- `mnist_1998`: the same in images of 32x32, as LeNet-5 saw them in 1998
+- `mnist_1998`: the same digits as 32x32 images, as LeNet-5 saw them in 1998
 - `fashion_mnist`: Zalando's clothes in MNIST's format, downloaded once
 - `cifar10`: small colour photographs, downloaded once
-- `ImageFolder`: pictures of your own in sub-folders, decoded when they are asked for
+- `ImageFolder`: your own pictures in sub-folders, decoded on access
 - `movie_reviews`: rated sentences from film reviews, shipped with the package
-- `sentence_polarity`: Pang and Lee's review sentences, from a folder of your own
+- `sentence_polarity`: Pang and Lee's review sentences, read from your own folder
 - `read_idx`: one IDX file as an array
 """
 

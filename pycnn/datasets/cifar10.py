@@ -1,4 +1,4 @@
-"""CIFAR-10, the binary version: no pickle is involved."""
+"""CIFAR-10 in its binary version, which needs no pickle."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CLASSES = (
     "truck",
 )
 
-# Address and MD5 (c32a1d4ab5d03f1284b67883e8d87530) from the authors' page,
-# https://www.cs.toronto.edu/~kriz/cifar.html. What is checked is the SHA-256 of the same archive as
-# TensorFlow Datasets lists it: MD5 no longer proves where a file comes from.
+# Address and MD5 (c32a1d4ab5d03f1284b67883e8d87530) are from the authors' page,
+# https://www.cs.toronto.edu/~kriz/cifar.html. The check uses the SHA-256 of the same archive that
+# TensorFlow Datasets lists: MD5 no longer proves where a file comes from.
 FILE = RemoteFile(
     "cifar-10-binary.tar.gz",
     ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
@@ -45,9 +45,9 @@ _FOLDER = "cifar-10-batches-bin"
 _TRAIN = tuple(f"{_FOLDER}/data_batch_{i}.bin" for i in range(1, 6))
 _TEST = (f"{_FOLDER}/test_batch.bin",)
 _IMAGES_PER_BATCH = 10_000
-# The published archive has ten; others would be read to their end.
+# The published archive has ten members; without a limit any other would be read to its end.
 _MOST_MEMBERS = 100
-# A record: one byte for the label, then the planes of red, green and blue, row by row.
+# A record is one byte for the label, then the red, green and blue planes, row by row.
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
 
@@ -55,13 +55,13 @@ _RECORD = 1 + 3 * 32 * 32
 def cifar10(
     root: str | os.PathLike[str] | None = None, download: bool = True
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """Load CIFAR-10: 50,000 training and 10,000 test colour photographs of 32x32 in ten classes.
+    """Load CIFAR-10: 50,000 training and 10,000 test 32x32 colour photographs in ten classes.
 
     Parameters
     ----------
     root : path-like, optional
-        Where ``cifar-10-binary.tar.gz`` is, or is put (170 MB); ``$PYCNN_DATA/cifar10`` or
-        ``~/.cache/pycnn/cifar10`` when None.
+        Folder that holds ``cifar-10-binary.tar.gz`` (170 MB) or receives it. When None,
+        ``$PYCNN_DATA/cifar10`` or ``~/.cache/pycnn/cifar10``.
     download : bool
         Whether a missing archive may be downloaded.
 
@@ -69,15 +69,15 @@ def cifar10(
     -------
     train, test : pycnn.data.ArrayDataset
         ``x`` float32 of shape (N, 3, 32, 32), C-contiguous, ``(pixel / 255 - mean) / std`` with
-        the means (0.4914, 0.4822, 0.4465) and the deviations (0.2470, 0.2435, 0.2616); ``y`` int64
-        of shape (N,).
+        the means (0.4914, 0.4822, 0.4465) and the standard deviations (0.2470, 0.2435, 0.2616);
+        ``y`` int64 of shape (N,).
 
     Raises
     ------
     FileNotFoundError
-        The archive is missing and `download` is False; the text says what to put where.
+        The archive is missing and `download` is False; the message says which file to put where.
     pycnn.datasets.download.DownloadError
-        The archive could not be downloaded; the text says what to put where.
+        The archive could not be downloaded; the message says which file to put where.
     ValueError
         The archive is not the published one.
 
@@ -98,9 +98,9 @@ def cifar10(
 
 
 def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return the records of the six batches, (images_per_batch, 3073) each, by member name.
+    """Return the records of the six batches, (images_per_batch, 3073) each, keyed by member name.
 
-    Only regular files of the expected names and sizes are used, whatever else the archive holds.
+    Only regular files with the expected names and sizes are used; other members are ignored.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
     size = images_per_batch * _RECORD
     batches: dict[str, npt.NDArray[np.uint8]] = {}
     try:
-        # "r|" reads the members in the order they come; "r:" would rewind and inflate again.
+        # "r|" reads the members in order; "r:" would rewind and decompress again.
         with (
             open_regular(path) as file,
             tarfile.open(fileobj=unpacked(path, file), mode="r|") as archive,
@@ -140,7 +140,7 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
 
 
 def _dataset(batches: Sequence[npt.NDArray[np.uint8]], name: str) -> ArrayDataset:
-    """Join batches of records to one data set; each is normalised straight into its place."""
+    """Join batches of records into one data set, normalising each batch directly into place."""
     total = sum(len(records) for records in batches)
     x = np.empty((total, *_SHAPE), np.float32)
     start = 0

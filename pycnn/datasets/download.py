@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 _CHUNK = 256 * 1024
-# Answers that a later try may change: timeout, too early, too many requests, and all of 5xx.
+# Status codes worth another try: timeout, too early, too many requests; and every 5xx.
 _PASSING_STATUS = {408, 425, 429}
 
 
@@ -24,7 +24,7 @@ _PASSING_STATUS = {408, 425, 429}
 class RemoteFile:
     """A published file: its name, where to get it, its size in bytes and its SHA-256.
 
-    `urls` are tried in order; the digest makes them, even a plain http one, equally trustworthy.
+    `urls` are tried in order. The digest makes all of them, even plain http, equally trustworthy.
     """
 
     name: str
@@ -34,11 +34,11 @@ class RemoteFile:
 
 
 class DownloadError(OSError):
-    """A file could not be downloaded; the text says why, and where to put it by hand."""
+    """A file could not be downloaded; the message says why, and where to put it by hand."""
 
 
 class _FailedTryError(Exception):
-    """One try to download failed; `passing` says whether another one may succeed."""
+    """One attempt to download failed; `passing` says whether another may succeed."""
 
     def __init__(self, reason: str, passing: bool) -> None:
         super().__init__(reason)
@@ -61,30 +61,30 @@ def fetch(
     timeout: float = 30.0,
     progress: bool = True,
 ) -> Path:
-    """Return the path of `file` in `folder`, downloading it when it is not there.
+    """Return the path of `file` in `folder`, downloading the file if it is missing.
 
     Parameters
     ----------
     file : RemoteFile
-        What to get.
+        The file to get.
     folder : pathlib.Path
-        Where it is, or is put; created when a download needs it.
+        Folder that holds the file or receives it; created when a download needs it.
     download : bool
         Whether a missing file may be downloaded.
     tries : int
-        How often each address is asked, when the failure may be a passing one.
+        Attempts per address, as long as the failure may be temporary.
     backoff : float
-        Seconds before the second try; doubled before each further one.
+        Seconds to wait before the second attempt; doubled before each further one.
     timeout : float
-        Seconds without an answer or a byte after which a try has failed.
+        An attempt fails after this many seconds without an answer or a byte.
     progress : bool
-        Show a progress bar when stderr is a terminal.
+        Whether to show a progress bar when stderr is a terminal.
 
     Returns
     -------
     pathlib.Path
-        Of a file whose size and SHA-256 are the published ones. It is checked at each call, and a
-        download gets its name only after the check: an interrupted one leaves nothing.
+        Path of a file with the published size and SHA-256. Every call checks them, and a download
+        gets its name only after the check: an interrupted one leaves nothing behind.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def fetch(
     DownloadError
         No address delivered the file.
     ValueError
-        A file of this name is there, but is not the published one.
+        A file of this name exists but is not the published one.
     OSError
         `folder` cannot be read or written.
     """
@@ -149,7 +149,7 @@ def _try_url(
     timeout: float,
     progress: bool,
 ) -> str | None:
-    """Ask one address up to `tries` times; return None, or why it failed."""
+    """Try one address up to `tries` times; return None on success, else why it failed."""
     for attempt in range(tries):
         if attempt:
             time.sleep(backoff * 2 ** (attempt - 1))
@@ -164,7 +164,7 @@ def _try_url(
 
 
 def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: bool) -> None:
-    """Download `url` to `path`, which appears only when its size and digest are right."""
+    """Download `url` to `path`, which appears only once its size and digest are verified."""
     import hashlib
 
     from pycnn._files import atomic_write
@@ -193,13 +193,13 @@ def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: 
 
 
 def _open(url: str, timeout: float) -> HTTPResponse:
-    """Send the request; any failure to get an answer is a `_FailedTryError`."""
+    """Send the request; raise `_FailedTryError` if no usable answer comes."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     try:
-        # Some servers turn away the default "Python-urllib".
+        # Some servers reject the default "Python-urllib".
         response: HTTPResponse = urlopen(
             Request(url, headers={"User-Agent": "pycnn"}), timeout=timeout
         )
@@ -208,13 +208,13 @@ def _open(url: str, timeout: float) -> HTTPResponse:
         passing = error.code >= 500 or error.code in _PASSING_STATUS
         raise _FailedTryError(f"HTTP {error.code} {error.reason}", passing) from None
     except (OSError, HTTPException) as error:
-        # URLError is an OSError whose `reason` is the actual cause.
+        # URLError is an OSError; its `reason` is the actual cause.
         raise _FailedTryError(_text(getattr(error, "reason", error)), passing=True) from None
     return response
 
 
 def _read(response: HTTPResponse) -> bytes:
-    """Return the next bytes of an answer, empty at its end."""
+    """Return the next bytes of a response; empty at its end."""
     from http.client import HTTPException
 
     try:

@@ -1,4 +1,4 @@
-"""What is special about EMNIST's files: images on their side, names of classes, labels from 1."""
+"""The peculiarities of EMNIST's files: transposed images, class names, labels from 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Means: TypeAlias = npt.NDArray[np.float64]
 
 DIGITS = tuple(string.digits)
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
-# The classes of each part of EMNIST, in the order of their labels (Cohen and others, table II).
+# The classes of each part of EMNIST, in the order of their labels (Cohen et al., table II).
 _SPLITS = {
     "balanced": tuple(_MERGED),
     "byclass": tuple(string.digits + string.ascii_letters.swapcase()),
@@ -28,17 +28,17 @@ _SPLITS = {
     "letters": tuple(f"{a}{a.lower()}" for a in string.ascii_uppercase),
     "mnist": DIGITS,
 }
-# The letters are the only ones that are not numbered from 0.
+# Only the letters are not numbered from 0.
 _FIRST = {"letters": 1}
 _NAME = re.compile(rf"emnist-({'|'.join(_SPLITS)})-(train|test)-")
-# A mapping file has 62 lines at most; of a longer file no more is read.
+# A mapping file has at most 62 lines; the rest of a longer file is not read.
 _MOST_BYTES = 4096
-# Digits lie in one of the eight ways if their means are so much like MNIST's then, and so much more
-# than in the other ways that count (correlations).
+# Digits are taken to lie in one of the eight ways if, turned back, their means correlate at least
+# this much with MNIST's, and this much more than for the other ways that count.
 _ALIKE, _CLEARLY = 0.6, 0.15
-# A mean is that of so many images at least, and of so many at most.
+# A mean is taken over at least, and at most, this many images.
 _FEWEST, _MOST = 5, 500
-# The ways that a square can be turned and mirrored, and what undoes them.
+# The ways a square can be turned and mirrored, and the functions that undo them.
 UPRIGHT, TRANSPOSED = "upright", "transposed"
 _WAYS: dict[str, Callable[[Means], Means]] = {
     UPRIGHT: lambda means: means,
@@ -53,7 +53,7 @@ _WAYS: dict[str, Callable[[Means], Means]] = {
 
 
 def split_of(file: Path) -> str | None:
-    """Return the part of EMNIST that a file belongs to, by its name; None for other files."""
+    """Return the part of EMNIST that a file name stands for; None for other files."""
     found = _NAME.match(file.name.lower())
     return found[1] if found else None
 
@@ -61,13 +61,13 @@ def split_of(file: Path) -> str | None:
 def class_names(folder: Path, split: str) -> tuple[int, tuple[str, ...]]:
     """Return the first label of a part of EMNIST and the names of its classes.
 
-    They are those of ``emnist-SPLIT-mapping.txt`` beside the data, a line for each label with the
-    codes of its characters, or the published ones if there is no such file.
+    The names come from ``emnist-SPLIT-mapping.txt`` next to the data (one line per label, with the
+    codes of its characters); without that file they are the published ones.
 
     Raises
     ------
     ValueError
-        If the file is none of the kind.
+        If the file is not such a mapping.
     """
     path = folder / f"emnist-{split}-mapping.txt"
     if not path.is_file():
@@ -96,11 +96,11 @@ def way_of(
     labels: npt.NDArray[np.int64],
     known: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]],
 ) -> str | None:
-    """Tell how digits lie in their images, by the means of the digits in MNIST.
+    """Return how digits lie in their images, found by comparing them with MNIST's mean digits.
 
-    Only images with the labels 0 to 9 are looked at. None for clothes, letters or noise, which are
-    like MNIST in no way, and where the way that is most alike is not clear: it must stand out from
-    upright and from transposed, or these two from each other.
+    Only images with the labels 0 to 9 are examined. The answer is None for clothes, letters or
+    noise, which resemble MNIST in no way, and where the best way is not clear: it must stand out
+    from upright and from transposed, or these two from each other.
     """
     present = [
         digit for digit in range(len(DIGITS)) if np.count_nonzero(labels == digit) >= _FEWEST
@@ -108,7 +108,7 @@ def way_of(
     if not present or images.shape[1:] != known[0].shape[1:]:
         return None
     means, expected = _means(images, labels, present), _means(*known, present)
-    # Of dark digits on white all correlations are negative.
+    # For dark digits on white all correlations are negative.
     alike = {
         name: abs(float((way(means) * expected).sum(axis=(1, 2)).mean()))
         for name, way in _WAYS.items()
@@ -121,7 +121,7 @@ def way_of(
 def _means(
     images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], digits: list[int]
 ) -> Means:
-    """Mean image of each digit, of mean 0 and norm 1, so that products are correlations."""
+    """Return each digit's mean image, scaled to mean 0 and norm 1: products are correlations."""
     rows = [images[np.flatnonzero(labels == digit)[:_MOST]].mean(axis=0)[0] for digit in digits]
     means = np.stack(rows)
     means -= means.mean(axis=(1, 2), keepdims=True)

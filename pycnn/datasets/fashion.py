@@ -25,8 +25,8 @@ CLASSES = (
     "Ankle boot",
 )
 
-# Both addresses are the authors' own: the links of the README of
-# https://github.com/zalandoresearch/fashion-mnist and the folder data/fashion of that repository.
+# Both addresses are the authors' own: the links in the README of
+# https://github.com/zalandoresearch/fashion-mnist, and the folder data/fashion of that repository.
 _ADDRESSES = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -37,8 +37,8 @@ def _file(name: str, size: int, sha256: str) -> RemoteFile:
     return RemoteFile(name, tuple(address + name for address in _ADDRESSES), size, sha256)
 
 
-# The authors publish MD5s (in the comments). What is checked are the SHA-256s of the same files, as
-# the loaders of many projects list them: MD5 no longer proves where a file comes from.
+# The authors publish MD5s (in the comments). The check uses the SHA-256s of the same files, as
+# listed by the loaders of many projects: MD5 no longer proves where a file comes from.
 FILES = (
     _file(  # 8d4fb7e6c68d591d4c3dfef9ec88bf0d
         "train-images-idx3-ubyte.gz",
@@ -66,14 +66,14 @@ FILES = (
 def fashion_mnist(
     root: str | os.PathLike[str] | None = None, download: bool = True
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """Load Fashion-MNIST: 60,000 training and 10,000 test images of 28x28, ten kinds of clothes.
+    """Load Fashion-MNIST: 60,000 training and 10,000 test 28x28 images of ten kinds of clothes.
 
     Parameters
     ----------
     root : path-like, optional
-        Where the four ``.gz`` files are, or are put (31 MB). They have the names of MNIST's, so the
-        folder must be their own. When None, ``$PYCNN_DATA/fashion_mnist``, else
-        ``~/.cache/pycnn/fashion_mnist``.
+        Folder that holds the four ``.gz`` files (31 MB) or receives them. They have the same names
+        as MNIST's, so do not share the folder with MNIST. When None, ``$PYCNN_DATA/fashion_mnist``
+        or ``~/.cache/pycnn/fashion_mnist``.
     download : bool
         Whether missing files may be downloaded.
 
@@ -86,9 +86,9 @@ def fashion_mnist(
     Raises
     ------
     FileNotFoundError
-        A file is missing and `download` is False; the text says what to put where.
+        A file is missing and `download` is False; the message says which file to put where.
     pycnn.datasets.download.DownloadError
-        A file could not be downloaded; the text says what to put where.
+        A file could not be downloaded; the message says which file to put where.
     ValueError
         A file is not the published one.
 

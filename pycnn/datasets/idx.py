@@ -30,7 +30,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
     path : path-like
         The file; gzip compression is recognised by its first two bytes, not by the name.
     ndim : int, optional
-        The number of dimensions the file must have (3 for images, 1 for labels); any when None.
+        The number of dimensions the file must have (3 for images, 1 for labels); None allows any.
 
     Returns
     -------
@@ -42,9 +42,9 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
     OSError
         The file is missing or cannot be read.
     ValueError
-        The magic number or the number of dimensions is wrong, or the file is truncated, corrupt, or
-        longer than its header declares, or a device or a pipe; where it is compressed, if it holds
-        more than 64 MiB and more than 100 times its size.
+        The magic number or the number of dimensions is wrong; the file is truncated, corrupt,
+        longer than its header declares, or a device or a pipe; or a compressed file holds more
+        than 64 MiB and more than 100 times its own size.
 
     References
     ----------
@@ -58,7 +58,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
         size = prod(shape)
         _check_size(name, shape, size, file, stream is file)
         data = bytearray()
-        # There is memory for what has come, not for what a header promises.
+        # Memory is taken for data that has arrived, not for what a header promises.
         while part := stream.read(min(size - len(data), _PIECE)):
             data += part
         # One byte more is enough to notice trailing data, whatever it expands to.
@@ -77,7 +77,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int | None = None) -> npt.NDArr
     pixels.flags.writeable = False
     try:
         return pixels.reshape(shape)
-    except ValueError as error:  # more dimensions, or larger ones beside a zero, than NumPy has
+    except ValueError as error:  # too many dimensions for NumPy, or too large ones next to a zero
         raise ValueError(f"[read_idx] {name}: the header declares {shape}: {error}") from None
 
 
@@ -87,7 +87,7 @@ def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     Raises
     ------
     OSError, ValueError
-        As `read_idx`; also when the images have no pixels.
+        As for `read_idx`; also if the images have no pixels.
     """
     images = read_idx(path, ndim=3)
     n, h, w = images.shape
@@ -102,7 +102,7 @@ def read_labels(path: str | os.PathLike[str], num_classes: int) -> npt.NDArray[n
     Raises
     ------
     OSError, ValueError
-        As `read_idx`; also when a label is out of range (the text names the first one).
+        As for `read_idx`; also if a label is out of range (the message names the first one).
     """
     labels = read_idx(path, ndim=1)
     if labels.size and labels.max() >= num_classes:
@@ -122,7 +122,7 @@ def read_pair(
     Raises
     ------
     OSError, ValueError
-        As `read_images` and `read_labels`; also when the two counts differ.
+        As for `read_images` and `read_labels`; also if the two counts differ.
     """
     x = read_images(images)
     y = read_labels(labels, num_classes)
@@ -161,7 +161,7 @@ def _parse_header(name: str, magic: bytes, stream: BinaryIO, ndim: int | None) -
 
 
 def _check_size(name: str, shape: tuple[int, ...], size: int, file: BinaryIO, plain: bool) -> None:
-    """Refuse a header that promises what the file cannot hold, before there is memory for it."""
+    """Refuse a header that promises more than the file can hold, before memory is allocated."""
     start, whole = 4 + 4 * len(shape), size_of(file)
     if plain and whole < start + size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Folders of pictures, one for each class, decoded when they are asked for."""
+"""Folders of pictures, one per class, decoded on access."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pycnn.augment.colour import Normalise
 from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
 from pycnn.datasets.picture import read_picture, read_squares
 
-# What counts as a picture, by the end of its name in lower case.
+# Endings of names, in lower case, that count as pictures.
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
-# Pictures that the mean colour is taken from, spread over the data set.
+# How many pictures, spread over the data set, the mean colour is taken from.
 MEAN_PICTURES = 1000
 
 
@@ -28,29 +28,30 @@ class ImageFolder:
     """A data set of pictures in sub-folders that are named after their classes.
 
     The shorter side of a picture is scaled to `size` and the middle cut out. Every access decodes
-    anew, so memory holds what is in use only; `pycnn.DataLoader` decodes ahead.
+    again, so memory holds only what is in use; `pycnn.DataLoader` decodes ahead.
 
     Parameters
     ----------
     root : path
-        Folder with one sub-folder for each class; classes are numbered in the order of their
-        names. Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie deeper in
-        it, also behind links, each folder once; other files, hidden ones, the folder ``__MACOSX``
-        that macOS puts into archives, and what is no regular file are left alone.
+        Folder with one sub-folder per class; classes are numbered in the order of their names.
+        Pictures (.jpg, .jpeg, .png, .gif, .bmp, .ppm, .tif, .tiff, .webp) may lie in deeper
+        folders and behind links; each folder is read once. Ignored are all other files, hidden
+        files, anything that is not a regular file, and the folder ``__MACOSX`` that macOS adds to
+        archives.
     size : int
         Shorter side of the scaled picture, in pixels.
     crop : int, optional
-        Height and width of the samples, at most `size`, which it is by default.
+        Height and width of the samples, at most `size`; `size` by default.
     mean, std : float or 3 floats
-        Samples are ``(pixel - mean) / std`` with pixels of 0..255; by default the pixels as
-        they are.
+        Samples are ``(pixel - mean) / std`` with pixels of 0..255; by default the pixels are left
+        unchanged.
     classes : sequence of str, optional
-        Names of the classes in the order of their numbers, for test data of a trained model, where
-        some may be missing; by default the names of the sub-folders.
+        Names of the classes in the order of their numbers; by default the names of the
+        sub-folders. Needed for test data of a trained model, where some classes may be missing.
     on_error : {"raise", "skip"}
-        What a broken file does: "raise" names it when it is read. "skip" decodes every file once
-        at the start, in an eighth of the size where the format allows, and leaves the broken ones
-        out, each with a RuntimeWarning that names it.
+        What to do about a broken file. "raise": reading it raises an error that names it. "skip":
+        every file is decoded once at the start, at an eighth of its size where the format allows,
+        and broken files are left out, each with a RuntimeWarning that names it.
 
     Attributes
     ----------
@@ -63,11 +64,11 @@ class ImageFolder:
     name : str
         Its name.
     part : str
-        Which of its pictures these are, in words; empty where nobody has said so.
+        Which of the folder's pictures these are, in words; empty if not stated.
     paths : tuple of str
         The files.
     normalise : Normalise
-        With mean and std.
+        Holds mean and std.
 
     Raises
     ------
@@ -76,8 +77,8 @@ class ImageFolder:
     PermissionError
         If a folder in it cannot be read.
     ValueError
-        If it holds no classes, one only or an unknown one, or a class no picture, if a size or
-        `on_error` is out of range; when read, if a picture is broken.
+        If the folder has fewer than two classes or an unknown one, or a class has no picture; if a
+        size or `on_error` is out of range; on reading, if a picture is broken.
 
     References
     ----------
@@ -135,7 +136,7 @@ class ImageFolder:
         return len(self.paths)
 
     def __getitem__(self, index: slice | Index) -> ImageFolder:
-        """Part of the pictures."""
+        """Return part of the pictures."""
         check_index("ImageFolder", index)
         part = copy.copy(self)
         part.y = self.y[index]
@@ -153,7 +154,7 @@ class ImageFolder:
     def prepared(
         self, *, crop: int | None = None, normalise: Normalise | None = None
     ) -> ImageFolder:
-        """Return the same pictures with another crop or mean; None leaves it as it is."""
+        """Return the same pictures with another crop or normalisation; None keeps what is set."""
         other = copy.copy(self)
         other._prepare(
             self.crop if crop is None else crop, self.normalise if normalise is None else normalise
@@ -163,12 +164,12 @@ class ImageFolder:
     def without_broken(self) -> ImageFolder:
         """Return the pictures that can be decoded, with a RuntimeWarning for each that cannot.
 
-        Every file is decoded once, as for ``on_error="skip"``; a class may be left with none.
+        Every file is decoded once, as for ``on_error="skip"``; a class may end up empty.
         """
         return self[np.flatnonzero([_is_whole(path) for path in self.paths])]
 
     def mean_colour(self, pictures: int = MEAN_PICTURES) -> tuple[float, ...]:
-        """Mean of red, green and blue, 0..255, over at most so many pictures, evenly spread."""
+        """Return the mean red, green and blue, 0..255, of at most `pictures` evenly spread ones."""
         if len(self) == 0:
             raise ValueError("[ImageFolder] the data set is empty")
         chosen = np.unique(np.linspace(0, len(self) - 1, pictures).astype(int))
@@ -193,7 +194,7 @@ class ImageFolder:
 
 
 def _class_folders(root: str) -> list[str]:
-    """Names of the sub-folders, sorted."""
+    """Return the names of the sub-folders, sorted."""
     if not os.path.isdir(root):
         kind = NotADirectoryError if os.path.exists(root) else FileNotFoundError
         raise kind(f"[ImageFolder] there is no folder {printable(root)}")
@@ -208,8 +209,8 @@ def _class_folders(root: str) -> list[str]:
 
 
 def _pictures(folder: str) -> Iterator[str]:
-    """Return the picture files of a folder and those below it, in the order of their names."""
-    # A link to a folder that holds it, or to one that was there already, leads nowhere new.
+    """Yield the picture files of a folder and those below it, in the order of their names."""
+    # Links to a parent folder, or to a folder already visited, are not followed.
     parents = Path(folder).resolve().parents
     seen: set[tuple[int, int]] = set()
     for known in (folder, *map(str, parents)):
@@ -228,12 +229,12 @@ def _pictures(folder: str) -> Iterator[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """Whether files and folders of this name are left out: hidden ones, and what macOS adds."""
+    """Return whether to skip files and folders of this name: hidden ones, and what macOS adds."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
-    """Note a folder; whether it was not noted before."""
+    """Note a folder; return whether it was new."""
     found = os.stat(folder)
     before = len(seen)
     seen.add((found.st_dev, found.st_ino))
@@ -245,7 +246,7 @@ def _fail(error: OSError) -> None:
 
 
 def _is_whole(path: str) -> bool:
-    """Decode a picture once; warn if that fails."""
+    """Decode a picture once and return whether that worked; warn if not."""
     try:
         read_picture(path, 1)
     except (OSError, ValueError) as error:

@@ -29,11 +29,11 @@ _KINDS = {"images": "images{}idx3-ubyte", "labels": "labels{}idx1-ubyte"}
 
 
 Files: TypeAlias = tuple[Path, Path]
-"""Images and labels."""
+"""Paths of the images and of the labels."""
 
 
 class Unsaid(Enum):
-    """What an argument is that nobody gave."""
+    """Value of an argument that was not given."""
 
     UNSAID = "by the data"
 
@@ -46,32 +46,32 @@ def mnist(
     std: float = STD,
     transposed: bool | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """Load MNIST, 60,000 training and 10,000 test images of 28x28, or your own files in its format.
+    """Load MNIST (60,000 training and 10,000 test 28x28 images), or your own files in its format.
 
     Parameters
     ----------
     root : path-like, optional
         A folder with the four IDX files, plain or ``.gz``: ``train-images-idx3-ubyte``,
         ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte``.
-        Understood as well: ``.`` before ``idx``, ``test`` in place of ``t10k``, a prefix such as
-        EMNIST's ``emnist-letters-`` when no other file has that ending, and the folder ``gzip`` of
-        EMNIST's archive in it. The shipped MNIST when None.
+        The names may also have ``.`` before ``idx``, ``test`` in place of ``t10k``, or a prefix
+        such as EMNIST's ``emnist-letters-`` if no other file has that ending; the files may lie in
+        a sub-folder ``gzip``, as in EMNIST's archive. None loads the shipped MNIST.
     classes : sequence of str or None, optional
-        A name for each label 0..len(classes)-1; a file with a label beyond them is refused. The
-        ten digits by default; None takes as many as the training labels need, at least ten, and
-        names them by their numbers. Files with EMNIST's names have EMNIST's classes in both cases,
-        named by the file
-        ``emnist-SPLIT-mapping.txt`` if it is there; the letters, 1..26 in the files, are 0..25.
+        A name for each label 0..len(classes)-1; a file with a larger label is refused. The ten
+        digits by default. None takes as many classes as the training labels need, at least ten,
+        and names them by their numbers. In both cases files with EMNIST's names get EMNIST's
+        classes, named by the file ``emnist-SPLIT-mapping.txt`` if it exists; the letters, 1..26 in
+        the files, become 0..25.
     mean, std : float
-        The normalisation, ``x = (pixel / 255 - mean) / std``; MNIST's 0.1307 and 0.3081 unless
-        given.
+        The normalisation, ``x = (pixel / 255 - mean) / std``; MNIST's 0.1307 and 0.3081 by
+        default.
     transposed : bool, optional
-        Whether rows and columns of the images are exchanged in the files, as EMNIST has them, so
-        that they are turned upright. By default those of files with EMNIST's names are, unless
-        their digits are upright already. Of other files those are whose digits, labels 0 to 9, are
-        clearly like MNIST's when turned and not as they are, with a RuntimeWarning. Letters alone
-        are never known by their looks. Digits that are mirrored or turned in another way are left
-        as they are, with a RuntimeWarning.
+        Whether the files store images with rows and columns exchanged, as EMNIST does; such images
+        are turned upright. By default this is assumed for files with EMNIST's names, unless their
+        digits are upright already. For other files it is assumed, with a RuntimeWarning, if their
+        digits (labels 0 to 9) clearly resemble MNIST's only when turned. Letters alone are never
+        recognised by their looks. Digits that are mirrored or turned in another way are left
+        unchanged, with a RuntimeWarning.
 
     Returns
     -------
@@ -82,12 +82,12 @@ def mnist(
     Raises
     ------
     FileNotFoundError
-        `root` lacks one of the files; the text says which names would do.
+        `root` lacks one of the files; the message says which names are accepted.
     TypeError
-        `mean` or `std` is not a number, or `transposed` no bool.
+        `mean` or `std` is not a number, or `transposed` is not a bool.
     ValueError
         A file is truncated, corrupt, of the wrong kind, or does not fit its partner or `classes`;
-        `mean` or `std` is not finite, or `std` not positive.
+        `mean` or `std` is not finite, or `std` is not positive.
 
     References
     ----------
@@ -96,7 +96,7 @@ def mnist(
     G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten
     letters", 2017 (arXiv:1702.05373).
     """
-    # Find all four before reading one: a missing file shows at once.
+    # Find all four before reading any, so that a missing file is reported at once.
     files = {split: _pair(_folder(root), split) for split in _SPLITS}
     train, test = _loaded(root, files, files["train"], classes, mean, std, transposed)
     return train, test
@@ -110,9 +110,9 @@ def mnist_test(
     std: float = STD,
     transposed: bool | None = None,
 ) -> ArrayDataset:
-    """Load the test images alone, as `mnist` does: there need be no training images.
+    """Load only the test images, as `mnist` does; the training images may be missing.
 
-    How images lie is told by those for training where they are there.
+    If the training images exist, they decide how the images lie.
     """
     folder = _folder(root)
     files = _pair(folder, "test")
@@ -140,11 +140,11 @@ def _loaded(
     std: float,
     transposed: bool | None,
 ) -> list[ArrayDataset]:
-    """Load splits; names of classes, and how images lie, are told by one pair of files."""
-    real("[mnist] mean", mean)
-    positive("[mnist] std", std)
+    """Load splits; the files `looked_at` decide the class names and how the images lie."""
+    real("mnist", "mean", mean)
+    positive("mnist", "std", std)
     if transposed is not None:
-        flag("[mnist] transposed", transposed)
+        flag("mnist", "transposed", transposed)
     folder = _folder(root)
     name = "mnist" if root is None else folder.name
     split_name, first = split_of(looked_at[0]), 0
@@ -167,9 +167,9 @@ def _loaded(
 
 
 def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
-    """Look at the images, whether they are digits that are transposed.
+    """Return whether the images are transposed, judged by their digits.
 
-    `expected` where the names of the files say so: then they are if nothing speaks against it.
+    With `expected`, as the names of the files suggest, they are unless the digits say otherwise.
     """
     shown, named = (find_idx(_SHIPPED, "test", kind) for kind in _KINDS)
     way = way_of(*read_pair(images, labels, 256), read_pair(shown, named, len(DIGITS)))
@@ -180,7 +180,7 @@ def _look(folder: Path, images: Path, labels: Path, *, expected: bool) -> bool:
         )
     elif way == UPRIGHT and expected:
         _warn(
-            f"the digits in {printable(folder)} are upright, other than EMNIST stores them: they "
+            f"the digits in {printable(folder)} are upright, unlike EMNIST's own files: they "
             "are left as they are (transposed=True or --transposed turns them)"
         )
     elif way not in (None, UPRIGHT, TRANSPOSED):
@@ -194,7 +194,7 @@ def _warn(text: str) -> None:
 
 
 def _classes_of(labels: Path) -> tuple[str, ...]:
-    """Names for the labels of a file: their numbers, of ten classes or more."""
+    """Return names for the labels of a file: their numbers, for at least ten classes."""
     largest = read_labels(labels, num_classes=256).max(initial=len(DIGITS) - 1)
     return tuple(map(str, range(largest + 1)))
 
@@ -209,7 +209,7 @@ def idx_dataset(
     first: int = 0,
     transposed: bool = False,
 ) -> ArrayDataset:
-    """Load one split from its two IDX files, normalised; the labels there begin at `first`."""
+    """Load one split from its two IDX files, normalised; their labels begin at `first`."""
     x, y = read_pair(images, labels, first + len(classes))
     if y.min(initial=first) < first:
         raise ValueError(
@@ -223,14 +223,14 @@ def idx_dataset(
 def find_idx(folder: Path, split: str, kind: str) -> Path:
     """Return the path of a split's "images" or "labels" in `folder`.
 
-    The official name wins over its variants; a prefixed name counts when there is one only.
+    The official name wins over its variants; a prefixed name counts only if it is unique.
 
     Raises
     ------
     FileNotFoundError
-        None of the names is there, or `folder` is no folder.
+        None of the names exists, or `folder` is not a folder.
     ValueError
-        Several prefixed files are there and none has the plain name.
+        There are several prefixed files, and none with the plain name.
     """
     endings = [
         f"{start}-{_KINDS[kind].format(separator)}{suffix}"

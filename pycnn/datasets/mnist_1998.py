@@ -1,4 +1,4 @@
-"""MNIST as LeNet-5 saw it in 1998: larger images, and other numbers for ink and ground."""
+"""MNIST as LeNet-5 saw it in 1998: larger images, and other values for ink and background."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def mnist_1998(
     classes: Sequence[str] | Unsaid | None = Unsaid.UNSAID,
     transposed: bool | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """Load MNIST in images of 32x32, with -0.1 for the background and 1.175 for full ink.
+    """Load MNIST as 32x32 images, with -0.1 for the background and 1.175 for full ink.
 
     "This makes the mean input roughly 0, and the variance roughly 1, which accelerates learning."
 
     Parameters
     ----------
     root, classes, transposed
-        As of `pycnn.datasets.mnist`.
+        As for `pycnn.datasets.mnist`.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def mnist_1998(
     Raises
     ------
     FileNotFoundError, ValueError
-        As of `pycnn.datasets.mnist`; also if the images are larger than 32x32.
+        As for `pycnn.datasets.mnist`; also if the images are larger than 32x32.
 
     References
     ----------
@@ -56,17 +56,17 @@ def mnist_1998(
 def mnist_1998_test(
     root: str | os.PathLike[str] | None = None, *, transposed: bool | None = None
 ) -> ArrayDataset:
-    """Load the test images alone; see `pycnn.datasets.mnist.mnist_test`."""
+    """Load only the test images; see `pycnn.datasets.mnist.mnist_test`."""
     return _framed(mnist_test(root, mean=_MEAN, std=_STD, transposed=transposed))
 
 
 def from_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Turn (N, 1, H, W) pixels, 0 for ground and 255 for ink, into what the network takes."""
+    """Turn (N, 1, H, W) pixels, 0 for background and 255 for ink, into the network's input."""
     return _frame(normalise(pixels, (_MEAN,), (_STD,)))
 
 
 def _frame(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Put images of at most 32x32 in the middle of 32x32 pixels of background."""
+    """Centre images of at most 32x32 in 32x32 pixels of background."""
     height, width = x.shape[2:]
     if height > SIZE or width > SIZE:
         raise ValueError(f"[mnist_1998] images must be at most {SIZE}x{SIZE}, are {height}x{width}")

@@ -24,13 +24,13 @@ def movie_reviews(fold: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
     fold : int
         Which of the ten folds is the test set, 0 to 9; the others are the training set. Fold 0
         is the fixed split: 9,510 training and 1,058 test sentences. A ten-fold cross-validation
-        takes each of them in turn.
+        uses each fold in turn.
 
     Returns
     -------
     train, test : pycnn.text.SentenceDataset
         Sentences in the order of the file; classes "negative" (5,326) and "positive" (5,242).
-        They get the numbers of their words from a vocabulary, with ``train.encode(vocabulary)``.
+        ``train.encode(vocabulary)`` turns their words into numbers.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def movie_reviews(fold: int = 0) -> tuple[SentenceDataset, SentenceDataset]:
     Notes
     -----
     The folds are stratified: the sentences of each class are dealt out in turn, in an order drawn
-    from ``default_rng(2014)``, and the second copy of a sentence goes where the first is. So a fold
-    has 1,055 to 1,058 sentences, 523 to 526 of them positive. 37 sentences with a rating of exactly
-    zero are left out. README.md beside the data tells source and licence.
+    from ``default_rng(2014)``, and a second copy of a sentence goes to the fold of the first. So a
+    fold has 1,055 to 1,058 sentences, 523 to 526 of them positive. 37 sentences with a rating of
+    exactly zero are left out. README.md next to the data states source and licence.
 
     References
     ----------

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from pycnn._arguments import apart
 
-# np.take widens its byte indices to 8 bytes each: in blocks of 32 Ki pixels that scratch (256 KiB)
-# stays in the L2 cache. All of MNIST at once would write and read 376 MB: ten times as slow.
+# np.take widens its byte indices to 8 bytes each. With blocks of 32 Ki pixels that scratch memory
+# (256 KiB) stays in the L2 cache; all of MNIST at once writes and reads 376 MB, ten times as slow.
 _BLOCK_PIXELS = 32 * 1024
 
 
@@ -22,15 +22,15 @@ def normalise(
 ) -> npt.NDArray[np.float32]:
     """Normalise images of bytes: ``y[n,c] = (x[n,c] / 255 - mean[c]) / std[c]``.
 
-    A byte has 256 values, so each is computed once, in float64, and looked up: every result is the
-    correctly rounded float32.
+    A byte has 256 values, so each is computed once, in float64, and looked up. Every result is
+    rounded correctly to float32.
 
     Parameters
     ----------
     images : numpy.ndarray of uint8, shape (N, C, H, W)
         Pixels 0..255.
     mean, std : sequence of C floats
-        Of the pixels scaled to 0..1.
+        Mean and standard deviation of the pixels scaled to 0..1.
     out : numpy.ndarray of float32, shape (N, C, H, W), optional
         Where to put the result; a new array when None.
 
@@ -54,6 +54,6 @@ def normalise(
         table = ((values - mean[c]) / std[c]).astype(np.float32)
         for i in range(0, n, step):
             block = slice(i, i + step)
-            # 'clip' lets take write straight into `out`; no byte is ever outside the table.
+            # 'clip' lets take write directly into `out`; no byte is ever outside the table.
             np.take(table, images[block, c], out=out[block, c], mode="clip")
     return out

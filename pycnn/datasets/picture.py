@@ -1,4 +1,4 @@
-"""Picture files of any kind as red, green and blue."""
+"""Read picture files of any kind as red, green and blue."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from pycnn.datasets.picture_numbers import kind_of_tiff
 if TYPE_CHECKING:
     from PIL import Image
 
-# A picture of more pixels that is going to be scaled down is made smaller while it is converted.
+# A picture with more pixels that will be scaled down is shrunk while it is converted.
 _LARGE = 1 << 22
-# Of a picture that is so many times as long as the other way and more only the middle is kept.
+# If a picture is longer than this many times its shorter side, only its middle is kept.
 _LONG = 3
-# EXIF's tag for how the camera was held.
+# EXIF's tag for the camera's orientation.
 _ORIENTATION = 274
 
 
 def read_picture(
     path: str | os.PathLike[str], shortest: int | None = None, *, middle: bool = False
 ) -> Image.Image:
-    """Decode a picture file: RGB, on white where it is transparent, upright as its camera noted.
+    """Decode a picture file to RGB, white where it is transparent, upright as its camera noted.
 
     Parameters
     ----------
     path : path
-        A file in one of `pycnn.datasets.picture_limits.FORMATS`; of several frames, the first.
+        A file in one of `pycnn.datasets.picture_limits.FORMATS`; only its first frame is decoded.
         Palettes, CMYK and numbers of more than 8 bits are converted (see
         `pycnn.datasets.picture_modes` and `pycnn.datasets.picture_numbers`).
     shortest : int, optional
-        What the shorter side is going to be scaled to: a JPEG, and a picture of more than 4 million
-        pixels, may be given at a fraction of its size, as long as that is at least twice as much,
-        which is a lot faster and takes less memory.
+        The length to which the shorter side will be scaled. A JPEG, or a picture of more than 4
+        million pixels, may then be returned at a fraction of its size, but at least twice this
+        length, which is much faster and takes less memory.
     middle : bool
         Whether only a square in the middle is wanted: the ends of a very long picture are left out.
 
@@ -61,9 +61,9 @@ def read_picture(
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no picture, broken or truncated, a device or a pipe, or of another format; if it
-        takes more memory or time than a file of its size may (see "Limits of the readers" in
-        docs/guarantees.md); if Pillow is not installed.
+        If the file is not a picture, is broken or truncated, a device or a pipe, or has another
+        format; if it takes more memory or time than a file of its size may (see "Limits of the
+        readers" in docs/guarantees.md); if Pillow is not installed.
     """
     try:
         from PIL import Image, UnidentifiedImageError
@@ -100,21 +100,21 @@ def read_picture(
 
 
 def _shrink(image: Image.Image, shortest: int) -> int:
-    """How many rows and columns of a large picture may become one."""
+    """Return how many rows and columns of a large picture may become one."""
     if image.width * image.height <= _LARGE:
         return 1
     return max(1, min(image.size) // (2 * shortest))
 
 
 def _middle(image: Image.Image) -> tuple[int, int, int, int]:
-    """Borders of what is kept of a long picture: more than the square in the middle."""
+    """Return the borders of the part of a long picture to keep, larger than the middle square."""
     longest = _LONG * min(image.size)
     x, y = (max(0, (side - longest) // 2) for side in image.size)
     return x, y, image.width - x, image.height - y
 
 
 def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
-    """Turn a picture as the camera was held, by the notes of its file."""
+    """Turn a picture upright, by the orientation that its file notes."""
     from PIL.Image import Transpose
 
     # EXIF 2.32, tag 274: 1 is upright.
@@ -133,14 +133,14 @@ def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
 def read_squares(
     paths: Sequence[str | os.PathLike[str]], size: int, crop: int
 ) -> npt.NDArray[np.float32]:
-    """Decode picture files, scale the shorter side to `size`, cut out the middle.
+    """Decode picture files, scale the shorter side to `size`, and cut out the middle.
 
     Parameters
     ----------
     paths : sequence of path
         The files.
     size, crop : int
-        Shorter side of the scaled picture, and height and width of what is cut out of it.
+        Shorter side of the scaled picture, and height and width of the square cut from it.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def read_squares(
     Raises
     ------
     OSError, ValueError
-        As `read_picture`.
+        As for `read_picture`.
     """
     out = np.empty((len(paths), 3, crop, crop), np.float32)
     for image, path in zip(out, paths, strict=True):
@@ -159,10 +159,10 @@ def read_squares(
 
 
 def _square(picture: Image.Image, size: int, crop: int) -> npt.NDArray[np.uint8]:
-    """Scale and cut: (crop, crop, 3)."""
+    """Scale and cut a picture to (crop, crop, 3)."""
     from PIL import Image
 
-    # What is cut out, in pixels of the file; then one step scales only that.
+    # The square to cut out, in pixels of the file; one step then scales only that.
     side = min(picture.size) * crop / size
     left, top = ((length - side) / 2 for length in picture.size)
     if side == crop:  # whole pixels stay as they are

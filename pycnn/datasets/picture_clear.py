@@ -1,4 +1,4 @@
-"""A PNG of 16 bits for each of red, green and blue, with a colour that is transparent."""
+"""PNGs with 16 bits each for red, green and blue, and a transparent colour."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pillow keeps one of the two bytes of a number: the first of a big-endian one, which is the upper
-# half, as PNG has them; told that it is little-endian, it keeps the other.
+# Pillow keeps one of the two bytes of a number. PNG's numbers are big-endian, so it keeps the first
+# byte, the upper half; told that they are little-endian, it keeps the other.
 _UPPER, _LOWER = "RGB;16B", "RGB;16L"
-# Rows that are compared at a time.
+# Rows compared at a time.
 _ROWS = 64
 
 
 def has_deep_clear_colour(image: Image.Image) -> bool:
-    """Whether an opened picture is one, nothing decoded."""
+    """Return whether an opened picture is such a PNG; nothing is decoded."""
     return "transparency" in image.info and [tile[3] for tile in image.tile] == [_UPPER]  # type: ignore[attr-defined]
 
 
 def with_clear_colour(image: Image.Image, again: Callable[[], Image.Image]) -> None:
-    """Make the transparent colour clear, and no other with the same upper halves.
+    """Make the transparent colour clear, but no other colour with the same upper halves.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Such a picture, which is decoded here and becomes RGBA.
+        Such a PNG; it is decoded here and becomes RGBA.
     again : callable
-        Opens it once more, for the lower halves.
+        Opens the picture once more, for the lower halves.
     """
     from PIL import Image
 

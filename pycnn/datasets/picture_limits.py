@@ -1,4 +1,4 @@
-"""What a picture may cost: seen from its header, before anything is decoded."""
+"""Limits on the cost of a picture, checked from its header before anything is decoded."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from pycnn.datasets.picture_clear import has_deep_clear_colour
 if TYPE_CHECKING:
     from PIL import Image
 
-# What is decoded, by Pillow's names: all that ImageFolder looks for. Others are programs (EPS), or
-# hold pictures of other formats that are decoded before their sizes are known (ICO, ICNS).
+# Formats that are decoded, by Pillow's names: all that ImageFolder looks for. Others are programs
+# (EPS), or hold pictures in other formats, decoded before their sizes are known (ICO, ICNS).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-# A picture may take so many bytes where it is decoded, whatever its file is like, which is 16
-# million pixels in colours and 67 million in grey (an A4 page at 600 dots an inch has 35 million),
-# or in a JPEG of one scan, which is decoded row by row and can be at a fraction of its size.
+# Decoding a picture may take this many bytes, whatever its file is like: 16 million pixels in
+# colour and 67 million in grey (an A4 page at 600 dots per inch has 35 million), or in a JPEG of
+# one scan, which is decoded row by row and possibly at a fraction of its size.
 MOST_BYTES = 1 << 26
-# Or it may have so many pixels for each byte of its file: a photograph has 1 to 30.
+# Or a picture may have this many pixels per byte of its file: a photograph has 1 to 30.
 MOST_RATIO = 32
-# Longest side, as in JPEG.
+# The longest side JPEG allows.
 _LONGEST = (1 << 16) - 1
 # Bytes of a decoded pixel by Pillow's modes, where they are not 4.
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-# libwebp has the whole picture three times, Pillow once more; libjpeg has 2 bytes for each number
-# of a picture of several scans; Pillow decodes the runs of a BMP in a loop of Python.
+# libwebp holds the whole picture three times, Pillow once more; libjpeg takes 2 bytes per number
+# of a picture of several scans; Pillow decodes the runs of a BMP in a Python loop.
 _WEBP_BYTES, _SCANS_BYTES, _RUNS_BYTES = 16, 8, 4
-# What `pycnn.datasets.picture_clear` decodes twice.
+# For pictures that `pycnn.datasets.picture_clear` decodes twice.
 _TWICE_BYTES = 8
-# TIFF's tag for the rows of a strip; tiles have none.
+# TIFF's tag for the rows of a strip; tiles do not have it.
 _STRIP_ROWS = 278
-# Scans of a JPEG: encoders write 1 to 12, each goes over the whole picture.
+# Scans of a JPEG: encoders write 1 to 12, and each covers the whole picture.
 _MOST_SCANS = 100
 _SEGMENT = re.compile(rb"\xff+([^\x00\xff])")
 _WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
 _END, _SCAN = 0xD9, 0xDA
-# In between are the numbers of a scan, in which 0xff comes before 0 or the mark of a restart.
+# Skips the data of a scan, in which 0xff is followed only by 0 or a restart marker.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-# Pieces that Pillow may ask of a file: so many, and one more for each of so many bytes. It asks for
-# one byte at a time in comments, and for three pieces in each chunk of a PNG.
+# How often Pillow may read from a file: this many times, plus once per this many bytes. It reads
+# comments one byte at a time, and each chunk of a PNG in three pieces.
 _PIECES, _BYTES_PER_PIECE = 100_000, 256
-# Texts of a PNG that may be compressed: each unpacks to 1 MiB at most, which takes 4 in memory.
+# Texts of a PNG may be compressed: each unpacks to at most 1 MiB, which takes 4 MiB in memory.
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_TEXTS = 16
-# Comments within the numbers of a PPM of text: Pillow moves all numbers for each.
+# Comments among the numbers of a plain-text PPM: Pillow moves all numbers for each.
 _MOST_COMMENTS = 1000
 
 
 class Rationed:
-    """A file of which Pillow may read so many pieces, since each costs time however small it is.
+    """A file from which Pillow may read a limited number of pieces: each costs time, however small.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Rationed:
     Attributes
     ----------
     seek, tell, fileno : callable
-        As those of the file.
+        Those of the file.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -75,7 +75,7 @@ class Rationed:
         Raises
         ------
         ValueError
-            If it was asked too often.
+            If it is called too often.
         """
         self._left -= 1
         if self._left < 0:
@@ -83,17 +83,17 @@ class Rationed:
         return self._read(size)
 
     def lift(self) -> None:
-        """Let it be read byte by byte from now on."""
+        """Remove the limit, so that the file may be read byte by byte."""
         self._left = 1 << 62
 
 
 def check_texts(file: BinaryIO) -> None:
-    """Refuse a PNG of many texts, before Pillow unpacks them; the file is at its beginning then.
+    """Refuse a PNG with many texts before Pillow unpacks them, and rewind the file.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If it has too many texts.
     """
     texts, is_png = 0, file.read(len(_PNG)) == _PNG
     for _ in range(_PIECES if is_png else 0):
@@ -113,14 +113,14 @@ def check_picture(image: Image.Image, file: BinaryIO) -> None:
     Parameters
     ----------
     image : PIL.Image.Image
-        As `PIL.Image.open` gives it, nothing decoded.
+        As `PIL.Image.open` returns it, nothing decoded.
     file : binary file
         The file; its position changes.
 
     Raises
     ------
     ValueError
-        If it is one.
+        If the picture would.
     """
     pixels, size = image.width * image.height, size_of(file)
     most = max(MOST_BYTES // _bytes_per_pixel(image, file), MOST_RATIO * size)
@@ -135,18 +135,18 @@ def check_picture(image: Image.Image, file: BinaryIO) -> None:
 
 
 def is_read_by_bytes(image: Image.Image) -> bool:
-    """Whether Pillow reads the pixels of an opened picture a few bytes at a time."""
+    """Return whether Pillow reads the pixels of an opened picture a few bytes at a time."""
     return _decoder(image) in ("bmp_rle", "ppm")
 
 
 def _decoder(image: Image.Image) -> str:
-    """Name of what decodes the pixels."""
+    """Return the name of the decoder of the pixels."""
     tiles = getattr(image, "tile", None)
     return str(tiles[0][0]) if tiles else ""
 
 
 def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
-    """Bytes that a pixel takes while the picture is decoded."""
+    """Return the bytes that a pixel takes while the picture is decoded."""
     if image.format in ("JPEG", "MPO"):
         return 1 if _scans(file) <= 1 else _SCANS_BYTES
     if image.format == "WEBP":
@@ -159,7 +159,7 @@ def _bytes_per_pixel(image: Image.Image, file: BinaryIO) -> int:
 
 
 def _has_large_strips(image: Image.Image) -> bool:
-    """Whether libtiff takes memory for a large part of the picture once more: a strip or a tile."""
+    """Return whether libtiff buffers a large part of the picture once more: a strip or a tile."""
     if _decoder(image) != "libtiff" or image.mode == "1":  # eight pixels in a byte
         return False
     tags = image.tag_v2  # type: ignore[attr-defined]
@@ -167,7 +167,7 @@ def _has_large_strips(image: Image.Image) -> bool:
 
 
 def _scans(file: BinaryIO) -> int:
-    """Count the scans of a JPEG; refuse very many."""
+    """Count the scans of a JPEG; refuse too many."""
     file.seek(0)
     content = file.read()
     scans, at = 0, 2

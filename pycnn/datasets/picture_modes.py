@@ -1,4 +1,4 @@
-"""Pictures of every kind that Pillow decodes, as red, green and blue of 8 bits on white."""
+"""Convert pictures of every kind that Pillow decodes to 8-bit red, green and blue on white."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pycnn.datasets.picture_numbers import converter_of_numbers, is_of_numbers
 if TYPE_CHECKING:
     from PIL import Image
 
-# Modes of Pillow that have no transparent parts, unless the file names a transparent colour.
+# Pillow's modes without transparent parts, unless the file names a transparent colour.
 _OPAQUE = ("1", "L", "RGB", "CMYK", "YCbCr")
-# Visible pixels that are all at least so bright were drawn for a dark ground.
+# If all visible pixels are at least this bright, the picture was drawn for a dark background.
 _NEAR_WHITE = 224
-# A picture is converted in parts of so many rows and columns: what that takes is less than memory.
+# A picture is converted in parts of this many rows and columns, which limits the memory needed.
 _PART = 1024
 
 
@@ -25,20 +25,20 @@ Parts = Iterator[tuple[int, int, "Image.Image"]]
 
 
 def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Image.Image:
-    """Convert to RGB, on a white ground where the picture is transparent.
+    """Convert to RGB, on a white background where the picture is transparent.
 
-    The ground is black if all that is visible is white or nearly so.
+    The background is black if everything visible is white or nearly so.
 
-    Numbers that are not of 8 bits, or have a sign, are scaled (`pycnn.datasets.picture_numbers`).
+    Numbers that do not have 8 bits, or have a sign, are scaled (`pycnn.datasets.picture_numbers`).
 
     Parameters
     ----------
     image : PIL.Image.Image
         A picture file, loaded.
     shrink : int
-        Each square of so many rows and columns becomes one pixel, the mean.
+        Each square of this many rows and columns becomes one pixel, its mean.
     box : 4 ints, optional
-        Left, upper, right and lower border of what is converted; the whole picture by default.
+        Left, upper, right and lower border of the part to convert; the whole picture by default.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Ima
     whole = (right - left, lower - upper) == image.size
 
     def parts(side: int = _PART) -> Parts:
-        """Return squares of the picture, with the places of their left upper corners."""
+        """Yield squares of the picture, each with the position of its upper left corner."""
         for y in range(upper, lower, side):
             for x in range(left, right, side):
                 corner = min(x + side, right), min(y + side, lower)
@@ -71,7 +71,7 @@ def on_white(image: Image.Image, shrink: int = 1, box: Box | None = None) -> Ima
 def _converter(
     image: Image.Image, parts: Callable[[], Iterator[Image.Image]]
 ) -> Callable[[Image.Image], Image.Image] | None:
-    """Return what converts a part of a picture to RGB; None if that is what it is."""
+    """Return a function that converts a part of the picture to RGB; None if it is RGB already."""
     from PIL import Image
 
     if is_of_numbers(image):
@@ -94,7 +94,7 @@ def _to_rgb(part: Image.Image) -> Image.Image:
 
 
 def _is_white(parts: Iterator[Image.Image]) -> bool:
-    """Whether there are visible pixels, beside clear ones, and all are nearly white."""
+    """Return whether there are clear and visible pixels, and all visible ones are nearly white."""
     some_clear = some_visible = False
     for part in parts:
         pixels = np.asarray(part)

@@ -1,13 +1,13 @@
-"""Pictures of one number a pixel that is not just 8 bits: which number is black and which white.
+"""Choose black and white for pictures with one number per pixel that is not just 8 bits.
 
-- **16 bits without a sign** (and 12): 0 is black, 65535 (4095) white.
-- **Floats** have no range of their own. It is the first of 0..1, 0..255 and 0..65535 in which all
-  lie, or nearly so: those that are beyond it by a quarter of the largest number at most (scaling a
-  picture overshoots), or one in a thousand of those that are not 0, are cut off.
-- **Integers of 32 bits**, with or without a sign as the file says: the first of 0..1 (a mask),
-  0..255 and 0..65535 in which all lie.
-- **16 and 8 bits with a sign**: the first of 0..1, 0..255 and 0..32767, or of 0..1 and 0..127.
-- Any others are scaled so that the smallest is black and the largest white.
+- **Unsigned 16 bits** (and 12): 0 is black, 65535 (4095) is white.
+- **Floats** have no natural range. The range is the first of 0..1, 0..255 and 0..65535 that holds
+  all of them, or nearly: numbers outside by at most a quarter of the largest one (scaling a picture
+  overshoots), or one in a thousand of those that are not 0, are clipped.
+- **32-bit integers**, signed or unsigned as the file says: the first of 0..1 (a mask), 0..255 and
+  0..65535 that holds all of them.
+- **Signed 16 and 8 bits**: the first of 0..1, 0..255 and 0..32767, or of 0..1 and 0..127.
+- All others are scaled so that the smallest is black and the largest is white.
 
 NaN and infinity are refused.
 """
@@ -23,14 +23,14 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL import Image
 
-# TIFF's tags for the bits of a number, for its kind, and for the meaning of 0; values of the latter
-# two. Pillow heeds "0 is white" for 8 bits, gives 12 bits in the mode of 16, and forgets signs.
+# TIFF's tags for the bits of a number, for its kind, and for the meaning of 0; and values of the
+# last two. Pillow obeys "0 is white" for 8 bits, opens 12 bits in the mode of 16, and drops signs.
 _BITS, _KIND, _PHOTOMETRIC = 258, 339, 262
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _WHITE_IS_ZERO = 0
-# Formats of 16 bits, whatever mode Pillow opens them in; it scales PPM's to that.
+# 16-bit formats, whatever mode Pillow opens them in; it scales a PPM's numbers to 16 bits.
 _DEEP = ("PNG", "PPM")
-# White, by kind and bits.
+# Candidates for white, by kind and bits.
 _WHITES = {
     (_FLOAT, 32): (1.0, 255.0, 65535.0),
     (_UNSIGNED, 32): (1.0, 255.0, 65535.0),
@@ -38,7 +38,7 @@ _WHITES = {
     (_SIGNED, 16): (1.0, 255.0, 32767.0),
     (_SIGNED, 8): (1.0, 127.0),
 }
-# Floats may be beyond their range so far, as a share of the largest one; or one in so many, at all.
+# Floats may exceed their range by this share of the largest one; one in this many by any amount.
 _BEYOND = 0.25
 _ONE_IN = 1000
 
@@ -47,7 +47,7 @@ Parts = Callable[[], "Iterator[Image.Image]"]
 
 
 class _Numbers(NamedTuple):
-    """What the numbers of a picture are, by its file."""
+    """The kind of numbers in a picture, as its file states it."""
 
     kind: int
     bits: int
@@ -64,19 +64,19 @@ class _Numbers(NamedTuple):
 
 
 def is_of_numbers(image: Image.Image) -> bool:
-    """Whether a picture has one number a pixel that is not just 8 bits without a sign."""
+    """Return whether a picture has one number per pixel that is not just unsigned 8 bits."""
     return image.mode[0] in "IF" or (image.mode == "L" and _numbers(image).kind == _SIGNED)
 
 
 def converter_of_numbers(image: Image.Image, parts: Parts) -> Callable[[Image.Image], Image.Image]:
-    """Return what converts parts of a picture of numbers to RGB, after a look at all of them.
+    """Return a function that converts parts of a picture of numbers to RGB, after a look at all.
 
     Parameters
     ----------
     image : PIL.Image.Image
         An opened picture file.
     parts : callable
-        Gives the parts of the picture, each time that it is called.
+        Returns an iterator over the parts of the picture, at every call.
 
     Raises
     ------
@@ -106,11 +106,11 @@ def converter_of_numbers(image: Image.Image, parts: Parts) -> Callable[[Image.Im
 
 
 def _numbers(image: Image.Image) -> _Numbers:
-    """Tell what the numbers of an opened picture file are."""
+    """Return the kind of numbers in an opened picture file."""
     tags = getattr(image, "tag_v2", {})
     white_is_zero = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     bits = tags.get(_BITS, (16,))[0]
-    # Older Pillows open a PNG of 16 bits in the mode of 32.
+    # Older versions of Pillow open a 16-bit PNG in the 32-bit mode.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _DEEP):
         return _Numbers(_UNSIGNED, min(bits, 16), white_is_zero)
     if image.mode == "F":
@@ -122,7 +122,7 @@ def _numbers(image: Image.Image) -> _Numbers:
 
 
 def _range(numbers: _Numbers, parts: Parts) -> tuple[float, float]:
-    """Tell which numbers are black and white."""
+    """Return the numbers that are black and white."""
     whites = _WHITES.get((numbers.kind, numbers.bits))
     if whites is None:
         return 0.0, float((1 << numbers.bits) - 1)
@@ -141,7 +141,7 @@ def _range(numbers: _Numbers, parts: Parts) -> tuple[float, float]:
 
 
 def _nearly_all(white: float, parts: Iterator[Array]) -> bool:
-    """Whether nearly all floats that are not 0 lie between 0 and `white`, or are little beyond."""
+    """Return whether nearly all floats that are not 0 lie in 0..`white` or just outside."""
     outside = others = 0
     for values in parts:
         far = (values < -_BEYOND) | (values > (1 + _BEYOND) * white)
@@ -151,7 +151,7 @@ def _nearly_all(white: float, parts: Iterator[Array]) -> bool:
 
 
 def kind_of_tiff(file: BinaryIO) -> str | None:
-    """Tell in words what is in a TIFF that Pillow cannot open; None if it is no TIFF."""
+    """Describe in words a TIFF that Pillow cannot open; return None if it is not a TIFF."""
     from PIL.TiffImagePlugin import PREFIXES, ImageFileDirectory_v2
 
     file.seek(0)

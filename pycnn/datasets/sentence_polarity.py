@@ -1,4 +1,4 @@
-"""Pang and Lee's sentence polarity data set, from a folder of the user's."""
+"""Pang and Lee's sentence polarity data set, read from the user's own folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILES = (
         "2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
     ),
 )
-# A hundred times what is published.
+# A hundred times the published size.
 MOST_BYTES = 64 << 20
 ARCHIVE = "https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
 
@@ -50,10 +50,10 @@ def sentence_polarity(
         Folder with ``rt-polarity.neg`` and ``rt-polarity.pos``, or with the folder
         ``rt-polaritydata`` that the archive unpacks to.
     fold : int
-        Which of ten stratified folds is the test set, 0 to 9, dealt out as `movie_reviews` does.
+        Which of ten stratified folds is the test set, 0 to 9; see `movie_reviews` for the folds.
     check : bool
-        Whether the files must be the published ones, by size and SHA-256. Without it, any two
-        files of these names will do, in Latin-1 with one sentence a line.
+        Whether the files must be the published ones, by size and SHA-256. If False, any two files
+        of these names are accepted, in Latin-1 with one sentence per line.
 
     Returns
     -------
@@ -63,18 +63,18 @@ def sentence_polarity(
     Raises
     ------
     FileNotFoundError
-        If a file is missing; the text says where to get it.
+        If a file is missing; the message says where to get it.
     TypeError
         If `fold` is not an int.
     ValueError
-        If a file is not the published one, larger than 64 MiB, no regular file, or holds no
-        sentence, or `fold` is not one of the ten.
+        If a file is not the published one, is larger than 64 MiB, is not a regular file, or holds
+        no sentence; or if `fold` is not one of the ten.
 
     Notes
     -----
     The files are in Latin-1, where byte 0x85 is a control character that Python would take for the
-    end of a line, so lines end at byte 0x0A only. The paper of the text network (Kim 2014) reports
-    the mean of ten folds, but its folds are not these.
+    end of a line; so lines end only at byte 0x0A. The paper of the text network (Kim 2014) reports
+    the mean of ten folds, but of different folds.
 
     References
     ----------
@@ -117,7 +117,7 @@ def _read(folder: Path, file: _Published, check: bool) -> list[str]:
                 f"bytes with SHA-256 {digest}, expected {file.size:,} bytes with {file.sha256} "
                 "(check=False takes it as it is)"
             )
-    # A byte order mark, which an editor may have left in another file, is no part of a sentence.
+    # A byte order mark, which an editor may add to other files, is not part of a sentence.
     text = raw.removeprefix(codecs.BOM_UTF8).decode("latin-1")
     lines = [line.strip() for line in text.split("\n")]
     sentences = [line for line in lines if line]

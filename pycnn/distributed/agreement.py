@@ -1,4 +1,4 @@
-"""What ranks have in common: what they were asked for, the model, and figures over all of them."""
+"""What ranks must have in common: settings, the model, and figures over all ranks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pycnn.training.same import differences
 
 
 def check_settings(channel: Channel, settings: dict[str, Any]) -> None:
-    """Refuse to begin where a rank was asked for something else than rank 0, or has another pycnn.
+    """Refuse to begin if a rank has other settings, or another version of pycnn, than rank 0.
 
     Raises
     ------
@@ -36,24 +36,24 @@ def check_settings(channel: Channel, settings: dict[str, Any]) -> None:
 
 
 def check_floats(model: Module, optimizer: Optimizer) -> None:
-    """Refuse parameters whose gradients cannot be added up.
+    """Refuse parameters whose gradients cannot be summed.
 
     Raises
     ------
     TypeError
-        If one that is trained is not float32.
+        If a trained parameter is not float32.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for parameter in optimizer.params:
         if parameter.data.dtype != np.float32:
             raise TypeError(
                 f"[fit] {names.get(id(parameter), 'a parameter')} is {parameter.data.dtype}: "
-                "ranks add float32 gradients up"
+                "ranks sum float32 gradients only"
             )
 
 
 def take_over(channel: Channel, model: Module, optimizer: Optimizer) -> None:
-    """Let all ranks have the parameters, buffers, random states and optimizer of rank 0."""
+    """Copy the parameters, buffers, random states and optimizer of rank 0 to all ranks."""
     from pycnn.training.state import layers_state, restore_layers
 
     mine = {
@@ -69,7 +69,7 @@ def take_over(channel: Channel, model: Module, optimizer: Optimizer) -> None:
 
 
 def keep_one_model(channel: Channel, model: Module) -> None:
-    """Let all ranks have the buffers of rank 0, and see that they have the same parameters.
+    """Copy the buffers of rank 0 to all ranks, and check that all have the same parameters.
 
     Running statistics differ between ranks that normalise by the statistics of their parts.
 
@@ -99,7 +99,7 @@ def keep_one_model(channel: Channel, model: Module) -> None:
 
 
 def total_of(channel: Channel, meter: Meter, where: str) -> Meter:
-    """Return a meter of what all ranks have counted; `where` tells where NaN was found first."""
+    """Return a meter with the counts of all ranks; `where` says where NaN was found first."""
     state = meter.state_dict()
     names = [name for name in state if name != "where"]
     numbers = [nan if state[name] is None else float(state[name]) for name in names]
@@ -115,7 +115,7 @@ def _checksum(array: Any) -> int:
 
 
 def _like(before: Any, value: float) -> Any:
-    """Return a sum as the kind of number that was added; None where a rank does not count it."""
+    """Return a sum as the type of number that was added; None if a rank does not count it."""
     if isinstance(before, float):
         return value
     return None if isnan(value) else int(value)

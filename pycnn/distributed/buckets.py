@@ -1,4 +1,4 @@
-"""Parts of the flat array whose sums begin while the backward pass goes on."""
+"""Parts of the flat array that are summed while the backward pass goes on."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pycnn.distributed.home import Home
 from pycnn.layers.parameter import Array
 
-# A bucket is closed when it has so many numbers: 1 MiB. At 25 Gbit/s that takes 0.3 ms, while a sum
-# over 64 ranks has 12 rounds of about 10 us: smaller ones would wait rather than send.
+# A bucket is full with this many numbers: 1 MiB. At 25 Gbit/s that takes 0.3 ms, while a sum over
+# 64 ranks has 12 rounds of about 10 us: smaller buckets would wait rather than send.
 NUMBERS = 1 << 18
 
 
 class Buckets:
-    """Stretches of a flat array, which a thread adds up over the ranks, always in the same order.
+    """Parts of a flat array that a thread sums over the ranks, always in the same order.
 
-    A bucket is begun when each of its parameters has got as many gradients as in the second step,
-    in which they are counted, and all buckets before it have been begun: the ranks must not differ
-    in the order. The rest, and what no gradient came to, waits for `finish`.
+    The sum of a bucket begins when each of its parameters has received as many gradients as in the
+    second step, which counts them, and all earlier buckets have begun: the order must be the same
+    on all ranks. The rest, and buckets that lack gradients, wait for `finish`.
 
     Parameters
     ----------
     flat : array
-        Gradients in the order of `homes`, with the tail behind them.
+        Gradients in the order of `homes`, followed by the tail.
     homes : sequence of Home
-        Where they lie.
+        Their places.
     add : function of array
-        Adds a stretch up over the ranks, in place.
+        Sums a part over the ranks, in place.
     """
 
     def __init__(self, flat: Array, homes: Sequence[Home], add: Callable[[Array], None]) -> None:
@@ -51,7 +51,7 @@ class Buckets:
             self._begin()
 
     def finish(self) -> None:
-        """Add up what is left, wait for the sums, and make ready for the next step."""
+        """Sum the rest, wait for all sums, and prepare for the next step."""
         while len(self._begun) < len(self._ends):
             self._begin()
         for sum_of in self._begun:
@@ -60,7 +60,7 @@ class Buckets:
         self._steps += 1
         if self._steps == 2:  # the first one had no homes yet
             for home in self._homes:
-                # What had no gradient here waits for the end: its zeros are written there.
+                # A parameter without a gradient waits for the end, where its zeros are written.
                 home.expected = max(1, home.arrivals)
         self._missing = [0] * len(self._ends)
         for home in self._homes:
@@ -69,7 +69,7 @@ class Buckets:
 
     @property
     def busy(self) -> bool:
-        """Whether sums have begun that the other ranks may not come to."""
+        """Whether sums have begun that the other ranks may never join."""
         return not all(sum_of.done() for sum_of in self._begun)
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Buckets:
 
 
 def _ends(homes: Sequence[Home], size: int) -> list[int]:
-    """Return where the buckets end: at whole parameters; the last one, with the tail, at all."""
+    """Return the ends of the buckets: each after a whole parameter, the last after the tail."""
     ends = [0]
     for home in homes:
         if home.stop - ends[-1] >= NUMBERS:

@@ -1,4 +1,4 @@
-"""What ranks tell each other besides gradients: texts, arrays, sums; nothing is pickled."""
+"""What ranks exchange besides gradients: texts, arrays, sums; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Kinds of errors that one rank tells the others of, to be raised by all; others end the job.
+# Errors that one rank reports to the others, to be raised by all; other errors end the job.
 _ERRORS: Mapping[str, type[Exception]] = {
     "DistributedError": DistributedError,
     "TypeError": TypeError,
@@ -31,12 +31,12 @@ PIECE = 1 << 30
 
 
 class Channel:
-    """Collective calls of all ranks of a communicator, each of which makes the same ones in turn.
+    """Collective calls of a communicator: all ranks make the same calls in the same order.
 
     Parameters
     ----------
     comm : MPI.Intracomm
-        Copied, so that nobody else's messages are in it.
+        Duplicated, so that no other messages use it.
     """
 
     def __init__(self, comm: MPI.Intracomm | MPI.Comm) -> None:
@@ -54,7 +54,7 @@ class Channel:
         return [part.tobytes().decode() for part in np.split(joined, ends)]
 
     def first_text(self, text: str | None) -> tuple[int, str] | None:
-        """Return the text of the first rank that has one, with its number; None if none has."""
+        """Return number and text of the first rank that has a text; None if no rank has one."""
         numbers = self.gathered(np.array([text is not None], np.int64))
         if not numbers.any():
             return None
@@ -62,18 +62,18 @@ class Channel:
         return rank, self.broadcast_text(text or "", rank)
 
     def gathered(self, numbers: Array) -> Array:
-        """Return the arrays of all ranks, of one shape and dtype, along a new first axis."""
+        """Return the arrays of all ranks, of equal shape and dtype, along a new first axis."""
         everything = np.empty((self.size, *numbers.shape), numbers.dtype)
         self.comm.Allgather(np.ascontiguousarray(numbers), everything)
         return everything
 
     def total(self, numbers: Array) -> Array:
-        """Add float64 arrays up in the order of the ranks, so that the bits are always the same."""
+        """Sum float64 arrays in the order of the ranks, so that the bits are always the same."""
         total: Array = np.add.reduce(self.gathered(numbers), axis=0)
         return total
 
     def broadcast_text(self, text: str, root: int = 0) -> str:
-        """Return the text of one rank to all."""
+        """Return the text of rank `root` on all ranks."""
         data = np.frombuffer(text.encode(), np.uint8)
         length = np.array([data.size], np.int64)
         self.comm.Bcast(length, root)
@@ -82,13 +82,13 @@ class Channel:
         return content.tobytes().decode()
 
     def broadcast_array(self, array: Array, root: int = 0) -> None:
-        """Replace the values of a C-contiguous array by those of one rank."""
+        """Replace the values of a C-contiguous array by those of rank `root`."""
         flat = array.reshape(-1).view(np.uint8)
         for start in range(0, flat.size, PIECE):
             self.comm.Bcast(flat[start : start + PIECE], root)
 
     def broadcast_state(self, state: Any, root: int = 0) -> Any:
-        """Return a state of one rank, such as `pycnn.training.tree` describes, to all."""
+        """Return the state of rank `root`, as `pycnn.training.tree` describes it, on all ranks."""
         content, arrays = flatten(state, "state:") if self.rank == root else (None, {})
         header = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
         content, header = json.loads(self.broadcast_text(json.dumps([content, header]), root))
@@ -101,7 +101,7 @@ class Channel:
         return rebuild(content, arrays)
 
     def by_first(self, call: Callable[[], T]) -> T:
-        """Let rank 0 call, and give what it returned, or raise what it raised, on all ranks."""
+        """Call on rank 0 only; return its result, or raise its error, on all ranks."""
         result: Any = None
         problem: Exception | None = None
         try:
@@ -118,7 +118,7 @@ class Channel:
         return self.broadcast_state(result)  # type: ignore[no-any-return]
 
     def raise_together(self, error: Exception | None) -> None:
-        """Raise on all ranks where one has an error: its own, or that of the first that has one."""
+        """Raise on all ranks if one has an error: a rank's own, or that of the first with one."""
         found = self.first_text(
             None if error is None else json.dumps([_kind(error), _words(error)])
         )
@@ -132,7 +132,7 @@ class Channel:
 
 
 def _kind(error: Exception) -> str:
-    """Name the kind of error that all ranks raise for this one."""
+    """Return the name of the error that all ranks raise for this one."""
     return next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "RuntimeError")
 
 

@@ -1,4 +1,4 @@
-"""Which GPU a rank computes on: each rank of a machine takes one of its own, before CUDA starts."""
+"""The choice of a GPU for each rank of a machine, before CUDA starts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pycnn.devices import EXTENSIONS, DeviceError, require_built
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
-# What CUDA takes as a device there: a number, or the beginning of a UUID.
+# What CUDA accepts there as a device: a number, or the beginning of a UUID.
 _ENTRY = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
 
-_SUCCESS = 0  # of the driver and of NVML alike
+_SUCCESS = 0  # in the driver and in NVML
 
-# Where launchers tell a process its number on its machine, and how many there are: Open MPI; MPICH,
-# Intel MPI and others with Hydra; MVAPICH.
+# Variables in which launchers state a process's number on its machine, and the number of processes
+# there: Open MPI; MPICH, Intel MPI and others with Hydra; MVAPICH.
 _LAUNCHERS = (
     ("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
     ("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
@@ -26,10 +26,10 @@ _LAUNCHERS = (
 
 
 def launched_as() -> tuple[int, int] | None:
-    """Return the local rank and local size that the launcher says; None where it says nothing.
+    """Return local rank and local size as the launcher states them, or None if it does not.
 
-    MPI itself would tell, but an MPI that takes memory of GPUs may start CUDA when it starts, and
-    then it is too late for `choose_device`.
+    MPI knows them too, but a CUDA-aware MPI may start CUDA when it starts, and then it is too late
+    for `choose_device`.
     """
     for names in _LAUNCHERS:
         rank, size = (os.environ.get(name, "") for name in names)
@@ -41,34 +41,34 @@ def launched_as() -> tuple[int, int] | None:
 def choose_device(local_rank: int, local_size: int, device: str) -> str:
     """Choose the GPU of this process: number ``local_rank`` of those of its machine, in turns.
 
-    ``CUDA_VISIBLE_DEVICES`` is narrowed to that GPU, so this comes before anything that starts
-    CUDA. A variable that is set already is respected: the GPU is one of those that it names, by
-    number or UUID, and one that names a single GPU stays as the launcher has set it.
+    ``CUDA_VISIBLE_DEVICES`` is narrowed to that GPU, so this must be called before anything starts
+    CUDA. A variable that is already set is respected: the GPU is one of those it names, by number
+    or UUID; a variable that names a single GPU stays as the launcher set it.
 
     Parameters
     ----------
     local_rank, local_size : int
-        The number of this process among those of its machine, from 0, and how many they are.
+        The number of this process among those of its machine, from 0, and their count.
     device : {'cpu', 'cuda', 'cuda_emulated'}
-        Nothing is chosen but for 'cuda'.
+        A GPU is chosen for 'cuda' only.
 
     Returns
     -------
     str
-        A sentence that tells how GPUs are shared out, the same on all ranks of a machine whose
-        variable is the same; empty where there is nothing to choose.
+        A sentence on how GPUs are shared, the same on all ranks of a machine with the same
+        variable; empty if there is nothing to choose.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these.
+        If an argument is not as above.
     DeviceError
-        A RuntimeError: this pycnn was built without CUDA, no GPU is visible or can be counted, or
-        CUDA has started in this process with several GPUs, so that it is too late to choose.
+        A RuntimeError: if this pycnn was built without CUDA, no GPU is visible or can be counted,
+        or CUDA has started in this process with several GPUs, so that it is too late to choose.
     """
     size = integer("distributed", "local_size", local_size, 1)
     rank = integer("distributed", "local_rank", local_rank, 0, size - 1)
-    if choice("[distributed] device", device, ("cpu", *EXTENSIONS)) != "cuda":
+    if choice("distributed", "device", device, ("cpu", *EXTENSIONS)) != "cuda":
         return ""
     require_built(device)
     started = _count_of_driver()
@@ -77,8 +77,8 @@ def choose_device(local_rank: int, local_size: int, device: str) -> str:
     names = _visible()
     if names == [os.environ.get(VISIBLE, "").strip()]:
         return f"{VISIBLE} gives each process one GPU"
-    # Not cudaSetDevice: that holds for one thread, and those of loaders and of evaluations would
-    # work on GPU 0, with memory of another.
+    # Not cudaSetDevice: it holds for one thread only. Threads of loaders and evaluations would work
+    # on GPU 0, with memory of another GPU.
     os.environ[VISIBLE] = names[rank % len(names)]
     return _shared_out(size, len(names))
 
@@ -105,7 +105,7 @@ def _shared_out(ranks: int, gpus: int) -> str:
 
 
 def _visible() -> list[str]:
-    """Return names of the GPUs that CUDA will see, as its variable takes them; at least one."""
+    """Return the names of the GPUs that CUDA will see, as its variable has them; at least one."""
     count = count_gpus()
     setting = os.environ.get(VISIBLE)
     if setting is None:
@@ -125,7 +125,7 @@ def _visible() -> list[str]:
 
 
 def _named(setting: str, count: int | None) -> list[str]:
-    """Return the entries of the variable up to the first that is no device, as CUDA reads it."""
+    """Return the entries of the variable before the first that is not a device, as CUDA does."""
     names: list[str] = []
     for entry in map(str.strip, setting.split(",")):
         beyond = count is not None and re.fullmatch("[0-9]+", entry) and int(entry) >= count
@@ -136,9 +136,9 @@ def _named(setting: str, count: int | None) -> list[str]:
 
 
 def count_gpus() -> int | None:
-    """Count the GPUs of the machine, whatever the variable hides; None where nobody can tell.
+    """Count the GPUs of the machine, whatever the variable hides; None if they cannot be counted.
 
-    NVML does it: to ask CUDA would start it, and from then on it would not heed its variable.
+    NVML counts them: asking CUDA would start it, and CUDA reads its variable only at the start.
     """
     try:
         nvml = ctypes.CDLL("libnvidia-ml.so.1")
@@ -163,16 +163,16 @@ def _count_of_driver() -> int | None:
     """Count the GPUs that CUDA sees in this process; None while it has not started."""
     driver = _driver()
     count = ctypes.c_int()
-    # It is an error before cuInit, which the first use of CUDA calls.
+    # This call is an error before cuInit, which the first use of CUDA calls.
     if driver is None or driver.cuDeviceGetCount(ctypes.byref(count)) != _SUCCESS:
         return None
     return count.value
 
 
 def gpu_uuid() -> bytes:
-    """Return the 16 bytes that tell this process's GPU from all others; zeros if unknown.
+    """Return the 16 bytes that identify this process's GPU; zeros if unknown.
 
-    CUDA has started. Of a GPU that is cut into instances (MIG) these are the bytes of the whole.
+    CUDA must have started. For an instance of a GPU (MIG) these are the bytes of the whole GPU.
     """
     uuid = (ctypes.c_ubyte * 16)()
     driver = _driver()

@@ -1,4 +1,4 @@
-"""Gradients on a device, which the ranks add up there or by way of the CPU."""
+"""Gradients on a device, summed over the ranks there or on the CPU."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pycnn.layers.parameter import Array, Parameter, SparseRows, gradient_values
 
 
 class DeviceGradients:
-    """Adds the gradients of parameters on a device up over the ranks: see `device_sum`.
+    """Sums the gradients of parameters on a device over the ranks: see `device_sum`.
 
     Parameters
     ----------
     parameters : sequence of Parameter
-        What is trained, float32: the same on all ranks.
+        The trained parameters, float32: the same on all ranks.
     channel : Channel
         Of the ranks.
     device : {'cuda', 'cuda_emulated'}
         Where they are.
     deterministic : bool
-        Whether sums are taken in an order that is written down: see `tree_sum`.
+        Whether to sum in a fixed order: see `tree_sum`.
     """
 
-    busy = False  # no sum outlasts the call that asks for it
+    busy = False  # no sum outlasts its call
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class DeviceGradients:
         self._tail = np.zeros(len(Tail._fields) + 2 * len(parameters), np.float32)
 
     def sum(self, tail: Tail) -> Tail:
-        """Do what `Gradients.sum` says."""
+        """See `Gradients.sum`."""
         count = len(self._parameters)
         fill(self._tail[:-count], tail, self._parameters)
         self._tail[-count:] = [isinstance(p.grad, SparseRows) for p in self._parameters]
@@ -73,10 +73,10 @@ class DeviceGradients:
                 backends.of(gradient).scale(gradient, factor)
 
     def release(self) -> None:
-        """Do nothing: the parameters know nothing of the sums."""
+        """Do nothing: the parameters hold no reference to the sums."""
 
     def close(self) -> None:
-        """Free what the sums need, on all ranks."""
+        """Free the resources of the sums, on all ranks."""
         self._device.close()
 
     def _add(self, flat: Array) -> None:

@@ -1,4 +1,4 @@
-"""Sums over all ranks of arrays that are on a device, such as gradients."""
+"""Sums of arrays on a device, such as gradients, over all ranks."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ Floats = npt.NDArray[np.float32]
 
 
 class DeviceSum(ABC):
-    """Adds up arrays of a device over all ranks of a communicator.
-
-    `device_sum` makes it.
+    """Sums arrays of a device over all ranks of a communicator; made by `device_sum`.
 
     Attributes
     ----------
     name : str
         How the numbers travel, in words.
     reason : str
-        Why they do not travel in a way that would come before it, or who chose it.
+        Why they do not travel in a preferred way, or what made the choice.
     """
 
     name: str
@@ -39,25 +37,25 @@ class DeviceSum(ABC):
         self._closed = False
 
     def sum(self, arrays: Sequence[Any], add: Callable[[Floats], None]) -> None:
-        """Add each array up over all ranks, in place: all ranks then have the sums.
+        """Sum each array over all ranks, in place: all ranks then have the sums.
 
         Parameters
         ----------
         arrays : sequence of DeviceArray of float32
-            The same sizes in the same order on all ranks; empty arrays may be among them.
+            The same sizes in the same order on all ranks; empty arrays are allowed.
         add : callable
-            Adds a flat array of the CPU up over all ranks, in place. Called where the numbers
-            travel through the CPU, and not otherwise.
+            Sums a flat array of the CPU over all ranks, in place. Called only if the numbers
+            travel through the CPU.
 
         Raises
         ------
         TypeError
-            If one is no array of the device, or not of float32.
+            If one is not an array of the device, or not float32.
         ValueError
             If one has been freed.
         RuntimeError
-            If this has been closed, a step is being recorded as a CUDA graph and the sum would
-            wait for it, or the transport fails: the text has its words.
+            If this has been closed, if a step is being captured in a CUDA graph and the sum would
+            wait for it, or if the transport fails: the text quotes its message.
         """
         if self._closed:
             raise RuntimeError("[distributed] this sum over ranks has been closed")
@@ -74,9 +72,9 @@ class DeviceSum(ABC):
             self._sum(full, add)
 
     def close(self) -> None:
-        """Give back what the sums needed; again does nothing.
+        """Free the resources of the sums; a second call does nothing.
 
-        It may wait for the other ranks: not for a rank that has failed, whose end is that of all.
+        It may wait for the other ranks, but not for a rank that has failed: that one ends the job.
         """
         if not self._closed:
             self._closed = True
@@ -84,15 +82,15 @@ class DeviceSum(ABC):
 
     @abstractmethod
     def _sum(self, arrays: Sequence[Any], add: Callable[[Floats], None]) -> None:
-        """Do the work of `sum` for arrays that are what they should be, none of them empty."""
+        """Do the work of `sum` for checked arrays, none of them empty."""
 
     @abstractmethod
     def _close(self) -> None:
-        """Give back what the sums needed."""
+        """Free the resources of the sums."""
 
 
 class HostSum(DeviceSum):
-    """Through page-locked memory of the CPU: works everywhere, and in the order of `add`."""
+    """Sums through page-locked memory of the CPU: works everywhere, in the order of `add`."""
 
     name = "pinned host memory"
 
@@ -114,7 +112,7 @@ class HostSum(DeviceSum):
 
 
 class MpiSum(DeviceSum):
-    """By an MPI that takes the memory of the device itself."""
+    """Sums by a CUDA-aware MPI, which takes the memory of the device itself."""
 
     name = "CUDA-aware MPI"
 
@@ -124,17 +122,17 @@ class MpiSum(DeviceSum):
 
     def _sum(self, arrays: Sequence[Any], add: Callable[[Floats], None]) -> None:
         in_place = import_module("mpi4py.MPI").IN_PLACE
-        # MPI knows nothing of streams: it may read when the device has written.
+        # MPI knows no streams: let the device finish writing before it reads.
         self._device.synchronize()
         for array in arrays:
             self._comm.Allreduce(in_place, array)
 
     def _close(self) -> None:
-        """Nothing: the communicator is the caller's."""
+        """Do nothing: the communicator is the caller's."""
 
 
 class NcclSum(DeviceSum):
-    """By NCCL, from GPU to GPU: over NVLink, PCIe or the network, as it finds them."""
+    """Sums by NCCL, from GPU to GPU: over NVLink, PCIe or the network, as it finds them."""
 
     def __init__(self, comm: Any, device: str, nccl: Nccl) -> None:
         super().__init__(device)
@@ -146,19 +144,19 @@ class NcclSum(DeviceSum):
         self._nccl.sum(arrays)
 
     def _close(self) -> None:
-        self._device.synchronize()  # a sum may be on its way
+        self._device.synchronize()  # a sum may still be running
         self._nccl.leave()
 
 
 def _common_id(comm: Any, nccl: Nccl) -> npt.NDArray[np.uint8]:
-    """Return the id of a new communicator, which rank 0 makes, on all ranks."""
+    """Make the id of a new communicator on rank 0, and return it on all ranks."""
     id_ = np.zeros(UNIQUE_ID_BYTES, np.uint8)
     failure = None
     if comm.Get_rank() == 0:
         try:
             id_ = nccl.unique_id()
         except RuntimeError as error:
-            failure = error  # the others wait: they get zeros, which are no id
+            failure = error  # the other ranks wait: send them zeros, which are not an id
     comm.Bcast(id_)
     if failure is not None:
         raise failure
@@ -168,21 +166,22 @@ def _common_id(comm: Any, nccl: Nccl) -> npt.NDArray[np.uint8]:
 
 
 def device_sum(comm: Any, device: str, *, deterministic: bool) -> DeviceSum:
-    """Return what adds up arrays of a device over the ranks of a communicator.
+    """Make the sum of device arrays over the ranks of a communicator.
 
-    All ranks call it together, each with its model on the device already. Numbers travel through
-    NCCL if all ranks have it (libnccl.so.2 of the system or of a Python package) and each has a GPU
-    of its own, else through an MPI that says that it is CUDA-aware, else through page-locked memory
-    of the CPU. ``PYCNN_GPU_TRANSPORT`` = ``nccl``, ``mpi`` or ``host`` forces one.
+    All ranks call it together, each with its model already on the device. Numbers travel through
+    NCCL if all ranks have it (libnccl.so.2 of the system or of a Python package) and no two share a
+    GPU, else through an MPI that says that it is CUDA-aware, else through page-locked memory of the
+    CPU. ``PYCNN_GPU_TRANSPORT`` = ``nccl``, ``mpi`` or ``host`` forces one.
 
     Parameters
     ----------
     comm : mpi4py.MPI.Comm
-        Only its methods for buffers are called: none that pickles.
+        Only its methods for buffers are called, none that pickles.
     device : {'cuda', 'cuda_emulated'}
-        The GPU, or the emulation of one that tests use.
+        The GPU, or the emulation used by tests.
     deterministic : bool
-        Whether the sums must be those of `DeviceSum.sum`'s `add`: they go through the CPU then.
+        Whether the sums must be those of the `add` given to `DeviceSum.sum`; they then go through
+        the CPU.
 
     Returns
     -------
@@ -192,16 +191,16 @@ def device_sum(comm: Any, device: str, *, deterministic: bool) -> DeviceSum:
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument has a wrong type.
     ValueError
-        If there is no such device or transport, or ranks differ in what they ask for.
+        If the device or the transport is unknown, or the ranks ask for different ones.
     RuntimeError
-        If the forced transport is not to be had, the text names the rank; or NCCL fails.
+        If the forced transport is not available (the text names the rank), or NCCL fails.
     DeviceError
-        A RuntimeError: there is no such device here.
+        A RuntimeError: if this machine does not have the device.
     """
-    choice("[distributed] device", device, EXTENSIONS)
-    ordered = flag("[distributed] deterministic", deterministic)
+    choice("distributed", "device", device, EXTENSIONS)
+    ordered = flag("distributed", "deterministic", deterministic)
     extension(device)
     nccl = _nccl() if device == "cuda" and not ordered else None
     ranks = transport.exchanged(comm, transport.facts(device, ordered, nccl))
@@ -220,5 +219,5 @@ def device_sum(comm: Any, device: str, *, deterministic: bool) -> DeviceSum:
 def _nccl() -> Nccl | None:
     try:
         return Nccl()
-    except (OSError, RuntimeError):  # there is none, it is too old, or does not even tell
+    except (OSError, RuntimeError):  # none, one that is too old, or one without a version
         return None

@@ -1,4 +1,4 @@
-"""A rank that fails ends the job: no exception reaches the others, which wait for it in MPI."""
+"""End the job when a rank fails: exceptions do not reach the others, which wait for it in MPI."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from pycnn.training.interrupt import Stopped
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-# Seconds in which all ranks that meet the same trouble have come to it: they are in step, so that
-# milliseconds would do, but for a machine that has other work.
+# Seconds within which all ranks meet a common error: they run in step, so milliseconds would do,
+# but the machine may be busy.
 TOGETHER = 2.0
-# Of the messages: "I am here", "I have failed" and "I have ended".
-# (MPI has tags up to 32,767 at least; a user's own begin at 0.)
+# Tags of the messages "I am here", "I have failed" and "I have ended".
+# (MPI allows tags up to 32,767 at least; a user's own begin at 0.)
 HERE, FAILED, ENDED = 32101, 32102, 32103
-# Exit codes: of a failure, and of one that a command has words for.
+# Exit codes: of any failure, and of an error that a command reports in one line.
 ERROR, USAGE_ERROR = 1, 2
 
 
 class Agreed(KeyboardInterrupt):
-    """An interruption that all ranks have agreed on, which ends the training between two steps."""
+    """An interruption between two steps, to which all ranks have agreed."""
 
 
 def meet(comm: MPI.Intracomm, seconds: float) -> None:
-    """Wait until every rank is here; a rank that does not come ends the job, by name.
+    """Wait until every rank is here; end the job, and name the rank, if one does not come.
 
-    Without this, ranks that have begun would wait for ever for one that never does.
+    Without this, ranks that have begun would wait forever for one that never does.
     """
     tell(comm, HERE)
     missing = others(comm)
@@ -53,7 +53,7 @@ def meet(comm: MPI.Intracomm, seconds: float) -> None:
 
 
 def tell(comm: MPI.Intracomm, tag: int) -> None:
-    """Send a message without content to all others, who need not be waiting for it."""
+    """Send an empty message to all other ranks; they need not be waiting for it."""
     nothing = np.zeros(0, np.uint8)
     for other in others(comm):
         comm.Isend(nothing, other, tag).Free()
@@ -65,7 +65,7 @@ def others(comm: MPI.Intracomm) -> set[int]:
 
 
 def _hear(comm: MPI.Intracomm, missing: set[int], tag: int) -> None:
-    """Take messages that are there out of the line, and their ranks out of those missing."""
+    """Receive the messages that have arrived, and remove their ranks from `missing`."""
     nothing = np.zeros(0, np.uint8)
     for rank in list(missing):
         if comm.Iprobe(rank, tag):
@@ -75,16 +75,16 @@ def _hear(comm: MPI.Intracomm, missing: set[int], tag: int) -> None:
 
 @contextmanager
 def guarded(comm: MPI.Intracomm, brief: bool) -> Iterator[None]:
-    """End the job, with the message of this rank, if this rank alone leaves by an exception.
+    """End the job with the message of this rank, if this rank alone leaves by an exception.
 
-    What all ranks raise, such as for an argument that is wrong for all, is raised as ever.
+    An error of all ranks, such as for an argument that is wrong everywhere, is raised as usual.
 
     Parameters
     ----------
     comm : MPI.Intracomm
         Of the ranks.
     brief : bool
-        Whether the message is one line, as a command's, or has the traceback.
+        Whether the message is one line, as for a command, or has the traceback.
     """
     try:
         yield
@@ -110,13 +110,13 @@ def end_job(comm: MPI.Intracomm, words: str, code: int, *, brief: bool = True) -
         print(f"pycnn: error: {text}", file=sys.stderr, flush=True)
     with suppress(Exception):
         sys.stdout.flush()
-    # Somebody has to have read it before the launcher ends the process.
+    # Let the launcher read the text before it ends the process.
     time.sleep(0.1)
     comm.Abort(code)
 
 
 def _all_failed(comm: MPI.Intracomm) -> bool:
-    """Tell the others that this rank has failed, and whether all of them have, too."""
+    """Tell the other ranks that this one has failed; return whether all of them have, too."""
     tell(comm, FAILED)
     missing = others(comm)
     deadline = time.monotonic() + TOGETHER

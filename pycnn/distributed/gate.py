@@ -1,4 +1,4 @@
-"""Signals in a training of several ranks: it ends after a step, on all of them after the same."""
+"""Signals in a training of several ranks: all ranks end after the same step."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pycnn.training.interrupt import Gate
 
 
 class RanksGate(Gate):
-    """Keeps a signal back until all ranks have agreed to end the training; a second one ends it.
+    """Holds a signal back until all ranks agree to end the training; a second one raises at once.
 
     Attributes
     ----------
     agreed : bool
-        Whether they have, with the last step.
+        Whether the ranks agreed to end it in the last step.
     """
 
     __slots__ = ("agreed",)

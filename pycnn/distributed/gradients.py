@@ -1,4 +1,4 @@
-"""The gradients of all parameters as one flat array, which the ranks add up."""
+"""The gradients of all parameters as one flat array, summed over the ranks."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 
 class FlatGradients:
-    """Adds the gradients of parameters up over the ranks, after each backward pass.
+    """Sums the gradients of parameters over the ranks, after each backward pass.
 
-    The first one tells which parameters have dense gradients. Those lie in one flat array from then
-    on, the last parameter first, which is the order in which a backward pass comes to them; ops
-    write them there (see `pycnn.layers.parameter.Parameter`). Gradients of few rows (`SparseRows`)
-    are not in it: of those the ranks exchange the rows.
+    The first backward pass shows which parameters have dense gradients. From then on these lie in
+    one flat array, the last parameter first, in the order in which a backward pass computes them;
+    ops write them there (see `pycnn.layers.parameter.Parameter`). Gradients with few rows
+    (`SparseRows`) are not in it: the ranks exchange their rows.
 
     Parameters
     ----------
     parameters : sequence of Parameter
-        What is trained, float32: the same on all ranks.
+        The trained parameters, float32: the same on all ranks.
     channel : Channel
         Of the ranks.
     deterministic : bool
-        Whether sums are taken in an order that is written down: see `tree_sum`.
+        Whether to sum in a fixed order: see `tree_sum`.
     overlap : bool
-        Whether they begin while the backward pass goes on: see `Buckets`.
+        Whether sums begin while the backward pass goes on: see `Buckets`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FlatGradients:
         overlap: bool = False,
     ) -> None:
         self._channel = channel
-        # Sums may run in a thread beside other calls of the channel.
+        # Sums may run in a thread at the same time as other calls of the channel.
         self._comm = channel.comm.Dup()
         self._sum = tree_sum if deterministic else allreduce
         self._overlap = overlap
@@ -55,13 +55,13 @@ class FlatGradients:
         self._buckets: Buckets | None = None
 
     def sum(self, tail: Tail) -> Tail:
-        """Do what `Gradients.sum` says."""
+        """See `Gradients.sum`."""
         homes = self._lay_out() if self._homes is None else self._homes
         for home in homes:
             grad = home.parameter.grad
             if grad is None:
                 home.view[...] = 0
-            elif grad is not home.view:  # another training has had the parameter meanwhile
+            elif grad is not home.view:  # another training has used the parameter meanwhile
                 home.view[...] = grad.to_dense() if isinstance(grad, SparseRows) else grad
             home.parameter.home = home
         parameters = [home.parameter for home in homes] + self._sparse
@@ -89,17 +89,17 @@ class FlatGradients:
 
     @property
     def busy(self) -> bool:
-        """Whether sums have begun that other ranks may not come to."""
+        """Whether sums have begun that other ranks may never join."""
         return self._buckets is not None and self._buckets.busy
 
     def release(self) -> None:
-        """Let the parameters go; their gradients stay where they are."""
+        """Release the parameters; their gradients stay where they are."""
         for home in self._homes or ():
             if home.parameter.home is home:
                 home.parameter.home = None
 
     def close(self) -> None:
-        """Free what the sums need, on all ranks."""
+        """Free the resources of the sums, on all ranks."""
         if self._buckets is not None:
             self._buckets.close()
         self._comm.Free()
@@ -108,7 +108,7 @@ class FlatGradients:
         self._sum(self._comm, stretch)
 
     def _lay_out(self) -> list[Home]:
-        """Make the flat array, and take the gradients of the first step into it."""
+        """Make the flat array, and move the gradients of the first step into it."""
         rows = [isinstance(parameter.grad, SparseRows) for parameter in self._parameters]
         anywhere = self._channel.gathered(np.array(rows)).sum(axis=0)
         dense = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if not sparse]

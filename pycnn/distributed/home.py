@@ -1,4 +1,4 @@
-"""The place of a parameter's gradient in the flat array of all."""
+"""The place of a parameter's gradient in the flat array of all gradients."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ import numpy as np
 
 from pycnn.layers.parameter import Array, Gradient, Parameter, SparseRows
 
-# Gradients begin at cache lines of 64 bytes, as ops like them to.
+# Gradients begin at cache lines of 64 bytes, where ops are fastest.
 ALIGNMENT = 16
 
 
 class Home:
-    """Where the gradient of a parameter lies, as a stretch of a flat array.
+    """Part of a flat array that holds the gradient of a parameter.
 
     Attributes
     ----------
     parameter : Parameter
-        Whose gradient it is.
+        The parameter.
     start, stop : int
         Positions in the flat array.
     view : array
-        The stretch, of the parameter's shape.
+        The part, in the parameter's shape.
     arrivals, expected : int
-        Gradients that have been added since it was set to 0, and how many there may be: None for
-        any number.
+        Gradients added in this step, and the number allowed: None for any number.
     on_arrival : function of Home, or None
-        Called after each.
+        Called after each gradient.
     """
 
     __slots__ = ("arrivals", "expected", "on_arrival", "parameter", "start", "stop", "view")
@@ -41,9 +40,9 @@ class Home:
         self.on_arrival: Callable[[Home], None] | None = None
 
     def add(self, own: Gradient | None, grad: Gradient) -> Array:
-        """Add a gradient to that of the parameter, `own`, and give what that is then: the view.
+        """Add a gradient to the parameter's, `own`, and return the sum: the view.
 
-        One that an op has written here already is not copied.
+        A gradient that an op has already written here is not copied.
 
         Raises
         ------
@@ -62,7 +61,7 @@ class Home:
                 self.view[...] = dense
         elif own is self.view:
             self.view += dense
-        else:  # what there was lay elsewhere
+        else:  # the earlier gradient lies elsewhere
             self.view[...] = (own.to_dense() if isinstance(own, SparseRows) else own) + dense
         self.arrivals += 1
         if self.on_arrival is not None:
@@ -71,7 +70,7 @@ class Home:
 
 
 def room(parameters: list[Parameter]) -> list[int]:
-    """Return where the gradient of each parameter begins in a flat array, and where all end."""
+    """Return where each parameter's gradient begins in a flat array, and where the last ends."""
     starts = [0]
     for parameter in parameters:
         starts.append(starts[-1] + -(-parameter.size // ALIGNMENT) * ALIGNMENT)
@@ -86,5 +85,5 @@ def aligned_zeros(size: int) -> Array:
 
 
 def _is_same(one: Array, other: Array) -> bool:
-    """Whether two arrays of one shape are the same numbers in the same memory."""
+    """Return whether two arrays of one shape share all their memory, in the same order."""
     return one is other or (one.ctypes.data == other.ctypes.data and one.strides == other.strides)

@@ -1,4 +1,4 @@
-"""Data sets that the ranks of a machine have in memory once."""
+"""Data sets that all ranks of a machine share in memory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ALIGNMENT = 64
 
 
 class SharedSets:
-    """Loads data sets on one rank of each machine, whose memory the others see.
+    """Loads data sets on one rank of each machine, and shares its memory with the others.
 
-    The memory is freed with the process: arrays of it may be in use anywhere until then.
+    The memory is freed with the process: its arrays may be in use anywhere until then.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class SharedSets:
         self._windows: list[Any] = []
 
     def load(self, load: Callable[[], T]) -> T:
-        """Return what `load` gives: one data set or a tuple of them.
+        """Return what `load` returns: one data set or a tuple of them.
 
         If all are `pycnn.ArrayDataset`, `load` is called on one rank of each machine only, and the
-        arrays are read-only views of one memory. Others, such as folders of pictures, which are
-        read when they are needed, each rank opens for itself.
+        arrays are read-only views of one memory. Otherwise, as for folders of pictures, which are
+        read when they are needed, each rank calls `load`.
 
         Raises
         ------
         Exception
-            On all ranks of the machine what `load` raised on one.
+            On all ranks of the machine, if `load` raised it on one.
         """
         node = self._node
         loaded: Any = None
@@ -74,7 +74,7 @@ class SharedSets:
         return ArrayDataset(x, y, head["classes"], head["name"])
 
     def _array(self, head: tuple[str, list[int]], values: Array | None) -> Array:
-        """Return an array in the machine's shared memory, filled by the rank that has values."""
+        """Return an array in the machine's shared memory, filled by the rank with the values."""
         from mpi4py import MPI
 
         dtype, shape = np.dtype(head[0]), tuple(head[1])
@@ -85,7 +85,7 @@ class SharedSets:
         self._windows.append(window)
         memory, _ = window.Shared_query(0)
         data: Array = np.frombuffer(memory, np.uint8)  # type: ignore[call-overload]
-        # The address may differ between processes, but pages begin alike.
+        # The address may differ between processes, but not its place in a page.
         skipped = -data.ctypes.data % ALIGNMENT
         array: Array = data[skipped : skipped + size].view(dtype).reshape(shape)
         window.Fence()

@@ -17,7 +17,7 @@ HINT = (
 
 
 class DistributedError(ValueError):
-    """Several processes cannot train together as they were started; the text says why."""
+    """Processes cannot train together as they were started; the text says why."""
 
 
 def load() -> Any:
@@ -26,9 +26,9 @@ def load() -> Any:
     Raises
     ------
     DistributedError
-        If it is not installed, or finds no MPI.
+        If mpi4py is not installed, or finds no MPI.
     """
-    # Open MPI's windows on UCX complain where there is no UCX; nothing here needs them.
+    # Open MPI's windows on UCX complain if there is no UCX; nothing here needs them.
     os.environ.setdefault("OMPI_MCA_osc", "^ucx")
     try:
         from mpi4py import MPI
@@ -41,14 +41,14 @@ def load() -> Any:
 
 
 def world(communicator: MPI.Intracomm | None = None) -> MPI.Intracomm:
-    """Return the communicator of all ranks, or check the one that is given.
+    """Return the communicator of all ranks, or the given one after a check.
 
     Raises
     ------
     TypeError
-        If it is no communicator of MPI.
+        If it is not a communicator of MPI.
     DistributedError
-        If there is no MPI, or one rank only; the text tells how several are started.
+        If there is no MPI, or only one rank; the text says how to start several.
     """
     mpi = load()
     if communicator is not None and not isinstance(communicator, mpi.Intracomm):
@@ -63,8 +63,8 @@ def world(communicator: MPI.Intracomm | None = None) -> MPI.Intracomm:
     if started > 1 and communicator is None:
         library = mpi.Get_library_version().split(",")[0].strip()
         raise DistributedError(
-            f"the launcher has started {started} processes, but each is alone to mpi4py, which is "
-            f"built for another MPI ({library}): start them with the mpiexec of that one, or build "
+            f"the launcher has started {started} processes, but mpi4py sees only one and is "
+            f"built for another MPI ({library}): start them with the mpiexec of that MPI, or build "
             "mpi4py for the launcher's"
         )
     raise DistributedError(

@@ -1,6 +1,6 @@
 """NVIDIA's NCCL, by ctypes: sums over the GPUs of many processes.
 
-The functions are those of nccl.h [1]_, from version 2.13, which had them all first.
+The functions are those of nccl.h [1]_, since version 2.13, the first to have them all.
 
 References
 ----------
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pycnn._printable import printable
 
 NAME = "libnccl.so.2"
-# Where the packages nvidia-nccl-cu12 and nvidia-nccl-cu13 have it, below site-packages.
+# Its place below site-packages in the packages nvidia-nccl-cu12 and nvidia-nccl-cu13.
 PACKAGED = Path("nvidia", "nccl", "lib", NAME)
 
 OLDEST = 21300
@@ -36,7 +36,7 @@ UNIQUE_ID_BYTES = 128
 
 
 class UniqueId(ctypes.Structure):
-    """What the ranks of a communicator find each other by; the C functions take it by value."""
+    """The id by which the ranks of a communicator find each other; C functions take it by value."""
 
     _fields_ = (("internal", ctypes.c_ubyte * UNIQUE_ID_BYTES),)
 
@@ -55,12 +55,12 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 def version_name(version: int) -> str:
-    """Return NCCL's number of a version as people write it: 22703 is 2.27.3."""
+    """Write NCCL's version number for people: 22703 is 2.27.3."""
     return f"{version // 10000}.{version // 100 % 100}.{version % 100}"
 
 
 def candidates() -> list[str]:
-    """Return what to load NCCL by: the system's, then those of Python's packages."""
+    """Return the names to try for loading NCCL: the system's, then those of Python packages."""
     packaged = (Path(folder, PACKAGED) for folder in sys.path)
     return [NAME, *(str(path) for path in packaged if path.is_file())]
 
@@ -71,7 +71,7 @@ class Nccl:
     Attributes
     ----------
     version : int
-        As ncclGetVersion has it: 22703 for 2.27.3.
+        As returned by ncclGetVersion: 22703 for 2.27.3.
 
     Raises
     ------
@@ -91,28 +91,28 @@ class Nccl:
             )
 
     def unique_id(self) -> npt.NDArray[np.uint8]:
-        """Return the bytes by which all ranks join one communicator; one rank makes them."""
+        """Make the bytes with which all ranks join one communicator; called on one rank."""
         made = UniqueId()
         self._call("ncclGetUniqueId", ctypes.byref(made))
         return np.array(bytearray(made), np.uint8)
 
     def join(self, size: int, unique_id: npt.NDArray[np.uint8], rank: int) -> None:
-        """Become rank `rank` of `size`, on the current GPU; waits for all others."""
+        """Become rank `rank` of `size` on the current GPU; wait for all others."""
         name = UniqueId.from_buffer_copy(unique_id.tobytes())
         communicator = c_void_p()
         self._call("ncclCommInitRank", ctypes.byref(communicator), size, name, rank)
         self._communicator = communicator
 
     def sum(self, arrays: Iterable[Any]) -> None:
-        """Add each float32 array of the device up over all ranks, in place.
+        """Sum each float32 array of the device over all ranks, in place.
 
         Parameters
         ----------
         arrays : iterable of DeviceArray
-            The same sizes in the same order on all ranks. What is asked of their stream afterwards
-            finds the sums; this call does not wait for them.
+            The same sizes in the same order on all ranks. Later work in their stream finds the
+            sums; this call does not wait for them.
         """
-        # As a group: one start of kernels for all, and no order among ranks that could deadlock.
+        # As a group: one launch of kernels for all, and no order among ranks that could deadlock.
         self._call("ncclGroupStart")
         try:
             for array in arrays:
@@ -122,13 +122,13 @@ class Nccl:
                     place, place, array.size, FLOAT32, SUM, self._communicator, stream,
                 )  # fmt: skip
         except BaseException:
-            # Or later calls would belong to the group. Its own error would hide the first one.
+            # Otherwise later calls belong to the group. Its own error would hide the first one.
             self._library.ncclGroupEnd()
             raise
         self._call("ncclGroupEnd")
 
     def leave(self) -> None:
-        """Return the communicator back, when the device has done all that was asked of it."""
+        """Give back the communicator; the device must have finished its work."""
         if self._communicator:
             communicator, self._communicator = self._communicator, c_void_p()
             self._call("ncclCommDestroy", communicator)

@@ -1,4 +1,4 @@
-"""The part of the data that a rank has: of each batch, and of what is measured."""
+"""A rank's part of the data: of each batch, and of the validation data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Parts:
     Attributes
     ----------
     before : int
-        Samples of the batch at hand that lower ranks have.
+        Samples of the current batch that lower ranks have.
     counts : bool
-        Whether this rank has a part of it: of a last batch that is smaller than the number of
-        ranks, some have none.
+        Whether this rank has a part of the current batch: if the last batch is smaller than the
+        number of ranks, some have none.
     whole : float
         Samples of a batch, to which the weights of the ranks' parts are relative.
     """
@@ -40,9 +40,9 @@ class Parts:
         self.whole = 0.0
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Return this rank's part of the training data, and of those that are measured.
+        """Return this rank's part of the training data and of the validation data.
 
-        Batches of a user's own, which are no `Batches`, are the part of each rank as they are.
+        An iterable that is not `Batches` is taken as the rank's part already.
 
         Raises
         ------
@@ -71,12 +71,12 @@ class Parts:
         return batches, validation
 
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterator[tuple[Any, Any]]:
-        """Go through the batches of an epoch from number `first` on.
+        """Return the batches of an epoch from number `first` on.
 
         Raises
         ------
         DistributedError
-            On all ranks, if one has fewer batches of its own than another.
+            On all ranks, if the iterable of one rank has fewer batches than another's.
         """
         if not isinstance(self._batches, Batches):
             yield from self._own_steps(iter(source), first)
@@ -90,7 +90,7 @@ class Parts:
     def _own_steps(
         self, source: Iterator[tuple[Any, Any]], number: int
     ) -> Iterator[tuple[Any, Any]]:
-        """Ask before each step what the others have: nothing else tells of their iterables."""
+        """Ask the other ranks for their numbers of samples before each step."""
         while True:
             batch = next(source, None)
             samples = -1 if batch is None else len(batch[1])

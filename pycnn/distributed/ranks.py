@@ -23,32 +23,33 @@ T = TypeVar("T")
 
 
 def _tell_of_the_end(comm: MPI.Intracomm) -> None:
-    """Tell the others that this process ends, unless MPI has ended already."""
+    """Tell the other ranks that this process ends, unless MPI has already ended."""
     if not load().Is_finalized():
         tell(comm, ENDED)
 
 
 class Ranks(Team):
-    """The processes that a launcher such as ``mpiexec -n 4`` has started, to train one model.
+    """The processes started by a launcher such as ``mpiexec -n 4``, which train one model.
 
-    Each has a copy of the model and goes through its part of every batch; their gradients are added
-    up before each update, so that all make the same one. To make an instance starts MPI, and all
-    ranks must do so. Give it to `pycnn.fit` as ``distributed``, or True for one with the defaults.
+    Each has a copy of the model and computes its part of every batch. Their gradients are summed
+    before each update, so that all ranks make the same update. Making an instance starts MPI, and
+    all ranks must make one. Pass it to `pycnn.fit` as ``distributed``; True stands for an instance
+    with the defaults.
 
     Parameters
     ----------
     communicator : mpi4py.MPI.Intracomm, optional
         The ranks; all that were started by default.
     deterministic : bool
-        Whether gradients are added up in an order that is written down, a tree over the ranks,
-        rather than as MPI likes: then the same number of ranks gives the same bits each time, with
-        any MPI on any network.
+        Whether to sum gradients in a fixed order, a tree over the ranks, rather than in the order
+        of MPI: the same number of ranks then gives the same bits each time, with any MPI on any
+        network.
     sync_batch_norm : bool
-        Whether batch normalisation takes the statistics of the whole batch rather than those of the
+        Whether batch normalisation uses the statistics of the whole batch rather than those of the
         rank's part.
     overlap : bool
-        Whether gradients are added up while the backward pass goes on, by a thread that wants a
-        core of its own for the messages.
+        Whether to sum gradients while the backward pass goes on, in a thread that needs a core for
+        the messages.
     device : {'cpu', 'cuda', 'cuda_emulated'}
         Where the model will be. For 'cuda' each rank takes one GPU of its machine, before CUDA
         starts: make the instance before ``model.to("cuda")``.
@@ -58,17 +59,17 @@ class Ranks(Team):
     Attributes
     ----------
     rank, size : int
-        Number of this process, from 0, and how many there are.
+        Number of this process, from 0, and the number of processes.
     threads : str
         A sentence about the machines and the threads. The cores of a machine are divided among its
-        ranks, unless `pycnn.set_num_threads` or the environment says how many each takes.
+        ranks, unless `pycnn.set_num_threads` or the environment sets the threads of each.
 
     Raises
     ------
     DistributedError
-        A ValueError: there is no mpi4py, no MPI, or one rank only.
+        A ValueError: if there is no mpi4py, no MPI, or only one rank.
     TypeError, ValueError
-        If an argument is of another kind.
+        If an argument is not as above.
 
     Examples
     --------
@@ -93,16 +94,16 @@ class Ranks(Team):
             ("sync_batch_norm", sync_batch_norm),
             ("overlap", overlap),
         ):
-            flag(f"[Ranks] {name}", value)
-        choice("[Ranks] device", device, ("cpu", *EXTENSIONS))
-        seconds = positive("[Ranks] timeout", timeout)
+            flag("Ranks", name, value)
+        choice("Ranks", "device", device, ("cpu", *EXTENSIONS))
+        seconds = positive("Ranks", "timeout", timeout)
         gpus = ""
         if device == "cuda" and (place := launched_as()) is not None:
-            gpus = choose_device(*place, device)  # an MPI that reads GPUs starts CUDA itself
+            gpus = choose_device(*place, device)  # now: a CUDA-aware MPI starts CUDA itself
         comm = world(communicator)
         meet(comm, seconds)
         super().__init__(Channel(comm), seconds, deterministic, sync_batch_norm, overlap)
-        # Before MPI ends, which would wait for the others: they must not wait for this one.
+        # Before MPI ends, which waits for the other ranks: they must not wait for this one.
         atexit.register(_tell_of_the_end, self.channel.comm)
         with guarded(self.channel.comm, brief=False):
             if overlap and load().Query_thread() < load().THREAD_MULTIPLE:
@@ -121,14 +122,14 @@ class Ranks(Team):
         return self._threads
 
     def shared(self, load: Callable[[], T]) -> T:
-        """Load data sets so that they are in memory once for all ranks of a machine.
+        """Load data sets once in memory for all ranks of a machine.
 
         Parameters
         ----------
         load : function without arguments
-            Gives one data set or a tuple of them, such as `pycnn.datasets.mnist`. Where they are
-            `pycnn.ArrayDataset`, it is called on one rank of each machine, and the arrays, which
-            are read-only, are one memory. Others each rank loads for itself.
+            Returns one data set or a tuple of them, as `pycnn.datasets.mnist` does. If they are
+            `pycnn.ArrayDataset`, it is called on one rank of each machine, and all its ranks share
+            the arrays, which are read-only. Otherwise each rank calls it.
         """
         with self.guarded():
             return self._sets.load(load)

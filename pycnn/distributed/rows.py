@@ -1,4 +1,4 @@
-"""Gradients of few rows, as those of word vectors: the ranks exchange the rows, not the table."""
+"""Gradients with few rows, such as those of word vectors: ranks exchange rows, not the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pycnn.layers.parameter import Array, Parameter, SparseRows
 
 
 def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
-    """Return the sum of a parameter's gradients over all ranks; no gradient counts as zero.
+    """Return the sum of a parameter's gradients over all ranks; a missing one counts as zero.
 
     Rows are added in the order of the ranks, so that the bits are always the same.
     """
@@ -21,7 +21,7 @@ def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
         rows, values = np.zeros(0, np.int64), np.zeros((0, width), np.float32)
     elif isinstance(grad, SparseRows):
         rows, values = on_cpu(grad.rows), on_cpu(grad.values).reshape(-1, width)
-    else:  # it has met a dense gradient in this step
+    else:  # a dense gradient was added to it in this step
         rows, values = np.arange(shape[0]), on_cpu(grad).reshape(-1, width)
     counts = channel.gathered(np.array([len(rows)], np.int64))[:, 0]
     all_rows = np.empty(int(counts.sum()), np.int64)
@@ -33,22 +33,22 @@ def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
 
 
 def merged(rows: Array, values: Array, counts: Array, parameter: Parameter) -> SparseRows:
-    """Add up the rows of several ranks, one rank after the other.
+    """Sum the rows of several ranks, one rank after the other.
 
     Parameters
     ----------
     rows, values : arrays
-        Those of all ranks, one rank behind the other.
+        Those of all ranks, in the order of the ranks.
     counts : (ranks,) array
-        How many each has.
+        Number of rows of each rank.
     parameter : Parameter
-        Whose gradient it is.
+        The parameter.
     """
     union, places = np.unique(rows, return_inverse=True)
     total = np.zeros((len(union), values.shape[1]), np.float32)
     for end, count in zip(np.cumsum(counts), counts, strict=True):
         part = slice(int(end - count), int(end))
-        total[places[part]] += values[part]  # of one rank, every row is there once
+        total[places[part]] += values[part]  # within one rank, every row appears once
     shape, device = parameter.shape, device_of(parameter.data)
     return SparseRows(
         move(union, device), move(total.reshape(len(union), *shape[1:]), device), shape

@@ -1,4 +1,4 @@
-"""Sums of flat arrays over all ranks: MPI's own, or in an order that is written down."""
+"""Sums of flat arrays over all ranks: MPI's own, or in a fixed order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pycnn.layers.parameter import Array
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-# Numbers in one call: MPI counts in 32-bit ints, and of bytes some implementations do, too.
+# Numbers in one call: MPI counts them in 32-bit ints, and some implementations bytes as well.
 MOST = 1 << 28
 
 
 def allreduce(comm: MPI.Intracomm, flat: Array) -> None:
-    """Add a flat float array up over the ranks, in place, as MPI does it: in any order."""
+    """Sum a flat float array over the ranks, in place, in whatever order MPI takes."""
     from mpi4py import MPI
 
     for start in range(0, flat.size, MOST):
@@ -24,13 +24,13 @@ def allreduce(comm: MPI.Intracomm, flat: Array) -> None:
 
 
 def tree_sum(comm: MPI.Intracomm, flat: Array) -> None:
-    """Add a flat float array up over the ranks, in place, in a fixed order.
+    """Sum a flat float array over the ranks, in place, in a fixed order.
 
-    Each rank adds up its piece of the array, of which it gets every rank's numbers, and gives the
-    sums to all. They are added as a binary tree over the ranks: ``((0 + 1) + (2 + 3)) + (4 + ..)``.
-    So the bits follow from the numbers and how many ranks there are: not from who comes first, nor
-    from the way MPI would take. It moves as many bytes as the best ways of MPI do, twice the array
-    for each rank, but takes memory for one array more.
+    Each rank receives every rank's numbers for its piece of the array, adds them up, and sends the
+    sums to all. The order is a binary tree over the ranks: ``((0 + 1) + (2 + 3)) + (4 + ..)``. So
+    the bits depend only on the numbers and on how many ranks there are, not on which rank comes
+    first or on MPI's algorithm. It moves as many bytes as the best algorithms of MPI, twice the
+    array for each rank, but needs memory for one more array.
     """
     for start in range(0, flat.size, MOST):
         _tree_sum(comm, flat[start : start + MOST])
@@ -50,7 +50,7 @@ def _tree_sum(comm: MPI.Intracomm, flat: Array) -> None:
 
 
 def add_up(parts: Array) -> None:
-    """Add the rows of an array up into the first: neighbours, then neighbouring sums, and so on."""
+    """Sum the rows of an array into the first: neighbours, then neighbouring sums, and so on."""
     step = 1
     while step < len(parts):
         for row in range(0, len(parts) - step, 2 * step):

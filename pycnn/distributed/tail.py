@@ -1,4 +1,4 @@
-"""What the ranks add up besides gradients."""
+"""What the ranks sum besides gradients."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pycnn.layers.parameter import Array, Parameter
 
 
 class Tail(NamedTuple):
-    """What stands behind the gradients in the sum of a step.
+    """Numbers after the gradients in the sum of a step.
 
     Attributes
     ----------
     loss : float
-        Loss of the rank's part of the batch, times the weight of it.
+        Loss of the rank's part of the batch, times its weight.
     weight : float
-        What the part weighs: for most losses its samples.
+        Weight of the part: its number of samples for most losses.
     signals : float
-        Ranks that a signal asks to end the training.
+        Number of ranks that got a signal to end the training.
     """
 
     loss: float
@@ -27,13 +27,13 @@ class Tail(NamedTuple):
 
 
 class Gradients(Protocol):
-    """Adds the gradients of parameters up over the ranks, after each backward pass."""
+    """Sums the gradients of parameters over the ranks, after each backward pass."""
 
     def sum(self, tail: Tail) -> Tail:
-        """Add the gradients up over all ranks, and what the tail holds.
+        """Sum the gradients and the tail over all ranks, and return the sums of the tail.
 
-        A parameter that has a gradient on no rank has none afterwards; where some ranks have none,
-        they count as zeros.
+        A parameter without a gradient on any rank has none afterwards; if only some ranks have
+        none, theirs count as zeros.
         """
 
     def scale(self, factor: float) -> None:
@@ -41,22 +41,22 @@ class Gradients(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether sums have begun that other ranks may not come to."""
+        """Whether sums have begun that other ranks may never join."""
 
     def release(self) -> None:
-        """Let the parameters go; their gradients stay where they are."""
+        """Release the parameters; their gradients stay where they are."""
 
     def close(self) -> None:
-        """Free what the sums need, on all ranks, after a training that none of them has failed."""
+        """Free the resources of the sums on all ranks, after a training in which no rank failed."""
 
 
 def fill(numbers: Array, tail: Tail, parameters: Sequence[Parameter]) -> None:
-    """Write down the tail, and which parameters have a gradient here."""
+    """Write the tail, and which parameters have a gradient on this rank, into `numbers`."""
     numbers[: len(tail)] = tail
     numbers[len(tail) :] = [parameter.grad is not None for parameter in parameters]
 
 
 def read(numbers: Array) -> tuple[Tail, list[bool]]:
-    """Return the sums of what `fill` wrote: which parameters have a gradient on any rank."""
+    """Return the summed tail, and which parameters have a gradient on any rank."""
     count = len(Tail._fields)
     return Tail(*map(float, numbers[:count])), (numbers[count:] > 0).tolist()

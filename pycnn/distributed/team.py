@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class _Training:
-    """What belongs to one training of the ranks: there may be another in a callback of it."""
+    """The state of one training of the ranks; a callback of it may start another."""
 
     def __init__(self, channel: Channel) -> None:
         self.gate = RanksGate()
@@ -75,28 +75,28 @@ class Team(Alone):
         self.deterministic = deterministic
         self.sync_batch_norm = sync_batch_norm
         self.overlap = overlap
-        self.brief = False  # whether a failure is told in one line, as a command does
+        self.brief = False  # whether to report a failure in one line, as a command does
         self._seconds = seconds
         self._announced = False
         self._training: _Training | None = None
 
     @property
     def _now(self) -> _Training:
-        """Return the training that is going on."""
+        """The current training."""
         assert self._training is not None
         return self._training
 
     def gate(self) -> RanksGate:
-        """Return what keeps signals back until all ranks have agreed."""
+        """Return the gate that holds signals back until all ranks have agreed."""
         return self._now.gate
 
     def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
-        """Whether all ranks end the training at this step; one that was forced ends the job."""
+        """Return whether all ranks end the training at this step; a forced end ends the job."""
         return isinstance(interruption, Agreed)
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """End the job if this rank alone leaves by an exception; the outermost block does it."""
+        """End the job if this rank alone leaves the outermost block by an exception."""
         outside = self._training
         self._training = _Training(self.channel)
         try:
@@ -113,7 +113,7 @@ class Team(Alone):
                 self._training.gradients.close()
         except Exception as error:
             if (gradients := self._training.gradients) is not None and gradients.busy:
-                end_job(self.channel.comm, str(error), ERROR)  # sums that nobody would end
+                end_job(self.channel.comm, str(error), ERROR)  # those sums would never end
             raise
         finally:
             if self._training.gradients is not None:
@@ -121,14 +121,14 @@ class Team(Alone):
             self._training = outside
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Return this rank's part of the training data, and of those that are measured."""
+        """Return this rank's part of the training data and of the validation data."""
         return self._now.parts.share(batches, validation)
 
     def agree(self, settings: dict[str, Any]) -> None:
-        """Refuse to begin where a rank was asked for another training than rank 0."""
+        """Refuse to begin if a rank was asked for another training than rank 0."""
         options = ("deterministic", "sync_batch_norm", "overlap")
         own = {name: getattr(self, name) for name in options}
-        # Others round in another way, and the ranks would drift apart.
+        # Other instruction sets round differently, and the ranks would drift apart.
         own["instruction set"] = _core.isa()
         check_settings(self.channel, {**own, **settings})
 
@@ -147,7 +147,7 @@ class Team(Alone):
             )
 
     def together(self, call: Callable[[], None]) -> None:
-        """Call on all ranks; where it fails on one, all raise."""
+        """Call on all ranks; if it fails on one, all raise."""
         problem: Exception | None = None
         try:
             call()
@@ -156,27 +156,27 @@ class Team(Alone):
         self.channel.raise_together(problem)
 
     def by_first(self, call: Callable[[], T]) -> T:
-        """Let rank 0 call, and give what it returned to all, or raise what it raised."""
+        """Call on rank 0 only; return its result, or raise its error, on all ranks."""
         return self.channel.by_first(call)
 
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterator[tuple[Any, Any]]:
-        """Go through the batches of an epoch from number `first` on, in step with the others."""
+        """Return the batches of an epoch from number `first` on, in step with the other ranks."""
         return self._now.parts.steps(source, first)
 
     def part(self, samples: int) -> AbstractContextManager[None]:
-        """Let layers know where the samples of this rank stand in the batch."""
+        """Tell layers the place of this rank's samples in the batch."""
         total = self.channel.total if self.sync_batch_norm else None
         parts = self._now.parts
         return spread(Spread(parts.before, samples, total, parts.counts))
 
     @property
     def counts(self) -> bool:
-        """Whether the samples at hand belong to the batch: this rank may have none of it."""
+        """Whether the current samples belong to the batch: this rank may have no part of it."""
         return self._now.parts.counts
 
     def weighted(self, gradient: Any, weight: float) -> Any:
-        """Return a loss gradient of this part as one of the mean over the batch."""
-        if not weight:  # a mean over nothing has none
+        """Turn a loss gradient of this part's mean into one of the mean over the whole batch."""
+        if not weight:  # a mean over nothing has no gradient
             return backends.of(gradient).zeros_like(gradient)
         factor = weight / self._now.parts.whole
         if isinstance(gradient, np.ndarray):
@@ -185,7 +185,7 @@ class Team(Alone):
         return gradient
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
-        """Add the gradients of all ranks up; give the loss of the whole batch and its weight."""
+        """Sum the gradients of all ranks; return the loss and the weight of the whole batch."""
         assert self._now.gradients is not None
         whole = self._now.parts.whole
         self._now.own_loss = loss if weight else 0.0
@@ -199,9 +199,9 @@ class Team(Alone):
         return found.loss * (whole / found.weight), found.weight
 
     def text(self, text: str | None) -> str | None:
-        """Return the text of a rank that has one, with its number where others say otherwise.
+        """Return the text of a rank that has one, with its number if the texts differ.
 
-        A rank whose own loss is not finite knows more of a broken step than the others.
+        A rank whose own loss is not finite comes first: it knows more about a broken step.
         """
         texts = self.channel.texts(text or "")
         if not any(texts):
@@ -214,21 +214,21 @@ class Team(Alone):
         return f"rank {rank}: {texts[rank]}"
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
-        """Return the reason of a rank in which one of these callbacks stops the training.
+        """Return the reason if one of these callbacks stops the training on any rank.
 
-        Those of pycnn that look at a step see the same on all ranks: what others do is asked for.
+        `TerminateOnNaN` sees the same on all ranks; other callbacks may not, so the ranks compare.
         """
         if all(type(callback) is TerminateOnNaN for callback in callbacks):
             return reason
         return self.text(reason)
 
     def ask_for_signals(self) -> None:
-        """Agree to end the training where a signal has come to a rank since the last step."""
+        """Agree to end the training if a signal has reached a rank since the last step."""
         asked = np.array([self._now.gate.asked])
         self._now.gate.agreed = bool(self.channel.gathered(asked).any())
 
     def announce(self, progress: bool) -> None:
-        """Say once how many ranks and threads there are; a command has its own words for it."""
+        """Say once how many ranks and threads there are; a command says it in its own line."""
         if self.brief or self._announced:
             return
         self._announced = True
@@ -237,13 +237,13 @@ class Team(Alone):
             warn(f"[fit] {self.threads}: take fewer ranks, or fewer threads each")
 
     def end_of_pass(self, model: Module) -> None:
-        """Let all ranks have the buffers of rank 0, and see that they have the same parameters."""
+        """Copy the buffers of rank 0 to all ranks, and check that all have the same parameters."""
         keep_one_model(self.channel, model)
 
     def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the states, of JSON values, of all ranks."""
+        """Return the states of all ranks, made of JSON values."""
         return list(map(json.loads, self.channel.texts(json.dumps(state))))
 
     def total(self, meter: Meter) -> Meter:
-        """Return a meter of what all ranks have counted."""
+        """Return a meter with the counts of all ranks."""
         return total_of(self.channel, meter, self.text(meter.where or None) or "")

@@ -1,4 +1,4 @@
-"""How many threads each rank takes: the cores of its machine, divided among the ranks there."""
+"""The threads of each rank: the cores of its machine, divided among the ranks there."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pycnn import _config, _core
 from pycnn.distributed.channel import Channel
 from pycnn.layers.parameter import Array
 
-# Cores that can be told apart: one bit each.
+# Most cores that can be told apart.
 MOST_CORES = 4096
 
 OVERSUBSCRIBED = "oversubscribed"
 
 
 def divide_threads(channel: Channel, node: Channel) -> str:
-    """Set the threads of this rank, unless they were chosen; say how all are set.
+    """Set the threads of this rank unless the user chose them; describe those of all ranks.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def divide_threads(channel: Channel, node: Channel) -> str:
     Returns
     -------
     str
-        One sentence for all ranks; it names a machine that has more threads than cores.
+        One sentence for all ranks; it mentions a machine with more threads than cores.
     """
     cores = sorted(os.sched_getaffinity(0))
     mask = np.zeros(MOST_CORES, np.int64)
@@ -44,7 +44,7 @@ def divide_threads(channel: Channel, node: Channel) -> str:
         np.array([node.rank == 0, threads, available, on_node, node.size, len(cores)])
     )
     text = sentence(facts[:, 0], facts[:, 1], facts[:, 2:5])
-    if available > 1 and (facts[:, 5] == 1).all():  # as Open MPI does with few ranks
+    if available > 1 and (facts[:, 5] == 1).all():  # Open MPI binds so with few ranks
         text += ", each bound to one core by the launcher (--bind-to none)"
     return text
 
@@ -55,16 +55,16 @@ def share_of(cores: Sequence[int], sharing: Sequence[int], budget: int, ranks: i
     Parameters
     ----------
     cores : sequence of int
-        Those it may use.
+        Those that the rank may use.
     sharing : sequence of int
-        How many ranks of this machine may use each core.
+        Number of ranks of this machine that may use each core.
     budget : int
-        Threads it would take alone: no more than the cores, and than a quota of the container.
+        Threads of the rank if it were alone: at most the cores, and the container's quota.
     ranks : int
         Ranks on the machine.
     """
     share = sum(1 / sharing[core] for core in cores if core < len(sharing) and sharing[core])
-    if budget < len(cores):  # a quota, which is for all of them together
+    if budget < len(cores):  # a quota, which all ranks share
         share = min(share, budget / ranks)
     return max(1, int(share + 1e-9))
 
@@ -79,7 +79,7 @@ def sentence(heads: Array, threads: Array, nodes: Array) -> str:
     threads : (ranks,) array
         Of each rank.
     nodes : (ranks, 3) array
-        Of the machine of each rank: its cores, its threads and its ranks.
+        Cores, threads and ranks of each rank's machine.
     """
     machines, few, many = int(np.sum(heads)), int(min(threads)), int(max(threads))
     text = f"{len(threads)} ranks on {machines} machine{'s' if machines > 1 else ''}"
@@ -96,11 +96,11 @@ def sentence(heads: Array, threads: Array, nodes: Array) -> str:
 
 @cache
 def _alone() -> int:
-    """Return the threads that this process takes before they are divided for the first time."""
+    """Return the threads of this process before the first division."""
     return _core.get_num_threads()
 
 
 def _chosen(environment: Mapping[str, str]) -> bool:
-    """Whether the user has set how many threads there are."""
+    """Return whether the user has set the number of threads."""
     names = ("PYCNN_NUM_THREADS", "OMP_NUM_THREADS")
     return _config.threads_were_set or any(environment.get(name) for name in names)

@@ -1,7 +1,7 @@
-"""How sums of arrays on a device travel between ranks, and what all ranks agree to take.
+"""How sums of arrays on a device travel between ranks; all ranks make the same choice.
 
-Each rank states its facts in a row of numbers, all ranks see all rows, and each comes to the same
-choice, or to the same error, by `choose`.
+Each rank states its facts in a row of numbers, all ranks see all rows, and `choose` makes the same
+choice of them, or raises the same error, on each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEVICES = tuple(EXTENSIONS)
 
 NO, YES, UNKNOWN = 0, 1, 2
 
-# Sonames of MPIs: Open MPI; MPICH and its kin; MPI's own binary interface.
+# Sonames of MPI libraries: Open MPI; MPICH and its derivatives; MPI's standard binary interface.
 _MPI_LIBRARIES = ("libmpi.so.40", "libmpi.so.12", "libmpi_abi.so.0")
 
 
@@ -40,7 +40,7 @@ class Facts(NamedTuple):
 
 
 def facts(device: str, deterministic: bool, nccl: Nccl | None) -> Facts:
-    """Return those of this rank."""
+    """Return the facts of this rank."""
     word = os.environ.get(VARIABLE, "")
     wish = 0 if not word else TRANSPORTS.index(word) + 1 if word in TRANSPORTS else -1
     high, low = np.frombuffer(gpu_uuid() if device == "cuda" else bytes(16), np.int64)
@@ -64,14 +64,14 @@ def exchanged(comm: Any, own: Facts) -> list[Facts]:
 
 
 def choose(ranks: Sequence[Facts]) -> tuple[str, str]:
-    """Return the transport for all ranks, and why it is none that comes before it.
+    """Return the transport for all ranks, and why it is not a preferred one.
 
     Raises
     ------
     ValueError
-        If ranks want different things, or one wants what there is not.
+        If ranks ask for different transports, or for an unknown one.
     RuntimeError
-        If the one that they want is not to be had.
+        If the one they ask for is not available.
     """
     for rank, one in enumerate(ranks):
         if one.wish < 0:
@@ -110,7 +110,7 @@ def _check_same(rank: int, name: str, value: object, first: object) -> None:
 
 
 def _obstacle(transport: str, ranks: Sequence[Facts], *, wanted: bool) -> str:
-    """Return what stands in the way of a transport; nothing in that of the last."""
+    """Return what prevents a transport; an empty text if nothing does, as for the last one."""
     if transport == "host":
         return ""
     if ranks[0].deterministic:
@@ -145,7 +145,7 @@ def _obstacle_to_nccl(ranks: Sequence[Facts]) -> str:
 
 def _obstacle_to_mpi(ranks: Sequence[Facts], *, wanted: bool) -> str:
     if _DEVICES[ranks[0].device] != "cuda":
-        # Its memory is that of the CPU, which every MPI takes.
+        # Emulated memory is memory of the CPU, which every MPI takes.
         return "" if wanted else "the emulated device goes through the CPU unless told otherwise"
     for rank, one in enumerate(ranks):
         if one.mpi == NO:
@@ -156,14 +156,14 @@ def _obstacle_to_mpi(ranks: Sequence[Facts], *, wanted: bool) -> str:
 
 
 def mpi_takes_gpu_memory() -> int:
-    """Return whether the MPI that this process has loaded is CUDA-aware; UNKNOWN if it is silent.
+    """Return whether the MPI that this process has loaded is CUDA-aware, or UNKNOWN.
 
-    Open MPI and MPICH tell by MPIX_Query_cuda_support. Others may well be, by a setting of theirs:
-    there the variable decides.
+    Open MPI and MPICH answer by MPIX_Query_cuda_support. Others may be CUDA-aware by a setting of
+    their own: for them PYCNN_GPU_TRANSPORT decides.
     """
     for name in _MPI_LIBRARIES:
         try:
-            # Only one that is there already: a second MPI in the process would be another one.
+            # Only one that is already loaded: a second MPI in the process would be another one.
             library = ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
             return YES if library.MPIX_Query_cuda_support() else NO
         except (OSError, AttributeError):

@@ -14,7 +14,6 @@
 
 from pycnn.layers.activation import (
     GELU,
-    Dropout,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -32,6 +31,7 @@ from pycnn.layers.adaptive_pool import (
 from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.conv_transpose import ConvTranspose2d
+from pycnn.layers.dropout import Dropout
 from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm

@@ -66,12 +66,12 @@ class AdaptiveAvgPool2d(_AdaptivePool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, *output_size)."""
         y = ops.adaptive_avg_pool2d(x, self._size(x.shape))
-        self._save(x.shape)
+        self.save_for_backward(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Share each gradient among the elements of its window."""
-        return ops.adaptive_avg_pool2d_backward(dy, self._saved())
+        return ops.adaptive_avg_pool2d_backward(dy, *self.saved())
 
 
 class AdaptiveMaxPool2d(_AdaptivePool2d):
@@ -91,12 +91,12 @@ class AdaptiveMaxPool2d(_AdaptivePool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, *output_size)."""
         y, indices = ops.adaptive_max_pool2d(x, self._size(x.shape))
-        self._save((indices, x.shape))
+        self.save_for_backward(indices, x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Give each gradient to the element that won."""
-        indices, shape = self._saved()
+        indices, shape = self.saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
 

@@ -76,16 +76,16 @@ class BatchNorm2d(Module):
         track_running_stats: bool = True,
     ) -> None:
         channels = self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
-        self.eps = positive("[BatchNorm2d] eps", eps)
-        if momentum is not None and at_least_zero("[BatchNorm2d] momentum", momentum) > 1:
+        self.eps = positive("BatchNorm2d", "eps", eps)
+        if momentum is not None and at_least_zero("BatchNorm2d", "momentum", momentum) > 1:
             raise ValueError(f"[BatchNorm2d] momentum must be at most 1, got {momentum}")
         self.momentum = momentum
         self.weight = self.bias = None
-        if flag("[BatchNorm2d] affine", affine):
+        if flag("BatchNorm2d", "affine", affine):
             self.weight = Parameter(np.ones(channels, np.float32))
             self.bias = Parameter(np.zeros(channels, np.float32))
         self.running_mean = self.running_var = self.num_batches_tracked = None
-        if flag("[BatchNorm2d] track_running_stats", track_running_stats):
+        if flag("BatchNorm2d", "track_running_stats", track_running_stats):
             self.running_mean = Buffer(np.zeros(channels, np.float32))
             self.running_var = Buffer(np.ones(channels, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))
@@ -98,7 +98,7 @@ class BatchNorm2d(Module):
             folded = self._folded(mean, self.running_var.data)
             device = device_of(x)
             inv_std, scale, shift = (move(array.astype(x.dtype), device) for array in folded)
-            self._save((x, move(mean, device), inv_std, scale, None))
+            self.save_for_backward(x, move(mean, device), inv_std, scale, None)
             return ops.channel_affine(x, scale, shift)
         weight, bias = self._affine()
         self._check_apart()
@@ -108,7 +108,7 @@ class BatchNorm2d(Module):
                 x, weight, bias, self.eps, part.total, part.counts
             )
             self._track_later(x, mean, var, whole.values)
-            self._save((x, mean, inv_std, None, whole))
+            self.save_for_backward(x, mean, inv_std, None, whole)
             return y
         if x.size == self.num_features:
             raise ValueError(
@@ -117,12 +117,12 @@ class BatchNorm2d(Module):
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
             self._track_later(x, mean, var, x.size // self.num_features)
-        self._save((x, mean, inv_std, None, None))
+        self.save_for_backward(x, mean, inv_std, None, None)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x, mean, inv_std, scale, whole = self._saved()
+        x, mean, inv_std, scale, whole = self.saved()
         weight = self._affine()[0]
         if whole is None:
             dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)

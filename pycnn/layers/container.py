@@ -92,9 +92,10 @@ class Container(Module):
             kind = "" if isinstance(module, Container) else f"{type(module).__name__}: "
             error.args = (f"{type(self).__name__}[{printable(name)}] {kind}{error.args[0]}",)
 
-    def _saved(self) -> Any:
+    def saved(self) -> tuple[Any, ...]:
+        """Return what `forward` saved; the error names the container."""
         try:
-            return super()._saved()
+            return super().saved()
         except RuntimeError as error:
             error.args = (f"{type(self).__name__}: {error}",)
             raise

@@ -82,7 +82,7 @@ class Conv2d(Module):
         connections: npt.ArrayLike | None = None,
         rng: init.Rng = None,
     ) -> None:
-        choice("[Conv2d] padding_mode", padding_mode, PADDING_MODES)
+        choice("Conv2d", "padding_mode", padding_mode, PADDING_MODES)
         self.in_channels = integer("Conv2d", "in_channels", in_channels, 1)
         self.out_channels = integer("Conv2d", "out_channels", out_channels, 1)
         self.groups = integer("Conv2d", "groups", groups, 1)
@@ -106,7 +106,7 @@ class Conv2d(Module):
         generator = init.generator(rng, "Conv2d")
         self.weight = Parameter(self._initial_weights(generator))
         self.bias = (
-            Parameter(self._initial_biases(generator)) if flag("[Conv2d] bias", bias) else None
+            Parameter(self._initial_biases(generator)) if flag("Conv2d", "bias", bias) else None
         )
         self.geometry: dict[str, Any] = {
             "stride": self.stride,
@@ -173,19 +173,19 @@ class Conv2d(Module):
             raise ValueError(
                 f"expects (N, {self.in_channels}, H, W), input was {x.shape}{hint}"
             ) from None
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x: Array = self._saved()
+        (x,) = self.saved()
         dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
         self._add_gradients(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._add_gradients(dy, self._saved())
+        self._add_gradients(dy, *self.saved())
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
         out = self.gradient_places()

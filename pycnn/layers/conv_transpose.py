@@ -66,7 +66,7 @@ class ConvTranspose2d(Module):
         rng: init.Rng = None,
     ) -> None:
         name = "ConvTranspose2d"
-        choice(f"[{name}] padding_mode", padding_mode, ("zeros",))
+        choice(name, "padding_mode", padding_mode, ("zeros",))
         self.in_channels = integer(name, "in_channels", in_channels, 1)
         self.out_channels = integer(name, "out_channels", out_channels, 1)
         self.groups = integer(name, "groups", groups, 1)
@@ -95,7 +95,7 @@ class ConvTranspose2d(Module):
         self.weight = Parameter(init.uniform(self._shape, bound, generator))
         self.bias = (
             Parameter(init.uniform((out_channels,), bound, generator))
-            if flag(f"[{name}] bias", bias)
+            if flag(name, "bias", bias)
             else None
         )
         self._geometry: dict[str, Any] = {
@@ -111,19 +111,19 @@ class ConvTranspose2d(Module):
         check_channels(x, self.in_channels)
         bias = None if self.bias is None else self.bias.data
         y = ops.conv_transpose2d(x, self.weight.data, bias, **self._geometry)
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x: Array = self._saved()
+        (x,) = self.saved()
         dx = ops.conv_transpose2d_backward_input(dy, self.weight.data, x.shape, **self._geometry)
         self._accumulate(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._accumulate(dy, self._saved())
+        self._accumulate(dy, *self.saved())
 
     def _accumulate(self, dy: Array, x: Array) -> None:
         dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)

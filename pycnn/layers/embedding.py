@@ -89,7 +89,7 @@ class Embedding(Module):
             raise ValueError(f"[Embedding] weights must be (V, D), not empty, got {weights.shape}")
         layer = cls.__new__(cls)
         layer.padding_idx = _padding(padding_idx, len(weights))
-        frozen = flag("[Embedding] freeze", freeze)
+        frozen = flag("Embedding", "freeze", freeze)
         layer.weight = Buffer(weights, moves=True) if frozen else Parameter(weights)
         return layer
 
@@ -101,12 +101,12 @@ class Embedding(Module):
     def forward(self, x: npt.NDArray[np.int64]) -> Array:
         """Look up: (N, L) numbers of words, or any shape, to (N, L, D)."""
         y = ops.embedding(self.weight.data, x)
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of the table; that of a number of a word is zero."""
-        x: npt.NDArray[np.int64] = self._saved()
+        (x,) = self.saved()
         if isinstance(self.weight, Parameter):
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)
             self.weight.accumulate(SparseRows(rows, values, self.weight.shape))

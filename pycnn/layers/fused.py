@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 from pycnn import ops
+from pycnn._memory import remember
 from pycnn.layers.activation import ReLU
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.linear import Linear
@@ -15,45 +17,74 @@ from pycnn.layers.pool import MaxPool2d
 
 _PASSES = ("forward", "backward", "backward_parameters")
 
-Named = Sequence[tuple[str, Module]]
+Named: TypeAlias = tuple[str, Module]
 
 
-def are_plain(layers: Named) -> bool:
-    """Whether no layer has a method of its own, as an object, that has to be called."""
-    return all(vars(layer).keys().isdisjoint(_PASSES) for _, layer in layers)
+class Forward(Protocol):
+    """What has a forward pass: a layer, or what runs several as one op."""
+
+    def forward(self, x: Array) -> Array:
+        """Compute the output for the input `x`."""
+
+
+class Backward(Protocol):
+    """What has the backward pass of a step: a layer, or what ran several as one op."""
+
+    def backward(self, dy: Array) -> Array:
+        """Turn the gradient of the output into that of the input."""
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Do `backward` without the gradient of the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A forward pass, and the backward passes that belong to it.
+
+    Attributes
+    ----------
+    name : str
+        The layer that an error of the forward pass names: the first one.
+    forward : Forward
+        What has the forward pass. Its method is looked up at each call, since an instance may
+        override it.
+    backward : tuple of (str, Backward)
+        What has the backward passes, first to last, each with the layer that its errors name.
+    layers : tuple of Step
+        The layers one by one, where the step stands for several.
+    """
+
+    name: str
+    forward: Forward
+    backward: tuple[tuple[str, Backward], ...]
+    layers: tuple[Step, ...] = ()
+
+    def parts(self) -> tuple[Step, ...]:
+        """Return what is to run now: the step itself, or its layers where one overrides a pass."""
+        if all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
+            return (self,)
+        return self.layers
 
 
 class AffineReLU:
-    """A `Conv2d` or `Linear` and a `ReLU`, whose forward passes are one op.
+    """The forward pass of a `Conv2d` or `Linear` and a `ReLU`, as one op.
 
-    It leaves both layers as their own forward passes would, so it needs no backward pass.
-
-    Parameters
-    ----------
-    layers : sequence of (str, Module)
-        The two layers with their names.
+    Both layers save what their own forward passes would, so the backward passes are theirs.
     """
 
-    def __init__(self, layers: Named) -> None:
-        self.layers = layers
-        (_, affine), (_, relu) = layers
-        assert isinstance(affine, Conv2d | Linear)
+    def __init__(self, affine: Conv2d | Linear, relu: ReLU) -> None:
         self.affine, self.relu = affine, relu
-
-    @staticmethod
-    def takes(layers: Named) -> bool:
-        """Whether these layers, which may not be of sub-classes, are such two."""
-        return [type(layer) for _, layer in layers] in ([Conv2d, ReLU], [Linear, ReLU])
 
     def forward(self, x: Array) -> Array:
         """Map and rectify."""
         y = self.affine.forward_relu(x)
-        self.relu._save(y)
+        self.relu.save_for_backward(y)
         return y
 
 
-class _Memory(NamedTuple):
-    """What the fused forward pass leaves, with the convolution, for the fused backward pass."""
+@dataclass(frozen=True, slots=True)
+class _Pooled:
+    """What the convolution saves for the fused backward pass, which is not that of its own."""
 
     x: Array
     winners: Array
@@ -62,33 +93,14 @@ class _Memory(NamedTuple):
 class ConvReluMaxPool:
     """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
 
-    The parameters stay the convolution's, and with it is what a forward pass leaves for backward.
-    Bits are those of the three layers unless a weight is not finite: one that lies beyond the edge
-    of an image may be left out (see `pycnn.ops.conv2d`).
-
-    Parameters
-    ----------
-    layers : sequence of (str, Module)
-        The three layers with their names.
+    The parameters stay the convolution's, which also saves what the backward pass needs. The bits
+    are those of the three layers unless a weight is not finite: one that lies beyond the edge of an
+    image may be left out (see `pycnn.ops.conv2d`).
     """
 
-    def __init__(self, layers: Named) -> None:
-        self.layers = layers
-        (_, conv), _, (_, pool) = layers
-        assert isinstance(conv, Conv2d)
-        assert isinstance(pool, MaxPool2d)
-        self.conv, self.window = conv, pool.kernel_size
-
-    @staticmethod
-    def takes(layers: Named) -> bool:
-        """Whether these layers, which may not be of sub-classes, are such three."""
-        kinds = [type(layer) for _, layer in layers]
-        pool = layers[-1][1]
-        return (
-            kinds == [Conv2d, ReLU, MaxPool2d]
-            and isinstance(pool, MaxPool2d)
-            and pool.is_side_by_side
-        )
+    def __init__(self, conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> None:
+        self.conv, self.relu, self.pool = conv, relu, pool
+        self.window = pool.kernel_size
 
     def forward(self, x: Array) -> Array:
         """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
@@ -97,13 +109,13 @@ class ConvReluMaxPool:
         y, winners = ops.conv2d_relu_max_pool2d(
             x, conv.filters(), bias, window=self.window, **conv.geometry
         )
-        conv._save(_Memory(x, winners))
-        for _, layer in self.layers[1:]:
-            layer._save(None)  # nor does it keep that of an earlier pass of its own
+        conv.save_for_backward(_Pooled(x, winners))
+        for layer in (self.relu, self.pool):
+            remember(layer, None)  # nor does it keep what an earlier pass of its own has saved
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         dx: Array = self._accumulate(dy, True)
         return dx
 
@@ -111,19 +123,14 @@ class ConvReluMaxPool:
         """Accumulate the gradients of weight and bias only."""
         self._accumulate(dy, False)
 
-    @property
-    def _has_parameters(self) -> bool:
-        return self.conv._has_parameters
-
     def _accumulate(self, dy: Array, input_gradient: bool) -> Any:
-        memory = self.conv._saved()
-        if not isinstance(memory, _Memory):
+        (saved,) = self.conv.saved()
+        if not isinstance(saved, _Pooled):
             raise RuntimeError("backward needs a forward pass of the whole before it")
-        x, winners = memory
         dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
             dy,
-            winners,
-            x,
+            saved.winners,
+            saved.x,
             self.conv.filters(),
             window=self.window,
             input_gradient=input_gradient,
@@ -134,32 +141,36 @@ class ConvReluMaxPool:
         return dx
 
 
-# What has a forward and a backward pass.
-Step: TypeAlias = Module | ConvReluMaxPool
-
-
-def fused(layers: Mapping[str, Module]) -> list[tuple[str, Step | AffineReLU]]:
-    """Return the layers with their names; of those that one op can do, an object for all of them.
-
-    Parameters
-    ----------
-    layers : mapping of str to Module
-        Layers in a row.
-
-    Returns
-    -------
-    list of (str, Module, ConvReluMaxPool or AffineReLU)
-        Layers, and what stands for several, by the name of the first.
-    """
-    items = list(layers.items())
-    steps: list[tuple[str, Step | AffineReLU]] = []
-    while items:
-        if ConvReluMaxPool.takes(items[:3]):
-            steps.append((items[0][0], ConvReluMaxPool(items[:3])))
-            del items[:3]
-        elif AffineReLU.takes(items[:2]):
-            steps.append((items[0][0], AffineReLU(items[:2])))
-            del items[:2]
-        else:
-            steps.append(items.pop(0))
+def steps_of(layers: Iterable[Named]) -> list[Step]:
+    """Return the steps that run these layers in a row: as few as there are ops for."""
+    rest = [Step(name, layer, ((name, layer),)) for name, layer in layers]
+    steps: list[Step] = []
+    while rest:
+        step = _pooled(rest[:3]) or _rectified(rest[:2]) or rest[0]
+        steps.append(step)
+        del rest[: len(step.layers) or 1]
     return steps
+
+
+def _pooled(steps: Sequence[Step]) -> Step | None:
+    """Return three steps as one, if there is an op for them."""
+    match _of_our_own(steps):
+        case [Conv2d() as conv, ReLU() as relu, MaxPool2d() as pool] if pool.is_side_by_side:
+            run = ConvReluMaxPool(conv, relu, pool)
+            return Step(steps[0].name, run, ((steps[-1].name, run),), tuple(steps))
+    return None
+
+
+def _rectified(steps: Sequence[Step]) -> Step | None:
+    """Return two steps as one, if there is an op for them."""
+    match _of_our_own(steps):
+        case [Conv2d() | Linear() as affine, ReLU() as relu]:
+            backward = tuple(one for step in steps for one in step.backward)
+            return Step(steps[0].name, AffineReLU(affine, relu), backward, tuple(steps))
+    return None
+
+
+def _of_our_own(steps: Sequence[Step]) -> list[Forward]:
+    """Return the layers without those of sub-classes, which may have other passes."""
+    kinds = (Conv2d, Linear, ReLU, MaxPool2d)
+    return [step.forward for step in steps if type(step.forward) in kinds]

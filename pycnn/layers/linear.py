@@ -47,7 +47,7 @@ class Linear(Module):
         self.weight = Parameter(init.uniform(shape, bound, generator))
         self.bias = (
             Parameter(init.uniform(shape[:1], bound, generator))
-            if flag("[Linear] bias", bias)
+            if flag("Linear", "bias", bias)
             else None
         )
 
@@ -68,7 +68,7 @@ class Linear(Module):
             if x.ndim != 2 or x.shape[1] != self.in_features:
                 raise ValueError(self._shape_text(x.shape)) from None
             raise
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def _shape_text(self, shape: Shape) -> str:
@@ -85,14 +85,14 @@ class Linear(Module):
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        x: Array = self._saved()
+        (x,) = self.saved()
         dx = ops.linear_backward_input(dy, self.weight.data)
         self._accumulate(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._accumulate(dy, self._saved())
+        self._accumulate(dy, *self.saved())
 
     def _accumulate(self, dy: Array, x: Array) -> None:
         dw, db = ops.linear_backward_weight(dy, x, out=places(self.weight, self.bias))

@@ -48,10 +48,10 @@ class LocalResponseNorm(Module):
         form: str = "mean",
     ) -> None:
         self.size = integer("LocalResponseNorm", "size", size, 1)
-        self.alpha = at_least_zero("[LocalResponseNorm] alpha", alpha)
-        self.beta = at_least_zero("[LocalResponseNorm] beta", beta)
-        self.k = positive("[LocalResponseNorm] k", k)
-        self.form = choice("[LocalResponseNorm] form", form, ("mean", "paper"))
+        self.alpha = at_least_zero("LocalResponseNorm", "alpha", alpha)
+        self.beta = at_least_zero("LocalResponseNorm", "beta", beta)
+        self.k = positive("LocalResponseNorm", "k", k)
+        self.form = choice("LocalResponseNorm", "form", form, ("mean", "paper"))
         if form == "paper" and size % 2 == 0:
             raise ValueError(f"[LocalResponseNorm] form 'paper' needs an odd size, got {size}")
 
@@ -60,12 +60,12 @@ class LocalResponseNorm(Module):
         y, scale = ops.local_response_norm(
             x, self.size, alpha=self.alpha, beta=self.beta, k=self.k, form=self.form
         )
-        self._save((x, y, scale))
+        self.save_for_backward(x, y, scale)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input, through the number itself and through every scale."""
-        x, y, scale = self._saved()
+        x, y, scale = self.saved()
         return ops.local_response_norm_backward(
             dy, x, y, scale, self.size, alpha=self.alpha, beta=self.beta, form=self.form
         )

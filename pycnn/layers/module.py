@@ -11,12 +11,14 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from pycnn._arguments import seeds
-from pycnn._memory import Remembering, evaluating
+from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
 from pycnn.layers.modes import own_mode, set_own_mode
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.saving import Saving
 from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
+from pycnn.layers.summary import summary
 from pycnn.layers.tree import Tree, each_once
 from pycnn.layers.turns import Turn
 
@@ -31,15 +33,19 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Tree, Remembering, ABC):
+class Module(Tree, Saving, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
     them (attributes of a class and slots count; lists and whatever else holds one do not, and are
-    refused where they hold what is not found elsewhere below the module), and defines `forward` and
-    `backward`. `forward` remembers, with `_save`, what `backward` takes back with `_saved`, in the
-    same thread. It does so in both modes, so that layers in evaluation mode can stand in a network
-    that is trained; within `evaluation_mode` nothing is remembered.
+    refused where they hold what is not found elsewhere below the module), and defines two passes:
+
+    - ``y = forward(x)`` gives ``save_for_backward`` whatever the gradients depend on,
+    - ``dL/dx = backward(dL/dy)`` takes it with ``saved``, in the same thread, adds ``dL/dw`` to the
+      gradient of each parameter w with ``w.accumulate``, and returns ``dL/dx``.
+
+    They do so in both modes, so that layers in evaluation mode can stand in a network that is
+    trained; within `evaluation_mode` nothing is saved.
 
     Attributes
     ----------
@@ -47,14 +53,38 @@ class Module(Tree, Remembering, ABC):
         Whether `forward` does what belongs to training alone: dropout drops, batch normalisation
         uses the statistics of the batch. Set by `train`, `eval`; False within `evaluation_mode`.
         `pycnn.fit` does not see what another thread sets meanwhile.
+    children_share_input : bool
+        Whether the input of the module is that of each of its children, as of branches side by
+        side, and not of the first one only. `summary` then counts their operations right.
     spec : ModelSpec or None
         Set by `pycnn.models` on the models it makes; stored in checkpoints.
     metadata : mapping of str to JSON values
         What belongs to a trained model besides its parameters, such as the names of its classes;
         stored in checkpoints.
+
+    Examples
+    --------
+    A layer of one's own, ``y = x^2`` and ``dL/dx = 2 x dL/dy``:
+
+    >>> import numpy as np
+    >>> import pycnn as nn
+    >>> class Square(nn.Module):
+    ...     def forward(self, x):
+    ...         self.save_for_backward(x)
+    ...         return x * x
+    ...
+    ...     def backward(self, dy):
+    ...         (x,) = self.saved()
+    ...         return 2 * x * dy
+    >>> layer = Square()
+    >>> layer(np.float32([1, 2, 3]))
+    array([1., 4., 9.], dtype=float32)
+    >>> layer.backward(np.float32([1, 1, 1]))
+    array([2., 4., 6.], dtype=float32)
     """
 
     _training_at_first = True
+    children_share_input = False
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
 
@@ -95,26 +125,6 @@ class Module(Tree, Remembering, ABC):
             raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(x)
 
-    # What forward leaves for backward ------------------------------------------------------
-
-    def _taken(self) -> Any:
-        """Return what the last forward pass of this thread left, once; else None."""
-        own = self._thread_memory
-        if own is None:
-            return None
-        value, own.value = own.value, None
-        return value
-
-    def _saved(self) -> Any:
-        value = self._taken()
-        if value is None:
-            raise RuntimeError(
-                "backward needs a forward pass before it, and each forward pass allows one "
-                "backward, in the same thread (those of evaluate, predict and evaluation_mode "
-                "allow none)"
-            )
-        return value
-
     def forget(self) -> None:
         """Free what this thread's forward passes left for a backward pass that will not come."""
         for module in self.modules():
@@ -134,10 +144,6 @@ class Module(Tree, Remembering, ABC):
         for _, value in self._named_state():
             if isinstance(value, Parameter):
                 value.grad = None
-
-    @property
-    def _has_parameters(self) -> bool:
-        return any(isinstance(value, Parameter) for _, value in self._named_state())
 
     # Modes ---------------------------------------------------------------------------------
 
@@ -255,11 +261,6 @@ class Module(Tree, Remembering, ABC):
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0
 
-    @property
-    def self_organized(self) -> int:
-        """Connections that learn without gradients, of this layer itself and none below it."""
-        return 0
-
     # State ---------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Array]:
@@ -306,8 +307,6 @@ class Module(Tree, Remembering, ABC):
 
     def summary(self, input_shape: Shape) -> str:
         """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
-        from pycnn.layers.summary import summary
-
         return summary(self, input_shape)
 
     # Text ----------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ DECAY = 0.9
 
 def decaying(layer: str, area: int, decay: float) -> Array:
     """Return the fixed connections of an area: ``decay ** distance`` from its centre, float32."""
-    decay = fraction(f"[{layer}] decay", decay)
+    decay = fraction(layer, "decay", decay)
     allow((area, area))
     offset = np.arange(area) - (area - 1) / 2
     weights: Array = (decay ** np.hypot(offset[:, np.newaxis], offset)).astype(np.float32)
@@ -115,8 +115,8 @@ class SLayer(Module):
         self.planes = integer("SLayer", "planes", planes, 1)
         self.area = integer("SLayer", "area", area, 1)
         self.padding = _four_sides("SLayer", padding)
-        self.r = positive("[SLayer] r", r)
-        self.q = positive("[SLayer] q", q)
+        self.r = positive("SLayer", "r", r)
+        self.q = positive("SLayer", "q", q)
         self.column = integer("SLayer", "column", column, 1)
         allow((planes, in_planes, area, area))
         weights = decaying("SLayer", area, decay)
@@ -148,12 +148,12 @@ class SLayer(Module):
         y /= inhibition
         y *= np.float32(self.r)
         np.maximum(y, 0, out=y)
-        self._save((x, v, y))
+        self.save_for_backward(x, v, y)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input; the connections get none."""
-        x, v, y = self._saved()
+        x, v, y = self.saved()
         self._check_gradient(dy, y.shape)
         # dE where the cell fires, and dI = -dE (1 + E) / (1 + I), with the ratio taken from y.
         excitation = np.where(y > 0, np.float32(self.r) * dy, np.float32(0))
@@ -249,7 +249,7 @@ class CLayer(Module):
         self.area = integer("CLayer", "area", area, 1)
         self.stride = pair("CLayer", "stride", stride, 1)
         self.padding = _four_sides("CLayer", padding)
-        self.alpha = positive("[CLayer] alpha", alpha)
+        self.alpha = positive("CLayer", "alpha", alpha)
         weights = decaying("CLayer", area, decay)
         allow((planes, 1, area, area))
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], planes, axis=0)
@@ -262,12 +262,12 @@ class CLayer(Module):
         y /= 1 + v
         np.maximum(y, 0, out=y)
         y /= y + np.float32(self.alpha)
-        self._save((x.shape, v, y))
+        self.save_for_backward(x.shape, v, y)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input."""
-        shape, v, y = self._saved()
+        shape, v, y = self.saved()
         self._check_gradient(dy, y.shape)
         alpha = np.float32(self.alpha)
         # psi' = alpha / (alpha + t)^2 = (1 - y)^2 / alpha, and t = alpha y / (1 - y).

@@ -36,8 +36,12 @@ class Parallel(Container):
 
     Examples
     --------
-    >>> features = Parallel(Conv2d(3, 8, 1), Conv2d(3, 8, 3, padding=1))  # 16 channels
+    >>> features = pycnn.Parallel(pycnn.Conv2d(3, 8, 1), pycnn.Conv2d(3, 8, 3, padding=1))
+    >>> features(np.zeros((1, 3, 28, 28), np.float32)).shape
+    (1, 16, 28, 28)
     """
+
+    children_share_input = True
 
     def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:
         super().__init__(named("Parallel", "branch", branches))
@@ -57,13 +61,13 @@ class Parallel(Container):
             raise ValueError(
                 f"Parallel: outputs must agree in all axes but {self.axis}, have shapes {shapes}"
             )
-        self._save([shape[self.axis] for shape in shapes])
+        self.save_for_backward([shape[self.axis] for shape in shapes])
         joined: Array = backends.of(outputs[0]).concatenate(outputs, self.axis)
         return joined
 
     def _parts(self, dy: Array) -> list[Array]:
         """Take the gradient apart into those of the branches' outputs."""
-        sizes: list[int] = self._saved()
+        (sizes,) = self.saved()
         if dy.shape[self.axis : self.axis + 1] != (sum(sizes),):
             raise ValueError(
                 f"Parallel: gradient must have size {sum(sizes)} in axis {self.axis} "

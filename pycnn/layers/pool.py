@@ -66,14 +66,14 @@ class MaxPool2d(_Pool2d):
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        if flag("[MaxPool2d] return_indices", return_indices):
+        if flag("MaxPool2d", "return_indices", return_indices):
             raise ValueError(
                 "[MaxPool2d] return_indices must be False: a layer has one output "
                 "(pycnn.ops.max_pool2d returns the indices)"
             )
         super().__init__(kernel_size, stride, padding)
         self.dilation = pair("MaxPool2d", "dilation", dilation, 1)
-        self.ceil_mode = flag("[MaxPool2d] ceil_mode", ceil_mode)
+        self.ceil_mode = flag("MaxPool2d", "ceil_mode", ceil_mode)
         self._geometry = (
             self.kernel_size,
             self.stride,
@@ -91,12 +91,12 @@ class MaxPool2d(_Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""
         y, indices = ops.max_pool2d(x, *self._geometry)
-        self._save((indices, x.shape))
+        self.save_for_backward(indices, x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Give each gradient to the element that won."""
-        indices, shape = self._saved()
+        indices, shape = self.saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
 
@@ -134,8 +134,8 @@ class AvgPool2d(_Pool2d):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, padding)
-        self.ceil_mode = flag("[AvgPool2d] ceil_mode", ceil_mode)
-        self.count_include_pad = flag("[AvgPool2d] count_include_pad", count_include_pad)
+        self.ceil_mode = flag("AvgPool2d", "ceil_mode", ceil_mode)
+        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
         if divisor_override is not None:
             divisor_override = integer("AvgPool2d", "divisor_override", divisor_override, 1)
         self.divisor_override = divisor_override
@@ -151,9 +151,10 @@ class AvgPool2d(_Pool2d):
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""
         y = ops.avg_pool2d(x, *self._geometry)
-        self._save(x.shape)
+        self.save_for_backward(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Share each gradient among the elements of its window."""
-        return ops.avg_pool2d_backward(dy, self._saved(), *self._geometry)
+        (shape,) = self.saved()
+        return ops.avg_pool2d_backward(dy, shape, *self._geometry)

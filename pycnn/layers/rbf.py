@@ -63,7 +63,7 @@ class RBF(Module):
         else:
             values = _checked(centres, in_features, out_features)
         self.out_features, self.in_features = values.shape
-        learned = flag("[RBF] trainable", trainable)
+        learned = flag("RBF", "trainable", trainable)
         self.centres = Parameter(values) if learned else Buffer(values, moves=True)
 
     def forward(self, x: Array) -> Array:
@@ -71,12 +71,13 @@ class RBF(Module):
         if np.ndim(x) != 2 or x.shape[1] != self.in_features:
             raise ValueError(f"expects (N, {self.in_features}), input was {np.shape(x)}")
         y = ops.rbf(x, self.centres.data)
-        self._save(x)
+        self.save_for_backward(x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of trainable centres, and give that of the input."""
-        dx, dcentres = ops.rbf_backward(dy, self._saved(), self.centres.data)
+        (x,) = self.saved()
+        dx, dcentres = ops.rbf_backward(dy, x, self.centres.data)
         if isinstance(self.centres, Parameter):
             self.centres.accumulate(dcentres)
         return dx

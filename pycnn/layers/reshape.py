@@ -17,12 +17,12 @@ class _View(Module):
         """Return a view of `x`, which must be C-contiguous, in the other shape."""
         self._check("x", x)
         shape = self._shape(x.shape)
-        self._save((x.shape, shape))
+        self.save_for_backward(x.shape, shape)
         return x.reshape(shape)
 
     def backward(self, dy: Array) -> Array:
         """Return a view of `dy`, which must be C-contiguous, of the shape of the input."""
-        before, after = self._saved()
+        before, after = self.saved()
         self._check("dy", dy)
         self._check_gradient(dy, after)
         dx: Array = dy.reshape(before)
@@ -89,7 +89,9 @@ class Reshape(_View):
 
     Examples
     --------
-    >>> Reshape(16, 5, 5)  # undoes Flatten
+    >>> flat = pycnn.Flatten()(np.zeros((32, 16, 5, 5), np.float32))
+    >>> pycnn.Reshape(16, 5, 5)(flat).shape
+    (32, 16, 5, 5)
     """
 
     def __init__(self, *shape: int) -> None:

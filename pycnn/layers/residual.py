@@ -30,6 +30,8 @@ class Residual(Container):
     He, Zhang, Ren, Sun: Deep residual learning for image recognition, 2016.
     """
 
+    children_share_input = True
+
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:
         parts = {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut}
         super().__init__(named("Residual", "part", (parts,)))
@@ -49,7 +51,7 @@ class Residual(Container):
         if y.shape != around.shape:
             name = "the input" if self.shortcut is None else "the shortcut"
             raise ValueError(f"Residual: the body gives {y.shape}, {name} {around.shape}")
-        self._save(y.shape)
+        self.save_for_backward(y.shape)
         total: Array = y + around
         return total
 
@@ -68,7 +70,8 @@ class Residual(Container):
             self._call(name, part.backward_parameters, dy)
 
     def _check(self, dy: Array) -> None:
-        if dy.shape != (shape := self._saved()):
+        (shape,) = self.saved()
+        if dy.shape != shape:
             raise ValueError(f"Residual: the gradient must have shape {shape}, has {dy.shape}")
 
     def trace(self, x: Array, path: str = "") -> Trace:

@@ -37,8 +37,8 @@ class Upsample(Module):
         align_corners: bool = False,
     ) -> None:
         self.scale_factor = pair("Upsample", "scale_factor", scale_factor, 1)
-        self.mode = choice("[Upsample] mode", mode, MODES)
-        self.align_corners = flag("[Upsample] align_corners", align_corners)
+        self.mode = choice("Upsample", "mode", mode, MODES)
+        self.align_corners = flag("Upsample", "align_corners", align_corners)
         if self.align_corners and mode != "bilinear":
             raise ValueError("[Upsample] align_corners needs mode 'bilinear'")
         self._geometry: tuple[Any, ...] = (self.scale_factor, self.mode, self.align_corners)
@@ -46,12 +46,13 @@ class Upsample(Module):
     def forward(self, x: Array) -> Array:
         """Enlarge: (N, C, H, W) to (N, C, H scale, W scale)."""
         y = ops.upsample2d(x, *self._geometry)
-        self._save(x.shape)
+        self.save_for_backward(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Add up each pixel's shares of the gradient."""
-        return ops.upsample2d_backward(dy, self._saved(), *self._geometry)
+        (shape,) = self.saved()
+        return ops.upsample2d_backward(dy, shape, *self._geometry)
 
     def _arguments(self) -> str:
         text = f"{self.scale_factor}, mode={self.mode!r}"
@@ -83,12 +84,13 @@ class ZeroPad2d(Module):
     def forward(self, x: Array) -> Array:
         """Pad: (N, C, H, W) to (N, C, top + H + bottom, left + W + right)."""
         y = ops.zero_pad2d(x, self.padding)  # type: ignore[arg-type]  # two or four numbers
-        self._save(x.shape)
+        self.save_for_backward(x.shape)
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return the part of the gradient that is not padding."""
-        return ops.zero_pad2d_backward(dy, self._saved(), self.padding)  # type: ignore[arg-type]
+        (shape,) = self.saved()
+        return ops.zero_pad2d_backward(dy, shape, self.padding)  # type: ignore[arg-type]
 
     def _arguments(self) -> str:
         return f"{self.padding}"

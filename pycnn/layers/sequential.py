@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, overload
 
+from pycnn._memory import remember, taken
 from pycnn.layers.container import Container, named
-from pycnn.layers.fused import AffineReLU, ConvReluMaxPool, Named, Step, are_plain, fused
+from pycnn.layers.fused import Backward, Step, steps_of
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
+from pycnn.layers.tree import has_parameters
 
 
 class Sequential(Container):
@@ -39,44 +41,39 @@ class Sequential(Container):
     `trace` runs all layers one by one.
     """
 
-    _of_children = Container._of_children | {"_fused"}
+    _of_children = Container._of_children | {"_steps"}
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
         super().__init__(named("Sequential", "layer", layers))
-        self._fused = fused(self._named)
+        self._steps = steps_of(self._named.items())
 
     def forward(self, x: Array) -> Array:
         """Run the layers first to last."""
-        self._save(None)  # if a layer fails, the pass before must not seem to be this one
-        steps: list[tuple[str, Step]] = []
-        for name, step in self._fused:
-            if not isinstance(step, AffineReLU | ConvReluMaxPool):
-                x = self._call(name, step.forward, x)
-                steps.append((name, step))
-            elif not are_plain(step.layers):
-                x = self._run_each(step.layers, x)
-                steps += step.layers
-            elif isinstance(step, AffineReLU):
-                x = self._call(name, step.forward, x)
-                steps += step.layers
-            else:
-                x = self._run_pooled(step, x)
-                steps.append((name, step))
-        # What ran, in order: layers, or what stood for several.
-        self._save(steps)
+        remember(self, None)  # if a layer fails, the pass before must not seem to be this one
+        passes: list[tuple[str, Backward]] = []
+        for step in self._steps:
+            for part in step.parts():
+                x = self._run(part, x)
+                passes += part.backward
+        remember(self, passes)
         return x
 
-    def _run_each(self, layers: Named, x: Array) -> Array:
-        for name, layer in layers:
-            x = self._call(name, layer.forward, x)
-        return x
-
-    def _run_pooled(self, step: ConvReluMaxPool, x: Array) -> Array:
+    def _run(self, step: Step, x: Array) -> Array:
         try:
-            return step.forward(x)
-        except (TypeError, ValueError):
-            self._run_each(step.layers, x)  # one of them says what is wrong in its own words
+            return step.forward.forward(x)
+        except Exception as error:
+            if isinstance(error, TypeError | ValueError):
+                self._fail(step.layers, x)
+            self._locate(error, step.name)
             raise
+
+    def _fail(self, layers: Sequence[Step], x: Array) -> None:
+        """Run layers one by one: the one that fails says in its own words what is wrong."""
+        try:
+            for layer in layers:
+                x = self._run(layer, x)
+        except Exception as error:
+            raise error from error.__cause__  # that all of them failed before is no news
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
@@ -98,20 +95,17 @@ class Sequential(Container):
         array or None
             Gradient of the loss with respect to the input; None without `input_gradient`.
         """
-        steps: Sequence[tuple[str, Step]] = self._taken() or tuple(self._named.items())
-        if input_gradient:
-            for name, step in reversed(steps):
-                dy = self._call(_last(name, step), step.backward, dy)
-            return dy
-        trained = (i for i, (_, step) in enumerate(steps) if step._has_parameters)
-        first = next(trained, None)
-        if first is None:
-            return None
-        for name, step in reversed(steps[first + 1 :]):
-            dy = self._call(_last(name, step), step.backward, dy)
-        name, step = steps[first]
-        self._call(_last(name, step), step.backward_parameters, dy)
-        return None
+        passes: Sequence[tuple[str, Backward]] = taken(self) or tuple(self._named.items())
+        if not input_gradient:
+            trained = (i for i, (_, part) in enumerate(passes) if _is_trained(part))
+            passes = passes[next(trained, len(passes)) :]
+        for index in range(len(passes) - 1, -1, -1):
+            name, part = passes[index]
+            if index or input_gradient:
+                dy = self._call(name, part.backward, dy)
+            else:
+                self._call(name, part.backward_parameters, dy)
+        return dy if input_gradient else None
 
     def backward_parameters(self, dy: Array) -> None:
         """Do `backward` without the gradient of the input."""
@@ -123,12 +117,12 @@ class Sequential(Container):
 
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output."""
-        self._save(None)  # each layer has its own backward pass then
+        remember(self, None)  # each layer has its own backward pass then
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x
 
 
-def _last(name: str, step: Step) -> str:
-    """Name the layer that a gradient comes to first."""
-    return step.layers[-1][0] if isinstance(step, ConvReluMaxPool) else name
+def _is_trained(part: Backward) -> bool:
+    """Whether there is something to train in what a gradient goes through."""
+    return not isinstance(part, Module) or has_parameters(part)  # several layers: a convolution's

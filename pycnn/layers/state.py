@@ -37,7 +37,7 @@ def check_state(
             "[load_state_dict] state must be a mapping of names to arrays, as state_dict gives, "
             f"got {type(state).__name__}"
         )
-    flag("[load_state_dict] strict", strict)
+    flag("load_state_dict", "strict", strict)
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
     problems: list[str] = []

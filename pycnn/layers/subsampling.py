@@ -55,12 +55,12 @@ class Subsampling(Module):
         """Sum, scale and shift: (N, C, H, W) to (N, C, H // kernel, W // kernel)."""
         check_channels(x, self.channels)
         sums = ops.avg_pool2d(x, self.kernel_size, divisor_override=1)
-        self._save((sums, x.shape))
+        self.save_for_backward(sums, x.shape)
         return ops.channel_affine(sums, self.weight.data, self.bias.data)
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and give that of the input."""
-        sums, shape = self._saved()
+        sums, shape = self.saved()
         dsums, dweight, dbias = ops.channel_affine_backward(dy, sums, self.weight.data)
         self.weight.accumulate(dweight)
         self.bias.accumulate(dbias)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycnn._arguments import LARGEST, sizes, written
 from pycnn._printable import printable
 from pycnn.devices import move
-from pycnn.layers.module import Module
-from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
-from pycnn.layers.residual import Residual
+from pycnn.layers.self_organizing import connections
 from pycnn.layers.turns import between_steps
+
+if TYPE_CHECKING:
+    from pycnn.layers.module import Module
 
 HEADER = ("layer", "output shape", "neurons", "parameters", "self-organized", "FLOP")
 NOTE = "gradients train the parameters; self-organized connections learn without them"
@@ -69,7 +71,7 @@ def summary(model: Module, input_shape: Shape) -> str:
             fresh = [p for p in layer.parameters() if id(p) not in seen]
             seen.update(map(id, fresh))
             parameters = sum(parameter.size for parameter in fresh)
-            learned = 0 if id(layer) in seen else layer.self_organized
+            learned = 0 if id(layer) in seen else connections(layer)
             seen.add(id(layer))
             flop = layer.flop(shape, y.shape)
             labels.append((printable(f"{path} {type(layer).__name__}".strip()), str(y.shape[1:])))
@@ -88,7 +90,7 @@ def _branches(module: Module, path: str = "") -> Iterator[str]:
     """Paths of the modules whose input is that of the container, outer ones first."""
     for name, child in module.children():
         place = f"{path}.{name}" if path else name
-        if isinstance(module, (Parallel, Residual)):
+        if module.children_share_input:
             yield place
         yield from _branches(child, place)
 

@@ -225,6 +225,11 @@ def _found(tree: Tree) -> set[int]:
     return {id(value) for _, value in tree._named_state()} | set(map(id, tree.modules()))
 
 
+def has_parameters(tree: Tree) -> bool:
+    """Whether there is a parameter in a module or below it."""
+    return any(isinstance(value, Parameter) for _, value in tree._named_state())
+
+
 def each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
     """Leave out what was there before under another name."""
     seen: set[int] = set()

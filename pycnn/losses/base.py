@@ -24,37 +24,37 @@ class OpLoss(Remembering, ABC):
     Parameters
     ----------
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the samples. `pycnn.fit` needs 'mean'.
+        How the losses of the samples are combined. `pycnn.fit` needs 'mean'.
 
     Raises
     ------
     ValueError
-        If `reduction` is another one.
+        If `reduction` is anything else.
     """
 
-    # Arguments of the op; arrays among them are on the CPU.
+    # Arguments of the op; their arrays are on the CPU.
     _options: Mapping[str, Any]
 
     def __init__(self, reduction: str) -> None:
-        self.reduction = choice(f"[{type(self).__name__}] reduction", reduction, REDUCTIONS)
+        self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
         self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        """Return the loss, and the array that its gradient is computed from, besides the target."""
+        """Return the loss, and the array that its gradient needs besides the target."""
 
     @abstractmethod
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
         """Return the gradient with respect to the output."""
 
     def _hint(self, output: Array, target: Any) -> str:
-        """Say what to do with targets that were refused; empty where that is not known."""
+        """Return advice on targets that were refused, or an empty text if there is none."""
         return ""
 
     def _options_for(self, output: Array) -> dict[str, Any]:
         """Return the options with their arrays on the device of the output.
 
-        They are copied there once: a step that is recorded as a CUDA graph cannot copy to it.
+        They are copied there once: a captured CUDA graph cannot copy from the CPU.
         """
         device = device_of(output)
         if device not in self._options_on:
@@ -65,12 +65,12 @@ class OpLoss(Remembering, ABC):
         return self._options_on[device]
 
     def __call__(self, output: Array, target: Array) -> Any:
-        """Loss of outputs for targets, of the shapes and dtypes that the class tells.
+        """Return the loss of outputs for targets; the class states their shapes and dtypes.
 
         Returns
         -------
         float or array
-            The mean or sum, or with reduction 'none' the single losses.
+            The mean or sum of the losses, or the losses themselves with reduction 'none'.
         """
         try:
             value, kept = self._value(output, target)
@@ -83,14 +83,14 @@ class OpLoss(Remembering, ABC):
         return value
 
     def backward(self, dloss: Any = 1.0) -> Array:
-        """Gradient with respect to the output of the last call in this thread.
+        """Return the gradient with respect to the output of the last call in this thread.
 
         Calls within `pycnn.evaluate` do not count.
 
         Parameters
         ----------
-        dloss : float, or with reduction 'none' array of the shape of the losses
-            Gradient of what follows with respect to the loss.
+        dloss : float, or array of the shape of the losses with reduction 'none'
+            Gradient of the final value with respect to the loss.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class OpLoss(Remembering, ABC):
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
-    """Return weights on the CPU; refuse those that are not None or a float32 array."""
+    """Return weights on the CPU; refuse anything but None and float32 arrays."""
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
         raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")

@@ -15,7 +15,7 @@ from pycnn.losses.base import Array, OpLoss, float32_weights
 
 
 class _ClassLoss(OpLoss):
-    """A loss of classes with weights, and a target that counts for nothing."""
+    """A loss of classes with weights, and a target that is ignored."""
 
     def __init__(
         self, weight: npt.NDArray[np.float32] | None, ignore_index: int, reduction: str
@@ -34,7 +34,7 @@ class _ClassLoss(OpLoss):
         return classes_hint(target, output.shape[1]) if output.ndim == 2 else ""
 
     def batch_weight(self, target: npt.NDArray[np.int64]) -> float:
-        """Divisor of the mean over a batch: what its mean weighs in the mean over many batches.
+        """Return the divisor of a batch's mean, which is its weight in the mean over many batches.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class CrossEntropyLoss(_ClassLoss):
     ignore_index : int
         Target whose samples count for nothing.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the samples.
+        How the losses of the samples are combined.
     label_smoothing : float in [0, 1]
         Share of the target spread evenly over all classes.
 
@@ -77,9 +77,13 @@ class CrossEntropyLoss(_ClassLoss):
 
     Examples
     --------
-    >>> criterion = CrossEntropyLoss()
-    >>> loss = criterion(logits, target)
-    >>> model.backward(criterion.backward())
+    >>> logits, target = np.zeros((2, 4), np.float32), np.array([1, 3])
+    >>> criterion = pycnn.CrossEntropyLoss()
+    >>> round(criterion(logits, target), 4)  # log 4
+    1.3863
+    >>> criterion.backward()  # where a model's backward pass begins
+    array([[ 0.125, -0.375,  0.125,  0.125],
+           [ 0.125,  0.125,  0.125, -0.375]], dtype=float32)
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class CrossEntropyLoss(_ClassLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        share = real("[CrossEntropyLoss] label_smoothing", label_smoothing)
+        share = real("CrossEntropyLoss", "label_smoothing", label_smoothing)
         if not 0.0 <= share <= 1.0:
             raise ValueError(f"[CrossEntropyLoss] label_smoothing must be in [0, 1], got {share}")
         self._options["label_smoothing"] = share
@@ -116,7 +120,7 @@ class NLLLoss(_ClassLoss):
     ignore_index : int
         Target whose samples count for nothing.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the samples.
+        How the losses of the samples are combined.
 
     Raises
     ------

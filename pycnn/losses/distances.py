@@ -15,15 +15,15 @@ class MAPLoss(OpLoss):
 
     ``mean over n of d[n,t] + log(exp(-j) + sum over i of exp(-d[n,i]))``, t the target of n; see
     `pycnn.ops.map_loss`. Call it with (N, C) float32 distances, small where a class fits, and (N,)
-    int64 targets; the loss is a float, or an (N,) array with reduction 'none'. The answer of a
-    model is the largest of its `Module.scores`: those of `RBF` are minus the distances.
+    int64 targets; the loss is a float, or an (N,) array with reduction 'none'. A model answers with
+    the class of the largest of its `Module.scores`: those of `RBF` are minus the distances.
 
     Parameters
     ----------
     j : float
         Distance of the "rubbish" class that competes with the others, above 0.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses of the samples.
+        How the losses of the samples are combined.
 
     Raises
     ------
@@ -38,7 +38,7 @@ class MAPLoss(OpLoss):
 
     def __init__(self, j: float = 0.1, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.j = positive("[MAPLoss] j", j)
+        self.j = positive("MAPLoss", "j", j)
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         return ops.map_loss(output, target, j=self.j, reduction=self.reduction), output

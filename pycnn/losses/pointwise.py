@@ -1,4 +1,4 @@
-"""Losses of each number alone: squared error, and binary cross entropy of logits."""
+"""Losses of single numbers: squared error, and binary cross entropy of logits."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pycnn.losses.base import Array, OpLoss, float32_weights
 class MSELoss(OpLoss):
     """Squared error ``(output - target)^2``; see `pycnn.ops.mse_loss`.
 
-    Call it with float32 outputs and targets of one shape, any; the loss is a float, or an array of
-    that shape with reduction 'none'.
+    Call it with float32 outputs and targets of any common shape; the loss is a float, or an array
+    of that shape with reduction 'none'.
 
     Parameters
     ----------
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the squares; the mean is over all numbers.
+        How the squares are combined; the mean is over all numbers.
 
     Raises
     ------
     ValueError
-        If `reduction` is another one.
+        If `reduction` is anything else.
     """
 
     def __init__(self, reduction: str = "mean") -> None:
@@ -45,18 +45,18 @@ class MSELoss(OpLoss):
 class BCEWithLogitsLoss(OpLoss):
     """Binary cross entropy of the sigmoid of each logit; see `pycnn.ops.bce_with_logits`.
 
-    Call it with float32 logits and targets (0 or 1, or between) of one shape, any; the loss is a
+    Call it with float32 logits and targets (0, 1 or between) of any common shape; the loss is a
     float, or an array of that shape with reduction 'none'.
 
     Parameters
     ----------
     weight : float32 array, optional
-        Weight of each number; of the shape of the last axes of the logits, and copied once to
-        their device.
+        Weight of each number, of the shape of the last axes of the logits; copied once to their
+        device.
     reduction : {'mean', 'sum', 'none'}
-        What becomes of the losses; the mean is over all numbers, whatever they weigh.
+        How the losses are combined; the mean divides by the count of numbers, not by their weights.
     pos_weight : float32 array, optional
-        Weight of a yes, of the shape of the last axes of the logits; copied likewise.
+        Weight of a yes, of the shape of the last axes of the logits; copied in the same way.
 
     Raises
     ------

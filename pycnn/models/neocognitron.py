@@ -109,7 +109,7 @@ def neocognitron(
         for number in numbers:
             integer("neocognitron", name, number, 1)
     for r in selectivity:
-        positive("[neocognitron] selectivity", r)
+        positive("neocognitron", "selectivity", r)
     last = _last_size(size)
     if last < 1:
         raise ValueError(f"[neocognitron] size must be at least 12, got {size}")

@@ -127,14 +127,14 @@ def textcnn(
     Kim: Convolutional neural networks for sentence classification, EMNLP 2014.
     """
     words = check_words("textcnn", vocabulary)
-    choice("[textcnn] variant", variant, VARIANTS)
+    choice("textcnn", "variant", variant, VARIANTS)
     if not isinstance(widths, (tuple, list)) or not widths:
         raise ValueError(
             f"[textcnn] widths must be a sequence of numbers of words, got {written(widths)}"
         )
     integer("textcnn", "dim", dim, 1)
     integer("textcnn", "filters", filters, 1)
-    fraction("[textcnn] dropout", dropout)
+    fraction("textcnn", "dropout", dropout)
     sizes = [integer("textcnn", "widths", width, 1) for width in widths]
     integer("textcnn", "classes", classes, 1)
     rng = init.generator(rng, "textcnn")

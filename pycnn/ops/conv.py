@@ -76,8 +76,8 @@ def conv2d(
     3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels take Winograd's tiles of
     4 x 4 and 2 x 2 outputs, a quarter and 36 % of the products, which round more: with
     n = C / groups + 22 (5 x 5: 24) the error is at most ``n u / (1 - n u)`` times the tile's
-    transforms of |x| and |w| by matrices of absolute values (csrc/README.md). ``PYCNN_CONV=gemm``
-    avoids them.
+    transforms of |x| and |w| by matrices of absolute values (csrc/convolution.md).
+    ``PYCNN_CONV=gemm`` avoids them.
 
     References
     ----------
@@ -153,9 +153,9 @@ def conv2d_algorithm(
     Returns
     -------
     str
-        A name from the table in csrc/README.md. The choice depends on the shape, the instruction
-        set and ``PYCNN_CONV`` alone. ``PYCNN_CONV=name`` in the environment forces one algorithm
-        wherever it can compute the shape.
+        A name from the table in csrc/convolution.md. The choice depends on the shape, the
+        instruction set and ``PYCNN_CONV`` alone. ``PYCNN_CONV=name`` in the environment forces one
+        algorithm wherever it can compute the shape.
 
     Raises
     ------
@@ -255,8 +255,8 @@ def conv2d_backward_weight(
     Notes
     -----
     The sums are cut by the shape alone and added in order, so the result does not depend on the
-    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too: csrc/README.md
-    gives the bound of their rounding.
+    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too:
+    csrc/convolution.md gives the bound of their rounding.
     """
     return of(dy).ops.conv2d_backward_weight(
         dy, x, weight_shape, stride, padding, dilation, groups, out

@@ -12,7 +12,7 @@ from pycnn.optim.optimizer import Optimizer, State, zeros_like
 
 
 class Adadelta(Optimizer):
-    """Steps in the unit of the parameters, from the last ones; see `pycnn.ops.adadelta_step`.
+    """Steps in the unit of the parameters, as large as earlier ones; see `pycnn.ops.adadelta_step`.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Adadelta(Optimizer):
     rho : float
         Share of the old mean squares that is kept, in [0, 1).
     eps : float
-        Added under both roots; the first step has the size of the root of it. At least
+        Added under both roots; its own root sets the size of the first step. At least
         ``1e-36 / (1 - rho)``, see Notes of `pycnn.ops.adadelta_step`.
     weight_decay : float
         Factor of the parameter that is added to its gradient.
@@ -47,20 +47,21 @@ class Adadelta(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
-        self.rho = fraction(self.named("rho"), rho)
-        self.eps = eps_under_root(self.named("eps"), eps, self.rho)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
+        owner = type(self).__name__
+        self.rho = fraction(owner, "rho", rho)
+        self.eps = eps_under_root(owner, "eps", eps, self.rho)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
 
     def hyperparameters(self) -> State:
         """Return the settings by the names of the constructor's arguments, besides ``lr``."""
         return {"rho": self.rho, "eps": self.eps, "weight_decay": self.weight_decay}
 
     def start(self, parameter: Parameter) -> State:
-        """Make the state of a parameter before its first step; arrays have its shape."""
+        """Make the state of a parameter before its first step; arrays have the same shape."""
         return {"step": 0, "square_avg": zeros_like(parameter), "acc_delta": zeros_like(parameter)}
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1  # for PyTorch, which keeps it too
         means = state["square_avg"], state["acc_delta"]
         ops.adadelta_step(data, grad, *means, lr=self.lr, **self.hyperparameters())

@@ -54,14 +54,15 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
+        owner = type(self).__name__
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise TypeError(
                 f"{self.named('betas')} must be a pair of numbers, got {written(betas)}"
             )
         first, second = betas
-        self.betas = fraction(self.named("betas"), first), fraction(self.named("betas"), second)
-        self.eps = eps_beside_root(self.named("eps"), eps, self.betas[1])
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
+        self.betas = fraction(owner, "betas", first), fraction(owner, "betas", second)
+        self.eps = eps_beside_root(owner, "eps", eps, self.betas[1])
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
 
     def hyperparameters(self) -> State:
         """Return the settings by the names of the constructor's arguments, besides ``lr``."""
@@ -76,7 +77,7 @@ class Adam(Optimizer):
         }
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1
         ops.adam_step(
             data,
@@ -93,8 +94,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameter directly and skips the moments.
 
-    Takes the arguments of `Adam`, with a `weight_decay` of 0.01 by default: each step takes
-    ``lr weight_decay`` of the parameter away.
+    Takes the arguments of `Adam`, with a `weight_decay` of 0.01 by default: each step shrinks the
+    parameter by the share ``lr weight_decay``.
 
     References
     ----------

@@ -19,8 +19,8 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Parameters
     ----------
     parameters : iterable of Parameter
-        Those without a gradient are skipped. A parameter, or the memory of a gradient, that is
-        there more than once counts once.
+        Those without a gradient are skipped. A parameter, or the memory of a gradient, that
+        appears more than once counts once.
     max_norm : float
         Largest norm, positive.
 
@@ -28,7 +28,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     -------
     float
         The norm before scaling, summed in float64. If it is not finite the gradients stay as
-        they are, for scaling would make NaN of all of them.
+        they are, because scaling would turn all of them into NaN.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks, 2013.
     """
     owner = "clip_grad_norm"
-    if not number(f"[{owner}] max_norm", max_norm) > 0:
+    if not number(owner, "max_norm", max_norm) > 0:
         raise ValueError(f"[{owner}] max_norm must be positive, got {max_norm}")
     grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
     arrays = {str(i): gradient_values(grad) for i, grad in enumerate(grads) if grad is not None}

@@ -1,9 +1,9 @@
 """How small an optimizer's eps may be.
 
 The kernels count squares below 2^-126, the smallest normal float32, as zero. A mean square that
-keeps a share of the old one may so be short of ``2^-125 / (1 - share)``. Far above it eps hides
-this; below the limits here, which leave an error of two percent in the divisor of a step at most,
-gradients of 1e-20 would be divided by eps alone.
+keeps a share of the old one may therefore be too small by ``2^-125 / (1 - share)``. A far larger
+eps hides this. At the limits here the divisor of a step is wrong by two percent at most; below
+them, gradients of 1e-20 would be divided by eps alone.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 from pycnn._arguments import float32
 
 
-def eps_beside_root(name: str, eps: Any, kept: float) -> float:
-    """Return an eps that is added to the root of a mean square which keeps the share `kept`."""
-    return _at_least(name, eps, 1e-17 / math.sqrt(1 - kept))
+def eps_beside_root(owner: str, name: str, eps: Any, kept: float) -> float:
+    """Check an eps for the root of a mean square that keeps the share `kept`, and return it."""
+    return _at_least(owner, name, eps, 1e-17 / math.sqrt(1 - kept))
 
 
-def eps_under_root(name: str, eps: Any, kept: float) -> float:
-    """Return an eps that is added to such a mean square itself."""
-    return _at_least(name, eps, 1e-36 / (1 - kept))
+def eps_under_root(owner: str, name: str, eps: Any, kept: float) -> float:
+    """Check an eps for such a mean square itself, and return it."""
+    return _at_least(owner, name, eps, 1e-36 / (1 - kept))
 
 
-def _at_least(name: str, eps: Any, least: float) -> float:
-    number = float32(name, eps)
-    if number < least:
+def _at_least(owner: str, name: str, eps: Any, least: float) -> float:
+    result = float32(owner, name, eps)
+    if result < least:
         raise ValueError(
-            f"{name} must be at least {least} (squares of gradients count as zero below 2^-126), "
-            f"got {eps}"
+            f"[{owner}] {name} must be at least {least} (squares of gradients count as zero "
+            f"below 2^-126), got {eps}"
         )
-    return number
+    return result

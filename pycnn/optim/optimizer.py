@@ -18,7 +18,7 @@ from pycnn.layers.state import native
 
 State = dict[str, Any]
 
-# Steps that a loaded state may have: PyTorch counts them in floats.
+# Most steps that a loaded state may have: PyTorch counts them in floats.
 _MOST_STEPS = 2**53
 
 
@@ -37,8 +37,8 @@ class Optimizer(ABC):
     lr : float
         Learning rate of the next step; schedules set it.
     constants : mapping of str to bool
-        Settings of PyTorch's optimizer that cannot be chosen here; a part of the state, so that
-        one made under others is refused.
+        Settings of PyTorch's optimizer that are fixed here; a part of the state, so that a state
+        made with other values is refused.
 
     Raises
     ------
@@ -66,21 +66,21 @@ class Optimizer(ABC):
                 f"[{kind}] params: parameters {one} and {other} share memory, which would be "
                 "updated twice: let the layers share one Parameter"
             )
-        self.lr = factor(self.named("lr"), lr)
+        self.lr = factor(kind, "lr", lr)
         self._states: list[State] = [{} for _ in self.params]
 
     def named(self, argument: str) -> str:
-        """Return an argument's name with the optimizer's, for the text of errors."""
+        """Return an argument's name after the optimizer's, for error messages."""
         return f"[{type(self).__name__}] {argument}"
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
 
-        Of a gradient with few rows (`SparseRows`) the step is taken in these rows alone, those of
-        the parameter and of its state; the others stay as they are, momentum and weight decay
-        included. Step counts, and what an optimizer does at its first step, are those of the
-        parameter: until a row has its second gradient it moves, weight decay aside, as if its
-        gradient had been zero all the time before: its state was zero, and would have stayed so.
+        A gradient with few rows (`SparseRows`) updates only these rows of the parameter and of its
+        state; the others stay as they are, without momentum or weight decay. The step count, and
+        what an optimizer does at its first step, belong to the parameter: until its second
+        gradient, a row moves (weight decay aside) as if its gradient had been zero before, because
+        its state was zero and would have stayed so.
         """
         for parameter, state in zip(self.params, self._states, strict=True):
             if parameter.grad is None:
@@ -90,7 +90,7 @@ class Optimizer(ABC):
                 self._update_rows(parameter.data, parameter.grad, new, not state)
             else:
                 self.update(parameter.data, parameter.grad, new, not state)
-            state.update(new)  # only now: a step that fails is no step
+            state.update(new)  # only now: a failed step changes no state
 
     def _update_rows(self, data: Array, grad: SparseRows, state: State, first: bool) -> None:
         """Gather rows, take a dense step on them, scatter them back."""
@@ -108,11 +108,11 @@ class Optimizer(ABC):
 
     @abstractmethod
     def start(self, parameter: Parameter) -> State:
-        """Make the state of a parameter before its first step; arrays have its shape."""
+        """Make the state of a parameter before its first step; arrays have the same shape."""
 
     @abstractmethod
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
 
     @abstractmethod
     def hyperparameters(self) -> State:
@@ -124,7 +124,7 @@ class Optimizer(ABC):
             parameter.grad = None
 
     def state_dict(self) -> State:
-        """State in PyTorch's layout: ``state`` by position, and one entry in ``param_groups``.
+        """Return the state as PyTorch does: ``state`` by position, one entry in ``param_groups``.
 
         The arrays are the optimizer's own: copy them to keep them.
         """
@@ -140,21 +140,21 @@ class Optimizer(ABC):
         ----------
         state_dict : mapping
             As from `state_dict`, or PyTorch's with one group: other settings in the group, such
-            as ``foreach``, are passed over unless they change the steps, such as ``maximize``.
-            Arrays, of any device, are copied to those of the parameters.
+            as ``foreach``, are ignored unless they change the steps, as ``maximize`` does.
+            Arrays are copied from any device to that of their parameter.
 
         Raises
         ------
         TypeError
-            If a setting, an array or a step count is of another kind; nothing is changed.
+            If a setting, an array or a step count has a wrong type; nothing is changed.
         ValueError
             If it is for other parameters or another kind of optimizer, a setting is out of range,
-            or an entry of a parameter is missing, unknown or of another shape; nothing is changed.
+            or an entry of a parameter is missing, unknown or of a wrong shape; nothing is changed.
         """
         kind = type(self).__name__
         try:
             group, positions, states = self._taken_apart(state_dict)
-            # The constructor has the rules for the settings, and the new optimizer for the state.
+            # The constructor checks the settings; the new optimizer says what a state has to hold.
             settings = {name: group[name] for name in ("lr", *self.hyperparameters())}
             other = type(self)(self.params, **settings)
             loaded: list[State] = [{} for _ in self.params]
@@ -174,7 +174,7 @@ class Optimizer(ABC):
     def _taken_apart(
         self, state_dict: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
-        """Return the group, the position of each key of the state, and the state by key."""
+        """Return the group, the position of each key in the state, and the state by key."""
         if not isinstance(state_dict, Mapping):
             kind = type(state_dict).__name__
             raise TypeError(f"state_dict must be a mapping, as state_dict gives, got {kind}")
@@ -201,8 +201,8 @@ class Optimizer(ABC):
 
 
 def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
-    """Return a loaded state of a parameter, copied, if it has the entries of a fresh one."""
-    # PyTorch has had None for a buffer that the settings do not need.
+    """Return a copy of a parameter's loaded state; it must have the entries of a fresh one."""
+    # PyTorch writes None for a buffer that the settings do not need.
     given = {name: value for name, value in state.items() if value is not None}
     missing = [name for name in fresh if name not in given]
     if missing:
@@ -214,7 +214,7 @@ def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
 
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:
-    """Return a copy of an array, where the like fresh one is, or a number of steps as an int."""
+    """Return a copy of an array on the device of the fresh one, or a number of steps as an int."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} has a mask, which would be lost")
     array = np.asarray(devices.on_cpu(value))
@@ -235,12 +235,12 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
 
 
 def zeros_like(parameter: Parameter) -> Array:
-    """Fresh state of a parameter's shape, dtype and device."""
+    """Return zeros of a parameter's shape, dtype and device."""
     zeros: Array = backends.of(parameter.data).zeros_like(parameter.data)
     return zeros
 
 
 def _gather(array: Array, rows: npt.NDArray[np.int64]) -> Array:
-    """Copy some rows, into memory that is used again and again (see `pycnn.ops.embedding`)."""
+    """Copy some rows into memory that is reused (see `pycnn.ops.embedding`)."""
     table = array.reshape(len(array), -1)
     return ops.embedding(table, rows).reshape(len(rows), *array.shape[1:])

@@ -53,11 +53,12 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.alpha = fraction(self.named("alpha"), alpha)
-        self.eps = eps_beside_root(self.named("eps"), eps, self.alpha)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
-        self.momentum = factor(self.named("momentum"), momentum)
-        self.centered = flag(self.named("centered"), centered)
+        owner = type(self).__name__
+        self.alpha = fraction(owner, "alpha", alpha)
+        self.eps = eps_beside_root(owner, "eps", eps, self.alpha)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        self.momentum = factor(owner, "momentum", momentum)
+        self.centered = flag(owner, "centered", centered)
 
     def hyperparameters(self) -> State:
         """Return the settings by the names of the constructor's arguments, besides ``lr``."""
@@ -70,7 +71,7 @@ class RMSprop(Optimizer):
         }
 
     def start(self, parameter: Parameter) -> State:
-        """Make the state of a parameter before its first step; arrays have its shape."""
+        """Make the state of a parameter before its first step; arrays have the same shape."""
         state: State = {"step": 0, "square_avg": zeros_like(parameter)}
         if self.momentum:
             state["momentum_buffer"] = zeros_like(parameter)
@@ -79,7 +80,7 @@ class RMSprop(Optimizer):
         return state
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1  # for PyTorch, which keeps it too
         ops.rmsprop_step(
             data,

@@ -2,9 +2,9 @@
 
 Steps count batches from 0, over the whole run. Positions inside the run are fractions of it, so
 that a schedule does not depend on the batch size or the number of epochs: 0.07 of 100 steps is
-step 7, by exact arithmetic on the decimal number, and what is within rounding of a whole step, such
+step 7, by exact arithmetic on the decimal number. A position within rounding of a whole step, such
 as ``0.1 + 0.2`` of 10 steps, is that step. Any function of two integers is a schedule too.
-Arguments out of range are a TypeError or a ValueError; so are steps outside of 0 to `total_steps`.
+Wrong arguments raise a TypeError or a ValueError; so do steps outside of 0 to `total_steps`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        factor("[Constant] lr", self.lr)
+        factor("Constant", "lr", self.lr)
 
     def __call__(self, step: int, total_steps: int) -> float:
-        """Learning rate of a step."""
+        """Return the learning rate of a step."""
         _checked("Constant", step, total_steps)
         return float(self.lr)
 
@@ -51,7 +51,7 @@ class Step:
     lr : float
         Learning rate at the start.
     milestones : tuple of float
-        Fractions of the run at which the rate falls: at the first step that is not before
+        Fractions of the run at which the rate falls: at the first step at or after
         ``milestone * total_steps``.
     gamma : float
         Factor at each milestone.
@@ -62,21 +62,21 @@ class Step:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        factor("[Step] lr", self.lr)
-        at_least_zero("[Step] gamma", self.gamma)
+        factor("Step", "lr", self.lr)
+        at_least_zero("Step", "gamma", self.gamma)
         if not isinstance(self.milestones, (tuple, list)):
             raise TypeError(
                 f"[Step] milestones must be a tuple, got {type(self.milestones).__name__}"
             )
         for milestone in self.milestones:
-            real("[Step] milestones", milestone)
+            real("Step", "milestones", milestone)
         try:
-            factor("[Step] lr * gamma**k", self._after(len(self.milestones)))
+            factor("Step", "lr * gamma**k", self._after(len(self.milestones)))
         except OverflowError:
             raise ValueError(f"[Step] gamma**k is out of range: gamma is {self.gamma}") from None
 
     def __call__(self, step: int, total_steps: int) -> float:
-        """Learning rate of a step."""
+        """Return the learning rate of a step."""
         step, total_steps = _checked("Step", step, total_steps)
         passed = sum(step >= _position(milestone, total_steps) for milestone in self.milestones)
         return self._after(passed)
@@ -94,7 +94,7 @@ class Cosine:
     lr : float
         Learning rate after the warm-up.
     final_lr : float
-        Learning rate at the end of the run, which is after its last step (as in PyTorch).
+        Learning rate at the end of the run, after its last step (as in PyTorch).
     warmup : float in [0, 1)
         Fraction of the run in which the rate climbs to `lr`.
 
@@ -108,12 +108,12 @@ class Cosine:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        factor("[Cosine] lr", self.lr)
-        factor("[Cosine] final_lr", self.final_lr)
-        fraction("[Cosine] warmup", self.warmup)
+        factor("Cosine", "lr", self.lr)
+        factor("Cosine", "final_lr", self.final_lr)
+        fraction("Cosine", "warmup", self.warmup)
 
     def __call__(self, step: int, total_steps: int) -> float:
-        """Learning rate of a step."""
+        """Return the learning rate of a step."""
         step, total_steps = _checked("Cosine", step, total_steps)
         lr, final_lr = float(self.lr), float(self.final_lr)
         climb = float(_position(self.warmup, total_steps))
@@ -129,8 +129,8 @@ class OneCycle:
     """Half a cosine up to `max_lr`, then half a cosine down to almost nothing.
 
     Same numbers as PyTorch's ``OneCycleLR`` with its default cosine annealing. A run that is too
-    short to climb, ``pct_start * total_steps <= 1``, starts at its peak, and one of a single step
-    has no other rate.
+    short to climb, ``pct_start * total_steps <= 1``, starts at its peak; a single step is taken
+    at the peak.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self) -> None:
-        factor("[OneCycle] max_lr", self.max_lr)
-        positive("[OneCycle] div_factor", self.div_factor)
-        positive("[OneCycle] final_div_factor", self.final_div_factor)
-        if not 0.0 < real("[OneCycle] pct_start", self.pct_start) < 1.0:
+        factor("OneCycle", "max_lr", self.max_lr)
+        positive("OneCycle", "div_factor", self.div_factor)
+        positive("OneCycle", "final_div_factor", self.final_div_factor)
+        if not 0.0 < real("OneCycle", "pct_start", self.pct_start) < 1.0:
             raise ValueError(f"[OneCycle] pct_start must be in (0, 1), got {self.pct_start}")
         for name, rate in zip(("first", "last"), self._ends(), strict=True):
-            factor(f"[OneCycle] the {name} rate", rate)
+            factor("OneCycle", f"the {name} rate", rate)
 
     def __call__(self, step: int, total_steps: int) -> float:
-        """Learning rate of a step."""
+        """Return the learning rate of a step."""
         step, total_steps = _checked("OneCycle", step, total_steps)
         max_lr, (first, last) = float(self.max_lr), self._ends()
         peak = max(float(_position(self.pct_start, total_steps)) - 1, 0.0)
@@ -181,7 +181,7 @@ class OneCycle:
 
 
 def _checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
-    """Return a step of a run and its length; refuse what is none."""
+    """Check a step and the length of its run, and return both."""
     length = integer(schedule, "total_steps", total_steps, 1, 2**63 - 1)
     return integer(schedule, "step", step, 0, length), length
 
@@ -189,8 +189,8 @@ def _checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
 def _position(share: float, total_steps: int) -> Fraction:
     """Return ``share * total_steps`` exactly: a float product can exceed the step it means.
 
-    A share is taken as the decimal number that it is written as. One that was computed may have
-    been rounded, so what is nearer than two units in its last place to a whole step is that step.
+    A share counts as the decimal number that Python prints for it. A computed share may have been
+    rounded, so a position within two units in the last place of a whole step is that step.
     """
     return _exact_position(str(share), int(total_steps))
 
@@ -203,7 +203,7 @@ def _exact_position(share: str, total_steps: int) -> Fraction:
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:
-    """Half a cosine from `start` (fraction 0) to `end` (fraction 1), which it meets exactly."""
+    """Return half a cosine from `start` (fraction 0) to `end` (fraction 1), exact at both ends."""
     if fraction <= 0.0:
         return start
     if fraction >= 1.0:

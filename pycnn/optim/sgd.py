@@ -22,7 +22,7 @@ class SGD(Optimizer):
     momentum : float
         Share of the last velocity that is kept.
     dampening : float
-        Share of the gradient that does not enter the velocity, but for the first step of a
+        Share of the gradient that does not enter the velocity, except at the first step of a
         parameter (a row that gets its first gradient later has had velocity zero until then).
     weight_decay : float
         Factor of the parameter that is added to its gradient.
@@ -45,10 +45,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params, lr)
-        self.momentum = factor(self.named("momentum"), momentum)
-        self.dampening = float32(self.named("dampening"), dampening)
-        self.weight_decay = factor(self.named("weight_decay"), weight_decay)
-        self.nesterov = flag(self.named("nesterov"), nesterov)
+        owner = type(self).__name__
+        self.momentum = factor(owner, "momentum", momentum)
+        self.dampening = float32(owner, "dampening", dampening)
+        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        self.nesterov = flag(owner, "nesterov", nesterov)
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
 
@@ -62,10 +63,10 @@ class SGD(Optimizer):
         }
 
     def start(self, parameter: Parameter) -> State:
-        """Make the state of a parameter before its first step; arrays have its shape."""
+        """Make the state of a parameter before its first step; arrays have the same shape."""
         return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
 
     def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
-        """Take one step, in place, on an array and its state; `first` of its parameter or not."""
+        """Take one step in place on an array and its state; `first` of this parameter."""
         velocity = state["momentum_buffer"] if self.momentum else None
         ops.sgd_step(data, grad, velocity, first=first, lr=self.lr, **self.hyperparameters())

@@ -1,13 +1,13 @@
-"""Pictures, with matplotlib and Pillow (the extra ``plot``).
+"""Pictures, drawn with matplotlib and Pillow (the extra ``plot``).
 
-Every function gives a matplotlib Figure, which is none of pyplot's, and writes it to a file if
-there is a path; the ending of the path gives the format (png, svg, pdf).
+Every function returns a matplotlib Figure, which pyplot does not know, and writes it to a file if a
+path is given; the ending of the path determines the format (png, svg, pdf).
 
-- `learning_curve`: loss and accuracy of a training
+- `learning_curve`: loss and accuracy over the epochs
 - `confusion_matrix`, `misclassified`: what a network gets wrong
 - `filters`, `feature_maps`, `ngrams`: what it looks for, in images and in text
 - `architecture`: the network as stacks of planes
-- `convolution_arithmetic`, `convolution_animation`: a convolution step by step, as picture and GIF
+- `convolution_arithmetic`, `convolution_animation`: the steps of a convolution, as picture and GIF
 """
 
 from pycnn.plot.architecture import architecture

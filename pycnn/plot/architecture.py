@@ -1,4 +1,4 @@
-"""A network drawn as stacks of planes, as in the figure of LeNet-5 in the paper of 1998."""
+"""Draw a network as stacks of planes, like the figure of LeNet-5 in the paper of 1998."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# All lengths are inches. Sides grow with the square root of the size: 227 and 6 must both be seen.
+# All lengths are in inches. Sides grow with the square root of the size: both 227 and 6 must be
+# visible.
 LARGEST, SMALLEST, THIN = 1.25, 0.13, 0.13
 MOST_PLANES, OFFSET = 10, 0.055
 GAP, BRANCH_GAP, MARGIN = 0.75, 0.2, 0.2
-# What stands above and below a stage: its size; lines for the layers that make it.
+# Text above and below a stage: its size; a line for each layer that makes it.
 ABOVE, LINE = 0.27, 0.16
 FONT, LETTER = 9.0, 0.074
-# Longer rows are broken, to be read on a page or a screen; inches between the lines.
+# Longer rows are broken into lines that fit a page or a screen; distance between the lines.
 WIDEST, BETWEEN = 12.5, 0.3
 
 
@@ -41,21 +42,20 @@ def architecture(
 ) -> Figure:
     """Draw a network as stacks of planes with their sizes, joined by its layers.
 
-    Feature maps (C, H, W) are C planes (ten at most are drawn), vectors are bars; sides grow with
-    the square root of the size. Below each are the name of the layer that makes it, its kind and
-    its window (the orange square), and the layers after it that keep the size.
+    Feature maps (C, H, W) are drawn as C planes (at most ten), vectors as bars; sides grow with
+    the square root of the size. The text below each gives the name of the layer that makes it, its
+    kind and its window (the orange square), and the following layers that keep the size.
 
     Parameters
     ----------
     model : Module
-        Any model, `Parallel` and `Residual` inside it too. One forward pass of zeros goes through
-        it.
+        Any model, also with `Parallel` and `Residual` in it. One forward pass of zeros is run.
     input_shape : tuple of int
         Shape of one sample, without the batch axis: (C, H, W), or (words,) for text.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     title : str
-        Heading; the network, and the sizes of its input and output, by default.
+        Heading; by default the network and the sizes of its input and output.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def architecture(
 
 
 def _describe(model: Module, row: Row) -> str:
-    """Name a network, and the sizes at its ends."""
+    """Return the name of a network, and the sizes at its ends."""
     name = type(model).__name__ if model.spec is None else model.spec.name
     first, *_, last = [stage.shape for stage in _stages(row)] * 2
     return f"{name}: {size_text(first)} \u2192 {size_text(last)}"
@@ -127,7 +127,7 @@ class _Drawing:
     # Sizes: each is (width, height above the middle line, height below it) --------------------
 
     def _plane(self, stage: Stage) -> tuple[float, float, int]:
-        """Width and height of a plane, and how many are drawn."""
+        """Return the width and height of a plane, and how many are drawn."""
         shape = stage.shape
         if is_vector(shape):
             numbers = math.prod(shape)
@@ -140,7 +140,7 @@ class _Drawing:
         width, height, planes = self._plane(stage)
         depth = (planes - 1) * OFFSET
         half = (height + depth) / 2
-        # A long name may reach into the gaps, but not to the name beside it.
+        # A long name may reach into the gaps, but not to the name next to it.
         name = LETTER * max(map(len, [size_text(stage.shape), *_lines(stage)])) - GAP + 0.1
         return max(width + depth, name), half + ABOVE, half + LINE * len(_lines(stage)) + 0.08
 
@@ -173,7 +173,7 @@ class _Drawing:
     def draw_line(
         self, panel: Axes, row: Row, y: float, before: Place | None, bend: tuple[float, float]
     ) -> Place | None:
-        """Draw one of several lines, joined to the end of the one before; `bend` as (y, width)."""
+        """Draw one of several lines, joined to the end of the one before; `bend` is (y, width)."""
         start = 1.5 * MARGIN + _indent(row)
         if before is None:
             return self.draw_row(panel, row, start, y, None)
@@ -185,7 +185,7 @@ class _Drawing:
     def draw_row(
         self, panel: Axes, row: Row, x: float, y: float, before: Place | Entry | None
     ) -> Place | None:
-        """Draw a row from `x` on, its middle line at `y`; give where its last stage is."""
+        """Draw a row from `x` on, its middle line at `y`; return where its last stage is."""
         here: Place | None = None
         for item in row:
             if isinstance(item, Stage):
@@ -249,12 +249,12 @@ class _Drawing:
 
 
 def _indent(row: Row) -> float:
-    """Return the room for the lines to the branches of a line that begins with a split."""
+    """Return the width of the lines to the branches, for a row that begins with a split."""
     return BEND if isinstance(row[0], Split) else 0.0
 
 
 def _lines(stage: Stage) -> list[str]:
-    """Text below a stage: the place of its layer in the model, and the layers."""
+    """Return the text below a stage: the place of its layer in the model, and the layers."""
     return [stage.path, *stage.labels] if stage.path else stage.labels
 
 

@@ -1,4 +1,4 @@
-"""What all pictures share: a figure without pyplot, whole files, pixels and grids of images."""
+"""Shared by all pictures: figures without pyplot, whole files, pixels and grids of images."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
 
-# Type of less weight is darker than lines: it must be read.
+# Muted text is darker than faint lines, because it must be readable.
 INK, MUTED, FAINT = "#22303c", "#4d5a66", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
 
-# Settings of matplotlib and filters of warnings are the process's: one thread at a time changes
-# them and puts them back.
+# The settings of matplotlib and the warning filters belong to the process: one thread at a time
+# changes them and restores them.
 _settings = Lock()
 
-# Pixels of a PNG for each inch of a figure, and the most that can be asked for.
+# Pixels of a PNG per inch of a figure, and the most that are allowed.
 RESOLUTION, MOST_RESOLUTION = 120, 600
 
 
 def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
-    """Make a figure of so many inches. It is not pyplot's: the caller's windows are left alone.
+    """Return a new figure, sized in inches; it is outside pyplot and leaves its windows alone.
 
-    `arranged` leaves the places of the panels to matplotlib.
+    If `arranged`, matplotlib places the panels.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
 
 @contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Keep matplotlib from telling of a home that cannot be written, or of looking for fonts."""
+    """Silence matplotlib's messages about a read-only home and the search for fonts."""
     if "matplotlib" in sys.modules:
         yield
         return
@@ -74,7 +74,7 @@ def _quiet_import() -> Iterator[None]:
 
 
 def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
-    """Return a figure as the bytes of a file; the same figure gives the same bytes.
+    """Return a figure as the bytes of a file; equal figures yield equal bytes.
 
     Raises
     ------
@@ -87,14 +87,14 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
     file = io.BytesIO()
     _make_printable(figure)
     with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box: no reason to fail.
+        # A letter that the font lacks is drawn as a box; that is no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))
     return file.getvalue()
 
 
 def _make_printable(figure: Figure) -> None:
-    """Write what XML forbids in the texts of a figure as escapes."""
+    """Escape the characters that XML forbids in the texts of a figure."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
@@ -104,12 +104,12 @@ def _make_printable(figure: Figure) -> None:
 
 
 def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) -> Figure:
-    """Write a figure to a file, if there is a path, and give it back.
+    """Write a figure to a file, if a path is given, and return the figure.
 
     Raises
     ------
     ValueError
-        If the ending of the path is no format of still pictures.
+        If the ending of the path is not a format of still pictures.
     """
     if path is not None:
         kind = Path(path).suffix.lstrip(".").lower() or "png"
@@ -130,7 +130,7 @@ def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) 
 
 
 def bare(panel: Axes, frame: bool = False) -> None:
-    """Take the ticks off a panel, and its frame unless it should stay."""
+    """Remove the ticks of a panel, and its frame unless `frame`."""
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
@@ -142,7 +142,7 @@ def bare(panel: Axes, frame: bool = False) -> None:
 def displayable(image: npt.NDArray[Any]) -> Pixels:
     """Turn an image (C, H, W) of any range into (H, W) or (H, W, 3) from 0 to 1.
 
-    Three channels are a coloured picture; of any other number the mean is shown.
+    Three channels make a coloured picture; for any other number their mean is shown.
     """
     values = np.asarray(image, np.float64)
     values = values.transpose(1, 2, 0) if len(values) == 3 else values.mean(axis=0)
@@ -152,9 +152,9 @@ def displayable(image: npt.NDArray[Any]) -> Pixels:
 def stretch(
     values: npt.NDArray[Any], low: float | None = None, high: float | None = None
 ) -> Pixels:
-    """Scale linearly so that `low` (the smallest number by default) is 0 and `high` is 1.
+    """Scale linearly so that `low` (by default the smallest number) becomes 0 and `high` 1.
 
-    What is not finite becomes 0; an even array becomes 0.
+    Numbers that are not finite become 0; so does a constant array.
     """
     values = np.asarray(values, np.float64)
     finite = np.isfinite(values)
@@ -167,24 +167,24 @@ def stretch(
 
 
 def grid_shape(count: int, columns: int) -> tuple[int, int]:
-    """Rows and columns of a grid of `count` cells, at most `columns` wide."""
+    """Return the rows and columns of a grid of `count` cells, at most `columns` wide."""
     width = max(1, min(count, columns))
     return max(1, -(-count // width)), width
 
 
 def show_image(panel: Axes, pixels: Pixels) -> None:
-    """Draw pixels from 0 to 1 as they are: sharp, grey or coloured."""
+    """Draw pixels from 0 to 1 unchanged and sharp, in grey or colour."""
     panel.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     bare(panel)
 
 
 def by(*sizes: int) -> str:
-    """Write sizes as people do: 28\u00d728."""
+    """Return sizes as people write them: 28\u00d728."""
     return "\u00d7".join(map(str, sizes))
 
 
 def class_names(classes: Any, count: int) -> list[str]:
-    """Names of `count` classes, fit to print: those given, then numbers."""
+    """Return printable names of `count` classes: those given, then numbers."""
     if not isinstance(classes, list | tuple):
         raise ValueError(f"names of classes must be a list, got {classes!r}")
     return [*map(printable, classes[:count]), *map(str, range(len(classes), count))]

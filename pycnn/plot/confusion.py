@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Draw which classes are mistaken for which."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 Counts = npt.NDArray[np.int64]
 
-# Up to here each cell has its number, and each class its name.
+# Up to this many classes each cell shows its number, and each class its name.
 MOST_NUMBERS, MOST_NAMES = 26, 60
 
 
 def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Counts:
-    """Count the samples of each true class (rows) by the class they were taken for (columns).
+    """Count the samples of each true class (rows) by predicted class (columns).
 
     Parameters
     ----------
     truth, predicted : (N,) arrays of int
-        Classes, 0 to ``classes - 1``; a prediction of -1 is no answer, and not counted.
+        Classes, 0 to ``classes - 1``; a prediction of -1 means no answer and is not counted.
     classes : int
-        C.
+        Number of classes, C.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
     Raises
     ------
     ValueError
-        If the lengths differ or a class is none of 0 to ``C - 1``.
+        If the lengths differ or a class is not one of 0 to ``C - 1``.
     """
     classes = integer("confusion_counts", "classes", classes, 1, 2**15)
     rows, columns = np.asarray(truth), np.asarray(predicted)
@@ -57,7 +57,7 @@ def confusion_counts(truth: npt.ArrayLike, predicted: npt.ArrayLike, classes: in
 
 
 def _checked(name: str, values: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """Return labels or predictions that are classes."""
+    """Return labels or predictions, after checking that they are classes."""
     if values.size and not (values.dtype.kind in "iu" and values.min() >= 0):
         raise ValueError(
             f"[confusion_counts] a {name} must be an int from 0, got {values.min()} "
@@ -77,20 +77,20 @@ def confusion_matrix(
     path: PathLike | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw how many samples of each class (row) were taken for which class (column).
+    """Draw how many samples of each class (row) were predicted as each class (column).
 
-    What is right is blue and what is wrong orange, the darker the larger its share of the row;
-    shares of errors are drawn as their square roots, or nobody would see one per cent.
+    Right answers are blue and wrong ones orange; the larger the share of the row, the darker.
+    Shares of errors are drawn as their square roots; otherwise one per cent would be invisible.
 
     Parameters
     ----------
     truth, predicted : (N,) arrays of int
-        Classes; the predicted ones are, for example, ``predict(model, test).argmax(1)``, or -1
-        where there is no answer, as for scores that are NaN: these are named in the heading.
+        Classes. Predictions are, for example, ``predict(model, test).argmax(1)``; -1 means no
+        answer, as for NaN scores. The heading counts these.
     classes : sequence of str, or int
-        Names of the classes, or how many there are.
+        Names of the classes, or their number.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     title : str
         Heading; accuracy and number of samples by default.
 
@@ -140,7 +140,7 @@ def confusion_matrix(
 def _write_numbers(
     panel: Axes, counts: Counts, shares: npt.NDArray[np.float64], diagonal: npt.NDArray[np.bool_]
 ) -> None:
-    # Small enough for the widest number in a cell of 0.42 inches.
+    # Small enough for the widest number to fit a cell of 0.42 inches.
     size = min(9.0, 30.0 / max(3, len(str(counts.max()))))
     for (row, column), count in np.ndenumerate(counts):
         if count:

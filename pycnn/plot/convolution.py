@@ -1,4 +1,4 @@
-"""Convolution arithmetic, step by step: padding, kernel, stride and dilation at work."""
+"""Draw convolution arithmetic step by step: padding, kernel, stride and dilation at work."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from pycnn.plot.convolution_step import draw_step, extent, growth, most_columns
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches of a cell (less where a side would be longer than the last), and of the title.
+# Inches of a cell and of the title, and the longest side: beyond it cells get smaller.
 CELL, HEAD, WIDEST = 0.24, 0.35, 20.0
 # The smallest type, as a share of the width: 10 pixels of 1280.
 SMALLEST = 10 / 1280
-# Cells between steps side by side, more than between the input and the output of one, and between
-# rows of steps, for their numbers.
+# Cells between steps side by side (more than between the input and the output of one step), and
+# between rows of steps, where their numbers stand.
 BETWEEN, ABOVE = 2.6, 1.2
-# Cells without numbers may be so much smaller, to show more steps.
+# Cells without numbers may shrink by this factor, to show more steps.
 SHRINK = 0.7
-# Steps of a picture and of an animation.
+# The most steps of a picture, and of an animation.
 MOST_PANELS, MOST_FRAMES = 12, 100
-# Pixels of a GIF for each inch.
+# Pixels of a GIF per inch.
 GIF_RESOLUTION = 100
-# A GIF has 16 bits for the hundredths of a second of a frame; the last step stays for three.
+# A GIF has 16 bits for the hundredths of a second of a frame; the last step stays three times.
 MOST_MILLISECONDS = 10 * 65535 // 3
 
 
@@ -54,25 +54,25 @@ def convolution_arithmetic(
     columns: int = 2,
     **geometry: Any,
 ) -> Figure:
-    """Draw the steps of a convolution of one channel: the window, and the output it gives.
+    """Draw the steps of a convolution of one channel: the window, and the output it makes.
 
-    Of more than 12 steps the first ten, the one in the middle and the last are drawn, of large
-    images fewer; the heading says so, and dots stand where steps are left out.
+    If there are more than 12 steps, the first ten, the middle one and the last are drawn, and for
+    large images fewer; the heading says so, and dots mark steps that are left out.
 
-    Blue is the image, dashed the padding, the orange frame the kernel, green the output. The
-    kernel stands beside the image, too. With numbers given, each cell has its own, and the sum of
-    the step is written out below (of kernels of up to 25 cells).
+    The image is blue, the padding dashed, the kernel the orange frame, the output green. The kernel
+    is also drawn next to the image. If numbers are given, each cell shows its own, and the sum of
+    the step is written out below (for kernels of up to 25 cells).
 
     Parameters
     ----------
     image, kernel : (H, W) and (R, S) arrays, or sizes
         Numbers; or an int or (height, width) for a picture without numbers.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     title : str
         Heading; the sizes by default.
     columns : int
-        Steps side by side; fewer where their numbers would be too small to read.
+        Steps side by side; fewer if their numbers would be too small to read.
     **geometry
         ``stride``, ``padding``, ``dilation`` as in `pycnn.ops.conv2d`, and ``transposed=True`` for
         a transposed convolution.
@@ -130,7 +130,7 @@ def convolution_arithmetic(
 
 
 def _representatives(count: int, most: int) -> list[int]:
-    """Numbers of the steps to draw: all, or the first, the one in the middle and the last."""
+    """Return the numbers of the steps to draw: all, or the first ones, the middle and the last."""
     if count <= most:
         return list(range(count))
     first = most - 2
@@ -147,7 +147,7 @@ def convolution_animation(
     dpi: int = GIF_RESOLUTION,
     **geometry: Any,
 ) -> int:
-    """Write the steps of a convolution as an animated GIF that repeats for ever.
+    """Write the steps of a convolution as an endlessly repeating GIF.
 
     Parameters
     ----------
@@ -156,9 +156,9 @@ def convolution_animation(
     path : path
         GIF to write; its ending must be ``.gif``.
     milliseconds : int
-        Time of a step, 20 to 218,450; the last one stays for three.
+        Duration of a step, 20 to 218,450; the last step stays three times as long.
     dpi : int
-        Pixels for each inch.
+        Pixels per inch.
 
     Returns
     -------
@@ -170,8 +170,8 @@ def convolution_animation(
     ImportError
         If matplotlib or Pillow is not installed.
     TypeError, ValueError
-        As for `convolution_arithmetic`, if `path` or `milliseconds` is not as above, or there are
-        more than 100 steps.
+        As for `convolution_arithmetic`; also if `path` or `milliseconds` is not as above, or there
+        are more than 100 steps.
     OSError
         If the file cannot be written.
     """
@@ -197,7 +197,7 @@ def convolution_animation(
 
 
 def _frame(scene: Sliding, number: int, title: str, dpi: int) -> Any:
-    """Draw one step as a picture of Pillow, with a palette of its own."""
+    """Draw one step as a Pillow picture with its own palette."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -211,7 +211,7 @@ def _frame(scene: Sliding, number: int, title: str, dpi: int) -> Any:
 
 
 def _titled_figure(width: float, height: float, title: str) -> Figure:
-    """Make a figure whose panels fill all that the title leaves."""
+    """Return a new figure whose panels fill all the room that the title leaves."""
     figure = new_figure(max(3.4, width), height, arranged=False)
     figure.subplots_adjust(0, 0, 1, 1 - HEAD / height, 0, 0)
     figure.text(

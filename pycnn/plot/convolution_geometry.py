@@ -1,4 +1,4 @@
-"""Where the window of a convolution stands at each step, and what it gives there."""
+"""The position of a convolution's window at each step, and its output there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 Size: TypeAlias = "int | tuple[int, int]"
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-# Cells of a side that can be drawn, padding included.
+# The most cells of a side that can be drawn, padding included.
 MOST_CELLS = 40
 
 
@@ -28,7 +28,7 @@ class Sliding:
     Attributes
     ----------
     padded : (H', W') float32 array
-        The image with its padding; in a transposed convolution also with zeros between.
+        The image with its padding; for a transposed convolution also with zeros in between.
     given : (H', W') bool array
         Which cells of `padded` are the image; the others are zeros.
     kernel : (R, S) float32 array
@@ -38,7 +38,7 @@ class Sliding:
     stride, dilation : (int, int)
         Cells between steps, and between the taps of the kernel.
     numbered : bool
-        Whether the numbers are the user's, and not only the sizes.
+        Whether the user gave numbers and not only sizes.
     """
 
     padded: Plane
@@ -50,16 +50,16 @@ class Sliding:
     numbered: bool
 
     def __len__(self) -> int:
-        """Count the steps: one for each output."""
+        """Return the number of steps: one for each output."""
         return self.output.size
 
     def step(self, number: int) -> tuple[int, int]:
-        """Row and column of the output of a step."""
+        """Return the row and column of the output of a step."""
         row, column = divmod(number, self.output.shape[1])
         return row, column
 
     def taps(self, number: int) -> list[tuple[int, int, int, int]]:
-        """Cells under the kernel at a step: (row, column) in `padded`, (r, s) in the kernel."""
+        """Return the cells under the kernel at a step: (row, column) in `padded`, (r, s) in it."""
         row, column = self.step(number)
         top, left = row * self.stride[0], column * self.stride[1]
         down, right = self.dilation
@@ -80,11 +80,11 @@ def sliding(
     Parameters
     ----------
     image, kernel : (H, W) and (R, S) arrays, or sizes
-        Numbers, or an int or (height, width) where there are only sizes.
+        Numbers, or an int or (height, width) if there are only sizes.
     stride, padding, dilation
         As in `pycnn.ops.conv2d`; a transposed convolution takes padding as int or (h, w).
     transposed : bool
-        Whether it is a transposed convolution. It is drawn as the convolution that gives the same:
+        Whether it is a transposed convolution. It is drawn as the equivalent convolution, with
         stride - 1 zeros between the cells of the image, a border of dilation (R - 1) - padding
         zeros, and the kernel turned by 180 degrees (Dumoulin and Visin, section 4).
 
@@ -97,7 +97,7 @@ def sliding(
     taps, w = _given("kernel", kernel)
     down, right = pair("convolution", "dilation", dilation, 1)
     gaps = (1, 1)
-    if flag("[convolution] transposed", transposed):
+    if flag("convolution", "transposed", transposed):
         gaps = pair("convolution", "stride", stride, 1)
         stride, padding = 1, _transposed_border(taps, padding, (down, right))
     size = (size[0] - 1) * gaps[0] + 1, (size[1] - 1) * gaps[1] + 1
@@ -131,7 +131,7 @@ def sliding(
 
 
 def _given(name: str, value: Any) -> tuple[tuple[int, int], Plane | None]:
-    """Return height and width, and the numbers as float32 where there are some."""
+    """Return height and width, and the numbers as float32 if there are any."""
     if isinstance(value, (int, np.integer, tuple)):
         return pair("convolution", f"size of the {name}", value, 1), None
     plane = np.ascontiguousarray(value, np.float32)
@@ -144,7 +144,7 @@ def _given(name: str, value: Any) -> tuple[tuple[int, int], Plane | None]:
 def _transposed_border(
     kernel: tuple[int, int], padding: Padding, dilation: tuple[int, int]
 ) -> tuple[int, int]:
-    """Zeros above and below, left and right of the image of a transposed convolution."""
+    """Return the zeros above, below, left and right of the image of a transposed convolution."""
     if isinstance(padding, str):
         raise ValueError(f"a transposed convolution takes padding as numbers, got {padding!r}")
     pads = pair("convolution", "padding", padding, 0)

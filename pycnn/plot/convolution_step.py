@@ -1,4 +1,4 @@
-"""One step of a convolution: image, kernel, the output up to there, and the sum that gives it."""
+"""Draw one step of a convolution: image, kernel, the output so far, and the sum it comes from."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 Cell: TypeAlias = "tuple[float, float]"
 # Cells between image and kernel, and between kernel and output; height of a line of the sum.
 TIMES, GAP, LINE = 1.4, 2.2, 0.8
-# The sign of the convolution is at least so large for the width of the picture: 16 pixels of 1280.
+# The sign of the convolution is at least this share of the picture's width: 16 pixels of 1280.
 STAR = 16 / 1280
-# Larger kernels would have sums that nobody reads.
+# Sums of larger kernels would be too long to read.
 MOST_TERMS, LETTER = 25, 0.3
 APPROXIMATELY = "\u2248"
 FONT = 8.5
-# Letters that a cell has room for; the sum is set a little smaller than the cells.
+# Letters that fit into a cell; the sum is set a little smaller than the cells.
 ROOM, SMALLER = 3, 0.9
 # Integers beyond this are rounded.
 MOST_EXACT = 1e12
 
 
 def extent(scene: Sliding) -> tuple[float, float]:
-    """Width and height of the drawing of a step, in cells, with a margin."""
+    """Return the width and height of the drawing of a step, in cells, with a margin."""
     lines = _sum(scene, 0)
     width = max(_left(scene) + scene.output.shape[1], LETTER * max(map(len, lines), default=0))
     return width + 0.8, _height(scene) + LINE * len(lines) + 0.8
@@ -52,12 +52,12 @@ def _height(scene: Sliding) -> int:
 
 
 def _left(scene: Sliding) -> float:
-    """Where the output begins."""
+    """Return where the output begins."""
     return float(scene.padded.shape[1] + TIMES + scene.kernel.shape[1] + GAP)
 
 
 def _sum(scene: Sliding, number: int) -> list[str]:
-    """Write out the sum of a step, a line for each row of the kernel."""
+    """Return the sum of a step written out, a line for each row of the kernel."""
     if not scene.numbered or scene.kernel.size > MOST_TERMS:
         return []
     lines = [""] * scene.kernel.shape[0]
@@ -74,7 +74,7 @@ def _sum(scene: Sliding, number: int) -> list[str]:
 
 
 def _is_exact(factors: list[tuple[str, str]], result: str) -> bool:
-    """Whether an equation holds as it is written; one with NaN or infinity is not judged."""
+    """Return whether an equation holds as written; one with NaN or infinity counts as exact."""
     try:
         return sum(Fraction(a) * Fraction(b) for a, b in factors) == Fraction(result)
     except ValueError:
@@ -139,7 +139,7 @@ def draw_step(panel: Axes, scene: Sliding, number: int, scale: float = 1.0) -> N
 
 
 def _draw_kernel(panel: Axes, scene: Sliding, size: float, scale: float) -> float:
-    """Draw the kernel beside the image; give its right edge."""
+    """Draw the kernel next to the image; return its right edge."""
     height, width = scene.padded.shape
     rows, columns = scene.kernel.shape
     left, top = width + TIMES, (height - rows) / 2
@@ -162,7 +162,7 @@ def _cells(
     panel: Axes, corners: Sequence[Cell], colour: str, *,
     alpha: float = 1.0, dashed: bool = False, edge: str = FAINT, line: float = 0.7,
 ) -> None:  # fmt: skip
-    """Draw cells of one kind, all at once: a patch for each takes minutes where there are many."""
+    """Draw all cells of one kind at once: one patch per cell takes minutes if there are many."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
@@ -180,7 +180,7 @@ def _cells(
 
 
 def _number(value: np.float32) -> str:
-    """Write a number as short as it can be read in a cell: integers exactly."""
+    """Return a number short enough to read in a cell; integers exactly."""
     if not np.isfinite(value):
         return str(value)
     if abs(value) < MOST_EXACT and value == int(value):
@@ -189,7 +189,7 @@ def _number(value: np.float32) -> str:
 
 
 def growth(scene: Sliding) -> float:
-    """How much larger cells are than for short numbers, so that the longest one fits."""
+    """Return how much larger cells must be than for short numbers, so that the longest fits."""
     if not scene.numbered:
         return 1.0
     planes = (scene.padded, scene.kernel, scene.output)
@@ -198,10 +198,10 @@ def growth(scene: Sliding) -> float:
 
 
 def most_columns(scene: Sliding, across: float, cell: float, smallest: float) -> int:
-    """How many drawings of so many cells across fit side by side with readable numbers.
+    """Return how many drawings of `across` cells fit side by side with readable numbers.
 
     `smallest` is the size of the type as a share of the picture's width, `cell` the inches of a
-    cell of short numbers.
+    cell for short numbers.
     """
     size = FONT / 72 / cell * min(SMALLER, 1 / growth(scene))
     return max(1, int(size / (across * smallest)))

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs."""
+"""Draw loss and accuracy over the epochs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pycnn.training.history import History
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Epochs on the axis.
+# The most epochs written on the axis.
 MOST_TICKS = 9
 
 
@@ -30,11 +30,11 @@ def learning_curve(
     history : History
         At least one epoch.
     path : path, optional
-        Picture to write; its ending gives the format (png, svg, pdf).
+        Picture to write; its ending determines the format (png, svg, pdf).
     title : str
         Heading.
     validation : str
-        Name of the data that were measured after each epoch: "test" if it was those.
+        Name of the data measured after each epoch, such as "test".
 
     Returns
     -------
@@ -74,5 +74,5 @@ def learning_curve(
 
 
 def _ticks(first: int, last: int) -> list[int]:
-    """Return the epochs that are written on the axis: the first, the last, some between."""
+    """Return the epochs to write on the axis: the first, the last, and some in between."""
     return sorted({round(tick) for tick in np.linspace(first, last, MOST_TICKS)})

@@ -1,4 +1,4 @@
-"""What every layer makes of one image: from edges over textures to shapes."""
+"""Draw what every layer makes of one image: edges first, then textures, then shapes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pycnn.plot.canvas import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-# Inches of a row of maps, of a row of numbers, and of the names on the left.
+# Inches: height of a row of maps and of a row of numbers, and width of the names on the left.
 MAP, STRIP, NAMES = 0.62, 0.36, 2.6
 EXPLANATION = "each row has its own scale, from black to white; below are the probabilities"
 
@@ -42,7 +42,7 @@ class Layer(NamedTuple):
 
 
 def layer_outputs(model: Module, sample: Array) -> list[Layer]:
-    """Run one sample through a model and keep what every layer gives.
+    """Run one sample through a model and return the output of every layer.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def layer_outputs(model: Module, sample: Array) -> list[Layer]:
     Returns
     -------
     list of Layer
-        Name (``"3 Conv2d"``) and output of each layer, without those that only reshape or pass
-        on what they get (Flatten, Dropout).
+        Name (``"3 Conv2d"``) and output of each layer, without layers that only reshape or pass
+        on their input (Flatten, Dropout).
     """
     layers: list[Layer] = []
     last = np.ascontiguousarray(sample)[np.newaxis]
@@ -76,23 +76,23 @@ def feature_maps(
     classes: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """Draw the feature maps of every layer for one image, a row for each layer.
+    """Draw the feature maps of every layer for one image, one row per layer.
 
-    The first layers answer to edges, the next to textures, the last to whole shapes. Each layer
+    The first layers respond to edges, the next to textures, the last to whole shapes. Each layer
     has one scale: black is its smallest number (0 after ReLU), white its largest. Where the
-    smallest output wins, such as the distances of `RBF`, the last row is turned round and says so:
-    the winner is white in every network.
+    smallest output wins, as for the distances of `RBF`, the last row is inverted and says so: the
+    winner is white in every network.
 
     Parameters
     ----------
     model : Module
         A model of images.
     image : (C, H, W) float32 array
-        One input, as the model takes it.
+        One input, as the model expects it.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     maps : int
-        Maps of a layer to draw at most; of more, those with the largest values are drawn.
+        The most maps to draw per layer; if there are more, those with the largest values.
     classes : sequence of str
         Names of the outputs of the last layer.
     title : str
@@ -147,7 +147,7 @@ def feature_maps(
 
 
 def _heading(shares: Array | None, classes: Sequence[str]) -> str:
-    """Name what is drawn, and the answer of a network that knows classes."""
+    """Return what is drawn, and the answer of a network that knows classes."""
     if shares is None or not 0 < len(classes) <= len(shares):
         return "What every layer makes of one image"
     best = int(shares.argmax())
@@ -156,13 +156,13 @@ def _heading(shares: Array | None, classes: Sequence[str]) -> str:
 
 
 def _range(output: Array) -> str:
-    """Write the smallest and the largest number: what is black and what is white."""
+    """Return the smallest and the largest number as text: what is black and what is white."""
     finite = output[np.isfinite(output)]
     return f"{finite.min():.2g} to {finite.max():.2g}" if finite.size else "no finite number"
 
 
 def _with_shares(count: int, shares: Array | None, classes: Sequence[str]) -> list[str]:
-    """Return the names of the classes, with their probabilities where there are any."""
+    """Return the names of the classes, with their probabilities if there are any."""
     if not classes:
         return []
     names = class_names(classes, count)
@@ -193,7 +193,7 @@ def _draw_maps(part: SubFigure, output: Array, limit: int, coloured: bool) -> No
 
 
 def strongest(output: Array, limit: int) -> list[int]:
-    """Numbers of the channels to draw, in order: all, or those with the largest values."""
+    """Return the channels to draw, in order: all, or those with the largest values."""
     peaks = np.nan_to_num(output.reshape(len(output), -1).max(axis=1), nan=-np.inf)
     best = np.argsort(-peaks, kind="stable")[:limit]
     return sorted(int(channel) for channel in best)

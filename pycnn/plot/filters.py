@@ -1,4 +1,4 @@
-"""The filters of a convolution, or what S-cells have learned, as small images."""
+"""Draw the filters of a convolution, or what S-cells have learned, as small images."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MODES = ("auto", "rgb", "grey", "channels")
-# What fits a page: filters; filters and channels where each channel has a picture; columns.
+# The most that fits a page: filters; filters and channels if each channel has a picture; columns.
 MOST_FILTERS, MOST_COLUMNS, MOST_CHANNELS, COLUMNS = 256, 20, 16, 16
-# Inches of a square filter, and of one where there are few in a row.
+# Inches of a square filter, and of one when a row has few.
 CELL, LARGE, FEW = 0.6, 1.0, 8
 
 
@@ -39,7 +39,7 @@ def first_convolution(model: Module) -> Conv2d | SLayer:
     Raises
     ------
     ValueError
-        If there is none.
+        If the model has none.
     """
     for module in model.modules():
         if isinstance(module, Conv2d | SLayer):
@@ -60,16 +60,16 @@ def filters(
     Parameters
     ----------
     model : Module
-        A model with a `Conv2d` or an `SLayer`, or one of these.
+        A model with a `Conv2d` or an `SLayer`, or such a layer itself.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     mode : str
-        ``"rgb"``: one coloured picture for each filter of three channels, its own smallest weight
-        black and its largest white. ``"grey"``: the mean over the channels, on one scale for all
-        filters with 0 in the middle. ``"channels"``: a column for each filter, a picture for each
-        channel. ``"auto"``: the first of them that shows every weight.
+        ``"rgb"``: one coloured picture for each filter of three channels, its smallest weight black
+        and its largest white. ``"grey"``: the mean over the channels, on one scale for all filters
+        with 0 in the middle. ``"channels"``: a column for each filter, a picture for each channel.
+        ``"auto"``: the first of these that shows every weight.
     limit : int
-        Filters to draw at most.
+        The most filters to draw.
     title : str
         Heading; the layer by default.
 
@@ -83,9 +83,9 @@ def filters(
     ImportError
         If matplotlib is not installed.
     TypeError, ValueError
-        If `limit` is not a positive int, there is no convolution, it does not have the three
-        channels of ``"rgb"``, or the model takes words: its filters span whole word vectors and are
-        no pictures (see `ngrams`).
+        If `limit` is not a positive int, there is no convolution, ``"rgb"`` is asked of filters
+        without three channels, or the model takes words: its filters span whole word vectors and
+        are not pictures (see `ngrams`).
     OSError
         If the file cannot be written.
     """
@@ -94,7 +94,7 @@ def filters(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if np.issubdtype(model.input_dtype, np.integer):
         raise ValueError(
-            "the filters of a text network span whole word vectors and are no pictures: "
+            "the filters of a text network span whole word vectors and are not pictures: "
             "draw what fires them, with 'pycnn plot ngrams' or pycnn.plot.ngrams"
         )
     layer = first_convolution(model)
@@ -122,7 +122,7 @@ def filters(
 
 
 def _largest(weights: Array) -> float:
-    """Return the largest size of a finite weight."""
+    """Return the largest magnitude of a finite weight."""
     finite = np.abs(weights[np.isfinite(weights)])
     return float(finite.max()) if finite.size else 1.0
 
@@ -133,10 +133,10 @@ def _around_zero(weights: Array, largest: float) -> Pixels:
 
 
 def _grid(pictures: list[Pixels], columns: int, largest: float | None) -> Figure:
-    """Draw pictures in rows; `largest` is the number that white stands for, with black below 0."""
+    """Draw pictures in rows; white stands for the number `largest`, black for its negative."""
     rows, columns = grid_shape(len(pictures), columns)
     height, width = pictures[0].shape[:2]
-    # Inches of a square filter; long ones keep their shape as far as they can be seen.
+    # Inches of a square filter; long ones keep their shape as far as they stay visible.
     side = CELL if columns > FEW else LARGE
     ratios = width / height, height / width
     wide, high = (side * min(4.0, max(1.0, ratio)) for ratio in ratios)
@@ -156,7 +156,7 @@ def _grid(pictures: list[Pixels], columns: int, largest: float | None) -> Figure
 
 
 def _draw_scale(figure: Figure, panels: list[Axes], largest: float) -> None:
-    """Draw which weight is which grey, beside the filters."""
+    """Draw the scale of greys next to the filters."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -1,4 +1,4 @@
-"""The images that a network gets wrong, and how sure it was."""
+"""Draw the images that a network gets wrong, and how sure it was."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS, BARS = 6, 3
-# It must fit below two images.
+# The key must fit below two images.
 KEY = "bars are probabilities:\nblue of the true class, orange of others"
-# Longer names of classes are cut off.
+# Longer class names are cut off.
 MOST_LETTERS = 14
 
 
 def surest_errors(y: Array, probabilities: Array) -> npt.NDArray[np.int64]:
-    """Positions of the samples whose most probable class is wrong, the surest first.
+    """Return the positions of the samples whose most probable class is wrong, the surest first.
 
-    Those whose probabilities are NaN, which name no class, come last.
+    Samples with NaN probabilities, which name no class, come last.
 
     Parameters
     ----------
     y : (N,) int64 array
         True classes.
     probabilities : (N, C) array
-        Of the classes.
+        Probabilities of the classes.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def misclassified(
 ) -> Figure:
     """Draw images whose most probable class is wrong, the surest mistakes first.
 
-    Above each image is its true class; below are the three most probable ones, or two of them and
-    the true one.
+    Above each image is its true class; below are the three most probable classes, or the two most
+    probable and the true one.
 
     Parameters
     ----------
@@ -86,16 +86,16 @@ def misclassified(
     probabilities : (N, C) array
         Such as ``pycnn.ops.softmax(pycnn.predict(model, data))``.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     limit : int
-        Images to draw at most.
+        The most images to draw.
     title : str
         Heading; the number of mistakes by default.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The picture; without mistakes it says so.
+        The picture; it says so if there are no mistakes.
 
     Raises
     ------

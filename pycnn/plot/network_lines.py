@@ -1,4 +1,4 @@
-"""Where the stages of a network were drawn, and the lines between them."""
+"""Draw the lines between the stages of a network, from where the stages were drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pycnn.plot.network_structure import Stage
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Inches from a stage to where the line around others bends.
+# Inches from a stage to the bend of a line that goes around others.
 BEND = 0.22
 
 
@@ -39,23 +39,23 @@ class Place:
 
     @property
     def middle(self) -> float:
-        """Half the height of it all."""
+        """The middle of the whole stack's height."""
         return (self.y + self.top) / 2
 
     @property
     def flat(self) -> bool:
-        """Whether it is a vector."""
+        """Whether the stage is a vector."""
         return is_vector(self.stage.shape)
 
 
 def is_vector(shape: Shape) -> bool:
-    """Whether a shape has no height and width to draw."""
+    """Return whether a shape has no height and width to draw."""
     return len(shape) < 2 or shape[-2:] == (1, 1)
 
 
 @dataclass
 class Entry:
-    """Where a line of stages is entered from the left, at a height, by all branches of a split."""
+    """The point where a line of stages, or all branches of a split, are entered from the left."""
 
     right: float
     middle: float
@@ -73,14 +73,14 @@ def connect(panel: Axes, a: Place | Entry, b: Place) -> None:
     window = b.stage.window
     if window is None or a.flat:
         style["color"] = FAINT
-        # Level, so that they cross no name above or below a stage.
+        # Level, so that they do not cross names above or below a stage.
         for y in (max(a.y, b.y), min(a.top, b.top)):
             panel.plot([a.right, b.x + b.depth], [y, y], **style)
         return
     rows, columns = a.stage.shape[-2:]
     height = a.height * min(1.0, window[0] / rows)
     width = a.width * min(1.0, window[1] / columns)
-    # In the upper half, off the edge if there is room: as in the paper.
+    # In the upper half, away from the edge if there is room, as in the paper.
     x, y = a.x + 0.72 * (a.width - width), a.y + 0.8 * (a.height - height)
     panel.add_patch(
         Rectangle((x, y), width, height, fill=False, edgecolor=ORANGE, linewidth=0.9, zorder=3)
@@ -92,7 +92,7 @@ def connect(panel: Axes, a: Place | Entry, b: Place) -> None:
 
 
 def turn(panel: Axes, a: Place, entry: Entry, y: float, right: float) -> None:
-    """Lead from the end of a line of stages to where the next begins, at height `y` between."""
+    """Draw a line from the end of a line of stages to the next one, at height `y` in between."""
     style: dict[str, Any] = {"color": FAINT, "linewidth": 0.8, "zorder": 1}
     x = [a.right, right, right, entry.right, entry.right]
     panel.plot(x, [a.middle, a.middle, y, y, entry.middle], **style)

@@ -1,4 +1,4 @@
-"""A network as its picture shows it: stages of planes, in rows that split and join."""
+"""The structure of a network for its picture: stages of planes, in rows that split and join."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pycnn.plot.canvas import by
 
 @dataclass
 class Stage:
-    """Planes or numbers, and what makes them.
+    """Planes or numbers, and the layers that make them.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class Stage:
     path : str
         Name of the layer that makes them; "" for the input.
     labels : list of str
-        The layer, and those after it that keep the shape, such as ReLU.
+        The layer, and the following ones that keep the shape, such as ReLU.
     window : (int, int) or None
-        What one number of the output sees of the stage before: the kernel of the layer.
+        The part of the previous stage that one output sees: the kernel of the layer.
     """
 
     shape: Shape
@@ -42,9 +42,9 @@ class Stage:
 
 @dataclass
 class Split:
-    """Branches from the stage before, and the stage that joins their outputs.
+    """Branches from the previous stage, and the stage that joins their outputs.
 
-    A branch without stages passes on what it gets.
+    A branch without stages passes on its input.
     """
 
     branches: list[Row]
@@ -61,12 +61,12 @@ class _Step(NamedTuple):
 
 
 def structure(model: Module, input_shape: Shape) -> Row:
-    """Take a network apart into stages, the input first.
+    """Split a network into stages, the input first.
 
     Parameters
     ----------
     model : Module
-        Any model. One forward pass of zeros goes through it.
+        Any model. One forward pass of zeros is run.
     input_shape : tuple of int
         Shape of one sample, without the batch axis.
 
@@ -83,7 +83,7 @@ def structure(model: Module, input_shape: Shape) -> Row:
 
 
 class _Builder:
-    """Follows the tree of modules, with the shapes that a forward pass had."""
+    """Walks the tree of modules, with the shapes of a forward pass."""
 
     def __init__(self, steps: list[_Step]) -> None:
         self._steps = steps
@@ -92,7 +92,7 @@ class _Builder:
     def row(self, module: Module, path: str, shape: Shape) -> tuple[Row, Shape]:
         """Return the stages of a module, and the shape of its output."""
         row: Row = []
-        waiting: list[str] = []  # labels that no stage is there for yet
+        waiting: list[str] = []  # labels that belong to no stage yet
         for item in self._items(module, path, shape):
             if isinstance(item, (Stage, Split)):
                 stage = item if isinstance(item, Stage) else item.joined
@@ -104,12 +104,12 @@ class _Builder:
                 _last(row).labels.append(item)
             else:
                 waiting.append(item)
-        if waiting:  # a branch of nothing but a ReLU, say
+        if waiting:  # such as a branch of only a ReLU
             row.append(Stage(shape, path, waiting))
         return row, shape
 
     def _items(self, module: Module, path: str, shape: Shape) -> list[Stage | Split | str]:
-        """Stages of a module in order, and between them labels of layers that keep the shape."""
+        """Return a module's stages in order, with the labels of shape-keeping layers in between."""
         items: list[Stage | Split | str] = []
         if isinstance(module, Sequential) and type(module).trace is Sequential.trace:
             for name, child in module.items():
@@ -132,7 +132,7 @@ class _Builder:
 
 
 def _leaf(step: _Step, before: Shape) -> Stage | str:
-    """Return a stage; or, for a layer that takes each number on its own, its name."""
+    """Return a stage; for an elementwise layer, its name."""
     window = _window(step.layer)
     mixes = window is not None or any(len(p.shape) > 1 for p in step.layer.parameters())
     if not mixes and math.prod(step.shape) == math.prod(before):
@@ -141,7 +141,7 @@ def _leaf(step: _Step, before: Shape) -> Stage | str:
 
 
 def describe(layer: Module) -> str:
-    """Name a layer with its window and its stride, such as Conv2d 5x5 /2."""
+    """Return the name of a layer with its window and stride, such as Conv2d 5x5 /2."""
     text = type(layer).__name__
     kernel, stride = _window(layer), getattr(layer, "stride", (1, 1))
     if kernel is not None:
@@ -152,7 +152,7 @@ def describe(layer: Module) -> str:
 
 
 def _window(layer: Module) -> tuple[int, int] | None:
-    """Return what one number of the output sees: a kernel, or the neocognitron's square area."""
+    """Return what one output sees: a kernel, or the neocognitron's square area."""
     if isinstance(layer, (SLayer, CLayer)):
         return layer.area, layer.area
     window: tuple[int, int] | None = getattr(layer, "kernel_size", None)

@@ -1,4 +1,4 @@
-"""What the filters of a text network look for: the n-grams that fire them most."""
+"""Draw what the filters of a text network look for: the n-grams that fire them most."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 COLUMNS = 3
 # Inches of a panel, of its lines and its name, and of the heading and the note below.
 WIDTH, LINE, NAME, HEAD, NOTE = 4.2, 0.19, 0.4, 0.4, 0.3
-# Letters that fit beside the bars at 8 points.
+# Letters that fit next to the bars at 8 points.
 MOST_LETTERS = 40
-# Where the bars begin, and where the largest ends, as shares of a panel; numbers stand behind.
+# Where the bars begin, and where the largest ends, as shares of a panel; numbers follow the bars.
 FIRST, LAST = 0.66, 0.9
 HEADING = "What fires the filters: the n-grams with the largest activations"
 EXPLANATION = (
@@ -45,17 +45,17 @@ def ngrams(
 ) -> Figure:
     """Draw, for each filter, the n-grams that fire it most; the bars are the activations.
 
-    All bars have one scale, whose end is the largest activation in the picture.
+    All bars share one scale, which ends at the largest activation in the picture.
 
     Parameters
     ----------
     top : mapping of str to sequences of (str, float)
         The n-grams of each filter with their activations, the largest first, as
-        `pycnn.text.top_ngrams` gives them.
+        `pycnn.text.top_ngrams` returns them.
     path : path, optional
-        Picture to write; its ending gives the format.
+        Picture to write; its ending determines the format.
     limit : int
-        Filters to draw at most, the first ones.
+        Draw at most this many filters, the first ones.
     title : str
         Heading; what the picture shows by default.
 

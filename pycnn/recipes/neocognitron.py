@@ -15,6 +15,7 @@ from pycnn.datasets.mnist import mnist_test
 from pycnn.datasets.normalise import normalise
 from pycnn.layers import Module, Sequential
 from pycnn.layers.parameter import Array
+from pycnn.layers.self_organizing import connections
 from pycnn.models.neocognitron import neocognitron
 from pycnn.recipes.digit_picture import box_of, read_digits
 from pycnn.recipes.recipe import Recipe
@@ -49,6 +50,10 @@ def _test(model: Module, folder: str | None, transposed: bool | None = None) -> 
     assert model.spec is not None  # a checkpoint without it is refused
     classes = tuple(map(str, range(model.spec.arguments["classes"])))
     return mnist_test(folder, classes=classes, mean=0.0, std=1.0, transposed=transposed)
+
+
+def _self_organized(model: Module) -> int:
+    return sum(map(connections, model.modules()))
 
 
 def train_neocognitron(
@@ -176,4 +181,5 @@ RECIPE = Recipe(
     batch_size=128,
     rates={"adam": RATE},
     train=train_neocognitron,
+    self_organized=_self_organized,
 )

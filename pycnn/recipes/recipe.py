@@ -32,6 +32,11 @@ def no_callbacks(_: Module) -> list[Callback]:
     return []
 
 
+def no_connections(_: Module) -> int:
+    """Return the number of connections that learn without gradients in most networks."""
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a network is fed, trained and asked; the command line follows it.
@@ -71,6 +76,8 @@ class Recipe:
         Whether they are made without ``--augment`` too.
     callbacks : function of (Module)
         Gives callbacks that the training needs.
+    self_organized : function of (Module)
+        Counts the connections that learn without gradients, before the epochs; none by default.
     train : function, optional
         A procedure in place of `pycnn.fit`: ``train(model, train, test, *, epochs, batch_size,
         seed, progress, callbacks, checkpoint, every, resume)`` gives a History.
@@ -92,6 +99,7 @@ class Recipe:
     augment: Augment | None = None
     always_augment: bool = False
     callbacks: Callable[[Module], list[Callback]] = no_callbacks
+    self_organized: Callable[[Module], int] = no_connections
     train: Callable[..., History] | None = None
 
     def data(

@@ -1,11 +1,14 @@
-"""Reports: all that is known of a training run on one page.
+"""Reports: everything known about a training run, on one page.
 
 - `write_report`: the page, with its pictures inside
-- `Run`: what ``pycnn train`` left in a folder, and the test data that belong to it
+- `SavedRun`: the files that ``pycnn train`` left in a folder, and the test data that go with them;
+  `Run`, its name until version 0.1, still works
 - `sections`: the parts of the page; `page`: HTML and style
 """
 
-from pycnn.report.run import Run
+from pycnn.report.run import SavedRun
 from pycnn.report.write import write_report
 
-__all__ = ["Run", "write_report"]
+Run = SavedRun
+
+__all__ = ["Run", "SavedRun", "write_report"]

@@ -1,4 +1,4 @@
-"""The n-grams that a text network goes by, for the filters that speak most clearly."""
+"""Find the n-grams that a text network decides by, for its clearest filters."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def clearest_ngrams(
     filters: int = FILTERS,
     count: int = NGRAMS,
 ) -> dict[str, list[Ngram]]:
-    """Find what fires the filters that speak most clearly for one class.
+    """Return what fires the filters that speak most clearly for one class.
 
-    A filter speaks for the class to which the last layer gives it the largest weight, the more
-    clearly the further the next largest weight is.
+    A filter speaks for the class to which the last layer gives it the largest weight; the larger
+    the distance to the next largest weight, the more clearly.
 
     Parameters
     ----------
     model : Module
         A text network, see `pycnn.text.top_ngrams`.
     sentences : SentenceDataset
-        Where the n-grams come from.
+        The source of the n-grams.
     classes : sequence of str
         Names of the classes.
     filters, count : int
@@ -42,8 +42,8 @@ def clearest_ngrams(
     Returns
     -------
     dict
-        The n-grams with their activations for each filter, whose name tells its class; as
-        `pycnn.plot.ngrams` takes them.
+        The n-grams with their activations, keyed by the name of the filter, which includes its
+        class; as `pycnn.plot.ngrams` takes them.
 
     Raises
     ------

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TYPES = {"png": "image/png", "svg": "image/svg+xml"}
-# Pixels of a browser for each inch of a figure.
+# Browser pixels per inch of a figure.
 BROWSER = 96
 
 
 def escape(text: str) -> str:
-    """Return text that is only text on a page: no markup, and nothing that XML forbids."""
+    """Return text without markup, and without characters that XML forbids."""
     return html.escape(printable(text, keep="\n"))
 
 
@@ -43,13 +43,13 @@ def picture(
     figure : matplotlib.figure.Figure
         The picture.
     alt : str
-        What it shows, in words, for those who do not see it.
+        What the picture shows, in words, for readers who cannot see it.
     caption : str
         Text below it.
     kind : str
-        ``"svg"`` for lines and text, which turn dark on a dark page; ``"png"`` for images.
+        ``"svg"`` for lines and text, which adapt to a dark page; ``"png"`` for images.
     wide : bool
-        Whether a narrow page scrolls it sideways instead of making it small.
+        Whether a narrow page scrolls the picture sideways instead of shrinking it.
     """
     content = base64.b64encode(render(figure, kind)).decode()
     width, height = (round(BROWSER * inches) for inches in figure.get_size_inches())
@@ -63,7 +63,7 @@ def picture(
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    """Return rows of text as an HTML table, the first cell of each as its heading."""
+    """Return rows of text as an HTML table; the first cell of each row is its heading."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = ""
     for first, *others in rows:
@@ -77,12 +77,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) ->
 
 
 def code(text: str, label: str) -> str:
-    """Return lines of fixed width."""
+    """Return lines in a fixed-width font."""
     return _scrolling(f"<pre>{escape(text)}</pre>", label)
 
 
 def _scrolling(content: str, label: str) -> str:
-    """Let a narrow page scroll something wide, with the keyboard too."""
+    """Return wide content that scrolls on a narrow page, also with the keyboard."""
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(label)}">'
         f"{content}</div>\n"
@@ -101,12 +101,12 @@ def paragraph(text: str) -> str:
 
 
 def page(title: str, lead: str, sections: Iterable[Section], footer: str) -> str:
-    """Put a page together.
+    """Return a whole page.
 
     Parameters
     ----------
     title : str
-        Heading and title.
+        Title and heading.
     lead : str
         HTML below the heading.
     sections : iterable of Section

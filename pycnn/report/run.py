@@ -1,4 +1,4 @@
-"""A training run: the checkpoint, and what was left beside it."""
+"""A training run: the checkpoint, and the files next to it."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from pycnn.plot.canvas import class_names
 from pycnn.text import SentenceDataset
 from pycnn.training import History, predict
 
-# A batch of so many sentences tells how long they are.
+# The longest of this many sentences stands for the length of a sample.
 SENTENCES = 20
 
 
-class Run:
-    """What ``pycnn train`` left: read when it is asked for.
+class SavedRun:
+    """The files that ``pycnn train`` left, each read on first use.
 
     Parameters
     ----------
     path : path
         The folder, or a file in it: one that train has left, or a checkpoint of another name.
     data : str, optional
-        Folder of the data; the one of the settings by default.
+        Folder of the data; by default the one in the settings.
     skip_broken : bool
-        Whether broken pictures of the data are left out, with a warning; they are too if the
-        settings say so.
+        Whether broken pictures of the data are left out, with a warning; the settings can demand
+        this too.
     transposed : bool, optional
-        As for `pycnn.datasets.mnist`; by default as the settings say, also of other data.
+        As for `pycnn.datasets.mnist`; by default as the settings say, even for other data.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Run:
         Raises
         ------
         OSError, ValueError
-            If there is no checkpoint, or one that does not say which model it is of.
+            If there is no checkpoint, or it does not say which model it belongs to.
         """
         return io.load_model(self._place)
 
@@ -84,13 +84,13 @@ class Run:
         Raises
         ------
         ValueError
-            If it has none.
+            If the model has no recipe.
         """
         return recipes.get(self.name)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Settings of the training; none if there is no such file.
+        """Settings of the training; empty if there is no such file.
 
         Raises
         ------
@@ -118,18 +118,18 @@ class Run:
 
     @cached_property
     def history(self) -> History:
-        """What the training reported; empty if there is no such file."""
+        """History of the training; empty if there is no such file."""
         path = file_of(self.folder, HISTORY)
         return History.from_json(path) if path.exists() else History()
 
     @cached_property
     def test(self) -> Dataset:
-        """Test data, as the model needs them.
+        """Test data, prepared for the model.
 
         Raises
         ------
         ValueError
-            If there are none.
+            If there are no test data.
         """
         transposed = self._transposed
         if transposed is None:
@@ -162,7 +162,7 @@ class Run:
 
     @cached_property
     def sample_shape(self) -> Shape:
-        """Shape of one test sample; of sentences, that of the longest of some."""
+        """Shape of one test sample; for sentences, the longest of the first ones."""
         count = SENTENCES if self.sentences else 1
         return self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
 

@@ -1,4 +1,4 @@
-"""The parts of a report, each from a `Run`; what does not suit a network is left out."""
+"""The parts of a report on a `SavedRun`; parts that do not suit the network are left out."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pycnn.layers.parameter import Array
 from pycnn.report import page
 from pycnn.report.ngrams import clearest_ngrams
 from pycnn.report.page import Section
-from pycnn.report.run import Run
+from pycnn.report.run import SavedRun
 from pycnn.training.answers import NO_ANSWER, answers
 
-# Beyond this many classes a confusion matrix has nothing to read any more.
+# With more classes a confusion matrix is no longer readable.
 MOST_CLASSES = 200
 MOST_SENTENCES = 20
 
 
-def sections(run: Run) -> Iterator[Section]:
-    """Return the parts of the page, in order."""
+def sections(run: SavedRun) -> Iterator[Section]:
+    """Yield the parts of the page, in order."""
     yield Section("Training", "".join(_training(run)))
     yield Section("Mistakes", "".join(_mistakes(run)))
     if seen := "".join(_ngrams(run) if run.sentences is not None else _images(run)):
@@ -32,7 +32,7 @@ def sections(run: Run) -> Iterator[Section]:
     yield Section("Settings", "".join(_settings(run)))
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def facts(run: SavedRun) -> list[tuple[str, str]]:
     """Return the figures at the top of the page."""
     total, wrong = len(run.test), len(plot.surest_errors(run.test.y, run.probabilities))
     found = [
@@ -40,7 +40,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("mistakes", f"{wrong:,}"),
         ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
     ]
-    if organized := sum(layer.self_organized for layer in run.model.modules()):
+    if organized := run.recipe.self_organized(run.model):
         found.append(("self-organized connections", f"{organized:,}"))
     if run.history.self_organization:
         found.append(("self-organization", f"{run.history.self_organization:,.1f} s"))
@@ -51,7 +51,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return found
 
 
-def _training(run: Run) -> Iterator[str]:
+def _training(run: SavedRun) -> Iterator[str]:
     history = run.history
     if history.interrupted:
         yield page.paragraph(
@@ -88,7 +88,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
 
 
-def _mistakes(run: Run) -> Iterator[str]:
+def _mistakes(run: SavedRun) -> Iterator[str]:
     truth, guesses = run.test.y, answers(run.probabilities)
     names = run.classes
     if unanswered := np.count_nonzero(guesses == NO_ANSWER):
@@ -134,7 +134,7 @@ def _told(probabilities: Array, guess: int, names: list[str]) -> tuple[str, str]
     return names[guess], f"{probabilities[guess]:.1%}"
 
 
-def _ngrams(run: Run) -> Iterator[str]:
+def _ngrams(run: SavedRun) -> Iterator[str]:
     assert run.sentences is not None
     try:
         found = clearest_ngrams(run.model, run.sentences, run.classes)
@@ -148,7 +148,7 @@ def _ngrams(run: Run) -> Iterator[str]:
     yield page.picture(plot.ngrams(found), "; ".join(first), caption, kind="svg")
 
 
-def _images(run: Run) -> Iterator[str]:
+def _images(run: SavedRun) -> Iterator[str]:
     if not run.shows_images:
         return
     image = run.test.gather(np.zeros(1, np.int64))[0]
@@ -156,7 +156,7 @@ def _images(run: Run) -> Iterator[str]:
     alt = f"Outputs of every layer for the first test image, whose class is {truth}."
     caption = (
         f"What each layer makes of the first test image ({truth}): edges first, then textures and "
-        "parts, at last the shape. Each layer has a scale of its own; black is its smallest number."
+        "parts, and finally the shape. Each layer has its own scale; black is its smallest number."
     )
     if not run.model.outputs_are_scores:
         caption += " In the last row black is the largest: the smallest output wins and is white."
@@ -168,7 +168,7 @@ def _images(run: Run) -> Iterator[str]:
         yield page.picture(plot.filters(run.model), alt, caption)
 
 
-def _network(run: Run) -> str:
+def _network(run: SavedRun) -> str:
     figure = plot.architecture(run.model, run.sample_shape)
     alt = f"The layers of {run.name} as stacks of planes, from the input to the output."
     caption = (
@@ -179,7 +179,7 @@ def _network(run: Run) -> str:
     return drawn + page.code(run.model.summary(run.sample_shape), "table of the layers")
 
 
-def _settings(run: Run) -> Iterator[str]:
+def _settings(run: SavedRun) -> Iterator[str]:
     if not run.settings:
         yield page.paragraph("The folder has no settings.json.")
         return
@@ -194,7 +194,7 @@ def _value(value: object) -> str:
     return "default" if value is None else str(value)
 
 
-def _command(run: Run) -> str:
+def _command(run: SavedRun) -> str:
     """Return the command that repeats the training."""
     words = ["pycnn", "train", run.name]
     for key in ("epochs", "batch_size", "optimizer", "lr", "seed", "data"):

@@ -1,4 +1,4 @@
-"""Writing the report of a training run."""
+"""Write the report of a training run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
 from pycnn._run_files import REPORT
 from pycnn.report.page import page, paragraph, tiles
-from pycnn.report.run import Run
+from pycnn.report.run import SavedRun
 from pycnn.report.sections import facts, sections
 
 
@@ -21,23 +21,23 @@ def write_report(
     skip_broken: bool = False,
     transposed: bool | None = None,
 ) -> Path:
-    """Gather history, pictures, summary and settings of a training run on one HTML page.
+    """Write history, pictures, summary and settings of a training run to one HTML page.
 
-    The page needs no network, no script and no other file. It shows what suits the network:
-    feature maps, filters and misclassified images, or n-grams and misunderstood sentences.
+    The page needs no network connection, no script and no other file. It shows what suits the
+    model: feature maps, filters and misclassified images, or n-grams and misunderstood sentences.
 
     Parameters
     ----------
     folder : path
-        What ``pycnn train`` left: ``model.safetensors``, and if they are there ``history.json``
-        and ``settings.json``.
+        Folder with the files of ``pycnn train``: ``model.safetensors``, and if they exist
+        ``history.json`` and ``settings.json``.
     path : path, optional
         The page to write, a name that ends in .html; ``report.html`` in the folder by default.
     data : str, optional
-        Folder of the data; the one of the training by default.
+        Folder of the data; by default that of the training.
     skip_broken : bool
-        Whether broken pictures of the data are left out, with a warning; they are too if they
-        were in the training.
+        Whether broken pictures of the data are left out, with a warning; they always are if the
+        training left them out.
     transposed : bool, optional
         As for `pycnn.datasets.mnist`; by default as in the training.
 
@@ -51,9 +51,10 @@ def write_report(
     ImportError
         If matplotlib is not installed.
     OSError, ValueError
-        If a file cannot be read or written or holds something else, or `path` ends otherwise.
+        If a file cannot be read or written or holds something else, or `path` does not end in
+        .html.
     """
-    run = Run(folder, data, skip_broken=skip_broken, transposed=transposed)
+    run = SavedRun(folder, data, skip_broken=skip_broken, transposed=transposed)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")

@@ -1,10 +1,10 @@
-"""Text as networks take it: words become numbers, numbers become vectors.
+"""Text for networks: words become numbers, numbers become vectors.
 
-- `tokenize`: a sentence as words, by the rules of Kim's sentence classifier
+- `tokenize`: split a sentence into words, by the rules of Kim's sentence classifier
 - `Vocabulary`: the words that a model knows, and their numbers
 - `SentenceDataset`: labelled sentences, for `pycnn.fit`
 - `load_embeddings`, `read_embeddings`: word vectors from word2vec and GloVe files
-- `top_ngrams`: which n-grams fire each filter of a `pycnn.models.textcnn`
+- `top_ngrams`: the n-grams that fire each filter of a `pycnn.models.textcnn` most
 """
 
 from pycnn.text.dataset import SentenceDataset

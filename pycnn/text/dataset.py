@@ -1,4 +1,4 @@
-"""Labelled sentences, with the numbers of their words once a vocabulary is there."""
+"""Labelled sentences, and the numbers of their words once there is a vocabulary."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pycnn.text.vocabulary import Numbers, Vocabulary, pad
 class SentenceDataset:
     """Sentences and their classes: a `pycnn.data.Dataset` as soon as it has a vocabulary.
 
-    A batch of it is int64 (n, words of the longest sentence in the batch): padding costs as much
-    as words do, and `pycnn.models.textcnn` gives the same answers for any amount of it.
+    A batch is int64 (n, words of the longest sentence in the batch): padding costs as much as
+    words do, and `pycnn.models.textcnn` gives the same answers for any amount of it.
 
     Parameters
     ----------
     texts : sequence of str
         The sentences.
     y : (N,) int64 array
-        Class of each.
+        Class of each sentence.
     classes : sequence of str
         Name of each class.
     name : str
         Name of the data set.
     vocabulary : Vocabulary, optional
-        Turns the sentences into numbers; `encode` gives a data set one.
+        Turns the sentences into numbers; `encode` returns a data set that has one.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class SentenceDataset:
     Raises
     ------
     TypeError
-        If `y` is not an int64 array, or a sentence not a str.
+        If `y` is not an int64 array, or a sentence is not a str.
     ValueError
         If the lengths differ.
 
@@ -51,6 +51,8 @@ class SentenceDataset:
     >>> train, test = pycnn.datasets.movie_reviews()
     >>> vocabulary = pycnn.text.Vocabulary.build(train.texts)
     >>> train, test = train.encode(vocabulary), test.encode(vocabulary)
+    >>> train.classes
+    ('negative', 'positive')
     """
 
     __slots__ = ("_rows", "classes", "name", "texts", "vocabulary", "y")
@@ -83,14 +85,14 @@ class SentenceDataset:
             self._rows = [vocabulary.numbers(text) for text in self.texts]
 
     def encode(self, vocabulary: Vocabulary) -> SentenceDataset:
-        """Return the same sentences with the numbers that their words have in a vocabulary."""
+        """Return the same sentences, with words numbered by a vocabulary."""
         return SentenceDataset(self.texts, self.y, self.classes, self.name, vocabulary)
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __getitem__(self, index: slice | Index) -> SentenceDataset:
-        """Part of the data set."""
+        """Return part of the data set."""
         check_index("SentenceDataset", index)
         chosen = np.arange(len(self))[index]
         part = SentenceDataset(
@@ -105,7 +107,7 @@ class SentenceDataset:
         refuse_iteration("SentenceDataset")
 
     def gather(self, index: Index) -> Samples:
-        """Return the numbers of the words of these sentences, padded to the longest of them.
+        """Return the numbers of the words of these sentences, padded to the longest sentence.
 
         Raises
         ------
@@ -126,14 +128,14 @@ class SentenceDataset:
 def fold_of(
     data: SentenceDataset, fold: int, count: int, seed: int
 ) -> tuple[SentenceDataset, SentenceDataset]:
-    """Split for one turn of a cross-validation.
+    """Return the training and test set of one turn of a cross-validation.
 
     Parameters
     ----------
     data : SentenceDataset
         All sentences.
     fold : int
-        Which fold is the test set, 0 to ``count - 1``.
+        The fold that is the test set, 0 to ``count - 1``.
     count : int
         Number of folds.
     seed : int
@@ -142,12 +144,12 @@ def fold_of(
     Returns
     -------
     train, test : SentenceDataset
-        The other folds, and this one. A sentence that occurs twice is in one fold only.
+        The other folds, and this one. All copies of a sentence are in the same fold.
 
     Raises
     ------
     TypeError, ValueError
-        If `fold` is not one of them.
+        If `fold` is not one of the folds.
     """
     integer(data.name, "fold", fold, 0, count - 1)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Word vectors from files of word2vec (text or binary) and GloVe, of the wanted words only."""
+"""Read the vectors of wanted words from files of word2vec (text or binary) and GloVe."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 Format: TypeAlias = Literal["auto", "text", "binary"]
 
 _CHUNK = 1 << 20
-# Longer than any word of a published file; a binary file read with a wrong size has no end of word.
+# Longer than any word of a published file; a binary file read with a wrong size has no word end.
 _LONGEST_WORD = 1 << 12
-# Bytes of a number in a text, with the space before it; published ones have at most 25.
+# Bytes of a number in a text file, with the space before it; published ones have at most 25.
 _LONGEST_NUMBER = 1 << 6
-# Bytes that are looked at to tell text from binary numbers.
+# Bytes examined to tell text from binary numbers.
 _SAMPLE = 1 << 12
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\r\n")
 
 
 class _File(NamedTuple):
-    """An open file of vectors: its path for messages, its bytes, and its first line's promise.
+    """An open file of vectors: its path for messages, its bytes, and what its first line promises.
 
-    What comes before the bytes of the stream was taken from it already.
+    `taken` holds the bytes already read from the stream.
     """
 
     path: str
@@ -51,21 +51,21 @@ def load_embeddings(
     format: Format = "auto",
     rng: init.Rng = None,
 ) -> Vectors:
-    """Return the vector of every word of a vocabulary, at random for those that a file lacks.
+    """Return the vector of every word of a vocabulary; words that the file lacks get random ones.
 
     Words that are not in the file get values from U(-a, a), where a = sqrt(3 var) gives them the
-    variance of all the numbers of the vectors that are; padding gets zeros.
+    variance of all numbers in the vectors that were found; padding gets zeros.
 
     Parameters
     ----------
     path : path
-        As `read_embeddings` takes it.
+        As for `read_embeddings`.
     vocabulary : Vocabulary
-        The words, as they are to be looked up.
+        The words to look up.
     format : {'auto', 'text', 'binary'}
-        As `read_embeddings` takes it.
+        As for `read_embeddings`.
     rng : Generator, int or None
-        Random numbers of the words that are not in the file.
+        Source of the vectors of words that are not in the file.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def load_embeddings(
     Raises
     ------
     OSError, TypeError, ValueError
-        As `read_embeddings`.
+        As for `read_embeddings`.
 
     References
     ----------
@@ -94,7 +94,7 @@ def read_embeddings(
 ) -> tuple[Numbers, Vectors]:
     """Read the vectors of the words of a vocabulary from a file of any size.
 
-    The file goes by once and only the wanted vectors are kept in memory.
+    The file is read once, and only the wanted vectors are kept in memory.
 
     Parameters
     ----------
@@ -104,17 +104,17 @@ def read_embeddings(
         - word2vec, binary: a line ``V D``, then V times a word, a space and D float32 numbers in
           little-endian bytes;
         - word2vec, text: a line ``V D``, then V lines of a word and D numbers;
-        - GloVe: the same lines without the first.
+        - GloVe: the same without the first line.
     vocabulary : Vocabulary
-        The words, looked up as they are (capitals count). Of a word that a file has twice, the
-        first vector counts.
+        The words, looked up unchanged (case matters). If a file has a word twice, the first vector
+        counts.
     format : {'auto', 'text', 'binary'}
-        'auto' takes a file for text if its first 4 KiB hold no control characters.
+        'auto' takes a file as text if its first 4 KiB hold no control characters.
 
     Returns
     -------
     numbers : (K,) int64 array
-        Numbers in the vocabulary of the K words that were found, rising.
+        Numbers in the vocabulary of the K words that were found, ascending.
     vectors : (K, D) float32 array
         Their vectors.
 
@@ -125,10 +125,10 @@ def read_embeddings(
     TypeError
         If `vocabulary` is not a Vocabulary.
     ValueError
-        If the file is empty, malformed, truncated or no regular file (the text tells its name and
-        the line, or the number of the word), a line is longer than 4 KiB and 64 bytes for each
-        number, a compressed file holds more than 64 MiB and 100 times its size, a wanted vector is
-        not finite, or no word of the vocabulary is in it.
+        If the file is empty, malformed, truncated or not a regular file (the message names the file
+        and the line, or the number of the word); a line is longer than 4 KiB plus 64 bytes per
+        number; a compressed file holds more than 64 MiB and more than 100 times its size; a wanted
+        vector is not finite; or the file has no word of the vocabulary.
 
     References
     ----------
@@ -143,7 +143,7 @@ def read_embeddings(
         raise ValueError(
             f"[read_embeddings] format must be 'auto', 'text' or 'binary', got {written(format)}"
         )
-    # Padding and unknown words are no words, whatever a file may hold of that name.
+    # Padding and the unknown word are not words, even if a file holds such names.
     wanted = {word.encode(): number for number, word in enumerate(vocabulary.words) if number > 1}
     found: dict[int, Vectors] = {}
     name = printable(path)
@@ -159,8 +159,8 @@ def read_embeddings(
 
 
 def _start(name: str, stream: BinaryIO, format: Format) -> tuple[_File, bool]:
-    """Read what comes before the first vector; tells whether the file is text."""
-    # Editors of Windows put a byte order mark before the first word.
+    """Read what comes before the first vector; return the file, and whether it is text."""
+    # Windows editors put a byte order mark before the first word.
     first = stream.readline(_CHUNK).removeprefix(codecs.BOM_UTF8)
     fields = first.split()
     if not fields:
@@ -181,17 +181,17 @@ def _start(name: str, stream: BinaryIO, format: Format) -> tuple[_File, bool]:
 
 
 def _is_text(sample: bytes) -> bool:
-    """Whether there are no control characters: the bytes of many float32 numbers hold some."""
+    """Return whether there are no control characters; the bytes of many float32 hold some."""
     return _CONTROL.isdisjoint(sample)
 
 
 def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[int, Vectors]]:
-    """Vectors of the wanted words of a text file, a word and its vector in each line."""
+    """Yield the vectors of the wanted words of a text file with one word per line."""
     path, _, _, rows, dim = file
     before = 0 if rows is None else 1
     lines = blank = 0
     for lines, line in enumerate(_lines(file, before), 1):
-        # Most lines of a large file end here: taking them apart would cost ten times as much.
+        # Most lines of a large file end here: parsing them would cost ten times as much.
         if (
             line.rstrip().count(b" ") == dim
             and not line.startswith(b" ")
@@ -199,7 +199,7 @@ def _text_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[in
             and not blank
         ):
             continue
-        if line.isspace():  # editors leave empty lines at the end, and only there
+        if line.isspace():  # editors leave empty lines, but only at the end
             blank = blank or lines
             continue
         if blank:
@@ -231,7 +231,7 @@ def _malformed(path: str, number: int, dim: int, line: bytes) -> ValueError:
 
 
 def _lines(file: _File, before: int) -> Iterator[bytes]:
-    """Return the lines of a text file; one that is longer than any vector is refused."""
+    """Yield the lines of a text file; refuse a line longer than any vector."""
     most = _LONGEST_WORD + _LONGEST_NUMBER * file.dim
     rest = file.taken
     for number in count(1 + before):
@@ -250,7 +250,7 @@ def _lines(file: _File, before: int) -> Iterator[bytes]:
 
 
 def _has_numbers(word: bytes) -> bool:
-    """Whether a word with spaces is a word and numbers: then its line has too many of them."""
+    """Return whether a "word" with spaces ends in numbers: then its line has too many of them."""
     rest = word.split()[1:]
     try:
         return bool(rest) and all(math.isfinite(float(part)) for part in rest)
@@ -259,7 +259,7 @@ def _has_numbers(word: bytes) -> bool:
 
 
 def _binary_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[int, Vectors]]:
-    """Vectors of the wanted words of a binary word2vec file."""
+    """Yield the vectors of the wanted words of a binary word2vec file."""
     path, stream, buffer, rows, dim = file
     assert rows is not None
     size, start = 4 * dim, 0
@@ -276,7 +276,7 @@ def _binary_records(file: _File, wanted: Mapping[bytes, int]) -> Iterator[tuple[
                 )
             buffer, start = buffer[start:] + more, 0
             end = buffer.find(b" ")
-        # The program word2vec ends lines after each vector (on Windows with two bytes).
+        # The program word2vec ends each vector with a line end (two bytes on Windows).
         word = buffer[start:end].lstrip(b"\r\n")
         number = wanted.get(word)
         if number is not None:
@@ -294,6 +294,6 @@ def _check_finite(vector: Vectors, where: str, word: bytes) -> None:
 
 
 def _shown(raw: bytes) -> str:
-    """Return the beginning of some bytes, for messages."""
+    """Return the beginning of some bytes, to show in messages."""
     text = raw[:60].decode("utf-8", "replace").rstrip("\n")
     return printable(repr(text)) + ("..." if len(raw) > 60 else "")

@@ -15,28 +15,28 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.text.vocabulary import Numbers, Vocabulary, listed
 
-# n-grams in a forward pass: their vectors are a few MiB.
+# n-grams per forward pass: their vectors take a few MiB.
 _BATCH = 1024
 
 
 class Ngram(NamedTuple):
-    """Some words in a row, with spaces between them, and how strongly they fire a filter."""
+    """Consecutive words, joined by spaces, and how strongly they fire a filter."""
 
     text: str
     activation: float
 
 
 class FilterNgrams(NamedTuple):
-    """A filter of a text network and what fires it.
+    """A filter of a text network and the n-grams that fire it.
 
     Attributes
     ----------
     filter : int
         Its number among all filters: the column of the last layer's weight.
     width : int
-        How many words it sees.
+        Number of words it sees.
     weights : tuple of float
-        What the last layer makes of it: one weight for each class.
+        Weight that the last layer gives it for each class.
     ngrams : tuple of Ngram
         Strongest first.
     """
@@ -48,7 +48,7 @@ class FilterNgrams(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What to call the filter, as ``"filter 7, 3 words"``."""
+        """Name of the filter for display, such as ``"filter 7, 3 words"``."""
         return f"filter {self.filter}, {self.width} words"
 
 
@@ -62,8 +62,8 @@ def top_ngrams(
 ) -> list[FilterNgrams]:
     """Find the n-grams of some sentences that fire each filter of a text network most.
 
-    The activation of a filter is the output of its convolution and ReLU. It depends on the words
-    in its window only, so every n-gram that occurs is looked at once, wherever it stands.
+    The activation of a filter is the output of its convolution and ReLU. It depends only on the
+    words in its window, so each distinct n-gram is evaluated once.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def top_ngrams(
         vectors, a Parallel of branches that begin with a Conv2d and its activation, and a Linear
         at the end.
     sentences : sequence of str, or of sequences of words
-        Where the n-grams come from; n-grams that touch the padding are left out.
+        The source of the n-grams; n-grams that touch the padding are left out.
     filters : sequence of int, optional
-        Numbers of filters, counted through the branches; all by default.
+        Numbers of filters, counted across the branches; all by default.
     count : int
-        n-grams for each filter; fewer if there are fewer that fire it at all.
+        n-grams per filter; fewer if fewer fire it at all.
     vocabulary : Vocabulary, optional
-        That of the model; a model of `pycnn.models` holds it already.
+        The model's vocabulary; models of `pycnn.models` hold it already.
 
     Returns
     -------
@@ -88,13 +88,15 @@ def top_ngrams(
     Raises
     ------
     TypeError, ValueError
-        If the model is of another kind, its vocabulary is not known, or a number of a filter is
-        out of range.
+        If the model is of another kind, its vocabulary is unknown, or a filter number is out of
+        range.
 
     Examples
     --------
-    >>> found = pycnn.text.top_ngrams(model, train.texts, filters=[0, 150])
-    >>> pycnn.plot.ngrams({f.label: f.ngrams for f in found}, "ngrams.png")
+    >>> train, test = pycnn.datasets.movie_reviews()
+    >>> model = pycnn.models.textcnn(pycnn.text.Vocabulary.build(train.texts).words, rng=0)
+    >>> found = pycnn.text.top_ngrams(model, train.texts[:100], filters=[0, 150])
+    >>> figure = pycnn.plot.ngrams({f.label: f.ngrams for f in found}, "ngrams.png")
     """
     integer("top_ngrams", "count", count, 1)
     lookup, branches, last = _parts(model)
@@ -128,7 +130,7 @@ def top_ngrams(
 
 
 def distinct_ngrams(rows: Sequence[Numbers], width: int) -> Numbers:
-    """Return all runs of `width` numbers within the rows, each once, as (M, width)."""
+    """Return the distinct runs of `width` numbers within the rows, as (M, width)."""
     windows = [
         np.lib.stride_tricks.sliding_window_view(row, width) for row in rows if len(row) >= width
     ]
@@ -138,7 +140,7 @@ def distinct_ngrams(rows: Sequence[Numbers], width: int) -> Numbers:
 
 
 def _parts(model: Module) -> tuple[list[Module], list[tuple[Conv2d, Module]], Linear]:
-    """Take a text network apart: the lookup, the start of each branch, the last layer."""
+    """Split a text network into the lookup, the start of each branch, and the last layer."""
     layers = list(model) if isinstance(model, Sequential) else []
     last = layers[-1] if layers else None
     for position, layer in enumerate(layers):
@@ -156,7 +158,7 @@ def _parts(model: Module) -> tuple[list[Module], list[tuple[Conv2d, Module]], Li
 def _outputs(
     lookup: list[Module], conv: Conv2d, activation: Module, ngrams: Numbers
 ) -> npt.NDArray[np.float32]:
-    """Activations of all filters of a branch for n-grams, (M, filters)."""
+    """Return the activations of all filters of a branch for n-grams, (M, filters)."""
 
     def batches() -> Iterator[npt.NDArray[np.float32]]:
         bias = None if conv.bias is None else conv.bias.data
@@ -164,7 +166,7 @@ def _outputs(
             x: Array = ngrams[start : start + _BATCH]
             for layer in lookup:
                 x = layer.forward(x)
-            # Without the padding of the layer there is one window, the n-gram itself.
+            # Without the layer's padding there is one window: the n-gram itself.
             y = activation.forward(ops.conv2d(x, conv.weight.data, bias))
             yield y.reshape(len(y), -1)
 
@@ -173,6 +175,6 @@ def _outputs(
 
 
 def _strongest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
-    """Positions of the largest positive values, largest first; of equals, the first."""
+    """Return the positions of the largest positive values, largest first, ties in order."""
     order = np.argsort(-values, kind="stable")[:count]
     return order[values[order] > 0]

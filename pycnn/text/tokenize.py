@@ -1,12 +1,12 @@
-"""Sentences to words, by the rules of Kim's sentence classifier."""
+"""Split sentences into words, by the rules of Kim's sentence classifier."""
 
 from __future__ import annotations
 
 import re
 
-# What no word consists of. ASCII only: the pattern of the paper's program predates Unicode text.
+# Characters that are not part of words. ASCII only: the paper's program predates Unicode text.
 _OTHER = re.compile(r"[^A-Za-z0-9(),!?'`]+")
-# The place in front of an ending of English: John 's, have n't. Capitals are not endings.
+# The position before an English ending: John 's, have n't. Capitals are not endings.
 _ENDING = re.compile(r"(?='(?:s|ve|re|d|ll)|n't)")
 _TOKEN = re.compile(r"[(),!?]|[^\s(),!?]+")
 
@@ -17,11 +17,11 @@ def tokenize(text: str) -> list[str]:
     The rules, in this order:
 
     1. Everything but the letters A-Z and a-z, digits and ``( ) , ! ? ' ``` becomes a space:
-       full stops and hyphens separate words and are gone, and so do accented letters.
-    2. The endings ``'s 've n't 're 'd 'll`` become words of their own, with whatever follows:
-       ``isn't`` is ``is`` and ``n't``.
-    3. ``( ) , ! ?`` are words of their own.
-    4. Capitals become small letters.
+       full stops, hyphens and accented letters separate words and disappear.
+    2. The endings ``'s 've n't 're 'd 'll``, with whatever follows, become separate words:
+       ``isn't`` becomes ``is`` and ``n't``.
+    3. Each of ``( ) , ! ?`` becomes a separate word.
+    4. Capitals become lower case.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def tokenize(text: str) -> list[str]:
     References
     ----------
     Kim: Convolutional neural networks for sentence classification, EMNLP 2014; the rules are those
-    of the program released with it, where running it with Python 2 leaves a backslash at each
-    parenthesis and question mark: not here.
+    of the program released with it. Run with Python 2, that program also leaves a backslash at each
+    parenthesis and question mark; this function does not.
 
     Examples
     --------
-    >>> tokenize("It isn't (that) well-made, is it?")
+    >>> pycnn.text.tokenize("It isn't (that) well-made, is it?")
     ['it', 'is', "n't", '(', 'that', ')', 'well', 'made', ',', 'is', 'it', '?']
     """
     if not isinstance(text, str):

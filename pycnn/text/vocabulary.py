@@ -22,24 +22,25 @@ PADDING_NUMBER, UNKNOWN_NUMBER = 0, 1
 
 
 class Vocabulary:
-    """Words by their numbers: 0 is padding, 1 any word that is not listed.
+    """A numbering of words: 0 is padding, 1 is any word that is not listed.
 
     Sentences are strings, which `tokenize` splits, or lists of words.
 
     Parameters
     ----------
     words : sequence of str
-        The word of each number: ``"<pad>"``, ``"<unk>"`` and the others, none of them twice.
+        The words in the order of their numbers: ``"<pad>"``, ``"<unk>"``, then the others, each
+        only once.
 
     Attributes
     ----------
     words : list of str
-        The same, for JSON: ``Vocabulary(words)`` makes the vocabulary again.
+        The same words as a list, fit for JSON: ``Vocabulary(words)`` restores the vocabulary.
 
     Raises
     ------
     TypeError
-        If `words` is no sequence of str.
+        If `words` is not a sequence of str.
     ValueError
         If it does not begin with the two special words, or holds a word twice.
     """
@@ -58,7 +59,7 @@ class Vocabulary:
         min_count: int = 1,
         max_size: int | None = None,
     ) -> Vocabulary:
-        """List the words of some sentences, the most frequent first (equals by the alphabet).
+        """Return a vocabulary of the words of some sentences, by falling count, then alphabet.
 
         Parameters
         ----------
@@ -66,21 +67,21 @@ class Vocabulary:
             Training sentences.
         min_count : int
             How often a word must occur. Above 1, the training sentences themselves hold unknown
-            words, so that a model learns what to make of them.
+            words, so that a model learns to deal with them.
         max_size : int, optional
-            How many words to keep at most, besides padding and unknown.
+            Largest number of words to keep, not counting padding and unknown.
 
         Returns
         -------
         Vocabulary
-            Of those words.
+            The vocabulary of those words.
 
         Raises
         ------
         TypeError
-            If a sentence is not text, or a number not an int.
+            If a sentence is not text, or `min_count` or `max_size` is not an int.
         ValueError
-            If a number is not positive.
+            If `min_count` or `max_size` is not positive.
         """
         integer("Vocabulary", "min_count", min_count, 1)
         if max_size is not None:
@@ -121,24 +122,24 @@ class Vocabulary:
         return hash(tuple(self.words))
 
     def number(self, word: str) -> int:
-        """Return the number of a word, 1 if it is unknown."""
+        """Return the number of a word; 1 if it is unknown."""
         return self._numbers.get(word, UNKNOWN_NUMBER)
 
     def numbers(self, sentence: str | Sequence[str]) -> Numbers:
-        """Return the numbers of the words of one sentence, (words,) int64."""
+        """Return the numbers of the words of one sentence, a (words,) int64 array."""
         return np.array([self.number(word) for word in split(sentence)], np.int64)
 
     def encode(
         self, sentences: Iterable[str | Sequence[str]], length: int | None = None
     ) -> Numbers:
-        """Turn sentences into one array, with padding after the shorter ones.
+        """Turn sentences into one array; shorter ones are padded at their end.
 
         Parameters
         ----------
         sentences : iterable of str, or of sequences of str
             N sentences; an empty one is padding only.
         length : int, optional
-            L: longer sentences lose their end. The words of the longest by default (at least 1).
+            L; longer sentences are cut off. By default the length of the longest, at least 1.
 
         Returns
         -------
@@ -160,7 +161,7 @@ class Vocabulary:
         Raises
         ------
         ValueError
-            If a number is not in the vocabulary, or `numbers` not one row.
+            If a number is not in the vocabulary, or `numbers` is not one row.
         """
         row = np.asarray(numbers)
         if row.ndim != 1 or row.dtype.kind not in "iu":
@@ -178,7 +179,7 @@ class Vocabulary:
 
 
 def split(sentence: str | Sequence[str]) -> Sequence[str]:
-    """Return the words of a sentence that is text or words already."""
+    """Return the words of a sentence given as text or as words."""
     if isinstance(sentence, str):
         return tokenize(sentence)
     if not isinstance(sentence, Sequence) or not all(isinstance(word, str) for word in sentence):
@@ -189,14 +190,14 @@ def split(sentence: str | Sequence[str]) -> Sequence[str]:
 
 
 def listed(sentences: Iterable[str | Sequence[str]]) -> Iterable[str | Sequence[str]]:
-    """Refuse one string where sentences are expected: its letters would pass for sentences."""
+    """Return the sentences; refuse a single str, whose letters would pass for sentences."""
     if isinstance(sentences, str):
         raise TypeError("sentences must be a list of sentences, got one str: put it in a list")
     return sentences
 
 
 def pad(rows: Sequence[Numbers], length: int | None = None) -> Numbers:
-    """Stack rows of numbers, with padding at their ends, as (N, `length` or the longest)."""
+    """Stack rows of numbers, padded at their ends to `length` or the longest row."""
     if length is None:
         length = max([1, *map(len, rows)])
     else:
@@ -208,7 +209,7 @@ def pad(rows: Sequence[Numbers], length: int | None = None) -> Numbers:
 
 
 def check_words(owner: str, words: Sequence[str]) -> list[str]:
-    """Return the words of a vocabulary as a list, if they can be that."""
+    """Return the words of a vocabulary as a list, after checking them."""
     if isinstance(words, str) or not isinstance(words, Sequence):
         hint = ": pass its .words" if isinstance(words, Vocabulary) else ""
         raise TypeError(

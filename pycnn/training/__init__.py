@@ -1,10 +1,11 @@
 """Training: the loop, its callbacks and its history, and running a trained model.
 
-- `fit`: train a model on a data set, and resume what was killed
+- `fit`: train a model on a data set, and resume a training that was killed
 - `evaluate`, `predict`: figures and outputs of a model
-- `callbacks`: what can be hung into the loop
+- `callbacks`: extensions of the loop
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
-- `History`, `EpochRecord`: what the loop leaves behind
+- `TrainingRun`: the state that callbacks see; `Run`, its name until version 0.1, still works
+- `History`, `EpochRecord`: the figures of each epoch
 - `self_organize`: learning without labels or gradients, for the neocognitron
 """
 
@@ -20,8 +21,10 @@ from pycnn.training.evaluation import Evaluation, evaluate, predict
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.max_norm import MaxNorm
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
+
+Run = TrainingRun
 
 __all__ = [
     "BestCheckpoint",
@@ -35,6 +38,7 @@ __all__ = [
     "MaxNorm",
     "Run",
     "TerminateOnNaN",
+    "TrainingRun",
     "evaluate",
     "fit",
     "predict",

@@ -1,4 +1,4 @@
-"""Which class a network answers."""
+"""The class that a network answers with."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NO_ANSWER = -1
 def answers(scores: Array) -> npt.NDArray[np.int64]:
     """Return the class of the largest score of each row.
 
-    A row whose largest score is no finite number, as one with a NaN, answers nothing: it gets -1,
-    which equals no class. (``argmax`` would take the first NaN for the largest, and class 0 for the
-    answer of a network that is broken.)
+    A row whose largest score is not finite, such as one with a NaN, has no answer: it gets -1,
+    which equals no class. (``argmax`` takes the first NaN for the largest score, so a broken
+    network would answer class 0.)
 
     Parameters
     ----------
     scores : (N, C) array of floats, C > 0
-        Logits, probabilities or other numbers of which the largest wins.
+        Logits, probabilities or other scores; the largest wins.
 
     Returns
     -------

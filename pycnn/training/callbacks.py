@@ -15,59 +15,59 @@ from pycnn.layers.state import copied_state
 from pycnn.training.history import EpochRecord
 from pycnn.training.monitor import Monitor
 from pycnn.training.nonfinite import first_nonfinite, is_finite
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.unwritten import Unwritten
 
 
 class Callback:
-    """Base class; training calls these methods in the order in which they stand here.
+    """Base class; training calls these methods in the order given here.
 
     They run between the steps: other threads may evaluate the model meanwhile, and a callback may
-    wait for one that does. ``on_backward`` stands in the middle of a step: no other thread changes
+    wait for such a thread. ``on_backward`` runs in the middle of a step: no other thread changes
     the model, or a part of it, meanwhile, and it must not wait for one that would.
 
     Attributes
     ----------
     changes_model : bool
-        Whether ``on_step`` changes the parameters. It is then the end of the step, before the
-        ``on_step`` of others; no other thread evaluates the model in between, so it must not wait
-        for one.
+        Whether ``on_step`` changes the parameters. It then belongs to the step and runs before the
+        ``on_step`` of other callbacks; no other thread evaluates the model in between, so it must
+        not wait for one.
     """
 
     changes_model: bool = False
 
     def on_layer(self, text: str) -> None:
-        """Before `fit`, with a line: after a layer has learned without gradients, and meanwhile."""
+        """Take a line about a layer that learns before `fit`: while it learns, and at its end."""
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
-        """Before the first epoch; `validated` says whether there is validation data."""
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
+        """Run before the first epoch; `validated` says whether there is validation data."""
 
-    def on_backward(self, run: Run) -> None:
-        """Before each update, with ``run.batch``, ``run.loss`` and all gradients in place."""
+    def on_backward(self, run: TrainingRun) -> None:
+        """Run before each update, with ``run.batch``, ``run.loss`` and all gradients in place."""
 
-    def on_step(self, run: Run) -> None:
-        """After each update of the parameters."""
+    def on_step(self, run: TrainingRun) -> None:
+        """Run after each update of the parameters."""
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
-        """After each finished epoch, with its record."""
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
+        """Run after each finished epoch, with its record."""
 
-    def on_train_end(self, run: Run) -> None:
-        """After the last epoch, also when training was stopped or interrupted."""
+    def on_train_end(self, run: TrainingRun) -> None:
+        """Run after the last epoch, also when training was stopped or interrupted."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint of the training must hold of this callback.
+        """Return what a checkpoint of the training must keep for this callback.
 
-        Dicts, lists, tuples, strings, numbers, None and NumPy arrays; none of it by default. Keys
-        are strings, numbers, None or tuples of them. It is asked for between steps and written at
-        once, so that arrays need not be copied.
+        Dicts, lists, tuples, strings, numbers, None and NumPy arrays; empty by default. Keys are
+        strings, numbers, None or tuples of them. The state is taken between steps and written at
+        once, so arrays need not be copied.
         """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave, after `on_train_begin`, when training is resumed.
+        """Take over the result of `state_dict`, after `on_train_begin`, when training is resumed.
 
-        It is equal to it and of the same kinds, but that subclasses, such as named tuples, have
-        become what they are made from, and arrays of a device arrays of NumPy.
+        It is equal and has the same types, except that subclasses, such as named tuples, come back
+        as their base type, and arrays of a device as NumPy arrays.
         """
 
 
@@ -83,12 +83,12 @@ class EarlyStopping(Callback):
     min_delta : float
         Smallest change that is an improvement.
     restore_best : bool
-        Whether the model gets the parameters of its best epoch back in the end.
+        Whether to restore the parameters of the best epoch at the end.
 
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument has a wrong type.
     ValueError
         If an argument is out of range, or there is nothing to monitor: no validation data, or at
         the end of the first epoch no accuracy, as in a regression.
@@ -107,18 +107,18 @@ class EarlyStopping(Callback):
         restore_best: bool = False,
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
-        self.restore_best = flag("[EarlyStopping] restore_best", restore_best)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self._monitor = Monitor("EarlyStopping", monitor, min_delta)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run."""
         self._monitor.reset(validated)
         self._begun = run.epoch
         self._best_state = None
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Stop, or remember the best epoch."""
         if self._monitor.improved(record):
             if self.restore_best:
@@ -126,19 +126,19 @@ class EarlyStopping(Callback):
         elif record.epoch - max(self._monitor.best_epoch, self._begun) >= self.patience:
             run.stop(self._monitor.failure())
 
-    def on_train_end(self, run: Run) -> None:
-        """Give the model its best parameters back."""
+    def on_train_end(self, run: TrainingRun) -> None:
+        """Restore the model's best parameters."""
         if self._best_state is not None:
             run.model.load_state_dict(self._best_state)
         elif self.restore_best and len(run.history):
             warn(f"[EarlyStopping] there is no best epoch to restore: {self._monitor.failure()}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best epoch, and the parameters of it that are to be restored."""
+        """Return the best epoch, and its parameters if they are to be restored."""
         return {"monitor": self._monitor.state_dict(), "parameters": self._best_state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the best epoch of an earlier process."""
+        """Take over the best epoch of an earlier process."""
         self._monitor.load_state_dict(state["monitor"])
         self._best_state = state["parameters"]
 
@@ -165,7 +165,7 @@ class BestCheckpoint(Callback):
     -----
     RuntimeWarning
         At the end, if the figure was never finite: nothing was saved. If the file cannot be written
-        later, as on a full disk, once until it can again; the training goes on.
+        later, as on a full disk, only once until a write succeeds again; the training goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
@@ -173,14 +173,14 @@ class BestCheckpoint(Callback):
         self._monitor = Monitor("BestCheckpoint", monitor)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
-        """Forget an earlier run; see that the file can be written."""
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
+        """Forget an earlier run; check that the file can be written."""
         self._monitor.reset(validated)
         if run.rank == 0:
             check_replaceable(self.path)
             check_writable(self.path)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Save if this epoch is the best."""
         from pycnn.io import save
 
@@ -188,8 +188,8 @@ class BestCheckpoint(Callback):
             with self._unwritten.told(": this epoch, the best so far, is not kept"):
                 save(self.path, run.model)
 
-    def on_train_end(self, run: Run) -> None:
-        """Tell if nothing was saved."""
+    def on_train_end(self, run: TrainingRun) -> None:
+        """Warn if nothing was saved."""
         if len(run.history) and not self._monitor.best_epoch:
             warn(
                 f"[BestCheckpoint] {os.fspath(self.path)} was not written: "
@@ -201,7 +201,7 @@ class BestCheckpoint(Callback):
         return self._monitor.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the best epoch of an earlier process; the file is its own."""
+        """Take over the best epoch of an earlier process, which wrote the file."""
         self._monitor.load_state_dict(state)
 
 
@@ -211,7 +211,7 @@ class CSVLog(Callback):
     Parameters
     ----------
     path : path
-        The file; it is replaced as a whole, so it is never half a line.
+        The file; it is replaced as a whole, so it never ends in half a line.
 
     Raises
     ------
@@ -221,20 +221,20 @@ class CSVLog(Callback):
     Warns
     -----
     RuntimeWarning
-        If it cannot be written later, as on a full disk, once until it can again; the training
-        goes on.
+        If it cannot be written later, as on a full disk, only once until a write succeeds again;
+        the training goes on.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = file_name("CSVLog", "path", path)
         self._unwritten = Unwritten("[CSVLog]", path)
 
-    def on_train_begin(self, run: Run, validated: bool) -> None:
-        """See that the file can be written."""
+    def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
+        """Check that the file can be written."""
         if run.rank == 0:
             check_writable(self.path)
 
-    def on_epoch_end(self, run: Run, record: EpochRecord) -> None:
+    def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Write the history so far."""
         if run.rank == 0:
             with self._unwritten.told():
@@ -244,14 +244,14 @@ class CSVLog(Callback):
 class TerminateOnNaN(Callback):
     """Stop before the update that would spoil the parameters, and name the layer at fault.
 
-    The loss and all gradients of each step are looked at. If one of them is NaN or infinite,
-    the batch goes through the model once more, layer by layer, and ``history.stop_reason`` tells
-    the first parameter, output or (from the last layer back) gradient that is not finite. The
-    parameters stay those of the step before.
+    The loss and all gradients of each step are checked. If one of them is NaN or infinite, the
+    batch passes through the model once more, layer by layer, and ``history.stop_reason`` names the
+    first parameter, output or (from the last layer back) gradient that is not finite. The
+    parameters stay as the step before left them.
     """
 
-    def on_backward(self, run: Run) -> None:
-        """Look at the loss and the gradients of a step."""
+    def on_backward(self, run: TrainingRun) -> None:
+        """Check the loss and the gradients of a step."""
         if math.isfinite(run.loss) and all(map(_finite_gradient, run.optimizer.params)):
             return
         assert run.batch is not None

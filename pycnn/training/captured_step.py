@@ -16,13 +16,13 @@ from pycnn.training.evaluation import mean_loss
 
 
 class CapturedStep:
-    """Training steps of which the GPU knows all kernels, and starts them by one call.
+    """Training steps that are captured once and replayed on the GPU by one call each.
 
-    Small networks keep a GPU waiting: Python and the driver take longer to ask for a kernel than
-    the kernel runs. So the second step in a row with batches of one shape is recorded, in a CUDA
-    graph, and steps after it copy their batch to where the recorded one was, and run the graph.
-    Batches of another shape, such as the last one of an epoch, take their steps without it. The
-    bits are those of steps that are not captured.
+    Small networks keep a GPU waiting: Python and the driver take longer to launch a kernel than
+    the kernel runs. So the second step in a row with batches of one shape is captured in a CUDA
+    graph; each later step copies its batch to where the captured one was and replays the graph.
+    Batches of another shape, such as the last one of an epoch, are trained on without it. The bits
+    are those of steps that are not captured.
 
     Parameters
     ----------
@@ -31,36 +31,36 @@ class CapturedStep:
     loss : OpLoss
         One of `pycnn.losses` with a mean over the batch, such as `pycnn.CrossEntropyLoss`.
     optimizer : Optimizer
-        Its optimizer. The learning rate may change from step to step. Where another setting
-        changes, of the optimizer, the loss or a layer, such as ``p`` of a `Dropout`, or an array of
-        the model or the optimizer is replaced, the step after the next one is recorded anew.
+        Its optimizer. The learning rate may change from step to step. If another setting of the
+        optimizer, the loss or a layer changes, such as ``p`` of a `Dropout`, or an array of the
+        model or the optimizer is replaced, the step after the next one is captured anew.
 
     Attributes
     ----------
     output : array
-        What the model gave in the last step, on the device; the next step writes over it.
+        Output of the model in the last step, on the device; the next step overwrites it.
 
     Raises
     ------
     TypeError
-        If an argument is of another kind, or the loss one of your own.
+        If an argument has a wrong type, or the loss is not one of `pycnn.losses`.
     ValueError
         If the model is on the CPU.
 
     Notes
     -----
-    The Python code of layers runs when a step is recorded, and not in the steps after it: what it
-    decides or draws then stays. A `Dropout` draws anew for each step; a layer of one's own that
-    calls `pycnn.ops.dropout` does so within ``pycnn.backends.of(x).on_replay``, or is refused.
+    The Python code of layers runs when a step is captured, not when it is replayed: what it decides
+    or draws is then fixed. A `Dropout` draws anew for each step; a layer of your own has to
+    call `pycnn.ops.dropout` within ``pycnn.backends.of(x).on_replay``, or is refused.
 
-    A step that needs the CPU in the middle cannot be recorded: the gradient of an `Embedding`,
-    whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are there, and
-    layers of one's own that read from arrays of the device. Such a call raises RuntimeError and
-    says what was in the way. What needs the CPU afterwards waits for the end of the step: the loss,
-    the running statistics of `BatchNorm2d`. Labels are checked before it.
+    A step that needs the CPU in the middle cannot be captured: the gradient of an `Embedding`,
+    whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are on the CPU,
+    and layers of your own that read from arrays of the device. Such a call raises RuntimeError and
+    names the obstacle. What needs the CPU afterwards waits for the end of the step: the loss and
+    the running statistics of `BatchNorm2d`. Labels are checked before the step.
 
-    A recorded step has memory of its own, for its activations and gradients, besides that of other
-    passes of the model, such as those of `pycnn.evaluate`.
+    A captured step has its own memory for activations and gradients, besides that of other passes
+    of the model, such as those of `pycnn.evaluate`.
 
     References
     ----------
@@ -68,8 +68,11 @@ class CapturedStep:
 
     Examples
     --------
-    >>> step = pycnn.training.CapturedStep(model.to("cuda"), criterion, optimizer)
-    >>> for x, y in batches:
+    >>> train, test = pycnn.datasets.mnist()
+    >>> model = pycnn.models.lenet5(rng=0).to("cuda")
+    >>> optimizer = pycnn.optim.SGD(model.parameters(), lr=0.1)
+    >>> step = pycnn.training.CapturedStep(model, pycnn.CrossEntropyLoss(), optimizer)
+    >>> for x, y in pycnn.DataLoader(train, batch_size=32):
     ...     loss = step(x, y)
     """
 
@@ -109,7 +112,7 @@ class CapturedStep:
         ValueError, TypeError
             As from the model and the loss; nothing is updated then.
         RuntimeError
-            If the step cannot be recorded.
+            If the step cannot be captured.
         """
         self._check_device()
         kind = tuple((array.shape, array.dtype) for array in (x, y))
@@ -151,15 +154,15 @@ class CapturedStep:
         graph, settings = module.StepGraph(), self._settings()
         self._forget_gradients()
         self.output = None
-        module.trim_cache()  # of what steps without the graph have left: it has memory of its own
+        module.trim_cache()  # of earlier steps without the graph, which has its own memory
         try:
             with graph.stream:
-                # Copies, which later batches are written into.
+                # Copies, into which later batches are written.
                 x, y = (move(array, device).copy() for array in (x, y))
                 with graph:
                     self._step(x, y)
         except BaseException:
-            # Nothing was computed, whatever there seems to be.
+            # Kernels were only captured: gradients and output hold no results.
             self._forget_gradients()
             self.output = None
             self.model.forget()
@@ -186,13 +189,13 @@ class CapturedStep:
 
 
 class _Settings:
-    """What a recorded step is good for, in objects that stay alive with it."""
+    """What a captured step depends on."""
 
     def __init__(self, numbers: list[Any], objects: list[Any]) -> None:
         self.numbers, self.objects = numbers, objects
 
     def __eq__(self, other: object) -> bool:
-        """Whether the numbers are equal and the objects the same."""
+        """Return whether the numbers are equal and the objects the same."""
         return (
             isinstance(other, _Settings)
             and self.numbers == other.numbers
@@ -203,7 +206,7 @@ class _Settings:
 
 
 def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
-    """Return the public attributes that arguments of kernels are made of."""
+    """Return the values of public attributes that can become arguments of kernels."""
     return [
         value
         for name, value in attributes.items()
@@ -212,7 +215,7 @@ def _numbers(attributes: Mapping[str, Any]) -> list[Any]:
 
 
 class _Recorded:
-    """A recorded step, with the arrays that it reads and writes."""
+    """A captured step, with the arrays that it reads and writes."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""The checkpoint of a training: all that a killed process needs to go on as if nothing had been.
+"""The checkpoint of a training: all that a new process needs to go on as if there were no break.
 
 One safetensors file holds the model as `pycnn.save` writes it, so that `pycnn.load` reads it, and
-beside it the arrays of the training (names that begin with ``training:``). One of them holds the
-rest of its state, and the settings that must be the same to go on, as JSON with a format version.
+the arrays of the training (names that begin with ``training:``). One of these holds the rest of the
+state, and the settings that must be the same to resume, as JSON with a format version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pycnn.training.same import differences
 from pycnn.training.tree import flatten, rebuild
 from pycnn.training.unwritten import Unwritten
 
-# Version of what is stored of a training; that of the file itself is pycnn._format.FORMAT.
+# Version of the stored state of a training; that of the file itself is pycnn._format.FORMAT.
 STATE_FORMAT = 1
 
 ON_ERROR = ("warn", "raise")
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 @dataclass
 class Checkpoint:
-    """A file that is replaced, as a whole, again and again.
+    """A file that is replaced as a whole each time.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class Checkpoint:
     every : int or None
         Updates from one checkpoint to the next within an epoch; None for none.
     on_error : {'warn', 'raise'}
-        What becomes of an error while the file is written.
+        What to do about an error while the file is written.
     settings : mapping of str to JSON values
-        What must be the same to go on.
+        What must be the same to resume the training.
     last : str
         Which checkpoint is on the disk, in words.
     """
@@ -63,7 +63,7 @@ class Checkpoint:
         self._unwritten = Unwritten("[fit] the checkpoint", self.path)
 
     def due(self, step: int) -> bool:
-        """Whether the file is to be written after this number of updates."""
+        """Return whether the file is to be written after this number of updates."""
         return self.every is not None and step % self.every == 0
 
     def write(self, model: Module, state: Mapping[str, Any], when: str) -> None:
@@ -87,19 +87,19 @@ class Checkpoint:
         Raises
         ------
         TypeError
-            If it holds what cannot be stored; the text says where.
+            If it holds something that cannot be stored; the text says where.
         """
         return flatten({"settings": self.settings, **state}, io.TRAINING_PREFIX)
 
     def read(self) -> Found | None:
-        """Read the file, if it is there, and see that it is of this training.
+        """Read the file, if it exists, and check that it belongs to this training.
 
         Raises
         ------
         OSError
             If it cannot be read.
         ValueError
-            If it is something else, or of a training with other settings.
+            If it is something else, or belongs to a training with other settings.
         """
         if not os.path.exists(self.path):
             return None
@@ -131,7 +131,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def understood(name: str) -> Iterator[None]:
-    """Turn what happens where the state of a file is not as it should be into a ValueError."""
+    """Turn any error that an unexpected state in the file causes into a ValueError."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

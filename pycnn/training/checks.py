@@ -50,7 +50,7 @@ def check_kinds(
 def check_checkpoint(
     checkpoint: str | os.PathLike[str] | None, every: int | None, resume: bool, on_error: str
 ) -> None:
-    """Refuse arguments of a checkpoint that say nothing."""
+    """Check the arguments about the checkpoint, alone and together."""
     if checkpoint is not None:
         file_name("fit", "checkpoint", checkpoint)
     if every is not None:
@@ -59,13 +59,13 @@ def check_checkpoint(
         raise ValueError(
             f"[fit] on_checkpoint_error must be one of {ON_ERROR}, got {written(on_error)}"
         )
-    if (flag("[fit] resume", resume) or every is not None) and checkpoint is None:
+    if (flag("fit", "resume", resume) or every is not None) and checkpoint is None:
         name = "resume" if resume else "every"
         raise ValueError(f"[fit] {name} needs a checkpoint: the path of a file")
 
 
 def check_files(checkpoint: str | os.PathLike[str] | None, callbacks: Sequence[Callback]) -> None:
-    """Refuse files that the checkpoint of the training or a callback would take from another."""
+    """Refuse a file that the checkpoint and a callback, or two callbacks, would both write."""
     files = [] if checkpoint is None else [("checkpoint", checkpoint)]
     for callback in callbacks:
         if isinstance(callback, (BestCheckpoint, CSVLog)):
@@ -82,7 +82,7 @@ def check_files(checkpoint: str | os.PathLike[str] | None, callbacks: Sequence[C
 
 
 def check_lasting(validation: Data | None, epochs: int) -> None:
-    """Refuse validation data that are used up after the first of several epochs."""
+    """Refuse validation data that only last for the first of several epochs."""
     if isinstance(validation, Iterator) and epochs > 1:
         raise ValueError(
             f"[fit] validation is a {type(validation).__name__}, which lasts for one epoch, and "
@@ -100,7 +100,7 @@ def check_outputs(model: Module) -> None:
 
 
 def warn_of_softmax(model: Module, loss: Loss) -> None:
-    """Warn of a model whose last layer does what the loss does again."""
+    """Warn of a model that ends in a softmax if the loss applies the softmax too."""
     name, last = type(model).__name__, model
     while isinstance(last, Sequential) and len(last):
         name += f"[{len(last) - 1}]"

@@ -1,4 +1,4 @@
-"""Running a trained model: figures on a data set, and outputs for new samples."""
+"""Run a trained model: figures on a data set, and outputs for new samples."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ BATCH_SIZE = 256
 
 
 class Loss(Protocol):
-    """What training needs of a loss: its mean over the batch, then the gradient of that.
+    """What training needs from a loss: its mean over the batch, then the gradient of that mean.
 
-    A mean that is not over all samples alike says what it weighs among the other batches in a
-    method ``batch_weight(target)``, and names a target to leave out in ``ignore_index``.
+    A loss that weighs samples differently has a method ``batch_weight(target)``, which
+    returns the weight of a batch among others, and an ``ignore_index``, a target to leave out.
     """
 
     def __call__(self, output: Array, target: Array, /) -> Any:
-        """Mean loss of a batch."""
+        """Return the mean loss of a batch."""
 
     def backward(self) -> Array:
-        """Gradient with respect to the output of the last call."""
+        """Return the gradient with respect to the output of the last call."""
 
 
 class Evaluation(NamedTuple):
     """Mean loss and share of right answers over a data set.
 
-    Where every target is ignored the loss is NaN; the accuracy is None there, and where the
-    targets are not classes.
+    If every target is ignored, the loss is NaN and the accuracy None. The accuracy is also None if
+    the targets are not classes.
     """
 
     loss: float
@@ -62,13 +62,12 @@ def evaluate(
     Parameters
     ----------
     model : Module
-        The model. Nothing is written to it, so that any number of threads may run it at once, also
-        while another one trains it: each batch then sees it between two steps.
+        The model. Nothing is written to it, so that any number of threads may run it at once, even
+        while another one trains it: each batch then sees the model between two steps.
     data : Dataset or iterable of (x, y)
-        Samples and labels. Of `Batches`, such as a `DataLoader`, the number of the next pass
-        stays what it is.
+        Samples and labels. `Batches`, such as a `DataLoader`, keep the number of their next pass.
     *more
-        Nothing: two arrays are one argument, ``ArrayDataset(x, y)``.
+        Not allowed: two arrays are one argument, ``ArrayDataset(x, y)``.
     batch_size : int
         Samples in a forward pass, for a Dataset.
     loss : Loss, optional
@@ -82,7 +81,7 @@ def evaluate(
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument has a wrong type.
     ValueError
         If there are no samples or their shape does not fit the model.
 
@@ -110,13 +109,13 @@ def evaluate(
 def measure(
     model: Module, data: Data, *, batch_size: int = BATCH_SIZE, loss: Loss | None = None
 ) -> Meter:
-    """Do what `evaluate` does, and leave it to others to warn."""
+    """Measure as `evaluate` does, but leave the warnings to the caller."""
     check_model("evaluate", model)
     check_data("evaluate", "data", data)
     criterion = mean_loss(loss, "evaluate")
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     if isinstance(source, Batches):
-        source = copy.copy(source)  # a pass advances it, and a training may be going through it
+        source = copy.copy(source)  # a pass advances it, and a training may be using it
     meter = Meter(criterion, model)
     with one_pass(source) as batches:
         for number, (x, y) in enumerate(batches, start=1):
@@ -140,24 +139,24 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     Parameters
     ----------
     model : Module
-        The model. Nothing is written to it, so that any number of threads may run it at once, also
-        while another one trains it: each batch then sees it between two steps.
+        The model. Nothing is written to it, so that any number of threads may run it at once, even
+        while another one trains it: each batch then sees the model between two steps.
     x : (N, ...) array or Dataset
-        Samples; labels of a data set are not looked at.
+        Samples; labels of a data set are ignored.
     batch_size : int
         Samples in a forward pass.
 
     Returns
     -------
     (N, ...) float32 array
-        Outputs of the last layer: for a classifier the logits, whose largest is the answer
-        (``predict(model, x).argmax(1)``) and which `pycnn.ops.softmax` turns into probabilities.
-        Other outputs, such as distances, become such numbers by `Module.scores`.
+        Outputs of the last layer. For a classifier these are the logits: the largest is the answer
+        (``predict(model, x).argmax(1)``), and `pycnn.ops.softmax` turns them into probabilities.
+        `Module.scores` turns other outputs, such as distances, into scores of this kind.
 
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument has a wrong type.
     ValueError
         If `batch_size` is not positive or the shape of the samples does not fit the model.
 
@@ -172,7 +171,7 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
     if isinstance(x, np.ndarray) and not x.ndim:
         raise ValueError("[predict] x must have an axis of samples, got an array of shape ()")
     integer("predict", "batch_size", batch_size, 1, math.inf)
-    # An empty x gives one empty batch, and with it an output of the right shape.
+    # An empty x gives one empty batch, and so an output of the right shape.
     starts = range(0, max(len(x), 1), batch_size)
     if isinstance(x, np.ndarray):
         batches = (x[i : i + batch_size] for i in starts)
@@ -189,7 +188,7 @@ def predict(model: Module, x: Array | Dataset, *, batch_size: int = BATCH_SIZE) 
 
 
 def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
-    """Warn of outputs that hold NaN, and say where the first of them comes from."""
+    """Warn of outputs that hold NaN, and say where the first one comes from."""
     bad = np.flatnonzero(np.isnan(outputs).reshape(len(outputs), -1).any(axis=1))
     index = bad[:1]
     sample = x[index] if isinstance(x, np.ndarray) else x.gather(index)
@@ -201,7 +200,7 @@ def _warn_of_nan(model: Module, x: Array | Dataset, outputs: Array) -> None:
 
 
 def forward(model: Module, x: Array) -> Any:
-    """Compute the outputs of a batch; an error of its dtype says what to give."""
+    """Compute the outputs of a batch; an error about its dtype says what is needed."""
     try:
         return model.forward(move(x, model.device))
     except TypeError as error:
@@ -211,7 +210,7 @@ def forward(model: Module, x: Array) -> Any:
 
 
 def check_data(owner: str, name: str, data: Data) -> None:
-    """Refuse what holds no samples."""
+    """Refuse data that is neither a Dataset nor an iterable."""
     if not isinstance(data, Dataset | Iterable):
         raise TypeError(
             f"[{owner}] {name} must be a Dataset or give batches (x, y), got {written(data)}; "
@@ -229,7 +228,7 @@ def loss_value(owner: str, value: Any) -> float:
 
 
 def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
-    """Return `loss`, or cross entropy for None, if its value is a mean over the batch."""
+    """Return `loss`, or cross entropy for None; refuse one whose value is not a batch mean."""
     criterion = CrossEntropyLoss() if loss is None else loss
     usable = callable(criterion) and callable(getattr(criterion, "backward", None))
     if not usable or isinstance(criterion, type):

@@ -1,4 +1,4 @@
-"""What training leaves behind: one record for each epoch."""
+"""The history of a training: one record for each epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pycnn._format import FORMAT, KEY, check_format
 from pycnn._printable import loss_text, printable
 from pycnn._reading import MOST_HISTORY, parse_json, read_whole
 
-# No figure of float32 numbers is larger, and nothing draws what is.
+# No figure of float32 numbers is larger, and larger ones cannot be drawn.
 LARGEST = 1e39
 
 
@@ -49,7 +49,7 @@ class EpochRecord(NamedTuple):
     samples_per_second: float
 
     def __str__(self) -> str:
-        """Figures for people, without the number of the epoch."""
+        """Return the figures for people, without the number of the epoch."""
         return self.describe()
 
     def describe(self, validation: str = "validation") -> str:
@@ -74,11 +74,11 @@ class History:
         One for each finished epoch.
     interrupted : bool
         Whether Ctrl-C ended the training. The model has then also learned from a part of the next
-        epoch, of which there is no record.
+        epoch, which has no record.
     stop_reason : str or None
         Why a callback ended the training.
     self_organization : float
-        Seconds of learning without gradients before the first epoch; no epoch counts them.
+        Seconds of learning without gradients before the first epoch, in no epoch's time.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class History:
         return iter(self.records)
 
     def __getitem__(self, field: str) -> list[Any]:
-        """Column of one field, such as ``history["loss"]``."""
+        """Return the column of one field, such as ``history["loss"]``."""
         if field not in EpochRecord._fields:
             raise KeyError(f"no field {field!r}; there are {', '.join(EpochRecord._fields)}")
         return [getattr(record, field) for record in self.records]
@@ -111,13 +111,13 @@ class History:
 
     @property
     def samples_per_second(self) -> float:
-        """Training samples per second over all epochs; 0 when there is none."""
+        """Training samples per second over all epochs; 0 before the first one has ended."""
         samples = sum(record.seconds * record.samples_per_second for record in self.records)
         return samples / self.seconds if self.seconds else 0.0
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> History:
-        """Read a history that `to_json` wrote; a loss of null, which was not finite, becomes NaN.
+        """Read a history written by `to_json`; a loss of null, which was not finite, becomes NaN.
 
         Raises
         ------
@@ -136,12 +136,12 @@ class History:
             raise ValueError(f"{printable(path)} is not a history of pycnn: {error}") from None
         check_format(path, found)
         try:
-            history.interrupted = flag("interrupted", found["interrupted"])
+            history.interrupted = flag("History", "interrupted", found["interrupted"])
             history.stop_reason = found["stop_reason"]
             if not isinstance(history.stop_reason, str | None):
                 raise TypeError(f"stop_reason must be a text, got {written(history.stop_reason)}")
             history.self_organization = number(
-                "self_organization", found.get("self_organization", 0)
+                "History", "self_organization", found.get("self_organization", 0)
             )
             history.records = [_record(epoch) for epoch in found["epochs"]]
         except KeyError as error:
@@ -152,7 +152,7 @@ class History:
         return history
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as dicts and lists, with the version of the format."""
+        """Return the history as dicts and lists, with the version of the format."""
         return {
             KEY: FORMAT,
             "interrupted": self.interrupted,
@@ -162,7 +162,7 @@ class History:
         }
 
     def load_dict(self, found: Mapping[str, Any]) -> None:
-        """Take over what `to_dict` of another history gave."""
+        """Take over the result of another history's `to_dict`."""
         self.interrupted = found["interrupted"]
         self.stop_reason = found["stop_reason"]
         self.self_organization = found["self_organization"]
@@ -183,13 +183,13 @@ class History:
 
 
 def _record(epoch: Any) -> EpochRecord:
-    """Check what a file says of an epoch; a loss of None becomes NaN."""
+    """Check the figures of an epoch from a file; a loss of None becomes NaN."""
     fields = EpochRecord(**epoch)._asdict()
     if fields["loss"] is None:
         fields["loss"] = math.nan
     for name, value in fields.items():
         if value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
-            figure = number(name, value)
+            figure = number("History", name, value)
             if math.isfinite(figure) and abs(figure) > LARGEST:
                 raise ValueError(f"{name} is out of range: {figure}")
     integer("History", "epoch", fields["epoch"], 1)
@@ -197,14 +197,14 @@ def _record(epoch: Any) -> EpochRecord:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write JSON that every parser reads: NaN and infinity, which JSON lacks, become null."""
+    """Write JSON that every parser reads: NaN and infinity become null, as JSON lacks them."""
     text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
 def _finite(value: Any) -> Any:
-    """Copy of nested dicts and lists with None for every float that is not finite."""
+    """Copy nested dicts and lists, with None for every float that is not finite."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -28,25 +28,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Gate:
-    """Lets signals that interrupt through between steps, and makes them wait during one.
+    """Lets interrupting signals through between steps, and makes them wait during a step.
 
-    ``with gate:`` stands around a step. A signal that comes within raises its KeyboardInterrupt at
-    the end of the step; a second one forces it at once. Outside of a step, where training waits
-    for data or measures, it is raised at once. The gate is for the signals that `watch` has found;
-    without any (in a thread that is not the main one, or where the program has handlers of its
-    own) it changes nothing. Of two trainings, one in a callback of the other, the inner one is
-    interrupted between its own steps, and then the outer one at the end of its step.
+    ``with gate:`` encloses a step. A signal that arrives within it raises its KeyboardInterrupt at
+    the end of the step; a second one raises at once. Outside of a step, while training waits for
+    data or measures, a signal raises at once. The gate handles the signals that `watch` took over;
+    without any (outside the main thread, or in a program with its own handlers) it changes nothing.
+    If one training runs in a callback of another, the inner one is interrupted between its own
+    steps, and then the outer one at the end of its step.
 
     Attributes
     ----------
     broken : bool
-        Whether an exception has ended a step in its middle.
+        Whether an exception has ended a step in the middle.
     """
 
     __slots__ = ("_before", "_handlers", "_inside", "_outer", "_waiting", "broken")
 
     def __init__(self) -> None:
-        self._handlers: dict[int, Handler] = {}  # which raise
+        self._handlers: dict[int, Handler] = {}  # those that raise
         self._before: dict[int, Any] = {}
         self._outer: Gate | None = None
         self._inside = False
@@ -55,7 +55,7 @@ class Gate:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Take the place of the handlers that raise KeyboardInterrupt; give it back in the end."""
+        """Replace the handlers that raise KeyboardInterrupt; restore them at the end."""
         try:
             if threading.current_thread() is threading.main_thread():
                 for signum in SIGNALS:
@@ -63,14 +63,14 @@ class Gate:
             yield
         finally:
             for taken, own in self._before.items():
-                if signal.getsignal(taken) == self._on_signal:  # else it is the program's by now
+                if signal.getsignal(taken) == self._on_signal:  # else the program has set its own
                     signal.signal(taken, own)
             self._before, self._handlers, self._outer = {}, {}, None
 
     def _take(self, signum: int) -> None:
         before: Any = signal.getsignal(signum)
         handler, outer = before, getattr(before, "__self__", None)
-        if isinstance(outer, Gate):  # of a training that this one stands in, in a callback
+        if isinstance(outer, Gate):  # of a training in whose callback this one runs
             self._outer, handler = outer, outer._handlers[signum]
         if handler is signal.default_int_handler or _of_stops(handler):
             self._before[signum], self._handlers[signum] = before, handler
@@ -83,7 +83,7 @@ class Gate:
             self._raise(signum, frame)
 
     def _raise(self, signum: int, frame: FrameType | None) -> None:
-        """End this training now, and those that it stands in after their steps."""
+        """End this training now, and those that enclose it after their steps."""
         outer = self._outer
         while outer is not None:
             outer._waiting = signum
@@ -106,22 +106,22 @@ class Gate:
             self._let_through()
 
     def _let_through(self) -> None:
-        """Raise, between two steps, for the signal that came in the last one."""
+        """Raise between two steps for a signal that came during the last one."""
         if self._waiting is not None:
             signum, self._waiting = self._waiting, None
             self._raise(signum, None)
 
 
 class Stops:
-    """Within it, SIGTERM and SIGHUP raise `Stopped`, as SIGINT raises KeyboardInterrupt.
+    """Context in which SIGTERM and SIGHUP raise `Stopped`, as SIGINT raises KeyboardInterrupt.
 
-    In the main thread, and where they would end the process: one that is ignored (as ``nohup``
-    does), or has a handler already, is left alone.
+    Only in the main thread, and only signals that would end the process: one that is ignored
+    (``nohup`` does that) or already has a handler is left alone.
 
     Attributes
     ----------
     exit_code : int
-        What a shell reports for the last of them; for SIGINT if there was none.
+        What a shell reports for the last of these signals, or for SIGINT if there was none.
     """
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ from pycnn.training.checks import (
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
 from pycnn.training.history import History
 from pycnn.training.processes import processes_of
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
@@ -73,13 +73,13 @@ def fit(
     Parameters
     ----------
     model : Module
-        Trained in place. A model in evaluation mode is put in training mode; in one in training
-        mode, layers that alone are in evaluation mode stay in it, such as a frozen `BatchNorm2d`.
-        What another thread sets meanwhile counts for it alone, until the training ends.
+        Trained in place. A model in evaluation mode is put in training mode. In a model in training
+        mode, single layers in evaluation mode stay there, such as a frozen `BatchNorm2d`. A mode
+        that another thread sets meanwhile holds for that thread only, until the training ends.
     train : Dataset or iterable of (x, y)
-        Training data. A data set is shuffled for each epoch, and its batches come from a
-        `pycnn.DataLoader` where they are not in memory as they are; an iterable of batches is gone
-        through once an epoch, as it is (a generator lasts for one epoch only).
+        Training data. A Dataset is shuffled for each epoch; if its samples are not ready in memory,
+        its batches come from a `pycnn.DataLoader`. An iterable of batches is used as it is, once an
+        epoch (a generator lasts for one epoch only).
     validation : Dataset or iterable of (x, y), optional
         Measured at the end of each epoch (a generator lasts for one epoch only).
     epochs : int
@@ -97,69 +97,66 @@ def fit(
     seed : int
         Seed of shuffling and dropout. The same seed gives the same bits.
     progress : bool
-        Whether to show a bar, and where a training goes on that is resumed, if stderr is a
-        terminal.
+        Whether to show a bar, and where a resumed training goes on, if stderr is a terminal.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
     augment : function of (x, rng), optional
         Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
     cuda_graph : bool
-        Whether steps on a GPU are captured (see `pycnn.training.CapturedStep`, also for what cannot
-        be, such as an `Embedding`): less waiting for small networks, the same bits, more memory.
-        Callbacks then see no gradients before the update.
+        Whether to capture the steps on a GPU (see `pycnn.training.CapturedStep`, also for what
+        cannot be captured, such as an `Embedding`): less waiting for small networks, the same bits,
+        more memory. Callbacks then see no gradients before the update.
     checkpoint : path, optional
-        File that is to hold all that is needed to resume the training: model, optimizer, position,
-        random states, figures, history, states of the callbacks. It is replaced, as a whole, at
-        the end of each epoch and after Ctrl-C. `pycnn.load` reads the model in it.
+        File for all that is needed to resume the training: model, optimizer, position, random
+        states, figures, history, states of the callbacks. It is replaced as a whole at the end of
+        each epoch and after Ctrl-C. `pycnn.load` reads the model in it.
     every : int, optional
-        Updates after which it is replaced within an epoch, too.
+        Updates after which the checkpoint is also replaced within an epoch.
     resume : bool
-        Whether to go on from the checkpoint: to the same bits, as if nothing had been. Where there
-        is no such file, the training begins; where it had finished, its history is returned at
-        once. `epochs` may be another one if the schedule gives the steps that are done the rates
-        they had; everything else must be the same. Batches of an iterable that are done are made
-        again, and passed over; those of a Dataset are not. An iterable that has random numbers of
-        its own, which go on from pass to pass, gives other batches in a new process, and with them
-        other bits: let them follow from the number of the pass.
+        Whether to go on from the checkpoint, to the same bits as a training that was never stopped.
+        If there is no such file, the training begins; if the training had finished, its history is
+        returned at once. `epochs` may differ if the schedule gives the steps already taken the same
+        rates; everything else must be the same. An iterable has to make the batches already used
+        again, to be skipped; a Dataset does not. An iterable whose own random numbers go on from
+        pass to pass gives other batches in a new process, and so other bits: derive them from the
+        number of the pass.
     on_checkpoint_error : {'warn', 'raise'}
         What happens when the checkpoint cannot be written, as on a full disk: a RuntimeWarning, or
-        the OSError ends the training. The last good checkpoint stays. (One that cannot be written
-        at the beginning is an error.)
+        the OSError ends the training. The last good checkpoint stays. (A checkpoint that cannot be
+        written at the beginning is always an error.)
     initial_epoch : int
-        Epochs that are done already, by calls before this one with the same optimizer: `epochs`
-        counts them, the order of the data and the schedule go on behind them, and the steps are
-        counted as if each batch had been one. ``fit(..., epochs=2)`` and ``fit(..., epochs=4,
-        initial_epoch=2)`` are one ``fit(..., epochs=4)``, with the same bits, if the callbacks
-        remember nothing.
+        Epochs already done by earlier calls with the same optimizer. `epochs` counts them, the
+        order of the data and the schedule continue after them, and steps are counted as if each
+        batch had been one. ``fit(..., epochs=2)`` and then ``fit(..., epochs=4, initial_epoch=2)``
+        equal one ``fit(..., epochs=4)``, with the same bits, if the callbacks keep no state.
     schedule_epochs : int, optional
-        Epochs that the schedule is laid over, `epochs` by default: 4 in the first of those two
-        calls.
+        Epochs that the schedule spans, `epochs` by default: 4 in the first of those two calls.
     distributed : bool, mpi4py.MPI.Intracomm or pycnn.distributed.Ranks
         Whether the processes that a launcher such as mpiexec has started train one model together,
-        each calling this with the same arguments: all of them (True), those of a communicator, or
-        as a `pycnn.distributed.Ranks` says. `batch_size` counts the samples of all ranks: a Dataset
-        gives the same batches for any number of them, of which each rank takes a part. Batches of
-        an iterable are the part of the rank that gives them. Every rank gets the same history, but
-        for the times; rank 0 alone shows progress and writes files.
+        each calling this function with the same arguments: all of them (True), those of a
+        communicator, or those of a `pycnn.distributed.Ranks`. `batch_size` counts the samples of
+        all ranks: a Dataset gives the same batches for any number of ranks, and each rank takes a
+        part of each. Batches of an iterable are the part of the rank that makes them. Every rank
+        gets the same history except for the times; only rank 0 shows progress and writes files.
 
     Returns
     -------
     History
         A record for each finished epoch. After Ctrl-C the history so far, with ``interrupted``
-        set, and a RuntimeWarning; the model keeps what it has learned, in the unfinished epoch
-        too, of which there is no record. Ctrl-C ends the training between two steps (a second one
-        at once), in the main thread, where the program has no handler of its own for SIGINT.
+        set, and a RuntimeWarning; the model keeps what it has learned, also in the unfinished
+        epoch, which has no record. Ctrl-C ends the training between two steps (a second one at
+        once) in the main thread, unless the program has its own handler for SIGINT.
 
     Raises
     ------
     TypeError
-        If an argument is of another kind.
+        If an argument has a wrong type.
     ValueError
         If there is no training data, a number is out of range, a schedule is given with an
         iterable of unknown length, the optimizer is for another model, the data does not fit the
-        model, or its outputs are no scores for cross entropy and no loss is given; if the
+        model, or its outputs are not scores for cross entropy and no loss is given; if the
         checkpoint is corrupt or of another training (the text names both values). With
-        `cuda_graph`, if the model is on the CPU, or something wants gradients before the update:
+        `cuda_graph`, if the model is on the CPU, or something needs gradients before the update:
         `max_grad_norm`, or a callback that has ``on_backward``.
     OSError
         If the checkpoint cannot be written at the beginning, or later with
@@ -168,19 +165,19 @@ def fit(
         With `cuda_graph`, if the model needs the CPU in the middle of a step. With `distributed`,
         if the ranks come to train different models.
     DistributedError
-        A ValueError: with `distributed`, there is no MPI or one rank only, the ranks were asked for
-        different trainings, or there are fewer samples than ranks. An error of one rank alone
-        ends the processes of all, with its text.
+        A ValueError: with `distributed`, if there is no MPI or only one rank, if the ranks were
+        asked for different trainings, or if there are fewer samples than ranks. An error of a
+        single rank ends all processes, with its text.
 
     Warns
     -----
     RuntimeWarning
         If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C; if the checkpoint cannot be written, once until it can again.
-        Once each: of a loss that is NaN or infinite, with the batch and what in it or which layer
-        is at fault (unless `TerminateOnNaN` says so); of parameters or buffers that are, after an
-        epoch; of a mean loss that is ten times what a model that knows nothing has; of an epoch in
-        which no target counts; of validation data whose loss is not finite.
+        softmax itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
+        succeeds again. Once each for: a loss that is NaN or infinite, with the batch and the value
+        or layer at fault (unless `TerminateOnNaN` names it); NaN or infinity in parameters or
+        buffers after an epoch; a mean loss ten times that of a model that knows nothing; an epoch
+        in which no target counts; validation data whose loss is not finite.
     """
     processes = processes_of(distributed)
     with processes.guarded():
@@ -188,14 +185,14 @@ def fit(
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
         integer("fit", "seed", seed, 0, inf)
-        flag("[fit] progress", progress)
+        flag("fit", "progress", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
         check_data("fit", "train", train)
         if validation is not None:
             check_data("fit", "validation", validation)
             check_lasting(validation, epochs - initial_epoch)
-        if max_grad_norm is not None and not number("[fit] max_grad_norm", max_grad_norm) > 0:
+        if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
         if loss is None:
             check_outputs(model)
@@ -216,7 +213,7 @@ def fit(
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
-        run = Run(model, optimizer, epochs)
+        run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         history, gate = run.history, processes.gate()
         saver = None
@@ -249,7 +246,7 @@ def fit(
             gate,
             processes,
         )
-        if flag("[fit] cuda_graph", cuda_graph):
+        if flag("fit", "cuda_graph", cuda_graph):
             if processes.size > 1:
                 raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
             trainer.capture()
@@ -269,10 +266,10 @@ def fit(
                 restore(trainer, found)
             show(run.resumption(), progress)
         if saver is not None:
-            saver.stored(training_state(trainer))  # before any step is taken in vain
+            saver.stored(training_state(trainer))  # refuse it now, before any step is taken
         with own_modes(model), gate.watch():
             try:
-                # A training that is to stop after an epoch is resumed within it all the same.
+                # A checkpoint within an epoch is resumed even if training is to stop after it.
                 while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
                     with gate:
                         trainer.begin(seed)
@@ -282,7 +279,7 @@ def fit(
                 if not processes.have_agreed(interruption):
                     raise
                 history.interrupted = True
-                # Between two steps, or before the checkpoint that was read was gone on with.
+                # Not inside a step, and not before the checkpoint that was read has been resumed.
                 if not gate.broken and trainer.resumed is None:
                     try:
                         with gate:
@@ -291,22 +288,22 @@ def fit(
                         if not processes.have_agreed(another):
                             raise
             finally:
-                model.forget()  # a step that was not finished holds every layer's input
+                model.forget()  # an unfinished step holds every layer's input
         for callback in callbacks:
             callback.on_train_end(run)
         if history.interrupted:
-            # A script that goes on as if it had finished should at least be heard.
+            # A script may go on as if the training had finished: at least warn of it.
             where = (
                 f"after epoch {run.epoch} of {epochs}; the model keeps what it has learned"
                 if trainer.inside is None
-                else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, in "
-                "this epoch too, of which there is no record"
+                else f"in epoch {run.epoch} of {epochs}; the model keeps what it has learned, also "
+                "in this epoch, which has no record"
             )
             warn(f"[fit] interrupted {where}")
         return history
 
 
-def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
+def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> None:
     """Call the first method of the callbacks."""
     for callback in callbacks:
         callback.on_train_begin(run, validated)
@@ -315,7 +312,7 @@ def _begin(callbacks: Sequence[Callback], run: Run, validated: bool) -> None:
 def _batches(
     train: Data, batch_size: int, seed: int, augment: Augment | None
 ) -> Iterable[tuple[Any, Any]]:
-    """Return what an epoch goes through."""
+    """Return the batches of an epoch."""
     if isinstance(train, Dataset):
         return batches_of(train, batch_size, seed, augment)
     if augment is not None:

@@ -12,20 +12,20 @@ from pycnn._arguments import positive
 from pycnn.devices import on_cpu
 from pycnn.layers.parameter import Array, Parameter, list_of_parameters
 from pycnn.training.callbacks import Callback
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 
 
 class MaxNorm(Callback):
-    """Scale weight vectors that have become too long back to a limit, after each step.
+    """Scale weight vectors that have become too long back to a limit after each step.
 
-    A vector is what one output weighs its inputs with: a row of a Linear layer, a filter of a
-    convolution; in general, all numbers with one index along the first axis.
+    A vector holds the weights of one output: a row of a Linear layer, a filter of a convolution; in
+    general, all numbers with one index along the first axis.
 
     Parameters
     ----------
     parameters : Parameter or iterable of Parameter
-        What to keep short, such as ``model[-1].weight``; two dimensions or more. One that is there
-        twice is shortened once.
+        Parameters to keep short, such as ``model[-1].weight``, of two dimensions or more. One that
+        is given twice is shortened once.
     limit : float
         Largest 2-norm of a vector, above 0.
 
@@ -49,9 +49,9 @@ class MaxNorm(Callback):
     def __init__(self, parameters: Parameter | Iterable[Parameter], limit: float) -> None:
         given = [parameters] if isinstance(parameters, Parameter) else parameters
         listed = list_of_parameters("MaxNorm", "parameters", given)
-        # Each once: of a vector that has been scaled, rounding would scale a little more.
+        # Each once: rounding would make a second scaling shorten a vector a little more.
         self.parameters = list({id(parameter): parameter for parameter in listed}.values())
-        self.limit = positive("[MaxNorm] limit", limit)
+        self.limit = positive("MaxNorm", "limit", limit)
         if not self.parameters:
             raise ValueError("[MaxNorm] there are no parameters")
         for parameter in self.parameters:
@@ -61,15 +61,15 @@ class MaxNorm(Callback):
                     f"not of shape {parameter.shape}"
                 )
 
-    def on_step(self, run: Run) -> None:
-        """Shorten what is too long."""
+    def on_step(self, run: TrainingRun) -> None:
+        """Shorten vectors that are too long."""
         for parameter in self.parameters:
             numbers = on_cpu(parameter.data)
             rows = numbers.reshape(len(numbers), math.prod(numbers.shape[1:]))
             with np.errstate(over="ignore"):
                 norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
             for index in np.flatnonzero(np.isinf(norms)):
-                norms[index] = 0.0  # it is done here
+                norms[index] = 0.0  # shortened here, not below
                 self._shorten(numbers, int(index))
             long = np.flatnonzero(norms > self.limit)
             factors = (self.limit / norms[long]).astype(rows.dtype)
@@ -78,7 +78,7 @@ class MaxNorm(Callback):
                 backends.of(parameter.data).write(parameter.data, numbers)
 
     def _shorten(self, numbers: Array, index: int) -> None:
-        """Shorten a vector whose squares are too large to be added up; infinity stays."""
+        """Shorten a vector whose sum of squares overflows; leave one that holds infinity."""
         largest = np.abs(numbers[index]).max()
         if not np.isfinite(largest):
             return

@@ -21,29 +21,29 @@ _SUMS = ("_total", "weight", "_right", "_answers", "samples", "unanswered", "whe
 
 
 class Meter:
-    """Mean loss and share of right answers over batches, each with the weight it has in them.
+    """Mean loss and share of right answers over batches, weighted by batch.
 
     Parameters
     ----------
     loss : Loss
-        The loss in use. Its ``batch_weight(target)`` tells the weight of a batch (the number of
-        its samples for a loss without that method); targets equal to its ``ignore_index`` count
-        as no answers.
+        The loss in use. Its ``batch_weight(target)`` returns the weight of a batch (the number of
+        samples for a loss without that method); targets equal to its ``ignore_index`` are left out
+        of the answers.
     model : Module
         The model in use: the largest of its `Module.scores` wins.
 
     Attributes
     ----------
     samples : int
-        Samples so far, ignored ones too.
+        Samples so far, including ignored ones.
     unanswered : int
-        Samples among them whose scores are not finite: none is a right answer.
+        Those of them whose scores are not finite, which counts as a wrong answer.
     weight : float
-        What all batches weigh.
+        Weight of all batches together.
     where : str
-        Where their NaN was found first, for whoever looks for it.
+        Where the first NaN was found, set by the caller that looks for it.
     batch_weight : function of target
-        What a batch weighs.
+        Returns the weight of a batch.
     """
 
     __slots__ = (
@@ -73,14 +73,14 @@ class Meter:
         return {name: getattr(self, name) for name in _SUMS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the sums of another meter."""
+        """Take over the sums of another meter."""
         for name in _SUMS:
             setattr(self, name, state[name])
 
     def add(self, loss: float, output: Array, target: Array) -> float:
-        """Count a batch; returns what it weighs, 0 where none of it counts."""
+        """Count a batch; return its weight, 0 if every target is ignored."""
         weight = float(self.batch_weight(target))
-        if weight:  # the mean of nothing is NaN, and would make NaN of the whole
+        if weight:  # the mean of nothing is NaN, and would turn the total into NaN
             self._total += loss * weight
             self.weight += weight
         self.samples += len(target)
@@ -106,10 +106,10 @@ class Meter:
 
     @property
     def loss(self) -> float:
-        """Mean loss; NaN where nothing counts."""
+        """Mean loss; NaN if nothing counts."""
         return self._total / self.weight if self.weight else math.nan
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers; None where there are none, or the targets are not classes."""
+        """Share of right answers; None without any answers, or if the targets are not classes."""
         return self._right / self._answers if self._right is not None and self._answers else None

@@ -1,4 +1,4 @@
-"""Whether a figure of the epochs got better: what callbacks go by."""
+"""Tell callbacks whether a figure of the epochs has improved."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from pycnn._arguments import at_least_zero, choice
 from pycnn.training.history import EpochRecord
 
-# An accuracy, and what there is in its place without classes.
+# An accuracy, and the figure to monitor in its place without classes.
 ACCURACY = ("accuracy", "loss")
 
 
 class Monitor:
-    """Follows one field of the records and tells whether it got better."""
+    """Follows one field of the records and tells whether it has improved."""
 
     def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
         fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
-        self.field = choice(f"[{owner}] monitor", field, fields)
-        self.min_delta = at_least_zero(f"[{owner}] min_delta", min_delta)
+        self.field = choice(owner, "monitor", field, fields)
+        self.min_delta = at_least_zero(owner, "min_delta", min_delta)
         self.sign = -1.0 if field.endswith("loss") else 1.0
         self.reset(True)
 
@@ -32,12 +32,12 @@ class Monitor:
         self.last: float | None = None
 
     def improved(self, record: EpochRecord) -> bool:
-        """Whether this record beats the best one; a NaN never does.
+        """Return whether this record beats the best one; a NaN never does.
 
         Raises
         ------
         ValueError
-            If the figure is not there, and never was.
+            If the figure is None and always was.
         """
         self.last = value = getattr(record, self.field)
         if value is None and not self.best_epoch:
@@ -53,7 +53,7 @@ class Monitor:
         return True
 
     def failure(self) -> str:
-        """Say since when the figure has not improved, and why."""
+        """Say since when the figure has not improved, or that it never was finite."""
         last = "none" if self.last is None else self.last
         if self.best_epoch == 0:
             return f"{self.field} was finite in no epoch (the last: {last})"
@@ -67,6 +67,6 @@ class Monitor:
         return {"best": self.best, "best_epoch": self.best_epoch, "last": self.last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the best of an earlier process."""
+        """Take over the best of an earlier process."""
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.last = state["last"]

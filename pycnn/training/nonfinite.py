@@ -1,4 +1,4 @@
-"""Finding where a network went NaN."""
+"""Find where NaN or infinity first appears in a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pycnn.layers.turns import between_steps
 
 
 def is_finite(array: Any) -> bool:
-    """Whether an array, on any device, holds no NaN and no infinity; one of ints never does."""
+    """Return whether an array, on any device, holds neither NaN nor infinity."""
     return np.dtype(array.dtype).kind != "f" or backends.of(array).is_finite(array)
 
 
@@ -24,7 +24,7 @@ def nonfinite_state(model: Module) -> list[str]:
 
 
 def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
-    """Say in a sentence what in a batch is not finite; None if all is."""
+    """Describe the first number in a batch that is not finite; return None if all are."""
     place = "" if batch is None else f" of batch {batch}"
     for name, array in (("x", x), ("y", y)):
         numbers = np.asarray(on_cpu(array))
@@ -40,10 +40,10 @@ def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
 def first_nonfinite(
     model: Module, x: Array, y: Any = None, batch: int | None = None, *, trained: bool = False
 ) -> str:
-    """Say in a sentence where the first NaN or infinity of an evaluation or a training step is.
+    """Describe in a sentence where the first NaN or infinity of an evaluation or a step is.
 
-    Looked for in this order: the batch; then layer by layer its parameters and its output; then, of
-    a step, the gradients of the parameters, from the last layer back, as they were computed.
+    The search goes through the batch; then, layer by layer, its parameters and its output; then,
+    for a step, the gradients of the parameters from the last layer back, as they were computed.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ from pycnn.training.meter import Meter
 
 T = TypeVar("T")
 
-_NO_CONTEXT = nullcontext()  # one for all: a step makes none of its own
+_NO_CONTEXT = nullcontext()  # one for all steps
 
 
 class Alone:
-    """What a training asks of the processes it runs in, where there is only one.
+    """What a training asks of its processes, for a single process.
 
     Attributes
     ----------
@@ -45,54 +45,54 @@ class Alone:
         return load()
 
     def gate(self) -> Gate:
-        """Return what lets signals through."""
+        """Return the gate for interrupting signals."""
         return Gate()
 
     def have_agreed(self, interruption: KeyboardInterrupt) -> bool:
-        """Whether it ends the training in all processes."""
+        """Return whether the interruption ends the training in all processes."""
         return True
 
     def guarded(self) -> AbstractContextManager[Any]:
-        """Return the context of a training: what fails in it here must not leave others waiting."""
+        """Return the context of a training: an error here must not leave others waiting."""
         return nullcontext()
 
     def share(self, batches: Any, validation: Any) -> tuple[Any, Any]:
-        """Return this process's part of the training data, and of those that are measured."""
+        """Return this process's part of the training data and of the validation data."""
         return batches, validation
 
     def agree(self, settings: dict[str, Any]) -> None:
-        """Refuse to begin where the processes were asked for different trainings."""
+        """Refuse to begin if the processes were asked for different trainings."""
 
     def begin(self, model: Module, optimizer: Optimizer) -> None:
-        """Begin the training, from the same state in all."""
+        """Begin the training from the same state in all processes."""
 
     def together(self, call: Callable[[], None]) -> None:
-        """Call in all processes; where it fails in one, all raise."""
+        """Call in all processes; if it fails in one, all raise."""
         call()
 
     def by_first(self, call: Callable[[], T]) -> T:
-        """Let the first process call, and give what it returned to all."""
+        """Call in the first process only, and return its result in all."""
         return call()
 
     def steps(self, source: Iterable[tuple[Any, Any]], first: int) -> Iterable[tuple[Any, Any]]:
-        """Go through the batches of an epoch from number `first` on."""
+        """Return the batches of an epoch from number `first` on."""
         return source
 
     @property
     def counts(self) -> bool:
-        """Whether the samples at hand belong to the batch, or are there to keep step."""
+        """Whether the current samples count, and are not only there to keep step."""
         return True
 
     def part(self, samples: int) -> AbstractContextManager[Any]:
-        """Return the context of a forward and a backward pass of a part of so many samples."""
+        """Return the context of a forward and a backward pass of a part of `samples` samples."""
         return _NO_CONTEXT
 
     def weighted(self, gradient: Any, weight: float) -> Any:
-        """Return a loss gradient of this part as one of the mean over the whole batch."""
+        """Turn a loss gradient of this part's mean into one of the mean over the whole batch."""
         return gradient
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
-        """Add all gradients up; give the loss of the whole batch and its weight."""
+        """Add up all gradients; return the loss and the weight of the whole batch."""
         return loss, weight
 
     def text(self, text: str | None) -> str | None:
@@ -100,24 +100,24 @@ class Alone:
         return text
 
     def stop_reason(self, reason: str | None, callbacks: Sequence[Callback]) -> str | None:
-        """Return the reason of a process in which one of these callbacks stops the training."""
+        """Return the reason if one of these callbacks stops the training in any process."""
         return reason
 
     def ask_for_signals(self) -> None:
-        """Agree to end the training where a signal has come since the last step."""
+        """Agree to end the training if a signal has come since the last step."""
 
     def announce(self, progress: bool) -> None:
-        """Say how many processes and threads there are, where a bar would be shown."""
+        """Say how many processes and threads there are, if a bar is to be shown."""
 
     def end_of_pass(self, model: Module) -> None:
-        """Let the model be the same in all processes, before it is measured or saved."""
+        """Make the model the same in all processes, before it is measured or saved."""
 
     def gathered(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the states of all processes, where there are several."""
+        """Return the states of all processes, if there are several."""
         return []
 
     def total(self, meter: Meter) -> Meter:
-        """Return a meter of what all processes have counted."""
+        """Return a meter with the counts of all processes."""
         return meter
 
 
@@ -130,9 +130,9 @@ def processes_of(distributed: Any) -> Alone:
     Raises
     ------
     TypeError
-        If it is of another kind.
+        If it has a wrong type.
     DistributedError
-        If there is no MPI, or one rank only.
+        If there is no MPI, or only one rank.
     """
     if distributed is False:
         return Alone()
@@ -144,6 +144,6 @@ def processes_of(distributed: Any) -> Alone:
 
     if distributed is not True:
         return Ranks(distributed)
-    if not _default:  # one for all calls: MPI's communicators are few, and all ranks make them
+    if not _default:  # one for all calls: communicators are scarce, and all ranks must make them
         _default.append(Ranks())
     return _default[0]

@@ -1,4 +1,4 @@
-"""The state of a training run, which callbacks see."""
+"""The state of a training run, as callbacks see it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pycnn.optim import Optimizer
 from pycnn.training.history import History
 
 
-class Run:
-    """What is going on in `fit`.
+class TrainingRun:
+    """State of a training in `fit`.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Run:
     history : History
         Records of the epochs so far.
     epoch, epochs : int
-        Number of the epoch, from 1, and how many there are to be.
+        Number of the epoch, from 1, and the number of epochs in all.
     step : int
         Updates of the parameters so far.
     loss : float
@@ -29,12 +29,12 @@ class Run:
     batch_number : int
         Number of the last batch in its epoch, from 1.
     validation : str
-        What the data that are measured after each epoch are called in lines for people.
+        Name of the data measured after each epoch, in lines for people.
     batch : (x, y)
         The last batch, for callbacks that look into steps; valid during the step only.
     rank, ranks : int
         Number of this process among those that train the model together (see `pycnn.distributed`),
-        and how many they are. Rank 0 alone writes files.
+        and their count. Only rank 0 writes files.
     """
 
     __slots__ = (
@@ -66,7 +66,7 @@ class Run:
         self.rank, self.ranks = 0, 1
 
     def stop(self, reason: str) -> None:
-        """End the training: before the update (from ``on_backward``) or after this epoch."""
+        """End the training: before the update (from ``on_backward``), else after this epoch."""
         self.history.stop_reason = reason
 
     def resumption(self) -> str:

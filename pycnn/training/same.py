@@ -1,4 +1,4 @@
-"""What must be the same for a training to be resumed, in words that can be compared."""
+"""Describe what must be the same to resume a training, in values that can be compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pycnn.training.evaluation import Data, Loss
 
 
 def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
-    """Describe the network and what of it is trained, how."""
+    """Describe the network, which parameters are trained, and the optimizer."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
     return {
@@ -35,7 +35,7 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
     settings: dict[str, Any] = {"validation samples": _length(validation)}
     if not isinstance(batches, Batches):
         return settings | {"batches": _length(batches)}
-    if batches.seed != seed:  # a loader of the user's own
+    if batches.seed != seed:  # a loader that the user made
         settings["order"] = "as it is" if batches.seed is None else f"of seed {batches.seed}"
     return settings | {
         "samples": len(batches.data),
@@ -48,7 +48,7 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
 def other_settings(
     schedule: Schedule | None, loss: Loss, callbacks: Sequence[Callback]
 ) -> dict[str, Any]:
-    """Describe the rest, but for numbers."""
+    """Describe the schedule, the loss and the callbacks."""
     return {
         "schedule": describe(schedule),
         "loss": describe(loss),
@@ -70,7 +70,7 @@ def differences(
 
 
 def _difference(there: Any, here: Any, at_there: str, at_here: str) -> str:
-    """Return both values; of long ones what differs first."""
+    """Return both values, or of long ones the first difference."""
     if isinstance(there, str) and isinstance(here, str) and "\n" in there + here:
         there, here = there.split("\n"), here.split("\n")
     if isinstance(there, list) and isinstance(here, list):
@@ -82,10 +82,10 @@ def _difference(there: Any, here: Any, at_there: str, at_here: str) -> str:
 
 
 def describe(value: Any, depth: int = 4) -> Any:
-    """Describe a function or an object by what it is called and was made of.
+    """Describe a function or an object by its name and the arguments that made it.
 
-    An object that has no text of its own is described by the arguments of its constructor that it
-    keeps under their own names.
+    An object whose class has no ``__repr__`` is described by those arguments of its constructor
+    that it keeps as attributes of the same names.
     """
     kind = type(value)
     if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""Learning of the neocognitron: the winners of each pattern are reinforced; labels play no part."""
+"""Learning of the neocognitron: the winners of each pattern are reinforced, without labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import Turn
 from pycnn.training.stretch import Stretch
 
-# Patterns that go through the layers below at once: those do not change meanwhile.
+# Patterns that pass through the layers below together: these layers no longer change.
 BLOCK = 250
 
 
@@ -49,9 +49,9 @@ def self_organize(
     Parameters
     ----------
     model : Sequential
-        Has `SLayer` layers; all other layers are only passed through.
+        Has `SLayer` layers; all other layers are only run.
     data : Dataset
-        The patterns; labels are not looked at.
+        The patterns; labels are ignored.
     presentations : int or sequence of int
         Patterns presented to each S-layer: the same number for all, or one for each.
     seed : int
@@ -60,18 +60,17 @@ def self_organize(
     progress : bool
         Whether to show a bar for each layer, if stderr is a terminal.
     on_layer : function of str, optional
-        Called after the learning of each S-layer with a line about it, and meanwhile every ten
-        seconds.
+        Called with a line about each S-layer every ten seconds while it learns, and afterwards.
 
     Returns
     -------
     list of int64 arrays
-        For each S-layer how often each plane was reinforced; 0 tells a plane that learned nothing.
+        For each S-layer how often each plane was reinforced; 0 if it learned nothing.
 
     Raises
     ------
     TypeError
-        If `model` is not a Sequential, a number no int or `progress` no bool.
+        If `model` is not a Sequential, a number is not an int or `progress` is not a bool.
     ValueError
         If there are no patterns, the model has no S-layer, or `presentations` does not fit it.
 
@@ -85,7 +84,7 @@ def self_organize(
     if len(data) == 0:
         raise ValueError("[self_organize] the data set is empty")
     integer("self_organize", "seed", seed, 0, inf)
-    flag("[self_organize] progress", progress)
+    flag("self_organize", "progress", progress)
     stages = [index for index, layer in enumerate(model) if isinstance(layer, SLayer)]
     if not stages:
         raise ValueError("[self_organize] the model has no SLayer")
@@ -103,19 +102,19 @@ def self_organize(
 
 
 def representatives(y: Array, column: int) -> list[Cell]:
-    """Choose the S-cells that are to be reinforced.
+    """Choose the S-cells to be reinforced.
 
     An S-column holds the cells of all planes in a square of positions; there is one at every
-    position, so they overlap. The strongest cell of each column is a candidate. The strongest of
-    the candidates in the same plane represents it. Cells without output are no candidates; of
-    equals the first one wins.
+    position, so they overlap. The strongest cell of each column is a candidate; the strongest
+    candidate in a plane represents the plane. Cells without output are not candidates. Among equals
+    the first one wins.
 
     Parameters
     ----------
     y : (planes, P, Q) array
         Output of an S-layer for one pattern.
     column : int
-        Side of the square; cut off at the size of the planes.
+        Side of the square, at most the size of the planes.
 
     Returns
     -------
@@ -160,7 +159,7 @@ def reinforce(layer: SLayer, x: Array, cells: Sequence[Cell]) -> None:
 
 
 def _learn(layer: SLayer, below: Module, data: Dataset, order: Samples, stretch: Stretch) -> Array:
-    """Present patterns to one layer; counts how often each plane was reinforced."""
+    """Present patterns to one layer; return how often each plane was reinforced."""
     counts = np.zeros(layer.planes, np.int64)
     turn = Turn(layer, alone=True)
     for start in range(0, len(order), BLOCK):
@@ -188,6 +187,6 @@ def _numbers(presentations: int | Sequence[int], layers: int) -> list[int]:
 
 
 def _order(patterns: int, number: int, rng: np.random.Generator) -> Samples:
-    """Positions of the patterns to present."""
+    """Return the positions of the patterns to present."""
     passes = [rng.permutation(patterns) for _ in range(-(-number // patterns))]
     return np.concatenate(passes)[:number] if passes else np.zeros(0, np.int64)

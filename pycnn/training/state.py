@@ -1,4 +1,4 @@
-"""The state of a training between two steps: taken down, and set up again."""
+"""The state of a training between two steps: collect it, and restore it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pycnn.training.meter import Meter
 if TYPE_CHECKING:
     from pycnn.training.trainer import Trainer
 
-# What random numbers come from.
+# Sources of random numbers.
 _RANDOM = (
     np.random.Generator,
     np.random.BitGenerator,
@@ -38,15 +38,15 @@ class Inside:
     meter : Meter
         Figures of its batches.
     number : int or None
-        Number of the pass through the data, where they count them.
+        Number of the pass through the data, if the data count passes.
     batches : int
-        Batches that are done, with those that taught nothing.
+        Batches done, including those without an update.
     seconds : float
         Time spent before `start`.
     start : float or None
-        When the clock was started; None while it stands.
+        When the clock was started; None while it is stopped.
     layers : mapping
-        State of the layers, where an epoch is to be gone on with.
+        State of the layers, if the epoch is to be resumed.
     """
 
     meter: Meter
@@ -57,21 +57,21 @@ class Inside:
     layers: Mapping[str, Any] = field(default_factory=dict)
 
     def elapsed(self) -> float:
-        """Time spent on the batches."""
+        """Return the time spent on the batches."""
         return self.seconds + (0.0 if self.start is None else perf_counter() - self.start)
 
 
 def begin(trainer: Trainer) -> Inside:
-    """Begin an epoch, or go on where a checkpoint was made in it."""
+    """Begin an epoch, or go on with the one that a checkpoint was made in."""
     resumed, trainer.resumed = trainer.resumed, None
     if resumed is None:
         return Inside(Meter(trainer.loss, trainer.run.model), _pass_of(trainer.batches))
-    restore_layers(trainer.run.model, resumed.layers)  # again: the epoch has reseeded them
+    restore_layers(trainer.run.model, resumed.layers)  # again: the new epoch has reseeded them
     return resumed
 
 
 def training_state(trainer: Trainer) -> dict[str, Any]:
-    """Return all that the training is made of, but for the model's own arrays."""
+    """Return the whole state of the training, except for the model's own arrays."""
     run, inside = trainer.run, trainer.inside
     state: dict[str, Any] = {
         "epoch": run.epoch if inside is None else run.epoch - 1,
@@ -92,14 +92,14 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
             "batches": inside.batches,
             "seconds": inside.elapsed(),
             "meter": trainer.processes.total(inside.meter).state_dict(),
-            # What each of several processes has counted, for the same order of additions.
+            # The counts of each of several processes, to keep the order of additions.
             "meters": trainer.processes.gathered(inside.meter.state_dict()),
         }
     return state
 
 
 def check_resumable(trainer: Trainer, found: Found) -> None:
-    """Refuse to go on with other epochs or another learning rate where the bits would differ.
+    """Refuse to go on with other epochs or another learning rate if the bits would differ.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def check_resumable(trainer: Trainer, found: Found) -> None:
 
 
 def restore(trainer: Trainer, found: Found) -> None:
-    """Set the training up as it was when the checkpoint was made."""
+    """Restore the training as it was when the checkpoint was made."""
     state, run = found.state, trainer.run
     run.model.load_state_dict(found.model)
     run.optimizer.load_state_dict(state["optimizer"])
@@ -142,7 +142,7 @@ def restore(trainer: Trainer, found: Found) -> None:
         meters = inside.get("meters", [])
         if len(meters) == trainer.processes.size > 1:
             meter.load_state_dict(meters[trainer.processes.rank])
-        elif trainer.processes.first:  # it counts for all
+        elif trainer.processes.first:  # which counts for all
             meter.load_state_dict(inside["meter"])
         run.batch_number = inside["batches"]
         trainer.resumed = Inside(
@@ -164,12 +164,12 @@ def _pass_of(batches: Any) -> int | None:
 
 
 def layers_state(model: Module) -> dict[str, Any]:
-    """Return the mode of each module, and the state of each random generator in one.
+    """Return the mode of each module, and the states of their random generators.
 
     Raises
     ------
     TypeError
-        If there is a random state that is no attribute, or no generator of NumPy.
+        If a random state is not an attribute of a module, or not a generator of NumPy.
     """
     modules = list(model.modules())
     stored = {
@@ -184,8 +184,8 @@ def layers_state(model: Module) -> dict[str, Any]:
             if lost is not None:
                 raise TypeError(
                     f"[fit] the state of a {type(lost).__name__} in {type(module).__name__}.{name} "
-                    "would not be in the checkpoint, and a training that is resumed would have "
-                    "other bits: give each numpy.random.Generator an attribute of its own"
+                    "would not be in the checkpoint, and a resumed training would have other bits: "
+                    "keep each numpy.random.Generator in an attribute of a module"
                 )
     return {
         "training": [module.training for module in modules],
@@ -199,7 +199,7 @@ def layers_state(model: Module) -> dict[str, Any]:
 
 
 def restore_layers(model: Module, state: Mapping[str, Any]) -> None:
-    """Set modes and random states as they were."""
+    """Restore modes and random states."""
     modules = list(model.modules())
     for module, training in zip(modules, state["training"], strict=True):
         module.training = training

@@ -1,4 +1,4 @@
-"""A stretch of work besides the epochs, such as the learning of a layer without gradients."""
+"""Progress of work outside the epochs, such as the learning of a layer without gradients."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from types import TracebackType
 
 from pycnn._progress import ProgressBar
 
-# A log without a line for longer looks as if the program hung.
+# A log that is silent for longer looks as if the program hung.
 SECONDS_BETWEEN_LINES = 10.0
 
 
 class Stretch:
-    """Shows how far it is, as a bar on a terminal and as lines for whoever takes them.
+    """Shows the progress of the work, as a bar on a terminal and as lines for a function.
 
     Parameters
     ----------
     label : str
-        What is going on.
+        Name of the work.
     samples : int
         Samples in all.
     progress : bool
-        Whether a bar is wanted.
+        Whether to show a bar.
     on_line : function of str, optional
-        Called with a line every ten seconds, and in the end.
+        Called with a line every ten seconds, and at the end.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Stretch:
         self._bar = ProgressBar(label, samples, progress)
 
     def update(self, done: int) -> None:
-        """Show how many samples are done, if it is time to."""
+        """Show how many samples are done, if it is time for a line."""
         self._bar.update(done)
         now = perf_counter()
         if self._on_line is not None and now - self._last >= SECONDS_BETWEEN_LINES:
@@ -51,7 +51,7 @@ class Stretch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Put a line about the whole stretch in place of the bar, unless it has failed."""
+        """Replace the bar with a line about the whole stretch, unless it has failed."""
         if kind is None:
             line = f"{self._label}: {self._samples:,} samples, {perf_counter() - self._start:.1f} s"
             self._bar.finish(line)

@@ -25,18 +25,18 @@ from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
 from pycnn.training.processes import Alone
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
 
 
 def _has(callback: Callback, name: str) -> bool:
-    """Whether a callback has a method of its own."""
+    """Return whether a callback overrides a method."""
     return getattr(type(callback), name) is not getattr(Callback, name)
 
 
-def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run], None]]:
-    """Return this method of the callbacks that have one of their own."""
+def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[TrainingRun], None]]:
+    """Return this method of the callbacks that override it."""
     return [getattr(callback, name) for callback in callbacks if _has(callback, name)]
 
 
@@ -44,7 +44,7 @@ def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[Run]
 class Trainer:
     """Takes the steps of a training, epoch by epoch."""
 
-    run: Run
+    run: TrainingRun
     batches: Iterable[tuple[Any, Any]]
     loss: Loss
     schedule: Schedule | None
@@ -56,7 +56,7 @@ class Trainer:
     processes: Alone = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
-        # Most callbacks do nothing in a step, and then a step does nothing for them.
+        # Most callbacks do nothing in a step: do not call those.
         self.before_step = _overridden(self.callbacks, "on_backward")
         self.looking = [callback for callback in self.callbacks if _has(callback, "on_backward")]
         inside = [callback for callback in self.callbacks if callback.changes_model]
@@ -69,25 +69,25 @@ class Trainer:
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
-        self.inside: Inside | None = None  # the epoch that is being gone through
+        self.inside: Inside | None = None  # the current epoch
         self.resumed: Inside | None = None  # the epoch that a checkpoint was made in
         stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
         self.watch = Watch(self.run, self.loss, stops)
 
     def capture(self) -> None:
-        """Let the steps to come be captured."""
+        """Capture the steps from here on."""
         if self.before_step or self.max_grad_norm is not None:
             wants = "a callback with on_backward" if self.before_step else "max_grad_norm"
             raise ValueError(
                 f"[fit] {wants} needs the gradients before the update, which a captured step "
                 "(cuda_graph=True) does not stop for"
             )
-        # It refuses a loss that is not one of ours.
+        # CapturedStep refuses a loss that is not one of pycnn.losses.
         loss: Any = self.loss
         self.captured = CapturedStep(self.run.model, loss, self.run.optimizer)
 
     def skip(self, epochs: int) -> None:
-        """Begin behind epochs that earlier calls have gone through."""
+        """Begin after the epochs of earlier calls."""
         self.run.epoch = epochs
         if isinstance(self.batches, Sized):
             self.run.step = epochs * len(self.batches)
@@ -106,7 +106,7 @@ class Trainer:
     def epoch(self, validation: Data | None, progress: bool) -> None:
         """Train for the epoch that was begun, validate, and add a record to the history.
 
-        Ctrl-C and the like end it between two steps, or where it waits for data or measures.
+        Ctrl-C and similar signals end it between two steps, or while it waits for data or measures.
         """
         run, history, inside = self.run, self.run.history, self.inside
         assert inside is not None
@@ -151,7 +151,7 @@ class Trainer:
             self.save()
 
     def _measure(self, validation: Data) -> Meter:
-        """Measure the model on the validation data, of which each process has a part."""
+        """Measure the model on the validation data; each process measures its part."""
         if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
             own = Meter(self.loss, self.run.model)
         else:
@@ -182,12 +182,12 @@ class Trainer:
                 bar.update(meter.samples * self.processes.size, meter.loss, meter.accuracy)
 
     def _step(self, x: Any, y: Any, inside: Inside, turn: Turn, bar: ProgressBar) -> bool:
-        """Take a step, with what comes before and after it; returns whether it updated anything."""
+        """Take a step, with what surrounds it; return whether it updated the parameters."""
         run, schedule = self.run, self.schedule
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
-            run.optimizer.lr = at_least_zero("[fit] learning rate of the schedule", rate)
-        # Who evaluates the model in another thread sees it before or after, not in between.
+            run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
+        # A thread that evaluates the model sees it before or after the step, not in between.
         with turn.taken():
             updated = self._learn(x, y, inside.meter, turn, bar)
             if updated:
@@ -204,16 +204,16 @@ class Trainer:
 
     def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
         """Warn of a loss that shows a broken training."""
-        if not abs(self.run.loss) <= self.watch.limit:  # nor is a NaN
+        if not abs(self.run.loss) <= self.watch.limit:  # true for NaN, too
             text = self.watch.step(x, y, output, updated=updated)
-            if not math.isfinite(self.run.loss):  # which all processes see alike
+            if not math.isfinite(self.run.loss):  # the same in all processes
                 text = self.processes.text(text)
             if text is not None:
                 bar.clear()
                 warn(text)
 
     def _learn(self, x: Any, y: Any, meter: Meter, turn: Turn, bar: ProgressBar) -> bool:
-        """Take a step; returns whether the parameters were updated."""
+        """Take a step; return whether the parameters were updated."""
         run, criterion = self.run, self.loss
         model, optimizer = run.model, run.optimizer
         if self.captured is not None and meter.batch_weight(y):
@@ -228,7 +228,7 @@ class Trainer:
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if not weight and self.processes.size == 1:
                 _make(changes)
-                return False  # all of its targets are ignored: there is nothing to learn from it
+                return False  # all targets are ignored: there is nothing to learn
             optimizer.zero_grad()
             for parameter in self.frozen:
                 parameter.grad = None
@@ -241,9 +241,9 @@ class Trainer:
         if self.before_step:
             run.batch = x, y
             history = run.history
-            # One of an earlier step ends the training after the epoch.
+            # A reason from an earlier step ends the training after the epoch.
             earlier, history.stop_reason = history.stop_reason, None
-            with turn.paused():  # a hook may wait for a thread that evaluates (not: trains)
+            with turn.paused():  # a hook may wait for a thread that evaluates (not one that trains)
                 for hook in self.before_step:
                     hook(run)
             reason = self.processes.stop_reason(history.stop_reason, self.looking)
@@ -259,6 +259,6 @@ class Trainer:
 
 
 def _make(changes: Sequence[Change]) -> None:
-    """Make what a forward pass has left to be changed."""
+    """Make the changes that a forward pass has postponed."""
     for change in changes:
         change()

@@ -1,9 +1,9 @@
 """Nested states as one JSON value and named arrays, and back, exactly.
 
 A state is made of dicts, lists, tuples, strings, numbers, bools, None, and NumPy's numbers and
-arrays. What JSON lacks, such as NaN, tuples and keys that are no strings, is written as a dict with
-one key that begins with a dollar sign. Subclasses come back as what they are made from: a named
-tuple as a tuple.
+arrays. What JSON lacks, such as NaN, tuples and keys that are not strings, is written as a dict
+with one key that begins with a dollar sign. Subclasses come back as their base type: a named tuple
+as a tuple.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pycnn._safetensors import storable
 from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array
 
-# Keys of a dict that stands for something else; keys of a state that begin so go into items.
+# Keys of a dict that stands for something else. A state's dict with such a key becomes items.
 MARK = "$"
 ARRAY, FLOAT, NUMBER, TUPLE, ITEMS = "$array", "$float", "$number", "$tuple", "$items"
 
-# What stays as it is, and need not say where it is: lists may be long.
+# Types written unchanged, and without making up the name of their place: lists may be long.
 _PLAIN = (int, str, bool, type(None))
 
 
@@ -32,15 +32,14 @@ def flatten(state: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
     Parameters
     ----------
     state : dict, list or leaf
-        The state. Keys are strings, numbers, None, and tuples of such.
+        The state. Keys are strings, numbers, None, and tuples of these.
     prefix : str
-        What the names of the arrays begin with, before their numbers; its last character is a
-        colon.
+        Start of the arrays' names, before their numbers; it ends in a colon.
 
     Raises
     ------
     TypeError
-        If a part of it is of another kind; the text says where.
+        If a part of it has another type; the text says where.
     """
     arrays: dict[str, Array] = {}
     return _encode(state, prefix, arrays), arrays
@@ -59,7 +58,7 @@ def _encode(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         return items if isinstance(value, list) else {TUPLE: items}
     if is_array(value):
         array = storable("checkpoint", where, on_cpu(value))
-        name = f"{where.partition(':')[0]}:{len(arrays)}"  # keys may have dots, and make two alike
+        name = f"{where.partition(':')[0]}:{len(arrays)}"  # keys with dots may make two paths equal
         arrays[name] = array
         return {ARRAY: name}
     if isinstance(value, np.generic) and type(number := value.item()) in (bool, int, float):
@@ -85,12 +84,12 @@ def _below(where: str, key: Any) -> str:
 
 
 def rebuild(content: Any, arrays: Mapping[str, Array]) -> Any:
-    """Give back what `flatten` was given.
+    """Return the state that `flatten` was called with.
 
     Raises
     ------
     ValueError
-        If an array is missing, or a number is none.
+        If an array is missing, or something is not a number that should be one.
     """
     if isinstance(content, list):
         return [rebuild(item, arrays) for item in content]
@@ -112,7 +111,7 @@ def rebuild(content: Any, arrays: Mapping[str, Array]) -> Any:
 
 
 def _rebuilt_number(name: str, value: float) -> Any:
-    """Return a number of NumPy back."""
+    """Return a NumPy number of this dtype."""
     dtype = np.dtype(str(name))
     if dtype.kind not in "biuf":
         raise ValueError(f"{name} is no dtype of numbers")

@@ -1,4 +1,4 @@
-"""A file that cannot be written, as on a full disk: no reason to lose a training."""
+"""Keep a training going when a file cannot be written, as on a full disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pycnn._streams import warn
 
 
 class Unwritten:
-    """Turns the errors of writing one file into a warning, once until it can be written again.
+    """Turns errors of writing one file into a warning, only once until a write succeeds again.
 
     Parameters
     ----------
     who : str
-        What a warning begins with.
+        Start of the warning.
     path : path
         The file.
     """
@@ -26,7 +26,7 @@ class Unwritten:
 
     @contextmanager
     def told(self, what_is_there: str = "") -> Iterator[None]:
-        """Write in the block; the text ends the warning of an OSError."""
+        """Turn an OSError in the block into a warning that ends with `what_is_there`."""
         try:
             yield
         except OSError as error:

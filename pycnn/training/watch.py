@@ -1,4 +1,4 @@
-"""What `fit` notices by itself of a training that goes wrong."""
+"""Notice a training that goes wrong, and warn of it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pycnn.losses.base import OpLoss
 from pycnn.training.evaluation import Loss
 from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
-from pycnn.training.run import Run
+from pycnn.training.run import TrainingRun
 
-# A loss that is so many times what it costs to know nothing is no learning curve any more: the
-# cross entropy of guesses is log C, and what outputs are confidently wrong about costs a few times
-# that; a learning rate far too high ends at thousands.
+# A loss this many times that of guessing is not part of a learning curve: the cross entropy of
+# guesses is log C, and outputs that are confidently wrong cost a few times that; a learning rate
+# far too high ends at thousands.
 BEYOND = 10.0
 
-# What guesses cost with these does not depend on the model.
+# With these, the loss of guesses does not depend on the model.
 _OF_CLASSES = (CrossEntropyLoss, NLLLoss)
 
 
 class Watch:
-    """Looks at each loss, and at the model after each epoch; warns once of each kind of trouble.
+    """Checks each loss, and the model after each epoch; warns once of each kind of trouble.
 
-    In a step it costs one comparison as long as all is well.
+    A step without trouble costs one comparison.
 
     Parameters
     ----------
-    run : Run
+    run : TrainingRun
         The training.
     loss : Loss
         Its loss.
@@ -43,20 +43,20 @@ class Watch:
     Attributes
     ----------
     limit : float
-        A loss up to here, or down to its negative, is none to look into.
+        Losses of at most this absolute value are not looked into.
     """
 
-    def __init__(self, run: Run, loss: Loss, stops: bool) -> None:
+    def __init__(self, run: TrainingRun, loss: Loss, stops: bool) -> None:
         self.limit = -math.inf
         self._run, self._loss, self._stops = run, loss, stops
-        self._cost = 0.0  # of knowing nothing
-        self._scale = ""  # how large inputs are whose loss is far too high from the start
+        self._cost = 0.0  # the loss of guessing
+        self._scale = ""  # size of the inputs, if their loss is far too high from the start
         self._told: set[str] = set()
-        # What holds infinity from the start, such as a mask, may do so on purpose.
+        # An array that holds infinity from the start, such as a mask, may do so on purpose.
         self._before = set(nonfinite_state(run.model))
 
     def step(self, x: Any, y: Any, output: Any, *, updated: bool = False) -> str | None:
-        """Look into a step whose loss is beyond the limit; gives what is to be warned of.
+        """Look into a step whose loss is beyond the limit; return the text of a warning or None.
 
         Parameters
         ----------
@@ -68,10 +68,10 @@ class Watch:
         run = self._run
         if math.isfinite(run.loss):
             first, guess = self._cost == 0.0, self._guess(output, y)
-            # What guesses of classes cost is known; of other losses the first one may tell.
+            # The loss of guessing classes is known; for other losses take the first one.
             if first and not isinstance(self._loss, _OF_CLASSES):
                 self._cost = abs(run.loss)
-            # A batch may be dearer than the first one by its targets, and not by the model.
+            # A batch may cost more than the first because of its targets, not of the model.
             self._cost = max(self._cost, guess)
             self.limit = BEYOND * self._cost
             if first and run.loss > self.limit:
@@ -92,14 +92,14 @@ class Watch:
         )
 
     def epoch(self, meter: Meter, measured: Meter | None) -> None:
-        """Warn of what the figures of an epoch, and the model after it, show."""
+        """Warn of trouble in the figures of an epoch, and in the model after it."""
         run, loss = self._run, meter.loss
         if not meter.weight and self._first("nothing"):
             warn(
                 f"[fit] no target of epoch {run.epoch} counts: each is ignored, or its class has "
                 "weight 0; nothing was learned from them"
             )
-        # Where no loss was finite there is no limit.
+        # Without any finite loss there is no limit.
         if self._cost > 0 and self.limit < loss < math.inf and self._first("diverged"):
             rate = f"a lower learning rate (the last was {run.optimizer.lr:.3g}) or max_grad_norm"
             warn(
@@ -116,7 +116,7 @@ class Watch:
             warn(f"[fit] after epoch {run.epoch} {_why(measured)}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the limit, what it is made of, and what was warned of."""
+        """Return the limit, the values behind it, and the kinds of warnings given."""
         return {
             "limit": self.limit,
             "cost": self._cost,
@@ -125,18 +125,18 @@ class Watch:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on as in an earlier process."""
+        """Take over the state of an earlier process."""
         self.limit, self._cost, self._told = state["limit"], state["cost"], set(state["told"])
         self._scale = state.get("scale", "")  # not in older checkpoints
 
     def _first(self, kind: str) -> bool:
-        """Whether this is the first trouble of its kind."""
+        """Return whether this is the first trouble of its kind, and remember it."""
         first = kind not in self._told
         self._told.add(kind)
         return first
 
     def _guess(self, output: Any, y: Any) -> float:
-        """Return the loss of outputs that are all alike; of a loss that is not ours, take 1."""
+        """Return the loss of outputs that are all alike, or 1 for a loss not from pycnn.losses."""
         if not isinstance(self._loss, OpLoss) or type(self._loss).__call__ is not OpLoss.__call__:
             return 1.0
         # All 0, or for log-probabilities all those of one class among C.
@@ -146,7 +146,7 @@ class Watch:
 
 
 def _scale_of(x: Any, loss: float) -> str:
-    """Say how large the numbers of the first batch are, and that its loss was too high already."""
+    """Say that the loss of the first batch was already too high, and how large its numbers are."""
     values = on_cpu(x)
     text = f"it was {loss:.4g} in the first batch already: are the inputs scaled?"
     if values.dtype.kind != "f" or not values.size:

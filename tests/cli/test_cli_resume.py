@@ -157,7 +157,7 @@ def test_a_killed_run_loses_what_came_after_its_last_checkpoint_only(
     train: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main([*train, "--out", "plain"]) == 0
-    steps = []
+    steps: list[int] = []
     for option in ([], ["--checkpoint-every", "2"]):
         child = os.fork()
         if child == 0:

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def closed() -> io.StringIO:
     return stream
 
 
-STREAMS = {
+STREAMS: dict[str, Callable[[], object]] = {
     "none": lambda: None,
     "closed": closed,
     "mute": Mute,
@@ -258,7 +259,7 @@ def test_every_command_prints_letters_that_the_encoding_lacks(
     for stream in streams.values():
         assert stream.errors == "strict"  # as before
         stream.flush()
-        printed += stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+        printed += stream.buffer.getvalue().decode(encoding)
     assert [arguments for arguments, code, expected in codes if code != expected] == [], printed
     assert "codec" not in printed
     if encoding == "ascii":

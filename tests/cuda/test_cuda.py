@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.toy import digits
+from support.types import from_device, layer_of
 
 import pycnn as nn
 from pycnn import backends, cuda, devices, ops
@@ -19,9 +21,8 @@ from pycnn.training import MaxNorm, TerminateOnNaN
 
 
 @pytest.fixture
-def array_type(device: str) -> type:
-    kind: type = devices.extension(device).DeviceArray
-    return kind
+def array_type(device: str) -> Any:
+    return devices.extension(device).DeviceArray
 
 
 # Without a device ---------------------------------------------------------------------------
@@ -65,10 +66,8 @@ def test_an_unknown_device_is_refused() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64, np.uint8])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)])
-def test_an_array_goes_there_and_back(
-    array_type: type, dtype: type, shape: tuple[int, ...]
-) -> None:
-    numbers = np.arange(np.prod(shape, dtype=int)).astype(dtype).reshape(shape)
+def test_an_array_goes_there_and_back(array_type: Any, dtype: type, shape: tuple[int, ...]) -> None:
+    numbers: np.ndarray = np.arange(np.prod(shape, dtype=int)).astype(dtype).reshape(shape)
     there = array_type.from_numpy(numbers)
     assert (there.shape, there.dtype, there.ndim) == (shape, np.dtype(dtype), len(shape))
     assert (there.size, there.nbytes) == (numbers.size, numbers.nbytes)
@@ -81,7 +80,7 @@ def test_an_array_goes_there_and_back(
     assert (interface["shape"], interface["typestr"]) == (shape, numbers.dtype.str)
 
 
-def test_reshape_is_a_view_and_checks_the_size(array_type: type) -> None:
+def test_reshape_is_a_view_and_checks_the_size(array_type: Any) -> None:
     a = array_type.from_numpy(np.zeros((2, 6), np.float32))
     b = a.reshape(3, -1)
     assert b.shape == (3, 4)
@@ -107,7 +106,7 @@ def test_reshape_is_a_view_and_checks_the_size(array_type: type) -> None:
     ],
 )
 def test_reshape_refuses_what_is_no_shape(
-    array_type: type, shape: tuple[int, ...], message: str
+    array_type: Any, shape: tuple[int, ...], message: str
 ) -> None:
     for extents in ((3, 4), (0,)):
         a = array_type.from_numpy(np.zeros(extents, np.float32))
@@ -115,7 +114,7 @@ def test_reshape_refuses_what_is_no_shape(
             a.reshape(shape)
 
 
-def test_another_library_reads_it_without_a_copy(device: str, array_type: type) -> None:
+def test_another_library_reads_it_without_a_copy(device: str, array_type: Any) -> None:
     if device != "cuda_emulated":
         pytest.skip("NumPy reads the memory of the CPU alone")
     numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -134,7 +133,7 @@ def test_another_library_reads_it_without_a_copy(device: str, array_type: type) 
         array_type.from_numpy(numbers).__dlpack__(max_version=(1, 0), copy=False)
 
 
-def test_arrays_are_joined_and_taken_apart(array_type: type) -> None:
+def test_arrays_are_joined_and_taken_apart(array_type: Any) -> None:
     rng = np.random.default_rng(0)
     parts = [rng.standard_normal((2, n, 3)).astype(np.float32) for n in (1, 4, 2)]
     there = [array_type.from_numpy(part) for part in parts]
@@ -155,7 +154,7 @@ def test_arrays_are_joined_and_taken_apart(array_type: type) -> None:
     np.testing.assert_array_equal(moved.numpy(), table)
 
 
-def test_wrong_arrays_are_refused(array_type: type) -> None:
+def test_wrong_arrays_are_refused(array_type: Any) -> None:
     with pytest.raises(TypeError, match="holds float32, int32, int64 or uint8, got float64"):
         array_type.from_numpy(np.zeros(3))
     with pytest.raises(ValueError, match="must be C-contiguous"):
@@ -174,7 +173,7 @@ def test_wrong_arrays_are_refused(array_type: type) -> None:
         ops.relu(array_type.from_numpy(np.zeros(3, np.int64)))
 
 
-def test_a_freed_array_is_refused(array_type: type) -> None:
+def test_a_freed_array_is_refused(array_type: Any) -> None:
     a = array_type.from_numpy(np.zeros((2, 3), np.float32))
     a.free()
     for use in (a.numpy, lambda: ops.relu(a), lambda: a + a):
@@ -183,7 +182,7 @@ def test_a_freed_array_is_refused(array_type: type) -> None:
     assert "freed" in repr(a)
 
 
-def test_memory_is_used_again_and_given_back(device: str, array_type: type) -> None:
+def test_memory_is_used_again_and_given_back(device: str, array_type: Any) -> None:
     module = devices.extension(device)
     module.trim_cache()
     before = module.memory_stats()
@@ -320,7 +319,7 @@ def test_branches_tables_statistics_and_sparse_rows_learn_as_on_the_cpu(
 def test_a_nan_is_found_on_the_device(device: str) -> None:
     x, y = digits(4)
     model = nn.models.lenet5(rng=0)
-    model[3].weight.data[0, 0, 0, 0] = np.nan
+    layer_of(model, 3).weight.data[0, 0, 0, 0] = np.nan
     model.to(device)
     history = nn.fit(model, nn.ArrayDataset(x, y), epochs=1, callbacks=[TerminateOnNaN()])
     assert history.stop_reason is not None
@@ -348,16 +347,16 @@ def test_the_command_trains_there(
 # Sizes --------------------------------------------------------------------------------------
 
 
-def test_more_tiles_and_groups_than_a_grid_has_along_y_and_z(array_type: type) -> None:
+def test_more_tiles_and_groups_than_a_grid_has_along_y_and_z(array_type: Any) -> None:
     """A grid takes 65535 blocks along those: 65536 tiles of 32 rows, and as many groups."""
     rows = 65536 * 32 - 7
     x = np.arange(rows, dtype=np.float32).reshape(rows, 1) % 251
     centres = np.array([[3.0]], np.float32)
     there = ops.rbf(array_type.from_numpy(x), array_type.from_numpy(centres))
-    np.testing.assert_array_equal(there.numpy(), (x - centres) ** 2)
+    np.testing.assert_array_equal(from_device(there), (x - centres) ** 2)
     groups, channels = 65536, 5  # of four channels and fewer no product is made
     image = (np.arange(groups * channels, dtype=np.float32) % 13).reshape(1, -1, 1, 1)
     weight = (np.arange(groups * channels, dtype=np.float32) % 7).reshape(groups, channels, 1, 1)
     there = ops.conv2d(array_type.from_numpy(image), array_type.from_numpy(weight), groups=groups)
     products = (image.reshape(groups, channels) * weight.reshape(groups, channels)).sum(axis=1)
-    np.testing.assert_array_equal(there.numpy().ravel(), products)
+    np.testing.assert_array_equal(from_device(there).ravel(), products)

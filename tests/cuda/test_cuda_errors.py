@@ -41,7 +41,8 @@ def used(device: ModuleType) -> int:
 
 def megabyte(device: ModuleType, size: float = 1) -> devices.Array:
     """An array of so many MiB."""
-    return device.DeviceArray.from_numpy(np.zeros(int(size * MIB), np.uint8))
+    array: devices.Array = device.DeviceArray.from_numpy(np.zeros(int(size * MIB), np.uint8))
+    return array
 
 
 def test_too_large_a_result_names_its_shape_the_request_and_what_is_free(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.types import from_device, layer_of
 
 import pycnn as nn
 from pycnn import devices
@@ -97,11 +98,11 @@ def test_output_and_gradients_are_those_of_the_last_step(device: str) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False, rng=0)).to(device)
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     for x, y in batches([2] * 4, (4,), 3):
-        weight = model[1].weight.data.numpy()
+        weight = layer_of(model, 1).weight.data.numpy()
         step(x, y)
         np.testing.assert_allclose(step.output.numpy(), x @ weight.T, atol=1e-5)
-        gradient = (weight - model[1].weight.data.numpy()) / 0.1
-        np.testing.assert_allclose(model[1].weight.grad.numpy(), gradient, atol=1e-5)
+        gradient = (weight - layer_of(model, 1).weight.data.numpy()) / 0.1
+        np.testing.assert_allclose(layer_of(model, 1).weight.grad.numpy(), gradient, atol=1e-5)
         model.zero_grad()
 
 
@@ -112,13 +113,15 @@ def test_wrong_labels_are_found_before_a_captured_step(device: str) -> None:
     data = batches([4] * 4)
     for x, y in data[:3]:
         step(x, y)
-    weights = {name: value.numpy() for name, value in model.state_dict().items() if value.ndim > 1}
+    weights = {
+        name: from_device(value) for name, value in model.state_dict().items() if value.ndim > 1
+    }
     wrong = data[3][1].copy()
     wrong[2] = 5
     with pytest.raises(ValueError, match=r"target.*5"):
         step(data[3][0], wrong)
     for name, before in weights.items():
-        np.testing.assert_array_equal(model.state_dict()[name].numpy(), before)
+        np.testing.assert_array_equal(from_device(model.state_dict()[name]), before)
     assert update.state_dict()["state"][0]["step"] == 3
     assert np.isfinite(step(*data[3]))
 
@@ -165,7 +168,7 @@ class OwnDropout(nn.Dropout):
 
     def forward(self, x: Any) -> Any:
         y, kept = nn.ops.dropout(x, self.p, self._seed())
-        self._save((x.shape, (kept, self.p)))
+        self.save_for_backward(x.shape, (kept, self.p))
         return y
 
 
@@ -174,12 +177,12 @@ def test_numbers_that_nobody_renews_are_refused(device: str) -> None:
     step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.SGD(model.parameters(), 0.1))
     x, y = batches([2], (4,), 3)[0]
     step(x, y)
-    weight = model[2].weight.data.numpy()
+    weight = layer_of(model, 2).weight.data.numpy()
     with pytest.raises(ValueError, match=r"outside of pycnn\.devices\.each_run"):
         step(x, y)
-    assert model[2].weight.grad is None  # what was recorded has not been computed
+    assert layer_of(model, 2).weight.grad is None  # what was recorded has not been computed
     assert step.output is None
-    np.testing.assert_array_equal(model[2].weight.data.numpy(), weight)
+    np.testing.assert_array_equal(layer_of(model, 2).weight.data.numpy(), weight)
 
 
 def test_recorded_blocks_are_given_back_with_the_step(device: str) -> None:
@@ -219,7 +222,9 @@ def test_what_needs_the_host_in_the_middle_cannot_be_captured(
     step(x, y)
     with pytest.raises(RuntimeError, match=rf"{layer}.*recorded as a CUDA graph"):
         step(x, y)
-    assert np.isfinite(model(devices.move(x, device)).numpy()).all()  # everything is usable again
+    assert np.isfinite(
+        from_device(model(devices.move(x, device)))
+    ).all()  # everything is usable again
 
 
 def test_fit_with_cuda_graphs_has_the_same_bits(device: str) -> None:

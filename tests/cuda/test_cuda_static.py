@@ -49,6 +49,6 @@ def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Pa
     """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
     sources = BENCH.parent / "csrc"
     command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror", f"-I{sources}"]
-    output = ["-o", tmp_path / "object", sources / "cuda" / f"{name}.cpp"]
+    output = ["-o", str(tmp_path / "object"), str(sources / "cuda" / f"{name}.cpp")]
     done = subprocess.run([*command, *output], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

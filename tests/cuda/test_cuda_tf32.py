@@ -15,6 +15,7 @@ from support import tolerance
 from support.device_ops import OTHER_DEVICES, computed_on
 from support.strategies import Values
 from support.tolerance import assert_within, float64, magnitude
+from support.types import Shape
 
 import pycnn
 from pycnn import cuda, devices, ops, reference
@@ -84,7 +85,7 @@ def linear_passes(size: tuple[int, int, int], numbers: Callable[..., list[Array]
 
 
 def conv2d_passes(
-    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    shapes: tuple[Shape, Shape],
     geometry: dict[str, Any],
     numbers: Callable[..., list[Array]],
 ) -> Passes:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.types import wrong
 
 from pycnn.augment import (
     ColourPCA,
@@ -200,14 +201,15 @@ def fit(**options: Any) -> ColourPCA:
         (lambda: RandomAffine(scale=1.0), ValueError, "scale must stay above 0"),
         (lambda: RandomAffine(shear=90), ValueError, "shear must stay below 90"),
         (lambda: RandomAffine((3, 1)), ValueError, "lower end first"),
-        (lambda: RandomAffine((1, 2, 3)), ValueError, r"rotation must be a number or \(low, high"),
-        (lambda: RandomAffine("5"), TypeError, "rotation must be a number"),
+        (lambda: RandomAffine(wrong((1, 2, 3))), ValueError,
+         r"rotation must be a number or \(low, high"),
+        (lambda: RandomAffine(wrong("5")), TypeError, "rotation must be a number"),
         (lambda: RandomAffine(squeeze=0.5), ValueError, "squeeze must be at least 1"),
         (lambda: ColourPCA(-1), ValueError, "std must be at least 0"),
         (lambda: ColourPCA(0.1, (1.0, 2.0)), ValueError, r"shapes \(2,\) and \(3, 3\)"),
-        (lambda: ColourPCA(0.1, 5), ValueError, r"shapes \(\) and \(3, 3\)"),
-        (lambda: ColourPCA(0.1, "abc"), TypeError, "eigenvalues must be numbers, got 'abc'"),
-        (lambda: ColourPCA(0.1, [[1], [2, 3]]), TypeError, "eigenvalues must be numbers"),
+        (lambda: ColourPCA(0.1, wrong(5)), ValueError, r"shapes \(\) and \(3, 3\)"),
+        (lambda: ColourPCA(0.1, wrong("abc")), TypeError, "eigenvalues must be numbers, got 'abc'"),
+        (lambda: ColourPCA(0.1, wrong([[1], [2, 3]])), TypeError, "eigenvalues must be numbers"),
         (lambda: ColourPCA(0.1, (1, float("nan"), 1)), ValueError, "eigenvalues must be finite"),
         (lambda: ColourPCA(0.1, (1, -1, 1)), ValueError, "eigenvalues must be at least 0, got"),
         (lambda: ColourPCA(0.1, (1,), [[np.inf]]), ValueError, "eigenvectors must be finite"),
@@ -219,9 +221,9 @@ def fit(**options: Any) -> ColourPCA:
         (lambda: Normalise(0, 0), ValueError, "std must be above 0"),
         (lambda: Normalise((1, 2), (1, 2, 3)), ValueError, "differ in length"),
         (lambda: Normalise(float("nan")), ValueError, "mean must be finite, got nan"),
-        (lambda: Normalise("a"), TypeError, "mean must be numbers, got 'a'"),
+        (lambda: Normalise(wrong("a")), TypeError, "mean must be numbers, got 'a'"),
         (lambda: Normalise(()), ValueError, "a number or a row of them"),
-        (lambda: Compose(RandomCrop), TypeError, "step 0 must be a function"),
+        (lambda: Compose(wrong(RandomCrop)), TypeError, "step 0 must be a function"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_named(make: Any, error: type[Exception], text: str) -> None:

@@ -271,7 +271,7 @@ def test_parts_are_the_connected_ones(shape: tuple[int, int]) -> None:
 
 def test_an_answer_names_two_classes_and_says_when_it_is_unsure() -> None:
     names = ["cat", "dog", "elk"]
-    sure, unsure = np.float32([0.03, 0.9, 0.07]), np.float32([0.3, 0.12, 0.58])
+    sure, unsure = np.array([[0.03, 0.9, 0.07], [0.3, 0.12, 0.58]], np.float32)
     assert answer(sure, names) == "dog (90.00%), elk (7.00%)"
     assert answer(unsure, names) == "elk (58.00%), cat (30.00%): unsure"
-    assert answer(np.float32([1.0]), ["all"]) == "all (100.00%)"
+    assert answer(np.ones(1, np.float32), ["all"]) == "all (100.00%)"

@@ -88,7 +88,7 @@ def test_unknown_words_get_the_variance_of_the_known(path: Path) -> None:
     rng = np.random.default_rng(0)
     known = rng.normal(0, 0.3, (50, 40)).astype(np.float32)
     words = [f"known{i}" for i in range(50)]
-    path.write_bytes(binary(dict(zip(words, known, strict=True))))  # type: ignore[arg-type]
+    path.write_bytes(binary(dict(zip(words, known, strict=True))))
     vocabulary = Vocabulary([PADDING, UNKNOWN, *(f"unheard{i}" for i in range(500)), *words])
     weight = load_embeddings(path, vocabulary, rng=0)
     assert weight.shape == (552, 40)
@@ -118,7 +118,7 @@ def test_a_large_binary_file_goes_by_in_pieces(path: Path) -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(3000, 300)).astype(np.float32)  # 3.6 MB
     vectors = {f"w{i}": values[i] for i in range(3000)}
-    path.write_bytes(binary(vectors))  # type: ignore[arg-type]
+    path.write_bytes(binary(vectors))
     words = [f"w{i}" for i in range(2999, -1, -7)]
     numbers, found = read_embeddings(path, Vocabulary([PADDING, UNKNOWN, *words]))
     assert len(numbers) == len(words)

@@ -148,7 +148,7 @@ def test_pictures_get_the_box_of_the_training_images() -> None:
         rows = np.flatnonzero(read_digit("one.png", box).any(axis=1))
         assert np.ptp(rows) + 1 == box
     # An image of the data set stays as it is: EMNIST's are central by their box, not their mass.
-    image = np.uint8(whole[0, 0] * 255)
+    image = (whole[0, 0] * 255).astype(np.uint8)
     image[2:6, 9:20] = 255
     Image.fromarray(image).save("image.png")
     np.testing.assert_array_equal(read_digit("image.png", 24), image)
@@ -177,7 +177,7 @@ def test_a_model_of_dark_digits_on_white_reads_its_own_images(recipe: str) -> No
                 np.testing.assert_array_equal(found, 255 - image)
             assert (found[[0, -1]] == 255).all()
             assert found.min() < 50
-    model.metadata[GROUND] = "grey"
+    model.metadata = {**model.metadata, GROUND: "grey"}
     with pytest.raises(ValueError, match="'grey' for 'ground', which is no ground"):
         read_digits(model, ["dark0.png"])
 

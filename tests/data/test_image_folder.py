@@ -54,7 +54,8 @@ def test_classes_are_the_sub_folders_by_name(root: Path) -> None:
     assert data.y.tolist() == [0, 0, 0, 1, 1]
     assert [Path(path).name for path in data.paths] == ["a.PNG", "b.png", "c.png", "1.png", "2.bmp"]
     x = data.gather(np.array([3, 0]))
-    assert (x.dtype, x.shape) == (np.float32, (2, 3, 4, 4))
+    assert x.dtype == np.float32
+    assert x.shape == (2, 3, 4, 4)
     np.testing.assert_array_equal(x[0, :, 1, 1], RED)
     np.testing.assert_array_equal(x[1, :, 3, 0], BLUE)
     part = data[np.array([4, 1])]

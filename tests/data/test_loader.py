@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from support.toy import blobs, empty, same_bits, small_net, snapshot
 
 from pycnn.augment import RandomAffine
-from pycnn.data import ArrayDataset, Batches
+from pycnn.data import ArrayDataset, Batches, Dataset
 from pycnn.loader import DataLoader, batches_of
 from pycnn.training import evaluate, fit
 
@@ -142,7 +143,8 @@ def test_fit_and_evaluate_use_it_where_there_is_work() -> None:
     assert type(batches_of(data, 8, 0, RandomAffine(5))) is DataLoader
     assert type(batches_of(Pictures(data), 8)) is DataLoader
     models = [small_net(), small_net()]
-    for model, train in zip(models, (data, Pictures(data)), strict=True):
+    sets: tuple[Dataset, ...] = (data, Pictures(data))
+    for model, train in zip(models, sets, strict=True):
         fit(model, train, data, epochs=2, batch_size=8, augment=RandomAffine(5))
     assert same_bits(*map(snapshot, models))
     assert evaluate(models[0], Pictures(data)) == evaluate(models[0], data)
@@ -165,6 +167,7 @@ def test_fit_and_evaluate_use_it_where_there_is_work() -> None:
     ],
 )
 def test_wrong_settings(options: dict[str, Any], error: type[Exception], text: str) -> None:
+    kinds: list[Callable[..., Any]]
     kinds = [DataLoader] if options.keys() & {"workers", "ahead"} else [Batches, DataLoader]
     for kind in kinds:
         with pytest.raises(error, match=rf"^\[{kind.__name__}\] {text}"):

@@ -110,23 +110,23 @@ WRITTEN = {
     ("suffix", "mode"), [(suffix, mode) for suffix, modes in WRITTEN.items() for mode in modes]
 )
 def test_what_pillow_writes_comes_back(mode: str, suffix: str, tmp_path: Path) -> None:
-    shown = Image.fromarray(np.repeat(np.uint8([[0, 255]]), 8, axis=1).repeat(16, axis=0))
+    shown = Image.fromarray(np.repeat(np.array([[0, 255]], np.uint8), 8, axis=1).repeat(16, axis=0))
     deep = Image.fromarray(np.asarray(shown).astype(np.uint16) * 257)
     picture = deep if mode == "I;16" else shown.convert(mode)
     path = tmp_path / f"half.{suffix}"
     picture.save(path)
-    np.testing.assert_allclose(grey(path), shown, atol=8)
+    np.testing.assert_allclose(grey(path), np.asarray(shown), atol=8)
     squares = read_squares([path], 16, 16)
-    np.testing.assert_allclose(squares[0, 0], shown, atol=8)
+    np.testing.assert_allclose(squares[0, 0], np.asarray(shown), atol=8)
 
 
 def test_clear_parts_are_white_whatever_lies_under_them(tmp_path: Path) -> None:
-    alpha = np.uint8([[0, 128, 255]])
+    alpha = np.array([[0, 128, 255]], np.uint8)
     half = Image.fromarray(np.stack([np.zeros((1, 3), np.uint8), alpha], axis=2))
     for mode in ("LA", "RGBA"):
         half.convert(mode).save(tmp_path / "alpha.png")
         np.testing.assert_array_equal(grey(tmp_path / "alpha.png"), [[255, 127, 0]])
-    palette = Image.fromarray(np.uint8([[0, 1, 2]]))
+    palette = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
     indexed = palette.convert("P")
     indexed.save(tmp_path / "levels.png", transparency=bytes([0, 128, 255]))
     np.testing.assert_allclose(grey(tmp_path / "levels.png"), [[255, 128, 2]], atol=1)
@@ -201,7 +201,7 @@ def test_moving_pictures_show_their_first_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_of_a_camera_is_upright(orientation: int, tmp_path: Path) -> None:
-    upright = np.uint8([[0, 60, 120], [180, 220, 255]])
+    upright = np.array([[0, 60, 120], [180, 220, 255]], np.uint8)
     # Pixels as stored, for each way to hold the camera (EXIF 2.32, tag 274).
     turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}
     stored = np.rot90(upright, turns[orientation])

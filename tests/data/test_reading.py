@@ -19,6 +19,7 @@ from PIL import Image
 from support.dataset_files import cifar_archive, cifar_members, idx_bytes
 from support.demanding_files import DEMANDS, GREY, gif, picture, png
 from support.readers import READERS, SERVER, VOCABULARY, refused, watched
+from support.types import Options
 
 from pycnn.datasets.cifar10 import read_archive
 from pycnn.datasets.idx import read_idx
@@ -33,7 +34,7 @@ from pycnn.training import History
 def server() -> Iterator[subprocess.Popen[str]]:
     # Not the source folder, which holds no compiled module.
     code = SERVER.format(folders=[str(Path(__file__).parents[1])])
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes: Options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     # Threads of BLAS do not survive a fork.
     env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with subprocess.Popen([sys.executable, "-c", code], text=True, env=env, **pipes) as process:

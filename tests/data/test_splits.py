@@ -25,7 +25,7 @@ def numbered(labels: list[int]) -> ArrayDataset:
 
 
 def positions(part: ArrayDataset) -> list[int]:
-    return part.x[:, 0].astype(int).tolist()
+    return [int(number) for number in part.x[:, 0]]
 
 
 @given(Labels, st.floats(0.01, 0.99), st.integers(0, 9), st.booleans())

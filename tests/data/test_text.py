@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.types import wrong
 
 from pycnn.data import Batches, Dataset
 from pycnn.text import PADDING, UNKNOWN, SentenceDataset, Vocabulary, tokenize
@@ -125,7 +126,7 @@ class TestVocabulary:
         with pytest.raises(ValueError, match="numbers must be 0 to 3, got 1 to 4"):
             vocabulary.decode(np.array([1, 4]))
         with pytest.raises(ValueError, match="takes one row of ints, got float64"):
-            vocabulary.decode(np.zeros(2))
+            vocabulary.decode(wrong(np.zeros(2)))
         with pytest.raises(ValueError, match=r"of shape \(1, 2\)"):
             vocabulary.decode(np.zeros((1, 2), np.int64))
 

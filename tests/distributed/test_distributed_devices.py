@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,8 +230,8 @@ def test_wrong_flat_arrays_are_refused(device: Any) -> None:
         (np.zeros(14, ">f4"), TypeError, "flat must be float32, got >f4"),
     ]:
         for call in (
-            lambda flat=flat: device.flatten_to_host(there, flat),
-            lambda flat=flat: device.unflatten_to_device(flat, there),
+            partial(device.flatten_to_host, there, flat),
+            partial(device.unflatten_to_device, flat, there),
         ):
             with pytest.raises(kind, match=text):
                 call()

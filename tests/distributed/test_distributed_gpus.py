@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from typing import Any
 
@@ -172,7 +173,7 @@ class Driver:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **results: tuple[int, int]) -> None:
         self.calls: list[str] = []
         self.results = results
-        monkeypatch.setattr(cuda_device.ctypes, "CDLL", lambda name: self)
+        monkeypatch.setattr(ctypes, "CDLL", lambda name: self)
 
     def __getattr__(self, name: str) -> Any:
         def function(*arguments: Any) -> int:
@@ -209,7 +210,7 @@ def test_without_a_driver_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> N
     def missing(name: str) -> None:
         raise OSError(name)
 
-    monkeypatch.setattr(cuda_device.ctypes, "CDLL", missing)
+    monkeypatch.setattr(ctypes, "CDLL", missing)
     assert cuda_device.count_gpus() is None
     assert cuda_device._count_of_driver() is None
     assert cuda_device.gpu_uuid() == bytes(16)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +170,7 @@ def test_without_a_library_there_is_none(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def real() -> Iterator[nccl.Nccl]:
+def real() -> nccl.Nccl:
     try:
         found = nccl.Nccl()
     except OSError as error:
@@ -183,7 +182,8 @@ def test_the_real_library_answers_without_a_gpu(real: nccl.Nccl) -> None:
     """All functions are there; the version and the id of a communicator need no GPU."""
     assert real.version >= nccl.OLDEST
     first, second = real.unique_id(), real.unique_id()
-    assert (first.dtype, first.shape) == (np.uint8, (128,))
+    assert first.dtype == np.uint8
+    assert first.shape == (128,)
     assert first.any()
     assert (first != second).any()
 

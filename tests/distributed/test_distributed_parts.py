@@ -30,7 +30,7 @@ def test_rows_are_added_up_as_a_tree(ranks: int, size: int) -> None:
         half = 1 << (len(rows) - 1).bit_length() - 1  # the largest power of two below
         return tree(rows[:half]) + tree(rows[half:])
 
-    expected = tree(parts)
+    expected = tree(list(parts))
     add_up(parts)
     np.testing.assert_array_equal(parts[0], expected)
 

@@ -10,6 +10,7 @@ import pytest
 from support import distributed_nets
 from support.distributed_nets import digits, nets, small_net, state_of, train_small
 from support.mpi_ranks import job, needs_mpi, run
+from support.types import Options
 
 import pycnn
 
@@ -70,7 +71,7 @@ def test_figures_are_those_of_all_samples() -> None:
         small_net(), digits(330), digits(101), batch_size=32, epochs=2, progress=False
     )
     for mine, record in zip(found["records"], history.records, strict=True):
-        np.testing.assert_allclose(mine, list(record[:6]), rtol=1e-5)
+        np.testing.assert_allclose(mine, np.array(record[:6], float), rtol=1e-5)
     assert found["alike"]
     assert found["steps"] == 22
 
@@ -107,7 +108,7 @@ def test_unusual_trainings() -> None:
 @pytest.mark.parametrize("chosen", ["", "3"], ids=["divided", "chosen"])
 def test_cores_are_divided_among_the_ranks_of_a_machine(chosen: str) -> None:
     # Open MPI binds few ranks to cores of their own otherwise.
-    settings = {"OMP_NUM_THREADS": chosen, "PRTE_MCA_hwloc_default_binding_policy": "none"}
+    settings: Options = {"OMP_NUM_THREADS": chosen, "PRTE_MCA_hwloc_default_binding_policy": "none"}
     found = json.loads(run("distributed_jobs.py", 2, "threads", **settings).splitlines()[-1])
     for threads, alone in found["ranks"]:
         assert threads == (alone if chosen else max(1, alone // 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -116,7 +117,7 @@ def test_an_mpi_is_asked_whether_it_takes_memory_of_gpus(monkeypatch: pytest.Mon
             query = {} if answer is None else {"MPIX_Query_cuda_support": lambda: answer}
             return SimpleNamespace(**query)
 
-        monkeypatch.setattr(transport.ctypes, "CDLL", library)
+        monkeypatch.setattr(ctypes, "CDLL", library)
 
     for name in ("libmpi.so.40", "libmpi.so.12"):
         for answer, expected in ((1, YES), (0, NO), (None, UNKNOWN)):

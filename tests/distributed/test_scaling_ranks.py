@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.types import Options
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ def command(plan: ModuleType) -> str:
 def test_ranks_give_all_figures_of_a_plan(plan: ModuleType, command: str, ranks: int) -> None:
     ways = ("alone",) if ranks == 1 else ("plain", "overlap", "sync")
     sizes = [] if ranks == 1 else [("allreduce", 4096), ("tree_sum", 16384)]
-    asked = {
+    asked: Options = {
         "ranks": ranks, "threads": 1, "budget": 600.0, "seconds": 1e-3, "sum_seconds": 1e-3,
         "sums": sizes,
         "steps": [("batch norm", 4, way) for way in ways] + [("lenet5", 4, ways[0])],
@@ -50,7 +51,7 @@ def test_ranks_give_all_figures_of_a_plan(plan: ModuleType, command: str, ranks:
 
 
 def test_what_begins_too_late_is_left_out(plan: ModuleType, command: str) -> None:
-    asked = {
+    asked: Options = {
         "ranks": 2, "threads": 1, "budget": -1.0, "seconds": 1e-3, "sum_seconds": 1e-3,
         "steps": [("lenet5", 4, "plain")], "sums": [("allreduce", 4096)],
     }  # fmt: skip

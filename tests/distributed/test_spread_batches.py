@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -93,12 +94,15 @@ def test_dropout_of_parts_is_that_of_the_batch(
     assert (expected == 0).any()
 
 
-def in_parts(parts: int, call: Callable[[int, Callable[[Array], Array]], object]) -> list[object]:
+T = TypeVar("T")
+
+
+def in_parts(parts: int, call: Callable[[int, Callable[[Array], Array]], T]) -> list[T]:
     """Call in a thread for each part, with what adds up over them."""
     barrier = threading.Barrier(parts)
     given: list[Array] = [np.zeros(0)] * parts
 
-    def run(part: int) -> object:
+    def run(part: int) -> T:
         def total(numbers: Array) -> Array:
             given[part] = numbers
             barrier.wait(20)
@@ -139,7 +143,7 @@ def test_batch_norm_of_parts_is_that_of_the_batch(
         back = batch_norm_spread_backward(dy[mine], x[mine], weight, found[0], found[2], whole)
         return own, *found, *back
 
-    y, *statistics, dx, dweight, dbias = zip(*in_parts(len(sizes), part), strict=True)  # type: ignore[call-overload]
+    y, *statistics, dx, dweight, dbias = zip(*in_parts(len(sizes), part), strict=True)
     x64, dy64, w64, b64 = float64(x, dy, weight, bias)
     exact = reference.batch_norm2d(x64, w64, b64, 1e-5)
     bounds = tolerance_norm.batch_norm_spread(x64, parts, w64, b64, 1e-5)
@@ -148,11 +152,11 @@ def test_batch_norm_of_parts_is_that_of_the_batch(
         for one in found:
             assert_within(one, value, bound)
     mean64, inv64 = float64(statistics[0][0], statistics[2][0])
-    exact = reference.batch_norm2d_backward(dy64, x64, w64, mean64, inv64)
+    slopes = reference.batch_norm2d_backward(dy64, x64, w64, mean64, inv64)
     bounds = tolerance_norm.batch_norm_spread_backward(dy64, x64, parts, w64, mean64, inv64)
-    assert_within(np.concatenate(dx), exact[0], bounds[0])
-    assert_within(np.add.reduce(dweight), exact[1], bounds[1])
-    assert_within(np.add.reduce(dbias), exact[2], bounds[2])
+    assert_within(np.concatenate(dx), slopes[0], bounds[0])
+    assert_within(np.add.reduce(dweight), slopes[1], bounds[1])
+    assert_within(np.add.reduce(dbias), slopes[2], bounds[2])
 
 
 def test_a_part_that_does_not_count_keeps_step() -> None:
@@ -164,7 +168,7 @@ def test_a_part_that_does_not_count_keeps_step() -> None:
         y, found, *_ = batch_norm_spread(mine, None, None, 1e-5, total, number == 0)
         return y, found
 
-    (y, own), (_, other) = in_parts(2, part)  # type: ignore[misc]
+    (y, own), (_, other) = in_parts(2, part)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(own, mean, rtol=1e-6)
     np.testing.assert_array_equal(own, other)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.gradients import assert_gradients
 from support.toy import blobs, same_bits, snapshot
+from support.types import wrong
 
 from pycnn import io
 from pycnn.layers import (
@@ -124,8 +125,8 @@ def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
         expected = layer(expected)
         hidden.append(expected)
     dx = dy
-    for layer in reversed(layers):
-        dx = layer.backward(dx)
+    for backwards in reversed(layers):
+        dx = backwards.backward(dx)
     gradients = [parameter.grad for parameter in model.parameters()]
     model.zero_grad()
     np.testing.assert_array_equal(model(x), expected)
@@ -134,7 +135,12 @@ def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
         np.testing.assert_array_equal(parameter.grad, gradient)
 
     seen = []
-    layers[4].forward = lambda x: seen.append(x) or ReLU()(x)  # type: ignore[method-assign]
+
+    def forward(x: np.ndarray) -> np.ndarray:
+        seen.append(x)
+        return ReLU()(x)
+
+    vars(layers[4])["forward"] = forward
     np.testing.assert_array_equal(model(x), expected)
     np.testing.assert_array_equal(seen, [hidden[3]])
 
@@ -185,7 +191,8 @@ class Shape(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         return x[:, :1]
 
-    backward = forward
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy[:, :1]
 
     def flop(self, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
         return int(np.prod(input_shape))
@@ -231,7 +238,11 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Parallel(), ValueError, r"^\[Parallel\] needs at least one branch"),
     (lambda: Parallel({}), ValueError, "at least one branch"),
     (lambda: Parallel(ReLU(), axis=0), ValueError, r"^\[Parallel\] axis must be at least 1"),
-    (lambda: Parallel(ReLU(), 1), TypeError, r"^\[Parallel\] branch 1 must be a Module, got int"),
+    (
+        lambda: Parallel(ReLU(), wrong(1)),
+        TypeError,
+        r"^\[Parallel\] branch 1 must be a Module, got int",
+    ),
     (lambda: Parallel(r := ReLU(), r), ValueError, r"branch 1 \(ReLU\) is there already"),
     (lambda: Residual(r := ReLU(), r), ValueError, r"part shortcut \(ReLU\) is there already"),
     (lambda: Residual(3), TypeError, r"^\[Residual\] part body must be a Module"),  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.toy import blobs, same_bits, small_net, snapshot
+from support.types import Options
 
 import pycnn as nn
 from pycnn import devices
@@ -88,7 +89,7 @@ def test_a_home_is_asked_for_every_gradient() -> None:
 
 def network(table: bool = False) -> nn.Sequential:
     """The fused ops, and a layer that is not: no bias, a table of connections."""
-    last = {"connections": np.tri(4, 4, dtype=bool)} if table else {"bias": False}
+    last: Options = {"connections": np.tri(4, 4, dtype=bool)} if table else {"bias": False}
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(4, 4, 3, padding=1, rng=1, **last), nn.Tanh(),
@@ -165,6 +166,9 @@ def test_copies_have_no_home(make: Callable[[Any], Any]) -> None:
 
 class Named(Parameter):
     """With an attribute, a slot and a slot that nobody has set."""
+
+    name: str
+    slot: int
 
     __slots__ = ("__dict__", "slot", "unset")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def test_fans() -> None:
 @pytest.mark.parametrize("shape", [(3, 0), (0, 3), (4, 2, 0, 3)])
 def test_a_weight_without_numbers_has_no_spread(shape: tuple[int, ...]) -> None:
     spread = [make for make, _ in (*UNIFORM.values(), *NORMAL.values()) if make is not init.normal]
-    for make in (*spread, init.default_bound, init.fan_in, init.fan_out):
+    makers: list[Callable[..., Any]] = [*spread, init.default_bound, init.fan_in, init.fan_out]
+    for make in makers:
         with pytest.raises(ValueError, match=r"^\[init\] shape must be at least 1, got 0"):
             make(shape)
 

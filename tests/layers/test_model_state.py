@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.types import wrong
 
 from pycnn.layers import Dropout, Parameter, Sequential
 from pycnn.optim import SGD
@@ -49,7 +50,7 @@ def test_a_state_that_is_no_mapping_is_refused_at_once(state: Any) -> None:
     with pytest.raises(TypeError, match=r"^\[SGD\] state_dict must be a mapping"):
         SGD(Two().parameters()).load_state_dict(state)
     with pytest.raises(TypeError, match=r"^\[load_state_dict\] strict must be True or False"):
-        Two().load_state_dict({}, strict=np.ones(2))
+        Two().load_state_dict({}, strict=wrong(np.ones(2)))
 
 
 @pytest.mark.parametrize(

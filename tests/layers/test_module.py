@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.gradients import assert_gradients
 from support.toy import same_bits, small_net, snapshot
+from support.types import gradient_of, wrong
 
 from pycnn import models, reference
 from pycnn.layers import (
@@ -64,13 +65,17 @@ def test_gradients_of_lenet_are_the_slopes_of_its_loss() -> None:
         direction = rng.standard_normal(parameter.shape)
         up = lenet_loss(p | {name: p[name] + step * direction}, x64, target)
         down = lenet_loss(p | {name: p[name] - step * direction}, x64, target)
-        assert parameter.grad is not None
-        slope = float(np.sum(parameter.grad * direction))
+        slope = float(np.sum(gradient_of(parameter) * direction))
         assert slope == pytest.approx((up - down) / (2 * step), rel=1e-3, abs=1e-5), name
     direction = rng.standard_normal(x.shape)
     up, down = (lenet_loss(p, x64 + sign * step * direction, target) for sign in (1, -1))
     slope = float(np.sum(dx * direction))
     assert slope == pytest.approx((up - down) / (2 * step), rel=1e-3, abs=1e-5)
+
+
+def assert_same_gradients(model: Module, expected: dict[str, np.ndarray]) -> None:
+    for name, parameter in model.named_parameters():
+        np.testing.assert_array_equal(gradient_of(parameter), expected[name])
 
 
 def test_without_input_gradient_the_parameters_get_the_same() -> None:
@@ -79,15 +84,15 @@ def test_without_input_gradient_the_parameters_get_the_same() -> None:
     dy = np.random.default_rng(1).standard_normal((5, 4), dtype=np.float32)
     model(x)
     assert model.backward(dy).shape == x.shape
-    with_input = {name: p.grad for name, p in model.named_parameters()}
+    with_input = {name: gradient_of(p) for name, p in model.named_parameters()}
     model.zero_grad()
     model(x)
     assert model.backward(dy, input_gradient=False) is None
-    assert all(np.array_equal(p.grad, with_input[name]) for name, p in model.named_parameters())
+    assert_same_gradients(model, with_input)
     model.zero_grad()
     model(x)
     model.backward_parameters(dy)
-    assert all(np.array_equal(p.grad, with_input[name]) for name, p in model.named_parameters())
+    assert_same_gradients(model, with_input)
 
 
 def test_names_are_those_of_pytorch() -> None:
@@ -107,7 +112,7 @@ class Residual(Module):
         self.inner = Linear(3, 3, rng=0)
 
     def forward(self, x: Array) -> Array:
-        return x + self.inner(x) * self.scale.data
+        return np.asarray(x + self.inner(x) * self.scale.data)
 
     def backward(self, dy: Array) -> Array:
         return dy + self.inner.backward(dy * self.scale.data)
@@ -171,7 +176,7 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     with pytest.raises(TypeError, match=r"4\.bias must be a float32 array, got float64"):
         model.load_state_dict(state | {"4.bias": np.zeros(4)})
     with pytest.raises(TypeError, match=r"4\.bias must be a float32 array, got list"):
-        model.load_state_dict(state | {"4.bias": [0.0] * 4})  # type: ignore[dict-item]
+        model.load_state_dict(state | {"4.bias": wrong([0.0] * 4)})
     assert same_bits(before, snapshot(model))
 
 
@@ -296,10 +301,11 @@ def test_a_shared_parameter_takes_one_step_with_the_sum_of_its_gradients() -> No
     before = model.first.weight.data.copy()
     dy = np.ones_like(model(x))
     model.backward(dy)
-    gradient = model.first.weight.grad
+    gradient, bias = gradient_of(model.first.weight), model.first.bias
+    assert bias is not None
     expected = dy @ before
     np.testing.assert_allclose(
-        gradient, expected.T @ x + dy.T @ (x @ before.T + model.first.bias.data), rtol=1e-5
+        gradient, expected.T @ x + dy.T @ (x @ before.T + bias.data), rtol=1e-5
     )
     SGD(model.parameters(), lr=0.5).step()
     np.testing.assert_allclose(model.first.weight.data, before - 0.5 * gradient, rtol=1e-6)
@@ -319,7 +325,7 @@ def test_a_shared_parameter_is_saved_by_each_name_and_loaded_only_with_one_value
 
 def test_a_mode_in_the_class_is_where_its_modules_begin_and_hides_nothing() -> None:
     class Frozen(Dropout):
-        training = False  # type: ignore[assignment]
+        training = False
 
     class Lively(Frozen):
         training = True

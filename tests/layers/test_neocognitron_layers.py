@@ -40,8 +40,10 @@ def pad(x: Array, sides: tuple[int, int, int, int]) -> Array:
 
 def s_reference(layer: SLayer, x: Array) -> tuple[Array, Array]:
     """Output of an S-layer, and r (E + I) / (1 + I), which the error grows with; float64."""
-    x, side, r = pad(np.float64(x), layer.padding), layer.area, layer.r
-    c, a, b = (np.float64(k) for k in (layer.fixed, layer.excitatory.data, layer.inhibitory.data))
+    x, side, r = pad(x.astype(np.float64), layer.padding), layer.area, layer.r
+    c, a, b = (
+        k.astype(np.float64) for k in (layer.fixed, layer.excitatory.data, layer.inhibitory.data)
+    )
     shape = (len(x), len(a), x.shape[2] - side + 1, x.shape[3] - side + 1)
     y, scale = np.zeros(shape), np.zeros(shape)
     for n, j, p, q in np.ndindex(*shape):
@@ -55,7 +57,7 @@ def s_reference(layer: SLayer, x: Array) -> tuple[Array, Array]:
 
 def c_reference(layer: CLayer, x: Array) -> tuple[Array, Array]:
     """Output of a C-layer, and (D + v) / (1 + v), which the error grows with; float64."""
-    x, side, (down, right) = pad(np.float64(x), layer.padding), layer.area, layer.stride
+    x, side, (down, right) = pad(x.astype(np.float64), layer.padding), layer.area, layer.stride
     rows, columns = range(0, x.shape[2] - side + 1, down), range(0, x.shape[3] - side + 1, right)
     d = np.float64(layer.fixed[0, 0])
     y = np.zeros((len(x), layer.planes, len(rows), len(columns)))
@@ -172,7 +174,7 @@ def test_backward_is_the_derivative(
     dx = layer.backward(dy)
     expected = np.zeros(x.shape)
     for index in np.ndindex(*x.shape):
-        above, below = np.float64(x), np.float64(x)
+        above, below = x.astype(np.float64), x.astype(np.float64)
         above[index] += step
         below[index] -= step
         change = reference(layer, above)[0] - reference(layer, below)[0]

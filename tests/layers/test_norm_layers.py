@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.gradients import assert_gradients
 from support.toy import CLASSES, blobs, same_bits, snapshot
+from support.types import gradient_of
 
 import pycnn
 from pycnn import io, reference
@@ -97,8 +98,7 @@ def test_backward_of_batch_norm(affine: bool) -> None:
     expected = reference.batch_norm2d_backward(f64(dy), f64(x), weight, mean, inv_std)
     np.testing.assert_allclose(dx, expected[0], atol=1e-5)
     for parameter, gradient in zip(layer.parameters(), expected[1:], strict=False):
-        assert parameter.grad is not None
-        np.testing.assert_allclose(parameter.grad, gradient, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(gradient_of(parameter), gradient, rtol=1e-5, atol=1e-5)
     with pytest.raises(RuntimeError, match="one backward"):
         layer.backward(dy)
 
@@ -124,8 +124,7 @@ def test_backward_of_frozen_batch_norm(affine: bool) -> None:
     expected = reference.channel_affine_backward(f64(dy), xhat, scale)
     np.testing.assert_allclose(dx, expected[0], rtol=1e-6)
     for parameter, gradient in zip(layer.parameters(), expected[1:], strict=False):
-        assert parameter.grad is not None
-        np.testing.assert_allclose(parameter.grad, gradient, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(gradient_of(parameter), gradient, rtol=1e-5, atol=1e-4)
     with pytest.raises(RuntimeError, match="one backward"):
         layer.backward(dy)
 
@@ -144,7 +143,7 @@ def test_fine_tuning_with_frozen_statistics() -> None:
     before = snapshot(model)
     adam = Adam(model.parameters(), lr=0.01)
     pycnn.fit(model, data, data, epochs=3, batch_size=16, optimizer=adam, progress=False)
-    assert pycnn.evaluate(model, data).accuracy > 0.9
+    assert (pycnn.evaluate(model, data).accuracy or 0) > 0.9
     assert [module.training for module in model] == [True, False, True, True, True, True]
     after = model.state_dict()
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
@@ -169,8 +168,9 @@ def test_subsampling_is_lenets() -> None:
     expected = np.zeros(x.shape)
     expected[:, :, :8] = np.repeat(np.repeat(f64(dy) * weight, 2, axis=2), 2, axis=3)
     np.testing.assert_allclose(dx, expected, atol=1e-6)
-    np.testing.assert_allclose(layer.weight.grad, (dy * sums).sum(axis=(0, 2, 3)), atol=1e-4)
-    np.testing.assert_allclose(layer.bias.grad, dy.sum(axis=(0, 2, 3)), atol=1e-5)
+    expected = (dy * sums).sum(axis=(0, 2, 3))
+    np.testing.assert_allclose(gradient_of(layer.weight), expected, atol=1e-4)
+    np.testing.assert_allclose(gradient_of(layer.bias), dy.sum(axis=(0, 2, 3)), atol=1e-5)
 
 
 def net() -> Sequential:
@@ -188,7 +188,7 @@ def test_a_network_trains_and_its_checkpoint_gives_the_same_outputs(tmp_path: Pa
     model, data = net(), blobs(256)
     adam = Adam(model.parameters(), lr=0.01)
     pycnn.fit(model, data, epochs=3, batch_size=16, optimizer=adam, seed=0, progress=False)
-    assert pycnn.evaluate(model, data).accuracy > 0.9
+    assert (pycnn.evaluate(model, data).accuracy or 0) > 0.9
     assert model.state_dict()["1.num_batches_tracked"] == 3 * 16
     io.save(tmp_path / "m", model)
     other = net()

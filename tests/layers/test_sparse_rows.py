@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from support.types import layer_of
 
 import pycnn
 from pycnn.layers import Embedding, Flatten, Linear, Parameter, Sequential, SparseRows
@@ -171,13 +172,13 @@ def words() -> tuple[Sequential, pycnn.ArrayDataset]:
 
 def test_a_model_with_word_vectors_learns() -> None:
     model, data = words()
-    before = model[0].weight.data.copy()
+    before = layer_of(model, 0).weight.data.copy()
     adam = Adam(model.parameters(), 0.05)
     history = pycnn.fit(
         model, data, epochs=15, batch_size=20, optimizer=adam, max_grad_norm=5.0, progress=False
     )
     assert history.records[-1].accuracy == 1.0
-    after = model[0].weight.data
+    after = layer_of(model, 0).weight.data
     np.testing.assert_array_equal(after[20:], before[20:])  # words that never came
     assert (after[:20] != before[:20]).all()
 
@@ -185,6 +186,6 @@ def test_a_model_with_word_vectors_learns() -> None:
 def test_nan_in_some_rows_is_noticed() -> None:
     model, data = words()
     data = data[:8]
-    model[0].weight.data[data.x[3, 2]] = np.inf
+    layer_of(model, 0).weight.data[data.x[3, 2]] = np.inf
     history = pycnn.fit(model, data, progress=False, callbacks=[TerminateOnNaN()])
     assert "weight of layer 0 (Embedding) is not finite" in str(history.stop_reason)

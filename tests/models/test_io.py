@@ -12,6 +12,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from support.toy import same_bits, small_net, snapshot
+from support.types import layer_of
 
 from pycnn import __version__, io, models
 from pycnn.layers import Buffer, Linear, Sequential
@@ -216,18 +217,18 @@ def awkward(name: str, values: np.ndarray, folder: Path) -> np.ndarray:
     if name == "Fortran order":
         return np.asfortranarray(values)
     if name == "transposed":
-        return values.T.copy().T
+        return np.asarray(values.T.copy().T)
     if name == "strided":
         wide[::2, ::2] = values
         return wide[::2, ::2]
     if name == "reversed":
-        return values[::-1, ::-1].copy()[::-1, ::-1]
+        return np.asarray(values[::-1, ::-1].copy()[::-1, ::-1])
     if name == "big-endian":
         return values.astype(values.dtype.newbyteorder(">"))
     if name == "matrix":
         return values.view(np.matrix)
     if name == "read-only":
-        copy = values.copy()
+        copy: np.ndarray = values.copy()
         copy.flags.writeable = False
         return copy
     if name == "shared memory":
@@ -249,27 +250,27 @@ def test_arrays_that_are_not_contiguous_or_native_are_stored_right(
     tmp_path: Path, layout: str, dtype: type
 ) -> None:
     """The bytes at the address of the array were stored, whatever its strides."""
-    values = (np.arange(24).reshape(4, 6) % 7).astype(dtype)
+    values: np.ndarray = (np.arange(24).reshape(4, 6) % 7).astype(dtype)
     model = Sequential(Linear(6, 4, rng=0))
-    model.kept = Buffer(np.zeros((4, 6), dtype))  # type: ignore[attr-defined]
+    model.kept = Buffer(np.zeros((4, 6), dtype))
     model.kept.data = awkward(layout, values, tmp_path)  # type: ignore[attr-defined]
     io.save(tmp_path / "m", model)
     stored = load_file(tmp_path / "m")["kept"]
     assert stored.dtype == dtype
     assert np.array_equal(stored, values)
     other = Sequential(Linear(6, 4, rng=1))
-    other.kept = Buffer(np.zeros((4, 6), dtype))  # type: ignore[attr-defined]
+    other.kept = Buffer(np.zeros((4, 6), dtype))
     io.load(tmp_path / "m", other)
     assert np.array_equal(other.kept.data, values)  # type: ignore[attr-defined]
 
 
 def test_a_transposed_parameter_is_stored_right(tmp_path: Path) -> None:
     model = Sequential(Linear(3, 3, rng=0))
-    model[0].weight.data = model[0].weight.data.T  # type: ignore[union-attr]
+    layer_of(model, 0).weight.data = layer_of(model, 0).weight.data.T
     io.save(tmp_path / "m", model)
-    assert np.array_equal(load_file(tmp_path / "m")["0.weight"], model[0].weight.data)
+    assert np.array_equal(load_file(tmp_path / "m")["0.weight"], layer_of(model, 0).weight.data)
     io.load(tmp_path / "m", other := Sequential(Linear(3, 3, rng=1)))
-    assert np.array_equal(other[0].weight.data, model[0].weight.data)
+    assert np.array_equal(layer_of(other, 0).weight.data, layer_of(model, 0).weight.data)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,)])
@@ -277,11 +278,11 @@ def test_arrays_without_dimensions_or_elements_come_back(
     tmp_path: Path, shape: tuple[int, ...]
 ) -> None:
     model = Sequential(Linear(1, 1, rng=0))
-    model.kept = Buffer(np.full(shape, 7, np.int64))  # type: ignore[attr-defined]
+    model.kept = Buffer(np.full(shape, 7, np.int64))
     io.save(tmp_path / "m", model)
     assert load_file(tmp_path / "m")["kept"].shape == shape
     other = Sequential(Linear(1, 1, rng=1))
-    other.kept = Buffer(np.zeros(shape, np.int64))  # type: ignore[attr-defined]
+    other.kept = Buffer(np.zeros(shape, np.int64))
     io.load(tmp_path / "m", other)
     assert np.array_equal(other.kept.data, model.kept.data)  # type: ignore[attr-defined]
 
@@ -300,7 +301,7 @@ def test_arrays_without_dimensions_or_elements_come_back(
 )
 def test_arrays_that_a_file_cannot_hold_are_refused(tmp_path: Path, array: np.ndarray) -> None:
     model = Sequential(Linear(1, 1, rng=0))
-    model[0].weight.data = array  # type: ignore[union-attr]
+    layer_of(model, 0).weight.data = array
     with pytest.raises(TypeError, match=r"^\[save\] 0\.weight must be an array of bools, integers"):
         io.save(tmp_path / "m", model)
     assert list(tmp_path.iterdir()) == []

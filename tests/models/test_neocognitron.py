@@ -14,9 +14,10 @@ from PIL import Image
 from support.command_line import Capture
 from support.drawn_strokes import digits, published
 from support.toy import same_bits, snapshot
+from support.types import layer_of
 
 import pycnn
-from pycnn import io, models
+from pycnn import io, models, recipes
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.layers import Linear, Sequential, SLayer
@@ -110,7 +111,7 @@ def test_the_experiment_of_the_paper(seed: int) -> None:
     reinforced = self_organize(model, digits(20, seed=0), 100, seed=seed)
     assert reinforced[0].min() > 0
     assert np.count_nonzero(reinforced[2]) == 5
-    np.testing.assert_array_equal(model[0].filters().max(axis=(1, 2, 3)), 1)
+    np.testing.assert_array_equal(layer_of(model, 0).filters().max(axis=(1, 2, 3)), 1)
     test = digits(30, seed=1)
     cells = strongest(model, test.x)
     owners = [set(cells[test.y == k].tolist()) for k in range(5)]
@@ -171,6 +172,8 @@ def test_the_summary_counts_cells_and_self_organized_connections() -> None:
     total = ["total", f"{sum(cells) + 5:,}", "125", f"{sum(learned):,}"]
     assert lines[-2].split()[:4] == total
     assert lines[-1].startswith("gradients train the parameters; self-organized connections")
+    assert recipe.RECIPE.self_organized(published()) == sum(learned)
+    assert recipes.get("lenet5").self_organized(models.lenet5(rng=0)) == 0
     assert "self-organized" not in models.lenet5(rng=0).summary((1, 28, 28))
 
 

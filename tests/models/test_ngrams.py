@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 import pytest
+from support.types import layer_of
 
 from pycnn import models
 from pycnn.layers import Conv2d, Flatten, Linear, Parallel, ReLU, Sequential
@@ -14,27 +17,29 @@ WORDS = [PADDING, UNKNOWN, "a", "good", "bad", "film", "not"]
 SENTENCES = ["a good film", "not a good film", "a bad film", "good", "", "nothing good"]
 
 
-def network(variant: str = "rand") -> Sequential:
+Variant: TypeAlias = Literal["rand", "multichannel"]
+
+
+def network(variant: Variant = "rand") -> Sequential:
     """Word vectors are the words' own axes, so that a filter's weights are its words' scores."""
     own = np.eye(len(WORDS), dtype=np.float32)
     if variant == "multichannel":  # the sum of both tables is what the filters see
         own /= 2
     model = models.textcnn(
         WORDS, variant=variant, dim=len(WORDS), filters=2, widths=(2, 3), embeddings=own, rng=0
-    )  # type: ignore[arg-type]
-    for branch in model[2]:
-        assert isinstance(branch, Sequential)
+    )
+    for branch in layer_of(model, 2):
         for parameter in branch.parameters():
             parameter.data[...] = 0
-    first = model[2][0][0].weight.data  # filter 0 looks for "good film"
+    first = layer_of(model, 2, 0, 0).weight.data  # filter 0 looks for "good film"
     first[0, 0, 0, 3], first[0, 0, 1, 5] = 1.0, 0.5
-    second = model[2][1][0].weight.data  # filter 3 looks for "not ? good"
+    second = layer_of(model, 2, 1, 0).weight.data  # filter 3 looks for "not ? good"
     second[1, 0, 0, 6], second[1, 0, 2, 3] = 2.0, 1.0
     return model
 
 
 @pytest.mark.parametrize("variant", ["rand", "multichannel"])
-def test_the_strongest_n_grams_come_first(variant: str) -> None:
+def test_the_strongest_n_grams_come_first(variant: Variant) -> None:
     model = network(variant)
     found = top_ngrams(model, SENTENCES, [3, 0], count=2)
     assert [(f.filter, f.width) for f in found] == [(3, 3), (0, 2)]
@@ -43,8 +48,8 @@ def test_the_strongest_n_grams_come_first(variant: str) -> None:
     assert found[1].ngrams[0] == ("good film", 1.5)
     assert found[1].ngrams[1] == ("bad film", 0.5)
     assert [f.label for f in found] == ["filter 3, 3 words", "filter 0, 2 words"]
-    column = model[-1].weight.data[:, 3]
-    np.testing.assert_array_equal(np.float32(found[0].weights), column)
+    column = layer_of(model, -1).weight.data[:, 3]
+    np.testing.assert_array_equal(np.array(found[0].weights, np.float32), column)
 
 
 def test_activations_are_those_of_the_model() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.toy import same_bits, snapshot
+from support.types import layer_of
 
 import pycnn
 from pycnn import models, optim, reference
@@ -103,7 +104,7 @@ def test_training_changes_what_the_variant_says(variant: str) -> None:
     data = toy_sentences()
     model = small(variant, dropout=0.1)
     before = snapshot(model)
-    limit = MaxNorm(model[-1].weight, 0.5)
+    limit = MaxNorm(layer_of(model, -1).weight, 0.5)
     history = pycnn.fit(
         model, data, data, epochs=12, batch_size=8, progress=False, callbacks=[limit],
         optimizer=optim.Adam(model.parameters(), 0.02),
@@ -124,7 +125,7 @@ def test_training_changes_what_the_variant_says(variant: str) -> None:
 def test_vectors_that_stay_cost_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small("static")
     y = model(np.array([[2, 3, 4]]))
-    for branch in model[2]:  # Conv2d.backward would compute the gradient of the vectors
+    for branch in layer_of(model, 2):  # Conv2d.backward would compute the gradient of the vectors
         monkeypatch.setattr(branch[0], "backward", None)
     model.backward_parameters(np.ones_like(y))
     assert all(parameter.grad is not None for parameter in model.parameters())

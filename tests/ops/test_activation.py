@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import tolerance_activation as tolerance
 from support.strategies import Values, shapes, values
 from support.tolerance import TINY, assert_within, float64
+from support.types import Options
 
 from pycnn import ops, reference
 
@@ -52,7 +53,7 @@ def test_leaky_relu(shape: tuple[int, ...], numbers: Values, slope: float) -> No
 def test_tanh(shape: tuple[int, ...], numbers: Values, scales: tuple[float, float]) -> None:
     x, dy = numbers.arrays(shape, shape)
     amplitude, slope = scales
-    options = {"amplitude": amplitude, "slope": slope}
+    options: Options = {"amplitude": amplitude, "slope": slope}
     exact = reference.tanh(*float64(x), **options)
     y = ops.tanh(x, **options)
     assert_within(y, exact, tolerance.tanh(exact))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import tolerance_optim
 from support.strategies import Values, shapes, values
 from support.tolerance import assert_within, float64
+from support.types import Options
 
 from pycnn import _core, ops, reference
 
@@ -37,13 +38,14 @@ def test_adadelta(
     eps: float,
     weight_decay: float,
 ) -> None:
-    options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
+    options: Options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
     w, grad, square_avg, acc_delta = writable(*numbers.arrays(shape, shape, shape, shape))
     np.square(square_avg, out=square_avg)
     np.square(acc_delta, out=acc_delta)
     wide = float64(w, grad, square_avg, acc_delta)
     bounds = tolerance_optim.adadelta_step(*wide, **options)
-    assert ops.adadelta_step(w, grad, square_avg, acc_delta, **options) is None
+    in_place: Any = ops.adadelta_step
+    assert in_place(w, grad, square_avg, acc_delta, **options) is None
     reference.adadelta_step(*wide, **options)
     results = (w, wide[0]), (square_avg, wide[2]), (acc_delta, wide[3])
     for (actual, exact), bound in zip(results, bounds, strict=True):
@@ -70,7 +72,7 @@ def test_rmsprop(
     momentum: float,
     centered: bool,
 ) -> None:
-    options = {
+    options: Options = {
         "lr": lr,
         "alpha": alpha,
         "eps": eps,
@@ -82,7 +84,8 @@ def test_rmsprop(
     buffer, average = buffer if momentum else None, average if centered else None
     wide = float64(w, grad, square_avg, buffer, average)
     bounds = tolerance_optim.rmsprop_step(*wide, **options)
-    assert ops.rmsprop_step(w, grad, square_avg, buffer, average, **options) is None
+    in_place: Any = ops.rmsprop_step
+    assert in_place(w, grad, square_avg, buffer, average, **options) is None
     reference.rmsprop_step(*wide, **options)
     results = (w, wide[0]), (square_avg, wide[2]), (buffer, wide[3]), (average, wide[4])
     for (actual, exact), bound in zip(results, bounds, strict=True):

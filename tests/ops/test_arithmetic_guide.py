@@ -24,7 +24,8 @@ def plane(rows: list[list[int]]) -> np.ndarray:
 
 @pytest.fixture(params=[ops, reference], ids=["ops", "reference"])
 def backend(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
+    module: ModuleType = request.param
+    return module
 
 
 def test_figure_1_1_no_padding_unit_strides(backend: ModuleType) -> None:

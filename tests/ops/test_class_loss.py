@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
 from support.tolerance import assert_within
+from support.types import Options
 
 from pycnn import ops, reference
 
@@ -71,7 +72,7 @@ def test_nll_loss(
     log_probs, target = numbers(shape, seed, 3.0, -4.0), labels(shape, seed, ignored)
     target[:1] = shape[1] - 1
     weight = np.linspace(0.5, 2, shape[1], dtype=np.float32) if weighted else None
-    options = {"ignore_index": ignored, "reduction": reduction}
+    options: Options = {"ignore_index": ignored, "reduction": reduction}
     if shape[1] == 1 and ignored == 0 and reduction == "mean":
         return  # nothing counts: has a test of its own
     wide, wide_weight = tolerance.float64(log_probs, weight)

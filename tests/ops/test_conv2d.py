@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from support import tolerance
 from support.convolution import assert_convolution, is_exact
 from support.in_place import assert_in_place
-from support.strategies import ConvCase, Values, conv_cases, values
+from support.strategies import ConvCase, Values, conv_cases, examples, values
 from support.tolerance import assert_within, float64
+from support.types import Shape, wrong
 
-import pycnn
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -25,12 +23,7 @@ def exactly(case: ConvCase, direction: str) -> bool:
     return is_exact(case.values.kind, direction, case.x_shape, case.w_shape, case.geometry)
 
 
-MANY = settings(max_examples=2 * settings.default.max_examples)
-
-
-def test_the_example_of_the_docstring() -> None:
-    (example,) = doctest.DocTestFinder().find(ops.conv2d, globs={"np": np, "pycnn": pycnn})
-    assert doctest.DocTestRunner().run(example) == (0, 2)
+MANY = examples(2)
 
 
 @MANY
@@ -143,14 +136,14 @@ def test_nan_and_infinity_go_where_they_belong(case: ConvCase) -> None:
 )
 @pytest.mark.parametrize("kind", ["normal", "integer"])
 def test_shapes_of_real_networks_and_extremes(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, object], kind: str
+    x_shape: Shape, w_shape: Shape, geometry: dict[str, object], kind: str
 ) -> None:
     assert_convolution(x_shape, w_shape, geometry, kind)
 
 
 def test_numpy_integers_describe_geometry() -> None:
     x, w = Values("integer", 0).arrays((1, 2, 9, 9), (2, 1, 3, 3))
-    one, two = np.int64(1), np.int32(2)
+    one, two = wrong(np.int64(1)), wrong(np.int32(2))
     y = ops.conv2d(x, w, stride=(two, two), padding=one, dilation=one, groups=two)
     assert_within(y, reference.conv2d(*float64(x, w), stride=2, padding=1, groups=2), 0.0)
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from support.convolution import forced
 from support.in_place import assert_in_place
 from support.strategies import LANES, Values
+from support.tolerance import float64
 from support.toy import snapshot
+from support.types import gradient_of, layer_of, wrong
 from support.windows import window_axes
 
 import pycnn as nn
@@ -109,12 +111,12 @@ def test_the_bits_are_those_of_the_three_ops(
         result = pooled(x, w, b, window, **geometry)
         assert_same(result, one_by_one(x, w, b, window, **geometry))
     if kind == "integer" and algorithm != "":  # without a choice there is no Winograd
-        x, w, b = (a.astype(np.float64) for a in (x, w, b))
-        y, winners = reference.conv2d_relu_max_pool2d(x, w, b, window=window, **geometry)
+        wide = float64(x, w, b)
+        y, winners = reference.conv2d_relu_max_pool2d(*wide, window=window, **geometry)
         exact = reference.conv2d_relu_max_pool2d_backward(
-            gradient(y), winners, x, w, window=window, **geometry
+            gradient(y), winners, *wide[:2], window=window, **geometry
         )
-        assert_same(result, [y, *exact], signs=False)
+        assert_same(result, [y, *wrong(exact)], signs=False)
 
 
 @pytest.mark.usefixtures("backend")
@@ -146,7 +148,7 @@ def test_small_images_of_full_batches_have_lanes(backend: str) -> None:
     """
     rng = np.random.default_rng(0)
     w = rng.standard_normal((6, 1, 5, 5)).astype(np.float32)
-    full: tuple[type, int] = (np.uint8, 5) if backend in _core.isa_available() else (np.int32, 4)
+    full: tuple[Any, int] = (np.uint8, 5) if backend in _core.isa_available() else (np.int32, 4)
     for images, dtype, ndim in ((64, *full), (1, np.int32, 4)):
         x = rng.standard_normal((images, 1, 28, 28)).astype(np.float32)
         with forced(""):
@@ -252,8 +254,8 @@ def test_sequential_gives_the_bits_of_its_layers(images: int, input_gradient: bo
     y = fused(x)
     *_, (_, _, expected) = layers.trace(x)
     np.testing.assert_array_equal(y, expected)
-    gradients = [model.backward(gradient(y), input_gradient) for model in (fused, layers)]
-    np.testing.assert_array_equal(*gradients)
+    one, other = (model.backward(gradient(y), wrong(input_gradient)) for model in (fused, layers))
+    np.testing.assert_array_equal(one, other)
     for one, other in zip(fused.parameters(), layers.parameters(), strict=True):
         np.testing.assert_array_equal(one.grad, other.grad)
     with evaluation_mode(fused):
@@ -347,7 +349,7 @@ def test_a_table_of_connections_is_respected() -> None:
     model = nn.Sequential(*layers)
     (x,) = Values("normal", 1).arrays((32, 2, 8, 8))
     y = model(x)
-    assert_same([y], one_by_one(x, layers[0].filters(), layers[0].bias.data, 2)[:1])
+    assert_same([y], one_by_one(x, layers[0].filters(), layer_of(model, 0).bias.data, 2)[:1])
     model.backward(gradient(y))
-    assert layers[0].weight.grad.shape == (4, 3, 3)
+    assert gradient_of(layers[0].weight).shape == (4, 3, 3)
     assert "0.weight" in snapshot(model)

@@ -174,13 +174,13 @@ drop, d_drop = ops.dropout, ops.dropout_backward
     ("call", "facts"),
     [
         row(lambda: drop([0.0], 0.5, 1), "[dropout]", "x", "list"),  # type: ignore[arg-type]
-        row(lambda: drop(X.astype(float), 0.5, 1), "[dropout]", "float32", "float64"),  # type: ignore[arg-type]
+        row(lambda: drop(X.astype(float), 0.5, 1), "[dropout]", "float32", "float64"),
         row(lambda: drop(X, "0.5", 1), "[dropout]", "p must", "str"),  # type: ignore[arg-type]
         row(lambda: drop(X, True, 1), "[dropout]", "p must", "bool"),
         row(lambda: drop(X, 0.5, 1.0), "[dropout]", "seed must be an int", "float"),  # type: ignore[arg-type]
         row(lambda: drop(X, 0.5, None), "[dropout]", "seed must be an int", "None"),  # type: ignore[arg-type]
         row(lambda: drop(X, 0.5, False), "[dropout]", "seed must be an int", "bool"),
-        row(lambda: d_drop(X.astype("f2"), KEPT, 0.5), "[dropout_backward]", "dy", "float16"),  # type: ignore[arg-type]
+        row(lambda: d_drop(X.astype("f2"), KEPT, 0.5), "[dropout_backward]", "dy", "float16"),
         row(lambda: d_drop(X, X, 0.5), "[dropout_backward]", "kept", "uint8", "float32"),  # type: ignore[arg-type]
         row(lambda: d_drop(X, KEPT > 0, 0.5), "[dropout_backward]", "uint8", "bool"),  # type: ignore[arg-type]
         row(lambda: d_drop(X, KEPT, None), "[dropout_backward]", "p must", "None"),  # type: ignore[arg-type]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from support import tolerance
 from support.strategies import Values, values
 from support.tolerance import assert_within
+from support.types import wrong
 
 from pycnn import Sequential, ops, reference
-from pycnn.layers import Embedding, Flatten, Linear, SparseRows
+from pycnn.layers import Embedding, Flatten, Linear, Parameter, SparseRows
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -109,12 +110,20 @@ INDEX = np.array([[0, 1], [2, 3]])
         (lambda: ops.embedding_backward(DY[0], INDEX), ValueError,
          r"dy: \(2, 3\), index: \(2, 2\)"),
         (lambda: ops.embedding_backward(DY, INDEX, -1), ValueError, "padding_idx must be at least"),
-        (lambda: ops.embedding_backward(DY, INDEX, 1.0), TypeError, "padding_idx must be an int"),
+        (lambda: ops.embedding_backward(DY, INDEX, wrong(1.0)), TypeError,
+         "padding_idx must be an int"),
     ],
 )  # fmt: skip
 def test_errors(call: Callable[[], Any], kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         call()
+
+
+def gradient(layer: Embedding) -> SparseRows:
+    """Return that of the word vectors, of the rows that were looked up."""
+    assert isinstance(layer.weight, Parameter)
+    assert isinstance(layer.weight.grad, SparseRows)
+    return layer.weight.grad
 
 
 def test_layer() -> None:
@@ -126,13 +135,12 @@ def test_layer() -> None:
     np.testing.assert_array_equal(y, layer.weight.data[index])
     dx = layer.backward(np.ones_like(y))
     np.testing.assert_array_equal(dx, np.zeros(index.shape))
-    grad = layer.weight.grad
-    assert isinstance(grad, SparseRows)
+    grad = gradient(layer)
     np.testing.assert_array_equal(grad.rows, [0, 4])
     np.testing.assert_array_equal(grad.to_dense(), np.diag([1.0, 0, 0, 0, 2]) @ np.ones((5, 3)))
     layer(index)
     layer.backward(np.ones_like(y))
-    assert layer.weight.grad.values[1, 0] == 4
+    assert gradient(layer).values[1, 0] == 4
     with pytest.raises(RuntimeError, match="needs a forward pass"):
         layer.backward(y)
 
@@ -155,12 +163,12 @@ def test_vectors_that_are_there_already(freeze: bool) -> None:
     np.testing.assert_array_equal(y, table[[[1, 2, 4]]])
     np.testing.assert_array_equal(layer.backward(np.ones_like(y)), np.zeros((1, 3)))
     if not freeze:
-        np.testing.assert_array_equal(layer.weight.grad.rows, [1, 4])
+        np.testing.assert_array_equal(gradient(layer).rows, [1, 4])
 
 
 def test_vectors_that_are_none() -> None:
     with pytest.raises(TypeError, match="weights must be a float32 array, got float64"):
-        Embedding.from_pretrained(np.zeros((3, 2)))
+        Embedding.from_pretrained(wrong(np.zeros((3, 2))))
     with pytest.raises(ValueError, match=r"weights must be \(V, D\), not empty, got \(3,\)"):
         Embedding.from_pretrained(np.zeros(3, np.float32))
     with pytest.raises(ValueError, match="C-contiguous"):
@@ -180,4 +188,4 @@ def test_summary_and_errors_of_a_model() -> None:
     with pytest.raises(ValueError, match="padding_idx must be at most 8"):
         Embedding(9, 4, 9)
     with pytest.raises(TypeError, match="num_embeddings must be an int"):
-        Embedding(9.0, 4)
+        Embedding(wrong(9.0), 4)

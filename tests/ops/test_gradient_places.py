@@ -106,9 +106,10 @@ def test_what_cannot_be_written_and_what_is_no_pair_is_refused(library: Any, op:
     for make in (read_only, unaligned):
         assert_refused(library, op, (make(WEIGHT[op]), None), ValueError, "out weight gradient")
         assert_refused(library, op, (None, make((4,))), ValueError, "out bias gradient")
+    outs: tuple[Any, ...] = ([None, None], np.zeros((2, 4), np.float32), {})
     for out in ((), (None,), (None, None, None)):
         assert_refused(library, op, out, ValueError, "out must hold")
-    for out in ([None, None], np.zeros((2, 4), np.float32), {}):
+    for out in outs:
         assert_refused(library, op, out, TypeError, "out must be None or a tuple")
 
 

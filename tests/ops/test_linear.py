@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
 from support.in_place import assert_in_place
-from support.strategies import Values, matrices, values
+from support.strategies import Values, examples, matrices, values
 from support.tolerance import assert_within, float64
 
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-MANY = settings(max_examples=2 * settings.default.max_examples)
+MANY = examples(2)
 
 
 @MANY

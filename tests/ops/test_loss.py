@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
+from support.strategies import examples
 from support.tolerance import assert_within, float64
 
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-MANY = settings(max_examples=2 * settings.default.max_examples)
+MANY = examples(2)
 CLASSES = (1, 2, 3, 4, 7, 8, 9, 10, 15, 16, 17, 33, 100, 1000)
 
 
@@ -118,7 +119,7 @@ def test_forward(case: Loss) -> None:
     assert_within(probs, p, tolerance.softmax(wide))
     bound = tolerance.cross_entropy(wide, target, **options)
     if options["reduction"] == "none":
-        assert_within(loss, exact, bound)
+        assert_within(np.asarray(loss), np.asarray(exact), bound)
         return
     assert type(loss) is float
     # The reductions add the rows, the weights of the labels, and divide.
@@ -187,7 +188,7 @@ def test_nan_stays_in_its_row() -> None:
 def test_no_rows() -> None:
     x, target = np.zeros((0, 10), np.float32), np.zeros(0, np.int64)
     loss, probs = ops.softmax_cross_entropy(x, target, reduction="none")
-    assert loss.shape == (0,)
+    assert np.shape(loss) == (0,)
     assert probs.shape == (0, 10)
     assert ops.softmax_cross_entropy(x, target, reduction="sum")[0] == 0
     dx = ops.softmax_cross_entropy_backward(probs, target, reduction="sum")

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from support import tolerance_activation as tolerance
 from support.strategies import LANES, Values, values
 from support.tolerance import assert_within, float64
+from support.types import Options
 
 from pycnn import ops, reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-ALEXNET = {"alpha": 1e-4, "beta": 0.75, "k": 2.0, "form": "paper"}
+ALEXNET: Options = {"alpha": 1e-4, "beta": 0.75, "k": 2.0, "form": "paper"}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import tolerance_optim
 from support.strategies import Values, shapes, values
 from support.tolerance import assert_within, float64
+from support.types import Options
 
 from pycnn import ops, reference
 
@@ -42,7 +43,7 @@ def test_sgd(
     first: bool,
 ) -> None:
     nesterov = nesterov and momentum > 0
-    options = {
+    options: Options = {
         "lr": lr,
         "momentum": momentum,
         "dampening": 0.0 if nesterov else dampening,
@@ -54,7 +55,8 @@ def test_sgd(
     velocity = velocity if momentum else None
     wide = float64(w, grad, velocity)
     bound_w, bound_v = tolerance_optim.sgd_step(*wide, **options)
-    assert ops.sgd_step(w, grad, velocity, **options) is None
+    in_place: Any = ops.sgd_step
+    assert in_place(w, grad, velocity, **options) is None
     reference.sgd_step(*wide, **options)
     assert_within(w, wide[0], bound_w)
     if velocity is not None:
@@ -81,7 +83,7 @@ def test_adam(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    options = {
+    options: Options = {
         "step": step,
         "lr": lr,
         "betas": betas,
@@ -95,7 +97,8 @@ def test_adam(
     np.square(v, out=v)
     wide = float64(w, grad, m, v)
     bounds = tolerance_optim.adam_step(*wide, **options)
-    assert ops.adam_step(w, grad, m, v, **options) is None
+    in_place: Any = ops.adam_step
+    assert in_place(w, grad, m, v, **options) is None
     reference.adam_step(*wide, **options)
     for actual, exact, bound in zip((w, m, v), (wide[0], wide[2], wide[3]), bounds, strict=True):
         assert_within(actual, exact, bound)
@@ -104,7 +107,10 @@ def test_adam(
 def test_the_gradient_is_not_changed() -> None:
     w, grad, velocity = writable(*Values("normal", 0).arrays((5, 7), (5, 7), (5, 7)))
     before = grad.copy()
-    ops.sgd_step(w, grad, velocity, lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True)
+    in_place: Any = ops.sgd_step
+    assert (
+        in_place(w, grad, velocity, lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True) is None
+    )
     ops.adam_step(w, grad, velocity, np.ones_like(w), step=1, weight_decay=0.1)
     np.testing.assert_array_equal(grad, before)
 

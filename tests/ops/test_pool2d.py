@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from support import tolerance
-from support.strategies import Values
+from support.strategies import Values, examples
 from support.strategies_pool import PoolCase, avg_pool_cases, max_pool_cases
 from support.tolerance import assert_within, float64
 
@@ -15,7 +15,7 @@ from pycnn.layers import AvgPool2d, Conv2d, Flatten, Linear, ReLU, Sequential
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-MANY = settings(max_examples=2 * settings.default.max_examples)
+MANY = examples(2)
 
 
 def gradient(case: PoolCase, shape: tuple[int, ...], kind: str) -> np.ndarray:
@@ -100,12 +100,12 @@ def test_average_of_a_lone_output_gives_uncovered_columns_no_gradient(
     size = max(kernel - 2 * pad, 1) + extra
     for stride in (size + 2 * pad, 2**31 - 1):
         for shape in ((2, 3, size, size), (1, 1, kernel, size), (1, 1, size, kernel)):
-            arguments = (shape, kernel, stride, pad)
-            y = ops.avg_pool2d(np.ones(shape, np.float32), *arguments[1:])
+            window = (kernel, stride, pad)
+            y = ops.avg_pool2d(np.ones(shape, np.float32), *window)
             (dy,) = Values("integer", size).arrays(y.shape)
-            exact = reference.avg_pool2d_backward(*float64(dy), *arguments)
-            bound = tolerance.avg_pool2d_backward(*float64(dy), kernel**2, *arguments)
-            dx = ops.avg_pool2d_backward(dy, *arguments)
+            exact = reference.avg_pool2d_backward(*float64(dy), shape, *window)
+            bound = tolerance.avg_pool2d_backward(*float64(dy), kernel**2, shape, *window)
+            dx = ops.avg_pool2d_backward(dy, shape, *window)
             assert_within(dx, exact, bound)
             np.testing.assert_array_equal(dx[exact == 0], exact[exact == 0])
 
@@ -183,8 +183,8 @@ def test_backward_of_an_element_that_wins_many_windows_of_a_large_plane(
     dy = np.ones(8192, np.float32)
     dy[0] = 2**24
     shape = (1, 2, 64, 128)
-    planes = (np.tile(a, 2).reshape(shape) for a in (dy, indices))
-    dx = ops.max_pool2d_backward(*planes, (1, 2, 128, 128)).reshape(2, -1)
+    planes, winners = np.tile(dy, 2).reshape(shape), np.tile(indices, 2).reshape(shape)
+    dx = ops.max_pool2d_backward(planes, winners, (1, 2, 128, 128)).reshape(2, -1)
     exact = np.bincount(indices, dy.astype(np.float64), 128 * 128)
     assert (np.abs(dx - exact) <= 2.0**-13 * exact).all()
 

@@ -13,6 +13,7 @@ from support.finite_differences import assert_gradient
 from support.same_bits import assert_same_bits
 from support.strategies import TILES, Values, values
 from support.tolerance import assert_within, float64
+from support.types import gradient_of
 
 from pycnn import ops, reference
 from pycnn.layers import RBF, Buffer, Parameter
@@ -60,8 +61,8 @@ def test_nan_and_infinity_stay_in_their_row(size: tuple[int, int, int], numbers:
     dy, _, centres = operands(size, Values("normal", numbers.seed))
     wide = float64(x, centres)
     assert_within(ops.rbf(x, centres), reference.rbf(*wide), tolerance_norm.rbf(*wide))
-    wide = float64(dy, x, centres)
-    exact, bound = reference.rbf_backward(*wide), tolerance_norm.rbf_backward(*wide)
+    three = float64(dy, x, centres)
+    exact, bound = reference.rbf_backward(*three), tolerance_norm.rbf_backward(*three)
     for got, want, limit in zip(ops.rbf_backward(dy, x, centres), exact, bound, strict=True):
         assert_within(got, want, limit)
 
@@ -107,7 +108,7 @@ def test_fixed_centres_are_a_buffer_and_trainable_ones_a_parameter() -> None:
         y = layer(x)
         np.testing.assert_allclose(y, reference.rbf(*float64(x, centres)), rtol=1e-5)
         np.testing.assert_allclose(layer.backward(dy), dx, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(trainable.centres.grad, dcentres, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(gradient_of(trainable.centres), dcentres, rtol=1e-4, atol=1e-4)
     with pytest.raises(RuntimeError, match="one backward"):
         fixed.backward(dy)
 

@@ -109,11 +109,11 @@ def test_letters_that_the_font_lacks_are_no_reason_to_fail(tmp_path: Path) -> No
 
 def test_learning_curve_shows_the_figures() -> None:
     figure = plot.learning_curve(history(0.25, 0.5), title="name")
-    losses, accuracies = (panel.lines[0].get_ydata() for panel in figure.axes)
-    assert list(losses) == [1.0, 0.5]
-    assert list(accuracies) == [25.0, 50.0]
+    losses, accuracies = (np.asarray(panel.lines[0].get_ydata()) for panel in figure.axes)
+    assert losses.tolist() == [1.0, 0.5]
+    assert accuracies.tolist() == [25.0, 50.0]
     assert {"name", "epoch", "training: 50.00", "training: 0.5000"} <= set(texts(figure))
-    assert figure.axes[0].lines[0].get_xdata().tolist() == [1, 2]
+    assert np.asarray(figure.axes[0].lines[0].get_xdata()).tolist() == [1, 2]
     assert len(plot.learning_curve(history(None)).axes[1].lines) == 0
 
 

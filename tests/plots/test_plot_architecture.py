@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from support.pictures import branched_net, texts
 from support.toy import small_net
 
@@ -153,6 +154,7 @@ def test_any_network_can_be_drawn_inside_its_picture(
     width, height = figure.get_size_inches()
     assert panel.get_xlim() == (0, width)
     for patch in panel.patches:
+        assert isinstance(patch, Rectangle | FancyBboxPatch)
         box = patch.get_bbox()
         assert 0 <= box.x0 <= box.x1 <= width
         assert 0 <= box.y0 <= box.y1 <= height

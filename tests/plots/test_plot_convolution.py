@@ -91,7 +91,7 @@ def numbers(panel: Any) -> list[str]:
     ],
 )
 def test_each_panel_of_the_picture_shows_the_outputs_so_far(
-    tmp_path: Path, geometry: dict[str, int], expected: list[list[int]], title: str
+    tmp_path: Path, geometry: dict[str, Any], expected: list[list[int]], title: str
 ) -> None:
     figure = plot.convolution_arithmetic(IMAGE, KERNEL, tmp_path / "a.png", **geometry)
     png_pixels(tmp_path / "a.png")
@@ -169,7 +169,7 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (3, 2, {"transposed": True, "padding": 2}, r"padding \(2, 2\) .* up to \(1, 1\)"),
     ):
         with pytest.raises(ValueError, match=text):
-            plot.convolution_arithmetic(image, kernel, **geometry)  # type: ignore[arg-type]
+            plot.convolution_arithmetic(image, kernel, **geometry)
     with pytest.raises(ValueError, match="takes padding as numbers, got 'same'"):
         plot.convolution_arithmetic(3, 2, transposed=True, padding="same")
     with pytest.raises(ValueError, match=r"144 steps are too many for a GIF.* \(--input\) or"):
@@ -201,7 +201,7 @@ def test_large_images_are_drawn_quickly_with_labels_off_the_panels(numbered: boo
         assert label.height > 9 * pixel
         assert not any(box.shrunk(1, 0.999).overlaps(label) for box in panels)
         (star,) = (text for text in panel.texts if text.get_text() == "\u2217")
-        assert star.get_fontsize() * figure.dpi / 72 > 15 * pixel
+        assert float(star.get_fontsize()) * figure.dpi / 72 > 15 * pixel
 
 
 def test_steps_between_the_first_and_the_last_are_told_apart() -> None:

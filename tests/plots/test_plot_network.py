@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.patches import Patch, Rectangle
 from support.pictures import branched_net, images, texts
 from support.toy import blobs, small_net
+from support.types import layer_of
 
 from pycnn import models, plot, predict
 from pycnn.data import ArrayDataset
@@ -23,7 +25,7 @@ NAMES = ("a", "b", "$", "_{x}")
 
 def test_filters_are_those_of_the_first_convolution() -> None:
     net = small_net()
-    weights = net[0].filters()
+    weights = layer_of(net, 0).filters()
     shown = images(plot.filters(net))
     assert len(shown) == 4
     largest = np.abs(weights).max()
@@ -53,7 +55,7 @@ def test_filters_of_a_connection_table_are_drawn_with_zeros() -> None:
 def test_filters_have_a_scale_and_are_larger_than_their_heading() -> None:
     net = models.lenet5(rng=0)
     figure = plot.filters(net)
-    largest = float(np.abs(net[0].filters()).max())
+    largest = float(np.abs(layer_of(net, 0).filters()).max())
     assert {f"{-largest:.2g}", "0", f"{largest:.2g}"} <= set(texts(figure))
     assert figure.get_figwidth() >= 5
     figure.draw_without_rendering()
@@ -150,6 +152,11 @@ def test_misclassified_errors() -> None:
         plot.misclassified(words, np.eye(2, dtype=np.float32)[[0, 0]])
 
 
+def width(bar: Patch) -> float:
+    assert isinstance(bar, Rectangle)
+    return bar.get_width()
+
+
 def test_ngrams_explain_their_bars_and_keep_text_out_of_them() -> None:
     figure = plot.ngrams({"one": [("m" * 60, 2.5), ("b", 1.25)], "other": [("c", 0.5)]})
     figure.draw_without_rendering()
@@ -157,13 +164,14 @@ def test_ngrams_explain_their_bars_and_keep_text_out_of_them() -> None:
     assert "What fires the filters: the n-grams with the largest activations" in found
     assert any("a full bar is 2.50, in every panel" in text for text in found)
     first, other = figure.axes[:2]
-    full, long, _, half = (bar.get_width() for bar in first.patches)
+    full, long, _, half = map(width, first.patches)
     assert (full, long, half) == pytest.approx((full, full, full / 2))
-    assert other.patches[1].get_width() == pytest.approx(full / 5)
+    assert width(other.patches[1]) == pytest.approx(full / 5)
     words = [text for text in first.texts if text.get_clip_on()]
     assert [text.get_text() for text in words] == ["m" * 39 + "\u2026", "b"]
     edge = first.patches[0].get_window_extent().x0
-    assert all(text.get_clip_box().x1 < edge for text in words)
+    clips = [text.get_clip_box() for text in words]
+    assert all(clip is not None and clip.x1 < edge for clip in clips)
 
 
 def test_ngrams_are_listed_with_their_activations() -> None:

@@ -145,7 +145,7 @@ def test_random_results_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_training_step_makes_no_page_faults_once_it_is_warm() -> None:
     """What is freed in a step is handed out again in the next one."""
-    command = [sys.executable, BENCH / "layers.py", "lenet5", "--batch", "16"]
+    command = [sys.executable, str(BENCH / "layers.py"), "lenet5", "--batch", "16"]
     done = subprocess.run(
         [*command, "--seconds", "0.1"], capture_output=True, text=True, check=True, timeout=120
     )

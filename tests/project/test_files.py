@@ -99,8 +99,12 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_then_its_name_is(
         calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         fsync(descriptor)
 
+    def replaced(source: str, target: str) -> None:
+        calls.append("replace")
+        replace(source, target)
+
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b)))
+    monkeypatch.setattr(os, "replace", replaced)
     io.save(tmp_path / "m", small_net())
     assert calls == ["file", "replace", "folder"]
 

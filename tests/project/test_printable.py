@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from support.command_line import Capture
 from support.dataset_files import cifar_archive, idx_bytes
 from support.toy import small_net
+from support.types import wrong
 
 from pycnn import DataLoader, datasets, evaluate, io, layers, models, plot
 from pycnn._printable import printable
@@ -181,7 +182,7 @@ def test_names_of_layers_are_told_as_text() -> None:
         lambda: net(np.zeros((1, 3), np.float32)),
         lambda: net.load_state_dict(state),
         lambda: layers.Sequential({"a": shared, "\x1b[2J": shared}),
-        lambda: layers.Sequential({"\x1b[2J": 3}),
+        lambda: layers.Sequential({"\x1b[2J": wrong(3)}),
         lambda: net.to("\x1b[2J"),
         lambda: models.create("\x1b[2J"),
     ]

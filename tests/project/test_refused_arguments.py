@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.toy import blobs, pairs, small_net
+from support.types import wrong
 
 import pycnn
 from pycnn import augment, optim
@@ -85,28 +86,40 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "load_model. path must not hold a null character",
     ),
-    (lambda: small_net().summary((1, "a")), TypeError, "summary. input_shape must be an int"),
+    (
+        lambda: small_net().summary(wrong((1, "a"))),
+        TypeError,
+        "summary. input_shape must be an int",
+    ),
     (lambda: small_net().summary((-1, -1)), ValueError, "summary. input_shape must be at least"),
     (lambda: small_net().summary((1,) * 10**5), ValueError, "summary. input_shape is too large"),
     (lambda: small_net().summary((10**9, 10**9)), ValueError, "summary. input_shape is too"),
-    (lambda: small_net().to(["cpu"]), TypeError, "Module.to. device must be a str"),
-    (lambda: small_net().to(IMAGES), TypeError, "Module.to. device must be a str"),
-    (lambda: augment.RandomCrop(8)(IMAGES, None), TypeError, "RandomCrop. rng must be a Gen"),
+    (lambda: small_net().to(wrong(["cpu"])), TypeError, "Module.to. device must be a str"),
+    (lambda: small_net().to(wrong(IMAGES)), TypeError, "Module.to. device must be a str"),
     (
-        lambda: augment.RandomHorizontalFlip()(IMAGES, None),
+        lambda: augment.RandomCrop(8)(IMAGES, wrong(None)),
+        TypeError,
+        "RandomCrop. rng must be a Gen",
+    ),
+    (
+        lambda: augment.RandomHorizontalFlip()(IMAGES, wrong(None)),
         TypeError,
         "RandomHorizontalFlip. rng must be a Gen",
     ),
-    (lambda: augment.RandomAffine(5)(IMAGES, 1), TypeError, "RandomAffine. rng must be a Gen"),
     (
-        lambda: augment.ColourPCA(0.1, np.ones(3), np.eye(3))(IMAGES, None),
+        lambda: augment.RandomAffine(5)(IMAGES, wrong(1)),
+        TypeError,
+        "RandomAffine. rng must be a Gen",
+    ),
+    (
+        lambda: augment.ColourPCA(0.1, np.ones(3), np.eye(3))(IMAGES, wrong(None)),
         TypeError,
         "ColourPCA. rng must be a Gen",
     ),
-    (lambda: augment.Normalise(Raises()), TypeError, "Normalise. mean must be numbers"),
-    (lambda: augment.Normalise(0.0, LARGE), TypeError, "Normalise. std must be numbers"),
-    (lambda: pycnn.ArrayDataset(IMAGES, Raises()), TypeError, "ArrayDataset. y must be"),
-    (lambda: pycnn.ArrayDataset(IMAGES, range(10**9)), TypeError, "ArrayDataset. y must be"),
+    (lambda: augment.Normalise(wrong(Raises())), TypeError, "Normalise. mean must be numbers"),
+    (lambda: augment.Normalise(0.0, wrong(LARGE)), TypeError, "Normalise. std must be numbers"),
+    (lambda: pycnn.ArrayDataset(IMAGES, wrong(Raises())), TypeError, "ArrayDataset. y must be"),
+    (lambda: pycnn.ArrayDataset(IMAGES, wrong(range(10**9))), TypeError, "ArrayDataset. y must be"),
     (
         lambda: pycnn.ArrayDataset(IMAGES, np.broadcast_to(1.0, (10**12,))),
         TypeError,
@@ -114,7 +127,11 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: pycnn.split(range(10**9), 0.5), TypeError, "split. data must be a Dataset"),
     (lambda: pycnn.k_fold(range(10**9), 5), TypeError, "k_fold. data must be a Dataset"),
-    (lambda: pycnn.evaluate(small_net(), blobs(4), loss=3), TypeError, "evaluate. loss must be"),
+    (
+        lambda: pycnn.evaluate(small_net(), blobs(4), loss=wrong(3)),
+        TypeError,
+        "evaluate. loss must be",
+    ),
     (
         lambda: pycnn.evaluate(small_net(), blobs(4), loss=Nothing()),
         TypeError,

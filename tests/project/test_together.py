@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -64,9 +65,9 @@ def test_errors_of_files_that_belong_together_name_the_one_that_was_meant(old_fi
     assert info.value.filename == str(old_files / "a")
     (old_files / "b").unlink()
     (old_files / "b").mkdir()
-    with pytest.raises(IsADirectoryError) as info:
+    with pytest.raises(IsADirectoryError) as other:
         replace_a_and_b(old_files)
-    assert info.value.filename == str(old_files / "b")
+    assert other.value.filename == str(old_files / "b")
     (old_files / "b").rmdir()
     assert written(old_files) == {"a": "old", "c": "old", "other": "old"}
 
@@ -107,13 +108,13 @@ def test_a_kill_at_any_call_leaves_all_old_files_or_all_new_ones(
         if linked:
             path = folder.parent / "link"
             path.symlink_to(folder)
-        killed = killed_at(call, lambda path=path: replace_a_and_b(path))
+        killed = killed_at(call, partial(replace_a_and_b, path))
         whole = seen(path)
         assert whole in (OLD, NEW), call
         raw = [(path / name).read_text() for name in NAMES if (path / name).exists()]
         assert len(set(raw)) == 1, f"old and new side by side at call {call}"
         for again in count():  # killed again and again while it is being finished
-            if not killed_at(again, lambda path=path: settle(path, NAMES)):
+            if not killed_at(again, partial(settle, path, NAMES)):
                 break
             assert seen(path) == whole
         remove_leftovers(path, (PLACE, *NAMES))

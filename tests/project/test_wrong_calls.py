@@ -21,11 +21,12 @@ from pycnn.training import BestCheckpoint, CSVLog, evaluate, fit
 
 @pytest.mark.parametrize("kind", [ArrayDataset, ImageFolder, SentenceDataset])
 def test_a_data_set_says_how_one_goes_through_it(kind: type, tmp_path: Path) -> None:
-    data: Any = {
+    makers: dict[type, Callable[[], Any]] = {
         ArrayDataset: lambda: blobs(4),
         ImageFolder: lambda: ImageFolder(picture_folder(tmp_path, 2), 32),
         SentenceDataset: lambda: SentenceDataset(["a", "b"], np.zeros(2, np.int64), ("x",)),
-    }[kind]()
+    }
+    data = makers[kind]()
     words = rf"^\[{kind.__name__}\] .*iterate with pycnn\.DataLoader\(data, batch_size="
     for call in (lambda: next(iter(data)), lambda: list(data), lambda: [x for x, _ in data]):
         with pytest.raises(TypeError, match=words):

@@ -13,7 +13,7 @@ using Floats = std::vector<float>;
 constexpr double kUnit = 0x1p-24;   // the largest relative error of one rounding
 constexpr double kTiny = 0x1p-126;  // what is flushed to zero is smaller
 
-// How far n roundings are off at most, relative to the magnitude (csrc/README.md, "Determinism and error bounds").
+// How far n roundings are off at most, relative to the magnitude (csrc/convolution.md, "Determinism and error bounds").
 inline double gamma(double n) { return n * kUnit / (1 - n * kUnit); }
 
 // A result in double, and how far the float32 one may be from it.

@@ -41,7 +41,7 @@ def ended_well(child):
 """
 
 
-def run(code: str, limit: int = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(code: str, limit: int = 120, /, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code for so many seconds, with only these settings of threads and of pycnn."""
     clean = {
         name: value
@@ -58,7 +58,7 @@ def run(code: str, limit: int = 120, **environment: str) -> subprocess.Completed
     )
 
 
-def output(code: str, limit: int = 120, **environment: str) -> str:
+def output(code: str, limit: int = 120, /, **environment: str) -> str:
     """Run code that must succeed, and give what it prints."""
     done = run(code, limit, **environment)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -14,22 +14,21 @@ from support import tolerance
 from support.in_place import assert_in_place
 from support.strategies import Values
 from support.tolerance import assert_within, float64
+from support.types import Shape
 
 
 def is_exact(
     kind: str,
     direction: str,
-    x_shape: tuple[int, ...],
-    w_shape: tuple[int, ...],
+    x_shape: Shape,
+    w_shape: Shape,
     geometry: dict[str, Any],
 ) -> bool:
     """Whether results must be right to the last bit: sums of products of integers are."""
     return kind == "integer" and not tolerance.is_winograd(direction, x_shape, w_shape, **geometry)
 
 
-def assert_convolution(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, Any], kind: str
-) -> None:
+def assert_convolution(x_shape: Shape, w_shape: Shape, geometry: dict[str, Any], kind: str) -> None:
     """Forward and both gradients are within their bounds, or exact for integers.
 
     Those of the weights have the same bits where they are written into arrays that are there.
@@ -78,7 +77,7 @@ def forced(algorithm: str) -> Iterator[None]:
         _core.force_conv_algorithm(before)
 
 
-def assert_same_bits(x_shape: tuple[int, ...], w_shape: tuple[int, ...], **geometry: Any) -> None:
+def assert_same_bits(x_shape: Shape, w_shape: Shape, **geometry: Any) -> None:
     """All three results are the same for 1, 2 and 7 threads; use with `restore_threads`."""
     x, w, b = Values("normal", 1).arrays(x_shape, w_shape, w_shape[:1])
     results = []

@@ -33,6 +33,7 @@ from support.distributed_nets import (
     wide,
 )
 from support.distributed_trouble import job_odd, job_trouble
+from support.types import Options
 
 
 def job_follow(options: dict[str, Any]) -> dict[str, Any]:
@@ -47,12 +48,13 @@ def job_follow(options: dict[str, Any]) -> dict[str, Any]:
 def job_same_bits(options: dict[str, Any]) -> dict[str, Any]:
     """Train with every way of summing; the tree has the same bits each time, overlapping or not."""
     found = {}
-    for name, arguments in {
+    ways: dict[str, Options] = {
         "tree": {"deterministic": True},
         "again": {"deterministic": True},
         "overlapping": {"deterministic": True, "overlap": True},
         "by MPI": {"overlap": True},
-    }.items():
+    }
+    for name, arguments in ways.items():
         found[name] = zlib.crc32(wide(distributed.Ranks(**arguments)).tobytes())
     return found
 

@@ -161,8 +161,7 @@ def job_trouble(options: dict[str, Any]) -> dict[str, Any]:
         seed = 1 if kind == "seeds" else seed
         epochs = 3 if kind == "epochs" else epochs
         if kind == "versions":
-            core = sys.modules["pycnn._core"]
-            core.version = "0.0.1"
+            vars(sys.modules["pycnn._core"])["version"] = "0.0.1"
     callbacks: list[Callback] = [Trouble(ranks, kind, options.get("step", 5)), TerminateOnNaN()]
     if ranks.rank == 0:
         print("begun", time.time(), flush=True)

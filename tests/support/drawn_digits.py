@@ -124,7 +124,7 @@ def fall_off(page: Plane, rng: np.random.Generator) -> Plane:
     y, x = _grid(page)
     along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
     along = (along - along.min()) / np.ptp(along)
-    return page * (1 - rng.uniform(0.2, 0.4) * along)
+    return np.asarray(page * (1 - rng.uniform(0.2, 0.4) * along))
 
 
 def vignette(page: Plane, rng: np.random.Generator) -> Plane:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from support.types import Array
 
-def directional(f: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float) -> float:
+Function: TypeAlias = Callable[[Array], float | np.floating[Any]]
+
+
+def directional(f: Function, x: Array, v: Array, h: float) -> float:
     """Central difference of `f` at `x` along `v`."""
-    return (f(x + h * v) - f(x - h * v)) / (2 * h)
+    return float(f(x + h * v) - f(x - h * v)) / (2 * h)
 
 
-def assert_gradient(
-    f: Callable[[np.ndarray], float], x: np.ndarray, gradient: np.ndarray, h: float
-) -> None:
+def assert_gradient(f: Function, x: Array, gradient: Array, h: float) -> None:
     """<gradient, v> is the derivative of f along a random direction v.
 
     With h = 1e-6 rounding in f leaves about 1e-10 of |f| and truncation about 1e-12 |f'''|;

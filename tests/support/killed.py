@@ -51,5 +51,6 @@ def count_down(call: int) -> None:
         count()
         sync(descriptor)
 
-    sync, os.fsync = os.fsync, fsync
+    sync = os.fsync
+    vars(os)["fsync"] = fsync
     sys.addaudithook(audit)

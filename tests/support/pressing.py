@@ -13,6 +13,7 @@ import pytest
 from pycnn.optim import Adam
 from pycnn.training import Callback, History, Run, fit
 from support.toy import blobs, small_net, snapshot
+from support.types import Options
 
 
 @contextmanager
@@ -52,6 +53,6 @@ class Press(Callback):
 def trained(callback: Callback, **options: Any) -> tuple[dict[str, np.ndarray], History]:
     model = small_net(dropout=0.5)
     data = options.pop("train", blobs(128))
-    options = {"epochs": 3, "batch_size": 32, "optimizer": Adam(model.parameters())} | options
-    history = fit(model, data, blobs(30), callbacks=[callback], **options)
+    usual: Options = {"epochs": 3, "batch_size": 32, "optimizer": Adam(model.parameters())}
+    history = fit(model, data, blobs(30), callbacks=[callback], **usual | options)
     return snapshot(model), history

@@ -10,10 +10,11 @@ import numpy as np
 import pycnn
 from pycnn import ops
 from support.strategies import Values
+from support.types import Options, Shape
 
 # Images of a convolution, its filters, and its arguments: the layers of LeNet-5, and depthwise,
 # dilated, pointwise ones, and hardly any work.
-CONVOLUTIONS = {
+CONVOLUTIONS: dict[str, tuple[Shape, Shape, Options]] = {
     "lenet-1": ((37, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}),
     "lenet-2": ((37, 6, 14, 14), (16, 6, 5, 5), {}),
     "depthwise": ((3, 33, 19, 23), (66, 1, 3, 3), {"padding": "same", "stride": 2, "groups": 33}),
@@ -24,7 +25,7 @@ CONVOLUTIONS = {
 
 
 # The layers of AlexNet, which take minutes on the emulated device.
-ALEXNET = {
+ALEXNET: dict[str, tuple[Shape, Shape, Options]] = {
     "alexnet-1": ((1, 3, 227, 227), (96, 3, 11, 11), {"stride": 4}),
     "alexnet-2": ((1, 96, 27, 27), (256, 48, 5, 5), {"padding": 2, "groups": 2}),
     "alexnet-3": ((1, 256, 13, 13), (384, 256, 3, 3), {"padding": 1}),

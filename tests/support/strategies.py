@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from pycnn.reference.geometry import Array
@@ -20,6 +21,13 @@ from support.windows import WindowAxis, window_axes
 
 LANES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17)
 TILES = (*LANES, 6, 11, 13, 14, 23, 24, 25, 28, 31, 32, 33, 47, 48, 49, 65)
+
+
+def examples(factor: float) -> settings:
+    """Return settings with so many times the number of examples of the profile."""
+    usual = settings.default
+    assert usual is not None
+    return settings(max_examples=int(factor * usual.max_examples))
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ def _pool_cases(draw: st.DrawFn, numbers: st.SearchStrategy[Values], largest: bo
     if (height.stride, width.stride) == (height.taps, width.taps):
         steps = draw(st.none() | st.just(steps))
     pads = draw(int_or_pair(height.before, width.before))
+    arguments: tuple[Any, ...]
     if largest:
         spreads = draw(int_or_pair(height.dilation, width.dilation))
         arguments = (sizes, steps, pads, spreads, ceil_mode)

@@ -17,13 +17,14 @@ A result below the smallest normal number may be flushed to zero: each operation
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from pycnn import ops, reference
 from pycnn.reference.geometry import Array
 from support import tolerance_winograd as winograd
+from support.types import Shape
 
 U = 2.0**-24
 TINY = 2.0**-126
@@ -45,9 +46,21 @@ def magnitude(array: Array | None) -> Any:
     return None if array is None else np.asarray(np.abs(array))
 
 
-def float64(*arrays: Array | None) -> list[Any]:
+@overload
+def float64(a: Array | None, /) -> tuple[Any]: ...
+@overload
+def float64(a: Array | None, b: Array | None, /) -> tuple[Any, Any]: ...
+@overload
+def float64(a: Array | None, b: Array | None, c: Array | None, /) -> tuple[Any, Any, Any]: ...
+@overload
+def float64(
+    a: Array | None, b: Array | None, c: Array | None, d: Array | None, /
+) -> tuple[Any, Any, Any, Any]: ...
+@overload
+def float64(*arrays: Array | None) -> tuple[Any, ...]: ...
+def float64(*arrays: Array | None) -> tuple[Any, ...]:
     """Widen arrays for the reference, which changes no value."""
-    return [None if a is None else np.array(a, np.float64) for a in arrays]
+    return tuple(None if a is None else np.array(a, np.float64) for a in arrays)
 
 
 def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
@@ -74,9 +87,7 @@ def sum_bound(terms: float, total: Array) -> Array:
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
 
-def is_winograd(
-    direction: str, shape: tuple[int, ...], w_shape: tuple[int, ...], **geometry: Any
-) -> bool:
+def is_winograd(direction: str, shape: Shape, w_shape: Shape, **geometry: Any) -> bool:
     """Whether a convolution is computed by transforms that round even integers."""
     algorithm = ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry)
     return algorithm == "winograd"
@@ -96,9 +107,7 @@ def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
     return bound
 
 
-def conv2d_input(
-    dy: Array, w: Array, shape: tuple[int, ...], groups: int = 1, **rest: Any
-) -> Array:
+def conv2d_input(dy: Array, w: Array, shape: Shape, groups: int = 1, **rest: Any) -> Array:
     """K/groups R S products, fewer where windows do not overlap fully."""
     dy, w, taps = magnitude(dy), magnitude(w), w.shape[0] // groups * math.prod(w.shape[2:])
     total = reference.conv2d_backward_input(dy, w, shape, groups=groups, **rest)
@@ -108,9 +117,7 @@ def conv2d_input(
     return bound
 
 
-def conv2d_weight(
-    dy: Array, x: Array, shape: tuple[int, ...], **geometry: Any
-) -> tuple[Array, Array]:
+def conv2d_weight(dy: Array, x: Array, shape: Shape, **geometry: Any) -> tuple[Array, Array]:
     """N P Q products for a weight, N P Q numbers for a bias."""
     dy, x = magnitude(dy), magnitude(x)
     dw, db = reference.conv2d_backward_weight(dy, x, shape, **geometry)

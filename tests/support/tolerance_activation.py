@@ -76,7 +76,7 @@ def gelu_backward(dy: Array, x: Array, approximate: str) -> Array:
     if approximate == "none":
         first = np.where(x == 0, 0.5, reference.gelu(x, "none") / np.where(x == 0, 1, x))
         second = np.abs(x) * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-        units, flushed = NORMAL_TAIL + 6, FLUSHED
+        units, flushed = np.asarray(NORMAL_TAIL + 6), np.asarray(FLUSHED)
     else:
         two_v = _two_v(x)
         slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
@@ -84,7 +84,7 @@ def gelu_backward(dy: Array, x: Array, approximate: str) -> Array:
         second = np.abs(x) * first * reference.sigmoid(-two_v) * slope
         units = 2 * ELEMENTARY + 14 + 2 * 9 * np.abs(two_v)
         flushed = (1 + np.abs(x) * slope) * TINY
-    return relative(units, np.abs(dy) * (first + second)) + (1 + np.abs(dy)) * flushed
+    return np.asarray(relative(units, np.abs(dy) * (first + second)) + (1 + np.abs(dy)) * flushed)
 
 
 def softmax_backward(dy: Array, p: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from pycnn import reference
 from pycnn.reference.geometry import Array
 from support.tolerance import TINY, gamma, magnitude, sum_bound
+from support.types import Options
 
 
 def sgd_step(
@@ -21,7 +22,7 @@ def sgd_step(
     """
     w, grad, velocity = magnitude(w), magnitude(grad), magnitude(velocity)
     reference.sgd_step(w, grad, velocity, lr=-lr, **rest)
-    return tuple(None if a is None else sum_bound(12, a) for a in (w, velocity))
+    return sum_bound(12, w), None if velocity is None else sum_bound(12, velocity)
 
 
 def adam_step(
@@ -44,7 +45,7 @@ def adam_step(
     of the denominator; sqrt turns an error e of v' into at most min(sqrt(e), e / sqrt(v')).
     """
     magnitude_w, magnitude_m, magnitude_v = magnitude(w), magnitude(m), v.copy()
-    options = {"step": step, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+    options: Options = {"step": step, "betas": betas, "eps": eps, "weight_decay": weight_decay}
     reference.adam_step(
         magnitude_w, np.abs(grad), magnitude_m, magnitude_v, lr=0.0, decoupled=decoupled, **options
     )

@@ -53,7 +53,7 @@ def _filter(taps: int) -> Array:
 
 def _output(taps: int) -> Array:
     """A^T for filters of 3 or 5 taps."""
-    return _powers(WINDOW + 1 - taps).T
+    return np.asarray(_powers(WINDOW + 1 - taps).T)
 
 
 # What operations flush to zero is less than if each of a transform's inputs were larger by this.
@@ -87,7 +87,8 @@ def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]
     m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(_filter(taps), w), optimize=True)
     y = _transform(_output(taps), m).transpose(0, 1, 2, 3, 5, 4, 6)
     rows, columns = y.shape[3] * tile, y.shape[5] * tile
-    return y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)[:, :, : out[0], : out[1]]
+    planes = y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)
+    return np.asarray(planes[:, :, : out[0], : out[1]])
 
 
 def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any) -> Array:

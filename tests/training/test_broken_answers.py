@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.broken import INF, NAN, OwnLoss, told
 from support.toy import blobs, small_net
+from support.types import layer_of
 
 from pycnn import plot
 from pycnn.data import ArrayDataset
@@ -43,7 +44,7 @@ def test_nan_outputs_with_labels_0_are_not_right() -> None:
 
 def test_evaluate_and_predict_name_the_layer() -> None:
     model, data = small_net(), blobs(40)
-    model[4].weight.data[2, 5] = NAN
+    layer_of(model, 4).weight.data[2, 5] = NAN
     (text,) = told(lambda: evaluate(model, data, batch_size=16))
     assert text.startswith("[evaluate] 40 of 40 samples")
     assert text.endswith("weight of layer 4 (Linear) is not finite")

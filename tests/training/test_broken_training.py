@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from support.broken import INF, NAN, spoilt, told
 from support.toy import blobs, same_bits, small_net, snapshot
+from support.types import layer_of
 
 from pycnn.layers import BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential
 from pycnn.losses import CrossEntropyLoss, MSELoss
@@ -70,7 +73,7 @@ def test_gradients_that_are_nan_show_in_the_next_step_or_after_the_epoch() -> No
     for at, expected in ((4, "batch 5 of epoch 1 is nan: weight of layer 0 (Linear) is not"),
                          (8, "after epoch 1 0.weight holds NaN")):  # fmt: skip
         model = Sequential(Linear(3, 5, rng=0), Poison(at, backward=True), Linear(5, 4, rng=1))
-        texts = told(lambda model=model: fit(model, vectors()))
+        texts = told(partial(fit, model, vectors()))
         assert len(texts) == 1
         assert expected in texts[0]
 
@@ -89,7 +92,7 @@ def test_running_statistics_that_are_nan_are_noticed() -> None:
 
 def test_what_was_infinite_before_is_no_news() -> None:
     model = small_net()
-    model[0].bias.data[0] = -INF  # a channel that is off for good, behind a ReLU
+    layer_of(model, 0).bias.data[0] = -INF  # a channel that is off for good, behind a ReLU
     fit(model, blobs(64), optimizer=SGD(model[-1].parameters(), 0.1))
 
 

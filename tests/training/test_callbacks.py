@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_early_stopping_ends_fit() -> None:
     assert not history.interrupted
 
 
-MONITORS = {
+MONITORS: dict[str, Callable[..., Callback]] = {
     "stop": lambda path, field: EarlyStopping(field, patience=1),
     "restore": lambda path, field: EarlyStopping(field, patience=9, restore_best=True),
     "save": lambda path, field: BestCheckpoint(path, field),

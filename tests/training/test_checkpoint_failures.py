@@ -181,7 +181,7 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path) -> None:
     place = tmp_path / "disk"
     if not mounted(place):
         pytest.skip("this process may not mount a file system")
-    remount = ["mount", "-o", "remount,ro", place]
+    remount = ["mount", "-o", "remount,ro", os.fspath(place)]
     try:
         with pytest.warns(RuntimeWarning, match="Read-only file system"):
             trained(place / "checkpoint", lambda: subprocess.run(remount, check=True))

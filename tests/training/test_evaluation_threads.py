@@ -8,13 +8,14 @@ import gc
 import pickle
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from support.threads import in_thread
 from support.toy import blobs, ones, pairs, same_bits, small_net, snapshot
+from support.types import layer_of
 
 from pycnn import DataLoader, evaluate, fit, predict
 from pycnn.layers import (
@@ -72,13 +73,13 @@ def test_other_models_of_the_thread_go_on_training() -> None:
     with evaluation_mode(teacher):
         assert (teacher(ones(1, 3)) == -1).all()
         pupil.backward(pupil(ones(1, 3)))
-    assert pupil[1].weight.grad is not None
+    assert layer_of(pupil, 1).weight.grad is not None
 
 
 def test_blocks_of_generators_that_end_out_of_order_leave_no_mode_behind() -> None:
     model = Sequential(Mode())
 
-    def outputs() -> Iterator[Array]:
+    def outputs() -> Generator[Array, None, None]:
         with evaluation_mode(model):
             yield model(ones(1, 3))
 
@@ -197,17 +198,24 @@ def test_the_memory_of_a_thread_goes_with_it() -> None:
         x = ones(2, 3)
         model(x)
         assert model[1]._memory is not None
-        return weakref.ref(model[1]._memory)
+        return weakref.ref(model[1]._memory[0])
 
     left = in_thread(leave)
     gc.collect()
     assert left() is None
 
 
+COPIES: tuple[Callable[[Any], Any], ...] = (
+    copy.deepcopy,
+    lambda m: pickle.loads(pickle.dumps(m)),
+    copy.copy,
+)
+
+
 def test_copies_have_memories_of_their_own() -> None:
     model, x = Sequential(Linear(3, 3, rng=0), ReLU()), ones(2, 3)
     y = model(x)
-    for make in (copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), copy.copy):
+    for make in COPIES:
         for other in (make(model), make(model[1])):
             assert other._memory is None
             with pytest.raises(RuntimeError, match="backward needs a forward pass"):
@@ -307,7 +315,7 @@ def test_copies_hold_what_is_in_slots() -> None:
     layer = Slotted(3, 2, rng=0)
     layer.keep(1, 2)
     layer.forward(np.ones((1, 3), np.float32))
-    for make in (copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), copy.copy):
+    for make in COPIES:
         other = make(layer)
         assert other.both() == (1, 2)
         assert not hasattr(other, "empty")

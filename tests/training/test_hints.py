@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_classes_that_do_not_begin_at_0() -> None:
 )
 def test_samples_of_other_kinds_are_told_what_to_become(x: np.ndarray, hint: str) -> None:
     model = nn.Sequential(nn.Linear(3, 2, rng=0))
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: nn.ArrayDataset(x, TWO),
         lambda: nn.fit(model, [(x, TWO)]),
         lambda: nn.evaluate(model, [(x, TWO)]),

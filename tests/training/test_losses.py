@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.types import layer_of, wrong
 
 from pycnn import ArrayDataset, evaluate, fit, ops, reference
 from pycnn.layers import Linear, LogSoftmax, Sequential
@@ -133,7 +134,9 @@ def test_log_softmax_and_nll_are_cross_entropy() -> None:
         losses.append(criterion(model(NUMBERS), target))
         model.backward(criterion.backward())
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
-    np.testing.assert_allclose(one[0].weight.grad, two[0].weight.grad, atol=1e-6)
+    np.testing.assert_allclose(
+        layer_of(one, 0).weight.grad, layer_of(two, 0).weight.grad, atol=1e-6
+    )
     with pytest.raises(ValueError, match=r"expects \(N, C\), one row a sample"):
         LogSoftmax()(NUMBERS[np.newaxis])
 
@@ -195,7 +198,7 @@ def test_settings_that_are_wrong() -> None:
     with pytest.raises(ValueError, match=r"\[MAPLoss\] j must be above 0"):
         MAPLoss(0.0)
     with pytest.raises(TypeError, match=r"\[NLLLoss\] weight must be a float32 array, got float64"):
-        NLLLoss(np.ones(3))
+        NLLLoss(wrong(np.ones(3)))
     for loss in (CrossEntropyLoss, NLLLoss):
         with pytest.raises(TypeError, match=rf"\[{loss.__name__}\] ignore_index must be an int"):
             loss(ignore_index="a")  # type: ignore[arg-type]

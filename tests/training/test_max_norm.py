@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.toy import blobs, small_net
+from support.types import layer_of
 
 from pycnn import fit
 from pycnn.layers import Parameter
@@ -18,7 +21,7 @@ def test_vectors_are_shortened_to_the_limit_and_others_stay() -> None:
     run = Run(small_net(), SGD([weight]), 1)
     MaxNorm(weight, 2.5).on_step(run)
     assert weight.data is data
-    np.testing.assert_allclose(data, [[1.5, 2], [0.3, 0.4], [0, 0], [0, -2]], rtol=1e-6)
+    np.testing.assert_allclose(data, [[1.5, 2.0], [0.3, 0.4], [0.0, 0.0], [0.0, -2.0]], rtol=1e-6)
     filters = Parameter(np.full((2, 3, 2, 2), 1e30, np.float32))  # squares overflow in float32
     MaxNorm([weight, filters], 1.0).on_step(run)
     for parameter in (weight, filters):
@@ -27,7 +30,7 @@ def test_vectors_are_shortened_to_the_limit_and_others_stay() -> None:
         assert norms[0] == pytest.approx(1, rel=1e-6)
 
 
-def limited(array: np.ndarray, limit: float) -> list[list[float]]:
+def limited(array: np.ndarray, limit: float) -> Any:
     weight = Parameter(np.zeros(array.shape, array.dtype))
     weight.data = array
     MaxNorm(weight, limit).on_step(Run(small_net(), SGD([weight]), 1))
@@ -48,12 +51,12 @@ def test_arrays_of_any_order_and_of_no_vectors_are_limited() -> None:
 
 def test_training_keeps_the_limit() -> None:
     model = small_net()
-    weight = model[-1].weight
+    weight = layer_of(model, -1).weight
     free = small_net()
     for net, callbacks in ((model, [MaxNorm(weight, 0.5)]), (free, [])):
         sgd = SGD(net.parameters(), 0.2)
         fit(net, blobs(128), epochs=3, optimizer=sgd, callbacks=callbacks, progress=False)
-    assert (np.linalg.norm(free[-1].weight.data, axis=1) > 0.5).any()
+    assert (np.linalg.norm(layer_of(free, -1).weight.data, axis=1) > 0.5).any()
     assert (np.linalg.norm(weight.data, axis=1) <= 0.5 + 1e-6).all()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.types import Options
 
 from pycnn import ops, reference
 from pycnn.layers import Parameter
@@ -49,7 +50,12 @@ def test_adam_is_right_for_gradients_of_any_size(
     mean, error = np.zeros(len(SIZES)), np.zeros(len(SIZES))
     short = 2.0**-62 / (eps * math.sqrt(1 - beta2))
     for number, grad in enumerate(gradients()):
-        options = {"step": first_step + number, "lr": 0.5, "betas": (beta1, beta2), "eps": eps}
+        options: Options = {
+            "step": first_step + number,
+            "lr": 0.5,
+            "betas": (beta1, beta2),
+            "eps": eps,
+        }
         before = exact[0].copy()
         w, m, v = state
         ops.adam_step(w, grad, m, v, **options)
@@ -78,7 +84,7 @@ def test_rmsprop_is_right_for_gradients_of_any_size(alpha: float, eps: float | N
     w, mean = (np.zeros(len(SIZES), np.float32) for _ in range(2))
     exact_w, exact_mean, error = (np.zeros(len(SIZES)) for _ in range(3))
     for number, grad in enumerate(gradients()):
-        options = {"lr": 2.0**-10, "alpha": alpha, "eps": eps}
+        options: Options = {"lr": 2.0**-10, "alpha": alpha, "eps": eps}
         ops.rmsprop_step(w, grad, mean, **options)
         wide = grad.astype(np.float64)
         before = exact_w.copy()
@@ -168,11 +174,12 @@ def test_optimizers_refuse_such_an_eps_when_they_are_made(make: Callable[..., An
 @pytest.mark.parametrize("make", [Adam, RMSprop, Adadelta])
 def test_an_optimizer_and_its_op_refuse_the_same_eps(make: Callable[..., Any], kept: float) -> None:
     parameter = Parameter(np.zeros(1, np.float32))
-    step, keep, limit = {
+    kinds: dict[Any, tuple[Callable[..., None], Options, float]] = {
         Adam: (adam, {"betas": (0.9, kept)}, 1e-17 / math.sqrt(1 - kept)),
         RMSprop: (rmsprop, {"alpha": kept}, 1e-17 / math.sqrt(1 - kept)),
         Adadelta: (adadelta, {"rho": kept}, 1e-36 / (1 - kept)),
-    }[make]
+    }
+    step, keep, limit = kinds[make]
     for eps in (math.nextafter(limit, 1), limit):
         make([parameter], eps=eps, **keep)
         step(eps, **keep)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.threads import in_thread
 from support.toy import blobs, ones, same_bits, snapshot
+from support.types import layer_of
 
 from pycnn import evaluate, fit, load, predict, save
 from pycnn.layers import (
@@ -83,7 +84,7 @@ def test_predict_waits_for_the_end_of_a_step_also_of_a_part_or_a_whole(tmp_path:
         if predicted is slow:
             save(tmp_path / "m.safetensors", whole)
             load(tmp_path / "m.safetensors", saved := Sequential(Slow(reached)))
-            assert saved[0].twice.data[0] == saved[0].twice.data[1] > 0
+            assert layer_of(saved, 0).twice.data[0] == layer_of(saved, 0).twice.data[1] > 0
         predict(predicted, BATCH[0][0])
         order.append("predict")
         thread.join()
@@ -194,7 +195,7 @@ def test_statistics_of_a_batch_wait_for_the_update() -> None:
     fit(model, blobs(16), callbacks=[Stop()], progress=False)
     assert same_bits(snapshot(model), before)
     fit(model, blobs(16), batch_size=8, progress=False)
-    assert int(model[0].num_batches_tracked.data) == 2
+    assert int(layer_of(model, 0).num_batches_tracked.data) == 2
 
 
 def test_max_norm_belongs_to_the_step() -> None:
@@ -203,9 +204,9 @@ def test_max_norm_belongs_to_the_step() -> None:
 
     class Look(Callback):
         def on_step(self, run: Run) -> None:
-            seen.append(float(np.linalg.norm(model[0].weight.data, axis=1).max()))
+            seen.append(float(np.linalg.norm(layer_of(model, 0).weight.data, axis=1).max()))
 
-    limit = MaxNorm(model[0].weight, 0.1)
+    limit = MaxNorm(layer_of(model, 0).weight, 0.1)
     fit(model, BATCH * 3, callbacks=[Look(), limit], progress=False)
     assert len(seen) == 3
     assert max(seen) < 0.1001
@@ -222,7 +223,7 @@ def test_a_forked_child_finds_the_line_empty() -> None:
     if child == 0:
         code = 1
         try:
-            model[0].twice.data[:] = 0  # whatever the fork has caught it at
+            layer_of(model, 0).twice.data[:] = 0  # whatever the fork has caught it at
             predict(model, ones(1, 3))
             code = 0
         finally:
@@ -270,7 +271,7 @@ class Freezes(Callback):
     """Freezes a layer in the thread of the training."""
 
     def on_step(self, run: Run) -> None:
-        run.model[1].training = False
+        layer_of(run.model, 1).training = False
 
 
 def test_a_mode_that_another_thread_sets_does_not_reach_the_training() -> None:

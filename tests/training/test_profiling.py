@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.toy import same_bits, snapshot
+from support.types import layer_of, wrong
 
 import pycnn as nn
 
@@ -44,10 +45,10 @@ def test_the_model_is_left_as_it_was(x: np.ndarray) -> None:
         nn.Flatten(),
         nn.Linear(2704, 2, rng=0),
     ).eval()
-    before, rng = snapshot(model), model[2].rng.bit_generator.state
+    before, rng = snapshot(model), layer_of(model, 2).rng.bit_generator.state
     nn.profile(model, x, seconds=1e-3)
     assert same_bits(snapshot(model), before)
-    assert model[2].rng.bit_generator.state == rng
+    assert layer_of(model, 2).rng.bit_generator.state == rng
     assert not model.training
     assert all(parameter.grad is None for parameter in model.parameters())
     assert "forward" not in vars(model[0])
@@ -81,7 +82,7 @@ def test_the_table_has_a_line_for_each_layer(x: np.ndarray) -> None:
 
 def test_wrong_arguments_are_refused(x: np.ndarray) -> None:
     with pytest.raises(TypeError, match=r"\[profile\] model must be an instance of Module"):
-        nn.profile(x, x)
+        nn.profile(wrong(x), x)
     with pytest.raises(ValueError, match=r"\[profile\] seconds"):
         nn.profile(nn.models.lenet5(), x, seconds=0)
     with pytest.raises(ValueError, match=r"Sequential\[0\]"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def test_the_bars_of_the_layers_show_on_a_terminal_that_does_not_know_its_width(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(shutil.os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
     monkeypatch.delenv("COLUMNS", raising=False)
     model = models.neocognitron(2, size=16, planes=(2, 2, 2), rng=0)
     ones = ArrayDataset(np.ones((3, 1, 16, 16), np.float32), np.zeros(3, np.int64))

@@ -12,6 +12,7 @@ import pytest
 from support.drawn_strokes import digits, published
 from support.resuming import Die, DiedError, Outcome, died, resumed_with, trained
 from support.toy import blobs, pairs, same_bits, small_net, snapshot
+from support.types import Options
 
 from pycnn.augment import RandomCrop
 from pycnn.layers import Linear, Sequential
@@ -98,13 +99,13 @@ def test_a_schedule_that_has_not_yet_differed_may_be_laid_over_other_epochs(path
 
 @pytest.mark.parametrize("options", [{}, {"augment": RandomCrop(8, padding=1)}])
 def test_two_calls_of_fit_can_be_told_to_be_one(options: dict[str, Any], path: Path) -> None:
-    common = {"batch_size": 32, "schedule": OneCycle(0.01), **options}
+    common: Options = {"batch_size": 32, "schedule": OneCycle(0.01), **options}
     plain = trained(epochs=4, **options)
     model = small_net(dropout=0.5)
     optimizer = Adam(model.parameters())
     data, validation = blobs(200), blobs(40)
-    first = fit(model, data, validation, epochs=2, schedule_epochs=4, optimizer=optimizer, **common)  # type: ignore[arg-type]  # fmt: skip
-    second = fit(model, data, validation, epochs=4, initial_epoch=2, optimizer=optimizer, **common)  # type: ignore[arg-type]  # fmt: skip
+    first = fit(model, data, validation, epochs=2, schedule_epochs=4, optimizer=optimizer, **common)
+    second = fit(model, data, validation, epochs=4, initial_epoch=2, optimizer=optimizer, **common)
     assert second["epoch"] == [3, 4]
     second.records[:0] = first.records
     assert Outcome(model, optimizer, second) == plain

@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.toy import blobs, small_net
+from support.types import wrong
 
 from pycnn.optim import SGD, Constant, Cosine, OneCycle, Schedule, Step
 from pycnn.training import fit
@@ -102,7 +104,7 @@ def test_rates_of_numpy_are_numbers_too(tmp_path: Path) -> None:
         model,
         blobs(40),
         optimizer=SGD(model.parameters(), 1.0),
-        schedule=lambda *_: np.float32(0.1),
+        schedule=lambda *_: wrong(np.float32(0.1)),
     )
     history.to_json(tmp_path / "history.json")
     rate = json.loads((tmp_path / "history.json").read_text())["epochs"][0]["learning_rate"]
@@ -226,10 +228,12 @@ def test_a_run_beyond_counting_is_refused(schedule: Schedule) -> None:
 
 
 def test_rates_are_computed_in_pythons_floats() -> None:
-    half = np.float16
+    def half(number: float) -> Any:
+        return np.float16(number)
+
     fallen = Step(half(0.1), (half(0.2), half(0.4)), half(1e-4))(9, 10)
     assert fallen == float(half(0.1)) * float(half(1e-4)) ** 2
     one = OneCycle(half(1000), half(0.5), half(25), half(10000))(9, 10)
     assert one == pytest.approx(1000 / 25 / 10000)
-    for rate in (fallen, one, Cosine(half(1))(3, np.int64(7)), Constant(half(1))(0, 1)):
+    for rate in (fallen, one, Cosine(half(1))(3, wrong(np.int64(7))), Constant(half(1))(0, 1)):
         assert type(rate) is float

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.toy import blobs, empty, pairs, same_bits, small_net, snapshot
+from support.types import layer_of, wrong
 
 from pycnn.data import ArrayDataset
 from pycnn.io import load, save
@@ -105,7 +106,7 @@ def test_an_optimizer_of_another_model_is_refused() -> None:
     model, other = small_net(), small_net()
     with pytest.raises(ValueError, match="the optimizer has no parameter of this model"):
         fit(model, blobs(20), optimizer=Adam(other.parameters()))
-    fit(model, blobs(20), optimizer=Adam([*other.parameters(), model[-1].weight]))
+    fit(model, blobs(20), optimizer=Adam([*other.parameters(), layer_of(model, -1).weight]))
 
 
 def test_only_a_model_and_samples_can_be_run() -> None:
@@ -115,7 +116,7 @@ def test_only_a_model_and_samples_can_be_run() -> None:
     with pytest.raises(TypeError, match=r"\[predict\] model must be an instance .* got ndarray"):
         predict(data.x, model)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"\[predict\] x must be an array or a Dataset, got list"):
-        predict(model, data.x.tolist())  # type: ignore[arg-type]
+        predict(model, wrong(data.x.tolist()))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_array_dataset_gives_parts_and_no_single_samples(index: Any) -> None:
 def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
     data = blobs(8)
     with pytest.raises(TypeError, match=r"pycnn\.ArrayDataset\(x, y\)"):
-        fit(small_net(), (data.x, data.y))
+        fit(small_net(), wrong((data.x, data.y)))
 
 
 class Folder:
@@ -179,7 +180,7 @@ class Folder:
         return Folder(self.data[index])
 
     def gather(self, index: np.ndarray) -> np.ndarray:
-        return self.data.x[index]
+        return np.asarray(self.data.x[index])
 
 
 def test_any_data_set_trains_like_an_array_of_the_same_samples() -> None:
@@ -189,7 +190,8 @@ def test_any_data_set_trains_like_an_array_of_the_same_samples() -> None:
         models.append(small_net())
         fit(models[-1], train, train, epochs=2, batch_size=8, seed=3)
     assert same_bits(*map(snapshot, models))
-    np.testing.assert_array_equal(*(predict(models[0], x) for x in (data, Folder(data))))
+    of_array, of_folder = (predict(models[0], x) for x in (data, Folder(data)))
+    np.testing.assert_array_equal(of_array, of_folder)
     assert evaluate(models[0], data) == evaluate(models[0], Folder(data))
 
 

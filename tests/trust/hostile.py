@@ -3,7 +3,7 @@
 A module of cases has a function ``case(number)``: it makes the case of that number, tries it, and
 gives None, or words for what should not have happened. To see one again::
 
-    PYTHONPATH=tests:tests/trust python -c "import hostile_ops; print(hostile_ops.case(123))"
+    PYTHONPATH=tests python -c "from trust import hostile_ops; print(hostile_ops.case(123))"
 """
 
 from __future__ import annotations
@@ -60,11 +60,10 @@ def survive(module: str, count: int, folder: Path) -> None:
 
 
 def _batch(module: str, first: int, end: int, folder: Path) -> None:
-    here = Path(__file__).parent
     # The package first: the tests may run from its source folder.
-    paths = [*(path for path in sys.path if path), str(here), str(here.parent)]
+    paths = [*(path for path in sys.path if path), str(Path(__file__).parents[1])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYCNN_NUM_THREADS": "2"}
-    code = f"import hostile; hostile.serve({module!r}, {first}, {end})"
+    code = f"from trust import hostile; hostile.serve({module!r}, {first}, {end})"
     child = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True
     )
@@ -76,7 +75,7 @@ def _batch(module: str, first: int, end: int, folder: Path) -> None:
 def serve(module: str, first: int, end: int) -> None:
     """Try cases in this process, and print what should not have happened."""
     warnings.simplefilter("ignore")
-    case: Callable[[int], str | None] = importlib.import_module(module).case
+    case: Callable[[int], str | None] = importlib.import_module(f"trust.{module}").case
     case(first)  # loads what is loaded late, and starts threads
     limit = _address_space() + MOST_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -178,7 +177,7 @@ def _misaligned(_: random.Random, a: np.ndarray) -> np.ndarray:
 
 
 def _read_only(_: random.Random, a: np.ndarray) -> np.ndarray:
-    copy = a.copy()
+    copy: np.ndarray = a.copy()
     copy.flags.writeable = False
     return copy
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hostile import outcome
 from PIL import Image
 from safetensors.numpy import save
 from support.dataset_files import cifar_archive, cifar_members, idx_bytes, random_bytes
 from support.readers import READERS
 from support.toy import small_net
+from trust.hostile import outcome
 
 from pycnn import io as checkpoints
 from pycnn.datasets.idx import read_images, read_labels

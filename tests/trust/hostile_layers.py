@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import numpy as np
-from hostile import hostile_array, hostile_value, outcome
+from trust.hostile import hostile_array, hostile_value, outcome
 
 from pycnn import layers
 

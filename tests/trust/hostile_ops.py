@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from hostile import hostile_array, hostile_value, outcome
+from trust.hostile import hostile_array, hostile_value, outcome
 
 from pycnn import ops
 

@@ -67,6 +67,7 @@ def setting(network: str, folder: Path) -> dict[str, Any]:
     validation: Dataset = images(60, 28 if network == "lenet5" else 12)
     callbacks: list[Callback] = []
     options: dict[str, Any] = {}
+    model: layers.Module
     if network == "lenet5":
         model = pycnn.models.lenet5(rng=0)
         options["augment"] = pycnn.augment.RandomCrop(28, padding=1)
@@ -160,7 +161,7 @@ def killed(number: int) -> bool:
 def die_in_write(write: int) -> None:
     """Kill this process in the middle of a write to a file, the first of which has number 0."""
     left = [write]
-    create = _files.create
+    create = vars(_files)["create"]
 
     def opened(path: str) -> Any:
         file = create(path)
@@ -182,7 +183,7 @@ def die_in_write(write: int) -> None:
         left[0] -= 1
         return file
 
-    _files.create = opened
+    vars(_files)["create"] = opened
 
 
 def train(network: str, folder: Path, rng: random.Random, how: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from support.toy import blobs, small_net
+from support.types import layer_of
 
 from pycnn.layers import (
     AvgPool2d,
@@ -178,7 +179,7 @@ def diverging(rng: np.random.Generator) -> None:
 def outputs(rng: np.random.Generator) -> None:
     """`evaluate` and `predict` name the layer, and count no answer as right."""
     model, data = network(rng), blobs(20, int(rng.integers(1000)))
-    model[-1].weight.data[some(rng, model[-1].weight.data)] = np.nan
+    layer_of(model, -1).weight.data[some(rng, layer_of(model, -1).weight.data)] = np.nan
     data.y[:] = np.isnan(predict_quietly(model, data.x)).argmax(axis=1)  # what argmax would say
     figures: list[Any] = []
     (text,) = texts_of(lambda: figures.append(evaluate(model, data)))

@@ -21,7 +21,7 @@ def test_a_killed_training_that_is_resumed_ends_with_the_same_bits(
     network: str, form: str, tmp_path: Path, tried: Callable[[str, int, str], None]
 ) -> None:
     """SIGKILL at random moments, some of them in the middle of writing the checkpoint."""
-    command = [sys.executable, SCRIPT, network, tmp_path, "1", str(KILLS[form])]
+    command = [sys.executable, str(SCRIPT), network, str(tmp_path), "1", str(KILLS[form])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.child import output
-from training_code import CODE
+from trust.training_code import CODE
 
 PROMISE = "a good neighbour"
 
@@ -85,7 +85,7 @@ for turn in range({turns}):
     assert abs(layer(x).sum().item() - alone) < 1e-3 * abs(alone)
     assert mode() == before
 """
-    output(code, limit=600)
+    output(code, 600)
     tried(PROMISE, turns, "torch beside it, in this order of imports")
 
 
@@ -103,7 +103,7 @@ def go(train):
     return work
 at_once(go(toy_digest), go(lambda: train(seed=1)))
 """
-    output(code, limit=600)
+    output(code, 600)
     tried(PROMISE, 2 * turns, "two models in two threads have the bits they have alone")
 
 
@@ -127,12 +127,12 @@ def test_processes_in_the_midst_of_a_training(
     script = tmp_path / "script.py"
     script.write_text(f"""
 import sys, warnings
-sys.path += {[str(HERE), str(HERE.parent)]!r}
+sys.path.append({str(HERE.parent)!r})
 warnings.simplefilter("ignore", DeprecationWarning)
 {imports}
 import pycnn
 from support.threads import again_and_again
-from training_child import in_a_process, train
+from trust.training_child import in_a_process, train
 
 if __name__ == "__main__":
     pycnn.set_num_threads(2)
@@ -171,7 +171,7 @@ with again_and_again(train_beside):
         time.sleep(chance.random() * 0.01)
         ended_well(in_fork(work))
 """
-    output(code, limit=1500)
+    output(code, 1500)
     tried(PROMISE, forks, "forks at random moments of a training, no child hangs")
 
 

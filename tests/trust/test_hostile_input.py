@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile import survive
+from trust.hostile import survive
 
 # Cases of the short and the long form.
 CASES = {

@@ -16,6 +16,7 @@ from support.toy import same_bits, small_net
 from pycnn import __version__, io, models
 from pycnn._format import FORMAT
 from pycnn.cli import results
+from pycnn.layers import Module
 from pycnn.report import Run
 from pycnn.training import History
 
@@ -26,7 +27,7 @@ RUNS = sorted(DATA.glob("run_*"))
 VOCABULARY = ["<pad>", "<unk>", "good", "b\u00e4d"]
 
 
-def kept_model() -> models.Module:
+def kept_model() -> Module:
     return models.textcnn(VOCABULARY, dim=3, filters=2, widths=[1, 2], rng=0)
 
 

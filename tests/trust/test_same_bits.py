@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.child import output
-from training_code import CODE
+from trust.training_code import CODE
 
 PROMISE = "the same bits"
 
@@ -51,7 +51,7 @@ def busy(processes: int) -> Iterator[None]:
 def digests(seed: int, ways: list[Way]) -> list[str]:
     """What a process comes to that trains in these ways, one after the other."""
     calls = "".join(f"go({seed}, {', '.join(map(repr, way))})\n" for way in ways)
-    return output(CODE + IN_THIS_WAY + calls, limit=600).split()
+    return output(CODE + IN_THIS_WAY + calls, 600).split()
 
 
 def test_the_same_bits_for_any_number_of_threads_and_workers_with_and_without_bars(
@@ -63,9 +63,14 @@ def test_the_same_bits_for_any_number_of_threads_and_workers_with_and_without_ba
         (expected,) = digests(seed, [PLAIN])
         ways = SHORT
         if form == "long":
-            most = (9, 6, 9)
             ways = [
-                (*(chance.randint(1, n) for n in most), chance.random() < 0.5) for _ in range(50)
+                (
+                    chance.randint(1, 9),
+                    chance.randint(1, 6),
+                    chance.randint(1, 9),
+                    chance.random() < 0.5,
+                )
+                for _ in range(50)
             ]
         found = digests(seed, ways)
         assert dict(zip(ways, found, strict=True)) == dict.fromkeys(ways, expected)
@@ -98,7 +103,7 @@ def go(seed):
 at_once(*(lambda seed=seed: go(seed) for seed in seeds))
 print(len(set(expected)))
 """
-    assert output(code, limit=600) == "3"
+    assert output(code, 600) == "3"
     tried(PROMISE, 3 * trainings, "other trainings change nothing")
 
 
@@ -120,7 +125,7 @@ for _ in range({forks}):
     ended_well(in_fork(work))
 print("same")
 """
-    assert output(code, limit=1500) == "same"
+    assert output(code, 1500) == "same"
     tried(PROMISE, 3 * forks, "a fork changes nothing, in the parent and in the child")
 
 
@@ -132,9 +137,9 @@ def test_the_same_bits_in_processes_of_multiprocessing(
     script = tmp_path / "script.py"  # what is spawned reads its main module from a file
     script.write_text(f"""
 import sys
-sys.path += {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]!r}
+sys.path.append({str(Path(__file__).parents[1])!r})
 import multiprocessing
-from training_child import in_a_process
+from trust.training_child import in_a_process
 
 if __name__ == "__main__":
     expected = [in_a_process(seed) for seed in {seeds}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_a_kill_while_results_are_written_leaves_the_old_run_or_the_new_one(
     for call in count(0, STEP[form]):
         folder = tmp_path / f"killed{call}"
         shutil.copytree(original, folder)
-        killed = killed_at(call, lambda folder=folder: save_run(folder, 1, monkeypatch))
+        killed = killed_at(call, partial(save_run, folder, 1, monkeypatch))
         found = seeds_of(folder)
         assert len(found) == 1, f"a mixture at call {call}"
         (seed,) = found

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-CODE = f"""
-import sys
-sys.path.append({str(Path(__file__).parent)!r})
+CODE = """
 import pycnn
 from support.threads import again_and_again, at_once
-from training_child import *
+from trust.training_child import *
 """

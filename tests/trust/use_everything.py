@@ -66,9 +66,9 @@ def use_losses() -> int:
     for loss in losses:
         loss(np.abs(x), y)
         loss.backward()
-    for loss in (nn.MSELoss(), nn.BCEWithLogitsLoss()):
-        loss(x, np.abs(np.tanh(x)))
-        loss.backward()
+    for pointwise in (nn.MSELoss(), nn.BCEWithLogitsLoss()):
+        pointwise(x, np.abs(np.tanh(x)))
+        pointwise.backward()
     return 10
 
 
@@ -103,11 +103,12 @@ def use_algorithms() -> int:
     used = 0
     for name in _core.conv_algorithms():
         _core.force_conv_algorithm(name)
-        for x, w, geometry in (
+        cases: list[tuple[np.ndarray, np.ndarray, dict[str, Any]]] = [
             (images(32, 2, 9, 9), images(16, 2, 3, 3), {"padding": 1}),
             (images(2, 1, 12, 64), images(5, 1, 3, 64), {}),
             (images(2, 6, 9, 9), images(6, 1, 3, 3), {"groups": 6, "stride": 2}),
-        ):
+        ]
+        for x, w, geometry in cases:
             y = ops.conv2d(x, w, **geometry)
             ops.conv2d_backward_input(y, w, x.shape, **geometry)
             ops.conv2d_backward_weight(y, x, w.shape, **geometry)

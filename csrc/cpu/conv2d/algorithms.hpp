@@ -1,5 +1,5 @@
-// Which algorithm computes a convolution. One table, for the forward pass and both gradients, with the reasons beside each
-// algorithm's `suits`; csrc/README.md tells the algorithms themselves.
+// The algorithms of convolution, and which of them computes one. A new algorithm is a row of the table in algorithms.cpp and its
+// own files; the reasons of a choice stand beside each algorithm's `suits`, and csrc/convolution.md explains the algorithms.
 #pragma once
 
 #include <string>
@@ -11,18 +11,31 @@ namespace pycnn {
 
 enum class ConvPass { forward, backward_input, backward_weight };
 
-enum class ConvAlgorithm { full_width, depthwise, winograd, batch_lanes, filter_lanes, direct, gemm };
+// How forward and backward-input add up an output. All `plain` sums go along c, r, s, in blocks of whole channels of the same sizes:
+// they have the same bits.
+enum class SumOrder { plain, own };
+
+// A row of the table. Arguments and results are those of ops/conv2d.hpp; filters have visible taps only (ops/visible_taps.hpp).
+struct ConvAlgorithm {
+    const char* name;
+    bool (*takes)(ConvPass, const ConvShape&);  // can compute the pass
+    bool (*suits)(ConvPass, const ConvShape&);  // is the best choice, unless an earlier row is
+    void (*forward)(const ConvShape&, const float* x, const float* w, const float* b, float* y);
+    void (*backward_input)(const ConvShape&, const float* dy, const float* w, float* dx, const float* b);
+    // Called with N > 0, and zeros in dw and db. Null where `takes` never takes this pass.
+    void (*backward_weight)(const ConvShape&, const float* dy, const float* x, float* dw, float* db);
+    SumOrder order;
+};
 
 // The forced algorithm where it can compute this pass, else the first of the table that suits it. The first call honours
-// PYCNN_CONV=name. `s` has visible taps only (cpu/visible_taps.hpp).
-ConvAlgorithm conv_algorithm(ConvPass pass, const ConvShape& s);
-
-const char* name_of(ConvAlgorithm algorithm);
+// PYCNN_CONV=name. `s` has visible taps only.
+const ConvAlgorithm& conv_algorithm(ConvPass pass, const ConvShape& s);
 
 // Names of all algorithms, the most special first.
 std::vector<std::string> conv_algorithms();
 
-// Forces one; "" leaves the choice to the table again. ValueError for an unknown name; the text lists the known ones.
+// Forces one, by its name or a former one; "" leaves the choice to the table again. ValueError for an unknown name; the text lists the
+// known ones.
 void force_conv_algorithm(const std::string& name);
 
 // The forced one, or "".

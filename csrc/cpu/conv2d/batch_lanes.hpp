@@ -1,7 +1,7 @@
 // Convolution of small images with the images of the batch side by side: lane n of a vector is image n of a block, and a
 // vector holds one pixel of one channel. Rows of 10 or 14 pixels then waste no lane, a tap beyond the image's edge is left out
 // instead of multiplied by zero, and neither patches nor filters are packed. The price is a transposition of x, y and dy.
-// Results and arguments are those of cpu/conv2d.hpp.
+// Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"

@@ -4,7 +4,7 @@
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/conv2d/batch_lanes.hpp"
-#include "cpu/conv2d/image_lanes.hpp"
+#include "cpu/conv2d/interleaved_images.hpp"
 #include "cpu/conv2d/weight_slices.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
@@ -20,12 +20,12 @@ constexpr int64_t kSlices = 8;
 
 // dw[k][c][r][s] is a dot product of a plane of dy with a plane of x, padded and moved by the tap. Lanes are images, so the
 // sums of all lanes belong to it, and no operand is copied but for the transposition.
-void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const float* x, float* dw, float* db) {
+void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved_dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const int64_t block = block_images(table), blocks = ceil_div(s.N, block);
     const int64_t height = s.P + (s.R - 1) * s.dilation.h, width = s.Q + (s.S - 1) * s.dilation.w;  // of padded planes
     const int64_t x_size = s.C * height * width * block;
-    const Buffer<float> padded(blocks * x_size);
+    const Workspace<float> padded(blocks * x_size);
     const int64_t left = std::max<int64_t>(-s.pad.left, 0), right = std::min(s.W, width - s.pad.left);
     parallel_ranges(blocks * s.C, 1, static_cast<double>(height * width * block), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -48,7 +48,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     const int64_t row_length = s.group_inputs() * s.R * s.S, plane = s.P * s.Q * block;
     const Tiles down(s.group_outputs(), table.dot_rows), across(row_length, table.dot_columns);
 
-    // A slice is some blocks, so that one core reads what it has turned itself; of a slice a task has some filters.
+    // A slice is some blocks, so that one core reads what it has interleaved itself; of a slice a task has some filters.
     const int64_t count = std::clamp<int64_t>(blocks, 1, std::min(kSlices, WeightSlices::most(s)));
     const WeightSlices slices(s, count, dw, db);
     slices.clear();
@@ -56,7 +56,7 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
     const double work = static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights());
     const int team = team_size(tasks, work);
     // A pixel has two vectors. Runs are whole rows, or of very long rows parts.
-    const int64_t run_pixels = kProductRun / kMaxTileVectors;
+    const int64_t run_pixels = kProductRun / kNRVectors;
     const Tiles row_runs(s.P, std::max<int64_t>(run_pixels / s.Q, 1)), column_runs(s.Q, run_pixels);
     const LongSumAreas totals(ceil_div(blocks, count) * row_runs.count * column_runs.count, table.dot_rows * row_length, team);
     parallel_for(tasks, team, [&](int64_t task, int thread) {
@@ -67,13 +67,13 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
         LongSums sums(slice_dw, filters, row_length, row_length, totals.of(thread));
         for (int64_t n = slice * blocks / count; n < (slice + 1) * blocks / count; ++n) {
             const float* images = padded.data() + n * x_size + g * s.group_inputs() * height * width * block;
-            const float* gradients = turned_dy + (n * s.K + k) * plane;
+            const float* gradients = interleaved_dy + (n * s.K + k) * plane;
             for (int64_t i = 0; i < row_runs.count * column_runs.count; ++i) {
                 const int64_t row = i / column_runs.count, column = i % column_runs.count;
                 const int64_t p = row_runs.begin(row), q = column_runs.begin(column);
                 sums.expect();
                 for (int64_t u = 0; u < across.count; ++u)
-                    table.runs[filters - 1][across.extent(u) - 1](
+                    table.batch_reduce_dot[filters - 1][across.extent(u) - 1](
                         row_runs.extent(row), column_runs.extent(column) * block, gradients + (p * s.Q + q) * block, plane,
                         s.Q * block, images + (p * width + q) * block, columns.data() + across.begin(u), width * block,
                         slice_dw + across.begin(u), row_length);
@@ -86,8 +86,8 @@ void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const
 }
 
 void conv2d_batch_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const Buffer<float> turned = turned_images(kernels(), s.N, s.K, s.P * s.Q, dy);
-    backward_weight_of_turned(s, turned.data(), x, dw, db);
+    const Workspace<float> interleaved = interleaved_images(kernels(), s.N, s.K, s.P * s.Q, dy);
+    backward_weight_of_interleaved(s, interleaved.data(), x, dw, db);
 }
 
 }  // namespace pycnn

@@ -8,7 +8,7 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d/algorithms.hpp"
 #include "cpu/conv2d/batch_lanes.hpp"
-#include "cpu/conv2d/image_lanes.hpp"
+#include "cpu/conv2d/interleaved_images.hpp"
 #include "cpu/dispatch.hpp"
 #include "ops/conv2d.hpp"
 #include "ops/visible_taps.hpp"
@@ -21,16 +21,12 @@ bool can_pool_in_lanes(const PooledConvShape& s) {
 }
 
 // Where batch lanes give the bits of the algorithms that the table takes for the convolution alone: the gradient of the filters is
-// its own choice, and of the others all but Winograd's (and the special ones, which no batch lanes suit) add in one order.
+// its own choice, and forward and backward-input add in the order of batch lanes.
 bool pools_in_lanes(const PooledConvShape& s) {
-    if (!can_pool_in_lanes(s)) return false;
-    const auto same_order = [&](ConvPass pass) {
-        const ConvAlgorithm algorithm = conv_algorithm(pass, s.conv);
-        return algorithm == ConvAlgorithm::batch_lanes || algorithm == ConvAlgorithm::filter_lanes ||
-               algorithm == ConvAlgorithm::direct || algorithm == ConvAlgorithm::gemm;
-    };
-    return conv_algorithm(ConvPass::backward_weight, s.conv) == ConvAlgorithm::batch_lanes && same_order(ConvPass::forward) &&
-           same_order(ConvPass::backward_input);
+    const auto adds_alike = [&](ConvPass pass) { return conv_algorithm(pass, s.conv).order == SumOrder::plain; };
+    return can_pool_in_lanes(s) &&
+           conv_algorithm(ConvPass::backward_weight, s.conv).backward_weight == conv2d_batch_lanes_backward_weight &&
+           adds_alike(ConvPass::forward) && adds_alike(ConvPass::backward_input);
 }
 
 Shape lane_winners(const PooledConvShape& s) {
@@ -53,7 +49,7 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
     const KernelTable& table = kernels();
     const PoolWindow g = window(s);
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
-    const Buffer<float> convolved(planes * plane);
+    const Workspace<float> convolved(planes * plane);
     conv2d(s.conv, x, w, b, convolved.data());
     parallel_ranges(planes, planes_per_task(plane), static_cast<double>(4 * plane), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -73,7 +69,7 @@ void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, 
         return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db);
     }
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
-    const Buffer<float> gradient(planes * plane);
+    const Workspace<float> gradient(planes * plane);
     std::atomic<bool> outside{false};
     parallel_ranges(planes, planes_per_task(plane), static_cast<double>(plane + outputs), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {

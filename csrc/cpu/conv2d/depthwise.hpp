@@ -1,15 +1,14 @@
 // Convolution with filters of one channel each (groups = C). A sum has only R S terms, so packing patches for a matrix product
 // would cost more than the product: the filter goes over a padded copy of the plane instead, which stays in cache. Results and
-// arguments are those of cpu/conv2d.hpp.
+// arguments are those of ops/conv2d.hpp.
 #pragma once
 
-#include "core/shape.hpp"
+#include "cpu/conv2d/algorithms.hpp"
 
 namespace pycnn {
 
-// Whether the functions below take the shape, and whether they are the best choice for it.
-bool is_depthwise(const ConvShape& s);
-bool prefers_depthwise(const ConvShape& s);
+bool takes_depthwise(ConvPass pass, const ConvShape& s);
+bool suits_depthwise(ConvPass pass, const ConvShape& s);
 
 void conv2d_depthwise(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
 void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);

@@ -1,22 +1,16 @@
-// The correlation of implicit_gemm.hpp, and the gradient of its filters, with lanes along the filters: a pixel of the output is
-// then some vectors of filters, each tap of each channel adds x[pixel + tap] * w[tap][filters], and the images are read one float
-// at a time, so that nothing of them is packed, whatever the stride.
+// Convolution with lanes along the filters: a pixel of the output is then some vectors of filters, each tap of each channel adds
+// x[pixel + tap] * w[tap][filters], and the images are read one float at a time, so that nothing of them is packed, whatever the
+// stride. Results and arguments are those of ops/conv2d.hpp.
 #pragma once
 
-#include <vector>
-
-#include "core/shape.hpp"
-#include "cpu/conv2d/implicit_gemm.hpp"
+#include "cpu/conv2d/algorithms.hpp"
 
 namespace pycnn {
 
-// Several correlations of the same images, as the grids of a strided backward-input: all of one image before the next one, so that
-// a cache line of the target that they share is filled while it is in the cache.
-void filter_lanes(const std::vector<ImplicitGemm>& problems);
+bool suits_filter_lanes(ConvPass pass, const ConvShape& s);
 
-void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
-
-// Whether `filters` fill their lanes well.
-bool fills_filter_lanes(int64_t filters);
+void conv2d_filter_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
+void conv2d_filter_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);
+void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
 
 }  // namespace pycnn

@@ -1,4 +1,4 @@
-// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is turned until
+// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is transposed:
 // the filters of a pixel lie side by side, and for each tap a tile of channels (or, of few channels, of column taps) goes over the
 // pixels. A task is (slice of the batch, group, part of the filters, block of channels); each slice has a dw of its own, and
 // slices are added in order at the end, so the bits do not depend on the threads.
@@ -16,7 +16,7 @@
 namespace pycnn {
 namespace {
 
-// A chunk's turned dy is 128 KiB, the sums of a task and the copy of its pixels (kPanelFloats) 256 KiB each.
+// A chunk's transposed dy is 128 KiB, the sums of a task and the copy of its pixels (kPanelFloats) 256 KiB each.
 constexpr int64_t kGradientFloats = 32 * 1024;
 // Of a task: with 4 panels of filters, a pixel is copied for at least 8 multiply-adds a tap, and a chunk still has 256 pixels.
 constexpr int64_t kMostPanels = 4;
@@ -40,7 +40,7 @@ struct Plan {
 
     Plan(const ConvShape& s, int64_t lanes) {
         taps = s.R * s.S;
-        width = kMaxTileVectors * lanes;
+        width = kNRVectors * lanes;
         panels = ceil_div(s.group_outputs(), width);
         along_taps = s.group_inputs() < kFewChannels && s.S > s.group_inputs();
         in_place = s.pad.top == 0 && s.pad.bottom == 0 && s.pad.left == 0 && s.pad.right == 0 && s.H * s.W % kSetFloats != 0;
@@ -72,7 +72,7 @@ struct Chunk {
     int64_t n0, images, p0, rows;
 };
 
-// Where the chunk's pixels lie in x and in the turned dy.
+// Where the chunk's pixels lie in x and in the transposed dy.
 void find_pixels(const ConvShape& s, const Plan& plan, const Chunk& chunk, int64_t pitch, int64_t* x, int64_t* dy) {
     int64_t i = 0;
     for (int64_t n = 0; n < chunk.images; ++n)
@@ -95,19 +95,19 @@ struct Products {
         for (int64_t column = 0; column < filters; column += plan.width) {
             const int64_t vectors = ceil_div(std::min(plan.width, filters - column), table.lanes);
             const auto tile = [&](int64_t rows, int64_t stride, int64_t pitch_of_rows, int64_t c, int64_t r, int64_t t) {
-                table.outer[rows - 1][vectors - 1](pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w,
-                                                   x_offsets, stride, dy + column, dy_offsets,
-                                                   sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows,
-                                                   nullptr, true);
+                table.unpacked_gemm[rows - 1][vectors - 1](
+                    pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w, x_offsets, stride,
+                    dy + column, dy_offsets, sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows, nullptr,
+                    true);
             };
             for (int64_t r = 0; r < s.R; ++r) {
                 if (plan.along_taps) {
-                    const Tiles tiles(s.S, table.tile_rows);
+                    const Tiles tiles(s.S, table.mr);
                     for (int64_t c = 0; c < channels; ++c)
                         for (int64_t i = 0; i < tiles.count; ++i)
                             tile(tiles.extent(i), s.dilation.w, pitch, c, r, tiles.begin(i));
                 } else {
-                    const Tiles tiles(channels, table.tile_rows);
+                    const Tiles tiles(channels, table.mr);
                     for (int64_t t = 0; t < s.S; ++t)
                         for (int64_t i = 0; i < tiles.count; ++i)
                             tile(tiles.extent(i), plan.plane, plan.taps * pitch, tiles.begin(i), r, t);
@@ -119,7 +119,7 @@ struct Products {
 
 }  // namespace
 
-void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const Plan plan(s, table.lanes);
     const Tiles parts(plan.panels, ceil_div(plan.panels, plan.parts));
@@ -131,8 +131,8 @@ void filter_lanes_backward_weight(const ConvShape& s, const float* dy, const flo
     const int64_t area_size = copy_size + gradient_size + sum_size;
     const int64_t tasks = plan.slices * s.groups * parts.count * plan.blocks;
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
-    const Buffer<float> areas(area_size * team);
-    const Buffer<int64_t> offsets(2 * most_pixels * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<int64_t> offsets(2 * most_pixels * team);
     const WeightSlices slices(s, plan.slices, dw, db);
     const int64_t chunks = ceil_div(ceil_div(s.N, plan.slices), plan.chunk_images) * ceil_div(s.P, plan.chunk_rows);
     const LongSumAreas totals(chunks * ceil_div(most_pixels, kProductRun), sum_size, team);

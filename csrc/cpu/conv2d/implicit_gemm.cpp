@@ -12,13 +12,9 @@ namespace pycnn {
 namespace {
 
 // How the output plane and the sum are cut. Fixed by the problem's shape and the instruction set alone.
-//
-// B's vectors are loaded either from packed patches, or (`direct`) straight from the padded copy: a vector is then a piece
-// of one output row, and lanes beyond the row's end are wasted. Either way each output is the same sum in the same order:
-// the same bits.
 struct Plan {
     int64_t taps, depth, block_channels;  // of the sum: depth = channels * taps, a block has whole channels
-    bool direct;
+    bool unpacked;
     int64_t band_rows, band_columns;  // of the output plane, a task's part: whole rows, or a piece of one row
     int64_t panel_rows;               // the rows of a band that are packed at a time
     int64_t bands_down, bands_across;
@@ -28,22 +24,22 @@ struct Plan {
     int64_t copy_line, copy_plane;  // floats from one row, one channel of the copy to the next
     std::vector<int64_t> offsets;   // of each (channel, row tap, column tap) of a block in the copy
 
-    Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles);
+    Plan(const Correlation& p, Patches patches, const KernelTable& table, const Tiles& tiles);
 
     int64_t block_depth() const { return block_channels * taps; }
     int64_t bands() const { return bands_down * bands_across; }
     int64_t panel_vectors(int64_t lanes) const {
-        return direct ? panel_rows * ceil_div(band_columns, lanes) : ceil_div(panel_rows * band_columns, lanes);
+        return unpacked ? panel_rows * ceil_div(band_columns, lanes) : ceil_div(panel_rows * band_columns, lanes);
     }
 };
 
-Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) {
+Plan::Plan(const Correlation& p, Patches patches, const KernelTable& table, const Tiles& tiles) {
     taps = static_cast<int64_t>(p.dh.size() * p.dw.size());
     depth = p.channels * taps;
-    const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kDepthBlock / taps, 1));
+    const int64_t blocks = ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1));
     block_channels = ceil_div(p.channels, blocks);
 
-    direct = p.direct;
+    unpacked = patches == Patches::unpacked;
 
     const auto [low_h, high_h] = std::minmax_element(p.dh.begin(), p.dh.end());
     const auto [low_w, high_w] = std::minmax_element(p.dw.begin(), p.dw.end());
@@ -54,7 +50,7 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
     // twice the room is cut.
     const int64_t span_w = *high_w - *low_w + 1;
     const int64_t copy_floats = block_channels * p.step_h * ((p.out_width - 1) * p.step_w + span_w);
-    const int64_t panel_floats = direct ? 0 : block_depth() * p.out_width;
+    const int64_t panel_floats = unpacked ? 0 : block_depth() * p.out_width;
     bands_across = std::clamp<int64_t>(std::max(copy_floats, panel_floats) / (2 * kPanelFloats), 1,
                                        ceil_div(p.out_width, 4 * table.lanes));
     band_columns = ceil_div(p.out_width, bands_across);
@@ -62,7 +58,7 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
     bands_down = bands_across > 1 ? p.out_height : ceil_div(p.out_height, std::max<int64_t>(kPanelFloats / copy_floats, 1));
     band_rows = ceil_div(p.out_height, bands_down);
     bands_down = ceil_div(p.out_height, band_rows);
-    const int64_t panels = direct ? 1 : ceil_div(band_rows, std::max<int64_t>(kPanelFloats / panel_floats, 1));
+    const int64_t panels = unpacked ? 1 : ceil_div(band_rows, std::max<int64_t>(kPanelFloats / panel_floats, 1));
     panel_rows = ceil_div(band_rows, panels);
 
     // Eight tasks balance a few cores; more parts would pack the same patches more often.
@@ -80,7 +76,7 @@ Plan::Plan(const ImplicitGemm& p, const KernelTable& table, const Tiles& tiles) 
 }
 
 // Filters of all groups by depth blocks: block b of group g starts at packed + g * rows * depth + b.first * rows.
-void pack_filters(const ImplicitGemm& p, const Plan& plan, const Tiles& tiles, float* packed) {
+void pack_filters(const Correlation& p, const Plan& plan, const Tiles& tiles, float* packed) {
     const int64_t blocks = ceil_div(p.channels, plan.block_channels);
     const int64_t tasks = p.groups * blocks;
     parallel_for(tasks, team_size(tasks, p.groups * p.rows * plan.depth), [&](int64_t task, int) {
@@ -108,7 +104,7 @@ struct WorkArea {
     VectorPlace* places;
 };
 
-void copy_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table, const Band& band, const float* planes,
+void copy_band(const Correlation& p, const Plan& plan, const KernelTable& table, const Band& band, const float* planes,
                int64_t channels, float* copy) {
     const PaddedCopy shape{
         p.height, p.width,        band.i0 * p.step_h + plan.first_h, band.j0 * p.step_w + plan.first_w, plan.copy_rows,
@@ -117,7 +113,7 @@ void copy_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table
 }
 
 // Pieces of output rows, as vectors of the padded copy.
-int64_t direct_places(const ImplicitGemm& p, const Plan& plan, const Band& band, int64_t lanes, VectorPlace* places) {
+int64_t unpacked_places(const Correlation& p, const Plan& plan, const Band& band, int64_t lanes, VectorPlace* places) {
     int64_t v = 0;
     for (int64_t i = 0; i < band.rows; ++i)
         for (int64_t j = 0; j < band.columns; j += lanes, ++v)
@@ -126,7 +122,7 @@ int64_t direct_places(const ImplicitGemm& p, const Plan& plan, const Band& band,
 }
 
 // Cuts pixels [first, first + count) of the band, counted row by row, where a row ends.
-int64_t cut_segments(const ImplicitGemm& p, const Plan& plan, const Band& band, int64_t first, int64_t count,
+int64_t cut_segments(const Correlation& p, const Plan& plan, const Band& band, int64_t first, int64_t count,
                      Segment* segments) {
     int64_t n = 0;
     for (int64_t done = 0; done < count; ++n) {
@@ -139,9 +135,9 @@ int64_t cut_segments(const ImplicitGemm& p, const Plan& plan, const Band& band, 
 }
 
 // The band's patches in the packed layout; `copy` is where its first row starts in the padded copy.
-void pack_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table, const Band& band, int64_t depth,
+void pack_band(const Correlation& p, const Plan& plan, const KernelTable& table, const Band& band, int64_t depth,
                const float* copy, const WorkArea& area) {
-    const int64_t width = kMaxTileVectors * table.lanes;
+    const int64_t width = table.nr;
     for (int64_t first = 0; first < band.pixels(); first += width) {
         const int64_t segments = cut_segments(p, plan, band, first, std::min(width, band.pixels() - first), area.segments);
         table.pack_rows(copy, plan.offsets.data(), depth, area.segments, segments, area.panel + depth * first, width);
@@ -150,23 +146,14 @@ void pack_band(const ImplicitGemm& p, const Plan& plan, const KernelTable& table
 
 }  // namespace
 
-// Cycles a step of the sum: M / 2 a vector (two multiply-adds a cycle), and for packed vectors 3 a copied vector (an
-// unaligned load, a store across two lines), of which each row's end needs one more.
-bool prefers_direct(int64_t rows, int64_t out_height, int64_t out_width) {
-    const int64_t lanes = kernels().lanes;
-    const int64_t direct_vectors = out_height * ceil_div(out_width, lanes);
-    const int64_t packed_vectors = ceil_div(out_height * out_width, lanes);
-    return direct_vectors * rows <= packed_vectors * rows + 6 * (packed_vectors + out_height);
-}
-
-void implicit_gemm(const ImplicitGemm& p) {
+void implicit_gemm(const Correlation& p, Patches patches) {
     if (p.images == 0 || p.out_height == 0 || p.out_width == 0) return;
     const KernelTable& table = kernels();
-    const Tiles tiles(p.rows, table.tile_rows);
-    const Plan plan(p, table, tiles);
-    const Buffer<float> packed(p.groups * p.rows * plan.depth);
+    const Tiles tiles(p.rows, table.mr);
+    const Plan plan(p, patches, table, tiles);
+    const Workspace<float> packed(p.groups * p.rows * plan.depth);
     pack_filters(p, plan, tiles, packed.data());
-    const Buffer<int64_t> panel_offsets(plan.block_depth());
+    const Workspace<int64_t> panel_offsets(plan.block_depth());
     packed_offsets(table, plan.block_depth(), panel_offsets.data());
 
     // Rows of a band are contiguous in the output unless outputs are spread (backward of a strided convolution).
@@ -174,17 +161,17 @@ void implicit_gemm(const ImplicitGemm& p) {
     const int64_t pixels = plan.band_rows * plan.band_columns, lanes = table.lanes;
     const int64_t copy_size = whole_lines(plan.block_channels * plan.copy_plane + 2 * lanes);
     const int64_t panel_size =
-        plan.direct ? 0 : packed_floats(table, plan.block_depth(), plan.panel_rows * plan.band_columns) + 2 * lanes;
+        plan.unpacked ? 0 : packed_floats(table, plan.block_depth(), plan.panel_rows * plan.band_columns) + 2 * lanes;
     const int64_t result_size = dense ? 0 : whole_lines(p.rows * pixels);
-    const int64_t segment_count = kMaxTileVectors * lanes + 1;
+    const int64_t segment_count = kNRVectors * lanes + 1;
     const int64_t place_count = plan.panel_vectors(lanes);
 
     const int64_t tasks = p.images * p.groups * plan.bands() * plan.row_parts;
     const int team = team_size(tasks, p.images * p.groups * p.rows * plan.depth * p.out_height * p.out_width);
     const int64_t area_size = copy_size + panel_size + result_size;
-    const Buffer<float> areas(area_size * team);
-    const Buffer<Segment> segments(segment_count * team);
-    const Buffer<VectorPlace> places(place_count * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<Segment> segments(segment_count * team);
+    const Workspace<VectorPlace> places(place_count * team);
 
     parallel_for(tasks, team, [&](int64_t task, int thread) {
         const int64_t part = task % plan.row_parts, band_index = task / plan.row_parts % plan.bands();
@@ -209,8 +196,8 @@ void implicit_gemm(const ImplicitGemm& p) {
                 const Band piece{band.i0 + i, std::min(plan.panel_rows, band.rows - i), band.j0, band.columns};
                 const float* copy = area.copy + i * p.step_h * plan.copy_line;
                 BlockB block{depth, copy, plan.offsets.data(), area.places, 0};
-                if (plan.direct) {
-                    block.vectors = direct_places(p, plan, piece, lanes, area.places);
+                if (plan.unpacked) {
+                    block.vectors = unpacked_places(p, plan, piece, lanes, area.places);
                 } else {
                     pack_band(p, plan, table, piece, depth, copy, area);
                     block.data = area.panel, block.offsets = panel_offsets.data();

@@ -28,8 +28,8 @@ public:
 private:
     int64_t count_, weights_, filters_;
     float *dw_, *db_;
-    Buffer<float> copies_;
-    Buffer<LongSum> biases_;
+    Workspace<float> copies_;
+    Workspace<LongSum> biases_;
 };
 
 }  // namespace pycnn

@@ -1,19 +1,13 @@
 #include "cpu/conv2d/winograd.hpp"
 
-#include <algorithm>
-
-#include "core/memory.hpp"
-#include "core/parallel.hpp"
-#include "cpu/conv2d/winograd_tiles.hpp"
+#include "cpu/conv2d/gemm.hpp"
+#include "cpu/conv2d/winograd_correlation.hpp"
 #include "cpu/dispatch.hpp"
-#include "cpu/gemm.hpp"
 
 namespace pycnn {
 namespace {
 
-// Tiles of one task of the forward pass and of backward-input, and the fewest such tasks that are worth it: with one task, as for
-// a single image of 13 x 13, one core would work and the others wait.
-constexpr int64_t kTaskTiles = 42;
+// The fewest tasks that are worth it: with one task, as for a single image of 13 x 13, one core would work and the others wait.
 constexpr int64_t kLeastTasks = 4;
 
 // The cost of a call in multiply-adds. Transposing and transforming a tile's pixels takes about 250 cycles a vector, as long as
@@ -23,165 +17,9 @@ constexpr double kTileCost = 500;
 constexpr double kFilterTiles = 12;
 constexpr double kLeastGain = 1.25;
 
-// How many tasks of one group kTaskTiles makes.
-int64_t least_tasks_of(const StripGrid& grid) {
-    return ceil_div(grid.strips(), std::max<int64_t>(kTaskTiles / grid.longest(), 1));
-}
-
-// As many or a few more: a multiple of four, lest one of two or four cores has one more than the others (AlexNet's third layer,
-// 13 x 13, on two cores: 7 tasks take as long as 8; 8 are 15 % faster).
-int64_t tasks_of(const StripGrid& grid) { return std::min(ceil_div(least_tasks_of(grid), 4) * 4, grid.strips()); }
-
-// Input channels whose filters one task transforms.
-constexpr int64_t kFilterChannels = 16;
-
-// Forward and backward-input are both this correlation: out[m] = sum over c of filter[m, c] * source[c].
-struct Correlation {
-    const WinogradKernels& winograd;
-    int64_t images, groups, inputs, outputs;  // inputs and outputs: of one group
-    const float* source;
-    int64_t height, width, pad_h, pad_w;
-    const float* filters;
-    int64_t group_stride, output_stride, input_stride;  // between filters, in floats
-    bool turned;                                        // by half a turn
-    const float* bias;
-    float* target;
-    int64_t out_height, out_width;
-};
-
-// U: the transformed filters, [group][position][panel of two vectors of outputs][input][2 vectors]. One cache line more between
-// positions, lest the 36 stores of a filter meet in one set of the cache.
-struct FilterLayout {
-    int64_t width, panels, panel, position, group;
-
-    FilterLayout(const Correlation& p, int64_t lanes)
-        : width(kMaxTileVectors * lanes),
-          panels(ceil_div(p.outputs, width)),
-          panel(p.inputs * width),
-          position(panels * panel + whole_lines(1)),
-          group(kWinogradPositions * position) {}
-};
-
-void transform_filters(const KernelTable& table, const Correlation& p, const FilterLayout& layout, float* u) {
-    const int64_t blocks = ceil_div(p.inputs, kFilterChannels), tasks = p.groups * layout.panels * blocks;
-    const double work = static_cast<double>(p.groups * layout.group);
-    parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
-        const int64_t g = task / blocks / layout.panels, panel = task / blocks % layout.panels;
-        const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
-        const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
-        const int64_t count = p.winograd.taps * p.winograd.taps;
-        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes] = {};  // lanes without a filter stay zero
-        for (int64_t c = begin; c < end; ++c) {
-            const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
-            table.transpose(outputs, count, source, p.output_stride, taps, layout.width);
-            p.winograd.filter(kMaxTileVectors, p.turned ? taps + (count - 1) * layout.width : taps,
-                              p.turned ? -layout.width : layout.width,
-                              u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
-        }
-    });
-}
-
-// M[position] = V[position] U[position] for all 36: `tiles` rows of inputs, and of outputs.
-struct Products {
-    const KernelTable& table;
-    const Correlation& p;
-    const FilterLayout& layout;
-    int64_t v_pitch, v_position, m_pitch, m_position;
-    const int64_t *input_offsets, *filter_offsets;
-
-    void multiply(int64_t tiles, const float* v, const float* u, float* m) const {
-        const Tiles rows(tiles, table.tile_rows);
-        for (int64_t position = 0; position < kWinogradPositions; ++position)
-            for (int64_t panel = 0; panel < layout.panels; ++panel) {
-                const int64_t column = panel * layout.width;
-                const int64_t vectors = ceil_div(std::min(layout.width, p.outputs - column), table.lanes);
-                for (int64_t t = 0; t < rows.count; ++t)
-                    table.outer[rows.extent(t) - 1][vectors - 1](
-                        p.inputs, v + position * v_position + rows.begin(t) * v_pitch, input_offsets, v_pitch,
-                        u + position * layout.position + panel * layout.panel, filter_offsets,
-                        m + position * m_position + rows.begin(t) * m_pitch + column, m_pitch, nullptr, false);
-            }
-    }
-};
-
-// From pixels with their channels side by side to planes, without what hangs over the edges.
-void write_strip(const KernelTable& table, const Correlation& p, const Strip& strip, const float* pixels, int64_t pitch,
-                 float* planes) {
-    const int64_t tile = p.winograd.tile, i0 = strip.row * tile, j0 = strip.column * tile, width = strip.tiles * tile;
-    const int64_t rows = std::min(tile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
-    for (int64_t i = 0; i < rows; ++i)
-        table.transpose(columns, p.outputs, pixels + i * width * pitch, pitch, planes + (i0 + i) * p.out_width + j0,
-                        p.out_height * p.out_width);
-}
-
-std::vector<int64_t> correlate(const Correlation& p) {
-    const KernelTable& table = kernels();
-    const FilterLayout layout(p, table.lanes);
-    const Buffer<float> u(p.groups * layout.group);
-    transform_filters(table, p, layout, u.data());
-
-    const int64_t tile = p.winograd.tile;
-    const StripGrid grid(p.images, p.out_height, p.out_width, tile, kTaskTiles);
-    const int64_t group_tasks = tasks_of(grid), tasks = p.groups * group_tasks;
-    const int64_t most_tiles = ceil_div(grid.strips(), std::max<int64_t>(group_tasks, 1)) * grid.longest();
-    const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
-    const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
-    const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
-
-    const Buffer<int64_t> offsets(2 * p.inputs);
-    for (int64_t c = 0; c < p.inputs; ++c) offsets.data()[c] = c, offsets.data()[p.inputs + c] = c * layout.width;
-    const Products products{
-        table, p, layout, v_pitch, v_position, m_pitch, m_position, offsets.data(), offsets.data() + p.inputs};
-    const Buffer<float> bias(p.groups * m_pitch);
-    std::fill_n(bias.data(), p.groups * m_pitch, 0.0f);
-    if (p.bias)
-        for (int64_t g = 0; g < p.groups; ++g) std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
-
-    const double work = static_cast<double>(grid.tiles()) * kWinogradPositions * p.groups * p.inputs * p.outputs;
-    const int team = team_size(tasks, work);
-    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, tile, v_pitch),
-                                              tile * tile * grid.longest() * m_pitch));
-    const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
-                  m_floats = whole_lines(kWinogradPositions * m_position);
-    const Buffer<float> areas((area + v_floats + m_floats) * team);
-    std::vector<unsigned char> finite(p.groups * grid.strips());
-    parallel_for(tasks, team, [&](int64_t task, int thread) {
-        const int64_t g = task / group_tasks, begin = task % group_tasks * grid.strips() / group_tasks;
-        const int64_t end = (task % group_tasks + 1) * grid.strips() / group_tasks;
-        float* pixels = areas.data() + (area + v_floats + m_floats) * thread;
-        float *v = pixels + area, *m = v + v_floats;
-        const int64_t plane = p.height * p.width, out_plane = p.out_height * p.out_width;
-        const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
-                            p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
-        StripReader reader(table, planes, kWinogradInput, tile, v_pitch, pixels);
-        int64_t tiles = 0;
-        for (int64_t i = begin; i < end; ++i) {
-            const Strip strip = grid.strip(i);
-            const float* rows[kWinogradInput];
-            reader.read(strip, rows);
-            p.winograd.input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
-            tiles += strip.tiles;
-        }
-        products.multiply(tiles, v, u.data() + g * layout.group, m);
-        tiles = 0;
-        for (int64_t i = begin; i < end; ++i) {
-            const Strip strip = grid.strip(i);
-            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
-                                                              bias.data() + g * m_pitch, pixels);
-            write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
-            tiles += strip.tiles;
-        }
-    });
-
-    std::vector<int64_t> wrong;
-    for (int64_t n = 0; n < p.images; ++n)
-        for (int64_t g = 0; g < p.groups; ++g) {
-            const auto first = finite.begin() + g * grid.strips() + n * grid.strips() / grid.images;
-            if (std::find(first, first + grid.strips() / grid.images, 0) == first + grid.strips() / grid.images) continue;
-            wrong.push_back(n);
-            break;
-        }
-    return wrong;
+ConvShape one_image(ConvShape s) {
+    s.N = 1;
+    return s;
 }
 
 }  // namespace
@@ -197,8 +35,8 @@ bool takes_winograd(ConvPass, const ConvShape& s) {
 
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
-    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kTaskTiles);
-    if (pass != ConvPass::backward_weight && s.groups * least_tasks_of(grid) < kLeastTasks) return false;
+    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kWinogradTaskTiles);
+    if (pass != ConvPass::backward_weight && s.groups * winograd_tasks(grid) < kLeastTasks) return false;
     const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
     const double taps = static_cast<double>(s.R * s.S);
@@ -206,53 +44,55 @@ bool suits_winograd(ConvPass pass, const ConvShape& s) {
     return cost * kLeastGain < pixels * taps * inputs * outputs;
 }
 
-std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+// An image with a result that is not finite is computed again, as a plain sum.
+void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
-    return correlate({.winograd = winograd_of(s),
-                      .images = s.N,
-                      .groups = s.groups,
-                      .inputs = s.group_inputs(),
-                      .outputs = s.group_outputs(),
-                      .source = x,
-                      .height = s.H,
-                      .width = s.W,
-                      .pad_h = s.pad.top,
-                      .pad_w = s.pad.left,
-                      .filters = w,
-                      .group_stride = s.group_outputs() * filter,
-                      .output_stride = filter,
-                      .input_stride = taps,
-                      .turned = false,
-                      .bias = b,
-                      .target = y,
-                      .out_height = s.P,
-                      .out_width = s.Q});
+    const std::vector<int64_t> wrong = correlate_in_tiles({.winograd = winograd_of(s),
+                                                           .images = s.N,
+                                                           .groups = s.groups,
+                                                           .inputs = s.group_inputs(),
+                                                           .outputs = s.group_outputs(),
+                                                           .source = x,
+                                                           .height = s.H,
+                                                           .width = s.W,
+                                                           .pad_h = s.pad.top,
+                                                           .pad_w = s.pad.left,
+                                                           .filters = w,
+                                                           .group_stride = s.group_outputs() * filter,
+                                                           .output_stride = filter,
+                                                           .input_stride = taps,
+                                                           .flipped = false,
+                                                           .bias = b,
+                                                           .target = y,
+                                                           .out_height = s.P,
+                                                           .out_width = s.Q});
+    for (int64_t n : wrong) conv2d_gemm(one_image(s), x + n * s.C * s.H * s.W, w, b, y + n * s.K * s.P * s.Q);
 }
 
-// dx[c] = sum over k of w[k, c], turned by half a turn, * dy[k]: tap r of the turned filter is tap R - 1 - r, and
-// reaches h + pad - (R - 1 - r) from h.
-std::vector<int64_t> conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx,
-                                                    const float* b) {
+// dx[c] = sum over k of the flipped w[k, c] * dy[k]: tap r of the flipped filter is tap R - 1 - r, and reaches
+// h + pad - (R - 1 - r) from h.
+void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
-    return correlate({.winograd = winograd_of(s),
-                      .images = s.N,
-                      .groups = s.groups,
-                      .inputs = s.group_outputs(),
-                      .outputs = s.group_inputs(),
-                      .source = dy,
-                      .height = s.P,
-                      .width = s.Q,
-                      .pad_h = s.R - 1 - s.pad.top,
-                      .pad_w = s.S - 1 - s.pad.left,
-                      .filters = w,
-                      .group_stride = s.group_outputs() * filter,
-                      .output_stride = taps,
-                      .input_stride = filter,
-                      .turned = true,
-                      .bias = b,
-                      .target = dx,
-                      .out_height = s.H,
-                      .out_width = s.W});
+    const std::vector<int64_t> wrong = correlate_in_tiles({.winograd = winograd_of(s),
+                                                           .images = s.N,
+                                                           .groups = s.groups,
+                                                           .inputs = s.group_outputs(),
+                                                           .outputs = s.group_inputs(),
+                                                           .source = dy,
+                                                           .height = s.P,
+                                                           .width = s.Q,
+                                                           .pad_h = s.R - 1 - s.pad.top,
+                                                           .pad_w = s.S - 1 - s.pad.left,
+                                                           .filters = w,
+                                                           .group_stride = s.group_outputs() * filter,
+                                                           .output_stride = taps,
+                                                           .input_stride = filter,
+                                                           .flipped = true,
+                                                           .bias = b,
+                                                           .target = dx,
+                                                           .out_height = s.H,
+                                                           .out_width = s.W});
+    for (int64_t n : wrong) conv2d_gemm_backward_input(one_image(s), dy + n * s.K * s.P * s.Q, w, dx + n * s.C * s.H * s.W, b);
 }
 
 }  // namespace pycnn

@@ -1,9 +1,9 @@
 // Convolutions of stride 1 by tiles with 36 products for each channel and filter: of 3 x 3 filters by tiles of 4 x 4 outputs, where
-// the direct way takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity of
-// Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016).
+// a plain sum takes 144, and of 5 x 5 filters by tiles of 2 x 2, where it takes 100 (S. Winograd, "Arithmetic Complexity of
+// Computations", 1980; A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016). A tile spreads a NaN, an
+// infinity or an overflow over all of its outputs: what is not finite is computed again by conv2d_gemm. Results and arguments are
+// those of ops/conv2d.hpp.
 #pragma once
-
-#include <vector>
 
 #include "cpu/conv2d/algorithms.hpp"
 #include "cpu/kernel_table.hpp"
@@ -16,14 +16,8 @@ const WinogradKernels& winograd_of(const ConvShape& s);
 bool takes_winograd(ConvPass pass, const ConvShape& s);
 bool suits_winograd(ConvPass pass, const ConvShape& s);
 
-// Both return the images whose results are not all finite. A tile spreads a NaN, an infinity or an overflow over all of its
-// outputs: those images are to be computed another way.
-[[nodiscard]] std::vector<int64_t> conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b,
-                                                   float* y);
-[[nodiscard]] std::vector<int64_t> conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w,
-                                                                  float* dx, const float* b);
-
-// Returns whether every weight's gradient is finite; if not, all are to be computed another way.
-[[nodiscard]] bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
+void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
+void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);
+void conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db);
 
 }  // namespace pycnn

@@ -7,6 +7,7 @@
 #include "core/long_sum.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/conv2d/gemm.hpp"
 #include "cpu/conv2d/winograd.hpp"
 #include "cpu/conv2d/winograd_tiles.hpp"
 #include "cpu/dispatch.hpp"
@@ -37,7 +38,7 @@ struct Plan {
         slots = chunk_strips * grid.longest();
         v_position = slots * v_pitch;
         z_position = slots * z_pitch;
-        width = kMaxTileVectors * lanes;
+        width = kNRVectors * lanes;
         panels = ceil_div(s.group_outputs(), width);
         u_pitch = panels * width;
         u_position = s.group_inputs() * u_pitch + whole_lines(1);
@@ -64,19 +65,18 @@ void gather_weights(const KernelTable& table, const WinogradKernels& winograd, c
     const int64_t count = s.R * s.S, row = s.group_inputs() * count;
     const double work = static_cast<double>(kWinogradPositions * plan.u_position) / static_cast<double>(s.group_inputs());
     parallel_ranges(s.group_inputs(), 4, work, [&](int64_t begin, int64_t end) {
-        float taps[kMostWinogradTaps * kMaxTileVectors * kMostLanes];
+        float taps[kMostWinogradTaps * kNRVectors * kMostLanes];
         for (int64_t c = begin; c < end; ++c)
             for (int64_t k = 0; k < s.group_outputs(); k += plan.width) {
-                winograd.filter_gradient(kMaxTileVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
+                winograd.filter_gradient(kNRVectors, u + c * plan.u_pitch + k, plan.u_position, taps, plan.width);
                 table.transpose(count, std::min(plan.width, s.group_outputs() - k), taps, plan.width, dw + k * row + c * count,
                                 row);
             }
     });
 }
 
-}  // namespace
-
-bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+// Returns whether every weight's gradient is finite; if not, all are to be computed another way.
+bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const WinogradKernels& winograd = winograd_of(s);
     const Plan plan(s, winograd.tile, table.lanes);
@@ -88,9 +88,9 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
     const int team = team_size(most_tasks, chunk_work);
     const int64_t area = whole_lines(std::max(StripReader::area_floats(longest, kWinogradInput, winograd.tile, plan.v_pitch),
                                               StripReader::area_floats(longest, winograd.tile, winograd.tile, plan.z_pitch)));
-    const Buffer<float> areas(area * team), u(kWinogradPositions * plan.u_position);
-    const Buffer<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
-    const Tiles rows(inputs, table.tile_rows);
+    const Workspace<float> areas(area * team), u(kWinogradPositions * plan.u_position);
+    const Workspace<float> v(kWinogradPositions * plan.v_position), z(kWinogradPositions * plan.z_position);
+    const Tiles rows(inputs, table.mr);
     const int64_t u_size = kWinogradPositions * plan.u_position;
     const LongSumAreas totals(ceil_div(grid.strips(), plan.chunk_strips), u_size, 1);
 
@@ -124,7 +124,7 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
                 const int64_t position = task / plan.panels, column = task % plan.panels * plan.width;
                 const int64_t vectors = ceil_div(std::min(plan.width, outputs - column), table.lanes);
                 for (int64_t t = 0; t < rows.count; ++t)
-                    table.outer[rows.extent(t) - 1][vectors - 1](
+                    table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
                         static_cast<int64_t>(offsets.v.size()), v.data() + position * plan.v_position + rows.begin(t),
                         offsets.v.data(), 1, z.data() + position * plan.z_position + column, offsets.z.data(),
                         u.data() + position * plan.u_position + rows.begin(t) * plan.u_pitch + column, plan.u_pitch, nullptr,
@@ -143,6 +143,14 @@ bool conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const 
     });
     // A sum that is finite has no term that is not.
     return table.sum(s.weights(), dw) * 0.0f == 0.0f;
+}
+
+}  // namespace
+
+void conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    if (gradient_in_tiles(s, dy, x, dw, db)) return;
+    std::fill_n(dw, s.weights(), 0.0f);
+    conv2d_gemm_backward_weight(s, dy, x, dw, db);
 }
 
 }  // namespace pycnn

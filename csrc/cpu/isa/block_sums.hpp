@@ -1,5 +1,5 @@
-// Sums of any number of terms in lanes: a float adds up kSumBlock terms, and what these blocks come to is added in double (see
-// cpu/long_sum.hpp). A sum of one block has the bits of a plain loop.
+// Sums of any number of terms in lanes: a float adds up kSumBlock terms, and the sums of these blocks are added in double (see
+// core/long_sum.hpp). A sum of one block has the bits of a plain loop.
 #pragma once
 
 #include "core/sum_block.hpp"
@@ -8,7 +8,7 @@
 namespace pycnn {
 namespace {
 
-// sum[v] = the sum over t < terms of what add(t, sum) adds to it.
+// sum[v] = the total over t < terms of the terms that add(t, sum) adds to it.
 template <int Vectors, class F>
 inline void sum_in_blocks(int64_t terms, Vec (&sum)[Vectors], F&& add) {
     const auto block = [&](int64_t begin, int64_t end) {

@@ -1,7 +1,7 @@
 // One plane of a channel: affine maps of its elements, and sums over them in double precision.
 //
 // A sum of n floats in float may be off by n * 2^-24 of its magnitude, and a channel has n = N * H * W of them; a sum in double
-// is as good as exact.
+// is practically exact.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -20,14 +20,14 @@ constexpr int kDoubleLanes = kLanes / 2;
 typedef double DoubleVec __attribute__((vector_size(kDoubleLanes * sizeof(double))));
 typedef float UnalignedHalfVec __attribute__((vector_size(kDoubleLanes * sizeof(float)), aligned(4), may_alias));
 
-// p[0] as a double, or p[0], p[1], ... as a vector of doubles. In intrinsics, for GCC 12 takes __builtin_convertvector apart.
+// p[0] as a double, or p[0], p[1], ... as a vector of doubles. With intrinsics, because GCC 12 splits __builtin_convertvector.
 template <class T>
 inline T widen(const float* p) {
     if constexpr (sizeof(T) == sizeof(double)) {
         return static_cast<double>(*p);
     } else {
 #if defined(__AVX512F__)
-        return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p));  // with the plain form GCC 12 warns of its own header
+        return _mm512_maskz_cvtps_pd(0xff, _mm256_loadu_ps(p));  // the plain form makes GCC 12 warn about its own header
 #elif defined(__AVX__)
         return _mm256_cvtps_pd(_mm_loadu_ps(p));
 #elif defined(__SSE2__)
@@ -40,7 +40,7 @@ inline T widen(const float* p) {
     }
 }
 
-// What one step of a loop adds to the two sums.
+// The terms that one step of a loop adds to the two sums.
 template <class T>
 struct Terms {
     T first, second;
@@ -93,6 +93,13 @@ void affine(int64_t count, const float* __restrict x, float centre, float scale,
 void batch_norm_gradient(int64_t count, const float* __restrict dy, const float* __restrict x, const BatchNormScalars& s,
                          float* __restrict dx) {
     for (int64_t i = 0; i < count; ++i) dx[i] = dy[i] * s.scale - (x[i] - s.mean) * s.slope - s.offset;
+}
+
+constexpr void fill_channel(KernelTable& table) {
+    table.deviation_sums = deviation_sums;
+    table.product_sums = product_sums;
+    table.affine = affine;
+    table.batch_norm_gradient = batch_norm_gradient;
 }
 
 }  // namespace

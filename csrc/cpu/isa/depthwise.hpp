@@ -1,5 +1,5 @@
 // Correlation of one plane with one filter. Lanes run along output rows; a block of rows and vectors stays in registers while
-// the taps go over it, and each tap's vectors are loaded where they lie in the padded copy of the plane.
+// the taps pass over it, and each tap's vectors are loaded directly from the padded copy of the plane.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -8,9 +8,9 @@
 namespace pycnn {
 namespace {
 
-// A block of 4 rows x 2 vectors has 8 sums in flight, as many as hide the latency of the multiply-add (4 cycles, two a cycle).
+// A block of 4 rows x 2 vectors has 8 sums in flight, enough to hide the latency of the multiply-add (4 cycles, two per cycle).
 constexpr int kDepthwiseRows = 4;
-// Sums of a weight gradient that are kept at a time: a 3 x 3 filter is one block, and 16 registers also hold dy and the mask.
+// Sums of a weight gradient kept at a time: a 3 x 3 filter is one block, and 16 registers also hold dy and the mask.
 constexpr int kGradientTaps = 9;
 
 // Outputs (p, q) of `Rows` rows from x and y on, and V vectors, the first at column q0, the second at q1.
@@ -18,7 +18,7 @@ template <int Rows, int V>
 void depthwise_block(const PlaneFilter& f, const float* w, float bias, const float* x, int64_t q0, int64_t q1, float* y,
                      int64_t Q, int64_t writable) {
     Vec sum[Rows][V];
-    // Unrolled whole, as all loops over sums here: an index known at run time would send them through memory.
+    // Fully unrolled, like all loops over sums here: an index known only at run time would send them through memory.
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
@@ -31,7 +31,7 @@ void depthwise_block(const PlaneFilter& f, const float* w, float bias, const flo
 #pragma GCC unroll 2
             for (int v = 0; v < V; ++v) sum[r][v] += weight * load(source + r * f.pitch + (v == 0 ? q0 : q1));
     }
-    // A vector longer than the row runs into the next one, which is written after it.
+    // A vector longer than the row runs into the next row, which is written later.
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
@@ -44,7 +44,7 @@ void depthwise_block(const PlaneFilter& f, const float* w, float bias, const flo
 template <int Rows>
 inline void depthwise_rows(const PlaneFilter& f, const float* w, float bias, const float* x, float* y, int64_t Q,
                            int64_t writable) {
-    // The last vector of a row is moved back to end with it: what it computes again is the same.
+    // The last vector of a row is moved back to end with the row: what it computes twice is the same.
     const int64_t last = Q < kLanes ? 0 : Q - kLanes;
     for (int64_t q = 0; q < Q; q += 2 * kLanes) {
         const int64_t q0 = q < last ? q : last, q1 = q + kLanes < last ? q + kLanes : last;
@@ -61,7 +61,7 @@ void depthwise(const PlaneFilter& f, const float* w, float bias, const float* x,
         const float* source = x + p * f.pitch;
         float* target = y + p * Q;
         const int64_t left = P - p, writable = left * Q;
-        // 5 rows are 3 + 2, for a single row has too few sums in flight.
+        // 5 rows are 3 + 2, because a single row has too few sums in flight.
         const int64_t rows = left == 5 ? 3 : left < kDepthwiseRows ? left : kDepthwiseRows;
         if (rows == 4) {
             depthwise_rows<4>(f, w, bias, source, target, Q, writable);
@@ -76,8 +76,8 @@ void depthwise(const PlaneFilter& f, const float* w, float bias, const float* x,
     }
 }
 
-// sums[k * lanes + i] += products of dy and x for tap k < Taps, spread over the lanes i. Lanes beyond a row's end count neither
-// dy nor x: zero times a NaN there would be NaN.
+// sums[k * lanes + i] += products of dy and x for tap k < Taps, spread over the lanes i. Beyond a row's end the lanes of both dy
+// and x are zero: zero times a NaN would be NaN.
 template <int Taps>
 void depthwise_gradient_block(const int64_t* offsets, int64_t pitch, const float* x, int64_t P, int64_t Q, const float* dy,
                               float* sums) {
@@ -115,7 +115,7 @@ void depthwise_gradient(const PlaneFilter& f, const float* x, int64_t P, int64_t
         depthwise_gradient_blocks<kGradientTaps>(f.taps - k, f.offsets + k, f.pitch, x, P, Q, dy, sums + k * kLanes);
 }
 
-// target[i * phases + a] = source[a * pitch + i] for a < phases, where that is less than `count`.
+// target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count.
 void join_phases(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target) {
     if (phases == 2) {
         for (int64_t i = 0; 2 * i < count; i += kLanes) {
@@ -127,6 +127,12 @@ void join_phases(int64_t phases, const float* source, int64_t pitch, int64_t cou
     }
     for (int64_t a = 0; a < phases; ++a)
         for (int64_t i = 0; i * phases + a < count; ++i) target[i * phases + a] = source[a * pitch + i];
+}
+
+constexpr void fill_depthwise(KernelTable& table) {
+    table.depthwise = depthwise;
+    table.depthwise_gradient = depthwise_gradient;
+    table.join_phases = join_phases;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The gradient of squared distances: differences from one row to many, each with a weight, added up in order.
+// The gradient of squared distances: weighted differences from one row to many, added up in order.
 #pragma once
 
 #include "cpu/isa/block_sums.hpp"
@@ -15,7 +15,7 @@ struct WeightedRows {
     int64_t pitch;   // from one row to the next
 };
 
-// out[i] = sum over t of 2 * weights[t] * (x[i] - others[t][i]) for Vectors whole vectors, or for `valid` lanes of one.
+// out[i] = sum over t of 2 * weights[t] * (x[i] - others[t][i]) for Vectors whole vectors, or for `valid` lanes of a single one.
 template <int Vectors>
 inline void add_differences(const WeightedRows& rows, const float* x, const float* others, float* out, int64_t valid = kLanes) {
     const bool whole = valid == kLanes;
@@ -45,6 +45,8 @@ void weighted_differences(int64_t count, int64_t terms, const float* weights, in
     for (; i + kLanes <= count; i += kLanes) add_differences<1>(rows, x + i, others + i, out + i);
     if (i < count) add_differences<1>(rows, x + i, others + i, out + i, count - i);
 }
+
+constexpr void fill_distance(KernelTable& table) { table.weighted_differences = weighted_differences; }
 
 }  // namespace
 }  // namespace pycnn

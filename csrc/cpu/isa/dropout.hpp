@@ -8,14 +8,14 @@
 namespace pycnn {
 namespace {
 
-// x where `keep` is 1, 0 where it is 0. Bits, because SSE2 has no instruction that chooses, and GCC would jump, half of the time
-// to where the processor did not expect it.
+// x where `keep` is 1, 0 where it is 0. Done with bits, because SSE2 has no select instruction and GCC would emit a branch, which the
+// processor would mispredict half of the time.
 inline float where_kept(uint32_t keep, float x) {
     return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, x) & (0 - keep));
 }
 
-// x starts with the first number of block `first_block`. The numbers go through a buffer in L1, so that what is done with them
-// is a plain loop and the last ones need no care.
+// x starts with the first number of block `first_block`. The numbers pass through a buffer in L1, so that a plain loop uses them and
+// the last ones need no special care.
 void dropout(int64_t count, uint64_t first_block, const DropoutScalars& s, const float* __restrict x, float* __restrict y,
              uint8_t* __restrict kept) {
     constexpr int64_t kStep = 4 * kPhiloxBlocks, kBuffer = 16 * kStep;
@@ -36,6 +36,11 @@ void dropout(int64_t count, uint64_t first_block, const DropoutScalars& s, const
 void dropout_backward(int64_t count, float scale, const float* __restrict dy, const uint8_t* __restrict kept,
                       float* __restrict dx) {
     for (int64_t i = 0; i < count; ++i) dx[i] = where_kept(kept[i] != 0, scale * dy[i]);
+}
+
+constexpr void fill_dropout(KernelTable& table) {
+    table.dropout = dropout;
+    table.dropout_backward = dropout_backward;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Loops over arrays of any shape: sums and copies. Written plainly for the compiler to vectorise.
+// Loops over arrays of any shape: sums and copies. Plain code that the compiler vectorises.
 #pragma once
 
 #include "core/sum_block.hpp"
@@ -23,12 +23,17 @@ float sum_block(int64_t count, const float* x) {
     return horizontal_sum((total[0] + total[1]) + (total[2] + total[3]));
 }
 
-// In blocks of kSumBlock vectors a chain.
+// In blocks of kSumBlock vectors per chain.
 float sum(int64_t count, const float* x) {
     constexpr int64_t kBlock = kSumBlock * 4 * kLanes;
     double total = 0;
     for (; count > kBlock; count -= kBlock, x += kBlock) total += sum_block(kBlock, x);
     return static_cast<float>(total + sum_block(count, x));
+}
+
+constexpr void fill_elementwise(KernelTable& table) {
+    table.add_bias = add_bias;
+    table.sum = sum;
 }
 
 }  // namespace

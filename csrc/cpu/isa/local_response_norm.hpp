@@ -30,8 +30,8 @@ inline void with_power(float beta, F&& f) {
     }
 }
 
-// The window's squares are added anew for each channel: a running sum, which subtracts what leaves the window, would keep the
-// rounding error of large values, or NaN, for all channels behind. The window's rows are in L1.
+// The window's squares are summed afresh for each channel: a running sum, which subtracts what leaves the window, would carry the
+// rounding error of large values, or NaN, to all later channels. The window's rows are in L1.
 template <class Power>
 inline void lrn_pixels(const LrnWindow& g, int64_t count, Power power, const float* x, float* y, float* scale) {
     for (int64_t c = 0; c < g.C; ++c) {
@@ -53,8 +53,8 @@ void lrn(const LrnWindow& g, int64_t count, const float* x, float* y, float* sca
     with_power(g.beta, [&](auto power) { lrn_pixels(g, count, power, x, y, scale); });
 }
 
-// The channels whose windows hold channel c are c - after .. c + before. Their quotients dy y / scale are kept in a ring of
-// rows in `ring`, `pitch` floats each.
+// The windows of the channels c - after .. c + before contain channel c. Their quotients dy y / scale are kept in `ring`, a ring of
+// rows of `pitch` floats each.
 template <class Power>
 inline void lrn_pixels_backward(const LrnWindow& g, int64_t count, Power power, const float* dy, const float* x, const float* y,
                                 const float* scale, float* dx, float* ring, int64_t pitch) {
@@ -88,6 +88,11 @@ inline void lrn_pixels_backward(const LrnWindow& g, int64_t count, Power power, 
 void lrn_backward(const LrnWindow& g, int64_t count, const float* dy, const float* x, const float* y, const float* scale,
                   float* dx, float* ring, int64_t pitch) {
     with_power(g.beta, [&](auto power) { lrn_pixels_backward(g, count, power, dy, x, y, scale, dx, ring, pitch); });
+}
+
+constexpr void fill_local_response_norm(KernelTable& table) {
+    table.lrn = lrn;
+    table.lrn_backward = lrn_backward;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Optimizer steps on arrays of any shape. Written plainly for the compiler to vectorise.
+// Optimizer steps on arrays of any shape. Plain code that the compiler vectorises.
 #pragma once
 
 #include <cfloat>
@@ -16,7 +16,7 @@ void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* _
         for (int64_t i = 0; i < count; ++i) w[i] -= s.lr * (grad[i] + s.weight_decay * w[i]);
         return;
     }
-    // Selected, never multiplied by zero: the product with an infinity would be NaN.
+    // Selected, not multiplied by zero: zero times infinity would be NaN.
     for (int64_t i = 0; i < count; ++i) {
         const float g = grad[i] + s.weight_decay * w[i];
         const float v = s.first ? g : s.momentum * velocity[i] + s.one_minus_dampening * g;
@@ -28,7 +28,7 @@ void sgd(int64_t count, const SgdScalars& s, float* __restrict w, const float* _
 // Kingma, Ba, "Adam", ICLR 2015, algorithm 1, in PyTorch's form; decay_factor = 1 - lr * weight_decay is AdamW's.
 void adam(int64_t count, const AdamScalars& s, float* __restrict w, const float* __restrict grad, float* __restrict m,
           float* __restrict v) {
-    // Where the mean square is infinite the step is zero, also if its product would be infinite; a mean that is infinite or NaN gives
+    // If the mean square is infinite the step is zero, even if its product would be infinite; a mean that is infinite or NaN yields
     // NaN.
     const float step_size = s.step_size;
     for (int64_t i = 0; i < count; ++i) {
@@ -54,8 +54,8 @@ void adadelta(int64_t count, const AdadeltaScalars& s, float* __restrict w, cons
     }
 }
 
-// Tieleman, Hinton, lecture 6.5, 2012; the optional parts are PyTorch's. They are template arguments, so that no loop asks which
-// arrays there are.
+// Tieleman, Hinton, lecture 6.5, 2012; the optional parts are PyTorch's. They are template arguments, so that no loop tests which
+// arrays exist.
 template <bool kMomentum, bool kCentered>
 void rmsprop_loop(int64_t count, const RmspropScalars& s, float* __restrict w, const float* __restrict grad,
                   float* __restrict square_avg, float* __restrict momentum_buffer, float* __restrict grad_avg) {
@@ -67,7 +67,7 @@ void rmsprop_loop(int64_t count, const RmspropScalars& s, float* __restrict w, c
             grad_avg[i] = s.alpha * grad_avg[i] + s.one_minus_alpha * g;
             const float difference = variance - grad_avg[i] * grad_avg[i];
             const float positive = difference < 0.0f ? 0.0f : difference;  // rounding can make it negative; NaN passes
-            variance = variance > FLT_MAX ? variance : positive;           // an infinity stays one: the step is zero
+            variance = variance > FLT_MAX ? variance : positive;           // infinity stays infinite: the step is zero
         }
         float step = g / (__builtin_sqrtf(variance) + s.eps);
         if constexpr (kMomentum) step = momentum_buffer[i] = s.momentum * momentum_buffer[i] + step;
@@ -80,6 +80,13 @@ void rmsprop(int64_t count, const RmspropScalars& s, float* w, const float* grad
     const auto loop = momentum_buffer ? (grad_avg ? rmsprop_loop<true, true> : rmsprop_loop<true, false>)
                                       : (grad_avg ? rmsprop_loop<false, true> : rmsprop_loop<false, false>);
     loop(count, s, w, grad, square_avg, momentum_buffer, grad_avg);
+}
+
+constexpr void fill_optim(KernelTable& table) {
+    table.sgd = sgd;
+    table.adam = adam;
+    table.adadelta = adadelta;
+    table.rmsprop = rmsprop;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Copies that turn images into GEMM operands. See kernel_table.hpp for the layouts.
+// Copies that make GEMM operands of images. See kernel_table.hpp for the layouts.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -11,7 +11,7 @@ void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const S
                int64_t pitch) {
     for (int64_t k = 0; k < depth; ++k, target += pitch) {
         const float* row = base + offsets[k];
-        // A segment's last vector may reach into the next segment, or the next row, which are written after it.
+        // A segment's last vector may reach into the next segment, or the next row, which are written later.
         for (int64_t i = 0; i < count; ++i) {
             const float* from = row + segments[i].source;
             float* to = target + segments[i].target;
@@ -20,13 +20,13 @@ void pack_rows(const float* base, const int64_t* offsets, int64_t depth, const S
     }
 }
 
-// With one or two phases, each run of a phase is zeros, whole vectors of the plane, zeros; a vector that is too long is cut by
-// what is written after it.
+// With one or two phases, each run of a phase is zeros, whole vectors of the plane, zeros; the excess of a vector that is too long is
+// overwritten by what follows.
 template <int Phases>
 inline void pad_runs(const PaddedCopy& g, const float* plane, float* target) {
     int64_t begin[Phases], end[Phases];
     for (int f = 0; f < Phases; ++f) {
-        const int64_t column = g.first_column + f;  // of the run's element 0
+        const int64_t column = g.first_column + f;  // column of the run's element 0
         begin[f] = column < 0 ? (-column + Phases - 1) / Phases : 0;
         end[f] = column < g.width ? (g.width - column + Phases - 1) / Phases : 0;
         if (begin[f] > g.pitch) begin[f] = g.pitch;
@@ -55,8 +55,8 @@ inline void pad_runs(const PaddedCopy& g, const float* plane, float* target) {
     }
 }
 
-// target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). With the number of phases known when
-// compiling (0: not), the loads of all phases are whole vectors that shuffles take apart.
+// target[phase * pitch + t] = source[t * phases + phase] for t in [begin, end). If the number of phases is known at compile
+// time (0: it is not), the loads of all phases are whole vectors that shuffles take apart.
 template <int Phases>
 void split_phases(const float* __restrict source, float* __restrict target, int64_t begin, int64_t end, int64_t any_phases,
                   int64_t pitch) {
@@ -70,8 +70,8 @@ void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
     if (g.phases == 2) return pad_runs<2>(g, plane, target);
     const auto split = g.phases == 4 ? split_phases<4> : split_phases<0>;
     const int64_t line = g.phases * g.pitch;
-    // Element e = t * phases + phase of a row is column first_column + e; e in [first, last) lies in the plane. Of these, t in
-    // [begin, end) has all its phases inside; the few others are copied one by one.
+    // Element e = t * phases + phase of a row is column first_column + e; e in [first, last) lies in the plane. For t in [begin, end)
+    // all phases are inside; the few other elements are copied one by one.
     const int64_t first = g.first_column < 0 ? -g.first_column : 0;
     int64_t last = g.width - g.first_column;
     if (last > line) last = line;
@@ -88,6 +88,11 @@ void pad_plane(const PaddedCopy& g, const float* plane, float* target) {
             if (e < last) target[e % g.phases * g.pitch + e / g.phases] = source[e];
         }
     }
+}
+
+constexpr void fill_patches(KernelTable& table) {
+    table.pack_rows = pack_rows;
+    table.pad_plane = pad_plane;
 }
 
 }  // namespace

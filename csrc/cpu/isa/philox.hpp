@@ -1,4 +1,4 @@
-// Philox4x32-10, a generator of random numbers without a state: block i of four numbers is a function of a key and of i.
+// Philox4x32-10, a stateless generator of random numbers: block i of four numbers is a function of a key and of i.
 // J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 #pragma once
 
@@ -7,13 +7,13 @@
 namespace pycnn {
 namespace {
 
-// Each of the four 32-bit words of a block has 64-bit lanes of its own, one for each block: vectors multiply 32 x 32 -> 64 bits
-// there. Only the lower halves count, the upper ones hold what is left of products. Two vectors of blocks go together, because a
-// product has to wait for that of the round before.
+// Each of the four 32-bit words of a block has its own vector of 64-bit lanes, one lane per block, because vectors multiply
+// 32 x 32 -> 64 bits there. Only the lower halves count; the upper ones hold remains of products. Two vectors of blocks are processed
+// together, because a product has to wait for that of the previous round.
 constexpr int kPhiloxVectors = 2, kLongLanes = kLanes / 2, kPhiloxBlocks = kPhiloxVectors * kLongLanes;
 typedef uint64_t LongVec __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Products of the lower halves. Written out, because a product of whole lanes would be several instructions.
+// Products of the lower halves. Written with intrinsics, because a product of whole lanes would be several instructions.
 inline LongVec multiply_lower(LongVec a, LongVec b) {
 #if defined(__AVX512F__)
     return reinterpret_cast<LongVec>(_mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));

@@ -1,5 +1,5 @@
-// Pooling of one plane with any window; isa/pool_common.hpp has the usual ones. The window's taps are the outer loops and a row
-// of outputs the inner one, so that lanes run along the output row and no branch depends on the data.
+// Pooling of one plane with any window; isa/pool_common.hpp has the usual windows. The outer loops run over the window's taps and the
+// inner one over a row of outputs, so that lanes run along the output row and no branch depends on the data.
 #pragma once
 
 #include "cpu/isa/pool_common.hpp"
@@ -27,7 +27,7 @@ inline int64_t first_inside(int64_t start, int64_t step) {
     return start >= 0 ? start : start + (-start + step - 1) / step * step;
 }
 
-// The taps of a window that starts at `start` which can reach [0, extent) from any of the positions start .. start + reach.
+// The taps of a window that can reach [0, extent) from any of its starting positions start .. start + reach.
 inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dilation, int64_t extent) {
     Range range{0, taps};
     if (start + reach < 0) range.begin = (-(start + reach) + dilation - 1) / dilation;
@@ -35,7 +35,7 @@ inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dil
     return range;
 }
 
-// Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: lanes set one by one would put the caller's vectors in
+// Lane i: p[i * stride] for first <= i < last, else 0. Not inlined: setting lanes one by one would put the caller's vectors in
 // memory.
 [[gnu::noinline]] Vec gather_lanes(const float* p, int64_t stride, int64_t first, int64_t last) {
     float lane[kLanes] = {};
@@ -43,7 +43,7 @@ inline Range taps_inside(int64_t start, int64_t reach, int64_t taps, int64_t dil
     return load(lane);
 }
 
-// Lane i: p[i * stride], where `readable` floats from p on may be read; lanes beyond them do not matter.
+// Lane i: p[i * stride]. `readable` floats from p on may be read; lanes beyond them do not matter.
 inline Vec load_strided(const float* p, int64_t stride, int64_t readable) {
     if (stride == 1) return load_at_most(p, readable);
     if (stride == 2) return even_lanes(load_at_most(p, readable), load_at_most(p + kLanes, readable - kLanes));
@@ -66,7 +66,7 @@ struct Best {
     Vec value;
     IntVec index;
 
-    // A later NaN replaces what is there, and nothing replaces a NaN but another.
+    // A later NaN replaces any number, and only another NaN replaces a NaN.
     void offer(Vec candidate, IntVec position, IntVec valid) {
         const IntVec take = ((candidate > value) | (candidate != candidate)) & valid;
         value = take ? candidate : value;
@@ -80,7 +80,7 @@ void max_pool_any(const PoolWindow& g, const float* x, float* y, int32_t* indice
     for (int64_t p = 0; p < g.P; ++p) {
         const Range rows = taps_inside(p * g.stride_h - g.pad_h, 0, g.kernel_h, g.dilation_h, g.H);
         for (int64_t q = 0; q < g.Q; q += kLanes) {
-            // Starts at the window's first element inside the plane, so that a window of -inf has a valid index.
+            // Starts with the window's first element inside the plane, so that a window of -inf has a valid index.
             const int64_t h0 = first_inside(p * g.stride_h - g.pad_h, g.dilation_h);
             const int64_t w0 = q * g.stride_w - g.pad_w;
             Best best{broadcast(-__builtin_inff()), static_cast<int32_t>(h0 * g.W + w0) + lane * stride};
@@ -103,7 +103,7 @@ void max_pool_any(const PoolWindow& g, const float* x, float* y, int32_t* indice
                     best.offer(candidate, position, valid);
                 }
             }
-            // Lanes beyond the row's end are overwritten by the next row; only the plane's end is not to be crossed.
+            // Lanes beyond the row's end are overwritten by the next row; only the plane's end must not be crossed.
             const int64_t output = p * g.Q + q;
             store_outputs(y + output, indices + output, best.value, best.index, g.P * g.Q - output);
         }
@@ -138,7 +138,7 @@ void avg_pool_any(const PoolWindow& g, const float* __restrict x, const float* _
     }
 }
 
-// y = sum over the window / divisor, with one divisor per output of the plane.
+// y = sum over the window / divisor; each output of the plane has its own divisor.
 void avg_pool(const PoolWindow& g, const float* x, const float* divisor, float* y) {
     const auto common = [&]<int K, int S>(CommonWindow<K, S>) {
         avg_pool_common<K, S>(g, x, divisor, y);
@@ -165,7 +165,7 @@ void avg_pool_backward_any(const PoolWindow& g, const float* __restrict shares, 
     }
 }
 
-// dx[h, w] = sum of dy / divisor over the windows that hold (h, w). `area` has room for P rows of Q + 2 kPoolMargin quotients
+// dx[h, w] = sum of dy / divisor over the windows that contain (h, w). `area` has room for P rows of Q + 2 kPoolMargin quotients
 // and one vector.
 void avg_pool_backward(const PoolWindow& g, const float* dy, const float* divisor, float* area, float* dx) {
     const int64_t pitch = g.Q + 2 * kPoolMargin;
@@ -184,6 +184,12 @@ void avg_pool_backward(const PoolWindow& g, const float* dy, const float* diviso
         return true;
     };
     if (!with_common_window(g, common)) avg_pool_backward_any(g, shares, pitch, dx);
+}
+
+constexpr void fill_pool(KernelTable& table) {
+    table.max_pool = max_pool;
+    table.avg_pool = avg_pool;
+    table.avg_pool_backward = avg_pool_backward;
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
-// Pooling of one plane with the windows that networks use: K x K elements side by side, a step of S. Lanes run along the output
-// row, K columns become one row result, K row results one output.
+// Pooling of one plane with the windows that networks use: K x K adjacent elements, a stride of S. Lanes run along the output
+// row; K columns become one row result, K row results one output.
 //
-// The columns of a plane are taken in strips of one vector of outputs, from top to bottom, so that the K - S row results that
-// two windows share stay in registers. A row's last strip is moved back to end with the row: what it computes again is the
+// The columns of a plane are processed in strips of one vector of outputs, from top to bottom, so that the K - S row results that
+// two windows share stay in registers. A row's last strip is moved back to end with the row: what it computes twice is the
 // same. So only strips that reach into the padding, and the only strip of a short row, need masks.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace {
 template <int K, int S>
 struct CommonWindow {};
 
-// f(CommonWindow<K, S>{}), or false where the window is not a common one.
+// f(CommonWindow<K, S>{}), or false if the window is not a common one.
 template <class F>
 inline bool with_common_window(const PoolWindow& g, F&& f) {
     if (g.kernel_h != g.kernel_w || g.stride_h != g.stride_w || g.dilation_h != 1 || g.dilation_w != 1) return false;
@@ -34,13 +34,13 @@ inline void window_columns(Load load, Vec* columns) {
         const Vec a = load(0), b = load(kLanes);
         columns[0] = even_lanes(a, b);
         columns[1] = odd_lanes(a, b);
-        if constexpr (K == 3) columns[2] = odd_lanes(load(1), load(kLanes + 1));  // reads no farther than the last window
+        if constexpr (K == 3) columns[2] = odd_lanes(load(1), load(kLanes + 1));  // reads no further than the last window
     }
 }
 
-// The outputs from column q on, of all rows: emit(p, rows) is called with the results of the K rows of each window. A row's
-// result is of_row(columns, h, first column), and `outside` where the plane has no such row. Elements outside the plane's
-// columns are `fill`; with `masked` false there are none.
+// The outputs from column q on, in all rows: emit(p, rows) is called with the results of the K rows of each window. A row's
+// result is of_row(columns, h, first column), or `outside` if the plane has no such row. Elements outside the plane's
+// columns are `fill`; if `masked` is false there are none.
 template <int K, int S, bool masked, class Row, class OfRow, class Emit>
 inline void pool_strip(const PoolWindow& g, const float* x, int64_t q, float fill, const Row& outside, OfRow& of_row,
                        Emit& emit) {
@@ -103,7 +103,7 @@ struct Maximum {
     }
 };
 
-// 0 x is 0 for every finite number, and NaN for all else.
+// 0 x is 0 for every finite number, and NaN for all others.
 inline bool all_finite(const float* x, int64_t count) {
     Vec zeros[4] = {};  // four chains hide the latency of the multiply-add
     int64_t i = 0;
@@ -113,7 +113,7 @@ inline bool all_finite(const float* x, int64_t count) {
     return horizontal_sum((zeros[0] + zeros[1]) + (zeros[2] + zeros[3])) == 0.0f;
 }
 
-// For finite planes: what lies outside, minus infinity, is then less than any element, and never chosen.
+// For finite planes: minus infinity, which stands for elements outside, is less than any element and never chosen.
 template <int K, int S>
 void max_pool_common(const PoolWindow& g, const float* x, float* y, int32_t* indices) {
     const float lowest = -__builtin_inff();
@@ -145,11 +145,11 @@ void avg_pool_common(const PoolWindow& g, const float* x, const float* divisor, 
         });
 }
 
-// dx[h, w] = sum of the shares dy / divisor of the windows that hold (h, w): gathered, in the order of the windows' rows. Rows
+// dx[h, w] = sum of the shares dy / divisor of the windows that contain (h, w): gathered, in the order of the windows' rows. Rows
 // of `shares` are `pitch` floats apart and have kPoolMargin zeros on both sides, for windows that do not exist. Columns of dx
 // that differ by S lie in the same taps: column w = S * i + a, of phase a, is tap s of window i + (a + pad - s) / S, for the taps
-// that leave no rest. Columns that no window covers are zero, and nothing is read for them: beside a single window there may be any
-// number of them, for its stride says nothing about the image (core/shape).
+// without a remainder. Columns that no window covers are zero, and nothing is read for them: next to a single window there may be any
+// number of them, since its stride says nothing about the image (core/shape).
 template <int K, int S>
 void avg_pool_backward_common(const PoolWindow& g, const float* shares, int64_t pitch, float* dx) {
     const int64_t reach = (g.Q - 1) * S - g.pad_w + K, covered = reach < g.W ? reach : g.W;
@@ -162,7 +162,7 @@ void avg_pool_backward_common(const PoolWindow& g, const float* shares, int64_t 
                 for (int a = 0; a < S; ++a)
                     for (int64_t s = (a + g.pad_w) % S; s < K; s += S)
                         phase[a] += load(shares + p * pitch + w / S + (a + g.pad_w - s) / S);
-            // What is written beyond the row's end is replaced by the next row.
+            // Lanes beyond the row's end are overwritten by the next row.
             const int64_t at = h * g.W + w, writable = g.H * g.W - at;
             if constexpr (S == 1) {
                 store_at_most(dx + at, phase[0], writable);

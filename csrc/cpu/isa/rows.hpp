@@ -8,7 +8,7 @@
 namespace pycnn {
 namespace {
 
-// Four vectors of sums stay in registers while the rows go past.
+// Four vectors of sums stay in registers while the rows pass.
 void sum_rows(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target) {
     int64_t j = 0;
     for (; j + 4 * kLanes <= width; j += 4 * kLanes) {
@@ -31,6 +31,8 @@ void sum_rows(int64_t count, const int64_t* positions, int64_t pitch, const floa
         store_first(target + j, total[0], width - j);
     }
 }
+
+constexpr void fill_rows(KernelTable& table) { table.sum_rows = sum_rows; }
 
 }  // namespace
 }  // namespace pycnn

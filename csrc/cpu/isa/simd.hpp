@@ -1,8 +1,8 @@
 // The vector type of the instruction set this file is compiled for.
 //
-// Rules for everything under isa/: it is compiled once per instruction set, so it has internal linkage only (anonymous
+// Rules for everything under isa/: it is compiled once per instruction set, so it has only internal linkage (anonymous
 // namespaces), and uses no std containers, OpenMP, exceptions or allocation. Otherwise the linker might keep, say, the AVX-512
-// copy of a shared inline function for all.
+// copy of a shared inline function for all instruction sets.
 #pragma once
 
 #include <stdint.h>
@@ -17,17 +17,17 @@
 namespace pycnn {
 namespace {
 
-// tile_rows: accumulators are tile_rows x 2 vectors; with two vectors of B and one broadcast they fill the register file
+// MR: accumulators are MR x 2 vectors; with two vectors of B and one broadcast they fill the register file
 // (32 registers: 14 * 2 + 2 + 1; 16 registers: 6 * 2 + 2 + 1).
 // A dot tile of m x n needs m * n accumulators and m + 1 operands (5 * 5 + 5 + 1 = 31; 3 * 4 + 3 + 1 = 16).
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kTileRows = 14, kDotRows = 5, kDotColumns = 5;
+constexpr int kLanes = 16, kMR = 14, kDotRows = 5, kDotColumns = 5;
 #elif defined(__AVX__)
-constexpr int kLanes = 8, kTileRows = 6, kDotRows = 3, kDotColumns = 4;
+constexpr int kLanes = 8, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #elif defined(__aarch64__)
-constexpr int kLanes = 4, kTileRows = 14, kDotRows = 5, kDotColumns = 5;
+constexpr int kLanes = 4, kMR = 14, kDotRows = 5, kDotColumns = 5;
 #else
-constexpr int kLanes = 4, kTileRows = 6, kDotRows = 3, kDotColumns = 4;
+constexpr int kLanes = 4, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #endif
 
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
@@ -55,7 +55,7 @@ inline IntVec lane_numbers() {
     return v;
 }
 
-// The first `count` <= kLanes floats, then zeros; and storing them. No other lane's memory is touched.
+// Load the first `count` <= kLanes floats, followed by zeros; and store them. The memory of other lanes is not touched.
 #if defined(__AVX512F__)
 inline Vec load_first(const float* p, int64_t count) {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
@@ -80,7 +80,7 @@ inline void store_first(float* p, Vec v, int64_t count) {
 inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, count * sizeof(int32_t)); }
 #endif
 
-// Whole vectors where `count` allows, else its first elements (none below 1).
+// The whole vector if `count` allows, else its first `count` elements (none if `count` is below 1).
 inline Vec load_at_most(const float* p, int64_t count) {
     return count >= kLanes ? load(p) : load_first(p, count > 0 ? count : 0);
 }
@@ -110,7 +110,7 @@ inline Vec load_inside(const float* p, int64_t first, int64_t last, float fill) 
 #endif
 }
 
-// Halves are added until one lane is left: log2(kLanes) steps.
+// Adds halves until one lane is left, in log2(kLanes) steps.
 template <int Lanes>
 struct Lower {
     typedef float type __attribute__((vector_size(Lanes * sizeof(float))));

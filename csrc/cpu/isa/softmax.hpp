@@ -1,9 +1,10 @@
-// Softmax of rows and what its gradients need. Lanes run along a row; lanes beyond its end are masked.
+// Softmax of rows, and the kernels of its gradients. Lanes run along a row; lanes beyond its end are masked.
 #pragma once
 
 #include "core/sum_block.hpp"
 #include "cpu/isa/simd.hpp"
 #include "cpu/isa/transcendental.hpp"
+#include "cpu/kernel_table.hpp"
 
 namespace pycnn {
 namespace {
@@ -11,14 +12,13 @@ namespace {
 // All bits set in the first `count` lanes.
 inline IntVec first_lanes(int64_t count) { return lane_numbers() < static_cast<int32_t>(count < kLanes ? count : kLanes); }
 
-// f(j, count of lanes that matter) for each vector of a row.
+// Calls f(j, number of valid lanes) for each vector of a row.
 template <class F>
 inline void along_row(int64_t C, F&& f) {
     for (int64_t j = 0; j < C; j += kLanes) f(j, C - j);
 }
 
-// The sum over a row of terms(j, count of lanes that matter), of which the other lanes are left out; in blocks of kSumBlock vectors
-// (see cpu/long_sum.hpp).
+// The sum over a row of the valid lanes of terms(j, number of valid lanes), in blocks of kSumBlock vectors (see core/long_sum.hpp).
 template <class F>
 inline float sum_along_row(int64_t C, F&& terms) {
     constexpr int64_t kBlock = kSumBlock * kLanes;
@@ -35,8 +35,8 @@ inline float sum_along_row(int64_t C, F&& terms) {
 }
 
 // p[i][j] = exp(x[i][j] - largest[i]) / total[i], where largest[i] is the row's maximum and total[i] the sum of these
-// exponentials. A row's last vector is read and written whole while other rows of the block follow: the next row then
-// replaces what was written too far.
+// exponentials. A row's last vector is read and written whole if other rows of the block follow: the next row then overwrites the
+// excess.
 void softmax_rows(int64_t rows, int64_t C, const float* x, float* p, float* largest, float* total) {
     for (int64_t i = 0; i < rows; ++i, x += C, p += C) {
         const int64_t room = (rows - i) * C;
@@ -82,15 +82,15 @@ void log_softmax_rows_backward(int64_t rows, int64_t C, const float* dy, const f
     }
 }
 
-// Sum over j of w[j] (log_total + (largest - x[j])): minus the logarithms of the probabilities, weighted; w may be null.
-float weighted_surprise(int64_t C, const float* x, const float* w, float largest, float log_total) {
+// Sum over j of w[j] (log_total + (largest - x[j])): the weighted negative logarithms of the probabilities; w may be null.
+float weighted_nll(int64_t C, const float* x, const float* w, float largest, float log_total) {
     return sum_along_row(C, [&](int64_t j, int64_t count) {
-        const Vec surprise = log_total + (largest - load_at_most(x + j, count));
-        return w == nullptr ? surprise : surprise * load_at_most(w + j, count);
+        const Vec nll = log_total + (largest - load_at_most(x + j, count));
+        return w == nullptr ? nll : nll * load_at_most(w + j, count);
     });
 }
 
-// dx[j] = a p[j] - b w[j]; w may be null for ones.
+// dx[j] = a p[j] - b w[j]; a null w stands for ones.
 void softmax_gradient(int64_t C, const float* __restrict p, const float* __restrict w, float a, float b, float* __restrict dx) {
     if (b == 0.0f) {
         for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j];
@@ -99,6 +99,14 @@ void softmax_gradient(int64_t C, const float* __restrict p, const float* __restr
     } else {
         for (int64_t j = 0; j < C; ++j) dx[j] = a * p[j] - b * w[j];
     }
+}
+
+constexpr void fill_softmax(KernelTable& table) {
+    table.softmax = softmax_rows;
+    table.softmax_backward = softmax_rows_backward;
+    table.log_softmax_backward = log_softmax_rows_backward;
+    table.weighted_nll = weighted_nll;
+    table.softmax_gradient = softmax_gradient;
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // exp, log, tanh, the logistic function and the normal distribution in SIMD lanes.
 //
-// Each reduces its argument to a short interval and evaluates a polynomial there: the minimax polynomial of the degree given,
-// found by Remez's exchange algorithm in 40 digits with the weight that makes the relative error of the result even; then its
+// Each reduces its argument to a short interval and evaluates a polynomial there: the minimax polynomial of the given degree,
+// found by Remez's exchange algorithm in 40 digits, weighted so that the relative error of the result is level; then its
 // coefficients were rounded to float. Errors are in units of u = 2^-24 relative to the exact result (a unit in the last place
-// is one to two of them); "measured" is the largest found over a third of all floats, with and without fused multiply-adds. NaN gives NaN.
+// is one to two of these); "measured" is the largest error over a third of all floats, with and without fused multiply-adds. NaN
+// yields NaN.
 // Denormal arguments and results count as zero, as everywhere inside parallel_for.
 //
 // Structure after: W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980, chapters 5, 6 and 13.
@@ -38,7 +39,7 @@ constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;
 // exp(x + rest) for |rest| <= 0.1. Measured at rest = 0: 1.5 u.
 //
 // x + rest = n ln 2 + r with |r| <= ln(2) / 2 + |rest|; exp(r) = 1 + r + r^2 q(r), q of degree 4 (0.06 u for rest = 0), and
-// 2^n is added to the exponent. Adding 1.5 * 2^23 rounds to a whole number, which stays in the last bits of the sum.
+// n is added to the exponent. Adding 1.5 * 2^23 rounds to a whole number, which remains in the last bits of the sum.
 inline Vec exp_of_sum(Vec x, Vec rest) {
     const Vec shifted = x * 0x1.715476p0f + 0x1.8p23f;
     const Vec n = shifted - 0x1.8p23f;
@@ -68,7 +69,7 @@ inline Vec log(Vec x) {
     Vec y = power * kLn2High + (f - (half_square - (s * (half_square + R) + power * kLn2Low)));
     y = x < kSmallestNormal ? broadcast(-__builtin_inff()) : y;
     y = x <= -kSmallestNormal ? broadcast(__builtin_nanf("")) : y;
-    return x < __builtin_inff() ? y : (x <= -kSmallestNormal ? y : x);  // infinity and NaN are themselves
+    return x < __builtin_inff() ? y : (x <= -kSmallestNormal ? y : x);  // infinity and NaN stay themselves
 }
 
 // tanh(x). Measured: 2.4 u.

@@ -1,4 +1,4 @@
-// Transposition: from planes of a channel to channels of a pixel, and back.
+// Transposition between planes of a channel and channels of a pixel.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -7,8 +7,8 @@
 namespace pycnn {
 namespace {
 
-// A square of kLanes x kLanes in registers. Each round moves the lowest bit of the row number to the top of the lane number's
-// place: after log2(kLanes) rounds of interleaving a row with the one half a square further on, rows are lanes.
+// A square of kLanes x kLanes in registers. Each round interleaves a row with the row half a square further on. In an element's row and
+// lane number, read as one row of bits, this moves the first bit to the end: after log2(kLanes) rounds rows are lanes.
 inline void transpose_square(Vec (&row)[kLanes]) {
 #pragma GCC unroll 4
     for (int round = 1; round < kLanes; round *= 2) {
@@ -46,6 +46,8 @@ void transpose(int64_t rows, int64_t columns, const float* source, int64_t sourc
         }
     }
 }
+
+constexpr void fill_transpose(KernelTable& table) { table.transpose = transpose; }
 
 }  // namespace
 }  // namespace pycnn

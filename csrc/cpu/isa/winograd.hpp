@@ -1,12 +1,12 @@
-// The transforms of Winograd's convolution (see conv2d_winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
+// The transforms of Winograd's convolution (see cpu/conv2d/winograd.hpp), of 3 x 3 filters with tiles of 4 x 4 outputs and of 5 x 5
 // filters with tiles of 2 x 2. Lanes run along channels, so that one vector is one element of a tile for kLanes channels, whatever
 // the size of the plane.
 //
 // Along one axis, with the points 0, 1, -1, 2, -2 and infinity:
 //   y = A^T ((G w) * (B^T x)),  w: 3 or 5 taps, x: 6 inputs, y: 4 or 2 outputs, * element by element;
 // on a plane every matrix is applied to the columns and then to the rows. The weights' gradient is the same three-sided product
-// read the other way: dw = G^T ((A dy) * (B^T x)). The points alone fix B^T and the scale of G's rows, so both sizes share B^T; the
-// rows of G and the columns of A^T are powers of the points.
+// read the other way: dw = G^T ((A dy) * (B^T x)). The points alone determine B^T and the scale of G's rows, so both sizes share B^T;
+// the rows of G and the columns of A^T are powers of the points.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -15,7 +15,7 @@
 namespace pycnn {
 namespace {
 
-// B^T. At most three roundings for each output.
+// B^T. At most three roundings per output.
 struct WinogradInput {
     static constexpr int kIn = 6, kOut = 6;
     static void apply(const Vec (&x)[kIn], Vec (&v)[kOut]) {
@@ -30,7 +30,7 @@ struct WinogradInput {
     }
 };
 
-// G. At most four roundings, that of the constant among them; five for five taps.
+// G. At most four roundings, including that of the constant; five for five taps.
 template <int Taps>
 struct WinogradFilter;
 
@@ -123,7 +123,7 @@ struct WinogradGradient<4> {
     }
 };
 
-// G^T. At most five roundings, that of the constant among them.
+// G^T. At most five roundings, including that of the constant.
 template <int Taps>
 struct WinogradFilterGradient;
 
@@ -152,8 +152,8 @@ struct WinogradFilterGradient<5> {
     }
 };
 
-// Columns, then rows, of a tile whose elements `read(i, j)` gives and `write(i, j, value)` takes. What lies between is more than
-// the registers hold, and goes through L1. Inlined, or the check of the outputs would go through memory too (measured: 83 ns a
+// Transforms the columns, then the rows, of a tile: `read(i, j)` returns elements and `write(i, j, value)` takes them. The intermediate
+// values exceed the registers and go through L1. Inlined, or the check of the outputs would go through memory too (measured: 83 ns per
 // vector of a tile instead of 36).
 template <class Transform, class Read, class Write>
 [[gnu::always_inline]] inline void transform_tile(Read read, Write write) {
@@ -192,7 +192,7 @@ void winograd_filter_gradient(int64_t vectors, const float* u, int64_t u_pitch, 
             [&](int i, int j, Vec value) { store(taps + (Taps * i + j) * tap_pitch + c, value); });
 }
 
-// Tiles side by side: of inputs, or of outputs' gradients.
+// Adjacent tiles: of inputs, or of outputs' gradients.
 template <class Transform, int Tile>
 void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* const* rows, float* v, int64_t v_pitch) {
     for (int64_t tile = 0; tile < tiles; ++tile)
@@ -207,7 +207,7 @@ void winograd_tiles(int64_t tiles, int64_t vectors, int64_t pitch, const float* 
 template <int Tile>
 bool winograd_output(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias,
                      float* y) {
-    Vec doubt = {};  // turns NaN, and stays so, at the first output that is not finite
+    Vec doubt = {};  // becomes NaN, and stays NaN, at the first output that is not finite
     for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
             const float* source = m + tile * pitch + c;
@@ -233,6 +233,11 @@ constexpr WinogradKernels winograd_kernels() {
             winograd_tiles<WinogradInput, Tile>,
             winograd_tiles<WinogradGradient<Tile>, Tile>,
             winograd_output<Tile>};
+}
+
+constexpr void fill_winograd(KernelTable& table) {
+    table.winograd_3x3 = winograd_kernels<4, 3>();
+    table.winograd_5x5 = winograd_kernels<2, 5>();
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // The extension modules pycnn._cuda and pycnn._cuda_emulated: the device, its arrays, and the ops of pycnn._core on them.
 #include <pybind11/stl.h>
 
-#include "core/error.hpp"
 #include "cuda/tf32.hpp"
 #include "python/device/device_array.hpp"
 #include "python/device/flat_copies.hpp"
@@ -58,31 +57,9 @@ void register_device(py::module_& module) {
 }  // namespace
 
 PYBIND11_MODULE(PYCNN_CUDA_MODULE, module) {
-    py::register_local_exception_translator([](std::exception_ptr error) {
-        try {
-            if (error) std::rethrow_exception(error);
-        } catch (const TypeError& e) {
-            py::set_error(PyExc_TypeError, e.what());
-        }
-    });
+    register_ops(module);
     cuda::register_device_array(module);
     cuda::register_flat_copies(module);
-    register_device(module);
     cuda::register_streams(module);
-    register_activation(module);
-    register_class_loss(module);
-    register_conv2d(module);
-    register_conv2d_pooled(module);
-    register_conv_transpose2d(module);
-    register_dropout(module);
-    register_embedding(module);
-    register_linear(module);
-    register_local_response_norm(module);
-    register_loss(module);
-    register_norm(module);
-    register_optim(module);
-    register_pointwise_loss(module);
-    register_pool2d(module);
-    register_rbf(module);
-    register_resize2d(module);
+    register_device(module);
 }

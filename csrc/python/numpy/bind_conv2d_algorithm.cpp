@@ -4,7 +4,7 @@
 #include "cpu/conv2d/algorithms.hpp"
 #include "ops/visible_taps.hpp"
 #include "python/conv_arguments.hpp"
-#include "python/register.hpp"
+#include "python/numpy/runtime.hpp"
 
 namespace pycnn {
 namespace {
@@ -23,7 +23,7 @@ std::string bind_algorithm(py::handle x_shape, py::handle w_shape, py::handle di
     } else if (pass_name != "forward") {
         fail_value(op, "direction must be 'forward', 'backward_input' or 'backward_weight', got '", pass_name, "'");
     }
-    return name_of(conv_algorithm(pass, VisiblePart(s).shape));
+    return conv_algorithm(pass, VisiblePart(s).shape).name;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include "core/memory_guard.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
-#include "python/register.hpp"
+#include "python/numpy/runtime.hpp"
 #include "python/views.hpp"
 
 namespace pycnn {

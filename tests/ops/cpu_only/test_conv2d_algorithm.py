@@ -8,6 +8,7 @@ from support.child import output
 from support.child import run as python
 from support.convolution import assert_convolution, forced
 from support.strategies import ConvCase, conv_cases
+from support.types import Options
 
 from pycnn import _core, ops
 
@@ -23,8 +24,9 @@ Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 
 
 def choice(forced_one: str, shapes: Shapes, direction: str, **geometry: int) -> str:
+    options: Options = dict(geometry)
     with forced(forced_one):
-        return ops.conv2d_algorithm(*shapes, direction=direction, **geometry)
+        return ops.conv2d_algorithm(*shapes, direction=direction, **options)
 
 
 @pytest.mark.usefixtures("backend", "algorithm")
@@ -35,7 +37,7 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
 
 @pytest.mark.usefixtures("unforced")
 def test_the_choice_depends_on_the_shape() -> None:
-    assert ops.conv2d_algorithm(*LENET, padding=2) == "direct"
+    assert ops.conv2d_algorithm(*LENET, padding=2) == "gemm_unpacked"
     assert ops.conv2d_algorithm(*TEXT) == "full_width"
     assert ops.conv2d_algorithm(*SECOND) == "filter_lanes"
     assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "batch_lanes"
@@ -51,7 +53,7 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
     algorithm: str, shapes: Shapes, direction: str
 ) -> None:
     free, chosen = (choice(name, shapes, direction) for name in ("", algorithm))
-    fits = (algorithm, direction) != ("direct", "backward_weight")
+    fits = (algorithm, direction) != ("gemm_unpacked", "backward_weight")
     assert chosen == (algorithm if fits else free)
     # Full width is the choice wherever it fits.
     assert (free == algorithm) == (algorithm == "full_width")
@@ -79,7 +81,16 @@ def test_environment_forces_one() -> None:
     code = f"from pycnn import ops; print(ops.conv2d_algorithm({LENET[0]}, {LENET[1]}))"
     assert output(code, PYCNN_CONV="gemm") == "gemm"
     # Filters narrower than the image: not for this one.
-    assert output(code, PYCNN_CONV="full_width") == "direct"
+    assert output(code, PYCNN_CONV="full_width") == "gemm_unpacked"
+
+
+def test_former_names_are_accepted() -> None:
+    code = "from pycnn import _core; print(_core.forced_conv_algorithm())"
+    assert output(code, PYCNN_CONV="direct") == "gemm_unpacked"
+    with forced("direct"):
+        assert _core.forced_conv_algorithm() == "gemm_unpacked"
+        assert ops.conv2d_algorithm(*SECOND) == "gemm_unpacked"
+    assert "direct" not in _core.conv_algorithms()
 
 
 def test_an_unknown_name_is_one_clear_error() -> None:

@@ -12,8 +12,11 @@ from support import tolerance
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.strategies import Values
 from support.tolerance import assert_within, float64
+from support.types import Options, Shape
 
 from pycnn import ops, reference
+
+Case = tuple[Shape, Shape, Options]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,7 +27,7 @@ def depthwise(backend: str) -> Iterator[None]:
 
 
 @st.composite
-def geometries(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, object]]:
+def geometries(draw: st.DrawFn) -> Case:
     """Rows shorter and longer than a vector, or two; blocks of 1 to 4 rows and what is left."""
     groups, filters = draw(st.sampled_from((1, 2, 3, 17))), draw(st.sampled_from((1, 1, 2, 5)))
     stride = draw(st.tuples(*[st.sampled_from((1, 1, 2, 2, 3))] * 2))
@@ -33,25 +36,21 @@ def geometries(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], dict[
     padding = draw(st.tuples(*[st.integers(0, 3)] * 4))
     needed = [d * (t - 1) + 1 for d, t in zip(dilation, taps, strict=True)]
     extra = draw(st.tuples(st.integers(0, 9), st.sampled_from((0, 1, 6, 7, 13, 15, 29, 32, 63))))
-    size = [n + e for n, e in zip(needed, extra, strict=True)]
-    x_shape = (draw(st.sampled_from((1, 2, 5))), groups, *size)
+    height, width = (n + e for n, e in zip(needed, extra, strict=True))
+    x_shape = (draw(st.sampled_from((1, 2, 5))), groups, height, width)
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     return x_shape, (groups * filters, 1, *taps), geometry
 
 
 @given(geometries(), st.sampled_from(("normal", "integer", "wide")))
-def test_every_geometry(
-    case: tuple[tuple[int, ...], tuple[int, ...], dict[str, object]], kind: str
-) -> None:
+def test_every_geometry(case: Case, kind: str) -> None:
     assert ops.conv2d_algorithm(case[0], case[1], **case[2]) == "depthwise"
     assert_convolution(*case, kind)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @given(geometries(), st.integers(0, 2**32 - 1))
-def test_nan_and_infinity_go_where_they_belong(
-    case: tuple[tuple[int, ...], tuple[int, ...], dict[str, object]], seed: int
-) -> None:
+def test_nan_and_infinity_go_where_they_belong(case: Case, seed: int) -> None:
     """Lanes beyond the end of a row hold elements of the next one: they must not count."""
     x_shape, w_shape, geometry = case
     (x,) = Values("nonfinite", seed).arrays(x_shape)
@@ -98,7 +97,7 @@ def test_shapes_of_real_networks_and_extremes(
 def test_the_table_chooses_it_for_few_filters_a_channel() -> None:
     with forced(""):
         assert ops.conv2d_algorithm((1, 32, 28, 28), (32, 1, 3, 3), groups=32) == "depthwise"
-        assert ops.conv2d_algorithm((1, 1, 28, 28), (6, 1, 5, 5), padding=2) == "direct"
+        assert ops.conv2d_algorithm((1, 1, 28, 28), (6, 1, 5, 5), padding=2) == "gemm_unpacked"
 
 
 @pytest.mark.usefixtures("restore_threads")

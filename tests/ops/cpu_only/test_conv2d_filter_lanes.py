@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.strategies import TILES, ConvCase, conv_cases
+from support.types import Shape
 
 from pycnn import ops
 
@@ -63,9 +64,7 @@ def test_ends_of_tiles(
         pytest.param((1, 30, 12, 12), (600, 15, 9, 9), {"groups": 2}, id="many weights"),
     ],
 )
-def test_large_shapes(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, int]
-) -> None:
+def test_large_shapes(x_shape: Shape, w_shape: Shape, geometry: dict[str, int]) -> None:
     assert_convolution(x_shape, w_shape, geometry, "integer")
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.convolution import assert_convolution, assert_same_bits
 from support.strategies import LANES
+from support.types import Shape
 from support.windows import HUGE
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -54,7 +55,7 @@ def test_windows_of_whole_rows(
 )
 @pytest.mark.parametrize("kind", ["normal", "integer"])
 def test_shapes_of_text_networks_and_extremes(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: dict[str, object], kind: str
+    x_shape: Shape, w_shape: Shape, geometry: dict[str, object], kind: str
 ) -> None:
     assert_convolution(x_shape, w_shape, geometry, kind)
 

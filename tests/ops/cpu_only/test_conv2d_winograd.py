@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.in_place import assert_in_place
 from support.strategies import TILES
+from support.types import Shape
 
 from pycnn import ops
 
@@ -63,7 +64,7 @@ def test_tiles_and_channels(
         pytest.param((1, 3, 9, 400), (5, 3, 5, 5), id="5 x 5, rows of several strips"),
     ],
 )
-def test_large_shapes(x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> None:
+def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
     assert_convolution(x_shape, w_shape, {"padding": 1}, "normal")
 
 
@@ -73,7 +74,7 @@ def test_large_shapes(x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> Non
 def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Generator) -> None:
     """An infinity is for the windows over it, and the largest numbers are for the direct way."""
     x = rng.standard_normal((3, 8, 9, 9), np.float32)
-    w = rng.standard_normal((8, 8, taps, taps), np.float32) / 8
+    w = np.asarray(rng.standard_normal((8, 8, taps, taps), np.float32) / 8, np.float32)
     before = ops.conv2d(x, w)
     x[1, 2, 4, 0] = value
     after = ops.conv2d(x, w)

@@ -141,7 +141,8 @@ def test_taps_that_meet_only_padding(
     x = rng.integers(-3, 4, (2, 4, 6, 5)).astype(np.float32)
     w = rng.integers(-3, 4, (6, 2, 3, 4)).astype(np.float32)
     b = rng.integers(-3, 4, 6).astype(np.float32)
-    pads = (2 * dilation, 2 * dilation + 1, 3 * dilation, 2) if padding == "far" else padding
+    far = (2 * dilation, 2 * dilation + 1, 3 * dilation, 2)
+    pads = far if isinstance(padding, str) else padding
     geometry: dict[str, Any] = dict(stride=stride, padding=pads, dilation=dilation, groups=2)
     if pads[0] + pads[1] + 6 < 2 * dilation + 1 or pads[2] + pads[3] + 5 < 3 * dilation + 1:
         with pytest.raises(ValueError, match="filter spans"):

@@ -7,13 +7,14 @@ statically, so that the emulator needs nothing else of the other system.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.kernel_build import KERNELS, kernel_flags
+from support.sources import ROOT
 
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATORS = ("qemu-aarch64", "qemu-aarch64-static")
@@ -27,24 +28,7 @@ MISSING = [
     if not there
 ]
 
-ROOT = Path(__file__).parents[3]
-KERNELS = ROOT / "csrc" / "cpu" / "isa" / "kernels.cpp"
-
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {' and '.join(MISSING)}")
-
-
-def kernel_flags() -> list[str]:
-    """Read what CMakeLists.txt compiles the kernels for AArch64 with."""
-    text = (ROOT / "CMakeLists.txt").read_text()
-    common = re.search(
-        r"target_compile_options\(pycnn_isa_\$\{name\} PRIVATE(.*?)\$\{ARGN\}\)", text, re.DOTALL
-    )
-    own = re.search(r"pycnn_add_isa\(neon(.*)\)", text)
-    assert common
-    assert own
-    flags = re.findall(r"-[a-zO][\w=.-]*", common[1]) + own[1].split()
-    assert {"-O3", "-ffp-contract=fast", "-fno-math-errno"} <= set(flags)
-    return ["-DPYCNN_ISA=neon", *flags]
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +43,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
 
     def compile_file(source: Path) -> Path:
-        target = folder / f"{source.stem}.o"
-        flags = kernel_flags() if source == KERNELS else ["-O2", "-fopenmp"]
+        target = folder / "-".join(source.relative_to(ROOT).with_suffix(".o").parts)
+        flags = kernel_flags("neon") if source == KERNELS else ["-O2", "-fopenmp"]
         run("-std=c++20", "-Wno-psabi", "-Icsrc", *flags, "-c", source, "-o", target)
         return target
 

@@ -1,4 +1,4 @@
-// What the parts of the batch-lanes convolution share. Images are turned in blocks until lane n is image n: element e of a block's
+// What the parts of the batch-lanes convolution share. Images are interleaved in blocks: lane n is image n, so element e of a block's
 // images is then `block_images` floats at e * block_images. Where the last block is not full, the missing images are zeros.
 #pragma once
 
@@ -11,7 +11,7 @@
 namespace pycnn {
 
 // Images of a block: the two vectors of a tile.
-inline int64_t block_images(const KernelTable& table) { return kMaxTileVectors * table.lanes; }
+inline int64_t block_images(const KernelTable& table) { return table.nr; }
 
 // Moves `elements` neighbouring floats of each image of a block; images are `image_pitch` floats apart.
 struct Block {
@@ -28,14 +28,15 @@ struct Block {
     }
 };
 
-// N images of some planes of `plane` pixels, turned: [block][plane][pixel][image].
-Buffer<float> turned_images(const KernelTable& table, int64_t N, int64_t planes, int64_t plane, const float* x);
+// N images of some planes of `plane` pixels, interleaved: [block][plane][pixel][image].
+Workspace<float> interleaved_images(const KernelTable& table, int64_t N, int64_t planes, int64_t plane, const float* x);
 
-// The gradient of a convolution's output, turned, from that of what ReLU and max pooling have left of it.
-Buffer<float> turned_gradient(const KernelTable& table, const PooledConvShape& s, const float* dy, const uint8_t* winners);
+// The gradient of a convolution's output, interleaved, from that of what ReLU and max pooling have left of it.
+Workspace<float> interleaved_gradient(const KernelTable& table, const PooledConvShape& s, const float* dy,
+                                      const uint8_t* winners);
 
-// The gradients of conv2d.hpp from a dy that is turned.
-void backward_input_of_turned(const ConvShape& s, const float* turned_dy, const float* w, float* dx, const float* b);
-void backward_weight_of_turned(const ConvShape& s, const float* turned_dy, const float* x, float* dw, float* db);
+// The gradients of ops/conv2d.hpp from a dy that is interleaved.
+void backward_input_of_interleaved(const ConvShape& s, const float* interleaved_dy, const float* w, float* dx, const float* b);
+void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved_dy, const float* x, float* dw, float* db);
 
 }  // namespace pycnn

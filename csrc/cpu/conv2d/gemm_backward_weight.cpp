@@ -9,18 +9,11 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
-#include "cpu/conv2d/algorithms.hpp"
-#include "cpu/conv2d/batch_lanes.hpp"
-#include "cpu/conv2d/depthwise.hpp"
-#include "cpu/conv2d/filter_lanes.hpp"
-#include "cpu/conv2d/full_width.hpp"
+#include "cpu/conv2d/gemm.hpp"
 #include "cpu/conv2d/weight_slices.hpp"
-#include "cpu/conv2d/winograd.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/long_products.hpp"
-#include "ops/conv2d.hpp"
-#include "ops/visible_taps.hpp"
 
 namespace pycnn {
 namespace {
@@ -106,28 +99,10 @@ void pack_gradients(const ConvShape& s, const Chunk& chunk, const float* dy, int
 
 }  // namespace
 
-void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    const int64_t filters = s.group_outputs(), weights = s.weights();
-    std::fill_n(dw, weights, 0.0f);
-    std::fill_n(db, s.K, 0.0f);
-    if (s.N == 0) return;
-    if (const VisiblePart part(s); !part.is_whole(s)) {
-        const Buffer<float> visible(part.shape.weights());
-        conv2d_backward_weight(part.shape, dy, x, visible.data(), db);
-        return part.insert(s, visible.data(), dw);
-    }
-    const ConvAlgorithm algorithm = conv_algorithm(ConvPass::backward_weight, s);
-    if (algorithm == ConvAlgorithm::full_width) return conv2d_full_width_backward_weight(s, dy, x, dw, db);
-    if (algorithm == ConvAlgorithm::depthwise) return conv2d_depthwise_backward_weight(s, dy, x, dw, db);
-    if (algorithm == ConvAlgorithm::batch_lanes) return conv2d_batch_lanes_backward_weight(s, dy, x, dw, db);
-    if (algorithm == ConvAlgorithm::filter_lanes) return filter_lanes_backward_weight(s, dy, x, dw, db);
-    if (algorithm == ConvAlgorithm::winograd) {
-        if (conv2d_winograd_backward_weight(s, dy, x, dw, db)) return;
-        std::fill_n(dw, weights, 0.0f);
-    }
-
+void conv2d_gemm_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const Plan plan(s);
+    const int64_t filters = s.group_outputs(), weights = s.weights();
     const int64_t row_length = s.group_inputs() * plan.taps;  // of dw
     const int64_t pitch = whole_lines(plan.chunk_images * plan.chunk_rows * s.Q);
     const int64_t block_rows = plan.block_channels * plan.taps;
@@ -139,8 +114,8 @@ void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x,
 
     const int64_t tasks = plan.slices * s.groups * plan.blocks;
     const int team = team_size(tasks, s.N * s.P * s.Q * weights);
-    const Buffer<float> areas(area_size * team);
-    const Buffer<Segment> segments(segment_count * team);
+    const Workspace<float> areas(area_size * team);
+    const Workspace<Segment> segments(segment_count * team);
     const WeightSlices slices(s, plan.slices, dw, db);
     slices.clear();
     // The dot kernel's lanes share the pixels of a chunk; very long rows are several runs of them.

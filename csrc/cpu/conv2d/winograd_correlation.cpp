@@ -1,0 +1,157 @@
+#include "cpu/conv2d/winograd_correlation.hpp"
+
+#include <algorithm>
+
+#include "core/memory.hpp"
+#include "core/parallel.hpp"
+#include "cpu/dispatch.hpp"
+#include "cpu/gemm.hpp"
+
+namespace pycnn {
+namespace {
+
+// As many or a few more: a multiple of four, lest one of two or four cores has one more than the others (AlexNet's third layer,
+// 13 x 13, on two cores: 7 tasks take as long as 8; 8 are 15 % faster).
+int64_t tasks_of(const StripGrid& grid) { return std::min(ceil_div(winograd_tasks(grid), 4) * 4, grid.strips()); }
+
+// Input channels whose filters one task transforms.
+constexpr int64_t kFilterChannels = 16;
+
+// U: the transformed filters, [group][position][panel of two vectors of outputs][input][2 vectors]. One cache line more between
+// positions, lest the 36 stores of a filter meet in one set of the cache.
+struct FilterLayout {
+    int64_t width, panels, panel, position, group;
+
+    FilterLayout(const WinogradCorrelation& p, int64_t lanes)
+        : width(kNRVectors * lanes),
+          panels(ceil_div(p.outputs, width)),
+          panel(p.inputs * width),
+          position(panels * panel + whole_lines(1)),
+          group(kWinogradPositions * position) {}
+};
+
+void transform_filters(const KernelTable& table, const WinogradCorrelation& p, const FilterLayout& layout, float* u) {
+    const int64_t blocks = ceil_div(p.inputs, kFilterChannels), tasks = p.groups * layout.panels * blocks;
+    const double work = static_cast<double>(p.groups * layout.group);
+    parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
+        const int64_t g = task / blocks / layout.panels, panel = task / blocks % layout.panels;
+        const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
+        const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
+        const int64_t count = p.winograd.taps * p.winograd.taps;
+        float taps[kMostWinogradTaps * kNRVectors * kMostLanes] = {};  // lanes without a filter stay zero
+        for (int64_t c = begin; c < end; ++c) {
+            const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
+            table.transpose(outputs, count, source, p.output_stride, taps, layout.width);
+            p.winograd.filter(kNRVectors, p.flipped ? taps + (count - 1) * layout.width : taps,
+                              p.flipped ? -layout.width : layout.width,
+                              u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
+        }
+    });
+}
+
+// M[position] = V[position] U[position] for all 36: `tiles` rows of inputs, and of outputs.
+struct Products {
+    const KernelTable& table;
+    const WinogradCorrelation& p;
+    const FilterLayout& layout;
+    int64_t v_pitch, v_position, m_pitch, m_position;
+    const int64_t *input_offsets, *filter_offsets;
+
+    void multiply(int64_t tiles, const float* v, const float* u, float* m) const {
+        const Tiles rows(tiles, table.mr);
+        for (int64_t position = 0; position < kWinogradPositions; ++position)
+            for (int64_t panel = 0; panel < layout.panels; ++panel) {
+                const int64_t column = panel * layout.width;
+                const int64_t vectors = ceil_div(std::min(layout.width, p.outputs - column), table.lanes);
+                for (int64_t t = 0; t < rows.count; ++t)
+                    table.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
+                        p.inputs, v + position * v_position + rows.begin(t) * v_pitch, input_offsets, v_pitch,
+                        u + position * layout.position + panel * layout.panel, filter_offsets,
+                        m + position * m_position + rows.begin(t) * m_pitch + column, m_pitch, nullptr, false);
+            }
+    }
+};
+
+// From pixels with their channels side by side to planes, without what hangs over the edges.
+void write_strip(const KernelTable& table, const WinogradCorrelation& p, const Strip& strip, const float* pixels, int64_t pitch,
+                 float* planes) {
+    const int64_t tile = p.winograd.tile, i0 = strip.row * tile, j0 = strip.column * tile, width = strip.tiles * tile;
+    const int64_t rows = std::min(tile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
+    for (int64_t i = 0; i < rows; ++i)
+        table.transpose(columns, p.outputs, pixels + i * width * pitch, pitch, planes + (i0 + i) * p.out_width + j0,
+                        p.out_height * p.out_width);
+}
+
+}  // namespace
+
+std::vector<int64_t> correlate_in_tiles(const WinogradCorrelation& p) {
+    const KernelTable& table = kernels();
+    const FilterLayout layout(p, table.lanes);
+    const Workspace<float> u(p.groups * layout.group);
+    transform_filters(table, p, layout, u.data());
+
+    const int64_t tile = p.winograd.tile;
+    const StripGrid grid(p.images, p.out_height, p.out_width, tile, kWinogradTaskTiles);
+    const int64_t group_tasks = tasks_of(grid), tasks = p.groups * group_tasks;
+    const int64_t most_tiles = ceil_div(grid.strips(), std::max<int64_t>(group_tasks, 1)) * grid.longest();
+    const int64_t v_pitch = channel_pitch(p.inputs), v_vectors = ceil_div(p.inputs, table.lanes);
+    const int64_t m_pitch = channel_pitch(p.outputs), m_vectors = ceil_div(p.outputs, table.lanes);
+    const int64_t v_position = most_tiles * v_pitch + whole_lines(1), m_position = most_tiles * m_pitch + whole_lines(1);
+
+    const Workspace<int64_t> offsets(2 * p.inputs);
+    for (int64_t c = 0; c < p.inputs; ++c) offsets.data()[c] = c, offsets.data()[p.inputs + c] = c * layout.width;
+    const Products products{
+        table, p, layout, v_pitch, v_position, m_pitch, m_position, offsets.data(), offsets.data() + p.inputs};
+    const Workspace<float> bias(p.groups * m_pitch);
+    std::fill_n(bias.data(), p.groups * m_pitch, 0.0f);
+    if (p.bias)
+        for (int64_t g = 0; g < p.groups; ++g) std::copy_n(p.bias + g * p.outputs, p.outputs, bias.data() + g * m_pitch);
+
+    const double work = static_cast<double>(grid.tiles()) * kWinogradPositions * p.groups * p.inputs * p.outputs;
+    const int team = team_size(tasks, work);
+    const int64_t area = whole_lines(std::max(StripReader::area_floats(grid.longest(), kWinogradInput, tile, v_pitch),
+                                              tile * tile * grid.longest() * m_pitch));
+    const int64_t v_floats = whole_lines(kWinogradPositions * v_position),
+                  m_floats = whole_lines(kWinogradPositions * m_position);
+    const Workspace<float> areas((area + v_floats + m_floats) * team);
+    std::vector<unsigned char> finite(p.groups * grid.strips());
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
+        const int64_t g = task / group_tasks, begin = task % group_tasks * grid.strips() / group_tasks;
+        const int64_t end = (task % group_tasks + 1) * grid.strips() / group_tasks;
+        float* pixels = areas.data() + (area + v_floats + m_floats) * thread;
+        float *v = pixels + area, *m = v + v_floats;
+        const int64_t plane = p.height * p.width, out_plane = p.out_height * p.out_width;
+        const Planes planes{p.source + g * p.inputs * plane, p.inputs, p.height, p.width,
+                            p.groups * p.inputs * plane,     p.pad_h,  p.pad_w};
+        StripReader reader(table, planes, kWinogradInput, tile, v_pitch, pixels);
+        int64_t tiles = 0;
+        for (int64_t i = begin; i < end; ++i) {
+            const Strip strip = grid.strip(i);
+            const float* rows[kWinogradInput];
+            reader.read(strip, rows);
+            p.winograd.input(strip.tiles, v_vectors, v_pitch, rows, v + tiles * v_pitch, v_position);
+            tiles += strip.tiles;
+        }
+        products.multiply(tiles, v, u.data() + g * layout.group, m);
+        tiles = 0;
+        for (int64_t i = begin; i < end; ++i) {
+            const Strip strip = grid.strip(i);
+            finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
+                                                              bias.data() + g * m_pitch, pixels);
+            write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
+            tiles += strip.tiles;
+        }
+    });
+
+    std::vector<int64_t> wrong;
+    for (int64_t n = 0; n < p.images; ++n)
+        for (int64_t g = 0; g < p.groups; ++g) {
+            const auto first = finite.begin() + g * grid.strips() + n * grid.strips() / grid.images;
+            if (std::find(first, first + grid.strips() / grid.images, 0) == first + grid.strips() / grid.images) continue;
+            wrong.push_back(n);
+            break;
+        }
+    return wrong;
+}
+
+}  // namespace pycnn

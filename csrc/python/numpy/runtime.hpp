@@ -1,0 +1,11 @@
+// What pycnn._core alone has.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pycnn {
+
+void register_conv2d_algorithm(pybind11::module_& module);
+void register_runtime(pybind11::module_& module);
+
+}  // namespace pycnn
