@@ -22,8 +22,9 @@ __all__ = ["Backend", "Cpu", "Cuda", "Operations", "computing_with", "of", "of_c
 
 _cpu: Backend = Cpu()
 
-# The back-ends of extension modules that have been used, by the name of the module.
+# The back-ends of extension modules, by the module's name and by the type of its arrays.
 _extensions: dict[str, Backend] = {}
+_devices: dict[type, Backend] = {}
 
 
 def of(array: Any) -> Backend:
@@ -31,13 +32,17 @@ def of(array: Any) -> Backend:
 
     The CPU's ops then say what is wrong with the argument.
     """
-    return _cpu if type(array) is np.ndarray else _elsewhere(array)
+    return _cpu if type(array) is np.ndarray else _elsewhere(type(array))
 
 
-def _elsewhere(array: Any) -> Backend:
-    # The type of a device's arrays names the extension module that it comes from.
-    module = getattr(type(array), "ops", None)
-    return of_extension(module) if isinstance(module, ModuleType) else _cpu
+def _elsewhere(kind: type) -> Backend:
+    """Return the back-end of a type: that of a device if it is the type of its arrays."""
+    if kind in _devices:
+        return _devices[kind]
+    module = getattr(kind, "ops", None)  # the extension module that the type comes from
+    if isinstance(module, ModuleType) and issubclass(kind, getattr(module, "DeviceArray", ())):
+        return _devices.setdefault(kind, of_extension(module))
+    return _cpu
 
 
 def of_cpu() -> Backend:

@@ -22,7 +22,11 @@ NO_REFERENCE = {"conv2d_algorithm": "names a choice made in C++, and computes no
 NO_BINDING = {"linear_backward": "calls two other ops"}
 NOT_ON_DEVICES = {"conv2d_algorithm": "names a choice that only the CPU has"}
 
-STUB = Path(_core.__file__).with_name("_core.pyi")
+STUB = {
+    node.name: node
+    for node in ast.parse(Path(_core.__file__).with_name("_core.pyi").read_text()).body
+    if isinstance(node, ast.FunctionDef)
+}
 DERIVE = Path(__file__).with_name("derive_contract.py")
 REQUIRED = inspect.Parameter.empty
 BOUND = [name for name in ops.__all__ if name not in NO_BINDING]
@@ -103,21 +107,19 @@ def test_the_reference_has_the_parameters_of_the_op(name: str) -> None:
 
 
 def test_the_stub_declares_every_function_of_the_module() -> None:
-    declarations = [
-        node.name for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.FunctionDef)
-    ]
-    assert sorted(declarations) == sorted(functions_of(_core))
-    assert set(ops.__all__) - set(declarations) == set(NO_BINDING)
+    assert set(STUB) == functions_of(_core)
+    assert set(ops.__all__) - set(STUB) == set(NO_BINDING)
 
 
 @pytest.mark.parametrize("name", BOUND)
 def test_the_stub_has_the_parameters_of_the_op(name: str) -> None:
-    (function,) = (
-        node
-        for node in ast.parse(STUB.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name == name
-    )
-    assert_same(declared(function), positional(getattr(ops, name)))
+    assert_same(declared(STUB[name]), positional(getattr(ops, name)))
+
+
+@pytest.mark.parametrize("name", sorted(functions_of(_core)))
+def test_the_stub_has_the_parameters_of_the_binding(name: str) -> None:
+    """Of every function of the module, those that are no ops included."""
+    assert_same(declared(STUB[name]), bound(getattr(_core, name))[1])
 
 
 def modules() -> list[Any]:
