@@ -29,6 +29,7 @@ from pycnn.layers.adaptive_pool import (
     GlobalMaxPool2d,
 )
 from pycnn.layers.batch_norm import BatchNorm2d
+from pycnn.layers.c_layer import CLayer
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.dropout import Dropout
@@ -36,7 +37,6 @@ from pycnn.layers.embedding import Embedding
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
-from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
@@ -44,6 +44,7 @@ from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
 from pycnn.layers.resize import Upsample, ZeroPad2d
+from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
 from pycnn.layers.subsampling import Subsampling
 

@@ -14,12 +14,12 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
-from pycnn.layers.modes import own_mode, set_own_mode
+from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.saving import Saving
-from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
+from pycnn.layers.state import State
 from pycnn.layers.summary import summary
-from pycnn.layers.tree import Tree, each_once
+from pycnn.layers.tree import each_once
 from pycnn.layers.turns import Turn
 
 Self = TypeVar("Self", bound="Module")
@@ -33,7 +33,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Tree, Saving, ABC):
+class Module(Modes, State, Saving, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
@@ -83,17 +83,9 @@ class Module(Tree, Saving, ABC):
     array([2., 4., 6.], dtype=float32)
     """
 
-    _training_at_first = True
     children_share_input = False
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Take ``training = False`` in a class as the mode that its modules begin in."""
-        super().__init_subclass__(**options)
-        if isinstance(mode := vars(cls).get("training"), bool):  # it would hide the property
-            cls._training_at_first = mode
-            del cls.training
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -144,34 +136,6 @@ class Module(Tree, Saving, ABC):
         for _, value in self._named_state():
             if isinstance(value, Parameter):
                 value.grad = None
-
-    # Modes ---------------------------------------------------------------------------------
-
-    @property
-    def training(self) -> bool:
-        """Whether `forward` does what belongs to training alone."""
-        return self._mode and not self._is_evaluated
-
-    @training.setter
-    def training(self, mode: bool) -> None:
-        vars(self)["training"] = mode
-        set_own_mode(self, mode)
-
-    @property
-    def _mode(self) -> bool:
-        """What `training` is outside of `evaluation_mode`, in this thread."""
-        own = own_mode(self)
-        return bool(vars(self).get("training", self._training_at_first) if own is None else own)
-
-    def train(self: Self, mode: bool = True) -> Self:
-        """Set training mode (or, with False, evaluation mode) here and below; return self."""
-        for module in self.modules():
-            module.training = mode
-        return self
-
-    def eval(self: Self) -> Self:
-        """Set evaluation mode here and below; return self."""
-        return self.train(False)
 
     @property
     def device(self) -> str:
@@ -260,50 +224,6 @@ class Module(Tree, Saving, ABC):
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0
-
-    # State ---------------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Array]:
-        """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
-        return {name: value.data for name, value in self._checked_state()}
-
-    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into parameters and buffers. A failure leaves the model as it was.
-
-        Parameters
-        ----------
-        state : mapping of str to array
-            Values by name, as from `state_dict`.
-        strict : bool
-            Whether every parameter and buffer must be in `state` and the other way round.
-
-        Returns
-        -------
-        IncompatibleKeys
-            Names that are missing in `state`, and names in it that the model does not have.
-
-        Raises
-        ------
-        ValueError
-            If names (when strict) or shapes differ, or a shared parameter would get two different
-            values; the text lists them all.
-        TypeError
-            If a value is not an array of the dtype that the model has there.
-        """
-        keys = self.check_state_dict(state, strict)
-        with Turn(self, alone=True).taken():
-            copy_state(self._named_state(), state)
-        return keys
-
-    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Do what `load_state_dict` does, but copy nothing: see whether it would.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `load_state_dict`.
-        """
-        return check_state(dict(self._checked_state()), state, strict)
 
     def summary(self, input_shape: Shape) -> str:
         """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.devices import is_array, on_cpu, write
 from pycnn.layers.parameter import Array, Buffer, Parameter
+from pycnn.layers.tree import Tree
+from pycnn.layers.turns import Turn
 
 if TYPE_CHECKING:
     from pycnn.layers.module import Module
@@ -25,6 +27,52 @@ class IncompatibleKeys(NamedTuple):
 
     missing: list[str]
     unexpected: list[str]
+
+
+class State(Tree):
+    """What a `Module` is as values of parameters and buffers with names."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
+        return {name: value.data for name, value in self._checked_state()}
+
+    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Copy values into parameters and buffers. A failure leaves the model as it was.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            Values by name, as from `state_dict`.
+        strict : bool
+            Whether every parameter and buffer must be in `state` and the other way round.
+
+        Returns
+        -------
+        IncompatibleKeys
+            Names that are missing in `state`, and names in it that the model does not have.
+
+        Raises
+        ------
+        ValueError
+            If names (when strict) or shapes differ, or a shared parameter would get two different
+            values; the text lists them all.
+        TypeError
+            If a value is not an array of the dtype that the model has there.
+        """
+        keys = self.check_state_dict(state, strict)
+        with Turn(cast("Module", self), alone=True).taken():
+            copy_state(self._named_state(), state)
+        return keys
+
+    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Do what `load_state_dict` does, but copy nothing: see whether it would.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `load_state_dict`.
+        """
+        return check_state(dict(self._checked_state()), state, strict)
 
 
 def check_state(
