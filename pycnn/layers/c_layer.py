@@ -13,7 +13,7 @@ from pycnn.layers.parameter import Array, Shape
 
 
 class CLayer(Module):
-    """C-cells: each responds if its feature is somewhere in an area of one S-plane.
+    """C-cells: each responds if its feature occurs anywhere in an area of one S-plane.
 
     With the positions n of this layer, which are `stride` apart in the S-planes::
 
@@ -33,12 +33,12 @@ class CLayer(Module):
     stride : int or (int, int)
         Step between cells, in cells of the S-layer.
     padding : int, (h, w) or (top, bottom, left, right)
-        Border without activity around the input.
+        Border of zeros around the input.
     alpha : float
-        Input at which a cell gives half of its largest output, 1.
+        Input at which the output is half of its limit, 1.
     decay : float in [0, 1)
-        Factor by which d falls for each cell of distance, from 1 in the centre. 0 connects the
-        centre alone, which an even `area` does not have.
+        Factor by which d falls for each cell of distance, from 1 in the centre. 0 connects only the
+        centre, which an even `area` does not have.
 
     Attributes
     ----------

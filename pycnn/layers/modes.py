@@ -20,7 +20,7 @@ _modes: ContextVar[tuple[dict[int, bool], ...]] = ContextVar("modes", default=()
 
 
 class Modes(Tree, Remembering):
-    """What a `Module` is as one that trains or is evaluated."""
+    """What every `Module` can do to be in training or evaluation mode."""
 
     _training_at_first = True
 
@@ -60,11 +60,11 @@ class Modes(Tree, Remembering):
 
 @contextmanager
 def own_modes(model: Modes) -> Iterator[None]:
-    """Let this thread alone change the modes below a model that it sees, until the block ends.
+    """Make this thread see only its own changes to the modes below a model until the block ends.
 
-    What the modes are in the end, they are then for all threads.
+    The modes that it has then become those of all threads.
     """
-    modules = list(model.modules())  # they are held, so that no other object gets their ids
+    modules = list(model.modules())  # holding them keeps other objects from getting their ids
     modes = {id(module): module._mode for module in modules}
     _modes.set((*_modes.get(), modes))
     try:
@@ -76,7 +76,7 @@ def own_modes(model: Modes) -> Iterator[None]:
 
 
 def own_mode(module: Modes) -> bool | None:
-    """Return the mode that a call of this thread keeps for a module; None where there is none."""
+    """Return the mode that a call of this thread keeps for a module, or None."""
     for modes in reversed(_modes.get()):
         if id(module) in modes:
             return modes[id(module)]

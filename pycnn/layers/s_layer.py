@@ -1,7 +1,7 @@
 """The S-layer of the neocognitron (Fukushima 1980), which learns without gradients.
 
-`pycnn.training.self_organize` is its learning. Backward passes gradients on, to whatever lies
-before it, and trains nothing here.
+`pycnn.training.self_organize` trains it. `backward` passes the gradient on to the layers before it
+and trains nothing here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pycnn.layers.cells import DECAY, decaying, four_sides
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Shape
 
-# Initial excitatory connections are at most this share of their fixed counterparts c: an S-plane
-# that has learned nothing gives an output that any plane which knows the pattern exceeds.
+# Initial excitatory connections are at most this share of their fixed counterparts c, so that any
+# plane that knows a pattern responds more strongly than one that has learned nothing.
 INITIAL = 1e-4
 
 
 class SLayer(Module):
-    """S-cells: each plane detects one feature, which it has learned, at every position.
+    """S-cells: each plane detects one learned feature at every position.
 
     With the planes k of the previous C-layer and the positions n of this layer::
 
@@ -30,9 +30,9 @@ class SLayer(Module):
         I[j,n] = 2 r / (1 + r) b[j] v[n]                       shunting inhibition
         y[j,n] = r max((1 + E) / (1 + I) - 1, 0)
 
-    A plane that has learned a pattern responds to those whose similarity to it (the cosine of
-    their angle, weighted with c) is above r / (1 + r), in the limit of strong connections, and
-    with 1 to the pattern itself.
+    In the limit of strong connections a plane that has learned a pattern responds to all patterns
+    whose similarity to it (the cosine of the angle between them, weighted with c) is above
+    r / (1 + r), and to the pattern itself with 1.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SLayer(Module):
     area : int
         Side of the square that a cell is connected to.
     padding : int, (h, w) or (top, bottom, left, right)
-        Border without activity around the input.
+        Border of zeros around the input.
     r : float
         Selectivity: efficiency of the inhibition.
     q : float
@@ -49,15 +49,15 @@ class SLayer(Module):
     column : int
         Side of an S-column: the square whose strongest cell is a candidate for reinforcement.
     decay : float in [0, 1)
-        Factor by which c falls for each cell of distance. 0 connects the centre alone, which an
-        even `area` does not have.
+        Factor by which c falls for each cell of distance. 0 connects only the centre, which an even
+        `area` does not have.
     rng : Generator, int or None
         Random numbers of the initial connections.
 
     Attributes
     ----------
     excitatory : Buffer, (planes, in_planes, area, area)
-        a, small and positive at first, so that one of the planes wins where nothing is known.
+        a, small and positive at first, so that one of the planes wins before anything is learned.
     inhibitory : Buffer, (planes,)
         b, zero at first.
     fixed : array, (1, in_planes, area, area)
@@ -70,8 +70,8 @@ class SLayer(Module):
 
     Notes
     -----
-    Computed as ``r max((E - I) / (1 + I), 0)``, which is the same and keeps the small outputs of
-    planes that have learned little, where ``1 + E`` would round them off.
+    The output is computed as ``r max((E - I) / (1 + I), 0)``, which is the same but keeps the small
+    outputs of planes that have learned little: ``1 + E`` would round them off.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Values of parameters and buffers by name: whether they fit a model, and copied into it."""
+"""Values of parameters and buffers by name: read, checked against a model, and copied into it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class IncompatibleKeys(NamedTuple):
 
 
 class State(Tree):
-    """What a `Module` is as values of parameters and buffers with names."""
+    """What every `Module` can do with the values of its parameters and buffers."""
 
     def state_dict(self) -> dict[str, Array]:
         """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
@@ -65,7 +65,7 @@ class State(Tree):
         return keys
 
     def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Do what `load_state_dict` does, but copy nothing: see whether it would.
+        """Do what `load_state_dict` does except for copying: check whether it would succeed.
 
         Raises
         ------
@@ -95,7 +95,7 @@ def check_state(
     shared = [
         (printable(name), target, state[name]) for name, target in own.items() if name in state
     ]
-    # Of what lies in one memory the first name stands for all.
+    # The first name stands for all values in the same memory.
     alias: dict[str, str] = {}
     for one, two in overlapping({name: target.data for name, target, _ in shared}):
         alias[two] = alias.setdefault(one, one)
@@ -122,12 +122,12 @@ def check_state(
 
 
 def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str, Array]) -> None:
-    """Copy the values that there are for these parameters and buffers."""
+    """Copy the values of those parameters and buffers that `state` has."""
     targets = {name: target.data for name, target in own if name in state}
     values = {name: on_cpu(state[name]) for name in targets}
     named = {f"to {name}": array for name, array in targets.items()}
     named |= {f"of {name}": array for name, array in values.items()}
-    # A value that lies in another one's place has to be read before that is written.
+    # A value that lies in the place of another has to be read before the place is written.
     if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
@@ -139,7 +139,7 @@ def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str
 
 
 def native(dtype: Any) -> Any:
-    """Return a dtype in the byte order of the machine: numbers of another one are as good."""
+    """Return a dtype in the byte order of the machine: the other order counts as the same kind."""
     return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
 
 
@@ -149,6 +149,6 @@ def copied_state(model: Module) -> dict[str, Array]:
 
 
 def _listed(names: Sequence[object]) -> str:
-    """Return names for a message, of very many the first."""
+    """Return names for a message: all of them, or the first if there are very many."""
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(map(printable, names[:MOST_NAMES])) + more
