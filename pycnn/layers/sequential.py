@@ -68,12 +68,12 @@ class Sequential(Container):
             raise
 
     def _fail(self, layers: Sequence[Step], x: Array) -> None:
-        """Run layers one by one: the one that fails says in its own words what is wrong."""
+        """Run the layers one by one, so that the one that fails says in its own words why."""
         try:
             for layer in layers:
                 x = self._run(layer, x)
         except Exception as error:
-            raise error from error.__cause__  # that all of them failed before is no news
+            raise error from error.__cause__  # without the failure of the fused op as its context
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
