@@ -38,15 +38,15 @@ def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
     Parameters
     ----------
     rng : Generator, int or None
-        A generator, which is given back; a seed, at least 0; or None for fresh entropy. Besides
-        these NumPy's bit generators and seed sequences, or a list of ints as a seed, are taken.
+        A generator, which is returned as it is; a seed, at least 0; or None for fresh entropy.
+        NumPy's bit generators and seed sequences, and a list of ints as a seed, are accepted, too.
     owner : str
-        Who asks, for the text of errors.
+        The caller, for the text of errors.
 
     Raises
     ------
     TypeError, ValueError
-        If it is nothing of these.
+        If it is none of these.
     """
     if rng is None or isinstance(rng, _NUMPYS_OWN):
         return np.random.default_rng(rng)
@@ -55,7 +55,7 @@ def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
     return np.random.default_rng(_seed(owner, rng))
 
 
-# What numpy.random.default_rng takes besides seeds.
+# What numpy.random.default_rng accepts besides seeds.
 _NUMPYS_OWN = (
     np.random.Generator,
     np.random.BitGenerator,
@@ -103,7 +103,7 @@ def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArray[np.float32]:
-    """Values from U(-bound, bound), float32."""
+    """Return values from U(-bound, bound), float32."""
     bound = float32("init", "bound", bound)
     values = generator(rng).random(_checked(shape), dtype=np.float32)
     values *= np.float32(2 * bound)
@@ -114,7 +114,7 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> npt.NDArra
 def normal(
     shape: tuple[int, ...], std: float = 1.0, rng: Rng = None, *, mean: float = 0.0
 ) -> npt.NDArray[np.float32]:
-    """Values from N(mean, std^2), float32."""
+    """Return values from N(mean, std^2), float32."""
     std, mean = float32("init", "std", std), float32("init", "mean", mean)
     values = generator(rng).standard_normal(_checked(shape), dtype=np.float32)
     values *= np.float32(std)
@@ -124,20 +124,20 @@ def normal(
 
 
 def constant(shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
-    """One value throughout, float32."""
+    """Return an array of one value, float32."""
     return np.full(_checked(shape), float32("init", "value", value), np.float32)
 
 
 def default_bound(shape: tuple[int, ...]) -> float:
-    """Return 1 / sqrt(fan_in), PyTorch's default bound for weight and bias of conv and linear."""
+    """Return 1 / sqrt(fan_in), PyTorch's default bound for convolutions and linear layers."""
     return 1.0 / math.sqrt(fan_in(shape))
 
 
 def lecun_uniform(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
-    """Values from U(-b, b) with b = sqrt(3 / fan_in).
+    """Return values from U(-b, b) with b = sqrt(3 / fan_in).
 
-    Their variance, 1 / fan_in, gives the sums the variance of the inputs. The network of the 1998
-    paper has ``uniform(shape, 2.4 / fan_in(shape), rng)``.
+    With their variance, 1 / fan_in, the sums have the variance of the inputs. LeNet-5 of 1998 has
+    ``uniform(shape, 2.4 / fan_in(shape), rng)``.
 
     Parameters
     ----------
@@ -159,14 +159,14 @@ def lecun_uniform(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.flo
 
 
 def lecun_normal(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
-    """Values from N(0, 1 / fan_in); see `lecun_uniform`."""
+    """Return values from N(0, 1 / fan_in); see `lecun_uniform`."""
     return normal(shape, math.sqrt(1.0 / fan_in(shape)), rng)
 
 
 def xavier_uniform(
     shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """Values from U(-b, b) with b = gain sqrt(6 / (fan_in + fan_out)).
+    """Return values from U(-b, b) with b = gain sqrt(6 / (fan_in + fan_out)).
 
     A compromise between the variance of the sums forward and that of the gradients backward, for
     activations that are nearly linear around 0, such as tanh.
@@ -197,18 +197,18 @@ def xavier_uniform(
 def xavier_normal(
     shape: tuple[int, ...], rng: Rng = None, *, gain: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """Values from N(0, 2 gain^2 / (fan_in + fan_out)); see `xavier_uniform`."""
+    """Return values from N(0, 2 gain^2 / (fan_in + fan_out)); see `xavier_uniform`."""
     gain = float32("init", "gain", gain)
     return normal(shape, gain * math.sqrt(2.0 / (fan_in(shape) + fan_out(shape))), rng)
 
 
 def kaiming_uniform(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
-    """Values from U(-b, b) with b = sqrt(6 / fan_in); see `kaiming_normal`."""
+    """Return values from U(-b, b) with b = sqrt(6 / fan_in); see `kaiming_normal`."""
     return uniform(shape, math.sqrt(6.0 / fan_in(shape)), rng)
 
 
 def kaiming_normal(shape: tuple[int, ...], rng: Rng = None) -> npt.NDArray[np.float32]:
-    """Values from N(0, 2 / fan_in), which keeps the variance through layers with ReLU.
+    """Return values from N(0, 2 / fan_in), which keeps the variance through layers with ReLU.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class Tanh(Module):
 class ScaledTanh(Module):
     """``amplitude * tanh(slope * x)``, LeNet-5's squashing function; see `pycnn.ops.tanh`.
 
-    With the default numbers f(1) = 1 and f(-1) = -1, and the slope's extremes are there.
+    By default f(1) = 1 and f(-1) = -1, and the second derivative has its extremes there.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class ScaledTanh(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Multiply by the slope, known from the output."""
+        """Multiply by the derivative, which is a function of the output."""
         (y,) = self.saved()
         return ops.tanh_backward(dy, y, amplitude=self.amplitude, slope=self.slope)
 
@@ -155,7 +155,7 @@ class GELU(Module):
         return ops.gelu(x, self.approximate)
 
     def backward(self, dy: Array) -> Array:
-        """Multiply by the slope."""
+        """Multiply by the derivative."""
         (x,) = self.saved()
         return ops.gelu_backward(dy, x, self.approximate)
 

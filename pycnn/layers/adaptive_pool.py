@@ -1,4 +1,4 @@
-"""Pooling layers whose output size is given: adaptive and global pooling."""
+"""Adaptive and global pooling: layers whose output size is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Size: TypeAlias = "int | None | tuple[int | None, int | None]"
 
 
 class _AdaptivePool2d(Module):
-    """What both kinds of adaptive pooling share: the output size."""
+    """What the layers of adaptive pooling share: the output size."""
 
     def __init__(self, output_size: Size) -> None:
         layer = type(self).__name__
@@ -28,7 +28,7 @@ class _AdaptivePool2d(Module):
         )
 
     def _size(self, shape: Shape) -> tuple[int, int]:
-        """Output size for an input of this shape; None keeps a size."""
+        """Return the output size for an input of this shape; None keeps a size."""
         if len(shape) != 4:
             raise ValueError(f"expects (N, C, H, W), input was {shape}")
         height, width = (
@@ -70,7 +70,7 @@ class AdaptiveAvgPool2d(_AdaptivePool2d):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Share each gradient among the elements of its window."""
+        """Divide each gradient among the elements of its window."""
         return ops.adaptive_avg_pool2d_backward(dy, *self.saved())
 
 
@@ -95,7 +95,7 @@ class AdaptiveMaxPool2d(_AdaptivePool2d):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give each gradient to the element that won."""
+        """Pass each gradient to the element that was the maximum."""
         indices, shape = self.saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
@@ -111,7 +111,7 @@ class GlobalAvgPool2d(AdaptiveAvgPool2d):
         return super().forward(x).reshape(x.shape[:2])
 
     def backward(self, dy: Array) -> Array:
-        """Share each gradient among all pixels of its map."""
+        """Divide each gradient among all pixels of its map."""
         return super().backward(_as_images(dy))
 
     def _arguments(self) -> str:
@@ -125,11 +125,11 @@ class GlobalMaxPool2d(AdaptiveMaxPool2d):
         super().__init__(1)
 
     def forward(self, x: Array) -> Array:
-        """Keep the largest pixel of each map."""
+        """Return the largest pixel of each map."""
         return super().forward(x).reshape(x.shape[:2])
 
     def backward(self, dy: Array) -> Array:
-        """Give each gradient to the pixel that won."""
+        """Pass each gradient to the pixel that was the maximum."""
         return super().backward(_as_images(dy))
 
     def _arguments(self) -> str:

@@ -121,7 +121,7 @@ class BatchNorm2d(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         x, mean, inv_std, scale, whole = self.saved()
         weight = self._affine()[0]
         if whole is None:

@@ -13,7 +13,7 @@ from pycnn.layers.spread import Total
 
 
 class Whole(NamedTuple):
-    """What the backward pass needs of a batch besides its part that is here.
+    """What the backward pass needs to know of the whole batch.
 
     Attributes
     ----------
@@ -37,24 +37,24 @@ def batch_norm_spread(
 ) -> tuple[Array, Array, Array, Array, Whole]:
     """Do `pycnn.ops.batch_norm2d` with the mean and the variance of the whole batch.
 
-    The part is normalised by its own statistics, which loses no digits to a large mean; what those
-    of the whole batch differ from them is a scale and a shift of each channel. With m values in the
+    The part is normalised by its own statistics, which loses no digits to a large mean. A scale and
+    a shift of each channel then lead to the statistics of the whole batch. With m values in the
     part, M in the batch, and sums over the parts, ``mean = sum of m mean_part / M`` and
     ``var = sum of m (var_part + mean_part^2) / M - mean^2``, in float64.
 
     Parameters
     ----------
     x, weight, bias, eps
-        As there; `x` is the part.
+        As for `pycnn.ops.batch_norm2d`; `x` is the part.
     total : function of array
-        Adds up over the processes, each of which is here at the same time.
+        Adds up over the processes, which all call this at the same time.
     counts : bool
         Whether the part belongs to the batch.
 
     Returns
     -------
     y, mean, var, inv_std : arrays
-        As there.
+        As from `pycnn.ops.batch_norm2d`.
     Whole
         For `batch_norm_spread_backward`.
 
@@ -109,6 +109,6 @@ def batch_norm_spread_backward(
 
 
 def _channels(numbers: Array, device: str) -> Array:
-    """Return a number for each channel as ops take them."""
+    """Return one number for each channel as a float32 array on a device, as ops take them."""
     found: Array = move(numbers.astype(np.float32), device)
     return found

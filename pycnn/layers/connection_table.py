@@ -1,4 +1,4 @@
-"""Connection tables: which input channels each filter of a convolution looks at."""
+"""Connection tables: which input channels each filter of a convolution sees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def connection_table(owner: str, table: Any, filters: int, channels: int) -> Tab
     owner : str
         The layer, for errors.
     table : (filters, channels) array-like of bool or 0 and 1
-        Entry [k, c] tells whether filter k looks at channel c.
+        Entry [k, c] says whether filter k sees channel c.
     filters, channels : int
         Its shape.
 
@@ -27,7 +27,7 @@ def connection_table(owner: str, table: Any, filters: int, channels: int) -> Tab
     TypeError
         If it is not an array of bool or int.
     ValueError
-        If its shape or a value is wrong, or a filter looks at nothing.
+        If its shape or a value is wrong, or a filter sees no channel.
     """
     try:
         found = np.asarray(table)

@@ -36,7 +36,7 @@ _CONTAINERS = (
 def attributes_of(one: object) -> dict[str, Any]:
     """Return the attributes of an object: its own, those in slots, and those of users' classes.
 
-    Methods are not among them.
+    Methods do not count.
     """
     found = vars(one).copy()  # another thread may add one
     if not _users(type(one)):  # type: ignore[arg-type]  # for the most part
@@ -50,7 +50,7 @@ def attributes_of(one: object) -> dict[str, Any]:
 
 
 def attributes_of_class(one: object) -> dict[str, Any]:
-    """Return those of them that belong to its class and not to the object."""
+    """Return the attributes that belong to the class of an object and not to the object."""
     hidden = vars(one)
     found: dict[str, Any] = {}
     for name, value in _of_classes(one):
@@ -60,7 +60,7 @@ def attributes_of_class(one: object) -> dict[str, Any]:
 
 
 def _of_classes(one: object) -> Iterator[tuple[str, Any]]:
-    """Return what users' classes have, nearest first; for slots what Python puts there."""
+    """Return the attributes of users' classes, nearest first; of slots, Python's descriptors."""
     for kind in _users(type(one)):  # type: ignore[arg-type]
         for name, value in list(vars(kind).items()):
             if not (isinstance(value, FunctionType) or name.startswith("__")):
@@ -69,7 +69,7 @@ def _of_classes(one: object) -> Iterator[tuple[str, Any]]:
 
 @lru_cache(maxsize=1024)
 def _users(kind: type) -> tuple[type, ...]:
-    """Return the classes behind an object that are neither ours nor Python's: ours hold nothing."""
+    """Return the base classes that are neither pycnn's, which hold nothing, nor Python's."""
     others = ("pycnn", "builtins", "abc", "typing")
     return tuple(one for one in kind.__mro__ if one.__module__.partition(".")[0] not in others)
 
@@ -87,7 +87,7 @@ def may_hold(value: Any) -> bool:
 
 
 def contained(values: Iterable[Any], kinds: tuple[type, ...]) -> Iterator[Any]:
-    """Return the objects of these kinds among some, in containers there, and in what those hold."""
+    """Return the objects of these kinds among `values` and in containers there, however deep."""
     seen: set[int] = set()
     waiting = [values]
     while waiting:
@@ -104,7 +104,7 @@ def contained(values: Iterable[Any], kinds: tuple[type, ...]) -> Iterator[Any]:
 
 @lru_cache(maxsize=1024)
 def _is_one_of(kind: type, kinds: tuple[type, ...]) -> bool:
-    """Whether a type is one of several; the question to an abstract class takes long."""
+    """Whether a type is one of several; cached, since asking an abstract class takes long."""
     return issubclass(kind, kinds)
 
 
@@ -114,12 +114,12 @@ def _is_container(kind: type) -> bool:
 
 
 def _is_iterator(kind: type) -> bool:
-    """Whether these are such as `iter` of a list, `zip` and `map` give."""
+    """Whether objects of this type are iterators like those of `iter`, `zip` and `map`."""
     return kind.__module__ in ("builtins", "itertools") and issubclass(kind, Iterator)
 
 
 def _items(container: Any) -> Iterable[Any]:
-    """Return what a container holds now, though another thread may change it."""
+    """Return what a container holds now, even if another thread changes it."""
     kind: type = type(container)
     if kind is tuple:
         items: Iterable[Any] = container

@@ -1,4 +1,4 @@
-"""What all containers share: named modules, and the position of a failing one in its error."""
+"""What all containers share: named modules, and errors that name the module that failed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ R = TypeVar("R")
 
 
 class Container(Module):
-    """A module made of others, in a fixed order; it names the one that fails.
+    """A module made of others in a fixed order; its errors name the module that failed.
 
     Parameters
     ----------
     modules : mapping of str to Module
-        The modules, by the names that their parameters get in front.
+        The modules, by the names that stand before those of their parameters.
     """
 
     _of_children = frozenset(["_named"])
@@ -32,7 +32,7 @@ class Container(Module):
     def children(self) -> Iterator[tuple[str, Module]]:
         """Return the modules of `items`, then those that are attributes.
 
-        What is below the modules anyway does not get another name as an attribute.
+        A module that is below those of `items` anyway gets no other name as an attribute.
         """
         yield from self.items()
         others = list(super().children())
@@ -41,7 +41,7 @@ class Container(Module):
             yield from ((name, value) for name, value in others if id(value) not in below)
 
     def items(self) -> Iterator[tuple[str, Module]]:
-        """Return the modules that the container was made of with their names, in order."""
+        """Return the modules that the container was made of, with their names, in order."""
         yield from self._named.items()
 
     def __len__(self) -> int:
@@ -65,8 +65,8 @@ class Container(Module):
         """Kind of numbers that the first module takes."""
         return next(iter(self)).input_dtype if len(self) else super().input_dtype
 
-    # An error gets the position of its module in front of its text. The exception itself is
-    # changed, so that its type and the traceback into the layer stay.
+    # The position of the failing module is put in front of the text of its error. The exception
+    # itself is changed, which keeps its type and the traceback into the layer.
 
     def _call(self, name: str, method: Callable[[Array], R], array: Array) -> R:
         """Call a method of the module `name`."""
@@ -102,20 +102,20 @@ class Container(Module):
 
 
 def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
-    """Name the modules that a container was given: by position, or as one dict names them.
+    """Return the modules that a container was given by name: their positions, or a dict's keys.
 
     Parameters
     ----------
     owner, part : str
-        The container and what it calls its modules, for errors.
+        The container, and its word for its modules, for errors.
     modules : tuple
-        Modules, or one mapping of names to modules. Each object may appear once: a layer
-        remembers the input of one forward pass.
+        Modules, or one mapping of names to modules. Each object may appear once, because a layer
+        saves the values of one forward pass.
 
     Raises
     ------
     TypeError
-        If something is no Module or a name is no str.
+        If a value is not a Module or a name is not a str.
     ValueError
         If a module is there twice, or a name is empty or has a dot in it.
     """

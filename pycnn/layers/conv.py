@@ -42,10 +42,10 @@ class Conv2d(Module):
     padding_mode : str
         Only 'zeros'.
     connections : (K, C) array of bool or of 0 and 1, optional
-        Which input channels (columns) each filter (row) looks at; all by default.
+        Which input channels (columns) each filter (row) sees; all by default.
     rng : Generator, int or None
-        Random numbers of the initial values, U(+-1 / sqrt(n)) with n the numbers that a filter
-        looks at: C / groups R S, or with `connections` its links times R S.
+        Random numbers of the initial values, U(+-1 / sqrt(n)), where n is the fan-in of a filter:
+        C / groups R S, or with `connections` its links times R S.
 
     Attributes
     ----------
@@ -129,14 +129,14 @@ class Conv2d(Module):
         return init.uniform(self._shape[:1], 1.0, rng) * self._bounds()
 
     def _bounds(self) -> Array:
-        """Bound of the initial values of each filter of a table, 1 / sqrt(fan-in)."""
+        """Return the bound of the initial values of each filter of a table, 1 / sqrt(fan-in)."""
         assert self.connections is not None
         fan_in = self.connections.sum(axis=1) * math.prod(self.kernel_size)
         bounds: Array = (1 / np.sqrt(fan_in)).astype(np.float32)
         return bounds
 
     def filters(self) -> Array:
-        """Return the filters as (K, C / groups, R, S): with a table, zeros where no link is."""
+        """Return the filters as (K, C / groups, R, S), with zeros where a table has no link."""
         if self.connections is None:
             return self.weight.data
         weights = self.weight.data
@@ -148,7 +148,7 @@ class Conv2d(Module):
         return spread
 
     def _links(self, like: Array) -> Array:
-        """Return the numbers of the planes (k, c) that there are, on the device of an array."""
+        """Return the positions of the linked planes (k, c), on the device of an array."""
         places = self._places
         if device_of(places) != device_of(like):
             self._places = places = move(places, device_of(like))
@@ -159,7 +159,7 @@ class Conv2d(Module):
         return self._forward(ops.conv2d, x)
 
     def forward_relu(self, x: Array) -> Array:
-        """Do `forward` and rectify; `backward` is still that of `forward`."""
+        """Return the rectified output of `forward`; `backward` remains that of `forward`."""
         return self._forward(ops.conv2d_relu, x)
 
     def _forward(self, op: Callable[..., Array], x: Array) -> Array:
@@ -177,7 +177,7 @@ class Conv2d(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         (x,) = self.saved()
         dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
         self._add_gradients(dy, x)
@@ -192,7 +192,7 @@ class Conv2d(Module):
         self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
 
     def gradient_places(self) -> Places | None:
-        """Return where an op is to write the first gradients of `filters` and bias: its `out`."""
+        """Return the arrays for an op's first gradients of `filters` and bias: its `out`."""
         out = places(self.weight, self.bias)
         return out if out is None or self.connections is None else (None, out[1])
 

@@ -115,7 +115,7 @@ class ConvTranspose2d(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         (x,) = self.saved()
         dx = ops.conv_transpose2d_backward_input(dy, self.weight.data, x.shape, **self._geometry)
         self._accumulate(dy, x)

@@ -29,8 +29,8 @@ class Dropout(Module):
     Raises
     ------
     TypeError, ValueError
-        If `p` is not a number in [0, 1); in `forward`, if the input is not a float array, or in
-        training not a C-contiguous one of float32.
+        If `p` is not a number in [0, 1). In `forward`, if the input is not a float array, or in
+        training not a C-contiguous float32 array.
 
     References
     ----------
@@ -42,7 +42,7 @@ class Dropout(Module):
         self.rng = init.generator(rng, "Dropout")
 
     def forward(self, x: Array) -> Array:
-        """Drop in training mode; give `x` itself in evaluation mode."""
+        """Drop in training mode; return `x` itself in evaluation mode."""
         check_kind("Dropout", "x", x, FLOAT)
         if not self.training:
             self.save_for_backward(x.shape, None)
@@ -69,10 +69,10 @@ class Dropout(Module):
 
 
 def _drop(x: Array, p: float, seed: int) -> tuple[Array, Array]:
-    """Drop the numbers that would be dropped if the whole batch, of which `x` is a part, were here.
+    """Drop the numbers of `x`, a part of a batch, that are dropped if the whole batch is here.
 
-    The random numbers come in blocks of four (see `pycnn.ops.dropout`): where the part begins
-    inside of one, it is moved behind what is missing of the block.
+    The random numbers come in blocks of four (see `pycnn.ops.dropout`). A part that begins inside a
+    block is padded in front, so that it stands at the same place in the block.
     """
     part = spread_here()
     if part is None or not part.first:

@@ -12,7 +12,7 @@ from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
 
 
 class Embedding(Module):
-    """Table that turns numbers of words into their vectors; see `pycnn.ops.embedding`.
+    """Table of word vectors, looked up by the number of the word; see `pycnn.ops.embedding`.
 
     Parameters
     ----------
@@ -21,16 +21,16 @@ class Embedding(Module):
     embedding_dim : int
         D, length of a vector.
     padding_idx : int, optional
-        Word that stands for no word: its vector starts as zeros and is not trained. A negative
-        number counts from the end.
+        Number of the padding, which stands for no word: its vector starts as zeros and is not
+        trained. A negative number counts from the end.
     rng : Generator, int or None
         Random numbers of the initial values, N(0, 1).
 
     Attributes
     ----------
     weight : Parameter or Buffer, (V, D)
-        The table; a Buffer if it is frozen. Its gradient is a `SparseRows` of the words that were
-        there, so that the step of an optimizer touches no other row.
+        The table; a Buffer if it is frozen. Its gradient is a `SparseRows` of the words in the
+        batch, so that the step of an optimizer touches no other row.
 
     Raises
     ------
@@ -61,16 +61,16 @@ class Embedding(Module):
     def from_pretrained(
         cls, weights: npt.NDArray[np.float32], freeze: bool = True, padding_idx: int | None = None
     ) -> Embedding:
-        """Make the layer with word vectors that are there already.
+        """Return a layer with given word vectors.
 
         Parameters
         ----------
         weights : (V, D) float32 array, C-contiguous
-            The table. It is used as it is, not copied: training changes it.
+            The table. It is not copied: training changes it.
         freeze : bool
-            Whether the vectors stay as they are: then `weight` is a Buffer and not a Parameter.
+            Whether the vectors stay as they are; `weight` is then a Buffer, not a Parameter.
         padding_idx : int, optional
-            Word that is not trained. Its vector stays what it is in `weights`.
+            Number of a word that is not trained. Its vector stays as it is in `weights`.
 
         Returns
         -------
@@ -105,7 +105,7 @@ class Embedding(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradient of the table; that of a number of a word is zero."""
+        """Accumulate the gradient of the table; return zeros as that of the words' numbers."""
         (x,) = self.saved()
         if isinstance(self.weight, Parameter):
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)

@@ -21,14 +21,14 @@ Named: TypeAlias = tuple[str, Module]
 
 
 class Forward(Protocol):
-    """What has a forward pass: a layer, or what runs several as one op."""
+    """An object with a forward pass: a layer, or several layers that run as one op."""
 
     def forward(self, x: Array) -> Array:
         """Compute the output for the input `x`."""
 
 
 class Backward(Protocol):
-    """What has the backward pass of a step: a layer, or what ran several as one op."""
+    """An object with a backward pass: a layer, or several layers that ran as one op."""
 
     def backward(self, dy: Array) -> Array:
         """Turn the gradient of the output into that of the input."""
@@ -44,14 +44,15 @@ class Step:
     Attributes
     ----------
     name : str
-        The layer that an error of the forward pass names: the first one.
+        Name of the layer that errors of the forward pass blame: the first one.
     forward : Forward
-        What has the forward pass. Its method is looked up at each call, since an instance may
+        Object with the forward pass. Its method is looked up at each call, since an instance may
         override it.
     backward : tuple of (str, Backward)
-        What has the backward passes, first to last, each with the layer that its errors name.
+        Objects with the backward passes, first to last, each with the name of the layer that its
+        errors blame.
     layers : tuple of Step
-        The layers one by one, where the step stands for several.
+        If the step stands for several layers, these one by one.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Step:
     layers: tuple[Step, ...] = ()
 
     def parts(self) -> tuple[Step, ...]:
-        """Return what is to run now: the step itself, or its layers where one overrides a pass."""
+        """Return the step itself, or its layers if an instance among them overrides a pass."""
         if all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
             return (self,)
         return self.layers
@@ -69,7 +70,7 @@ class Step:
 class AffineReLU:
     """The forward pass of a `Conv2d` or `Linear` and a `ReLU`, as one op.
 
-    Both layers save what their own forward passes would, so the backward passes are theirs.
+    Both layers save what their own forward passes would, so their own backward passes follow.
     """
 
     def __init__(self, affine: Conv2d | Linear, relu: ReLU) -> None:
@@ -84,7 +85,7 @@ class AffineReLU:
 
 @dataclass(frozen=True, slots=True)
 class _Pooled:
-    """What the convolution saves for the fused backward pass, which is not that of its own."""
+    """What the convolution saves for the fused backward pass; its own cannot use it."""
 
     x: Array
     winners: Array
@@ -111,7 +112,7 @@ class ConvReluMaxPool:
         )
         conv.save_for_backward(_Pooled(x, winners))
         for layer in (self.relu, self.pool):
-            remember(layer, None)  # nor does it keep what an earlier pass of its own has saved
+            remember(layer, None)  # free what an earlier pass of its own has saved
         return y
 
     def backward(self, dy: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What layers that take images say of an input that has another shape."""
+"""Error messages of layers that take images, for inputs of other shapes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_channels(x: Array, channels: int) -> None:
 
 
 def axes_hint(shape: tuple[int, ...], channels: int) -> str:
-    """Say how images of another shape become (N, channels, H, W); empty where that is not known."""
+    """Say how images of another shape become (N, channels, H, W); empty if that is not clear."""
     last = shape[-1:] == (channels,) and channels in (1, 3, 4)
     if len(shape) == 4 and last and shape[1] != channels:
         return f": {_ORDER}, np.ascontiguousarray(x.transpose(0, 3, 1, 2))"

@@ -1,4 +1,4 @@
-"""Changes that a forward pass makes to a model, kept back until the update of its step."""
+"""Changes that a forward pass makes to a model, delayed until the update of its step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _kept: ContextVar[list[Change] | None] = ContextVar("kept", default=None)
 
 @contextmanager
 def changes_kept() -> Iterator[list[Change]]:
-    """Keep the changes that layers make in this block, for the caller to make them later."""
+    """Collect the changes that layers want to make in this block; the caller makes them later."""
     changes: list[Change] = []
     before = _kept.set(changes)
     try:
@@ -23,10 +23,10 @@ def changes_kept() -> Iterator[list[Change]]:
 
 
 def change(call: Change) -> None:
-    """Change a buffer: now, or with the update of the step where `pycnn.fit` takes one.
+    """Make a change now, or within a step of `pycnn.fit` together with its update.
 
-    Until then other threads, and callbacks before the update, see the model as the step before
-    has left it.
+    Until then other threads, and callbacks before the update, see the model as the previous step
+    left it.
     """
     changes = _kept.get()
     if changes is None:

@@ -56,7 +56,7 @@ class Linear(Module):
         return self._forward(ops.linear, x)
 
     def forward_relu(self, x: Array) -> Array:
-        """Do `forward` and rectify; `backward` is still that of `forward`."""
+        """Return the rectified output of `forward`; `backward` remains that of `forward`."""
         return self._forward(ops.linear_relu, x)
 
     def _forward(self, op: Callable[..., Array], x: Array) -> Array:
@@ -64,7 +64,7 @@ class Linear(Module):
         try:
             y = op(x, self.weight.data, None if bias is None else bias.data)
         except ValueError:
-            # Said in the words of the layer; checked only now, so that a good x costs nothing.
+            # The layer's own words; checked only after a failure, so that a good x costs nothing.
             if x.ndim != 2 or x.shape[1] != self.in_features:
                 raise ValueError(self._shape_text(x.shape)) from None
             raise
@@ -84,7 +84,7 @@ class Linear(Module):
         return text
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         (x,) = self.saved()
         dx = ops.linear_backward_input(dy, self.weight.data)
         self._accumulate(dy, x)

@@ -14,12 +14,12 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
-from pycnn.layers.modes import own_mode, set_own_mode
+from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.saving import Saving
-from pycnn.layers.state import IncompatibleKeys, check_state, copy_state
+from pycnn.layers.state import State
 from pycnn.layers.summary import summary
-from pycnn.layers.tree import Tree, each_once
+from pycnn.layers.tree import each_once
 from pycnn.layers.turns import Turn
 
 Self = TypeVar("Self", bound="Module")
@@ -33,14 +33,14 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Tree, Saving, ABC):
+class Module(Modes, State, Saving, ABC):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
     them (attributes of a class and slots count; lists and whatever else holds one do not, and are
     refused where they hold what is not found elsewhere below the module), and defines two passes:
 
-    - ``y = forward(x)`` gives ``save_for_backward`` whatever the gradients depend on,
+    - ``y = forward(x)`` passes whatever the gradients depend on to ``save_for_backward``,
     - ``dL/dx = backward(dL/dy)`` takes it with ``saved``, in the same thread, adds ``dL/dw`` to the
       gradient of each parameter w with ``w.accumulate``, and returns ``dL/dx``.
 
@@ -83,17 +83,9 @@ class Module(Tree, Saving, ABC):
     array([2., 4., 6.], dtype=float32)
     """
 
-    _training_at_first = True
     children_share_input = False
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Take ``training = False`` in a class as the mode that its modules begin in."""
-        super().__init_subclass__(**options)
-        if isinstance(mode := vars(cls).get("training"), bool):  # it would hide the property
-            cls._training_at_first = mode
-            del cls.training
 
     @abstractmethod
     def forward(self, x: Array) -> Array:
@@ -101,7 +93,7 @@ class Module(Tree, Saving, ABC):
 
     @abstractmethod
     def backward(self, dy: Array) -> Array:
-        """Turn the gradient of the output into that of the input; accumulate the parameters'.
+        """Return the gradient of the input for that of the output; accumulate the parameters'.
 
         Raises
         ------
@@ -113,25 +105,25 @@ class Module(Tree, Saving, ABC):
     def backward_parameters(self, dy: Array) -> None:
         """Do `backward` without the gradient of the input.
 
-        The first layer of a network has no use for it, and for a convolution it is half of the
-        work. A subclass overrides this where there is something to save.
+        The first layer of a network does not need it, and for a convolution it is half of the work.
+        Override this in a subclass where it saves time.
         """
         self.backward(dy)
 
     def __call__(self, x: Array) -> Array:
-        """Call `forward`, after a look at whether `x` is an array."""
+        """Check that `x` is an array, and call `forward`."""
         if not is_array(x):
             name = type(self).__name__
             raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(x)
 
     def forget(self) -> None:
-        """Free what this thread's forward passes left for a backward pass that will not come."""
+        """Free what forward passes of this thread saved for a backward pass that will not come."""
         for module in self.modules():
             module._memory = None
 
     def _check_gradient(self, dy: Array, shape: Shape) -> None:
-        """Refuse a gradient that NumPy would stretch or reshape to the output's `shape`."""
+        """Raise unless a gradient has the output's `shape`: NumPy would stretch another one."""
         if not is_array(dy):
             raise TypeError(f"the gradient must be an array, got {type(dy).__name__}")
         if dy.dtype.kind != "f":
@@ -145,41 +137,13 @@ class Module(Tree, Saving, ABC):
             if isinstance(value, Parameter):
                 value.grad = None
 
-    # Modes ---------------------------------------------------------------------------------
-
-    @property
-    def training(self) -> bool:
-        """Whether `forward` does what belongs to training alone."""
-        return self._mode and not self._is_evaluated
-
-    @training.setter
-    def training(self, mode: bool) -> None:
-        vars(self)["training"] = mode
-        set_own_mode(self, mode)
-
-    @property
-    def _mode(self) -> bool:
-        """What `training` is outside of `evaluation_mode`, in this thread."""
-        own = own_mode(self)
-        return bool(vars(self).get("training", self._training_at_first) if own is None else own)
-
-    def train(self: Self, mode: bool = True) -> Self:
-        """Set training mode (or, with False, evaluation mode) here and below; return self."""
-        for module in self.modules():
-            module.training = mode
-        return self
-
-    def eval(self: Self) -> Self:
-        """Set evaluation mode here and below; return self."""
-        return self.train(False)
-
     @property
     def device(self) -> str:
-        """Where the parameters are: 'cpu', or what `to` was given."""
+        """Device of the parameters: 'cpu', or the one that `to` was given."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
-        """Return what `to` moves: parameters, and buffers that say so."""
+        """Return what `to` moves: the parameters, and the buffers with ``moves``."""
         for _, value in each_once(self._named_state()):
             if isinstance(value, Parameter) or value.moves:
                 yield value
@@ -187,21 +151,21 @@ class Module(Tree, Saving, ABC):
     def to(self: Self, device: str) -> Self:
         """Move the parameters to a device, and return self; gradients are forgotten.
 
-        Of the buffers those with ``moves`` go with them, such as a frozen table of word vectors;
-        others, such as running means, a few numbers for a channel, stay on the CPU.
+        Buffers with ``moves`` go with them, such as a frozen table of word vectors. Other buffers,
+        such as running means, hold a few numbers for each channel and stay on the CPU.
 
         Parameters
         ----------
         device : {'cpu', 'cuda'}
             The CPU or the GPU; 'cuda_emulated' is the emulation of a GPU that tests use. An
-            optimizer that has taken steps does not move: make a new one, and let it load the state.
+            optimizer that has taken steps does not move: make a new one and load the state into it.
 
         Raises
         ------
         ValueError
-            If there is no such name.
+            If there is no device of this name.
         RuntimeError
-            If there is no such device, or this pycnn was built without it.
+            If the machine has no such device, or pycnn was built without it.
         """
         if not isinstance(device, str):
             raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
@@ -246,64 +210,20 @@ class Module(Tree, Saving, ABC):
     def scores(self, outputs: Array) -> Array:
         """Turn outputs of `forward` into numbers of which the largest in a row is the answer.
 
-        The outputs themselves; a layer whose outputs are better the smaller they are, such as
-        distances, gives them with another sign.
+        By default these are the outputs themselves. A layer whose smallest output wins, such as one
+        of distances, returns them with the opposite sign.
         """
         return outputs
 
     @property
     def outputs_are_scores(self) -> bool:
-        """Whether the largest output wins: `scores` leaves the outputs as they are."""
+        """Whether the largest output wins, because `scores` returns the outputs as they are."""
         outputs = np.zeros((1, 1), np.float32)
         return self.scores(outputs) is outputs
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Floating-point operations of one forward pass: 2 for each multiply-add, no others."""
         return 0
-
-    # State ---------------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Array]:
-        """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
-        return {name: value.data for name, value in self._checked_state()}
-
-    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Copy values into parameters and buffers. A failure leaves the model as it was.
-
-        Parameters
-        ----------
-        state : mapping of str to array
-            Values by name, as from `state_dict`.
-        strict : bool
-            Whether every parameter and buffer must be in `state` and the other way round.
-
-        Returns
-        -------
-        IncompatibleKeys
-            Names that are missing in `state`, and names in it that the model does not have.
-
-        Raises
-        ------
-        ValueError
-            If names (when strict) or shapes differ, or a shared parameter would get two different
-            values; the text lists them all.
-        TypeError
-            If a value is not an array of the dtype that the model has there.
-        """
-        keys = self.check_state_dict(state, strict)
-        with Turn(self, alone=True).taken():
-            copy_state(self._named_state(), state)
-        return keys
-
-    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Do what `load_state_dict` does, but copy nothing: see whether it would.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `load_state_dict`.
-        """
-        return check_state(dict(self._checked_state()), state, strict)
 
     def summary(self, input_shape: Shape) -> str:
         """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
@@ -324,7 +244,7 @@ class Module(Tree, Saving, ABC):
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:
-    """Refuse what is no model; a class is none."""
+    """Raise TypeError unless `model` is an instance of Module."""
     if not isinstance(model, Module):
         raise TypeError(
             f"[{owner}] model must be an instance of Module, got {type(model).__name__}{hint}"
@@ -336,18 +256,18 @@ def evaluation_mode(model: Module) -> Iterator[None]:
     """Put a model in evaluation mode for this thread, as long as the block lasts.
 
     Nothing is written to the model: other threads see each layer in its own mode, and so does this
-    one afterwards. Nothing is remembered for a backward pass meanwhile, so that no memory is held;
-    what this thread's last pass left is forgotten with the next one in the block (`pycnn.predict`
-    and `pycnn.evaluate` leave it alone).
+    thread afterwards. Forward passes in the block save nothing for a backward pass, so that no
+    memory is held, and the first of them frees what this thread's last pass saved (`pycnn.predict`
+    and `pycnn.evaluate` keep it).
 
     Notes
     -----
-    The mode belongs to the thread, and to the task where there are several in it (a
-    ``contextvars`` context). A generator that yields in the middle of the block leaves it to the
-    thread until it goes on.
+    The mode belongs to the thread, or where a thread runs several tasks to the task (its
+    ``contextvars`` context). A generator that yields inside the block leaves the thread in this
+    mode until the generator goes on.
 
-    Threads that are started in the block are not in it (a thread begins with a context of its own):
-    start each with ``contextvars.copy_context().run``, or enter the block in it.
+    A thread that is started in the block is not in the mode, because it begins with a context of
+    its own: start it with ``contextvars.copy_context().run``, or enter the block in it.
 
     The block does not wait for a thread that trains the model, as `pycnn.predict` and
     `pycnn.evaluate` do.

@@ -50,7 +50,7 @@ class Parallel(Container):
         self.axis = integer("Parallel", "axis", axis, 1)
 
     def forward(self, x: Array) -> Array:
-        """Give x to every branch and join the outputs."""
+        """Run every branch on x and join the outputs."""
         return self._join([self._call(name, f.forward, x) for name, f in self._named.items()])
 
     def _join(self, outputs: list[Array]) -> Array:
@@ -66,7 +66,7 @@ class Parallel(Container):
         return joined
 
     def _parts(self, dy: Array) -> list[Array]:
-        """Take the gradient apart into those of the branches' outputs."""
+        """Split the gradient into those of the branches' outputs."""
         (sizes,) = self.saved()
         if dy.shape[self.axis : self.axis + 1] != (sum(sizes),):
             raise ValueError(
@@ -76,11 +76,11 @@ class Parallel(Container):
         return backends.of(dy).split(dy, sizes, self.axis)
 
     def backward(self, dy: Array) -> Array:
-        """Give each branch its part of the gradient, and add up those of the input."""
+        """Run each branch on its part of the gradient, and add up the gradients of the input."""
         total: Array | None = None
         for (name, branch), part in zip(self._named.items(), self._parts(dy), strict=True):
             dx = self._call(name, branch.backward, part)
-            # Not in place: a branch may have given an array that is not its own.
+            # Not in place: a branch may return an array that is not its own.
             total = dx if total is None else total + dx
         assert total is not None  # there is a branch
         return total

@@ -1,4 +1,4 @@
-"""The arrays of a model: parameters, their gradients, and buffers, which are only kept."""
+"""The arrays of a model: parameters with their gradients, and buffers, which are not trained."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANY: Kinds = ("biuf", "an array of numbers or bool")
 
 
 class SparseRows:
-    """A gradient that is zero but in some rows, as that of an `Embedding`.
+    """A gradient that is zero in all but some rows, like that of an `Embedding`.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ class SparseRows:
                 f"[SparseRows] needs a row of shape {written(shape[1:])} for each number "
                 f"(rows: {rows.shape}, values: {values.shape})"
             )
+        # Rows on a device come from an op that has seen to it.
         if isinstance(rows, np.ndarray) and not _ascend(rows, shape[0]):
             raise ValueError(f"[SparseRows] rows must ascend and lie in 0..{shape[0] - 1}")
         self.rows = rows
@@ -77,7 +78,7 @@ class SparseRows:
     def __add__(self, other: SparseRows) -> SparseRows:
         """Add two gradients of the same parameter: the rows of both.
 
-        The CPU adds them: those of a device go there, and the sum goes back.
+        The CPU adds them: gradients on a device are copied there, and the sum is copied back.
         """
         mine, theirs = on_cpu(self.rows), on_cpu(other.rows)
         rows = np.union1d(mine, theirs)
@@ -92,7 +93,7 @@ class SparseRows:
 
 
 def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
-    """Whether rows ascend and lie in a table; those on a device come from an op that saw to it."""
+    """Whether rows ascend and lie in a table."""
     ascending = bool((rows[1:] > rows[:-1]).all())
     return not len(rows) or bool(ascending and rows[0] >= 0 and rows[-1] < end)
 
@@ -100,24 +101,24 @@ def _ascend(rows: npt.NDArray[np.int64], end: int) -> bool:
 Gradient = Array | SparseRows
 
 
-# Under which passes of several threads add to what they share: gradients, running statistics.
+# Held while a pass adds to what several threads share: gradients, running statistics.
 sums = Lock()
 
 
 def gradient_values(grad: Gradient) -> Array:
-    """Return the numbers of a gradient as one array, to read or to scale: the rest are zeros."""
+    """Return the numbers of a gradient that are not known to be zero, to read or to scale."""
     return grad.values if isinstance(grad, SparseRows) else grad
 
 
 class Home(Protocol):
-    """Where the gradient of a parameter lies, such as its part of a buffer that many share."""
+    """The place of a parameter's gradient, such as its part of a buffer that many share."""
 
     @property
     def view(self) -> Array:
         """An array of the shape and dtype of the parameter, for its gradient."""
 
     def add(self, own: Gradient | None, grad: Gradient) -> Gradient:
-        """Return the sum of two gradients; `own` may be None, and `grad` is often `view` itself."""
+        """Return the sum of two gradients; `own` may be None, `grad` is often `view` itself."""
 
 
 class Parameter:
@@ -135,10 +136,10 @@ class Parameter:
     grad : array, SparseRows or None
         Gradient of the loss, of the shape of `data`; None until a backward pass.
     home : Home or None
-        Where the gradient is to lie; None, as at first, for an array of its own. Who sets it trains
-        the model in one thread: a first gradient is written over what `home.view` holds, so that
-        each backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of
-        a parameter have none, and `Module.to` another device removes it.
+        The place of the gradient; None, as at first, for an array of its own. With a home, train
+        the model in one thread only: a first gradient overwrites what `home.view` holds, so each
+        backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of a
+        parameter have no home, and moving it to another device with `Module.to` removes it.
 
     Raises
     ------
@@ -171,9 +172,9 @@ class Parameter:
 
     @property
     def place(self) -> Array | None:
-        """Where a first gradient is to be written: ``home.view``, or None where there is none.
+        """Place for a first gradient: ``home.view``, or None without a home.
 
-        None also where there is a gradient already, to which `accumulate` adds another.
+        Also None if there is a gradient already, to which `accumulate` adds.
         """
         home = self.home
         return None if home is None or self.grad is not None else home.view
@@ -181,10 +182,11 @@ class Parameter:
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
 
-        It is not added into either, for others may hold it too. Where there is a `home`, that keeps
-        and adds.
+        Later ones are not added in place, since others may hold the first one, too. A `home` does
+        its own keeping and adding.
 
-        Of threads that add at once none is lost; the order, and with it the rounding, is theirs.
+        If several threads add at once, none of the gradients is lost; their order, and with it the
+        rounding, is not fixed.
 
         Raises
         ------
@@ -214,7 +216,7 @@ class Parameter:
                 self.grad = own + grad  # not in place: another parameter may have been given it
 
     def __getstate__(self) -> Any:
-        """Return what copies and pickles hold: all but the home, which is this parameter's own."""
+        """Return what copies and pickles hold: everything but the home, which is not shared."""
         names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return getattr(self, "__dict__", None), {**slots, "home": None}
@@ -232,16 +234,16 @@ def _add_rows(dense: Array, sparse: SparseRows) -> Array:
 class Buffer:
     """An array that belongs to a model but is not trained, such as a running mean.
 
-    It is saved, loaded and copied with the parameters, under its own name, and no optimizer
-    sees it.
+    It is saved, loaded and copied with the parameters, under its own name. Optimizers do not see
+    it.
 
     Parameters
     ----------
     data : array of numbers or bool, C-contiguous
         The values. A layer updates this array in place.
     moves : bool
-        Whether `Module.to` moves it with the parameters, for an op that reads it beside the
-        inputs, such as a table of word vectors. Else it stays on the CPU.
+        Whether `Module.to` moves it with the parameters, as an op needs that reads it together with
+        its inputs, such as a table of word vectors. Otherwise it stays on the CPU.
 
     Attributes
     ----------
@@ -286,14 +288,14 @@ Places = tuple[Array | None, Array | None]
 
 
 def places(weight: Parameter, bias: Parameter | None) -> Places | None:
-    """Return where an op is to write the first gradients of weight and bias: its `out`."""
+    """Return the arrays into which an op writes first gradients of weight and bias: its `out`."""
     if weight.home is None and (bias is None or bias.home is None):
         return None
     return weight.place, None if bias is None else bias.place
 
 
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
-    """Raise TypeError for what is no array of these kinds, or of one that safetensors lacks."""
+    """Raise TypeError unless `array` is of these kinds and of a dtype that safetensors has."""
     letters, words = kinds
     dtype = array.dtype if is_array(array) else None
     if dtype is None or dtype.kind not in letters or dtype.itemsize > 8 or not dtype.isnative:
@@ -301,13 +303,13 @@ def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
 
 
 def check_contiguous(owner: str, name: str, array: Array) -> None:
-    """Raise ValueError unless an array is C-contiguous, as those of a device always are."""
+    """Raise ValueError unless an array is C-contiguous; arrays on a device always are."""
     if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
         raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")
 
 
 def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
-    """Return parameters as a list; one Parameter, or anything but Parameters, is refused."""
+    """Return parameters as a list; refuse a single Parameter, and anything but Parameters."""
     if isinstance(values, Parameter) or not isinstance(values, Iterable):
         raise TypeError(
             f"[{owner}] {name} must be an iterable of Parameters such as model.parameters(), "
@@ -315,7 +317,7 @@ def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
         )
     parameters = []
     try:
-        for value in values:  # one by one: there may be no end of what is no parameter
+        for value in values:  # one by one: an iterable of something else may be endless
             if not isinstance(value, Parameter):
                 kind = type(value).__name__
                 raise TypeError(f"[{owner}] {name} must hold Parameters, got {kind}")

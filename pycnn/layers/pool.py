@@ -13,7 +13,7 @@ _Pair = tuple[int, int]
 
 
 class _Pool2d(Module):
-    """A window that slides over images: what both kinds of pooling share."""
+    """A window that slides over images: what the pooling layers share."""
 
     def __init__(
         self, kernel_size: int | _Pair, stride: int | _Pair | None, padding: int | _Pair
@@ -95,7 +95,7 @@ class MaxPool2d(_Pool2d):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Give each gradient to the element that won."""
+        """Pass each gradient to the element that was the maximum."""
         indices, shape = self.saved()
         return ops.max_pool2d_backward(dy, indices, shape)
 
@@ -155,6 +155,6 @@ class AvgPool2d(_Pool2d):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Share each gradient among the elements of its window."""
+        """Divide each gradient among the elements of its window."""
         (shape,) = self.saved()
         return ops.avg_pool2d_backward(dy, shape, *self._geometry)

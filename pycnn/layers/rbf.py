@@ -19,7 +19,7 @@ class RBF(Module):
     Parameters
     ----------
     in_features, out_features : int, optional
-        D and K. They may be left out, and otherwise must fit, where `centres` are given.
+        D and K. With `centres` they may be left out; if given, they must fit.
     centres : float32 array, (K, D), optional
         The centres; copied. Random ones of -1 and 1 by default.
     trainable : bool
@@ -75,7 +75,7 @@ class RBF(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradient of trainable centres, and give that of the input."""
+        """Accumulate the gradient of trainable centres, and return that of the input."""
         (x,) = self.saved()
         dx, dcentres = ops.rbf_backward(dy, x, self.centres.data)
         if isinstance(self.centres, Parameter):
@@ -83,7 +83,7 @@ class RBF(Module):
         return dx
 
     def scores(self, outputs: Array) -> Array:
-        """Return the distances with a minus: the nearest centre is the answer."""
+        """Return the negative distances: the nearest centre is the answer."""
         negative: Array = -outputs
         return negative
 
@@ -97,7 +97,7 @@ class RBF(Module):
 
 
 def _checked(centres: Array, in_features: int | None, out_features: int | None) -> Array:
-    """Copy of the centres that were given, if they fit."""
+    """Return a copy of the given centres; raise if they do not fit."""
     if not isinstance(centres, np.ndarray) or centres.dtype != np.float32:
         found = getattr(centres, "dtype", type(centres).__name__)
         raise TypeError(f"[RBF] centres must be a float32 array, got {found}")

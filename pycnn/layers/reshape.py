@@ -1,4 +1,4 @@
-"""Other shapes for the same numbers, without a copy."""
+"""Layers that change the shape and nothing else, without a copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pycnn.layers.parameter import Array, Shape, check_contiguous, check_kind
 
 
 class _View(Module):
-    """The same numbers in another shape: what all of them share."""
+    """The same numbers in another shape: what these layers share."""
 
     def forward(self, x: Array) -> Array:
         """Return a view of `x`, which must be C-contiguous, in the other shape."""

@@ -1,4 +1,4 @@
-"""A way around a block."""
+"""A block with a shortcut around it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pycnn.layers.parameter import Array
 
 
 class Residual(Container):
-    """A block and a way around it: ``y = body(x) + x``, or ``y = body(x) + shortcut(x)``.
+    """A block with a shortcut around it: ``y = body(x) + x``, or ``y = body(x) + shortcut(x)``.
 
     Parameters
     ----------
     body : Module
         The block; without `shortcut` its output has the shape of its input.
     shortcut : Module, optional
-        The way around it, such as a convolution 1x1 where the number of channels changes; x
+        The way around the block, such as a 1x1 convolution where the number of channels changes; x
         itself by default.
 
     Raises
@@ -38,11 +38,11 @@ class Residual(Container):
 
     @property
     def shortcut(self) -> Module | None:
-        """The way around the block; None where it is x itself."""
+        """The way around the block; None if it is x itself."""
         return self._named.get("shortcut")
 
     def forward(self, x: Array) -> Array:
-        """Add the outputs of the block and of the way around it."""
+        """Add the outputs of the block and of the shortcut."""
         y = self._call("body", self._named["body"].forward, x)
         around = x if self.shortcut is None else self._call("shortcut", self.shortcut.forward, x)
         return self._add(y, around)
@@ -56,7 +56,7 @@ class Residual(Container):
         return total
 
     def backward(self, dy: Array) -> Array:
-        """Add the gradients of the block and of the way around it."""
+        """Add the gradients of the block and of the shortcut."""
         self._check(dy)
         dx = self._call("body", self._named["body"].backward, dy)
         around = dy if self.shortcut is None else self._call("shortcut", self.shortcut.backward, dy)

@@ -22,7 +22,7 @@ class Upsample(Module):
     mode : {'nearest', 'bilinear'}
         Repeat pixels, or interpolate between them.
     align_corners : bool
-        Only for 'bilinear': whether the corner pixels of input and output lie on each other.
+        Only for 'bilinear': whether the corner pixels of input and output coincide.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class Upsample(Module):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Add up each pixel's shares of the gradient."""
+        """Add up the gradients of the pixels that each pixel contributed to."""
         (shape,) = self.saved()
         return ops.upsample2d_backward(dy, shape, *self._geometry)
 
@@ -65,7 +65,7 @@ class ZeroPad2d(Module):
     Parameters
     ----------
     padding : int, (int, int) or (int, int, int, int)
-        All sides, (height, width), or (top, bottom, left, right); the order of `Conv2d`, which is
+        All sides, (height, width), or (top, bottom, left, right). The order is that of `Conv2d`,
         not PyTorch's.
 
     Raises

@@ -21,7 +21,7 @@ class Sequential(Container):
     *layers : Module, or one mapping of str to Module
         The layers, first to last, named by their positions or as the mapping names them
         (``Sequential({"features": ...})`` has parameters ``features.0.weight``). Each object may
-        appear once (a layer remembers the input of one forward pass).
+        appear once, because a layer saves the values of one forward pass.
 
     Raises
     ------
@@ -32,13 +32,13 @@ class Sequential(Container):
 
     Notes
     -----
-    An error of a layer gets its position in front: ``Sequential[6] Linear: expects 400 ...``.
+    An error of a layer begins with its position: ``Sequential[6] Linear: expects 400 ...``.
 
-    A `Conv2d` or `Linear` with a `ReLU` behind it runs as one op (`pycnn.ops.conv2d_relu`,
+    A `Conv2d` or `Linear` that is followed by a `ReLU` runs as one op (`pycnn.ops.conv2d_relu`,
     `pycnn.ops.linear_relu`): the same bits, in less time. So do a `Conv2d`, a `ReLU` and a
     `MaxPool2d` whose windows lie side by side (`pycnn.ops.conv2d_relu_max_pool2d`; the same bits
-    for finite weights); these layers then have no backward pass of their own, only the whole has.
-    `trace` runs all layers one by one.
+    for finite weights); only the three together can then run backward, not each by itself. `trace`
+    runs all layers one by one, and so does `forward` where an instance overrides a pass.
     """
 
     _of_children = Container._of_children | {"_steps"}
@@ -68,12 +68,12 @@ class Sequential(Container):
             raise
 
     def _fail(self, layers: Sequence[Step], x: Array) -> None:
-        """Run layers one by one: the one that fails says in its own words what is wrong."""
+        """Run the layers one by one, so that the one that fails says in its own words why."""
         try:
             for layer in layers:
                 x = self._run(layer, x)
         except Exception as error:
-            raise error from error.__cause__  # that all of them failed before is no news
+            raise error from error.__cause__  # without the failure of the fused op as its context
 
     @overload
     def backward(self, dy: Array, input_gradient: Literal[True] = True) -> Array: ...
@@ -87,8 +87,8 @@ class Sequential(Container):
         dy : array
             Gradient of the loss with respect to the output.
         input_gradient : bool
-            Whether the gradient of the input is wanted; without it the first layer that has
-            parameters does less, and those before it do nothing.
+            Whether to compute the gradient of the input. Without it the first layer that has
+            parameters does less, and the layers before it do nothing.
 
         Returns
         -------

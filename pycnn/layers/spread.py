@@ -1,7 +1,7 @@
-"""A batch that is spread over several processes: what layers need to know of the rest of it.
+"""What layers need to know of a batch that is spread over several processes.
 
-Most layers treat each sample by itself. Those that do not are right in each process only if they
-know where its samples stand in the whole batch (`Dropout`), or see the others' (`BatchNorm2d`).
+Most layers treat each sample by itself. The others need to know where the samples of their process
+stand in the whole batch (`Dropout`), or need sums over all samples (`BatchNorm2d`).
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import TypeAlias
 from pycnn.layers.parameter import Array
 
 Total: TypeAlias = Callable[[Array], Array]
-"""Adds float64 arrays of one shape up over the processes; each gets the sum."""
+"""Adds up float64 arrays of one shape over the processes; each process gets the sum."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The part of a batch that is here.
+    """The part of a batch that this process has.
 
     Attributes
     ----------
     first : int
-        Samples of the batch that stand before it, in other processes.
+        Samples of the batch that come before the part, in other processes.
     samples : int
-        Samples in it.
+        Samples in the part.
     counts : bool
-        Whether they belong to the batch; else this process has none of it, and one that is borrowed
-        lets it keep step with the others.
+        Whether they belong to the batch. If not, this process has none of its samples, and a
+        borrowed sample keeps it in step with the others.
     total : function of array, or None
-        Where the statistics of batch normalisation are to be those of the whole batch, what adds
-        them up.
+        Adds up the statistics of batch normalisation over the processes, where they are to be those
+        of the whole batch.
     """
 
     first: int
@@ -42,7 +42,7 @@ class Spread:
     counts: bool = True
 
     def numbers_before(self, size: int) -> int:
-        """Count the numbers before those of an array of `size` of them, the batch along axis 0."""
+        """Count the numbers of the whole batch before this part, which has `size` of them."""
         return self.first * (size // self.samples)
 
 
@@ -51,7 +51,7 @@ _spread: ContextVar[Spread | None] = ContextVar("spread", default=None)
 
 @contextmanager
 def spread(part: Spread) -> Iterator[None]:
-    """Let layers know, in this thread, that their batch is a part of a larger one."""
+    """Tell layers in this thread that their batch is a part of a larger one."""
     before = _spread.set(part)
     try:
         yield
@@ -60,5 +60,5 @@ def spread(part: Spread) -> Iterator[None]:
 
 
 def spread_here() -> Spread | None:
-    """Return the part that is here; None where the batch is whole."""
+    """Return the part that this process has; None if the batch is whole."""
     return _spread.get()

@@ -1,9 +1,9 @@
-"""Values of parameters and buffers by name: whether they fit a model, and copied into it."""
+"""Values of parameters and buffers by name: read, checked against a model, and copied into it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from pycnn._overlap import overlapping
 from pycnn._printable import printable
 from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array, Buffer, Parameter
+from pycnn.layers.tree import Tree
+from pycnn.layers.turns import Turn
 
 if TYPE_CHECKING:
     from pycnn.layers.module import Module
@@ -26,6 +28,52 @@ class IncompatibleKeys(NamedTuple):
 
     missing: list[str]
     unexpected: list[str]
+
+
+class State(Tree):
+    """What every `Module` can do with the values of its parameters and buffers."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
+        return {name: value.data for name, value in self._checked_state()}
+
+    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Copy values into parameters and buffers. A failure leaves the model as it was.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            Values by name, as from `state_dict`.
+        strict : bool
+            Whether every parameter and buffer must be in `state` and the other way round.
+
+        Returns
+        -------
+        IncompatibleKeys
+            Names that are missing in `state`, and names in it that the model does not have.
+
+        Raises
+        ------
+        ValueError
+            If names (when strict) or shapes differ, or a shared parameter would get two different
+            values; the text lists them all.
+        TypeError
+            If a value is not an array of the dtype that the model has there.
+        """
+        keys = self.check_state_dict(state, strict)
+        with Turn(cast("Module", self), alone=True).taken():
+            copy_state(self._named_state(), state)
+        return keys
+
+    def check_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+        """Do what `load_state_dict` does except for copying: check whether it would succeed.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `load_state_dict`.
+        """
+        return check_state(dict(self._checked_state()), state, strict)
 
 
 def check_state(
@@ -48,7 +96,7 @@ def check_state(
     shared = [
         (printable(name), target, state[name]) for name, target in own.items() if name in state
     ]
-    # Of what lies in one memory the first name stands for all.
+    # The first name stands for all values in the same memory.
     alias: dict[str, str] = {}
     for one, two in overlapping({name: target.data for name, target, _ in shared}):
         alias[two] = alias.setdefault(one, one)
@@ -75,12 +123,12 @@ def check_state(
 
 
 def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str, Array]) -> None:
-    """Copy the values that there are for these parameters and buffers."""
+    """Copy the values of those parameters and buffers that `state` has."""
     targets = {name: target.data for name, target in own if name in state}
     values = {name: on_cpu(state[name]) for name in targets}
     named = {f"to {name}": array for name, array in targets.items()}
     named |= {f"of {name}": array for name, array in values.items()}
-    # A value that lies in another one's place has to be read before that is written.
+    # A value that lies in the place of another has to be read before the place is written.
     if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
@@ -89,7 +137,7 @@ def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str
 
 
 def native(dtype: Any) -> Any:
-    """Return a dtype in the byte order of the machine: numbers of another one are as good."""
+    """Return a dtype in the byte order of the machine: the other order counts as the same kind."""
     return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) else dtype
 
 
@@ -99,6 +147,6 @@ def copied_state(model: Module) -> dict[str, Array]:
 
 
 def _listed(names: Sequence[object]) -> str:
-    """Return names for a message, of very many the first."""
+    """Return names for a message: all of them, or the first if there are very many."""
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(map(printable, names[:MOST_NAMES])) + more

@@ -59,7 +59,7 @@ class Subsampling(Module):
         return ops.channel_affine(sums, self.weight.data, self.bias.data)
 
     def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and give that of the input."""
+        """Accumulate the gradients of weight and bias, and return that of the input."""
         sums, shape = self.saved()
         dsums, dweight, dbias = ops.channel_affine_backward(dy, sums, self.weight.data)
         self.weight.accumulate(dweight)

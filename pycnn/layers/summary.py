@@ -35,10 +35,10 @@ def summary(model: Module, input_shape: Shape) -> str:
     Returns
     -------
     str
-        A line for each layer with its output shape, its neurons (numbers in the output, where the
-        layer has weights, learned or fixed), its parameters and its floating-point operations (2
-        for each multiply-add, no others), and the totals. In a model with an `SLayer` also the
-        connections that learn without gradients.
+        A line for each layer, and the totals: the output shape, the neurons (numbers in the output,
+        if the layer has weights, learned or fixed), the parameters and the floating-point
+        operations (2 for each multiply-add, no others). If a layer is self-organizing, like
+        `SLayer`, also the connections that learn without gradients.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def summary(model: Module, input_shape: Shape) -> str:
                 if f"{path}.".startswith(f"{branch}.") and branch not in inputs:
                     # Every branch has the input that the first of them found.
                     inputs[branch] = shape = inputs.setdefault(branch.rpartition(".")[0], shape)
-            # A container comes after its layers: what they have is counted.
+            # A container comes after its layers, whose parameters are already counted.
             fresh = [p for p in layer.parameters() if id(p) not in seen]
             seen.update(map(id, fresh))
             parameters = sum(parameter.size for parameter in fresh)
@@ -87,7 +87,7 @@ def summary(model: Module, input_shape: Shape) -> str:
 
 
 def _branches(module: Module, path: str = "") -> Iterator[str]:
-    """Paths of the modules whose input is that of the container, outer ones first."""
+    """Return the paths of the modules that share the input of their parent, outer ones first."""
     for name, child in module.children():
         place = f"{path}.{name}" if path else name
         if module.children_share_input:
@@ -96,7 +96,7 @@ def _branches(module: Module, path: str = "") -> Iterator[str]:
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:
-    """Columns of text: the first two to the left, the numbers to the right."""
+    """Return columns of text: the first two aligned to the left, the numbers to the right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     text = [

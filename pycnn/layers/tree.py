@@ -1,4 +1,4 @@
-"""The tree of modules: what is below one, by name, and nothing where it would not be found."""
+"""The tree of modules: what is below a module, by name; what would not be found is refused."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Held: TypeAlias = "tuple[Tree, str, Any]"
 
 
 class Tree:
-    """What a `Module` is as the root of those below it, and of their parameters and buffers."""
+    """What every `Module` can do as the root of the modules, parameters and buffers below it."""
 
-    # Attributes in which a class keeps the modules that its `children` gives, and no others.
+    # Attributes in which a class keeps the modules that its `children` returns, and no others.
     _of_children: frozenset[str] = frozenset()
 
     def children(self) -> Iterator[tuple[str, Module]]:
@@ -42,7 +42,7 @@ class Tree:
             yield module
 
     def _walked(self, prefix: str = "") -> Iterator[tuple[str, Module, dict[str, Any]]]:
-        """Do `modules`, with the beginning of the names of what each has, and its attributes.
+        """Return what `modules` does, each with the prefix of its names and with its attributes.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Tree:
                 above.discard(number)
 
     def _children_among(self, attributes: dict[str, Any]) -> Iterator[tuple[str, Module]] | None:
-        """Return what `children` does; None where there are certainly none."""
+        """Return what `children` does, or None if there are certainly no children."""
         if type(self).children is not Tree.children:
             return self.children()
         found = [
@@ -86,14 +86,14 @@ class Tree:
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names (``0.weight``), in PyTorch's order.
 
-        One that several layers share comes once, by its first name.
+        A parameter that several layers share comes once, under its first name.
         """
         for name, value in each_once(self._checked_state(prefix)):
             if isinstance(value, Parameter):
                 yield name, value
 
     def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
-        """All buffers with their dotted names, in PyTorch's order; a shared one comes once."""
+        """All buffers with their dotted names, in PyTorch's order; a shared buffer comes once."""
         for name, value in each_once(self._checked_state(prefix)):
             if isinstance(value, Buffer):
                 yield name, value
@@ -106,10 +106,10 @@ class Tree:
     def _named_state(
         self, prefix: str = "", containers: list[Held] | None = None
     ) -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Parameters, then buffers, of this module, then those of each child in turn.
+        """Return parameters, then buffers, of this module, then those of each child in turn.
 
-        A shared one comes by each of its names: those are what a checkpoint has. A list gets the
-        containers on the way, so that who looks into them need not walk again.
+        What is shared comes under each of its names, as in a checkpoint. Containers that are met on
+        the way are added to `containers`, so that a caller who looks into them need not walk again.
         """
         for begin, module, attributes in self._walked(prefix):
             buffers: list[tuple[str, Buffer]] = []
@@ -129,19 +129,19 @@ class Tree:
             yield from buffers
 
     def _may_lose(self, value: Any) -> bool:
-        """Whether this is a module that a `children` of one's own may leave out."""
+        """Whether this is a module that a user's own `children` may leave out."""
         own = type(value) not in _NO_MODULES and isinstance(value, Tree)
         return own and type(self).children is not Tree.children
 
     def _checked_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Do `_named_state`; refuse what would be lost, such as what lies in a list.
+        """Return what `_named_state` does; refuse what would be lost, such as modules in a list.
 
         Raises
         ------
         TypeError
-            If there is something that is not found.
+            If a container holds a module, parameter or buffer that is not found elsewhere.
         ValueError
-            If two have one name, or a module is below itself.
+            If two values have one name, or a module is below itself.
         """
         containers: list[Held] = []
         state = list(self._named_state(prefix, containers))
@@ -162,13 +162,13 @@ class Tree:
     # Nothing is kept where it would not be found -------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; refuse a list, or the like, of modules or parameters.
+        """Set an attribute; refuse a list or another container of modules or parameters.
 
         Raises
         ------
         TypeError
-            If they would be neither trained nor saved, because they are nowhere else below this
-            module.
+            If they would be neither trained nor saved because they are not found elsewhere below
+            this module.
         """
         if not may_hold(value) or name in self._of_children:
             super().__setattr__(name, value)
@@ -190,7 +190,7 @@ class Tree:
             raise
 
     def _check_container(self, name: str, value: Any, found: set[int]) -> None:
-        """Refuse a container that holds something that is not among what is found."""
+        """Raise TypeError if a container holds something that is not in `found`."""
         for lost in contained((value,), _KINDS):
             if id(lost) in found or (
                 isinstance(lost, Tree) and id(self) in map(id, lost.modules())
@@ -205,7 +205,7 @@ class Tree:
             )
 
     def __getstate__(self) -> Any:
-        """Return what copies hold: what a class holds for this object, too, lest they share it."""
+        """Return what copies hold, including what the class holds for this object."""
         state = super().__getstate__()  # type: ignore[misc]  # of `Remembering`
         held = attributes_of_class(self).items()
         own = {name: value for name, value in held if isinstance(value, _KINDS)}
@@ -221,7 +221,7 @@ _NO_MODULES = PLAIN | {tuple, dict, Parameter, Buffer}
 
 
 def _found(tree: Tree) -> set[int]:
-    """Return the ids of all that is found from a module."""
+    """Return the ids of all modules, parameters and buffers that are found from a module."""
     return {id(value) for _, value in tree._named_state()} | set(map(id, tree.modules()))
 
 
@@ -231,7 +231,7 @@ def has_parameters(tree: Tree) -> bool:
 
 
 def each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    """Leave out what was there before under another name."""
+    """Return each value once, under its first name."""
     seen: set[int] = set()
     for name, value in named:
         if id(value) not in seen:

@@ -24,24 +24,24 @@ PATIENCE = 0.1
 class Turn:
     """A place in the line: of one that reads a model, or of one that changes it.
 
-    What is a part of the model, or has a part of it, counts as the model. Threads come in the
-    order in which they asked. A thread that has a turn already does not wait for itself.
+    A module that has a part in common with the model counts as the model. Threads get their turns
+    in the order in which they asked. A thread that has a turn already does not wait for itself.
 
     Parameters
     ----------
     model : Module
-        The model, of which the parts are looked for once.
+        The model; its parts are looked up once.
     alone : bool
-        Whether it is to be changed, while no other thread reads or changes it.
+        Whether the model is to be changed, while no other thread reads or changes it.
 
     Attributes
     ----------
     is_running : bool
-        Whether it waits no more.
+        Whether the turn has begun.
     is_paused : bool
-        Whether others may read meanwhile, though not change anything.
+        Whether others may read meanwhile, but not change anything.
     is_over : bool
-        Whether it is not in the line any more, or about to leave it.
+        Whether the turn has left the line, or is about to.
     """
 
     __slots__ = ("_keys", "alone", "is_over", "is_paused", "is_running", "model", "thread")
@@ -54,7 +54,7 @@ class Turn:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for the turn, and let the next one begin in the end; it can be taken again."""
+        """Wait for the turn, and in the end let the next one begin; it can be taken again."""
         try:
             _line.enter(self)
             yield
@@ -63,7 +63,7 @@ class Turn:
 
     @property
     def keys(self) -> frozenset[int]:
-        """What two models that have a part in common have in common."""
+        """Ids of the parts: two models with a part in common share one of them."""
         if self._keys is None:
             modules = list(self.model.modules())
             parts = (value for module in modules for value in attributes_of(module).values())
@@ -72,7 +72,7 @@ class Turn:
         return self._keys
 
     def excludes(self, other: Turn) -> bool:
-        """Whether the two may not run at once; those of one thread always may."""
+        """Whether the two must not run at once; turns of one thread always may."""
         changes = any(turn.alone and not turn.is_paused for turn in (self, other))
         return changes and self.concerns(other)
 
@@ -82,7 +82,7 @@ class Turn:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let others read for a while; who wants to change anything goes on waiting."""
+        """Let others read until the block ends; threads that want to change anything still wait."""
         _line.pause(self)
         try:
             yield
@@ -91,21 +91,21 @@ class Turn:
 
 
 class _Line:
-    """Turns in order of arrival. One begins when nothing in front of it excludes it.
+    """Turns in order of arrival. A turn begins when no turn in front of it excludes it.
 
-    So neither those who read nor those who write wait for ever, and who needs several models gets
-    them at once. A thread may take a turn within a turn: it is not held up by threads that wait
-    for it in their turn, which would be for ever. While a turn is paused, those who read go in
-    front of it and of those who wait for it: it may be one of them that it is paused for.
+    So neither readers nor writers wait for ever, and a thread that needs several models gets them
+    at once. A thread may take a turn within a turn: it does not wait for threads that wait for it,
+    which would last for ever. While a turn is paused, readers go in front of it and of the turns
+    that wait for it, because the pause may be meant for one of them.
     """
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Start with nobody: in a forked child there are no other threads."""
+        """Start with an empty line: a forked child has no other threads."""
         self.turns: list[Turn] = []
-        # With a lock that can be taken again: a signal handler may predict, too.
+        # The lock can be taken again, because a signal handler may predict, too.
         self.changed = threading.Condition(threading.RLock())
 
     def enter(self, turn: Turn) -> None:
@@ -118,13 +118,13 @@ class _Line:
                 self._put_in_front(turn)
 
     def pause(self, turn: Turn) -> None:
-        """Let those begin that only read."""
+        """Let readers begin."""
         with self.changed:
             turn.is_paused = True
             self.changed.notify_all()
 
     def resume(self, turn: Turn) -> None:
-        """Wait for those that have begun in a pause."""
+        """Wait for the readers that have begun in the pause."""
         with self.changed:
             turn.is_running = turn.is_paused = False
             self._wait(turn)
@@ -135,7 +135,7 @@ class _Line:
         turn.is_running = True
 
     def _put_in_front(self, turn: Turn) -> None:
-        """Put one that reads before all that would change what it reads: they wait for it."""
+        """Move a reader before all turns that would change what it reads: they wait for it."""
         for index, other in enumerate(self.turns):
             if other is turn:
                 return
@@ -154,7 +154,7 @@ class _Line:
                 self.changed.notify_all()
 
     def _in_front(self, turn: Turn) -> Iterator[Turn]:
-        """Return the turns in front of one that exclude it."""
+        """Return the turns in front of a turn that exclude it."""
         for other in self.turns:
             if other is turn:
                 return
@@ -177,7 +177,7 @@ class _Line:
         )
 
     def _waits_for(self, thread: int, holder: int, seen: frozenset[int]) -> bool:
-        """Whether a thread waits for a turn of another to end, if need be by way of others."""
+        """Whether a thread waits, directly or by way of others, for a turn of another to end."""
         for turn in self.turns:
             if turn.thread != thread or turn.is_running or turn.is_over:
                 continue
@@ -201,13 +201,13 @@ if hasattr(os, "register_at_fork"):
 def between_steps(model: Module, *losses: object) -> Iterator[None]:
     """Run a model in evaluation mode, on its stream, while no other thread changes it.
 
-    For short: a batch at a time, and nothing in it that waits for another thread.
+    Keep the block short: one batch at a time, and nothing that waits for another thread.
     """
     with Turn(model).taken(), evaluating([*model.modules(), *losses]):
         if (device := model.device) == "cpu":
             yield
             return
         with backend(device).stream_of(model):
-            # What another thread has asked for on the stream of a model that has a part of this.
+            # A model that shares a part with this one may have work on its own stream.
             extension(device).synchronize()
             yield

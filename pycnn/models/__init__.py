@@ -3,10 +3,10 @@
 - `lenet5`: 28x28 grey images
 - `lenet5_1998`: LeNet-5 as published
 - `alexnet`: 227x227 colour images; `alexnet_cifar`: 32x32
-- `neocognitron`: images of 28x28 too, learned without gradients but for the readout
+- `neocognitron`: 28x28 grey images, learned without gradients except for the readout
 - `textcnn`: sentences, as numbers of words
-- `connections`: those of each layer, as the papers of that time count them
-- `available`, `create`: all of them, by name
+- `connections`: the connections of each layer, as the papers of the 1990s count them
+- `available`, `create`: all models by name
 - `register`: decorator for a model of your own
 """
 

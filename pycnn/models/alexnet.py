@@ -19,8 +19,8 @@ from pycnn.models.registry import register
 
 # Height and width of the input of the network as published.
 SIZE = 227
-# Deviation of the initial weights, and the layers whose biases start at 1, which gives their ReLUs
-# positive inputs to begin with (section 5 of the paper).
+# Standard deviation of the initial weights, and the layers whose biases start at 1, so that their
+# ReLUs have positive inputs at first (section 5 of the paper).
 WEIGHT_STD = 0.01
 ONES = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
@@ -63,9 +63,9 @@ def alexnet(
     classes : int
         Outputs.
     variant : {"2012", "torchvision"}
-        As published, or the shapes, the default initial values and the names of the parameters of
-        torchvision's ``alexnet``, whose state dict it loads: 64, 192, 384, 256 and 256 filters
-        without groups or normalisation, for images of 63x63 or more (trained on 224x224);
+        The network as published, or torchvision's ``alexnet``, with its shapes, default initial
+        values and names of parameters, so that its state dict loads: 64, 192, 384, 256 and 256
+        filters without groups or normalisation, for images of 63x63 or more (trained on 224x224);
         61,100,840 parameters.
     lrn : {"paper", "mean"}
         Form of the response normalisation of "2012", with n = 5, alpha = 1e-4, beta = 0.75, k = 2:
@@ -85,9 +85,9 @@ def alexnet(
 
     Notes
     -----
-    The paper prints 224x224. That gives filters of 11x11 at stride 4 only 54 places a side,
-    with (224 - 11) / 4 no whole number; its 55x55 are those of (227 - 11) / 4 + 1. (Later forms of
-    the network take 224 and pad it by 2.) The caption of the paper's figure 2 counts
+    The paper prints 224x224. An 11x11 filter with stride 4 fits there at only 54 places a side, and
+    (224 - 11) / 4 is not a whole number; the paper's 55x55 outputs need (227 - 11) / 4 + 1. (Later
+    forms of the network take 224 and pad it by 2.) The caption of the paper's figure 2 counts
     253,440 neurons in the first layer (that is 96 x 55 x 48); 96 x 55 x 55 is 290,400. All other
     layers agree with it: 186,624, 64,896, 64,896, 43,264, 4096, 4096, 1000.
 

@@ -14,9 +14,9 @@ from pycnn.layers.turns import between_steps
 def connections(model: Module, input_shape: Shape) -> dict[str, int]:
     """Count the connections of each layer that has any, for one sample.
 
-    A connection is one use of a weight, or of a bias, by one unit: a filter's weight that is used
-    at each of P Q places makes P Q connections. A sub-sampling unit has one for each input and one
-    for its bias, though its inputs share a coefficient.
+    A connection is one use of a weight or bias by one unit: a weight of a filter that is used at
+    each of P Q places makes P Q connections. A sub-sampling unit has one connection for each input
+    and one for its bias, although its inputs share a coefficient.
 
     Parameters
     ----------

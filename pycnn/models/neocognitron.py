@@ -1,4 +1,4 @@
-"""Neocognitron: the network that convolutional networks come from, with a linear readout."""
+"""Neocognitron: the ancestor of convolutional networks, with a linear readout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pycnn._arguments import integer, positive, written
 from pycnn.layers import CLayer, Flatten, Linear, Sequential, SLayer
 from pycnn.models.registry import register
 
-# Every cell but those of the last C-layer is connected to a square of this side.
+# Every cell except those of the last C-layer is connected to a square of this side.
 AREA = 5
 # Speeds of reinforcement q of the three S-layers.
 SPEEDS = (1.0, 16.0, 16.0)

@@ -1,4 +1,4 @@
-"""Models by name, so that the command line and checkpoints can make them."""
+"""Models by name, so that the command line and checkpoints can create them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pycnn.layers.module import ModelSpec, Module
 P = ParamSpec("P")
 M = TypeVar("M", bound=Module)
 
-# Arguments that say with which parameters a model starts: what it has become is in its parameters.
+# Arguments that set the initial parameters; a checkpoint has the trained ones instead.
 INITIAL = ("rng", "embeddings")
 
 _builders: dict[str, Callable[..., Module]] = {}
 
 
 def register(builder: Callable[P, M]) -> Callable[P, M]:
-    """Decorate a function that builds a model: it gets a name and notes its arguments.
+    """Register a function that builds a model by its name; its models record the arguments.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def register(builder: Callable[P, M]) -> Callable[P, M]:
     Returns
     -------
     function
-        The same, with ``model.spec`` set on what it returns.
+        The same function, which also sets ``model.spec`` on the model that it returns.
     """
     signature = inspect.signature(builder)
     name = builder.__name__
@@ -73,7 +73,7 @@ def create(name: str, **arguments: Any) -> Module:
     ValueError
         If there is no such model.
     TypeError
-        If it does not take these arguments.
+        If its function does not take these arguments.
     """
     if not isinstance(name, str):
         raise TypeError(f"[create] name must be a str, got {type(name).__name__}")

@@ -70,20 +70,19 @@ def textcnn(
     classes : int
         Outputs.
     variant : {'rand', 'static', 'non-static', 'multichannel'}
-        What becomes of the word vectors: they start at random and are trained; they are given and
-        stay; they are given and are trained; or there are two channels of them, one that stays
-        and one that is trained, and every filter is applied to both.
+        How the word vectors are used: random and trained; given and fixed; given and trained; or
+        two channels of given ones, one fixed and one trained, with every filter applied to both.
     dim : int
         Numbers in a word vector.
     filters : int
         Filters of each width.
     widths : sequence of int
-        How many words a filter sees.
+        Number of words that a filter sees.
     dropout : float in [0, 1)
         Share of the features that are dropped in training.
     embeddings : (V, dim) float32 array, optional
         Word vectors, as from `pycnn.text.load_embeddings`; the row of the padding is set to zero.
-        U(-0.25, 0.25) without.
+        By default U(-0.25, 0.25).
     rng : Generator, int or None
         Random numbers of the initial parameters.
 
@@ -97,13 +96,14 @@ def textcnn(
     TypeError
         If an argument is of another kind.
     ValueError
-        If `vocabulary` is none, the variant is unknown, or the shape of the embeddings differs.
+        If `vocabulary` is not a vocabulary, the variant is unknown, or the embeddings have another
+        shape.
 
     Notes
     -----
-    Every filter of width w meets w - 1 words of padding before and w after the sentence. So short
-    sentences are no exception, a filter sees the first and the last word in each of its rows, and
-    there is always one window of nothing but padding: more padding changes no output.
+    A sentence has w - 1 words of padding before it and w after it for a filter of width w. So short
+    sentences need no special case, every row of the filter sees the first and the last word, and
+    one window always holds only padding: more padding changes no output.
 
     The paper adds the results of a filter on both channels of the variant "multichannel". A filter
     is linear, so its result on the sum of the channels is the same: the vectors of both tables are
@@ -158,7 +158,7 @@ def textcnn(
 def _vectors(
     embeddings: npt.NDArray[np.float32] | None, shape: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Return the word vectors to start with, in an array of the model's own."""
+    """Return the initial word vectors, in an array of the model's own."""
     if embeddings is None:
         vectors = init.uniform(shape, RANDOM_BOUND, rng)
     else:

@@ -9,8 +9,8 @@ import numpy as np
 from pycnn._arguments import integer
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.module import Module
-from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
+from pycnn.layers.s_layer import SLayer
 from pycnn.plot.canvas import (
     PathLike,
     Pixels,

@@ -8,11 +8,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from pycnn.layers.c_layer import CLayer
 from pycnn.layers.module import Module
-from pycnn.layers.neocognitron import CLayer, SLayer
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
+from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
 from pycnn.layers.turns import between_steps
 from pycnn.plot.canvas import by

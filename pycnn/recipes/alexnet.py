@@ -15,7 +15,7 @@ from pycnn.models.alexnet import SIZE, alexnet
 from pycnn.recipes.pictures import note, picture_sets, split_note, test_pictures
 from pycnn.recipes.recipe import Recipe
 
-# Shorter side of the scaled pictures, out of which training cuts squares of SIZE.
+# Shorter side of the scaled pictures, from which training cuts squares of SIZE.
 SCALED = 256
 
 

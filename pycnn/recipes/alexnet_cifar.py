@@ -18,7 +18,7 @@ from pycnn.recipes.pictures import picture_sets, split_note, test_pictures
 from pycnn.recipes.recipe import Recipe
 
 SIZE = 32
-# For pixels of 0..255; pictures of all kinds are treated as CIFAR's.
+# For pixels of 0..255; all pictures are normalised as CIFAR-10's are.
 NORMALISE = Normalise([255 * value for value in MEAN], [255 * value for value in STD])
 
 

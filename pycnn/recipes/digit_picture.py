@@ -1,4 +1,4 @@
-"""Any picture of a digit, as MNIST would have it."""
+"""Any picture of a digit, made to look like one of MNIST."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pycnn.recipes.ink import digit, noise, side_by_side
 from pycnn.recipes.paper import Mask, Plane, contrast, grown, resized, stroke_width, with_paper
 from pycnn.recipes.sheet import find_sheet
 
-# MNIST's images, and the box in them that a digit fits.
+# Side of MNIST's images, and of the box in them that a digit fits.
 SIZE, BOX = 28, 20
-# Larger pictures are scaled down to this first: strokes stay wide enough.
+# Larger pictures are scaled down to this size first; strokes stay wide enough.
 LARGEST = 400
 # Down to this where nothing stands out from noise of more than the second number: it gets weaker.
 NOISY, MUCH_NOISE = 120, 0.03
@@ -57,7 +57,7 @@ def box_of(train: Dataset) -> dict[str, int | str]:
 
 
 def read_digits(model: Module, paths: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Read pictures as the images were that a model has learned from: (N, 1, 28, 28).
+    """Read pictures in the form of the images that a model was trained on: (N, 1, 28, 28).
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _drawn(plane: Plane) -> _Drawing:
 
 
 def _bounded(grey: Plane, largest: int) -> Plane:
-    """Scale a large picture down."""
+    """Return a picture scaled down to a largest size; a smaller one as it is."""
     shrink = min(1.0, largest / max(grey.shape))
     return resized(grey, tuple(max(1, round(side * shrink)) for side in grey.shape))
 

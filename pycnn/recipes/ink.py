@@ -1,4 +1,4 @@
-"""Which pixels of a picture belong to what is drawn: not to edges, lines of the paper or specks."""
+"""Find the pixels of a picture that are part of a drawing, not of edges, ruled lines or specks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def noise(contrast: Plane) -> float:
 
 
 def side_by_side(mask: Mask) -> int:
-    """Count what stands beside each other on one line, such as the digits of 17.
+    """Count the parts that stand side by side on one line, such as the digits of 17.
 
     Parts of nearly the height of the tallest one count, and such as are above each other as one; 0
     if there are only specks. What is one pixel apart belongs together.
@@ -116,9 +116,9 @@ def without_edges(mask: Mask) -> Mask:
 
 
 def main_parts(mask: Mask) -> Mask:
-    """Keep the largest part and those that are not far smaller; of those on an edge, none.
+    """Keep the largest part and parts that are not much smaller; drop parts on an edge.
 
-    Unless nothing of weight is left then: a picture may be cut to the strokes.
+    If nothing of weight would be left, parts on an edge stay: a picture may be cut to the strokes.
     """
     labels, count = parts(mask)
     if count == 0:
@@ -136,7 +136,7 @@ def main_parts(mask: Mask) -> Mask:
 
 
 def _boxes(labels: Labels, sizes: npt.NDArray[np.int64]) -> list[int]:
-    """Find the thin parts that enclose another part of weight without touching it."""
+    """Return the thin parts that enclose another large part without touching it."""
     weighty = np.flatnonzero(sizes >= max(1.0, PART * sizes.max()))
     bounds: dict[int, tuple[int, int, int, int]] = {}
     for part in map(int, weighty):

@@ -1,4 +1,4 @@
-"""The neocognitron on the digits of MNIST: learned without labels, read out with them."""
+"""The neocognitron on MNIST: features are learned without labels, the readout with them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from pycnn.training.evaluation import BATCH_SIZE
 from pycnn.training.processes import processes_of
 from pycnn.training.stretch import Stretch
 
-# Digits shown to each S-layer.
+# Number of digits shown to each S-layer.
 PRESENTATIONS = (2000, 3000, 4000)
 RATE = 3e-2
-# Images that are answered between two looks at the clock: whole batches.
+# Images between two reports of progress: whole batches.
 BLOCK = 2 * BATCH_SIZE
 
 
@@ -72,7 +72,7 @@ def train_neocognitron(
     resume: bool = False,
     distributed: Any = False,
 ) -> History:
-    """Let the S-layers learn without labels, then train the readout on the answers of the last one.
+    """Train the S-layers without labels, then the readout on the outputs of the last layer.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ def train_neocognitron(
         As `pycnn.models.neocognitron` makes it; trained in place.
     train, test : Dataset
         Images and their classes. The S-layers learn from some of the training images, the readout
-        from all.
+        from all of them.
     epochs, batch_size : int
         For the readout.
     seed : int
-        Of all orders.
+        Seed of all random orders.
     progress : bool
         Whether to show bars, if stderr is a terminal.
     callbacks : sequence of Callback
@@ -112,7 +112,7 @@ def train_neocognitron(
         `fit` say.
     """
     for data in (train, test):
-        predict(model, data[:1])  # what does not fit would fail only after the S-layers' learning
+        predict(model, data[:1])  # images of a wrong shape fail now, not after the S-layers
 
     def on_layer(text: str) -> None:
         for callback in callbacks:

@@ -1,4 +1,4 @@
-"""How much each pixel of a drawing stands out from its ground, whatever the light was like."""
+"""How much each pixel of a drawing stands out from its ground, in any light."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def contrast(grey: Plane) -> Plane:
 
 
 def with_paper(grey: Plane) -> Plane:
-    """Add paper round a picture that is cut closely to a digit; give any other as it is.
+    """Add paper around a picture that is cut closely to a digit; return any other as it is.
 
     Without it there is too little ground to tell its level. The paper has the tone that most of the
     picture's sides have.
@@ -80,7 +80,7 @@ def with_paper(grey: Plane) -> Plane:
 
 
 def resized(plane: Plane, shape: tuple[int, ...]) -> Plane:
-    """Scale a plane; where it shrinks, all pixels count."""
+    """Return a plane scaled to a shape; all pixels count where it shrinks."""
     from PIL import Image
 
     picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
@@ -89,7 +89,7 @@ def resized(plane: Plane, shape: tuple[int, ...]) -> Plane:
 
 
 def grown(mask: Mask) -> Mask:
-    """Add a pixel all round."""
+    """Return a mask that is wider by one pixel on all sides."""
     padded = np.pad(mask, 1)
     rows = padded[:-2] | padded[1:-1] | padded[2:]
     wider: Mask = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
@@ -111,7 +111,7 @@ def _coarse_size(grey: Plane) -> tuple[int, int]:
 
 
 def lower_half(values: Plane) -> Mask:
-    """Divide in two: whether a value belongs to the lower half (Otsu's threshold)."""
+    """Return which values belong to the lower half, divided by Otsu's threshold."""
     ordered = np.sort(values, axis=None)
     count = np.arange(1, ordered.size)
     below, total = np.cumsum(ordered)[:-1], ordered.sum()
@@ -140,7 +140,7 @@ def smooth_surface(plane: Plane, paper: Mask) -> Plane:
 
 
 def _sign(off: Plane) -> int:
-    """Tell ink (-1) from chalk (1): strokes are the smaller part of a picture.
+    """Return -1 for ink and 1 for chalk: strokes are the smaller part of a picture.
 
     Deviations of few pixels to one side make the third moment negative or positive.
     """

@@ -1,4 +1,4 @@
-"""What the recipes of networks for photographs share: folders of pictures."""
+"""Folders of pictures, for all recipes of networks that classify photographs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pycnn.datasets import ImageFolder
 from pycnn.layers import Module
 from pycnn.splits import divide
 
-# Of the pictures of a folder that has no test data of its own: the share that is kept for it.
+# Share of the pictures that become test data where a folder has none of its own.
 TEST_SHARE = 0.2
 
 # Names of the folder of test data.
@@ -101,7 +101,7 @@ def test_pictures(
 
 
 def split_note(train: ImageFolder) -> dict[str, list[float]]:
-    """Return what the metadata of a model say of the choice of its training pictures."""
+    """Return metadata of a model that record which pictures it is trained on."""
     parts = _parts(os.path.dirname(train.root))
     if parts is not None and parts[0] == train.root:
         return {}  # nothing was chosen
@@ -153,14 +153,14 @@ def _split(data: ImageFolder, bounds: Draws) -> tuple[ImageFolder, ImageFolder]:
 
 
 def _draws(data: ImageFolder) -> Draws:
-    """Give each picture a number in [0, 1) that depends on its path in the folder alone."""
+    """Return for each picture a number in [0, 1) that depends only on its path in the folder."""
     names = (os.path.relpath(path, data.root).replace(os.sep, "/") for path in data.paths)
     digests = (sha256(os.fsencode(name)).digest() for name in names)
     return np.array([int.from_bytes(digest[:6], "big") / 2**48 for digest in digests])
 
 
 def _parts(folder: str) -> tuple[str, str] | None:
-    """Folders of the training and of the test data, where there are both."""
+    """Return the folders of the training and of the test data, or None if one is missing."""
     train = os.path.join(folder, "train")
     for name in TEST_FOLDERS:
         test = os.path.join(folder, name)
@@ -170,7 +170,7 @@ def _parts(folder: str) -> tuple[str, str] | None:
 
 
 def _test_folder(folder: str, classes: Sequence[str]) -> str | None:
-    """Folder of the test data of a trained model, where there is one, with training data or not."""
+    """Return the folder of a trained model's test data, or None; training data may be missing."""
     if (parts := _parts(folder)) is not None:
         return parts[1]
     if any(os.path.isdir(os.path.join(folder, name)) for name in classes):

@@ -39,13 +39,13 @@ def no_connections(_: Module) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is fed, trained and asked; the command line follows it.
+    """Data, training settings and inputs of a network, as the command line uses them.
 
     Attributes
     ----------
     sets : function of (folder or None)
-        Gives the training and the test data: of the folder of ``--data``, or for None those that
-        are shipped or downloaded.
+        Returns the training and the test data: those in the folder of ``--data``, or for None those
+        that are shipped or downloaded.
     pictures : bool
         Whether folders hold picture files: then `sets` and `test` take ``skip_broken=True`` to
         leave out those that cannot be decoded.
@@ -53,34 +53,34 @@ class Recipe:
         Whether folders hold IDX files: then `sets` and `test` take ``transposed``, as
         `pycnn.datasets.mnist` does.
     build : function of (Dataset, rng)
-        Gives a new model for this training data: its classes, its vocabulary.
+        Returns a new model for this training data: its classes, its vocabulary.
     read : function of (Module, texts)
-        Gives what ``pycnn predict`` was asked about, file names or sentences, as one input batch.
+        Returns the arguments of ``pycnn predict``, file names or sentences, as one input batch.
     test : function of (Module, folder or None), optional
-        Gives the test data as a trained model needs it; by default the second of `sets`.
+        Returns the test data as a trained model needs it; by default the second of `sets`.
     epochs, batch_size : int
         Defaults of ``--epochs`` and ``--batch-size``.
     optimizer : str
         Default of ``--optimizer``.
     rates : mapping of str to float
-        The optimizers that are offered, each with its learning rate (peak of the schedule).
+        The optimizers to choose from, each with its learning rate (peak of the schedule).
     weight_decay : float
-        For all of them.
+        Weight decay of all optimizers.
     schedule : function of (rate)
-        Gives the schedule for a learning rate, or None for a constant one; one-cycle by default.
+        Returns the schedule for a learning rate, or None for a constant one; one-cycle by default.
     loss : function
-        Gives the loss; cross entropy by default.
+        Returns the loss; cross entropy by default.
     augment : Augment, optional
         Random changes of the training batches, with ``--augment``.
     always_augment : bool
-        Whether they are made without ``--augment`` too.
+        Whether these changes are made even without ``--augment``.
     callbacks : function of (Module)
-        Gives callbacks that the training needs.
+        Returns the callbacks that the training needs.
     self_organized : function of (Module)
-        Counts the connections that learn without gradients, before the epochs; none by default.
+        Returns the number of connections that learn without gradients; 0 by default.
     train : function, optional
-        A procedure in place of `pycnn.fit`: ``train(model, train, test, *, epochs, batch_size,
-        seed, progress, callbacks, checkpoint, every, resume)`` gives a History.
+        A procedure to use instead of `pycnn.fit`: ``train(model, train, test, *, epochs,
+        batch_size, seed, progress, callbacks, checkpoint, every, resume)`` returns a History.
     """
 
     sets: Callable[..., tuple[Dataset, Dataset]]
@@ -110,8 +110,8 @@ class Recipe:
         Raises
         ------
         ValueError
-            If broken pictures are to be skipped where there are no pictures, or it is said whether
-            the images of IDX files are transposed where there are none.
+            If `skip_broken` is given to a network that reads no folders of pictures, or
+            `transposed` to one that reads no IDX files.
         """
         options = self._options(skip_broken, transposed)
         with self._hinting(folder):
@@ -134,13 +134,13 @@ class Recipe:
 
     @contextmanager
     def _hinting(self, folder: str | None) -> Iterator[None]:
-        """Say so where a folder holds the data of another network."""
+        """Add to an error that a folder holds the data of another network."""
         try:
             yield
         except (FileNotFoundError, ValueError) as error:
             wanted = PICTURES if self.pictures else IDX if self.idx else SENTENCES
             hint = folder_hint(folder, wanted)
-            # Kinds of errors that are made of more than a text are left as they are.
+            # Errors that hold more than a text are left as they are.
             if (
                 not hint
                 or len(error.args) != 1

@@ -1,4 +1,4 @@
-"""The lines of ruled and squared paper, taken out of what is drawn."""
+"""Remove the lines of ruled and squared paper from a drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sheet of paper in a photograph that shows the desk around it, too."""
+"""Find the sheet of paper in a photograph that also shows the desk around it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _has_corners(outline: Mask) -> bool:
 
 
 def _lies_on_a_desk(coarse: Plane, bright: Mask, outline: Mask) -> bool:
-    """Whether what is around the outline is darker, from the edge on."""
+    """Whether the surroundings of the outline are darker, right from the edge."""
     near = grown(grown(outline))
     desk = ~near
     if desk.mean() < LEAST_DESK or bright[desk].mean() > BRIGHT_DESK:
@@ -120,7 +120,7 @@ def _lies_on_a_desk(coarse: Plane, bright: Mask, outline: Mask) -> bool:
 
 
 def _cut(grey: Plane, inner: Mask) -> Plane:
-    """Cut to the sheet, and go on with paper where the cut picture shows the desk."""
+    """Return the picture cut to the sheet, with paper in the corners that show the desk."""
     scale = [large / small for large, small in zip(grey.shape, inner.shape, strict=True)]
     rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
     top, end = round(rows[0] * scale[0]), round((rows[-1] + 1) * scale[0])

@@ -1,4 +1,4 @@
-"""Folders of data that another network reads, for the text of an error."""
+"""Hints for errors: a folder holds the data of another network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _READ = {
 
 
 def folder_hint(folder: str | None, wanted: str) -> str:
-    """Say what a folder holds where a network looked for something else; empty if that is unclear.
+    """Return what a folder holds instead of the data that a network needs; empty if unclear.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def folder_hint(folder: str | None, wanted: str) -> str:
 
 
 def _kinds(folder: Path) -> Iterator[str]:
-    """Return the kind of each file that tells one: pictures lie in folders, the others need not."""
+    """Return the kinds of data that the files show: pictures lie in folders, others need not."""
     for path in islice(folder.rglob("*"), MOST_FILES):
         name = path.name.lower()
         if "idx3-ubyte" in name or "idx1-ubyte" in name:

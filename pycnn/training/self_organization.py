@@ -13,8 +13,8 @@ from pycnn._arguments import flag, integer
 from pycnn.data import Dataset, Samples
 from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
-from pycnn.layers.neocognitron import SLayer
 from pycnn.layers.parameter import Array
+from pycnn.layers.s_layer import SLayer
 from pycnn.layers.turns import Turn
 from pycnn.training.stretch import Stretch
 

@@ -13,7 +13,7 @@ from support.tolerance import assert_within, gamma
 
 import pycnn
 from pycnn.layers import CLayer, Module, SLayer
-from pycnn.layers.neocognitron import decaying
+from pycnn.layers.cells import decaying
 
 Array = np.ndarray
 
