@@ -1,4 +1,4 @@
-"""The folder of a run: what a training leaves in it, or does not touch."""
+"""The folder of a run: the files that a training leaves in it, or does not touch."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_what_changes_is_recorded_anew(device: str) -> None:
         model[7].train().p = 0.6
 
     def another_setting(model: Any, update: Any, loss: Any) -> None:
-        update.momentum = 0.9  # it makes arrays of its own with it
+        update.momentum = 0.9  # with it, the optimizer makes its own arrays
 
     def nothing(model: Any, update: Any, loss: Any) -> None:
         pass
@@ -161,7 +161,7 @@ def test_what_changes_is_recorded_anew(device: str) -> None:
 
 
 class OwnDropout(nn.Dropout):
-    """Draws a number for each forward pass, and tells nobody."""
+    """Draws a number for each forward pass, unannounced."""
 
     def forward(self, x: Any) -> Any:
         y, kept = nn.ops.dropout(x, self.p, self._seed())
@@ -177,7 +177,7 @@ def test_numbers_that_nobody_renews_are_refused(device: str) -> None:
     weight = model[2].weight.data.numpy()
     with pytest.raises(ValueError, match=r"outside of pycnn\.devices\.each_run"):
         step(x, y)
-    assert model[2].weight.grad is None  # what was recorded has not been computed
+    assert model[2].weight.grad is None  # recording does not compute
     assert step.output is None
     np.testing.assert_array_equal(model[2].weight.data.numpy(), weight)
 

@@ -192,7 +192,7 @@ def test_a_pipe_is_no_picture(root: Path) -> None:
     (root / "red/nowhere.png").symlink_to(root / "missing.png")
     names = [Path(path).name for path in ImageFolder(root, 4).paths[3:]]
     assert names == ["1.png", "2.bmp", "link.png"]
-    # Who opens the pipe after all reads an empty file and does not wait for ever.
+    # If the pipe is opened after all, the reader gets an empty file and does not wait for ever.
     writer = threading.Thread(target=lambda: pipe.write_bytes(b""), daemon=True)
     writer.start()
     for path in (pipe, "/dev/null"):

@@ -1,4 +1,4 @@
-"""What all ranks agree to take for sums on GPUs, by facts of ranks that are not there."""
+"""How all ranks agree on a way to sum on GPUs, tried with the facts of invented ranks."""
 
 from __future__ import annotations
 

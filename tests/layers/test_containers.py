@@ -140,7 +140,7 @@ def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
 
 
 def test_a_gradient_that_branches_share_is_not_changed() -> None:
-    """Dropout in evaluation mode and Flatten hand on what they got."""
+    """Dropout in evaluation mode and Flatten pass on their input."""
     x, dy = normal(2, 3), normal(2, 3, seed=1)
     model, before = Residual(Sequential()), dy.copy()
     model(x)

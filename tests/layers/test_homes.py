@@ -25,7 +25,7 @@ def floats(*shape: int) -> Array:
 
 
 class Part:
-    """A home in a buffer: what is not there yet is copied, and what is there is added to."""
+    """A home in a buffer: a first gradient is copied there, and later ones are added."""
 
     def __init__(self, view: Array) -> None:
         self.view = view
@@ -164,7 +164,7 @@ def test_copies_have_no_home(make: Callable[[Any], Any]) -> None:
 
 
 class Named(Parameter):
-    """With an attribute, a slot and a slot that nobody has set."""
+    """Has an attribute, a slot and an unset slot."""
 
     __slots__ = ("__dict__", "slot", "unset")
 

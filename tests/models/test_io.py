@@ -1,4 +1,4 @@
-"""Checkpoints: round trips, what the file holds, and everything that can be wrong with one."""
+"""Checkpoints: round trips, the file's content, and everything that can be wrong with one."""
 
 from __future__ import annotations
 

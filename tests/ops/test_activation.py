@@ -152,7 +152,7 @@ def test_a_nan_gradient_is_stopped_where_relu_was_zero() -> None:
 
 
 def test_denormal_numbers_count_as_zero() -> None:
-    """Whether an argument or a result is denormal."""
+    """Return whether an argument or a result is denormal."""
     x = np.array([TINY / 2, -TINY / 2, -87.4, -100.0], F)
     np.testing.assert_array_equal(ops.tanh(x)[:2], [0, 0])
     np.testing.assert_array_equal(ops.sigmoid(x), np.array([0.5, 0.5, 0, 0], F))

@@ -108,7 +108,7 @@ def test_the_bits_are_those_of_the_three_ops(
     with forced(algorithm):
         result = pooled(x, w, b, window, **geometry)
         assert_same(result, one_by_one(x, w, b, window, **geometry))
-    if kind == "integer" and algorithm != "":  # without a choice there is no Winograd
+    if kind == "integer" and algorithm != "":  # only a free choice may take Winograd
         x, w, b = (a.astype(np.float64) for a in (x, w, b))
         y, winners = reference.conv2d_relu_max_pool2d(x, w, b, window=window, **geometry)
         exact = reference.conv2d_relu_max_pool2d_backward(

@@ -1,4 +1,4 @@
-"""Poisoned memory, in which all tests run, shows what is read or written where nothing is."""
+"""Poisoned memory, in which all tests run, shows reads and writes outside of arrays."""
 
 from __future__ import annotations
 

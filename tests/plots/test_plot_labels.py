@@ -14,7 +14,7 @@ from pycnn.layers import Conv2d, Sequential
 
 
 def two_rows() -> Sequential:
-    """More layers than fit beside each other."""
+    """More layers than fit side by side."""
     return Sequential(*(Conv2d(1, 1, 3, padding=1) for _ in range(12)))
 
 

@@ -23,7 +23,7 @@ def is_exact(
     w_shape: tuple[int, ...],
     geometry: dict[str, Any],
 ) -> bool:
-    """Whether results must be right to the last bit: sums of products of integers are."""
+    """Return whether results must be right to the last bit, as sums of products of integers."""
     return kind == "integer" and not tolerance.is_winograd(direction, x_shape, w_shape, **geometry)
 
 

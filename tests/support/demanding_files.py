@@ -27,7 +27,7 @@ def png_texts(texts: int) -> bytes:
 def png(
     width: int, height: int, colour: int = 2, data: int = 20_000_000, others: bytes = b""
 ) -> bytes:
-    """A PNG of so many pixels with so many bytes of zeros in it, and other chunks."""
+    """Return a PNG of this many pixels with this many bytes of zeros, and other chunks."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"

@@ -76,7 +76,7 @@ def checksum(model: pycnn.Module) -> int:
 
 
 def follow(options: dict[str, Any], ranks: distributed.Ranks | None = None) -> dict[str, Any]:
-    """Train each network for one epoch; give the records, and the parameters in a file."""
+    """Train each network for one epoch; return the records, and save the parameters to a file."""
     results: dict[str, Any] = {}
     for name, model, data in nets():
         history = pycnn.fit(

@@ -72,7 +72,7 @@ def stroked(digit: int, rng: np.random.Generator, side: int = SIDE) -> Plane:
 
 
 def enlarged(index: int, rng: np.random.Generator, side: int = SIDE) -> tuple[Plane, int]:
-    """Enlarge a test image of MNIST to ink of sharp edges on paper; gives its label, too."""
+    """Enlarge a test image of MNIST to sharp-edged ink on paper; return it and its label."""
     with gzip.open(MNIST / "t10k-images-idx3-ubyte.gz") as file:
         file.seek(16 + 784 * index)
         pixels = np.frombuffer(file.read(784), np.uint8).reshape(28, 28)
@@ -89,7 +89,7 @@ def enlarged(index: int, rng: np.random.Generator, side: int = SIDE) -> tuple[Pl
 
 
 def drawn(count: int, seed: int, side: int = SIDE) -> Iterator[tuple[Plane, int]]:
-    """Return so many digits, half of them strokes and half of them MNIST's, in turn."""
+    """Return this many digits, alternately drawn strokes and MNIST's."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         if number % 2:

@@ -28,7 +28,7 @@ def reference_ops() -> Iterator[None]:
 
 
 def widen(model: Module) -> None:
-    """Give every parameter float64 values, the same ones."""
+    """Convert every parameter to float64, with the same values."""
     for parameter in model.parameters():
         parameter.data = parameter.data.astype(np.float64)
         parameter.grad = None

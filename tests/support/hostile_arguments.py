@@ -218,7 +218,7 @@ OTHERS: list[Call] = [
 
 CALLS = [*OPS, *LAYERS, *OTHERS]
 
-# Objects whose kinds have tests of their own.
+# Objects of kinds that have separate tests.
 OBJECTS = {
     "x", "w", "b", "y", "dy", "weight", "bias", "scale@local_response_norm_backward", "indices",
     "kept", "index", "logits", "target", "probs", "log_probs", "distances", "output", "data", "augment",

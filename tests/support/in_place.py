@@ -1,4 +1,4 @@
-"""Ops that write gradients where they are told: the same bits there, and nothing beside it."""
+"""Ops that write gradients into a given place: the same bits there, and nothing outside it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-# What Python reports before the call, with os.fsync, which it does not report.
+# Calls that Python reports beforehand, and os.fsync, which it does not report.
 EVENTS = {
     "open", "os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Calls that must be refused, and what the text of the error must name."""
+"""Calls that must be refused, and the names that the error must mention."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def on_device(arrays: list[Floats]) -> list[Any]:
 
 
 def sums() -> str:
-    """Of many arrays, then few, then more, on the common stream and on one of its own."""
+    """Sum many arrays, then few, then more, on the common stream and on a separate one."""
     total = device_sum(COMM, "cuda_emulated", deterministic=len(sys.argv) > 2)
     for shapes in (SHAPES, SHAPES[:3], SHAPES * 2, [], SHAPES[1:2]):
         there = on_device(numbers(COMM.rank, shapes))
@@ -83,7 +83,7 @@ def with_nccl() -> str:
 
 
 def place() -> str:
-    """What the launcher says is what MPI says."""
+    """The launcher and MPI agree."""
     local = COMM.Split_type(MPI.COMM_TYPE_SHARED)
     said = launched_as()
     assert said in (None, (local.rank, local.size))

@@ -77,7 +77,7 @@ def sum_bound(terms: float, total: Array) -> Array:
 def is_winograd(
     direction: str, shape: tuple[int, ...], w_shape: tuple[int, ...], **geometry: Any
 ) -> bool:
-    """Whether a convolution is computed by transforms that round even integers."""
+    """Return whether a convolution is computed by transforms that round even integers."""
     algorithm = ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry)
     return algorithm == "winograd"
 
@@ -180,7 +180,7 @@ def log_softmax_backward(dy: Array, y: Array) -> Array:
 
 
 def in_double(exact: Array, scale: Array | float = 0.0) -> Array:
-    """One rounding to float32 of what was taken in double, from numbers of this scale."""
+    """Return one rounding to float32 of a result in double, for numbers of this scale."""
     return np.asarray(gamma(2) * np.abs(exact) + 2.0**-45 * scale + TINY)
 
 

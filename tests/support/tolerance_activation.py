@@ -71,7 +71,7 @@ def gelu(x: Array, approximate: str) -> Array:
 
 
 def gelu_backward(dy: Array, x: Array, approximate: str) -> Array:
-    """Both terms have errors of their own, and they may cancel: their magnitudes add up."""
+    """Each term has its own error, and the terms may cancel: their magnitudes add up."""
     x = _held(x)
     if approximate == "none":
         first = np.where(x == 0, 0.5, reference.gelu(x, "none") / np.where(x == 0, 1, x))

@@ -56,7 +56,7 @@ def _output(taps: int) -> Array:
     return _powers(WINDOW + 1 - taps).T
 
 
-# What operations flush to zero is less than if each of a transform's inputs were larger by this.
+# Flushing to zero changes less than enlarging each of a transform's inputs by this would.
 FLUSHED = 128 * TINY
 
 

@@ -52,7 +52,7 @@ def snapshot(model: Module) -> dict[str, np.ndarray]:
 
 
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    """Whether two states hold the same numbers, bit for bit."""
+    """Return whether two states hold the same numbers, bit for bit."""
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 

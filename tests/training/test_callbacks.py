@@ -1,4 +1,4 @@
-"""Callbacks: when they stop, what they keep, and whom TerminateOnNaN blames."""
+"""Callbacks: when they stop, what they keep, and which layer TerminateOnNaN blames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile cases, made from their number and tried in a process of their own.
+"""Hostile cases, made from their number and tried in a separate process.
 
 A module of cases has a function ``case(number)``: it makes the case of that number, tries it, and
 gives None, or words for what should not have happened. To see one again::
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-# What a case may take: memory beyond that of the process at its start, and seconds.
+# Limits of a case: memory beyond that of the process at its start, and seconds.
 MOST_MEMORY = 1 << 30
 MOST_SECONDS = 60
 
@@ -77,7 +77,7 @@ def serve(module: str, first: int, end: int) -> None:
     """Try cases in this process, and print what should not have happened."""
     warnings.simplefilter("ignore")
     case: Callable[[int], str | None] = importlib.import_module(module).case
-    case(first)  # loads what is loaded late, and starts threads
+    case(first)  # loads modules that are loaded late, and starts threads
     limit = _address_space() + MOST_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     seen: set[str] = set()
@@ -102,7 +102,7 @@ def _address_space() -> int:
 
 
 def outcome(call: Callable[[], object], names: Sequence[str], *, memory: bool = True) -> str | None:
-    """Call: gives None if that works, or fails with words that hold one of some names.
+    """Call something; return None if that works, or if its error mentions one of some names.
 
     `memory` tells whether it may ask for more memory than there is.
     """
@@ -120,7 +120,7 @@ def outcome(call: Callable[[], object], names: Sequence[str], *, memory: bool = 
 
 
 def hostile_array(rng: random.Random, array: np.ndarray) -> Any:
-    """Another array in place of a good one, or something that is none."""
+    """Return another array in place of a good one, or something that is not an array."""
     return rng.choice(_ARRAYS)(rng, array)
 
 
@@ -198,7 +198,7 @@ _ARRAYS: Sequence[Callable[[random.Random, np.ndarray], Any]] = (
 
 
 def hostile_value(rng: random.Random, value: Any) -> Any:
-    """Another argument in place of a good one that is no array."""
+    """Return another argument in place of a good one that is not an array."""
     if isinstance(value, float):
         return rng.choice(FLOATS)
     if isinstance(value, tuple) and rng.random() < 0.5:

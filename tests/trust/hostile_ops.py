@@ -17,7 +17,7 @@ Arguments = dict[str, Any]
 
 # Shapes of images, of batches of vectors, of filters and of vectors; of these, good calls are made.
 SHAPES = ((2, 4, 6, 6), (5, 4), (4, 4, 3, 3), (3, 4), (4,), (5,))
-# What is required besides arrays.
+# Required arguments besides arrays.
 VALUES: Arguments = {
     **dict.fromkeys(("kernel_size", "window", "output_size", "scale_factor"), 2),
     **{"padding": 1, "step": 1, "seed": 1, "p": 0.5, "lr": 0.1},

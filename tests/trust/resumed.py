@@ -62,7 +62,7 @@ def dropout_net() -> layers.Module:
 
 
 def setting(network: str, folder: Path) -> dict[str, Any]:
-    """Model and arguments of `fit`, made anew as a script would."""
+    """Return a model and arguments of `fit`, made from scratch as a script would."""
     train: Dataset = images(700, 28 if network == "lenet5" else 12)
     validation: Dataset = images(60, 28 if network == "lenet5" else 12)
     callbacks: list[Callback] = []
@@ -132,7 +132,7 @@ def outcome(network: str, folder: Path, **checkpoint: Any) -> bytes:
 
 
 def child(work: Any) -> int:
-    """Start a process that works; gives its number."""
+    """Start a process that works; return its number."""
     number = os.fork()
     if number == 0:
         code = 1
