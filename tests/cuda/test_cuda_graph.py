@@ -26,7 +26,7 @@ def batches(sizes: list[int], shape: tuple[int, ...] = (2, 6, 6), classes: int =
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that asks something of a recorded step."""
+    """Return every kind of layer that makes demands on a recorded step."""
     model = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, rng=0),
         nn.BatchNorm2d(4),

@@ -95,7 +95,7 @@ def test_large_jpegs_are_decoded_in_part_and_look_the_same(root: Path) -> None:
 
 
 def picture(mode: str) -> Image.Image:
-    """A picture in this mode: red, or grey where the mode has no red; RGBA half transparent."""
+    """Return a picture in this mode: red, or grey without red; RGBA half transparent."""
     if mode == "I;16":
         return Image.fromarray(np.full((5, 5), 128 * 257, np.uint16))
     if mode == "RGBA":

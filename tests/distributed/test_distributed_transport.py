@@ -16,7 +16,7 @@ NCCL, MPI, HOST = 1, 2, 3  # wishes
 
 
 def ranks(count: int = 3, **common: int) -> list[Facts]:
-    """Ranks with NCCL and a GPU each, and an MPI that takes no memory of it."""
+    """Return ranks with NCCL and a GPU each, and an MPI that does not accept GPU memory."""
     usual = {"wish": 0, "device": 0, "deterministic": 0, "nccl": 22703, "mpi": NO, "gpu_high": 5}
     return [Facts(**{**usual, **common}, gpu_low=rank) for rank in range(count)]
 

@@ -34,7 +34,7 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def inception(seed: int = 0) -> Parallel:
-    """Three branches of different depth: (N, 2, H, W) to (N, 9, H, W)."""
+    """Return three branches of different depth: (N, 2, H, W) to (N, 9, H, W)."""
     rng = np.random.default_rng(seed)
     return Parallel(
         Conv2d(2, 3, 1, rng=rng),
@@ -205,7 +205,7 @@ def test_summary_counts_everything_once_and_gives_branches_their_input() -> None
 
 
 def flop(model: Module, features: int) -> str:
-    """Last column of the summary."""
+    """Return the last column of the summary."""
     return " ".join(line.split()[-1] for line in model.summary((features,)).splitlines()[2:-2])
 
 

@@ -87,7 +87,7 @@ def test_a_home_is_asked_for_every_gradient() -> None:
 
 
 def network(table: bool = False) -> nn.Sequential:
-    """The fused ops, and a layer that is not: no bias, a table of connections."""
+    """Return the fused ops, and a layer that cannot be fused: no bias, a table of connections."""
     last = {"connections": np.tri(4, 4, dtype=bool)} if table else {"bias": False}
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.ReLU(), nn.MaxPool2d(2),

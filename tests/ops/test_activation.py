@@ -86,7 +86,7 @@ def test_gelu(shape: tuple[int, ...], numbers: Values, form: str) -> None:
 
 
 def every_size() -> np.ndarray:
-    """Floats of all magnitudes and both signs, evenly spaced in their bits: 261,000 of them."""
+    """Return 261,000 floats of all magnitudes and both signs, evenly spaced in their bits."""
     x = np.arange(0x00800000, 0x7F800000, 16_381, dtype=np.uint32).view(F)
     return np.concatenate([x, -x])
 

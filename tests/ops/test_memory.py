@@ -13,7 +13,7 @@ NEEDED = "import ctypes, numpy as np; from pycnn import _core, ops; "
 
 
 def behind(y: np.ndarray, count: int) -> np.ndarray:
-    """Floats behind the end of an array."""
+    """Return the floats past the end of an array."""
     address = y.ctypes.data + y.nbytes
     return np.ctypeslib.as_array((ctypes.c_float * count).from_address(address)).copy()
 

@@ -33,7 +33,7 @@ SIZE = 40
 
 
 def between(shift: int) -> tuple[Array, Array]:
-    """Two arrays in one piece of memory, the second `shift` elements behind the first."""
+    """Return two arrays in one piece of memory, the second `shift` elements after the first."""
     memory = np.zeros(2 * SIZE, np.float32)
     return memory[:SIZE], memory[shift : shift + SIZE]
 

@@ -8,14 +8,14 @@ import numpy as np
 
 
 def directional(f: Callable[[np.ndarray], float], x: np.ndarray, v: np.ndarray, h: float) -> float:
-    """Central difference of `f` at `x` along `v`."""
+    """Return the central difference of `f` at `x` along `v`."""
     return (f(x + h * v) - f(x - h * v)) / (2 * h)
 
 
 def assert_gradient(
     f: Callable[[np.ndarray], float], x: np.ndarray, gradient: np.ndarray, h: float
 ) -> None:
-    """<gradient, v> is the derivative of f along a random direction v.
+    """Check that <gradient, v> is the derivative of f along a random direction v.
 
     With h = 1e-6 rounding in f leaves about 1e-10 of |f| and truncation about 1e-12 |f'''|;
     linear functions have no truncation, so they are given h = 1.

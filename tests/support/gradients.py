@@ -35,7 +35,7 @@ def widen(model: Module) -> None:
 
 
 def assert_gradients(model: Module, x: np.ndarray, seed: int = 0, rel: float = 1e-6) -> None:
-    """Slopes of ``sum(g y)`` for random g, along a random direction of x and of each parameter.
+    """Check slopes of ``sum(g y)``, g random, in random directions of x and each parameter.
 
     The model keeps its float64 parameters.
     """
@@ -55,7 +55,7 @@ def assert_gradients(model: Module, x: np.ndarray, seed: int = 0, rel: float = 1
 
 
 def slope(f: Callable[[], float], values: np.ndarray, direction: np.ndarray) -> float:
-    """Central difference of f as `values` move along `direction`; they are put back."""
+    """Return the central difference of f as `values` move along `direction`; then restore them."""
     start = values.copy()
     values += STEP * direction
     up = f()

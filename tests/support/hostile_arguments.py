@@ -78,7 +78,7 @@ def parallel(axis: Any) -> layers.Parallel:
 
 
 def steps(op: Callable[..., None], states: int) -> Callable[..., None]:
-    """An optimizer's op on fresh arrays, which it would change."""
+    """Return a call of an optimizer's op on fresh arrays, because it changes them."""
 
     @functools.wraps(op)
     def call(**arguments: Any) -> None:

@@ -16,7 +16,7 @@ FINISHED = 0
 
 
 def killed_at(call: int, work: Callable[[], object]) -> bool:
-    """Do work in a child that is killed before a call, counted from 0; whether it came so far."""
+    """Work in a child killed before a call, counted from 0; return whether it got that far."""
     child = os.fork()
     if child == 0:
         try:

@@ -19,7 +19,7 @@ def zeros(*shape: int, dtype: Any = F) -> np.ndarray:
 
 
 def row(call: Call, *facts: str) -> Any:
-    """A call, and what its message must contain."""
+    """Return a call, and the text that its message must contain."""
     return pytest.param(call, facts, id=" ".join(facts))
 
 

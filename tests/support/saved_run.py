@@ -29,7 +29,7 @@ def save_run(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seeds_of(folder: Path) -> set[int]:
-    """The seeds that the model, the settings and the history of a run were made with."""
+    """Return the seeds that the model, the settings and the history of a run were made with."""
     run = Run(folder)
     state = run.model.state_dict()
     return {

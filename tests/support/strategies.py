@@ -144,7 +144,7 @@ CONVOLUTIONS = {
 
 
 def int_or_pair(height: int, width: int) -> st.SearchStrategy[Any]:
-    """Both spellings where the numbers are equal."""
+    """Return a strategy of both spellings if the numbers are equal."""
     both = st.just((height, width))
     return st.just(height) | both if height == width else both
 

@@ -48,7 +48,7 @@ def at_once(*works: Callable[[], Any]) -> None:
 
 @contextmanager
 def again_and_again(work: Callable[[], Any]) -> Iterator[None]:
-    """Do it in another thread, one time after the other, until the block ends."""
+    """Repeat a call in another thread until the block ends."""
     ended = threading.Event()
     errors: list[BaseException] = []
 

@@ -36,12 +36,12 @@ SECOND_ORDER = 1 + 2.0**-9
 
 
 def gamma(n: float) -> float:
-    """Bound of the relative error after `n` roundings."""
+    """Return the bound of the relative error after `n` roundings."""
     return n * U / (1 - n * U)
 
 
 def magnitude(array: Array | None) -> Any:
-    """Absolute values, in a new array even where there is just one."""
+    """Return absolute values, in a new array even for a single number."""
     return None if array is None else np.asarray(np.abs(array))
 
 
@@ -51,7 +51,7 @@ def float64(*arrays: Array | None) -> list[Any]:
 
 
 def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
-    """`actual` is a float32 array, off by at most `bound`; NaN and infinities are equal."""
+    """Check that `actual` is float32 and off by at most `bound`; NaN and infinities are equal."""
     assert actual.dtype == np.float32
     assert actual.shape == exact.shape
     assert actual.flags.c_contiguous
@@ -70,7 +70,7 @@ def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
 
 
 def sum_bound(terms: float, total: Array) -> Array:
-    """Bound of sums of `terms` products whose magnitudes add up to `total`; one rounding spare."""
+    """Return the bound of sums of `terms` products with magnitudes `total`; one spare rounding."""
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
 
@@ -149,7 +149,7 @@ def avg_pool2d_backward(dy: Array, taps: int, *arguments: Any) -> Array:
 
 
 def _exp_errors(x: Array) -> tuple[Array, Array]:
-    """Relative errors of exp(x - max) and of its row sum, in units of u.
+    """Return the relative errors of exp(x - max) and of its row sum, in units of u.
 
     With d = x - max rounded once, exp(d) is off by |d| units, and by exp's own error. The sum
     weighs the errors of its terms by the softmax, and adds C - 1 roundings.
@@ -193,7 +193,7 @@ def cross_entropy(
     label_smoothing: float,
     reduction: str,
 ) -> Array:
-    """Bound of the loss of each row, before the `reduction`.
+    """Return the bound of the loss of each row, before the `reduction`.
 
     -log p = log(sum) - d: the relative error of the sum is an absolute one of its logarithm. The
     loss adds C of them with non-negative coefficients, which take six more roundings.

@@ -53,7 +53,7 @@ def _held(x: Array) -> Array:
 
 
 def _two_v(x: Array) -> Array:
-    """Argument of the logistic function in gelu's tanh form."""
+    """Return the argument of the logistic function in gelu's tanh form."""
     return 2 * math.sqrt(2 / math.pi) * (_held(x) + 0.044715 * _held(x) ** 3)
 
 
@@ -95,7 +95,7 @@ def softmax_backward(dy: Array, p: Array) -> Array:
 
 
 def _power_units(scale: Array, units: float, beta: float) -> Array:
-    """Units of error of scale^-beta, where the scale has `units` of them.
+    """Return the units of error of scale^-beta, for a scale with `units` of them.
 
     By square roots, the powers 1/2 and 3/4, and four operations; else exp(-beta log(scale)), where
     the relative error of the exponent counts |beta log(scale)| times.

@@ -96,7 +96,7 @@ def serve(module: str, first: int, end: int) -> None:
 
 
 def _address_space() -> int:
-    """Bytes of addresses that this process has."""
+    """Return the bytes of address space of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -149,7 +149,7 @@ def _strided(rng: random.Random, a: np.ndarray) -> np.ndarray:
 
 
 def _huge(rng: random.Random, a: np.ndarray) -> np.ndarray:
-    """An array that says it has very many elements, and has one."""
+    """Return an array that claims very many elements, and has one."""
     shape = list(a.shape) or [1]
     shape[rng.randrange(len(shape))] = rng.choice((2**20, 2**31, 2**40))
     try:
@@ -159,7 +159,7 @@ def _huge(rng: random.Random, a: np.ndarray) -> np.ndarray:
 
 
 def _far(rng: random.Random, a: np.ndarray) -> np.ndarray:
-    """One row, with a step to the next that leads anywhere: NumPy calls that contiguous."""
+    """Return one row with an arbitrary stride to the next: NumPy calls that contiguous."""
     part = a[:1] if a.ndim else a[None]
     steps = (rng.choice((0, 2**40, -(2**40))), *part.strides[1:])
     return np.lib.stride_tricks.as_strided(part, part.shape, steps)

@@ -24,7 +24,7 @@ OPTIONAL = ("in_features", "out_features")
 
 
 def good_layers() -> dict[str, tuple[dict[str, Any], np.ndarray]]:
-    """Arguments and an input with which each layer works; containers hold layers, and no more."""
+    """Return arguments and an input with which each layer works; containers only hold layers."""
     found: dict[str, tuple[dict[str, Any], np.ndarray]] = {}
     for name in layers.__all__:
         kind = getattr(layers, name)

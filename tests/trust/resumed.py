@@ -186,7 +186,7 @@ def die_in_write(write: int) -> None:
 
 
 def train(network: str, folder: Path, rng: random.Random, how: str) -> None:
-    """Resume the training, and be killed in some way but by time."""
+    """Resume the training, and get killed in some way other than by time."""
     pycnn.set_num_threads(rng.randint(1, 3))
     if how == "write":
         die_in_write(rng.randint(0, 30))
@@ -233,7 +233,7 @@ def main(network: str, place: str, seed: str, kills: str) -> None:
 
 
 def step_of(path: Path) -> int:
-    """Updates that a checkpoint holds; raises ValueError if the file is not whole."""
+    """Return the number of updates in a checkpoint; ValueError if the file is incomplete."""
     if not path.exists():
         return -1
     step: int = io.read_parts(path)[2]["step"]

@@ -153,7 +153,7 @@ def gradients(rng: np.random.Generator) -> None:
 
 
 def skipped(rng: np.random.Generator) -> None:
-    """No target counts: all are ignored, or of a class without weight."""
+    """No target counts: each is ignored, or belongs to a class without weight."""
     data, loss = batches(rng), CrossEntropyLoss(weight=np.zeros(4, np.float32))
     if rng.random() < 0.5:
         loss = CrossEntropyLoss()

@@ -21,7 +21,7 @@ THREADS = 4
 
 
 def small_cases() -> list[Case]:
-    """Every op with its own work areas or tables, so small that calls of many threads meet."""
+    """Return every op with its own work areas or tables, small enough for threads to collide."""
     x, w, b = Values("normal", 0).arrays((4, 6, 13, 15), (9, 6, 3, 3), (9,))
     depthwise, rows, wide = Values("normal", 1).arrays((6, 1, 3, 3), (33, 60), (40, 60))
     y = ops.conv2d(x, w, b, padding=1)

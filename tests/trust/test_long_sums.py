@@ -38,7 +38,7 @@ def assert_summed(found: float, count: int) -> None:
 
 
 def plane(values: Floats) -> Floats:
-    """The values as one plane, as square as powers of two are."""
+    """Return the values as one plane, as square as powers of two allow."""
     height = 1 << (len(values).bit_length() - 1) // 2
     return values.reshape(1, 1, height, -1)
 

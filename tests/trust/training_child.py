@@ -79,7 +79,7 @@ def digest(model: pycnn.Module, figures: object = None) -> str:
 
 
 def toy_digest(seed: int = 0) -> str:
-    """The shortest training there is, on one batch after the other."""
+    """Run the shortest possible training, on one batch after the other."""
     model = small_net(seed)
     pycnn.fit(model, blobs(200), epochs=1, batch_size=50, seed=seed, progress=False)
     return digest(model)

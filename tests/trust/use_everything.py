@@ -97,7 +97,7 @@ def use_refusals() -> int:
 
 
 def use_algorithms() -> int:
-    """All passes of a convolution with each algorithm."""
+    """Run all passes of a convolution with each algorithm."""
     from pycnn import _core
 
     used = 0
