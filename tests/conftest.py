@@ -171,7 +171,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def default_handler() -> Iterator[None]:
-    """Give SIGINT Python's handler even in the background, and SIGHUP its own under nohup."""
+    """Set Python's handler for SIGINT, even in the background, and the default for SIGHUP."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield

@@ -94,7 +94,7 @@ def filters(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if np.issubdtype(model.input_dtype, np.integer):
         raise ValueError(
-            "the filters of a text network span whole word vectors and are not pictures: "
+            "the filters of a text network span whole word vectors and are no pictures: "
             "draw what fires them, with 'pycnn plot ngrams' or pycnn.plot.ngrams"
         )
     layer = first_convolution(model)

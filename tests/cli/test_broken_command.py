@@ -1,4 +1,4 @@
-"""What the command says of broken training, and what it saves."""
+"""The command's messages about broken training, and the files it saves."""
 
 from __future__ import annotations
 

@@ -234,7 +234,7 @@ def test_a_reader_that_leaves_costs_a_training_nothing(lines: int, data: str) ->
 
 
 def on_a_full_device(*arguments: str) -> tuple[int, str]:
-    """Run a command whose standard output has no room: gives code and stderr."""
+    """Run a command whose standard output has no room; return its code and stderr."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     with open("/dev/full", "w") as full, start(*arguments, stdout=full) as process:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def picture(path: str, size: int = 28, mode: str = "L") -> np.ndarray:
-    """Save a light stroke on black, placed as in MNIST; gives the pixels of MNIST's size."""
+    """Save a light stroke on black, placed as in MNIST; return its pixels at MNIST's size."""
     pixels = np.zeros((28, 28), np.uint8)
     pixels[4:24, 12:17] = 255
     Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST).convert(mode).save(path)
@@ -112,7 +112,7 @@ def test_predict_without_pillow(
     checkpoint: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    for files in (["a.png"], ["a.png", "b.png"]):  # what is wrong with all of them is said once
+    for files in (["a.png"], ["a.png", "b.png"]):  # a fault that all of them share is reported once
         assert "pip install 'pycnn[plot]'" in fails(capsys, "predict", checkpoint, *files)
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: what a training leaves in it, or does not touch."""
+"""The folder of a run: the files that a training leaves in it, or does not touch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def contents(folder: str) -> dict[str, bytes]:
-    """The files of a run, without the checkpoint of a training that has not finished."""
+    """Return the files of a run, without the checkpoint of a training that has not finished."""
     return {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.name != TRAINING}
 
 

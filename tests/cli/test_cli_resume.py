@@ -70,7 +70,7 @@ def signalled(
 
 
 def left(folder: Path) -> dict[str, Any]:
-    """What a run tells, but times."""
+    """Return a run's output without times."""
     history = json.loads((folder / "history.json").read_text())
     for epoch in history["epochs"]:
         del epoch["seconds"], epoch["samples_per_second"]

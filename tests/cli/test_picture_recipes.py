@@ -122,7 +122,7 @@ def test_broken_pictures_are_left_out_with_a_warning(damaged: list[str], capsys:
 
     assert main([*arguments, "--skip-broken"]) == 0
     assert "31 training and 7 test samples" in warned(damaged)
-    # What was left out of the training is left out of the test.
+    # Pictures left out of the training are left out of the test.
     assert main(["evaluate", "runs/alexnet_cifar"]) == 0
     assert "(7 samples)" in warned(damaged[1:])
     assert main(["report", "runs/alexnet_cifar"]) == 0

@@ -204,7 +204,7 @@ def test_a_log_on_a_full_disk_does_not_cost_the_training(
 
 # Letters that an encoding lacks --------------------------------------------------------------
 
-# A name of letters that ASCII and Latin-1 lack, and of a byte that is no UTF-8.
+# A name with letters that ASCII and Latin-1 lack, and with a byte that is not UTF-8.
 NAME = os.fsdecode("猫é".encode() + b"\xff")
 
 

@@ -128,7 +128,7 @@ def test_another_library_reads_it_without_a_copy(device: str, array_type: Any) -
     unused = array_type.from_numpy(numbers).__dlpack__()
     del unused
     assert array_type.from_numpy(numbers).__dlpack__(stream=None) is not None
-    # Who asks for a newer version of DLPack would not know this one: an error sends it back here.
+    # A consumer asking for a newer DLPack would not know this version: an error makes it fall back.
     with pytest.raises(TypeError, match="incompatible function arguments"):
         array_type.from_numpy(numbers).__dlpack__(max_version=(1, 0), copy=False)
 
@@ -200,7 +200,7 @@ def test_memory_is_used_again_and_given_back(device: str, array_type: Any) -> No
 
 @pytest.fixture(params=["forward", "reverse", "random"])
 def _order(device: str, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let the threads of a block run in each order; a GPU has one of its own."""
+    """Run the threads of a block in each order; a GPU has its own order."""
     module = devices.extension(device)
     if not hasattr(module, "set_order"):
         if request.param != "forward":

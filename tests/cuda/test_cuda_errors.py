@@ -1,4 +1,4 @@
-"""What goes wrong on a device, the emulated one: too little memory, Ctrl-C during a kernel."""
+"""Failures on the emulated device: too little memory, Ctrl-C during a kernel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def used(device: ModuleType) -> int:
 
 
 def megabyte(device: ModuleType, size: float = 1) -> devices.Array:
-    """An array of so many MiB."""
+    """Return an array of this many MiB."""
     array: devices.Array = device.DeviceArray.from_numpy(np.zeros(int(size * MIB), np.uint8))
     return array
 

@@ -27,7 +27,7 @@ def batches(sizes: list[int], shape: tuple[int, ...] = (2, 6, 6), classes: int =
 
 
 def network() -> nn.Sequential:
-    """Every kind of layer that asks something of a captured step."""
+    """Return every kind of layer that makes demands on a captured step."""
     model = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1, rng=0),
         nn.BatchNorm2d(4),
@@ -140,7 +140,7 @@ def test_what_changes_is_captured_anew(device: str) -> None:
         model[7].train().p = 0.6
 
     def another_setting(model: Any, update: Any, loss: Any) -> None:
-        update.momentum = 0.9  # it makes arrays of its own with it
+        update.momentum = 0.9  # with it, the optimizer makes its own arrays
 
     def nothing(model: Any, update: Any, loss: Any) -> None:
         pass
@@ -164,7 +164,7 @@ def test_what_changes_is_captured_anew(device: str) -> None:
 
 
 class OwnDropout(nn.Dropout):
-    """Draws a number for each forward pass, and tells nobody."""
+    """Draws a number for each forward pass, unannounced."""
 
     def forward(self, x: Any) -> Any:
         y, kept = nn.ops.dropout(x, self.p, self._seed())

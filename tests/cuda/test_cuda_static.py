@@ -1,4 +1,4 @@
-"""What nvcc makes of the CUDA kernels, where there is an nvcc."""
+"""The code that nvcc makes of the CUDA kernels, if there is an nvcc."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
 
-# Minutes of a compiler that says nothing are for those who ask for them.
+# Minutes of a silent compiler are only for those who ask for them.
 OPTION = "PYCNN_TEST_NVCC"
 REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc, for every architecture: some minutes"
 
@@ -49,7 +49,7 @@ def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
     ["cuda/memory", "cuda/runtime", "cuda/step_graph", "cuda/stream", "ops/conv_transpose2d"],
 )
 def test_the_host_code_compiles_with_the_headers_of_cuda(name: str, tmp_path: Path) -> None:
-    """Elsewhere these files are only compiled for the emulation, which has headers of its own."""
+    """Elsewhere these files are only compiled for the emulation, which has its own headers."""
     sources = BENCH.parent / "csrc"
     command = [NVCC, "-std=c++20", "-c", "-Xcompiler", "-Wall,-Wextra,-Werror"]
     folders = [f"-I{sources}", f"-I{sources / 'cuda' / 'for_ops'}"]

@@ -1,4 +1,4 @@
-"""Streams of work, and times of what they do, on the emulated device and a GPU."""
+"""Streams of work, and the times of their work, on the emulated device and a GPU."""
 
 from __future__ import annotations
 

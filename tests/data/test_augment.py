@@ -95,7 +95,7 @@ def test_flip_mirrors_its_share_of_the_images() -> None:
 
 
 def reference_affine(x: np.ndarray, a: np.ndarray, t: np.ndarray, fill: float) -> np.ndarray:
-    """Each pixel on its own, in float64."""
+    """Compute each pixel separately, in float64."""
     n, channels, height, width = x.shape
     y = np.empty(x.shape)
     centre = np.array([(height - 1) / 2, (width - 1) / 2])

@@ -133,7 +133,7 @@ def test_dark_edges_do_not_matter(width: int, dark: bool, tmp_path: Path) -> Non
         path = tmp_path / "page.png"
         Image.fromarray(np.uint8(page)).save(path)
         found.append(read_digit(str(path)).astype(int))
-    # A digit moves by rounding at most; its pixels stay what they are.
+    # A digit moves by rounding at most; its pixels stay unchanged.
     assert abs(found[0] - found[1]).mean() < 3
 
 

@@ -23,7 +23,7 @@ BODY = bytes(range(256)) * 3000  # more than one chunk
 
 
 class Server:
-    """A server on 127.0.0.1 that gives a path's answers in turn, the last one again and again.
+    """A server on 127.0.0.1 that sends a path's answers in turn, and then repeats the last one.
 
     An answer is a status and a body; `cut` bytes of the body are announced but not sent.
     """

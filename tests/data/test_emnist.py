@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 def write(
     folder: Path, train: str, test: str, *, transposed: bool, first: int = 0, count: int = 3000
 ) -> np.ndarray:
-    """Write some of MNIST as files of these names; gives the test images, upright."""
+    """Write some of MNIST as files of these names; return the test images, upright."""
     folder.mkdir(parents=True, exist_ok=True)
     for source, name, number in (("train", train, count), ("t10k", test, 200)):
         images = read_images(MNIST / f"{source}-images-idx3-ubyte.gz")[:number, 0]
@@ -105,9 +105,9 @@ def test_the_mapping_file_names_the_classes_and_a_broken_one_is_named() -> None:
     train, _ = datasets.mnist("e", classes=None)
     assert train.classes[:2] == ("Aa", "Bb")
     assert train.y.min() == 0
-    # Who has counted from 0 and gives a name for it keeps the numbers of the files.
+    # Users who count from 0 and give a name for it keep the numbers of the files.
     assert datasets.mnist("e", classes=["", *train.classes])[0].y.min() == 1
-    mapping.write_bytes(b"\xef\xbb\xbf" + mapping.read_bytes())  # a byte order mark is no digit
+    mapping.write_bytes(b"\xef\xbb\xbf" + mapping.read_bytes())  # a byte order mark is not a digit
     assert datasets.mnist("e", classes=None)[0].classes == train.classes
     for text in ("", "1 65\n3 66", "1", "one 65", f"1 {2**40}", "1 7", "1 65\n" * 2000):
         mapping.write_text(text)
@@ -262,7 +262,7 @@ def test_nobody_can_give_the_default_classes_by_chance() -> None:
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998", "neocognitron"])
 def test_evaluation_needs_test_data_only(name: str, data: str) -> None:
-    """And reads the same with training data beside them."""
+    """The result is the same with training data next to them."""
     recipe = recipes.get(name)
     train, both = recipe.data(data)
     model = recipe.build(train, 0)

@@ -1,4 +1,4 @@
-"""The strict IDX reader: what it reads, and how it refuses what is no IDX file."""
+"""The strict IDX reader: what it reads, and how it refuses files that are not IDX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images whose axes stand in another order are told how to turn."""
+"""Errors about images with axes in another order say how to transpose them."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_large_jpegs_are_decoded_in_part_and_look_the_same(root: Path) -> None:
 
 
 def picture(mode: str) -> Image.Image:
-    """A picture in this mode: red, or grey where the mode has no red; RGBA half transparent."""
+    """Return a picture in this mode: red, or grey without red; RGBA half transparent."""
     if mode == "I;16":
         return Image.fromarray(np.full((5, 5), 128 * 257, np.uint16))
     if mode == "RGBA":
@@ -193,7 +193,7 @@ def test_a_pipe_is_no_picture(root: Path) -> None:
     (root / "red/nowhere.png").symlink_to(root / "missing.png")
     names = [Path(path).name for path in ImageFolder(root, 4).paths[3:]]
     assert names == ["1.png", "2.bmp", "link.png"]
-    # Who opens the pipe after all reads an empty file and does not wait for ever.
+    # If the pipe is opened after all, the reader gets an empty file and does not wait for ever.
     writer = threading.Thread(target=lambda: pipe.write_bytes(b""), daemon=True)
     writer.start()
     for path in (pipe, "/dev/null"):

@@ -20,7 +20,7 @@ from pycnn.training import evaluate, fit
 
 
 class Pictures:
-    """A data set that makes its samples when asked for them, and counts what it gave."""
+    """A data set that makes its samples on demand, and counts them."""
 
     def __init__(self, data: ArrayDataset, broken: int = -1) -> None:
         self.data, self.y, self.classes, self.name = data, data.y, data.classes, "pictures"

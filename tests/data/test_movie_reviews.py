@@ -13,7 +13,7 @@ from pycnn import datasets
 from pycnn.text import SentenceDataset
 
 SHIPPED = Path(datasets.__file__).parent / "movie_reviews_data" / "movie_reviews.tsv.gz"
-# Of the uncompressed file, as the README beside it says.
+# For the uncompressed file, as the README next to it says.
 SHA256 = "0ce30f25c825654535a6d8a297914157334c29e77e8555eb98c28139118bb0bc"
 
 
@@ -61,7 +61,7 @@ def test_ten_folds_are_a_stratified_partition() -> None:
         assert 523 <= test.y.sum() <= 526
         tests += test.texts
         digest.update("\n".join(test.texts).encode())
-    assert digest.hexdigest().startswith("04c29dbbc825b62e")  # the folds stay what they are
+    assert digest.hexdigest().startswith("04c29dbbc825b62e")  # the folds never change
     assert sorted(tests) == sorted(text for rating, text in rows() if rating != 0)
 
 

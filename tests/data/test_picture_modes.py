@@ -90,7 +90,7 @@ def test_colours_with_the_same_upper_half_as_the_transparent_one_stay(
     path = png(
         tmp_path / "near.png", np.stack([samples] * 3, 2), 2, struct.pack(">3H", *[clear] * 3)
     )
-    # What is left is dark, so that the ground is white.
+    # The remaining pixels are dark, so the background is white.
     np.testing.assert_array_equal(grey(path), np.where(samples == clear, 255, samples >> 8))
 
 

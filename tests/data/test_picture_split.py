@@ -1,4 +1,4 @@
-"""What the recipes keep of a folder of pictures for testing."""
+"""The part of a folder of pictures that the recipes keep for testing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_training_and_test_pictures_have_nothing_in_common() -> None:
     assert picture_sets(folder, 32, 28)[1].paths == test.paths
     assert train.gather(np.arange(1)).shape == (1, 3, 32, 32)
     assert test.gather(np.arange(1)).shape == (1, 3, 28, 28)
-    # "train" is a class here, as there is no "test" beside it.
+    # "train" is a class here, because there is no "test" next to it.
     picture_folder(Path("vehicles"), 5, classes={"train": (0, 0, 0), "ship": (9, 9, 9)})
     assert picture_sets("vehicles", 32, 32)[0].classes == ("ship", "train")
 

@@ -1,4 +1,4 @@
-"""What a file may demand: each reader refuses a small file that asks for much, at once."""
+"""Limits on what files demand: each reader at once refuses a small file that asks for much."""
 
 from __future__ import annotations
 

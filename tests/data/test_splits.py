@@ -19,7 +19,7 @@ Labels = st.lists(st.integers(0, 4), min_size=2, max_size=60)
 
 
 def numbered(labels: list[int]) -> ArrayDataset:
-    """Samples that are their own positions."""
+    """Return samples that are their own positions."""
     x = np.arange(len(labels), dtype=np.float32)[:, np.newaxis]
     return ArrayDataset(x, np.array(labels, np.int64), tuple("abcde"), "numbered")
 

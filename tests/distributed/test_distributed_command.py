@@ -1,4 +1,4 @@
-"""``mpiexec -n 2 pycnn train MODEL --distributed``, and what it refuses in one line."""
+"""``mpiexec -n 2 pycnn train MODEL --distributed``, and its one-line refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPT = "ranks_command.py"
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the one line of a command that ended with 2; what the launcher adds is its own."""
+    """Return the one line of a command that ended with 2, without the launcher's additions."""
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("pycnn: ")]
     assert len(lines) == 1, done.stderr
@@ -161,7 +161,7 @@ def test_without_mpi4py(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Non
 @needs_mpi
 @pytest.mark.usefixtures("own_folder")
 def test_copies_of_a_training_are_warned_of_once(data: str) -> None:
-    """A launcher in front of the command, which was not told that it is to train with others."""
+    """A launcher starts the command without the option to train with others."""
     done = attempt(SCRIPT, 2, "train", "lenet5", "--data", data, "--epochs", "1")
     warnings = [line for line in done.stderr.splitlines() if "a launcher has started 2" in line]
     assert len(warnings) == 1

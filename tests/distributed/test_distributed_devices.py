@@ -28,7 +28,7 @@ def device() -> Any:
 
 
 def arrays(device: Any, shapes: list[tuple[int, ...]] = SHAPES) -> list[Any]:
-    """Arrays of 0, 1, 2 ... over all of them."""
+    """Return arrays that hold 0, 1, 2 ... across all of them."""
     flat = np.arange(sum(int(np.prod(shape)) for shape in shapes), dtype=np.float32)
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(flat, ends[:-1])

@@ -14,7 +14,7 @@ from pycnn.distributed.cuda_device import VISIBLE, choose_device, launched_as
 
 
 class Machine:
-    """A machine with so many GPUs, where CUDA has started or not."""
+    """A machine with this many GPUs, on which CUDA has started or not."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.patch = patch
@@ -26,7 +26,7 @@ class Machine:
         self.patch.setattr(cuda_device, "_count_of_driver", lambda: started)
 
     def chosen(self, setting: str | None, ranks: int) -> tuple[list[str | None], set[str]]:
-        """What the variable is on each rank after the choice, and what is said."""
+        """Return the variable on each rank after the choice, and the messages."""
         values, said = [], set()
         for rank in range(ranks):
             if setting is None:
@@ -60,7 +60,7 @@ UUIDS = ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-1d5e", "MIG-74ab5a8d/3
         (",".join(UUIDS), 3, UUIDS, "3 ranks on 3 GPUs"),
         ("2", 4, ["2"] * 4, f"{VISIBLE} gives each process one GPU"),
         (UUIDS[0], 2, [UUIDS[0]] * 2, f"{VISIBLE} gives each process one GPU"),
-        # As CUDA reads it: up to the first that is no device.
+        # As CUDA reads it: up to the first entry that is not a device.
         ("1,-1,2", 2, ["1", "1"], "2 ranks on 1 GPU: two ranks share one"),
         ("1,9,2", 2, ["1", "1"], "2 ranks on 1 GPU: two ranks share one"),
         ("3,2,,1", 3, ["3", "2", "3"], "3 ranks on 2 GPUs: up to two ranks share one"),
@@ -138,7 +138,7 @@ def test_wrong_arguments_are_refused(arguments: Any, kind: type[Exception], text
         choose_device(*arguments)
 
 
-# What the launcher says ---------------------------------------------------------------------
+# Facts from the launcher --------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def log(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Load the library that stands in for NCCL; give the file of its calls."""
+    """Load the library that stands in for NCCL; return the file of its calls."""
     monkeypatch.setattr(nccl, "candidates", lambda: [library])
     monkeypatch.setenv("FAKE_NCCL_LOG", str(tmp_path / "log"))
     return tmp_path / "log"
@@ -189,7 +189,7 @@ def test_the_real_library_answers_without_a_gpu(real: nccl.Nccl) -> None:
 
 
 def test_constants_are_those_of_the_header(real: nccl.Nccl) -> None:
-    """The Python package has it beside the library; a system's may be elsewhere."""
+    """The Python package has it next to the library; a system's may be elsewhere."""
     header = next(
         (path for folder in sys.path
          if (path := Path(folder, "nvidia", "nccl", "include", "nccl.h")).is_file()), None

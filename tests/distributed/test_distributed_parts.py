@@ -1,4 +1,4 @@
-"""What distributed training is made of, without MPI: sums, rows, threads, places of gradients."""
+"""The parts of distributed training, without MPI: sums, rows, threads, places of gradients."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_rows_of_several_ranks_are_merged() -> None:
     ("cores", "sharing", "budget", "ranks", "expected"),
     [
         ([0, 1, 2, 3], [2, 2, 2, 2], 4, 2, 2),  # all ranks may use all cores
-        ([0], [1, 1], 1, 2, 1),  # each rank is bound to a core of its own
+        ([0], [1, 1], 1, 2, 1),  # each rank is bound to its own core
         ([2, 3], [1, 1, 1, 1], 2, 2, 2),  # or to two
         ([0, 1], [4, 4], 2, 4, 1),  # more ranks than cores
         ([0, 1, 2, 3, 4, 5, 6], [3] * 7, 7, 3, 2),

@@ -1,4 +1,4 @@
-"""Training on several ranks: the same as on one, to rounding, and what is the same to the bit."""
+"""Training on several ranks: equal to one rank up to rounding, and in part bit for bit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pycnn
 
 pytestmark = needs_mpi
 
-# What the README promises of 2 x 32 samples and 64; a step of SGD adds about 1e-8 of rounding.
+# The README's promise for 2 x 32 samples and 64; a step of SGD adds about 1e-8 of rounding.
 CLOSE = 1e-5
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[float]]]:
-    """What one process makes of the networks, dropout and clipping included."""
+    """Return the networks that one process trains, with dropout and clipping."""
     out = tmp_path_factory.mktemp("alone") / "alone"
     return out, distributed_nets.follow({"out": str(out)})
 
@@ -107,7 +107,7 @@ def test_unusual_trainings() -> None:
 
 @pytest.mark.parametrize("chosen", ["", "3"], ids=["divided", "chosen"])
 def test_cores_are_divided_among_the_ranks_of_a_machine(chosen: str) -> None:
-    # Open MPI binds few ranks to cores of their own otherwise.
+    # Otherwise Open MPI binds each of a few ranks to its own core.
     settings: Options = {"OMP_NUM_THREADS": chosen, "PRTE_MCA_hwloc_default_binding_policy": "none"}
     found = json.loads(run("distributed_jobs.py", 2, "threads", **settings).splitlines()[-1])
     for threads, alone in found["ranks"]:

@@ -1,4 +1,4 @@
-"""What all ranks agree to take for sums on GPUs, by facts of ranks that are not there."""
+"""How all ranks agree on a way to sum on GPUs, tried with the facts of invented ranks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NCCL, MPI, HOST = 1, 2, 3  # wishes
 
 
 def ranks(count: int = 3, **common: int) -> list[Facts]:
-    """Ranks with NCCL and a GPU each, and an MPI that takes no memory of it."""
+    """Return ranks with NCCL and a GPU each, and an MPI that does not accept GPU memory."""
     usual = {"wish": 0, "device": 0, "deterministic": 0, "nccl": 22703, "mpi": NO, "gpu_high": 5}
     return [Facts(**{**usual, **common}, gpu_low=rank) for rank in range(count)]
 

@@ -1,4 +1,4 @@
-"""The model behind bench/scaling.py: its fit, its limits; and what the bench refuses. No timing."""
+"""The model behind bench/scaling.py: its fit, its limits, and the bench's refusals. No timing."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_modules_and_parameters_in_a_container_are_refused(
     with pytest.raises(TypeError, match="neither trained nor saved"):
         model._hidden = CONTAINERS[kind](item)
     assert not hasattr(model, "_hidden")
-    model.layer = item  # an attribute of its own: now it is found
+    model.layer = item  # its own attribute: now it is found
     model.layers = CONTAINERS[kind](item)
 
 
@@ -114,7 +114,7 @@ def test_a_list_of_layers_that_have_attributes_too_is_fine() -> None:
     class Net(Empty):
         def __init__(self) -> None:
             self.a, self.b = Linear(2, 2), Linear(2, 2)
-            self.layers = [self.a, self.b, ReLU]  # a class is no layer
+            self.layers = [self.a, self.b, ReLU]  # a class is not a layer
 
     net = Net()
     assert len(list(net.parameters())) == 4
@@ -152,7 +152,7 @@ def test_lists_without_modules_are_fine() -> None:
 
 
 def test_a_mapping_that_is_no_dict_is_not_read(tmp_path: Any) -> None:
-    """It may make what it holds at each look, as an open file of arrays does."""
+    """It may create its contents on every access, as an open file of arrays does."""
     np.savez(tmp_path / "arrays.npz", one=np.ones(2))
 
     class Holds(Linear):
@@ -222,14 +222,14 @@ def test_a_module_set_on_a_container_is_trained_and_saved(tmp_path: Any) -> None
     other = Head()
     load(tmp_path / "m.safetensors", other)
     np.testing.assert_array_equal(other.head.weight.data, model.head.weight.data)
-    assert len(model) == 2  # it is no layer of the row
+    assert len(model) == 2  # it is not a layer of the row
 
 
 @pytest.mark.parametrize("make", [Sequential, Parallel, Residual])
 def test_attributes_of_every_container_are_found(make: Callable[..., Any]) -> None:
     model = make(Linear(2, 2))
     old = list(model.state_dict())
-    model.first = model[0]  # of what is there anyway it is no second name
+    model.first = model[0]  # a layer that is there anyway gets no second name
     assert list(model.state_dict()) == old
     model.more = Sequential(Linear(2, 2))
     assert list(model.state_dict())[2:] == ["more.0.weight", "more.0.bias"]

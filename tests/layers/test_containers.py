@@ -35,7 +35,7 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def inception(seed: int = 0) -> Parallel:
-    """Three branches of different depth: (N, 2, H, W) to (N, 9, H, W)."""
+    """Return three branches of different depth: (N, 2, H, W) to (N, 9, H, W)."""
     rng = np.random.default_rng(seed)
     return Parallel(
         Conv2d(2, 3, 1, rng=rng),
@@ -146,7 +146,7 @@ def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
 
 
 def test_a_gradient_that_branches_share_is_not_changed() -> None:
-    """Dropout in evaluation mode and Flatten hand on what they got."""
+    """Dropout in evaluation mode and Flatten pass on their input."""
     x, dy = normal(2, 3), normal(2, 3, seed=1)
     model, before = Residual(Sequential()), dy.copy()
     model(x)
@@ -212,7 +212,7 @@ def test_summary_counts_everything_once_and_gives_branches_their_input() -> None
 
 
 def flop(model: Module, features: int) -> str:
-    """Last column of the summary."""
+    """Return the last column of the summary."""
     return " ".join(line.split()[-1] for line in model.summary((features,)).splitlines()[2:-2])
 
 

@@ -26,7 +26,7 @@ def floats(*shape: int) -> Array:
 
 
 class Part:
-    """A home in a buffer: what is not there yet is copied, and what is there is added to."""
+    """A home in a buffer: a first gradient is copied there, and later ones are added."""
 
     def __init__(self, view: Array) -> None:
         self.view = view
@@ -88,7 +88,7 @@ def test_a_home_is_asked_for_every_gradient() -> None:
 
 
 def network(table: bool = False) -> nn.Sequential:
-    """The fused ops, and a layer that is not: no bias, a table of connections."""
+    """Return the fused ops, and a layer that cannot be fused: no bias, a table of connections."""
     last: Options = {"connections": np.tri(4, 4, dtype=bool)} if table else {"bias": False}
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.ReLU(), nn.MaxPool2d(2),
@@ -165,7 +165,7 @@ def test_copies_have_no_home(make: Callable[[Any], Any]) -> None:
 
 
 class Named(Parameter):
-    """With an attribute, a slot and a slot that nobody has set."""
+    """Has an attribute, a slot and an unset slot."""
 
     name: str
     slot: int

@@ -1,4 +1,4 @@
-"""What a model and an optimizer take as a state, and random layers as a seed."""
+"""The states that a model and an optimizer accept, and the seeds that random layers do."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Array = np.ndarray
 
 
 def lenet_loss(p: dict[str, Array], x: Array, target: Array) -> float:
-    """Loss of LeNet-5, written out with the reference, in the precision of its arguments."""
+    """Return LeNet-5's loss, written out with the reference, in its arguments' precision."""
     h = reference.conv2d(x, p["0.weight"], p["0.bias"], padding=2)
     h, _ = reference.max_pool2d(reference.relu(h), 2)
     h, _ = reference.max_pool2d(reference.relu(reference.conv2d(h, p["3.weight"], p["3.bias"])), 2)

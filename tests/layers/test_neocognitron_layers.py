@@ -39,7 +39,7 @@ def pad(x: Array, sides: tuple[int, int, int, int]) -> Array:
 
 
 def s_reference(layer: SLayer, x: Array) -> tuple[Array, Array]:
-    """Output of an S-layer, and r (E + I) / (1 + I), which the error grows with; float64."""
+    """Return the output of an S-layer, and r (E + I) / (1 + I), the scale of its error; float64."""
     x, side, r = pad(x.astype(np.float64), layer.padding), layer.area, layer.r
     c, a, b = (
         k.astype(np.float64) for k in (layer.fixed, layer.excitatory.data, layer.inhibitory.data)
@@ -56,7 +56,7 @@ def s_reference(layer: SLayer, x: Array) -> tuple[Array, Array]:
 
 
 def c_reference(layer: CLayer, x: Array) -> tuple[Array, Array]:
-    """Output of a C-layer, and (D + v) / (1 + v), which the error grows with; float64."""
+    """Return the output of a C-layer, and (D + v) / (1 + v), the scale of its error; float64."""
     x, side, (down, right) = pad(x.astype(np.float64), layer.padding), layer.area, layer.stride
     rows, columns = range(0, x.shape[2] - side + 1, down), range(0, x.shape[3] - side + 1, right)
     d = np.float64(layer.fixed[0, 0])

@@ -1,4 +1,4 @@
-"""Flatten, Unsqueeze, Reshape: views of the same numbers; what they and Dropout refuse."""
+"""Flatten, Unsqueeze, Reshape: views of the same numbers; refusals of theirs and of Dropout."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_pause_lets_others_in() -> None:
 
 
 def test_a_pause_lets_in_who_reads_and_keeps_out_who_writes() -> None:
-    """Who reads goes in front of who waits to write: the pause may be for them."""
+    """Readers go ahead of a waiting writer: the pause may be meant for them."""
     model, (w, r1, r2) = Linear(2, 2), (Actor() for _ in range(3))
     one = Turn(model, alone=True)
     with one.taken():
@@ -180,7 +180,7 @@ def test_a_pause_lets_in_who_reads_and_keeps_out_who_writes() -> None:
             stays(lambda: w.holds == 0)
             timer = threading.Timer(0.2, r1.leave)
             timer.start()
-        assert not r1._stack  # it has waited for who reads
+        assert not r1._stack  # it has waited for the readers
         timer.join()
         r2.enter(model)
         stays(lambda: w.holds == r2.holds == 0)

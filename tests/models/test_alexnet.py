@@ -90,7 +90,7 @@ def test_wrong_arguments_are_named() -> None:
 
 
 def real_pictures(names: tuple[str, ...]) -> ArrayDataset:
-    """Two squares of 227x227 out of opposite corners of each picture of the example."""
+    """Return 227x227 squares from two opposite corners of each picture of the example."""
     pictures = runpy.run_path(str(EXAMPLE))["pictures"]()
     squares = []
     for name in names:
@@ -132,7 +132,7 @@ SHAPES = {
 
 
 def torchvision_logits(state: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The network as torchvision writes it, for 224x224, in plain calls of the ops."""
+    """Compute torchvision's network for 224x224 in plain calls of the ops."""
 
     def conv(name: str, x: np.ndarray, **options: int) -> np.ndarray:
         y = ops.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], **options)

@@ -1,4 +1,4 @@
-"""Checkpoints: round trips, what the file holds, and everything that can be wrong with one."""
+"""Checkpoints: round trips, the file's content, and everything that can be wrong with one."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def awkward(name: str, values: np.ndarray, folder: Path) -> np.ndarray:
-    """The same numbers, lying in memory otherwise than in a file."""
+    """Return the same numbers in a memory layout that differs from the file's."""
     wide = np.zeros(tuple(2 * size for size in values.shape), values.dtype)
     if name == "Fortran order":
         return np.asfortranarray(values)

@@ -41,7 +41,7 @@ XXX...XXX..X.XXX
 
 
 def digits(n: int, seed: int = 0) -> ArrayDataset:
-    """Bright bars on the background, the row tells the digit: (n, 1, 32, 32)."""
+    """Return bright bars on the background, whose rows are the digits: (n, 1, 32, 32)."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 10, n)
     x = rng.normal(-0.1, 0.1, (n, 1, 32, 32)).astype(np.float32)

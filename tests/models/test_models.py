@@ -48,7 +48,7 @@ def test_register_notes_defaults_but_no_random_numbers(monkeypatch: pytest.Monke
 
     @models.register
     def tiny(width: int, bias: bool = True, *, rng: int | None = None) -> Sequential:
-        """A model of a user's own."""
+        """Return a user's own model."""
         return Sequential(Linear(2, width, bias, rng=rng))
 
     assert tiny(3, rng=1).spec == ("tiny", {"width": 3, "bias": True})

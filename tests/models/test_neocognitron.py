@@ -39,7 +39,7 @@ def strongest(model: Sequential, x: Array) -> Array:
 
 
 def columns_of(y: Array, side: int) -> Iterator[tuple[int, int]]:
-    """Corners of all S-columns."""
+    """Yield the corners of all S-columns."""
     yield from np.ndindex(*(max(size - side, 0) + 1 for size in y.shape[1:]))
 
 

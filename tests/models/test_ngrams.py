@@ -21,7 +21,7 @@ Variant: TypeAlias = Literal["rand", "multichannel"]
 
 
 def network(variant: Variant = "rand") -> Sequential:
-    """Word vectors are the words' own axes, so that a filter's weights are its words' scores."""
+    """Return a network whose word vectors are unit vectors: a filter's weights are word scores."""
     own = np.eye(len(WORDS), dtype=np.float32)
     if variant == "multichannel":  # the sum of both tables is what the filters see
         own /= 2

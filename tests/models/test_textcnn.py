@@ -32,7 +32,7 @@ def small(variant: str = "rand", **options: Any) -> Sequential:
 
 
 def toy_sentences(n: int = 64) -> SentenceDataset:
-    """Sentences of w2 ... w19; those of class 1 hold w2 w3 somewhere."""
+    """Return sentences of w2 ... w19; those of class 1 hold w2 w3 somewhere."""
     rng = np.random.default_rng(0)
     texts, labels = [], rng.integers(0, 2, n)
     for label in labels:

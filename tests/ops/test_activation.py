@@ -87,7 +87,7 @@ def test_gelu(shape: tuple[int, ...], numbers: Values, form: str) -> None:
 
 
 def every_size() -> np.ndarray:
-    """Floats of all magnitudes and both signs, evenly spaced in their bits: 261,000 of them."""
+    """Return 261,000 floats of all magnitudes and both signs, evenly spaced in their bits."""
     x = np.arange(0x00800000, 0x7F800000, 16_381, dtype=np.uint32).view(F)
     return np.concatenate([x, -x])
 
@@ -153,7 +153,7 @@ def test_a_nan_gradient_is_stopped_where_relu_was_zero() -> None:
 
 
 def test_denormal_numbers_count_as_zero() -> None:
-    """Whether an argument or a result is denormal."""
+    """Return whether an argument or a result is denormal."""
     x = np.array([TINY / 2, -TINY / 2, -87.4, -100.0], F)
     np.testing.assert_array_equal(ops.tanh(x)[:2], [0, 0])
     np.testing.assert_array_equal(ops.sigmoid(x), np.array([0.5, 0.5, 0, 0], F))

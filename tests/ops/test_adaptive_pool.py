@@ -36,7 +36,7 @@ Size = int | tuple[int, int]
 
 
 def window_size(shape: Shape, output: Size) -> int:
-    """Elements of the largest window."""
+    """Return the number of elements of the largest window."""
     both = (output, output) if isinstance(output, int) else output
     return math.prod(-(-size // out) + 1 for size, out in zip(shape[2:], both, strict=True))
 

@@ -50,7 +50,7 @@ def test_figure_1_6_max_pooling(backend: ModuleType) -> None:
 
 
 def conv_size(backend: ModuleType, i: int, k: int, p: int = 0, s: int = 1, d: int = 1) -> int:
-    """Output height of a convolution of an i x i image; the width is the same."""
+    """Return the output height of a convolution of an i x i image; the width is equal."""
     image, kernel = np.zeros((1, 1, i, i), np.float32), np.zeros((1, 1, k, k), np.float32)
     _, _, height, width = backend.conv2d(image, kernel, padding=p, stride=s, dilation=d).shape
     assert height == width

@@ -74,7 +74,7 @@ def test_nll_loss(
     weight = np.linspace(0.5, 2, shape[1], dtype=np.float32) if weighted else None
     options: Options = {"ignore_index": ignored, "reduction": reduction}
     if shape[1] == 1 and ignored == 0 and reduction == "mean":
-        return  # nothing counts: has a test of its own
+        return  # nothing counts: there is a separate test for it
     wide, wide_weight = tolerance.float64(log_probs, weight)
     exact = reference.nll_loss(wide, target, weight=wide_weight, **options)
     check_value(ops.nll_loss(log_probs, target, weight=weight, **options), exact, 40 * len(target))

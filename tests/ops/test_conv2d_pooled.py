@@ -24,7 +24,7 @@ Arrays = list[np.ndarray]
 
 
 def pooled(x: np.ndarray, w: np.ndarray, b: Any, window: Any, **geometry: Any) -> Arrays:
-    """Output and all gradients of the fused op, for a gradient that is not constant."""
+    """Return the output and all gradients of the fused op, for a non-constant gradient."""
     y, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=window, **geometry)
     dy = gradient(y)
     dx, dw, db = ops.conv2d_relu_max_pool2d_backward(dy, winners, x, w, window=window, **geometry)
@@ -46,7 +46,7 @@ def gradient(y: np.ndarray) -> np.ndarray:
 
 
 def one_by_one(x: np.ndarray, w: np.ndarray, b: Any, window: Any, **geometry: Any) -> Arrays:
-    """The same by the three ops and their gradients."""
+    """Return the same results, from the three ops and their gradients."""
     rectified = ops.relu(ops.conv2d(x, w, b, **geometry))
     y, indices = ops.max_pool2d(rectified, window)
     dy = ops.max_pool2d_backward(gradient(y), indices, rectified.shape)
@@ -56,7 +56,7 @@ def one_by_one(x: np.ndarray, w: np.ndarray, b: Any, window: Any, **geometry: An
 
 
 def assert_same(actual: Arrays, expected: Arrays, signs: bool = True) -> None:
-    """The same numbers, NaN included, and with `signs` the same zeros."""
+    """Check for equal numbers, NaN included, and with `signs` for equal signs of zeros."""
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(one, other)
         if signs:

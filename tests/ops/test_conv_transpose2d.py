@@ -52,7 +52,7 @@ def cases(draw: st.DrawFn, *kinds: str) -> Case:
     picked: dict[str, list[int]] = {name: [] for name in (*names, "size", "taps")}
     for _ in range(2):
         if draw(st.booleans()):
-            # The other way round: its outputs are the input here, what they leave over is added.
+            # The other way round: its outputs are the input here, and their remainder is added.
             axis = draw(window_axes(lambda taps, dilation: taps + dilation, dilations=(1, 1, 2, 3)))
             numbers = (axis.stride, axis.before, axis.left_over, axis.dilation, axis.outputs)
             for name, value in zip(picked, (*numbers, axis.taps), strict=True):
@@ -175,7 +175,7 @@ def test_gradients_of_the_reference() -> None:
 
 
 def test_output_padding_chooses_among_the_sizes_that_conv2d_maps_to_one() -> None:
-    """Guide to convolution arithmetic, 4.6: 5x5 and 6x6 both give 2x2 for k = 3, s = 2, p = 0."""
+    """Guide to convolution arithmetic, 4.6: 5x5 and 6x6 both yield 2x2 for k = 3, s = 2, p = 0."""
     x = np.ones((1, 1, 2, 2), F)
     w = np.ones((1, 1, 3, 3), F)
     small = ops.conv_transpose2d(x, w, stride=2)
@@ -208,7 +208,7 @@ def test_same_bits_for_any_number_of_threads() -> None:
 
 
 def test_the_bias_of_images_of_one_filter_s_width() -> None:
-    """Without a bias these shapes have an algorithm of their own."""
+    """Without a bias these shapes have their own algorithm."""
     x, w, b = Values("integer", 1).arrays((2, 5, 9, 1), (5, 3, 2, 70), (3,))
     expected = reference.conv_transpose2d(*float64(x, w, b))
     assert_within(ops.conv_transpose2d(x, w, b), expected, 0.0)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("backend", "restore_threads")
 
 
 def other_cases() -> list[Case]:
-    """All other ops, on arrays large enough for several threads."""
+    """Return all other ops, on arrays large enough for several threads."""
     x, features, dy = Values("normal", 2).arrays((9, 16, 55, 57), (67, 1500), (67, 301))
     w, b, logits = Values("normal", 3).arrays((301, 1500), (301,), (3001, 33))
     target = np.random.default_rng(4).integers(0, 33, 3001)
@@ -79,7 +79,7 @@ def other_cases() -> list[Case]:
 
 
 def step_cases() -> list[Case]:
-    """The ops that change their arguments in place."""
+    """Return the ops that change their arguments in place."""
     arrays = [a.copy() for a in Values("normal", 5).arrays(*[(200_003,)] * 3)]
     moments = [*arrays, np.square(arrays[2])]
     squares = [*arrays[:2], *np.square(arrays[1:])]

@@ -26,7 +26,7 @@ RATES = st.sampled_from((0.0, 2.0**-33, 0.1, 0.5, 0.9, 1 - 2.0**-53)) | st.float
 
 
 def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
-    """Zeros have the same sign."""
+    """Check for equal bits, signs of zeros included."""
     assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
     assert actual.flags.c_contiguous
     assert actual.tobytes() == expected.tobytes()

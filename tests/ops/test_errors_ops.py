@@ -38,7 +38,7 @@ def adam(w: Any = None, grad: Any = None, m: Any = None, v: Any = None, **option
     ops.adam_step(*arrays, **{"step": 1, **options})
 
 
-# --- types: what is not a float32 array, or not a number -----------------------------------------
+# --- types: anything but a float32 array or a number ---------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`out` of the ops that give gradients of weights: which arrays they take, and what they give."""
+"""`out` of the ops that compute gradients of weights: accepted arrays, and their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poisoned memory, in which all tests run, shows what is read or written where nothing is."""
+"""Poisoned memory, in which all tests run, shows reads and writes outside of arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEEDED = "import ctypes, numpy as np; from pycnn import _core, ops; "
 
 
 def behind(y: np.ndarray, count: int) -> np.ndarray:
-    """Floats behind the end of an array."""
+    """Return the floats past the end of an array."""
     address = y.ctypes.data + y.nbytes
     return np.array((ctypes.c_float * count).from_address(address))
 

@@ -1,4 +1,4 @@
-"""What callers pass to ops stands in messages as text: inert, and no longer than it needs to be."""
+"""Callers' arguments appear in messages as text: inert, and no longer than needed."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_classes_and_objects_with_hostile_names() -> None:
 
 @pytest.mark.parametrize("name", ["PYCNN_NUM_THREADS", "PYCNN_CONV", "PYCNN_ISA"])
 def test_settings_of_any_bytes_and_length_are_shown_as_text(name: str) -> None:
-    """Bytes that are no UTF-8 were a UnicodeDecodeError."""
+    """Bytes that are not UTF-8 used to raise UnicodeDecodeError."""
     for value, shown in (("\udcff\x1b\udce9a", r"\xff\x1b\xe9a"), ("9" * 100_000 + "x", "999...")):
         code = "import numpy as np\nfrom pycnn import ops\nx = np.ones((8, 8, 64, 64), 'f')\n"
         done = run(code + "ops.conv2d(x, x[:, :, :3, :3].copy())", **{name: value})
@@ -115,7 +115,7 @@ def test_settings_of_any_bytes_and_length_are_shown_as_text(name: str) -> None:
 
 
 def test_ops_escape_what_the_rest_of_the_package_escapes() -> None:
-    """The C++ side has a list of its own."""
+    """The C++ side has its own list."""
     letters = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     for begin in range(0, len(letters), 60):  # 240 bytes at most: nothing is cut
         word = "".join(letters[begin : begin + 60])

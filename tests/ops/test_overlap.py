@@ -33,7 +33,7 @@ SIZE = 40
 
 
 def between(shift: int) -> tuple[Array, Array]:
-    """Two arrays in one piece of memory, the second `shift` elements behind the first."""
+    """Return two arrays in one piece of memory, the second `shift` elements after the first."""
     memory = np.zeros(2 * SIZE, np.float32)
     return memory[:SIZE], memory[shift : shift + SIZE]
 
@@ -85,7 +85,7 @@ def test_arrays_of_a_device_are_refused_alike(device: str, op: str, one: str, ot
 
 
 def test_rows_of_a_table_are_not_put_into_itself(device: str) -> None:
-    """Rows that are written while others are read gave what nobody asked for."""
+    """Writing some rows while reading others used to give wrong results."""
     table = devices.move(np.arange(12, dtype=np.float32).reshape(4, 3), device)
     rows = devices.move(np.array([1, 2, 3, 0]), device)
     for values in (table, table.reshape(4, 3)):

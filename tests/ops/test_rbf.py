@@ -76,7 +76,7 @@ def test_gradients_of_the_reference() -> None:
 
 
 def test_near_a_centre_nothing_cancels() -> None:
-    """A distance of 1e-3 in every feature, at 1000: the expanded square would give noise."""
+    """A distance of 1e-3 in every feature, at 1000: the expanded square would be noise."""
     centres = np.full((1, 84), 1000, F)
     x = np.nextafter(centres, F(2000))
     step = float(x[0, 0]) - 1000

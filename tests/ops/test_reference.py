@@ -192,7 +192,7 @@ def test_every_float_dtype_is_kept(dtype: type[np.floating[Any]]) -> None:
 
 
 def test_integer_values_are_exact_in_any_order() -> None:
-    """What the exact comparisons rest on: sums of the `integer` kind stay below 2^24."""
+    """The basis of exact comparisons: sums of the `integer` kind stay below 2^24."""
     x, w = Values("integer", 0).arrays((1000,), (1000,))
     assert np.abs(x).max() <= 4
     assert np.abs(w).max() * np.abs(x).max() * 10**6 < 2**24

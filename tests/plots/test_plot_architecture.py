@@ -29,7 +29,7 @@ from pycnn.plot.network_structure import Row, Split, Stage, structure
 
 
 def outline(row: Row) -> list[object]:
-    """Path, labels and shape of each stage; a split as its branches and its joined stage."""
+    """Return path, labels and shape of each stage; of a split its branches and joined stage."""
     lines: list[object] = []
     for item in row:
         if isinstance(item, Split):

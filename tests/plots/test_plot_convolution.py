@@ -76,7 +76,7 @@ def test_a_transposed_convolution_is_drawn_as_a_convolution_with_the_same_output
 
 
 def numbers(panel: Any) -> list[str]:
-    """Numbers in the cells of the output of a step, row by row."""
+    """Return the numbers in the cells of the output of a step, row by row."""
     middle = max(annotation.xy[0] for annotation in panel.texts if hasattr(annotation, "xyann"))
     cells = [text for text in panel.texts if text.get_position()[0] > middle and text.get_text()]
     cells.sort(key=lambda text: (text.get_position()[1], text.get_position()[0]))

@@ -14,7 +14,7 @@ from pycnn.layers import Conv2d, Sequential
 
 
 def two_rows() -> Sequential:
-    """More layers than fit beside each other."""
+    """Return a network with more layers than fit side by side."""
     return Sequential(*(Conv2d(1, 1, 3, padding=1) for _ in range(12)))
 
 
@@ -36,7 +36,7 @@ def labels(figure: Any) -> list[Any]:
 
 
 def lines(figure: Any) -> list[Any]:
-    """Paths of all lines and arrows, in dots."""
+    """Return the paths of all lines and arrows, in dots."""
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
@@ -46,7 +46,7 @@ def lines(figure: Any) -> list[Any]:
 
 
 def crossed(figure: Any) -> list[str]:
-    """The texts that a line or an arrow goes through."""
+    """Return the texts that a line or an arrow crosses."""
     figure.canvas.draw()
     paths = lines(figure)
     assert paths

@@ -1,4 +1,4 @@
-"""Pictures of what a network has learned: filters, feature maps, mistakes, n-grams."""
+"""Pictures of a network's knowledge: filters, feature maps, mistakes, n-grams."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_filters_have_a_scale_and_are_larger_than_their_heading() -> None:
     (heading,) = (text for text in figure.texts if "filters" in text.get_text())
     filter_ = figure.axes[0].get_window_extent()
     assert filter_.height > 2 * heading.get_window_extent().height
-    assert len(texts(plot.filters(Conv2d(3, 5, 4, rng=0)))) == 1  # each has a scale of its own
+    assert len(texts(plot.filters(Conv2d(3, 5, 4, rng=0)))) == 1  # each has its own scale
 
 
 def test_filters_errors() -> None:
@@ -83,7 +83,7 @@ def test_filters_errors() -> None:
 def test_feature_maps_are_the_outputs_of_the_layers() -> None:
     net, data = small_net(dropout=0.5), blobs(3)
     layers = layer_outputs(net, data.x[1])
-    # Flatten and Dropout (in evaluation mode) give what they got.
+    # Flatten and Dropout (in evaluation mode) pass on their input.
     assert [layer.name for layer in layers] == ["0 Conv2d", "1 ReLU", "2 MaxPool2d", "5 Linear"]
     np.testing.assert_array_equal(layers[-1].output, predict(net, data.x[1:2])[0])
     assert net.training

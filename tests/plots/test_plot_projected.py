@@ -27,7 +27,7 @@ def test_a_step_of_a_convolution_has_the_kernel_beside_it_and_its_sum_below() ->
     figure = plot.convolution_arithmetic([[1, 2], [3, -4]], [[5, 0], [-6, 7]])
     (panel,) = figure.axes
     found = [text.get_text() for text in panel.texts]
-    # The kernel is a grid of its own, so that each of its numbers is there besides the image's.
+    # The kernel has its own grid, so its numbers appear in addition to the image's.
     for number in ("1", "2", "3", "-4", "5", "0", "-6", "7", "-41"):
         assert number in found
     assert found[-2:] == ["1\u00b75 + 2\u00b70", "+ 3\u00b7(-6) + (-4)\u00b77 = -41"]

@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing else, with what is known of a run."""
+"""The report: one self-contained page with everything known about a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pycnn.training import EpochRecord, History
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a short training leaves."""
+    """The folder of a short training."""
     out = tmp_path_factory.mktemp("run")
     io.save(out / "model.safetensors", models.lenet5(rng=0))
     history = History()

@@ -1,4 +1,4 @@
-"""The report in a browser: what is drawn, what is loaded, what is left of the page."""
+"""The report in a browser: what it draws, what it loads, and the resulting page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUIET = (
     "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
 WIDTH, HEIGHT = 1200, 3200
-# The page has no scripts of its own: this one writes into it what the browser made of it.
+# The page itself has no scripts: this one writes into it what the browser made of the page.
 PROBE = """<script>
 addEventListener("load", () => {
   document.body.dataset.seen = JSON.stringify({

@@ -1,4 +1,4 @@
-"""The throughput bench: what it refuses before it measures, and the speedups that it reports."""
+"""The throughput bench: its refusals before measuring, and the speedups that it reports."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_random_results_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_training_step_makes_no_page_faults_once_it_is_warm() -> None:
-    """What is freed in a step is handed out again in the next one."""
+    """Memory freed in a step is handed out again in the next one."""
     command = [sys.executable, str(BENCH / "layers.py"), "lenet5", "--batch", "16"]
     done = subprocess.run(
         [*command, "--seconds", "0.1"], capture_output=True, text=True, check=True, timeout=120

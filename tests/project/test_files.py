@@ -40,7 +40,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 def test_the_temporary_file_is_locked_until_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process that begins to write the file removes what is left, and nothing else."""
+    """Another process that begins to write the file removes leftovers, and nothing else."""
     replace = os.replace
 
     def late(temporary: str, target: str) -> None:
@@ -131,7 +131,7 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
     assert info.value.filename == str(other)
 
 
-# What dead processes leave --------------------------------------------------------------------
+# Left behind by dead processes ----------------------------------------------------------------
 
 
 def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_stay(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ OWNERS = {
 }
 ALIASES = {"window": "kernel_size", "lrn": "form"}
 
-# Of the right kind: such a value may also be refused for what it makes of the shapes.
+# Values of the right kind: such a value may also be refused for the shapes that it leads to.
 FITTING = {"numpy int", "0", "[2, 2]", "array of one", "[2]", "(2, 2, 2)", "-1"}
 
 

@@ -1,4 +1,4 @@
-"""What importing pycnn costs and what it leaves alone."""
+"""The cost of importing pycnn, and the state that it leaves alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_import_leaves_optional_and_slow_modules_alone() -> None:
     loaded = set(run(code).split())
     assert "pycnn" in loaded
     heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "argparse", "urllib.request", "torch"}
-    # What takes long of Python's own, and NumPy does not load.
+    # Slow modules of Python itself, which NumPy does not load.
     heavy |= {"asyncio", "importlib.resources", "multiprocessing", "sqlite3", "unittest", "zipfile"}
     assert loaded & heavy == set()
 

@@ -76,7 +76,7 @@ def test_errors_of_files_that_belong_together_name_the_one_that_was_meant(old_fi
 def test_ctrl_c_comes_too_late_when_the_new_files_are_complete(
     name: str, old_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it hits the move of a file or the rename of their folder."""
+    """The fault hits the move of a file or the rename of their folder."""
     interruptions = [KeyboardInterrupt]
     for call in ("replace", "rename"):
 
@@ -92,7 +92,7 @@ def test_ctrl_c_comes_too_late_when_the_new_files_are_complete(
 
 
 def seen(folder: Path) -> dict[str, str]:
-    """What a program of pycnn that may not write finds."""
+    """Return the files that a pycnn program without write permission finds."""
     places = {name: file_of(folder, name) for name in NAMES} | {"other": folder / "other"}
     return {name: path.read_text() for name, path in places.items() if path.exists()}
 
@@ -146,7 +146,7 @@ def test_a_run_that_may_not_be_finished_is_read_where_it_is(
     for name in FILES:
         if (tmp_path / name).exists():
             (tmp_path / name).rename(tmp_path / state / name)
-    # Besides COMPLETE the old files may still be there, beside MOVING no more.
+    # With COMPLETE the old files may still exist, with MOVING no longer.
     if state == COMPLETE:
         io.save(tmp_path / CHECKPOINT, models.lenet5(rng=0))
         (tmp_path / "settings.json").write_text(json.dumps({"data": None, "seed": 0}))

@@ -1,1 +1,1 @@
-"""What tests share: strategies, bounds, and things to try them on."""
+"""Shared by the tests: strategies, bounds, and things to try them on."""

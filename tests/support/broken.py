@@ -22,7 +22,7 @@ def told(call: Callable[[], Any]) -> list[str]:
 
 
 def spoilt(batch: int, value: float = NAN, label: int | None = None) -> list[Any]:
-    """Return five batches, one of which holds a value that is no number."""
+    """Return five batches, one of which holds a value that is not a number."""
     batches = [(data.x, data.y) for data in map(lambda i: blobs(8, seed=i), range(5))]
     batches[batch - 1][0][3, 0, 1, 2] = value
     if label is not None:

@@ -1,4 +1,4 @@
-"""Code in a fresh interpreter, with a time-out: for what a test must not do to its own process."""
+"""Run code in a fresh interpreter, with a time-out, to protect the test's own process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What tests of processes start with. A process that hangs is killed by its own alarm.
+# Tests of processes start with this. A process that hangs is killed by its own alarm.
 PRELUDE = f"""
 import os, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about forking with threads
@@ -42,7 +42,7 @@ def ended_well(child):
 
 
 def run(code: str, limit: int = 120, /, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code for so many seconds, with only these settings of threads and of pycnn."""
+    """Run code for at most this many seconds, with only these settings of threads and pycnn."""
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -59,7 +59,7 @@ def run(code: str, limit: int = 120, /, **environment: str) -> subprocess.Comple
 
 
 def output(code: str, limit: int = 120, /, **environment: str) -> str:
-    """Run code that must succeed, and give what it prints."""
+    """Run code that must succeed, and return its output."""
     done = run(code, limit, **environment)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Running the command line in tests, in this process or in one of its own."""
+"""Run the command line in tests, in this process or in a separate one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ COMMAND = [
 
 
 def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
-    # Output is buffered, as users have it: what is left of it can fail when Python exits.
+    # Output is buffered, as for users: flushing the rest of it can fail when Python exits.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
     return subprocess.Popen([sys.executable, *COMMAND, *arguments], **pipes | options)  # type: ignore[call-overload, no-any-return]
 
 
 def fails(capsys: Capture, *arguments: str) -> str:
-    """Run a command that must fail for its arguments: gives its one line of explanation."""
+    """Run a command that must fail for its arguments; return its one line of explanation."""
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""

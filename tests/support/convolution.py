@@ -24,12 +24,12 @@ def is_exact(
     w_shape: Shape,
     geometry: dict[str, Any],
 ) -> bool:
-    """Whether results must be right to the last bit: sums of products of integers are."""
+    """Return whether results must be right to the last bit, as sums of products of integers."""
     return kind == "integer" and not tolerance.is_winograd(direction, x_shape, w_shape, **geometry)
 
 
 def assert_convolution(x_shape: Shape, w_shape: Shape, geometry: dict[str, Any], kind: str) -> None:
-    """Forward and both gradients are within their bounds, or exact for integers.
+    """Check that forward and both gradients are within their bounds, or exact for integers.
 
     Those of the weights have the same bits where they are written into arrays that are there.
     """
@@ -68,7 +68,7 @@ def assert_convolution(x_shape: Shape, w_shape: Shape, geometry: dict[str, Any],
 
 @contextmanager
 def forced(algorithm: str) -> Iterator[None]:
-    """Compute every convolution that it can compute with this algorithm; "" leaves the choice."""
+    """Use this algorithm for every convolution it supports; "" leaves the choice free."""
     before = _core.forced_conv_algorithm()
     _core.force_conv_algorithm(algorithm)
     try:
@@ -78,7 +78,7 @@ def forced(algorithm: str) -> Iterator[None]:
 
 
 def assert_same_bits(x_shape: Shape, w_shape: Shape, **geometry: Any) -> None:
-    """All three results are the same for 1, 2 and 7 threads; use with `restore_threads`."""
+    """Check for the same results with 1, 2 and 7 threads; use with `restore_threads`."""
     x, w, b = Values("normal", 1).arrays(x_shape, w_shape, w_shape[:1])
     results = []
     for threads in (1, 2, 7):

@@ -50,7 +50,7 @@ COLOURS = {"green": (20, 200, 60), "red": (220, 40, 30)}
 def picture_folder(
     root: Path, per_class: int, size: int = 32, classes: dict[str, Any] = COLOURS
 ) -> str:
-    """Noisy pictures of one colour each."""
+    """Make a folder of noisy pictures, each in one colour."""
     rng = np.random.default_rng(len(str(root)))
     for name, colour in classes.items():
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_texts(texts: int) -> bytes:
-    """Chunks of compressed texts, of characters that take four bytes in memory."""
+    """Return chunks of compressed texts, of characters that take four bytes in memory."""
     packed = zlib.compress("\U0001f600".encode() + b"a" * ((1 << 20) - 100), 9)
     return b"".join(chunk(b"iTXt", b"%d\0\1\0\0\0" % n + packed) for n in range(texts))
 
@@ -27,7 +27,7 @@ def png_texts(texts: int) -> bytes:
 def png(
     width: int, height: int, colour: int = 2, data: int = 20_000_000, others: bytes = b""
 ) -> bytes:
-    """A PNG of so many pixels with so many bytes of zeros in it, and other chunks."""
+    """Return a PNG of this many pixels with this many bytes of zeros, and other chunks."""
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -42,7 +42,7 @@ GREY, COLOUR, CLEAR = 0, 2, 6
 
 
 def gif(side: int, comments: bytes = b"") -> bytes:
-    """A GIF with a frame of one pixel, of two colours of which one is clear."""
+    """Return a GIF with a frame of one pixel and two colours, one of them clear."""
     screen = struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes([1, 2, 3, 255, 255, 255])
     clear = b"!\xf9\x04\x01\0\0\0\0"
     frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00;"
@@ -50,21 +50,21 @@ def gif(side: int, comments: bytes = b"") -> bytes:
 
 
 def picture(kind: str, width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    """A picture of nothing."""
+    """Return an empty picture."""
     content = io.BytesIO()
     Image.new(mode, (width, height)).save(content, kind, **options)
     return content.getvalue()
 
 
 def jpeg_scans(copies: int) -> bytes:
-    """A progressive JPEG with many copies of its last scan."""
+    """Return a progressive JPEG with many copies of its last scan."""
     whole = picture("JPEG", 1000, 1000, progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + whole[last:-2] * copies + whole[-2:]
 
 
 def bmp_runs(width: int, height: int) -> bytes:
-    """A BMP of runs, each of which passes over 255 rows."""
+    """Return a BMP of runs, each of which skips 255 rows."""
     numbers = (40, width, height, 1, 8, 1, 0, 0, 0, 256, 0)
     head = b"BM" + struct.pack("<IHHI", 0, 0, 0, 1078) + struct.pack("<IiiHHIIiiII", *numbers)
     return head + bytes(1024) + b"\0\2\0\xff" * 1000
@@ -76,7 +76,7 @@ def tensors(header: object, data: bytes = b"") -> bytes:
 
 
 def spec(model: str, **arguments: object) -> bytes:
-    """A checkpoint of one number that tells of a large model."""
+    """Return a checkpoint of one number that claims to hold a large model."""
     header = {"crc32": 0, "model": model, "arguments": arguments}
     return save({"11.weight": np.zeros(1, np.float32)}, {"pycnn": json.dumps(header)})
 

@@ -42,7 +42,7 @@ class DeviceOps:
             try:
                 moved = [self._to_device(argument, given) for argument in arguments]
             except (TypeError, ValueError):
-                getattr(_core, name)(*arguments)  # names the argument that is no device array
+                getattr(_core, name)(*arguments)  # names the argument that is not a device array
                 raise
             result = op(*moved)
             if name.endswith("_step"):  # what an optimizer updates in place

@@ -1,4 +1,4 @@
-"""What ranks do in tests of distributed training: a script for mpiexec, a job for each name.
+"""The work of ranks in tests of distributed training: a script for mpiexec, a job for each name.
 
     python distributed_jobs.py NAME [OPTIONS AS JSON]
 
@@ -60,7 +60,7 @@ def job_same_bits(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_hosts(options: dict[str, Any]) -> dict[str, Any]:
-    """Train on two hosts; give how long a message takes there and back at least."""
+    """Train on two hosts; return the shortest round trip of a message."""
     ranks = distributed.Ranks(overlap=True)
     times = []
     for _ in range(10):

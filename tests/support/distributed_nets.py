@@ -76,7 +76,7 @@ def checksum(model: pycnn.Module) -> int:
 
 
 def follow(options: dict[str, Any], ranks: distributed.Ranks | None = None) -> dict[str, Any]:
-    """Train each network for one epoch; give the records, and the parameters in a file."""
+    """Train each network for one epoch; return the records, and save the parameters to a file."""
     results: dict[str, Any] = {}
     for name, model, data in nets():
         history = pycnn.fit(
@@ -150,7 +150,7 @@ def neocognitron(ranks: distributed.Ranks | None = None) -> dict[str, Any]:
 
 
 def resume(options: dict[str, Any], ranks: distributed.Ranks | None = None) -> dict[str, Any]:
-    """Train, or go on with a training, which a signal may end in the middle.
+    """Train, or continue a training; a signal may end it in the middle.
 
     Gives the order of the samples, as a sum over each batch of numbers of its own.
     """

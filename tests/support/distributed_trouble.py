@@ -39,7 +39,7 @@ class OneSided(pycnn.Module):
 
 
 class StopsOne(TerminateOnNaN):
-    """Stops the training of one rank for a reason of its own."""
+    """Stops the training of one rank for its own reason."""
 
     def on_backward(self, run: Run) -> None:
         if run.rank == 1 and run.step == 3:
@@ -69,7 +69,7 @@ class AfterTheLastStep(Callback):
 
 
 def job_odd(options: dict[str, Any]) -> dict[str, Any]:
-    """What is unusual, on one set of ranks after the other; gives what the test looks at."""
+    """Try unusual things on one set of ranks after the other; return what the test checks."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.simplefilter("ignore")
     found: dict[str, Any] = {}

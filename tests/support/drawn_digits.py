@@ -20,7 +20,7 @@ MNIST = Path(datasets.__file__).parent / "mnist_data"
 
 
 def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> list[list[float]]:
-    """Points of an ellipse's arc, in degrees from the right, clockwise as y grows downwards."""
+    """Return points of an ellipse's arc; degrees from the right, clockwise as y grows downwards."""
     angles = np.radians(np.linspace(start, end, 24))
     return [[x + rx * np.cos(a), y + ry * np.sin(a)] for a in angles]
 
@@ -72,7 +72,7 @@ def stroked(digit: int, rng: np.random.Generator, side: int = SIDE) -> Plane:
 
 
 def enlarged(index: int, rng: np.random.Generator, side: int = SIDE) -> tuple[Plane, int]:
-    """Enlarge a test image of MNIST to ink of sharp edges on paper; gives its label, too."""
+    """Enlarge a test image of MNIST to sharp-edged ink on paper; return it and its label."""
     with gzip.open(MNIST / "t10k-images-idx3-ubyte.gz") as file:
         file.seek(16 + 784 * index)
         pixels = np.frombuffer(file.read(784), np.uint8).reshape(28, 28)
@@ -89,7 +89,7 @@ def enlarged(index: int, rng: np.random.Generator, side: int = SIDE) -> tuple[Pl
 
 
 def drawn(count: int, seed: int, side: int = SIDE) -> Iterator[tuple[Plane, int]]:
-    """Return so many digits, half of them strokes and half of them MNIST's, in turn."""
+    """Return this many digits, alternately drawn strokes and MNIST's."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         if number % 2:
@@ -119,7 +119,7 @@ def _grid(page: Plane) -> tuple[Plane, Plane]:
 
 
 def fall_off(page: Plane, rng: np.random.Generator) -> Plane:
-    """Light 20 to 40 % weaker at one side."""
+    """Make the light 20 to 40 % weaker at one side."""
     angle = rng.uniform(0, 2 * np.pi)
     y, x = _grid(page)
     along = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
@@ -128,13 +128,13 @@ def fall_off(page: Plane, rng: np.random.Generator) -> Plane:
 
 
 def vignette(page: Plane, rng: np.random.Generator) -> Plane:
-    """Light weaker towards the corners."""
+    """Make the light weaker towards the corners."""
     y, x = _grid(page)
     return page * (1 - rng.uniform(0.3, 0.5) * 2 * ((x - 0.5) ** 2 + (y - 0.5) ** 2))
 
 
 def dark_edge(page: Plane, rng: np.random.Generator) -> Plane:
-    """Dark lines of 1 to 4 pixels along one side, or all round."""
+    """Draw dark lines of 1 to 4 pixels along one side, or all round."""
     page, width = page.copy(), int(rng.integers(1, 5))
     tone = rng.uniform(0, 60)
     for turn in range(4) if rng.random() < 0.5 else rng.choice(4, 1):
@@ -143,7 +143,7 @@ def dark_edge(page: Plane, rng: np.random.Generator) -> Plane:
 
 
 def speckles(page: Plane, rng: np.random.Generator) -> Plane:
-    """Forty dots, of 1 to 3 pixels."""
+    """Draw forty dots of 1 to 3 pixels."""
     page = page.copy()
     for _ in range(40):
         size = int(rng.integers(1, 4))
@@ -153,7 +153,7 @@ def speckles(page: Plane, rng: np.random.Generator) -> Plane:
 
 
 def ruled(page: Plane, rng: np.random.Generator) -> Plane:
-    """Lines across the paper, lighter than ink."""
+    """Draw lines across the paper, lighter than ink."""
     page, gap, width = page.copy(), int(rng.integers(18, 40)), int(rng.integers(1, 3))
     share = rng.uniform(0.6, 0.8)
     for y in range(int(rng.integers(4, gap)), len(page) - width, gap):
@@ -170,14 +170,14 @@ def turned(page: Plane, rng: np.random.Generator) -> Plane:
 
 
 def even(page: Plane, _: np.random.Generator) -> Plane:
-    """Leave the paper as it is."""
+    """Leave the paper unchanged."""
     return page
 
 
 def on_desk(
     page: Plane, tone: float, angle: float, share: float, middle: tuple[float, float] = (0.5, 0.5)
 ) -> Plane:
-    """Lay a page on a desk of 450 x 600 pixels: turned by degrees, in this share of the height."""
+    """Lay a page on a desk of 450 x 600 pixels, turned, and as high as this share of the desk."""
     desk = Image.new("F", (600, 450), tone)
     side = round(share * desk.height)
     sheet = Image.fromarray(page.astype(np.float32)).resize((side, side))

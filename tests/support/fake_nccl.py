@@ -13,7 +13,7 @@ needs_compiler = pytest.mark.skipif(not COMPILER, reason="needs a C compiler, cc
 
 
 def compiled(folder: Path) -> str:
-    """Compile the library into a folder, and give its path."""
+    """Compile the library into a folder, and return its path."""
     assert COMPILER is not None
     library = str(folder / "libnccl.so.2")
     source = Path(__file__).with_suffix(".c")

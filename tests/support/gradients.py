@@ -28,14 +28,14 @@ def reference_ops() -> Iterator[None]:
 
 
 def widen(model: Module) -> None:
-    """Give every parameter float64 values, the same ones."""
+    """Convert every parameter to float64, with the same values."""
     for parameter in model.parameters():
         parameter.data = parameter.data.astype(np.float64)
         parameter.grad = None
 
 
 def assert_gradients(model: Module, x: np.ndarray, seed: int = 0, rel: float = 1e-6) -> None:
-    """Slopes of ``sum(g y)`` for random g, along a random direction of x and of each parameter.
+    """Check slopes of ``sum(g y)``, g random, in random directions of x and each parameter.
 
     The model keeps its float64 parameters.
     """
@@ -55,7 +55,7 @@ def assert_gradients(model: Module, x: np.ndarray, seed: int = 0, rel: float = 1
 
 
 def slope(f: Callable[[], float], values: np.ndarray, direction: np.ndarray) -> float:
-    """Central difference of f as `values` move along `direction`; they are put back."""
+    """Return the central difference of f as `values` move along `direction`; then restore them."""
     start = values.copy()
     values += STEP * direction
     up = f()

@@ -78,7 +78,7 @@ def parallel(axis: Any) -> layers.Parallel:
 
 
 def steps(op: Callable[..., None], states: int) -> Callable[..., None]:
-    """An optimizer's op on fresh arrays, which it would change."""
+    """Return a call of an optimizer's op on fresh arrays, because it changes them."""
 
     @functools.wraps(op)
     def call(**arguments: Any) -> None:
@@ -218,7 +218,7 @@ OTHERS: list[Call] = [
 
 CALLS = [*OPS, *LAYERS, *OTHERS]
 
-# Objects whose kinds have tests of their own.
+# Objects of kinds that have separate tests.
 OBJECTS = {
     "x", "w", "b", "y", "dy", "weight", "bias", "scale@local_response_norm_backward", "indices",
     "kept", "index", "logits", "target", "probs", "log_probs", "distances", "output", "data", "augment",

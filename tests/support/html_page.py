@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
 
 def pictures(found: Page) -> list[tuple[str, bytes]]:
-    """Kind and bytes of each picture in a page."""
+    """Return the kind and the bytes of each picture in a page."""
     result = []
     for image in found.all("img"):
         match = re.fullmatch(r"data:image/(png|svg\+xml);base64,(.*)", image["src"])

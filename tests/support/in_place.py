@@ -1,4 +1,4 @@
-"""Ops that write gradients where they are told: the same bits there, and nothing beside it."""
+"""Ops that write gradients into a given place: the same bits there, and nothing outside it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MARGIN = 65
 
 
 def poisoned(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """An array full of NaN, and the memory around it."""
+    """Return an array full of NaN, and the memory around it."""
     size = int(np.prod(shape))
     memory = np.full(size + 2 * MARGIN, np.nan, np.float32)
     return memory[MARGIN : MARGIN + size].reshape(shape), memory
 
 
 def assert_in_place(op: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """The last two results are written into `out`, whatever it held, with the bits of new ones."""
+    """Check that the last two results are written to `out` with the bits of new arrays."""
     fresh = op(*arguments, **options)
     places, memories = zip(*(poisoned(array.shape) for array in fresh[-2:]), strict=True)
     result = op(*arguments, **options, out=places)

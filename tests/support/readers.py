@@ -74,7 +74,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 def refused(server: subprocess.Popen[str], path: Path, reader: str) -> str:
-    """Read a file in a process of its own: gives the error, after a look at what it took."""
+    """Read a file in a separate process; check its costs, and return the error."""
     outcome = watched(server, path, reader)
     assert outcome.startswith("ValueError: "), outcome
     assert str(path) in outcome
@@ -82,7 +82,7 @@ def refused(server: subprocess.Popen[str], path: Path, reader: str) -> str:
 
 
 def watched(server: subprocess.Popen[str], path: Path, reader: str) -> str:
-    """Read a file in a process of its own: gives the outcome, after a look at what it took."""
+    """Read a file in a separate process; check its costs, and return the outcome."""
     assert server.stdin is not None
     assert server.stdout is not None
     print(reader, path, file=server.stdin, flush=True)

@@ -1,4 +1,4 @@
-"""Calls that must be refused, and what the text of the error must name."""
+"""Calls that must be refused, and the names that the error must mention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def zeros(*shape: int, dtype: Any = F) -> np.ndarray:
 
 
 def row(call: Call, *facts: str) -> Any:
-    """A call, and what its message must contain."""
+    """Return a call, and the text that its message must contain."""
     return pytest.param(call, facts, id=" ".join(facts))
 
 

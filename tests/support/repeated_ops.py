@@ -37,7 +37,7 @@ Case = tuple[Callable[..., Any], list[np.ndarray], dict[str, Any]]
 
 
 def conv2d_cases(name: str) -> list[Case]:
-    """Forward and both gradients of one convolution."""
+    """Return the forward pass and both gradients of one convolution."""
     x_shape, w_shape, geometry = (CONVOLUTIONS | ALEXNET)[name]
     x, w, b = Values("normal", 0).arrays(x_shape, w_shape, w_shape[:1])
     (dy,) = Values("normal", 1).arrays(ops.conv2d(x, w, b, **geometry).shape)
@@ -49,7 +49,7 @@ def conv2d_cases(name: str) -> list[Case]:
 
 
 def all_results(case: Case) -> list[bytes]:
-    """Every result of a call, and what its arguments are afterwards, as bytes."""
+    """Return every result of a call, and its arguments afterwards, as bytes."""
     op, arrays, options = case
     own = [array.copy() for array in arrays]
     result = op(*own, **options)

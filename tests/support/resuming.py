@@ -1,4 +1,4 @@
-"""Trainings that die and are resumed: what the tests of it compare."""
+"""Trainings that die and are resumed, for tests that compare them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def figures(history: History) -> list[list[Any]]:
 
 
 class Outcome:
-    """What a training leaves, but times."""
+    """Return the results of a training without times."""
 
     def __init__(self, model: Module, optimizer: Any, history: History) -> None:
         self.model, self.history, self.optimizer = model, history, optimizer
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def trained(**options: Any) -> Outcome:
-    """Train a net with dropout, all of it made anew."""
+    """Train a net with dropout, made from scratch."""
     model = options.pop("model", None) or small_net(dropout=0.5)
     optimizer = options.pop("optimizer", Adam)(model.parameters())
     arguments: dict[str, Any] = {
@@ -81,7 +81,7 @@ def died(die: Die, **options: Any) -> None:
 
 
 def rewrite(path: Path, **training: Any) -> None:
-    """Change what a checkpoint says, with checksums that are right."""
+    """Change the content of a checkpoint, and correct its checksums."""
     from safetensors.numpy import save_file
 
     model, arrays, state = io.read_parts(path)

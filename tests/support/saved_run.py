@@ -16,7 +16,7 @@ FRESH = {seed: models.lenet5(rng=seed) for seed in (0, 1)}
 
 
 def save_run(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save a run as ``pycnn train`` does; its picture, which takes long to draw, is none."""
+    """Save a run as ``pycnn train`` does, but with a dummy for its slow picture."""
 
     def curve(history: History, path: Path, *_: object, **__: object) -> None:
         path.write_bytes(b"picture")
@@ -29,7 +29,7 @@ def save_run(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seeds_of(folder: Path) -> set[int]:
-    """The seeds that the model, the settings and the history of a run were made with."""
+    """Return the seeds that the model, the settings and the history of a run were made with."""
     run = Run(folder)
     state = run.model.state_dict()
     return {

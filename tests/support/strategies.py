@@ -1,4 +1,4 @@
-"""What the hypothesis tests draw: geometries as wide as the ops allow, and values for them.
+"""Strategies of the hypothesis tests: geometries as wide as the ops allow, and values for them.
 
 Sizes cluster where kernels have edges: SIMD lanes (4, 8, 16) and register tiles (6, 14, 32 ...)
 plus and minus one, primes, 1, and sums longer than one block of the contraction dimension (384).
@@ -67,12 +67,12 @@ def writable(*arrays: Any) -> list[Any]:
     return [None if array is None else array.copy() for array in arrays]
 
 
-# AddressSanitizer sees by itself what is read beyond an array, but only outside of our margins.
+# AddressSanitizer detects reads beyond an array by itself, but only outside our margins.
 MARGIN = 0 if "ASAN_OPTIONS" in os.environ else 64
 
 
 def surrounded(array: Array) -> Array:
-    """Copy floats to between NaN, read-only: what is read beyond them then reaches a result."""
+    """Copy floats between NaN, read-only: a read beyond them then shows in a result."""
     memory = np.full(array.size + 2 * MARGIN, np.nan, array.dtype)
     copy: Array = memory[MARGIN : MARGIN + array.size].reshape(array.shape)
     copy[...] = array
@@ -157,7 +157,7 @@ CONVOLUTIONS = {
 
 
 def int_or_pair(height: int, width: int) -> st.SearchStrategy[Any]:
-    """Both spellings where the numbers are equal."""
+    """Return a strategy of both spellings if the numbers are equal."""
     both = st.just((height, width))
     return st.just(height) | both if height == width else both
 

@@ -1,4 +1,4 @@
-"""What the hypothesis tests of pooling draw: geometries in the middle and at the edges."""
+"""Strategies of the hypothesis tests of pooling: usual geometries and edge cases."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _pool_cases(draw: st.DrawFn, numbers: st.SearchStrategy[Values], largest: bo
         lambda taps, _: taps // 2, dilations=dilations, wider_than_dilation=True
     )
     height = draw(axis)
-    width = draw(axis | st.just(height))  # square windows have kernels of their own
+    width = draw(axis | st.just(height))  # square windows have their own kernels
     batch = draw(st.sampled_from(((0, 1), (1, 1), (1, 2), (2, 3), (1, 8), (3, 17))))
     sizes = draw(int_or_pair(height.taps, width.taps))
     steps: Any = draw(int_or_pair(height.stride, width.stride))

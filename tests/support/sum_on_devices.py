@@ -24,7 +24,7 @@ SHAPES = [(3, 2), (0,), (), (2, 3, 5), (1,), (4099,), (2, 0, 3)]
 
 
 def numbers(rank: int, shapes: list[tuple[int, ...]]) -> list[Floats]:
-    """Whole numbers, which add up exactly in any order."""
+    """Return whole numbers, which add up exactly in any order."""
     rng = np.random.default_rng(rank)
     return [rng.integers(-99, 99, shape).astype(np.float32) for shape in shapes]
 
@@ -34,7 +34,7 @@ def add(flat: Floats) -> None:
 
 
 def on_device(arrays: list[Floats]) -> list[Any]:
-    """The arrays, each doubled by a kernel that has not run yet when this returns."""
+    """Return the arrays, each doubled by a kernel that has not run yet on return."""
     there = [DEVICE.DeviceArray.from_numpy(array) for array in arrays]
     for array in there:
         array += array
@@ -42,7 +42,7 @@ def on_device(arrays: list[Floats]) -> list[Any]:
 
 
 def sums() -> str:
-    """Of many arrays, then few, then more, on the common stream and on one of its own."""
+    """Sum many arrays, then few, then more, on the common stream and on a separate one."""
     total = device_sum(COMM, "cuda_emulated", deterministic=len(sys.argv) > 2)
     for shapes in (SHAPES, SHAPES[:3], SHAPES * 2, [], SHAPES[1:2]):
         there = on_device(numbers(COMM.rank, shapes))
@@ -83,7 +83,7 @@ def with_nccl() -> str:
 
 
 def place() -> str:
-    """What the launcher says is what MPI says."""
+    """The launcher and MPI agree."""
     local = COMM.Split_type(MPI.COMM_TYPE_SHARED)
     said = launched_as()
     assert said in (None, (local.rank, local.size))

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def in_thread(work: Callable[[], Any]) -> Any:
-    """Run in another thread and wait for it: its result, or what it raised."""
+    """Run in another thread and wait for it; return its result, or the exception it raised."""
     results: list[Any] = []
 
     def guarded() -> None:
@@ -28,7 +28,7 @@ def in_thread(work: Callable[[], Any]) -> Any:
 
 
 def at_once(*works: Callable[[], Any]) -> None:
-    """Run each in a thread of its own, and wait for all; raise what one of them raised."""
+    """Run each in its own thread, and wait for all; raise an exception that one raised."""
     errors: list[BaseException] = []
 
     def guarded(work: Callable[[], Any]) -> None:
@@ -48,7 +48,7 @@ def at_once(*works: Callable[[], Any]) -> None:
 
 @contextmanager
 def again_and_again(work: Callable[[], Any]) -> Iterator[None]:
-    """Do it in another thread, one time after the other, until the block ends."""
+    """Repeat a call in another thread until the block ends."""
     ended = threading.Event()
     errors: list[BaseException] = []
 

@@ -37,12 +37,12 @@ SECOND_ORDER = 1 + 2.0**-9
 
 
 def gamma(n: float) -> float:
-    """Bound of the relative error after `n` roundings."""
+    """Return the bound of the relative error after `n` roundings."""
     return n * U / (1 - n * U)
 
 
 def magnitude(array: Array | None) -> Any:
-    """Absolute values, in a new array even where there is just one."""
+    """Return absolute values, in a new array even for a single number."""
     return None if array is None else np.asarray(np.abs(array))
 
 
@@ -64,7 +64,7 @@ def float64(*arrays: Array | None) -> tuple[Any, ...]:
 
 
 def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
-    """`actual` is a float32 array, off by at most `bound`; NaN and infinities are equal."""
+    """Check that `actual` is float32 and off by at most `bound`; NaN and infinities are equal."""
     assert actual.dtype == np.float32
     assert actual.shape == exact.shape
     assert actual.flags.c_contiguous
@@ -83,12 +83,12 @@ def assert_within(actual: Array, exact: Array, bound: Array | float) -> None:
 
 
 def sum_bound(terms: float, total: Array) -> Array:
-    """Bound of sums of `terms` products whose magnitudes add up to `total`; one rounding spare."""
+    """Return the bound of sums of `terms` products with magnitudes `total`; one spare rounding."""
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
 
 def is_winograd(direction: str, shape: Shape, w_shape: Shape, **geometry: Any) -> bool:
-    """Whether a convolution is computed by transforms that round even integers."""
+    """Return whether a convolution is computed by transforms that round even integers."""
     algorithm = ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry)
     return algorithm == "winograd"
 
@@ -156,7 +156,7 @@ def avg_pool2d_backward(dy: Array, taps: int, *arguments: Any) -> Array:
 
 
 def _exp_errors(x: Array) -> tuple[Array, Array]:
-    """Relative errors of exp(x - max) and of its row sum, in units of u.
+    """Return the relative errors of exp(x - max) and of its row sum, in units of u.
 
     With d = x - max rounded once, exp(d) is off by |d| units, and by exp's own error. The sum
     weighs the errors of its terms by the softmax, and adds C - 1 roundings.
@@ -187,7 +187,7 @@ def log_softmax_backward(dy: Array, y: Array) -> Array:
 
 
 def in_double(exact: Array, scale: Array | float = 0.0) -> Array:
-    """One rounding to float32 of what was taken in double, from numbers of this scale."""
+    """Return one rounding to float32 of a result in double, for numbers of this scale."""
     return np.asarray(gamma(2) * np.abs(exact) + 2.0**-45 * scale + TINY)
 
 
@@ -200,7 +200,7 @@ def cross_entropy(
     label_smoothing: float,
     reduction: str,
 ) -> Array:
-    """Bound of the loss of each row, before the `reduction`.
+    """Return the bound of the loss of each row, before the `reduction`.
 
     -log p = log(sum) - d: the relative error of the sum is an absolute one of its logarithm. The
     loss adds C of them with non-negative coefficients, which take six more roundings.

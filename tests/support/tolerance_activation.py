@@ -53,7 +53,7 @@ def _held(x: Array) -> Array:
 
 
 def _two_v(x: Array) -> Array:
-    """Argument of the logistic function in gelu's tanh form."""
+    """Return the argument of the logistic function in gelu's tanh form."""
     return 2 * math.sqrt(2 / math.pi) * (_held(x) + 0.044715 * _held(x) ** 3)
 
 
@@ -71,7 +71,7 @@ def gelu(x: Array, approximate: str) -> Array:
 
 
 def gelu_backward(dy: Array, x: Array, approximate: str) -> Array:
-    """Both terms have errors of their own, and they may cancel: their magnitudes add up."""
+    """Each term has its own error, and the terms may cancel: their magnitudes add up."""
     x = _held(x)
     if approximate == "none":
         first = np.where(x == 0, 0.5, reference.gelu(x, "none") / np.where(x == 0, 1, x))
@@ -95,7 +95,7 @@ def softmax_backward(dy: Array, p: Array) -> Array:
 
 
 def _power_units(scale: Array, units: float, beta: float) -> Array:
-    """Units of error of scale^-beta, where the scale has `units` of them.
+    """Return the units of error of scale^-beta, for a scale with `units` of them.
 
     By square roots, the powers 1/2 and 3/4, and four operations; else exp(-beta log(scale)), where
     the relative error of the exponent counts |beta log(scale)| times.

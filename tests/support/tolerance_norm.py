@@ -24,7 +24,7 @@ def per_channel(values: Array) -> Array:
 
 
 def in_double(terms: float, total: Array) -> Array:
-    """Twice the bound of a double sum of `terms` numbers whose magnitudes add up to `total`."""
+    """Return twice the bound of a double sum of `terms` numbers with magnitudes `total`."""
     return np.asarray((terms + 8) * 2.0**-52 * total)
 
 
@@ -51,7 +51,7 @@ def channel_affine_backward(dy: Array, x: Array, scale: Array) -> tuple[Array, .
 
 
 def batch_norm2d(x: Array, weight: Any, bias: Any, eps: float) -> tuple[Array, ...]:
-    """Bounds for y, mean, var and inv_std.
+    """Return bounds for y, mean, var and inv_std.
 
     The double mean is off by `d`; the sum of squares around it, m (var + d^2), and its correction
     d^2 give the variance. Each result is then rounded once. In
@@ -80,7 +80,7 @@ def batch_norm2d(x: Array, weight: Any, bias: Any, eps: float) -> tuple[Array, .
 def batch_norm2d_backward(
     dy: Array, x: Array, weight: Any, mean: Array, inv_std: Array
 ) -> tuple[Array, ...]:
-    """Bounds for dx, dweight and dbias, where mean and inv_std are exact inputs.
+    """Return bounds for dx, dweight and dbias, with mean and inv_std as exact inputs.
 
     dx = dy scale - (x - mean) slope - offset: each scalar is rounded once, and five operations.
     """
@@ -105,7 +105,7 @@ def batch_norm2d_backward(
 def batch_norm_spread(
     x: Array, parts: Sequence[slice], weight: Any, bias: Any, eps: float
 ) -> tuple[Array, ...]:
-    """Bounds for y, mean, var and inv_std where each part is normalised by itself first.
+    """Return bounds for y, mean, var and inv_std if each part is first normalised by itself.
 
     The mean of a part is rounded to float32, off by `error_mean`; so is its variance. All else is
     done in double, and rounded once. Between the parts the variance is that of their means: what
@@ -130,7 +130,7 @@ def batch_norm_spread(
 def batch_norm_spread_backward(
     dy: Array, x: Array, parts: Sequence[slice], weight: Any, mean: Array, inv_std: Array
 ) -> tuple[Array, ...]:
-    """Bounds for dx, and for the sums of dweight and dbias over the parts.
+    """Return bounds for dx, and for the sums of dweight and dbias over the parts.
 
     To the part's own dx comes ``scale (d1 + xhat d2)``, the difference of two means of dy and of
     two of dy xhat, of which the part's are rounded once or twice; it is computed as a factor times

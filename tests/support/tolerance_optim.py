@@ -38,7 +38,7 @@ def adam_step(
     weight_decay: float,
     decoupled: bool,
 ) -> tuple[Array, Array, Array]:
-    """Bounds for w, m and v after the step.
+    """Return bounds for w, m and v after the step.
 
     The gradient takes 3 roundings (weight decay), m 3 more, v 3 more and a square, which doubles
     its errors. The step m' / (sqrt(v') + eps) gets the error of m', divided, and the relative error
@@ -70,7 +70,7 @@ def adam_step(
 def _quotient(
     g: Array, error_g: Array, radicand: Array, error: Array, offset: float = 0.0
 ) -> Array:
-    """Bound of the error of g / (sqrt(radicand) + offset), eight roundings of it included."""
+    """Return the bound of the error of g / (sqrt(radicand) + offset), with its eight roundings."""
 
     def ratio(numerator: Array, under: Array) -> Array:
         denominator = np.sqrt(np.maximum(under, 0)) + offset

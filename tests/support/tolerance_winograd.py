@@ -41,22 +41,22 @@ WINDOW = len(INPUT)  # inputs of a tile along an axis
 
 
 def _powers(count: int) -> Array:
-    """Powers 0 to count - 1 of each point; of infinity the last alone."""
+    """Return powers 0 to count - 1 of each point; for infinity only the last one."""
     powers = POINTS[:, np.newaxis] ** np.arange(count)
     return np.vstack([powers, np.arange(count) == count - 1])
 
 
 def _filter(taps: int) -> Array:
-    """G of filters of 3 or 5 taps."""
+    """Return G for filters of 3 or 5 taps."""
     return SCALES[:, np.newaxis] * _powers(taps)
 
 
 def _output(taps: int) -> Array:
-    """A^T for filters of 3 or 5 taps."""
+    """Return A^T for filters of 3 or 5 taps."""
     return np.asarray(_powers(WINDOW + 1 - taps).T)
 
 
-# What operations flush to zero is less than if each of a transform's inputs were larger by this.
+# Flushing to zero changes less than enlarging each of a transform's inputs by this would.
 FLUSHED = 128 * TINY
 
 
@@ -67,7 +67,7 @@ def _transform(matrix: Array, tiles: Array) -> Array:
 def _tiles(
     planes: Array, groups: int, before: tuple[int, ...], out: Any, window: int, tile: int
 ) -> Array:
-    """Windows of the zero-padded planes, one every `tile` pixels: (N, g, C, y, x, i, j)."""
+    """Return windows of the zero-padded planes, one every `tile` pixels: (N, g, C, y, x, i, j)."""
     picks, inside = [], []
     for size, first, outputs in zip(planes.shape[2:], before, out, strict=True):
         at = np.arange(-(-outputs // tile) * tile + window - tile) - first
@@ -103,7 +103,7 @@ def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out:
 
 
 def _visible(axis: Axis) -> slice:
-    """Taps that meet an element of the input for some output: the others take no part."""
+    """Return the taps that meet an element of the input for some output."""
     taps = [
         r
         for r in range(axis.kernel)
@@ -115,7 +115,7 @@ def _visible(axis: Axis) -> slice:
 def _geometry(
     shape: tuple[int, ...], taps: tuple[int, ...], **geometry: Any
 ) -> tuple[tuple[slice, slice], tuple[int, ...], tuple[int, ...]]:
-    """Visible taps of both axes, zeros before the input that they see, sizes of the output."""
+    """Return the visible taps of both axes, the zeros they see before the input, output sizes."""
     axes = conv_axes(
         (shape[2], shape[3]),
         (taps[2], taps[3]),

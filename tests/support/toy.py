@@ -11,7 +11,7 @@ CLASSES = 4
 
 
 def blobs(n: int, seed: int = 0) -> ArrayDataset:
-    """(n, 1, 8, 8) images with one bright quarter, which is the class, in noise."""
+    """Return noisy (n, 1, 8, 8) images with one bright quarter, which is the class."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, CLASSES, n)
     x = rng.normal(0, 0.5, (n, 1, 8, 8)).astype(np.float32)
@@ -26,14 +26,14 @@ def ones(*shape: int) -> np.ndarray:
 
 
 def digits(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noise of the size that LeNet-5 takes, and a class for each."""
+    """Return noise in LeNet-5's input size, and a class for each image."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, 1, 28, 28)).astype(np.float32)
     return x, rng.integers(0, 10, n)
 
 
 def small_net(seed: int = 0, dropout: float | None = None) -> Sequential:
-    """Conv, pool, linear: solves `blobs`. Only the dropout does not repeat from the seed."""
+    """Return conv, pool, linear: solves `blobs`. Only the dropout does not follow the seed."""
     rng = np.random.default_rng(seed)
     extra: list[Module] = [] if dropout is None else [Dropout(dropout)]
     return Sequential(
@@ -52,7 +52,7 @@ def snapshot(model: Module) -> dict[str, np.ndarray]:
 
 
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    """Whether two states hold the same numbers, bit for bit."""
+    """Return whether two states hold the same numbers, bit for bit."""
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 

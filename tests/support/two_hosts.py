@@ -73,7 +73,7 @@ def _device(name: str) -> int:
 
 @contextmanager
 def two_hosts(delay: float, folder: Path) -> Iterator[dict[str, str]]:
-    """Make the hosts; give the variables that name them, and how mpiexec starts a daemon on one.
+    """Make the hosts; return the variables that name them, and how mpiexec starts a daemon on one.
 
     Raises OSError or subprocess.CalledProcessError where the machine does not allow it.
     """
@@ -113,7 +113,7 @@ def two_hosts(delay: float, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def on_first(variables: dict[str, str], command: list[str], **options: object) -> int:
-    """Run a command on the first host; gives its exit code."""
+    """Run a command on the first host; return its exit code."""
     host = variables["HOSTS"].split(",")[0]
     # The agent runs a line of the shell.
     line = [variables["AGENT"], host, shlex.join(command)]

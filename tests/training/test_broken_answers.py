@@ -1,4 +1,4 @@
-"""What is not finite is no answer: for evaluate, predict and pictures."""
+"""Outputs that are not finite are not answers: for evaluate, predict and pictures."""
 
 from __future__ import annotations
 

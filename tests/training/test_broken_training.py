@@ -37,7 +37,7 @@ def test_nan_in_the_targets_is_named() -> None:
 
 
 class Poison(Module):
-    """The identity, with a NaN in what it gives from some call on."""
+    """The identity, with a NaN in its output from some call on."""
 
     def __init__(self, at: int, *, backward: bool = False) -> None:
         self.at, self.in_backward, self.calls = at, backward, 0

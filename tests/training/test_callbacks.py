@@ -1,4 +1,4 @@
-"""Callbacks: when they stop, what they keep, and whom TerminateOnNaN blames."""
+"""Callbacks: when they stop, what they keep, and which layer TerminateOnNaN blames."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(epoch: int, val_loss: float | None, val_accuracy: float | None = None
 
 
 def feed(callback: Callback, run: Run, figures: list[float | None]) -> int | None:
-    """Epoch at whose end the callback stops the run; the weights count the epochs."""
+    """Return the epoch after which the callback stops the run; the weights count the epochs."""
     callback.on_train_begin(run, True)
     for epoch, figure in enumerate(figures, start=1):
         for array in run.model.state_dict().values():

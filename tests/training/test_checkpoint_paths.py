@@ -1,4 +1,4 @@
-"""What a path of a checkpoint may be: a str or a path, and nothing but a regular file."""
+"""Paths of checkpoints: a str or a path, and only regular files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_a_model_is_not_saved_to_a_pipe_or_a_device(stream: Path) -> None:
-    """A pipe that nobody reads blocked for ever, a device kept nothing."""
+    """A pipe that nobody reads used to block for ever, and a device kept nothing."""
     with pytest.raises(ValueError, match=rf"{stream} cannot be written: it is no regular file"):
         pycnn.save(stream, small_net())
 

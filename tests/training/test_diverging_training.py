@@ -1,4 +1,4 @@
-"""A loss out of hand is told once, and a healthy training is quiet."""
+"""A diverging loss is reported once, and a healthy training is quiet."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_loss_far_above_that_of_guesses_is_told_once(rate: float) -> None:
 @pytest.mark.parametrize("scale", [1e4, 1e30])
 @pytest.mark.parametrize("of_logs", [False, True])
 def test_inputs_that_are_not_scaled_are_told_once(scale: float, of_logs: bool) -> None:
-    """The first loss is none of guesses then: guesses of 4 classes cost log 4."""
+    """The first loss is then not that of guesses: guessing among 4 classes costs log 4."""
     data, model = blobs(64), small_net()
     data.x *= np.float32(scale)
     if of_logs:

@@ -152,7 +152,7 @@ def test_batch_norm_and_dropout_of_a_model_that_others_evaluate() -> None:
     assert same_bits(snapshot(model), snapshot(other))
 
 
-# What forward leaves ---------------------------------------------------------------------------
+# Left behind by forward ------------------------------------------------------------------------
 
 
 def test_each_thread_has_the_memory_of_its_own_pass() -> None:
@@ -300,7 +300,7 @@ def test_predict_between_forward_and_backward_takes_nothing_away() -> None:
 
 
 class Slotted(Linear):
-    """Keeps something in slots, one of them with a name of its own, and one that is empty."""
+    """Keeps something in slots, one of them with a private name, and one that is empty."""
 
     __slots__ = ("__own", "empty", "kept")
 

@@ -73,7 +73,7 @@ def test_a_history_that_cannot_be_written_leaves_no_file(tmp_path: Path, method:
 
 @pytest.fixture
 def history(tmp_path: Path) -> Any:
-    """What `to_json` writes, as dicts and lists, and a function that reads it back."""
+    """Return the content that `to_json` writes, and a function that reads it back."""
     path = tmp_path / "history.json"
     fit(small_net(), blobs(40), progress=False).to_json(path)
 

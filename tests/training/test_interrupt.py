@@ -183,7 +183,7 @@ def test_ctrl_c_at_any_line_of_the_loop_leaves_a_checkpoint_that_goes_on_exactly
     plain, _ = trained(Press("nowhere"), **options)
     for at in count():
         checkpoint.unlink(missing_ok=True)
-        for resume in (False, True):  # the second time in the middle of what is resumed
+        for resume in (False, True):  # the second time in the middle of the resumed training
             tracer = AtLine(function, at)
             before = sys.gettrace()
             sys.settrace(tracer)

@@ -256,7 +256,7 @@ def test_the_settings_of_a_state_are_checked(
     make: Make, settings: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     optimizer = stepped(make)
-    if make is SGD:  # without momentum it has no state of its own
+    if make is SGD:  # without momentum it has no state
         optimizer.load_state_dict(optimizer.state_dict() | {"state": {1: {}}})
     before = copy.deepcopy(optimizer.state_dict())
     bad = {"state": before["state"] or {1: {}}, "param_groups": [dict(before["param_groups"][0])]}

@@ -29,7 +29,7 @@ SIZES = np.append(10.0 ** np.arange(-45, 19), 1.8e19)
 
 
 def gradients() -> list[Floats]:
-    """For each step a gradient of each size, of either sign and up to its size."""
+    """Return for each step a gradient of each size, of either sign and up to its size."""
     rng = np.random.default_rng(7)
     signs = rng.choice([-1.0, 1.0, 1.0], (STEPS, len(SIZES)))
     return list((signs * rng.uniform(0.1, 1.0, (STEPS, len(SIZES))) * SIZES).astype(np.float32))

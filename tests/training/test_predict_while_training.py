@@ -1,4 +1,4 @@
-"""Who evaluates a model that is being trained sees it between two steps, and nobody hangs."""
+"""Evaluating a model that is being trained sees it between two steps, and nobody hangs."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_loss_may_predict_with_the_model_in_training() -> None:
             return super().__call__(output, target)
 
     class Teacher(Module):
-        """Has a part of the model, and one of its own."""
+        """Has a part of the model, and a part that only it has."""
 
         def __init__(self) -> None:
             self.part, self.rest = model[0], Linear(2, 2)

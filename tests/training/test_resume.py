@@ -46,7 +46,7 @@ def in_order() -> dict[str, Any]:
 
 
 class Shuffled(Batches):
-    """A loader with a pass of its own."""
+    """A loader with its own pass."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for x, y in super().__iter__():

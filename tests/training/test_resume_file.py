@@ -1,4 +1,4 @@
-"""The file of a checkpoint: what it holds, and words for one that is not as expected."""
+"""The file of a checkpoint: its content, and the errors for an unexpected one."""
 
 from __future__ import annotations
 

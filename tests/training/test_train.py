@@ -105,7 +105,7 @@ def test_an_epoch_gives_each_sample_once_in_a_new_order() -> None:
     assert [by.tolist() for _, by in Batches(data, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-# What fit does in a step ---------------------------------------------------------------------
+# The work of fit in a step -------------------------------------------------------------------
 
 
 class Watch(Callback):

@@ -1,4 +1,4 @@
-"""What `fit` takes as data and arguments, and what it refuses."""
+"""The data and arguments that `fit` accepts, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_pair_of_arrays_is_told_how_to_become_a_data_set() -> None:
 
 
 class Folder:
-    """A data set that makes its samples when they are asked for, with few of its own methods."""
+    """A data set that makes its samples on demand, with few methods."""
 
     def __init__(self, data: ArrayDataset) -> None:
         self.data, self.y, self.classes, self.name = data, data.y, data.classes, "folder"

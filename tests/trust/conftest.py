@@ -1,4 +1,4 @@
-"""What the README promises, tried: a short form in every run, a long one by ``pytest -m trust``.
+"""Test the README's promises: a short form in every run, a long one by ``pytest -m trust``.
 
 A test of a promise takes the fixture `form` ("short" or "long") and calls `tried` in the end, with
 what it tried and how often; the lines stand at the end of the run.

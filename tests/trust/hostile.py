@@ -1,4 +1,4 @@
-"""Hostile cases, made from their number and tried in a process of their own.
+"""Hostile cases, made from their number and tried in a separate process.
 
 A module of cases has a function ``case(number)``: it makes the case of that number, tries it, and
 gives None, or words for what should not have happened. To see one again::
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-# What a case may take: memory beyond that of the process at its start, and seconds.
+# Limits of a case: memory beyond that of the process at its start, and seconds.
 MOST_MEMORY = 1 << 30
 MOST_SECONDS = 60
 
@@ -95,13 +95,13 @@ def serve(module: str, first: int, end: int) -> None:
 
 
 def _address_space() -> int:
-    """Bytes of addresses that this process has."""
+    """Return the bytes of address space of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def outcome(call: Callable[[], object], names: Sequence[str], *, memory: bool = True) -> str | None:
-    """Call: gives None if that works, or fails with words that hold one of some names.
+    """Call something; return None if that works, or if its error mentions one of some names.
 
     `memory` tells whether it may ask for more memory than there is.
     """
@@ -119,7 +119,7 @@ def outcome(call: Callable[[], object], names: Sequence[str], *, memory: bool = 
 
 
 def hostile_array(rng: random.Random, array: np.ndarray) -> Any:
-    """Another array in place of a good one, or something that is none."""
+    """Return another array in place of a good one, or something that is not an array."""
     return rng.choice(_ARRAYS)(rng, array)
 
 
@@ -148,7 +148,7 @@ def _strided(rng: random.Random, a: np.ndarray) -> np.ndarray:
 
 
 def _huge(rng: random.Random, a: np.ndarray) -> np.ndarray:
-    """An array that says it has very many elements, and has one."""
+    """Return an array that claims very many elements, and has one."""
     shape = list(a.shape) or [1]
     shape[rng.randrange(len(shape))] = rng.choice((2**20, 2**31, 2**40))
     try:
@@ -158,7 +158,7 @@ def _huge(rng: random.Random, a: np.ndarray) -> np.ndarray:
 
 
 def _far(rng: random.Random, a: np.ndarray) -> np.ndarray:
-    """One row, with a step to the next that leads anywhere: NumPy calls that contiguous."""
+    """Return one row with an arbitrary stride to the next: NumPy calls that contiguous."""
     part = a[:1] if a.ndim else a[None]
     steps = (rng.choice((0, 2**40, -(2**40))), *part.strides[1:])
     return np.lib.stride_tricks.as_strided(part, part.shape, steps)
@@ -197,7 +197,7 @@ _ARRAYS: Sequence[Callable[[random.Random, np.ndarray], Any]] = (
 
 
 def hostile_value(rng: random.Random, value: Any) -> Any:
-    """Another argument in place of a good one that is no array."""
+    """Return another argument in place of a good one that is not an array."""
     if isinstance(value, float):
         return rng.choice(FLOATS)
     if isinstance(value, tuple) and rng.random() < 0.5:

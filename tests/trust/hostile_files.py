@@ -26,7 +26,7 @@ DATA = Path(__file__).parents[1] / "support" / "old_files"
 
 # Numbers of 1, 2, 4 and 8 bytes that a size may become.
 SIZES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
-# What may stand in place of a value of JSON.
+# Substitutes for a value of JSON.
 VALUES: Sequence[Any] = (
     *(None, True, -1, 0, 1, 2**31, 2**53, 2**63, 2**64, 10**400, -0.5, 1e308, "", "x", "\x1b[2J"),
     *([], [[]], {}, {"a": 1}, [1] * 1000, "y" * 10_000, "\ud800", float("nan"), float("inf")),

@@ -15,7 +15,7 @@ INPUTS = (
     *(np.ones((2, 4, 6, 6), np.float32), np.ones((5, 4), np.float32)),
     np.ones((5, 4), np.int64),
 )
-# What layers require besides ints, and where two arguments stand for each other.
+# Arguments that layers require besides ints, and pairs that replace each other.
 VALUES: dict[str, Any] = {
     **{"r": 1.0, "q": 1.0, "kernel_size": 3, "scale_factor": 2, "output_size": 2, "axis": 1},
     **{"size": 3, "padding": 1, "in_features": 4, "out_features": 3},
@@ -24,7 +24,7 @@ OPTIONAL = ("in_features", "out_features")
 
 
 def good_layers() -> dict[str, tuple[dict[str, Any], np.ndarray]]:
-    """Arguments and an input with which each layer works; containers hold layers, and no more."""
+    """Return arguments and an input with which each layer works; containers only hold layers."""
     found: dict[str, tuple[dict[str, Any], np.ndarray]] = {}
     for name in layers.__all__:
         kind = getattr(layers, name)

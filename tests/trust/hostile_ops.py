@@ -17,7 +17,7 @@ Arguments = dict[str, Any]
 
 # Shapes of images, of batches of vectors, of filters and of vectors; of these, good calls are made.
 SHAPES = ((2, 4, 6, 6), (5, 4), (4, 4, 3, 3), (3, 4), (4,), (5,))
-# What is required besides arrays.
+# Required arguments besides arrays.
 VALUES: Arguments = {
     **dict.fromkeys(("kernel_size", "window", "output_size", "scale_factor"), 2),
     **{"padding": 1, "step": 1, "seed": 1, "p": 0.5, "lr": 0.1},
@@ -26,7 +26,7 @@ VALUES: Arguments = {
 
 
 def good_calls() -> dict[str, Arguments]:
-    """Arguments with which each op works, found by trying.
+    """Return arguments with which each op works, found by trying.
 
     An op that is new and needs others must be told of in VALUES.
     """
@@ -57,7 +57,7 @@ def copies(arguments: Arguments) -> Arguments:
 
 
 def candidates(name: str, found: dict[str, Arguments]) -> Iterator[Arguments]:
-    """Arguments that may suit an op; of a backward pass, what its forward pass took and gave."""
+    """Yield arguments that may suit an op; for backward, what its forward took and returned."""
     forward = name.split("_backward")[0]
     known: Arguments = {}
     outputs: list[np.ndarray] = []

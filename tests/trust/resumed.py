@@ -62,7 +62,7 @@ def dropout_net() -> layers.Module:
 
 
 def setting(network: str, folder: Path) -> dict[str, Any]:
-    """Model and arguments of `fit`, made anew as a script would."""
+    """Return a model and arguments of `fit`, made from scratch as a script would."""
     train: Dataset = images(700, 28 if network == "lenet5" else 12)
     validation: Dataset = images(60, 28 if network == "lenet5" else 12)
     callbacks: list[Callback] = []
@@ -133,7 +133,7 @@ def outcome(network: str, folder: Path, **checkpoint: Any) -> bytes:
 
 
 def child(work: Any) -> int:
-    """Start a process that works; gives its number."""
+    """Start a process that works; return its number."""
     number = os.fork()
     if number == 0:
         code = 1
@@ -187,7 +187,7 @@ def die_in_write(write: int) -> None:
 
 
 def train(network: str, folder: Path, rng: random.Random, how: str) -> None:
-    """Resume the training, and be killed in some way but by time."""
+    """Resume the training, and get killed in some way other than by time."""
     pycnn.set_num_threads(rng.randint(1, 3))
     if how == "write":
         die_in_write(rng.randint(0, 30))
@@ -234,7 +234,7 @@ def main(network: str, place: str, seed: str, kills: str) -> None:
 
 
 def step_of(path: Path) -> int:
-    """Updates that a checkpoint holds; raises ValueError if the file is not whole."""
+    """Return the number of updates in a checkpoint; ValueError if the file is incomplete."""
     if not path.exists():
         return -1
     step: int = io.read_parts(path)[2]["step"]

@@ -67,7 +67,7 @@ def texts_of(call: Callable[[], Any]) -> list[str]:
 
 
 def training(model: Module, data: Any, rng: np.random.Generator, **options: Any) -> list[str]:
-    """Train for one to three epochs; gives what was said."""
+    """Train for one to three epochs; return the messages."""
     rate = float(10 ** rng.uniform(-4, -2))
     optimizer = (Adam if rng.random() < 0.5 else SGD)(model.parameters(), rate)
     epochs = int(rng.integers(1, 4))
@@ -78,7 +78,7 @@ def some(rng: np.random.Generator, array: np.ndarray) -> tuple[int, ...]:
     return tuple(int(rng.integers(extent)) for extent in array.shape)
 
 
-# What can go wrong, each with what must be said ----------------------------------------------
+# Possible faults, each with its required message ---------------------------------------------
 
 
 def samples(rng: np.random.Generator) -> None:
@@ -143,7 +143,7 @@ class Poison(Module):
 
 
 def gradients(rng: np.random.Generator) -> None:
-    """The loss is finite; what the update has spoilt shows in the next step or after the epoch."""
+    """The loss is finite; damage by the update shows in the next step or after the epoch."""
     layers, step = list(network(rng)), int(rng.integers(BATCHES))
     model = Sequential(*layers[:-1], Poison(step), layers[-1])
     (text,) = training(model, batches(rng), rng)
@@ -154,7 +154,7 @@ def gradients(rng: np.random.Generator) -> None:
 
 
 def skipped(rng: np.random.Generator) -> None:
-    """No target counts: all are ignored, or of a class without weight."""
+    """No target counts: each is ignored, or belongs to a class without weight."""
     data, loss = batches(rng), CrossEntropyLoss(weight=np.zeros(4, np.float32))
     if rng.random() < 0.5:
         loss = CrossEntropyLoss()

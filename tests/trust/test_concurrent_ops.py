@@ -1,4 +1,4 @@
-"""Ops that many threads of Python call at a time give the bits that they give alone."""
+"""Ops called by many Python threads at a time return the same bits as alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ THREADS = 4
 
 
 def small_cases() -> list[Case]:
-    """Every op with work areas or tables of its own, so small that calls of many threads meet."""
+    """Return every op with its own work areas or tables, small enough for threads to collide."""
     x, w, b = Values("normal", 0).arrays((4, 6, 13, 15), (9, 6, 3, 3), (9,))
     depthwise, rows, wide = Values("normal", 1).arrays((6, 1, 3, 3), (33, 60), (40, 60))
     y = ops.conv2d(x, w, b, padding=1)
@@ -68,7 +68,7 @@ def small_cases() -> list[Case]:
 
 
 def meet(work: Callable[[random.Random], None]) -> None:
-    """Run `work` in threads that start together, each with an order of its own; raise its error."""
+    """Run `work` in threads that start together, each in its own order; raise its error."""
     start = threading.Barrier(THREADS)
 
     def run(seed: int) -> None:
@@ -105,7 +105,7 @@ def test_ops_called_in_many_threads_have_the_bits_they_have_alone(
 def test_threads_share_the_memory_pool_while_it_is_trimmed(
     form: str, tried: Callable[[str, int, str], None]
 ) -> None:
-    """One thread frees what another has made, and gives the cached blocks back meanwhile."""
+    """One thread frees another's arrays, and meanwhile returns cached blocks to the system."""
     x = np.arange(5000, dtype=np.float32)
     left: list[np.ndarray] = []
     rounds = 50 * ROUNDS[form]

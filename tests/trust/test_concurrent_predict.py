@@ -48,7 +48,7 @@ def sentences(n: int, _: int) -> Array:
 
 
 def mixed(rng: int = 0) -> Sequential:
-    """Fused steps, batch norm, dropout, and containers in each other."""
+    """Return fused steps, batch norm, dropout, and nested containers."""
     g = np.random.default_rng(rng)
     block = Sequential(
         Conv2d(4, 4, 3, padding=1, rng=g), BatchNorm2d(4), ReLU(), Dropout(0.3, rng=g)
@@ -69,7 +69,7 @@ def mixed(rng: int = 0) -> Sequential:
 
 
 def cells() -> Sequential:
-    """Two stages of a neocognitron."""
+    """Return two stages of a neocognitron."""
     return Sequential(
         SLayer(1, 4, 3, r=4.0, q=1.0, rng=0), CLayer(4, 3, 2), SLayer(4, 5, 3, r=1.0, q=1.0, rng=1)
     )

@@ -8,7 +8,7 @@ from support.child import output
 
 STEPS = {"short": 1_000, "long": 10_000}
 ROOM = 3 << 20
-"""Bytes that the allocator may come to hold beyond what it held after a fifth of the steps."""
+"""Bytes that the allocator may hold beyond those after a fifth of the steps."""
 
 TRAINING = """
 import resource

@@ -1,4 +1,4 @@
-"""A good neighbour: other libraries, processes and threads, and what the system allows."""
+"""A good neighbour: other libraries, processes and threads, and the system's limits."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ assert (tiny * numpy.float32(0.5) > 0).all()
 def test_torch_in_either_order(
     form: str, tried: Callable[[str, int, str], None], first: str
 ) -> None:
-    """Both compute in turns, in one process, and come to what they come to alone."""
+    """Both compute in turns, in one process, with the same results as alone."""
     turns = 3 if form == "short" else 60
     code = f"""{MODE}
 before = mode()

@@ -38,7 +38,7 @@ def assert_summed(found: float, count: int) -> None:
 
 
 def plane(values: Floats) -> Floats:
-    """The values as one plane, as square as powers of two are."""
+    """Return the values as one plane, as square as powers of two allow."""
     height = 1 << (len(values).bit_length() - 1) // 2
     return values.reshape(1, 1, height, -1)
 
@@ -312,7 +312,7 @@ def test_the_weight_gradient_of_a_linear_layer_keeps_what_its_blocks_come_to(
 def test_weight_gradients_keep_what_many_runs_come_to(
     backend: str, tried: Callable[[str, int, str], None]
 ) -> None:
-    """A run of pixels comes to less than 1 beside 2^24, of filters that leave it a few hundred."""
+    """A run of pixels adds less than 1 to 2^24, from filters that should leave it a few hundred."""
     if backend not in _core.isa_available():
         pytest.skip("CUDA keeps the general bound")
     dy = np.full((1, 1, 2048, 4096), 2.0**-11, np.float32)

@@ -34,7 +34,7 @@ def test_no_lost_block_is_ours(tmp_path: Path, tried: Callable[[str, int, str], 
             *("--num-callers=40", "--xml=yes", f"--xml-file={report}"),
             *(sys.executable, str(USE), str(tmp_path), "5"),
         ],
-        # Valgrind knows no AVX-512, and Python's own allocator hides who has lost what.
+        # Valgrind does not know AVX-512, and Python's allocator hides who leaked memory.
         env={
             **os.environ,
             "PYTHONMALLOC": "malloc",

@@ -21,7 +21,7 @@ from pycnn.report import Run
 from pycnn.training import History
 
 DATA = Path(__file__).parents[1] / "support" / "old_files"
-# What a run of each version left: one folder for each, `run_VERSION`.
+# The files of a run with each version, in one folder each: `run_VERSION`.
 RUNS = sorted(DATA.glob("run_*"))
 
 VOCABULARY = ["<pad>", "<unk>", "good", "b\u00e4d"]

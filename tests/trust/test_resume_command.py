@@ -1,4 +1,4 @@
-"""Promise: ``pycnn train --resume`` in a loop ends with the run that nobody killed."""
+"""Promise: ``pycnn train --resume`` in a loop ends like a run that was never killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KILLS = {"short": 2, "long": 20}
 
 
 def left(folder: Path) -> dict[str, Any]:
-    """What a run tells, but times and threads."""
+    """Return a run's output without times and threads."""
     history = json.loads((folder / "history.json").read_text())
     for epoch in history["epochs"]:
         del epoch["seconds"], epoch["samples_per_second"]
@@ -40,7 +40,7 @@ def test_a_command_that_is_killed_and_repeated_ends_with_the_run_that_nobody_kil
     command = ["train", "lenet5", "--data", data, "--epochs", "12"]
 
     def run(*options: str, kill_after: float | None = None) -> bool:
-        """Whether the command ended by itself; killed a while after its first line."""
+        """Return whether the command ended by itself; it is killed a while after its first line."""
         with start(*command, *options) as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -49,7 +49,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def digests(seed: int, ways: list[Way]) -> list[str]:
-    """What a process comes to that trains in these ways, one after the other."""
+    """Return the results of a process that trains in these ways, one after the other."""
     calls = "".join(f"go({seed}, {', '.join(map(repr, way))})\n" for way in ways)
     return output(CODE + IN_THIS_WAY + calls, 600).split()
 
@@ -134,7 +134,7 @@ def test_the_same_bits_in_processes_of_multiprocessing(
     form: str, tried: Callable[[str, int, str], None], method: str, tmp_path: Path
 ) -> None:
     seeds = list(range(1 if form == "short" else 12))
-    script = tmp_path / "script.py"  # what is spawned reads its main module from a file
+    script = tmp_path / "script.py"  # a spawned process reads its main module from a file
     script.write_text(f"""
 import sys
 sys.path.append({str(Path(__file__).parents[1])!r})

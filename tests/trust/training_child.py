@@ -1,4 +1,4 @@
-"""A small training, told by a digest of all its bits: what processes of these tests compare."""
+"""A small training and a digest of all its bits, which these tests compare across processes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def loader(workers: int = 2, ahead: int = 4, seed: int = 7) -> pycnn.DataLoader:
 
 
 def train(workers: int = 2, ahead: int = 4, progress: bool = False, seed: int = 0) -> str:
-    """Train with a momentum, and give a digest of every parameter and figure."""
+    """Train with a momentum, and return a digest of every parameter and figure."""
     model = network(seed)
     optimizer = pycnn.optim.SGD(model.parameters(), 0.05, momentum=0.9)
     data = loader(workers, ahead)
@@ -79,7 +79,7 @@ def digest(model: pycnn.Module, figures: object = None) -> str:
 
 
 def toy_digest(seed: int = 0) -> str:
-    """The shortest training there is, on one batch after the other."""
+    """Run the shortest possible training, on one batch after the other."""
     model = small_net(seed)
     pycnn.fit(model, blobs(200), epochs=1, batch_size=50, seed=seed, progress=False)
     return digest(model)

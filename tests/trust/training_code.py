@@ -1,4 +1,4 @@
-"""What code for a child (`support.child`) begins with that trains as training_child.py does."""
+"""The beginning of code for a child (`support.child`) that trains as training_child.py does."""
 
 from __future__ import annotations
 

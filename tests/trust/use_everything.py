@@ -73,7 +73,7 @@ def use_losses() -> int:
 
 
 def use_refusals() -> int:
-    """Calls that fail must not lose what they had taken before."""
+    """Calls that fail must release what they had taken before."""
     x, w = images(2, 3, 8, 8), images(4, 2, 3, 3)
     calls: list[Any] = [
         lambda: ops.conv2d(x, w),
@@ -97,7 +97,7 @@ def use_refusals() -> int:
 
 
 def use_algorithms() -> int:
-    """All passes of a convolution with each algorithm."""
+    """Run all passes of a convolution with each algorithm."""
     from pycnn import _core
 
     used = 0
