@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_an_interrupt_during_a_kernel_ends_training_and_leaks_nothing(
 def test_too_large_a_convolution_names_the_op_that_was_called(device: ModuleType) -> None:
     """Extents beyond 2^30, in arrays of a few numbers: nearly all of it is padding."""
     half = 1 << 29
-    wide = {"stride": (half, 1), "padding": (half, 0)}
+    wide: dict[str, Any] = {"stride": (half, 1), "padding": (half, 0)}
     one, three = (
         device.DeviceArray.from_numpy(np.zeros((1, 1, rows, 1), np.float32)) for rows in (1, 3)
     )
