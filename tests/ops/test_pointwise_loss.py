@@ -44,7 +44,7 @@ def last_axes(shape: tuple[int, ...], count: int | None) -> np.ndarray | None:
     if count is None:
         return None
     (weights,) = Values("normal", count).arrays(shape[max(len(shape) - count, 0) :])
-    return np.abs(weights)
+    return np.asarray(np.abs(weights))
 
 
 @given(shapes(), values("normal", "wide"), REDUCTIONS)
