@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.broken import NAN
 from support.command_line import Capture
-from support.toy import same_bits, small_net, snapshot
+from support.small_training import same_bits, small_net, snapshot
 
 import pycnn
 from pycnn.cli import main

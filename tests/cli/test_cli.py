@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import Capture, start
-from support.toy import same_bits
+from support.small_training import same_bits
 
 import pycnn
 from pycnn import datasets, io, models

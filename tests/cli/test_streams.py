@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from support.command_line import COMMAND, Capture, start
 from support.dataset_files import picture_folder
-from support.toy import blobs, same_bits, small_net, snapshot
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 import pycnn
 from pycnn import _streams

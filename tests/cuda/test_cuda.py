@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import digits
-from support.types import from_device, layer_of
+from support.annotations import from_device, layer_of
+from support.small_training import digits
 
 import pycnn as nn
 from pycnn import backends, cuda, devices, ops

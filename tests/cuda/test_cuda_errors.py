@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.device_ops import EMULATED, emulated
-from support.toy import digits
+from support.small_training import digits
 
 import pycnn as nn
 from pycnn import devices, ops

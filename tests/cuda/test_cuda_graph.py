@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.types import from_device, layer_of
+from support.annotations import from_device, layer_of
 
 import pycnn as nn
 from pycnn import devices

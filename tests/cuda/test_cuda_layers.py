@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.types import from_device
+from support.annotations import from_device
 
 import pycnn as nn
 from pycnn import devices, io

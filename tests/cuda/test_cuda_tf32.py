@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from support import tolerance
+from support.annotations import Shape
 from support.device_ops import OTHER_DEVICES, computed_on
 from support.strategies import Values
 from support.tolerance import assert_within, float64, magnitude
-from support.types import Shape
 
 import pycnn
 from pycnn import cuda, devices, ops, reference

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.types import wrong
+from support.annotations import wrong
 
 from pycnn.augment import (
     ColourPCA,

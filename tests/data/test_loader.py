@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, empty, same_bits, small_net, snapshot
+from support.small_training import blobs, empty, same_bits, small_net, snapshot
 
 from pycnn.augment import RandomAffine
 from pycnn.data import ArrayDataset, Batches, Dataset

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.annotations import Options
 from support.dataset_files import cifar_archive, cifar_members, idx_bytes
 from support.demanding_files import DEMANDS, GREY, gif, picture, png
 from support.readers import READERS, SERVER, VOCABULARY, refused, watched
-from support.types import Options
 
 from pycnn.datasets.cifar10 import read_archive
 from pycnn.datasets.idx import read_idx

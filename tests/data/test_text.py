@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.types import wrong
+from support.annotations import wrong
 
 from pycnn.data import Batches, Dataset
 from pycnn.text import PADDING, UNKNOWN, SentenceDataset, Vocabulary, tokenize

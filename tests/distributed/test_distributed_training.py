@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import distributed_nets
+from support.annotations import Options
 from support.distributed_nets import digits, nets, small_net, state_of, train_small
 from support.mpi_ranks import job, needs_mpi, run
-from support.types import Options
 
 import pycnn
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support.types import Options
+from support.annotations import Options
 
 ROOT = Path(__file__).parents[2]
 

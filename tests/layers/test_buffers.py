@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from support.toy import same_bits, small_net, snapshot
+from support.small_training import same_bits, small_net, snapshot
 
 from pycnn import io, load, models, save
 from pycnn.layers import Buffer, Embedding, Linear, Module, Parameter, Sequential

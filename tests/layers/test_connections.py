@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
+from support.annotations import gradient_of
 from support.gradients import assert_gradients
 from support.tolerance import assert_within, float64
-from support.types import gradient_of
 
 from pycnn import io, reference
 from pycnn.layers import Conv2d, Flatten, Linear, Sequential

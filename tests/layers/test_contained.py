@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs
-from support.types import layer_of
+from support.annotations import layer_of
+from support.small_training import blobs
 
 from pycnn import fit, load, save
 from pycnn.layers import (

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import wrong
 from support.gradients import assert_gradients
-from support.toy import blobs, same_bits, snapshot
-from support.types import wrong
+from support.small_training import blobs, same_bits, snapshot
 
 from pycnn import io
 from pycnn.layers import (

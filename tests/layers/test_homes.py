@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, same_bits, small_net, snapshot
-from support.types import Options
+from support.annotations import Options
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 import pycnn as nn
 from pycnn import devices

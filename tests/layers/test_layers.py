@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.types import gradient_of
+from support.annotations import gradient_of
 
 from pycnn import init, reference
 from pycnn.layers import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.types import wrong
+from support.annotations import wrong
 
 from pycnn.layers import Dropout, Parameter, Sequential
 from pycnn.optim import SGD

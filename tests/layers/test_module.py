@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.annotations import gradient_of, wrong
 from support.gradients import assert_gradients
-from support.toy import same_bits, small_net, snapshot
-from support.types import gradient_of, wrong
+from support.small_training import same_bits, small_net, snapshot
 
 from pycnn import models, reference
 from pycnn.layers import (

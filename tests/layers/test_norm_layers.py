@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import gradient_of
 from support.gradients import assert_gradients
-from support.toy import CLASSES, blobs, same_bits, snapshot
-from support.types import gradient_of
+from support.small_training import CLASSES, blobs, same_bits, snapshot
 
 import pycnn
 from pycnn import io, reference

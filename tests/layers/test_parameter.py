@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.types import gradient_of
+from support.annotations import gradient_of
 
 from pycnn.layers import Parameter, SparseRows
 from pycnn.optim import SGD, clip_grad_norm

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from support.types import layer_of
+from support.annotations import layer_of
 
 import pycnn
 from pycnn.layers import Embedding, Flatten, Linear, Parameter, Sequential, SparseRows

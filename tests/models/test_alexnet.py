@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.toy import same_bits
+from support.small_training import same_bits
 
 from pycnn import models, ops
 from pycnn.data import ArrayDataset

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from support.toy import same_bits, small_net, snapshot
-from support.types import layer_of
+from support.annotations import layer_of
+from support.small_training import same_bits, small_net, snapshot
 
 from pycnn import __version__, io, models
 from pycnn.layers import Buffer, Linear, Sequential

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from support.command_line import Capture
 from support.gradients import assert_gradients
-from support.toy import same_bits, snapshot
+from support.small_training import same_bits, snapshot
 
 from pycnn import io, models, recipes
 from pycnn.cli import main

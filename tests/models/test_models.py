@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.toy import same_bits
+from support.small_training import same_bits
 
 from pycnn import models
 from pycnn.layers import Linear, Sequential

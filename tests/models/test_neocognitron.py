@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.annotations import layer_of
 from support.command_line import Capture
 from support.drawn_strokes import digits, published
-from support.toy import same_bits, snapshot
-from support.types import layer_of
+from support.small_training import same_bits, snapshot
 
 import pycnn
 from pycnn import io, models, recipes

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pytest
-from support.types import layer_of
+from support.annotations import layer_of
 
 from pycnn import models
 from pycnn.layers import Conv2d, Flatten, Linear, Parallel, ReLU, Sequential

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.toy import same_bits, snapshot
-from support.types import layer_of
+from support.annotations import layer_of
+from support.small_training import same_bits, snapshot
 
 import pycnn
 from pycnn import models, optim, reference

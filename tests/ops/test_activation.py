@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_activation as tolerance
+from support.annotations import Options
 from support.strategies import Values, shapes, values
 from support.tolerance import TINY, assert_within, float64
-from support.types import Options
 
 from pycnn import ops, reference
 

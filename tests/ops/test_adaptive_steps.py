@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_optim
+from support.annotations import Options
 from support.strategies import Values, shapes, values, writable
 from support.tolerance import assert_within, float64
-from support.types import Options
 
 from pycnn import _core, ops, reference
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from support import tolerance
+from support.annotations import Shape, wrong
 from support.convolution import assert_convolution, is_exact
 from support.in_place import assert_in_place
 from support.strategies import ConvCase, Values, conv_cases, examples, values
 from support.tolerance import assert_within, float64
-from support.types import Shape, wrong
 
 from pycnn import ops, reference
 

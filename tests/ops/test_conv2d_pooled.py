@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.annotations import gradient_of, layer_of, wrong
 from support.convolution import forced
 from support.in_place import assert_in_place
+from support.small_training import snapshot
 from support.strategies import LANES, Values
 from support.tolerance import float64
-from support.toy import snapshot
-from support.types import gradient_of, layer_of, wrong
 from support.windows import window_axes
 
 import pycnn as nn

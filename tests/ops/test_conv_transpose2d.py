@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.annotations import gradient_of
 from support.finite_differences import assert_gradient
 from support.repeated_ops import assert_same_bits
 from support.strategies import Values, values
 from support.tolerance import TINY, assert_within, float64, gamma, magnitude
 from support.tolerance_norm import in_double
-from support.types import gradient_of
 from support.windows import window_axes
 
 from pycnn import ops, reference

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
+from support.annotations import wrong
 from support.strategies import Values, values
 from support.tolerance import assert_within
-from support.types import wrong
 
 from pycnn import Sequential, ops, reference
 from pycnn.layers import Embedding, Flatten, Linear, Parameter, SparseRows

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_activation as tolerance
+from support.annotations import Options
 from support.strategies import LANES, Values, values
 from support.tolerance import assert_within, float64
-from support.types import Options
 
 from pycnn import ops, reference
 

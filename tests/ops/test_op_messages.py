@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import wrong
 from support.child import run
-from support.types import wrong
 
 from pycnn import _core, ops
 from pycnn._printable import printable

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
+from support.annotations import Options
 from support.strategies import Values, shapes, values
 from support.tolerance import assert_within
-from support.types import Options
 
 from pycnn import ops, reference
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance_norm
+from support.annotations import gradient_of
 from support.finite_differences import assert_gradient
 from support.repeated_ops import assert_same_bits
 from support.strategies import TILES, Values, values
 from support.tolerance import assert_within, float64
-from support.types import gradient_of
 
 from pycnn import ops, reference
 from pycnn.layers import RBF, Buffer, Parameter

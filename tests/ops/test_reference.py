@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from support.annotations import Options, wrong
 from support.finite_differences import assert_gradient
 from support.strategies import ConvCase, Values, conv_cases, examples
 from support.strategies_pool import avg_pool_cases, max_pool_cases
-from support.types import Options, wrong
 
 from pycnn import reference
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.histories import history
 from support.pictures import png_pixels, svg_root, texts
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 from pycnn import Sequential, models, plot, predict
 from pycnn.plot.canvas import displayable, new_figure, render, stretch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from support.pictures import branched_net, texts
-from support.toy import small_net
+from support.small_training import small_net
 
 from pycnn import models, plot
 from pycnn.layers import (

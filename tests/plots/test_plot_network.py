@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.patches import Patch, Rectangle
+from support.annotations import layer_of
 from support.pictures import branched_net, images, texts
-from support.toy import blobs, small_net
-from support.types import layer_of
+from support.small_training import blobs, small_net
 
 from pycnn import models, plot, predict
 from pycnn.data import ArrayDataset

@@ -15,7 +15,7 @@ from support.command_line import Capture
 from support.guide_example import IMAGE, KERNEL
 from support.histories import history
 from support.pictures import png_pixels, texts
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 from pycnn import Sequential, models, ops, plot, predict
 from pycnn.cli import main

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.killed import killed_at
-from support.toy import small_net
+from support.small_training import small_net
 
 import pycnn
 from pycnn import io

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 from pycnn import fit, k_fold, models, plot, split
 from pycnn.layers import (

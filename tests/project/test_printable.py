@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
+from support.annotations import wrong
 from support.command_line import Capture
 from support.dataset_files import cifar_archive, idx_bytes
-from support.toy import small_net
-from support.types import wrong
+from support.small_training import small_net
 
 from pycnn import DataLoader, datasets, evaluate, io, layers, models, plot
 from pycnn._printable import printable

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, pairs, small_net
-from support.types import wrong
+from support.annotations import wrong
+from support.small_training import blobs, pairs, small_net
 
 import pycnn
 from pycnn import augment, optim

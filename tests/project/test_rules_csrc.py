@@ -10,14 +10,16 @@ from support.sources import CPP, ROOT, cpp_code, sources, text
 
 CSRC = [path.relative_to("csrc") for path in sources(CPP, ("csrc",))]
 
-# What a file may include, by the folder in which it lies. `array_view.hpp` alone is named without a
-# folder: the include path of the module decides between that of numpy/ and that of device/.
+# What a file may include, by the folder in which it lies. `array_view.hpp` and `workspace.hpp` are
+# named without a folder: the include path of the module decides whose they are.
 MAY_INCLUDE = {
     "core": {"core"},
-    "ops": {"ops", "core"},
+    "ops": {"ops", "core", "workspace.hpp"},
     "cpu": {"cpu", "cpu/conv2d", "ops", "core"},
     "cpu/conv2d": {"cpu", "cpu/conv2d", "ops", "core"},
-    "cpu/isa": {"cpu/isa", "cpu/kernel_table.hpp", "core/sum_block.hpp", "ops/parameters.hpp"},
+    "cpu/isa": {"cpu/isa", "cpu/kernel_table.hpp", "core/sum_block.hpp"},
+    "cpu/for_ops": {"core"},
+    "cuda/for_ops": {"cuda"},
     "cuda": {"cuda", "cuda/emulator", "ops", "core"},
     "python": {"python", "ops", "core", "array_view.hpp"},
     "python/numpy": {"python/numpy", "python", "cpu", "cpu/conv2d", "ops", "core"},
@@ -69,15 +71,17 @@ def test_a_file_includes_its_own_folder_and_those_below(folder: str) -> None:
 
 
 def test_every_include_names_a_file_from_the_root_of_csrc() -> None:
-    views = {"array_view.hpp"}
-    assert all(
-        (ROOT / "csrc/python" / kind / "array_view.hpp").exists() for kind in ("numpy", "device")
-    )
+    chosen = {
+        "array_view.hpp": ("python/numpy", "python/device"),
+        "workspace.hpp": ("cpu/for_ops", "cuda/for_ops"),
+    }
+    for name, folders in chosen.items():
+        assert all((ROOT / "csrc" / folder / name).exists() for folder in folders)
     wrong = [
         f"{path} includes {name}"
         for path in CSRC
         for name in included(path)
-        if not (ROOT / "csrc" / name).exists() and name not in views
+        if not (ROOT / "csrc" / name).exists() and name not in chosen
     ]
     assert wrong == []
 

@@ -12,12 +12,15 @@ from support.sources import CPP, PYTHON, sources, text
 
 LIBRARY = [path for path in sources((".py",), ("pycnn",)) if path.parent.name != "cli"]
 LONGEST = 400
+DERIVED = {"pycnn/backends/operations.py", "pycnn/_core.pyi"}  # by a script, from the ops
 
 
 def test_no_file_is_long() -> None:
     lines = {str(path): len(text(path).splitlines()) for path in sources((*CPP, *PYTHON))}
     assert len(lines) > 500
-    assert {path: count for path, count in lines.items() if count > LONGEST} == {}
+    assert {
+        path: count for path, count in lines.items() if count > LONGEST and path not in DERIVED
+    } == {}
 
 
 @pytest.mark.parametrize("folder", ["pycnn", "tests", "bench", "examples"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.dataset_files import picture_folder
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 import pycnn
 from pycnn.data import ArrayDataset

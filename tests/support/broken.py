@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.toy import blobs
+from support.small_training import blobs
 
 NAN, INF = float("nan"), float("inf")
 

@@ -11,10 +11,10 @@ import numpy as np
 import pycnn
 from pycnn import _core, ops, reference
 from support import tolerance
+from support.annotations import Shape
 from support.in_place import assert_in_place
 from support.strategies import Values
 from support.tolerance import assert_within, float64
-from support.types import Shape
 
 
 def is_exact(

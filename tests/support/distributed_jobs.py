@@ -21,6 +21,7 @@ import pycnn
 from pycnn import distributed
 from pycnn.layers.parameter import Array
 from pycnn.training import Callback, Run
+from support.annotations import Options
 from support.distributed_nets import (
     digits,
     follow,
@@ -33,7 +34,6 @@ from support.distributed_nets import (
     wide,
 )
 from support.distributed_trouble import job_odd, job_trouble
-from support.types import Options
 
 
 def job_follow(options: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from support.types import Array
+from support.annotations import Array
 
 Function: TypeAlias = Callable[[Array], float | np.floating[Any]]
 

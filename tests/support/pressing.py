@@ -12,8 +12,8 @@ import pytest
 
 from pycnn.optim import Adam
 from pycnn.training import Callback, History, Run, fit
-from support.toy import blobs, small_net, snapshot
-from support.types import Options
+from support.annotations import Options
+from support.small_training import blobs, small_net, snapshot
 
 
 @contextmanager

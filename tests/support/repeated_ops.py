@@ -9,8 +9,8 @@ import numpy as np
 
 import pycnn
 from pycnn import ops
+from support.annotations import Options, Shape
 from support.strategies import Values
-from support.types import Options, Shape
 
 # Images of a convolution, its filters, and its arguments: the layers of LeNet-5, and depthwise,
 # dilated, pointwise ones, and hardly any work.

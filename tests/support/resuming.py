@@ -13,7 +13,7 @@ from pycnn import io
 from pycnn.layers import Module
 from pycnn.optim import Adam, OneCycle
 from pycnn.training import Callback, History, Run, fit
-from support.toy import blobs, same_bits, small_net, snapshot
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 FIGURES = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 

@@ -10,7 +10,7 @@ from pycnn import models
 from pycnn.cli import results
 from pycnn.report import Run
 from pycnn.training import History
-from support.toy import same_bits
+from support.small_training import same_bits
 
 FRESH = {seed: models.lenet5(rng=seed) for seed in (0, 1)}
 

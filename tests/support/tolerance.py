@@ -24,7 +24,7 @@ import numpy as np
 from pycnn import ops, reference
 from pycnn.reference.geometry import Array
 from support import tolerance_winograd as winograd
-from support.types import Shape
+from support.annotations import Shape
 
 U = 2.0**-24
 TINY = 2.0**-126

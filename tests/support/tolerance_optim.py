@@ -8,8 +8,8 @@ import numpy as np
 
 from pycnn import reference
 from pycnn.reference.geometry import Array
+from support.annotations import Options
 from support.tolerance import TINY, gamma, magnitude, sum_bound
-from support.types import Options
 
 
 def sgd_step(

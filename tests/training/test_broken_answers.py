@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import layer_of
 from support.broken import INF, NAN, OwnLoss, told
-from support.toy import blobs, small_net
-from support.types import layer_of
+from support.small_training import blobs, small_net
 
 from pycnn import plot
 from pycnn.data import ArrayDataset

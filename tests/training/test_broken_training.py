@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from support.annotations import layer_of
 from support.broken import INF, NAN, spoilt, told
-from support.toy import blobs, same_bits, small_net, snapshot
-from support.types import layer_of
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 from pycnn.layers import BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential
 from pycnn.losses import CrossEntropyLoss, MSELoss

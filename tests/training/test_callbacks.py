@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.toy import blobs, same_bits, small_net, snapshot
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 from pycnn.io import load
 from pycnn.layers import Linear, Module, ReLU, Sequential

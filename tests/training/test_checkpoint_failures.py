@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.small_disk import mounted
-from support.toy import blobs, same_bits, small_net, snapshot
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 from pycnn import _files, io
 from pycnn._temporary import temporary_name

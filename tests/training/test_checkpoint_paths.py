@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 import pycnn
 from pycnn.datasets.idx import read_idx

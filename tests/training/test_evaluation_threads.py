@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import layer_of
+from support.small_training import blobs, ones, pairs, same_bits, small_net, snapshot
 from support.threads import in_thread
-from support.toy import blobs, ones, pairs, same_bits, small_net, snapshot
-from support.types import layer_of
 
 from pycnn import DataLoader, evaluate, fit, predict
 from pycnn.layers import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, small_net
+from support.small_training import blobs, small_net
 
 from pycnn.training import (
     EpochRecord,

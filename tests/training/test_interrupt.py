@@ -17,7 +17,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 import pytest
 from support.pressing import Press, press, trained, warned
-from support.toy import blobs, pairs, same_bits, small_net
+from support.small_training import blobs, pairs, same_bits, small_net
 
 from pycnn.layers import Module
 from pycnn.losses import CrossEntropyLoss

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.types import layer_of, wrong
+from support.annotations import layer_of, wrong
 
 from pycnn import ArrayDataset, evaluate, fit, ops, reference
 from pycnn.layers import Linear, LogSoftmax, Sequential

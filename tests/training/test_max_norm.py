@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, small_net
-from support.types import layer_of
+from support.annotations import layer_of
+from support.small_training import blobs, small_net
 
 from pycnn import fit
 from pycnn.layers import Parameter

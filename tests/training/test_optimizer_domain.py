@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.types import Options
+from support.annotations import Options
 
 from pycnn import ops, reference
 from pycnn.layers import Parameter

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import layer_of
+from support.small_training import blobs, ones, same_bits, snapshot
 from support.threads import in_thread
-from support.toy import blobs, ones, same_bits, snapshot
-from support.types import layer_of
 
 from pycnn import evaluate, fit, load, predict, save
 from pycnn.layers import (

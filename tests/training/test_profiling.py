@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.toy import same_bits, snapshot
-from support.types import layer_of, wrong
+from support.annotations import layer_of, wrong
+from support.small_training import same_bits, snapshot
 
 import pycnn as nn
 

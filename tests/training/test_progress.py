@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command_line import Capture
+from support.small_training import blobs, pairs, small_net
 from support.terminal import Terminal
-from support.toy import blobs, pairs, small_net
 
 from pycnn import models
 from pycnn.cli import main

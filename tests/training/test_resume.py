@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.resuming import Die, DiedError, died, rewrite, trained
-from support.toy import blobs, pairs, same_bits, small_net
+from support.small_training import blobs, pairs, same_bits, small_net
 
 import pycnn
 from pycnn import io

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import Options
 from support.drawn_strokes import digits, published
 from support.resuming import Die, DiedError, Outcome, died, resumed_with, trained
-from support.toy import blobs, pairs, same_bits, small_net, snapshot
-from support.types import Options
+from support.small_training import blobs, pairs, same_bits, small_net, snapshot
 
 from pycnn.augment import RandomCrop
 from pycnn.layers import Linear, Sequential

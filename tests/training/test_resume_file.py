@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.resuming import Die, died, resumed_with, rewrite, trained
-from support.toy import same_bits, small_net, snapshot
+from support.small_training import same_bits, small_net, snapshot
 
 import pycnn
 from pycnn import io

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.toy import blobs, small_net
-from support.types import wrong
+from support.annotations import wrong
+from support.small_training import blobs, small_net
 
 from pycnn.optim import SGD, Constant, Cosine, OneCycle, Schedule, Step
 from pycnn.training import fit

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.broken import OwnLoss
-from support.toy import blobs, empty, pairs, same_bits, small_net, snapshot
+from support.small_training import blobs, empty, pairs, same_bits, small_net, snapshot
 
 from pycnn import datasets, models
 from pycnn.data import ArrayDataset, Batches

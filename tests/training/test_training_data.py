@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.toy import blobs, empty, pairs, same_bits, small_net, snapshot
-from support.types import layer_of, wrong
+from support.annotations import layer_of, wrong
+from support.small_training import blobs, empty, pairs, same_bits, small_net, snapshot
 
 from pycnn.data import ArrayDataset
 from pycnn.io import load, save

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import save
 from support.dataset_files import cifar_archive, cifar_members, idx_bytes, random_bytes
 from support.readers import READERS
-from support.toy import small_net
+from support.small_training import small_net
 from trust.hostile import outcome
 
 from pycnn import io as checkpoints

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from support.toy import blobs, small_net
-from support.types import layer_of
+from support.annotations import layer_of
+from support.small_training import blobs, small_net
 
 from pycnn.layers import (
     AvgPool2d,

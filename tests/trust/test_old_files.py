@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from support.toy import same_bits, small_net
+from support.small_training import same_bits, small_net
 
 from pycnn import __version__, io, models
 from pycnn._format import FORMAT

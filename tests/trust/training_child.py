@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from support.toy import blobs, small_net, snapshot
+from support.small_training import blobs, small_net, snapshot
 
 import pycnn
 

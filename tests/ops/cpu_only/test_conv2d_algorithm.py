@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from support.annotations import Options
 from support.child import output
 from support.child import run as python
 from support.convolution import assert_convolution, forced
 from support.strategies import ConvCase, conv_cases
-from support.types import Options
 
 from pycnn import _core, ops
 

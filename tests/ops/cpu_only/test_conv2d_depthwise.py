@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tolerance
+from support.annotations import Options, Shape
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.strategies import Values
 from support.tolerance import assert_within, float64
-from support.types import Options, Shape
 
 from pycnn import ops, reference
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.annotations import Shape
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.strategies import TILES, ConvCase, conv_cases
-from support.types import Shape
 
 from pycnn import ops
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.annotations import Shape
 from support.convolution import assert_convolution, assert_same_bits
 from support.strategies import LANES
-from support.types import Shape
 from support.windows import HUGE
 
 pytestmark = pytest.mark.usefixtures("backend")

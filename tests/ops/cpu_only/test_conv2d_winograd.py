@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from support.annotations import Shape
 from support.convolution import assert_convolution, assert_same_bits, forced
 from support.in_place import assert_in_place
 from support.strategies import TILES
-from support.types import Shape
 
 from pycnn import ops
 

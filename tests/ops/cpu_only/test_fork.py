@@ -20,7 +20,7 @@ def hold(lock):
 LOADER = """
 import numpy as np
 import pycnn
-from support.toy import blobs
+from support.small_training import blobs
 
 class Pictures:
     def __init__(self, data):
@@ -130,7 +130,7 @@ def test_a_fork_while_other_threads_are_in_the_midst_of_training() -> None:
 import numpy as np
 import pycnn
 from support.threads import again_and_again
-from support.toy import blobs, same_bits, small_net, snapshot
+from support.small_training import blobs, same_bits, small_net, snapshot
 
 pycnn.set_num_threads(2)
 data = blobs(400)
