@@ -118,7 +118,7 @@ def _op(case: Case, a: Arrays) -> Callable[[], Any]:
     if case.op == "softmax_cross_entropy_backward":
         _, probs = ops.softmax_cross_entropy(a["x"], a["target"])
         return partial(op, probs, a["target"])
-    return partial(op, a["x"], **o)
+    return partial(op, *(a[name] for name in case.inputs), **o)
 
 
 def _optimizer_step(case: Case, a: Arrays) -> Bound:

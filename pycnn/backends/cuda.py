@@ -48,7 +48,8 @@ class Cuda:
 
     def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
         """Return zeros of float32."""
-        assert dtype == np.float32
+        if dtype != np.float32:
+            raise TypeError(f"[{self.name}] zeros on a device are float32, not {np.dtype(dtype)}")
         return self._module.DeviceArray.zeros(shape)
 
     def zeros_like(self, array: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Places, Shape, places
 
 PADDING_MODES = ("zeros",)
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """What a convolution saves when it runs as one op with a ReLU and a max pooling."""
+
+    x: Array
+    winners: Array
 
 
 class Conv2d(Module):
@@ -178,14 +187,24 @@ class Conv2d(Module):
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
-        (x,) = self.saved()
+        x = self._saved_input()
         dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
         self._add_gradients(dy, x)
         return dx
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        self._add_gradients(dy, *self.saved())
+        self._add_gradients(dy, self._saved_input())
+
+    def _saved_input(self) -> Array:
+        (saved,) = self.saved()
+        if isinstance(saved, Pooled):
+            raise RuntimeError(
+                "Conv2d ran as one op with the ReLU and the MaxPool2d after it: only the "
+                "Sequential that ran them can run backward"
+            )
+        x: Array = saved
+        return x
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
         out = self.gradient_places()

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from pycnn import ops
 from pycnn._memory import remember
 from pycnn.layers.activation import ReLU
-from pycnn.layers.conv import Conv2d
+from pycnn.layers.conv import Conv2d, Pooled
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
@@ -83,14 +83,6 @@ class AffineReLU:
         return y
 
 
-@dataclass(frozen=True, slots=True)
-class _Pooled:
-    """What the convolution saves for the fused backward pass; its own cannot use it."""
-
-    x: Array
-    winners: Array
-
-
 class ConvReluMaxPool:
     """A `Conv2d`, a `ReLU` and a `MaxPool2d` whose windows lie side by side, run as one op.
 
@@ -110,7 +102,7 @@ class ConvReluMaxPool:
         y, winners = ops.conv2d_relu_max_pool2d(
             x, conv.filters(), bias, window=self.window, **conv.geometry
         )
-        conv.save_for_backward(_Pooled(x, winners))
+        conv.save_for_backward(Pooled(x, winners))
         for layer in (self.relu, self.pool):
             remember(layer, None)  # free what an earlier pass of its own has saved
         return y
@@ -126,7 +118,7 @@ class ConvReluMaxPool:
 
     def _accumulate(self, dy: Array, input_gradient: bool) -> Any:
         (saved,) = self.conv.saved()
-        if not isinstance(saved, _Pooled):
+        if not isinstance(saved, Pooled):
             raise RuntimeError("backward needs a forward pass of the whole before it")
         dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
             dy,

@@ -147,7 +147,8 @@ class History:
         except KeyError as error:
             raise ValueError(f"{printable(path)} is not a history of pycnn: no {error}") from None
         except (ValueError, TypeError, OverflowError) as error:
-            text = f"{printable(path)} is not a history of pycnn: {printable(error)}"
+            fault = str(error).removeprefix("[History] ")
+            text = f"{printable(path)} is not a history of pycnn: {printable(fault)}"
             raise ValueError(text) from None
         return history
 

@@ -64,7 +64,7 @@ def test_info_tells_the_gpus_or_why_there_are_none(
 def test_the_help_of_augment_tells_who_changes_the_data(name: str, capsys: Capture) -> None:
     main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split()).partition("change the training data")[2]
-    asked, always = text.partition("--seed")[0].split("without it too")
+    asked, always = text.partition("--seed")[0].split("even without it")
     recipe = recipes.get(name)
     named = {part: re.search(rf"\b{name}\b", part) is not None for part in (asked, always)}
     assert named[always] == recipe.always_augment

@@ -108,3 +108,14 @@ def test_the_layer_that_fails_says_so_without_another_error_above(
         network()(np.zeros(shape, np.float32))
     assert info.value.__cause__ is None
     assert info.value.__context__ is None or info.value.__suppress_context__
+
+
+@pytest.mark.parametrize("parameters_only", [False, True])
+def test_a_convolution_that_ran_with_its_neighbours_cannot_run_backward_alone(
+    parameters_only: bool,
+) -> None:
+    model = Sequential(conv(), ReLU(), MaxPool2d(2))
+    model(np.ones((1, 1, 6, 6), np.float32))
+    first, dy = model[0], np.ones((1, 2, 4, 4), np.float32)
+    with pytest.raises(RuntimeError, match="only the Sequential that ran them"):
+        (first.backward_parameters if parameters_only else first.backward)(dy)

@@ -52,7 +52,7 @@ def test_register_notes_defaults_but_no_random_numbers(monkeypatch: pytest.Monke
         return Sequential(Linear(2, width, bias, rng=rng))
 
     assert tiny(3, rng=1).spec == ("tiny", {"width": 3, "bias": True})
-    assert tiny.__doc__ == "A model of a user's own."
+    assert tiny.__doc__ == "Return a user's own model."
     assert models.create("tiny", width=2, bias=False).spec == (
         "tiny", {"width": 2, "bias": False}
     )  # fmt: skip

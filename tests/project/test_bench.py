@@ -21,10 +21,11 @@ BENCH = Path(__file__).parents[2] / "bench"
 def test_a_comparison_without_pytorch_stops_at_once(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('there is no torch here')")
     written = [str(tmp_path / name) for name in ("run.json", "run.png")]
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, BENCH / "throughput.py", "--compare", "torch", "--quick", "--only", "relu",
          "--json", written[0], "--picture", written[1]],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2

@@ -14,13 +14,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from project.derive_contract import COMPOSED, CPU_ONLY
 
 from pycnn import _core, backends, devices, ops, reference
 
-# The ops that are not everywhere, and why.
+# The op that has no reference, and why.
 NO_REFERENCE = {"conv2d_algorithm": "names a choice made in C++, and computes nothing"}
-NO_BINDING = {"linear_backward": "calls two other ops"}
-NOT_ON_DEVICES = {"conv2d_algorithm": "names a choice that only the CPU has"}
 
 STUB = {
     node.name: node
@@ -29,7 +28,7 @@ STUB = {
 }
 DERIVE = Path(__file__).with_name("derive_contract.py")
 REQUIRED = inspect.Parameter.empty
-BOUND = [name for name in ops.__all__ if name not in NO_BINDING]
+BOUND = [name for name in ops.__all__ if name not in COMPOSED]
 
 Parameters = dict[str, Any]
 
@@ -108,7 +107,7 @@ def test_the_reference_has_the_parameters_of_the_op(name: str) -> None:
 
 def test_the_stub_declares_every_function_of_the_module() -> None:
     assert set(STUB) == functions_of(_core)
-    assert set(ops.__all__) - set(STUB) == set(NO_BINDING)
+    assert set(ops.__all__) - set(STUB) == set(COMPOSED)
 
 
 @pytest.mark.parametrize("name", BOUND)
@@ -134,7 +133,7 @@ def modules() -> list[Any]:
 @pytest.mark.parametrize("module", modules())
 @pytest.mark.parametrize("name", BOUND)
 def test_the_binding_has_the_parameters_of_the_op(module: str, name: str) -> None:
-    if module != "pycnn._core" and name in NOT_ON_DEVICES:
+    if module != "pycnn._core" and name in CPU_ONLY:
         assert not hasattr(import_module(module), name)
         return
     spelled, found = bound(getattr(import_module(module), name))
@@ -152,7 +151,7 @@ class Recorder:
         return lambda *arguments: self.calls.append((name, *arguments))
 
 
-@pytest.mark.parametrize("name", [name for name in BOUND if name not in NOT_ON_DEVICES])
+@pytest.mark.parametrize("name", [name for name in BOUND if name not in CPU_ONLY])
 def test_an_op_hands_its_arguments_over_in_order(name: str) -> None:
     """All of them: by position, mypy does not see that two of one type are swapped."""
     op = getattr(ops, name)
@@ -174,7 +173,7 @@ def test_the_choice_of_an_algorithm_hands_its_arguments_over_in_order(
 
 def test_the_protocol_of_a_back_end_has_every_op() -> None:
     offered = {name for name in vars(backends.Operations) if not name.startswith("_")}
-    assert set(ops.__all__) - offered == set(NO_BINDING) | set(NOT_ON_DEVICES)
+    assert set(ops.__all__) - offered == set(COMPOSED) | set(CPU_ONLY)
     for name in offered:
         found = [*parameters(getattr(backends.Operations, name))]
         assert found == ["self", *parameters(getattr(ops, name))], name

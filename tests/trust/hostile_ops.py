@@ -17,10 +17,10 @@ Arguments = dict[str, Any]
 
 # Shapes of images, of batches of vectors, of filters and of vectors; of these, good calls are made.
 SHAPES = ((2, 4, 6, 6), (5, 4), (4, 4, 3, 3), (3, 4), (4,), (5,))
-# Required arguments besides arrays.
+# Required arguments besides arrays, where 0.5 for a float and 1 for an int do not suit.
 VALUES: Arguments = {
     **dict.fromkeys(("kernel_size", "window", "output_size", "scale_factor"), 2),
-    **{"padding": 1, "step": 1, "seed": 1, "p": 0.5, "lr": 0.1},
+    **{"lr": 0.1},
     **{"input_shape": SHAPES[0], "weight_shape": SHAPES[2]},
 }
 
@@ -77,7 +77,8 @@ def candidates(name: str, found: dict[str, Arguments]) -> Iterator[Arguments]:
         elif parameter.default is not parameter.empty:
             continue
         elif "Array" not in str(parameter.annotation):
-            choices[key] = [VALUES[key]]
+            number = 0.5 if parameter.annotation == "float" else 1
+            choices[key] = [VALUES.get(key, number)]
         elif outputs:
             choices[key] = outputs
         else:
