@@ -27,7 +27,7 @@ __all__ = [
 
 
 def is_available() -> bool:
-    """Whether this pycnn has the CUDA backend and the machine a GPU."""
+    """Tell whether this pycnn has the CUDA back-end and the machine has a GPU."""
     return find_spec(EXTENSIONS["cuda"]) is not None and bool(devices())
 
 
@@ -37,8 +37,8 @@ def devices() -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Of each its name, compute_capability, multiprocessors and memory (in bytes); empty where
-        there is none.
+        The name, compute_capability, multiprocessors and memory (in bytes) of each; an empty list
+        where there is none.
 
     Raises
     ------
@@ -55,13 +55,13 @@ def devices() -> list[dict[str, Any]]:
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done all that it was asked for: kernels run while Python goes on.
+    """Wait until the GPU has finished its work: Python goes on while kernels run.
 
     Raises
     ------
     RuntimeError
-        If there is no GPU, this pycnn was built without CUDA, or something that the GPU was asked
-        for has failed.
+        If there is no GPU, this pycnn was built without CUDA, or some of the GPU's work has
+        failed.
     """
     extension("cuda").synchronize()
 
@@ -108,7 +108,7 @@ def from_numpy(array: npt.NDArray[Any]) -> Any:
     ValueError
         If it is not C-contiguous.
     MemoryError
-        If the GPU has not enough memory free: the text tells how much there is.
+        If the GPU has too little free memory: the text tells how much there is.
     RuntimeError
         If there is no GPU, or this pycnn was built without CUDA.
     """
@@ -116,11 +116,11 @@ def from_numpy(array: npt.NDArray[Any]) -> Any:
 
 
 class Timer:
-    """Time that the GPU takes for what is asked of it in a ``with`` block.
+    """Time that the GPU takes for the work that a ``with`` block gives it.
 
-    Measured on the stream of the ops, from the moment the GPU reaches the first event to that in
-    which it reaches the last. A GPU that had nothing to do reaches the first at once: the time in
-    which Python asks for the ops is inside then, and so is every gap between them.
+    It is measured on the stream of the ops, from the moment when the GPU reaches the first event to
+    the moment when it reaches the second. An idle GPU reaches the first one at once: the time then
+    includes what Python takes to start the ops, and every gap between them.
 
     Parameters
     ----------
@@ -171,14 +171,14 @@ def allow_tf32(allowed: bool) -> None:
     """Let matrix products on the GPU round their factors to TF32, for tensor cores.
 
     TF32 has the range of float32 and 10 of its 23 bits of mantissa [1]_. Both factors of each
-    product are rounded to it, to nearest; the products are exact. So a sum of products is off by
-    at most about 2^-10 of the sum of their absolute values, besides the rounding of the additions:
-    those have the precision of float32, but tensor cores truncate [2]_. It holds for linear layers,
-    convolutions, transposed ones, too, and for the gradients of all of them.
+    product are rounded to nearest; the products are exact. So a sum of products is off by at most
+    about 2^-10 of the sum of their absolute values. The rounding of the additions comes on top:
+    they have the precision of float32, but tensor cores truncate [2]_. All this applies to linear
+    layers, convolutions, transposed convolutions, and the gradients of all of them.
 
-    TF32 is off until it is allowed, for the whole process. Results are the same bits each time, but
-    not those without it. Small products, and GPUs of a compute capability below 8.0, whose tensor
-    cores have no TF32, go on in float32, as everything else does.
+    The setting is for the whole process, and off at first. With it, results have the same bits each
+    time, but other bits than without it. Small products stay in float32, as everything else does,
+    and so do all products on GPUs of a compute capability below 8.0, which have no TF32.
 
     Parameters
     ----------

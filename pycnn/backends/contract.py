@@ -1,4 +1,4 @@
-"""What a back-end must offer: every op, and what layers do with arrays besides."""
+"""What a back-end must offer: every op, and what else layers do with arrays."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Cpu:
     Parameters
     ----------
     ops : Operations
-        Ops that take NumPy's arrays: those of `pycnn._core` but in tests.
+        Ops that take NumPy's arrays: those of `pycnn._core` except in tests.
     """
 
     name = "cpu"

@@ -64,7 +64,7 @@ class Module(Modes, State, Saving, ABC):
 
     Examples
     --------
-    A layer of one's own, ``y = x^2`` and ``dL/dx = 2 x dL/dy``:
+    A custom layer, ``y = x^2`` and ``dL/dx = 2 x dL/dy``:
 
     >>> import numpy as np
     >>> import pycnn as nn

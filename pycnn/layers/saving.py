@@ -17,10 +17,9 @@ class Saving(Remembering):
     def save_for_backward(self, *values: Any) -> None:
         """Save what `backward` needs: arrays, shapes, or anything else. Called in `forward`.
 
-        There is one place for them: they replace what the forward pass before has saved, and what
-        the `forward` of a parent class has, whose `backward` can then not be called. Nothing is
-        saved within `evaluation_mode`, `pycnn.predict` and `pycnn.evaluate`, so that no memory is
-        held.
+        They replace what the previous forward pass saved, and what a parent's `forward` saved (its
+        `backward` cannot be called then). Nothing is saved within `evaluation_mode`,
+        `pycnn.predict` and `pycnn.evaluate`, so that no memory is held.
 
         Parameters
         ----------

@@ -181,7 +181,7 @@ class Tree:
         try:
             found = _found(self)
         except Exception:
-            return  # a `children` of one's own needs what is set later: parameters() looks again
+            return  # a custom `children` needs what is set later: parameters() looks again
         try:
             self._check_container(name, value, found)
         except TypeError:

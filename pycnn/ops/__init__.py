@@ -3,9 +3,9 @@
 Arrays are ``numpy.ndarray``, float32, C-contiguous, images in NCHW order. Nothing is cast or copied
 silently: another dtype is a ``TypeError``, a non-contiguous array or an impossible geometry a
 ``ValueError`` that names the op and both shapes. `pycnn.reference` has the same functions in NumPy,
-but for `conv2d_algorithm`, which only tells of the choice made here.
+except `conv2d_algorithm`, which tells what the compiled ops choose.
 
-Results are the same bits for any number of threads. Denormal numbers count as zero. NaN passes
+Results have the same bits for any number of threads. Denormal numbers count as zero. NaN passes
 through, unless dropout drops it.
 """
 

@@ -79,7 +79,7 @@ def leaky_relu(x: FloatArray, negative_slope: float = 0.01) -> FloatArray:
     Raises
     ------
     TypeError, ValueError
-        The array is not float32, or not C-contiguous; the slope is no finite float32.
+        The array is not float32, or not C-contiguous; the slope is not a finite float32.
     """
     return of(x).ops.leaky_relu(x, negative_slope)
 

@@ -9,7 +9,7 @@ __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "adaptive_max_
 
 
 def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
-    """Average windows that share the image out: as many as the output needs.
+    """Average windows that cover the image, one for each pixel of the output.
 
     ``y[n,c,p,q] = mean of x[n,c,h,w]`` over ``floor(p H / P) <= h < ceil((p + 1) H / P)``, and w
     likewise
@@ -28,7 +28,7 @@ def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
     Raises
     ------
     TypeError
-        The array is not float32, or `output_size` not of integers.
+        The array is not float32, or `output_size` is not an integer or two.
     ValueError
         A size below 1, or an array that is not C-contiguous.
 
@@ -41,7 +41,7 @@ def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
 
 
 def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatArray:
-    """Gradient of `adaptive_avg_pool2d`: each element is shared out over its window.
+    """Gradient of `adaptive_avg_pool2d`: each element is spread evenly over its window.
 
     ``dx[n,c,h,w] = sum of dy[n,c,p,q] / (size of window (p,q))`` over the windows that hold (h, w).
 

@@ -1,4 +1,4 @@
-"""Losses of rows of numbers, one for each class: negative log-likelihood, and LeCun's criterion."""
+"""Losses of rows with a number for each class: negative log-likelihood, and LeCun's criterion."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def nll_loss_backward(
 ) -> FloatArray:
     """Gradient of `nll_loss` with respect to the logarithms.
 
-    ``-w[t] dloss[n]`` for the class t of row n, over the total weight for 'mean'; 0 elsewhere.
+    ``-w[t] dloss[n]`` for the class t of row n, 0 elsewhere; 'mean' divides it by the total weight.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def map_loss(
     Parameters
     ----------
     distances : ndarray of float32, shape (N, C)
-        d, such as the outputs of Euclidean RBF units: small where the class fits, so the smallest
-        is the answer. No minus sign is wanted.
+        d, such as the outputs of Euclidean RBF units: the smaller, the better the class fits. They
+        are given as they are, not negated.
     target : ndarray of int64, shape (N,)
         Class of each row, 0..C-1.
     j : float
@@ -109,7 +109,7 @@ def map_loss(
     Returns
     -------
     float, or ndarray of float32 of shape (N,) with reduction 'none'
-        Not negative, for distances that are not.
+        At least 0 if all distances are.
 
     Raises
     ------
@@ -121,9 +121,9 @@ def map_loss(
 
     Notes
     -----
-    It is the cross entropy of the scores ``-d`` and one more class that always scores ``-j``. The
-    smallest exponent is taken out of the logarithm, so that nothing overflows; exponentials,
-    logarithms and sums are taken in double precision.
+    It is the cross entropy of the scores ``-d`` and of one more class that always scores ``-j``.
+    The largest score is taken out of the logarithm, so that nothing overflows. Exponentials,
+    logarithms and sums are computed in double precision.
 
     References
     ----------
@@ -145,8 +145,8 @@ def map_loss_backward(
     """Gradient of `map_loss` with respect to the distances.
 
     ``gradient[n,k] = dloss[n] ([k = t] - exp(-d[n,k]) / (exp(-j) + sum over i of exp(-d[n,i])))``,
-    divided by N for 'mean': a step against it pulls the right class closer and pushes the others
-    away, the nearest most.
+    divided by N for 'mean'. A step against it pulls the right class closer and pushes the others
+    away, most of all the nearest.
 
     Parameters
     ----------

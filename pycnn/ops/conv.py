@@ -44,8 +44,8 @@ def conv2d(
         Step between outputs, and between the filter's taps, in pixels (height, width); at least 1.
     padding : int, (int, int), (int, int, int, int), 'valid' or 'same'
         Rows and columns of zeros: all sides, (height, width), or (top, bottom, left, right).
-        'valid' is none; 'same' makes the output ceil(H / stride) x ceil(W / stride), the odd
-        zero at the bottom and right.
+        'valid' means none. 'same' makes the output ceil(H / stride) x ceil(W / stride); an odd
+        row or column of zeros is added at the bottom or right.
     groups : int
         Divides channels and filters into groups that do not see each other.
 
@@ -68,13 +68,13 @@ def conv2d(
     Notes
     -----
     2 N K P Q (C / groups) R S floating-point operations, by implicit GEMM: patches are packed
-    into panels that fit the cache, never stored whole. A tap that meets only padding, for every
-    output, takes no part, even if its weight is not finite; one that meets padding for some outputs
-    may take no part in those. For n = (C / groups) R S + 1 terms, the
-    error of each output is at most ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
+    into panels that fit the cache, never stored whole. A tap that meets nothing but padding is left
+    out, even if its weight is not finite; one that meets padding for some outputs may be left out
+    of those. With n = (C / groups) R S + 1 terms, the error of each output is at most
+    ``n u / (1 - n u)`` times ``|x| conv |w| + |b|``, u = 2**-24.
 
-    3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels take Winograd's tiles of
-    4 x 4 and 2 x 2 outputs, a quarter and 36 % of the products, which round more: with
+    3 x 3 and 5 x 5 filters with stride and dilation 1 and enough channels use Winograd's tiles of
+    4 x 4 and 2 x 2 outputs. These need 25 % and 36 % of the products, but round more: with
     n = C / groups + 22 (5 x 5: 24) the error is at most ``n u / (1 - n u)`` times the tile's
     transforms of |x| and |w| by matrices of absolute values (csrc/convolution.md).
     ``PYCNN_CONV=gemm`` avoids them.
@@ -117,7 +117,7 @@ def conv2d_relu(
     Returns
     -------
     ndarray of float32, shape (N, K, P, Q)
-        As of `conv2d`, with 0 for negative numbers; NaN passes.
+        That of `conv2d`, with 0 for negative numbers; NaN passes.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def conv2d_backward_input(
     w : ndarray of float32, shape (K, C / groups, R, S)
         Filters.
     input_shape : (N, C, H, W)
-        Shape of the forward pass's input: several may give the same output shape.
+        Shape of the forward pass's input; several inputs may give the same output shape.
     stride, padding, dilation, groups
         As in the forward pass.
 
@@ -238,8 +238,8 @@ def conv2d_backward_weight(
     stride, padding, dilation, groups
         As in the forward pass.
     out : (ndarray or None, ndarray or None), optional
-        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
-        what is returned. Of these two, None is a new array.
+        Arrays that receive `dw` and `db` (old content is overwritten) and are returned; None means
+        a new array.
 
     Returns
     -------
@@ -254,9 +254,9 @@ def conv2d_backward_weight(
 
     Notes
     -----
-    The sums are cut by the shape alone and added in order, so the result does not depend on the
-    number of threads. 3 x 3 and 5 x 5 filters may take Winograd's tiles here too:
-    csrc/convolution.md gives the bound of their rounding.
+    The shape alone decides how the sums are cut, and the parts are added in order, so the result
+    does not depend on the number of threads. 3 x 3 and 5 x 5 filters may use Winograd's tiles here,
+    too: csrc/convolution.md gives the bound of their rounding.
     """
     return of(dy).ops.conv2d_backward_weight(
         dy, x, weight_shape, stride, padding, dilation, groups, out

@@ -21,10 +21,10 @@ def conv2d_relu_max_pool2d(
 ) -> tuple[FloatArray, AnyArray]:
     """Convolve, rectify and keep the largest element of each window.
 
-    ``max_pool2d(relu(conv2d(x, w, b)), window)``, for finite weights to the last bit (see the notes
-    of `conv2d`), but the output of the convolution is never stored whole where the images of the
-    batch run in the lanes of the processor, and what is remembered for the gradients is one byte
-    for each output.
+    ``max_pool2d(relu(conv2d(x, w, b)), window)``, to the last bit if the weights are finite (see
+    the notes of `conv2d`). Where the images of the batch run in the lanes of the processor, the
+    output of the convolution is never stored whole, and only one byte for each output is kept for
+    the gradients.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def conv2d_relu_max_pool2d(
 
     Notes
     -----
-    As in the ops themselves a NaN passes, the first of equal maxima wins, and the gradient of the
-    ReLU is zero where its output is zero.
+    As in the separate ops, NaN passes, the first of equal maxima wins, and the gradient of the ReLU
+    is zero where its output is zero.
     """
     return of(x).ops.conv2d_relu_max_pool2d(x, w, b, window, stride, padding, dilation, groups)
 
@@ -79,15 +79,15 @@ def conv2d_relu_max_pool2d_backward(
 ) -> tuple[FloatArray | None, FloatArray, FloatArray]:
     """Gradients of `conv2d_relu_max_pool2d` with respect to input, filters and bias.
 
-    Those of `conv2d` for a gradient that is ``dy`` where a window's winner is, if that is above
-    zero, and zero elsewhere.
+    They are those of `conv2d` for an output gradient that is ``dy`` at each window's winner, if
+    the winner is above zero, and zero elsewhere.
 
     Parameters
     ----------
     dy : ndarray of float32, shape (N, K, P, Q)
         Gradient of the loss with respect to the output.
     winners : ndarray
-        As returned by the forward pass. Of bytes a number that is no place in the window gets no
+        As returned by the forward pass. A byte that is not a position in the window gets no
         gradient.
     x : ndarray of float32, shape (N, C, H, W)
         Input of the forward pass.
@@ -98,8 +98,8 @@ def conv2d_relu_max_pool2d_backward(
     input_gradient : bool
         Whether `dx` is wanted.
     out : (ndarray or None, ndarray or None), optional
-        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
-        what is returned. Of these two, None is a new array.
+        Arrays that receive `dw` and `db` (old content is overwritten) and are returned; None means
+        a new array.
 
     Returns
     -------

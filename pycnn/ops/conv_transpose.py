@@ -40,10 +40,10 @@ def conv_transpose2d(
     stride, dilation : int or (int, int)
         Step between the windows, and between the filter's taps, in output pixels; at least 1.
     padding : int or (int, int)
-        Rows and columns that are cut off the output on each side.
+        Rows and columns that are removed from each side of the output.
     output_padding : int or (int, int)
-        Rows and columns more at the bottom and right: `conv2d` gives one output size for
-        several input sizes, and this chooses among them. Less than the stride or the dilation.
+        Additional rows and columns at the bottom and right, fewer than the stride or the dilation.
+        `conv2d` gives one output size for several input sizes; this chooses among them.
     groups : int
         Divides both kinds of channels into groups that do not see each other.
 

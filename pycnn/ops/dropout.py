@@ -19,9 +19,9 @@ def dropout(
     p : float in [0, 1)
         Probability of a zero.
     seed : int in [0, 2**64)
-        What the random numbers depend on, together with an element's index and nothing else.
+        Seed of the random numbers, which depend only on it and the element's index.
     first_block : int in [0, 2**64)
-        Blocks of four numbers before those of `x`, where it is a part of a larger array.
+        Number of blocks of four elements before `x`, if `x` is a part of a larger array.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def embedding(weight: FloatArray, index: IntArray) -> FloatArray:
     TypeError
         A wrong dtype: numbers of words are int64 and nothing else.
     ValueError
-        A number that no row has (the text tells its position), a `weight` that is not a matrix
+        A number without a row (the text tells its position), a `weight` that is not a matrix
         or is empty.
     """
     return of(weight).ops.embedding(weight, index)
@@ -48,7 +48,7 @@ def embedding_backward(
     index : ndarray of int64, any shape
         As in the forward pass.
     padding_idx : int, optional
-        Number that gets no gradient, at least 0.
+        Number of a word whose row gets no gradient, at least 0.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def embedding_backward(
     Notes
     -----
     Positions are sorted by number with a stable radix sort, and each row is summed in the order of
-    its positions: the same bits for any number of threads. The work is that of the tokens,
-    whatever the size of the vocabulary.
+    its positions: the same bits for any number of threads. The work grows with the number of
+    positions, not with the vocabulary.
     """
     return of(dy).ops.embedding_backward(dy, index, padding_idx)

@@ -53,7 +53,7 @@ def linear_relu(x: FloatArray, w: FloatArray, b: FloatArray | None = None) -> Fl
     Returns
     -------
     ndarray of float32, shape (N, out)
-        As of `linear`, with 0 for negative numbers; NaN passes.
+        That of `linear`, with 0 for negative numbers; NaN passes.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def linear_backward_weight(
     dy : ndarray of float32, shape (N, out)
     x : ndarray of float32, shape (N, in)
     out : (ndarray or None, ndarray or None), optional
-        Where `dw` and `db` are written, whatever was there: arrays of their shapes, which are then
-        what is returned. Of these two, None is a new array.
+        Arrays that receive `dw` and `db` (old content is overwritten) and are returned; None means
+        a new array.
 
     Returns
     -------

@@ -19,8 +19,8 @@ def local_response_norm(
 ) -> tuple[FloatArray, FloatArray]:
     """Divide each number by a power of the energy of its neighbours in other channels.
 
-    ``scale[n,c,h,w] = k + factor * sum over j of x[n,j,h,w]**2``, ``y = x * scale**-beta``, with j
-    from ``c - size // 2`` to ``c + (size - 1) // 2``, as far as there are channels.
+    ``scale[n,c,h,w] = k + factor * sum over j of x[n,j,h,w]**2`` and ``y = x * scale**-beta``, with
+    j from ``c - size // 2`` to ``c + (size - 1) // 2``, within the channels that exist.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def local_response_norm(
 
     Notes
     -----
-    Squares beyond float32, of numbers above 1.8e19, give ``scale = inf`` and ``y = 0``.
+    Numbers above 1.8e19, whose squares exceed float32, give ``scale = inf`` and ``y = 0``.
     The exponent 0.75 is taken by square roots, any other by exp and log.
 
     References

@@ -19,7 +19,7 @@ def softmax_cross_entropy(
 ) -> tuple[float | FloatArray, FloatArray]:
     """Negative log-likelihood of the right class under the softmax of the scores.
 
-    With ``p = softmax(logits)``, t the target, e the smoothing, v the class weights (1 if none),
+    With ``p = softmax(logits)``, target t, smoothing e and class weights v (1 if none),
 
     ``loss[n] = -(1 - e) v[t] log p[n,t] - e / C * sum over j of v[j] log p[n,j]``
 

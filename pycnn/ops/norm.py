@@ -99,8 +99,8 @@ def batch_norm2d(
 
     Notes
     -----
-    The sums are taken in double precision, and the variance around the mean, in a second pass over
-    x: a large mean takes no digits from a small variance. A channel of equal numbers becomes
+    Sums are in double precision. The variance is summed around the mean in a second pass over x, so
+    that a small variance keeps its digits beside a large mean. A channel of equal numbers becomes
     exactly `bias`. A trained network uses running statistics instead: `channel_affine`.
 
     References

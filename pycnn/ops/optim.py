@@ -103,14 +103,15 @@ def adam_step(
 
     Notes
     -----
-    Squares below 2^-126 count as zero, so ``sqrt(v / (1 - b2^step))`` may be short of
-    ``2^-62 / sqrt(1 - b2)``. Beside an eps in its domain this is at most ``2^-62 / (eps sqrt(1 -
-    b2))`` of the divisor: 7e-10 by default, 2.2 % at the limit. It adds to the rounding of single
-    precision and to ``lr 2^-124 / (eps (1 - b1))``, what denormal gradients and products may come
-    to. A v above 3.4e38 is infinite, from one gradient above ``1.8e19 / sqrt(1 - b2)`` (5.8e20 by
-    default) or from lasting ones above 1.8e19: such a number does not move any more. Before that,
-    steps are finite while lr times the largest gradient is below 3.4e38. NaN and infinities in the
-    gradient become NaN in the weight.
+    Squares below 2^-126 count as zero, so ``sqrt(v / (1 - b2^step))`` may be too small by
+    ``2^-62 / sqrt(1 - b2)``. For an eps in its range this is at most ``2^-62 / (eps sqrt(1 - b2))``
+    of the divisor: 7e-10 by default, 2.2 % at the limit. The rounding of single precision comes on
+    top, and so does ``lr 2^-124 / (eps (1 - b1))`` for denormal gradients and products.
+
+    A v above 3.4e38 is infinite: after one gradient above ``1.8e19 / sqrt(1 - b2)`` (5.8e20 by
+    default), or lasting ones above 1.8e19. Such a number no longer moves. Before that, steps are
+    finite while lr times the largest gradient is below 3.4e38. NaN and infinities in the gradient
+    become NaN in the weight.
 
     References
     ----------
@@ -146,7 +147,7 @@ def adadelta_step(
         Running means of the squares of the gradient and of the steps, zero at first, changed in
         place.
     lr : float
-        Factor of the step; the method's own has 1.
+        Factor of the step; 1 in the published method.
     rho : float
         Share of the old means that is kept, in [0, 1].
     eps : float
@@ -161,11 +162,11 @@ def adadelta_step(
 
     Notes
     -----
-    Squares below 2^-126 count as zero, so either mean may be short of ``2^-125 / (1 - rho)``, at
-    most ``2^-125 / ((1 - rho) eps)`` of the numbers under the roots: 2e-31 by default, 2.4 % at the
-    limit of eps. A mean square above 3.4e38 is infinite, from one gradient above ``1.8e19 / sqrt(1
-    - rho)`` (5.8e19 by default) or from lasting ones above 1.8e19: such a number does not move any
-    more. NaN and infinities in the gradient become NaN in the weight.
+    Squares below 2^-126 count as zero, so either mean may be too small by ``2^-125 / (1 - rho)``.
+    That is at most ``2^-125 / ((1 - rho) eps)`` of the numbers under the roots: 2e-31 by default,
+    2.4 % at the limit of eps. A mean square above 3.4e38 is infinite: after one gradient above
+    ``1.8e19 / sqrt(1 - rho)`` (5.8e19 by default), or lasting ones above 1.8e19. Such a number no
+    longer moves. NaN and infinities in the gradient become NaN in the weight.
 
     References
     ----------
@@ -194,7 +195,7 @@ def rmsprop_step(
     ``step = g / (sqrt(square_avg) + eps)``, ``w -= lr * step``.
 
     With `grad_avg` the mean square is centered: ``grad_avg = alpha * grad_avg + (1 - alpha) g`` and
-    ``square_avg - grad_avg^2`` stands under the root (or 0, where rounding makes it negative). With
+    ``square_avg - grad_avg^2`` is under the root (or 0, where rounding makes it negative). With
     momentum, ``momentum_buffer = momentum * momentum_buffer + step`` is the step.
 
     Parameters
@@ -225,12 +226,12 @@ def rmsprop_step(
 
     Notes
     -----
-    As for `adam_step`, squares below 2^-126 count as zero, which is at most ``2^-62 / (eps sqrt(1 -
-    alpha))`` of the divisor, and a mean square above 3.4e38 is infinite, from one gradient above
-    ``1.8e19 / sqrt(1 - alpha)`` (1.8e20 by default) or from lasting ones above 1.8e19: such a
-    number moves no more, but by its momentum. These bounds of the error are not those of the
-    centered form: the variance of gradients that hardly change is a difference of nearly equal
-    numbers, which may lose all its digits, and then eps alone divides them.
+    As for `adam_step`, squares below 2^-126 count as zero; this changes the divisor by at most
+    ``2^-62 / (eps sqrt(1 - alpha))`` of it. A mean square above 3.4e38 is infinite: after one
+    gradient above ``1.8e19 / sqrt(1 - alpha)`` (1.8e20 by default), or lasting ones above 1.8e19.
+    Such a number no longer moves, except by its momentum. These bounds do not hold for the centered
+    form: the variance of gradients that hardly change is a difference of nearly equal numbers. It
+    may lose all its digits, and then eps alone is the divisor.
 
     References
     ----------

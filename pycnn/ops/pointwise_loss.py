@@ -87,9 +87,9 @@ def bce_with_logits(
     weight : ndarray of float32, optional
         w, of the shape of `logits` or of its last axes, 1 by default.
     pos_weight : ndarray of float32, optional
-        p, likewise: what a yes weighs, such as the number of noes for each yes.
+        p, likewise: the weight of a yes, such as the number of noes for each yes.
     reduction : {'mean', 'sum', 'none'}
-        'mean' divides the sum by the count of all numbers, whatever they weigh.
+        'mean' divides the sum by the count of all numbers, whatever their weights.
 
     Returns
     -------

@@ -102,10 +102,10 @@ def avg_pool2d(
     kernel_size, stride, padding, ceil_mode
         As in `max_pool2d`.
     count_include_pad : bool
-        The divisor counts the window's elements in the padded plane if true, in the plane
-        itself if false. What a `ceil_mode` window has beyond the padding never counts.
+        Whether the divisor counts the window's elements in the padding as well, or only those in
+        the plane. Elements of a `ceil_mode` window beyond the padding never count.
     divisor_override : int, optional
-        Divide by this number instead.
+        Number to divide by instead of the count.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def avg_pool2d_backward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> FloatArray:
-    """Gradient of `avg_pool2d`: each element is shared out over its window.
+    """Gradient of `avg_pool2d`: each element is spread evenly over its window.
 
     ``dx[n,c,h,w] = sum of dy[n,c,p,q] / divisor[p,q]`` over the windows that hold (h, w).
 

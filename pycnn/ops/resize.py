@@ -31,8 +31,8 @@ def upsample2d(
     mode : {'nearest', 'bilinear'}
         See above.
     align_corners : bool
-        Only for 'bilinear': whether the centres of the corner pixels of x and y lie on each other,
-        instead of the corners of the images.
+        Only for 'bilinear': whether the centres of the corner pixels of x and y coincide, instead
+        of the corners of the images.
 
     Returns
     -------

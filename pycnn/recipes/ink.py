@@ -15,7 +15,7 @@ Labels: TypeAlias = npt.NDArray[np.int64]
 # Ink stands out by this share of the contrast of the strongest pixel at first, and by the second
 # share of the contrast of the strokes themselves as soon as they are found.
 FAINT, FIRM = 0.15, 0.4
-# And by so many standard deviations of the noise of the paper, and at least by so much.
+# And by this number of standard deviations of the paper's noise, and at least by this amount.
 SIGMAS, LEAST = 5.0, 0.05
 # Pixels between those that noise is told from besides neighbours.
 APART = 9

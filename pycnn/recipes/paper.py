@@ -10,7 +10,7 @@ import numpy.typing as npt
 Plane: TypeAlias = npt.NDArray[np.floating[Any]]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-# The ground is estimated on a picture of so many pixels, the longer side.
+# Number of pixels on the longer side of the picture on which the ground is estimated.
 COARSE = 64
 # A stroke is narrower than this share of the shorter side: what is wider counts as ground.
 WIDEST_STROKE = 0.4

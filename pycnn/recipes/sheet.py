@@ -9,9 +9,10 @@ import numpy as np
 from pycnn.recipes.ink import parts
 from pycnn.recipes.paper import Mask, Plane, grown, lower_half, resized, smooth_surface
 
-# The sheet is looked for on a picture of so many pixels, the longer side, in so many directions.
+# Number of pixels on the longer side of the picture in which the sheet is looked for, and number of
+# directions that are tried.
 COARSE, DIRECTIONS = 96, 32
-# It covers at least this share of the picture, and is at least so wide for the shorter side.
+# It covers at least this share of the picture, and is at least this share of the shorter side wide.
 LEAST_AREA, LEAST_SIDE = 0.1, 0.25
 # It leaves at least this share to the desk, where at most the second share is as bright.
 LEAST_DESK, BRIGHT_DESK = 0.03, 0.2
