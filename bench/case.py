@@ -28,9 +28,10 @@ class Case:
 
     `shapes` names every array of the op, `inputs` those that it reads, in the order of its
     parameters. `flops` counts a multiply-add as two; an op that hardly computes has 0 and is judged
-    by `traffic`: the bytes of its inputs and results, each counted once. `images` is set for whole networks. `layouts` are
-    those memory formats of PyTorch that make a difference. `x` is drawn from an interval of length
-    `spread` around 0. `random` ops draw their own numbers, so the results of two libraries differ.
+    by `traffic`: the bytes of its inputs and results, each counted once. `images` is set for whole
+    networks. `layouts` are those memory formats of PyTorch that make a difference. `x` is drawn
+    from an interval of length `spread` around 0. `random` ops draw their own numbers, so the
+    results of two libraries differ.
     """
 
     name: str
