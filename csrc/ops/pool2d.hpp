@@ -9,7 +9,7 @@ namespace pycnn {
 void max_pool2d(const PoolShape& s, const float* x, float* y, int32_t* indices);
 
 // The most gradients of maxima that one float adds up. Which outputs have the same winner is not known, but in a plane of so few no sum
-// is long.
+// is long. In larger planes CUDA adds up in double, and so does the CPU where the winners show that a sum may be long.
 constexpr int64_t kFewOutputs = 2048;
 
 // dx[indices[i]] += dy[i] in each of `planes` planes; ValueError for an index outside the plane.
