@@ -3,13 +3,8 @@
 // plain loop, and a sum of any length costs no more.
 #pragma once
 
+#include "core/host_device.hpp"
 #include "core/sum_block.hpp"
-
-#ifdef __CUDACC__
-#define PYCNN_HOST_DEVICE __host__ __device__
-#else
-#define PYCNN_HOST_DEVICE
-#endif
 
 namespace pycnn {
 

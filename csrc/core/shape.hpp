@@ -34,7 +34,7 @@ struct ConvShape {
     int64_t groups;
     Pair stride, dilation;
     Padding pad;
-    const char* op;  // the one that asks, for errors
+    const char* op;  // the one that asks, for errors of the CUDA back-end: what it cannot compute, other back-ends may
 
     int64_t group_inputs() const { return C / groups; }
     int64_t group_outputs() const { return K / groups; }

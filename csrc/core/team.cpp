@@ -21,15 +21,15 @@ constexpr int kDesks = 8;
 constinit Desk desks[kDesks];
 
 // `rings` counts new regions. A helper that goes to sleep leaves its bit in `asleep`, so that nobody calls the kernel for helpers that
-// are awake or not needed for the region. Bit 0 is the host's; helpers from 31 on share the last bit.
+// are awake or not needed for the region. Bit 0 is the background thread's; helpers from 31 on share the last bit.
 alignas(64) constinit Word rings{0};
 constinit Word asleep{0};
 
 alignas(64) constinit std::atomic<int> wanted{0};  // threads of the largest team so far, with the caller
-constinit std::atomic<int> serving{0};             // its value when the host began the parallel region
-constinit std::atomic<bool> hosted{false};
+constinit std::atomic<int> serving{0};             // its value when the background thread began the parallel region
+constinit std::atomic<bool> background_started{false};
 
-// When the host next checks whether the threads that a team lacks can be created, in ticks of the clock.
+// When the background thread next checks whether the threads that a team lacks can be created, in ticks of the clock.
 constexpr Clock::rep kNever = std::numeric_limits<Clock::rep>::max();
 constinit std::atomic<Clock::rep> next_try{kNever};
 
@@ -73,7 +73,7 @@ void serve(int thread) {
     }
 }
 
-// The host is thread 0 of OpenMP's team, in place of the callers, and only waits.
+// The background thread is thread 0 of OpenMP's team, in place of the callers, and only waits.
 void wait_for_larger_team() {
     for (;;) {
         const uint32_t seen = rings.load(std::memory_order_acquire);
@@ -82,7 +82,7 @@ void wait_for_larger_team() {
     }
 }
 
-void* host(void*) {
+void* background(void*) {
     // The thread of the first op may be bound to fewer processors.
     if (omp_get_proc_bind() == omp_proc_bind_false) take_affinity_of_process();
     // Otherwise the runtime would shrink the team if the machine is busy now, and it would stay small.
@@ -104,21 +104,21 @@ void* host(void*) {
     return nullptr;
 }
 
-// The host blocks signals, which Python awaits in its own threads. It does not block signals of a thread's own faults: a blocked one
-// ends the process without calling its handler.
-bool start_host() {
+// The background thread blocks signals, which Python awaits in its own threads. It does not block signals of a thread's own faults: a
+// blocked one ends the process without calling its handler.
+bool start_background() {
     sigset_t blocked, before;
     sigfillset(&blocked);
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&blocked, fault);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_t thread;
-    const bool started = pthread_create(&thread, nullptr, host, nullptr) == 0;
+    const bool started = pthread_create(&thread, nullptr, background, nullptr) == 0;
     if (started) pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return started;
 }
 
-// Returns whether the host should check for room again; true for only one of the callers that ask.
+// Returns whether the background thread should check for room again; true for only one of the callers that ask.
 bool try_is_due() {
     Clock::rep time = next_try.load(std::memory_order_relaxed);
     if (time == kNever || Clock::now().time_since_epoch().count() < time) return false;
@@ -130,9 +130,9 @@ void want_team(int size) {
     while (largest < size &&
            !wanted.compare_exchange_weak(largest, size, std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
-    if (!hosted.load(std::memory_order_acquire) && !hosted.exchange(true, std::memory_order_acq_rel)) {
-        // Without a host the caller does the work, and the next caller tries again.
-        if (!start_host()) hosted.store(false, std::memory_order_release);
+    if (!background_started.load(std::memory_order_acquire) && !background_started.exchange(true, std::memory_order_acq_rel)) {
+        // Without a background thread the caller does the work, and the next caller tries again.
+        if (!start_background()) background_started.store(false, std::memory_order_release);
         return;
     }
     const bool again = try_is_due();
@@ -145,7 +145,7 @@ void want_team(int size) {
     asleep.store(0, std::memory_order_relaxed);
     wanted.store(0, std::memory_order_relaxed);
     serving.store(0, std::memory_order_relaxed);
-    hosted.store(false, std::memory_order_relaxed);
+    background_started.store(false, std::memory_order_relaxed);
     next_try.store(kNever, std::memory_order_relaxed);
 });
 
@@ -157,7 +157,7 @@ int most_in_team() {
     if (count == 0) {
         const long limit = std::clamp<long>(4 * sysconf(_SC_NPROCESSORS_ONLN), 64, kMostThreads);
         // A limit on all threads of the process includes pycnn's, whatever else was asked for; the runtime would enforce it too late,
-        // once the host exists.
+        // once the background thread exists.
         count = openmp_setting("OMP_THREAD_LIMIT", static_cast<int>(limit));
         most.store(count, std::memory_order_relaxed);
     }

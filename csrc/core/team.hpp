@@ -1,7 +1,7 @@
 // The helper threads of parallel regions.
 //
-// OpenMP creates them, so that OMP_PROC_BIND and OMP_PLACES take effect, in one parallel region that belongs to our host thread and
-// lasts as long as the process. In it they serve the regions that any threads lay out on desks (core/desk.hpp), and wait for the next
+// OpenMP creates them, so that OMP_PROC_BIND and OMP_PLACES take effect, in one parallel region that belongs to a background thread
+// and lasts as long as the process. In it they serve the regions that any threads lay out on desks (core/desk.hpp), and wait for the next
 // one as core/waiting.hpp describes, regardless of the OpenMP runtime's settings for waiting and of who loaded it.
 // The first region that wants helpers starts them; a forked child, which has none of its parent's threads, starts its own.
 #pragma once

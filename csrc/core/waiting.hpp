@@ -33,8 +33,8 @@ inline void pause_core() {
 // Returns whether `done()` became true before the deadline.
 template <class F>
 bool look_for(F&& done, Clock::time_point deadline) {
-    constexpr int kLooks =
-        16;  // each with a pause, about half a microsecond in all: reading the clock costs little in comparison
+    // Each with a pause, about half a microsecond in all: reading the clock costs little in comparison.
+    constexpr int kLooks = 16;
     do {
         for (int look = 0; look < kLooks; ++look) {
             if (done()) return true;

@@ -10,8 +10,8 @@ namespace pycnn {
 namespace {
 
 Window window(const ResizeShape& s, int64_t p, int64_t q) {
-    const int64_t top = p * s.H / s.P, left = q * s.W / s.Q;
-    return {top, left, ceil_div((p + 1) * s.H, s.P) - top, ceil_div((q + 1) * s.W, s.Q) - left};
+    const auto rows = adaptive_span<int64_t>(p, s.H, s.P), columns = adaptive_span<int64_t>(q, s.W, s.Q);
+    return {rows.first, columns.first, rows.count, columns.count};
 }
 
 // Work of one plane: a comparison or addition costs about two multiply-adds, since most windows are a few short rows.

@@ -37,24 +37,11 @@ int64_t windows_of_element(const PoolShape& s) {
     return std::min(ceil_div(s.kernel.h, s.stride.h), s.P) * std::min(ceil_div(s.kernel.w, s.stride.w), s.Q);
 }
 
-// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the
-// number of elements inside the plane.
+// The divisors of all outputs of a plane.
 Workspace<float> divisors(const PoolShape& s, AverageRule rule) {
     Workspace<float> result(s.P * s.Q);
     for (int64_t p = 0; p < s.P; ++p)
-        for (int64_t q = 0; q < s.Q; ++q) {
-            const int64_t h = p * s.stride.h - s.pad.h, w = q * s.stride.w - s.pad.w;
-            int64_t count;
-            if (rule.divisor_override) {
-                count = rule.divisor_override;
-            } else if (rule.count_include_pad) {
-                count = (std::min(h + s.kernel.h, s.H + s.pad.h) - h) * (std::min(w + s.kernel.w, s.W + s.pad.w) - w);
-            } else {
-                count = (std::min(h + s.kernel.h, s.H) - std::max<int64_t>(h, 0)) *
-                        (std::min(w + s.kernel.w, s.W) - std::max<int64_t>(w, 0));
-            }
-            result.data()[p * s.Q + q] = static_cast<float>(count);
-        }
+        for (int64_t q = 0; q < s.Q; ++q) result.data()[p * s.Q + q] = average_divisor(s, rule, p, q);
     return result;
 }
 

@@ -29,25 +29,12 @@ struct Planes {
     }
 };
 
-// One output row (or column): first_weight * x[first] + second_weight * x[second].
-struct Mix {
-    int64_t first, second;
-    float first_weight, second_weight;
-};
+using Mix = BilinearMix<int64_t>;
 
+// The mixes of all outputs along an axis.
 std::vector<Mix> mixes(int64_t in, int64_t out, int64_t scale, bool align_corners) {
     std::vector<Mix> result(out);
-    for (int64_t i = 0; i < out; ++i) {
-        double position = 0;
-        if (!align_corners) {
-            position = std::max((static_cast<double>(i) + 0.5) / static_cast<double>(scale) - 0.5, 0.0);
-        } else if (out > 1) {
-            position = static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
-        }
-        const int64_t first = static_cast<int64_t>(position);
-        const double part = position - static_cast<double>(first);
-        result[i] = {first, std::min(first + 1, in - 1), static_cast<float>(1 - part), static_cast<float>(part)};
-    }
+    for (int64_t i = 0; i < out; ++i) result[i] = bilinear_mix<int64_t>(i, in, out, scale, align_corners);
     return result;
 }
 

@@ -10,14 +10,7 @@ namespace {
 using cuda::kAllLanes;
 using cuda::PlanePoint;
 
-// The window of output i along an axis: floor(i size / outputs) .. ceil((i + 1) size / outputs) - 1.
-struct Span {
-    int first, count;
-
-    __device__ Span(int64_t i, int64_t size, int64_t outputs)
-        : first(static_cast<int>(i * size / outputs)),
-          count(static_cast<int>(((i + 1) * size + outputs - 1) / outputs) - first) {}
-};
+using Span = AdaptiveSpan<int>;
 
 // Lanes threads share a window. Each takes every Lanes-th element: element(position in the plane).
 template <int Lanes, class F>
@@ -37,7 +30,7 @@ __global__ void average_kernel(int64_t outputs, ResizeShape s, const float* x, f
     PYCNN_FOR_EACH_ELEMENT(i, outputs * Lanes) {
         const int lane = static_cast<int>(i % Lanes);
         const PlanePoint at(i / Lanes, s.P, s.Q);
-        const Span rows(at.row, s.H, s.P), columns(at.column, s.W, s.Q);
+        const auto rows = adaptive_span<int>(at.row, s.H, s.P), columns = adaptive_span<int>(at.column, s.W, s.Q);
         const float* plane = x + at.plane * s.H * s.W;
         LongSum of_lane;
         for_elements<Lanes>(rows, columns, static_cast<int>(s.W), lane, [&](int position) { of_lane.add(plane[position]); });
@@ -67,7 +60,7 @@ __global__ void max_kernel(int64_t outputs, ResizeShape s, const float* x, float
     PYCNN_FOR_EACH_ELEMENT(i, outputs * Lanes) {
         const int lane = static_cast<int>(i % Lanes);
         const PlanePoint at(i / Lanes, s.P, s.Q);
-        const Span rows(at.row, s.H, s.P), columns(at.column, s.W, s.Q);
+        const auto rows = adaptive_span<int>(at.row, s.H, s.P), columns = adaptive_span<int>(at.column, s.W, s.Q);
         const float* plane = x + at.plane * s.H * s.W;
         const int first = rows.first * static_cast<int>(s.W) + columns.first;
         Maximum best{plane[first], first};  // every lane starts with it; it wins only if it should
@@ -88,12 +81,13 @@ __global__ void max_kernel(int64_t outputs, ResizeShape s, const float* x, float
 __global__ void average_backward_kernel(int64_t count, ResizeShape s, const float* dy, float* dx) {
     PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
-        const Span p(at.row, s.P, s.H), q(at.column, s.Q, s.W);
+        const auto p = adaptive_span<int>(at.row, s.P, s.H), q = adaptive_span<int>(at.column, s.Q, s.W);
         const float* plane = dy + at.plane * s.P * s.Q;
         LongSum sum;
         for (int r = 0; r < p.count; ++r)
             for (int c = 0; c < q.count; ++c) {
-                const Span rows(p.first + r, s.H, s.P), columns(q.first + c, s.W, s.Q);
+                const auto rows = adaptive_span<int>(p.first + r, s.H, s.P),
+                           columns = adaptive_span<int>(q.first + c, s.W, s.Q);
                 const float elements = static_cast<float>(static_cast<int64_t>(rows.count) * columns.count);
                 sum.add(plane[(p.first + r) * s.Q + q.first + c] / elements);
             }

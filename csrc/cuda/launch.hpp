@@ -1,5 +1,5 @@
-// The differences between nvcc and a C++ compiler (PYCNN_CUDA_EMULATED, csrc/cuda/emulator), except for those in
-// tensor_core.hpp. In kernels:
+// The differences between kernels for nvcc and for a C++ compiler (PYCNN_CUDA_EMULATED, csrc/cuda/emulator), except for those in
+// index.hpp and tensor_core.hpp. In kernels:
 //   PYCNN_SHARED(type, name, [dims])   an array in shared memory, at the top of the kernel or of a function that it calls once
 // and launch(kernel, grid, block, shared_bytes, stream, arguments...) instead of <<<>>>.
 #pragma once

@@ -93,24 +93,7 @@ __global__ void max_backward_kernel(int64_t planes, int64_t outputs, int64_t inp
     }
 }
 
-// PyTorch's divisor: the window's extent, clipped to the padded plane (a ceil_mode window may reach beyond it), or the number
-// of elements inside the plane.
-struct Divisor {
-    PoolShape s;
-    AverageRule rule;
-
-    __device__ float operator()(int64_t p, int64_t q) const {
-        if (rule.divisor_override) return static_cast<float>(rule.divisor_override);
-        return static_cast<float>(extent(p * s.stride.h - s.pad.h, s.kernel.h, s.H, s.pad.h) *
-                                  extent(q * s.stride.w - s.pad.w, s.kernel.w, s.W, s.pad.w));
-    }
-    __device__ int64_t extent(int64_t start, int64_t taps, int64_t size, int64_t pad) const {
-        const int64_t margin = rule.count_include_pad ? pad : 0;
-        return min(start + taps, size + margin) - max(start, -margin);
-    }
-};
-
-__global__ void average_kernel(int64_t count, PoolShape s, Divisor divisor, const float* x, float* y) {
+__global__ void average_kernel(int64_t count, PoolShape s, AverageRule rule, const float* x, float* y) {
     PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.P, s.Q);
         const Taps rows(at.row * s.stride.h - s.pad.h, s.kernel.h, 1, s.H);
@@ -119,7 +102,7 @@ __global__ void average_kernel(int64_t count, PoolShape s, Divisor divisor, cons
         LongSum sum;
         for (int r = 0; r < rows.count; ++r)
             for (int c = 0; c < columns.count; ++c) sum.add(window[r * s.W + c]);
-        y[i] = sum.value() / divisor(at.row, at.column);
+        y[i] = sum.value() / average_divisor(s, rule, at.row, at.column);
     }
 }
 
@@ -135,7 +118,7 @@ struct Windows {
 };
 
 // dx[h, w] = sum of dy / divisor over the windows that hold (h, w), in their order.
-__global__ void average_backward_kernel(int64_t count, PoolShape s, Divisor divisor, const float* dy, float* dx) {
+__global__ void average_backward_kernel(int64_t count, PoolShape s, AverageRule rule, const float* dy, float* dx) {
     PYCNN_FOR_EACH_ELEMENT(i, count) {
         const PlanePoint at(i, s.H, s.W);
         const Windows rows(at.row, s.pad.h, s.kernel.h, s.stride.h, s.P);
@@ -143,7 +126,8 @@ __global__ void average_backward_kernel(int64_t count, PoolShape s, Divisor divi
         const float* plane = dy + at.plane * s.P * s.Q;
         LongSum sum;
         for (int64_t p = rows.first; p <= rows.last; ++p)
-            for (int64_t q = columns.first; q <= columns.last; ++q) sum.add(plane[p * s.Q + q] / divisor(p, q));
+            for (int64_t q = columns.first; q <= columns.last; ++q)
+                sum.add(plane[p * s.Q + q] / average_divisor(s, rule, p, q));
         dx[i] = sum.value();
     }
 }
@@ -176,13 +160,13 @@ void max_pool2d_backward(int64_t planes, int64_t outputs, int64_t inputs, const 
 void avg_pool2d(const PoolShape& s, AverageRule rule, const float* x, float* y) {
     using namespace cuda;
     const int64_t count = s.N * s.C * s.P * s.Q;
-    launch(average_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, Divisor{s, rule}, x, y);
+    launch(average_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, rule, x, y);
 }
 
 void avg_pool2d_backward(const PoolShape& s, AverageRule rule, const float* dy, float* dx) {
     using namespace cuda;
     const int64_t count = s.N * s.C * s.H * s.W;
-    launch(average_backward_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, Divisor{s, rule}, dy, dx);
+    launch(average_backward_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s, rule, dy, dx);
 }
 
 }  // namespace pycnn

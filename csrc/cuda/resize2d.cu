@@ -9,26 +9,11 @@ namespace {
 
 using cuda::PlanePoint;
 
-// One output row (or column): first_weight * x[first] + second_weight * x[second].
-struct Mix {
-    int first, second;
-    float first_weight, second_weight;
-};
+using Mix = BilinearMix<int>;
 
-// The mixes of all outputs along an axis. Positions are few, and need more digits than a float has: they are in double.
+// The mixes of all outputs along an axis.
 __global__ void mixes_kernel(int64_t in, int64_t out, int64_t scale, bool align_corners, Mix* mixes) {
-    PYCNN_FOR_EACH_ELEMENT(i, out) {
-        double position = 0;
-        if (!align_corners) {
-            position = (static_cast<double>(i) + 0.5) / static_cast<double>(scale) - 0.5;
-            if (position < 0) position = 0;
-        } else if (out > 1) {
-            position = static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
-        }
-        const int first = static_cast<int>(position), last = static_cast<int>(in - 1);
-        const double part = position - static_cast<double>(first);
-        mixes[i] = {first, first < last ? first + 1 : last, static_cast<float>(1 - part), static_cast<float>(part)};
-    }
+    PYCNN_FOR_EACH_ELEMENT(i, out) mixes[i] = bilinear_mix<int>(i, in, out, scale, align_corners);
 }
 
 // starts[h], 0 <= h <= in, is the first output whose mix begins at h or later: those that use row h begin at h - 1 or h.

@@ -60,12 +60,12 @@ __global__ void cross_entropy_kernel(LossOfRows s, const float* logits, const in
             probabilities[row * s.C + j] = scale * expf(-distance);
             if (s.spread > 0.0f) of_lane.add(class_weight_of(s.weight, j) * (log_total + distance));
         }
-        const float surprise = warp_sum(of_lane.value());
+        const float nll = warp_sum(of_lane.value());
         const int64_t label = target[row];
         if (lane == 0 && label == s.ignored) losses[row] = 0.0f;
         if (lane == 0 && label != s.ignored) {
             const float loss = s.kept * class_weight_of(s.weight, label) * (log_total + (of_row.largest - x[label]));
-            losses[row] = s.spread > 0.0f ? loss + s.spread * surprise : loss;
+            losses[row] = s.spread > 0.0f ? loss + s.spread * nll : loss;
         }
     }
 }

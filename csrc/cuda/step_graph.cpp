@@ -149,8 +149,8 @@ const void* varying_place(const void* value, size_t bytes) {
     if (!graph) return nullptr;
     if (is_capturing() && !graph->varies_)
         fail_value("StepGraph",
-                   "a captured step asks for dropout or an optimizer's step, whose arguments change from run to run, outside "
-                   "of on_replay");
+                   "a captured step asks for dropout or an optimizer's step, whose arguments change from replay to replay, "
+                   "outside of pycnn.backends.of(x).on_replay");
     const size_t begin = graph->arguments_;
     if (begin + bytes > kArgumentBytes)
         fail_value("StepGraph", "has ", kArgumentBytes, " bytes for arguments that vary, and needs more");

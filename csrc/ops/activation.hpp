@@ -1,4 +1,4 @@
-// Activations of each number alone: drivers that cut long arrays into chunks for the threads.
+// Activations of each number alone.
 #pragma once
 
 #include <cstdint>

@@ -9,14 +9,14 @@ namespace pycnn {
 // Which element of each window won, for backward. A winner that is not above zero gets no gradient through the ReLU.
 //   planes: int32 (N, K, P, Q), positions in the planes of the convolution's output, or -1 for none
 //   lanes:  uint8 (blocks, K, P, Q, images of a block), places r * window.w + s in the windows, or kNoWinner; a number that is
-//           no place of the window gets no gradient either
+//           no place of the window gets no gradient either. CPU only: CUDA's are never in lanes
 struct Winners {
     int32_t* planes;  // or null
     uint8_t* lanes;   // or null
 };
 constexpr int kNoWinner = 255;
 
-// Whether the winners can be `lanes`, and whether they are to be: whether the convolution has the images of the batch in its lanes.
+// Whether winners can be stored as `lanes`, and whether they are: whether the convolution has the images of the batch in its lanes.
 bool can_pool_in_lanes(const PooledConvShape& s);
 bool pools_in_lanes(const PooledConvShape& s);
 

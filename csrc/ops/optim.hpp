@@ -1,4 +1,4 @@
-// Optimizer steps, in place on w and the state arrays: drivers that cut long arrays into chunks for the threads.
+// Optimizer steps, in place on w and the state arrays.
 #pragma once
 
 #include <cstdint>

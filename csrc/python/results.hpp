@@ -1,4 +1,7 @@
-// Results of ops: new arrays that are filled while other Python threads run.
+// Results of ops: new arrays that are filled while other Python threads run. Bindings do without these functions where the element type
+// of a result depends on the shape (winners of the pooled convolution), where an array is updated in place (optimizers), and where the
+// GIL must be released before the shape of the result is known (groups of rows in the embedding). Losses, which may be numbers, and
+// gradients of weights, which may be the caller's arrays, have functions of their own (loss_arguments.hpp, weight_gradients.hpp).
 #pragma once
 
 #include <array>

@@ -74,7 +74,7 @@ def trained(
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_captured_steps_have_the_bits_of_others(device: str, optimizer: str) -> None:
-    """Dropout's seeds, running statistics, step counts and learning rates go on from run to run."""
+    """Dropout's seeds, running statistics, steps and learning rates go on from replay to replay."""
     data = batches([4, 4, 4, 4, 3, 4, 4, 2, 4])
     losses, weights, _ = trained(device, False, optimizer, data)
     found, found_weights, step = trained(device, True, optimizer, data)
@@ -178,7 +178,7 @@ def test_numbers_that_nobody_renews_are_refused(device: str) -> None:
     x, y = batches([2], (4,), 3)[0]
     step(x, y)
     weight = layer_of(model, 2).weight.data.numpy()
-    with pytest.raises(ValueError, match="outside of on_replay"):
+    with pytest.raises(ValueError, match=r"outside of pycnn.backends.of\(x\).on_replay"):
         step(x, y)
     assert layer_of(model, 2).weight.grad is None  # what was captured has not been computed
     assert step.output is None

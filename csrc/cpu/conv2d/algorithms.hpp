@@ -13,8 +13,8 @@ namespace pycnn {
 enum class ConvPass { forward, backward_input, backward_weight };
 
 // How forward and backward-input add up an output. All `plain` sums go along c, r, s, in blocks of whole channels of the same
-// sizes: they have the same bits.
-enum class SumOrder { plain, own };
+// sizes: they have the same bits. `own`, which promises nothing, is the value of a row that forgets to say it.
+enum class SumOrder { own, plain };
 
 // A row of the table. Arguments and results are those of ops/conv2d.hpp; filters have visible taps only (ops/visible_taps.hpp).
 struct ConvAlgorithm {

@@ -48,7 +48,7 @@ void backward_weight_of_interleaved(const ConvShape& s, const float* interleaved
     const int64_t row_length = s.group_inputs() * s.R * s.S, plane = s.P * s.Q * block;
     const Tiles down(s.group_outputs(), table.dot_rows), across(row_length, table.dot_columns);
 
-    // A slice is some blocks, so that one core reads what it has interleaved itself; of a slice a task has some filters.
+    // A slice is some blocks, so that one core reads what it has interleaved itself; a task has some filters of one slice.
     const int64_t count = std::clamp<int64_t>(blocks, 1, std::min(kSlices, WeightSlices::most(s)));
     const WeightSlices slices(s, count, dw, db);
     slices.clear();
