@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.device_ops import computed_on
 
 from pycnn import _core
+
+
+@pytest.fixture(autouse=True)
+def _on_the_cpu() -> Iterator[None]:
+    """Compute on the CPU, whatever device the `backend` of tests elsewhere has chosen last."""
+    with computed_on("cpu"):
+        yield
 
 
 @pytest.fixture(params=_core.isa_available(), scope="session")
