@@ -71,13 +71,13 @@ class Backend(Protocol):
         """
 
     def on_replay(self, call: Callable[[], T]) -> T:
-        """Call now and, where a step is being recorded, again before each replay of it.
+        """Call now and, where a step is being captured, again before each replay of it.
 
-        For ops that get other numbers in each step: recorded kernels then read the new ones.
+        For ops that get other numbers in each step: captured kernels then read the new ones.
         """
 
     def after_replay(self, call: Callable[[], None]) -> None:
-        """Call now or, where a step is being recorded, after each replay of it.
+        """Call now or, where a step is being captured, after each replay of it.
 
-        For code that reads results, which a step does not have yet while it is being recorded.
+        For code that reads results, which a step does not have yet while it is being captured.
         """

@@ -90,9 +90,9 @@ class Cpu:
         return nullcontext()
 
     def on_replay(self, call: Callable[[], T]) -> T:
-        """Call: nothing is recorded on the CPU."""
+        """Call: nothing is captured on the CPU."""
         return call()
 
     def after_replay(self, call: Callable[[], None]) -> None:
-        """Call: nothing is recorded on the CPU."""
+        """Call: nothing is captured on the CPU."""
         call()

@@ -94,10 +94,10 @@ class Cuda:
         return stream or self._streams.setdefault(model, self._module.Stream())
 
     def on_replay(self, call: Callable[[], T]) -> T:
-        """Call, and let the recorded step call again."""
+        """Call, and let the captured step call again."""
         result: T = self._module.on_replay(call)
         return result
 
     def after_replay(self, call: Callable[[], None]) -> None:
-        """Let the recorded step call, or call at once."""
+        """Let the captured step call, or call at once."""
         self._module.after_replay(call)
