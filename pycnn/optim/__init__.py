@@ -1,13 +1,24 @@
 """Optimizers, learning-rate schedules and gradient clipping.
 
 - `SGD`, `Adam`, `AdamW`, `Adadelta`, `RMSprop`: PyTorch's argument order and updates
-- `Constant`, `Step`, `Cosine`, `OneCycle`: (step, total steps) to learning rate
+- `Constant`, `Step`, `Cosine`, `OneCycle`, `Exponential`, `Polynomial`, `Linear`, `Staircase`,
+  `MultiStep`, `CosineRestarts`: (step, total steps) to learning rate
+- `Warmup`, `Successive`, `Chained`, `PerEpoch`: schedules made of others
 - `clip_grad_norm`: limit on the common norm of all gradients
 """
 
 from pycnn.optim.adadelta import Adadelta
 from pycnn.optim.adam import Adam, AdamW
 from pycnn.optim.clip import clip_grad_norm
+from pycnn.optim.combined_schedules import Chained, PerEpoch, Successive, Warmup
+from pycnn.optim.decays import (
+    CosineRestarts,
+    Exponential,
+    Linear,
+    MultiStep,
+    Polynomial,
+    Staircase,
+)
 from pycnn.optim.optimizer import Optimizer
 from pycnn.optim.rmsprop import RMSprop
 from pycnn.optim.schedules import Constant, Cosine, OneCycle, Schedule, Step
@@ -18,12 +29,22 @@ __all__ = [
     "Adadelta",
     "Adam",
     "AdamW",
+    "Chained",
     "Constant",
     "Cosine",
+    "CosineRestarts",
+    "Exponential",
+    "Linear",
+    "MultiStep",
     "OneCycle",
     "Optimizer",
+    "PerEpoch",
+    "Polynomial",
     "RMSprop",
     "Schedule",
+    "Staircase",
     "Step",
+    "Successive",
+    "Warmup",
     "clip_grad_norm",
 ]

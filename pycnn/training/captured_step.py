@@ -174,8 +174,8 @@ class CapturedStep:
 
     def _settings(self) -> _Settings:
         state = self.optimizer.state_dict()
-        (group,) = state["param_groups"]
-        numbers = [value for name, value in group.items() if name != "lr"]
+        groups = state["param_groups"]
+        numbers = [value for group in groups for name, value in group.items() if name != "lr"]
         numbers += [extension(self.model.device).tf32_allowed(), *_numbers(vars(self.loss))]
         objects: list[Any] = []
         for entries in state["state"].values():
