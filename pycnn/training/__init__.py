@@ -5,6 +5,7 @@
 - `callbacks`: extensions of the loop
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
 - `TrainingRun`: the state that callbacks see; `Run`, its name until version 0.1, still works
+- `Metric`: a figure of one's own, for `fit` and `evaluate`
 - `History`, `EpochRecord`: the figures of each epoch
 - `self_organize`: learning without labels or gradients, for the neocognitron
 """
@@ -21,6 +22,7 @@ from pycnn.training.evaluation import Evaluation, evaluate, predict
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.max_norm import MaxNorm
+from pycnn.training.metrics import Metric
 from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
 
@@ -36,6 +38,7 @@ __all__ = [
     "Evaluation",
     "History",
     "MaxNorm",
+    "Metric",
     "Run",
     "TerminateOnNaN",
     "TrainingRun",

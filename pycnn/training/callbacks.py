@@ -77,13 +77,17 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str
-        Field of the records: ``val_loss``, ``val_accuracy``, ``loss`` or ``accuracy``.
+        Figure of the records: ``val_loss``, ``val_accuracy``, ``loss``, ``accuracy``, or that of a
+        metric, such as ``val_f1``.
     patience : int
         Epochs without improvement after which to stop.
     min_delta : float
         Smallest change that is an improvement.
     restore_best : bool
         Whether to restore the parameters of the best epoch at the end.
+    mode : {'auto', 'min', 'max'}
+        Whether a smaller or a larger figure is better; by default smaller for losses and for
+        metrics that say so (`pycnn.training.Metric`).
 
     Raises
     ------
@@ -105,16 +109,17 @@ class EarlyStopping(Callback):
         patience: int = 5,
         min_delta: float = 0.0,
         restore_best: bool = False,
+        mode: str = "auto",
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
         self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
-        self._monitor = Monitor("EarlyStopping", monitor, min_delta)
+        self._monitor = Monitor("EarlyStopping", monitor, min_delta, mode)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run."""
-        self._monitor.reset(validated)
+        self._monitor.reset(run, validated)
         self._begun = run.epoch
         self._best_state = None
 
@@ -151,13 +156,17 @@ class BestCheckpoint(Callback):
     path : path
         The checkpoint, replaced each time.
     monitor : str
-        Field of the records: ``val_loss``, ``val_accuracy``, ``loss`` or ``accuracy``.
+        Figure of the records: ``val_loss``, ``val_accuracy``, ``loss``, ``accuracy``, or that of a
+        metric, such as ``val_f1``.
+    mode : {'auto', 'min', 'max'}
+        As for `EarlyStopping`.
 
     Raises
     ------
     ValueError
-        If the monitor is unknown, or there is nothing to monitor: no validation data, or at the
-        end of the first epoch no accuracy, as in a regression. If the file is a device or a pipe.
+        If there is nothing to monitor: no such figure or no validation data when the training
+        begins, or at the end of the first epoch no accuracy, as in a regression. If the file is a
+        device or a pipe.
     OSError
         If the file cannot be written at the beginning.
 
@@ -168,14 +177,16 @@ class BestCheckpoint(Callback):
         later, as on a full disk, only once until a write succeeds again; the training goes on.
     """
 
-    def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], monitor: str = "val_loss", mode: str = "auto"
+    ) -> None:
         self.path = file_name("BestCheckpoint", "path", path)
-        self._monitor = Monitor("BestCheckpoint", monitor)
+        self._monitor = Monitor("BestCheckpoint", monitor, mode=mode)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run; check that the file can be written."""
-        self._monitor.reset(validated)
+        self._monitor.reset(run, validated)
         if run.rank == 0:
             check_replaceable(self.path)
             check_writable(self.path)

@@ -27,7 +27,8 @@ from pycnn.training.checks import (
     warn_of_softmax,
 )
 from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
-from pycnn.training.history import History
+from pycnn.training.history import FIELDS, History
+from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, model_settings, other_settings
@@ -53,6 +54,7 @@ def fit(
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
+    metrics: Metrics | None = None,
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
@@ -90,6 +92,12 @@ def fit(
         Adam by default; without a schedule, on the one-cycle schedule with its peak at 0.003.
     loss : Loss, optional
         ``CrossEntropyLoss()`` by default.
+    metrics : dict of functions, optional
+        Other figures, by name, such as ``{"f1": sklearn.metrics.f1_score}``: functions of
+        ``(y_true, y_pred)`` over all samples of an epoch. `pycnn.training.Metric` says what they
+        get: classes, unless they ask for scores or probabilities. Also a list of functions, and of
+        ``"top5"`` and its like. They are in the records as ``f1`` and, of the validation data,
+        ``val_f1``; callbacks can monitor them.
     schedule : function of (step, total_steps), optional
         Learning rate of each step, as from `pycnn.optim`; the optimizer's own by default.
     callbacks : sequence of Callback
@@ -215,6 +223,7 @@ def fit(
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
+        run.metrics = metrics_of("fit", metrics, FIELDS)
         history, gate = run.history, processes.gate()
         saver = None
         if checkpoint is not None or processes.size > 1:
@@ -226,6 +235,8 @@ def fit(
                 "seed": seed,
                 "initial_epoch": initial_epoch,
             }
+            if run.metrics:  # not in older checkpoints
+                settings["metrics"] = list(run.metrics)
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}

@@ -74,6 +74,10 @@ class Trainer:
         stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
         self.watch = Watch(self.run, self.loss, stops)
 
+    def new_meter(self) -> Meter:
+        """Return a meter that has counted nothing."""
+        return Meter(self.loss, self.run.model, self.run.metrics)
+
     def capture(self) -> None:
         """Capture the steps from here on."""
         if self.before_step or self.max_grad_norm is not None:
@@ -136,6 +140,7 @@ class Trainer:
                 learning_rate=run.optimizer.lr,
                 seconds=inside.seconds,
                 samples_per_second=meter.samples / inside.seconds,
+                metrics=_figures(meter, measured),
             )
             self.processes.ask_for_signals()
             bar.finish(f"{label}: {record.describe(run.validation)}")
@@ -153,9 +158,9 @@ class Trainer:
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
         if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
-            own = Meter(self.loss, self.run.model)
+            own = self.new_meter()
         else:
-            own = measure(self.run.model, validation, loss=self.loss)
+            own = measure(self.run.model, validation, loss=self.loss, metrics=self.run.metrics)
         return self.processes.total(own)
 
     def save(self) -> None:
@@ -256,6 +261,14 @@ class Trainer:
         _make(changes)
         optimizer.step()
         return True
+
+
+def _figures(trained: Meter, measured: Meter | None) -> dict[str, float]:
+    """Return the figures of the metrics, those of the validation data by names of their own."""
+    found = trained.figures("fit")
+    if measured is not None:
+        found |= {f"val_{name}": value for name, value in measured.figures("fit").items()}
+    return found
 
 
 def _make(changes: Sequence[Change]) -> None:
