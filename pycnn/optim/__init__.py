@@ -4,12 +4,12 @@
 - `Constant`, `Step`, `Cosine`, `OneCycle`, `Exponential`, `Polynomial`, `Linear`, `Staircase`,
   `MultiStep`, `CosineRestarts`: (step, total steps) to learning rate
 - `Warmup`, `Successive`, `Chained`, `PerEpoch`: schedules made of others
-- `clip_grad_norm`: limit on the common norm of all gradients
+- `clip_grad_norm`, `clip_grad_value`: limits on the common norm, or on each number, of all gradients
 """
 
 from pycnn.optim.adadelta import Adadelta
 from pycnn.optim.adam import Adam, AdamW
-from pycnn.optim.clip import clip_grad_norm
+from pycnn.optim.clip import clip_grad_norm, clip_grad_value
 from pycnn.optim.combined_schedules import Chained, PerEpoch, Successive, Warmup
 from pycnn.optim.decays import (
     CosineRestarts,
@@ -47,4 +47,5 @@ __all__ = [
     "Successive",
     "Warmup",
     "clip_grad_norm",
+    "clip_grad_value",
 ]

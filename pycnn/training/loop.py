@@ -16,6 +16,7 @@ from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
+from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
@@ -60,6 +61,9 @@ def fit(
     seed: int = 0,
     progress: bool = True,
     max_grad_norm: float | None = None,
+    max_grad_value: float | None = None,
+    accumulate: int = 1,
+    drop_last: bool = False,
     augment: Augment | None = None,
     cuda_graph: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -108,6 +112,16 @@ def fit(
         Whether to show a bar, and where a resumed training goes on, if stderr is a terminal.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
+    max_grad_value : float, optional
+        Limit for `pycnn.optim.clip_grad_value`, after that of the norm.
+    accumulate : int
+        Batches for one update: their gradients are added up as those of the mean over all samples
+        in them, so that 4 batches of 16 train as one of 64 does, in the memory of one of 16, except
+        for layers that look at a whole batch, such as `BatchNorm2d`. What is left at the end of an
+        epoch is an update too. Steps, of schedules and of `every`, are updates.
+    drop_last : bool
+        Whether to leave out a last batch that is smaller than the others, for a Dataset; each epoch
+        leaves out other samples.
     augment : function of (x, rng), optional
         Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
     cuda_graph : bool
@@ -202,13 +216,23 @@ def fit(
             check_lasting(validation, epochs - initial_epoch)
         if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
+        if max_grad_value is not None and not number("fit", "max_grad_value", max_grad_value) > 0:
+            raise ValueError(f"[fit] max_grad_value must be positive, got {max_grad_value}")
+        integer("fit", "accumulate", accumulate, 1)
+        if accumulate > 1 and processes.size > 1:
+            raise ValueError(
+                "[fit] accumulate: several processes train on parts of each batch already; give a "
+                "smaller batch_size, or more processes"
+            )
         if loss is None:
             check_outputs(model)
         criterion = mean_loss(loss)
         warn_of_softmax(model, criterion)
         progress = progress and processes.first
         whole = validation
-        batches, validation = processes.share(_batches(train, batch_size, seed, augment), whole)
+        batches, validation = processes.share(
+            _batches(train, batch_size, seed, augment, drop_last), whole
+        )
         if optimizer is None:
             if initial_epoch:
                 raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
@@ -220,7 +244,8 @@ def fit(
             if not isinstance(batches, Sized):
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
-            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs)
+            total_steps *= updates_of(batches, accumulate)
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         run.metrics = metrics_of("fit", metrics, FIELDS)
@@ -235,8 +260,12 @@ def fit(
                 "seed": seed,
                 "initial_epoch": initial_epoch,
             }
-            if run.metrics:  # not in older checkpoints
-                settings["metrics"] = list(run.metrics)
+            others = {
+                "metrics": list(run.metrics),
+                "accumulate": None if accumulate == 1 else accumulate,
+                "max_grad_value": max_grad_value,
+            }
+            settings |= {name: value for name, value in others.items() if value}  # as in old files
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
@@ -256,6 +285,8 @@ def fit(
             saver,
             gate,
             processes,
+            accumulate,
+            max_grad_value,
         )
         if flag("fit", "cuda_graph", cuda_graph):
             if processes.size > 1:
@@ -321,11 +352,13 @@ def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> 
 
 
 def _batches(
-    train: Data, batch_size: int, seed: int, augment: Augment | None
+    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
 ) -> Iterable[tuple[Any, Any]]:
     """Return the batches of an epoch."""
     if isinstance(train, Dataset):
-        return batches_of(train, batch_size, seed, augment)
+        return batches_of(train, batch_size, seed, augment, drop_last)
+    if flag("fit", "drop_last", drop_last):
+        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
     if augment is not None:
         raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
     return train

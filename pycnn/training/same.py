@@ -53,6 +53,7 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
         "labels": f"with checksum {_checksum(batches.data.y)}",
         "batch_size": batches.batch_size,
         "augment": describe(batches.augment),
+        **({"drop_last": True} if batches.drop_last else {}),  # not in older checkpoints
     }
 
 
