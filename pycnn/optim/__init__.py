@@ -4,7 +4,7 @@
 - `Constant`, `Step`, `Cosine`, `OneCycle`, `Exponential`, `Polynomial`, `Linear`, `Staircase`,
   `MultiStep`, `CosineRestarts`: (step, total steps) to learning rate
 - `Warmup`, `Successive`, `Chained`, `PerEpoch`: schedules made of others
-- `clip_grad_norm`, `clip_grad_value`: limits on the common norm, or on each number, of all gradients
+- `clip_grad_norm`, `clip_grad_value`: limits on the common norm of all gradients, or on each number
 """
 
 from pycnn.optim.adadelta import Adadelta

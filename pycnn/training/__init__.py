@@ -10,6 +10,7 @@
 - `self_organize`: learning without labels or gradients, for the neocognitron
 """
 
+from pycnn.training.average import EMA
 from pycnn.training.callbacks import (
     BestCheckpoint,
     Callback,
@@ -23,24 +24,37 @@ from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.max_norm import MaxNorm
 from pycnn.training.metrics import Metric
+from pycnn.training.more_callbacks import (
+    Checkpoint,
+    LambdaCallback,
+    ReduceLROnPlateau,
+    TimeLimit,
+)
 from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
+from pycnn.training.tensorboard import TensorBoard
 
 Run = TrainingRun
 
 __all__ = [
+    "EMA",
     "BestCheckpoint",
     "CSVLog",
     "Callback",
     "CapturedStep",
+    "Checkpoint",
     "EarlyStopping",
     "EpochRecord",
     "Evaluation",
     "History",
+    "LambdaCallback",
     "MaxNorm",
     "Metric",
+    "ReduceLROnPlateau",
     "Run",
+    "TensorBoard",
     "TerminateOnNaN",
+    "TimeLimit",
     "TrainingRun",
     "evaluate",
     "fit",

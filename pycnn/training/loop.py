@@ -248,6 +248,7 @@ def fit(
             total_steps *= updates_of(batches, accumulate)
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
+        run.scheduled = schedule is not None
         run.metrics = metrics_of("fit", metrics, FIELDS)
         history, gate = run.history, processes.gate()
         saver = None
@@ -331,7 +332,7 @@ def fit(
                             raise
             finally:
                 model.forget()  # an unfinished step holds every layer's input
-        for callback in callbacks:
+        for callback in sorted(callbacks, key=lambda callback: not callback.ends_first):
             callback.on_train_end(run)
         if history.interrupted:
             # A script may go on as if the training had finished: at least warn of it.

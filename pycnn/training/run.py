@@ -33,6 +33,8 @@ class TrainingRun:
         Name of the data measured after each epoch, in lines for people.
     batch : (x, y)
         The last batch, for callbacks that look into steps; valid during the step only.
+    scheduled : bool
+        Whether a schedule sets the learning rate of each step.
     metrics : dict of str to Metric
         Figures besides loss and accuracy, by name.
     rank, ranks : int
@@ -52,6 +54,7 @@ class TrainingRun:
         "optimizer",
         "rank",
         "ranks",
+        "scheduled",
         "step",
         "validation",
     )
@@ -68,6 +71,7 @@ class TrainingRun:
         self.loss = 0.0
         self.batch: tuple[Any, Any] | None = None
         self.rank, self.ranks = 0, 1
+        self.scheduled = False
         self.metrics: dict[str, Metric] = {}
 
     def stop(self, reason: str) -> None:

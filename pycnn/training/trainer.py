@@ -33,7 +33,8 @@ from pycnn.training.watch import Watch
 
 def _has(callback: Callback, name: str) -> bool:
     """Return whether a callback overrides a method."""
-    return getattr(type(callback), name) is not getattr(Callback, name)
+    method = getattr(callback, name)  # a function of the object's own, if it has one
+    return getattr(method, "__func__", None) is not getattr(Callback, name)
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[TrainingRun], None]]:
@@ -69,6 +70,8 @@ class Trainer:
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
+        self.measuring = [callback for callback in self.callbacks if _has(callback, "on_measure")]
+        self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
@@ -137,6 +140,8 @@ class Trainer:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
             self.processes.end_of_pass(run.model)  # again in `save`: callbacks may change the model
+            with self.gate:
+                self._set_measured(True)
             measured = None if validation is None else self._measure(validation)
             record = EpochRecord(
                 epoch=run.epoch,
@@ -151,16 +156,31 @@ class Trainer:
             )
             self.processes.ask_for_signals()
             bar.finish(f"{label}: {record.describe(run.validation)}")
+            with self.gate:
+                history.records.append(record)
+                self.watch.epoch(meter, measured)
+                for callback in self.callbacks:
+                    callback.on_epoch_end(run, record)
+                history.stop_reason = self.processes.text(history.stop_reason)
+                self._set_measured(False, record)
+                self.inside = None
+                self.save()
         finally:
+            self._set_measured(False)
             bar.close()
-        with self.gate:
-            history.records.append(record)
-            self.watch.epoch(meter, measured)
-            for callback in self.callbacks:
-                callback.on_epoch_end(run, record)
-            history.stop_reason = self.processes.text(history.stop_reason)
-            self.inside = None
-            self.save()
+
+    def _set_measured(self, value: bool, record: EpochRecord | None = None) -> None:
+        """Call on_measure of the callbacks, or on_measured if that is still to be done."""
+        if value == self.is_measured or not self.measuring:
+            return
+        # A thread that evaluates the model sees it before or after, not in between.
+        with Turn(self.run.model, alone=True).taken():
+            self.is_measured = value
+            for callback in self.measuring:
+                if value:
+                    callback.on_measure(self.run)
+                else:
+                    callback.on_measured(self.run, record)
 
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""

@@ -101,7 +101,7 @@ def test_figures_are_in_records_files_and_lines(tmp_path: Path) -> None:
     assert history.records[1].val_recall == history["val_recall"][1]
     assert "recall 0." in str(history.records[0])
     assert "validation recall 0." in repr(history)
-    with pytest.raises(KeyError, match="no field 'f1'; there are epoch, .*, val_top3"):
+    with pytest.raises(KeyError, match=r"no field 'f1'; there are epoch, .*, val_top3"):
         history["f1"]
     with pytest.raises(AttributeError, match="the epoch has no figure 'f1'"):
         _ = history.records[0].f1
