@@ -3,6 +3,7 @@
 - `fit`: train a model on a data set, and resume a training that was killed
 - `evaluate`, `predict`: figures and outputs of a model
 - `callbacks`: extensions of the loop
+- `lr_find`: the learning rate that a model trains well with
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
 - `TrainingRun`: the state that callbacks see; `Run`, its name until version 0.1, still works
 - `Metric`: a figure of one's own, for `fit` and `evaluate`
@@ -30,6 +31,7 @@ from pycnn.training.more_callbacks import (
     ReduceLROnPlateau,
     TimeLimit,
 )
+from pycnn.training.rate_search import RateSearch, lr_find
 from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
 from pycnn.training.tensorboard import TensorBoard
@@ -50,6 +52,7 @@ __all__ = [
     "LambdaCallback",
     "MaxNorm",
     "Metric",
+    "RateSearch",
     "ReduceLROnPlateau",
     "Run",
     "TensorBoard",
@@ -58,6 +61,7 @@ __all__ = [
     "TrainingRun",
     "evaluate",
     "fit",
+    "lr_find",
     "predict",
     "self_organize",
 ]

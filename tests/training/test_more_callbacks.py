@@ -160,8 +160,8 @@ def test_files_are_saved_now_and_then(tmp_path: Path) -> None:
     for name in ("{step}", "{", "{epoch:x9q}"):
         with pytest.raises(ValueError, match=r"\[Checkpoint\] path .* may hold \{epoch\} only"):
             Checkpoint(tmp_path / name)
+    same = tmp_path / "same"
     with pytest.raises(ValueError, match="Checkpoint and BestCheckpoint have the same file"):
-        same = tmp_path / "same"
         fit(model, blobs(20), blobs(9), callbacks=[Checkpoint(same), BestCheckpoint(same)])
 
 
