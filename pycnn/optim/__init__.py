@@ -1,6 +1,7 @@
 """Optimizers, learning-rate schedules and gradient clipping.
 
-- `SGD`, `Adam`, `AdamW`, `Adadelta`, `RMSprop`: PyTorch's argument order and updates
+- `SGD`, `Adam`, `AdamW`, `Adadelta`, `RMSprop`, `Adagrad`, `NAdam`, `Muon`: PyTorch's arguments and
+  updates; `Lion`
 - `Constant`, `Step`, `Cosine`, `OneCycle`, `Exponential`, `Polynomial`, `Linear`, `Staircase`,
   `MultiStep`, `CosineRestarts`: (step, total steps) to learning rate
 - `Warmup`, `Successive`, `Chained`, `PerEpoch`: schedules made of others
@@ -8,6 +9,7 @@
 """
 
 from pycnn.optim.adadelta import Adadelta
+from pycnn.optim.adagrad import Adagrad
 from pycnn.optim.adam import Adam, AdamW
 from pycnn.optim.clip import clip_grad_norm, clip_grad_value
 from pycnn.optim.combined_schedules import Chained, PerEpoch, Successive, Warmup
@@ -19,6 +21,9 @@ from pycnn.optim.decays import (
     Polynomial,
     Staircase,
 )
+from pycnn.optim.lion import Lion
+from pycnn.optim.muon import Muon
+from pycnn.optim.nadam import NAdam
 from pycnn.optim.optimizer import Optimizer
 from pycnn.optim.rmsprop import RMSprop
 from pycnn.optim.schedules import Constant, Cosine, OneCycle, Schedule, Step
@@ -27,6 +32,7 @@ from pycnn.optim.sgd import SGD
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Chained",
@@ -35,7 +41,10 @@ __all__ = [
     "CosineRestarts",
     "Exponential",
     "Linear",
+    "Lion",
     "MultiStep",
+    "Muon",
+    "NAdam",
     "OneCycle",
     "Optimizer",
     "PerEpoch",

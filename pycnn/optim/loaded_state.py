@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import devices
-from pycnn._arguments import array_of, written
+from pycnn._arguments import array_of, real, written
 from pycnn._printable import printable
 from pycnn.layers.state import native
 
@@ -58,6 +58,11 @@ def _entry(name: str, value: Any, fresh: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} has a mask, which would be lost")
     array = np.asarray(devices.on_cpu(value))
+    if isinstance(fresh, float):
+        number = real("state", name, array.item() if array.shape == () else value)
+        if number < 0:
+            raise ValueError(f"{name} must be at least 0, got {written(value)}")
+        return number
     if not devices.is_array(fresh):
         # PyTorch counts steps in floats of no dimension.
         if array.shape != () or array.dtype.kind not in "iuf":

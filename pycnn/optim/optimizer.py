@@ -56,6 +56,10 @@ class Optimizer(ABC):
     """
 
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
+    # Settings that PyTorch's optimizer does not have, and so its states neither.
+    beyond_pytorch: ClassVar[Set[str]] = frozenset()
+    # Whether a step is a single op, which a captured step can repeat with other numbers.
+    capturable: ClassVar[bool] = True
     # Entries of the state that are means of squares.
     squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
@@ -260,6 +264,7 @@ class Optimizer(ABC):
 
     def _loaded(self, group: Mapping[str, Any]) -> State:
         """Return the checked settings of a group of another state."""
+        group = {**{name: self.defaults[name] for name in self.beyond_pytorch}, **group}
         missing = [name for name in self.defaults if name not in group]
         if missing:
             raise ValueError(f"not a state of this optimizer: it has no {', '.join(missing)}")

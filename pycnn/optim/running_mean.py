@@ -25,3 +25,22 @@ def update_mean(mean: Any, value: Any, kept: float) -> None:
     # step would change do not matter.
     unused = backends.of(mean).zeros_like(mean)
     ops.sgd_step(unused, value, mean, lr=0.0, momentum=kept, dampening=kept)
+
+
+def mean_gradient(data: Any, grad: Any, mean: Any, kept: float, weight_decay: float = 0.0) -> None:
+    """Change `mean` in place to ``kept * mean + (1 - kept) * (grad + weight_decay * data)``.
+
+    Parameters
+    ----------
+    data, grad, mean : float32 arrays of one shape and device
+        Parameter, its gradient, and the running mean of the gradient.
+    kept : float in [0, 1)
+        Share of the old mean.
+    weight_decay : float
+        Factor of the parameter that is added to its gradient.
+    """
+    # The velocity of a step of length 0; the kernel wants a share above 0, which is lost beside 1.
+    share = kept or 1e-30
+    ops.sgd_step(
+        data, grad, mean, lr=0.0, momentum=share, dampening=kept, weight_decay=weight_decay
+    )

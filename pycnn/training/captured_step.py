@@ -45,7 +45,7 @@ class CapturedStep:
     TypeError
         If an argument has a wrong type, or the loss is not one of `pycnn.losses`.
     ValueError
-        If the model is on the CPU.
+        If the model is on the CPU; in a step, if the optimizer is Adagrad, NAdam, Lion or Muon.
 
     Notes
     -----
@@ -115,6 +115,12 @@ class CapturedStep:
             If the step cannot be captured.
         """
         self._check_device()
+        if not self.optimizer.capturable:
+            name = type(self.optimizer).__name__
+            raise ValueError(
+                f"[CapturedStep] a step of {name} is several ops, whose numbers a graph keeps: "
+                "take another optimizer, such as Adam, or do without the graph"
+            )
         kind = tuple((array.shape, array.dtype) for array in (x, y))
         settings = self._settings()
         if self._captured is not None and self._captured.settings != settings:

@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 from pycnn.layers import Parameter
-from pycnn.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm
+from pycnn.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+    RMSprop,
+    clip_grad_norm,
+)
 
 Make = Callable[[Iterable[Parameter]], Optimizer]
 
@@ -45,6 +57,18 @@ PYTORCH: dict[str, tuple[Make, list[float]]] = {
         lambda p: RMSprop(p, 0.01, 0.9, 1e-4, 0.05, 0.8, True),
         [0.7445527822, -1.825919823, 0.55034653],
     ),
+    "adagrad": (
+        lambda p: Adagrad(p, 0.1, 0.05, 0.01, 0.2, 1e-6),
+        [0.7124209750, -1.825274903, 0.508170494],
+    ),
+    "nadam": (
+        lambda p: NAdam(p, 0.01, (0.8, 0.95), 1e-6, 0.1, 0.02),
+        [0.9570844328, -1.970965016, 0.4998495995],
+    ),
+    "nadam decoupled": (
+        lambda p: NAdam(p, 0.01, (0.8, 0.95), 1e-6, 0.1, 0.02, True),
+        [0.9527493534, -1.965675686, 0.5023044152],
+    ),
 }
 MAKERS: list[Make] = [
     lambda p: SGD(p, 0.1),
@@ -54,6 +78,11 @@ MAKERS: list[Make] = [
     lambda p: Adadelta(p, 0.1),
     lambda p: RMSprop(p, 0.1),
     lambda p: RMSprop(p, 0.1, momentum=0.5, centered=True),
+    lambda p: Adagrad(p, 0.1, lr_decay=0.1),
+    lambda p: NAdam(p, 0.1),
+    lambda p: NAdam(p, 0.1, (0.0, 0.9), weight_decay=0.1, decoupled_weight_decay=True),
+    lambda p: Lion(p, 0.1, weight_decay=0.1),
+    lambda p: Muon(p, 0.1),
 ]
 
 
@@ -99,6 +128,16 @@ def test_defaults_are_those_of_pytorch() -> None:
         off
         | {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0, "momentum": 0}
         | {"centered": False}
+    ]
+    assert Adagrad([p]).state_dict()["param_groups"] == [
+        off
+        | {"lr": 1e-2, "lr_decay": 0, "weight_decay": 0, "eps": 1e-10}
+        | {"initial_accumulator_value": 0}
+    ]
+    assert NAdam([p]).state_dict()["param_groups"] == [
+        off
+        | {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0}
+        | {"momentum_decay": 4e-3, "decoupled_weight_decay": False}
     ]
 
 
@@ -374,7 +413,7 @@ def test_clip_grad_norm_scales_one_gradient_of_two_parameters_once() -> None:
     assert gradient[0] == 2.0
 
 
-@pytest.mark.parametrize("make", [SGD, Adam, AdamW, Adadelta, RMSprop])
+@pytest.mark.parametrize("make", [SGD, Adam, AdamW, Adadelta, RMSprop, Adagrad, NAdam, Lion, Muon])
 def test_optimizers_say_how_parameters_are_given(make: type[Optimizer]) -> None:
     name = make.__name__
     parameter = Parameter(np.zeros(1, np.float32))
