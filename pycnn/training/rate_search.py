@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pycnn._arguments import integer, positive
 from pycnn.data import Batches, Dataset
@@ -19,11 +19,6 @@ from pycnn.training.evaluation import Data, Loss, check_data
 from pycnn.training.loop import fit
 from pycnn.training.run import TrainingRun
 
-if TYPE_CHECKING:
-    import os
-
-    from matplotlib.figure import Figure
-
 # Share of the old mean in the smoothed loss.
 _KEPT = 0.9
 # A smoothed loss so many times the best one is beyond all useful rates.
@@ -32,7 +27,7 @@ _BEYOND = 4.0
 
 @dataclass
 class RateSearch:
-    """Losses of a training with a learning rate that grows.
+    """Losses of a training with a learning rate that grows; `pycnn.plot.learning_rates` draws them.
 
     Attributes
     ----------
@@ -51,12 +46,6 @@ class RateSearch:
     losses: list[float]
     smoothed: list[float]
     suggestion: float | None
-
-    def plot(self, path: str | os.PathLike[str] | None = None, title: str = "") -> Figure:
-        """Draw the losses over the rates: see `pycnn.plot.learning_rates`."""
-        from pycnn.plot.rates import learning_rates
-
-        return learning_rates(self, path, title)
 
 
 def lr_find(

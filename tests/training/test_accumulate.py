@@ -11,10 +11,8 @@ from support.resuming import Die, DiedError
 from support.small_training import blobs, pairs, same_bits, small_net, snapshot
 
 from pycnn.data import ArrayDataset
-from pycnn.devices import on_cpu
-from pycnn.layers import Parameter
 from pycnn.losses import CrossEntropyLoss
-from pycnn.optim import SGD, Adam, Cosine, clip_grad_value
+from pycnn.optim import SGD, Adam, Cosine
 from pycnn.training import Callback, Run, fit
 
 
@@ -96,17 +94,6 @@ def test_drop_last_leaves_out_a_small_batch() -> None:
     assert history.records[0].seconds * history.samples_per_second == pytest.approx(64)
     with pytest.raises(ValueError, match="drop_last needs a Dataset"):
         fit(small_net(), pairs(), drop_last=True)
-
-
-def test_gradients_are_limited_by_value(device: str) -> None:
-    from pycnn.devices import move
-
-    p, idle = (Parameter(move(np.ones(4, np.float32), device)) for _ in range(2))
-    p.grad = move(np.array([3, -np.inf, 0.5, np.nan], np.float32), device)
-    clip_grad_value([p, p, idle], 1.5)
-    np.testing.assert_array_equal(on_cpu(p.grad), [1.5, -1.5, 0.5, np.nan])
-    with pytest.raises(ValueError, match="clip_value must be positive"):
-        clip_grad_value([p], 0)
 
 
 def test_a_limit_on_values_holds_for_each_step() -> None:

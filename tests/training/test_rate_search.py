@@ -32,7 +32,7 @@ def test_it_suggests_a_rate_and_leaves_the_model_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(ratios, 1e10 ** (1 / 99), rtol=1e-9)
     again = lr_find(model, blobs(200), batch_size=32, optimizer=optimizer, highest=1e4)
     assert again.losses == found.losses
-    panel = found.plot(tmp_path / "rates.png").axes[0]
+    panel = learning_rates(found, tmp_path / "rates.png").axes[0]
     assert panel.get_xscale() == "log"
     assert (tmp_path / "rates.png").stat().st_size > 1000
     with pytest.raises(ValueError, match="nothing to draw"):
