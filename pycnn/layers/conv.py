@@ -227,7 +227,7 @@ class Conv2d(Module):
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N K P Q (C / groups) R S, or 2 N P Q links R S."""
         n, _, p, q = output_shape
-        return 2 * n * p * q * self.weight.size
+        return 2 * n * p * q * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"

@@ -134,7 +134,7 @@ class ConvTranspose2d(Module):
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N H W C (K / groups) R S."""
         n, _, h, w = input_shape
-        return 2 * n * h * w * self.weight.size
+        return 2 * n * h * w * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"

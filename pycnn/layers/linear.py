@@ -102,7 +102,7 @@ class Linear(Module):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N in out."""
-        return 2 * output_shape[0] * self.weight.size
+        return 2 * output_shape[0] * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_features}, {self.out_features}"

@@ -13,6 +13,7 @@ import numpy as np
 from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
+from pycnn.autograd import tracked
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
@@ -176,7 +177,7 @@ class Module(Modes, State, Saving, ABC):
             for value, data in moved:  # only now: a failure leaves the model where it was
                 if isinstance(value, Parameter) and data is not value.data:
                     value.home = None  # its array has stayed behind
-                value.data = data
+                value.data = tracked(data)
         self.zero_grad()
         self.forget()
         return self
