@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pycnn import ops
 from pycnn._arguments import choice, float32, real
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import relu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
 
 class ReLU(Module):
     """Rectifier ``max(x, 0)``; NaN passes. See `pycnn.ops.relu`."""
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on a tensor: as one op with a layer before it, if there is one."""
+        return relu(x, getattr(self, "inplace", False))
 
     def forward(self, x: Array) -> Array:
         """Rectify; any shape."""

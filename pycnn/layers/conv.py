@@ -12,11 +12,20 @@ import numpy.typing as npt
 
 from pycnn import backends, init, ops
 from pycnn._arguments import choice, flag, integer, pair, written
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import affine
 from pycnn.devices import device_of, move
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import axes_hint
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Places, Shape, places
+from pycnn.layers.parameter import (
+    Array,
+    Parameter,
+    Places,
+    Shape,
+    add_bias_gradient,
+    places,
+)
 
 PADDING_MODES = ("zeros",)
 
@@ -167,6 +176,36 @@ class Conv2d(Module):
         """Convolve: (N, C, H, W) to (N, K, P, Q)."""
         return self._forward(ops.conv2d, x)
 
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor, together with a rectifier and a pooling that may follow."""
+        array = x.data
+        if (
+            self.connections is not None
+            or len(array.shape) != 4
+            or array.shape[1] != self.in_channels
+            or backends.of(array) is not backends.of(self.weight.data)
+            or array.dtype != self.weight.data.dtype
+            or not self._covers(array.shape)
+        ):
+            return NotImplemented
+        return affine("conv2d", x, self.weight, self.bias, self.geometry)
+
+    def _covers(self, shape: Shape) -> bool:
+        """Whether padded images are as large as the filters."""
+        if isinstance(self.padding, str):
+            borders = (0, 0) if self.padding == "valid" else (math.inf, math.inf)
+        elif len(self.padding) == 4:
+            top, bottom, left, right = self.padding
+            borders = (top + bottom, left + right)
+        else:
+            borders = (2 * self.padding[0], 2 * self.padding[1])
+        return all(
+            n > 0 and n + border > (taps - 1) * gap
+            for n, border, taps, gap in zip(
+                shape[2:], borders, self.kernel_size, self.dilation, strict=True
+            )
+        )
+
     def forward_relu(self, x: Array) -> Array:
         """Return the rectified output of `forward`; `backward` remains that of `forward`."""
         return self._forward(ops.conv2d_relu, x)
@@ -207,6 +246,9 @@ class Conv2d(Module):
         return x
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         out = self.gradient_places()
         self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
 

@@ -8,7 +8,7 @@ from pycnn import init, ops
 from pycnn._arguments import choice, flag, integer, pair
 from pycnn.layers.images import check_channels
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, add_bias_gradient
 
 
 class ConvTranspose2d(Module):
@@ -126,6 +126,9 @@ class ConvTranspose2d(Module):
         self._accumulate(dy, *self.saved())
 
     def _accumulate(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)
         self.weight.accumulate(dw)
         if self.bias is not None:

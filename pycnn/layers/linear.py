@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from pycnn import init, ops
+from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import affine
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape, places
+from pycnn.layers.parameter import Array, Parameter, Shape, add_bias_gradient, places
 
 
 class Linear(Module):
@@ -55,6 +58,18 @@ class Linear(Module):
         """Map (N, in_features) to (N, out_features)."""
         return self._forward(ops.linear, x)
 
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor, together with a rectifier that may follow."""
+        array, weight = x.data, self.weight.data
+        if (
+            len(array.shape) != 2
+            or array.shape[1] != self.in_features
+            or backends.of(array) is not backends.of(weight)
+            or array.dtype != weight.dtype
+        ):
+            return NotImplemented
+        return affine("linear", x, self.weight, self.bias, {})
+
     def forward_relu(self, x: Array) -> Array:
         """Return the rectified output of `forward`; `backward` remains that of `forward`."""
         return self._forward(ops.linear_relu, x)
@@ -95,6 +110,9 @@ class Linear(Module):
         self._accumulate(dy, *self.saved())
 
     def _accumulate(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         dw, db = ops.linear_backward_weight(dy, x, out=places(self.weight, self.bias))
         self.weight.accumulate(dw)
         if self.bias is not None:

@@ -301,6 +301,13 @@ def places(weight: Parameter, bias: Parameter | None) -> Places | None:
     return weight.place, None if bias is None else bias.place
 
 
+def add_bias_gradient(bias: Parameter | None, dy: Array) -> None:
+    """Add the gradient of a bias alone, where the weight is not trained: sums of each channel."""
+    if bias is not None and bias.requires_grad:
+        axes = tuple(axis for axis in range(dy.ndim) if axis != 1)
+        bias.accumulate(backends.of(dy).reduce("sum", dy, axes).reshape(bias.shape))
+
+
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:
     """Raise TypeError unless `array` is of these kinds and of a dtype that safetensors has."""
     letters, words = kinds

@@ -6,6 +6,8 @@ from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import flag, integer, pair
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import max_pool2d
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -87,6 +89,12 @@ class MaxPool2d(_Pool2d):
         """Whether whole windows lie side by side, with nothing around or between them."""
         window = self.kernel_size
         return self._geometry == (window, window, (0, 0), (1, 1), False)
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
+        if x.is_leaf and len(x.data.shape) != 4:
+            return NotImplemented
+        return max_pool2d(x, self._geometry, self.is_side_by_side)
 
     def forward(self, x: Array) -> Array:
         """Pool: (N, C, H, W) to (N, C, P, Q)."""

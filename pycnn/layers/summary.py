@@ -88,7 +88,7 @@ def summary(model: Module, input_shape: Shape) -> str:
 
 def _branches(module: Module, path: str = "") -> Iterator[str]:
     """Return the paths of the modules that share the input of their parent, outer ones first."""
-    for name, child in module.children():
+    for name, child in module.named_children():
         place = f"{path}.{name}" if path else name
         if module.children_share_input:
             yield place

@@ -30,7 +30,7 @@ def published() -> Sequential:
 
 
 def weighted(model: Sequential) -> dict[str, Conv2d | Linear]:
-    return {n: layer for n, layer in model.children() if isinstance(layer, (Conv2d, Linear))}
+    return {n: layer for n, layer in model.named_children() if isinstance(layer, (Conv2d, Linear))}
 
 
 def test_counts_are_those_of_the_paper(published: Sequential) -> None:
@@ -49,7 +49,7 @@ def test_counts_are_those_of_the_paper(published: Sequential) -> None:
 
 
 def test_layers_stand_in_the_order_of_the_paper(published: Sequential) -> None:
-    names = [name for name, _ in published.children()]
+    names = [name for name, _ in published.named_children()]
     assert names[:8] == [a + b for b in "12" for a in ("conv", "relu", "norm", "pool")]
     assert names[-7:] == ["fc6", "relu6", "drop6", "fc7", "relu7", "drop7", "fc8"]
     for layer in published:
