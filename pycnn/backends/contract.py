@@ -14,7 +14,8 @@ T = TypeVar("T")
 NumPyArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
-# What `Backend.index` takes: ints, slices, None, Ellipsis, int64 or bool arrays of NumPy's, a tuple.
+# What `Backend.index` takes: ints, slices, None, Ellipsis, int64 or bool arrays of NumPy's, and
+# tuples of these.
 Index = Any
 
 
@@ -42,7 +43,7 @@ class Backend(Protocol):
         """Replace the numbers of an array by NumPy's of the same shape and dtype."""
 
     def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-        """Return an array of zeros; a device has only float32 ones."""
+        """Return an array of zeros."""
 
     def zeros_like(self, array: Any) -> Any:
         """Return zeros of the shape and dtype of an array."""

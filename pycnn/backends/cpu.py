@@ -24,6 +24,7 @@ class Cpu(NumPyArrays):
 
     def matmul(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
         """Multiply matrices by the op of a linear layer, others by NumPy."""
-        if a.ndim == b.ndim == 2 and a.dtype == b.dtype == "float32" and a.size and b.size:
+        matrices = a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]
+        if matrices and a.dtype == b.dtype == "float32" and a.size and b.size:
             return self.ops.linear(a, self.transpose(b, (1, 0)), None)
         return super().matmul(a, b)

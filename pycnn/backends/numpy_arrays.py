@@ -14,8 +14,8 @@ from pycnn.backends.contract import Index, NumPyArray, Shape
 
 T = TypeVar("T")
 
-# NumPy's functions by the names that the contract has for them; the others have NumPy's names.
-_OTHER_NAMES = {"sum": "add", "max": "maximum", "min": "minimum"}
+# NumPy's functions of two numbers, of which reductions are made.
+_REDUCTIONS = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.multiply}
 
 
 class NumPyArrays:
@@ -47,31 +47,30 @@ class NumPyArrays:
     def unary(self, name: str, x: NumPyArray) -> NumPyArray:
         """Apply NumPy's function of this name."""
         with np.errstate(all="ignore"):
-            return _array(getattr(np, name)(x))
+            return self._kept(getattr(np, name)(x))
 
     def binary(self, name: str, a: Any, b: Any) -> NumPyArray:
         """Apply NumPy's function of this name, which broadcasts."""
         with np.errstate(all="ignore"):
-            return _array(getattr(np, name)(a, b))
+            return self._kept(getattr(np, name)(*_alike(a, b)))
 
     def where(self, condition: NumPyArray, a: Any, b: Any) -> NumPyArray:
         """Choose with NumPy."""
-        return np.where(condition, a, b)
+        return self._kept(np.where(condition, *_alike(a, b)))
 
     def reduce(self, name: str, x: NumPyArray, axes: tuple[int, ...]) -> NumPyArray:
         """Reduce with NumPy, in one thread and in a fixed order."""
-        function = getattr(np, _OTHER_NAMES.get(name, name))
         with np.errstate(all="ignore"):
-            dtype = x.dtype if name == "sum" and x.dtype.kind == "f" else None
-            return _array(function.reduce(x, axis=axes, keepdims=True, dtype=dtype))
+            return self._kept(_REDUCTIONS[name].reduce(x, axis=axes, keepdims=True))
 
     def arg_reduce(self, name: str, x: NumPyArray, axis: int) -> NumPyArray:
         """Find with NumPy."""
-        return _array(getattr(np, f"arg{name}")(x, axis=axis, keepdims=True)).astype(np.int64)
+        places = getattr(np, f"arg{name}")(x, axis=axis, keepdims=True)
+        return self._kept(places.astype(np.int64, copy=False))
 
     def matmul(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
         """Multiply by NumPy's einsum, whose sums do not depend on the number of threads."""
-        return _array(np.einsum("...ij,...jk->...ik", a, b))
+        return self._kept(np.einsum("...ij,...jk->...ik", a, b))
 
     # Shapes --------------------------------------------------------------------------------
 
@@ -81,16 +80,16 @@ class NumPyArrays:
 
     def transpose(self, x: NumPyArray, axes: tuple[int, ...]) -> NumPyArray:
         """Copy in the new order."""
-        return np.ascontiguousarray(x.transpose(axes))
+        return x if axes == tuple(range(x.ndim)) else self._kept(x.transpose(axes).copy())
 
     def broadcast_to(self, x: NumPyArray, shape: Shape) -> NumPyArray:
         """Copy as often as the shape wants."""
-        return np.ascontiguousarray(np.broadcast_to(x, shape))
+        return x if x.shape == shape else self._kept(np.broadcast_to(x, shape).copy())
 
     def index(self, x: NumPyArray, key: Index) -> NumPyArray:
         """Copy the part that NumPy's indexing takes."""
-        part = x[key]
-        return np.array(part, order="C", copy=True, subok=True) if part.base is not None else part
+        part = np.asarray(x[key])
+        return self._kept(part if part.base is None else part.copy())
 
     def put(self, shape: Shape, key: Index, values: NumPyArray) -> NumPyArray:
         """Add with NumPy's ``add.at``, in the order of the key."""
@@ -105,7 +104,7 @@ class NumPyArrays:
     def split(self, array: NumPyArray, extents: list[int], axis: int) -> list[NumPyArray]:
         """Copy the parts out of the array."""
         ends = np.cumsum(extents[:-1])
-        return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
+        return [self._kept(part.copy()) for part in np.split(array, ends, axis)]
 
     # Rows, and single numbers --------------------------------------------------------------
 
@@ -148,7 +147,15 @@ class NumPyArrays:
         """Call."""
         call()
 
+    def _kept(self, result: Any) -> NumPyArray:
+        """Return a result of NumPy's, which may be a scalar or a view, as an array of its own."""
+        return np.asarray(result, order="C")
 
-def _array(value: Any) -> NumPyArray:
-    """Return what a function of NumPy's gave as an array: of 0-d arrays NumPy makes scalars."""
-    return value if isinstance(value, np.ndarray) else np.asarray(value)
+
+def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Give a number the dtype of the floats that it meets: older NumPys would widen a 0-d array."""
+    if not isinstance(a, np.ndarray):
+        return (a if b.dtype.kind != "f" else b.dtype.type(a)), b
+    if not isinstance(b, np.ndarray):
+        return a, (b if a.dtype.kind != "f" else a.dtype.type(b))
+    return a, b

@@ -7,7 +7,7 @@ be, slowly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -36,17 +36,23 @@ class Reference(NumPyArrays):
 
     def from_numpy(self, array: NumPyArray) -> NumPyArray:
         """Copy an array, floats as float64."""
-        return array.astype(np.float64 if array.dtype.kind == "f" else array.dtype).view(
-            ReferenceArray
-        )
+        return array.astype(_widened(array.dtype)).view(ReferenceArray)
 
     def to_numpy(self, array: NumPyArray) -> NumPyArray:
         """Return a view of NumPy's own type, still in float64."""
         return array.view(np.ndarray)
 
     def zeros(self, shape: Shape, dtype: npt.DTypeLike) -> NumPyArray:
-        """Return zeros."""
-        return np.zeros(shape, dtype).view(ReferenceArray)
+        """Return zeros, floats as float64."""
+        return np.zeros(shape, _widened(np.dtype(dtype))).view(ReferenceArray)
+
+    def astype(self, x: NumPyArray, dtype: npt.DTypeLike) -> NumPyArray:
+        """Convert, to float64 where floats are wanted."""
+        return super().astype(x, _widened(np.dtype(dtype)))
+
+    def _kept(self, result: Any) -> NumPyArray:
+        """Return a result of NumPy's, often an array of its own type, as one of the reference."""
+        return super()._kept(result).view(ReferenceArray)
 
 
 class _Ops:
@@ -62,7 +68,11 @@ class _Ops:
         return call
 
 
-@lru_cache(maxsize=None)
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float64) if dtype.kind == "f" else dtype
+
+
+@cache
 def _parameters(op: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(signature(op).parameters)
 
