@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
+from pycnn.autograd.structure import holds, leaves, mapped
 from pycnn.autograd.value import Value, new
 from pycnn.devices import is_array
-from pycnn.layers.parameter import Parameter
 
 if TYPE_CHECKING:
     from pycnn.layers.module import Module
@@ -71,37 +71,6 @@ def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] |
         if issubclass(place, owner) or owner.__module__.partition(".")[0] == "pycnn":
             return found
     return None
-
-
-def holds(kind: type | None, *values: Any) -> bool:
-    """Whether an object of a class, or for None an array, is among values, however deep."""
-    for value in values:
-        if isinstance(value, kind) if kind is not None else is_array(value):
-            return True
-        if isinstance(value, (tuple, list)):
-            if holds(kind, *value):
-                return True
-        elif isinstance(value, dict) and value and holds(kind, *value.values()):
-            return True
-    return False
-
-
-def mapped(function: Callable[[Any], Any], value: Any) -> Any:
-    """Apply a function to every leaf of nested tuples, lists and dicts."""
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*[mapped(function, one) for one in value])
-    if isinstance(value, (tuple, list)):
-        return type(value)([mapped(function, one) for one in value])
-    if isinstance(value, dict):
-        return {name: mapped(function, one) for name, one in value.items()}
-    return function(value)
-
-
-def leaves(value: Any) -> list[Any]:
-    """Return the leaves of nested tuples, lists and dicts, in order."""
-    found: list[Any] = []
-    mapped(found.append, value)
-    return found
 
 
 # A module with passes of its own, as one entry of the tape --------------------------------------
@@ -252,8 +221,3 @@ def watching(watch: Watch) -> Iterator[None]:
         yield
     finally:
         _watching.reset(before)
-
-
-def trains(parameter: Any) -> bool:
-    """Whether a value is a parameter that is trained."""
-    return isinstance(parameter, Parameter) and parameter.requires_grad
