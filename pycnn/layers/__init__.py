@@ -32,18 +32,22 @@ from pycnn.layers.adaptive_pool import (
     GlobalAvgPool2d,
     GlobalMaxPool2d,
 )
-from pycnn.layers.batch_norm import BatchNorm2d
+from pycnn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from pycnn.layers.c_layer import CLayer
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.conv1d import Conv1d, ConvTranspose1d
 from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.dropout import Dropout
 from pycnn.layers.embedding import Embedding
+from pycnn.layers.group_norm import GroupNorm, LayerNorm
+from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.pool1d import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
@@ -55,23 +59,34 @@ from pycnn.layers.subsampling import Subsampling
 __all__ = [
     "GELU",
     "RBF",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AvgPool1d",
     "AvgPool2d",
+    "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
     "CLayer",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "Dropout",
     "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
+    "MaxPool1d",
     "MaxPool2d",
     "Module",
     "Parallel",

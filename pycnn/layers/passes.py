@@ -28,11 +28,10 @@ Forward = Callable[..., Any]
 def on_either(forward: Forward, owner: type[Module]) -> Forward:
     """Let the forward pass that a class defines take arrays as well as tensors."""
 
-    on_tensors = vars(owner).get("on_tensors")
 
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
-        backward = backward_of(type(self), owner)
+        backward, on_tensors = ways_of(type(self), owner)
         if (len(inputs) == 1 and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
             if backward is None:
                 y = forward(self, *inputs, **options)
@@ -52,6 +51,18 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
 
 
 @lru_cache(maxsize=4096)
+def ways_of(kind: type[Module], owner: type[Module]) -> tuple[Any, Any]:
+    """Return what `backward_of` does, and the forward pass that a layer has for tensors, or None.
+
+    The latter counts if it is defined for the same forward pass: by its class, or below it.
+    """
+    for place in kind.__mro__:
+        if "on_tensors" in vars(place):
+            own = vars(place)["on_tensors"] if issubclass(place, owner) else None
+            return backward_of(kind, owner), own
+    return backward_of(kind, owner), None
+
+
 def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] | None:
     """Return the backward pass that belongs to the forward pass of a class, or None.
 
