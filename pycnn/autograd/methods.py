@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import arithmetic, reducing, shaping
+from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
 from pycnn.autograd.value import Value, new, record
 from pycnn.devices import move, needs_extension
 
@@ -320,6 +320,26 @@ class Methods(Value):
     def le(self, other: Any) -> Tensor:
         """Return whether numbers are less or equal."""
         return self <= other  # type: ignore[operator,no-any-return]
+
+    def relu(self) -> Tensor:
+        """Set negative numbers to 0."""
+        return fused.relu(self)
+
+    def sigmoid(self) -> Tensor:
+        """Return ``1 / (1 + exp(-x))``."""
+        return activation.sigmoid(self)
+
+    def tanh(self) -> Tensor:
+        """Return the hyperbolic tangent."""
+        return activation.tanh(self)
+
+    def softmax(self, dim: Any) -> Tensor:
+        """Turn scores along an axis into probabilities."""
+        return activation.softmax(self, dim)
+
+    def log_softmax(self, dim: Any) -> Tensor:
+        """Return the logarithm of `softmax`."""
+        return activation.softmax(self, dim, log=True)
 
     # Reductions ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import Arithmetic
 from pycnn.autograd.graph import add, walk
-from pycnn.autograd.methods import Methods
+from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
 from pycnn.autograd.tracked import TrackedArray
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Tensor(Arithmetic, Methods):
+class Tensor(Arithmetic, InPlace):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What
@@ -32,8 +33,9 @@ class Tensor(Arithmetic, Methods):
 
     Parameters
     ----------
-    data : array
-        The values, which are shared: `pycnn.tensor` copies.
+    data : array, list, or int
+        The values; those of an array are shared: `pycnn.tensor` copies. Ints are the sizes of a
+        tensor of zeros.
     requires_grad : bool
         Whether gradients are wanted.
 
@@ -58,7 +60,13 @@ class Tensor(Arithmetic, Methods):
     __slots__ = ()
     __array_ufunc__ = None  # NumPy's arrays leave operators with a tensor to the tensor
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+    def __init__(self, data: Any, *sizes: Any, requires_grad: bool = False) -> None:
+        if sizes and isinstance(sizes[0], bool):
+            requires_grad, sizes = sizes[0], sizes[1:]
+        if sizes or isinstance(data, (int, np.integer)):  # as in PyTorch: sizes
+            data = np.zeros(tuple(map(operator.index, (data, *sizes))), np.float32)
+        elif isinstance(data, (list, tuple)):
+            data = np.array(data, np.float32)
         if not is_array(data):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
         if requires_grad and data.dtype.kind != "f":

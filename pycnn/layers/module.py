@@ -115,9 +115,8 @@ class Module(Modes, State, Saving):
         if forward is None:
             return
         if backward_of(cls, cls) is None:  # that of a base class belongs to another forward pass
-            for name in ("backward", "backward_parameters"):
-                if name not in vars(cls):
-                    setattr(cls, name, vars(Module)[name])
+            cls.backward = Module.backward  # type: ignore[method-assign]
+            cls.backward_parameters = Module.backward_parameters  # type: ignore[method-assign]
         cls.forward = on_either(forward, cls)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any) -> Any:
@@ -170,7 +169,8 @@ class Module(Modes, State, Saving):
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Check that there is an input that `forward` can take, and call it."""
         if len(inputs) == 1 and type(x := inputs[0]) is not Tensor:
-            if not (isinstance(x, Tensor | tuple | list | dict) or is_array(x)):
+            own = type(self).backward is not Module.backward
+            if not (isinstance(x, Tensor) or is_array(x)) and (own or x is None):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(*inputs, **options)

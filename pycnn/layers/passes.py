@@ -63,6 +63,9 @@ def ways_of(kind: type[Module], owner: type[Module]) -> tuple[Any, Any]:
     return backward_of(kind, owner), None
 
 
+_PASSES = frozenset(["backward", "backward_parameters"])
+
+
 def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] | None:
     """Return the backward pass that belongs to the forward pass of a class, or None.
 
@@ -74,8 +77,8 @@ def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] |
         The class, `kind` or a base class, that defines the forward pass.
     """
     for cls in (kind, owner):
-        place = next(base for base in cls.__mro__ if "backward" in vars(base))
-        found: Callable[..., Any] = vars(place)["backward"]
+        place = next(base for base in cls.__mro__ if not _PASSES.isdisjoint(vars(base)))
+        found: Callable[..., Any] = cls.backward
         if getattr(found, "walks_the_tape", False):
             continue
         # The library's own base classes define it for the forward passes of their sub-classes.
