@@ -2,6 +2,7 @@
 
 - `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
+- `Tensor` and `functional`: what a `forward` of your own is written with, and its gradients
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
@@ -20,12 +21,16 @@ import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
     augment,
+    autograd,
     cuda,
     datasets,
+    dtypes,
+    functional,
     init,
     layers,
     losses,
     models,
+    nn,
     ops,
     optim,
     plot,
@@ -34,7 +39,14 @@ from pycnn import (
     training,
 )
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._random import manual_seed
+from pycnn.autograd.creation import *
+from pycnn.autograd.function import Function
+from pycnn.autograd.functions import *
+from pycnn.autograd.gradcheck import gradcheck
+from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
+from pycnn.dtypes import *
 from pycnn.io import load, load_model, save
 from pycnn.layers import (
     GELU,
@@ -69,8 +81,11 @@ from pycnn.layers import (
     MaxPool1d,
     MaxPool2d,
     Module,
+    ModuleDict,
+    ModuleList,
     Parallel,
     Parameter,
+    ParameterList,
     ReLU,
     Reshape,
     Residual,
@@ -126,6 +141,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Function",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
@@ -142,9 +158,12 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "Parallel",
     "Parameter",
+    "ParameterList",
     "ReLU",
     "Reshape",
     "Residual",
@@ -155,22 +174,28 @@ __all__ = [
     "Softmax",
     "Subsampling",
     "Tanh",
+    "Tensor",
     "Unsqueeze",
     "Upsample",
     "ZeroPad2d",
     "augment",
+    "autograd",
     "cuda",
     "datasets",
     "evaluate",
     "fit",
+    "functional",
     "get_num_threads",
+    "gradcheck",
     "init",
     "k_fold",
     "layers",
     "load",
     "load_model",
     "losses",
+    "manual_seed",
     "models",
+    "nn",
     "ops",
     "optim",
     "plot",
@@ -183,4 +208,7 @@ __all__ = [
     "split",
     "text",
     "training",
+    *autograd.creation.__all__,
+    *autograd.functions.__all__,
+    *dtypes.__all__,
 ]

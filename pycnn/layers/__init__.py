@@ -44,6 +44,7 @@ from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module_lists import ModuleDict, ModuleList, ParameterList
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
@@ -89,6 +90,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Module",
+    "ParameterList",
+    "ModuleList",
+    "ModuleDict",
     "Parallel",
     "Parameter",
     "ReLU",
