@@ -49,6 +49,9 @@ class Backend(Protocol):
     def split(self, array: Any, extents: list[int], axis: int) -> list[Any]:
         """Take an array apart into contiguous parts of these extents along an axis."""
 
+    def swap_axes(self, array: Any) -> Any:
+        """Return (a, b, c, d) as a new array (a, c, b, d)."""
+
     def put_rows(self, table: Any, rows: Any, values: Any) -> None:
         """Write ``table[rows] = values`` in place; no row is there twice."""
 

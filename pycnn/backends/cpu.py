@@ -60,6 +60,10 @@ class Cpu:
         ends = np.cumsum(extents[:-1])
         return [np.ascontiguousarray(part) for part in np.split(array, ends, axis)]
 
+    def swap_axes(self, array: NumPyArray) -> NumPyArray:
+        """Copy with NumPy."""
+        return np.ascontiguousarray(array.transpose(0, 2, 1, 3))
+
     def put_rows(self, table: NumPyArray, rows: NumPyArray, values: NumPyArray) -> None:
         """Assign with NumPy's indexing."""
         table[rows] = values

@@ -65,6 +65,17 @@ class Cuda:
         parts: list[Any] = array.split(extents, axis)
         return parts
 
+    def swap_axes(self, array: Any) -> Any:
+        """Take the shorter one of the two axes apart, and put its parts behind the other."""
+        a, b, c, d = array.shape
+        if 1 in (b, c) or not array.size:
+            return array.copy().reshape(a, c, b, d)
+        if b < c:
+            parts = [part.reshape(a, c, 1, d) for part in array.split([1] * b, 1)]
+            return self.concatenate(parts, 2)
+        parts = [part.reshape(a, 1, b, d) for part in array.split([1] * c, 2)]
+        return self.concatenate(parts, 1)
+
     def put_rows(self, table: Any, rows: Any, values: Any) -> None:
         """Copy the rows on the device."""
         table.put_rows(rows, values)
