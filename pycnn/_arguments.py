@@ -62,7 +62,7 @@ def single(owner: str, name: str, value: Any, minimum: int) -> tuple[int]:
 
 def placement(owner: str, device: Any, dtype: Any) -> None:
     """Refuse PyTorch's arguments for where and how parameters lie, but for what they are here."""
-    if device is not None and str(device) != "cpu":
+    if device is not None and written(getattr(device, "type", device)) != "'cpu'":
         raise ValueError(
             f"[{owner}] device must be None or 'cpu', got {written(device)}: a new layer is on the "
             "CPU, and .to(device) moves the whole model"

@@ -10,7 +10,7 @@ import numpy as np
 
 from pycnn._arguments import flag, integer, placement, positive, sizes
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, check_contiguous
 from pycnn.layers.standardised import Standardised, scaled, scaled_backward
 
 
@@ -31,6 +31,7 @@ class _PerSample(Module):
 
     def forward(self, x: Array) -> Array:
         """Normalise; the output has the shape of the input."""
+        check_contiguous(type(self).__name__, "x", x)
         groups, channels = self._views(np.shape(x))
         if x.size == 0:
             self.save_for_backward(None)
@@ -47,7 +48,8 @@ class _PerSample(Module):
             return dy
         _, channels = self._views(np.shape(dy))
         dy = scaled_backward(dy, numbers.values, channels, self.weight, self.bias)
-        return numbers.backward(dy)
+        dx: Array = numbers.backward(dy)
+        return dx
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of scale and shift: 2 for each number."""

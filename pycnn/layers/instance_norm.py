@@ -9,7 +9,7 @@ import numpy as np
 from pycnn.devices import on_cpu
 from pycnn.layers.batch_norm import BatchNorm
 from pycnn.layers.images import OnImages
-from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.parameter import Array, Shape, check_contiguous
 from pycnn.layers.spread import spread_here
 from pycnn.layers.standardised import Standardised, scaled, scaled_backward
 
@@ -53,6 +53,7 @@ class InstanceNorm(OnImages, BatchNorm):
         if not self.training and self.running_mean is not None:
             return super()._normalised(x, shape)
         self._check_apart()
+        check_contiguous(type(self).__name__, "x", x)
         samples, channels, *sides = x.shape
         count = sides[0] * sides[1]
         if count == 1:

@@ -301,10 +301,10 @@ def test_images_without_an_axis_say_which_one(
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        ((2, 5, 3), r"expects \(N, 3\), input was \(2, 5, 3\): give x.reshape\(-1, 3\)"),
         ((2, 3, 1), r"expects \(N, 3\), input was \(2, 3, 1\): is a Flatten missing\?"),
         ((2, 5, 4), r"expects \(N, 3\), input was \(2, 5, 4\)$"),
-        ((3,), r"expects \(N, 3\), input was \(3,\)"),
+        ((), r"expects \(N, 3\), input was \(\)"),
+        ((4,), r"expects \(N, 3\), input was \(4,\)"),
         ((2, 4), r"expects 3 features, got 4 \(input was \(2, 4\)\)"),
     ],
 )

@@ -33,7 +33,7 @@ def use_networks(folder: Path) -> int:
         nn.MaxPool2d(2),
         nn.LocalResponseNorm(3),
         nn.ConvTranspose2d(6, 4, 2, stride=2, rng=3),
-        nn.Upsample(2),
+        nn.Upsample(scale_factor=2),
         nn.AvgPool2d(3, 2),
         nn.AdaptiveMaxPool2d(4),
         nn.AdaptiveAvgPool2d(2),
