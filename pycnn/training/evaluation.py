@@ -237,6 +237,6 @@ def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
             f"pycnn.CrossEntropyLoss(), got {written(criterion)}"
         )
     reduction = getattr(criterion, "reduction", "mean")
-    if reduction != "mean":
+    if reduction not in ("mean", "batchmean"):
         raise ValueError(f"[{owner}] the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion
