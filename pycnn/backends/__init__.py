@@ -17,14 +17,27 @@ from pycnn.backends.contract import Backend
 from pycnn.backends.cpu import Cpu
 from pycnn.backends.cuda import Cuda
 from pycnn.backends.operations import Operations
+from pycnn.backends.reference import Reference, ReferenceArray
 
-__all__ = ["Backend", "Cpu", "Cuda", "Operations", "computing_with", "of", "of_cpu", "of_extension"]
+__all__ = [
+    "Backend",
+    "Cpu",
+    "Cuda",
+    "Operations",
+    "Reference",
+    "computing_with",
+    "of",
+    "of_cpu",
+    "of_extension",
+    "of_reference",
+]
 
 _cpu: Backend = Cpu()
 
 # The back-ends of extension modules, by the module's name and by the type of its arrays.
 _extensions: dict[str, Backend] = {}
-_devices: dict[type, Backend] = {}
+_reference: Backend = Reference()
+_devices: dict[type, Backend] = {ReferenceArray: _reference}
 
 
 def of(array: Any) -> Backend:
@@ -48,6 +61,11 @@ def _elsewhere(kind: type) -> Backend:
 def of_cpu() -> Backend:
     """Return the back-end of NumPy's arrays."""
     return _cpu
+
+
+def of_reference() -> Backend:
+    """Return the back-end that computes in float64 with NumPy."""
+    return _reference
 
 
 def of_extension(module: ModuleType) -> Backend:

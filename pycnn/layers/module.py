@@ -13,7 +13,7 @@ import numpy as np
 from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
-from pycnn.devices import device_of, extension, is_array, move
+from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.saving import Saving
@@ -156,9 +156,9 @@ class Module(Modes, State, Saving, ABC):
 
         Parameters
         ----------
-        device : {'cpu', 'cuda'}
-            The CPU or the GPU; 'cuda_emulated' is the emulation of a GPU that tests use. An
-            optimizer that has taken steps does not move: make a new one and load the state into it.
+        device : {'cpu', 'cuda', 'reference'}
+            The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
+            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer that has taken steps does not move: make a new one and load the state into it.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Module(Modes, State, Saving, ABC):
         """
         if not isinstance(device, str):
             raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
-        if device != "cpu":
+        if needs_extension(device):
             extension(device)
         with Turn(self, alone=True).taken():
             moved = [(value, move(value.data, device)) for value in self._movable()]
