@@ -10,7 +10,8 @@
   `fused`: neighbouring layers that run as one op
 - `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
-  `activation`, `dropout`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one family each
+  `activation`, `activation_kinds`, `prelu`, `dropout`, `embedding`, `batch_norm`,
+  `local_response_norm`, `rbf`: one family each
 - `s_layer`, `c_layer`: those of the neocognitron; `cells`: what they share; `self_organizing`:
   layers that learn without gradients
 - `summary`: the table of `Module.summary`
@@ -25,6 +26,16 @@ from pycnn.layers.activation import (
     Sigmoid,
     Softmax,
     Tanh,
+)
+from pycnn.layers.activation_kinds import (
+    ELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Mish,
+    ReLU6,
+    SiLU,
+    Softplus,
 )
 from pycnn.layers.adaptive_pool import (
     AdaptiveAvgPool2d,
@@ -44,6 +55,7 @@ from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.prelu import PReLU
 from pycnn.layers.rbf import RBF
 from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
 from pycnn.layers.residual import Residual
@@ -53,6 +65,7 @@ from pycnn.layers.sequential import Sequential
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
+    "ELU",
     "GELU",
     "RBF",
     "AdaptiveAvgPool2d",
@@ -68,22 +81,30 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
     "MaxPool2d",
+    "Mish",
     "Module",
+    "PReLU",
     "Parallel",
     "Parameter",
     "ReLU",
+    "ReLU6",
     "Reshape",
     "Residual",
     "SLayer",
     "ScaledTanh",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "SparseRows",
     "Subsampling",
     "Tanh",

@@ -227,9 +227,7 @@ class Hardtanh(_Activation):
 
     _kind = "hardtanh"
 
-    def __init__(
-        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-    ) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
         owner = type(self).__name__
         self.min_val = float32(owner, "min_val", min_val)

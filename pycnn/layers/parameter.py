@@ -140,6 +140,8 @@ class Parameter:
         the model in one thread only: a first gradient overwrites what `home.view` holds, so each
         backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of a
         parameter have no home, and moving it to another device with `Module.to` removes it.
+    requires_grad : bool
+        Whether it is trained.
 
     Raises
     ------
@@ -150,7 +152,7 @@ class Parameter:
         If `data` is not C-contiguous.
     """
 
-    __slots__ = ("data", "grad", "home")
+    __slots__ = ("data", "grad", "home", "requires_grad")
 
     def __init__(self, data: Array) -> None:
         check_kind("Parameter", "data", data, FLOAT)
@@ -159,6 +161,7 @@ class Parameter:
         self.data = data
         self.grad: Gradient | None = None
         self.home: Home | None = None
+        self.requires_grad = True
 
     @property
     def shape(self) -> Shape:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from pycnn import backends, init as initial, ops
+from pycnn import backends, ops
+from pycnn import init as initial
 from pycnn._arguments import float32, integer
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter

@@ -85,9 +85,7 @@ class BCELoss(PointwiseLoss):
     def __init__(
         self, weight: npt.NDArray[np.float32] | None = None, reduction: str = "mean"
     ) -> None:
-        super().__init__(
-            reduction, kind="bce", weight=float32_weights("BCELoss", "weight", weight)
-        )
+        super().__init__(reduction, kind="bce", weight=float32_weights("BCELoss", "weight", weight))
 
     def _alike(self, shape: Shape) -> float:
         return 0.5

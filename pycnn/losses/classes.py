@@ -234,7 +234,7 @@ class CrossEntropyLoss(_WeightedLoss):
         if not rows.shape[0] and self.reduction == "mean":
             raise ValueError("[CrossEntropyLoss] the mean loss of an empty batch is not defined")
         logs = ops.log_softmax(rows)
-        loss = ops.pointwise_loss(logs, target, **self._share_options(rows))
+        loss: Any = ops.pointwise_loss(logs, target, **self._share_options(rows))
         if self.reduction == "none":
             loss = ops.linear(loss, _ones((1, rows.shape[1]), rows))  # sums of rows
         return loss, logs

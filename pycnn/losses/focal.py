@@ -69,7 +69,7 @@ class FocalLoss(ClassLoss):
             self.alpha = real("FocalLoss", "alpha", alpha)
             if not 0.0 <= self.alpha <= 1.0:
                 raise ValueError(f"[FocalLoss] alpha must be in [0, 1], got {self.alpha}")
-        self._targets = {"ignore_index": self.ignore_index, "reduction": reduction}
+        self._targets: dict[str, Any] = {"ignore_index": self.ignore_index, "reduction": reduction}
 
     def batch_weight(self, target: Array) -> float:
         """Return the weight of a batch's mean in the mean over many batches.
@@ -125,6 +125,11 @@ class FocalLoss(ClassLoss):
         return ops.channel_affine(images, options["scale"], options["shift"]).reshape(rows.shape)
 
     def _row_value(self, rows: Array, target: Array) -> tuple[Any, Array]:
+        if is_array(self.alpha) and self.alpha.shape != rows.shape[1:]:
+            raise ValueError(
+                f"[FocalLoss] alpha must have shape {rows.shape[1:]}, a number for each class, "
+                f"got {self.alpha.shape}"
+            )
         logs = ops.log_softmax(rows)
         focused = self._scaled(ops.activation(logs, **self._focus()))
         return ops.nll_loss(focused, target, **self._targets), logs

@@ -93,10 +93,11 @@ class L1Loss(PointwiseLoss):
 
 
 class SmoothL1Loss(PointwiseLoss):
-    """Absolute error with a round bottom: ``d^2 / (2 beta)`` if ``d < beta``, else ``d - beta / 2``.
+    """Absolute error with a round bottom.
 
-    Here d is ``abs(output - target)``. Call it with float32 outputs and targets of any common
-    shape; the loss is a float, or an array of that shape with reduction 'none'.
+    With d = abs(output - target) it is ``d^2 / (2 beta)`` if ``d < beta``, else ``d - beta / 2``.
+    Call it with float32 outputs and targets of any common shape; the loss is a float, or an array
+    of that shape with reduction 'none'.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ from pycnn.ops.local_response_norm import *
 from pycnn.ops.loss import *
 from pycnn.ops.norm import *
 from pycnn.ops.optim import *
-from pycnn.ops.pointwise_kinds import *
 from pycnn.ops.pointwise_loss import *
+from pycnn.ops.pointwise_loss_kinds import *
 from pycnn.ops.pool import *
 from pycnn.ops.rbf import *
 from pycnn.ops.resize import *

@@ -1,4 +1,4 @@
-"""The newer activations: one op that chooses a function of each number by name, and its gradient."""
+"""The newer activations: one op for functions of each number, by name, and its gradient."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from pycnn.reference.local_response_norm import *
 from pycnn.reference.loss import *
 from pycnn.reference.norm import *
 from pycnn.reference.optim import *
-from pycnn.reference.pointwise_kinds import *
 from pycnn.reference.pointwise_loss import *
+from pycnn.reference.pointwise_loss_kinds import *
 from pycnn.reference.pool import *
 from pycnn.reference.rbf import *
 from pycnn.reference.resize import *

@@ -12,6 +12,18 @@ from pycnn.reference.geometry import Array
 
 __all__ = ["activation", "activation_backward"]
 
+KINDS = (
+    "silu",
+    "elu",
+    "hardswish",
+    "hardsigmoid",
+    "softplus",
+    "mish",
+    "hardtanh",
+    "negative",
+    "focal",
+)
+
 # exp(-800) is 0 in float64, and exp(800) is not needed.
 _FAR = 800.0
 
@@ -79,7 +91,17 @@ def activation_backward(dy: Array, x: Array, kind: str, a: float = 0.0, b: float
 
 
 def _check(kind: str) -> None:
-    names = "silu elu hardswish hardsigmoid softplus mish hardtanh negative focal".split()
+    names = [
+        "silu",
+        "elu",
+        "hardswish",
+        "hardsigmoid",
+        "softplus",
+        "mish",
+        "hardtanh",
+        "negative",
+        "focal",
+    ]
     if kind not in names:
         raise ValueError(f"[activation] kind must be one of {', '.join(names)}, got {kind!r}")
 

@@ -62,18 +62,18 @@ def pointwise_loss_backward(
 def _losses(o: Array, t: Array, kind: str, a: float, b: float) -> Array:
     d = np.abs(o - t)
     if kind == "l1":
-        return d
+        return np.asarray(d)
     if kind == "smooth_l1":
-        return np.where(d < a, d**2 / (2 * (a or 1)), d - a / 2)
+        return np.asarray(np.where(d < a, d**2 / (2 * (a or 1)), d - a / 2))
     if kind == "huber":
-        return np.where(d < a, d**2 / 2, a * (d - a / 2))
+        return np.asarray(np.where(d < a, d**2 / 2, a * (d - a / 2)))
     if kind == "kl_div":
         return part(t, np.log(t) - o)
     if kind == "kl_div_log":
         return part(np.exp(t), t - o)
     if kind == "bce":
         yes, no = (np.maximum(logarithm, -100) for logarithm in (np.log(o), np.log1p(-o)))
-        return -part(t, yes) - part(1 - t, no)
+        return np.asarray(-part(t, yes) - part(1 - t, no))
     if kind == "focal":
         entropy = part(t, np.logaddexp(0, -o)) + part(1 - t, np.logaddexp(0, o))
         return np.asarray(_balance(t, a) * part(_wrong(o, t) ** b, entropy))
@@ -87,13 +87,13 @@ def _slopes(o: Array, t: Array, kind: str, a: float, b: float) -> Array:
     if kind == "l1":
         return np.sign(d)
     if kind == "smooth_l1":
-        return np.where(np.abs(d) < a, d / (a or 1), np.sign(d))
+        return np.asarray(np.where(np.abs(d) < a, d / (a or 1), np.sign(d)))
     if kind == "huber":
-        return np.where(np.abs(d) < a, d, a * np.sign(d))
+        return np.asarray(np.where(np.abs(d) < a, d, a * np.sign(d)))
     if kind == "kl_div":
-        return -t
+        return np.asarray(-t)
     if kind == "kl_div_log":
-        return -np.exp(t)
+        return np.asarray(-np.exp(t))
     if kind == "bce":
         return np.asarray(d / np.maximum(o * (1 - o), 1e-12))
     if kind == "focal":
@@ -103,14 +103,14 @@ def _slopes(o: Array, t: Array, kind: str, a: float, b: float) -> Array:
         slopes = of_entropy + part(of_wrong, _wrong(o, t) ** (b - 1) * entropy)
         return np.asarray(_balance(t, a) * slopes)
     if kind == "cross_entropy":
-        return -((1 - a) * t + b)
+        return np.asarray(-((1 - a) * t + b))
     raise ValueError(f"[pointwise_loss] unknown kind {kind!r}")
 
 
 def _wrong(o: Array, t: Array) -> Array:
     """Return the probability of the wrong answer."""
-    return t * sigmoid(-o) + (1 - t) * sigmoid(o)
+    return np.asarray(t * sigmoid(-o) + (1 - t) * sigmoid(o))
 
 
 def _balance(t: Array, alpha: float) -> Array:
-    return np.ones_like(t) if alpha < 0 else alpha * t + (1 - alpha) * (1 - t)
+    return np.asarray(np.ones_like(t) if alpha < 0 else alpha * t + (1 - alpha) * (1 - t))
