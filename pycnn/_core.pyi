@@ -297,8 +297,8 @@ def pointwise_loss(
 def pointwise_loss_backward(
     output: FloatArray,
     target: FloatArray,
-    dloss: float | FloatArray,
     kind: str,
+    dloss: float | FloatArray = 1.0,
     a: float = 0.0,
     b: float = 0.0,
     weight: FloatArray | None = None,

@@ -140,7 +140,7 @@ py::object bind_pointwise_loss(py::handle output_array, py::handle target_array,
     });
 }
 
-Array bind_pointwise_loss_backward(py::handle output_array, py::handle target_array, py::handle dloss_object, py::handle kind,
+Array bind_pointwise_loss_backward(py::handle output_array, py::handle target_array, py::handle kind, py::handle dloss_object,
                                    py::handle a_number, py::handle b_number, py::handle weight, py::handle divisor_number,
                                    py::handle reduction) {
     const char* op = "pointwise_loss_backward";
@@ -164,7 +164,7 @@ void register_pointwise_loss(py::module_& module) {
                "weight"_a = py::none(), "pos_weight"_a = py::none(), "reduction"_a = "mean");
     module.def("pointwise_loss", bind_pointwise_loss, "output"_a, "target"_a, "kind"_a, "a"_a = 0.0, "b"_a = 0.0,
                "weight"_a = py::none(), "divisor"_a = 1.0, "reduction"_a = "mean");
-    module.def("pointwise_loss_backward", bind_pointwise_loss_backward, "output"_a, "target"_a, "dloss"_a = 1.0, "kind"_a,
+    module.def("pointwise_loss_backward", bind_pointwise_loss_backward, "output"_a, "target"_a, "kind"_a, "dloss"_a = 1.0,
                "a"_a = 0.0, "b"_a = 0.0, "weight"_a = py::none(), "divisor"_a = 1.0, "reduction"_a = "mean");
 }
 

@@ -47,7 +47,10 @@ class ClassLoss(OpLoss):
         """Return the gradient with respect to the rows."""
 
     def _hint(self, output: Array, target: Any) -> str:
-        return classes_hint(target, output.shape[1]) if output.ndim == 2 else ""
+        if output.ndim == 2:
+            return classes_hint(target, output.shape[1])
+        whole = isinstance(target, np.ndarray) and target.dtype.kind in "iub"
+        return "give y.astype(np.int64)" if whole and target.dtype != np.int64 else ""
 
     def _row_targets(self, output: Array, target: Array) -> Array:
         """Return the targets of `rows_of` the outputs."""
@@ -212,16 +215,19 @@ class CrossEntropyLoss(_WeightedLoss):
 
     def _hint(self, output: Array, target: Any) -> str:
         hint = super()._hint(output, target)
-        if hint and is_array(target) and target.dtype.kind == "f" and target.shape == output.shape:
-            return f"{hint}; probabilities of the classes go in as y.astype(np.float32)"
-        return hint
+        if not is_array(target) or target.dtype == output.dtype or target.dtype.kind != "f":
+            return hint
+        if target.shape != output.shape:
+            return hint
+        cure = "probabilities of the classes go in as y.astype(np.float32)"
+        return f"{hint}; {cure}" if hint else cure
 
     def _row_targets(self, output: Array, target: Array) -> Array:
         if target.dtype != output.dtype or target.shape != output.shape:
             return super()._row_targets(output, target)
         if isinstance(target, np.ndarray) and target.size:
             least, most = float(target.min()), float(target.max())
-            if not (least >= 0 and most <= 1 + 1e-3):  # sums of mixed labels are rounded
+            if least < 0 or most > 1 + 1e-3:  # a NaN passes; sums of mixed labels are rounded
                 raise ValueError(
                     "[CrossEntropyLoss] float targets are probabilities of the classes, from 0 to "
                     f"1, got numbers from {least:.4g} to {most:.4g}; {REGRESSION}"
@@ -246,7 +252,7 @@ class CrossEntropyLoss(_WeightedLoss):
         if self.reduction == "none" and is_array(dloss):
             dloss = ops.linear(dloss.reshape((dloss.size, 1)), _ones((kept.shape[1], 1), kept))
         options = self._share_options(kept)
-        dlogs = ops.pointwise_loss_backward(kept, target, dloss, **options)
+        dlogs = ops.pointwise_loss_backward(kept, target, dloss=dloss, **options)
         return ops.log_softmax_backward(dlogs, kept)
 
     def _share_options(self, rows: Array) -> dict[str, Any]:

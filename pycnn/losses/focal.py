@@ -108,7 +108,7 @@ class FocalLoss(ClassLoss):
         output, classes, _ = kept
         if classes is not None:
             return super()._gradient(kept, target, dloss)
-        return ops.pointwise_loss_backward(output, target, dloss, **self._binary())
+        return ops.pointwise_loss_backward(output, target, dloss=dloss, **self._binary())
 
     # Classes ---------------------------------------------------------------------------------
 

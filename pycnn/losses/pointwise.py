@@ -68,7 +68,7 @@ class PointwiseLoss(OpLoss):
         return numbers_hint(target, output.shape)
 
     def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
-        return ops.pointwise_loss_backward(kept, target, dloss, **self._options_for(kept))
+        return ops.pointwise_loss_backward(kept, target, dloss=dloss, **self._options_for(kept))
 
 
 class L1Loss(PointwiseLoss):

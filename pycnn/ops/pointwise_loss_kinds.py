@@ -11,8 +11,8 @@ __all__ = ["pointwise_loss", "pointwise_loss_backward"]
 def pointwise_loss(
     output: FloatArray,
     target: FloatArray,
-    *,
     kind: str,
+    *,
     a: float = 0.0,
     b: float = 0.0,
     weight: FloatArray | None = None,
@@ -83,9 +83,9 @@ def pointwise_loss(
 def pointwise_loss_backward(
     output: FloatArray,
     target: FloatArray,
+    kind: str,
     dloss: float | FloatArray = 1.0,
     *,
-    kind: str,
     a: float = 0.0,
     b: float = 0.0,
     weight: FloatArray | None = None,
@@ -100,9 +100,11 @@ def pointwise_loss_backward(
     ----------
     output, target : ndarray of float32
         As in the forward pass.
+    kind : str
+        As in the forward pass.
     dloss : float, or ndarray of float32 of the shape of `output` with reduction 'none'
         Gradient of what follows with respect to the loss.
-    kind, a, b, weight, divisor, reduction
+    a, b, weight, divisor, reduction
         As in the forward pass.
 
     Returns
@@ -115,5 +117,5 @@ def pointwise_loss_backward(
         As `pointwise_loss`.
     """
     return of(output).ops.pointwise_loss_backward(
-        output, target, dloss, kind, a, b, weight, divisor, reduction
+        output, target, kind, dloss, a, b, weight, divisor, reduction
     )

@@ -15,8 +15,8 @@ __all__ = ["pointwise_loss", "pointwise_loss_backward"]
 def pointwise_loss(
     output: Array,
     target: Array,
-    *,
     kind: str,
+    *,
     a: float = 0.0,
     b: float = 0.0,
     weight: Array | None = None,
@@ -38,9 +38,9 @@ def pointwise_loss(
 def pointwise_loss_backward(
     output: Array,
     target: Array,
+    kind: str,
     dloss: float | Array = 1.0,
     *,
-    kind: str,
     a: float = 0.0,
     b: float = 0.0,
     weight: Array | None = None,

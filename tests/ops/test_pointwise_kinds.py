@@ -92,8 +92,10 @@ def test_values(
         scale = float(np.abs(np.asarray(exact))) + 1
         assert got == pytest.approx(exact, rel=1e-12, abs=1e-9 * scale if "kl" in kind else 0)
     dloss: Any = Values("normal", 9).arrays(shape)[0] if reduction == "none" else -0.75
-    slopes = reference.pointwise_loss_backward(wide_x, wide_t, dloss, weight=wide_weight, **options)
-    dx = ops.pointwise_loss_backward(x, t, dloss, weight=weight, **options)
+    slopes = reference.pointwise_loss_backward(
+        wide_x, wide_t, dloss=dloss, weight=wide_weight, **options
+    )
+    dx = ops.pointwise_loss_backward(x, t, dloss=dloss, weight=weight, **options)
     assert_within(dx, slopes, in_double(slopes, 100.0))
 
 
@@ -115,7 +117,9 @@ def each(kind: str, x: list[float], t: list[float], a: float = 0, b: float = 0) 
     options: Any = {"kind": kind, "a": a, "b": b, "reduction": "none"}
     output, target = np.array(x, F), np.array(t, F)
     losses = ops.pointwise_loss(output, target, **options)
-    return losses, ops.pointwise_loss_backward(output, target, np.ones_like(output), **options)
+    return losses, ops.pointwise_loss_backward(
+        output, target, dloss=np.ones_like(output), **options
+    )
 
 
 def test_edges() -> None:

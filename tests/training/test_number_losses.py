@@ -55,7 +55,7 @@ def test_losses_are_kinds_of_an_op(
     np.testing.assert_array_equal(loss, expected)
     dloss: Any = devices.move(X, device) if criterion.reduction == "none" else 0.5
     got = criterion.backward(dloss)
-    slopes = ops.pointwise_loss_backward(x, t, dloss, **there)
+    slopes = ops.pointwise_loss_backward(x, t, dloss=dloss, **there)
     np.testing.assert_array_equal(devices.on_cpu(got), devices.on_cpu(slopes))
 
 
@@ -136,6 +136,18 @@ def test_fit_and_evaluate_take_each_kind_of_target(kind: str, device: str) -> No
         model.to("cpu")
         answers = model(x).argmax(axis=1)
         assert after.accuracy == pytest.approx((answers == y).mean())
+
+
+@pytest.mark.parametrize("kind", ["huber", "focal labels", "soft labels", "divergence"])
+def test_a_captured_step_has_the_same_losses(kind: str, device: str) -> None:
+    loss, x, y, outputs, _ = TARGETS[kind]
+    batches = [(x[i : i + 8], y[i : i + 8]) for i in (0, 8, 16)]
+    curves = []
+    for graph in (False, True):
+        model = network(x, outputs, loss).to(device)
+        history = fit(model, batches, epochs=3, loss=loss, cuda_graph=graph, progress=False)
+        curves.append(history["loss"])
+    assert curves[0] == curves[1]
 
 
 def test_accuracy_counts_pixels_that_are_not_ignored() -> None:
