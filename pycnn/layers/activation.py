@@ -60,7 +60,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        flag("LeakyReLU", "inplace", inplace)
+        self.inplace = flag("LeakyReLU", "inplace", inplace)
         self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Array) -> Array:

@@ -38,6 +38,8 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
                 y = NotImplemented if on_tensors is None else on_tensors(self, *inputs, **options)
                 if y is NotImplemented:
                     y = _entry(self, forward, backward, inputs, options)
+                    if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
+                        y = inputs[0]._become(y)
         elif backward is not None or not holds(None, inputs, options):
             y = forward(self, *inputs, **options)
         else:
