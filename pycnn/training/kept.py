@@ -11,8 +11,8 @@ import numpy as np
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
-from pycnn.losses import BCEWithLogitsLoss
-from pycnn.training.answers import answers
+from pycnn.losses import BCELoss, BCEWithLogitsLoss, FocalLoss
+from pycnn.training.answers import answers, are_classes
 from pycnn.training.metrics import CLASSES, PROBABILITIES, SCORES, Metric, TopK, number_of
 
 if TYPE_CHECKING:
@@ -38,14 +38,15 @@ class Kept:
         self._metrics = metrics
         self._scores = model.scores
         self._ignored: int | None = getattr(loss, "ignore_index", None)
-        self._binary = isinstance(loss, BCEWithLogitsLoss)
+        self._logits = isinstance(loss, BCEWithLogitsLoss | FocalLoss)  # of yes or no
+        self._shares = isinstance(loss, BCELoss)
         self._columns: dict[str, list[Array]] = {}
         self.are_classes = True
 
     def add(self, output: Any, target: Any) -> None:
         """Keep a batch."""
         output, target = on_cpu(output), np.asarray(on_cpu(target))
-        self.are_classes = target.dtype.kind in "iu" and output.ndim == target.ndim + 1
+        self.are_classes = are_classes(output, target)
         if self.are_classes:
             scores = self._scores(output)
             rows = np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1])
@@ -92,10 +93,10 @@ class Kept:
         scores = columns.get(SCORES)
         if scores is None or metric.on == SCORES:
             return scores
-        if metric.on == CLASSES:
-            return (scores > 0).astype(np.int64) if self._binary else scores
+        if metric.on == CLASSES and (self._logits or self._shares):
+            return (scores > (0 if self._logits else 0.5)).astype(np.int64)
         if not self.are_classes:
-            return _sigmoid(scores.astype(np.float64)) if self._binary else scores
+            return _sigmoid(scores.astype(np.float64)) if self._logits else scores
         probabilities = _softmax(scores.astype(np.float64))
         return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
 

@@ -11,7 +11,7 @@ import numpy as np
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
-from pycnn.training.answers import NO_ANSWER, answers
+from pycnn.training.answers import NO_ANSWER, answers, are_classes
 from pycnn.training.kept import Kept
 from pycnn.training.metrics import Metric
 
@@ -102,7 +102,7 @@ class Meter:
     def _add_answers(self, output: Array, target: Array) -> None:
         if self._right is None:
             return
-        if not _are_classes(output, target):
+        if not are_classes(output, target):
             self._right = None
             return
         # Of each sample, or of each place of a sample, such as its pixels.
@@ -133,10 +133,3 @@ class Meter:
     def accuracy(self) -> float | None:
         """Share of right answers; None without any answers, or if the targets are not classes."""
         return self._right / self._answers if self._right is not None and self._answers else None
-
-
-def _are_classes(output: Array, target: Array) -> bool:
-    """Whether the targets are classes, one for each sample or each place of it."""
-    if output.ndim < 2 or target.dtype.kind != "i":
-        return False
-    return tuple(target.shape) == (output.shape[0], *output.shape[2:])

@@ -41,12 +41,12 @@ class Metric:
         and ``logits`` stand for scores; ``y_score``, ``y_prob``, ``y_proba`` and ``probabilities``
         for probabilities; any other for classes.
 
-        - classes: (N,) int64, the class of the largest score, or -1 if it is not finite. With the
-          loss ``BCEWithLogitsLoss`` 1 where an output is above 0, else 0. For other targets that
-          are no classes, as in a regression, the outputs.
+        - classes: (N,) int64, the class of the largest score, or -1 if it is not finite. With a
+          loss of yes or no for each number, such as ``BCEWithLogitsLoss``, 1 where that is more
+          likely, else 0. For other targets that are no classes, as in a regression, the outputs.
         - scores: the outputs, (N, C) for classes.
         - probabilities: (N, C), the softmax of the scores in float64; of two classes only that of
-          class 1, (N,), as scikit-learn wants it. With ``BCEWithLogitsLoss`` the sigmoid.
+          class 1, (N,), as scikit-learn wants it. Of logits of yes or no the sigmoid.
 
         Targets that are a class for each pixel, (N, H, W), count as N H W samples. Samples whose
         target the loss ignores are left out.
