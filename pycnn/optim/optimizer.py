@@ -148,7 +148,7 @@ class Optimizer(ABC):
         its state was zero and would have stayed so.
         """
         for group, parameter, state in self._entries():
-            if parameter.grad is None or not getattr(parameter, "requires_grad", True):
+            if parameter.grad is None or not parameter.requires_grad:
                 continue
             new = dict(state) or self.start(parameter, group)
             if isinstance(parameter.grad, SparseRows):

@@ -103,10 +103,8 @@ def test_rates_without_a_ratio_are_not_scheduled() -> None:
 
 
 def test_frozen_parameters_and_those_without_gradient_rest() -> None:
-    class Frozen(Parameter):
-        requires_grad = False
-
-    moving, frozen, idle = parameter(), Frozen(parameter().data), parameter()
+    moving, frozen, idle = parameter(), parameter(), parameter()
+    frozen.requires_grad = False
     optimizer = Adam([moving, frozen, idle], 0.1, weight_decay=0.1)
     moving.grad = frozen.grad = gradient(1)
     clip_grad_norm(optimizer.params, 1.0)
