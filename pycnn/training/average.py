@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pycnn import backends
 from pycnn._arguments import flag, real
 from pycnn.devices import device_of, move, on_cpu
@@ -58,7 +60,10 @@ class EMA(Callback):
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Begin with the weights as they are."""
         self._parameters = list(run.optimizer.params)
-        self._means = [parameter.data.copy() for parameter in self._parameters]
+        self._means = [
+            move(np.array(on_cpu(parameter.data)), device_of(parameter.data))
+            for parameter in self._parameters
+        ]
         self._steps, self._own = 0, []
 
     def on_step(self, run: TrainingRun) -> None:
@@ -72,7 +77,7 @@ class EMA(Callback):
 
     def on_measure(self, run: TrainingRun) -> None:
         """Put the means in the place of the parameters."""
-        self._own = [on_cpu(parameter.data).copy() for parameter in self._parameters]
+        self._own = [np.array(on_cpu(parameter.data)) for parameter in self._parameters]
         self._place(self._means)
 
     def on_measured(self, run: TrainingRun, record: EpochRecord | None) -> None:
@@ -96,6 +101,6 @@ class EMA(Callback):
         """Take over the means of an earlier process."""
         self._steps = state["steps"]
         self._means = [
-            move(on_cpu(mean).copy(), device_of(parameter.data))
+            move(np.array(on_cpu(mean)), device_of(parameter.data))
             for mean, parameter in zip(state["means"], self._parameters, strict=True)
         ]
