@@ -78,11 +78,12 @@ def clip_grad_value(parameters: Iterable[Parameter], clip_value: float) -> None:
         raise ValueError(f"[{owner}] clip_value must be positive, got {clip_value}")
     for gradient in _distinct(owner, parameters):
         numbers = on_cpu(gradient)
+        with np.errstate(over="ignore"):  # beyond the dtype there is no limit
+            limit = numbers.dtype.type(clip_value)
         if numbers is gradient:
-            np.clip(numbers, -clip_value, clip_value, out=numbers)
+            np.clip(numbers, -limit, limit, out=numbers)
         else:
-            clipped = np.clip(numbers, -clip_value, clip_value)
-            backends.of(gradient).write(gradient, clipped)
+            backends.of(gradient).write(gradient, np.clip(numbers, -limit, limit))
 
 
 def _distinct(owner: str, parameters: Iterable[Parameter]) -> list[Array]:

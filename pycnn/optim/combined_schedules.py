@@ -35,7 +35,7 @@ class Warmup:
     start_factor: float = 1.0 / 3.0
 
     def __post_init__(self) -> None:
-        _check_schedules("Warmup", [self.schedule])
+        _check_schedules("Warmup", "schedule", [self.schedule])
         fraction("Warmup", "share", self.share)
         fraction("Warmup", "start_factor", self.start_factor)
 
@@ -67,7 +67,7 @@ class Successive:
     milestones: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _check_schedules("Successive", self.schedules)
+        _check_schedules("Successive", "schedules", self.schedules)
         if not isinstance(self.milestones, (tuple, list)):
             kind = type(self.milestones).__name__
             raise TypeError(f"[Successive] milestones must be a tuple, got {kind}")
@@ -103,7 +103,7 @@ class Chained:
     schedules: Sequence[Schedule]
 
     def __post_init__(self) -> None:
-        _check_schedules("Chained", self.schedules)
+        _check_schedules("Chained", "schedules", self.schedules)
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
@@ -130,7 +130,7 @@ class PerEpoch:
     epochs: int
 
     def __post_init__(self) -> None:
-        _check_schedules("PerEpoch", [self.schedule])
+        _check_schedules("PerEpoch", "schedule", [self.schedule])
         integer("PerEpoch", "epochs", self.epochs, 1)
 
     def __call__(self, step: int, total_steps: int) -> float:
@@ -139,14 +139,12 @@ class PerEpoch:
         return self.schedule(step * int(self.epochs) // total_steps, int(self.epochs))
 
 
-def _check_schedules(owner: str, schedules: Sequence[Schedule]) -> None:
+def _check_schedules(owner: str, name: str, schedules: Sequence[Schedule]) -> None:
     if not isinstance(schedules, (tuple, list)) or not schedules:
-        raise TypeError(
-            f"[{owner}] schedules must be a list of at least one, got {written(schedules)}"
-        )
+        raise TypeError(f"[{owner}] {name} must be a list of one or more, got {written(schedules)}")
     for schedule in schedules:
         if not callable(schedule) or isinstance(schedule, type):
             raise TypeError(
-                f"[{owner}] a schedule must be a function of (step, total_steps), "
+                f"[{owner}] {name} must be a function of (step, total_steps), or more of them, "
                 f"got {written(schedule)}"
             )

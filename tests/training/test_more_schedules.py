@@ -169,7 +169,7 @@ def test_what_is_no_step_is_refused(schedule: Schedule) -> None:
         (lambda: Warmup(wrong(0.1)), TypeError, r"must be a function of \(step, total_steps\)"),
         (lambda: Warmup(wrong(Cosine)), TypeError, r"must be a function of \(step, total_steps\)"),
         (lambda: Warmup(Constant(1), 1), ValueError, r"share must be in \[0, 1\), got 1"),
-        (lambda: Chained([]), TypeError, "schedules must be a list of at least one"),
+        (lambda: Chained([]), TypeError, "schedules must be a list of one or more"),
         (lambda: Successive([Constant(1)], (0.5,)), ValueError, "1 schedules need 0 milestones"),
         (lambda: Successive([Constant(1)] * 3, (0.5, 0.2)), ValueError, "must ascend"),
         (lambda: PerEpoch(Constant(1), 0), ValueError, "epochs must be at least 1, got 0"),
