@@ -238,3 +238,21 @@ def test_figures_go_to_tensorboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_settings_out_of_range(make: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_ctrl_c_while_an_average_is_measured_keeps_the_bits(tmp_path: Path) -> None:
+    path, presses = tmp_path / "training.safetensors", [True]
+
+    def figure(y_true: Any, y_pred: Any) -> float:
+        if presses and presses.pop():
+            raise KeyboardInterrupt
+        return float(np.mean(y_true == y_pred))
+
+    def run(**options: Any) -> Any:
+        options |= {"callbacks": [Die(), EMA(0.9)], "metrics": {"figure": figure}}
+        return trained(**options)
+
+    with pytest.warns(RuntimeWarning, match="interrupted in epoch 1 of 3"):
+        first = run(checkpoint=path)
+    assert first.history.interrupted
+    assert run(checkpoint=path, resume=True) == run()
