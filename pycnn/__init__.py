@@ -77,8 +77,8 @@ from pycnn.layers import (
 from pycnn.loader import DataLoader
 from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MAPLoss, MSELoss, NLLLoss
 from pycnn.profiling import profile
-from pycnn.splits import k_fold, split
-from pycnn.training import History, evaluate, fit, predict
+from pycnn.splits import k_fold, random_split
+from pycnn.training import History, evaluate, fit, predict, predict_proba
 
 __version__: str = _core.version
 
@@ -153,12 +153,13 @@ __all__ = [
     "optim",
     "plot",
     "predict",
+    "predict_proba",
     "profile",
+    "random_split",
     "reference",
     "save",
     "set_num_threads",
     "show_config",
-    "split",
     "text",
     "training",
 ]

@@ -15,7 +15,8 @@ from pycnn.layers.module import Module
 from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss
+from pycnn.training.evaluation import Loss
+from pycnn.training.given import Data
 
 
 def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:

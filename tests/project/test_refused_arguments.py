@@ -125,7 +125,11 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         TypeError,
         "ArrayDataset. y must be",
     ),
-    (lambda: pycnn.split(range(10**9), 0.5), TypeError, "split. data must be a Dataset"),
+    (
+        lambda: pycnn.random_split(range(10**9), 0.5),
+        TypeError,
+        "random_split. data must be a Dataset",
+    ),
     (lambda: pycnn.k_fold(range(10**9), 5), TypeError, "k_fold. data must be a Dataset"),
     (
         lambda: pycnn.evaluate(small_net(), blobs(4), loss=wrong(3)),

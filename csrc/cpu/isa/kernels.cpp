@@ -11,6 +11,7 @@
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
+#include "cpu/isa/pixels.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
 #include "cpu/isa/softmax.hpp"
@@ -56,6 +57,7 @@ constexpr KernelTable make_table() {
     fill_depthwise(table);
     fill_elementwise(table);
     fill_rows(table);
+    fill_pixels(table);
     fill_activation(table);
     fill_dropout(table);
     fill_softmax(table);
