@@ -78,7 +78,7 @@ class Column:
         if kept.dtype.itemsize > 1:
             return np.asarray(kept[index])
         if not isinstance(index, np.ndarray) or index.dtype != np.int64 or (index < 0).any():
-            index = np.arange(len(kept))[index]
+            index = np.ascontiguousarray(np.arange(len(kept))[index])
         return self.take(index, self.buffer(len(index)))
 
     def between(self, start: int, stop: int) -> Array:

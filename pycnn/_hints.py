@@ -125,7 +125,12 @@ def cure_for_kind(name: str, array: Any) -> str:
     first = array.flat[0]
     if hasattr(first, "shape"):
         return f"give np.stack({name}), if its arrays have one shape"
-    odd = next((item for item in array.flat if not isinstance(item, (int, float))), None)
-    if odd is None:
-        return f"give {name}.astype(np.float32)"
-    return f"it holds a {type(odd).__name__} among its objects; numbers alone become an array"
+    names = [item for item in array.flat if isinstance(item, str)]
+    odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
+    if names:
+        other = next(item for item in array.flat if not isinstance(item, str))
+        return f"it holds names and a {type(other).__name__}: give each sample a name, or none"
+    if odd:
+        kind = type(odd[0]).__name__
+        return f"it holds a {kind} among its objects; numbers alone become an array"
+    return f"give {name}.astype(np.float32)"

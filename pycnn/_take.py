@@ -65,6 +65,8 @@ def _read(owner: str, name: str, value: Any) -> Array:
             return array
         if isinstance(value, (list, tuple)) and len(value) and _is_foreign(value[0]):
             return np.stack([np.asarray(_read(owner, name, item)) for item in value])
+        if isinstance(value, (list, tuple)) and _is_mixed(value):
+            return np.array(value, object)  # NumPy would write the numbers, such as NaN, as words
         return np.asarray(value)
     except ValueError as error:
         if not isinstance(value, (list, tuple)):
@@ -80,6 +82,12 @@ def _read(owner: str, name: str, value: Any) -> Array:
             f"[{owner}] {name}, of type {type(value).__name__}, cannot be read as an array "
             f"({error}): make it a float32 array in the CPU's memory first"
         ) from None
+
+
+def _is_mixed(values: Sequence[Any]) -> bool:
+    """Return whether some are words and others are not."""
+    words = sum(isinstance(item, str) for item in values)
+    return 0 < words < len(values)
 
 
 def _is_foreign(item: Any) -> bool:

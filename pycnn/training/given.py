@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def carries_targets(value: Any) -> bool:
     if isinstance(value, Dataset) or is_samplewise(value):
         return True
     if isinstance(value, (list, tuple)):
-        return not value or _is_batch(value[0])
+        return bool(value) and _is_batch(value[0])
     return isinstance(value, Iterable) and not _is_samples(value)
 
 
@@ -59,9 +59,9 @@ def _is_batch(value: Any) -> bool:
 
 
 def _is_samples(value: Any) -> bool:
-    if isinstance(value, (list, tuple, Mapping)):
-        return True
-    return _take.is_table(value)
+    if isinstance(value, (list, tuple)):
+        return bool(value)
+    return isinstance(value, (Mapping, str, bytes)) or _take.is_table(value)
 
 
 def data_of(
@@ -155,7 +155,7 @@ def _raw_batches(owner: str, x: Any, batch_size: int, dtype: Any) -> Iterator[An
     if isinstance(x, Dataset):
         starts = range(0, max(len(x), 1), batch_size)
         return (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
-    if carries_targets(x) and not (isinstance(x, Sized) and not len(x)):
+    if carries_targets(x):
         return (_first(batch) for batch in x)
     parts = _take.inputs(owner, "x", x)
     if len({len(part) for part in parts}) > 1:

@@ -43,7 +43,8 @@ class Given(NamedTuple):
         """Return the argument `class_weight`."""
         if given is None:
             return None
-        targets = self.train.y if isinstance(self.train, Dataset) else None
+        held = _held(self.train)
+        targets = held.y if isinstance(held, Dataset) else None
         return ClassWeights(given, self.classes, targets)
 
     def sample_weights(self, given: Any, batches: Any) -> SampleWeights | None:
@@ -78,17 +79,24 @@ def given_data(model: Module, train: Any, y: Any, validation: Any, seed: int) ->
         y, validation = None, y
     known = names_of(model)
     data = data_of("fit", "train", train, y, model, known)
-    named = bool(getattr(data, "named", False))
-    classes = tuple(getattr(data, "classes", ())) or known
+    held = _held(data)
+    named = bool(getattr(held, "named", False))
+    classes = tuple(getattr(held, "classes", ())) or known
     _check_known(named, classes, known)
-    size = len(data) if isinstance(data, Dataset) else None
+    size = len(held) if isinstance(held, Dataset) else None
     positions = None
     if isinstance(validation, Real) and not isinstance(validation, bool):
         data, validation, positions = _set_aside(data, float(validation), seed)
     elif validation is not None:
         validation = _validation(model, validation, classes)
-        check_same_classes(data, validation, "validation")
+        check_same_classes(held, _held(validation), "validation")
     return Given(data, validation, classes, named, size, positions)
+
+
+def _held(data: Data) -> Any:
+    """Return the data set of batches that pycnn makes of one; anything else as it is."""
+    is_plain = isinstance(data, Batches) and type(data).__iter__ is Batches.__iter__
+    return data.data if is_plain else data  # type: ignore[union-attr]
 
 
 def _check_known(named: bool, classes: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ class OnlyDlpack:
     """A tensor that offers its memory through DLPack alone."""
 
     def __init__(self, values: Array, device: tuple[int, int] = (1, 0)) -> None:
-        self.values, self.device = np.ascontiguousarray(values), device
+        self.values, self.device = np.asarray(values, order="C"), device
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.values.__dlpack__(**options)

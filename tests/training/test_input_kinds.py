@@ -187,16 +187,16 @@ def test_several_inputs() -> None:
     both = (FLOATS, BYTES)
     scaled = (FLOATS, BYTES.astype(np.float32) / 255)
     plain, *others = (Sum() for _ in range(4))
-    nn.fit(plain, (FLOATS + scaled[1], Y), validation=None) if False else nn.fit(
-        plain, FLOATS + scaled[1], Y, batch_size=5
-    )
+    nn.fit(plain, FLOATS + scaled[1], Y, batch_size=5)
     pairs = [((FLOATS[i], BYTES[i]), Y[i]) for i in range(N)]
     data = Samples([x for x, _ in pairs], Y)
     for one, train in zip(others, (nn.ArrayDataset(both, Y), both, data), strict=True):
         y = Y if train is both else None
         history = nn.fit(one, train, y, validation=(both, Y), batch_size=5)
         assert same_bits(snapshot(plain), snapshot(one))
-        assert history[0].val_loss == pytest.approx(nn.evaluate(plain, FLOATS + scaled[1], Y).loss)
+        assert history.records[0].val_loss == pytest.approx(
+            nn.evaluate(plain, FLOATS + scaled[1], Y).loss
+        )
     expected = nn.predict(plain, FLOATS + scaled[1])
     for given in (both, data, nn.ArrayDataset(both, Y), [(both, Y)], [(scaled, Y)]):
         np.testing.assert_array_equal(nn.predict(plain, given), expected)
@@ -251,8 +251,8 @@ def test_samples_that_are_refused(kind: str) -> None:
         (Y[:-1], ValueError, r"one target for each sample \(x: \(12, 6\), y: \(11,\)\)"),
         (np.where(Y > 1, np.nan, Y), ValueError, r"y\[2\] is NaN"),
         (Y + 0j, TypeError, "complex128"),
-        (["ant", None] * 6, TypeError, "NoneType"),
-        (["ant", float("nan")] * 6, TypeError, "holds a str among"),
+        (["ant", None] * 6, TypeError, "names and a NoneType: give each sample"),
+        (["ant", float("nan")] * 6, TypeError, "names and a float: give each sample"),
         (np.ma.masked_array(Y, Y > 1), TypeError, r"masked array.*filled"),
         (5, ValueError, "axis of samples, got 5"),
         (np.full(N, 2**64 - 1, np.uint64), ValueError, "too large for int64"),
@@ -286,8 +286,8 @@ def test_targets_that_are_refused(y: Any, error: type[Exception], text: str) -> 
         ((iter([{"x": FLOATS}]),), TypeError, "got a dict with x: several inputs go in a tuple"),
         ((iter([(FLOATS[0], 1)]),), TypeError, "a single sample with the target 1: .*DataLoader"),
         ((iter([(FLOATS, NAMES[Y])]),), ValueError, "nothing says which class"),
-        ((Samples([{"a": 1}], [0]),), TypeError, "must not be a dict"),
-        ((Samples(FLOATS, Y)[0:0] if False else Samples([], []),), ValueError, "empty"),
+        ((Samples([{"a": 1}], [0]),), TypeError, "holds a dict among"),
+        ((Samples([], []),), ValueError, "empty"),
     ],
 )
 def test_arguments_that_do_not_go_together(
