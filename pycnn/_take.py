@@ -68,19 +68,18 @@ def _read(owner: str, name: str, value: Any) -> Array:
         if isinstance(value, (list, tuple)) and _is_mixed(value):
             return np.array(value, object)  # NumPy would write the numbers, such as NaN, as words
         return np.asarray(value)
-    except ValueError as error:
-        if not isinstance(value, (list, tuple)):
-            raise
-        raise ValueError(
-            f"[{owner}] {name} has rows of different lengths: an array needs equal ones, so pad "
-            f"or cut them ({error})"
-        ) from None
-    except (RuntimeError, TypeError, BufferError, OverflowError) as error:
+    except (RuntimeError, TypeError, ValueError, BufferError, OverflowError) as error:
         if str(error).startswith(f"[{owner}]"):
             raise
+        if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
+            raise ValueError(
+                f"[{owner}] {name} has rows of different lengths: an array needs equal ones, so "
+                f"pad or cut them ({error})"
+            ) from None
+        such_as = f", such as {name}.float().cpu()" if hasattr(value, "float") else ""
         raise TypeError(
             f"[{owner}] {name}, of type {type(value).__name__}, cannot be read as an array "
-            f"({error}): make it a float32 array in the CPU's memory first"
+            f"({error}): make it float32 in the CPU's memory first{such_as}"
         ) from None
 
 

@@ -40,6 +40,17 @@ def _takes_words(model: Module) -> bool:
     return any(module.input_dtype is np.int64 for module in model.modules())
 
 
+def length_of(data: Any) -> int | None:
+    """Return the number of samples or batches, or None if it is not known.
+
+    A loader may have a method for it that fails, because its data have none.
+    """
+    try:
+        return len(data)
+    except TypeError:
+        return None
+
+
 def carries_targets(value: Any) -> bool:
     """Return whether these are data with targets, rather than samples that need some."""
     if isinstance(value, Dataset) or is_samplewise(value):

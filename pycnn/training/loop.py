@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from pycnn.training.checks import (
     warn_of_softmax,
 )
 from pycnn.training.evaluation import Loss, mean_loss
-from pycnn.training.given import CLASSES, Data
+from pycnn.training.given import CLASSES, Data, length_of
 from pycnn.training.given_to_fit import given_data
 from pycnn.training.history import History
 from pycnn.training.processes import processes_of
@@ -236,14 +236,15 @@ def fit(
             if initial_epoch:
                 raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
             optimizer = Adam(model.parameters())
-            if schedule is None and isinstance(batches, Sized):
+            if schedule is None and length_of(batches) is not None:
                 schedule = OneCycle(DEFAULT_PEAK)
         total_steps = 0
         if schedule is not None:
-            if not isinstance(batches, Sized):
+            length = length_of(batches)
+            if length is None:
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
-            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * length
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         history, gate = run.history, processes.gate()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,7 @@ from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
 from pycnn.training.evaluation import Loss, forward, loss_value, measure
-from pycnn.training.given import Data, taker_of
+from pycnn.training.given import Data, length_of, taker_of
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
@@ -94,8 +94,7 @@ class Trainer:
     def skip(self, epochs: int) -> None:
         """Begin after the epochs of earlier calls."""
         self.run.epoch = epochs
-        if isinstance(self.batches, Sized):
-            self.run.step = epochs * len(self.batches)
+        self.run.step = epochs * (length_of(self.batches) or 0)
         if isinstance(self.batches, Batches):
             self.batches.epoch = epochs
 

@@ -1,4 +1,4 @@
-"""Stand-ins for arrays, tables and data sets of other libraries: they have no more than is needed."""
+"""Stand-ins for arrays, tables and data sets of other libraries, which have only what is needed."""
 
 from __future__ import annotations
 
