@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer, written
-from pycnn._arrays import ArrayDataset, Index, Samples, Targets, check_index, refuse_iteration
-from pycnn._samplewise import Samplewise, is_samplewise
+from pycnn.arrays.dataset import (
+    ArrayDataset,
+    Index,
+    Samples,
+    Targets,
+    check_index,
+    refuse_iteration,
+)
+from pycnn.arrays.samplewise import Samplewise, is_samplewise
 
 Labels: TypeAlias = npt.NDArray[np.int64]
 

@@ -10,9 +10,10 @@ from itertools import islice
 from math import inf
 from typing import Any
 
-from pycnn import _take
 from pycnn._arguments import integer, written
-from pycnn._samplewise import Samplewise
+from pycnn.arrays import take
+from pycnn.arrays.read import is_number
+from pycnn.arrays.samplewise import Samplewise
 from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Targets
 
 Batch = tuple[Any, Targets]
@@ -100,11 +101,11 @@ def batches_of(
     return DataLoader(data, batch_size, seed, augment)
 
 
-Take = Callable[[Any], tuple[Any, Any]]
-"""Turns a batch of any kind into arrays for a model, see `taker`."""
+Prepare = Callable[[Any], tuple[Any, Any]]
+"""Turns a batch of any kind into arrays for a model, see `preparing`."""
 
 
-def taker(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -> Take:
+def preparing(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -> Prepare:
     """Return a function that turns batches (x, y) into arrays for a model.
 
     Parameters
@@ -119,10 +120,10 @@ def taker(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -
         Names of the classes, where targets are names.
     """
 
-    def take(batch: Any) -> tuple[Any, Any]:
+    def prepare(batch: Any) -> tuple[Any, Any]:
         x, y = _pair(batch)
-        x = _take.batch(owner, "x", x, dtype, words=words)
-        y = _take.batch_targets(owner, "y", y, classes)
+        x = take.batch(owner, "x", x, dtype, words=words)
+        y = take.batch_targets(owner, "y", y, classes)
         sizes = len(x[0] if isinstance(x, tuple) else x), len(y[0] if isinstance(y, tuple) else y)
         if sizes[0] != sizes[1] or sizes[0] == 0:
             at_least = "" if sizes[0] != sizes[1] else ", and at least one"
@@ -131,7 +132,7 @@ def taker(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -
             )
         return x, y
 
-    return take
+    return prepare
 
 
 def _pair(batch: Any) -> tuple[Any, Any]:
@@ -151,7 +152,7 @@ def _pair(batch: Any) -> tuple[Any, Any]:
             "in a tuple ((a, b), y)"
         )
     x, y = batch
-    if _take.is_number(y) or getattr(y, "shape", None) == ():
+    if is_number(y) or getattr(y, "shape", None) == ():
         raise TypeError(
             f"data must yield batches (x, y), got a single sample with the target {written(y)}: "
             "torch.utils.data.DataLoader(data, batch_size=32), for one, makes batches of samples"
@@ -161,16 +162,16 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 
 @contextmanager
 def one_pass(
-    batches: Iterable[Any], first: int = 0, take: Take | None = None
+    batches: Iterable[Any], first: int = 0, prepare: Prepare | None = None
 ) -> Iterator[Iterator[tuple[Any, Any]]]:
-    """Iterate over batches once, and `take` each; their threads end even after an error.
+    """Iterate over batches once, and `prepare` each; their threads end even after an error.
 
     Batches before number `first` are skipped; an iterable of the user still has to make them.
     """
-    take = take or _pair
+    prepare = prepare or _pair
     if isinstance(batches, Batches) and type(batches).__iter__ is Batches.__iter__:
         with closing(batches.pass_from(first)) as source:
-            yield map(take, source)
+            yield map(prepare, source)
         return
     own = iter(batches)
     if sum(1 for _ in islice(own, first)) < first:
@@ -179,7 +180,7 @@ def one_pass(
             "(a generator must give those already done again)"
         )
     try:
-        yield map(take, own)
+        yield map(prepare, own)
     finally:
         if isinstance(batches, Batches) and isinstance(own, Generator):
             own.close()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import flag, integer, real, written
-from pycnn._samplewise import Samplewise, is_samplewise
+from pycnn.arrays.samplewise import Samplewise, is_samplewise
 from pycnn.data import Dataset, Index, Labels
 
 D = TypeVar("D", bound=Dataset)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._column import Column
+from pycnn.arrays.column import Column
 from pycnn.data import ArrayDataset
 from pycnn.datasets.mnist import Unsaid, mnist, mnist_test
 from pycnn.datasets.normalise import normalise

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._pixels import rows, values_of
+from pycnn.arrays.pixels import rows, values_of
 
 
 def normalise(

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pycnn._column import Column
-from pycnn._pixels import Values
+from pycnn.arrays.column import Column
+from pycnn.arrays.pixels import Values
 from pycnn.data import ArrayDataset
 from pycnn.distributed.channel import Channel
 from pycnn.layers.parameter import Array

@@ -17,7 +17,7 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
-from pycnn.training.given import Data, carries_targets, data_of, names_of, taker_of
+from pycnn.training.given import Data, carries_targets, data_of, names_of, preparing_for
 from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite
 
@@ -134,7 +134,7 @@ def measure(
     if isinstance(source, Batches):
         source = copy.copy(source)  # a pass advances it, and a training may be using it
     meter = Meter(criterion, model)
-    with one_pass(source, take=taker_of("evaluate", model, classes)) as batches:
+    with one_pass(source, prepare=preparing_for("evaluate", model, classes)) as batches:
         for number, (x, y) in enumerate(batches, start=1):
             with between_steps(model, criterion):
                 output = forward(model, x)

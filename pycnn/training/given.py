@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import _take
 from pycnn._arguments import integer, written
-from pycnn._arrays import check_lengths
-from pycnn._column import Column
-from pycnn._samplewise import Samplewise, is_samplewise
+from pycnn.arrays import take
+from pycnn.arrays.column import Column
+from pycnn.arrays.read import is_table
+from pycnn.arrays.samplewise import Samplewise, is_samplewise
 from pycnn.data import ArrayDataset, Dataset
 from pycnn.layers.module import Module
-from pycnn.loader import Take, taker
+from pycnn.loader import Prepare, preparing
 
 Data = Dataset | Iterable[tuple[Any, Any]]
 
@@ -29,9 +29,9 @@ def names_of(model: Module) -> tuple[str, ...]:
     return tuple(names) if are_names else ()
 
 
-def taker_of(owner: str, model: Module, classes: Sequence[str] = ()) -> Take:
+def preparing_for(owner: str, model: Module, classes: Sequence[str] = ()) -> Prepare:
     """Return the function that turns batches into arrays for a model."""
-    return taker(
+    return preparing(
         owner, model.input_dtype, words=_takes_words(model), classes=classes or names_of(model)
     )
 
@@ -66,13 +66,13 @@ def _is_batch(value: Any) -> bool:
         return False
     x, y = value
     several = isinstance(x, tuple) and bool(x) and all(map(_is_samples, x))
-    return several or any(_take.is_table(part) and getattr(part, "ndim", 1) > 0 for part in (x, y))
+    return several or any(is_table(part) and getattr(part, "ndim", 1) > 0 for part in (x, y))
 
 
 def _is_samples(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return bool(value)
-    return isinstance(value, (Mapping, str, bytes)) or _take.is_table(value)
+    return isinstance(value, (Mapping, str, bytes)) or is_table(value)
 
 
 def data_of(
@@ -123,12 +123,10 @@ def _arrays(
     owner: str, name: str, x: Any, y: Any, model: Module, names: Sequence[str]
 ) -> ArrayDataset:
     """Make a data set of samples and targets."""
-    x_name, y_name = ("x", "y") if name in ("data", "train") else (f"{name} x", f"{name} y")
-    parts = _take.inputs(owner, x_name, x)
-    targets, found = _take.targets(owner, y_name, y, names)
-    check_lengths(owner, parts, targets, (x_name, y_name))
+    called = ("x", "y") if name in ("data", "train") else (f"{name} x", f"{name} y")
+    parts, (targets, found) = take.pairs(owner, called, x, y, names)
     if not len(targets):
-        raise ValueError(f"[{owner}] {x_name} holds no samples (its shape: {parts[0].shape})")
+        raise ValueError(f"[{owner}] {called[0]} holds no samples (its shape: {parts[0].shape})")
     if model.input_dtype is np.int64:
         parts = tuple(p.astype(np.int64) if p.dtype.itemsize == 1 else p for p in parts)
     several = isinstance(x, tuple)
@@ -155,7 +153,7 @@ def batches_of_inputs(owner: str, model: Module, x: Any, batch_size: int) -> Ite
     integer(owner, "batch_size", batch_size, 1, float("inf"))
     dtype, words = model.input_dtype, _takes_words(model)
     return (
-        _take.batch(owner, "x", batch, dtype, words=words)
+        take.batch(owner, "x", batch, dtype, words=words)
         for batch in _raw_batches(owner, x, batch_size, dtype)
     )
 
@@ -168,7 +166,7 @@ def _raw_batches(owner: str, x: Any, batch_size: int, dtype: Any) -> Iterator[An
         return (x.gather(np.arange(i, min(i + batch_size, len(x)))) for i in starts)
     if carries_targets(x):
         return (_first(batch) for batch in x)
-    parts = _take.inputs(owner, "x", x)
+    parts = take.inputs(owner, "x", x)
     if len({len(part) for part in parts}) > 1:
         shapes = ", ".join(str(part.shape) for part in parts)
         raise ValueError(f"[{owner}] the inputs must have the same number of samples: {shapes}")

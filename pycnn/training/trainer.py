@@ -21,7 +21,7 @@ from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
 from pycnn.training.evaluation import Loss, forward, loss_value, measure
-from pycnn.training.given import Data, length_of, taker_of
+from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
@@ -119,8 +119,8 @@ class Trainer:
         bar = ProgressBar(label, samples, progress)
         try:
             inside.start = perf_counter()
-            take = taker_of("fit", run.model, self.classes)
-            with one_pass(self.batches, inside.batches, take) as source:
+            prepare = preparing_for("fit", run.model, self.classes)
+            with one_pass(self.batches, inside.batches, prepare) as source:
                 self._steps(self.processes.steps(source, inside.batches), inside, bar)
             inside.seconds, inside.start = inside.elapsed(), None
             history.stop_reason = self.processes.text(history.stop_reason)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import _take
 from pycnn._arguments import at_least_zero, integer, written
+from pycnn.arrays.read import as_array
 from pycnn.data import Batches
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.parameter import Array
@@ -181,7 +181,7 @@ def sample_weights(given: Any, count: int) -> Weights:
 
 
 def _checked(name: str, given: Any) -> Weights:
-    array = _take.as_array("fit", name, given)
+    array = as_array("fit", name, given)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"[fit] {name} must hold numbers, is an array of {array.dtype}")
     weights = array.astype(np.float64)

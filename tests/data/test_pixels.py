@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pycnn as nn
-from pycnn import _core, _pixels
+from pycnn import _core
+from pycnn.arrays import pixels
 from pycnn.data import Batches
 
 ALL = np.arange(256, dtype=np.uint8)
@@ -33,7 +34,7 @@ def random_bytes(*shape: int) -> np.ndarray:
 def test_every_byte_has_the_bits_of_a_division(isa: str) -> None:
     bytes_of_all = np.tile(ALL, 3)[:763, np.newaxis].copy()
     np.testing.assert_array_equal(
-        _pixels.scaled(bytes_of_all), bytes_of_all.astype(np.float32) / 255
+        pixels.scaled(bytes_of_all), bytes_of_all.astype(np.float32) / 255
     )
 
 
@@ -41,31 +42,30 @@ def test_every_byte_has_the_bits_of_a_division(isa: str) -> None:
     st.floats(-3, 3), st.floats(1e-3, 1e3), st.integers(0, 5), st.integers(1, 4), st.integers(0, 41)
 )
 def test_rows_are_normalised_as_in_float64(
-    mean: float, std: float, count: int, channels: int, pixels: int
+    mean: float, std: float, count: int, channels: int, plane: int
 ) -> None:
-    kept = random_bytes(7, channels, pixels)
+    kept = random_bytes(7, channels, plane)
     means = mean + np.arange(channels) / 3
     expected = ((kept / 255 - means[:, np.newaxis]) / std).astype(np.float32)
     index = np.random.default_rng(count).integers(0, 7, count)
-    values = _pixels.values_of(means.tolist(), [std] * channels)
-    np.testing.assert_array_equal(_pixels.rows(kept, index, values), expected[index])
+    values = pixels.values_of(means.tolist(), [std] * channels)
+    np.testing.assert_array_equal(pixels.rows(kept, index, values), expected[index])
 
 
 def test_a_line_that_is_not_that_of_the_table_is_not_used(isa: str) -> None:
-    values = _pixels.SCALED._replace(lines=np.array([[1 / 256, 0.0]]))
-    pixels = ALL.reshape(1, -1)
+    values = pixels.SCALED._replace(lines=np.array([[1 / 256, 0.0]]))
     np.testing.assert_array_equal(
-        _pixels.rows(pixels, np.zeros(1, np.int64), values)[0], _pixels.SCALED.tables[0]
+        pixels.rows(ALL.reshape(1, -1), np.zeros(1, np.int64), values)[0], pixels.SCALED.tables[0]
     )
 
 
 def test_threads_change_no_bit() -> None:
     kept, index = random_bytes(300, 3, 31, 33), np.arange(300)[::-1].copy()
-    values = _pixels.values_of([0.1, 0.2, 0.3], [0.5, 0.6, 0.7])
+    values = pixels.values_of([0.1, 0.2, 0.3], [0.5, 0.6, 0.7])
     threads, found = nn.get_num_threads(), []
     for count in (1, 2, 7):
         nn.set_num_threads(count)
-        found.append(_pixels.rows(kept, index, values).tobytes())
+        found.append(pixels.rows(kept, index, values).tobytes())
     nn.set_num_threads(threads)
     assert len(set(found)) == 1
 
@@ -89,8 +89,8 @@ def test_what_the_kernel_refuses(
     arguments: dict[str, Any] = {
         "pixels": np.zeros((3, 1, 4), np.uint8),
         "index": np.array([0]),
-        "tables": _pixels.SCALED.tables,
-        "lines": _pixels.SCALED.lines,
+        "tables": pixels.SCALED.tables,
+        "lines": pixels.SCALED.lines,
         "out": np.zeros((1, 1, 4), np.float32),
     }
     with pytest.raises(error, match=text):

@@ -118,12 +118,16 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: augment.Normalise(wrong(Raises())), TypeError, "Normalise. mean must be numbers"),
     (lambda: augment.Normalise(0.0, wrong(LARGE)), TypeError, "Normalise. std must be numbers"),
-    (lambda: pycnn.ArrayDataset(IMAGES, wrong(Raises())), TypeError, "ArrayDataset. y must be"),
+    (
+        lambda: pycnn.ArrayDataset(IMAGES, wrong(Raises())),
+        TypeError,
+        "ArrayDataset. y, of type Raises",
+    ),
     (lambda: pycnn.ArrayDataset(IMAGES, wrong(range(10**9))), TypeError, "ArrayDataset. y must be"),
     (
         lambda: pycnn.ArrayDataset(IMAGES, np.broadcast_to(1.0, (10**12,))),
-        TypeError,
-        "ArrayDataset. y must be",
+        ValueError,
+        "ArrayDataset. needs one target for each sample",
     ),
     (
         lambda: pycnn.random_split(range(10**9), 0.5),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import _pixels
+from pycnn.arrays import pixels
 
 Array = npt.NDArray[Any]
 
@@ -19,18 +19,18 @@ class Column:
     ----------
     kept : (N, ...) float32, int64, uint8 or bool array, C-contiguous
         The samples.
-    values : pycnn._pixels.Values, optional
+    values : pycnn.pixels.Values, optional
         What uint8 pixels stand for; 0 to 1 by default.
     """
 
     __slots__ = ("_state",)
 
-    def __init__(self, kept: Array, values: _pixels.Values | None = None) -> None:
+    def __init__(self, kept: Array, values: pixels.Values | None = None) -> None:
         # In one place, so that another thread sees both change at once.
         self._state = kept, values
 
     @property
-    def state(self) -> tuple[Array, _pixels.Values | None]:
+    def state(self) -> tuple[Array, pixels.Values | None]:
         """The array that is kept, and what its bytes stand for if that is not the default."""
         return self._state
 
@@ -49,7 +49,7 @@ class Column:
         """
         kept, values = self._state
         if values is not None:
-            kept = _pixels.rows(kept, np.arange(len(kept)), values)
+            kept = pixels.rows(kept, np.arange(len(kept)), values)
             self._state = kept, None
         return kept
 
@@ -68,7 +68,7 @@ class Column:
         """Write the samples at these positions, which are not negative, into an array."""
         kept, values = self._state
         if kept.dtype.itemsize == 1:
-            return _pixels.rows(kept, index, values or _pixels.plain(kept.dtype), out)
+            return pixels.rows(kept, index, values or pixels.plain(kept.dtype), out)
         # With "clip" take writes into `out` directly; the default mode gathers into a copy.
         return np.take(kept, index, axis=0, out=out, mode="clip")
 

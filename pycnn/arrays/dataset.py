@@ -8,10 +8,10 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import _take
 from pycnn._arguments import positive, real, words, written
-from pycnn._column import Column
-from pycnn._pixels import Values, values_of
+from pycnn.arrays import take
+from pycnn.arrays.column import Column
+from pycnn.arrays.pixels import Values, values_of
 
 Samples: TypeAlias = npt.NDArray[Any]
 Targets: TypeAlias = npt.NDArray[Any]
@@ -73,10 +73,8 @@ class ArrayDataset:
     ) -> None:
         owner = type(self).__name__
         self._several = isinstance(x, tuple)
-        parts = _take.inputs(owner, "x", x)
         known = words(owner, "classes", classes)
-        self.y, names = _take.targets(owner, "y", y, known)
-        check_lengths(owner, parts, self.y)
+        parts, (self.y, names) = take.pairs(owner, ("x", "y"), x, y, known)
         values = None
         if mean is not None or std is not None:
             values = _normalisation(
@@ -150,18 +148,6 @@ class ArrayDataset:
 
 
 _OTHERS = ("_several", "classes", "name", "named")
-
-
-def check_lengths(
-    owner: str, parts: Sequence[Samples], y: Targets, names: tuple[str, str] = ("x", "y")
-) -> None:
-    """Refuse inputs and targets that are not of the same samples."""
-    if any(len(part) != len(y) for part in parts):
-        shapes = ", ".join(str(part.shape) for part in parts)
-        raise ValueError(
-            f"[{owner}] needs one target for each sample ({names[0]}: {shapes}, {names[1]}: "
-            f"{y.shape})"
-        )
 
 
 def _normalisation(parts: Sequence[Samples], mean: Any, std: Any) -> Values:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import _take
 from pycnn._arguments import written
-from pycnn._arrays import Index, Targets, check_index, refuse_iteration
+from pycnn.arrays import take
+from pycnn.arrays.dataset import Index, Targets, check_index, refuse_iteration
+from pycnn.arrays.read import is_number, is_table
 
 OWNER = "Dataset"
 
@@ -27,7 +28,7 @@ def is_samplewise(data: Any) -> bool:
         and hasattr(kind, "__len__")
         and not hasattr(kind, "__iter__")
         and not hasattr(kind, "gather")
-        and not _take.is_table(data)
+        and not is_table(data)
     )
 
 
@@ -83,8 +84,8 @@ class Samplewise:
         pairs = [self._pair(int(i)) for i in self._index[index]]
         xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
         x = tuple(map(list, zip(*xs, strict=True))) if isinstance(xs[0], tuple) else xs
-        taken = _take.batch(OWNER, "x", x, np.float32, words=True)
-        return taken, _take.targets(OWNER, "y", ys, self._known(ys)).y
+        taken = take.batch(OWNER, "x", x, np.float32, words=True)
+        return taken, take.targets(OWNER, "y", ys, self._known(ys)).y
 
     def targets(self) -> list[Any]:
         """Read all targets, and with them all samples."""
@@ -117,7 +118,7 @@ class Samplewise:
 def _summary(sample: Any) -> str:
     if isinstance(sample, (tuple, list)):
         return f"a {type(sample).__name__} of {len(sample)}"
-    return written(sample) if _take.is_number(sample) else type(sample).__name__
+    return written(sample) if is_number(sample) else type(sample).__name__
 
 
 class _TargetsOf:
@@ -132,7 +133,7 @@ class _TargetsOf:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         targets = self._data.targets()
         known = self._data._known(targets) if targets else ()
-        return np.asarray(_take.targets(OWNER, "y", targets, known).y, dtype)
+        return np.asarray(take.targets(OWNER, "y", targets, known).y, dtype)
 
     def __getitem__(self, index: Any) -> Targets:
         targets: Targets = np.asarray(self)[index]

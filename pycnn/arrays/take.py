@@ -1,7 +1,7 @@
 """The boundary: arrays as people have them become arrays of the few kinds that pycnn computes with.
 
-`as_array` reads whatever holds numbers, without a copy where that is possible. The rest is one
-rule for what the numbers are:
+`pycnn.arrays.read` reads whatever holds numbers, without a copy where that is possible. What the
+numbers become is one rule:
 
 - floats of any size become float32,
 - uint8 and bool samples are pixels: they stay bytes, and become float32 a batch at a time,
@@ -13,21 +13,19 @@ rule for what the numbers are:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from pycnn import _pixels
 from pycnn._arguments import written
 from pycnn._hints import cure_for_kind
+from pycnn.arrays import pixels
+from pycnn.arrays.read import as_array, is_table
 from pycnn.devices import is_array
 
 Array = npt.NDArray[Any]
-
-# What DLPack calls the CPU's memory, and memory there that a GPU can reach, too.
-_CPU = (1, 3)
 
 
 class Taken(NamedTuple):
@@ -35,126 +33,6 @@ class Taken(NamedTuple):
 
     y: Array
     names: tuple[str, ...]
-
-
-def as_array(owner: str, name: str, value: Any) -> Array:
-    """Read an array, tensor, table, buffer or list as a NumPy array, of any dtype.
-
-    Raises
-    ------
-    TypeError
-        If it holds no numbers or names, would lose something (a mask), or is not in the CPU's
-        memory.
-    ValueError
-        If its rows have different lengths, or it has no axis of samples.
-    """
-    array = value if type(value) is np.ndarray else _read(owner, name, value)
-    if not array.ndim:
-        raise ValueError(f"[{owner}] {name} must have an axis of samples, got {written(value)}")
-    return array
-
-
-def _read(owner: str, name: str, value: Any) -> Array:
-    _refuse(owner, name, value)
-    if isinstance(value, np.ndarray):
-        return np.asarray(value)
-    if getattr(value, "requires_grad", False) is True and hasattr(value, "detach"):
-        value = value.detach()
-    try:
-        if hasattr(value, "__dlpack__") and (array := _from_dlpack(owner, name, value)) is not None:
-            return array
-        if isinstance(value, (list, tuple)) and len(value) and _is_foreign(value[0]):
-            return np.stack([np.asarray(_read(owner, name, item)) for item in value])
-        if isinstance(value, (list, tuple)) and _is_mixed(value):
-            return np.array(value, object)  # NumPy would write the numbers, such as NaN, as words
-        return np.asarray(value)
-    except (RuntimeError, TypeError, ValueError, BufferError, OverflowError) as error:
-        if str(error).startswith(f"[{owner}]"):
-            raise
-        if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
-            raise ValueError(
-                f"[{owner}] {name} has rows of different lengths: an array needs equal ones, so "
-                f"pad or cut them ({error})"
-            ) from None
-        such_as = f", such as {name}.float().cpu()" if hasattr(value, "float") else ""
-        raise TypeError(
-            f"[{owner}] {name}, of type {type(value).__name__}, cannot be read as an array "
-            f"({error}): make it float32 in the CPU's memory first{such_as}"
-        ) from None
-
-
-def _is_mixed(values: Sequence[Any]) -> bool:
-    """Return whether some are words and others are not."""
-    words = sum(isinstance(item, str) for item in values)
-    return 0 < words < len(values)
-
-
-def _is_foreign(item: Any) -> bool:
-    """Return whether a row is an array of another library, which NumPy might read in pieces."""
-    return hasattr(item, "__dlpack__") and not isinstance(item, (np.ndarray, np.generic))
-
-
-def _from_dlpack(owner: str, name: str, value: Any) -> Array | None:
-    """Return the memory of a tensor as an array; None where only `__array__` can read it."""
-    device = value.__dlpack_device__() if hasattr(value, "__dlpack_device__") else (1, 0)
-    if int(device[0]) not in _CPU:
-        raise TypeError(
-            f"[{owner}] {name} is not in the CPU's memory but on device {tuple(map(int, device))} "
-            f"of DLPack: copy it there first, such as with {name}.cpu()"
-        )
-    try:
-        return np.from_dlpack(value)
-    except (RuntimeError, TypeError, BufferError):
-        if hasattr(value, "__array__"):
-            return None
-        raise
-
-
-def _refuse(owner: str, name: str, value: Any) -> None:
-    """Refuse what NumPy would turn into an array of something else than the numbers in it."""
-    kind = type(value).__name__
-    if isinstance(value, Mapping):
-        raise TypeError(
-            f"[{owner}] {name} must not be a {kind} of arrays: give a tuple of them, in the order "
-            "of the arguments of the model's forward"
-        )
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"[{owner}] {name} is a masked array, whose mask would be lost: give "
-            f"{name}.filled(value) with the value that masked numbers should have"
-        )
-    if hasattr(value, "toarray"):
-        raise TypeError(f"[{owner}] {name} is sparse ({kind}): give {name}.toarray()")
-    if str(getattr(value, "layout", "torch.strided")).startswith("torch.sparse"):
-        raise TypeError(f"[{owner}] {name} is sparse ({kind}): give {name}.to_dense()")
-    is_read = hasattr(value, "__array__") or hasattr(value, "__dlpack__") or is_number(value)
-    if not is_read and not isinstance(value, (list, tuple)) and not _is_buffer(value):
-        raise TypeError(
-            f"[{owner}] {name} must be an array, a tensor, a table, a buffer or a list, got "
-            f"{written(value)}"
-        )
-
-
-def is_number(value: Any) -> bool:
-    """Return whether this is a single number."""
-    return isinstance(value, (int, float, complex, np.generic))
-
-
-def _is_buffer(value: Any) -> bool:
-    if isinstance(value, (str, bytes)):
-        return False
-    try:
-        memoryview(value).release()
-    except TypeError:
-        return False
-    return True
-
-
-def is_table(value: Any) -> bool:
-    """Return whether this holds numbers that `as_array` reads, other than in a list or tuple."""
-    if isinstance(value, np.ndarray) or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
-        return True
-    return hasattr(value, "toarray") or _is_buffer(value)
 
 
 def samples(owner: str, name: str, value: Any) -> Array:
@@ -185,6 +63,24 @@ def inputs(owner: str, name: str, value: Any) -> tuple[Array, ...]:
     if not value:
         raise ValueError(f"[{owner}] {name} is an empty tuple: it holds an array for each input")
     return tuple(samples(owner, f"{name}[{i}]", part) for i, part in enumerate(value))
+
+
+def pairs(
+    owner: str, names: tuple[str, str], x: Any, y: Any, known: Sequence[str]
+) -> tuple[tuple[Array, ...], Taken]:
+    """Take samples and as many targets, see `inputs` and `targets`.
+
+    The targets are counted before they are converted.
+    """
+    parts = inputs(owner, names[0], x)
+    read = as_array(owner, names[1], y)
+    if any(len(part) != len(read) for part in parts):
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise ValueError(
+            f"[{owner}] needs one target for each sample ({names[0]}: {shapes}, {names[1]}: "
+            f"{read.shape})"
+        )
+    return parts, targets(owner, names[1], read, known)
 
 
 def targets(
@@ -273,7 +169,7 @@ def batch(owner: str, name: str, value: Any, dtype: Any, *, words: bool) -> Any:
         return value
     array = samples(owner, name, value)
     if array.dtype in (np.uint8, np.bool_):
-        return array.astype(np.int64) if dtype == np.int64 else _pixels.scaled(array)
+        return array.astype(np.int64) if dtype == np.int64 else pixels.scaled(array)
     return array.astype(np.float32) if array.dtype == np.int64 and not words else array
 
 
