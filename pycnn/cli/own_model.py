@@ -20,7 +20,7 @@ from pycnn.layers.parameter import Array
 from pycnn.losses import CrossEntropyLoss
 from pycnn.recipes import Recipe
 from pycnn.recipes.pictures import picture_sets
-from pycnn.splits import split
+from pycnn.splits import random_split
 
 # What a module may define besides its networks.
 MAKE_DATA, MAKE_LOSS, IMAGE_SIZE = "make_data", "make_loss", "image_size"
@@ -107,7 +107,7 @@ def _sets(
         raise ValueError(f"{MAKE_DATA} of {module.__name__} takes no folder: leave out --data")
     found = make(folder) if takes_folder else make()
     if isinstance(found, Dataset):
-        found = split(found, TEST_SHARE)
+        found = random_split(found, TEST_SHARE)
     if not isinstance(found, Sequence) or len(found) != 2:
         raise ValueError(
             f"{MAKE_DATA} of {module.__name__} must return training and test data, such as two "

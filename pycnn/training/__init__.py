@@ -1,7 +1,7 @@
 """Training: the loop, its callbacks and its history, and running a trained model.
 
 - `fit`: train a model on a data set, and resume a training that was killed
-- `evaluate`, `predict`: figures and outputs of a model
+- `evaluate`, `predict`, `predict_proba`: figures and outputs of a model
 - `callbacks`: extensions of the loop
 - `lr_find`: the learning rate that a model trains well with
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
@@ -20,7 +20,7 @@ from pycnn.training.callbacks import (
     TerminateOnNaN,
 )
 from pycnn.training.captured_step import CapturedStep
-from pycnn.training.evaluation import Evaluation, evaluate, predict
+from pycnn.training.evaluation import Evaluation, evaluate
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.max_norm import MaxNorm
@@ -31,6 +31,7 @@ from pycnn.training.more_callbacks import (
     ReduceLROnPlateau,
     TimeLimit,
 )
+from pycnn.training.prediction import predict, predict_proba
 from pycnn.training.rate_search import RateSearch, lr_find
 from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
@@ -63,5 +64,6 @@ __all__ = [
     "fit",
     "lr_find",
     "predict",
+    "predict_proba",
     "self_organize",
 ]

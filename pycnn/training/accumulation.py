@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -26,9 +26,9 @@ def windows(source: Iterable[Part], count: int) -> Iterator[list[Part]]:
         yield window
 
 
-def updates_of(batches: Sized, count: int) -> int:
-    """Return how many updates an epoch of these batches has."""
-    return -(-len(batches) // count)
+def updates_of(batches: int, count: int) -> int:
+    """Return how many updates an epoch of so many batches has."""
+    return -(-batches // count)
 
 
 def scaled(gradient: Any, factor: float) -> Any:

@@ -38,6 +38,7 @@ class Kept:
         self._metrics = metrics
         self._scores = model.scores
         self._ignored: int | None = getattr(loss, "ignore_index", None)
+        loss = getattr(loss, "plain", loss)  # of one that weighs samples
         self._logits = isinstance(loss, BCEWithLogitsLoss | FocalLoss)  # of yes or no
         self._shares = isinstance(loss, BCELoss)
         self._columns: dict[str, list[Array]] = {}

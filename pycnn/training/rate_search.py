@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,8 @@ from pycnn.layers.module import Module, check_model
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, Optimizer
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss, check_data
+from pycnn.training.evaluation import Loss
+from pycnn.training.given import Data, data_of, length_of, names_of
 from pycnn.training.loop import fit
 from pycnn.training.run import TrainingRun
 
@@ -50,7 +50,8 @@ class RateSearch:
 
 def lr_find(
     model: Module,
-    train: Data,
+    train: Any,
+    y: Any = None,
     *,
     lowest: float = 1e-6,
     highest: float = 10.0,
@@ -68,8 +69,11 @@ def lr_find(
     ----------
     model : Module
         The model.
-    train : Dataset or iterable of (x, y)
-        Training data; gone through again if they are not enough. An iterable must have a length.
+    train : Dataset, iterable of (x, y), or array-like
+        Training data, or samples x, whose targets are `y`: see `fit`. They are gone through again
+        if they are not enough. An iterable must have a length.
+    y : array-like, optional
+        Targets of samples `train`.
     lowest, highest : float
         Learning rates of the first and the last step.
     steps : int
@@ -98,12 +102,12 @@ def lr_find(
     Smith: Cyclical learning rates for training neural networks, 2017, section 3.3.
     """
     check_model("lr_find", model)
-    check_data("lr_find", "train", train)
+    data = data_of("lr_find", "train", train, y, model, names_of(model))
     first, last = positive("lr_find", "lowest", lowest), positive("lr_find", "highest", highest)
     if not first < last:
         raise ValueError(f"[lr_find] lowest must be less than highest, got {lowest} and {highest}")
     integer("lr_find", "steps", steps, 2)
-    batches = _batches(train, batch_size, seed)
+    batches = _batches(data, batch_size, seed)
     # One copy of both, so that the optimizer's copy has the parameters of the model's copy.
     twin, update = copy.deepcopy((model, optimizer))
     update = Adam(twin.parameters()) if update is None else update
@@ -132,7 +136,7 @@ def lr_find(
 def _batches(train: Data, batch_size: int, seed: int) -> Any:
     if isinstance(train, Dataset):
         return batches_of(train, batch_size, seed)
-    if not isinstance(train, Sized) or not isinstance(train, Iterable):
+    if length_of(train) is None:
         raise ValueError("[lr_find] train must be a Dataset or have a length, in batches")
     return copy.copy(train) if isinstance(train, Batches) else train  # a pass advances it
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,8 @@ from pycnn.training.accumulation import Part, scaled, updates_of, windows
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Data, Loss, forward, loss_value, measure
+from pycnn.training.evaluation import Loss, forward, loss_value, measure
+from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
@@ -29,6 +30,7 @@ from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
+from pycnn.training.weights import WeightedLoss
 
 
 def _has(callback: Callback, name: str) -> bool:
@@ -56,6 +58,7 @@ class Trainer:
     checkpoint: Checkpoint | None = None
     gate: Gate = field(default_factory=Gate)
     processes: Alone = field(default_factory=Alone)
+    classes: Sequence[str] = ()  # their names, where targets are names
     accumulate: int = 1
     max_grad_value: float | None = None
 
@@ -78,7 +81,9 @@ class Trainer:
         self.inside: Inside | None = None  # the current epoch
         self.resumed: Inside | None = None  # the epoch that a checkpoint was made in
         stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
-        self.watch = Watch(self.run, self.loss, stops)
+        # What is measured, and compared with guessing, is not weighted.
+        self.plain = self.loss.plain if isinstance(self.loss, WeightedLoss) else self.loss
+        self.watch = Watch(self.run, self.plain, stops)
 
     def new_meter(self) -> Meter:
         """Return a meter that has counted nothing."""
@@ -103,8 +108,7 @@ class Trainer:
     def skip(self, epochs: int) -> None:
         """Begin after the epochs of earlier calls."""
         self.run.epoch = epochs
-        if isinstance(self.batches, Sized):
-            self.run.step = epochs * updates_of(self.batches, self.accumulate)
+        self.run.step = epochs * updates_of(length_of(self.batches) or 0, self.accumulate)
         if isinstance(self.batches, Batches):
             self.batches.epoch = epochs
 
@@ -129,7 +133,8 @@ class Trainer:
         bar = ProgressBar(label, samples, progress)
         try:
             inside.start = perf_counter()
-            with one_pass(self.batches, inside.batches) as source:
+            prepare = preparing_for("fit", run.model, self.classes)
+            with one_pass(self.batches, inside.batches, prepare) as source:
                 self._steps(self.processes.steps(source, inside.batches), inside, bar)
             inside.seconds, inside.start = inside.elapsed(), None
             history.stop_reason = self.processes.text(history.stop_reason)
@@ -185,9 +190,15 @@ class Trainer:
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
         if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
-            own = self.new_meter()
+            own = Meter(self.plain, self.run.model, self.run.metrics)
         else:
-            own = measure(self.run.model, validation, loss=self.loss, metrics=self.run.metrics)
+            own = measure(
+                self.run.model,
+                validation,
+                loss=self.plain,
+                classes=self.classes,
+                metrics=self.run.metrics,
+            )
         return self.processes.total(own)
 
     def save(self) -> None:
@@ -220,6 +231,7 @@ class Trainer:
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
             run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
+        self._choose(inside.batches)
         # A thread that evaluates the model sees it before or after the step, not in between.
         with turn.taken():
             updated = self._learn(parts, inside.meter, turn, bar)
@@ -234,6 +246,11 @@ class Trainer:
             if self.checkpoint is not None and self.checkpoint.due(run.step):
                 self.save()
         return updated
+
+    def _choose(self, batch: int) -> None:
+        """Choose the weights of the samples of a batch, where they have some."""
+        if isinstance(self.loss, WeightedLoss) and self.inside is not None:
+            self.loss.choose(self.inside.number, batch)
 
     def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
         """Warn of a loss that shows a broken training."""
@@ -315,11 +332,17 @@ class Trainer:
 
         Return a batch, the last or the first whose loss is not finite; the rest as `_gradients`.
         """
-        total = math.fsum(float(meter.batch_weight(y)) for _, y in parts)
+        first = self.run.batch_number - len(parts)  # in the epoch, from 0
+        weights = []
+        for number, (_, y) in enumerate(parts, first):
+            self._choose(number)
+            weights.append(float(meter.batch_weight(y)))
+        total = math.fsum(weights)
         made: list[Change] = []
         loss, begun, shown = 0.0, False, (parts[-1], None)
-        for x, y in parts:
-            share = float(meter.batch_weight(y)) / total if total else 0.0
+        for number, (x, y) in enumerate(parts, first):
+            self._choose(number)
+            share = weights[number - first] / total if total else 0.0
             output, changes, weight = self._gradients(x, y, meter, share, first=not begun)
             made += changes
             if weight:
