@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from pycnn._arguments import flag, integer, number
+from pycnn._arguments import flag, integer
 from pycnn._progress import show
 from pycnn._streams import warn
 from pycnn.data import Augment, Dataset
@@ -20,10 +20,12 @@ from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
+    check_accumulate,
     check_checkpoint,
     check_files,
     check_kinds,
     check_lasting,
+    check_limit,
     check_outputs,
     warn_of_softmax,
 )
@@ -242,16 +244,9 @@ def fit(
         train, validation = given.train, given.validation
         if validation is not None:
             check_lasting(validation, epochs - initial_epoch)
-        if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
-            raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
-        if max_grad_value is not None and not number("fit", "max_grad_value", max_grad_value) > 0:
-            raise ValueError(f"[fit] max_grad_value must be positive, got {max_grad_value}")
-        integer("fit", "accumulate", accumulate, 1)
-        if accumulate > 1 and processes.size > 1:
-            raise ValueError(
-                "[fit] accumulate: several processes train on parts of each batch already; give a "
-                "smaller batch_size, or more processes"
-            )
+        check_limit("max_grad_norm", max_grad_norm)
+        check_limit("max_grad_value", max_grad_value)
+        check_accumulate(accumulate, processes.size)
         if loss is None:
             check_outputs(model)
         criterion = mean_loss(loss)
