@@ -38,6 +38,7 @@ _cpu: Backend = Cpu()
 _extensions: dict[str, Backend] = {}
 _reference: Backend = Reference()
 _devices: dict[type, Backend] = {ReferenceArray: _reference}
+_others: set[type] = set()  # types that have been looked at and are no device's
 
 
 def of(array: Any) -> Backend:
@@ -50,11 +51,15 @@ def of(array: Any) -> Backend:
 
 def _elsewhere(kind: type) -> Backend:
     """Return the back-end of a type: that of a device if it is the type of its arrays."""
+    if kind in _others:
+        return _cpu
     if kind in _devices:
         return _devices[kind]
     module = getattr(kind, "ops", None)  # the extension module that the type comes from
     if isinstance(module, ModuleType) and issubclass(kind, getattr(module, "DeviceArray", ())):
         return _devices.setdefault(kind, of_extension(module))
+    if issubclass(kind, np.ndarray):
+        _others.add(kind)
     return _cpu
 
 

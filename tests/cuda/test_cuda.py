@@ -263,7 +263,10 @@ def text_network() -> nn.Module:
     branches = (nn.Sequential(nn.Conv2d(1, 3, (r, 4), rng=r), nn.ReLU()) for r in (2, 3))
     pooled = [nn.Sequential(branch, nn.GlobalMaxPool2d()) for branch in branches]
     return nn.Sequential(
-        nn.Embedding(20, 4, rng=0), nn.Unsqueeze(1), nn.Parallel(*pooled), nn.Linear(6, 3, rng=1)
+        nn.Embedding(20, 4, sparse=True, rng=0),
+        nn.Unsqueeze(1),
+        nn.Parallel(*pooled),
+        nn.Linear(6, 3, rng=1),
     )
 
 
