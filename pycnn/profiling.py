@@ -202,7 +202,7 @@ class _Probe:
 
 def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
     """Yield the layers without layers below them, with their paths."""
-    children = list(module.children())
+    children = list(module.named_children())
     if not children:
         yield path, module
     for name, child in children:

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from pycnn.backends.contract import NumPyArray
+from pycnn.backends.cuda_arrays import CudaArrays
 from pycnn.backends.operations import Operations
 
 T = TypeVar("T")
 
 
-class Cuda:
+class Cuda(CudaArrays):
     """The back-end of `DeviceArray`: see `pycnn.backends.contract.Backend` for its methods.
 
     Parameters
@@ -28,9 +28,9 @@ class Cuda:
     """
 
     def __init__(self, module: ModuleType) -> None:
+        super().__init__(module)
         self.ops: Operations = module
         self.name = module.__name__.removeprefix("pycnn._")
-        self._module = module
         self._streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     def from_numpy(self, array: NumPyArray) -> Any:
@@ -46,12 +46,6 @@ class Cuda:
         """Copy the numbers to the device."""
         array.write(np.ascontiguousarray(numbers))
 
-    def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-        """Return zeros of float32."""
-        if dtype != np.float32:
-            raise TypeError(f"[{self.name}] zeros on a device are float32, not {np.dtype(dtype)}")
-        return self._module.DeviceArray.zeros(shape)
-
     def zeros_like(self, array: Any) -> Any:
         """Return zeros on the device."""
         return array.zeros_like()
@@ -64,17 +58,6 @@ class Cuda:
         """Copy the parts on the device."""
         parts: list[Any] = array.split(extents, axis)
         return parts
-
-    def swap_axes(self, array: Any) -> Any:
-        """Take the shorter one of the two axes apart, and put its parts behind the other."""
-        a, b, c, d = array.shape
-        if 1 in (b, c) or not array.size:
-            return array.copy().reshape(a, c, b, d)
-        if b < c:
-            parts = [part.reshape(a, c, 1, d) for part in array.split([1] * b, 1)]
-            return self.concatenate(parts, 2)
-        parts = [part.reshape(a, 1, b, d) for part in array.split([1] * c, 2)]
-        return self.concatenate(parts, 1)
 
     def put_rows(self, table: Any, rows: Any, values: Any) -> None:
         """Copy the rows on the device."""

@@ -112,7 +112,7 @@ def _describe(
     processes: Alone,
 ) -> None:
     """Print what will be trained, and on how much data."""
-    size = f"{sum(p.size for p in model.parameters()):,} parameters"
+    size = f"{sum(p.numel() for p in model.parameters()):,} parameters"
     if organized:
         size += f", {organized:,} self-organized connections"
     print(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pycnn import ops
 from pycnn._arguments import choice, flag, float32, real
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import relu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -14,7 +16,8 @@ class ReLU(Module):
     Parameters
     ----------
     inplace : bool
-        Accepted for programs written for PyTorch, and ignored: the input is not changed.
+        For tensors, whether the result takes the place of the input, as in PyTorch; arrays are not
+        changed.
 
     Raises
     ------
@@ -23,7 +26,11 @@ class ReLU(Module):
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        flag("ReLU", "inplace", inplace)
+        self.inplace = flag("ReLU", "inplace", inplace)
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on a tensor: as one op with a layer before it, if there is one."""
+        return relu(x, self.inplace)
 
     def forward(self, x: Array) -> Array:
         """Rectify; any shape."""
@@ -45,7 +52,8 @@ class LeakyReLU(Module):
     negative_slope : float
         Factor of negative numbers.
     inplace : bool
-        Accepted for programs written for PyTorch, and ignored: the input is not changed.
+        For tensors, whether the result takes the place of the input, as in PyTorch; arrays are not
+        changed.
 
     Raises
     ------
@@ -54,7 +62,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        flag("LeakyReLU", "inplace", inplace)
+        self.inplace = flag("LeakyReLU", "inplace", inplace)
         self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Array) -> Array:

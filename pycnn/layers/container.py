@@ -29,13 +29,13 @@ class Container(Module):
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._named = dict(modules)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Return the modules of `items`, then those that are attributes.
 
         A module that is below those of `items` anyway gets no other name as an attribute.
         """
         yield from self.items()
-        others = list(super().children())
+        others = list(super().named_children())
         if others:
             below = {id(module) for child in self for module in child.modules()}
             yield from ((name, value) for name, value in others if id(value) not in below)

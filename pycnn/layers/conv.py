@@ -12,11 +12,20 @@ import numpy.typing as npt
 
 from pycnn import backends, init, ops
 from pycnn._arguments import choice, flag, integer, placement, written
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import affine
 from pycnn.devices import device_of, move
 from pycnn.layers.borders import KINDS, Border, border_of
 from pycnn.layers.connection_table import Table, connection_table
 from pycnn.layers.images import OnImages, axes_hint, signal_hint
-from pycnn.layers.parameter import Array, Parameter, Places, Shape, places
+from pycnn.layers.parameter import (
+    Array,
+    Parameter,
+    Places,
+    Shape,
+    add_bias_gradient,
+    places,
+)
 
 PADDING_MODES = ("zeros", *KINDS)
 
@@ -130,7 +139,8 @@ class Convolution(OnImages):
         """Return the filters as (K, C / groups, R, S), with zeros where a table has no link."""
         if self.connections is None:
             data = self.weight.data
-            return data if self.axes == 2 else data.reshape(self._shape)
+            filters: Array = data if self.axes == 2 else data.reshape(self._shape)
+            return filters
         weights = self.weight.data
         backend = backends.of(weights)
         shape = self.connections.size, math.prod(self.kernel_size)
@@ -149,6 +159,38 @@ class Convolution(OnImages):
     def forward(self, x: Array) -> Array:
         """Convolve: (N, C, H, W) to (N, K, P, Q), or (N, C, L) to (N, K, Q)."""
         return self._convolved(ops.conv2d, x)
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor, together with a rectifier and a pooling that may follow."""
+        array, weight = x.data, self.weight.data
+        if (
+            self.connections is not None
+            or self.border is not None
+            or self.axes != 2
+            or len(array.shape) != 4
+            or array.shape[1] != self.in_channels
+            or backends.of(array) is not backends.of(weight)
+            or array.dtype != weight.dtype
+            or not self._covers(array.shape)
+        ):
+            return NotImplemented
+        return affine("conv2d", x, self.weight, self.bias, self.geometry)
+
+    def _covers(self, shape: Shape) -> bool:
+        """Whether padded images are as large as the filters."""
+        if isinstance(self.padding, str):
+            borders: tuple[float, ...] = (0, 0) if self.padding == "valid" else (math.inf, math.inf)
+        elif len(self.padding) == 4:
+            top, bottom, left, right = self.padding
+            borders = (top + bottom, left + right)
+        else:
+            borders = (2 * self.padding[0], 2 * self.padding[1])
+        return all(
+            n > 0 and n + border > (taps - 1) * gap
+            for n, border, taps, gap in zip(
+                shape[2:], borders, self.kernel_size, self.dilation, strict=True
+            )
+        )
 
     def forward_relu(self, x: Array) -> Array:
         """Return the rectified output of `forward`; `backward` remains that of `forward`."""
@@ -207,6 +249,9 @@ class Convolution(OnImages):
         return x
 
     def _add_gradients(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         out = self.gradient_places()
         self.accumulate(*ops.conv2d_backward_weight(dy, x, self._shape, **self.geometry, out=out))
 
@@ -230,7 +275,7 @@ class Convolution(OnImages):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N K P Q (C / groups) R S, or 2 N P Q links R S."""
-        return 2 * output_shape[0] * math.prod(output_shape[2:]) * self.weight.size
+        return 2 * output_shape[0] * math.prod(output_shape[2:]) * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"

@@ -10,7 +10,7 @@ import numpy as np
 from pycnn import init, ops
 from pycnn._arguments import choice, flag, integer, placement
 from pycnn.layers.images import OnImages, axes_hint, signal_hint
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, add_bias_gradient
 
 
 class TransposedConvolution(OnImages):
@@ -102,7 +102,8 @@ class TransposedConvolution(OnImages):
     def _filters(self) -> Array:
         """Return the filters as (C, K / groups, R, S)."""
         data = self.weight.data
-        return data if self.axes == 2 else data.reshape(self._shape)
+        filters: Array = data if self.axes == 2 else data.reshape(self._shape)
+        return filters
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
@@ -118,6 +119,9 @@ class TransposedConvolution(OnImages):
         self._accumulate(self.as_images(dy), x)
 
     def _accumulate(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)
         self.weight.accumulate(dw if self.axes == 2 else dw.reshape(self.weight.shape))
         if self.bias is not None:
@@ -125,7 +129,7 @@ class TransposedConvolution(OnImages):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N H W C (K / groups) R S."""
-        return 2 * input_shape[0] * math.prod(input_shape[2:]) * self.weight.size
+        return 2 * input_shape[0] * math.prod(input_shape[2:]) * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"

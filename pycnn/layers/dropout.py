@@ -21,7 +21,7 @@ class RandomDropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: init.Rng = None) -> None:
         owner = type(self).__name__
         self.p = fraction(owner, "p", p)
-        flag(owner, "inplace", inplace)
+        self.inplace = flag(owner, "inplace", inplace)
         self.rng = init.generator(rng, owner)
 
     def _seed(self) -> int:

@@ -137,7 +137,7 @@ class Embedding(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of the table; return zeros as that of the words' numbers."""
         (x,) = self.saved()
-        if isinstance(self.weight, Parameter):
+        if self.weight.requires_grad:
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)
             self.weight.accumulate(self._gradient(rows, values))
         dx: Array = backends.of(dy).zeros(x.shape, dy.dtype)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from pycnn import ops
 from pycnn._memory import remember
+from pycnn.layers import tree
 from pycnn.layers.activation import ReLU
 from pycnn.layers.conv import Conv2d, Pooled
 from pycnn.layers.conv1d import Conv1d
@@ -61,11 +62,24 @@ class Step:
     backward: tuple[tuple[str, Backward], ...]
     layers: tuple[Step, ...] = ()
 
-    def parts(self) -> tuple[Step, ...]:
-        """Return the step itself, or its layers if an instance among them overrides a pass."""
-        if all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
-            return (self,)
-        return self.layers
+    def parts(self, before: Sequence[tuple[str, Backward]]) -> tuple[Step, ...]:
+        """Return the step itself, or its layers if they cannot or should not run as one.
+
+        They cannot if an instance among them overrides a pass. They should not if a gradient goes
+        through a convolution that is not trained: the op of all three would compute that of its
+        filters.
+
+        Parameters
+        ----------
+        before : sequence of (str, Backward)
+            The passes of the steps before this one.
+        """
+        if not all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
+            return self.layers
+        run = self.forward
+        if type(run) is ConvReluMaxPool and not run.conv.weight.requires_grad:
+            return self.layers if any(is_trained(part) for _, part in before) else (self,)
+        return (self,)
 
 
 class AffineReLU:
@@ -135,6 +149,11 @@ class ConvReluMaxPool:
         )
         self.conv.accumulate(dw, db)
         return dx if dx is None else self.conv.from_images(dx, dy.ndim)
+
+
+def is_trained(part: Backward) -> bool:
+    """Whether there is something to train in what a gradient goes through."""
+    return tree.is_trained(part if isinstance(part, Module) else part.conv)  # type: ignore[attr-defined]
 
 
 def steps_of(layers: Iterable[Named]) -> list[Step]:

@@ -8,10 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import init, ops
+from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer, placement
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import affine
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape, check_contiguous, places
+from pycnn.layers.parameter import (
+    Array,
+    Parameter,
+    Shape,
+    add_bias_gradient,
+    check_contiguous,
+    places,
+)
 
 
 class Linear(Module):
@@ -71,6 +80,18 @@ class Linear(Module):
         """Map (..., in_features) to (..., out_features)."""
         return self._forward(ops.linear, x)
 
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor, together with a rectifier that may follow."""
+        array, weight = x.data, self.weight.data
+        if (
+            len(array.shape) != 2
+            or array.shape[1] != self.in_features
+            or backends.of(array) is not backends.of(weight)
+            or array.dtype != weight.dtype
+        ):
+            return NotImplemented
+        return affine("linear", x, self.weight, self.bias, {})
+
     def forward_relu(self, x: Array) -> Array:
         """Return the rectified output of `forward`; `backward` remains that of `forward`."""
         return self._forward(ops.linear_relu, x)
@@ -129,6 +150,9 @@ class Linear(Module):
         return rows
 
     def _accumulate(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
         dw, db = ops.linear_backward_weight(dy, x, out=places(self.weight, self.bias))
         self.weight.accumulate(dw)
         if self.bias is not None:
@@ -136,7 +160,7 @@ class Linear(Module):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N in out."""
-        return 2 * math.prod(output_shape[:-1]) * self.weight.size
+        return 2 * math.prod(output_shape[:-1]) * self.weight.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_features}, {self.out_features}"

@@ -6,6 +6,8 @@ from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import flag, integer
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import max_pool2d
 from pycnn.layers.images import ByImages
 from pycnn.layers.parameter import Array
 
@@ -59,6 +61,18 @@ class MaxPool(Pool):
             self._for_images(self.dilation, 1),
             self.ceil_mode,
         )
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether whole windows lie side by side, with nothing around or between them."""
+        window = self._for_images(self.kernel_size, 1)
+        return self._geometry == (window, window, (0, 0), (1, 1), False)
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
+        if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
+            return NotImplemented
+        return max_pool2d(x, self._geometry, self.is_side_by_side)
 
     def _forward(self, x: Array) -> Array:
         y, indices = ops.max_pool2d(x, *self._geometry)
@@ -131,6 +145,8 @@ class MaxPool2d(MaxPool):
         If an argument is not as above.
     """
 
+    kernel_size: _Pair
+
     def __init__(
         self,
         kernel_size: int | tuple[int, ...],
@@ -141,12 +157,6 @@ class MaxPool2d(MaxPool):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """Whether whole windows lie side by side, with nothing around or between them."""
-        window = self.kernel_size
-        return self._geometry == (window, window, (0, 0), (1, 1), False)
 
 
 class AvgPool2d(AvgPool):

@@ -89,7 +89,7 @@ class RBF(Module):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N in out, for the squares that are added up."""
-        return 2 * output_shape[0] * self.centres.size
+        return 2 * output_shape[0] * self.centres.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_features}, {self.out_features}"

@@ -181,5 +181,5 @@ def to_channels(x: Array, r: int) -> Array:
 
 def swapped(x: Array, shape: Shape) -> Array:
     """Return `x`, seen in a shape (a, b, c, d), as a new array (a, c, b, d)."""
-    array: Array = backends.of(x).swap_axes(x.reshape(shape))
+    array: Array = backends.of(x).transpose(x.reshape(shape), (0, 2, 1, 3))
     return array

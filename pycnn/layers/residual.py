@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pycnn.autograd import Tensor
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, Shape
 
 
 class Residual(Container):
@@ -47,10 +48,21 @@ class Residual(Container):
         around = x if self.shortcut is None else self._call("shortcut", self.shortcut.forward, x)
         return self._add(y, around)
 
-    def _add(self, y: Array, around: Array) -> Array:
-        if y.shape != around.shape:
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on tensors."""
+        y = self._call("body", self._named["body"], x)
+        around = x if self.shortcut is None else self._call("shortcut", self.shortcut, x)
+        self._check_sum(y.shape, around.shape)
+        total: Tensor = y + around
+        return total
+
+    def _check_sum(self, shape: Shape, around: Shape) -> None:
+        if shape != around:
             name = "the input" if self.shortcut is None else "the shortcut"
-            raise ValueError(f"Residual: the body gives {y.shape}, {name} {around.shape}")
+            raise ValueError(f"Residual: the body gives {shape}, {name} {around}")
+
+    def _add(self, y: Array, around: Array) -> Array:
+        self._check_sum(y.shape, around.shape)
         self.save_for_backward(y.shape)
         total: Array = y + around
         return total

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, overload
 
 from pycnn._memory import remember, taken
+from pycnn.autograd import Tensor
 from pycnn.layers.container import Container, named
-from pycnn.layers.fused import Backward, Step, steps_of
+from pycnn.layers.fused import Backward, Step, is_trained, steps_of
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
-from pycnn.layers.tree import has_parameters
 
 
 class Sequential(Container):
@@ -52,10 +52,16 @@ class Sequential(Container):
         remember(self, None)  # if a layer fails, the pass before must not seem to be this one
         passes: list[tuple[str, Backward]] = []
         for step in self._steps:
-            for part in step.parts():
+            for part in step.parts(passes):
                 x = self._run(part, x)
                 passes += part.backward
         remember(self, passes)
+        return x
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on tensors: each layer is recorded, and neighbours become one op there."""
+        for name, layer in self._named.items():
+            x = self._call(name, layer, x)
         return x
 
     def _run(self, step: Step, x: Array) -> Array:
@@ -97,7 +103,7 @@ class Sequential(Container):
         """
         passes: Sequence[tuple[str, Backward]] = taken(self) or tuple(self._named.items())
         if not input_gradient:
-            trained = (i for i, (_, part) in enumerate(passes) if _is_trained(part))
+            trained = (i for i, (_, part) in enumerate(passes) if is_trained(part))
             passes = passes[next(trained, len(passes)) :]
         for index in range(len(passes) - 1, -1, -1):
             name, part = passes[index]
@@ -121,8 +127,3 @@ class Sequential(Container):
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x
-
-
-def _is_trained(part: Backward) -> bool:
-    """Whether there is something to train in what a gradient goes through."""
-    return not isinstance(part, Module) or has_parameters(part)  # several layers: a convolution's

@@ -70,7 +70,7 @@ def summary(model: Module, input_shape: Shape) -> str:
             # A container comes after its layers, whose parameters are already counted.
             fresh = [p for p in layer.parameters() if id(p) not in seen]
             seen.update(map(id, fresh))
-            parameters = sum(parameter.size for parameter in fresh)
+            parameters = sum(parameter.numel() for parameter in fresh)
             learned = 0 if id(layer) in seen else connections(layer)
             seen.add(id(layer))
             flop = layer.flop(shape, y.shape)
@@ -88,7 +88,7 @@ def summary(model: Module, input_shape: Shape) -> str:
 
 def _branches(module: Module, path: str = "") -> Iterator[str]:
     """Return the paths of the modules that share the input of their parent, outer ones first."""
-    for name, child in module.children():
+    for name, child in module.named_children():
         place = f"{path}.{name}" if path else name
         if module.children_share_input:
             yield place

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from pycnn._arguments import choice
 from pycnn._memory import Remembering
+from pycnn.autograd import Tensor
+from pycnn.autograd.graph import Needs
+from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
@@ -34,6 +37,8 @@ class OpLoss(Remembering, ABC):
 
     # Arguments of the op; their arrays are on the CPU.
     _options: Mapping[str, Any]
+    # Whether the gradient for the target is that for the output with the other sign.
+    _is_symmetric = False
 
     def __init__(self, reduction: str) -> None:
         self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
@@ -64,14 +69,23 @@ class OpLoss(Remembering, ABC):
             }
         return self._options_on[device]
 
-    def __call__(self, output: Array, target: Array) -> Any:
+    def __call__(self, output: Any, target: Any) -> Any:
         """Return the loss of outputs for targets; the class states their shapes and dtypes.
+
+        Parameters
+        ----------
+        output, target : array or Tensor
 
         Returns
         -------
         float or array
-            The mean or sum of the losses, or the losses themselves with reduction 'none'.
+            The mean or sum of the losses, or the losses themselves with reduction 'none'. Of an
+            output that is a `pycnn.Tensor` a tensor, whose `backward` takes the gradient on.
         """
+        if isinstance(output, Tensor):
+            return self._on_tensors(output, target)
+        if isinstance(target, Tensor):
+            target = target.data
         try:
             value, kept = self._value(output, target)
         except (TypeError, ValueError) as error:
@@ -81,6 +95,38 @@ class OpLoss(Remembering, ABC):
         if not self._is_evaluated:
             self._memory = kept, target
         return value
+
+    def _on_tensors(self, output: Tensor, target: Any) -> Tensor:
+        """Compute the loss of a tensor, and record it."""
+        name, values = type(self).__name__, [output]
+        if isinstance(target, Tensor):
+            if target.requires_grad:
+                if not self._is_symmetric:
+                    raise ValueError(
+                        f"[{name}] the target must not require gradients, as this loss has none "
+                        "for it: give target.detach()"
+                    )
+                values.append(target)
+            target = target.data
+        elif not is_array(target):
+            target = np.asarray(target)
+        backend = output.backend
+        target = move(target, backend.name)
+        try:
+            value, kept = self._value(output.data, target)
+        except (TypeError, ValueError) as error:
+            if hint := self._hint(output.data, target):
+                raise type(error)(f"{error}; {hint}") from None
+            raise
+        if not is_array(value):
+            value = backend.from_numpy(np.asarray(value, np.float32))
+
+        def pull(needs: Needs, dloss: Any) -> list[Any]:
+            share = dloss if self.reduction == "none" else float(backend.to_numpy(dloss))
+            grad = self._gradient(kept, target, share)
+            return [grad, *(backend.unary("negative", grad) for _ in values[1:])]
+
+        return record(name, values, value, pull)
 
     def backward(self, dloss: Any = 1.0) -> Array:
         """Return the gradient with respect to the output of the last call in this thread.

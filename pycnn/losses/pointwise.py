@@ -29,6 +29,8 @@ class MSELoss(OpLoss):
         If `reduction` is anything else.
     """
 
+    _is_symmetric = True
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__(reduction)
 

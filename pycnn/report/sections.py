@@ -38,7 +38,7 @@ def facts(run: SavedRun) -> list[tuple[str, str]]:
     found = [
         ("test accuracy", f"{1 - wrong / total:.2%}"),
         ("mistakes", f"{wrong:,}"),
-        ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
+        ("parameters", f"{sum(p.numel() for p in run.model.parameters()):,}"),
     ]
     if organized := run.recipe.self_organized(run.model):
         found.append(("self-organized connections", f"{organized:,}"))

@@ -19,6 +19,7 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
+from pycnn.losses.function import FunctionLoss
 from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch
 
@@ -230,12 +231,13 @@ def loss_value(owner: str, value: Any) -> float:
 def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
     """Return `loss`, or cross entropy for None; refuse one whose value is not a batch mean."""
     criterion = CrossEntropyLoss() if loss is None else loss
-    usable = callable(criterion) and callable(getattr(criterion, "backward", None))
-    if not usable or isinstance(criterion, type):
+    if isinstance(criterion, type) or not callable(criterion):
         raise TypeError(
-            f"[{owner}] loss must be an object to call, with a method backward, such as "
-            f"pycnn.CrossEntropyLoss(), got {written(criterion)}"
+            f"[{owner}] loss must be a loss object such as pycnn.CrossEntropyLoss(), or a function "
+            f"of outputs and targets, got {written(criterion)}"
         )
+    if isinstance(criterion, Module) or not callable(getattr(criterion, "backward", None)):
+        return FunctionLoss(criterion)
     reduction = getattr(criterion, "reduction", "mean")
     if reduction != "mean":
         raise ValueError(f"[{owner}] the loss must have reduction 'mean' here, not {reduction!r}")

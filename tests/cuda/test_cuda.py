@@ -57,7 +57,7 @@ def test_without_a_gpu_the_error_says_so() -> None:
 
 
 def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[device\] must be 'cpu' or one of .*, got 'gpu'"):
+    with pytest.raises(ValueError, match=r"\[device\] must be 'cpu', 'reference' or one of .*, got 'gpu'"):
         nn.models.lenet5(rng=0).to("gpu")
 
 
@@ -155,7 +155,7 @@ def test_arrays_are_joined_and_taken_apart(array_type: Any) -> None:
 
 
 def test_wrong_arrays_are_refused(array_type: Any) -> None:
-    with pytest.raises(TypeError, match="holds float32, int32, int64 or uint8, got float64"):
+    with pytest.raises(TypeError, match="holds float32, int32, int64, uint8 or bool, got float64"):
         array_type.from_numpy(np.zeros(3))
     with pytest.raises(ValueError, match="must be C-contiguous"):
         array_type.from_numpy(np.zeros((3, 4), np.float32).T)

@@ -27,9 +27,9 @@ const float* floats(const DeviceArray& a) {
 }
 
 Element element_of_dtype(const py::dtype& dtype) {
-    for (Element e : {Element::float32, Element::int32, Element::int64, Element::uint8})
+    for (Element e : {Element::float32, Element::int32, Element::int64, Element::uint8, Element::boolean})
         if (dtype.equal(py::dtype(name_of(e)))) return e;
-    fail_type("DeviceArray", "holds float32, int32, int64 or uint8, got ", std::string(py::str(dtype)));
+    fail_type("DeviceArray", "holds float32, int32, int64, uint8 or bool, got ", std::string(py::str(dtype)));
 }
 
 DeviceArray from_numpy(const py::array& array) {
@@ -81,7 +81,7 @@ DeviceArray zeros_of(const Shape& shape, Element element) {
     fill_zeros(result.data(), result.bytes());
     return result;
 }
-DeviceArray zeros(const Shape& shape) { return zeros_of(shape, Element::float32); }
+DeviceArray zeros(const Shape& shape, const py::dtype& dtype) { return zeros_of(shape, element_of_dtype(dtype)); }
 DeviceArray zeros_like(const DeviceArray& a) { return zeros_of(a.shape, a.element); }
 
 // a + b into `sum`, which may be one of them.
@@ -206,6 +206,8 @@ const char* name_of(Element element) {
             return "int64";
         case Element::uint8:
             return "uint8";
+        case Element::boolean:
+            return "bool";
     }
     return "";
 }
@@ -218,6 +220,7 @@ size_t size_of(Element element) {
         case Element::int64:
             return 8;
         case Element::uint8:
+        case Element::boolean:
             return 1;
     }
     return 0;
@@ -249,7 +252,7 @@ void register_device_array(py::module_& module) {
         .def("__copy__", copy)
         .def("__deepcopy__", [](const DeviceArray& a, const py::dict&) { return copy(a); })
         .def("zeros_like", zeros_like)
-        .def_static("zeros", zeros, py::arg("shape"))
+        .def_static("zeros", zeros, py::arg("shape"), py::arg("dtype") = py::dtype("float32"))
         .def_static("concatenate", concatenate, py::arg("arrays"), py::arg("axis"))
         .def("split", split, py::arg("extents"), py::arg("axis"))
         .def("put_rows", put_rows_of, py::arg("rows"), py::arg("values"))

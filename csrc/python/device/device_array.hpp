@@ -12,7 +12,7 @@
 
 namespace pycnn::cuda {
 
-enum class Element { float32, int32, int64, uint8 };
+enum class Element { float32, int32, int64, uint8, boolean };
 
 template <class T>
 constexpr Element element_of();
@@ -32,7 +32,11 @@ template <>
 constexpr Element element_of<uint8_t>() {
     return Element::uint8;
 }
-const char* name_of(Element element);
+template <>
+constexpr Element element_of<bool>() {
+    return Element::boolean;
+}
+const char* name_of(Element element);  // NumPy's
 size_t size_of(Element element);
 
 struct DeviceArray {
