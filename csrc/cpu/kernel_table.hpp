@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ops/activation_kind.hpp"
 #include "ops/batch_norm2d.hpp"
 #include "ops/dropout.hpp"
 #include "ops/local_response_norm.hpp"
@@ -133,6 +134,9 @@ struct KernelTable {
     void (*gelu_backward)(int64_t count, const float* dy, const float* x, float* dx);
     void (*gelu_tanh)(int64_t count, const float* x, float* y);
     void (*gelu_tanh_backward)(int64_t count, const float* dy, const float* x, float* dx);
+    // By ActivationKind.
+    void (*activation[kActivationKinds])(int64_t count, float a, float b, const float* x, float* y);
+    void (*activation_backward[kActivationKinds])(int64_t count, float a, float b, const float* dy, const float* x, float* dx);
 
     // x starts with the first number of a block of four.
     void (*dropout)(int64_t count, uint64_t first_block, const DropoutScalars&, const float* x, float* y, uint8_t* kept);

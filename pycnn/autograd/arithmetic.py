@@ -61,7 +61,9 @@ def _power_of_base(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
 
 def _power_of_exponent(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return _multiply(k, g, _multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan)))
+        return _multiply(
+            k, g, _multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
+        )
     slope = _multiply(k, y, k.unary("log", a))
     zero = k.binary("logical_and", k.binary("equal", a, 0.0), k.binary("greater_equal", b, 0.0))
     return _multiply(k, g, k.where(zero, k.zeros_like(slope), slope))

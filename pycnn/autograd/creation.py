@@ -110,16 +110,12 @@ def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     return Tensor(array if device is None else move(array, str(device)), requires_grad)
 
 
-def zeros(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
     return _made(np.zeros(sizes_of(size), np.float32), dtype, device, requires_grad)
 
 
-def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Do what `zeros` does: no tensor holds what happened to be in memory."""
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 

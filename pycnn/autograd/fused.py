@@ -145,9 +145,7 @@ class Pooled(Later):
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
         x, w, b = affine.arrays()
-        y.data, winners = ops.conv2d_relu_max_pool2d(
-            x, w, b, window=self.window, **affine.geometry
-        )
+        y.data, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=self.window, **affine.geometry)
 
         def pull(needs: Needs, dy: Any) -> list[Any]:
             dx, dw, db = ops.conv2d_relu_max_pool2d_backward(

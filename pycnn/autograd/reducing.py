@@ -254,5 +254,3 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         return grads
 
     return record("einsum", operands, k.from_numpy(np.ascontiguousarray(y)), pull)
-
-

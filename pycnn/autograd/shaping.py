@@ -106,9 +106,7 @@ def expand(x: Value, *sizes: Any) -> Tensor:
     """Repeat along axes of extent 1, and along new axes in front; -1 keeps an extent."""
     shape, old = sizes_of(sizes), x.data.shape
     extra = len(shape) - len(old)
-    full = tuple(
-        old[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(shape)
-    )
+    full = tuple(old[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(shape))
     if extra < 0 or any(
         n < 0 or (i >= extra and old[i - extra] not in (1, n)) for i, n in enumerate(full)
     ):
@@ -219,9 +217,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         extents = [min(step, extent - i) for i in range(0, extent, step)] or [0]
     k = x.backend
     parts = k.split(x.data, extents, axis)
-    found = record_all(
-        "split", (x,), parts, lambda needs, *gs: (k.concatenate(list(gs), axis),)
-    )
+    found = record_all("split", (x,), parts, lambda needs, *gs: (k.concatenate(list(gs), axis),))
     return tuple(part_of(x, y) for y in found)
 
 

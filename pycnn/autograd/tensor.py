@@ -210,7 +210,11 @@ class Tensor(Arithmetic, InPlace):
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __dlpack__(self, **options: Any) -> Any:
-        return self.detach().data.view(np.ndarray).__dlpack__(**options) if self.device == "cpu" else self.data.__dlpack__(**options)  # noqa: E501
+        return (
+            self.detach().data.view(np.ndarray).__dlpack__(**options)
+            if self.device == "cpu"
+            else self.data.__dlpack__(**options)
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
         device: tuple[int, int] = self.data.__dlpack_device__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import ModuleType
 from typing import Any
 
@@ -13,9 +12,6 @@ from pycnn.backends.contract import Index, NumPyArray, Shape
 from pycnn.backends.numpy_arrays import NumPyArrays
 
 _host = NumPyArrays()
-
-# Parts that a device takes an array apart into, each by a kernel, before the host is faster.
-_MOST_PARTS = 64
 
 
 class CudaArrays:
@@ -68,24 +64,8 @@ class CudaArrays:
         return self._module.DeviceArray.from_numpy(_host.astype(x.numpy(), dtype))
 
     def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
-        """Swap two neighbouring groups of axes on the device; compute on the CPU otherwise."""
-        ends = _swapped_groups(tuple(axes))
-        if x.dtype != np.float32 or ends is None or not x.size:
-            return self._on_host("transpose", x, axes)
-        first, middle, end = ends
-        before, a, b, behind = (
-            math.prod(x.shape[start:stop])
-            for start, stop in ((0, first), (first, middle), (middle, end), (end, len(axes)))
-        )
-        if min(a, b) > _MOST_PARTS:
-            return self._on_host("transpose", x, axes)
-        view = x.reshape(before, a, b, behind)
-        if a < b:
-            parts = [part.reshape(before, b, 1, behind) for part in view.split([1] * a, 1)]
-        else:
-            parts = [part.reshape(before, 1, a, behind) for part in view.split([1] * b, 2)]
-        swapped = self._module.DeviceArray.concatenate(parts, 2 if a < b else 1)
-        return swapped.reshape(*(x.shape[axis] for axis in axes))
+        """Compute on the CPU."""
+        return self._on_host("transpose", x, axes)
 
     def broadcast_to(self, x: Any, shape: Shape) -> Any:
         """Compute on the CPU."""
@@ -110,17 +90,3 @@ def _storable(array: NumPyArray) -> NumPyArray:
     """Return the array as a device can have it: C-contiguous, and floats in float32."""
     dtype = np.float32 if array.dtype.kind == "f" else array.dtype
     return np.asarray(array, dtype, order="C")
-
-
-def _swapped_groups(axes: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Return where two neighbouring groups of axes begin and end that an order swaps, or None."""
-    count = len(axes)
-    first = next((place for place, axis in enumerate(axes) if axis != place), count)
-    if first == count:
-        return None
-    middle = axes[first]
-    for end in range(middle + 1, count + 1):
-        before, behind = range(first), range(end, count)
-        if axes == (*before, *range(middle, end), *range(first, middle), *behind):
-            return first, middle, end
-    return None

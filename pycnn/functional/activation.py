@@ -57,7 +57,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -
 @on_arrays_too
 def sigmoid(x: Tensor) -> Tensor:
     """Return ``1 / (1 + exp(-x))``; see `pycnn.Sigmoid`."""
-    return layers.Sigmoid()(x)  # type: ignore[no-any-return]
+    return x.sigmoid()
 
 
 @on_arrays_too
@@ -69,7 +69,7 @@ def logsigmoid(x: Tensor) -> Tensor:
 @on_arrays_too
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent; see `pycnn.Tanh`."""
-    return layers.Tanh()(x)  # type: ignore[no-any-return]
+    return x.tanh()
 
 
 @on_arrays_too
@@ -137,15 +137,20 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
 
 
 @on_arrays_too
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """Turn scores along an axis into probabilities; see `pycnn.Softmax`."""
-    return layers.Softmax(dim=dim)(x)  # type: ignore[no-any-return]
+def softmax(x: Tensor, dim: int | None = None) -> Tensor:
+    """Turn scores along an axis into probabilities; axis 1 by default, 0 of 1 or 3 axes."""
+    return x.softmax(_class_axis(x) if dim is None else dim)
 
 
 @on_arrays_too
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
-    """Return the logarithm of `softmax`; see `pycnn.LogSoftmax`."""
-    return layers.LogSoftmax(dim=dim)(x)  # type: ignore[no-any-return]
+def log_softmax(x: Tensor, dim: int | None = None) -> Tensor:
+    """Return the logarithm of `softmax`, exact where that is small."""
+    return x.log_softmax(_class_axis(x) if dim is None else dim)
+
+
+def _class_axis(x: Tensor) -> int:
+    """Return the axis that PyTorch takes for that of the classes if it is not told."""
+    return 0 if x.ndim in (0, 1, 3) else 1
 
 
 def _dropped(kind: Any, x: Tensor, p: float, training: bool, inplace: bool) -> Tensor:

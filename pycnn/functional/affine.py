@@ -180,5 +180,3 @@ def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tens
         return [None, layers.SparseRows(rows, values, table.shape).to_dense()]
 
     return record("embedding", (x, weight), ops.embedding(table, words), pull)
-
-

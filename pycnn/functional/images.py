@@ -47,7 +47,9 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
             f"{x.shape}"
         )
     if mode not in ("constant", "reflect", "replicate", "circular"):
-        raise ValueError(f"[pad] mode must be constant, reflect, replicate or circular, got {mode!r}")
+        raise ValueError(
+            f"[pad] mode must be constant, reflect, replicate or circular, got {mode!r}"
+        )
     for i in range(0, len(sides), 2):
         axis = x.ndim - 1 - i // 2
         before, after = sides[i : i + 2]
@@ -117,7 +119,9 @@ def interpolate(
         sizes = [int(n) for n in (size if np.ndim(size) else [size] * axes)]
         factors = [n / old for n, old in zip(sizes, x.shape[2:], strict=True)]
     else:
-        factors = [float(f) for f in (scale_factor if np.ndim(scale_factor) else [scale_factor] * axes)]
+        factors = [
+            float(f) for f in (scale_factor if np.ndim(scale_factor) else [scale_factor] * axes)
+        ]
         sizes = [math.floor(old * f) for f, old in zip(factors, x.shape[2:], strict=True)]
     if axes == 2 and all(f >= 1 and f == int(f) for f in factors):
         whole = tuple(int(f) for f in factors)
@@ -196,5 +200,3 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
 def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join axes into one."""
     return x.flatten(start_dim, end_dim)
-
-

@@ -11,8 +11,8 @@
 - `reshape`: `Flatten`, `Unflatten`, `Reshape`, `Unsqueeze`, `Identity`; `rearrange`: pixels into
   channels and back
 - `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `pad`, `linear`,
-  `activation`, `softmax`, `dropout`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one
-  family each; `conv1d`, `pool1d`: those of signals
+  `activation`, `activation_kinds`, `prelu`, `softmax`, `dropout`, `embedding`, `batch_norm`,
+  `local_response_norm`, `rbf`: one family each; `conv1d`, `pool1d`: those of signals
 - `instance_norm`, `group_norm`: statistics of a sample; `standardised`: what they share
 - `images`: what layers share that take images or signals; `borders`, `ones`: what padding needs
 - `s_layer`, `c_layer`: those of the neocognitron; `cells`: what they share; `self_organizing`:
@@ -27,6 +27,16 @@ from pycnn.layers.activation import (
     ScaledTanh,
     Sigmoid,
     Tanh,
+)
+from pycnn.layers.activation_kinds import (
+    ELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Mish,
+    ReLU6,
+    SiLU,
+    Softplus,
 )
 from pycnn.layers.adaptive_pool import (
     AdaptiveAvgPool2d,
@@ -46,6 +56,7 @@ from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module_lists import ModuleDict, ModuleList, ParameterList
 from pycnn.layers.pad import (
     CircularPad1d,
     CircularPad2d,
@@ -62,6 +73,7 @@ from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
 from pycnn.layers.pool1d import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
+from pycnn.layers.prelu import PReLU
 from pycnn.layers.rbf import RBF
 from pycnn.layers.rearrange import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from pycnn.layers.reshape import Flatten, Identity, Reshape, Unflatten, Unsqueeze
@@ -73,6 +85,7 @@ from pycnn.layers.softmax import LogSoftmax, Softmax
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
+    "ELU",
     "GELU",
     "RBF",
     "AdaptiveAvgPool1d",
@@ -102,6 +115,9 @@ __all__ = [
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
@@ -112,12 +128,18 @@ __all__ = [
     "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "PReLU",
     "Parallel",
     "Parameter",
+    "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
     "ReLU",
+    "ReLU6",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReplicationPad1d",
@@ -127,8 +149,10 @@ __all__ = [
     "SLayer",
     "ScaledTanh",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "SparseRows",
     "Subsampling",
     "Tanh",

@@ -16,8 +16,7 @@ class ReLU(Module):
     Parameters
     ----------
     inplace : bool
-        For tensors, whether the result takes the place of the input, as in PyTorch; arrays are not
-        changed.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -52,8 +51,7 @@ class LeakyReLU(Module):
     negative_slope : float
         Factor of negative numbers.
     inplace : bool
-        For tensors, whether the result takes the place of the input, as in PyTorch; arrays are not
-        changed.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,14 +50,11 @@ class Container(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._named.values())
 
-    def __getitem__(self, key: int | str) -> Module:
+    def __getitem__(self, key: Any) -> Any:
         """Return the module at a position, or of a name."""
         if isinstance(key, slice):
             kind = type(self).__name__
-            raise TypeError(
-                f"[{kind}] takes a position or a name, got a slice: make a part as "
-                "Sequential(*tuple(model)[:2])"
-            )
+            raise TypeError(f"[{kind}] takes a position or a name, got a slice")
         return self._named[key] if isinstance(key, str) else list(self._named.values())[key]
 
     @property
@@ -101,7 +98,20 @@ class Container(Module):
             raise
 
 
-def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
+def shares(modules: Iterable[Module]) -> bool:
+    """Whether two of these modules are, or have below them, one object."""
+    seen: set[int] = set()
+    for item in modules:
+        below = set(map(id, item.modules()))
+        if not seen.isdisjoint(below):
+            return True
+        seen |= below
+    return False
+
+
+def named(
+    owner: str, part: str, modules: tuple[Any, ...], *, shared: bool = False
+) -> dict[str, Module]:
     """Return the modules that a container was given by name: their positions, or a dict's keys.
 
     Parameters
@@ -109,8 +119,9 @@ def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
     owner, part : str
         The container, and its word for its modules, for errors.
     modules : tuple
-        Modules, or one mapping of names to modules. Each object may appear once, because a layer
-        saves the values of one forward pass.
+        Modules, or one mapping of names to modules.
+    shared : bool
+        Whether an object may appear twice.
 
     Raises
     ------
@@ -135,11 +146,12 @@ def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
             raise TypeError(
                 f"[{owner}] {part} {printable(name)} must be a Module, got {type(item).__name__}"
             )
-        for module in item.modules():
-            if id(module) in seen:
+        below = {id(module): module for module in item.modules()}
+        for number, module in below.items():
+            if number in seen and not shared:
                 raise ValueError(
                     f"[{owner}] {part} {printable(name)} ({type(module).__name__}) is there "
                     "already: make a new object for each position"
                 )
-            seen.add(id(module))
+        seen.update(below)
     return {str(name): item for name, item in items.items()}

@@ -143,6 +143,8 @@ class Parameter(Tensor):
         the model in one thread only: a first gradient overwrites what `home.view` holds, so each
         backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of a
         parameter have no home, and moving it to another device with `Module.to` removes it.
+    requires_grad : bool
+        Whether it is trained.
 
     Raises
     ------

@@ -28,7 +28,6 @@ Forward = Callable[..., Any]
 def on_either(forward: Forward, owner: type[Module]) -> Forward:
     """Let the forward pass that a class defines take arrays as well as tensors."""
 
-
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
         backward, on_tensors = ways_of(type(self), owner)
@@ -39,10 +38,12 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
                 y = NotImplemented if on_tensors is None else on_tensors(self, *inputs, **options)
                 if y is NotImplemented:
                     y = _entry(self, forward, backward, inputs, options)
+                    if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
+                        y = inputs[0]._become(y)
         elif backward is not None or not holds(None, inputs, options):
             y = forward(self, *inputs, **options)
         else:
-            y = _recorded(self, forward, inputs, options)
+            y = recorded(self, forward, inputs, options)
         if (watch := _watching.get()) is not None:
             watch(self, y)
         return y
@@ -198,7 +199,7 @@ def _root(y: Any) -> Any:
     return ((y._node, y._output) if y._node is not None else y), shape
 
 
-def _recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any:
+def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any:
     """Run a forward pass on tensors made of arrays; keep its tape for `backward`."""
     records = is_recording() and not module._is_evaluated
     sources: list[Source] = []

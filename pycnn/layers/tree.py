@@ -47,7 +47,7 @@ class Tree:
             yield module
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Return what `modules` does with dotted names, each module once; this one's is `prefix`."""
+        """Return what `modules` does with dotted names, each module once; `prefix` is this one."""
         seen: set[int] = set()
         for begin, module, _ in self._walked(f"{prefix}." if prefix else ""):
             if id(module) not in seen:
@@ -221,7 +221,8 @@ class Tree:
             raise TypeError(
                 f"[{type(self).__name__}] {name} is a {given}{holds}, which would be neither "
                 "trained nor saved there: give each an attribute of its own, or put modules into a "
-                "Sequential or a Parallel (where a class has a method named_children, let it give them)"
+                "ModuleList, ModuleDict, Sequential or Parallel (where a class has a method "
+                "named_children, let it give them)"
             )
 
     def __getstate__(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
+
+Shape = tuple[int, ...]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -35,22 +37,28 @@ class OpLoss(Remembering, ABC):
         If `reduction` is anything else.
     """
 
+    _reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+
     # Arguments of the op; their arrays are on the CPU.
     _options: Mapping[str, Any]
     # Whether the gradient for the target is that for the output with the other sign.
     _is_symmetric = False
 
     def __init__(self, reduction: str) -> None:
-        self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
+        self.reduction = choice(type(self).__name__, "reduction", reduction, self._reductions)
         self._options_on: dict[str, dict[str, Any]] = {}
 
     @abstractmethod
-    def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        """Return the loss, and the array that its gradient needs besides the target."""
+    def _value(self, output: Array, target: Array) -> tuple[Any, Any]:
+        """Return the loss, and what its gradient needs besides the target."""
 
     @abstractmethod
-    def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
+    def _gradient(self, kept: Any, target: Array, dloss: Any) -> Array:
         """Return the gradient with respect to the output."""
+
+    def _alike(self, shape: Shape) -> float:
+        """Return the number of which all outputs are made by a model that only guesses."""
+        return 0.0
 
     def _hint(self, output: Array, target: Any) -> str:
         """Return advice on targets that were refused, or an empty text if there is none."""
@@ -143,7 +151,7 @@ class OpLoss(Remembering, ABC):
         RuntimeError
             If the loss was not called before.
         """
-        memory: tuple[Array, Array] | None = self._memory
+        memory: tuple[Any, Array] | None = self._memory
         if memory is None:
             raise RuntimeError(
                 f"[{type(self).__name__}] backward needs a call of the loss before, in the same "

@@ -239,6 +239,6 @@ def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
     if isinstance(criterion, Module) or not callable(getattr(criterion, "backward", None)):
         return FunctionLoss(criterion)
     reduction = getattr(criterion, "reduction", "mean")
-    if reduction != "mean":
+    if reduction not in ("mean", "batchmean"):
         raise ValueError(f"[{owner}] the loss must have reduction 'mean' here, not {reduction!r}")
     return criterion

@@ -90,14 +90,18 @@ class Meter:
     def _add_answers(self, output: Array, target: Array) -> None:
         if self._right is None:
             return
-        if output.ndim != 2 or target.ndim != 1 or target.dtype.kind != "i":
+        if not _are_classes(output, target):
             self._right = None
             return
-        found = answers(self._scores(on_cpu(output)))
-        self.unanswered += int(np.count_nonzero(found == NO_ANSWER))
-        right = (found == target) & (found != NO_ANSWER)
+        # Of each sample, or of each place of a sample, such as its pixels.
+        target = on_cpu(target)
+        found = answers(np.moveaxis(self._scores(on_cpu(output)), 1, -1))
+        answered = found != NO_ANSWER
+        of_sample = answered.all(axis=tuple(range(1, answered.ndim)))
+        self.unanswered += int(np.count_nonzero(~of_sample))
+        right = (found == target) & answered
         if self._ignored is None:
-            self._answers += len(target)
+            self._answers += target.size
         else:
             counted = target != self._ignored
             right &= counted
@@ -113,3 +117,10 @@ class Meter:
     def accuracy(self) -> float | None:
         """Share of right answers; None without any answers, or if the targets are not classes."""
         return self._right / self._answers if self._right is not None and self._answers else None
+
+
+def _are_classes(output: Array, target: Array) -> bool:
+    """Whether the targets are classes, one for each sample or each place of it."""
+    if output.ndim < 2 or target.dtype.kind != "i":
+        return False
+    return tuple(target.shape) == (output.shape[0], *output.shape[2:])

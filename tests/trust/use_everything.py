@@ -40,6 +40,14 @@ def use_networks(folder: Path) -> int:
         nn.Sigmoid(),
         nn.Tanh(),
         nn.GELU(),
+        nn.SiLU(),
+        nn.ELU(),
+        nn.Hardswish(),
+        nn.Softplus(),
+        nn.Mish(),
+        nn.PReLU(4),
+        nn.ReLU6(),
+        nn.Hardsigmoid(),
         nn.Flatten(),
         nn.Dropout(0.3, rng=0),
         nn.Linear(16, 3, rng=4),
@@ -62,14 +70,14 @@ def use_networks(folder: Path) -> int:
 
 def use_losses() -> int:
     x, y = images(9, 5), np.arange(9) % 5
-    losses = (nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MAPLoss())
+    losses = (nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MAPLoss(), nn.FocalLoss())
     for loss in losses:
         loss(np.abs(x), y)
         loss.backward()
-    for pointwise in (nn.MSELoss(), nn.BCEWithLogitsLoss()):
+    for pointwise in (nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.L1Loss(), nn.HuberLoss()):
         pointwise(x, np.abs(np.tanh(x)))
         pointwise.backward()
-    return 10
+    return 16
 
 
 def use_refusals() -> int:

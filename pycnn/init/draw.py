@@ -1,4 +1,4 @@
-"""Initial values of weights. Every function takes its random numbers from `rng`."""
+"""Initial values as new arrays. Every function takes its random numbers from `rng`."""
 
 from __future__ import annotations
 
