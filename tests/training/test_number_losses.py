@@ -167,6 +167,18 @@ def test_fit_and_evaluate_take_each_kind_of_target(kind: str, device: str) -> No
         assert after.accuracy == pytest.approx((answers == y).mean())
 
 
+@pytest.mark.parametrize("kind", TARGETS)
+def test_sample_weights_of_one_change_nothing(kind: str) -> None:
+    loss, x, y, outputs, _ = TARGETS[kind]
+    curves = [
+        fit(
+            network(x, outputs, loss), x, y, epochs=2, loss=loss, batch_size=8, progress=False, **kw
+        )["loss"]
+        for kw in ({}, {"sample_weight": np.ones(len(x))})
+    ]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["huber", "focal labels", "soft labels", "divergence"])
 def test_a_captured_step_has_the_same_losses(kind: str, device: str) -> None:
     loss, x, y, outputs, _ = TARGETS[kind]
