@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import nan, prod
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,8 @@ class WeightedLoss:
         losses = self._each(output, target)
         values = on_cpu(losses).astype(np.float64)
         weights, divisor = self._weights(on_cpu(target), values.shape)
+        if self.plain.reduction == "batchmean":  # which adds the numbers of a sample
+            divisor /= prod(values.shape[1:])
         if not divisor:
             self._factor = move(np.zeros(values.shape, np.float32), device_of(losses))
             return nan
