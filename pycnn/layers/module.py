@@ -15,6 +15,7 @@ from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
+from pycnn.layers.making import Making
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.passes import backward_of, on_either, watching
@@ -35,7 +36,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Building, Modes, State, Saving):
+class Module(Building, Making, Modes, State, Saving):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
