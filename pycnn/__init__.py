@@ -52,8 +52,8 @@ from pycnn.layers import *
 from pycnn.loader import DataLoader
 from pycnn.losses import *
 from pycnn.profiling import profile
-from pycnn.splits import k_fold, split
-from pycnn.training import History, evaluate, fit, predict
+from pycnn.splits import k_fold, random_split
+from pycnn.training import History, evaluate, fit, predict, predict_proba
 
 __version__: str = _core.version
 
@@ -94,12 +94,13 @@ __all__ = [
     "optim",
     "plot",
     "predict",
+    "predict_proba",
     "profile",
+    "random_split",
     "reference",
     "save",
     "set_num_threads",
     "show_config",
-    "split",
     "text",
     "training",
     *autograd.creation.__all__,

@@ -121,6 +121,8 @@ struct KernelTable {
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
     void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);
+    // y[i] = float(x[i] * scale + shift), rounded once in double and once to float, for i < the number that is returned, <= count.
+    int64_t (*affine_bytes)(int64_t count, const uint8_t* x, double scale, double shift, float* y);
 
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);

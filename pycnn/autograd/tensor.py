@@ -95,7 +95,8 @@ class Tensor(Arithmetic, InPlace):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Kind of the numbers."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
 
     @property
     def device(self) -> str:
@@ -297,7 +298,7 @@ class Tensor(Arithmetic, InPlace):
                 "that PyTorch would change with it, and here is a copy: change that one "
                 "(x[key] = value), or a clone of this one"
             )
-        if y.shape != self.shape:  # type: ignore[attr-defined]
+        if y.shape != self.shape:
             raise ValueError(
                 f"[Tensor] a change in place cannot turn shape {self.shape} into {tuple(y.data.shape)}"
             )

@@ -54,6 +54,36 @@ class Reference(NumPyArrays):
         """Return a result of NumPy's, often an array of its own type, as one of the reference."""
         return super()._kept(result).view(ReferenceArray)
 
+    # NumPy gives these results its own type.
+
+    def where(self, condition: NumPyArray, a: Any, b: Any) -> NumPyArray:
+        """Choose with NumPy."""
+        return super().where(condition, a, b).view(ReferenceArray)
+
+    def concatenate(self, arrays: list[NumPyArray], axis: int) -> NumPyArray:
+        """Join with NumPy."""
+        return super().concatenate(arrays, axis).view(ReferenceArray)
+
+    def matmul(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
+        """Multiply with NumPy."""
+        return super().matmul(a, b).view(ReferenceArray)
+
+    def unary(self, name: str, x: NumPyArray) -> NumPyArray:
+        """Apply NumPy's function of this name."""
+        return super().unary(name, x).view(ReferenceArray)
+
+    def binary(self, name: str, a: Any, b: Any) -> NumPyArray:
+        """Apply NumPy's function of this name, which broadcasts."""
+        return super().binary(name, a, b).view(ReferenceArray)
+
+    def reduce(self, name: str, x: NumPyArray, axes: tuple[int, ...]) -> NumPyArray:
+        """Reduce with NumPy."""
+        return super().reduce(name, x, axes).view(ReferenceArray)
+
+    def index(self, x: NumPyArray, key: Any) -> NumPyArray:
+        """Copy the part that NumPy's indexing takes."""
+        return np.asarray(super().index(x, key)).view(ReferenceArray)
+
 
 class _Ops:
     """The functions of `pycnn.reference`, called as compiled ops are: by position."""

@@ -86,7 +86,7 @@ class Container(Module):
     # The position of the failing module is put in front of the text of its error. The exception
     # itself is changed, which keeps its type and the traceback into the layer.
 
-    def _call(self, name: str, method: Callable[[Array], R], array: Array) -> R:
+    def _call(self, name: str, method: Callable[[Any], R], array: Any) -> R:
         """Call a method of the module `name`."""
         try:
             return method(array)

@@ -260,7 +260,7 @@ class Module(Building, Making, Modes, State, Saving):
         """
         calls: list[tuple[Module, Array]] = []
         with watching(lambda module, y: calls.append((module, y))):
-            y = self.forward(x)
+            y: Array = self.forward(x)
         names = {id(module): name for name, module in self.named_modules()}
         for module, output in calls:
             if module is not self and id(module) in names:

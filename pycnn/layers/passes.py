@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
@@ -30,7 +30,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
 
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
-        backward, on_tensors = ways_of(type(self), owner)
+        backward, on_tensors = ways_of(type(self), owner)  # type: ignore[arg-type]
         if (len(inputs) == 1 and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
             if backward is None:
                 y = forward(self, *inputs, **options)
@@ -39,7 +39,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
                 if y is NotImplemented:
                     y = _entry(self, forward, backward, inputs, options)
                     if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
-                        y = inputs[0]._become(y)
+                        y = inputs[0]._become(cast("Tensor", y))
         elif backward is not None or not holds(None, inputs, options):
             y = forward(self, *inputs, **options)
         else:
@@ -218,7 +218,7 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
     with recording(records):
         y = forward(module, *arrays, **named)
         result = mapped(_array, y)  # computes what was put off, while nothing else is recorded
-    module.save_for_backward(*([Recorded(y, sources)] if records else [None]))
+    module.save_for_backward(Recorded(y, sources) if records else None)
     return result
 
 

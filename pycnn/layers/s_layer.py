@@ -165,7 +165,7 @@ class SLayer(Module):
     @property
     def self_organized(self) -> int:
         """Excitatory connections, and the inhibitory one of each plane; its cells share them."""
-        return self.excitatory.data.size + self.inhibitory.data.size
+        return self.excitatory.numel() + self.inhibitory.numel()
 
     def _arguments(self) -> str:
         return (

@@ -164,7 +164,8 @@ class SavedRun:
     def sample_shape(self) -> Shape:
         """Shape of one test sample; for sentences, the longest of the first ones."""
         count = SENTENCES if self.sentences else 1
-        return self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
+        shape: Shape = self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
+        return shape
 
     @property
     def shows_images(self) -> bool:

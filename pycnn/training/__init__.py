@@ -1,7 +1,7 @@
 """Training: the loop, its callbacks and its history, and running a trained model.
 
 - `fit`: train a model on a data set, and resume a training that was killed
-- `evaluate`, `predict`: figures and outputs of a model
+- `evaluate`, `predict`, `predict_proba`: figures and outputs of a model
 - `callbacks`: extensions of the loop
 - `CapturedStep`: a step on a GPU whose kernels are started by one call
 - `TrainingRun`: the state that callbacks see; `Run`, its name until version 0.1, still works
@@ -17,10 +17,11 @@ from pycnn.training.callbacks import (
     TerminateOnNaN,
 )
 from pycnn.training.captured_step import CapturedStep
-from pycnn.training.evaluation import Evaluation, evaluate, predict
+from pycnn.training.evaluation import Evaluation, evaluate
 from pycnn.training.history import EpochRecord, History
 from pycnn.training.loop import fit
 from pycnn.training.max_norm import MaxNorm
+from pycnn.training.prediction import predict, predict_proba
 from pycnn.training.run import TrainingRun
 from pycnn.training.self_organization import self_organize
 
@@ -42,5 +43,6 @@ __all__ = [
     "evaluate",
     "fit",
     "predict",
+    "predict_proba",
     "self_organize",
 ]

@@ -15,7 +15,8 @@ from pycnn.losses import CrossEntropyLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import BestCheckpoint, Callback, CSVLog
 from pycnn.training.checkpoint import ON_ERROR
-from pycnn.training.evaluation import Data, Loss
+from pycnn.training.evaluation import Loss
+from pycnn.training.given import Data
 
 
 def check_kinds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,16 @@ from pycnn.training.checks import (
     check_outputs,
     warn_of_softmax,
 )
-from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
+from pycnn.training.evaluation import Loss, mean_loss
+from pycnn.training.given import CLASSES, Data, length_of
+from pycnn.training.given_to_fit import given_data
 from pycnn.training.history import History
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
-from pycnn.training.same import data_settings, model_settings, other_settings
+from pycnn.training.same import data_settings, describe, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
+from pycnn.training.weights import WeightedLoss
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -46,8 +49,9 @@ DEFAULT_PEAK = 3e-3
 
 def fit(
     model: Module,
-    train: Data,
-    validation: Data | None = None,
+    train: Any,
+    y: Any = None,
+    validation: Any = None,
     *,
     epochs: int = 1,
     batch_size: int = 64,
@@ -59,6 +63,8 @@ def fit(
     progress: bool = True,
     max_grad_norm: float | None = None,
     augment: Augment | None = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
     cuda_graph: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
@@ -76,16 +82,27 @@ def fit(
         Trained in place. A model in evaluation mode is put in training mode. In a model in training
         mode, single layers in evaluation mode stay there, such as a frozen `BatchNorm2d`. A mode
         that another thread sets meanwhile holds for that thread only, until the training ends.
-    train : Dataset or iterable of (x, y)
-        Training data. A Dataset is shuffled for each epoch; if its samples are not ready in memory,
-        its batches come from a `pycnn.DataLoader`. An iterable of batches is used as it is, once an
-        epoch (a generator lasts for one epoch only).
-    validation : Dataset or iterable of (x, y), optional
-        Measured at the end of each epoch (a generator lasts for one epoch only).
+    train : array-like, tuple of them, Dataset, or iterable of (x, y)
+        Training data. Samples x have their targets in `y`; a tuple of arrays is for a model of
+        several inputs. They are taken as by `pycnn.ArrayDataset`, which says what becomes of each
+        dtype; ints become float32 as they are for a model that takes no words. A Dataset is
+        shuffled for each epoch; if its samples are not ready in memory, its batches come from a
+        `pycnn.DataLoader`. What gives samples ``(x, y) = data[i]`` and a length, such as a data set
+        of PyTorch, is used like a Dataset. An iterable of batches, such as a data loader of
+        PyTorch, is used as it is, once an epoch (a generator lasts for one epoch only); its batches
+        are arrays, tensors or lists, ``((a, b), y)`` for several inputs.
+    y : array-like, optional
+        Targets of samples `train`: the class of each sample as an int or a name, of each pixel as
+        an int (N, H, W); or numbers to be learned, float (N,) or (N, K). The names of classes go,
+        sorted, into ``model.metadata["classes"]``; where the metadata have them already, their
+        order stays. If `train` has targets of its own, the argument in this place is `validation`.
+    validation : (x, y), Dataset, iterable of (x, y), or float, optional
+        Measured at the end of each epoch (a generator lasts for one epoch only). A float is the
+        share of the training data that `pycnn.random_split` sets aside for it, with `seed`.
     epochs : int
         Passes over the training data.
     batch_size : int
-        Samples in a step, for a Dataset; the last batch of an epoch holds the rest.
+        Samples in a step, for a Dataset or arrays; the last batch of an epoch holds the rest.
     optimizer : Optimizer, optional
         Adam by default; without a schedule, on the one-cycle schedule with its peak at 0.003.
     loss : Loss, optional
@@ -101,7 +118,17 @@ def fit(
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
     augment : function of (x, rng), optional
-        Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
+        Changes each training batch at random, as from `pycnn.augment`; for a Dataset or arrays.
+    class_weight : mapping of class to weight, array-like (C,), or 'balanced', optional
+        Weights of the classes in the loss of the training: by number or name, those that are
+        missing weigh 1; or one for each class; or 'balanced', for each class c of the K that occur
+        N / (K * samples of c).
+    sample_weight : array-like (N,), optional
+        Weights of the samples in the loss of the training; for a Dataset or arrays. The loss of a
+        batch is ``sum_i w_i l_i / sum_i w_i``, where w_i is the product of the weights of sample i
+        and of its class; a loss with class weights of its own has them as factors of both l_i and
+        the w_i below. The loss of an epoch is the same over all its samples. The validation is not
+        weighted.
     cuda_graph : bool
         Whether to capture the steps on a GPU (see `pycnn.training.CapturedStep`, also for what
         cannot be captured, such as an `Embedding`): less waiting for small networks, the same bits,
@@ -152,10 +179,11 @@ def fit(
     TypeError
         If an argument has a wrong type.
     ValueError
-        If there is no training data, a number is out of range, a schedule is given with an
-        iterable of unknown length, the optimizer is for another model, the data does not fit the
-        model, or its outputs are not scores for cross entropy and no loss is given; if the
-        checkpoint is corrupt or of another training (the text names both values). With
+        If there is no training data, samples and targets do not fit each other, a number is out of
+        range, a schedule is given with an iterable of unknown length, the optimizer is for another
+        model, the data does not fit the model, or its outputs are not scores for cross entropy and
+        no loss is given; if the checkpoint is corrupt or of another training (the text names both
+        values). With
         `cuda_graph`, if the model is on the CPU, or something needs gradients before the update:
         `max_grad_norm`, or a callback that has ``on_backward``.
     OSError
@@ -188,9 +216,9 @@ def fit(
         flag("fit", "progress", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
-        check_data("fit", "train", train)
+        given = given_data(model, train, y, validation, seed)
+        train, validation = given.train, given.validation
         if validation is not None:
-            check_data("fit", "validation", validation)
             check_lasting(validation, epochs - initial_epoch)
         if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
@@ -201,18 +229,22 @@ def fit(
         progress = progress and processes.first
         whole = validation
         batches, validation = processes.share(_batches(train, batch_size, seed, augment), whole)
+        if class_weight is not None or sample_weight is not None:
+            weights = given.sample_weights(sample_weight, batches)
+            criterion = WeightedLoss(criterion, given.class_weights(class_weight), weights)
         if optimizer is None:
             if initial_epoch:
                 raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
             optimizer = Adam(model.parameters())
-            if schedule is None and isinstance(batches, Sized):
+            if schedule is None and length_of(batches) is not None:
                 schedule = OneCycle(DEFAULT_PEAK)
         total_steps = 0
         if schedule is not None:
-            if not isinstance(batches, Sized):
+            length = length_of(batches)
+            if length is None:
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
-            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * length
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         history, gate = run.history, processes.gate()
@@ -222,6 +254,8 @@ def fit(
                 **model_settings(model, optimizer),
                 **data_settings(batches, whole, seed),
                 **other_settings(schedule, criterion, callbacks),
+                "class_weight": describe(class_weight),
+                "sample_weight": describe(sample_weight),
                 "max_grad_norm": max_grad_norm,
                 "seed": seed,
                 "initial_epoch": initial_epoch,
@@ -245,13 +279,18 @@ def fit(
             saver,
             gate,
             processes,
+            given.classes,
         )
         if flag("fit", "cuda_graph", cuda_graph):
+            if isinstance(criterion, WeightedLoss):
+                raise ValueError("[fit] cuda_graph: a captured step has no weights of its batch")
             if processes.size > 1:
                 raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
             trainer.capture()
         if initial_epoch:
             trainer.skip(initial_epoch)
+        if given.named:
+            model.metadata = {**model.metadata, CLASSES: list(given.classes)}
         processes.announce(progress)
         processes.begin(model, optimizer)
         found = processes.by_first(saver.read) if saver is not None and resume else None
@@ -316,5 +355,7 @@ def _batches(
     if isinstance(train, Dataset):
         return batches_of(train, batch_size, seed, augment)
     if augment is not None:
-        raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
+        raise ValueError(
+            "[fit] augment needs a Dataset or arrays: batches of your own come as they are"
+        )
     return train

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 import re
 import zlib
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pycnn.data import Batches, Dataset
+from pycnn.data import Batches
 from pycnn.layers.module import Module
 from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss
+from pycnn.training.evaluation import Loss
+from pycnn.training.given import Data, length_of
 
 
 def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
@@ -32,9 +33,9 @@ def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
 
 def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str, Any]:
     """Describe the data and how they become batches; `seed` is described elsewhere."""
-    settings: dict[str, Any] = {"validation samples": _length(validation)}
+    settings: dict[str, Any] = {"validation samples": length_of(validation)}
     if not isinstance(batches, Batches):
-        return settings | {"batches": _length(batches)}
+        return settings | {"batches": length_of(batches)}
     if batches.seed != seed:  # a loader that the user made
         settings["order"] = "as it is" if batches.seed is None else f"of seed {batches.seed}"
     return settings | {
@@ -109,7 +110,3 @@ def _arguments(values: Mapping[str, Any]) -> str:
 
 def _checksum(array: Any) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}"
-
-
-def _length(data: Any) -> int | None:
-    return len(data) if isinstance(data, Dataset | Sized) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -20,7 +20,8 @@ from pycnn.optim import Schedule, clip_grad_norm
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Data, Loss, forward, loss_value, measure
+from pycnn.training.evaluation import Loss, forward, loss_value, measure
+from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter
@@ -28,6 +29,7 @@ from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
+from pycnn.training.weights import WeightedLoss
 
 
 def _has(callback: Callback, name: str) -> bool:
@@ -54,6 +56,7 @@ class Trainer:
     checkpoint: Checkpoint | None = None
     gate: Gate = field(default_factory=Gate)
     processes: Alone = field(default_factory=Alone)
+    classes: Sequence[str] = ()  # their names, where targets are names
 
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step: do not call those.
@@ -72,7 +75,9 @@ class Trainer:
         self.inside: Inside | None = None  # the current epoch
         self.resumed: Inside | None = None  # the epoch that a checkpoint was made in
         stops = any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks)
-        self.watch = Watch(self.run, self.loss, stops)
+        # What is measured, and compared with guessing, is not weighted.
+        self.plain = self.loss.plain if isinstance(self.loss, WeightedLoss) else self.loss
+        self.watch = Watch(self.run, self.plain, stops)
 
     def capture(self) -> None:
         """Capture the steps from here on."""
@@ -89,8 +94,7 @@ class Trainer:
     def skip(self, epochs: int) -> None:
         """Begin after the epochs of earlier calls."""
         self.run.epoch = epochs
-        if isinstance(self.batches, Sized):
-            self.run.step = epochs * len(self.batches)
+        self.run.step = epochs * (length_of(self.batches) or 0)
         if isinstance(self.batches, Batches):
             self.batches.epoch = epochs
 
@@ -115,7 +119,8 @@ class Trainer:
         bar = ProgressBar(label, samples, progress)
         try:
             inside.start = perf_counter()
-            with one_pass(self.batches, inside.batches) as source:
+            prepare = preparing_for("fit", run.model, self.classes)
+            with one_pass(self.batches, inside.batches, prepare) as source:
                 self._steps(self.processes.steps(source, inside.batches), inside, bar)
             inside.seconds, inside.start = inside.elapsed(), None
             history.stop_reason = self.processes.text(history.stop_reason)
@@ -153,9 +158,9 @@ class Trainer:
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
         if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
-            own = Meter(self.loss, self.run.model)
+            own = Meter(self.plain, self.run.model)
         else:
-            own = measure(self.run.model, validation, loss=self.loss)
+            own = measure(self.run.model, validation, loss=self.plain, classes=self.classes)
         return self.processes.total(own)
 
     def save(self) -> None:
@@ -187,6 +192,8 @@ class Trainer:
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
             run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
+        if isinstance(self.loss, WeightedLoss):
+            self.loss.choose(inside.number, inside.batches)
         # A thread that evaluates the model sees it before or after the step, not in between.
         with turn.taken():
             updated = self._learn(x, y, inside.meter, turn, bar)

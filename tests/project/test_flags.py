@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.small_training import blobs, small_net
 
-from pycnn import fit, k_fold, models, plot, split
+from pycnn import fit, k_fold, models, plot, random_split
 from pycnn.layers import (
     RBF,
     AvgPool2d,
@@ -60,7 +60,7 @@ FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("[LayerNorm] elementwise_affine", lambda flag: LayerNorm(1, elementwise_affine=flag)),
     ("[Embedding] sparse", lambda flag: Embedding(2, 2, sparse=flag)),
     ("[MaxPool1d] ceil_mode", lambda flag: MaxPool1d(2, ceil_mode=flag)),
-    ("[split] stratify", lambda flag: split(blobs(4), 0.5, stratify=flag)),
+    ("[random_split] stratify", lambda flag: random_split(blobs(4), 0.5, stratify=flag)),
     ("[k_fold] stratify", lambda flag: k_fold(blobs(4), 2, stratify=flag)),
     ("[convolution] transposed", lambda flag: plot.convolution_arithmetic(3, 2, transposed=flag)),
     ("[fit] progress", lambda flag: fit(small_net(), blobs(4), progress=flag)),

@@ -224,7 +224,7 @@ OTHERS: list[Call] = [
     (augment.RandomHorizontalFlip, {"p": 0.5}),
     (data.ArrayDataset, {"x": ROWS, "y": LABELS, "classes": ("a",), "name": ""}),
     (data.Batches, {"data": dataset(), "batch_size": 4, "seed": 0, "augment": None}),
-    (splits.split, {"data": dataset(), "sizes": 0.5, "seed": 0, "stratify": False}),
+    (splits.random_split, {"data": dataset(), "sizes": 0.5, "seed": 0, "stratify": False}),
     (splits.k_fold, {"data": dataset(), "k": 2, "seed": 0, "stratify": False}),
     (init.uniform, {"shape": (2, 2), "bound": 1.0, "rng": 0}),
     (init.normal, {"shape": (2, 2), "std": 1.0, "rng": 0, "mean": 0.0}),

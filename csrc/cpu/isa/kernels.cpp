@@ -12,6 +12,7 @@
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
+#include "cpu/isa/pixels.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
 #include "cpu/isa/softmax.hpp"
@@ -57,6 +58,7 @@ constexpr KernelTable make_table() {
     fill_depthwise(table);
     fill_elementwise(table);
     fill_rows(table);
+    fill_pixels(table);
     fill_activation(table);
     fill_activation_kinds(table);
     fill_dropout(table);
