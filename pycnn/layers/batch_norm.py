@@ -62,6 +62,16 @@ class BatchNorm(Module):
             self.running_var = Buffer(np.ones(channels, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))
 
+    @property
+    def affine(self) -> bool:
+        """Whether there is a learned scale."""
+        return self.weight is not None
+
+    @property
+    def track_running_stats(self) -> bool:
+        """Whether there are running statistics."""
+        return self.running_mean is not None
+
     @abstractmethod
     def _check(self, shape: Shape) -> None:
         """Raise ValueError unless the layer takes inputs of this shape."""
