@@ -1,8 +1,8 @@
 """Forward passes on arrays and on tensors, by whichever of the two a module has been given.
 
-A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on arrays;
-given tensors, it is one entry of the tape. One with a ``forward`` alone computes on tensors; given
-arrays, it records a tape for its ``backward``.
+A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on
+arrays; given tensors, it is one entry of the tape. One with a ``forward`` alone computes on
+tensors; given arrays, it records a tape for its ``backward``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
             else:
                 y = NotImplemented if on_tensors is None else on_tensors(self, *inputs, **options)
                 if y is NotImplemented:
-                    y = _entry(self, forward, backward, inputs, options)
+                    y = entry(self, forward, backward, inputs, options)
                     if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
                         y = inputs[0]._become(cast("Tensor", y))
         elif backward is not None or not holds(None, inputs, options):
@@ -45,7 +45,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
         else:
             y = recorded(self, forward, inputs, options)
         if (watch := _watching.get()) is not None:
-            watch(self, y)
+            watch(self, inputs, y)
         return y
 
     return pass_of
@@ -91,10 +91,20 @@ def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] |
 # A module with passes of its own, as one entry of the tape --------------------------------------
 
 
-def _entry(
+def entry(
     module: Module, forward: Forward, backward: Any, inputs: Any, options: Any
 ) -> Tensor | tuple[Tensor, ...]:
-    """Run a forward pass on the arrays of tensors, and record it."""
+    """Run a forward pass on the arrays of tensors, and record it as one entry of the tape.
+
+    Parameters
+    ----------
+    module : Module
+        The module.
+    forward, backward : callable
+        Its passes on arrays, as functions of the module.
+    inputs, options : tuple and dict
+        What the forward pass is given.
+    """
     values = [x for x in leaves((inputs, options)) if isinstance(x, Value)]
     arrays, named = mapped(_array, (inputs, options))
     y = forward(module, *arrays, **named)
@@ -123,7 +133,7 @@ def _pull(module: Module, backward: Any, saved: Any, count: int) -> Any:
         if own and not any(needs):
             module.backward_parameters(gradient)
             return (None,) * count
-        dx = backward(module, gradient)
+        dx = module.backward(gradient) if own else backward(module, gradient)
         return dx if isinstance(dx, tuple) else (dx,) * count if count == 1 else (dx,)
 
     return pull
@@ -224,14 +234,24 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
 
 # Who is watching --------------------------------------------------------------------------------
 
-Watch = Callable[["Module", Any], None]
+Watch = Callable[["Module", Any, Any], None]
 _watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 
 
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
-    """Call a function with each module and its output as forward passes of this thread end."""
-    before = _watching.set(watch)
+    """Call a function with each module, its inputs and its output as its forward pass ends.
+
+    That is in this thread, until the block ends. Those who watch already go on watching.
+    """
+    outer = _watching.get()
+
+    def both(module: Module, inputs: Any, y: Any) -> None:
+        watch(module, inputs, y)
+        if outer is not None:
+            outer(module, inputs, y)
+
+    before = _watching.set(both)
     try:
         yield
     finally:

@@ -100,7 +100,7 @@ class CapturedStep:
         Parameters
         ----------
         x, y : arrays
-            A batch of samples and targets, NumPy's or the device's.
+            A batch of samples, for a model of one input, and targets; NumPy's or the device's.
 
         Returns
         -------
@@ -115,6 +115,8 @@ class CapturedStep:
             If the step cannot be captured.
         """
         self._check_device()
+        if isinstance(x, tuple):
+            raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
         if not self.optimizer.capturable:
             name = type(self.optimizer).__name__
             raise ValueError(
