@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from pycnn._arguments import flag, integer
 from pycnn._progress import show
 from pycnn._streams import warn
-from pycnn.data import Augment, Dataset
+from pycnn.data import Augment
 from pycnn.devices import backend
 from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
-from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
@@ -30,8 +29,8 @@ from pycnn.training.checks import (
     warn_of_softmax,
 )
 from pycnn.training.evaluation import Loss, mean_loss
-from pycnn.training.given import CLASSES, Data, length_of
-from pycnn.training.given_to_fit import given_data
+from pycnn.training.given import CLASSES, length_of
+from pycnn.training.given_to_fit import batches_for_fit, given_data
 from pycnn.training.history import FIELDS, History
 from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
@@ -254,7 +253,7 @@ def fit(
         progress = progress and processes.first
         whole = validation
         batches, validation = processes.share(
-            _batches(train, batch_size, seed, augment, drop_last), whole
+            batches_for_fit(train, batch_size, seed, augment, drop_last), whole
         )
         if class_weight is not None or sample_weight is not None:
             weights = given.sample_weights(sample_weight, batches)
@@ -384,18 +383,3 @@ def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> 
     """Call the first method of the callbacks."""
     for callback in callbacks:
         callback.on_train_begin(run, validated)
-
-
-def _batches(
-    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
-) -> Iterable[tuple[Any, Any]]:
-    """Return the batches of an epoch."""
-    if isinstance(train, Dataset):
-        return batches_of(train, batch_size, seed, augment, drop_last)
-    if flag("fit", "drop_last", drop_last):
-        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
-    if augment is not None:
-        raise ValueError(
-            "[fit] augment needs a Dataset or arrays: batches of your own come as they are"
-        )
-    return train
