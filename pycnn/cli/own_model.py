@@ -15,11 +15,12 @@ from pycnn import init, recipes
 from pycnn._arguments import integer, written
 from pycnn.augment import Normalise
 from pycnn.data import Dataset
+from pycnn.datasets import ImageFolder
 from pycnn.layers import Module
 from pycnn.layers.parameter import Array
 from pycnn.losses import CrossEntropyLoss
 from pycnn.recipes import Recipe
-from pycnn.recipes.pictures import picture_sets
+from pycnn.recipes.pictures import picture_sets, split_note
 from pycnn.splits import random_split
 
 # What a module may define besides its networks.
@@ -126,6 +127,8 @@ def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) 
     model = make(**{key: value for key, value in offered.items() if key in wanted})
     if not isinstance(model, Module):
         raise ValueError(f"{name} must return a pycnn.Module, got {written(model)}")
+    if isinstance(train, ImageFolder):  # for evaluate and others, see pycnn.recipes.own
+        model.metadata = {**model.metadata, IMAGE_SIZE: train.size, **split_note(train)}
     return model
 
 
