@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pycnn import ops
 from pycnn.autograd.shaping import axis_of
@@ -36,19 +36,19 @@ def softmax(x: Value, dim: int, log: bool = False) -> Tensor:
         (ops.log_softmax, ops.log_softmax_backward) if log else (ops.softmax, ops.softmax_backward)
     )
 
-    def rows(array: object) -> object:
+    def rows(array: Any) -> Any:
         turned = array if last else k.transpose(array, tuple(order))
-        return turned.reshape(-1, shape[axis] if shape else 1)  # type: ignore[attr-defined]
+        return turned.reshape(-1, shape[axis] if shape else 1)
 
-    def restored(array: object) -> object:
+    def restored(array: Any) -> Any:
         if last:
-            return array.reshape(shape)  # type: ignore[attr-defined]
-        return k.transpose(array.reshape([shape[i] for i in order]), back)  # type: ignore[attr-defined]
+            return array.reshape(shape)
+        return k.transpose(array.reshape([shape[i] for i in order]), back)
 
-    y = op(rows(x.data))  # type: ignore[arg-type]
+    y = op(rows(x.data))
     return record(
         name,
         (x,),
         restored(y),
-        lambda needs, g: (restored(gradient(rows(g), y)),),  # type: ignore[arg-type]
+        lambda needs, g: (restored(gradient(rows(g), y)),),
     )

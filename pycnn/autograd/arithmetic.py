@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +20,10 @@ def operand(like: Value, other: Any) -> Any:
     """Return the other operand of an op: a Value, or a Python number; None if it is neither."""
     if isinstance(other, Value):
         return other
-    if isinstance(other, (Number, np.bool_)) and not isinstance(other, complex):
-        return other if isinstance(other, (bool, int, float)) else other.item()  # type: ignore[attr-defined]
+    if isinstance(other, (bool, int, float)):
+        return other
+    if isinstance(other, np.generic) and other.dtype.kind in "biuf":
+        return other.item()
     if isinstance(other, np.ndarray):
         numbers = np.ascontiguousarray(other)
         if numbers.dtype.kind == "f":
@@ -300,4 +301,5 @@ class Arithmetic(Value):
             return NotImplemented
         return compare("not_equal", self, other)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return id(self)  # which of them it is, while == compares numbers

@@ -45,7 +45,7 @@ __all__ = [
 
 
 def tensor(
-    data: Any, dtype: npt.DTypeLike = None, device: str | None = None, requires_grad: bool = False
+    data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Make a tensor of a copy of anything that NumPy takes for an array.
 
@@ -68,7 +68,7 @@ def tensor(
     if isinstance(data, Value):
         data = data.data
     if is_array(data) and not isinstance(data, np.ndarray):
-        made = data.copy()  # type: ignore[unreachable]
+        made = data.copy()
     else:
         if isinstance(data, (list, tuple)) and any(isinstance(one, Value) for one in data):
             data = [one.item() if one.numel() == 1 else one.numpy() for one in data]
@@ -86,7 +86,7 @@ def _of_numbers(array: Any, dtype: npt.DTypeLike) -> Any:
     return array if array.dtype.itemsize == 1 else array.astype(np.int64, copy=False)
 
 
-def as_tensor(data: Any, dtype: npt.DTypeLike = None, device: str | None = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """Do what `tensor` does, without a copy where there is nothing to convert."""
     if isinstance(data, Tensor) and dtype is None and device is None:
         return data

@@ -37,7 +37,7 @@ class Affine(Later):
         self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
     ) -> None:
         self.op, self.geometry = op, geometry
-        self.inputs = (x, weight) if bias is None else (x, weight, bias)
+        self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
         self.records = is_recording() and any([one.requires_grad for one in self.inputs])
 
     def arrays(self) -> tuple[Any, Any, Any]:
@@ -81,7 +81,7 @@ class Affine(Later):
 
     def places(self) -> Any:
         """Return where the op is to write the gradients of weight and bias; None for new arrays."""
-        weight, *bias = [one.place for one in self.inputs[1:]]  # type: ignore[attr-defined]
+        weight, *bias = [one.place for one in self.inputs[1:]]
         found = (weight, bias[0] if bias else None)
         return None if found == (None, None) else found
 
@@ -199,7 +199,7 @@ def relu(x: Value, inplace: bool = False) -> Tensor:
         return put_off(Rectified(later, x), later.records)
     z = ops.relu(x.data)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
-    return x._become(y) if inplace else y  # type: ignore[attr-defined,no-any-return]
+    return x._become(y) if inplace else y
 
 
 def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tensor:

@@ -123,7 +123,7 @@ class Node:
                 sources.append(None)
             guarded.append((x, x.data, x.changes()))
         self.sources = sources
-        self.trained = trains
+        self.trained: bool = trains
         self._guarded = guarded
 
     def guard(self, x: Value) -> None:

@@ -58,8 +58,8 @@ class InPlace(Methods):
 
     def copy_(self, values: Any) -> Tensor:
         """Take the values of an array or tensor that broadcasts to this shape."""
-        source = values.detach() if isinstance(values, Value) else values  # type: ignore[attr-defined]
-        array = source.numpy() if isinstance(source, Value) else np.asarray(source)  # type: ignore[attr-defined]
+        source = values.detach() if isinstance(values, Value) else values
+        array = source.numpy() if isinstance(source, Value) else np.asarray(source)
         return self._set(np.broadcast_to(array, self.data.shape))
 
     def fill_(self, value: Any) -> Tensor:

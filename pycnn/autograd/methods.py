@@ -11,7 +11,7 @@ from pycnn.autograd.shape_methods import ShapeMethods
 from pycnn.autograd.value import Value
 
 if TYPE_CHECKING:
-    from pycnn.autograd.reducing import Dims, Extremes
+    from pycnn.autograd.reducing import Dims
     from pycnn.autograd.tensor import Tensor
 
 
@@ -24,23 +24,28 @@ class Methods(ShapeMethods):
 
     def add(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """Return ``self + alpha * other``."""
-        return self + (other if alpha == 1 else other * alpha)  # type: ignore[operator,no-any-return]
+        y: Tensor = self + (other if alpha == 1 else other * alpha)
+        return y
 
     def sub(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """Return ``self - alpha * other``."""
-        return self - (other if alpha == 1 else other * alpha)  # type: ignore[operator,no-any-return]
+        y: Tensor = self - (other if alpha == 1 else other * alpha)
+        return y
 
     def mul(self, other: Any) -> Tensor:
         """Return ``self * other``."""
-        return self * other  # type: ignore[operator,no-any-return]
+        y: Tensor = self * other
+        return y
 
     def div(self, other: Any) -> Tensor:
         """Return ``self / other``."""
-        return self / other  # type: ignore[operator,no-any-return]
+        y: Tensor = self / other
+        return y
 
     def pow(self, exponent: Any) -> Tensor:
         """Return ``self ** exponent``."""
-        return self**exponent  # type: ignore[operator,no-any-return]
+        y: Tensor = self**exponent
+        return y
 
     def matmul(self, other: Value) -> Tensor:
         """Multiply matrices."""
@@ -124,27 +129,33 @@ class Methods(ShapeMethods):
 
     def eq(self, other: Any) -> Tensor:
         """Return whether numbers are equal."""
-        return self == other  # type: ignore[return-value]
+        equal: Tensor = self == other
+        return equal
 
     def ne(self, other: Any) -> Tensor:
         """Return whether numbers differ."""
-        return self != other  # type: ignore[return-value]
+        different: Tensor = self != other
+        return different
 
     def gt(self, other: Any) -> Tensor:
         """Return whether numbers are greater."""
-        return self > other  # type: ignore[operator,no-any-return]
+        y: Tensor = self > other
+        return y
 
     def ge(self, other: Any) -> Tensor:
         """Return whether numbers are greater or equal."""
-        return self >= other  # type: ignore[operator,no-any-return]
+        y: Tensor = self >= other
+        return y
 
     def lt(self, other: Any) -> Tensor:
         """Return whether numbers are less."""
-        return self < other  # type: ignore[operator,no-any-return]
+        y: Tensor = self < other
+        return y
 
     def le(self, other: Any) -> Tensor:
         """Return whether numbers are less or equal."""
-        return self <= other  # type: ignore[operator,no-any-return]
+        y: Tensor = self <= other
+        return y
 
     def relu(self) -> Tensor:
         """Set negative numbers to 0."""
@@ -202,11 +213,11 @@ class Methods(ShapeMethods):
         """Return the smallest number along axes."""
         return reducing.amax("min", self, dim, keepdim)
 
-    def max(self, dim: Any = None, keepdim: Any = False) -> Tensor | Extremes:
+    def max(self, dim: Any = None, keepdim: Any = False) -> Any:
         """Return the largest number; along an axis, also where it is."""
         return _extreme("max", self, dim, keepdim)
 
-    def min(self, dim: Any = None, keepdim: Any = False) -> Tensor | Extremes:
+    def min(self, dim: Any = None, keepdim: Any = False) -> Any:
         """Return the smallest number; along an axis, also where it is."""
         return _extreme("min", self, dim, keepdim)
 
@@ -226,7 +237,7 @@ class Methods(ShapeMethods):
         """Return whether a number is not 0."""
         mask = shaping.astype(self, np.bool_)
         count = reducing.sum_(shaping.astype(mask, np.int64), dim, keepdim)
-        return count > 0  # type: ignore[no-any-return]
+        return count > 0
 
     def all(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Return whether no number is 0."""

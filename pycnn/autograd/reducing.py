@@ -60,7 +60,7 @@ def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
     """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
     shape = x.data.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
-    away = x - mean(x, dim, True) if dim is not None else x - mean(x)  # type: ignore[operator]
+    away = x - mean(x, dim, True) if dim is not None else x - mean(x)
     rest = count - 1 if unbiased else count
     return sum_(away * away, dim, keepdim) / (rest if rest > 0 else math.nan)
 
@@ -145,11 +145,11 @@ def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
 def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return ``(sum |x|^p)^(1/p)`` along axes."""
     if p == 1:
-        return sum_(abs(x), dim, keepdim)  # type: ignore[arg-type]
+        return sum_(abs(x), dim, keepdim)
     if p == math.inf:
-        return amax("max", abs(x), dim, keepdim)  # type: ignore[arg-type]
+        return amax("max", abs(x), dim, keepdim)
     if p != 2:
-        return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)  # type: ignore[arg-type,no-any-return]
+        return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
     k = x.backend
     array = x.data
     axes = axes_of("norm", dim, len(array.shape))
@@ -235,7 +235,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     y = np.einsum(f"{left}->{right}", *arrays)
 
     def pull(needs: Needs, g: Any) -> list[Any]:
-        dy, grads = k.to_numpy(g), []
+        dy = k.to_numpy(g)
+        grads: list[Any] = []
         for i, need in enumerate(needs):
             if not need:
                 grads.append(None)

@@ -116,7 +116,8 @@ class TrackedArray(np.ndarray[Any, Any]):
 
     def clone(self) -> TrackedArray:
         """Return a copy."""
-        return self.copy().view(TrackedArray)
+        copied: TrackedArray = self.copy()
+        return copied
 
     def dim(self) -> int:
         """Return the number of dimensions."""

@@ -25,6 +25,7 @@ __all__ = [
     "Cuda",
     "Operations",
     "Reference",
+    "ReferenceArray",
     "computing_with",
     "of",
     "of_cpu",

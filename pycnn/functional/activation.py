@@ -133,7 +133,7 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """Scale negative numbers by a learned slope, one or one for each channel."""
     shape = [1, -1] + [1] * (x.ndim - 2) if x.ndim > 1 else [-1]
     slope = weight.reshape(shape)
-    return fused.relu(x) - slope * fused.relu(-x)  # type: ignore[no-any-return]
+    return fused.relu(x) - slope * fused.relu(-x)
 
 
 @on_arrays_too

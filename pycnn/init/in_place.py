@@ -74,7 +74,7 @@ def ones_(tensor: T) -> T:
 def eye_(tensor: T) -> T:
     """Make a matrix the identity; return it."""
     shape = _shape("eye_", tensor)
-    return _write("eye_", tensor, np.eye(*shape[:2]))
+    return _write("eye_", tensor, np.eye(shape[0], shape[1]))
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Rng = None) -> T:

@@ -9,10 +9,12 @@ import numpy as np
 
 from pycnn._arguments import written
 from pycnn._printable import printable
+from pycnn.layers.contained import attributes_of
 from pycnn.layers.module import Module, Trace
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, Buffer, Parameter
 
 R = TypeVar("R")
+Self = TypeVar("Self", bound="Container")
 
 
 class Container(Module):
@@ -25,6 +27,7 @@ class Container(Module):
     """
 
     _of_children = frozenset(["_named"])
+    _options: tuple[str, ...] = ()  # arguments besides the modules
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._named = dict(modules)
@@ -57,6 +60,24 @@ class Container(Module):
             raise TypeError(f"[{kind}] takes a position or a name, got a slice")
         return self._named[key] if isinstance(key, str) else list(self._named.values())[key]
 
+    def _made_with(self) -> dict[str, Any]:
+        """Return the arguments besides the modules."""
+        known = {id(module) for module in self}
+        for name, value in attributes_of(self).items():
+            held = isinstance(value, Module) and id(value) not in known
+            if held or isinstance(value, (Parameter, Buffer)):
+                raise ValueError(f"a {type(self).__name__} has an attribute {printable(name)}")
+        return {name: getattr(self, name) for name in self._options}
+
+    @classmethod
+    def _made_from(
+        cls: type[Self], arguments: dict[str, Any], children: Mapping[str, Module]
+    ) -> Self:
+        """Make a container of its modules, by name."""
+        if unknown := sorted(set(arguments) - set(cls._options)):
+            raise ValueError(f"{cls.__name__} takes no argument {written(unknown[0])}")
+        return cls(children, **arguments)
+
     @property
     def input_dtype(self) -> type[np.generic]:
         """Kind of numbers that the first module takes."""
@@ -65,7 +86,7 @@ class Container(Module):
     # The position of the failing module is put in front of the text of its error. The exception
     # itself is changed, which keeps its type and the traceback into the layer.
 
-    def _call(self, name: str, method: Callable[[Array], R], array: Array) -> R:
+    def _call(self, name: str, method: Callable[[Any], R], array: Any) -> R:
         """Call a method of the module `name`."""
         try:
             return method(array)

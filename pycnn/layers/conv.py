@@ -139,13 +139,14 @@ class Convolution(OnImages):
         """Return the filters as (K, C / groups, R, S), with zeros where a table has no link."""
         if self.connections is None:
             data = self.weight.data
-            return data if self.axes == 2 else data.reshape(self._shape)
+            filters: Array = data if self.axes == 2 else data.reshape(self._shape)
+            return filters
         weights = self.weight.data
         backend = backends.of(weights)
         shape = self.connections.size, math.prod(self.kernel_size)
-        filters = backend.zeros(shape, weights.dtype)
-        backend.put_rows(filters, self._links(weights), weights.reshape(len(weights), -1))
-        spread: Array = filters.reshape(self._shape)
+        planes = backend.zeros(shape, weights.dtype)
+        backend.put_rows(planes, self._links(weights), weights.reshape(len(weights), -1))
+        spread: Array = planes.reshape(self._shape)
         return spread
 
     def _links(self, like: Array) -> Array:

@@ -102,7 +102,8 @@ class TransposedConvolution(OnImages):
     def _filters(self) -> Array:
         """Return the filters as (C, K / groups, R, S)."""
         data = self.weight.data
-        return data if self.axes == 2 else data.reshape(self._shape)
+        filters: Array = data if self.axes == 2 else data.reshape(self._shape)
+        return filters
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends, init, ops
-from pycnn._arguments import flag, integer, number, placement, written
+from pycnn._arguments import flag, integer, number, placement, sizes, written
+from pycnn._budget import allow
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Gradient, Parameter, SparseRows
+
+# In an architecture: whether the table is a buffer.
+FROZEN = "frozen"
+_SIZES = ("num_embeddings", "embedding_dim")
 
 
 class Embedding(Module):
@@ -122,6 +128,28 @@ class Embedding(Module):
         frozen = flag("Embedding", "freeze", freeze)
         layer.weight = Buffer(weights, moves=True) if frozen else Parameter(weights)
         return layer
+
+    @property
+    def num_embeddings(self) -> int:
+        """V, words in the vocabulary."""
+        return self.weight.shape[0]
+
+    @property
+    def embedding_dim(self) -> int:
+        """D, length of a vector."""
+        return self.weight.shape[1]
+
+    def _made_with(self) -> dict[str, Any]:
+        return {**super()._made_with(), FROZEN: isinstance(self.weight, Buffer)}
+
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> Embedding:
+        arguments = dict(arguments)
+        if not flag("Embedding", FROZEN, arguments.pop(FROZEN, False)):
+            return super()._made_from(arguments, children)
+        shape = sizes("Embedding", "shape", [arguments.pop(name, None) for name in _SIZES])
+        allow(shape)
+        return cls.from_pretrained(np.zeros(shape, np.float32), **arguments)
 
     @property
     def input_dtype(self) -> type[np.generic]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pycnn._arguments import flag, integer, placement, positive, sizes
+from pycnn._budget import allow
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape, check_contiguous
 from pycnn.layers.standardised import Standardised, scaled, scaled_backward
@@ -22,6 +23,7 @@ class _PerSample(Module):
     bias: Parameter | None
 
     def _make_parameters(self, shape: Shape, affine: bool, bias: bool) -> None:
+        allow(shape)
         self.weight = Parameter(np.ones(shape, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(shape, np.float32)) if affine and bias else None
 
@@ -116,6 +118,11 @@ class GroupNorm(_PerSample):
         affine, bias = flag("GroupNorm", "affine", affine), flag("GroupNorm", "bias", bias)
         self._make_parameters((self.num_channels,), affine, bias)
 
+    @property
+    def affine(self) -> bool:
+        """Whether there is a learned scale."""
+        return self.weight is not None
+
     def _views(self, shape: Shape) -> tuple[int, Shape]:
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise ValueError(f"expects (N, {self.num_channels}, ...), input was {shape}")
@@ -181,6 +188,11 @@ class LayerNorm(_PerSample):
         self.eps = positive("LayerNorm", "eps", eps)
         affine = flag("LayerNorm", "elementwise_affine", elementwise_affine)
         self._make_parameters(self.normalized_shape, affine, flag("LayerNorm", "bias", bias))
+
+    @property
+    def elementwise_affine(self) -> bool:
+        """Whether there is a learned scale."""
+        return self.weight is not None
 
     def _views(self, shape: Shape) -> tuple[int, Shape]:
         own = self.normalized_shape

@@ -13,8 +13,10 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
+from pycnn.autograd.structure import leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
+from pycnn.layers.making import Making
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.passes import backward_of, on_either, watching
@@ -35,7 +37,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Building, Modes, State, Saving):
+class Module(Building, Making, Modes, State, Saving):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
@@ -255,18 +257,20 @@ class Module(Building, Modes, State, Saving):
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output.
 
-        The path is that of the parameter names: ``"6"`` for the layer of ``6.weight``.
+        The path is that of the parameter names: ``"6"`` for the layer of ``6.weight``. Of a
+        ``forward`` that calls modules as it likes, each call is one step, and one of several
+        outputs counts as its first; what functions do in between is no step. `x` may be a tuple:
+        the inputs of a model that takes several.
         """
         calls: list[tuple[Module, Array]] = []
-        with watching(lambda module, y: calls.append((module, y))):
-            y = self.forward(x)
+        with watching(lambda module, _, y: calls.append((module, y))):
+            y: Array = self.forward(*x) if isinstance(x, tuple) else self.forward(x)
         names = {id(module): name for name, module in self.named_modules()}
         for module, output in calls:
             if module is not self and id(module) in names:
                 name = names[id(module)]
-                output = output.data if isinstance(output, Tensor) else output
-                yield f"{path}.{name}" if path else name, module, output
-        yield path, self, y
+                yield f"{path}.{name}" if path else name, module, _first(output)
+        yield path, self, _first(y)
         return y
 
     @property
@@ -293,7 +297,10 @@ class Module(Building, Modes, State, Saving):
         return 0
 
     def summary(self, input_shape: Shape) -> str:
-        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
+        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`.
+
+        For a model of several inputs, `input_shape` is a tuple of their shapes.
+        """
         return summary(self, input_shape)
 
     # Text ----------------------------------------------------------------------------------
@@ -308,6 +315,13 @@ class Module(Building, Modes, State, Saving):
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def _first(output: Any) -> Array:
+    """Return the array of an output, or of the first of several."""
+    first = next(iter(leaves(output)))
+    array: Array = first.data if isinstance(first, Tensor) else first
+    return array
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

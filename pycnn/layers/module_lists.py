@@ -35,6 +35,15 @@ class ModuleList(Module):
         """Return the modules with their positions."""
         return ((str(i), module) for i, module in enumerate(self._listed))
 
+    def _made_with(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> ModuleList:
+        if arguments or list(children) != [str(i) for i in range(len(children))]:
+            raise ValueError("a ModuleList has modules by their positions, and no arguments")
+        return cls(children.values())
+
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end; return self."""
         self._listed.append(checked("ModuleList", module))
@@ -96,6 +105,15 @@ class ModuleDict(Module):
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Return the modules with their names."""
         return iter(list(self._mapped.items()))
+
+    def _made_with(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> ModuleDict:
+        if arguments:
+            raise ValueError("a ModuleDict has modules by their names, and no arguments")
+        return cls(children)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules, or replace those of the same names."""

@@ -44,6 +44,7 @@ class Parallel(Container):
     """
 
     children_share_input = True
+    _options = ("axis",)
 
     def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:
         super().__init__(named("Parallel", "branch", branches))

@@ -232,12 +232,11 @@ def _add_rows(dense: Array, sparse: SparseRows) -> Array:
 def _hold(value: Tensor, data: Array | Tensor, kinds: Kinds, requires_grad: bool) -> None:
     """Give a parameter or buffer its values."""
     owner = type(value).__name__
-    if isinstance(data, Tensor):
-        data = data.data
-    check_kind(owner, "data", data, kinds)
-    check_contiguous(owner, "data", data)
-    take(data.shape)
-    value.data = tracked(data)
+    array: Array = data.data if isinstance(data, Tensor) else data
+    check_kind(owner, "data", array, kinds)
+    check_contiguous(owner, "data", array)
+    take(array.shape)
+    value.data = tracked(array)
     value._set_up(requires_grad)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
@@ -30,22 +30,22 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
 
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
-        backward, on_tensors = ways_of(type(self), owner)
+        backward, on_tensors = ways_of(type(self), owner)  # type: ignore[arg-type]
         if (len(inputs) == 1 and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
             if backward is None:
                 y = forward(self, *inputs, **options)
             else:
                 y = NotImplemented if on_tensors is None else on_tensors(self, *inputs, **options)
                 if y is NotImplemented:
-                    y = _entry(self, forward, backward, inputs, options)
+                    y = entry(self, forward, backward, inputs, options)
                     if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
-                        y = inputs[0]._become(y)
+                        y = inputs[0]._become(cast("Tensor", y))
         elif backward is not None or not holds(None, inputs, options):
             y = forward(self, *inputs, **options)
         else:
             y = recorded(self, forward, inputs, options)
         if (watch := _watching.get()) is not None:
-            watch(self, y)
+            watch(self, inputs, y)
         return y
 
     return pass_of
@@ -91,10 +91,20 @@ def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] |
 # A module with passes of its own, as one entry of the tape --------------------------------------
 
 
-def _entry(
+def entry(
     module: Module, forward: Forward, backward: Any, inputs: Any, options: Any
 ) -> Tensor | tuple[Tensor, ...]:
-    """Run a forward pass on the arrays of tensors, and record it."""
+    """Run a forward pass on the arrays of tensors, and record it as one entry of the tape.
+
+    Parameters
+    ----------
+    module : Module
+        The module.
+    forward, backward : callable
+        Its passes on arrays, as functions of the module.
+    inputs, options : tuple and dict
+        What the forward pass is given.
+    """
     values = [x for x in leaves((inputs, options)) if isinstance(x, Value)]
     arrays, named = mapped(_array, (inputs, options))
     y = forward(module, *arrays, **named)
@@ -123,7 +133,7 @@ def _pull(module: Module, backward: Any, saved: Any, count: int) -> Any:
         if own and not any(needs):
             module.backward_parameters(gradient)
             return (None,) * count
-        dx = backward(module, gradient)
+        dx = module.backward(gradient) if own else backward(module, gradient)
         return dx if isinstance(dx, tuple) else (dx,) * count if count == 1 else (dx,)
 
     return pull
@@ -218,20 +228,30 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
     with recording(records):
         y = forward(module, *arrays, **named)
         result = mapped(_array, y)  # computes what was put off, while nothing else is recorded
-    module.save_for_backward(*([Recorded(y, sources)] if records else [None]))
+    module.save_for_backward(Recorded(y, sources) if records else None)
     return result
 
 
 # Who is watching --------------------------------------------------------------------------------
 
-Watch = Callable[["Module", Any], None]
+Watch = Callable[["Module", Any, Any], None]
 _watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 
 
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
-    """Call a function with each module and its output as forward passes of this thread end."""
-    before = _watching.set(watch)
+    """Call a function with each module, its inputs and its output as its forward pass ends.
+
+    That is in this thread, until the block ends. Those who watch already go on watching.
+    """
+    outer = _watching.get()
+
+    def both(module: Module, inputs: Any, y: Any) -> None:
+        watch(module, inputs, y)
+        if outer is not None:
+            outer(module, inputs, y)
+
+    before = _watching.set(both)
     try:
         yield
     finally:

@@ -62,6 +62,12 @@ class MaxPool(Pool):
             self.ceil_mode,
         )
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether whole windows lie side by side, with nothing around or between them."""
+        window = self._geometry[0]
+        return self._geometry == (window, window, (0, 0), (1, 1), False)
+
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
         if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
@@ -149,12 +155,6 @@ class MaxPool2d(MaxPool):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """Whether whole windows lie side by side, with nothing around or between them."""
-        window = self.kernel_size
-        return self._geometry == (window, window, (0, 0), (1, 1), False)
 
 
 class AvgPool2d(AvgPool):

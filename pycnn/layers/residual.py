@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pycnn.autograd import Tensor
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
@@ -36,6 +39,11 @@ class Residual(Container):
     def __init__(self, body: Module, shortcut: Module | None = None) -> None:
         parts = {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut}
         super().__init__(named("Residual", "part", (parts,)))
+
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> Residual:
+        """Make a block of its parts."""
+        return cls(**children, **arguments)
 
     @property
     def shortcut(self) -> Module | None:

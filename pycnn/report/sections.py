@@ -185,7 +185,8 @@ def _settings(run: SavedRun) -> Iterator[str]:
         return
     rows = [(key.replace("_", " "), _value(value)) for key, value in run.settings.items()]
     yield page.table(("setting", "value"), rows, "Settings of the training")
-    yield page.code(_command(run), "command that repeats the training")
+    if run.model.spec is not None:
+        yield page.code(_command(run), "command that repeats the training")
 
 
 def _value(value: object) -> str:
