@@ -44,7 +44,7 @@ class Cuda(CudaArrays):
 
     def write(self, array: Any, numbers: NumPyArray) -> None:
         """Copy the numbers to the device."""
-        array.write(np.ascontiguousarray(numbers))
+        array.write(np.asarray(numbers, order="C"))
 
     def zeros_like(self, array: Any) -> Any:
         """Return zeros on the device."""
