@@ -25,7 +25,7 @@ def operand(like: Value, other: Any) -> Any:
     if isinstance(other, np.generic) and other.dtype.kind in "biuf":
         return other.item()
     if isinstance(other, np.ndarray):
-        numbers = np.ascontiguousarray(other)
+        numbers = np.asarray(other, order="C")
         if numbers.dtype.kind == "f":
             numbers = numbers.astype(np.float32, copy=False)
         return new(like.backend.from_numpy(numbers))
