@@ -21,7 +21,8 @@ class TrackedArray(np.ndarray[Any, Any]):
     changes: list[int]
 
     def __array_finalize__(self, other: Any) -> None:
-        changes = getattr(other, "changes", None)
+        # A view counts with the whole, a copy by itself.
+        changes = None if self.base is None else getattr(other, "changes", None)
         self.changes = [0] if changes is None else changes
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
