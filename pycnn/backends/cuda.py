@@ -50,10 +50,6 @@ class Cuda(CudaArrays):
         """Return zeros on the device."""
         return array.zeros_like()
 
-    def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
-        """Reorder the axes on the CPU."""
-        return self.from_numpy(np.ascontiguousarray(self.to_numpy(x).transpose(axes)))
-
     def concatenate(self, arrays: list[Any], axis: int) -> Any:
         """Join on the device."""
         return self._module.DeviceArray.concatenate(arrays, axis)

@@ -42,9 +42,9 @@ def summary(model: Module, input_shape: Shape) -> str:
     str
         A line for each call of a layer, and the totals: the output shape, the neurons (numbers in
         the output, if the layer has weights, learned or fixed), the parameters and the
-        floating-point operations (2 for each multiply-add, no others). If a layer is self-organizing, like
-        `SLayer`, also the connections that learn without gradients. Parameters count once, in the
-        first line of a layer that has them. Functions in a ``forward`` have no line and no FLOP.
+        floating-point operations (2 for each multiply-add, no others). If a layer is
+        self-organizing, like `SLayer`, also the connections that learn without gradients.
+        Parameters count once, in the first line of a layer that has them. Functions in a ``forward`` have no line and no FLOP.
 
     Raises
     ------
