@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import array_of, integer, words, written
+from pycnn._described import Described
 from pycnn._hints import classes_hint, samples_hint
+from pycnn._samples_html import pictures_html
 
 Samples: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -122,6 +124,10 @@ class ArrayDataset:
         samples: Samples = self.x[index]
         return samples
 
+    def _repr_html_(self) -> str:
+        """Return the first samples, which a notebook shows."""
+        return pictures_html(self)
+
     def __repr__(self) -> str:
         return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
 
@@ -149,7 +155,7 @@ def _kind(value: Any) -> Any:
     return getattr(value, "dtype", type(value).__name__)
 
 
-class Batches:
+class Batches(Described):
     """The batches of a data set, in order or shuffled; each pass gives all samples once.
 
     Batches of an `ArrayDataset` are gathered into one buffer, which the next batch reuses (a fresh

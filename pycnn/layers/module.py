@@ -14,6 +14,7 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.devices import device_of, extension, is_array, move
+from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.saving import Saving
@@ -234,6 +235,10 @@ class Module(Modes, State, Saving, ABC):
     def _arguments(self) -> str:
         """Arguments shown by repr."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return model_table(self)
 
     def __repr__(self) -> str:
         children = [f"({printable(name)}): {child!r}" for name, child in self.children()]

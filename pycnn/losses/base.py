@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import choice
+from pycnn._described import Described
 from pycnn._memory import Remembering
 from pycnn.devices import device_of, is_array, move
 
@@ -18,7 +19,7 @@ Array = npt.NDArray[Any]
 REDUCTIONS = ("mean", "sum", "none")
 
 
-class OpLoss(Remembering, ABC):
+class OpLoss(Described, Remembering, ABC):
     """A loss that is a pair of functions: its value, and its gradient with respect to the output.
 
     Parameters
@@ -38,6 +39,9 @@ class OpLoss(Remembering, ABC):
     def __init__(self, reduction: str) -> None:
         self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
         self._options_on: dict[str, dict[str, Any]] = {}
+
+    def _made_of(self) -> Mapping[str, Any]:
+        return getattr(self, "_options", {})
 
     @abstractmethod
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycnn.plot.canvas import BLUE, ORANGE, PathLike, finish, new_figure
-from pycnn.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from pycnn.training.history import History
 
 # The most epochs written on the axis.
 MOST_TICKS = 9

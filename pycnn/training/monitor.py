@@ -23,6 +23,10 @@ class Monitor:
         self.sign = -1.0 if field.endswith("loss") else 1.0
         self.reset(True)
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the callback that made it."""
+        return {"monitor": self.field, "min_delta": self.min_delta}
+
     def reset(self, validated: bool) -> None:
         """Start a run."""
         if self.field.startswith("val_") and not validated:

@@ -22,7 +22,7 @@ from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.datasets import emnist, idx
 from pycnn.datasets.cifar10 import read_archive
-from pycnn.plot.canvas import render
+from pycnn.plot.render import render
 from pycnn.report import page, write_report
 from pycnn.training import EpochRecord, History
 
