@@ -92,7 +92,7 @@ def _text_class() -> Any:
     class Bar(tqdm):  # type: ignore[type-arg]
         def __init__(self, **options: Any) -> None:
             self._shown = _notebook.Shown(_notebook.plain(""))
-            super().__init__(file=StringIO(), ncols=NOTEBOOK_COLUMNS, **options)
+            super().__init__(file=StringIO(), ascii=False, ncols=NOTEBOOK_COLUMNS, **options)
 
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
             """Draw the bar, as tqdm asks for it."""
