@@ -22,6 +22,8 @@ def memory_cases() -> list[Case]:
         *_pool("avg", 64, 6, 28, 2, 2),
         *_pool("avg", 16, 64, 55, 3, 2),
         *_relu(16, 64, 55),
+        *_activation("silu", 16, 64, 55),
+        *_huber_loss(256, 1000),
         *_local_response_norm(16, 96, 55),
         *_batch_norm(16, 64, 56),
         *_dropout(128, 4096),
@@ -67,6 +69,44 @@ def _relu(n: int, c: int, size: int) -> Iterator[Case]:
             inputs=inputs,
             # Backward reads the output and its gradient, and writes a third array of that size.
             traffic=bytes_of(shapes, "x", "dy") + (bytes_of(shapes, "x") if len(inputs) > 1 else 0),
+        )
+
+
+def _activation(kind: str, n: int, c: int, size: int) -> Iterator[Case]:
+    shapes = {name: (n, c, size, size) for name in ("x", "dy")}
+    for label, op, inputs in (
+        ("forward", "activation", ("x",)),
+        ("backward", "activation_backward", ("dy", "x")),
+    ):
+        yield Case(
+            name=f"{kind} {c} @{size} N={n} {label}",
+            group="memory",
+            op=op,
+            shapes=shapes,
+            inputs=inputs,
+            options={"kind": kind},
+            # Forward reads one array and writes one, backward reads two and writes one.
+            traffic=(1 + len(inputs)) * bytes_of(shapes, "x"),
+            spread=10.0,
+        )
+
+
+def _huber_loss(n: int, width: int) -> Iterator[Case]:
+    """Yield both passes of a loss of numbers; forward writes nothing but their sum."""
+    shapes = {name: (n, width) for name in ("x", "y")}
+    for label, op, arrays in (
+        ("forward", "pointwise_loss", 2),
+        ("backward", "pointwise_loss_backward", 3),
+    ):
+        yield Case(
+            name=f"huber loss {n}x{width} {label}",
+            group="memory",
+            op=op,
+            shapes=shapes,
+            inputs=("x", "y"),
+            options={"kind": "huber", "a": 0.25},
+            traffic=arrays * bytes_of(shapes, "x"),
+            layouts=("contiguous",),
         )
 
 

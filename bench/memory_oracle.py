@@ -126,6 +126,13 @@ def _per_channel(values: Array) -> Array:
     return values[:, np.newaxis, np.newaxis]
 
 
+def _activation_backward(case: Case, a: Arrays, outputs: list[Array]) -> float:
+    """Check a slope whose two terms may cancel: each is at most about 1."""
+    dy, x = a["dy"].astype(float), a["x"].astype(float)
+    exact = reference.activation_backward(dy, x, **case.options)
+    return worst(outputs[0], exact, gamma(16) * np.abs(dy))
+
+
 def _dropout(case: Case, a: Arrays, outputs: list[Array]) -> float:
     """Check dropout: the random numbers depend only on the seed, so the same elements are kept."""
     exact = reference.dropout(a["x"], **case.options)
@@ -197,6 +204,7 @@ MEMORY_CHECKS: dict[str, Callable[[Case, Arrays, list[Array]], float]] = {
     "max_pool2d_backward": _max_pool_backward,
     "avg_pool2d": _avg_pool,
     "avg_pool2d_backward": _avg_pool_backward,
+    "activation_backward": _activation_backward,
     "relu": _relu,
     "relu_backward": _relu_backward,
     "softmax_cross_entropy": _softmax_loss,

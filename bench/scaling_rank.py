@@ -92,7 +92,7 @@ def time_step(network: str, batch: int, seconds: float, processes: Any) -> tuple
     epochs = max(1, min(MOST_EPOCHS, math.ceil(seconds / rough / steps)))
     if processes:
         epochs = processes.by_first(lambda: epochs)
-    return train(count, epochs), sum(parameter.size for parameter in parameters)
+    return train(count, epochs), sum(parameter.numel() for parameter in parameters)
 
 
 def time_sum(name: str, size: int, seconds: float) -> float:

@@ -93,6 +93,10 @@ def _op(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
         return partial(torch.relu, t["x"])
     if case.op == "relu_backward":
         return partial(aten.threshold_backward, t["dy"], torch.relu(t["x"]), 0)
+    if case.op.startswith("activation"):
+        return _silu(case, t)
+    if case.op.startswith("pointwise_loss"):
+        return _huber_loss(case, t)
     if case.op == "linear":
         return partial(torch.nn.functional.linear, t["x"], t["w"], t["b"])
     if case.op == "linear_backward_input":
@@ -101,6 +105,19 @@ def _op(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:
         dy, x = t["dy"], t["x"]
         return lambda: (torch.mm(dy.t(), x), dy.sum(0))
     raise ValueError(f"no PyTorch version of {case.op}")
+
+
+def _silu(case: Case, t: Tensors) -> Callable[[], Any]:
+    if case.op == "activation":
+        return partial(torch.nn.functional.silu, t["x"])
+    return partial(aten.silu_backward, t["dy"], t["x"])
+
+
+def _huber_loss(case: Case, t: Tensors) -> Callable[[], Any]:
+    x, y, delta = t["x"], t["y"], case.options["a"]
+    if case.op == "pointwise_loss":
+        return partial(torch.nn.functional.huber_loss, x, y, delta=delta)
+    return partial(aten.huber_loss_backward, torch.ones(()), x, y, 1, delta)
 
 
 def _conv(case: Case, t: Tensors, layout: str) -> Callable[[], Any]:

@@ -47,7 +47,7 @@ def cut_squares(folder: Path, count: int, rng: np.random.Generator) -> None:
 
 def train_on(folder: str, epochs: int) -> None:
     """Train with the augmentation of the paper; test on one view and on ten."""
-    train, test = nn.split(ImageFolder(folder, size=256), 0.25, seed=0)
+    train, test = nn.random_split(ImageFolder(folder, size=256), 0.25, seed=0)
     mean = Normalise(train.mean_colour())
     colours = ColourPCA.fit(train, std=0.1)
     train, test = (part.prepared(normalise=mean) for part in (train, test))

@@ -22,7 +22,7 @@ def lecture_network(words, length=LENGTH, dim=300, filters=100, classes=2, rng=0
     rng = np.random.default_rng(rng)
     # fmt: off
     return nn.Sequential(
-        nn.Embedding(len(words), dim, padding_idx=0, rng=rng),  # (N, length, dim)
+        nn.Embedding(len(words), dim, 0, sparse=True, rng=rng),  # (N, length, dim); 0 is padding
         nn.Unsqueeze(1),                                        # (N, 1, length, dim): an image
         nn.Parallel(*(
             nn.Sequential(

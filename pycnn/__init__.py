@@ -2,6 +2,7 @@
 
 - `pycnn.ops`: pure functions on arrays, in C++; `pycnn.reference`: the same in NumPy
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
+- `Tensor` and `functional`: what a `forward` of your own is written with, and its gradients
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
@@ -20,12 +21,16 @@ import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
     augment,
+    autograd,
     cuda,
     datasets,
+    dtypes,
+    functional,
     init,
     layers,
     losses,
     models,
+    nn,
     ops,
     optim,
     plot,
@@ -34,51 +39,21 @@ from pycnn import (
     training,
 )
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._random import manual_seed
+from pycnn.autograd.creation import *
+from pycnn.autograd.function import Function
+from pycnn.autograd.functions import *
+from pycnn.autograd.gradcheck import gradcheck
+from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
+from pycnn.dtypes import *
 from pycnn.io import load, load_model, save
-from pycnn.layers import (
-    GELU,
-    RBF,
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool2d,
-    AvgPool2d,
-    BatchNorm2d,
-    Buffer,
-    CLayer,
-    Conv2d,
-    ConvTranspose2d,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAvgPool2d,
-    GlobalMaxPool2d,
-    LeakyReLU,
-    Linear,
-    LocalResponseNorm,
-    LogSoftmax,
-    MaxPool2d,
-    Module,
-    Parallel,
-    Parameter,
-    ReLU,
-    Reshape,
-    Residual,
-    ScaledTanh,
-    Sequential,
-    Sigmoid,
-    SLayer,
-    Softmax,
-    Subsampling,
-    Tanh,
-    Unsqueeze,
-    Upsample,
-    ZeroPad2d,
-)
+from pycnn.layers import *
 from pycnn.loader import DataLoader
-from pycnn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MAPLoss, MSELoss, NLLLoss
+from pycnn.losses import *
 from pycnn.profiling import profile
-from pycnn.splits import k_fold, split
-from pycnn.training import History, evaluate, fit, predict
+from pycnn.splits import k_fold, random_split
+from pycnn.training import History, evaluate, fit, predict, predict_proba
 
 __version__: str = _core.version
 
@@ -91,74 +66,46 @@ def __getattr__(name: str) -> ModuleType:
 
 
 __all__ = [
-    "GELU",
-    "RBF",
-    "AdaptiveAvgPool2d",
-    "AdaptiveMaxPool2d",
     "ArrayDataset",
-    "AvgPool2d",
-    "BCEWithLogitsLoss",
-    "BatchNorm2d",
-    "Buffer",
-    "CLayer",
     "Config",
-    "Conv2d",
-    "ConvTranspose2d",
-    "CrossEntropyLoss",
     "DataLoader",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GlobalAvgPool2d",
-    "GlobalMaxPool2d",
+    "Function",
     "History",
-    "LeakyReLU",
-    "Linear",
-    "LocalResponseNorm",
-    "LogSoftmax",
-    "MAPLoss",
-    "MSELoss",
-    "MaxPool2d",
-    "Module",
-    "NLLLoss",
-    "Parallel",
-    "Parameter",
-    "ReLU",
-    "Reshape",
-    "Residual",
-    "SLayer",
-    "ScaledTanh",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Subsampling",
-    "Tanh",
-    "Unsqueeze",
-    "Upsample",
-    "ZeroPad2d",
+    "Tensor",
     "augment",
+    "autograd",
     "cuda",
     "datasets",
     "evaluate",
     "fit",
+    "functional",
     "get_num_threads",
+    "gradcheck",
     "init",
     "k_fold",
     "layers",
     "load",
     "load_model",
     "losses",
+    "manual_seed",
     "models",
+    "nn",
     "ops",
     "optim",
     "plot",
     "predict",
+    "predict_proba",
     "profile",
+    "random_split",
     "reference",
     "save",
     "set_num_threads",
     "show_config",
-    "split",
     "text",
     "training",
+    *autograd.creation.__all__,
+    *autograd.functions.__all__,
+    *dtypes.__all__,
+    *layers.__all__,
+    *losses.__all__,
 ]

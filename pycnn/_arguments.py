@@ -40,14 +40,37 @@ def integer(owner: str, name: str, value: Any, minimum: int, maximum: float = LA
 
 
 def pair(owner: str, name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """Return an int or a pair of ints as (height, width)."""
+    """Return an int, alone or in a tuple, or a pair of ints as (height, width)."""
     values = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) == 1:
+        values = (*values, *values)
     if len(values) != 2:
         raise ValueError(
             f"[{owner}] {name} must be an int or (height, width), got {written(value)}"
         )
     height, width = (integer(owner, name, item, minimum) for item in values)
     return height, width
+
+
+def single(owner: str, name: str, value: Any, minimum: int) -> tuple[int]:
+    """Return an int, alone or in a tuple, as (length,)."""
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    if len(values) != 1:
+        raise ValueError(f"[{owner}] {name} must be an int or (length,), got {written(value)}")
+    return (integer(owner, name, values[0], minimum),)
+
+
+def placement(owner: str, device: Any, dtype: Any) -> None:
+    """Refuse PyTorch's arguments for where and how parameters lie, but for what they are here."""
+    if device is not None and written(getattr(device, "type", device)) != "'cpu'":
+        raise ValueError(
+            f"[{owner}] device must be None or 'cpu', got {written(device)}: a new layer is on the "
+            "CPU, and .to(device) moves the whole model"
+        )
+    if dtype is None or (isinstance(dtype, str) and dtype == "float32"):
+        return
+    if not isinstance(dtype, (type, np.dtype)) or dtype != np.float32:
+        raise ValueError(f"[{owner}] dtype must be None or float32, got {written(dtype)}")
 
 
 def flag(owner: str, name: str, value: Any) -> bool:

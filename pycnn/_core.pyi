@@ -30,8 +30,15 @@ def conv_algorithms() -> tuple[str, ...]: ...
 def force_conv_algorithm(name: str) -> None: ...
 def forced_conv_algorithm() -> str: ...
 def fma_peak(threads: int, seconds: float) -> float: ...
+def pixel_rows(
+    pixels: ByteArray, index: IntArray, tables: FloatArray, lines: AnyArray, out: FloatArray
+) -> None: ...
 
 # The ops. Derived by tests/project/derive_contract.py: change nothing below.
+def activation(x: FloatArray, kind: str, a: float = 0.0, b: float = 0.0) -> FloatArray: ...
+def activation_backward(
+    dy: FloatArray, x: FloatArray, kind: str, a: float = 0.0, b: float = 0.0
+) -> FloatArray: ...
 def adadelta_step(
     w: FloatArray,
     grad: FloatArray,
@@ -278,6 +285,27 @@ def nll_loss_backward(
     dloss: float | FloatArray = 1.0,
     weight: FloatArray | None = None,
     ignore_index: int = -100,
+    reduction: str = "mean",
+) -> FloatArray: ...
+def pointwise_loss(
+    output: FloatArray,
+    target: FloatArray,
+    kind: str,
+    a: float = 0.0,
+    b: float = 0.0,
+    weight: FloatArray | None = None,
+    divisor: float = 1.0,
+    reduction: str = "mean",
+) -> float | FloatArray: ...
+def pointwise_loss_backward(
+    output: FloatArray,
+    target: FloatArray,
+    kind: str,
+    dloss: float | FloatArray = 1.0,
+    a: float = 0.0,
+    b: float = 0.0,
+    weight: FloatArray | None = None,
+    divisor: float = 1.0,
     reduction: str = "mean",
 ) -> FloatArray: ...
 def rbf(x: FloatArray, centres: FloatArray) -> FloatArray: ...

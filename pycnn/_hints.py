@@ -8,7 +8,7 @@ import numpy as np
 
 # Most targets that are looked at: a hint must stay cheap.
 MOST = 1 << 24
-REGRESSION = "numbers to be learned, a regression, go to fit as batches (x, y) with loss=MSELoss()"
+REGRESSION = "numbers to be learned, a regression, need loss=MSELoss() or another of its kind"
 
 
 def samples_hint(x: Any, dtype: Any = np.float32) -> str:
@@ -105,3 +105,32 @@ def _as_int64(y: Any) -> str:
 def _one_for_each_row(y: Any) -> bool:
     """Return whether each row holds a single 1 and zeros."""
     return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
+
+
+def cure_for_kind(name: str, array: Any) -> str:
+    """Say what to do with an array of neither floats nor ints."""
+    kind = array.dtype.kind
+    if kind == "c":
+        return f"give {name}.real, np.abs({name}), or both parts as channels"
+    if kind in "Mm":
+        return f"give numbers, such as {name}.astype(np.int64)"
+    if kind == "V" and array.dtype.names:
+        return f"give np.stack([{name}[field] for field in {name}.dtype.names], axis=1)"
+    if kind in "UST":
+        return (
+            "words become numbers with pycnn.text.Vocabulary, and kinds become columns of 0 and 1"
+        )
+    if kind != "O" or not array.size:
+        return f"give {name}.astype(np.float32)"
+    first = array.flat[0]
+    if hasattr(first, "shape"):
+        return f"give np.stack({name}), if its arrays have one shape"
+    names = [item for item in array.flat if isinstance(item, str)]
+    odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
+    if names:
+        other = next(item for item in array.flat if not isinstance(item, str))
+        return f"it holds names and a {type(other).__name__}: give each sample a name, or none"
+    if odd:
+        kind = type(odd[0]).__name__
+        return f"it holds a {kind} among its objects; numbers alone become an array"
+    return f"give {name}.astype(np.float32)"

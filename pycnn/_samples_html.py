@@ -26,7 +26,8 @@ def pictures_html(data: Any) -> str:
     head = _html.paragraph(repr(data))
     count = min(MOST, len(data))
     try:
-        samples = np.asarray(data.gather(np.arange(count)))
+        given = data.gather(np.arange(count))
+        samples = np.asarray(given[0] if isinstance(given, tuple) else given)  # of several inputs
         labels = [_label(data, index) for index in range(count)]
         if samples.ndim == 4 and samples.size:
             return head + "".join(map(_picture, samples, labels))

@@ -88,7 +88,7 @@ def from_numpy(array: npt.NDArray[Any]) -> Any:
 
     Parameters
     ----------
-    array : ndarray of float32, int32, int64 or uint8
+    array : ndarray of float32, int32, int64, uint8 or bool
         C-contiguous.
 
     Returns

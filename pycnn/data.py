@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from math import inf
-from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import array_of, integer, words, written
+from pycnn._arguments import flag, integer, written
 from pycnn._described import Described
-from pycnn._hints import classes_hint, samples_hint
-from pycnn._samples_html import pictures_html
+from pycnn.arrays.dataset import (
+    ArrayDataset,
+    Index,
+    Samples,
+    Targets,
+    check_index,
+    refuse_iteration,
+)
+from pycnn.arrays.samplewise import Samplewise, is_samplewise
 
-Samples: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = npt.NDArray[np.int64]
-Index: TypeAlias = npt.NDArray[np.int64]
 
 Augment: TypeAlias = Callable[[Samples, np.random.Generator], Samples]
 """Changes a batch of samples at random, in place or not, such as `pycnn.augment.RandomCrop`."""
 
 # Sub-streams of the random numbers of one epoch (see Batches): 1 is dropout's, in pycnn.fit.
 AUGMENT_STREAM = 2
+
+__all__ = [
+    "AUGMENT_STREAM",
+    "ArrayDataset",
+    "Augment",
+    "Batches",
+    "Dataset",
+    "Index",
+    "Labels",
+    "Samples",
+    "Targets",
+    "check_index",
+    "refuse_iteration",
+]
 
 
 @runtime_checkable
@@ -31,15 +50,15 @@ class Dataset(Protocol):
 
     Attributes
     ----------
-    y : (N,) int64 array
-        Class of each sample.
+    y : (N, ...) int64 or float32 array
+        Target of each sample: usually its class, an int64.
     classes : tuple of str
         Name of each class.
     name : str
         Name of the data set.
     """
 
-    y: Labels
+    y: Targets
     classes: tuple[str, ...]
     name: str
 
@@ -49,110 +68,11 @@ class Dataset(Protocol):
     def __getitem__(self, index: slice | Index, /) -> Dataset:
         """Return part of the data set."""
 
-    def gather(self, index: Index) -> Samples:
-        """Return the samples at these positions as one new (len(index), ...) array."""
+    def gather(self, index: Index) -> Any:
+        """Return the samples at these positions as one new (len(index), ...) array.
 
-
-class ArrayDataset:
-    """Samples and their labels as two arrays.
-
-    Parameters
-    ----------
-    x : (N, ...) float32 or int64 array, C-contiguous
-        Samples: images are float32 (N, C, H, W), sentences int64 (N, L), numbers of words.
-    y : (N,) int64 array
-        Class of each sample.
-    classes : sequence of str, optional
-        Name of each class.
-    name : str, optional
-        Name of the data set.
-
-    Raises
-    ------
-    TypeError
-        If a dtype is wrong.
-    ValueError
-        If the lengths differ, a shape is wrong or `x` is not contiguous.
-    """
-
-    __slots__ = ("classes", "name", "x", "y")
-
-    def __init__(self, x: Samples, y: Labels, classes: Sequence[str] = (), name: str = "") -> None:
-        if not isinstance(x, np.ndarray) or x.dtype.name not in ("float32", "int64"):
-            # Signed integers are numbers of words rather than pixels.
-            are_words = isinstance(x, np.ndarray) and x.dtype.kind == "i"
-            raise TypeError(
-                f"[ArrayDataset] x must be {array_of('float32', 'int64')}, got {_kind(x)}: "
-                f"{samples_hint(x, np.int64 if are_words else np.float32)}"
-            )
-        if not isinstance(y, np.ndarray) or y.dtype != np.int64:
-            hint = classes_hint(y)
-            raise TypeError(
-                f"[ArrayDataset] y must be {array_of('int64')}, got {_kind(y)}"
-                + (f": {hint}" if hint else "")
-            )
-        if x.ndim < 1 or y.ndim != 1 or len(x) != len(y):
-            hint = classes_hint(y) if y.ndim > 1 and len(x) == len(y) else ""
-            raise ValueError(
-                f"[ArrayDataset] needs one label for each sample (x: {x.shape}, y: {y.shape})"
-                + (f": {hint}" if hint else "")
-            )
-        if not x.flags.c_contiguous:
-            raise ValueError(
-                f"[ArrayDataset] x must be C-contiguous (x: {x.shape}): "
-                "give np.ascontiguousarray(x)"
-            )
-        self.x = x
-        self.y = y
-        self.classes = words("ArrayDataset", "classes", classes)
-        self.name = name
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: slice | Index) -> ArrayDataset:
-        """Return a part of the data set: a view for a slice of step 1, a copy for positions."""
-        check_index("ArrayDataset", index)
-        x = np.ascontiguousarray(self.x[index])
-        return ArrayDataset(x, self.y[index], self.classes, self.name)
-
-    def __iter__(self) -> NoReturn:
-        refuse_iteration("ArrayDataset")
-
-    def gather(self, index: Index) -> Samples:
-        """Return the samples at these positions as one new array."""
-        samples: Samples = self.x[index]
-        return samples
-
-    def _repr_html_(self) -> str:
-        """Return the first samples, which a notebook shows."""
-        return pictures_html(self)
-
-    def __repr__(self) -> str:
-        return f"ArrayDataset({self.name!r}, {len(self)} samples of shape {self.x.shape[1:]})"
-
-
-def check_index(owner: str, index: Any) -> None:
-    """Refuse an index that does not choose a part of a data set, such as that of one sample."""
-    positions = isinstance(index, (list, np.ndarray)) and np.ndim(index) == 1
-    if not positions and not isinstance(index, slice):
-        text = f"[{owner}] takes a slice or an array of positions, got {written(index)}"
-        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
-            text += f": data[{index}:{index + 1}] is that sample alone" if index >= 0 else ""
-        raise TypeError(text)
-
-
-def refuse_iteration(owner: str) -> NoReturn:
-    """Raise an error that says how to iterate over a data set."""
-    raise TypeError(
-        f"[{owner}] is not a sequence of samples: iterate with "
-        "pycnn.DataLoader(data, batch_size=...), which gives batches (x, y)"
-    )
-
-
-def _kind(value: Any) -> Any:
-    """Return the dtype of an array, or the name of the type of anything else."""
-    return getattr(value, "dtype", type(value).__name__)
+        For a model of several inputs it is a tuple of arrays.
+        """
 
 
 class Batches(Described):
@@ -164,8 +84,9 @@ class Batches(Described):
 
     Parameters
     ----------
-    data : Dataset
-        At least one sample.
+    data : Dataset, or data set of another library
+        At least one sample. Of another library, such as PyTorch, what has ``len(data)`` and gives
+        samples ``(x, y) = data[i]``.
     batch_size : int
         Samples in a batch; the last batch of a pass holds the rest.
     seed : int, optional
@@ -174,6 +95,8 @@ class Batches(Described):
     augment : Augment, optional
         Applied to each batch; batch b of pass e has the random numbers of
         ``default_rng([seed or 0, e, 2, b])``, with the rank appended if there are several.
+    drop_last : bool
+        Whether a pass leaves out a last batch that is smaller than the others.
 
     Attributes
     ----------
@@ -198,8 +121,12 @@ class Batches(Described):
         batch_size: int,
         seed: int | None = None,
         augment: Augment | None = None,
+        *,
+        drop_last: bool = False,
     ) -> None:
         owner = type(self).__name__
+        if is_samplewise(data):
+            data = Samplewise(data)
         if not isinstance(data, Dataset):
             raise TypeError(
                 f"[{owner}] data must be a Dataset, got {type(data).__name__}; "
@@ -216,12 +143,25 @@ class Batches(Described):
         self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))
         self.seed = None if seed is None else integer(owner, "seed", seed, 0, inf)
         self.augment = augment
+        self.drop_last = flag(owner, "drop_last", drop_last)
+        if self.drop_last and len(data) < batch_size:
+            raise ValueError(
+                f"[{owner}] drop_last leaves nothing of {len(data)} samples in batches of "
+                f"{batch_size}"
+            )
         self.epoch = 0
         self.rank, self.ranks = 0, 1
 
     def __len__(self) -> int:
-        """Return the batches in a pass: ceil(samples / batch size)."""
+        """Return the batches in a pass: ceil(samples / batch size), with drop_last the floor."""
+        if self.drop_last:
+            return len(self.data) // self.batch_size
         return -(-len(self.data) // self.batch_size)
+
+    @property
+    def samples(self) -> int:
+        """Samples in a pass."""
+        return min(len(self) * self.batch_size, len(self.data))
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return where the samples of a batch begin and end in the order of a pass.
@@ -237,17 +177,20 @@ class Batches(Described):
         first, last = (-(-rank * size // self.ranks) for rank in (self.rank, self.rank + 1))
         return start + first, start + last
 
-    def _part(self, batch: int) -> slice:
-        """Return this process's part of a batch, or one borrowed sample if the part is empty."""
+    def part(self, batch: int) -> slice:
+        """Return this process's part of a batch in the order of a pass.
+
+        It has at least one sample: an empty part borrows one.
+        """
         first, last = self.bounds(batch)
         if first == last:
             first, last = batch * self.batch_size, batch * self.batch_size + 1
         return slice(first, last)
 
-    def __iter__(self) -> Generator[tuple[Samples, Labels], None, None]:
+    def __iter__(self) -> Generator[tuple[Any, Targets], None, None]:
         return self.pass_from(0)
 
-    def pass_from(self, first: int) -> Generator[tuple[Samples, Labels], None, None]:
+    def pass_from(self, first: int) -> Generator[tuple[Any, Targets], None, None]:
         """Return a pass that begins with batch number `first`; earlier ones are not made."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         if isinstance(self.data, ArrayDataset) and self.augment is None and self.seed is None:
@@ -263,19 +206,26 @@ class Batches(Described):
             return np.arange(len(self.data))
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
 
-    def make(self, order: Index, epoch: int, batch: int) -> tuple[Samples, Labels]:
+    def make(self, order: Index, epoch: int, batch: int) -> tuple[Any, Targets]:
         """Make one batch of a pass, in new arrays."""
-        index = order[self._part(batch)]
-        x = self.data.gather(index)
+        index = order[self.part(batch)]
+        if isinstance(self.data, Samplewise):
+            x, y = self.data.pairs(index)
+        else:
+            x, y = self.data.gather(index), self.data.y[index]
         if self.augment is not None:
             seed = [self.seed or 0, epoch, AUGMENT_STREAM, batch]
             seed += [self.rank] if self.ranks > 1 else []
             x = self.augment(x, np.random.default_rng(seed))
             self._check_augmented(x, len(index))
-        return x, self.data.y[index]
+        return x, y
 
-    def _check_augmented(self, x: Samples, samples: int) -> None:
+    def _check_augmented(self, x: Any, samples: int) -> None:
         owner = type(self).__name__
+        if isinstance(x, tuple):
+            for part in x:
+                self._check_augmented(part, samples)
+            return
         if not isinstance(x, np.ndarray):
             raise TypeError(f"[{owner}] augment must give an array, got {type(x).__name__}")
         if x.shape[:1] != (samples,):
@@ -283,19 +233,13 @@ class Batches(Described):
                 f"[{owner}] augment must keep the {samples} samples of a batch, gave {x.shape}"
             )
 
-    def _slices(
-        self, data: ArrayDataset, first: int
-    ) -> Generator[tuple[Samples, Labels], None, None]:
-        for part in map(self._part, range(first, len(self))):
-            yield data.x[part], np.ascontiguousarray(data.y[part])
+    def _slices(self, data: ArrayDataset, first: int) -> Generator[tuple[Any, Targets], None, None]:
+        for part in map(self.part, range(first, len(self))):
+            yield data.between(part.start, part.stop), np.ascontiguousarray(data.y[part])
 
     def _gathered(
         self, data: ArrayDataset, order: Index, first: int
-    ) -> Generator[tuple[Samples, Labels], None, None]:
-        x, shuffled = data.x, data.y[order]
-        buffer = np.empty((-(-self.batch_size // self.ranks), *x.shape[1:]), x.dtype)
-        for part in map(self._part, range(first, len(self))):
-            batch = buffer[: part.stop - part.start]
-            # With "clip" take writes into `out` directly; the default mode gathers into a copy.
-            np.take(x, order[part], axis=0, out=batch, mode="clip")
-            yield batch, shuffled[part]
+    ) -> Generator[tuple[Any, Targets], None, None]:
+        shuffled, buffers = data.y[order], data.buffers(-(-self.batch_size // self.ranks))
+        for part in map(self.part, range(first, len(self))):
+            yield data.take_into(buffers, order[part]), shuffled[part]

@@ -45,7 +45,8 @@ def require_built(device: str) -> str:
     """
     if device not in EXTENSIONS:
         raise ValueError(
-            f"[device] must be 'cpu' or one of {tuple(EXTENSIONS)}, got {written(device)}"
+            "[device] must be 'cpu', 'reference' or one of "
+            f"{tuple(EXTENSIONS)}, got {written(device)}"
         )
     name = EXTENSIONS[device]
     if find_spec(name) is None:
@@ -95,6 +96,8 @@ def backend(device: str) -> backends.Backend:
     """Return the back-end of a device, 'cpu' included. Errors are those of `extension`."""
     if device == "cpu":
         return backends.of_cpu()
+    if device == "reference":
+        return backends.of_reference()
     return backends.of_extension(extension(device))
 
 
@@ -104,9 +107,22 @@ def device_of(array: Any) -> str:
 
 
 def move(array: Any, device: str) -> Any:
-    """Return the array on a device: itself if it is there, else a copy."""
+    """Return the array on a device: itself if it is there, else a copy.
+
+    Floats that come from the reference are rounded to float32.
+    """
     here = backends.of(array)
-    return array if here.name == device else backend(device).from_numpy(here.to_numpy(array))
+    if here.name == device:
+        return array
+    numbers = here.to_numpy(array)
+    if here.name == "reference" and numbers.dtype.kind == "f":
+        numbers = numbers.astype(np.float32)
+    return backend(device).from_numpy(numbers)
+
+
+def needs_extension(device: str) -> bool:
+    """Whether a device has a compiled module of its own: not the CPU, not the reference."""
+    return device not in ("cpu", "reference")
 
 
 def is_array(value: Any) -> bool:

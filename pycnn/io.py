@@ -13,7 +13,6 @@ import numpy as np
 
 from pycnn import _core
 from pycnn._arguments import file_name
-from pycnn._budget import limited
 from pycnn._files import atomic_write, check_replaceable
 from pycnn._format import FORMAT, KEY, check_format
 from pycnn._printable import printable
@@ -24,6 +23,7 @@ from pycnn.devices import on_cpu
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import Turn
+from pycnn.models.stored import description, made, made_by
 
 # All metadata is one JSON text under one key: safetensors writes keys in random order, and the same
 # model must give the same bytes.
@@ -49,8 +49,13 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
     """Write the parameters and buffers of a model to a safetensors file, completely or not at all.
 
     The header holds the versions of the format and of pycnn, a checksum, the model's ``metadata``
-    and, for a model of `pycnn.models`, its name and arguments, so that `load_model` can make it
-    again. Any safetensors reader can read the file. Arrays are stored C-contiguous and
+    and what `load_model` makes it from: for a model of `pycnn.models` that is still what the
+    function made, its name and arguments; for any other model of layers and containers of pycnn,
+    its architecture, with the classes and arguments of the layers and what they share. Of a model
+    with a class of your own the file has the arrays, and the name of the class for messages.
+    Modes, ``requires_grad`` and random states are not stored.
+
+    Any safetensors reader can read the file. Arrays are stored C-contiguous and
     little-endian, whatever their layout in memory; the bytes are compared with them before writing.
 
     Parameters
@@ -94,8 +99,7 @@ def write(
     if training is not None:
         beside[STATE] = np.frombuffer(json.dumps(training).encode(), np.uint8)
     header: dict[str, Any] = {KEY: FORMAT, "version": _core.version, CHECKSUM: _checksum(state)}
-    if model.spec is not None:
-        header |= {"model": model.spec.name, "arguments": model.spec.arguments}
+    header |= description(model)
     if model.metadata:
         if not isinstance(model.metadata, Mapping):
             found = type(model.metadata).__name__
@@ -147,18 +151,26 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
         _fill(path, model, _model_part(tensors, header), header)
 
 
-def load_model(path: str | os.PathLike[str]) -> Module:
-    """Make the model of a checkpoint again, for models of `pycnn.models`.
+def load_model(path: str | os.PathLike[str], model: Any = None) -> Module:
+    """Make the model of a checkpoint again, and fill it with the arrays.
+
+    A file is data: it names layers and containers of pycnn, or a model of `pycnn.models`, with
+    their arguments. It has no code and imports none, so the class of a network of your own is to be
+    given.
 
     Parameters
     ----------
     path : path
         A file written by `save`, a folder written by ``pycnn train``, or a file in that folder.
+    model : Module, or callable without arguments that makes one, optional
+        The model to fill, its class, or a function that makes it. What the file says of layers is
+        not used then.
 
     Returns
     -------
     Module
-        A new model with the arrays of the file.
+        A new model with the arrays of the file, or `model` itself if it is one. It is in training
+        mode, and all its parameters are trained, whatever they were when it was saved.
 
     Raises
     ------
@@ -166,40 +178,45 @@ def load_model(path: str | os.PathLike[str]) -> Module:
         If the file cannot be read.
     ValueError
         If it is truncated or corrupt, does not say which model it holds, or that model cannot be
-        made or does not fit the file.
+        made or does not fit the file; if a class of your own is needed, the text names it.
     TypeError
-        If `path` is not a str or path.
+        If `path` is not a str or path, or `model` neither a model nor makes one.
+
+    Examples
+    --------
+    >>> pycnn.save("net.safetensors", pycnn.Sequential(pycnn.Flatten(), pycnn.Linear(4, 2)))
+    >>> net = pycnn.load_model("net.safetensors")
+    >>> class Net(pycnn.Module):
+    ...     def __init__(self, width=8):
+    ...         self.linear = pycnn.Linear(4, width)
+    ...
+    ...     def forward(self, x):
+    ...         return pycnn.functional.relu(self.linear(x))
+    >>> pycnn.save("own.safetensors", Net())
+    >>> net = pycnn.load_model("own.safetensors", Net)
     """
     path = checkpoint_of(file_name("load_model", "path", path))
     file, tensors = open_tensors(path)
     with file:
         header = _header(path, tensors)
         tensors = _model_part(tensors, header)
-        model = _made(path, tensors, header)
+        found = _made(path, tensors, header) if model is None else made_by(model)
         try:
-            _fill(path, model, tensors, header)
+            _fill(path, found, tensors, header)
         except TypeError as error:  # the file is at fault, not an argument
             raise ValueError(str(error)) from None
-    return model
+    return found
 
 
 def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]) -> Module:
-    """Make the model that a header names, if it needs no more numbers than the file has."""
+    """Make the model that a header describes."""
     from pycnn import models
-    from pycnn.models.registry import INITIAL
 
-    name, arguments = header.get("model"), header.get("arguments")
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise ValueError(
-            f"{printable(path)} does not say which model it holds: make the model and use "
-            "pycnn.load(path, model)"
-        )
     sizes = [prod(shape) for shape in tensors.shapes.values()]
     try:
-        if given := [key for key in INITIAL if key in arguments]:
-            raise ValueError(f"{given[0]!r} is not an argument that a checkpoint may have")
-        with limited(len(sizes), sum(sizes)):
-            return models.create(name, **arguments)
+        return made(header, models.create, sizes)
+    except LookupError as error:
+        raise ValueError(f"{printable(path)} {error.args[0]}") from None
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{printable(path)}: {printable(error)}") from None
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from math import inf
 from typing import Any
 
-from pycnn._arguments import integer
-from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Labels, Samples
+from pycnn._arguments import flag, integer, written
+from pycnn.arrays import take
+from pycnn.arrays.read import is_number
+from pycnn.arrays.samplewise import Samplewise
+from pycnn.data import ArrayDataset, Augment, Batches, Dataset, Targets
 
-Batch = tuple[Samples, Labels]
+Batch = tuple[Any, Targets]
 
 
 class DataLoader(Batches):
@@ -37,12 +40,17 @@ class DataLoader(Batches):
         Threads.
     ahead : int
         Batches that may be ready or in progress, besides the one in use.
+    shuffle : bool, optional
+        As in PyTorch: True shuffles, with the seed 0 if none is given; False keeps the order, as
+        None does without a seed.
+    drop_last : bool
+        Whether a pass leaves out a last batch that is smaller than the others.
 
     Raises
     ------
     TypeError, ValueError
         As for `Batches`, or if `workers` or `ahead` is not a positive int, or there is an unknown
-        argument, such as PyTorch's ``shuffle``.
+        argument, such as PyTorch's ``num_workers``.
 
     Notes
     -----
@@ -60,14 +68,22 @@ class DataLoader(Batches):
         augment: Augment | None = None,
         workers: int = 2,
         ahead: int = 4,
+        *,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
         **others: Any,
     ) -> None:
         if others:
             raise TypeError(
-                f"[DataLoader] there is no argument {next(iter(others))!r}: seed=0 shuffles, None "
-                "keeps the order; workers=2 is the number of threads"
+                f"[DataLoader] there is no argument {next(iter(others))!r}: shuffle=True or seed=0 "
+                "shuffles; workers=2 is the number of threads"
             )
-        super().__init__(data, batch_size, seed, augment)
+        if shuffle is not None:
+            wanted = flag("DataLoader", "shuffle", shuffle)
+            if not wanted and seed is not None:
+                raise ValueError("[DataLoader] shuffle=False keeps the order, and takes no seed")
+            seed = (0 if seed is None else seed) if wanted else None
+        super().__init__(data, batch_size, seed, augment, drop_last=drop_last)
         self.workers = integer("DataLoader", "workers", workers, 1, inf)
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
 
@@ -87,25 +103,92 @@ class DataLoader(Batches):
 
 
 def batches_of(
-    data: Dataset, batch_size: int, seed: int | None = None, augment: Augment | None = None
+    data: Dataset,
+    batch_size: int,
+    seed: int | None = None,
+    augment: Augment | None = None,
+    drop_last: bool = False,
 ) -> Batches:
-    """Return the batches of a data set, from background threads if these have work to do."""
-    if isinstance(data, ArrayDataset) and augment is None:
-        return Batches(data, batch_size, seed)
-    return DataLoader(data, batch_size, seed, augment)
+    """Return the batches of a data set, from background threads if these have work to do.
+
+    A data set of another library is read in this thread: nothing says that it allows others.
+    """
+    if isinstance(data, Samplewise) or (isinstance(data, ArrayDataset) and augment is None):
+        return Batches(data, batch_size, seed, augment, drop_last=drop_last)
+    return DataLoader(data, batch_size, seed, augment, drop_last=drop_last)
+
+
+Prepare = Callable[[Any], tuple[Any, Any]]
+"""Turns a batch of any kind into arrays for a model, see `preparing`."""
+
+
+def preparing(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -> Prepare:
+    """Return a function that turns batches (x, y) into arrays for a model.
+
+    Parameters
+    ----------
+    owner : str
+        For errors.
+    dtype : float32 or int64
+        What the model takes: `Module.input_dtype`.
+    words : bool
+        Whether a part of the model takes int64.
+    classes : sequence of str
+        Names of the classes, where targets are names.
+    """
+
+    def prepare(batch: Any) -> tuple[Any, Any]:
+        x, y = _pair(batch)
+        x = take.batch(owner, "x", x, dtype, words=words)
+        y = take.batch_targets(owner, "y", y, classes)
+        sizes = len(x[0] if isinstance(x, tuple) else x), len(y[0] if isinstance(y, tuple) else y)
+        if sizes[0] != sizes[1] or sizes[0] == 0:
+            at_least = "" if sizes[0] != sizes[1] else ", and at least one"
+            raise ValueError(
+                f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}{at_least}"
+            )
+        return x, y
+
+    return prepare
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    """Unpack a batch, or say what it should have been."""
+    if isinstance(batch, Mapping):
+        raise TypeError(
+            f"data must yield batches (x, y), got a {type(batch).__name__} with "
+            f"{', '.join(map(str, list(batch)[:4]))}: several inputs go in a tuple ((a, b), y), in "
+            "the order of the arguments of the model's forward"
+        )
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        found = type(batch).__name__
+        found += f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+        raise TypeError(
+            f"data must yield batches (x, y), got {found}; two arrays are given as "
+            "fit(model, x, y), or become a data set as pycnn.ArrayDataset(x, y); several inputs go "
+            "in a tuple ((a, b), y)"
+        )
+    x, y = batch
+    if is_number(y) or getattr(y, "shape", None) == ():
+        raise TypeError(
+            f"data must yield batches (x, y), got a single sample with the target {written(y)}: "
+            "torch.utils.data.DataLoader(data, batch_size=32), for one, makes batches of samples"
+        )
+    return x, y
 
 
 @contextmanager
 def one_pass(
-    batches: Iterable[tuple[Any, Any]], first: int = 0
+    batches: Iterable[Any], first: int = 0, prepare: Prepare | None = None
 ) -> Iterator[Iterator[tuple[Any, Any]]]:
-    """Iterate over batches once, and check each; their threads end even after an error.
+    """Iterate over batches once, and `prepare` each; their threads end even after an error.
 
     Batches before number `first` are skipped; an iterable of the user still has to make them.
     """
+    prepare = prepare or _pair
     if isinstance(batches, Batches) and type(batches).__iter__ is Batches.__iter__:
         with closing(batches.pass_from(first)) as source:
-            yield source
+            yield map(prepare, source)
         return
     own = iter(batches)
     if sum(1 for _ in islice(own, first)) < first:
@@ -114,28 +197,10 @@ def one_pass(
             "(a generator must give those already done again)"
         )
     try:
-        yield map(_check_batch, own)
+        yield map(prepare, own)
     finally:
         if isinstance(batches, Batches) and isinstance(own, Generator):
             own.close()
-
-
-def _check_batch(batch: Any) -> tuple[Any, Any]:
-    """Unpack a batch of the user's iterable, or say what it should have been."""
-    try:
-        x, y = batch
-        sizes = len(x), len(y)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"data must yield batches (x, y), got {type(batch).__name__}; "
-            "two arrays become a data set as pycnn.ArrayDataset(x, y)"
-        ) from None
-    if sizes[0] != sizes[1] or sizes[0] == 0:
-        at_least = "" if sizes[0] != sizes[1] else ", and at least one"
-        raise ValueError(
-            f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}{at_least}"
-        )
-    return x, y
 
 
 class _Work:

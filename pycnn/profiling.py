@@ -14,8 +14,11 @@ import numpy as np
 
 from pycnn import _core, _html
 from pycnn._arguments import positive
+from pycnn.autograd import Tensor
+from pycnn.autograd.structure import leaves, mapped
 from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.passes import entry
 from pycnn.layers.turns import Turn
 
 Cells: TypeAlias = tuple[str, str, str, str]
@@ -54,12 +57,12 @@ class PassProfile:
     @property
     def gflops(self) -> float:
         """10**9 floating-point operations a second; Winograd counts as direct convolution."""
-        return self.flop / self.seconds / 1e9
+        return self.flop / self.seconds / 1e9 if self.seconds else 0.0
 
     @property
     def gbytes(self) -> float:
         """10**9 bytes a second; above the memory's bandwidth if arrays stay in a cache."""
-        return self.traffic / self.seconds / 1e9
+        return self.traffic / self.seconds / 1e9 if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Profile:
         gflops, peak = "", ""
         if one.flop:
             gflops = f"{one.gflops:.1f}"
-            peak = f"{100 * one.flop / one.seconds / self.peak:.0f}"
+            peak = f"{100 * 1e9 * one.gflops / self.peak:.0f}"
         return f"{1e3 * one.seconds:.3f}", gflops, peak, f"{one.gbytes:.1f}"
 
     def _whole(self, name: str) -> float:
@@ -178,6 +181,9 @@ class _Probe:
         self.path, self.layer = path, layer
         self.output_shape: Shape = ()
         self.forward, self.backward = _Pass(), _Pass()
+        # A forward pass that calls functions records them: its own part of a backward pass
+        # cannot be told from others'.
+        self._records = type(layer).backward is Module.backward
         self._x_bytes = self._flop = 0
         self._parameters = sum(p.data.nbytes for p in layer.parameters())
         self._methods = {"forward": self._timed(self.forward, layer.forward, self._after_forward)}
@@ -202,9 +208,13 @@ class _Probe:
     def _timed(
         self, one: _Pass, method: Callable[..., Any], after: Callable[[Array, Any], None]
     ) -> Callable[..., Any]:
-        def call(argument: Array, *rest: Any) -> Any:
+        def call(argument: Any, *rest: Any) -> Any:
             if one.running:
                 return method(argument, *rest)
+            if isinstance(argument, Tensor) and not self._records:
+                # By itself: work that is put off, as for a fused op, would be another's time.
+                backward = type(self.layer).backward
+                return entry(self.layer, lambda _, *x: call(*x), backward, (argument, *rest), {})
             one.running = True
             start = perf_counter()
             try:
@@ -212,7 +222,7 @@ class _Probe:
             finally:
                 one.running = False
             one.seconds[-1] += perf_counter() - start
-            after(argument, result)
+            after(_first(argument), _first(result))
             return result
 
         return call
@@ -235,28 +245,34 @@ class _Probe:
         return LayerProfile(self.path, kind, self.output_shape, *passes)
 
 
+def _first(value: Any) -> Any:
+    """Return the array of a value, or of the first of several."""
+    first = next(iter(leaves(value)), None)
+    return first.data if isinstance(first, Tensor) else first
+
+
 def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:
     """Yield the layers without layers below them, with their paths."""
-    children = list(module.children())
+    children = list(module.named_children())
     if not children:
         yield path, module
     for name, child in children:
         yield from _leaves(child, f"{path}.{name}" if path else name)
 
 
-def _step(model: Module, x: Array) -> tuple[float, float]:
+def _step(model: Module, inputs: tuple[Array, ...]) -> tuple[float, float]:
     """Take a training step without an optimizer; return the seconds of its two passes."""
     model.zero_grad()
     start = perf_counter()
-    y = model(x)
+    y = model(*inputs)
     middle = perf_counter()
-    dy = np.ones_like(y)
+    dy = mapped(np.ones_like, y)
     turn = perf_counter()
     model.backward_parameters(dy)
     return middle - start, perf_counter() - turn
 
 
-def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
+def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -> Profile:
     """Measure forward and backward pass of every layer of a model.
 
     The model itself stays as it is: a copy takes training steps on `x` as `fit` does (in training
@@ -268,8 +284,9 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     ----------
     model : Module
         Any model.
-    x : ndarray
-        A batch of samples that fits it, with the batch axis.
+    x : ndarray, or tuple of them
+        A batch of samples that fits it, with the batch axis; the batches of a model that takes
+        several inputs.
     seconds : float
         How long to repeat the steps, after two to warm up; at least five are done.
 
@@ -288,6 +305,9 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
 
     Notes
     -----
+    Functions in a ``forward`` have no line: their time is in "between". So is the backward pass of
+    a module without layers below it whose ``forward`` calls functions.
+
     The time of a layer includes its Python code. Arrays that the previous layer has left in a cache
     are read from there, so GB/s may exceed the bandwidth of the memory. Other programs on the same
     cores make all figures worse.
@@ -302,14 +322,15 @@ def profile(model: Module, x: Array, seconds: float = 1.0) -> Profile:
     for path, layer in _leaves(copied):
         if all(layer is not probe.layer for probe in probes):
             probes.append(_Probe(path, layer))
+    inputs = x if isinstance(x, tuple) else (x,)
     passes: list[tuple[float, float]] = []
     begin = perf_counter()
     while len(passes) < LEAST_STEPS + WARM_UP or perf_counter() - begin < limit:
         with ExitStack() as timed:
             for probe in probes:
                 timed.enter_context(probe)
-            _step(copied, x)
-        passes.append(_step(copied, x))
+            _step(copied, inputs)
+        passes.append(_step(copied, inputs))
     for probe in probes:
         for one in (probe.forward, probe.backward):
             del one.seconds[:WARM_UP]

@@ -16,7 +16,7 @@ from support.convolution import forced
 from support.dataset_files import idx_bytes, picture_folder
 from support.device_ops import OTHER_DEVICES, computed_on
 
-from pycnn import _core, devices, io, models
+from pycnn import _core, backends, devices, io, models
 from pycnn.recipes.pictures import picture_sets
 
 # `few` draws the same examples each time, `ci` twice as many, `sanitized` a third of them, for code
@@ -74,6 +74,12 @@ def device(request: pytest.FixtureRequest) -> str:
     """Run the test once for each device besides the CPU; the test moves things there itself."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(params=("cpu", "reference", *CUDA_DEVICES))
+def arrays(request: pytest.FixtureRequest) -> backends.Backend:
+    """Run the test once for each back-end, with the arrays that it has."""
+    return devices.backend(request.param)
 
 
 @pytest.hookimpl(wrapper=True)

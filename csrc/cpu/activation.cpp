@@ -8,6 +8,21 @@ namespace {
 
 constexpr double kTranscendentalWork = 20;  // an exponential and a division cost about twenty multiply-adds
 
+// Multiply-adds for each number, forward or backward.
+double work_of(ActivationKind kind) {
+    switch (kind) {
+        case ActivationKind::silu:
+        case ActivationKind::elu:
+            return kTranscendentalWork;
+        case ActivationKind::softplus:
+        case ActivationKind::mish:
+        case ActivationKind::focal:
+            return 3 * kTranscendentalWork;
+        default:
+            return 1;
+    }
+}
+
 }  // namespace
 
 void relu(int64_t count, const float* x, float* y) {
@@ -60,6 +75,16 @@ void gelu(int64_t count, GeluForm form, const float* x, float* y) {
 void gelu_backward(int64_t count, GeluForm form, const float* dy, const float* x, float* dx) {
     const auto kernel = form == GeluForm::exact ? kernels().gelu_backward : kernels().gelu_tanh_backward;
     for_chunks(count, [&](int64_t i, int64_t n) { kernel(n, dy + i, x + i, dx + i); }, 2 * kTranscendentalWork);
+}
+
+void activation(int64_t count, const Activation& f, const float* x, float* y) {
+    const auto kernel = kernels().activation[static_cast<int>(f.kind)];
+    for_chunks(count, [&](int64_t i, int64_t n) { kernel(n, f.a, f.b, x + i, y + i); }, work_of(f.kind));
+}
+
+void activation_backward(int64_t count, const Activation& f, const float* dy, const float* x, float* dx) {
+    const auto kernel = kernels().activation_backward[static_cast<int>(f.kind)];
+    for_chunks(count, [&](int64_t i, int64_t n) { kernel(n, f.a, f.b, dy + i, x + i, dx + i); }, work_of(f.kind));
 }
 
 }  // namespace pycnn

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ops/activation_kind.hpp"
 #include "ops/batch_norm2d.hpp"
 #include "ops/dropout.hpp"
 #include "ops/local_response_norm.hpp"
@@ -120,6 +121,8 @@ struct KernelTable {
     float (*sum)(int64_t count, const float* x);
     // target[j] = sum over i < count of source[positions[i] * pitch + j], in the order of i, for j < width.
     void (*sum_rows)(int64_t count, const int64_t* positions, int64_t pitch, const float* source, int64_t width, float* target);
+    // y[i] = float(x[i] * scale + shift), rounded once in double and once to float, for i < the number that is returned, <= count.
+    int64_t (*affine_bytes)(int64_t count, const uint8_t* x, double scale, double shift, float* y);
 
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);
@@ -133,6 +136,9 @@ struct KernelTable {
     void (*gelu_backward)(int64_t count, const float* dy, const float* x, float* dx);
     void (*gelu_tanh)(int64_t count, const float* x, float* y);
     void (*gelu_tanh_backward)(int64_t count, const float* dy, const float* x, float* dx);
+    // By ActivationKind.
+    void (*activation[kActivationKinds])(int64_t count, float a, float b, const float* x, float* y);
+    void (*activation_backward[kActivationKinds])(int64_t count, float a, float b, const float* dy, const float* x, float* dx);
 
     // x starts with the first number of a block of four.
     void (*dropout)(int64_t count, uint64_t first_block, const DropoutScalars&, const float* x, float* y, uint8_t* kept);

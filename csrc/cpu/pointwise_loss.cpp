@@ -5,6 +5,7 @@
 #include "core/memory.hpp"
 #include "core/shape.hpp"
 #include "cpu/chunks.hpp"
+#include "ops/pointwise_formulas.hpp"
 
 namespace pycnn {
 namespace {
@@ -43,8 +44,18 @@ void write_gradient(int64_t count, double work, float* gradient, F&& slope) {
 // log(1 + exp(x)), without overflow, and with all digits when it is small.
 double softplus(double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))); }
 
-// A factor of 0 yields 0, even times infinity.
-double part(double factor, double value) { return factor == 0 ? 0 : factor * value; }
+// Errors cost no more than squares; the others take exponentials, logarithms and powers.
+double work_of(PointwiseKind kind) {
+    switch (kind) {
+        case PointwiseKind::l1:
+        case PointwiseKind::smooth_l1:
+        case PointwiseKind::huber:
+        case PointwiseKind::cross_entropy:
+            return kSquareWork;
+        default:
+            return kLogisticWork;
+    }
+}
 
 // 1 / (1 + exp(-x))
 double logistic(double x) {
@@ -83,6 +94,23 @@ void bce_with_logits_backward(int64_t count, const BinaryCrossEntropy& s, const 
     write_gradient(count, kLogisticWork, gradient, [=](int64_t i) {
         const double x = logits[i], t = target[i];
         return dloss[i] / divisor * s.weight[i] * ((1 - t) * logistic(x) - s.pos_weight[i] * t * logistic(-x));
+    });
+}
+
+double pointwise_loss(int64_t count, const PointwiseLoss& s, const float* output, const float* target, double divisor,
+                      float* losses) {
+    return with_formula(s, [&](const auto& formula) {
+        const double total = sum_of_losses(count, work_of(s.kind), losses,
+                                           [&](int64_t i) { return s.weight[i] * formula.loss(output[i], target[i]); });
+        return total / divisor;
+    });
+}
+
+void pointwise_loss_backward(int64_t count, const PointwiseLoss& s, const float* output, const float* target,
+                             LossGradient dloss, double divisor, float* gradient) {
+    with_formula(s, [&](const auto& formula) {
+        write_gradient(count, work_of(s.kind), gradient,
+                       [&](int64_t i) { return dloss[i] / divisor * s.weight[i] * formula.slope(output[i], target[i]); });
     });
 }
 

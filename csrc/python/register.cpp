@@ -8,6 +8,7 @@ namespace pycnn {
 namespace py = pybind11;
 
 void register_activation(py::module_& module);
+void register_activation_kinds(py::module_& module);
 void register_class_loss(py::module_& module);
 void register_conv2d(py::module_& module);
 void register_conv2d_pooled(py::module_& module);
@@ -40,6 +41,7 @@ void translate_type_error(std::exception_ptr error) {
 void register_ops(py::module_& module) {
     py::register_local_exception_translator(translate_type_error);
     register_activation(module);
+    register_activation_kinds(module);
     register_class_loss(module);
     register_conv2d(module);
     register_conv2d_pooled(module);

@@ -17,14 +17,29 @@ from pycnn.backends.contract import Backend
 from pycnn.backends.cpu import Cpu
 from pycnn.backends.cuda import Cuda
 from pycnn.backends.operations import Operations
+from pycnn.backends.reference import Reference, ReferenceArray
 
-__all__ = ["Backend", "Cpu", "Cuda", "Operations", "computing_with", "of", "of_cpu", "of_extension"]
+__all__ = [
+    "Backend",
+    "Cpu",
+    "Cuda",
+    "Operations",
+    "Reference",
+    "ReferenceArray",
+    "computing_with",
+    "of",
+    "of_cpu",
+    "of_extension",
+    "of_reference",
+]
 
 _cpu: Backend = Cpu()
 
 # The back-ends of extension modules, by the module's name and by the type of its arrays.
 _extensions: dict[str, Backend] = {}
-_devices: dict[type, Backend] = {}
+_reference: Backend = Reference()
+_devices: dict[type, Backend] = {ReferenceArray: _reference}
+_others: set[type] = set()  # types that have been looked at and are no device's
 
 
 def of(array: Any) -> Backend:
@@ -37,17 +52,26 @@ def of(array: Any) -> Backend:
 
 def _elsewhere(kind: type) -> Backend:
     """Return the back-end of a type: that of a device if it is the type of its arrays."""
+    if kind in _others:
+        return _cpu
     if kind in _devices:
         return _devices[kind]
     module = getattr(kind, "ops", None)  # the extension module that the type comes from
     if isinstance(module, ModuleType) and issubclass(kind, getattr(module, "DeviceArray", ())):
         return _devices.setdefault(kind, of_extension(module))
+    if issubclass(kind, np.ndarray):
+        _others.add(kind)
     return _cpu
 
 
 def of_cpu() -> Backend:
     """Return the back-end of NumPy's arrays."""
     return _cpu
+
+
+def of_reference() -> Backend:
+    """Return the back-end that computes in float64 with NumPy."""
+    return _reference
 
 
 def of_extension(module: ModuleType) -> Backend:

@@ -12,6 +12,11 @@ from pycnn.backends.operations import Operations
 
 T = TypeVar("T")
 NumPyArray = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+# What `Backend.index` takes: ints, slices, None, Ellipsis, int64 or bool arrays of NumPy's, and
+# tuples of these.
+Index = Any
 
 
 class Backend(Protocol):
@@ -38,10 +43,68 @@ class Backend(Protocol):
         """Replace the numbers of an array by NumPy's of the same shape and dtype."""
 
     def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-        """Return an array of zeros; a device has only float32 ones."""
+        """Return an array of zeros."""
 
     def zeros_like(self, array: Any) -> Any:
         """Return zeros of the shape and dtype of an array."""
+
+    # The results below are new arrays, C-contiguous (or, where nothing changes, the array itself).
+
+    def unary(self, name: str, x: Any) -> Any:
+        """Apply a function to each number.
+
+        Parameters
+        ----------
+        name : str
+            NumPy's name: 'negative', 'exp', 'log', 'sqrt', 'absolute', 'sign', 'reciprocal',
+            'square', 'tanh', 'sin', 'cos', 'floor', 'ceil', 'round' (to even), 'isnan', 'isinf',
+            'isfinite' or 'logical_not'.
+        x : array
+        """
+
+    def binary(self, name: str, a: Any, b: Any) -> Any:
+        """Apply a function to pairs of numbers, with NumPy's broadcasting.
+
+        Parameters
+        ----------
+        name : str
+            NumPy's name: 'add', 'subtract', 'multiply', 'divide', 'power', 'maximum', 'minimum'
+            (both pass NaN), 'floor_divide' or 'remainder'; or with a bool result 'equal',
+            'not_equal', 'less', 'less_equal', 'greater', 'greater_equal', 'logical_and',
+            'logical_or'.
+        a, b : array or float
+            At least one is an array. A float takes the dtype of the array.
+        """
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """Return a where the condition (bool) holds, else b, with NumPy's broadcasting."""
+
+    def reduce(self, name: str, x: Any, axes: tuple[int, ...]) -> Any:
+        """Reduce axes to the extent 1: by 'sum', 'max', 'min' (both pass NaN) or 'prod'.
+
+        The order of the additions depends on the shape alone.
+        """
+
+    def arg_reduce(self, name: str, x: Any, axis: int) -> Any:
+        """Return where along an axis the 'max' or 'min' is, the first one: int64, extent 1."""
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Multiply matrices (..., i, j) and (..., j, k), with broadcasting of the leading axes."""
+
+    def astype(self, x: Any, dtype: npt.DTypeLike) -> Any:
+        """Convert to another dtype."""
+
+    def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
+        """Reorder the axes, as NumPy's transpose does."""
+
+    def broadcast_to(self, x: Any, shape: Shape) -> Any:
+        """Repeat along axes of extent 1, and along new axes in front."""
+
+    def index(self, x: Any, key: Index) -> Any:
+        """Return ``x[key]``."""
+
+    def put(self, shape: Shape, key: Index, values: Any) -> Any:
+        """Return zeros of a shape to which values are added at ``[key]``, in the key's order."""
 
     def concatenate(self, arrays: list[Any], axis: int) -> Any:
         """Join arrays along an axis."""

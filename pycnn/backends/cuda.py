@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from pycnn.backends.contract import NumPyArray
+from pycnn.backends.cuda_arrays import CudaArrays
 from pycnn.backends.operations import Operations
 
 T = TypeVar("T")
 
 
-class Cuda:
+class Cuda(CudaArrays):
     """The back-end of `DeviceArray`: see `pycnn.backends.contract.Backend` for its methods.
 
     Parameters
@@ -28,9 +28,9 @@ class Cuda:
     """
 
     def __init__(self, module: ModuleType) -> None:
+        super().__init__(module)
         self.ops: Operations = module
         self.name = module.__name__.removeprefix("pycnn._")
-        self._module = module
         self._streams: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     def from_numpy(self, array: NumPyArray) -> Any:
@@ -46,15 +46,13 @@ class Cuda:
         """Copy the numbers to the device."""
         array.write(np.ascontiguousarray(numbers))
 
-    def zeros(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Any:
-        """Return zeros of float32."""
-        if dtype != np.float32:
-            raise TypeError(f"[{self.name}] zeros on a device are float32, not {np.dtype(dtype)}")
-        return self._module.DeviceArray.zeros(shape)
-
     def zeros_like(self, array: Any) -> Any:
         """Return zeros on the device."""
         return array.zeros_like()
+
+    def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
+        """Reorder the axes on the CPU."""
+        return self.from_numpy(np.ascontiguousarray(self.to_numpy(x).transpose(axes)))
 
     def concatenate(self, arrays: list[Any], axis: int) -> Any:
         """Join on the device."""

@@ -24,6 +24,10 @@ from pycnn.backends.types import (
 class Operations(Protocol):
     """The ops of `pycnn.ops`."""
 
+    def activation(self, x: FloatArray, kind: str, a: float, b: float, /) -> FloatArray: ...
+    def activation_backward(
+        self, dy: FloatArray, x: FloatArray, kind: str, a: float, b: float, /
+    ) -> FloatArray: ...
     def adadelta_step(
         self,
         w: FloatArray,
@@ -309,6 +313,31 @@ class Operations(Protocol):
         dloss: float | FloatArray,
         weight: FloatArray | None,
         ignore_index: int,
+        reduction: str,
+        /,
+    ) -> FloatArray: ...
+    def pointwise_loss(
+        self,
+        output: FloatArray,
+        target: FloatArray,
+        kind: str,
+        a: float,
+        b: float,
+        weight: FloatArray | None,
+        divisor: float,
+        reduction: str,
+        /,
+    ) -> float | FloatArray: ...
+    def pointwise_loss_backward(
+        self,
+        output: FloatArray,
+        target: FloatArray,
+        kind: str,
+        dloss: float | FloatArray,
+        a: float,
+        b: float,
+        weight: FloatArray | None,
+        divisor: float,
         reduction: str,
         /,
     ) -> FloatArray: ...

@@ -8,6 +8,7 @@ import os
 
 import pycnn
 from pycnn._streams import warn
+from pycnn.cli.own_class import add_model, maker
 from pycnn.report import SavedRun
 
 
@@ -96,8 +97,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="RUN",
-        help="folder written by train, or a file in it, such as the checkpoint",
+        help="folder written by train, or a file in it, such as the checkpoint; or any file that "
+        "pycnn.save wrote",
     )
+    add_model(parser)
 
 
 def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> None:
@@ -108,5 +111,9 @@ def add_run_data(parser: argparse.ArgumentParser, *, pictures: bool = True) -> N
 def open_run(args: argparse.Namespace) -> SavedRun:
     """Open the run of the argument RUN, with the options of `add_data` applied."""
     return SavedRun(
-        args.source, args.data, skip_broken=args.skip_broken, transposed=args.transposed
+        args.source,
+        args.data,
+        skip_broken=args.skip_broken,
+        transposed=args.transposed,
+        make=maker(args.model),
     )

@@ -22,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     run = open_run(args)
     result = evaluate(run.model, run.test, loss=run.recipe.loss())
     accuracy, loss = f"{result.accuracy:.2%}", loss_text(result.loss)
-    part = getattr(run.test, "part", "")
+    # Of a network of the user's own, it is not clear which data there are without --data.
+    part = getattr(run.test, "part", "") or ("" if run.model.spec else run.test.name)
     samples = f"({len(run.test):,} samples)" + (f": {part}" if part else "")
     print(f"test accuracy {accuracy}, loss {loss} {samples}")
     return 0

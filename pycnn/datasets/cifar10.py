@@ -13,7 +13,6 @@ from pycnn._printable import printable
 from pycnn._reading import PackedError, open_regular, unpacked
 from pycnn.data import ArrayDataset
 from pycnn.datasets.download import RemoteFile, default_root, fetch
-from pycnn.datasets.normalise import normalise
 
 # Red, green, blue: mean and standard deviation of the training pixels scaled to 0..1.
 MEAN = (0.4914, 0.4822, 0.4465)
@@ -140,15 +139,9 @@ def read_archive(path: Path, images_per_batch: int) -> dict[str, npt.NDArray[np.
 
 
 def _dataset(batches: Sequence[npt.NDArray[np.uint8]], name: str) -> ArrayDataset:
-    """Join batches of records into one data set, normalising each batch directly into place."""
-    total = sum(len(records) for records in batches)
-    x = np.empty((total, *_SHAPE), np.float32)
-    start = 0
-    for records in batches:
-        pixels = records[:, 1:].reshape(-1, *_SHAPE)
-        normalise(pixels, MEAN, STD, out=x[start : start + len(records)])
-        start += len(records)
+    """Join batches of records into one data set."""
+    x = np.concatenate([records[:, 1:] for records in batches]).reshape(-1, *_SHAPE)
     y = np.concatenate([records[:, 0] for records in batches]).astype(np.int64)
     if y.size and y.max() >= len(CLASSES):
         raise ValueError(f"[cifar10] {name}: label {y.max()} is out of range for ten classes")
-    return ArrayDataset(x, y, classes=CLASSES, name=name)
+    return ArrayDataset(x, y, CLASSES, name, mean=MEAN, std=STD)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pycnn.arrays.column import Column
 from pycnn.data import ArrayDataset
 from pycnn.datasets.mnist import Unsaid, mnist, mnist_test
 from pycnn.datasets.normalise import normalise
@@ -62,19 +63,21 @@ def mnist_1998_test(
 
 def from_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Turn (N, 1, H, W) pixels, 0 for background and 255 for ink, into the network's input."""
-    return _frame(normalise(pixels, (_MEAN,), (_STD,)))
+    return normalise(_frame(pixels), (_MEAN,), (_STD,))
 
 
-def _frame(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Centre images of at most 32x32 in 32x32 pixels of background."""
-    height, width = x.shape[2:]
+def _frame(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Centre images of at most 32x32 in 32x32 pixels of background, which is 0."""
+    height, width = pixels.shape[2:]
     if height > SIZE or width > SIZE:
         raise ValueError(f"[mnist_1998] images must be at most {SIZE}x{SIZE}, are {height}x{width}")
     top, left = (SIZE - height) // 2, (SIZE - width) // 2
-    framed = np.full((*x.shape[:2], SIZE, SIZE), BACKGROUND, np.float32)
-    framed[:, :, top : top + height, left : left + width] = x
+    framed = np.zeros((*pixels.shape[:2], SIZE, SIZE), np.uint8)
+    framed[:, :, top : top + height, left : left + width] = pixels
     return framed
 
 
 def _framed(data: ArrayDataset) -> ArrayDataset:
-    return ArrayDataset(_frame(data.x), data.y, data.classes, data.name)
+    (column,), y, like = data.to_columns()
+    pixels, values = column.state
+    return ArrayDataset.of_columns([Column(_frame(pixels), values)], y, like)

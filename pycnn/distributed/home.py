@@ -33,7 +33,7 @@ class Home:
 
     def __init__(self, parameter: Parameter, flat: Array, start: int) -> None:
         self.parameter = parameter
-        self.start, self.stop = start, start + parameter.size
+        self.start, self.stop = start, start + parameter.numel()
         self.view = flat[start : self.stop].reshape(parameter.shape)
         self.arrivals = 0
         self.expected: int | None = None
@@ -73,7 +73,7 @@ def room(parameters: list[Parameter]) -> list[int]:
     """Return where each parameter's gradient begins in a flat array, and where the last ends."""
     starts = [0]
     for parameter in parameters:
-        starts.append(starts[-1] + -(-parameter.size // ALIGNMENT) * ALIGNMENT)
+        starts.append(starts[-1] + -(-parameter.numel() // ALIGNMENT) * ALIGNMENT)
     return starts
 
 

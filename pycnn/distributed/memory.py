@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pycnn.arrays.column import Column
+from pycnn.arrays.pixels import Values
 from pycnn.data import ArrayDataset
 from pycnn.distributed.channel import Channel
 from pycnn.layers.parameter import Array
@@ -69,9 +71,15 @@ class SharedSets:
         return shared if several else shared[0]  # type: ignore[return-value]
 
     def _share(self, head: dict[str, Any], one: ArrayDataset | None) -> ArrayDataset:
-        x = self._array(head["x"], None if one is None else one.x)
-        y = self._array(head["y"], None if one is None else one.y)
-        return ArrayDataset(x, y, head["classes"], head["name"])
+        columns, y, _ = one.to_columns() if one is not None else ((), None, None)
+        kept: list[Array | None] = [column.state[0] for column in columns]
+        kept = kept or [None] * len(head["columns"])
+        shared = [
+            Column(self._array(array, values), _values(numbers))
+            for (array, numbers), values in zip(head["columns"], kept, strict=True)
+        ]
+        like = head["like"] | {"classes": tuple(head["like"]["classes"])}
+        return ArrayDataset.of_columns(shared, self._array(head["y"], y), like)
 
     def _array(self, head: tuple[str, list[int]], values: Array | None) -> Array:
         """Return an array in the machine's shared memory, filled by the rank with the values."""
@@ -96,10 +104,21 @@ class SharedSets:
         return array
 
 
-def _head(one: Any) -> dict[str, Any]:
+def _head(one: ArrayDataset) -> dict[str, Any]:
+    """Describe a data set in JSON; what its bytes stand for is in it, exactly."""
+    columns, y, like = one.to_columns()
+    states = [column.state for column in columns]
     return {
-        "x": (one.x.dtype.str, one.x.shape),
-        "y": (one.y.dtype.str, one.y.shape),
-        "classes": list(one.classes),
-        "name": one.name,
+        "columns": [
+            ((kept.dtype.str, kept.shape), None if values is None else [a.tolist() for a in values])
+            for kept, values in states
+        ],
+        "y": (y.dtype.str, y.shape),
+        "like": like,
     }
+
+
+def _values(numbers: list[Any] | None) -> Values | None:
+    if numbers is None:
+        return None
+    return Values(np.array(numbers[0], np.float32), np.array(numbers[1], np.float64))

@@ -8,9 +8,13 @@
   `later`: changes that wait for the update; `spread`: a batch shared by processes
 - `sequential`, `parallel`, `residual`: containers of layers; `container`: what they share;
   `fused`: neighbouring layers that run as one op
-- `reshape`: `Flatten`, `Reshape`, `Unsqueeze`
-- `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `linear`,
-  `activation`, `dropout`, `embedding`, `batch_norm`, `local_response_norm`, `rbf`: one family each
+- `reshape`: `Flatten`, `Unflatten`, `Reshape`, `Unsqueeze`, `Identity`; `rearrange`: pixels into
+  channels and back
+- `conv`, `conv_transpose`, `pool`, `adaptive_pool`, `subsampling`, `resize`, `pad`, `linear`,
+  `activation`, `activation_kinds`, `prelu`, `softmax`, `dropout`, `embedding`, `batch_norm`,
+  `local_response_norm`, `rbf`: one family each; `conv1d`, `pool1d`: those of signals
+- `instance_norm`, `group_norm`: statistics of a sample; `standardised`: what they share
+- `images`: what layers share that take images or signals; `borders`, `ones`: what padding needs
 - `s_layer`, `c_layer`: those of the neocognitron; `cells`: what they share; `self_organizing`:
   layers that learn without gradients
 - `summary`: the table of `Module.summary`
@@ -19,12 +23,20 @@
 from pycnn.layers.activation import (
     GELU,
     LeakyReLU,
-    LogSoftmax,
     ReLU,
     ScaledTanh,
     Sigmoid,
-    Softmax,
     Tanh,
+)
+from pycnn.layers.activation_kinds import (
+    ELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Mish,
+    ReLU6,
+    SiLU,
+    Softplus,
 )
 from pycnn.layers.adaptive_pool import (
     AdaptiveAvgPool2d,
@@ -32,63 +44,124 @@ from pycnn.layers.adaptive_pool import (
     GlobalAvgPool2d,
     GlobalMaxPool2d,
 )
-from pycnn.layers.batch_norm import BatchNorm2d
+from pycnn.layers.batch_norm import BatchNorm1d, BatchNorm2d
 from pycnn.layers.c_layer import CLayer
 from pycnn.layers.conv import Conv2d
+from pycnn.layers.conv1d import Conv1d, ConvTranspose1d
 from pycnn.layers.conv_transpose import ConvTranspose2d
-from pycnn.layers.dropout import Dropout
+from pycnn.layers.dropout import Dropout, Dropout1d, Dropout2d
 from pycnn.layers.embedding import Embedding
+from pycnn.layers.group_norm import GroupNorm, LayerNorm
+from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
 from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
+from pycnn.layers.module_lists import ModuleDict, ModuleList, ParameterList
+from pycnn.layers.pad import (
+    CircularPad1d,
+    CircularPad2d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ZeroPad1d,
+    ZeroPad2d,
+)
 from pycnn.layers.parallel import Parallel
 from pycnn.layers.parameter import Buffer, Parameter, SparseRows
 from pycnn.layers.pool import AvgPool2d, MaxPool2d
+from pycnn.layers.pool1d import AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d
+from pycnn.layers.prelu import PReLU
 from pycnn.layers.rbf import RBF
-from pycnn.layers.reshape import Flatten, Reshape, Unsqueeze
+from pycnn.layers.rearrange import ChannelShuffle, PixelShuffle, PixelUnshuffle
+from pycnn.layers.reshape import Flatten, Identity, Reshape, Unflatten, Unsqueeze
 from pycnn.layers.residual import Residual
-from pycnn.layers.resize import Upsample, ZeroPad2d
+from pycnn.layers.resize import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
+from pycnn.layers.softmax import LogSoftmax, Softmax
 from pycnn.layers.subsampling import Subsampling
 
 __all__ = [
+    "ELU",
     "GELU",
     "RBF",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AvgPool1d",
     "AvgPool2d",
+    "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
     "CLayer",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "GroupNorm",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
     "LogSoftmax",
+    "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "PReLU",
     "Parallel",
     "Parameter",
+    "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
+    "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
     "Reshape",
     "Residual",
     "SLayer",
     "ScaledTanh",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "SparseRows",
     "Subsampling",
     "Tanh",
+    "Unflatten",
     "Unsqueeze",
     "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
     "ZeroPad2d",
     "evaluation_mode",
 ]

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from pycnn import ops
-from pycnn._arguments import choice, float32, real
+from pycnn._arguments import choice, flag, float32, real
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import relu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
 
 class ReLU(Module):
-    """Rectifier ``max(x, 0)``; NaN passes. See `pycnn.ops.relu`."""
+    """Rectifier ``max(x, 0)``; NaN passes. See `pycnn.ops.relu`.
+
+    Parameters
+    ----------
+    inplace : bool
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
+
+    Raises
+    ------
+    TypeError
+        If `inplace` is not a bool.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = flag("ReLU", "inplace", inplace)
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on a tensor: as one op with a layer before it, if there is one."""
+        return relu(x, self.inplace)
 
     def forward(self, x: Array) -> Array:
         """Rectify; any shape."""
@@ -30,14 +50,17 @@ class LeakyReLU(Module):
     ----------
     negative_slope : float
         Factor of negative numbers.
+    inplace : bool
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
     TypeError, ValueError
-        If `negative_slope` is not a finite number.
+        If `negative_slope` is not a finite number, or `inplace` not a bool.
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        self.inplace = flag("LeakyReLU", "inplace", inplace)
         self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Array) -> Array:
@@ -161,43 +184,3 @@ class GELU(Module):
 
     def _arguments(self) -> str:
         return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
-
-
-class Softmax(Module):
-    """Probabilities of the classes, which add up to 1; see `pycnn.ops.softmax`.
-
-    A network that is trained with `CrossEntropyLoss` does not need it: the loss contains it.
-    """
-
-    def forward(self, x: Array) -> Array:
-        """Turn scores (N, C) into probabilities."""
-        if x.ndim != 2:
-            raise ValueError(f"expects (N, C), one row a sample, input was {x.shape}")
-        p = ops.softmax(x)
-        self.save_for_backward(p)
-        return p
-
-    def backward(self, dy: Array) -> Array:
-        """Multiply by the Jacobian of each row."""
-        (p,) = self.saved()
-        return ops.softmax_backward(dy, p)
-
-
-class LogSoftmax(Module):
-    """Logarithms of the probabilities of the classes, for `NLLLoss`; see `pycnn.ops.log_softmax`.
-
-    `CrossEntropyLoss` on the scores does the same as this layer with `NLLLoss`, in one step.
-    """
-
-    def forward(self, x: Array) -> Array:
-        """Turn scores (N, C) into log-probabilities."""
-        if x.ndim != 2:
-            raise ValueError(f"expects (N, C), one row a sample, input was {x.shape}")
-        y = ops.log_softmax(x)
-        self.save_for_backward(y)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """Multiply by the Jacobian of each row."""
-        (y,) = self.saved()
-        return ops.log_softmax_backward(dy, y)

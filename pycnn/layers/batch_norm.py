@@ -1,71 +1,36 @@
-"""Batch normalisation."""
+"""Batch normalisation of images, signals and features."""
 
 from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pycnn import backends, ops
-from pycnn._arguments import at_least_zero, flag, integer, positive
+from pycnn._arguments import at_least_zero, flag, integer, placement, positive
 from pycnn._overlap import overlapping
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
-from pycnn.layers.images import check_channels
+from pycnn.layers.images import check_channels, signal_hint
 from pycnn.layers.later import change
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
 from pycnn.layers.spread import spread_here
+from pycnn.layers.standardised import trains
 
 
-class BatchNorm2d(Module):
-    """Give each channel mean 0 and variance 1, then a learned scale and shift.
-
-    In training mode the statistics are those of the batch (see `pycnn.ops.batch_norm2d`), and
-    running ones follow them:
-
-    ``running = (1 - momentum) * running + momentum * (that of the batch)``
-
-    with the variance of the batch divided by m - 1 instead of m. In evaluation mode the running
-    ones are used: the layer is then one scale and one shift of each channel
-    (`pycnn.ops.channel_affine`). A backward pass treats them as constants, as fine-tuning with
-    frozen statistics wants it: put the layer alone in evaluation mode for that. With
-    ``xhat = (x - running_mean) / sqrt(running_var + eps)``,
-
-    ``dx = dy * weight / sqrt(running_var + eps)``, ``dweight = sum of dy * xhat`` and
-    ``dbias = sum of dy``.
-
-    Parameters
-    ----------
-    num_features : int
-        Channels C.
-    eps : float
-        Added to the variance; above 0.
-    momentum : float or None
-        Share of the newest batch in the running statistics, 0 to 1; None gives all batches the
-        same share.
-    affine : bool
-        Whether there is a learned scale and shift.
-    track_running_stats : bool
-        Without running statistics, evaluation uses those of its batch, too.
+class BatchNorm(Module):
+    """What `BatchNorm2d` and `BatchNorm1d` share: everything but the shapes that they take.
 
     Attributes
     ----------
-    weight, bias : Parameter, (C,), or None
-        Scale and shift; at first 1 and 0.
-    running_mean, running_var : Buffer, (C,), or None
-        Running statistics; at first 0 and 1.
-    num_batches_tracked : Buffer, int64, (), or None
-        Training batches seen.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as above.
-
-    References
-    ----------
-    S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
-    Internal Covariate Shift", ICML 2015.
+    by_default : bool
+        Whether there are parameters and running statistics unless the caller says otherwise.
     """
+
+    by_default: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -74,25 +39,56 @@ class BatchNorm2d(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        channels = self.num_features = integer("BatchNorm2d", "num_features", num_features, 1)
-        self.eps = positive("BatchNorm2d", "eps", eps)
-        if momentum is not None and at_least_zero("BatchNorm2d", "momentum", momentum) > 1:
-            raise ValueError(f"[BatchNorm2d] momentum must be at most 1, got {momentum}")
+        owner = type(self).__name__
+        placement(owner, device, dtype)
+        channels = self.num_features = integer(owner, "num_features", num_features, 1)
+        self.eps = positive(owner, "eps", eps)
+        if momentum is not None and at_least_zero(owner, "momentum", momentum) > 1:
+            raise ValueError(f"[{owner}] momentum must be at most 1, got {momentum}")
         self.momentum = momentum
         self.weight = self.bias = None
-        if flag("BatchNorm2d", "affine", affine):
+        if flag(owner, "affine", affine):
             self.weight = Parameter(np.ones(channels, np.float32))
+        if flag(owner, "bias", bias) and affine:
             self.bias = Parameter(np.zeros(channels, np.float32))
         self.running_mean = self.running_var = self.num_batches_tracked = None
-        if flag("BatchNorm2d", "track_running_stats", track_running_stats):
+        if flag(owner, "track_running_stats", track_running_stats):
             self.running_mean = Buffer(np.zeros(channels, np.float32))
             self.running_var = Buffer(np.ones(channels, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))
 
+    @property
+    def affine(self) -> bool:
+        """Whether there is a learned scale."""
+        return self.weight is not None
+
+    @property
+    def track_running_stats(self) -> bool:
+        """Whether there are running statistics."""
+        return self.running_mean is not None
+
+    @abstractmethod
+    def _check(self, shape: Shape) -> None:
+        """Raise ValueError unless the layer takes inputs of this shape."""
+
+    def as_images(self, x: Array) -> Array:
+        """Return `x` as images (N, C, H, W), without a copy."""
+        return x
+
     def forward(self, x: Array) -> Array:
-        """Normalise: (N, C, H, W) to the same shape."""
-        check_channels(x, self.num_features)
+        """Normalise; the output has the shape of the input."""
+        shape = np.shape(x)
+        self._check(shape)
+        y = self._normalised(self.as_images(x), shape)
+        return y if y.shape == shape else y.reshape(shape)
+
+    def _normalised(self, x: Array, shape: Shape) -> Array:
+        """Do `forward` on images, which stand for an input of the shape."""
         if not self.training and self.running_mean is not None and self.running_var is not None:
             mean = self.running_mean.data
             folded = self._folded(mean, self.running_var.data)
@@ -112,7 +108,7 @@ class BatchNorm2d(Module):
             return y
         if x.size == self.num_features:
             raise ValueError(
-                f"expects more than one value a channel, whose variance is 0 (input was {x.shape})"
+                f"expects more than one value a channel, whose variance is 0 (input was {shape})"
             )
         y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
         if self.training:
@@ -122,7 +118,14 @@ class BatchNorm2d(Module):
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
-        x, mean, inv_std, scale, whole = self.saved()
+        dx = self._backward(self.as_images(dy), *self.saved())
+        return dx if dx.shape == dy.shape else dx.reshape(dy.shape)
+
+    def _backward(self, dy: Array, *saved: Any) -> Array:
+        """Do `backward` on images, with what `_normalised` saved."""
+        x, mean, inv_std, scale, whole = saved
+        if scale is not None and not trains(self.weight, self.bias):
+            return ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
         weight = self._affine()[0]
         if whole is None:
             dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)
@@ -130,15 +133,15 @@ class BatchNorm2d(Module):
             dx, dweight, dbias = batch_norm_spread_backward(dy, x, weight, mean, inv_std, whole)
         if scale is not None:  # none of the gradient goes through statistics that are constants
             dx = ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             self.weight.accumulate(dweight)
+        if self.bias is not None:
             self.bias.accumulate(dbias)
         return dx
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
-        """Operations of a forward pass in evaluation mode: 2 N C H W."""
-        n, c, h, w = output_shape
-        return 2 * n * c * h * w
+        """Operations of a forward pass in evaluation mode: 2 for each number."""
+        return 2 * math.prod(output_shape)
 
     def _affine(self) -> tuple[Array | None, Array | None]:
         return (
@@ -193,8 +196,93 @@ class BatchNorm2d(Module):
         for name, value, default in (
             ("eps", self.eps, 1e-5),
             ("momentum", self.momentum, 0.1),
-            ("affine", self.weight is not None, True),
-            ("track_running_stats", self.running_mean is not None, True),
+            ("affine", self.weight is not None, self.by_default),
+            ("track_running_stats", self.running_mean is not None, self.by_default),
+            ("bias", self.bias is not None, self.weight is not None),
         ):
             text += f", {name}={value}" if value != default else ""
         return text
+
+
+class BatchNorm2d(BatchNorm):
+    """Give each channel mean 0 and variance 1, then a learned scale and shift.
+
+    In training mode the statistics are those of the batch (see `pycnn.ops.batch_norm2d`), and
+    running ones follow them:
+
+    ``running = (1 - momentum) * running + momentum * (that of the batch)``
+
+    with the variance of the batch divided by m - 1 instead of m. In evaluation mode the running
+    ones are used: the layer is then one scale and one shift of each channel
+    (`pycnn.ops.channel_affine`). A backward pass treats them as constants, as fine-tuning with
+    frozen statistics wants it: put the layer alone in evaluation mode for that. With
+    ``xhat = (x - running_mean) / sqrt(running_var + eps)``,
+
+    ``dx = dy * weight / sqrt(running_var + eps)``, ``dweight = sum of dy * xhat`` and
+    ``dbias = sum of dy``.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels C.
+    eps : float
+        Added to the variance; above 0.
+    momentum : float or None
+        Share of the newest batch in the running statistics, 0 to 1; None gives all batches the
+        same share.
+    affine : bool
+        Whether there is a learned scale and shift.
+    track_running_stats : bool
+        Without running statistics, evaluation uses those of its batch, too.
+
+    device, dtype : optional
+        Only None, 'cpu' and float32: for programs that pass PyTorch's arguments on.
+    bias : bool
+        Whether there is a shift if there is a scale.
+
+    Attributes
+    ----------
+    weight, bias : Parameter, (C,), or None
+        Scale and shift; at first 1 and 0.
+    running_mean, running_var : Buffer, (C,), or None
+        Running statistics; at first 0 and 1.
+    num_batches_tracked : Buffer, int64, (), or None
+        Training batches seen.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+    Internal Covariate Shift", ICML 2015.
+    """
+
+    def _check(self, shape: Shape) -> None:
+        check_channels(shape, self.num_features)
+
+
+class BatchNorm1d(BatchNorm):
+    """Give each feature mean 0 and variance 1, then a learned scale and shift.
+
+    `BatchNorm2d` for rows of features (N, C), or signals (N, C, L): the statistics of a feature are
+    those of its N, or N L, numbers. Formulas, arguments, attributes and errors are those of
+    `BatchNorm2d`.
+    """
+
+    def _check(self, shape: Shape) -> None:
+        if len(shape) not in (2, 3) or shape[1] != self.num_features:
+            channels = self.num_features
+            raise ValueError(
+                f"expects (N, {channels}) or (N, {channels}, L), input was {shape}"
+                f"{signal_hint(shape, channels)}"
+            )
+
+    def as_images(self, x: Array) -> Array:
+        """Return `x` as images of one row, without a copy."""
+        if x.ndim not in (2, 3):
+            return x  # a gradient: the op refuses it
+        images: Array = x.reshape(*x.shape[:2], 1, *(x.shape[2:] or (1,)))
+        return images

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn import ops
-from pycnn._arguments import integer, pair, positive
+from pycnn._arguments import fraction, integer, pair, positive
 from pycnn._budget import allow
 from pycnn.layers.cells import DECAY, decaying, four_sides
 from pycnn.layers.module import Module
@@ -70,6 +70,7 @@ class CLayer(Module):
         self.stride = pair("CLayer", "stride", stride, 1)
         self.padding = four_sides("CLayer", padding)
         self.alpha = positive("CLayer", "alpha", alpha)
+        self.decay = fraction("CLayer", "decay", decay)
         weights = decaying("CLayer", area, decay)
         allow((planes, 1, area, area))
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], planes, axis=0)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from pycnn._arguments import written
 from pycnn._printable import printable
+from pycnn.layers.contained import attributes_of
 from pycnn.layers.module import Module, Trace
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, Buffer, Parameter
 
 R = TypeVar("R")
+Self = TypeVar("Self", bound="Container")
 
 
 class Container(Module):
@@ -25,17 +27,18 @@ class Container(Module):
     """
 
     _of_children = frozenset(["_named"])
+    _options: tuple[str, ...] = ()  # arguments besides the modules
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._named = dict(modules)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Return the modules of `items`, then those that are attributes.
 
         A module that is below those of `items` anyway gets no other name as an attribute.
         """
         yield from self.items()
-        others = list(super().children())
+        others = list(super().named_children())
         if others:
             below = {id(module) for child in self for module in child.modules()}
             yield from ((name, value) for name, value in others if id(value) not in below)
@@ -50,15 +53,30 @@ class Container(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._named.values())
 
-    def __getitem__(self, key: int | str) -> Module:
+    def __getitem__(self, key: Any) -> Any:
         """Return the module at a position, or of a name."""
         if isinstance(key, slice):
             kind = type(self).__name__
-            raise TypeError(
-                f"[{kind}] takes a position or a name, got a slice: make a part as "
-                "Sequential(*tuple(model)[:2])"
-            )
+            raise TypeError(f"[{kind}] takes a position or a name, got a slice")
         return self._named[key] if isinstance(key, str) else list(self._named.values())[key]
+
+    def _made_with(self) -> dict[str, Any]:
+        """Return the arguments besides the modules."""
+        known = {id(module) for module in self}
+        for name, value in attributes_of(self).items():
+            held = isinstance(value, Module) and id(value) not in known
+            if held or isinstance(value, (Parameter, Buffer)):
+                raise ValueError(f"a {type(self).__name__} has an attribute {printable(name)}")
+        return {name: getattr(self, name) for name in self._options}
+
+    @classmethod
+    def _made_from(
+        cls: type[Self], arguments: dict[str, Any], children: Mapping[str, Module]
+    ) -> Self:
+        """Make a container of its modules, by name."""
+        if unknown := sorted(set(arguments) - set(cls._options)):
+            raise ValueError(f"{cls.__name__} takes no argument {written(unknown[0])}")
+        return cls(children, **arguments)
 
     @property
     def input_dtype(self) -> type[np.generic]:
@@ -68,7 +86,7 @@ class Container(Module):
     # The position of the failing module is put in front of the text of its error. The exception
     # itself is changed, which keeps its type and the traceback into the layer.
 
-    def _call(self, name: str, method: Callable[[Array], R], array: Array) -> R:
+    def _call(self, name: str, method: Callable[[Any], R], array: Any) -> R:
         """Call a method of the module `name`."""
         try:
             return method(array)
@@ -101,7 +119,20 @@ class Container(Module):
             raise
 
 
-def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
+def shares(modules: Iterable[Module]) -> bool:
+    """Whether two of these modules are, or have below them, one object."""
+    seen: set[int] = set()
+    for item in modules:
+        below = set(map(id, item.modules()))
+        if not seen.isdisjoint(below):
+            return True
+        seen |= below
+    return False
+
+
+def named(
+    owner: str, part: str, modules: tuple[Any, ...], *, shared: bool = False
+) -> dict[str, Module]:
     """Return the modules that a container was given by name: their positions, or a dict's keys.
 
     Parameters
@@ -109,8 +140,9 @@ def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
     owner, part : str
         The container, and its word for its modules, for errors.
     modules : tuple
-        Modules, or one mapping of names to modules. Each object may appear once, because a layer
-        saves the values of one forward pass.
+        Modules, or one mapping of names to modules.
+    shared : bool
+        Whether an object may appear twice.
 
     Raises
     ------
@@ -135,11 +167,12 @@ def named(owner: str, part: str, modules: tuple[Any, ...]) -> dict[str, Module]:
             raise TypeError(
                 f"[{owner}] {part} {printable(name)} must be a Module, got {type(item).__name__}"
             )
-        for module in item.modules():
-            if id(module) in seen:
+        below = {id(module): module for module in item.modules()}
+        for number, module in below.items():
+            if number in seen and not shared:
                 raise ValueError(
                     f"[{owner}] {part} {printable(name)} ({type(module).__name__}) is there "
                     "already: make a new object for each position"
                 )
-            seen.add(id(module))
+        seen.update(below)
     return {str(name): item for name, item in items.items()}

@@ -1,17 +1,151 @@
-"""Two-dimensional transposed convolution."""
+"""Transposed convolution of images and of signals."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
 from pycnn import init, ops
-from pycnn._arguments import choice, flag, integer, pair
-from pycnn.layers.images import check_channels
-from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn._arguments import choice, flag, integer, placement
+from pycnn.layers.images import OnImages, axes_hint, signal_hint
+from pycnn.layers.parameter import Array, Parameter, Shape, add_bias_gradient
 
 
-class ConvTranspose2d(Module):
+class TransposedConvolution(OnImages):
+    """What `ConvTranspose2d` and `ConvTranspose1d` share: parameters, and the passes on images."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        output_padding: Any,
+        groups: int,
+        bias: bool,
+        dilation: Any,
+        padding_mode: str,
+        device: Any,
+        dtype: Any,
+        rng: init.Rng,
+    ) -> None:
+        name = type(self).__name__
+        choice(name, "padding_mode", padding_mode, ("zeros",))
+        placement(name, device, dtype)
+        self.in_channels = integer(name, "in_channels", in_channels, 1)
+        self.out_channels = integer(name, "out_channels", out_channels, 1)
+        self.groups = integer(name, "groups", groups, 1)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"[{name}] groups={groups} must divide in_channels={in_channels} "
+                f"and out_channels={out_channels}"
+            )
+        self.kernel_size = self._numbers("kernel_size", kernel_size, 1)
+        self.stride = self._numbers("stride", stride, 1)
+        self.padding = self._numbers("padding", padding, 0)
+        self.output_padding = self._numbers("output_padding", output_padding, 0)
+        self.dilation = self._numbers("dilation", dilation, 1)
+        for extra, limits in zip(
+            self.output_padding, zip(self.stride, self.dilation, strict=True), strict=True
+        ):
+            if extra >= max(limits):
+                raise ValueError(
+                    f"[{name}] output_padding must be less than the stride or the dilation, "
+                    f"got {output_padding}"
+                )
+
+        taps = self._for_images(self.kernel_size, 1)
+        self._shape = (self.in_channels, out_channels // groups, *taps)
+        generator = init.generator(rng, name)
+        bound = init.default_bound(self._shape)
+        shape = (*self._shape[:2], *self.kernel_size)
+        self.weight = Parameter(init.uniform(shape, bound, generator))
+        self.bias = (
+            Parameter(init.uniform((out_channels,), bound, generator))
+            if flag(name, "bias", bias)
+            else None
+        )
+        self._geometry: dict[str, Any] = {
+            "stride": self._for_images(self.stride, 1),
+            "padding": self._for_images(self.padding, 0),
+            "output_padding": self._for_images(self.output_padding, 0),
+            "dilation": self._for_images(self.dilation, 1),
+            "groups": self.groups,
+        }
+
+    def forward(self, x: Array) -> Array:
+        """Enlarge: (N, C, H, W) to (N, K, P, Q), or (N, C, L) to (N, K, Q)."""
+        self._check(np.shape(x))
+        images = self.as_images(x)
+        bias = None if self.bias is None else self.bias.data
+        y = ops.conv_transpose2d(images, self._filters(), bias, **self._geometry)
+        self.save_for_backward(images)
+        return self.from_images(y, x.ndim)
+
+    def _check(self, shape: Shape) -> None:
+        """Raise ValueError unless inputs have this shape, with or without the batch axis."""
+        channels, axes = self.in_channels, self.axes
+        if len(shape) in (axes + 1, axes + 2) and shape[-1 - axes] == channels:
+            return
+        if axes == 2:
+            text = f"(N, {channels}, H, W), input was {shape}{axes_hint(shape, channels)}"
+        else:
+            text = (
+                f"(N, {channels}, L) or ({channels}, L), input was {shape}"
+                f"{signal_hint(shape, channels)}"
+            )
+        raise ValueError(f"expects {text}")
+
+    def _filters(self) -> Array:
+        """Return the filters as (C, K / groups, R, S)."""
+        data = self.weight.data
+        filters: Array = data if self.axes == 2 else data.reshape(self._shape)
+        return filters
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradients of weight and bias, and return that of the input."""
+        (x,) = self.saved()
+        ndim, dy = dy.ndim, self.as_images(dy)
+        dx = ops.conv_transpose2d_backward_input(dy, self._filters(), x.shape, **self._geometry)
+        self._accumulate(dy, x)
+        return self.from_images(dx, ndim)
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Accumulate the gradients of weight and bias only."""
+        (x,) = self.saved()
+        self._accumulate(self.as_images(dy), x)
+
+    def _accumulate(self, dy: Array, x: Array) -> None:
+        if not self.weight.requires_grad:
+            add_bias_gradient(self.bias, dy)
+            return
+        dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)
+        self.weight.accumulate(dw if self.axes == 2 else dw.reshape(self.weight.shape))
+        if self.bias is not None:
+            self.bias.accumulate(db)
+
+    def flop(self, input_shape: Shape, output_shape: Shape) -> int:
+        """Operations of a forward pass: 2 N H W C (K / groups) R S."""
+        return 2 * input_shape[0] * math.prod(input_shape[2:]) * self.weight.numel()
+
+    def _arguments(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        for name, default in (
+            ("stride", (1,) * self.axes),
+            ("padding", (0,) * self.axes),
+            ("output_padding", (0,) * self.axes),
+            ("groups", 1),
+            ("dilation", (1,) * self.axes),
+        ):
+            if (value := getattr(self, name)) != default:
+                text += f", {name}={value}"
+        return text + (", bias=False" if self.bias is None else "")
+
+
+class ConvTranspose2d(TransposedConvolution):
     """Transposed convolution, which enlarges images; see `pycnn.ops.conv_transpose2d`.
 
     Parameters
@@ -19,7 +153,7 @@ class ConvTranspose2d(Module):
     in_channels, out_channels : int
         C and K; both must be divisible by `groups`.
     kernel_size : int or (int, int)
-        Filter height R and width S.
+        Filter height R and width S; here and below, (int,) is taken for int.
     stride : int or (int, int)
         Step between the windows in the output.
     padding : int or (int, int)
@@ -34,6 +168,8 @@ class ConvTranspose2d(Module):
         Distance between the taps of the filter.
     padding_mode : str
         Only 'zeros'.
+    device, dtype : optional
+        Only None, 'cpu' and float32: for programs that pass PyTorch's arguments on.
     rng : Generator, int or None
         Random numbers of the initial values, U(+-1 / sqrt(K / groups R S)).
 
@@ -54,97 +190,31 @@ class ConvTranspose2d(Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        output_padding: int | tuple[int, int] = 0,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: int | tuple[int, int] = 1,
+        dilation: int | tuple[int, ...] = 1,
         padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
         *,
         rng: init.Rng = None,
     ) -> None:
-        name = "ConvTranspose2d"
-        choice(name, "padding_mode", padding_mode, ("zeros",))
-        self.in_channels = integer(name, "in_channels", in_channels, 1)
-        self.out_channels = integer(name, "out_channels", out_channels, 1)
-        self.groups = integer(name, "groups", groups, 1)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"[{name}] groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
-        self.kernel_size = pair(name, "kernel_size", kernel_size, 1)
-        self.stride = pair(name, "stride", stride, 1)
-        self.padding = pair(name, "padding", padding, 0)
-        self.output_padding = pair(name, "output_padding", output_padding, 0)
-        self.dilation = pair(name, "dilation", dilation, 1)
-        for extra, limits in zip(
-            self.output_padding, zip(self.stride, self.dilation, strict=True), strict=True
-        ):
-            if extra >= max(limits):
-                raise ValueError(
-                    f"[{name}] output_padding must be less than the stride or the dilation, "
-                    f"got {output_padding}"
-                )
-
-        self._shape = (self.in_channels, out_channels // groups, *self.kernel_size)
-        generator = init.generator(rng, "ConvTranspose2d")
-        bound = init.default_bound(self._shape)
-        self.weight = Parameter(init.uniform(self._shape, bound, generator))
-        self.bias = (
-            Parameter(init.uniform((out_channels,), bound, generator))
-            if flag(name, "bias", bias)
-            else None
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+            groups,
+            bias,
+            dilation,
+            padding_mode,
+            device,
+            dtype,
+            rng,
         )
-        self._geometry: dict[str, Any] = {
-            "stride": self.stride,
-            "padding": self.padding,
-            "output_padding": self.output_padding,
-            "dilation": self.dilation,
-            "groups": self.groups,
-        }
-
-    def forward(self, x: Array) -> Array:
-        """Enlarge: (N, C, H, W) to (N, K, P, Q)."""
-        check_channels(x, self.in_channels)
-        bias = None if self.bias is None else self.bias.data
-        y = ops.conv_transpose2d(x, self.weight.data, bias, **self._geometry)
-        self.save_for_backward(x)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """Accumulate the gradients of weight and bias, and return that of the input."""
-        (x,) = self.saved()
-        dx = ops.conv_transpose2d_backward_input(dy, self.weight.data, x.shape, **self._geometry)
-        self._accumulate(dy, x)
-        return dx
-
-    def backward_parameters(self, dy: Array) -> None:
-        """Accumulate the gradients of weight and bias only."""
-        self._accumulate(dy, *self.saved())
-
-    def _accumulate(self, dy: Array, x: Array) -> None:
-        dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)
-        self.weight.accumulate(dw)
-        if self.bias is not None:
-            self.bias.accumulate(db)
-
-    def flop(self, input_shape: Shape, output_shape: Shape) -> int:
-        """Operations of a forward pass: 2 N H W C (K / groups) R S."""
-        n, _, h, w = input_shape
-        return 2 * n * h * w * self.weight.size
-
-    def _arguments(self) -> str:
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        for name, default in (
-            ("stride", (1, 1)),
-            ("padding", (0, 0)),
-            ("output_padding", (0, 0)),
-            ("groups", 1),
-            ("dilation", (1, 1)),
-        ):
-            if (value := getattr(self, name)) != default:
-                text += f", {name}={value}"
-        return text + (", bias=False" if self.bias is None else "")

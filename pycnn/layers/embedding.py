@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends, init, ops
-from pycnn._arguments import flag, integer
+from pycnn._arguments import flag, integer, number, placement, sizes, written
+from pycnn._budget import allow
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Buffer, Gradient, Parameter, SparseRows
+
+# In an architecture: whether the table is a buffer.
+FROZEN = "frozen"
+_SIZES = ("num_embeddings", "embedding_dim")
 
 
 class Embedding(Module):
@@ -23,14 +31,22 @@ class Embedding(Module):
     padding_idx : int, optional
         Number of the padding, which stands for no word: its vector starts as zeros and is not
         trained. A negative number counts from the end.
+    max_norm, norm_type, scale_grad_by_freq : optional
+        PyTorch's; only None, any number and False: `pycnn.training.MaxNorm` limits norms.
+    sparse : bool
+        Whether the gradient is a `SparseRows` of the words in the batch, so that the step of an
+        optimizer touches no other row: a step takes time for the words of the batch alone, and a
+        word that is not in it does not move by momentum, weight decay or the averages of Adam.
+        Otherwise the gradient is an array, as in PyTorch, and every row is updated.
+    device, dtype : optional
+        Only None, 'cpu' and float32: for programs that pass PyTorch's arguments on.
     rng : Generator, int or None
         Random numbers of the initial values, N(0, 1).
 
     Attributes
     ----------
     weight : Parameter or Buffer, (V, D)
-        The table; a Buffer if it is frozen. Its gradient is a `SparseRows` of the words in the
-        batch, so that the step of an optimizer touches no other row.
+        The table; a Buffer if it is frozen.
 
     Raises
     ------
@@ -43,9 +59,18 @@ class Embedding(Module):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
+        max_norm: None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        device: Any = None,
+        dtype: Any = None,
         *,
         rng: init.Rng = None,
     ) -> None:
+        _refuse(max_norm, norm_type, scale_grad_by_freq)
+        placement("Embedding", device, dtype)
+        self.sparse = flag("Embedding", "sparse", sparse)
         shape = (
             integer("Embedding", "num_embeddings", num_embeddings, 1),
             integer("Embedding", "embedding_dim", embedding_dim, 1),
@@ -59,7 +84,14 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(
-        cls, weights: npt.NDArray[np.float32], freeze: bool = True, padding_idx: int | None = None
+        cls,
+        weights: npt.NDArray[np.float32],
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
     ) -> Embedding:
         """Return a layer with given word vectors.
 
@@ -71,6 +103,8 @@ class Embedding(Module):
             Whether the vectors stay as they are; `weight` is then a Buffer, not a Parameter.
         padding_idx : int, optional
             Number of a word that is not trained. Its vector stays as it is in `weights`.
+        max_norm, norm_type, scale_grad_by_freq, sparse
+            As for `Embedding`.
 
         Returns
         -------
@@ -87,11 +121,35 @@ class Embedding(Module):
             raise TypeError(f"[Embedding] weights must be a float32 array, got {found}")
         if weights.ndim != 2 or weights.size == 0:
             raise ValueError(f"[Embedding] weights must be (V, D), not empty, got {weights.shape}")
+        _refuse(max_norm, norm_type, scale_grad_by_freq)
         layer = cls.__new__(cls)
+        layer.sparse = flag("Embedding", "sparse", sparse)
         layer.padding_idx = _padding(padding_idx, len(weights))
         frozen = flag("Embedding", "freeze", freeze)
         layer.weight = Buffer(weights, moves=True) if frozen else Parameter(weights)
         return layer
+
+    @property
+    def num_embeddings(self) -> int:
+        """V, words in the vocabulary."""
+        return self.weight.shape[0]
+
+    @property
+    def embedding_dim(self) -> int:
+        """D, length of a vector."""
+        return self.weight.shape[1]
+
+    def _made_with(self) -> dict[str, Any]:
+        return {**super()._made_with(), FROZEN: isinstance(self.weight, Buffer)}
+
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> Embedding:
+        arguments = dict(arguments)
+        if not flag("Embedding", FROZEN, arguments.pop(FROZEN, False)):
+            return super()._made_from(arguments, children)
+        shape = sizes("Embedding", "shape", [arguments.pop(name, None) for name in _SIZES])
+        allow(shape)
+        return cls.from_pretrained(np.zeros(shape, np.float32), **arguments)
 
     @property
     def input_dtype(self) -> type[np.generic]:
@@ -107,16 +165,39 @@ class Embedding(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of the table; return zeros as that of the words' numbers."""
         (x,) = self.saved()
-        if isinstance(self.weight, Parameter):
+        if self.weight.requires_grad:
             rows, values = ops.embedding_backward(dy, x, self.padding_idx)
-            self.weight.accumulate(SparseRows(rows, values, self.weight.shape))
+            self.weight.accumulate(self._gradient(rows, values))
         dx: Array = backends.of(dy).zeros(x.shape, dy.dtype)
         return dx
+
+    def _gradient(self, rows: Array, values: Array) -> Gradient:
+        """Return the gradient of the table, of which only these rows are not zero."""
+        weight = self.weight.data
+        if self.sparse:
+            return SparseRows(rows, values, weight.shape)
+        backend = backends.of(weight)
+        gradient: Array = backend.zeros(weight.shape, weight.dtype)
+        backend.put_rows(gradient, rows, values)
+        return gradient
 
     def _arguments(self) -> str:
         text = ", ".join(map(str, self.weight.shape))
         text += "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        text += ", sparse=True" if self.sparse else ""
         return text + ("" if isinstance(self.weight, Parameter) else ", frozen")
+
+
+def _refuse(max_norm: Any, norm_type: Any, scale_grad_by_freq: Any) -> None:
+    """Raise unless PyTorch's further arguments ask for nothing."""
+    if max_norm is not None:
+        raise ValueError(
+            f"[Embedding] max_norm must be None, got {written(max_norm)}: the callback "
+            "pycnn.training.MaxNorm limits the norms of the rows of a parameter"
+        )
+    number("Embedding", "norm_type", norm_type)
+    if flag("Embedding", "scale_grad_by_freq", scale_grad_by_freq):
+        raise ValueError("[Embedding] scale_grad_by_freq must be False: it is not supported")
 
 
 def _padding(padding_idx: int | None, count: int) -> int | None:

@@ -8,8 +8,10 @@ from typing import Any, Protocol, TypeAlias
 
 from pycnn import ops
 from pycnn._memory import remember
+from pycnn.layers import tree
 from pycnn.layers.activation import ReLU
 from pycnn.layers.conv import Conv2d, Pooled
+from pycnn.layers.conv1d import Conv1d
 from pycnn.layers.linear import Linear
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
@@ -60,20 +62,33 @@ class Step:
     backward: tuple[tuple[str, Backward], ...]
     layers: tuple[Step, ...] = ()
 
-    def parts(self) -> tuple[Step, ...]:
-        """Return the step itself, or its layers if an instance among them overrides a pass."""
-        if all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
-            return (self,)
-        return self.layers
+    def parts(self, before: Sequence[tuple[str, Backward]]) -> tuple[Step, ...]:
+        """Return the step itself, or its layers if they cannot or should not run as one.
+
+        They cannot if an instance among them overrides a pass. They should not if a gradient goes
+        through a convolution that is not trained: the op of all three would compute that of its
+        filters.
+
+        Parameters
+        ----------
+        before : sequence of (str, Backward)
+            The passes of the steps before this one.
+        """
+        if not all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
+            return self.layers
+        run = self.forward
+        if type(run) is ConvReluMaxPool and not run.conv.weight.requires_grad:
+            return self.layers if any(is_trained(part) for _, part in before) else (self,)
+        return (self,)
 
 
 class AffineReLU:
-    """The forward pass of a `Conv2d` or `Linear` and a `ReLU`, as one op.
+    """The forward pass of a `Conv2d`, `Conv1d` or `Linear` and a `ReLU`, as one op.
 
     Both layers save what their own forward passes would, so their own backward passes follow.
     """
 
-    def __init__(self, affine: Conv2d | Linear, relu: ReLU) -> None:
+    def __init__(self, affine: Conv1d | Conv2d | Linear, relu: ReLU) -> None:
         self.affine, self.relu = affine, relu
 
     def forward(self, x: Array) -> Array:
@@ -93,19 +108,21 @@ class ConvReluMaxPool:
 
     def __init__(self, conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> None:
         self.conv, self.relu, self.pool = conv, relu, pool
-        self.window = pool.kernel_size
+        height, width = pool.kernel_size
+        self.window = height, width
 
     def forward(self, x: Array) -> Array:
         """Convolve, rectify and pool: (N, C, H, W) to (N, K, P, Q)."""
         conv = self.conv
         bias = None if conv.bias is None else conv.bias.data
+        images = conv.as_images(x)
         y, winners = ops.conv2d_relu_max_pool2d(
-            x, conv.filters(), bias, window=self.window, **conv.geometry
+            images, conv.filters(), bias, window=self.window, **conv.geometry
         )
-        conv.save_for_backward(Pooled(x, winners))
+        conv.save_for_backward(Pooled(images, winners))
         for layer in (self.relu, self.pool):
             remember(layer, None)  # free what an earlier pass of its own has saved
-        return y
+        return conv.from_images(y, x.ndim)
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
@@ -121,7 +138,7 @@ class ConvReluMaxPool:
         if not isinstance(saved, Pooled):
             raise RuntimeError("backward needs a forward pass of the whole before it")
         dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
-            dy,
+            self.conv.as_images(dy),
             saved.winners,
             saved.x,
             self.conv.filters(),
@@ -131,7 +148,12 @@ class ConvReluMaxPool:
             **self.conv.geometry,
         )
         self.conv.accumulate(dw, db)
-        return dx
+        return dx if dx is None else self.conv.from_images(dx, dy.ndim)
+
+
+def is_trained(part: Backward) -> bool:
+    """Whether there is something to train in what a gradient goes through."""
+    return tree.is_trained(part if isinstance(part, Module) else part.conv)  # type: ignore[attr-defined]
 
 
 def steps_of(layers: Iterable[Named]) -> list[Step]:
@@ -148,7 +170,9 @@ def steps_of(layers: Iterable[Named]) -> list[Step]:
 def _pooled(steps: Sequence[Step]) -> Step | None:
     """Return three steps as one, if there is an op for them."""
     match _of_our_own(steps):
-        case [Conv2d() as conv, ReLU() as relu, MaxPool2d() as pool] if pool.is_side_by_side:
+        case [Conv2d(border=None) as conv, ReLU() as relu, MaxPool2d() as pool] if (
+            pool.is_side_by_side
+        ):
             run = ConvReluMaxPool(conv, relu, pool)
             return Step(steps[0].name, run, ((steps[-1].name, run),), tuple(steps))
     return None
@@ -157,7 +181,7 @@ def _pooled(steps: Sequence[Step]) -> Step | None:
 def _rectified(steps: Sequence[Step]) -> Step | None:
     """Return two steps as one, if there is an op for them."""
     match _of_our_own(steps):
-        case [Conv2d() | Linear() as affine, ReLU() as relu]:
+        case [Conv1d() | Conv2d() | Linear() as affine, ReLU() as relu]:
             backward = tuple(one for step in steps for one in step.backward)
             return Step(steps[0].name, AffineReLU(affine, relu), backward, tuple(steps))
     return None
@@ -165,5 +189,5 @@ def _rectified(steps: Sequence[Step]) -> Step | None:
 
 def _of_our_own(steps: Sequence[Step]) -> list[Forward]:
     """Return the layers without those of sub-classes, which may have other passes."""
-    kinds = (Conv2d, Linear, ReLU, MaxPool2d)
+    kinds = (Conv1d, Conv2d, Linear, ReLU, MaxPool2d)
     return [step.forward for step in steps if type(step.forward) in kinds]

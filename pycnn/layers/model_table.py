@@ -25,9 +25,9 @@ def model_table(model: Module) -> str:
     for path, layer in _layers(model, "", set()):
         fresh = [p for p in layer.parameters() if id(p) not in counted]
         counted.update(map(id, fresh))
-        size = sum(parameter.size for parameter in fresh)
+        size = sum(parameter.data.size for parameter in fresh)
         total += size
-        is_leaf = not any(True for _ in layer.children())
+        is_leaf = not any(True for _ in layer.named_children())
         if is_leaf or size:  # a container is there for parameters of its own
             made_by = repr(layer) if is_leaf else type(layer).__name__
             rows.append((path, made_by, f"{size:,}" if size else "-"))
@@ -40,6 +40,6 @@ def _layers(module: Module, path: str, seen: set[int]) -> Iterator[tuple[str, Mo
     if id(module) in seen:
         return
     seen.add(id(module))
-    for name, child in module.children():
+    for name, child in module.named_children():
         yield from _layers(child, f"{path}.{name}" if path else name, seen)
     yield path, module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -13,10 +12,15 @@ import numpy as np
 from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
-from pycnn.devices import device_of, extension, is_array, move
+from pycnn.autograd import Tensor, tracked
+from pycnn.autograd.structure import leaves
+from pycnn.devices import device_of, extension, is_array, move, needs_extension
+from pycnn.layers.building import Building
+from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.passes import backward_of, on_either, watching
 from pycnn.layers.saving import Saving
 from pycnn.layers.state import State
 from pycnn.layers.summary import summary
@@ -34,12 +38,19 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Modes, State, Saving, ABC):
+class Module(Building, Making, Modes, State, Saving):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
     them (attributes of a class and slots count; lists and whatever else holds one do not, and are
-    refused where they hold what is not found elsewhere below the module), and defines two passes:
+    refused where they hold what is not found elsewhere below the module), and defines ``forward``.
+
+    ``forward`` calls modules, functions of `pycnn.functional` and operators on `Tensor` objects.
+    What it does is recorded, and gradients follow from that. It may take several inputs and return
+    several outputs. Call the module with tensors for tensors, or with arrays for arrays: then
+    ``backward(dy)`` walks back along what was recorded.
+
+    A layer may define both passes itself, on arrays, which costs least:
 
     - ``y = forward(x)`` passes whatever the gradients depend on to ``save_for_backward``,
     - ``dL/dx = backward(dL/dy)`` takes it with ``saved``, in the same thread, adds ``dL/dw`` to the
@@ -65,10 +76,23 @@ class Module(Modes, State, Saving, ABC):
 
     Examples
     --------
-    A custom layer, ``y = x^2`` and ``dL/dx = 2 x dL/dy``:
+    A network with a branch:
 
     >>> import numpy as np
     >>> import pycnn as nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.conv = nn.Conv2d(1, 4, 3, padding=1)
+    ...         self.skip = nn.Conv2d(1, 4, 1)
+    ...
+    ...     def forward(self, x):
+    ...         return nn.functional.relu(self.conv(x)) + self.skip(x)
+    >>> Net()(np.zeros((2, 1, 8, 8), np.float32)).shape
+    (2, 4, 8, 8)
+
+    A layer with passes of its own, ``y = x^2`` and ``dL/dx = 2 x dL/dy``:
+
     >>> class Square(nn.Module):
     ...     def forward(self, x):
     ...         self.save_for_backward(x)
@@ -88,13 +112,40 @@ class Module(Modes, State, Saving, ABC):
     spec: ModelSpec | None = None
     metadata: Mapping[str, Any] = MappingProxyType({})
 
-    @abstractmethod
-    def forward(self, x: Array) -> Array:
-        """Compute the output for the input `x`."""
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the forward pass of a class take arrays and tensors."""
+        super().__init_subclass__(**options)
+        forward = vars(cls).get("forward")
+        if forward is None:
+            return
+        if backward_of(cls, cls) is None:  # that of a base class belongs to another forward pass
+            cls.backward = Module.backward  # type: ignore[method-assign]
+            cls.backward_parameters = Module.backward_parameters  # type: ignore[method-assign]
+        cls.forward = on_either(forward, cls)  # type: ignore[method-assign]
 
-    @abstractmethod
-    def backward(self, dy: Array) -> Array:
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output for the inputs.
+
+        Raises
+        ------
+        NotImplementedError
+            If the class does not define it.
+        """
+        raise NotImplementedError(f"[{type(self).__name__}] the class defines no forward")
+
+    def backward(self, dy: Any) -> Any:
         """Return the gradient of the input for that of the output; accumulate the parameters'.
+
+        By default this walks back along what the last forward pass on arrays recorded.
+
+        Parameters
+        ----------
+        dy : array, or as many as there are outputs
+            Gradient of the loss with respect to what `forward` returned.
+
+        Returns
+        -------
+        array, or a tuple with one for each input array of floats
 
         Raises
         ------
@@ -102,21 +153,31 @@ class Module(Modes, State, Saving, ABC):
             If no forward pass came before (one within `evaluation_mode` does not count), or it
             was used already.
         """
+        (recorded,) = self.saved()
+        return recorded.backward(dy, True)
 
-    def backward_parameters(self, dy: Array) -> None:
+    def backward_parameters(self, dy: Any) -> None:
         """Do `backward` without the gradient of the input.
 
         The first layer of a network does not need it, and for a convolution it is half of the work.
         Override this in a subclass where it saves time.
         """
+        if type(self).backward is Module.backward:
+            (recorded,) = self.saved()
+            recorded.backward(dy, False)
+            return
         self.backward(dy)
 
-    def __call__(self, x: Array) -> Array:
-        """Check that `x` is an array, and call `forward`."""
-        if not is_array(x):
-            name = type(self).__name__
-            raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
-        return self.forward(x)
+    backward.walks_the_tape = True  # type: ignore[attr-defined]
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Check that there is an input that `forward` can take, and call it."""
+        if len(inputs) == 1 and type(x := inputs[0]) is not Tensor:
+            own = type(self).backward is not Module.backward
+            if not (isinstance(x, Tensor) or is_array(x)) and (own or x is None):
+                name = type(self).__name__
+                raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
+        return self.forward(*inputs, **options)
 
     def forget(self) -> None:
         """Free what forward passes of this thread saved for a backward pass that will not come."""
@@ -157,9 +218,9 @@ class Module(Modes, State, Saving, ABC):
 
         Parameters
         ----------
-        device : {'cpu', 'cuda'}
-            The CPU or the GPU; 'cuda_emulated' is the emulation of a GPU that tests use. An
-            optimizer that has taken steps does not move: make a new one and load the state into it.
+        device : {'cpu', 'cuda', 'reference'}
+            The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
+            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer that has taken steps does not move: make a new one and load the state into it.
 
         Raises
         ------
@@ -170,14 +231,14 @@ class Module(Modes, State, Saving, ABC):
         """
         if not isinstance(device, str):
             raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
-        if device != "cpu":
+        if needs_extension(device):
             extension(device)
         with Turn(self, alone=True).taken():
             moved = [(value, move(value.data, device)) for value in self._movable()]
             for value, data in moved:  # only now: a failure leaves the model where it was
                 if isinstance(value, Parameter) and data is not value.data:
                     value.home = None  # its array has stayed behind
-                value.data = data
+                value.data = tracked(data)
         self.zero_grad()
         self.forget()
         return self
@@ -191,16 +252,26 @@ class Module(Modes, State, Saving, ABC):
             If it is not an int, or a list of ints, that are at least 0.
         """
         seed = seeds(type(self).__name__, seed)
-        for index, (_, child) in enumerate(self.children()):
+        for index, (_, child) in enumerate(self.named_children()):
             child.reseed([*seed, index])
 
     def trace(self, x: Array, path: str = "") -> Trace:
         """Run forward one layer at a time: yields (path, layer, output), returns the output.
 
-        The path is that of the parameter names: ``"6"`` for the layer of ``6.weight``.
+        The path is that of the parameter names: ``"6"`` for the layer of ``6.weight``. Of a
+        ``forward`` that calls modules as it likes, each call is one step, and one of several
+        outputs counts as its first; what functions do in between is no step. `x` may be a tuple:
+        the inputs of a model that takes several.
         """
-        y = self.forward(x)
-        yield path, self, y
+        calls: list[tuple[Module, Array]] = []
+        with watching(lambda module, _, y: calls.append((module, y))):
+            y: Array = self.forward(*x) if isinstance(x, tuple) else self.forward(x)
+        names = {id(module): name for name, module in self.named_modules()}
+        for module, output in calls:
+            if module is not self and id(module) in names:
+                name = names[id(module)]
+                yield f"{path}.{name}" if path else name, module, _first(output)
+        yield path, self, _first(y)
         return y
 
     @property
@@ -227,7 +298,10 @@ class Module(Modes, State, Saving, ABC):
         return 0
 
     def summary(self, input_shape: Shape) -> str:
-        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`."""
+        """Table of layers, shapes, neurons, parameters and FLOP; see `pycnn.layers.summary`.
+
+        For a model of several inputs, `input_shape` is a tuple of their shapes.
+        """
         return summary(self, input_shape)
 
     # Text ----------------------------------------------------------------------------------
@@ -241,11 +315,18 @@ class Module(Modes, State, Saving, ABC):
         return model_table(self)
 
     def __repr__(self) -> str:
-        children = [f"({printable(name)}): {child!r}" for name, child in self.children()]
+        children = [f"({printable(name)}): {child!r}" for name, child in self.named_children()]
         if not children:
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def _first(output: Any) -> Array:
+    """Return the array of an output, or of the first of several."""
+    first = next(iter(leaves(output)))
+    array: Array = first.data if isinstance(first, Tensor) else first
+    return array
 
 
 def check_model(owner: str, model: Any, hint: str = "") -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pycnn import backends
 from pycnn._arguments import integer
+from pycnn.autograd import Tensor
+from pycnn.autograd.shaping import cat
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
@@ -42,6 +44,7 @@ class Parallel(Container):
     """
 
     children_share_input = True
+    _options = ("axis",)
 
     def __init__(self, *branches: Module | Mapping[str, Module], axis: int = 1) -> None:
         super().__init__(named("Parallel", "branch", branches))
@@ -52,6 +55,10 @@ class Parallel(Container):
     def forward(self, x: Array) -> Array:
         """Run every branch on x and join the outputs."""
         return self._join([self._call(name, f.forward, x) for name, f in self._named.items()])
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on tensors."""
+        return cat([self._call(name, f, x) for name, f in self._named.items()], self.axis)
 
     def _join(self, outputs: list[Array]) -> Array:
         shapes = [y.shape for y in outputs]

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends
-from pycnn._arguments import integer, written
+from pycnn._arguments import flag, integer, written
 from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn._memory import slots_of
+from pycnn.autograd import Tensor, tracked
 from pycnn.devices import device_of, is_array, move, on_cpu
 
 Array = npt.NDArray[Any]
@@ -121,18 +122,20 @@ class Home(Protocol):
         """Return the sum of two gradients; `own` may be None, `grad` is often `view` itself."""
 
 
-class Parameter:
-    """A trainable array and its gradient.
+class Parameter(Tensor):
+    """A trainable array and its gradient: a `Tensor` that a module finds among its attributes.
 
     Parameters
     ----------
-    data : float array, C-contiguous
+    data : float array or Tensor, C-contiguous
         The values. The optimizers update this array in place.
+    requires_grad : bool
+        Whether it is trained. Backward passes do no work for one that is not.
 
     Attributes
     ----------
     data : array
-        The values.
+        The values; an array of NumPy's counts its changes (`TrackedArray`).
     grad : array, SparseRows or None
         Gradient of the loss, of the shape of `data`; None until a backward pass.
     home : Home or None
@@ -140,6 +143,8 @@ class Parameter:
         the model in one thread only: a first gradient overwrites what `home.view` holds, so each
         backward pass after `Module.zero_grad` changes the `grad` of the pass before. Copies of a
         parameter have no home, and moving it to another device with `Module.to` removes it.
+    requires_grad : bool
+        Whether it is trained.
 
     Raises
     ------
@@ -150,25 +155,17 @@ class Parameter:
         If `data` is not C-contiguous.
     """
 
-    __slots__ = ("data", "grad", "home")
+    __slots__ = ("home",)
 
-    def __init__(self, data: Array) -> None:
-        check_kind("Parameter", "data", data, FLOAT)
-        check_contiguous("Parameter", "data", data)
-        take(data.shape)
-        self.data = data
-        self.grad: Gradient | None = None
+    grad: Gradient | None
+
+    def __init__(self, data: Array | Tensor, requires_grad: bool = True) -> None:
+        _hold(self, data, FLOAT, flag("Parameter", "requires_grad", requires_grad))
         self.home: Home | None = None
 
-    @property
-    def shape(self) -> Shape:
-        """Shape of the values."""
-        return self.data.shape
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return self.data.size
+    def changed(self) -> None:
+        """Count a change that compiled code has made to the values."""
+        self._version += 1
 
     @property
     def place(self) -> Array | None:
@@ -202,6 +199,8 @@ class Parameter:
             raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
+        if not self.requires_grad:
+            return
         with sums:
             own = self.grad
             if self.home is not None:
@@ -217,12 +216,11 @@ class Parameter:
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything but the home, which is not shared."""
-        names = [name for kind in type(self).__mro__ for name in slots_of(kind)]
-        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        return getattr(self, "__dict__", None), {**slots, "home": None}
+        return _state(self, home=None)
 
     def __repr__(self) -> str:
-        return f"Parameter(shape={self.shape}, dtype={self.data.dtype})"
+        frozen = "" if self.requires_grad else ", requires_grad=False"
+        return f"Parameter(shape={self.shape}, dtype={self.data.dtype}{frozen})"
 
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
@@ -231,7 +229,26 @@ def _add_rows(dense: Array, sparse: SparseRows) -> Array:
     return total
 
 
-class Buffer:
+def _hold(value: Tensor, data: Array | Tensor, kinds: Kinds, requires_grad: bool) -> None:
+    """Give a parameter or buffer its values."""
+    owner = type(value).__name__
+    array: Array = data.data if isinstance(data, Tensor) else data
+    check_kind(owner, "data", array, kinds)
+    check_contiguous(owner, "data", array)
+    take(array.shape)
+    value.data = tracked(array)
+    value._set_up(requires_grad)
+
+
+def _state(value: Tensor, **instead: Any) -> Any:
+    """Return what copies and pickles of a parameter or buffer hold: no history."""
+    names = [name for kind in type(value).__mro__ for name in slots_of(kind)]
+    slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    own = {"_node": None, "_base": None, "_later": None, **instead}
+    return getattr(value, "__dict__", None), {**slots, **own}
+
+
+class Buffer(Tensor):
     """An array that belongs to a model but is not trained, such as a running mean.
 
     It is saved, loaded and copied with the parameters, under its own name. Optimizers do not see
@@ -261,24 +278,15 @@ class Buffer:
         If `data` is not C-contiguous.
     """
 
-    __slots__ = ("data", "moves")
+    __slots__ = ("moves",)
 
-    def __init__(self, data: Array, *, moves: bool = False) -> None:
-        check_kind("Buffer", "data", data)
-        check_contiguous("Buffer", "data", data)
-        take(data.shape)
-        self.data = data
+    def __init__(self, data: Array | Tensor, *, moves: bool = False) -> None:
+        _hold(self, data, ANY, False)
         self.moves = moves
 
-    @property
-    def shape(self) -> Shape:
-        """Shape of the values."""
-        return self.data.shape
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return self.data.size
+    def __getstate__(self) -> Any:
+        """Return what copies and pickles hold."""
+        return _state(self)
 
     def __repr__(self) -> str:
         return f"Buffer(shape={self.shape}, dtype={self.data.dtype})"
@@ -292,6 +300,13 @@ def places(weight: Parameter, bias: Parameter | None) -> Places | None:
     if weight.home is None and (bias is None or bias.home is None):
         return None
     return weight.place, None if bias is None else bias.place
+
+
+def add_bias_gradient(bias: Parameter | None, dy: Array) -> None:
+    """Add the gradient of a bias alone, where the weight is not trained: sums of each channel."""
+    if bias is not None and bias.requires_grad:
+        axes = tuple(axis for axis in range(dy.ndim) if axis != 1)
+        bias.accumulate(backends.of(dy).reduce("sum", dy, axes).reshape(bias.shape))
 
 
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:

@@ -1,39 +1,127 @@
-"""Pooling layers."""
+"""Pooling of images, and what pooling of signals shares with it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pycnn import ops
-from pycnn._arguments import flag, integer, pair
-from pycnn.layers.module import Module
+from pycnn._arguments import flag, integer
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused import max_pool2d
+from pycnn.layers.images import ByImages
 from pycnn.layers.parameter import Array
 
 _Pair = tuple[int, int]
 
 
-class _Pool2d(Module):
-    """A window that slides over images: what the pooling layers share."""
+class Pool(ByImages):
+    """A window that slides over images or signals: what the pooling layers share."""
 
-    def __init__(
-        self, kernel_size: int | _Pair, stride: int | _Pair | None, padding: int | _Pair
-    ) -> None:
-        layer = type(self).__name__
-        self.kernel_size = pair(layer, "kernel_size", kernel_size, 1)
-        self.stride = self.kernel_size if stride is None else pair(layer, "stride", stride, 1)
-        self.padding = pair(layer, "padding", padding, 0)
+    def __init__(self, kernel_size: Any, stride: Any, padding: Any) -> None:
+        self.kernel_size = self._numbers("kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else self._numbers("stride", stride, 1)
+        self.padding = self._numbers("padding", padding, 0)
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
             raise ValueError(
-                f"[{layer}] padding {self.padding} must be at most half of kernel_size "
-                f"{self.kernel_size}"
+                f"[{type(self).__name__}] padding {self.padding} must be at most half of "
+                f"kernel_size {self.kernel_size}"
             )
+
+    def _windows(self) -> tuple[_Pair, _Pair, _Pair]:
+        """Return window, stride and padding as the ops take them."""
+        return (
+            self._for_images(self.kernel_size, 1),
+            self._for_images(self.stride, 1),
+            self._for_images(self.padding, 0),
+        )
 
     def _arguments(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxPool2d(_Pool2d):
-    """Maximum of each window; see `pycnn.ops.max_pool2d`.
+class MaxPool(Pool):
+    """Maximum of each window: what `MaxPool2d` and `MaxPool1d` share."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        return_indices: bool,
+        ceil_mode: bool,
+    ) -> None:
+        owner = type(self).__name__
+        no_indices(owner, return_indices, "pycnn.ops.max_pool2d")
+        super().__init__(kernel_size, stride, padding)
+        self.dilation = self._numbers("dilation", dilation, 1)
+        self.ceil_mode = flag(owner, "ceil_mode", ceil_mode)
+        self._geometry = (
+            *self._windows(),
+            self._for_images(self.dilation, 1),
+            self.ceil_mode,
+        )
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether whole windows lie side by side, with nothing around or between them."""
+        window = self._geometry[0]
+        return self._geometry == (window, window, (0, 0), (1, 1), False)
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
+        if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
+            return NotImplemented
+        return max_pool2d(x, self._geometry, self.is_side_by_side)
+
+    def _forward(self, x: Array) -> Array:
+        y, indices = ops.max_pool2d(x, *self._geometry)
+        self.save_for_backward(indices, x.shape)
+        return y
+
+    def _backward(self, dy: Array) -> Array:
+        indices, shape = self.saved()
+        return ops.max_pool2d_backward(dy, indices, shape)
+
+
+class AvgPool(Pool):
+    """Mean of each window: what `AvgPool2d` and `AvgPool1d` share."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        ceil_mode: bool,
+        count_include_pad: bool,
+        divisor_override: int | None = None,
+    ) -> None:
+        owner = type(self).__name__
+        super().__init__(kernel_size, stride, padding)
+        self.ceil_mode = flag(owner, "ceil_mode", ceil_mode)
+        self.count_include_pad = flag(owner, "count_include_pad", count_include_pad)
+        if divisor_override is not None:
+            divisor_override = integer(owner, "divisor_override", divisor_override, 1)
+        self.divisor_override = divisor_override
+        self._geometry: tuple[Any, ...] = (
+            *self._windows(),
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def _forward(self, x: Array) -> Array:
+        y = ops.avg_pool2d(x, *self._geometry)
+        self.save_for_backward(x.shape)
+        return y
+
+    def _backward(self, dy: Array) -> Array:
+        (shape,) = self.saved()
+        return ops.avg_pool2d_backward(dy, shape, *self._geometry)
+
+
+class MaxPool2d(MaxPool):
+    """Maximum of each window of images (N, C, H, W), or (C, H, W); see `pycnn.ops.max_pool2d`.
 
     Parameters
     ----------
@@ -59,49 +147,18 @@ class MaxPool2d(_Pool2d):
 
     def __init__(
         self,
-        kernel_size: int | _Pair,
-        stride: int | _Pair | None = None,
-        padding: int | _Pair = 0,
-        dilation: int | _Pair = 1,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
-        if flag("MaxPool2d", "return_indices", return_indices):
-            raise ValueError(
-                "[MaxPool2d] return_indices must be False: a layer has one output "
-                "(pycnn.ops.max_pool2d returns the indices)"
-            )
-        super().__init__(kernel_size, stride, padding)
-        self.dilation = pair("MaxPool2d", "dilation", dilation, 1)
-        self.ceil_mode = flag("MaxPool2d", "ceil_mode", ceil_mode)
-        self._geometry = (
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.ceil_mode,
-        )
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """Whether whole windows lie side by side, with nothing around or between them."""
-        window = self.kernel_size
-        return self._geometry == (window, window, (0, 0), (1, 1), False)
-
-    def forward(self, x: Array) -> Array:
-        """Pool: (N, C, H, W) to (N, C, P, Q)."""
-        y, indices = ops.max_pool2d(x, *self._geometry)
-        self.save_for_backward(indices, x.shape)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """Pass each gradient to the element that was the maximum."""
-        indices, shape = self.saved()
-        return ops.max_pool2d_backward(dy, indices, shape)
+        super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
 
 
-class AvgPool2d(_Pool2d):
-    """Mean of each window; see `pycnn.ops.avg_pool2d`.
+class AvgPool2d(AvgPool):
+    """Mean of each window of images (N, C, H, W), or (C, H, W); see `pycnn.ops.avg_pool2d`.
 
     Parameters
     ----------
@@ -126,35 +183,22 @@ class AvgPool2d(_Pool2d):
 
     def __init__(
         self,
-        kernel_size: int | _Pair,
-        stride: int | _Pair | None = None,
-        padding: int | _Pair = 0,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None = None,
+        padding: int | tuple[int, ...] = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        super().__init__(kernel_size, stride, padding)
-        self.ceil_mode = flag("AvgPool2d", "ceil_mode", ceil_mode)
-        self.count_include_pad = flag("AvgPool2d", "count_include_pad", count_include_pad)
-        if divisor_override is not None:
-            divisor_override = integer("AvgPool2d", "divisor_override", divisor_override, 1)
-        self.divisor_override = divisor_override
-        self._geometry: tuple[Any, ...] = (
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
+        super().__init__(
+            kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
         )
 
-    def forward(self, x: Array) -> Array:
-        """Pool: (N, C, H, W) to (N, C, P, Q)."""
-        y = ops.avg_pool2d(x, *self._geometry)
-        self.save_for_backward(x.shape)
-        return y
 
-    def backward(self, dy: Array) -> Array:
-        """Divide each gradient among the elements of its window."""
-        (shape,) = self.saved()
-        return ops.avg_pool2d_backward(dy, shape, *self._geometry)
+def no_indices(owner: str, return_indices: bool, op: str) -> None:
+    """Refuse to return the positions of the maxima."""
+    if flag(owner, "return_indices", return_indices):
+        raise ValueError(
+            f"[{owner}] return_indices must be False: a layer has one output "
+            f"({op} returns the indices)"
+        )

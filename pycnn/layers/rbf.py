@@ -6,6 +6,7 @@ import numpy as np
 
 from pycnn import init, ops
 from pycnn._arguments import flag, integer
+from pycnn._budget import allow
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 
@@ -57,6 +58,7 @@ class RBF(Module):
                 integer("RBF", "out_features", out_features, 1),
                 integer("RBF", "in_features", in_features, 1),
             )
+            allow(shape)
             values = np.where(init.generator(rng, "RBF").random(shape) < 0.5, -1, 1).astype(
                 np.float32
             )
@@ -65,6 +67,11 @@ class RBF(Module):
         self.out_features, self.in_features = values.shape
         learned = flag("RBF", "trainable", trainable)
         self.centres = Parameter(values) if learned else Buffer(values, moves=True)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the centres are a Parameter."""
+        return isinstance(self.centres, Parameter)
 
     def forward(self, x: Array) -> Array:
         """Measure: (N, in_features) to (N, out_features)."""
@@ -89,11 +96,11 @@ class RBF(Module):
 
     def flop(self, input_shape: Shape, output_shape: Shape) -> int:
         """Operations of a forward pass: 2 N in out, for the squares that are added up."""
-        return 2 * output_shape[0] * self.centres.size
+        return 2 * output_shape[0] * self.centres.numel()
 
     def _arguments(self) -> str:
         text = f"{self.in_features}, {self.out_features}"
-        return text + (", trainable=True" if isinstance(self.centres, Parameter) else "")
+        return text + (", trainable=True" if self.trainable else "")
 
 
 def _checked(centres: Array, in_features: int | None, out_features: int | None) -> Array:

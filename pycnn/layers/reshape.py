@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
-from pycnn._arguments import integer
+from pycnn._arguments import LARGEST, integer, written
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape, check_contiguous, check_kind
 
@@ -39,12 +41,99 @@ class _View(Module):
 
 
 class Flatten(_View):
-    """Feature maps to rows of features: (N, C, H, W) becomes (N, C H W), without a copy."""
+    """Join neighbouring axes, without a copy: (N, C, H, W) becomes (N, C H W).
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        First and last axis to join; negative numbers count from the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not an int; in `forward`, if there is no such axis.
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = integer("Flatten", "start_dim", start_dim, -LARGEST)
+        self.end_dim = integer("Flatten", "end_dim", end_dim, -LARGEST)
 
     def _shape(self, shape: Shape) -> Shape:
-        if len(shape) < 2:
-            raise ValueError(f"expects at least 2 dimensions (input was {shape})")
-        return shape[0], math.prod(shape[1:])
+        first, last = axis_of(self.start_dim, shape), axis_of(self.end_dim, shape)
+        if first is None or last is None or first > last:
+            if (self.start_dim, self.end_dim) == (1, -1):
+                raise ValueError(f"expects at least 2 dimensions (input was {shape})")
+            raise ValueError(
+                f"has no axes from {self.start_dim} to {self.end_dim} to join (input was {shape})"
+            )
+        return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+
+    def _arguments(self) -> str:
+        axes = self.start_dim, self.end_dim
+        return "" if axes == (1, -1) else ", ".join(map(str, axes))
+
+
+class Unflatten(_View):
+    """Split an axis into several, without a copy: (N, 12) becomes (N, 3, 4).
+
+    Parameters
+    ----------
+    dim : int
+        The axis; a negative number counts from the end.
+    unflattened_size : tuple of int
+        Sizes of the new axes; one may be -1: what is left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above; in `forward`, if there is no such axis, or the sizes do not
+        multiply to its own.
+    """
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
+        self.dim = integer("Unflatten", "dim", dim, -LARGEST)
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                "[Unflatten] unflattened_size must be a tuple of ints, "
+                f"got {written(unflattened_size)}"
+            )
+        self.unflattened_size = _sizes("Unflatten", "unflattened_size", unflattened_size)
+
+    def _shape(self, shape: Shape) -> Shape:
+        axis = axis_of(self.dim, shape)
+        new = None if axis is None else _fitted(self.unflattened_size, shape[axis])
+        if axis is None or new is None:
+            raise ValueError(
+                f"cannot split axis {self.dim} into {self.unflattened_size} (input was {shape})"
+            )
+        return (*shape[:axis], *new, *shape[axis + 1 :])
+
+    def _arguments(self) -> str:
+        return f"{self.dim}, {self.unflattened_size}"
+
+
+class Identity(Module):
+    """The input itself, for a place where there may be a layer.
+
+    Parameters
+    ----------
+    *arguments, **options
+        Ignored, so that it can take the place of any layer.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+    def forward(self, x: Array) -> Array:
+        """Return `x`."""
+        self.save_for_backward(x.shape)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Return `dy`."""
+        (shape,) = self.saved()
+        self._check_gradient(dy, shape)
+        return dy
 
 
 class Unsqueeze(_View):
@@ -97,18 +186,38 @@ class Reshape(_View):
     def __init__(self, *shape: int) -> None:
         if len(shape) == 0:
             raise ValueError("[Reshape] needs the shape of a sample: Reshape(16, 5, 5)")
-        self.shape = tuple(integer("Reshape", "shape", size, -1) for size in shape)
-        if 0 in self.shape:
-            raise ValueError(f"[Reshape] shape must be at least 1 everywhere, or -1, got {shape}")
-        if self.shape.count(-1) > 1:
-            raise ValueError(f"[Reshape] only one size can be -1 in shape, got {shape}")
+        self.shape = _sizes("Reshape", "shape", shape)
 
     def _shape(self, shape: Shape) -> Shape:
-        have, want = math.prod(shape[1:]), math.prod(size for size in self.shape if size != -1)
-        fits = have % want == 0 if -1 in self.shape else have == want
-        if not shape or not fits:
+        sample = _fitted(self.shape, math.prod(shape[1:])) if shape else None
+        if sample is None:
             raise ValueError(f"cannot give a sample the shape {self.shape} (input was {shape})")
-        return (shape[0], *(have // want if size == -1 else size for size in self.shape))
+        return (shape[0], *sample)
 
     def _arguments(self) -> str:
         return ", ".join(map(str, self.shape))
+
+
+def axis_of(axis: int, shape: Shape) -> int | None:
+    """Return an axis counted from the start, or None if a shape has no such axis."""
+    return axis % len(shape) if -len(shape) <= axis < len(shape) else None
+
+
+def _sizes(owner: str, name: str, values: Sequence[int]) -> Shape:
+    """Return sizes of which one may be -1."""
+    sizes = tuple(integer(owner, name, size, -1) for size in values)
+    if 0 in sizes:
+        raise ValueError(f"[{owner}] {name} must be at least 1 everywhere, or -1, got {sizes}")
+    if sizes.count(-1) > 1:
+        raise ValueError(f"[{owner}] only one size can be -1 in {name}, got {sizes}")
+    return sizes
+
+
+def _fitted(sizes: Shape, count: int) -> Shape | None:
+    """Return sizes that multiply to a number, with what is left for -1; None if they do not."""
+    known = math.prod(size for size in sizes if size != -1)
+    if -1 not in sizes:
+        return sizes if known == count else None
+    if count % known:
+        return None
+    return tuple(count // known if size == -1 else size for size in sizes)

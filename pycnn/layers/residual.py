@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from pycnn.autograd import Tensor
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, Shape
 
 
 class Residual(Container):
@@ -36,6 +40,11 @@ class Residual(Container):
         parts = {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut}
         super().__init__(named("Residual", "part", (parts,)))
 
+    @classmethod
+    def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> Residual:
+        """Make a block of its parts."""
+        return cls(**children, **arguments)
+
     @property
     def shortcut(self) -> Module | None:
         """The way around the block; None if it is x itself."""
@@ -47,10 +56,21 @@ class Residual(Container):
         around = x if self.shortcut is None else self._call("shortcut", self.shortcut.forward, x)
         return self._add(y, around)
 
-    def _add(self, y: Array, around: Array) -> Array:
-        if y.shape != around.shape:
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on tensors."""
+        y = self._call("body", self._named["body"], x)
+        around = x if self.shortcut is None else self._call("shortcut", self.shortcut, x)
+        self._check_sum(y.shape, around.shape)
+        total: Tensor = y + around
+        return total
+
+    def _check_sum(self, shape: Shape, around: Shape) -> None:
+        if shape != around:
             name = "the input" if self.shortcut is None else "the shortcut"
-            raise ValueError(f"Residual: the body gives {y.shape}, {name} {around.shape}")
+            raise ValueError(f"Residual: the body gives {shape}, {name} {around}")
+
+    def _add(self, y: Array, around: Array) -> Array:
+        self._check_sum(y.shape, around.shape)
         self.save_for_backward(y.shape)
         total: Array = y + around
         return total

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import integer, positive
+from pycnn._arguments import fraction, integer, positive
 from pycnn._budget import allow
 from pycnn.layers.cells import DECAY, decaying, four_sides
 from pycnn.layers.module import Module
@@ -100,6 +100,7 @@ class SLayer(Module):
         self.q = positive("SLayer", "q", q)
         self.column = integer("SLayer", "column", column, 1)
         allow((planes, in_planes, area, area))
+        self.decay = fraction("SLayer", "decay", decay)
         weights = decaying("SLayer", area, decay)
         weights /= in_planes * weights.sum()
         self.fixed = np.repeat(weights[np.newaxis, np.newaxis], in_planes, axis=1)
@@ -164,7 +165,7 @@ class SLayer(Module):
     @property
     def self_organized(self) -> int:
         """Excitatory connections, and the inhibitory one of each plane; its cells share them."""
-        return self.excitatory.data.size + self.inhibitory.data.size
+        return self.excitatory.numel() + self.inhibitory.numel()
 
     def _arguments(self) -> str:
         return (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, overload
 
 from pycnn._memory import remember, taken
-from pycnn.layers.container import Container, named
-from pycnn.layers.fused import Backward, Step, steps_of
+from pycnn.autograd import Tensor
+from pycnn.layers.container import Container, named, shares
+from pycnn.layers.fused import Backward, Step, is_trained, steps_of
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array
-from pycnn.layers.tree import has_parameters
+from pycnn.layers.passes import recorded
 
 
 class Sequential(Container):
@@ -20,15 +21,15 @@ class Sequential(Container):
     ----------
     *layers : Module, or one mapping of str to Module
         The layers, first to last, named by their positions or as the mapping names them
-        (``Sequential({"features": ...})`` has parameters ``features.0.weight``). Each object may
-        appear once, because a layer saves the values of one forward pass.
+        (``Sequential({"features": ...})`` has parameters ``features.0.weight``). An object may
+        appear more than once: its gradients then add up.
 
     Raises
     ------
     TypeError
         If a layer is not a Module, or a name not a str.
     ValueError
-        If the same layer is there twice, or a name is empty or has a dot in it.
+        If a name is empty or has a dot in it.
 
     Notes
     -----
@@ -44,18 +45,76 @@ class Sequential(Container):
     _of_children = Container._of_children | {"_steps"}
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
-        super().__init__(named("Sequential", "layer", layers))
+        super().__init__(named("Sequential", "layer", layers, shared=True))
+        self._changed()
+
+    def _changed(self) -> None:
+        """Work out how the layers run together."""
         self._steps = steps_of(self._named.items())
+        self._shares = shares(self)  # then each call of a layer has to be remembered: on a tape
+
+    # Layers more ---------------------------------------------------------------------------
+
+    def append(self, layer: Module) -> Sequential:
+        """Add a layer at the end; return self."""
+        self.add_module(str(len(self)), layer)
+        return self
+
+    def extend(self, layers: Iterable[Module]) -> Sequential:
+        """Add layers at the end; return self."""
+        for layer in layers:
+            self.append(layer)
+        return self
+
+    def insert(self, index: int, layer: Module) -> Sequential:
+        """Add a layer before a position; return self. Layers are numbered anew."""
+        layers = list(self)
+        layers.insert(index, layer)
+        self._named = named("Sequential", "layer", tuple(layers), shared=True)
+        self._changed()
+        return self
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a layer of a name at the end, or replace the one of this name."""
+        given = {**self._named, name: module}
+        self._named = named("Sequential", "layer", (given,), shared=True)
+        self._changed()
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the layer at a position or of a name; of a slice a `Sequential` of its layers."""
+        if isinstance(key, slice):
+            return Sequential(dict(list(self._named.items())[key]))
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: int | str, layer: Module) -> None:
+        self.add_module(key if isinstance(key, str) else list(self._named)[key], layer)
+
+    def __delitem__(self, key: int | str) -> None:
+        del self._named[key if isinstance(key, str) else list(self._named)[key]]
+        if all(name.isdigit() for name in self._named):
+            self._named = named("Sequential", "layer", tuple(self), shared=True)
+        self._changed()
+
+    # Passes --------------------------------------------------------------------------------
 
     def forward(self, x: Array) -> Array:
         """Run the layers first to last."""
+        if self._shares:
+            y: Array = recorded(self, Sequential.on_tensors, (x,), {})
+            return y
         remember(self, None)  # if a layer fails, the pass before must not seem to be this one
         passes: list[tuple[str, Backward]] = []
         for step in self._steps:
-            for part in step.parts():
+            for part in step.parts(passes):
                 x = self._run(part, x)
                 passes += part.backward
         remember(self, passes)
+        return x
+
+    def on_tensors(self, x: Tensor) -> Tensor:
+        """Do `forward` on tensors: each layer is recorded, and neighbours become one op there."""
+        for name, layer in self._named.items():
+            x = self._call(name, layer, x)
         return x
 
     def _run(self, step: Step, x: Array) -> Array:
@@ -95,9 +154,14 @@ class Sequential(Container):
         array or None
             Gradient of the loss with respect to the input; None without `input_gradient`.
         """
-        passes: Sequence[tuple[str, Backward]] = taken(self) or tuple(self._named.items())
+        memory = taken(self)
+        if self._shares:
+            if memory is None:
+                raise RuntimeError("backward needs a forward pass before it")
+            return memory[0].backward(dy, input_gradient)  # type: ignore[no-any-return]
+        passes: Sequence[tuple[str, Backward]] = memory or tuple(self._named.items())
         if not input_gradient:
-            trained = (i for i, (_, part) in enumerate(passes) if _is_trained(part))
+            trained = (i for i, (_, part) in enumerate(passes) if is_trained(part))
             passes = passes[next(trained, len(passes)) :]
         for index in range(len(passes) - 1, -1, -1):
             name, part = passes[index]
@@ -121,8 +185,3 @@ class Sequential(Container):
         for name in self._named:
             x = yield from self._trace(name, x, path)
         return x
-
-
-def _is_trained(part: Backward) -> bool:
-    """Whether there is something to train in what a gradient goes through."""
-    return not isinstance(part, Module) or has_parameters(part)  # several layers: a convolution's

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pycnn._arguments import LARGEST, sizes, written
 from pycnn._html import escape
 from pycnn._printable import printable
+from pycnn.autograd.structure import leaves
 from pycnn.devices import move
 from pycnn.layers.parameter import Shape
+from pycnn.layers.passes import watching
 from pycnn.layers.self_organizing import connections
 from pycnn.layers.turns import between_steps
 
@@ -40,17 +43,20 @@ def summary(model: Module, input_shape: Shape) -> Summary:
     ----------
     model : Module
         Any model. One forward pass of zeros goes through it.
-    input_shape : tuple of int
-        Shape of one sample, without the batch axis: (C, H, W).
+    input_shape : tuple of int, or tuple of such tuples
+        Shape of one sample, without the batch axis: (C, H, W); of a model of several inputs one for
+        each, ``((C, H, W), (features,))``. Such a model gets ``model.input_dtype`` for all, or may
+        have a tuple there.
 
     Returns
     -------
     Summary
-        A str, which a notebook shows as it is printed. A line for each layer, and the totals: the
-        output shape, the neurons (numbers in the output, if the layer has weights, learned or
-        fixed), the parameters and the floating-point operations (2 for each multiply-add, no
-        others). If a layer is self-organizing, like `SLayer`, also the connections that learn
-        without gradients.
+        A str, which a notebook shows as it is printed. A line for each call of a layer, and the
+        totals: the output shape, the neurons (numbers in the output, if the layer has weights,
+        learned or fixed), the parameters and the floating-point operations (2 for each
+        multiply-add, no others). If a layer is self-organizing, like `SLayer`, also the connections
+        that learn without gradients. Parameters count once, in the first line of a layer that has
+        them. Functions in a ``forward`` have no line and no FLOP.
 
     Raises
     ------
@@ -59,22 +65,21 @@ def summary(model: Module, input_shape: Shape) -> Summary:
     ValueError
         If a sample of this shape does not fit the model.
     """
-    if not isinstance(input_shape, (tuple, list)):
-        raise TypeError(
-            "[summary] input_shape must be a tuple such as (C, H, W), "
-            f"got {type(input_shape).__name__}"
-        )
-    input_shape = sizes("summary", "input_shape", input_shape)
-    if len(input_shape) > 31 or math.prod(input_shape) > LARGEST:
-        raise ValueError(f"[summary] input_shape is too large for a sample: {written(input_shape)}")
+    zeros = zeros_for(model, input_shape, "summary")
     labels: list[tuple[str, str]] = []
     counts: list[list[int]] = []
-    shape: Shape = (1, *input_shape)
+    shape: Shape = (zeros[0] if isinstance(zeros, tuple) else zeros).shape
     branches = list(_branches(model))
     inputs: dict[str, Shape] = {}
     seen: set[int] = set()
-    with between_steps(model):
-        for path, layer, y in model.trace(move(np.zeros(shape, model.input_dtype), model.device)):
+    noted: dict[int, deque[Shape]] = {}
+
+    def note(module: Module, given: Any, _: Any) -> None:
+        if given := leaves(given):
+            noted.setdefault(id(module), deque()).append(tuple(given[0].shape))
+
+    with between_steps(model), watching(note):
+        for path, layer, y in model.trace(zeros):
             for branch in branches:
                 if f"{path}.".startswith(f"{branch}.") and branch not in inputs:
                     # Every branch has the input that the first of them found.
@@ -82,10 +87,12 @@ def summary(model: Module, input_shape: Shape) -> Summary:
             # A container comes after its layers, whose parameters are already counted.
             fresh = [p for p in layer.parameters() if id(p) not in seen]
             seen.update(map(id, fresh))
-            parameters = sum(parameter.size for parameter in fresh)
+            parameters = sum(parameter.numel() for parameter in fresh)
             learned = 0 if id(layer) in seen else connections(layer)
             seen.add(id(layer))
-            flop = layer.flop(shape, y.shape)
+            # A call tells its input; a container that is traced part by part is not called itself.
+            calls = noted.get(id(layer))
+            flop = layer.flop(calls.popleft() if calls else shape, y.shape)
             labels.append((printable(f"{path} {type(layer).__name__}".strip()), str(y.shape[1:])))
             counts.append([y.size if parameters or flop else 0, parameters, learned, flop])
             shape = y.shape
@@ -98,9 +105,40 @@ def summary(model: Module, input_shape: Shape) -> Summary:
     return Summary(_table([line[:4] + line[5:] for line in lines]))
 
 
+def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
+    """Return a batch of one sample of zeros, or a tuple of several for a model of several inputs.
+
+    Raises
+    ------
+    TypeError
+        If `input_shape` is neither a tuple of int nor one of tuples.
+    ValueError
+        If a shape is too large.
+    """
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(
+            f"[{owner}] input_shape must be a tuple such as (C, H, W), "
+            f"got {type(input_shape).__name__}"
+        )
+    kind: Any = model.input_dtype
+    if not input_shape or not all(isinstance(one, (tuple, list)) for one in input_shape):
+        return _zeros(input_shape, kind, model.device, owner)
+    kinds = kind if isinstance(kind, tuple) else (kind,) * len(input_shape)
+    return tuple(
+        _zeros(one, of, model.device, owner) for one, of in zip(input_shape, kinds, strict=True)
+    )
+
+
+def _zeros(shape: Shape, dtype: Any, device: str, owner: str) -> Any:
+    shape = sizes(owner, "input_shape", shape)
+    if len(shape) > 31 or math.prod(shape) > LARGEST:
+        raise ValueError(f"[{owner}] input_shape is too large for a sample: {written(shape)}")
+    return move(np.zeros((1, *shape), dtype), device)
+
+
 def _branches(module: Module, path: str = "") -> Iterator[str]:
     """Return the paths of the modules that share the input of their parent, outer ones first."""
-    for name, child in module.children():
+    for name, child in module.named_children():
         place = f"{path}.{name}" if path else name
         if module.children_share_input:
             yield place

@@ -27,19 +27,39 @@ Held: TypeAlias = "tuple[Tree, str, Any]"
 class Tree:
     """What every `Module` can do as the root of the modules, parameters and buffers below it."""
 
-    # Attributes in which a class keeps the modules that its `children` returns, and no others.
+    # Attributes in which a class keeps the modules that its `named_children` returns, and no others.
     _of_children: frozenset[str] = frozenset()
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Modules directly below this one, with their names."""
         for name, value in attributes_of(self).items():
             if isinstance(value, Tree):
                 yield name, cast("Module", value)
 
+    def children(self) -> Iterator[Module]:
+        """Return the modules directly below this one."""
+        for _, module in self.named_children():
+            yield module
+
     def modules(self) -> Iterator[Module]:
         """Return this module and all below it, parents first."""
         for _, module, _ in self._walked():
             yield module
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Return what `modules` does with dotted names, each module once; `prefix` is this one."""
+        seen: set[int] = set()
+        for begin, module, _ in self._walked(f"{prefix}." if prefix else ""):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield begin.removesuffix("."), module
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module of a dotted name."""
+        for name, module in self.named_modules():
+            if name == target:
+                return module
+        raise AttributeError(f"[{type(self).__name__}] there is no module {printable(target)}")
 
     def _walked(self, prefix: str = "") -> Iterator[tuple[str, Module, dict[str, Any]]]:
         """Return what `modules` does, each with the prefix of its names and with its attributes.
@@ -73,9 +93,9 @@ class Tree:
                 above.discard(number)
 
     def _children_among(self, attributes: dict[str, Any]) -> Iterator[tuple[str, Module]] | None:
-        """Return what `children` does, or None if there are certainly no children."""
-        if type(self).children is not Tree.children:
-            return self.children()
+        """Return what `named_children` does, or None if there are certainly no children."""
+        if type(self).named_children is not Tree.named_children:
+            return self.named_children()
         found = [
             (name, value)
             for name, value in attributes.items()
@@ -129,9 +149,9 @@ class Tree:
             yield from buffers
 
     def _may_lose(self, value: Any) -> bool:
-        """Whether this is a module that a user's own `children` may leave out."""
+        """Whether this is a module that a user's own `named_children` may leave out."""
         own = type(value) not in _NO_MODULES and isinstance(value, Tree)
-        return own and type(self).children is not Tree.children
+        return own and type(self).named_children is not Tree.named_children
 
     def _checked_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
         """Return what `_named_state` does; refuse what would be lost, such as modules in a list.
@@ -181,7 +201,7 @@ class Tree:
         try:
             found = _found(self)
         except Exception:
-            return  # a custom `children` needs what is set later: parameters() looks again
+            return  # a custom `named_children` needs what is set later: parameters() looks again
         try:
             self._check_container(name, value, found)
         except TypeError:
@@ -201,7 +221,8 @@ class Tree:
             raise TypeError(
                 f"[{type(self).__name__}] {name} is a {given}{holds}, which would be neither "
                 "trained nor saved there: give each an attribute of its own, or put modules into a "
-                "Sequential or a Parallel (where a class has a method children, let it give them)"
+                "ModuleList, ModuleDict, Sequential or Parallel (where a class has a method "
+                "named_children, let it give them)"
             )
 
     def __getstate__(self) -> Any:
@@ -225,9 +246,11 @@ def _found(tree: Tree) -> set[int]:
     return {id(value) for _, value in tree._named_state()} | set(map(id, tree.modules()))
 
 
-def has_parameters(tree: Tree) -> bool:
-    """Whether there is a parameter in a module or below it."""
-    return any(isinstance(value, Parameter) for _, value in tree._named_state())
+def is_trained(tree: Tree) -> bool:
+    """Whether there is a parameter that requires gradients in a module or below it."""
+    return any(
+        isinstance(value, Parameter) and value.requires_grad for _, value in tree._named_state()
+    )
 
 
 def each_once(named: Iterator[tuple[str, T]]) -> Iterator[tuple[str, T]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pycnn._memory import evaluating
-from pycnn.devices import backend, extension
+from pycnn.devices import backend, extension, needs_extension
 from pycnn.layers.contained import attributes_of
 from pycnn.layers.parameter import Buffer, Parameter
 
@@ -204,7 +204,7 @@ def between_steps(model: Module, *losses: object) -> Iterator[None]:
     Keep the block short: one batch at a time, and nothing that waits for another thread.
     """
     with Turn(model).taken(), evaluating([*model.modules(), *losses]):
-        if (device := model.device) == "cpu":
+        if not needs_extension(device := model.device):
             yield
             return
         with backend(device).stream_of(model):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,14 @@ import numpy.typing as npt
 from pycnn._arguments import choice
 from pycnn._described import Described
 from pycnn._memory import Remembering
+from pycnn.autograd import Tensor
+from pycnn.autograd.graph import Needs
+from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
+
+Shape = tuple[int, ...]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -33,23 +39,41 @@ class OpLoss(Described, Remembering, ABC):
         If `reduction` is anything else.
     """
 
+    _reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+
     # Arguments of the op; their arrays are on the CPU.
     _options: Mapping[str, Any]
+    # Whether the gradient for the target is that for the output with the other sign.
+    _is_symmetric = False
 
     def __init__(self, reduction: str) -> None:
-        self.reduction = choice(type(self).__name__, "reduction", reduction, REDUCTIONS)
+        self.reduction = choice(type(self).__name__, "reduction", reduction, self._reductions)
         self._options_on: dict[str, dict[str, Any]] = {}
 
     def _made_of(self) -> Mapping[str, Any]:
         return getattr(self, "_options", {})
 
     @abstractmethod
-    def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
-        """Return the loss, and the array that its gradient needs besides the target."""
+    def _value(self, output: Array, target: Array) -> tuple[Any, Any]:
+        """Return the loss, and what its gradient needs besides the target."""
 
     @abstractmethod
-    def _gradient(self, kept: Array, target: Array, dloss: Any) -> Array:
+    def _gradient(self, kept: Any, target: Array, dloss: Any) -> Array:
         """Return the gradient with respect to the output."""
+
+    def _alike(self, shape: Shape) -> float:
+        """Return the number of which all outputs are made by a model that only guesses."""
+        return 0.0
+
+    def unreduced(self) -> OpLoss:
+        """Return a copy of the loss with reduction 'none'."""
+        each = copy.copy(self)
+        each.reduction = "none"
+        each._options_on = {}
+        for name, options in vars(self).items():
+            if isinstance(options, dict) and "reduction" in options:
+                setattr(each, name, {**options, "reduction": "none"})
+        return each
 
     def _hint(self, output: Array, target: Any) -> str:
         """Return advice on targets that were refused, or an empty text if there is none."""
@@ -68,14 +92,23 @@ class OpLoss(Described, Remembering, ABC):
             }
         return self._options_on[device]
 
-    def __call__(self, output: Array, target: Array) -> Any:
+    def __call__(self, output: Any, target: Any) -> Any:
         """Return the loss of outputs for targets; the class states their shapes and dtypes.
+
+        Parameters
+        ----------
+        output, target : array or Tensor
 
         Returns
         -------
         float or array
-            The mean or sum of the losses, or the losses themselves with reduction 'none'.
+            The mean or sum of the losses, or the losses themselves with reduction 'none'. Of an
+            output that is a `pycnn.Tensor` a tensor, whose `backward` takes the gradient on.
         """
+        if isinstance(output, Tensor):
+            return self._on_tensors(output, target)
+        if isinstance(target, Tensor):
+            target = target.data
         try:
             value, kept = self._value(output, target)
         except (TypeError, ValueError) as error:
@@ -85,6 +118,38 @@ class OpLoss(Described, Remembering, ABC):
         if not self._is_evaluated:
             self._memory = kept, target
         return value
+
+    def _on_tensors(self, output: Tensor, target: Any) -> Tensor:
+        """Compute the loss of a tensor, and record it."""
+        name, values = type(self).__name__, [output]
+        if isinstance(target, Tensor):
+            if target.requires_grad:
+                if not self._is_symmetric:
+                    raise ValueError(
+                        f"[{name}] the target must not require gradients, as this loss has none "
+                        "for it: give target.detach()"
+                    )
+                values.append(target)
+            target = target.data
+        elif not is_array(target):
+            target = np.asarray(target)
+        backend = output.backend
+        target = move(target, backend.name)
+        try:
+            value, kept = self._value(output.data, target)
+        except (TypeError, ValueError) as error:
+            if hint := self._hint(output.data, target):
+                raise type(error)(f"{error}; {hint}") from None
+            raise
+        if not is_array(value):
+            value = backend.from_numpy(np.asarray(value, np.float32))
+
+        def pull(needs: Needs, dloss: Any) -> list[Any]:
+            share = dloss if self.reduction == "none" else float(backend.to_numpy(dloss))
+            grad = self._gradient(kept, target, share)
+            return [grad, *(backend.unary("negative", grad) for _ in values[1:])]
+
+        return record(name, values, value, pull)
 
     def backward(self, dloss: Any = 1.0) -> Array:
         """Return the gradient with respect to the output of the last call in this thread.
@@ -101,7 +166,7 @@ class OpLoss(Described, Remembering, ABC):
         RuntimeError
             If the loss was not called before.
         """
-        memory: tuple[Array, Array] | None = self._memory
+        memory: tuple[Any, Array] | None = self._memory
         if memory is None:
             raise RuntimeError(
                 f"[{type(self).__name__}] backward needs a call of the loss before, in the same "

@@ -40,7 +40,7 @@ def connections(model: Module, input_shape: Shape) -> dict[str, int]:
         for path, layer, y in model.trace(np.zeros((1, *input_shape), model.input_dtype)):
             if isinstance(layer, (Conv2d, Linear)):
                 uses = math.prod(y.shape[2:])
-                counts[path] = uses * sum(parameter.size for parameter in layer.parameters())
+                counts[path] = uses * sum(parameter.numel() for parameter in layer.parameters())
             elif isinstance(layer, Subsampling):
                 counts[path] = y.size * (math.prod(layer.kernel_size) + 1)
             elif isinstance(layer, RBF):

@@ -9,12 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from pycnn._arguments import written
 from pycnn.layers.module import ModelSpec, Module
+from pycnn.models.stored import INITIAL, as_text
 
 P = ParamSpec("P")
 M = TypeVar("M", bound=Module)
-
-# Arguments that set the initial parameters; a checkpoint has the trained ones instead.
-INITIAL = ("rng", "embeddings")
 
 _builders: dict[str, Callable[..., Module]] = {}
 
@@ -42,6 +40,7 @@ def register(builder: Callable[P, M]) -> Callable[P, M]:
         bound.apply_defaults()
         arguments = {key: bound.arguments[key] for key in bound.arguments if key not in INITIAL}
         model.spec = ModelSpec(name, arguments)
+        vars(model)["_as_built"] = as_text(model)  # to see whether it is still this model
         return model
 
     _builders[name] = build

@@ -179,7 +179,9 @@ def _lookup(variant: Variant, vectors: npt.NDArray[np.float32]) -> list[Module]:
     """Layers from (N, L) numbers of words to (N, 1, L, dim) images of their vectors."""
 
     def table(freeze: bool) -> Module:
-        return Embedding.from_pretrained(vectors.copy(), freeze=freeze, padding_idx=PADDING_NUMBER)
+        return Embedding.from_pretrained(
+            vectors.copy(), freeze=freeze, padding_idx=PADDING_NUMBER, sparse=True
+        )
 
     lookup = table(variant == "static")
     if variant == "multichannel":

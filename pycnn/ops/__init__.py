@@ -10,6 +10,7 @@ through, unless dropout drops it.
 """
 
 from pycnn.ops.activation import *
+from pycnn.ops.activation_kinds import *
 from pycnn.ops.adaptive import *
 from pycnn.ops.class_loss import *
 from pycnn.ops.conv import *
@@ -23,6 +24,7 @@ from pycnn.ops.loss import *
 from pycnn.ops.norm import *
 from pycnn.ops.optim import *
 from pycnn.ops.pointwise_loss import *
+from pycnn.ops.pointwise_loss_kinds import *
 from pycnn.ops.pool import *
 from pycnn.ops.rbf import *
 from pycnn.ops.resize import *

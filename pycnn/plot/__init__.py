@@ -5,6 +5,7 @@ path is given; the ending of the path determines the format (png, svg, pdf). A n
 figure where a cell ends in it.
 
 - `learning_curve`: loss and accuracy over the epochs
+- `learning_rates`: the losses of `pycnn.training.lr_find`
 - `confusion_matrix`, `misclassified`: what a network gets wrong
 - `filters`, `feature_maps`, `ngrams`: what it looks for, in images and in text
 - `architecture`: the network as stacks of planes
@@ -21,6 +22,7 @@ from pycnn.plot.feature_maps import feature_maps
 from pycnn.plot.filters import filters
 from pycnn.plot.misclassified import misclassified, surest_errors
 from pycnn.plot.ngrams import ngrams
+from pycnn.plot.rates import learning_rates
 
 __all__ = [
     "Animation",
@@ -32,6 +34,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "learning_curve",
+    "learning_rates",
     "misclassified",
     "ngrams",
     "surest_errors",

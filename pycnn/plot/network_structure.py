@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from pycnn.layers.c_layer import CLayer
 from pycnn.layers.module import Module
 from pycnn.layers.parallel import Parallel
@@ -15,6 +13,7 @@ from pycnn.layers.parameter import Shape
 from pycnn.layers.residual import Residual
 from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
+from pycnn.layers.summary import zeros_for
 from pycnn.layers.turns import between_steps
 from pycnn.plot.canvas import by
 
@@ -69,17 +68,20 @@ def structure(model: Module, input_shape: Shape) -> Row:
     model : Module
         Any model. One forward pass of zeros is run.
     input_shape : tuple of int
-        Shape of one sample, without the batch axis.
+        Shape of one sample, without the batch axis; for a model of several inputs, a tuple of their
+        shapes. The first is drawn, and the others are named.
 
     Raises
     ------
     ValueError
         If a sample of this shape does not fit the model.
     """
-    zeros = np.zeros((1, *input_shape), model.input_dtype)
+    zeros = zeros_for(model, input_shape, "architecture")
     with between_steps(model):
         steps = [_Step(path, layer, y.shape[1:]) for path, layer, y in model.trace(zeros)]
-    start = Stage(tuple(input_shape), labels=["input"])
+    first, *others = zeros if isinstance(zeros, tuple) else (zeros,)
+    labels = ["input", *(f"and {by(*other.shape[1:])}" for other in others)]
+    start = Stage(first.shape[1:], labels=labels)
     return [start, *_Builder(steps).row(model, "", start.shape)[0]]
 
 

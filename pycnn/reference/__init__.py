@@ -7,6 +7,7 @@ calls another implementation.
 """
 
 from pycnn.reference.activation import *
+from pycnn.reference.activation_kinds import *
 from pycnn.reference.adaptive import *
 from pycnn.reference.class_loss import *
 from pycnn.reference.conv import *
@@ -20,6 +21,7 @@ from pycnn.reference.loss import *
 from pycnn.reference.norm import *
 from pycnn.reference.optim import *
 from pycnn.reference.pointwise_loss import *
+from pycnn.reference.pointwise_loss_kinds import *
 from pycnn.reference.pool import *
 from pycnn.reference.rbf import *
 from pycnn.reference.resize import *

@@ -46,7 +46,7 @@ def bce_with_logits(
     """
     check_reduction("bce_with_logits", reduction, logits.size)
     positive = (1 if pos_weight is None else pos_weight) * target
-    losses = _part(positive, np.logaddexp(0, -logits)) + _part(1 - target, np.logaddexp(0, logits))
+    losses = part(positive, np.logaddexp(0, -logits)) + part(1 - target, np.logaddexp(0, logits))
     losses = np.asarray(losses if weight is None else weight * losses)
     return reduce(losses, reduction, logits.size)
 
@@ -72,7 +72,8 @@ def bce_with_logits_backward(
     return np.asarray(slopes * np.asarray(dloss, logits.dtype) / divisor)
 
 
-def _part(factor: Array, value: Array) -> Array:
+def part(factor: Array, value: Array) -> Array:
+    """Return a product, 0 where the factor is 0."""
     return np.where(factor == 0, np.zeros_like(value), factor * np.where(factor == 0, 0, value))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from pycnn.data import Dataset
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
 from pycnn.plot.canvas import class_names
+from pycnn.recipes.own import RECIPE as OWN
 from pycnn.text import SentenceDataset
 from pycnn.training import History, predict
 
@@ -39,6 +41,8 @@ class SavedRun:
         this too.
     transposed : bool, optional
         As for `pycnn.datasets.mnist`; by default as the settings say, even for other data.
+    make : callable or Module, optional
+        As `model` of `pycnn.load_model`: for a network with a class of the user's own.
 
     Raises
     ------
@@ -53,12 +57,14 @@ class SavedRun:
         *,
         skip_broken: bool = False,
         transposed: bool | None = None,
+        make: Callable[[], Module] | Module | None = None,
     ) -> None:
         self._place = existing(path)
         self.folder = self._place if self._place.is_dir() else self._place.parent
         self._data = data
         self._skip_broken = skip_broken
         self._transposed = transposed
+        self._make = make
 
     @cached_property
     def model(self) -> Module:
@@ -69,24 +75,24 @@ class SavedRun:
         OSError, ValueError
             If there is no checkpoint, or it does not say which model it belongs to.
         """
-        return io.load_model(self._place)
+        return io.load_model(self._place, self._make)
 
     @property
     def name(self) -> str:
-        """Name of the model."""
-        assert self.model.spec is not None  # a checkpoint without it is refused
-        return self.model.spec.name
+        """Name of the model, or of its class if it is a network of the user's own."""
+        spec = self.model.spec
+        return type(self.model).__name__ if spec is None else spec.name
 
     @property
     def recipe(self) -> recipes.Recipe:
-        """Recipe of the model.
+        """Recipe of the model; the one for networks of the user's own has data and inputs only.
 
         Raises
         ------
         ValueError
             If the model has no recipe.
         """
-        return recipes.get(self.name)
+        return OWN if self.model.spec is None else recipes.get(self.name)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -164,7 +170,8 @@ class SavedRun:
     def sample_shape(self) -> Shape:
         """Shape of one test sample; for sentences, the longest of the first ones."""
         count = SENTENCES if self.sentences else 1
-        return self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
+        shape: Shape = self.test.gather(np.arange(min(count, len(self.test)))).shape[1:]
+        return shape
 
     @property
     def shows_images(self) -> bool:

@@ -39,7 +39,7 @@ def facts(run: SavedRun) -> list[tuple[str, str]]:
     found = [
         ("test accuracy", f"{1 - wrong / total:.2%}"),
         ("mistakes", f"{wrong:,}"),
-        ("parameters", f"{sum(p.size for p in run.model.parameters()):,}"),
+        ("parameters", f"{sum(p.numel() for p in run.model.parameters()):,}"),
     ]
     if organized := run.recipe.self_organized(run.model):
         found.append(("self-organized connections", f"{organized:,}"))
@@ -186,7 +186,8 @@ def _settings(run: SavedRun) -> Iterator[str]:
         return
     rows = [(key.replace("_", " "), _value(value)) for key, value in run.settings.items()]
     yield page.table(("setting", "value"), rows, "Settings of the training")
-    yield page.code(_command(run), "command that repeats the training")
+    if run.model.spec is not None:
+        yield page.code(_command(run), "command that repeats the training")
 
 
 def _value(value: object) -> str:

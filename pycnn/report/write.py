@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
 from pycnn._html import paragraph
 from pycnn._run_files import REPORT
+from pycnn.layers import Module
 from pycnn.report.page import page, tiles
 from pycnn.report.run import SavedRun
 from pycnn.report.sections import facts, sections
@@ -21,6 +23,7 @@ def write_report(
     data: str | None = None,
     skip_broken: bool = False,
     transposed: bool | None = None,
+    make: Callable[[], Module] | Module | None = None,
 ) -> Path:
     """Write history, pictures, summary and settings of a training run to one HTML page.
 
@@ -41,6 +44,8 @@ def write_report(
         training left them out.
     transposed : bool, optional
         As for `pycnn.datasets.mnist`; by default as in the training.
+    make : callable or Module, optional
+        As `model` of `pycnn.load_model`: for a network with a class of the user's own.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def write_report(
         If a file cannot be read or written or holds something else, or `path` does not end in
         .html.
     """
-    run = SavedRun(folder, data, skip_broken=skip_broken, transposed=transposed)
+    run = SavedRun(folder, data, skip_broken=skip_broken, transposed=transposed, make=make)
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")

@@ -11,7 +11,7 @@ NO_ANSWER = -1
 
 
 def answers(scores: Array) -> npt.NDArray[np.int64]:
-    """Return the class of the largest score of each row.
+    """Return the class of the largest score of each row: along the last axis.
 
     A row whose largest score is not finite, such as one with a NaN, has no answer: it gets -1,
     which equals no class. (``argmax`` takes the first NaN for the largest score, so a broken
@@ -19,15 +19,22 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
 
     Parameters
     ----------
-    scores : (N, C) array of floats, C > 0
+    scores : (..., C) array of floats, C > 0
         Logits, probabilities or other scores; the largest wins.
 
     Returns
     -------
-    (N,) int64 array
+    (...) int64 array
         Classes, or -1.
     """
-    found = scores.argmax(axis=1)
-    best = scores[np.arange(len(found)), found]  # a NaN, if there is one
+    found: npt.NDArray[np.int64] = scores.argmax(axis=-1)
+    best = np.take_along_axis(scores, found[..., np.newaxis], -1)[..., 0]  # a NaN, if there is one
     valid = np.isfinite(best)
     return found if valid.all() else np.where(valid, found, NO_ANSWER)
+
+
+def are_classes(output: Array, target: Array) -> bool:
+    """Whether the targets are classes, one for each sample or each place of it."""
+    if output.ndim < 2 or target.dtype.kind != "i":
+        return False
+    return tuple(target.shape) == (output.shape[0], *output.shape[2:])

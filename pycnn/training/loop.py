@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
+from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
@@ -26,13 +27,17 @@ from pycnn.training.checks import (
     check_outputs,
     warn_of_softmax,
 )
-from pycnn.training.evaluation import Data, Loss, check_data, mean_loss
-from pycnn.training.history import History
+from pycnn.training.evaluation import Loss, mean_loss
+from pycnn.training.given import CLASSES, Data, length_of
+from pycnn.training.given_to_fit import given_data
+from pycnn.training.history import FIELDS, History
+from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
-from pycnn.training.same import data_settings, model_settings, other_settings
+from pycnn.training.same import data_settings, describe, model_settings, other_settings
 from pycnn.training.state import check_resumable, restore, training_state
 from pycnn.training.trainer import Trainer
+from pycnn.training.weights import WeightedLoss
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -46,19 +51,26 @@ DEFAULT_PEAK = 3e-3
 
 def fit(
     model: Module,
-    train: Data,
-    validation: Data | None = None,
+    train: Any,
+    y: Any = None,
+    validation: Any = None,
     *,
     epochs: int = 1,
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
+    metrics: Metrics | None = None,
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
     progress: Progress = "auto",
     max_grad_norm: float | None = None,
+    max_grad_value: float | None = None,
+    accumulate: int = 1,
+    drop_last: bool = False,
     augment: Augment | None = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
     cuda_graph: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
@@ -76,20 +88,37 @@ def fit(
         Trained in place. A model in evaluation mode is put in training mode. In a model in training
         mode, single layers in evaluation mode stay there, such as a frozen `BatchNorm2d`. A mode
         that another thread sets meanwhile holds for that thread only, until the training ends.
-    train : Dataset or iterable of (x, y)
-        Training data. A Dataset is shuffled for each epoch; if its samples are not ready in memory,
-        its batches come from a `pycnn.DataLoader`. An iterable of batches is used as it is, once an
-        epoch (a generator lasts for one epoch only).
-    validation : Dataset or iterable of (x, y), optional
-        Measured at the end of each epoch (a generator lasts for one epoch only).
+    train : array-like, tuple of them, Dataset, or iterable of (x, y)
+        Training data. Samples x have their targets in `y`; a tuple of arrays is for a model of
+        several inputs. They are taken as by `pycnn.ArrayDataset`, which says what becomes of each
+        dtype; ints become float32 as they are for a model that takes no words. A Dataset is
+        shuffled for each epoch; if its samples are not ready in memory, its batches come from a
+        `pycnn.DataLoader`. What gives samples ``(x, y) = data[i]`` and a length, such as a data set
+        of PyTorch, is used like a Dataset. An iterable of batches, such as a data loader of
+        PyTorch, is used as it is, once an epoch (a generator lasts for one epoch only); its batches
+        are arrays, tensors or lists, ``((a, b), y)`` for several inputs.
+    y : array-like, optional
+        Targets of samples `train`: the class of each sample as an int or a name, of each pixel as
+        an int (N, H, W); or numbers to be learned, float (N,) or (N, K). The names of classes go,
+        sorted, into ``model.metadata["classes"]``; where the metadata have them already, their
+        order stays. If `train` has targets of its own, the argument in this place is `validation`.
+    validation : (x, y), Dataset, iterable of (x, y), or float, optional
+        Measured at the end of each epoch (a generator lasts for one epoch only). A float is the
+        share of the training data that `pycnn.random_split` sets aside for it, with `seed`.
     epochs : int
         Passes over the training data.
     batch_size : int
-        Samples in a step, for a Dataset; the last batch of an epoch holds the rest.
+        Samples in a step, for a Dataset or arrays; the last batch of an epoch holds the rest.
     optimizer : Optimizer, optional
         Adam by default; without a schedule, on the one-cycle schedule with its peak at 0.003.
     loss : Loss, optional
         ``CrossEntropyLoss()`` by default.
+    metrics : dict of functions, optional
+        Other figures, by name, such as ``{"f1": sklearn.metrics.f1_score}``: functions of
+        ``(y_true, y_pred)`` over all samples of an epoch. `pycnn.training.Metric` says what they
+        get: classes, unless they ask for scores or probabilities. Also a list of functions, and of
+        ``"top5"`` and its like. They are in the records as ``f1`` and, of the validation data,
+        ``val_f1``; callbacks can monitor them.
     schedule : function of (step, total_steps), optional
         Learning rate of each step, as from `pycnn.optim`; the optimizer's own by default.
     callbacks : sequence of Callback
@@ -102,8 +131,28 @@ def fit(
         ``logging.getLogger("pycnn")``. True draws the bar on any stderr, also in a file.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
+    max_grad_value : float, optional
+        Limit for `pycnn.optim.clip_grad_value`, after that of the norm.
+    accumulate : int
+        Batches for one update: their gradients are added up as those of the mean over all samples
+        in them, so that 4 batches of 16 train as one of 64 does, in the memory of one of 16, except
+        for layers that look at a whole batch, such as `BatchNorm2d`. What is left at the end of an
+        epoch is an update too. Steps, of schedules and of `every`, are updates.
+    drop_last : bool
+        Whether to leave out a last batch that is smaller than the others, for a Dataset; each epoch
+        leaves out other samples.
     augment : function of (x, rng), optional
-        Changes each training batch at random, as from `pycnn.augment`; for a Dataset.
+        Changes each training batch at random, as from `pycnn.augment`; for a Dataset or arrays.
+    class_weight : mapping of class to weight, array-like (C,), or 'balanced', optional
+        Weights of the classes in the loss of the training: by number or name, those that are
+        missing weigh 1; or one for each class; or 'balanced', for each class c of the K that occur
+        N / (K * samples of c).
+    sample_weight : array-like (N,), optional
+        Weights of the samples in the loss of the training; for a Dataset or arrays. The loss of a
+        batch is ``sum_i w_i l_i / sum_i w_i``, where w_i is the product of the weights of sample i
+        and of its class; a loss with class weights of its own has them as factors of both l_i and
+        the w_i below. The loss of an epoch is the same over all its samples. The validation is not
+        weighted.
     cuda_graph : bool
         Whether to capture the steps on a GPU (see `pycnn.training.CapturedStep`, also for what
         cannot be captured, such as an `Embedding`): less waiting for small networks, the same bits,
@@ -154,10 +203,11 @@ def fit(
     TypeError
         If an argument has a wrong type.
     ValueError
-        If there is no training data, a number is out of range, a schedule is given with an
-        iterable of unknown length, the optimizer is for another model, the data does not fit the
-        model, or its outputs are not scores for cross entropy and no loss is given; if the
-        checkpoint is corrupt or of another training (the text names both values). With
+        If there is no training data, samples and targets do not fit each other, a number is out of
+        range, a schedule is given with an iterable of unknown length, the optimizer is for another
+        model, the data does not fit the model, or its outputs are not scores for cross entropy and
+        no loss is given; if the checkpoint is corrupt or of another training (the text names both
+        values). With
         `cuda_graph`, if the model is on the CPU, or something needs gradients before the update:
         `max_grad_norm`, or a callback that has ``on_backward``.
     OSError
@@ -190,33 +240,50 @@ def fit(
         progress = progress_wish("fit", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
-        check_data("fit", "train", train)
+        given = given_data(model, train, y, validation, seed)
+        train, validation = given.train, given.validation
         if validation is not None:
-            check_data("fit", "validation", validation)
             check_lasting(validation, epochs - initial_epoch)
         if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
+        if max_grad_value is not None and not number("fit", "max_grad_value", max_grad_value) > 0:
+            raise ValueError(f"[fit] max_grad_value must be positive, got {max_grad_value}")
+        integer("fit", "accumulate", accumulate, 1)
+        if accumulate > 1 and processes.size > 1:
+            raise ValueError(
+                "[fit] accumulate: several processes train on parts of each batch already; give a "
+                "smaller batch_size, or more processes"
+            )
         if loss is None:
             check_outputs(model)
         criterion = mean_loss(loss)
         warn_of_softmax(model, criterion)
         progress = progress if processes.first else False
         whole = validation
-        batches, validation = processes.share(_batches(train, batch_size, seed, augment), whole)
+        batches, validation = processes.share(
+            _batches(train, batch_size, seed, augment, drop_last), whole
+        )
+        if class_weight is not None or sample_weight is not None:
+            weights = given.sample_weights(sample_weight, batches)
+            criterion = WeightedLoss(criterion, given.class_weights(class_weight), weights)
         if optimizer is None:
             if initial_epoch:
                 raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
             optimizer = Adam(model.parameters())
-            if schedule is None and isinstance(batches, Sized):
+            if schedule is None and length_of(batches) is not None:
                 schedule = OneCycle(DEFAULT_PEAK)
         total_steps = 0
         if schedule is not None:
-            if not isinstance(batches, Sized):
+            length = length_of(batches)
+            if length is None:
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
-            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * len(batches)
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs)
+            total_steps *= updates_of(length, accumulate)
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
+        run.scheduled = schedule is not None
+        run.metrics = metrics_of("fit", metrics, FIELDS)
         history, gate = run.history, processes.gate()
         saver = None
         if checkpoint is not None or processes.size > 1:
@@ -224,10 +291,18 @@ def fit(
                 **model_settings(model, optimizer),
                 **data_settings(batches, whole, seed),
                 **other_settings(schedule, criterion, callbacks),
+                "class_weight": describe(class_weight),
+                "sample_weight": describe(sample_weight),
                 "max_grad_norm": max_grad_norm,
                 "seed": seed,
                 "initial_epoch": initial_epoch,
             }
+            others = {
+                "metrics": list(run.metrics),
+                "accumulate": None if accumulate == 1 else accumulate,
+                "max_grad_value": max_grad_value,
+            }
+            settings |= {name: value for name, value in others.items() if value}  # as in old files
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
@@ -247,13 +322,20 @@ def fit(
             saver,
             gate,
             processes,
+            given.classes,
+            accumulate,
+            max_grad_value,
         )
         if flag("fit", "cuda_graph", cuda_graph):
+            if isinstance(criterion, WeightedLoss):
+                raise ValueError("[fit] cuda_graph: a captured step has no weights of its batch")
             if processes.size > 1:
                 raise ValueError("[fit] cuda_graph: a captured step does not wait for other ranks")
             trainer.capture()
         if initial_epoch:
             trainer.skip(initial_epoch)
+        if given.named:
+            model.metadata = {**model.metadata, CLASSES: list(given.classes)}
         processes.announce(progress)
         processes.begin(model, optimizer)
         found = processes.by_first(saver.read) if saver is not None and resume else None
@@ -291,7 +373,7 @@ def fit(
                             raise
             finally:
                 model.forget()  # an unfinished step holds every layer's input
-        for callback in callbacks:
+        for callback in sorted(callbacks, key=lambda callback: not callback.ends_first):
             callback.on_train_end(run)
         if history.interrupted:
             # A script may go on as if the training had finished: at least warn of it.
@@ -312,11 +394,15 @@ def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> 
 
 
 def _batches(
-    train: Data, batch_size: int, seed: int, augment: Augment | None
+    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
 ) -> Iterable[tuple[Any, Any]]:
     """Return the batches of an epoch."""
     if isinstance(train, Dataset):
-        return batches_of(train, batch_size, seed, augment)
+        return batches_of(train, batch_size, seed, augment, drop_last)
+    if flag("fit", "drop_last", drop_last):
+        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
     if augment is not None:
-        raise ValueError("[fit] augment needs a Dataset: batches of your own come as they are")
+        raise ValueError(
+            "[fit] augment needs a Dataset or arrays: batches of your own come as they are"
+        )
     return train

@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pycnn._described import describes_itself, made_of
-from pycnn.data import Batches, Dataset
+from pycnn.data import Batches
 from pycnn.layers.module import Module
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Data, Loss
+from pycnn.training.evaluation import Loss
+from pycnn.training.given import Data, length_of
 
 
 def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
     """Describe the network, which parameters are trained, and the optimizer."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
-    return {
+    settings = {
         "model": describe(model),
         "arrays": [f"{name} {a.dtype} {a.shape}" for name, a in model.state_dict().items()],
         "optimizer": type(optimizer).__name__ + _arguments(optimizer.hyperparameters()),
         "trained parameters": trained,
     }
+    if len(optimizer.param_groups) > 1:  # not in older checkpoints
+        settings["groups"] = _groups(optimizer)
+    return settings
+
+
+def _groups(optimizer: Optimizer) -> list[str]:
+    """Describe the groups; of their learning rates only the ratios stay the same."""
+    return [
+        f"{len(group['params'])} parameters{_arguments(optimizer.settings(group) | {'lr': ratio})}"
+        for group, ratio in zip(optimizer.param_groups, optimizer.ratios(), strict=True)
+    ]
 
 
 def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str, Any]:
     """Describe the data and how they become batches; `seed` is described elsewhere."""
-    settings: dict[str, Any] = {"validation samples": _length(validation)}
+    settings: dict[str, Any] = {"validation samples": length_of(validation)}
     if not isinstance(batches, Batches):
-        return settings | {"batches": _length(batches)}
+        return settings | {"batches": length_of(batches)}
     if batches.seed != seed:  # a loader that the user made
         settings["order"] = "as it is" if batches.seed is None else f"of seed {batches.seed}"
     return settings | {
@@ -41,6 +53,7 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
         "labels": f"with checksum {_checksum(batches.data.y)}",
         "batch_size": batches.batch_size,
         "augment": describe(batches.augment),
+        **({"drop_last": True} if batches.drop_last else {}),  # not in older checkpoints
     }
 
 
@@ -104,7 +117,3 @@ def _arguments(values: Mapping[str, Any]) -> str:
 
 def _checksum(array: Any) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(array).tobytes()):08x}"
-
-
-def _length(data: Any) -> int | None:
-    return len(data) if isinstance(data, Dataset | Sized) else None

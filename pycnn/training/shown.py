@@ -35,11 +35,11 @@ def _shown(history: History) -> str:
 
 
 def _table(history: History) -> str:
-    rows = [record._asdict() for record in history.records[-MOST_ROWS:]]
-    names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    columns = {name: history[name][-MOST_ROWS:] for name in history.fields}
+    columns = {name: cells for name, cells in columns.items() if any(c is not None for c in cells)}
+    rows = [list(map(_cell, row)) for row in zip(*columns.values(), strict=True)]
     caption = f"the last {len(rows)} of {len(history)} epochs" if len(rows) < len(history) else ""
-    header = [name.replace("_", " ") for name in names]
-    return _html.table(header, ([_cell(row[name]) for name in names] for row in rows), caption)
+    return _html.table([name.replace("_", " ") for name in columns], rows, caption)
 
 
 def _cell(value: Any) -> str:

@@ -139,15 +139,14 @@ class Watch:
         """Return the loss of outputs that are all alike, or 1 for a loss not from pycnn.losses."""
         if not isinstance(self._loss, OpLoss) or type(self._loss).__call__ is not OpLoss.__call__:
             return 1.0
-        # All 0, or for log-probabilities all those of one class among C.
-        alike = -math.log(output.shape[1]) if isinstance(self._loss, NLLLoss) else 0.0
-        value, _ = self._loss._value(np.full(output.shape, alike, np.float32), on_cpu(y))
+        alike = np.full(output.shape, self._loss._alike(output.shape), np.float32)
+        value, _ = self._loss._value(alike, on_cpu(y))
         return float(value) if math.isfinite(value) else 0.0
 
 
 def _scale_of(x: Any, loss: float) -> str:
     """Say that the loss of the first batch was already too high, and how large its numbers are."""
-    values = on_cpu(x)
+    values = on_cpu(x[0] if isinstance(x, tuple) else x)
     text = f"it was {loss:.4g} in the first batch already: are the inputs scaled?"
     if values.dtype.kind != "f" or not values.size:
         return text

@@ -57,7 +57,9 @@ def test_without_a_gpu_the_error_says_so() -> None:
 
 
 def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[device\] must be 'cpu' or one of .*, got 'gpu'"):
+    with pytest.raises(
+        ValueError, match=r"\[device\] must be 'cpu', 'reference' or one of .*, got 'gpu'"
+    ):
         nn.models.lenet5(rng=0).to("gpu")
 
 
@@ -155,7 +157,7 @@ def test_arrays_are_joined_and_taken_apart(array_type: Any) -> None:
 
 
 def test_wrong_arrays_are_refused(array_type: Any) -> None:
-    with pytest.raises(TypeError, match="holds float32, int32, int64 or uint8, got float64"):
+    with pytest.raises(TypeError, match="holds float32, int32, int64, uint8 or bool, got float64"):
         array_type.from_numpy(np.zeros(3))
     with pytest.raises(ValueError, match="must be C-contiguous"):
         array_type.from_numpy(np.zeros((3, 4), np.float32).T)
@@ -261,7 +263,10 @@ def text_network() -> nn.Module:
     branches = (nn.Sequential(nn.Conv2d(1, 3, (r, 4), rng=r), nn.ReLU()) for r in (2, 3))
     pooled = [nn.Sequential(branch, nn.GlobalMaxPool2d()) for branch in branches]
     return nn.Sequential(
-        nn.Embedding(20, 4, rng=0), nn.Unsqueeze(1), nn.Parallel(*pooled), nn.Linear(6, 3, rng=1)
+        nn.Embedding(20, 4, sparse=True, rng=0),
+        nn.Unsqueeze(1),
+        nn.Parallel(*pooled),
+        nn.Linear(6, 3, rng=1),
     )
 
 

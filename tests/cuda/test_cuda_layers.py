@@ -154,7 +154,7 @@ def test_a_second_backward_adds_rows_on_a_device(device: str) -> None:
     gradients = []
     dy = np.random.default_rng(3).standard_normal((2, 4, 3)).astype(np.float32)
     for place in ("cpu", device):
-        layer = nn.Embedding.from_pretrained(TABLE.copy(), freeze=False).to(place)
+        layer = nn.Embedding.from_pretrained(TABLE.copy(), freeze=False, sparse=True).to(place)
         for words in (WORDS, OTHER_WORDS):
             layer(devices.move(words, place))
             dx = layer.backward(devices.move(dy, place))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycnn import k_fold, split
+from pycnn import k_fold, random_split
 from pycnn.data import ArrayDataset
 from pycnn.splits import deal, divide
 
@@ -32,14 +32,14 @@ def positions(part: ArrayDataset) -> list[int]:
 def test_a_share(labels: list[int], share: float, seed: int, stratify: bool) -> None:
     data = numbered(labels)
     n = len(data)
-    first, second = split(data, share, seed, stratify=stratify)
+    first, second = random_split(data, share, seed, stratify=stratify)
     assert len(second) == min(max(round(n * share), 1), n - 1)
     assert sorted(positions(first) + positions(second)) == list(range(n))
     for part in (first, second):
         assert positions(part) == sorted(positions(part))
         np.testing.assert_array_equal(part.y, data.y[positions(part)])
         assert (part.classes, part.name) == (data.classes, data.name)
-    again = split(data, share, seed, stratify=stratify)
+    again = random_split(data, share, seed, stratify=stratify)
     assert positions(again[1]) == positions(second)
 
 
@@ -51,9 +51,9 @@ def test_counts_with_the_classes_in_their_shares(
     n = len(data)
     if sum(counts) > n:
         with pytest.raises(ValueError, match=f"samples, got {n}"):
-            split(data, counts, seed)
+            random_split(data, counts, seed)
         return
-    parts = split(data, counts, seed)
+    parts = random_split(data, counts, seed)
     assert [len(part) for part in parts] == counts
     every = list(chain.from_iterable(map(positions, parts)))
     assert len(set(every)) == len(every)
@@ -87,7 +87,7 @@ def test_folds(labels: list[int], k: int, seed: int, stratify: bool) -> None:
 
 def test_the_seed_chooses() -> None:
     data = numbered([0, 1] * 20)
-    assert positions(split(data, 0.5, 0)[0]) != positions(split(data, 0.5, 1)[0])
+    assert positions(random_split(data, 0.5, 0)[0]) != positions(random_split(data, 0.5, 1)[0])
     first, second = (next(k_fold(data, 4, seed))[1] for seed in (0, 1))
     assert positions(first) != positions(second)
 
@@ -120,18 +120,20 @@ def test_dealing_is_in_turn_and_dividing_keeps_the_order() -> None:
         ("ab", TypeError, "a share or a sequence of ints"),
         (True, TypeError, "a share or a sequence of ints"),
         ([5, 0], ValueError, "sizes must be at least 1"),
-        ([0.5, 0.5], TypeError, "sizes must be an int"),
+        ([0.5, 0.4], ValueError, "shares must be above 0 and sum to 1"),
+        ([0.99, 0.01], ValueError, "each part needs a sample"),
+        ([5, 0.5], TypeError, "sizes must be an int"),
     ],
 )
 def test_wrong_sizes(sizes: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
-        split(numbered([0] * 10), sizes)
+        random_split(numbered([0] * 10), sizes)
 
 
 def test_wrong_numbers() -> None:
     with pytest.raises(ValueError, match="two parts need two samples, got 1"):
-        split(numbered([0]), 0.5)
+        random_split(numbered([0]), 0.5)
     with pytest.raises(ValueError, match="k must be at least 2"):
         k_fold(numbered([0] * 10), 1)
     with pytest.raises(ValueError, match="seed must be at least 0"):
-        split(numbered([0] * 10), 0.5, -1)
+        random_split(numbered([0] * 10), 0.5, -1)

@@ -10,16 +10,24 @@ from support.gradients import assert_gradients, reference_ops
 
 from pycnn import ops
 from pycnn.layers import (
+    ELU,
     GELU,
     Flatten,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
     LeakyReLU,
     Linear,
     LocalResponseNorm,
+    Mish,
     Module,
+    ReLU6,
     ScaledTanh,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
     evaluation_mode,
 )
@@ -36,6 +44,14 @@ LAYERS: dict[str, tuple[Make, tuple[int, ...]]] = {
     "Sigmoid": (Sigmoid, IMAGES),
     "GELU": (GELU, IMAGES),
     "GELU tanh": (lambda: GELU("tanh"), IMAGES),
+    "SiLU": (SiLU, IMAGES),
+    "ELU": (lambda: ELU(0.7), IMAGES),
+    "Hardswish": (Hardswish, IMAGES),
+    "Hardsigmoid": (Hardsigmoid, IMAGES),
+    "Softplus": (lambda: Softplus(2, 3), IMAGES),
+    "Mish": (Mish, IMAGES),
+    "Hardtanh": (lambda: Hardtanh(-0.5, 0.25), IMAGES),
+    "ReLU6": (ReLU6, IMAGES),
     "Softmax": (Softmax, ROWS),
     "LRN": (lambda: LocalResponseNorm(5), IMAGES),
     "LRN 4": (lambda: LocalResponseNorm(4, 0.3, 0.6, 1.5), IMAGES),
@@ -98,6 +114,10 @@ def test_the_layers_pass_their_arguments() -> None:
     np.testing.assert_array_equal(LeakyReLU(0.3)(x), ops.leaky_relu(x, 0.3))
     np.testing.assert_array_equal(ScaledTanh()(x), ops.tanh(x, amplitude=1.7159, slope=2 / 3))
     np.testing.assert_array_equal(GELU("tanh")(x), ops.gelu(x, "tanh"))
+    np.testing.assert_array_equal(ELU(0.3)(x), ops.activation(x, "elu", 0.3))
+    np.testing.assert_array_equal(Softplus(2, 1)(x), ops.activation(x, "softplus", 2, 1))
+    np.testing.assert_array_equal(ReLU6()(x), np.clip(x, 0, 6))
+    np.testing.assert_array_equal(Hardtanh()(x), np.clip(x, -1, 1))
     layer = LocalResponseNorm(3, 0.5, 0.6, 2.0, "paper")
     expected, _ = ops.local_response_norm(images, 3, alpha=0.5, beta=0.6, k=2.0, form="paper")
     np.testing.assert_array_equal(layer(images), expected)
@@ -111,6 +131,13 @@ def test_the_layers_pass_their_arguments() -> None:
         (ScaledTanh(2, 0.5), "ScaledTanh(amplitude=2.0, slope=0.5)"),
         (GELU(), "GELU()"),
         (GELU("tanh"), "GELU(approximate='tanh')"),
+        (SiLU(), "SiLU()"),
+        (Mish(True), "Mish(inplace=True)"),
+        (ELU(), "ELU(alpha=1.0)"),
+        (ELU(0.5, True), "ELU(alpha=0.5, inplace=True)"),
+        (Softplus(), "Softplus(beta=1.0, threshold=20.0)"),
+        (Hardtanh(0, 2, True), "Hardtanh(min_val=0.0, max_val=2.0, inplace=True)"),
+        (ReLU6(), "ReLU6()"),
         (Softmax(), "Softmax()"),
         (LocalResponseNorm(5), "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"),
         (
@@ -135,6 +162,11 @@ def test_repr_is_the_call_that_makes_it(layer: Module, text: str) -> None:
             ValueError,
             r"\[GELU\] approximate must be one of none, tanh",
         ),
+        (lambda: ELU(np.inf), ValueError, r"\[ELU\] alpha must be finite"),
+        (lambda: SiLU(1), TypeError, r"\[SiLU\] inplace must be True or False"),  # type: ignore[arg-type]
+        (lambda: Softplus(0), ValueError, r"\[Softplus\] beta must be above 0"),
+        (lambda: Softplus(1e39), ValueError, r"\[Softplus\] beta must be a finite float32"),
+        (lambda: Hardtanh(1, 1), ValueError, r"\[Hardtanh\] min_val must be below max_val, got 1"),
         (lambda: LocalResponseNorm(0), ValueError, "size must be at least 1, got 0"),
         (lambda: LocalResponseNorm(5.0), TypeError, "size must be an int, got float"),  # type: ignore[arg-type]
         (lambda: LocalResponseNorm(5, -1), ValueError, "alpha must be at least 0"),

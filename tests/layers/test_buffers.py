@@ -47,7 +47,7 @@ def model(seed: int = 0) -> Sequential:
 def changed() -> Sequential:
     made = model(1)
     for index, (_, buffer) in enumerate(made.named_buffers()):
-        buffer.data[...] = (np.arange(buffer.size).reshape(buffer.shape) + index) % 7
+        buffer.data[...] = (np.arange(buffer.numel()).reshape(buffer.shape) + index) % 7
     return made
 
 
@@ -123,7 +123,7 @@ def test_optimizers_do_not_see_buffers() -> None:
     after = dict(made.named_buffers())
     assert after.pop("0.steps").data == before.pop("0.steps") + 1
     assert all(np.array_equal(after[name].data, before[name]) for name in after)
-    assert sum(p.size for p in made.parameters()) == 3 + 6 + 2
+    assert sum(p.numel() for p in made.parameters()) == 3 + 6 + 2
 
 
 @pytest.mark.parametrize(

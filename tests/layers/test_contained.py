@@ -129,7 +129,7 @@ def test_a_container_of_ones_own_finds_its_modules() -> None:
             self.sizes = [1, 2]
             self.layers = list(layers)
 
-        def children(self) -> Iterator[tuple[str, Module]]:
+        def named_children(self) -> Iterator[tuple[str, Module]]:
             yield from ((str(i), layer) for i, layer in enumerate(self.layers))
 
     stack = Stack(Linear(2, 2), Sequential(Linear(2, 2)))
@@ -175,7 +175,7 @@ def test_children_of_ones_own_may_raise_anything_while_a_module_is_made() -> Non
             for name in "ab":
                 self.blocks = {**self.blocks, name: Linear(2, 2)}
 
-        def children(self) -> Iterator[tuple[str, Module]]:
+        def named_children(self) -> Iterator[tuple[str, Module]]:
             for name in self.order:
                 yield name, self.blocks[name]  # a KeyError at first
 
@@ -188,7 +188,7 @@ def test_children_that_need_what_is_set_later() -> None:
             self.kept = kept
             self.blocks = {"a": ReLU(), "b": Linear(2, 2)}
 
-        def children(self) -> Iterator[tuple[str, Module]]:
+        def named_children(self) -> Iterator[tuple[str, Module]]:
             yield from self.blocks.items()
 
     stack = Stack([])
@@ -317,7 +317,7 @@ def test_a_module_that_children_of_ones_own_leave_out_is_refused() -> None:
     class Stack(Empty):
         a: Linear
 
-        def children(self) -> Iterator[tuple[str, Module]]:
+        def named_children(self) -> Iterator[tuple[str, Module]]:
             yield "a", self.a
 
     model = Stack()

@@ -200,7 +200,7 @@ class Shape(Module):
 
 def test_summary_counts_everything_once_and_gives_branches_their_input() -> None:
     lines = branched().summary((1, 8, 8)).splitlines()
-    total = sum(parameter.size for parameter in branched().parameters())
+    total = sum(parameter.numel() for parameter in branched().parameters())
     assert lines[-1].split()[2] == f"{total:,}"
     rows = {line.split()[0]: line.split()[-3:] for line in lines[2:-2]}
     assert rows["block"] == rows["mix"] == ["-", "-", "-"]

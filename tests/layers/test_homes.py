@@ -45,11 +45,11 @@ class Part:
 def settle(model: nn.Module) -> Array:
     """Return the parameters homes in one buffer, side by side, which is returned."""
     parameters = list(model.parameters())
-    flat = np.full(sum(p.size for p in parameters), np.nan, np.float32)
+    flat = np.full(sum(p.numel() for p in parameters), np.nan, np.float32)
     end = 0
     for p in parameters:
-        p.home = Part(flat[end : end + p.size].reshape(p.shape))
-        end += p.size
+        p.home = Part(flat[end : end + p.numel()].reshape(p.shape))
+        end += p.numel()
     return flat
 
 

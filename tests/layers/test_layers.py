@@ -226,7 +226,11 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: Conv2d(3, 4, 3, padding_mode="reflect"), ValueError, r"one of zeros, got"),
+        (
+            lambda: Conv2d(3, 4, 3, padding_mode="same"),
+            ValueError,
+            "one of zeros, reflect, ",
+        ),
         (lambda: Conv2d(3, 4, 3, groups=2), ValueError, "groups=2 must divide in_channels=3"),
         (lambda: Conv2d(4, 3, 3, groups=2), ValueError, "out_channels=3"),
         (lambda: Conv2d(0, 4, 3), ValueError, "in_channels must be at least 1, got 0"),
@@ -244,7 +248,7 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
         (lambda: MaxPool2d(2, padding=2), ValueError, "at most half of kernel_size"),
         (lambda: MaxPool2d(2, return_indices=True), ValueError, "pycnn.ops.max_pool2d"),
         (lambda: AvgPool2d(2, divisor_override=0), ValueError, "divisor_override"),
-        (lambda: AvgPool2d((2, 2, 2)), ValueError, "height, width"),  # type: ignore[arg-type]
+        (lambda: AvgPool2d((2, 2, 2)), ValueError, "height, width"),
         (lambda: Dropout(1.0), ValueError, r"p must be in \[0, 1\), got 1.0"),
         (lambda: Dropout("x"), TypeError, "p must be a number, got str"),  # type: ignore[arg-type]
     ],
@@ -254,13 +258,6 @@ def test_wrong_arguments_are_named(
 ) -> None:
     with pytest.raises(error, match=text):
         make()
-
-
-def test_conv2d_says_what_a_single_image_lacks() -> None:
-    with pytest.raises(
-        ValueError, match=r"expects \(N, 1, H, W\), input was \(1, 8, 8\): .*newaxis"
-    ):
-        Conv2d(1, 4, 3)(normal(1, 8, 8))
 
 
 def test_linear_says_what_it_expects() -> None:
@@ -291,7 +288,7 @@ def test_repr_is_the_call_that_makes_it(layer: Module, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("channels", "shape", "hint"),
-    [(1, (5, 8, 8), "channel axis"), (3, (3, 8, 8), "batch axis"), (1, (8, 8), r"\(8, 8\)$")],
+    [(1, (5, 8, 8), "channel axis"), (3, (5, 8, 8), "batch axis"), (1, (8, 8), r"\(8, 8\)$")],
 )
 def test_images_without_an_axis_say_which_one(
     channels: int, shape: tuple[int, ...], hint: str
@@ -304,10 +301,10 @@ def test_images_without_an_axis_say_which_one(
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        ((2, 5, 3), r"expects \(N, 3\), input was \(2, 5, 3\): give x.reshape\(-1, 3\)"),
         ((2, 3, 1), r"expects \(N, 3\), input was \(2, 3, 1\): is a Flatten missing\?"),
         ((2, 5, 4), r"expects \(N, 3\), input was \(2, 5, 4\)$"),
-        ((3,), r"expects \(N, 3\), input was \(3,\)"),
+        ((), r"expects \(N, 3\), input was \(\)"),
+        ((4,), r"expects \(N, 3\), input was \(4,\)"),
         ((2, 4), r"expects 3 features, got 4 \(input was \(2, 4\)\)"),
     ],
 )

@@ -100,7 +100,7 @@ def test_names_are_those_of_pytorch() -> None:
     assert list(model.state_dict()) == [
         "0.weight", "0.bias", "1.1.weight", "1.1.bias", "2.weight"
     ]  # fmt: skip
-    assert [p.size for p in model.parameters()] == [18, 2, 12, 4, 20]
+    assert [p.numel() for p in model.parameters()] == [18, 2, 12, 4, 20]
     assert model.state_dict()["2.weight"] is model[2].weight.data  # type: ignore[attr-defined]
 
 

@@ -154,8 +154,8 @@ def test_fine_tuning_with_frozen_statistics() -> None:
 def test_subsampling_is_lenets() -> None:
     """One coefficient and one offset a channel: 12 parameters in S2, 32 in S4."""
     layer, x = Subsampling(6, rng=0), normal(2, 6, 9, 8)
-    assert sum(p.size for p in layer.parameters()) == 12
-    assert sum(p.size for p in Subsampling(16).parameters()) == 32
+    assert sum(p.numel() for p in layer.parameters()) == 12
+    assert sum(p.numel() for p in Subsampling(16).parameters()) == 32
     for parameter in layer.parameters():
         assert np.abs(parameter.data).max() <= 0.5
     y = layer(x)

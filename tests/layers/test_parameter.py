@@ -13,7 +13,7 @@ Array = np.ndarray
 
 
 def test_parameters_are_contiguous() -> None:
-    assert Parameter(np.zeros((2, 3), np.float32)).size == 6
+    assert Parameter(np.zeros((2, 3), np.float32)).numel() == 6
     with pytest.raises(ValueError, match="C-contiguous"):
         Parameter(np.zeros((2, 3), np.float32).T)
 

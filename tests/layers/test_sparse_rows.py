@@ -166,7 +166,7 @@ def test_clipping_counts_and_scales_the_rows() -> None:
 def words() -> tuple[Sequential, pycnn.ArrayDataset]:
     """Return sentences whose class is that of their first word, and a net for them."""
     x = np.random.default_rng(0).integers(0, 20, (200, 4))
-    model = Sequential(Embedding(30, 8, rng=0), Flatten(), Linear(32, 2, rng=0))
+    model = Sequential(Embedding(30, 8, sparse=True, rng=0), Flatten(), Linear(32, 2, rng=0))
     return model, pycnn.ArrayDataset(x, x[:, 0] % 2, ("even", "odd"))
 
 

@@ -25,7 +25,7 @@ class Sum(Module):
         return dx
 
     def trace(self, x: Array, path: str = "") -> Trace:
-        for name, child in self.children():
+        for name, child in self.named_children():
             yield from child.trace(x, f"{path}.{name}" if path else name)
         y = self.forward(x)
         yield path, self, y

@@ -30,7 +30,7 @@ def published() -> Sequential:
 
 
 def weighted(model: Sequential) -> dict[str, Conv2d | Linear]:
-    return {n: layer for n, layer in model.children() if isinstance(layer, (Conv2d, Linear))}
+    return {n: layer for n, layer in model.named_children() if isinstance(layer, (Conv2d, Linear))}
 
 
 def test_counts_are_those_of_the_paper(published: Sequential) -> None:
@@ -38,8 +38,8 @@ def test_counts_are_those_of_the_paper(published: Sequential) -> None:
     outputs = {path: y.shape[1:] for path, _, y in published.eval().trace(x)}
     layers = weighted(published)
     assert [int(np.prod(outputs[name])) for name in layers] == NEURONS
-    assert [sum(p.size for p in layer.parameters()) for layer in layers.values()] == PARAMETERS
-    assert sum(p.size for p in published.parameters()) == 60_965_224
+    assert [sum(p.numel() for p in layer.parameters()) for layer in layers.values()] == PARAMETERS
+    assert sum(p.numel() for p in published.parameters()) == 60_965_224
     assert outputs["pool1"] == (96, 27, 27)
     assert outputs["pool2"] == (256, 13, 13)
     assert outputs["pool5"] == (256, 6, 6)
@@ -49,7 +49,7 @@ def test_counts_are_those_of_the_paper(published: Sequential) -> None:
 
 
 def test_layers_stand_in_the_order_of_the_paper(published: Sequential) -> None:
-    names = [name for name, _ in published.children()]
+    names = [name for name, _ in published.named_children()]
     assert names[:8] == [a + b for b in "12" for a in ("conv", "relu", "norm", "pool")]
     assert names[-7:] == ["fc6", "relu6", "drop6", "fc7", "relu7", "drop7", "fc8"]
     for layer in published:
@@ -171,7 +171,7 @@ def test_torchvisions_form_loads_a_state_dict_of_its_names() -> None:
 def test_the_small_one_has_the_counts_of_its_table() -> None:
     model = models.alexnet_cifar(rng=0)
     counts = {
-        name: (y.size, sum(p.size for p in layer.parameters()))
+        name: (y.size, sum(p.numel() for p in layer.parameters()))
         for name, layer, y in model.eval().trace(np.zeros((1, 3, 32, 32), np.float32))
     }
     assert counts["conv1"] == (49_152, 3_648)
@@ -180,7 +180,7 @@ def test_the_small_one_has_the_counts_of_its_table() -> None:
     assert counts["fc4"] == (512, 885_248)
     assert counts["fc5"] == (10, 5_130)
     assert counts["pool3"][0] == 192 * 3 * 3
-    assert sum(p.size for p in model.parameters()) == 1_192_330
+    assert sum(p.numel() for p in model.parameters()) == 1_192_330
     assert same_bits(model.state_dict(), models.alexnet_cifar(rng=0).state_dict())
     assert not same_bits(model.state_dict(), models.alexnet_cifar(rng=1).state_dict())
 

@@ -53,8 +53,8 @@ def digits(n: int, seed: int = 0) -> ArrayDataset:
 def test_parameters_are_those_of_the_paper() -> None:
     model = models.lenet5_1998(rng=0)
     for name, count in PARAMETERS.items():
-        assert sum(parameter.size for parameter in model[name].parameters()) == count, name
-    assert sum(parameter.size for parameter in model.parameters()) == 60_000
+        assert sum(parameter.numel() for parameter in model[name].parameters()) == count, name
+    assert sum(parameter.numel() for parameter in model.parameters()) == 60_000
     assert not list(model["output"].parameters())
     assert models.lenet5_1998(rng=0).summary((1, 32, 32)).splitlines()[-1].split()[2] == "60,000"
 

@@ -19,7 +19,7 @@ def test_lenet5_has_the_shapes_of_the_paper() -> None:
         "7.weight": (120, 400), "7.bias": (120,), "9.weight": (84, 120), "9.bias": (84,),
         "11.weight": (10, 84), "11.bias": (10,),
     }  # fmt: skip
-    assert sum(parameter.size for parameter in model.parameters()) == 61_706
+    assert sum(parameter.numel() for parameter in model.parameters()) == 61_706
     outputs = [y.shape[1:] for _, _, y in model.trace(np.zeros((2, 1, 28, 28), np.float32))]
     assert outputs == [
         (6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10), (16, 5, 5), (400,),

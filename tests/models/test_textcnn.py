@@ -54,7 +54,7 @@ def test_the_parameters_are_those_of_the_paper() -> None:
         "2.2.0.weight": (100, 1, 5, 300), "2.2.0.bias": (100,),
         "4.weight": (2, 300), "4.bias": (2,),
     }  # fmt: skip
-    assert sum(p.size for p in model.parameters()) == 360_902 + 22 * 300
+    assert sum(p.numel() for p in model.parameters()) == 360_902 + 22 * 300
     assert "Embedding" in model.summary((40,))
     assert "(100,)" in model.summary((1,))
     vectors = model.state_dict()["0.weight"]

@@ -17,6 +17,7 @@ from support.tolerance import assert_within
 
 from pycnn import Sequential, ops, reference
 from pycnn.layers import Embedding, Flatten, Linear, Parameter, SparseRows
+from pycnn.optim import SGD, Adam, RMSprop
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -127,8 +128,8 @@ def gradient(layer: Embedding) -> SparseRows:
 
 
 def test_layer() -> None:
-    layer = Embedding(5, 3, padding_idx=-4, rng=0)
-    assert repr(layer) == "Embedding(5, 3, padding_idx=1)"
+    layer = Embedding(5, 3, padding_idx=-4, sparse=True, rng=0)
+    assert repr(layer) == "Embedding(5, 3, padding_idx=1, sparse=True)"
     np.testing.assert_array_equal(layer.weight.data[1], 0)
     index = np.array([[4, 1, 4], [0, 1, 1]])
     y = layer(index)
@@ -154,9 +155,9 @@ def test_the_vectors_start_as_normal_numbers() -> None:
 @pytest.mark.parametrize("freeze", [True, False])
 def test_vectors_that_are_there_already(freeze: bool) -> None:
     table = np.arange(15, dtype=np.float32).reshape(5, 3)
-    layer = Embedding.from_pretrained(table, freeze, padding_idx=2)
+    layer = Embedding.from_pretrained(table, freeze, padding_idx=2, sparse=not freeze)
     assert layer.weight.data is table
-    assert repr(layer) == "Embedding(5, 3, padding_idx=2" + (", frozen)" if freeze else ")")
+    assert repr(layer) == f"Embedding(5, 3, padding_idx=2, {'frozen' if freeze else 'sparse=True'})"
     assert [name for name, _ in layer.named_parameters()] == ([] if freeze else ["weight"])
     assert list(layer.state_dict()) == ["weight"]
     y = layer(np.array([[1, 2, 4]]))
@@ -164,6 +165,34 @@ def test_vectors_that_are_there_already(freeze: bool) -> None:
     np.testing.assert_array_equal(layer.backward(np.ones_like(y)), np.zeros((1, 3)))
     if not freeze:
         np.testing.assert_array_equal(gradient(layer).rows, [1, 4])
+
+
+def test_every_row_follows_the_optimizer_unless_the_gradient_is_sparse() -> None:
+    """As in PyTorch: a word that is not in the batch moves by what the optimizer remembers."""
+    words, dy = np.array([[4, 1, 4]]), np.ones((1, 3, 3), np.float32)
+    for make in (
+        lambda p: SGD(p, 0.1, momentum=0.9), lambda p: Adam(p, 0.1), lambda p: RMSprop(p, 0.1),
+        lambda p: SGD(p, 0.1, weight_decay=0.1),
+    ):  # fmt: skip
+        moved = {}
+        for sparse in (False, True):
+            layer = Embedding(5, 3, padding_idx=1, sparse=sparse, rng=0)
+            optimizer = make(list(layer.parameters()))
+            for batch in (words, words[:, :2] % 4):
+                before = layer.weight.data.copy()
+                layer.zero_grad()
+                layer(batch)
+                layer.backward(dy[:, : batch.size])
+                optimizer.step()
+            moved[sparse] = (layer.weight.data != before).any(axis=1).tolist()
+            assert not layer.weight.data[1].any()
+        assert moved[True] == [True, False, False, False, False]
+        assert moved[False][4] or isinstance(optimizer, RMSprop)
+    layer = Embedding(5, 3, 1, rng=0)
+    layer(words)
+    layer.backward(dy)
+    assert isinstance(layer.weight, Parameter)
+    np.testing.assert_array_equal(layer.weight.grad, np.diag([0, 0, 0, 0, 2]) @ np.ones((5, 3)))
 
 
 def test_vectors_that_are_none() -> None:

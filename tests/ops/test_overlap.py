@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pycnn import devices, ops, reference
-from pycnn.datasets.normalise import normalise
 
 Array = np.ndarray
 
@@ -105,10 +104,3 @@ def test_a_device_array_written_into_itself_stays_as_it_is(
     np.testing.assert_array_equal(array.numpy(), numbers)
     array += array
     np.testing.assert_array_equal(array.numpy(), 2 * numbers)
-
-
-def test_pictures_are_not_normalised_into_themselves() -> None:
-    out = np.zeros((2, 3, 4, 4), np.float32)
-    images = out.view(np.uint8)[:, :, :, :4]
-    with pytest.raises(ValueError, match=r"\[normalise\] out .* with images"):
-        normalise(images, [0, 0, 0], [1, 1, 1], out=out)

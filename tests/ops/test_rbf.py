@@ -98,7 +98,7 @@ def test_fixed_centres_are_a_buffer_and_trainable_ones_a_parameter() -> None:
     fixed, trainable = RBF(centres=centres), RBF(84, 10, centres=centres, trainable=True)
     assert isinstance(fixed.centres, Buffer)
     assert isinstance(trainable.centres, Parameter)
-    assert [sum(p.size for p in layer.parameters()) for layer in (fixed, trainable)] == [0, 840]
+    assert [sum(p.numel() for p in layer.parameters()) for layer in (fixed, trainable)] == [0, 840]
     assert list(fixed.state_dict()) == list(trainable.state_dict()) == ["centres"]
     assert not np.shares_memory(fixed.centres.data, centres)
 

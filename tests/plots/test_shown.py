@@ -77,8 +77,8 @@ def html_of(value: Any) -> str:
         (optim.Constant(0.1), "Constant(lr=0.1)"),
         (training.EarlyStopping(), "EarlyStopping()"),
         (
-            training.EarlyStopping("loss", 3, min_delta=0.1, restore_best=True),
-            "EarlyStopping(monitor='loss', patience=3, min_delta=0.1, restore_best=True)",
+            training.EarlyStopping("loss", 3, min_delta=0.1, restore_best=False),
+            "EarlyStopping(monitor='loss', patience=3, min_delta=0.1, restore_best=False)",
         ),
         (
             training.BestCheckpoint(Path("best.safetensors"), "accuracy"),

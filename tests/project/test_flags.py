@@ -9,17 +9,26 @@ import numpy as np
 import pytest
 from support.small_training import blobs, small_net
 
-from pycnn import fit, k_fold, models, plot, split
+from pycnn import fit, k_fold, models, plot, random_split
 from pycnn.layers import (
     RBF,
     AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
     ConvTranspose2d,
+    Dropout,
+    Dropout2d,
     Embedding,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    LeakyReLU,
     Linear,
+    MaxPool1d,
     MaxPool2d,
-    Upsample,
+    ReLU,
 )
 from pycnn.training import self_organize
 
@@ -40,8 +49,18 @@ FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("[MaxPool2d] ceil_mode", lambda flag: MaxPool2d(2, ceil_mode=flag)),
     ("[AvgPool2d] ceil_mode", lambda flag: AvgPool2d(2, ceil_mode=flag)),
     ("[AvgPool2d] count_include_pad", lambda flag: AvgPool2d(2, count_include_pad=flag)),
-    ("[Upsample] align_corners", lambda flag: Upsample(2, "bilinear", flag)),
-    ("[split] stratify", lambda flag: split(blobs(4), 0.5, stratify=flag)),
+    ("[ReLU] inplace", lambda flag: ReLU(inplace=flag)),
+    ("[LeakyReLU] inplace", lambda flag: LeakyReLU(0.1, flag)),
+    ("[Dropout] inplace", lambda flag: Dropout(0.5, flag)),
+    ("[Dropout2d] inplace", lambda flag: Dropout2d(0.5, flag)),
+    ("[Conv1d] bias", lambda flag: Conv1d(1, 1, 1, bias=flag)),
+    ("[BatchNorm1d] bias", lambda flag: BatchNorm1d(1, bias=flag)),
+    ("[InstanceNorm2d] affine", lambda flag: InstanceNorm2d(1, affine=flag)),
+    ("[GroupNorm] affine", lambda flag: GroupNorm(1, 1, affine=flag)),
+    ("[LayerNorm] elementwise_affine", lambda flag: LayerNorm(1, elementwise_affine=flag)),
+    ("[Embedding] sparse", lambda flag: Embedding(2, 2, sparse=flag)),
+    ("[MaxPool1d] ceil_mode", lambda flag: MaxPool1d(2, ceil_mode=flag)),
+    ("[random_split] stratify", lambda flag: random_split(blobs(4), 0.5, stratify=flag)),
     ("[k_fold] stratify", lambda flag: k_fold(blobs(4), 2, stratify=flag)),
     ("[convolution] transposed", lambda flag: plot.convolution_arithmetic(3, 2, transposed=flag)),
     ("[fit] resume", lambda flag: fit(small_net(), blobs(4), checkpoint="no", resume=flag)),

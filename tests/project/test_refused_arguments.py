@@ -118,14 +118,22 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: augment.Normalise(wrong(Raises())), TypeError, "Normalise. mean must be numbers"),
     (lambda: augment.Normalise(0.0, wrong(LARGE)), TypeError, "Normalise. std must be numbers"),
-    (lambda: pycnn.ArrayDataset(IMAGES, wrong(Raises())), TypeError, "ArrayDataset. y must be"),
+    (
+        lambda: pycnn.ArrayDataset(IMAGES, wrong(Raises())),
+        TypeError,
+        "ArrayDataset. y, of type Raises",
+    ),
     (lambda: pycnn.ArrayDataset(IMAGES, wrong(range(10**9))), TypeError, "ArrayDataset. y must be"),
     (
         lambda: pycnn.ArrayDataset(IMAGES, np.broadcast_to(1.0, (10**12,))),
-        TypeError,
-        "ArrayDataset. y must be",
+        ValueError,
+        "ArrayDataset. needs one target for each sample",
     ),
-    (lambda: pycnn.split(range(10**9), 0.5), TypeError, "split. data must be a Dataset"),
+    (
+        lambda: pycnn.random_split(range(10**9), 0.5),
+        TypeError,
+        "random_split. data must be a Dataset",
+    ),
     (lambda: pycnn.k_fold(range(10**9), 5), TypeError, "k_fold. data must be a Dataset"),
     (
         lambda: pycnn.evaluate(small_net(), blobs(4), loss=wrong(3)),

@@ -39,12 +39,13 @@ def test_a_data_set_says_how_one_goes_through_it(kind: type, tmp_path: Path) -> 
         assert len(data[index : index + 1]) == 1
 
 
-def test_labels_beside_the_data_of_evaluate_are_told_how_to_be_given() -> None:
+def test_samples_without_labels_are_told_how_to_be_given() -> None:
     data = blobs(4)
-    call: Any = evaluate
-    with pytest.raises(TypeError, match=r"^\[evaluate\] .*pycnn\.ArrayDataset\(x, y\)"):
-        call(small_net(), data.x, data.y)
-    evaluate(small_net(), data)
+    with pytest.raises(TypeError, match=r"^\[evaluate\] .*evaluate\(model, x, y\)"):
+        evaluate(small_net(), data.x)
+    with pytest.raises(TypeError, match=r"^\[evaluate\] y goes with samples x alone"):
+        evaluate(small_net(), data, data.y)
+    assert evaluate(small_net(), data) == evaluate(small_net(), data.x, data.y)
 
 
 @pytest.mark.parametrize("wrong", [3, b"x", None, ["x"]])

@@ -128,6 +128,77 @@ void check_each_activation() {
         });
 }
 
+// The kinds of `activation`, with the slope of each, by their formulas in double.
+struct Kind {
+    pycnn::Activation f;
+    double units;
+    std::function<double(double)> value, slope;
+};
+std::vector<Kind> kinds() {
+    using pycnn::ActivationKind;
+    const auto mish = [](double x) { return std::tanh(std::log1p(std::exp(x))); };
+    return {
+        {{ActivationKind::silu, 0, 0},
+         16,
+         [](double x) { return x * logistic(x); },
+         [](double x) { return logistic(x) + x * logistic(x) * logistic(-x); }},
+        {{ActivationKind::elu, 0.75f, 0},
+         8,
+         [](double x) { return x < 0 ? 0.75 * std::expm1(x) : x; },
+         [](double x) { return x <= 0 ? 0.75 * std::exp(x) : 1; }},
+        {{ActivationKind::hardswish, 0, 0},
+         8,
+         [](double x) { return x * std::clamp(x + 3, 0.0, 6.0) / 6; },
+         [](double x) { return x <= -3 ? 0 : (x >= 3 ? 1 : x / 3 + 0.5); }},
+        {{ActivationKind::hardsigmoid, 0, 0},
+         8,
+         [](double x) { return std::clamp(x + 3, 0.0, 6.0) / 6; },
+         [](double x) { return x <= -3 || x >= 3 ? 0 : 1 / 6.0; }},
+        {{ActivationKind::softplus, 0.5f, 60},
+         40,
+         [](double x) { return std::log1p(std::exp(0.5 * x)) / 0.5; },
+         [](double x) { return logistic(0.5 * x); }},
+        {{ActivationKind::mish, 0, 0},
+         40,
+         [=](double x) { return x * mish(x); },
+         [=](double x) { return mish(x) + x * logistic(x) * (1 - mish(x)) * (1 + mish(x)); }},
+        {{ActivationKind::hardtanh, -0.5f, 2},
+         0,
+         [](double x) { return std::clamp(x, -0.5, 2.0); },
+         [](double x) { return x <= -0.5 || x >= 2 ? 0 : 1; }},
+        {{ActivationKind::negative, 0, 0},
+         0,
+         [](double x) { return std::min(x, 0.0); },
+         [](double x) { return x > 0 ? 0 : 1; }},
+    };
+}
+
+void check_kinds() {
+    Floats x = arguments(false);
+    for (const Kind& kind : kinds()) {
+        const std::string name = "activation " + std::to_string(static_cast<int>(kind.f.kind));
+        check_forward(
+            name, [&](int64_t n, const float* in, float* y) { pycnn::activation(n, kind.f, in, y); },
+            [&](double v) { return Exact{kind.value(v), kind.units * 0x1p-24 * std::abs(kind.value(v)) + 256 * kTiny}; },
+            false);
+        check_backward(
+            name + " gradient",
+            [&](int64_t n, const float* dy, const float* in, float* dx) { pycnn::activation_backward(n, kind.f, dy, in, dx); },
+            x,
+            [&](double v) { return Slope{kind.slope(v), std::abs(kind.slope(v)) + std::min(1.0, std::abs(v)), kind.units}; });
+    }
+    // Of a log-probability, with the exponent 2.
+    for (float& v : x) v = -std::abs(v);
+    Floats y = guarded(static_cast<int64_t>(x.size()));
+    pycnn::activation(static_cast<int64_t>(x.size()), {pycnn::ActivationKind::focal, 2, 0.25f}, x.data(), y.data());
+    Exacts exact;
+    for (const float v : x) {
+        const double rest = -std::expm1(v);
+        exact.push_back(rounded(0.25 * v * rest * rest, 40 + 12 * std::abs(std::log(rest))));
+    }
+    compare("focal", y, exact);
+}
+
 // One block of Philox4x32-10, word by word.
 std::array<uint32_t, 4> philox(uint64_t block, uint64_t key) {
     const auto low = [](uint64_t a) { return static_cast<uint32_t>(a); };
@@ -237,6 +308,7 @@ void check_denormals() {
 
 void check_activations() {
     check_each_activation();
+    check_kinds();
     check_dropout();
     check_rows(9, 10);
     check_rows(5, 4);

@@ -111,7 +111,7 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="there are no parameters"):
         MaxNorm([], 3)
     with pytest.raises(
-        TypeError, match=r"\[MaxNorm\] parameters must hold Parameters, got ndarray"
+        TypeError, match=r"\[MaxNorm\] parameters must hold Parameters, got TrackedArray"
     ):
         MaxNorm([weight.data], 3)  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"two dimensions or more, not of shape \(2,\)"):

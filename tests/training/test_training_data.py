@@ -49,11 +49,11 @@ def test_a_schedule_needs_a_length() -> None:
     [
         (empty(), ValueError, "the data set is empty"),
         ([], ValueError, "epoch 1 has no training data"),
-        (0.5, TypeError, r"^\[fit\] train must be a Dataset .*got 0.5"),
+        (0.5, TypeError, r"^\[fit\] train must be a Dataset, .*got 0.5"),
         ([blobs(3).x], TypeError, "must yield batches"),
         ([(blobs(3).x, blobs(2).y)], ValueError, "as many labels as samples, got 3 and 2"),
         ([(empty().x, empty().y)], ValueError, "as many labels as samples, got 0 and 0"),
-        ([(blobs(3).x.astype(float), blobs(3).y)], TypeError, r"Sequential\[0\] Conv2d"),
+        ([(blobs(3).x[:, 0], blobs(3).y)], ValueError, r"Sequential\[0\] Conv2d"),
     ],
 )
 def test_data_that_cannot_be_trained_on(data: Any, error: type[Exception], text: str) -> None:
@@ -87,10 +87,10 @@ def test_numbers_out_of_range(options: dict[str, Any], text: str) -> None:
         ({"callbacks": [1]}, "callbacks must be Callback objects, got 1"),
         ({"callbacks": EarlyStopping()}, "callbacks must be a list of Callback objects"),
         ({"max_grad_norm": "x"}, "max_grad_norm must be a number, got str"),
-        ({"loss": "ce"}, "loss must be an object to call, .*got 'ce'"),
-        ({"loss": CrossEntropyLoss}, "loss must be an object to call"),
+        ({"loss": "ce"}, "loss must be a loss object .*got 'ce'"),
+        ({"loss": CrossEntropyLoss}, "loss must be a loss object"),
         ({"augment": True}, r"augment must be a function of \(x, rng\) such as .*got True"),
-        ({"validation": 0.1}, r"^\[fit\] validation must be a Dataset .*got 0.1; pycnn.split"),
+        ({"validation": True}, r"^\[fit\] validation must be a Dataset, .*got True"),
         ({"schedule": 0.1}, "schedule must be a function .*got 0.1"),
     ],
 )
@@ -115,29 +115,8 @@ def test_only_a_model_and_samples_can_be_run() -> None:
         evaluate(None, data)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"\[predict\] model must be an instance .* got ndarray"):
         predict(data.x, model)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"\[predict\] x must be an array or a Dataset, got list"):
-        predict(model, wrong(data.x.tolist()))
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "error", "text"),
-    [
-        (np.zeros((2, 1)), np.zeros(2, np.int64), TypeError,
-         r"x must be a float32 or int64 array, got float64: give x\.astype\(np\.float32\)"),
-        (np.zeros((2, 1), np.float32), np.zeros(2, np.int32), TypeError,
-         r"y must be an int64 array, got int32: give y\.astype\(np\.int64\)"),
-        (np.zeros((2, 1), np.int32), np.zeros(2, np.int64), TypeError,
-         r"got int32: give x\.astype\(np\.int64\)"),
-        ([[1.0]], np.zeros(1, np.int64), TypeError,
-         r"x must be a float32 or int64 array, got list: give np\.array\(x, np\.float32\)"),
-        (np.zeros((2, 1), np.float32), np.zeros(3, np.int64), ValueError, "one label for each"),
-        (np.zeros((2, 2), np.float32).T, np.zeros(2, np.int64), ValueError,
-         r"C-contiguous .*: give np\.ascontiguousarray\(x\)"),
-    ],
-)  # fmt: skip
-def test_array_dataset_checks_its_arrays(x: Any, y: Any, error: type[Exception], text: str) -> None:
-    with pytest.raises(error, match=text):
-        ArrayDataset(x, y)
+    with pytest.raises(TypeError, match=r"\[predict\] x must be an array, a tensor, .* got None"):
+        predict(model, None)
 
 
 def test_array_dataset_slices() -> None:

@@ -33,13 +33,21 @@ def use_networks(folder: Path) -> int:
         nn.MaxPool2d(2),
         nn.LocalResponseNorm(3),
         nn.ConvTranspose2d(6, 4, 2, stride=2, rng=3),
-        nn.Upsample(2),
+        nn.Upsample(scale_factor=2),
         nn.AvgPool2d(3, 2),
         nn.AdaptiveMaxPool2d(4),
         nn.AdaptiveAvgPool2d(2),
         nn.Sigmoid(),
         nn.Tanh(),
         nn.GELU(),
+        nn.SiLU(),
+        nn.ELU(),
+        nn.Hardswish(),
+        nn.Softplus(),
+        nn.Mish(),
+        nn.PReLU(4),
+        nn.ReLU6(),
+        nn.Hardsigmoid(),
         nn.Flatten(),
         nn.Dropout(0.3, rng=0),
         nn.Linear(16, 3, rng=4),
@@ -62,14 +70,14 @@ def use_networks(folder: Path) -> int:
 
 def use_losses() -> int:
     x, y = images(9, 5), np.arange(9) % 5
-    losses = (nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MAPLoss())
+    losses = (nn.CrossEntropyLoss(), nn.NLLLoss(), nn.MAPLoss(), nn.FocalLoss())
     for loss in losses:
         loss(np.abs(x), y)
         loss.backward()
-    for pointwise in (nn.MSELoss(), nn.BCEWithLogitsLoss()):
+    for pointwise in (nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.L1Loss(), nn.HuberLoss()):
         pointwise(x, np.abs(np.tanh(x)))
         pointwise.backward()
-    return 10
+    return 16
 
 
 def use_refusals() -> int:

@@ -1,6 +1,7 @@
 // Compiled once per instruction set (CMakeLists.txt gives PYCNN_ISA and the flags); exports one table, kernels_<isa>. Each
 // header fills in its own kernels.
 #include "cpu/isa/activation.hpp"
+#include "cpu/isa/activation_kinds.hpp"
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/depthwise.hpp"
 #include "cpu/isa/distance.hpp"
@@ -11,6 +12,7 @@
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
+#include "cpu/isa/pixels.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
 #include "cpu/isa/softmax.hpp"
@@ -56,7 +58,9 @@ constexpr KernelTable make_table() {
     fill_depthwise(table);
     fill_elementwise(table);
     fill_rows(table);
+    fill_pixels(table);
     fill_activation(table);
+    fill_activation_kinds(table);
     fill_dropout(table);
     fill_softmax(table);
     fill_local_response_norm(table);

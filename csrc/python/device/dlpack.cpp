@@ -33,10 +33,20 @@ constexpr int32_t kDevice = 2;
 #endif
 
 DLDataType type_of(Element element) {
-    constexpr uint8_t kInt = 0, kUnsigned = 1, kFloat = 2;
+    constexpr uint8_t kInt = 0, kUnsigned = 1, kFloat = 2, kBool = 6;
     const auto bits = static_cast<uint8_t>(8 * size_of(element));
-    const uint8_t code = element == Element::float32 ? kFloat : element == Element::uint8 ? kUnsigned : kInt;
-    return {code, bits, 1};
+    switch (element) {
+        case Element::float32:
+            return {kFloat, bits, 1};
+        case Element::uint8:
+            return {kUnsigned, bits, 1};
+        case Element::boolean:
+            return {kBool, bits, 1};
+        case Element::int32:
+        case Element::int64:
+            break;
+    }
+    return {kInt, bits, 1};
 }
 
 // What the consumer holds: its view, and the array, which owns memory and shape.

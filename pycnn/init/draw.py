@@ -1,4 +1,4 @@
-"""Initial values of weights. Every function takes its random numbers from `rng`."""
+"""Initial values as new arrays. Every function takes its random numbers from `rng`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pycnn._arguments import float32, integer, sizes, written
 from pycnn._budget import allow
+from pycnn._random import default_rng
 
 __all__ = [
     "Rng",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 Rng: TypeAlias = np.random.Generator | int | None
-"""A generator, a seed, or None for fresh entropy; as `numpy.random.default_rng` takes it."""
+"""A generator, a seed, or None: the stream of `pycnn.manual_seed`, or fresh entropy."""
 
 
 def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
@@ -38,7 +39,8 @@ def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
     Parameters
     ----------
     rng : Generator, int or None
-        A generator, which is returned as it is; a seed, at least 0; or None for fresh entropy.
+        A generator, which is returned as it is; a seed, at least 0; or None for the stream of
+        `pycnn.manual_seed`, or fresh entropy where it was not called.
         NumPy's bit generators and seed sequences, and a list of ints as a seed, are accepted, too.
     owner : str
         The caller, for the text of errors.
@@ -48,7 +50,9 @@ def generator(rng: Rng, owner: str = "init") -> np.random.Generator:
     TypeError, ValueError
         If it is none of these.
     """
-    if rng is None or isinstance(rng, _NUMPYS_OWN):
+    if rng is None:
+        return default_rng()
+    if isinstance(rng, _NUMPYS_OWN):
         return np.random.default_rng(rng)
     if isinstance(rng, (tuple, list)):
         return np.random.default_rng([_seed(owner, part) for part in rng])

@@ -1,0 +1,224 @@
+"""Convolutions and linear layers on tensors, with what may follow them in the same op.
+
+A rectifier after either, and a pooling with windows side by side after a rectified convolution, run
+as one op with it: the same bits in less time. What a forward pass says next is not known, so each
+of these is put off until somebody looks at its result. If by then the tensor before it is gone,
+nobody can ever look at that one, and one op does both; if it is still there, it is computed.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from pycnn import ops
+from pycnn.autograd.graph import Needs, Node, is_recording
+from pycnn.autograd.value import Later, Value, put_off, record
+
+if TYPE_CHECKING:
+    from pycnn.autograd.tensor import Tensor
+
+
+class Affine(Later):
+    """A convolution or a linear layer that is put off.
+
+    Parameters
+    ----------
+    op : {'conv2d', 'linear'}
+    x, weight : Value
+    bias : Value or None
+    geometry : dict
+        The other arguments of the op.
+    """
+
+    __slots__ = ("geometry", "inputs", "op", "records")
+
+    def __init__(
+        self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
+    ) -> None:
+        self.op, self.geometry = op, geometry
+        self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
+        self.records = is_recording() and any([one.requires_grad for one in self.inputs])
+
+    def arrays(self) -> tuple[Any, Any, Any]:
+        """Return x, weight and bias as arrays."""
+        bias = self.inputs[2].data if len(self.inputs) == 3 else None
+        return self.inputs[0].data, self.inputs[1].data, bias
+
+    def run(self, y: Value) -> None:
+        """Compute the op alone."""
+        x, w, b = self.arrays()
+        op = ops.conv2d if self.op == "conv2d" else ops.linear
+        y.data = op(x, w, b, **self.geometry)
+        self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
+
+    def attach(self, y: Value, name: str, pull: Any) -> None:
+        """Record a result that was computed from the inputs, if it is to be."""
+        if self.records:
+            y._node = Node(name, self.inputs, pull, (y.data,))
+
+    def gradients(self, needs: Needs, dy: Any, x: Any, w: Any) -> list[Any]:
+        """Return the gradients of the inputs."""
+        dx = dw = db = None
+        of_weight = needs[1]
+        of_bias = len(needs) == 3 and needs[2]
+        if self.op == "conv2d":
+            if needs[0]:
+                dx = ops.conv2d_backward_input(dy, w, x.shape, **self.geometry)
+            if of_weight:
+                out = self.places()
+                dw, db = ops.conv2d_backward_weight(dy, x, w.shape, **self.geometry, out=out)
+        else:
+            if needs[0]:
+                dx = ops.linear_backward_input(dy, w)
+            if of_weight:
+                dw, db = ops.linear_backward_weight(dy, x, out=self.places())
+        if of_bias and not of_weight:
+            k = self.inputs[2].backend
+            axes = tuple(i for i in range(len(dy.shape)) if i != 1)
+            db = k.reduce("sum", dy, axes).reshape(-1)
+        return [dx, dw, db][: len(needs)]
+
+    def places(self) -> Any:
+        """Return where the op is to write the gradients of weight and bias; None for new arrays."""
+        weight, *bias = [one.place for one in self.inputs[1:]]
+        found = (weight, bias[0] if bias else None)
+        return None if found == (None, None) else found
+
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the gradient of the weight is wanted, or nothing is recorded at all."""
+        return not self.records or self.inputs[1].requires_grad
+
+
+class Rectified(Later):
+    """A rectifier after an affine op, put off.
+
+    Parameters
+    ----------
+    affine : Affine
+        What it follows.
+    before : Value or None
+        The tensor that it was applied to; None if that is the same object, changed in place.
+    """
+
+    __slots__ = ("affine", "before")
+
+    def __init__(self, affine: Affine, before: Value | None) -> None:
+        self.affine = affine
+        self.before = None if before is None else weakref.ref(before)
+
+    def run(self, y: Value) -> None:
+        """Compute both as one op, or the rectifier alone where its input may be looked at."""
+        if (before := _alive(self.before)) is not None:
+            _rectify(before, y, self.affine.records)
+            return
+        affine = self.affine
+        x, w, b = affine.arrays()
+        op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
+        y.data = z = op(x, w, b, **affine.geometry)
+        affine.attach(
+            y,
+            f"{affine.op}_relu",
+            lambda needs, dy: affine.gradients(needs, ops.relu_backward(dy, z), x, w),
+        )
+
+
+class Pooled(Later):
+    """A max pooling with windows side by side after a rectified convolution, put off."""
+
+    __slots__ = ("before", "rectified", "window")
+
+    def __init__(self, rectified: Rectified, before: Value, window: tuple[int, int]) -> None:
+        self.rectified, self.window = rectified, window
+        self.before = weakref.ref(before)
+
+    def run(self, y: Value) -> None:
+        """Compute all three as one op, or the pooling alone where its input may be looked at."""
+        before = _alive(self.before)
+        affine = self.rectified.affine
+        if before is None and (
+            _alive(self.rectified.before) is not None or not affine.trains_weights
+        ):
+            before = put_off(self.rectified, affine.records)
+        if before is not None:
+            _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
+            return
+        x, w, b = affine.arrays()
+        y.data, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=self.window, **affine.geometry)
+
+        def pull(needs: Needs, dy: Any) -> list[Any]:
+            dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
+                dy, winners, x, w, window=self.window, input_gradient=needs[0],
+                out=affine.places(), **affine.geometry,
+            )  # fmt: skip
+            return [dx, dw, db][: len(needs)]
+
+        affine.attach(y, "conv2d_relu_max_pool2d", pull)
+
+
+def _alive(reference: Any) -> Any:
+    return None if reference is None else reference()
+
+
+def _rectify(x: Value, y: Value, records: bool) -> None:
+    """Set a tensor to the rectified values of another."""
+    y.data = z = ops.relu(x.data)
+    if records:
+        y._node = Node("relu", (x,), lambda needs, dy: (ops.relu_backward(dy, z),), (z,))
+
+
+def _pool(x: Value, y: Value, geometry: tuple[Any, ...], records: bool) -> None:
+    shape = x.data.shape
+    y.data, places = ops.max_pool2d(x.data, *geometry)
+    if records:
+        y._node = Node(
+            "max_pool2d",
+            (x,),
+            lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),),
+            (y.data,),
+        )
+
+
+def affine(
+    op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
+) -> Tensor:
+    """Put off a convolution or a linear layer whose arguments are known to fit."""
+    x.data  # noqa: B018 - computes it now: what it was put off for does not include this op
+    later = Affine(op, x, weight, bias, geometry)
+    return put_off(later, later.records)
+
+
+def relu(x: Value, inplace: bool = False) -> Tensor:
+    """Set negative numbers to 0; NaN passes."""
+    later = x._later
+    if type(later) is Affine:
+        if inplace:
+            x._later = Rectified(later, None)
+            return x  # type: ignore[return-value]
+        return put_off(Rectified(later, x), later.records)
+    z = ops.relu(x.data)
+    y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
+    return x._become(y) if inplace else y
+
+
+def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tensor:
+    """Keep the largest element of each window.
+
+    Parameters
+    ----------
+    x : Value
+    geometry : tuple
+        The arguments of `pycnn.ops.max_pool2d` after the first.
+    side_by_side : bool
+        Whether the windows lie side by side, without padding.
+    """
+    later = x._later
+    if side_by_side and type(later) is Rectified and later.affine.op == "conv2d":
+        window = geometry[0]
+        return put_off(Pooled(later, x, window), later.affine.records)
+    array, places = ops.max_pool2d(x.data, *geometry)
+    shape = x.data.shape
+    return record(
+        "max_pool2d", (x,), array, lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),)
+    )

@@ -1,0 +1,88 @@
+"""Methods that change a tensor in place, under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pycnn.autograd.graph import recording
+from pycnn.autograd.methods import Methods
+from pycnn.autograd.value import Value, new
+from pycnn.init import generator as generator_of
+
+if TYPE_CHECKING:
+    from pycnn.autograd.tensor import Tensor
+
+
+class InPlace(Methods):
+    """What tensors can be told to become."""
+
+    __slots__ = ()
+
+    def _become(self, y: Value) -> Tensor:
+        """Take the values and the history of a result."""
+        raise NotImplementedError
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """Add."""
+        return self._become(self.add(other, alpha=alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """Subtract."""
+        return self._become(self.sub(other, alpha=alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """Multiply."""
+        return self._become(self.mul(other))
+
+    def div_(self, other: Any) -> Tensor:
+        """Divide."""
+        return self._become(self.div(other))
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """Limit to min..max."""
+        return self._become(self.clamp(min, max))
+
+    def relu_(self) -> Tensor:
+        """Set negative numbers to 0."""
+        return self._become(self.relu())
+
+    def sigmoid_(self) -> Tensor:
+        """Become the sigmoid."""
+        return self._become(self.sigmoid())
+
+    def masked_fill_(self, mask: Value, value: Any) -> Tensor:
+        """Put a value where the mask holds."""
+        return self._become(self.masked_fill(mask, value))
+
+    def copy_(self, values: Any) -> Tensor:
+        """Take the values of an array or tensor that broadcasts to this shape."""
+        source = values.detach() if isinstance(values, Value) else values
+        array = source.numpy() if isinstance(source, Value) else np.asarray(source)
+        return self._set(np.broadcast_to(array, self.data.shape))
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set every number to a value."""
+        return self._set(np.full(self.data.shape, float(value)))
+
+    def zero_(self) -> Tensor:
+        """Set every number to 0."""
+        return self.fill_(0)
+
+    def normal_(self, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
+        """Draw every number from a normal distribution."""
+        rng = generator_of(generator, "normal_")
+        return self._set(rng.normal(mean, std, self.data.shape))
+
+    def uniform_(self, low: Any = 0, high: Any = 1, *, generator: Any = None) -> Tensor:
+        """Draw every number from a uniform distribution."""
+        rng = generator_of(generator, "uniform_")
+        return self._set(rng.uniform(low, high, self.data.shape))
+
+    def _set(self, numbers: Any) -> Tensor:
+        """Take numbers of this shape that nothing was recorded for."""
+        dtype = self.data.dtype
+        with recording(False):
+            array = np.ascontiguousarray(numbers, dtype if self.backend.name == "cpu" else "f4")
+            return self._become(new(self.backend.from_numpy(array)))

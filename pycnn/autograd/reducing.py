@@ -1,0 +1,257 @@
+"""Sums, means, extremes and products of tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pycnn.autograd.arithmetic import unbroadcast
+from pycnn.autograd.graph import Needs
+from pycnn.autograd.shaping import axis_of, reshape
+from pycnn.autograd.value import Value, new, record, same_backend
+
+if TYPE_CHECKING:
+    from pycnn.autograd.tensor import Tensor
+
+Dims = int | Sequence[int] | None
+
+
+def axes_of(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """Return the axes to reduce: all of them for None."""
+    if dim is None:
+        return tuple(range(ndim))
+    axes = tuple(axis_of(name, axis, ndim) for axis in (dim if np.ndim(dim) else (dim,)))  # type: ignore[union-attr]
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"[{name}] dim {dim} names a dimension twice")
+    return axes if ndim else ()
+
+
+def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Add up along axes; all numbers without `dim`."""
+    k, shape = x.backend, x.data.shape
+    axes = axes_of("sum", dim, len(shape))
+    array = x.data if x.data.dtype != bool else k.astype(x.data, np.int64)
+    y = k.reduce("sum", array, axes) if axes else array
+    kept = y.shape
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        return (k.broadcast_to(g.reshape(kept), shape),)
+
+    return record("sum", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
+
+
+def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return the mean along axes; of all numbers without `dim`."""
+    shape = x.data.shape
+    count = math.prod(shape[axis] for axis in axes_of("mean", dim, len(shape)))
+    if x.data.dtype.kind != "f":
+        raise TypeError(f"[mean] needs floats, got {x.data.dtype}: convert with .float() first")
+    return sum_(x, dim, keepdim) / (count if count else math.nan)
+
+
+def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
+    """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
+    shape = x.data.shape
+    count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
+    away = x - mean(x, dim, True) if dim is not None else x - mean(x)
+    rest = count - 1 if unbiased else count
+    return sum_(away * away, dim, keepdim) / (rest if rest > 0 else math.nan)
+
+
+class Extremes(NamedTuple):
+    """What `max` and `min` along an axis give: the numbers, and where they are."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return the extreme ('max' or 'min') along axes; equal ones share the gradient evenly."""
+    k, shape = x.backend, x.data.shape
+    axes = axes_of(f"a{name}", dim, len(shape))
+    if 0 in [shape[axis] for axis in axes]:
+        raise ValueError(f"[a{name}] there is no {name} of no numbers (shape {tuple(shape)})")
+    array = x.data
+    y = k.reduce(name, array, axes) if axes else array
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        hit = k.astype(k.binary("equal", array, y), g.dtype)
+        share = k.binary("divide", g.reshape(y.shape), k.reduce("sum", hit, axes) if axes else hit)
+        return (k.binary("multiply", hit, share),)
+
+    return record(f"a{name}", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
+
+
+def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
+    """Return the extreme ('max' or 'min') along an axis, and where the first such one is."""
+    k, shape = x.backend, x.data.shape
+    axis = axis_of(name, dim, len(shape))
+    if not shape or not shape[axis]:
+        raise ValueError(f"[{name}] there is no {name} of no numbers (shape {tuple(shape)})")
+    array = x.data
+    where = k.arg_reduce(name, array, axis)
+    y = k.reduce(name, array, (axis,))
+    places = [1] * len(shape)
+    places[axis] = shape[axis]
+    positions = k.from_numpy(np.arange(shape[axis]).reshape(places))
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        hit = k.astype(k.binary("equal", positions, where), g.dtype)
+        return (k.binary("multiply", hit, g.reshape(y.shape)),)
+
+    final = y.shape if keepdim else _without(shape, (axis,))
+    return Extremes(record(name, (x,), y.reshape(final), pull), new(where.reshape(final)))
+
+
+def argextreme(name: str, x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return where the extreme is along an axis, or in the flattened tensor; int64."""
+    if dim is None:
+        x = reshape(x, -1)
+        dim = 0
+    k, shape = x.backend, x.data.shape
+    axis = axis_of(f"arg{name}", dim, len(shape))
+    where = k.arg_reduce(name, x.data, axis)
+    return new(where if keepdim else where.reshape(_without(shape, (axis,))))
+
+
+def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Multiply along an axis; all numbers without `dim`. The gradient of a zero is exact."""
+    k, shape = x.backend, x.data.shape
+    axes = axes_of("prod", dim, len(shape))
+    array = x.data
+    y = k.reduce("prod", array, axes) if axes else array
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        numbers = k.to_numpy(array)
+        moved = np.moveaxis(numbers, axes, range(len(axes)))
+        lines = moved.reshape(math.prod(moved.shape[: len(axes)]), -1)
+        before, after = np.ones_like(lines), np.ones_like(lines)
+        np.cumprod(lines[:-1], axis=0, out=before[1:])
+        after[:-1] = np.cumprod(lines[:0:-1], axis=0)[::-1]
+        others = np.moveaxis((before * after).reshape(moved.shape), range(len(axes)), axes)
+        found = k.from_numpy(np.ascontiguousarray(others).view(np.ndarray))
+        return (k.binary("multiply", found, g.reshape(y.shape)),)
+
+    return record("prod", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
+
+
+def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return ``(sum |x|^p)^(1/p)`` along axes."""
+    if p == 1:
+        return sum_(abs(x), dim, keepdim)
+    if p == math.inf:
+        return amax("max", abs(x), dim, keepdim)
+    if p != 2:
+        return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
+    k = x.backend
+    array = x.data
+    axes = axes_of("norm", dim, len(array.shape))
+    square = k.binary("multiply", array, array)
+    y = k.unary("sqrt", k.reduce("sum", square, axes) if axes else square)
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        # Where the norm is 0 the gradient is 0, one of its subgradients.
+        safe = k.where(k.binary("equal", y, 0.0), k.binary("add", k.zeros_like(y), 1.0), y)
+        share = k.binary("divide", g.reshape(y.shape), safe)
+        return (k.binary("multiply", array, share),)
+
+    kept = y if keepdim else y.reshape(_without(array.shape, axes))
+    return record("norm", (x,), kept, pull)
+
+
+def cumsum(x: Value, dim: int) -> Tensor:
+    """Add up what has come so far along an axis."""
+    k = x.backend
+    axis = axis_of("cumsum", dim, len(x.data.shape))
+
+    def sums(array: Any, backward: bool) -> Any:
+        numbers = k.to_numpy(array)
+        numbers = np.flip(numbers, axis) if backward else numbers
+        total = np.cumsum(numbers, axis, dtype=numbers.dtype)
+        return k.from_numpy(np.ascontiguousarray(np.flip(total, axis) if backward else total))
+
+    y = sums(x.data, False)
+    return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))
+
+
+def matmul(a: Value, b: Value) -> Tensor:
+    """Multiply matrices, or vectors, with broadcasting of the axes in front (as NumPy's ``@``)."""
+    k = same_backend("matmul", a, b)
+    first, second = a.data, b.data
+    if not first.shape or not second.shape:
+        raise ValueError("[matmul] needs at least one dimension on both sides, got a scalar")
+    row, column = len(first.shape) == 1, len(second.shape) == 1
+    x = first.reshape((1, *first.shape)) if row else first
+    z = second.reshape((*second.shape, 1)) if column else second
+    if x.shape[-1] != z.shape[-2]:
+        raise ValueError(
+            f"[matmul] shapes {tuple(first.shape)} and {tuple(second.shape)} do not fit: "
+            f"{x.shape[-1]} columns meet {z.shape[-2]} rows"
+        )
+    y = k.matmul(x, z)
+    full = y.shape
+
+    def flipped(array: Any) -> Any:
+        n = len(array.shape)
+        return k.transpose(array, (*range(n - 2), n - 1, n - 2))
+
+    def pull(needs: Needs, g: Any) -> tuple[Any, Any]:
+        g = g.reshape(full)
+        dx = dz = None
+        if needs[0]:
+            dx = unbroadcast(k, k.matmul(g, flipped(z)), x.shape).reshape(first.shape)
+        if needs[1]:
+            dz = unbroadcast(k, k.matmul(flipped(x), g), z.shape).reshape(second.shape)
+        return dx, dz
+
+    shape = tuple(full[:-2]) + (() if row else (full[-2],)) + (() if column else (full[-1],))
+    return record("matmul", (a, b), y.reshape(shape), pull)
+
+
+def einsum(equation: str, *operands: Any) -> Tensor:
+    """Sum products as the letters of an equation say: see `numpy.einsum` (without '...').
+
+    Gradients come from the same equation with an operand and the result exchanged.
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if "." in equation or len(terms) != len(operands):
+        raise ValueError(
+            f"[einsum] {equation!r} must name the axes of {len(operands)} operands by letters"
+        )
+    if not arrow:
+        right = "".join(sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
+    k = same_backend("einsum", *operands)
+    arrays = [k.to_numpy(x.data) for x in operands]
+    y = np.einsum(f"{left}->{right}", *arrays)
+
+    def pull(needs: Needs, g: Any) -> list[Any]:
+        dy = k.to_numpy(g)
+        grads: list[Any] = []
+        for i, need in enumerate(needs):
+            if not need:
+                grads.append(None)
+                continue
+            own = terms[i]
+            if len(set(own)) < len(own):
+                raise ValueError(f"[einsum] no gradient for an axis named twice, as in {own!r}")
+            rest = [j for j in range(len(terms)) if j != i]
+            seen = set(right).union(*[terms[j] for j in rest])
+            common = "".join(c for c in own if c in seen)
+            text = ",".join([right, *[terms[j] for j in rest]]) + "->" + common
+            found = np.einsum(text, dy, *[arrays[j] for j in rest])
+            shape = [n if c in seen else 1 for c, n in zip(own, arrays[i].shape, strict=True)]
+            wide = np.broadcast_to(found.reshape(shape), arrays[i].shape)
+            grads.append(k.from_numpy(np.ascontiguousarray(wide)))
+        return grads
+
+    return record("einsum", operands, k.from_numpy(np.ascontiguousarray(y)), pull)

@@ -1,0 +1,356 @@
+"""Tensor: an array that remembers how it was computed, so that gradients can go back."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pycnn import backends
+from pycnn._arguments import written
+from pycnn.autograd.arithmetic import Arithmetic
+from pycnn.autograd.graph import add, walk
+from pycnn.autograd.in_place import InPlace
+from pycnn.autograd.reducing import matmul
+from pycnn.autograd.shaping import index, replaced
+from pycnn.autograd.tracked import TrackedArray
+from pycnn.autograd.value import Value, new
+from pycnn.devices import device_of, is_array, move
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Tensor(Arithmetic, InPlace):
+    """An array of a back-end, and who made it.
+
+    Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What
+    is computed from one that requires gradients is recorded; `backward` of the result then leaves
+    the gradients in `grad` of the leaves. Arithmetic broadcasts as NumPy's does. Methods and
+    functions have PyTorch's names.
+
+    Parameters
+    ----------
+    data : array, list, or int
+        The values; those of an array are shared: `pycnn.tensor` copies. Ints are the sizes of a
+        tensor of zeros.
+    requires_grad : bool
+        Whether gradients are wanted.
+
+    Attributes
+    ----------
+    data : array
+        The values. Those that an op has computed must not be changed.
+    grad : array or None
+        The gradient that `backward` calls have added up, for leaves.
+    requires_grad : bool
+        Whether gradients are wanted here or at something that this was computed from.
+
+    Examples
+    --------
+    >>> x = pycnn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    array([2., 4., 6.], dtype=float32)
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy's arrays leave operators with a tensor to the tensor
+
+    def __init__(self, data: Any, *sizes: Any, requires_grad: bool = False) -> None:
+        if sizes and isinstance(sizes[0], bool):
+            requires_grad, sizes = sizes[0], sizes[1:]
+        if sizes or isinstance(data, (int, np.integer)):  # as in PyTorch: sizes
+            data = np.zeros(tuple(map(operator.index, (data, *sizes))), np.float32)
+        elif isinstance(data, (list, tuple)):
+            data = np.array(data, np.float32)
+        if not is_array(data):
+            raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
+        self.data = data
+        self._set_up(requires_grad)
+
+    def _set_up(self, requires_grad: bool) -> None:
+        """Begin without a history."""
+        self.grad = self._node = self._later = self._base = None
+        self._output = self._version = 0
+        self.requires_grad = requires_grad
+
+    # What it is ----------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of the axes."""
+        return tuple(self.data.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Kind of the numbers."""
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: 'cpu', 'cuda', 'cuda_emulated' or 'reference'."""
+        return device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
+        return self._node is None and self._later is None
+
+    # Gradients -----------------------------------------------------------------------------
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradients of this to `grad` of every leaf that it was computed from.
+
+        The memory that the tape held is freed on the way.
+
+        Parameters
+        ----------
+        gradient : array or Tensor, optional
+            Gradient of the final value with respect to this; 1 for a single number.
+        retain_graph : bool
+            Whether to keep the tape, so that backward may be called again.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing that requires gradients was recorded, if the tape was used already or was
+            recorded in another process, or if values that gradients depend on were changed since.
+        ValueError
+            If `gradient` is missing for more than one number, or has another shape.
+        """
+        data = self.data
+        if not self.requires_grad:
+            raise RuntimeError(
+                "[backward] this tensor does not require gradients: nothing that it was computed "
+                "from does, or it was computed in no_grad"
+            )
+        if gradient is None:
+            if data.size != 1:
+                raise ValueError(
+                    f"[backward] a tensor of shape {self.shape} needs a gradient of that shape; "
+                    "only a single number, such as a loss, goes without"
+                )
+            seed = backends.of(data).from_numpy(np.ones(data.shape, np.float32))
+        else:
+            seed = gradient.data if isinstance(gradient, Value) else gradient
+            if not is_array(seed):
+                seed = np.asarray(seed, np.float32)
+            seed = move(seed, self.device)
+            if seed.shape != data.shape:
+                raise ValueError(
+                    f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
+                )
+        root: Any = self if self._node is None else (self._node, self._output)
+        walk([(root, seed)], retain=retain_graph)
+
+    def accumulate(self, grad: Any) -> None:
+        """Add to `grad`: where a gradient arrives at a leaf."""
+        self.grad = grad if self.grad is None else add(self.grad, grad)
+
+    @property
+    def place(self) -> Any:
+        """Where an op is to write the gradient of a leaf: None for a new array."""
+        return None
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this in `grad`, though it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("[retain_grad] this tensor does not require gradients")
+        assert self.data is not None
+        if self._node is not None:
+            if self._node.retained is None:
+                self._node.retained = _Retained()
+            self._node.retained.tensors.append((self._output, self))
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether gradients are wanted; return self."""
+        if self._node is not None and not requires_grad:
+            raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
+        self.requires_grad = bool(requires_grad)
+        return self
+
+    def detach(self) -> Tensor:
+        """Return a tensor with the same values and no history."""
+        return new(self.data)
+
+    # Values --------------------------------------------------------------------------------
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """Return the values as an array of NumPy.
+
+        On the CPU it is a view, read-only where gradients depend on the values.
+        """
+        data = self.data
+        array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
+        if array is data or array.base is data:
+            array = array.view() if isinstance(data, TrackedArray) else array.view(np.ndarray)
+            if self.requires_grad and not isinstance(data, TrackedArray):
+                array.flags.writeable = False
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        array = self.numpy().view(np.ndarray)
+        if copy:
+            return np.array(array, dtype)
+        if array.flags.writeable and not copy:
+            array.flags.writeable = False  # np.array(tensor) copies
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return (
+            self.detach().data.view(np.ndarray).__dlpack__(**options)
+            if self.device == "cpu"
+            else self.data.__dlpack__(**options)
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        device: tuple[int, int] = self.data.__dlpack_device__()
+        return device
+
+    def item(self) -> Any:
+        """Return a single number as Python's."""
+        if self.data.size != 1:
+            raise ValueError(f"[item] a tensor of shape {self.shape} is not a single number")
+        return self.numpy().reshape(()).item()
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists."""
+        return self.numpy().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub":
+            raise TypeError(f"[Tensor] only whole numbers can be an index, not {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ValueError(
+                f"[Tensor] a tensor of shape {self.shape} is neither true nor false: "
+                "use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("[Tensor] a single number has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("[Tensor] a single number has no parts to iterate over")
+        return iter([index(self, i) for i in range(self.shape[0])])
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).numpy().any())
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return index(self, key)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return matmul(self, other) if isinstance(other, Value) else NotImplemented
+
+    # Changes in place ----------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._become(replaced(self, key, value))
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._become(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._become(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._become(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._become(self / other)
+
+    def _become(self, y: Value) -> Tensor:
+        """Take the values and the history of a result: a change in place.
+
+        What was computed from the old values keeps them, so its gradient stays right. A leaf is
+        written, and counts the change. What this is a part of changes with it.
+        """
+        base = self._base
+        whole = None if base is None else base.whole
+        if base is not None and whole is not None and base.put_back is None:
+            raise RuntimeError(
+                f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, which "
+                "a change in place would change as well: change that one, or a clone of this one"
+            )
+        if y.shape != self.shape:
+            raise ValueError(
+                f"[Tensor] a change in place cannot turn shape {self.shape} into {tuple(y.data.shape)}"
+            )
+        leaf = self._node is None and self._later is None
+        if leaf and self.requires_grad and y.requires_grad:
+            raise RuntimeError(
+                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
+                "recorded: do it within pycnn.no_grad()"
+            )
+        if leaf and not y.requires_grad:
+            self._write(y.data)
+        else:
+            self.data, self._node, self._output = y.data, y._node, y._output
+            self.requires_grad = y.requires_grad
+        if base is not None and whole is not None and base.put_back is not None:
+            whole._become(base.put_back(whole, self))  # type: ignore[attr-defined]
+            self._base = base
+        return self
+
+    def _write(self, values: Any) -> None:
+        """Replace the values of a leaf in its own memory."""
+        if values.dtype != self.data.dtype:
+            values = backends.of(values).astype(values, self.data.dtype)
+        backend = backends.of(self.data)
+        backend.write(self.data, backend.to_numpy(values))
+        self._version += 1
+
+    # Text ----------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        text = repr(np.asarray(self.numpy()).view(np.ndarray)).removeprefix("array")
+        history = ""
+        if self._node is not None:
+            history = f", made_by={self._node.name}"
+        elif self.requires_grad:
+            history = ", requires_grad=True"
+        if self.device != "cpu":
+            history = f", device={self.device!r}{history}"
+        return f"tensor{text[:-1]}{history})"
+
+
+Value.made = Tensor
+
+
+class _Retained:
+    """Tensors that keep the gradients of a node's outputs."""
+
+    def __init__(self) -> None:
+        self.tensors: list[tuple[int, Tensor]] = []
+
+    def give(self, grads: list[Any]) -> None:
+        for output, tensor in self.tensors:
+            if grads[output] is not None:
+                Tensor.accumulate(tensor, grads[output])

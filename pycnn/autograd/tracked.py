@@ -1,0 +1,141 @@
+"""Arrays that count their changes, so that a gradient is not computed from the wrong values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pycnn.init import generator as generator_of
+
+_WRITERS = (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis)
+
+
+class TrackedArray(np.ndarray[Any, Any]):
+    """A NumPy array that counts its changes, with the in-place methods of PyTorch's tensors.
+
+    `Parameter.data` is one, so that ``weight.data.normal_(0, 0.01)`` works as in PyTorch. Views
+    count together with the whole; results of arithmetic are plain arrays.
+    """
+
+    changes: list[int]
+
+    def __array_finalize__(self, other: Any) -> None:
+        changes = getattr(other, "changes", None)
+        self.changes = [0] if changes is None else changes
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Compute with plain arrays; count it if the result is written here."""
+        out = options.get("out", ())
+        for target in out:
+            if isinstance(target, TrackedArray):
+                target.changes[0] += 1
+        if method == "at" and isinstance(inputs[0], TrackedArray):
+            inputs[0].changes[0] += 1
+        if out:
+            options["out"] = tuple(map(_plain, out))
+        result = getattr(ufunc, method)(*map(_plain, inputs), **options)
+        if len(out) == 1 and isinstance(out[0], TrackedArray):
+            return out[0]
+        return result
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        """Call NumPy's function; count it if it writes."""
+        if function in _WRITERS and isinstance(inputs[0], TrackedArray):
+            inputs[0].changes[0] += 1
+        return super().__array_function__(function, types, inputs, options)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.changes[0] += 1
+        super().__setitem__(key, value)
+
+    def __repr__(self) -> str:
+        return repr(_plain(self))
+
+    # PyTorch's methods. They write here and return self.
+
+    def copy_(self, values: Any) -> TrackedArray:
+        """Take the values of another array of this shape, or of one that broadcasts to it."""
+        self[...] = np.asarray(values)
+        return self
+
+    def fill_(self, value: float) -> TrackedArray:
+        """Set every number to a value."""
+        self[...] = value
+        return self
+
+    def zero_(self) -> TrackedArray:
+        """Set every number to 0."""
+        return self.fill_(0)
+
+    def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> TrackedArray:
+        """Draw every number from a normal distribution."""
+        self[...] = _drawn(generator).normal(mean, std, self.shape)
+        return self
+
+    def uniform_(self, low: float = 0, high: float = 1, *, generator: Any = None) -> TrackedArray:
+        """Draw every number from a uniform distribution."""
+        self[...] = _drawn(generator).uniform(low, high, self.shape)
+        return self
+
+    def add_(self, other: Any, *, alpha: float = 1) -> TrackedArray:
+        """Add, in place."""
+        self += alpha * np.asarray(other) if alpha != 1 else np.asarray(other)
+        return self
+
+    def sub_(self, other: Any, *, alpha: float = 1) -> TrackedArray:
+        """Subtract, in place."""
+        return self.add_(other, alpha=-alpha)
+
+    def mul_(self, other: Any) -> TrackedArray:
+        """Multiply, in place."""
+        self *= np.asarray(other)
+        return self
+
+    def div_(self, other: Any) -> TrackedArray:
+        """Divide, in place."""
+        self /= np.asarray(other)
+        return self
+
+    def clamp_(self, min: float | None = None, max: float | None = None) -> TrackedArray:
+        """Limit every number, in place."""
+        np.clip(self, min, max, out=self)
+        return self
+
+    # What reads as PyTorch's: the array itself is on the CPU and belongs to no tape.
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return a plain view."""
+        return _plain(self)  # type: ignore[no-any-return]
+
+    def detach(self) -> TrackedArray:
+        """Return the array itself."""
+        return self
+
+    cpu = detach
+
+    def clone(self) -> TrackedArray:
+        """Return a copy."""
+        copied: TrackedArray = self.copy()
+        return copied
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Return how many numbers there are."""
+        return int(np.prod(self.shape))
+
+
+def _plain(value: Any) -> Any:
+    return value.view(np.ndarray) if isinstance(value, TrackedArray) else value
+
+
+def _drawn(rng: Any) -> np.random.Generator:
+    return generator_of(rng, "normal_")
+
+
+def tracked(array: Any) -> Any:
+    """Return an array of NumPy's as one that counts its changes; others as they are."""
+    return array.view(TrackedArray) if type(array) is np.ndarray else array

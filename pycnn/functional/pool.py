@@ -1,0 +1,104 @@
+"""Pooling as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn import layers
+from pycnn.autograd import Tensor
+from pycnn.autograd.structure import on_arrays_too
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "max_pool1d",
+    "max_pool2d",
+]
+
+
+@on_arrays_too
+def max_pool2d(
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor:
+    """Keep the largest element of each window; see `pycnn.MaxPool2d`."""
+    layer = layers.MaxPool2d(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    return layer(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def max_pool1d(
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Keep the largest element of each window of a signal; see `pycnn.MaxPool1d`."""
+    layer = layers.MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
+    return layer(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def avg_pool2d(
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Average each window; see `pycnn.AvgPool2d`."""
+    layer = layers.AvgPool2d(
+        kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+    return layer(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def avg_pool1d(
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Average each window of a signal; see `pycnn.AvgPool1d`."""
+    layer = layers.AvgPool1d(kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return layer(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def adaptive_avg_pool2d(x: Tensor, output_size: Any) -> Tensor:
+    """Average windows that cover the image; see `pycnn.AdaptiveAvgPool2d`."""
+    return layers.AdaptiveAvgPool2d(output_size)(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def adaptive_max_pool2d(x: Tensor, output_size: Any) -> Tensor:
+    """Keep the largest element of windows that cover the image; see `pycnn.AdaptiveMaxPool2d`."""
+    return layers.AdaptiveMaxPool2d(output_size)(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def adaptive_avg_pool1d(x: Tensor, output_size: Any) -> Tensor:
+    """Average windows that cover the signal; see `pycnn.AdaptiveAvgPool1d`."""
+    return layers.AdaptiveAvgPool1d(output_size)(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def adaptive_max_pool1d(x: Tensor, output_size: Any) -> Tensor:
+    """Keep the largest element of windows of a signal; see `pycnn.AdaptiveMaxPool1d`."""
+    return layers.AdaptiveMaxPool1d(output_size)(x)  # type: ignore[no-any-return]

@@ -1,0 +1,3 @@
+"""See `pycnn.functional`."""
+
+from pycnn.functional import *

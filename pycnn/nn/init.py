@@ -1,0 +1,3 @@
+"""See `pycnn.init`."""
+
+from pycnn.init import *

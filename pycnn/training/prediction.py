@@ -1,0 +1,174 @@
+"""Outputs of a trained model for new samples: scores, classes, probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pycnn import ops
+from pycnn._arguments import flag
+from pycnn._streams import warn
+from pycnn.devices import on_cpu
+from pycnn.layers import LogSoftmax, Module, Sequential, Softmax
+from pycnn.layers.module import check_model
+from pycnn.layers.parameter import Array
+from pycnn.layers.turns import between_steps
+from pycnn.training.answers import answers
+from pycnn.training.evaluation import BATCH_SIZE, forward
+from pycnn.training.given import batches_of_inputs, names_of
+from pycnn.training.nonfinite import first_nonfinite, in_batch
+
+
+def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: bool = False) -> Any:
+    """Compute the outputs of a model for many samples, in evaluation mode.
+
+    Parameters
+    ----------
+    model : Module
+        The model. Nothing is written to it, so that any number of threads may run it at once, even
+        while another one trains it: each batch then sees the model between two steps.
+    x : (N, ...) array-like, tuple of them, Dataset, or iterable of batches
+        Samples, see `pycnn.fit`: a tuple for a model of several inputs. Targets of a data set, and
+        of batches (x, y), are ignored.
+    batch_size : int
+        Samples in a forward pass, for anything but batches.
+    classes : bool
+        Whether to return the answers instead of the outputs.
+
+    Returns
+    -------
+    (N, ...) float32 array
+        Outputs of the last layer; a tuple of arrays if these are several. For a classifier these
+        are the logits, of which the largest is the answer; `predict_proba` turns them into
+        probabilities. `Module.scores` turns other outputs, such as distances, into scores.
+    (N,) array
+        With ``classes=True`` the class of the largest score of each sample, int64; or its name
+        (str), if the metadata of the model have names other than the numbers. A sample whose scores
+        are not finite has the answer -1, or the empty name. For scores (N, C, H, W) it is
+        (N, H, W).
+
+    Raises
+    ------
+    TypeError
+        If an argument has a wrong type.
+    ValueError
+        If `batch_size` is not positive, the shape of the samples does not fit the model, or there
+        are no scores to choose a class from.
+
+    Warns
+    -----
+    RuntimeWarning
+        If outputs hold NaN, with the first sample and the layer.
+    """
+    flag("predict", "classes", classes)
+    outputs = _outputs("predict", model, x, batch_size)
+    return _answers(model, _scores("predict", model, outputs)) if classes else outputs
+
+
+def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Array:
+    """Compute the probabilities of the classes: the softmax of the scores.
+
+    ``p[n, c] = exp(s[n, c]) / sum_k exp(s[n, k])``, with the scores s of `Module.scores`. Outputs
+    of a model that ends in a `Softmax` are taken as they are, and of one that ends in a
+    `LogSoftmax` the exponential.
+
+    Parameters
+    ----------
+    model, x, batch_size
+        As for `predict`.
+
+    Returns
+    -------
+    (N, C) or (N, C, ...) float32 array
+        Probabilities; along axis 1 they sum to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As from `predict`; ValueError also if there is but one output for each sample.
+
+    Notes
+    -----
+    Where several classes may be true at once (`BCEWithLogitsLoss`), each has a probability of its
+    own, ``pycnn.ops.sigmoid(predict(model, x))``.
+    """
+    scores = _scores("predict_proba", model, _outputs("predict_proba", model, x, batch_size))
+    last: Module = model
+    while isinstance(last, Sequential) and len(last):
+        last = last[-1]
+    if isinstance(last, Softmax):
+        return scores
+    if isinstance(last, LogSoftmax):
+        return np.exp(scores)
+    rows = np.ascontiguousarray(np.moveaxis(scores, 1, -1))
+    probabilities = ops.softmax(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
+    return np.ascontiguousarray(np.moveaxis(probabilities, -1, 1))
+
+
+def _outputs(owner: str, model: Module, x: Any, batch_size: int) -> Any:
+    check_model(owner, model)
+    outputs: list[Any] = []
+    count = broken = 0
+    first: tuple[int, Any] | None = None
+    for batch in batches_of_inputs(owner, model, x, batch_size):
+        with between_steps(model):
+            output = _on_cpu(forward(model, batch))
+        bad = np.flatnonzero(_nan_rows(output))
+        if len(bad) and first is None:
+            first = count + int(bad[0]), _rows(batch, bad[:1])
+        count, broken = count + _length(batch), broken + len(bad)
+        outputs.append(output)
+    if not outputs:
+        raise ValueError(f"[{owner}] x gives no batch")
+    if first is not None:
+        index, sample = first
+        bad_input = not isinstance(sample, tuple) and in_batch(sample)
+        where = "its x is not finite" if bad_input else first_nonfinite(model, sample)
+        warn(
+            f"[{owner}] the outputs of {broken:,} of {count:,} samples hold NaN, first those of "
+            f"sample {index}: {where}"
+        )
+    if isinstance(outputs[0], tuple):
+        return tuple(map(np.concatenate, zip(*outputs, strict=True)))
+    return np.concatenate(outputs)
+
+
+def _on_cpu(output: Any) -> Any:
+    return tuple(map(on_cpu, output)) if isinstance(output, tuple) else on_cpu(output)
+
+
+def _nan_rows(output: Any) -> Any:
+    """Return which samples have outputs that hold NaN."""
+    if isinstance(output, tuple):
+        return np.logical_or.reduce([_nan_rows(part) for part in output])
+    if not np.isnan(output).any():
+        return np.zeros(len(output), np.bool_)
+    return np.isnan(output).reshape(len(output), -1).any(axis=1)
+
+
+def _rows(batch: Any, index: Any) -> Any:
+    return tuple(p[index] for p in batch) if isinstance(batch, tuple) else on_cpu(batch)[index]
+
+
+def _length(batch: Any) -> int:
+    return len(batch[0] if isinstance(batch, tuple) else batch)
+
+
+def _scores(owner: str, model: Module, outputs: Any) -> Array:
+    """Return scores with the classes along axis 1."""
+    shape = tuple(part.shape for part in outputs) if isinstance(outputs, tuple) else outputs.shape
+    if isinstance(outputs, tuple) or outputs.ndim < 2 or outputs.shape[1] < 2:
+        raise ValueError(
+            f"[{owner}] classes need a score for each, (N, C) with C > 1, and the outputs have "
+            f"shape {shape}: with one logit for each sample the answer is predict(model, x) > 0"
+        )
+    return model.scores(outputs)
+
+
+def _answers(model: Module, scores: Array) -> Array:
+    found = answers(np.moveaxis(scores, 1, -1))
+    names = names_of(model)
+    if len(names) != scores.shape[1] or names == tuple(map(str, range(len(names)))):
+        return found
+    return np.array([*names, ""])[found]  # -1, no answer, takes the last one
