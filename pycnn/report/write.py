@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
+from pycnn._html import paragraph
 from pycnn._run_files import REPORT
 from pycnn.layers import Module
-from pycnn.report.page import page, paragraph, tiles
+from pycnn.report.page import page, tiles
 from pycnn.report.run import SavedRun
 from pycnn.report.sections import facts, sections
 

@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from pycnn._arguments import flag, integer
-from pycnn._progress import show
+from pycnn._progress import Progress, progress_wish, show
 from pycnn._streams import warn
 from pycnn.data import Augment
 from pycnn.devices import backend
@@ -64,7 +64,7 @@ def fit(
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
-    progress: bool = True,
+    progress: Progress = "auto",
     max_grad_norm: float | None = None,
     max_grad_value: float | None = None,
     accumulate: int = 1,
@@ -126,8 +126,10 @@ def fit(
         See `pycnn.training.callbacks`.
     seed : int
         Seed of shuffling and dropout. The same seed gives the same bits.
-    progress : bool
-        Whether to show a bar, and where a resumed training goes on, if stderr is a terminal.
+    progress : bool or 'auto'
+        Whether to show how the training goes, and where a resumed one goes on: with 'auto' a bar in
+        a terminal or a Jupyter notebook, and elsewhere a line for each epoch, at level INFO of
+        ``logging.getLogger("pycnn")``. True draws the bar on any stderr, also in a file.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
     max_grad_value : float, optional
@@ -236,7 +238,7 @@ def fit(
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
         integer("fit", "seed", seed, 0, inf)
-        flag("fit", "progress", progress)
+        progress = progress_wish("fit", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
         given = given_data(model, train, y, validation, seed)
@@ -250,7 +252,7 @@ def fit(
             check_outputs(model)
         criterion = mean_loss(loss)
         warn_of_softmax(model, criterion)
-        progress = progress and processes.first
+        progress = progress if processes.first else False
         whole = validation
         batches, validation = processes.share(
             batches_for_fit(train, batch_size, seed, augment, drop_last), whole
