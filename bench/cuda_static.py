@@ -37,6 +37,7 @@ GEMM, GEMM_TF32 = "gemm_kernel", "gemm_tf32_kernel"
 OLDEST_WITH_TF32 = 80
 CONTIGUOUS = ("AlongDepth", "AcrossDepth", "GradientRows")  # operands of csrc/cuda
 MOST_REGISTERS = 128  # of a product's kernel with 256 threads: two blocks fit a multiprocessor
+REDUCED_IN_MEMORY = ("Sine", "Cosine")  # CUDA's reduction of large angles looks up digits of 2 / pi
 LEAST_PRODUCTS = 8  # multiply-adds per load of four floats from shared memory
 INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", re.MULTILINE)
 
@@ -75,7 +76,8 @@ class Kernel:
         count = self.instructions
         if self.spills:
             yield f"{self.spills} bytes of spills"
-        if local := count.get("LDL", 0) + count.get("STL", 0):
+        local = count.get("LDL", 0) + count.get("STL", 0)
+        if local and not any(name in self.name for name in REDUCED_IN_MEMORY):
             yield f"{local} accesses of local memory"
         if self.is_product:
             if self.threads == 256 and self.registers > MOST_REGISTERS:

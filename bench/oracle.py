@@ -123,7 +123,7 @@ def _network(case: Case, a: Arrays, outputs: list[Array]) -> float:
 def _elementwise(case: Case, a: Arrays, outputs: list[Array]) -> float:
     """Check an op without a check of its own: a result may be off by a few roundings of itself."""
     inputs = (a[name].astype(float) for name in case.inputs)
-    exact = getattr(reference, case.op)(*inputs, **case.options)
+    exact = np.asarray(getattr(reference, case.op)(*inputs, **case.options))
     return worst(outputs[0], exact, gamma(8) * np.abs(exact))
 
 

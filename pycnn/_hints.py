@@ -8,7 +8,7 @@ import numpy as np
 
 # Most targets that are looked at: a hint must stay cheap.
 MOST = 1 << 24
-REGRESSION = "numbers to be learned, a regression, go to fit as batches (x, y) with loss=MSELoss()"
+REGRESSION = "numbers to be learned, a regression, need loss=MSELoss() or another of its kind"
 
 
 def samples_hint(x: Any, dtype: Any = np.float32) -> str:

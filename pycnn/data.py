@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from pycnn._arguments import integer, written
+from pycnn._arguments import flag, integer, written
 from pycnn.arrays.dataset import (
     ArrayDataset,
     Index,
@@ -94,6 +94,8 @@ class Batches:
     augment : Augment, optional
         Applied to each batch; batch b of pass e has the random numbers of
         ``default_rng([seed or 0, e, 2, b])``, with the rank appended if there are several.
+    drop_last : bool
+        Whether a pass leaves out a last batch that is smaller than the others.
 
     Attributes
     ----------
@@ -118,6 +120,8 @@ class Batches:
         batch_size: int,
         seed: int | None = None,
         augment: Augment | None = None,
+        *,
+        drop_last: bool = False,
     ) -> None:
         owner = type(self).__name__
         if is_samplewise(data):
@@ -138,12 +142,25 @@ class Batches:
         self.batch_size = min(integer(owner, "batch_size", batch_size, 1, inf), len(data))
         self.seed = None if seed is None else integer(owner, "seed", seed, 0, inf)
         self.augment = augment
+        self.drop_last = flag(owner, "drop_last", drop_last)
+        if self.drop_last and len(data) < batch_size:
+            raise ValueError(
+                f"[{owner}] drop_last leaves nothing of {len(data)} samples in batches of "
+                f"{batch_size}"
+            )
         self.epoch = 0
         self.rank, self.ranks = 0, 1
 
     def __len__(self) -> int:
-        """Return the batches in a pass: ceil(samples / batch size)."""
+        """Return the batches in a pass: ceil(samples / batch size), with drop_last the floor."""
+        if self.drop_last:
+            return len(self.data) // self.batch_size
         return -(-len(self.data) // self.batch_size)
+
+    @property
+    def samples(self) -> int:
+        """Samples in a pass."""
+        return min(len(self) * self.batch_size, len(self.data))
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return where the samples of a batch begin and end in the order of a pass.

@@ -10,7 +10,7 @@ from itertools import islice
 from math import inf
 from typing import Any
 
-from pycnn._arguments import integer, written
+from pycnn._arguments import flag, integer, written
 from pycnn.arrays import take
 from pycnn.arrays.read import is_number
 from pycnn.arrays.samplewise import Samplewise
@@ -40,12 +40,17 @@ class DataLoader(Batches):
         Threads.
     ahead : int
         Batches that may be ready or in progress, besides the one in use.
+    shuffle : bool, optional
+        As in PyTorch: True shuffles, with the seed 0 if none is given; False keeps the order, as
+        None does without a seed.
+    drop_last : bool
+        Whether a pass leaves out a last batch that is smaller than the others.
 
     Raises
     ------
     TypeError, ValueError
         As for `Batches`, or if `workers` or `ahead` is not a positive int, or there is an unknown
-        argument, such as PyTorch's ``shuffle``.
+        argument, such as PyTorch's ``num_workers``.
 
     Notes
     -----
@@ -63,14 +68,22 @@ class DataLoader(Batches):
         augment: Augment | None = None,
         workers: int = 2,
         ahead: int = 4,
+        *,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
         **others: Any,
     ) -> None:
         if others:
             raise TypeError(
-                f"[DataLoader] there is no argument {next(iter(others))!r}: seed=0 shuffles, None "
-                "keeps the order; workers=2 is the number of threads"
+                f"[DataLoader] there is no argument {next(iter(others))!r}: shuffle=True or seed=0 "
+                "shuffles; workers=2 is the number of threads"
             )
-        super().__init__(data, batch_size, seed, augment)
+        if shuffle is not None:
+            wanted = flag("DataLoader", "shuffle", shuffle)
+            if not wanted and seed is not None:
+                raise ValueError("[DataLoader] shuffle=False keeps the order, and takes no seed")
+            seed = (0 if seed is None else seed) if wanted else None
+        super().__init__(data, batch_size, seed, augment, drop_last=drop_last)
         self.workers = integer("DataLoader", "workers", workers, 1, inf)
         self.ahead = integer("DataLoader", "ahead", ahead, 1, inf)
 
@@ -90,15 +103,19 @@ class DataLoader(Batches):
 
 
 def batches_of(
-    data: Dataset, batch_size: int, seed: int | None = None, augment: Augment | None = None
+    data: Dataset,
+    batch_size: int,
+    seed: int | None = None,
+    augment: Augment | None = None,
+    drop_last: bool = False,
 ) -> Batches:
     """Return the batches of a data set, from background threads if these have work to do.
 
     A data set of another library is read in this thread: nothing says that it allows others.
     """
     if isinstance(data, Samplewise) or (isinstance(data, ArrayDataset) and augment is None):
-        return Batches(data, batch_size, seed, augment)
-    return DataLoader(data, batch_size, seed, augment)
+        return Batches(data, batch_size, seed, augment, drop_last=drop_last)
+    return DataLoader(data, batch_size, seed, augment, drop_last=drop_last)
 
 
 Prepare = Callable[[Any], tuple[Any, Any]]

@@ -13,7 +13,7 @@ namespace pycnn::cuda {
 struct Divider {
     unsigned divisor, multiplier, shift;
 
-    explicit Divider(int64_t d) : divisor(static_cast<unsigned>(d)), multiplier(0), shift(0) {
+    explicit Divider(int64_t d = 1) : divisor(static_cast<unsigned>(d)), multiplier(0), shift(0) {
         while ((uint64_t{1} << shift) < divisor) ++shift;
         multiplier = static_cast<unsigned>((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor) / divisor + 1);
     }

@@ -77,7 +77,7 @@ class ShapeMethods(Value):
         return self.T
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The axes in reverse order."""
         return shaping.permute(self, tuple(range(len(self.data.shape)))[::-1])
 

@@ -11,7 +11,15 @@ import numpy as np
 
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
-from pycnn.autograd.value import Value, new, part_of, record, record_all, same_backend
+from pycnn.autograd.value import (
+    PutBack,
+    Value,
+    new,
+    part_of,
+    record,
+    record_all,
+    same_backend,
+)
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -50,7 +58,8 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
     ):
         raise ValueError(f"[reshape] a tensor of shape {tuple(old)} does not take shape {shape}")
     y = x.data.reshape(shape)
-    return part_of(x, record("reshape", (x,), y, lambda needs, g: (g.reshape(old),)))
+    found = record("reshape", (x,), y, lambda needs, g: (g.reshape(old),))
+    return part_of(x, found, lambda whole, part: reshape(part, tuple(old)))
 
 
 def permute(x: Value, *axes: Any) -> Tensor:
@@ -65,7 +74,8 @@ def permute(x: Value, *axes: Any) -> Tensor:
     k = x.backend
     back = tuple(int(i) for i in np.argsort(order))
     y = k.transpose(x.data, order)
-    return part_of(x, record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),)))
+    found = record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),))
+    return part_of(x, found, lambda whole, part: permute(part, back))
 
 
 def transpose(x: Value, first: int, second: int) -> Tensor:
@@ -136,7 +146,10 @@ def index(x: Value, key: Any) -> Tensor:
     k, shape = x.backend, x.data.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
     y = k.index(x.data, plain)
-    return part_of(x, record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),)))
+    found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
+    if any(isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))):
+        return found  # a copy in PyTorch, too
+    return part_of(x, found, lambda whole, part: replaced(whole, plain, part))
 
 
 def _plain(item: Any) -> Any:
@@ -218,7 +231,16 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
     k = x.backend
     parts = k.split(x.data, extents, axis)
     found = record_all("split", (x,), parts, lambda needs, *gs: (k.concatenate(list(gs), axis),))
-    return tuple(part_of(x, y) for y in found)
+    ends = np.cumsum(extents)
+    keys = [
+        (*(slice(None),) * axis, slice(int(end) - n, int(end)))
+        for n, end in zip(extents, ends, strict=True)
+    ]
+    return tuple(part_of(x, y, _replacing(key)) for y, key in zip(found, keys, strict=True))
+
+
+def _replacing(key: Any) -> PutBack:
+    return lambda whole, part: replaced(whole, key, part)
 
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

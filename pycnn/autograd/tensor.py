@@ -290,13 +290,14 @@ class Tensor(Arithmetic, InPlace):
         """Take the values and the history of a result: a change in place.
 
         What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change.
+        written, and counts the change. What this is a part of changes with it.
         """
-        if self._base is not None and self._base() is not None:
+        base = self._base
+        whole = None if base is None else base.whole
+        if base is not None and whole is not None and base.put_back is None:
             raise RuntimeError(
-                f"[Tensor] this tensor of shape {self.shape} is a part or another shape of one "
-                "that PyTorch would change with it, and here is a copy: change that one "
-                "(x[key] = value), or a clone of this one"
+                f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, which "
+                "a change in place would change as well: change that one, or a clone of this one"
             )
         if y.shape != self.shape:
             raise ValueError(
@@ -310,9 +311,12 @@ class Tensor(Arithmetic, InPlace):
             )
         if leaf and not y.requires_grad:
             self._write(y.data)
-            return self
-        self.data, self._node, self._output = y.data, y._node, y._output
-        self.requires_grad = y.requires_grad
+        else:
+            self.data, self._node, self._output = y.data, y._node, y._output
+            self.requires_grad = y.requires_grad
+        if base is not None and whole is not None and base.put_back is not None:
+            whole._become(base.put_back(whole, self))  # type: ignore[attr-defined]
+            self._base = base
         return self
 
     def _write(self, values: Any) -> None:

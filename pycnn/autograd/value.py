@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from pycnn.autograd.graph import Node, Pull, is_recording
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
+
+
+PutBack: TypeAlias = "Callable[[Any, Any], Tensor]"
 
 
 class Later:
@@ -61,7 +64,7 @@ class Value:
     _output: int
     _later: Later | None
     _version: int  # changes in place that the array did not count itself
-    _base: weakref.ref[Value] | None  # PyTorch would share memory with this one
+    _base: Part | None
 
     def __getattr__(self, name: str) -> Any:
         if name == "data":
@@ -131,9 +134,34 @@ def record_all(
     return ys
 
 
-def part_of(x: Value, y: Tensor) -> Tensor:
+class Part:
+    """What a tensor is a part or another shape of, where PyTorch's would share its memory.
+
+    Parameters
+    ----------
+    whole : Value
+        The other tensor. It is held only if it is a part itself: otherwise nobody misses a change
+        of one that is gone.
+    put_back : callable or None
+        ``put_back(whole, part)`` returns the whole with the part changed; None if it cannot be.
+    """
+
+    __slots__ = ("_held", "_whole", "put_back")
+
+    def __init__(self, whole: Value, put_back: PutBack | None) -> None:
+        self._whole = weakref.ref(whole)
+        self._held = None if whole._base is None else whole
+        self.put_back = put_back
+
+    @property
+    def whole(self) -> Value | None:
+        """The other tensor, if it is still there."""
+        return self._whole()
+
+
+def part_of(x: Value, y: Tensor, put_back: PutBack | None = None) -> Tensor:
     """Mark a result that would share its memory with `x` in PyTorch; return it."""
-    y._base = weakref.ref(x) if x._base is None or x._base() is None else x._base
+    y._base = Part(x, put_back)
     return y
 
 

@@ -154,8 +154,8 @@ class NumPyArrays:
 
 def _alike(a: Any, b: Any) -> tuple[Any, Any]:
     """Give a number the dtype of the floats that it meets: older NumPys would widen a 0-d array."""
-    if not isinstance(a, np.ndarray):
-        return (a if b.dtype.kind != "f" else b.dtype.type(a)), b
-    if not isinstance(b, np.ndarray):
-        return a, (b if a.dtype.kind != "f" else a.dtype.type(b))
+    if isinstance(a, np.ndarray) and a.dtype.kind == "f" and not isinstance(b, np.ndarray):
+        return a, a.dtype.type(b)
+    if isinstance(b, np.ndarray) and b.dtype.kind == "f" and not isinstance(a, np.ndarray):
+        return b.dtype.type(a), b
     return a, b

@@ -10,7 +10,7 @@ from pycnn import io
 from pycnn._reading import MOST_HISTORY, MOST_SETTINGS, open_regular, parse_json, read_whole
 from pycnn._run_files import CHECKPOINT, HISTORY, SETTINGS, TABLE, TRAINING
 from pycnn._safetensors import open_tensors
-from pycnn.training import EpochRecord
+from pycnn.training.history import FIELDS
 
 
 def check_earlier_files(folder: Path) -> None:
@@ -54,7 +54,7 @@ def _is_training(path: Path) -> bool:
 
 
 def _is_table(path: Path) -> bool:
-    header = ",".join(EpochRecord._fields).encode()
+    header = ",".join(FIELDS).encode()
     with open_regular(path) as file:
         return file.read(len(header)) == header
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from pycnn import __version__
 from pycnn.cli import evaluate, info, plot, predict, report, train
+from pycnn.cli.config import with_config
 from pycnn.cli.processes import hush_others
 from pycnn.cli.streams import abandon, say, say_error, say_wrong, usable_streams
 from pycnn.devices import DeviceError
@@ -84,6 +85,7 @@ def _run(argv: Sequence[str] | None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run, parser=command)
     try:
+        argv = with_config(sys.argv[1:] if argv is None else argv)
         args, unknown = parser.parse_known_args(argv)
         if unknown:  # reported by the command's parser, which names the command's help
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -26,6 +26,7 @@ from pycnn._run_files import RUNS, TRAINING
 from pycnn._streams import is_terminal
 from pycnn.cli.arguments import set_threads
 from pycnn.cli.good_state import GoodState
+from pycnn.cli.own_model import recipe_of
 from pycnn.cli.processes import start_processes
 from pycnn.cli.results import finished_run, results_folder, save
 from pycnn.cli.streams import forgive_stdout, say
@@ -53,14 +54,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, processes: Alone) -> int:
-    recipe = recipes.get(args.model)
+    recipe = recipe_of(args.model)
     settings = make_settings(args, recipe)
     # The number of threads may differ between machines.
     asked = {**settings, "threads": None, "out": str(args.out), "resume": args.resume}
     processes.agree(asked)
     if processes.size > 1:
         settings["ranks"] = processes.size
-    out = args.out or Path(RUNS, args.model)
+    out = args.out or Path(RUNS, args.model.replace(":", "-"))
     with Stops() as stops, ExitStack() as folder:
 
         def prepare() -> bool:
@@ -212,8 +213,14 @@ def print_outcome(
         return 0
     organized = history.self_organization
     before = f"{organized:.1f} s of self-organization and " if organized else ""
+    last = history.records[-1]
+    figure = (
+        f"loss {last.val_loss:.4g}"
+        if last.val_accuracy is None  # targets that are no classes
+        else f"accuracy {last.val_accuracy:.2%}"
+    )
     print(
-        f"test accuracy {history.records[-1].val_accuracy:.2%} after {before}"
+        f"test {figure} after {before}"
         f"{history.seconds:.1f} s of training ({history.samples_per_second:,.0f} samples/s); "
         f"{told}"
     )

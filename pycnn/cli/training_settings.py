@@ -11,6 +11,8 @@ import numpy as np
 
 from pycnn import get_num_threads, recipes
 from pycnn.cli.arguments import add_data, add_threads, positive_float, positive_int, seed
+from pycnn.cli.config import FLAG
+from pycnn.cli.own_model import model_name
 from pycnn.cli.processes import add_processes
 from pycnn.devices import extension
 from pycnn.layers import Parameter
@@ -21,7 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     models = (f"{name} ({summary})" for name, summary in recipes.SUMMARIES.items())
     parser.add_argument(
-        "model", metavar="MODEL", choices=recipes.available(), help=", ".join(models)
+        "model",
+        metavar="MODEL",
+        type=model_name,
+        help=f"{', '.join(models)}; or module:function for a network of your own",
+    )
+    parser.add_argument(
+        FLAG,
+        metavar="FILE",
+        help="TOML file with settings: the names of the other flags and their values; flags that "
+        "are given as well win",
     )
     parser.add_argument(
         "--epochs",

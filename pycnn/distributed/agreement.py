@@ -107,6 +107,10 @@ def total_of(channel: Channel, meter: Meter, where: str) -> Meter:
     sums = {name: _like(state[name], value) for name, value in zip(names, added, strict=True)}
     found = copy.copy(meter)
     found.load_state_dict({**sums, "where": where})
+    if meter.kept is not None:
+        states = [channel.broadcast_state(meter.kept.state_dict(), r) for r in range(channel.size)]
+        found.kept = copy.copy(meter.kept)
+        found.kept.load_state_dict(*states)
     return found
 
 

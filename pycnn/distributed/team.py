@@ -32,6 +32,7 @@ from pycnn.distributed.threads import OVERSUBSCRIBED
 from pycnn.layers.module import Module
 from pycnn.layers.spread import Spread, spread
 from pycnn.optim import Optimizer
+from pycnn.training.accumulation import scaled
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.meter import Meter
 from pycnn.training.processes import Alone
@@ -179,10 +180,7 @@ class Team(Alone):
         if not weight:  # a mean over nothing has no gradient
             return backends.of(gradient).zeros_like(gradient)
         factor = weight / self._now.parts.whole
-        if isinstance(gradient, np.ndarray):
-            return gradient * gradient.dtype.type(factor)
-        backends.of(gradient).scale(gradient, factor)
-        return gradient
+        return scaled(gradient, factor)
 
     def sum_gradients(self, loss: float, weight: float) -> tuple[float, float]:
         """Sum the gradients of all ranks; return the loss and the weight of the whole batch."""

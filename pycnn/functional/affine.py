@@ -9,7 +9,7 @@ from pycnn.autograd import Tensor
 from pycnn.autograd.fused import affine
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.structure import on_arrays_too
-from pycnn.autograd.value import Value, part_of, record, same_backend
+from pycnn.autograd.value import Value, record, same_backend
 
 __all__ = [
     "conv1d",
@@ -75,7 +75,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return _computed("linear", x, weight, bias, {})
     rows = x.reshape(-1, x.shape[-1]) if x.ndim else x
     y = _computed("linear", rows, weight, bias, {})
-    return part_of(rows, y.reshape(*x.shape[:-1], weight.shape[0]))
+    return y.reshape(*x.shape[:-1], weight.shape[0])
 
 
 def _computed(

@@ -51,7 +51,7 @@ class LeakyReLU(Module):
     negative_slope : float
         Factor of negative numbers.
     inplace : bool
-        Accepted for programs written for PyTorch, and ignored: the input is not changed.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class _Activation(Module):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class SiLU(_Activation):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Mish(_Activation):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class Hardswish(_Activation):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class Hardsigmoid(_Activation):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -144,7 +144,7 @@ class ELU(_Activation):
     alpha : float
         Minus the limit of the output for large negative numbers.
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -216,7 +216,7 @@ class Hardtanh(_Activation):
     min_val, max_val : float
         Least and largest output; `min_val` is below `max_val`.
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------
@@ -250,7 +250,7 @@ class ReLU6(Hardtanh):
     Parameters
     ----------
     inplace : bool
-        Accepted for PyTorch's sake and without effect: the output is a new array.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from pycnn.layers.later import change
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
 from pycnn.layers.spread import spread_here
+from pycnn.layers.standardised import trains
 
 
 class BatchNorm(Module):
@@ -123,6 +124,8 @@ class BatchNorm(Module):
     def _backward(self, dy: Array, *saved: Any) -> Array:
         """Do `backward` on images, with what `_normalised` saved."""
         x, mean, inv_std, scale, whole = saved
+        if scale is not None and not trains(self.weight, self.bias):
+            return ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
         weight = self._affine()[0]
         if whole is None:
             dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)

@@ -45,7 +45,7 @@ class Dropout(RandomDropout):
     p : float in [0, 1)
         Probability of a zero.
     inplace : bool
-        Accepted for programs written for PyTorch, and ignored: the input is not changed.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
     rng : Generator, int or None
         Random numbers. `pycnn.fit` restarts them from its own seed.
 
@@ -88,7 +88,7 @@ class Dropout2d(RandomDropout):
     p : float in [0, 1)
         Probability that a channel of a sample is dropped.
     inplace : bool
-        Accepted for programs written for PyTorch, and ignored: the input is not changed.
+        Whether a tensor that it is given becomes the result, as in PyTorch. Arrays stay.
     rng : Generator, int or None
         Random numbers. `pycnn.fit` restarts them from its own seed.
 

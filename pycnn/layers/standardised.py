@@ -60,6 +60,8 @@ def scaled_backward(
     """Return the gradient of the input of `scaled`; accumulate those of weight and bias."""
     if weight is None:
         return dy
+    if not trains(weight, bias):
+        return scaled(dy, shape, weight, None)
     dx, dweight, dbias = ops.channel_affine_backward(
         dy.reshape(shape), x.reshape(shape), weight.data.reshape(-1)
     )
@@ -67,3 +69,8 @@ def scaled_backward(
     if bias is not None:
         bias.accumulate(dbias.reshape(bias.shape))
     return dx.reshape(dy.shape)
+
+
+def trains(*parameters: Parameter | None) -> bool:
+    """Whether the gradient of one of these parameters is wanted."""
+    return any(one is not None and one.requires_grad for one in parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -59,6 +60,16 @@ class OpLoss(Remembering, ABC):
     def _alike(self, shape: Shape) -> float:
         """Return the number of which all outputs are made by a model that only guesses."""
         return 0.0
+
+    def unreduced(self) -> OpLoss:
+        """Return a copy of the loss with reduction 'none'."""
+        each = copy.copy(self)
+        each.reduction = "none"
+        each._options_on = {}
+        for name, options in vars(self).items():
+            if isinstance(options, dict) and "reduction" in options:
+                setattr(each, name, {**options, "reduction": "none"})
+        return each
 
     def _hint(self, output: Array, target: Any) -> str:
         """Return advice on targets that were refused, or an empty text if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,40 @@ import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._hints import numbers_hint
+from pycnn.devices import device_of, is_array, move
 from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.pointwise import PointwiseLoss
 
 
-class BCEWithLogitsLoss(OpLoss):
+class _Repeating(OpLoss):
+    """A loss whose weights repeat along axes of extent 1, as NumPy's do."""
+
+    @cached_property
+    def _repeated(self) -> dict[tuple[str, str, Shape], Any]:
+        """Repeated weights, by name, device and shape."""
+        return {}
+
+    def _options_for(self, output: Array) -> dict[str, Any]:
+        options = super()._options_for(output)
+        return {name: self._repeat(name, value, output) for name, value in options.items()}
+
+    def _repeat(self, name: str, value: Any, output: Array) -> Any:
+        """Return weights with the shape of the last axes of the output; as they are if unfit."""
+        if not is_array(value) or 1 not in value.shape:
+            return value
+        last = output.shape[max(output.ndim - value.ndim, 0) :]
+        if value.shape == last or any(
+            a not in (1, b) for a, b in zip(value.shape, last, strict=False)
+        ):
+            return value
+        place = name, device_of(output), last
+        if place not in self._repeated:  # copied once: a captured CUDA graph cannot copy
+            whole = np.ascontiguousarray(np.broadcast_to(self._options[name], last))
+            self._repeated[place] = move(whole, device_of(output))
+        return self._repeated[place]
+
+
+class BCEWithLogitsLoss(_Repeating):
     """Binary cross entropy of the sigmoid of each logit; see `pycnn.ops.bce_with_logits`.
 
     Call it with float32 logits and targets (0, 1 or between) of any common shape; the loss is a
@@ -22,12 +52,13 @@ class BCEWithLogitsLoss(OpLoss):
     Parameters
     ----------
     weight : float32 array, optional
-        Weight of each number, of the shape of the last axes of the logits; copied once to their
-        device.
+        Weight of each number, of the shape of the last axes of the logits, or with an extent of 1
+        in place of some, along which it repeats: (C, 1, 1) for a weight of each channel. Copied
+        once to the device of the logits.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
     pos_weight : float32 array, optional
-        Weight of a yes, of the shape of the last axes of the logits; copied in the same way.
+        Weight of a yes, of such a shape, too.
 
     Raises
     ------
@@ -59,7 +90,7 @@ class BCEWithLogitsLoss(OpLoss):
         return ops.bce_with_logits_backward(kept, target, dloss, **options)
 
 
-class BCELoss(PointwiseLoss):
+class BCELoss(_Repeating, PointwiseLoss):
     """Binary cross entropy of probabilities: ``-t log(o) - (1 - t) log(1 - o)``.
 
     Call it with float32 probabilities o, as of `Sigmoid`, and targets t (0, 1 or between) of any
@@ -70,8 +101,7 @@ class BCELoss(PointwiseLoss):
     Parameters
     ----------
     weight : float32 array, optional
-        Weight of each number, of the shape of the last axes of the outputs; copied once to their
-        device.
+        Weight of each number, of the shapes that `BCEWithLogitsLoss` takes.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
 

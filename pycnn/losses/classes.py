@@ -223,7 +223,7 @@ class CrossEntropyLoss(_WeightedLoss):
         return f"{hint}; {cure}" if hint else cure
 
     def _row_targets(self, output: Array, target: Array) -> Array:
-        if target.dtype != output.dtype or target.shape != output.shape:
+        if not _are_shares(target, output):
             return super()._row_targets(output, target)
         if isinstance(target, np.ndarray) and target.size:
             least, most = float(target.min()), float(target.max())
@@ -235,7 +235,7 @@ class CrossEntropyLoss(_WeightedLoss):
         return rows_of(target)
 
     def _row_value(self, rows: Array, target: Array) -> tuple[Any, Array]:
-        if target.ndim != 2:
+        if not _are_shares(target, rows):
             return ops.softmax_cross_entropy(rows, target, **self._options_for(rows))
         if not rows.shape[0] and self.reduction == "mean":
             raise ValueError("[CrossEntropyLoss] the mean loss of an empty batch is not defined")
@@ -246,7 +246,7 @@ class CrossEntropyLoss(_WeightedLoss):
         return loss, logs
 
     def _row_gradient(self, kept: Any, target: Array, dloss: Any) -> Array:
-        if target.ndim != 2:
+        if not _are_shares(target, kept):
             options = self._options_for(kept)
             return ops.softmax_cross_entropy_backward(kept, target, dloss, **options)
         if self.reduction == "none" and is_array(dloss):
@@ -308,6 +308,11 @@ class NLLLoss(_WeightedLoss):
 
     def _row_gradient(self, kept: Any, target: Array, dloss: Any) -> Array:
         return ops.nll_loss_backward(kept, target, dloss, **self._options_for(kept))
+
+
+def _are_shares(target: Array, rows: Array) -> bool:
+    """Whether targets are probabilities of the classes of rows, and no classes."""
+    return bool(target.dtype == rows.dtype and target.shape == rows.shape)
 
 
 def _ones(shape: Shape, like: Array) -> Array:

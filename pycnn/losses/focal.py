@@ -69,7 +69,6 @@ class FocalLoss(ClassLoss):
             self.alpha = real("FocalLoss", "alpha", alpha)
             if not 0.0 <= self.alpha <= 1.0:
                 raise ValueError(f"[FocalLoss] alpha must be in [0, 1], got {self.alpha}")
-        self._targets: dict[str, Any] = {"ignore_index": self.ignore_index, "reduction": reduction}
 
     def batch_weight(self, target: Array) -> float:
         """Return the weight of a batch's mean in the mean over many batches.
@@ -112,6 +111,9 @@ class FocalLoss(ClassLoss):
 
     # Classes ---------------------------------------------------------------------------------
 
+    def _target_options(self) -> dict[str, Any]:
+        return {"ignore_index": self.ignore_index, "reduction": self.reduction}
+
     def _focus(self) -> dict[str, Any]:
         scale = 1.0 if self.alpha is None or is_array(self.alpha) else self.alpha
         return {"kind": "focal", "a": self.gamma, "b": scale}
@@ -132,9 +134,9 @@ class FocalLoss(ClassLoss):
             )
         logs = ops.log_softmax(rows)
         focused = self._scaled(ops.activation(logs, **self._focus()))
-        return ops.nll_loss(focused, target, **self._targets), logs
+        return ops.nll_loss(focused, target, **self._target_options()), logs
 
     def _row_gradient(self, kept: Any, target: Array, dloss: Any) -> Array:
-        dfocused = ops.nll_loss_backward(kept, target, dloss, **self._targets)
+        dfocused = ops.nll_loss_backward(kept, target, dloss, **self._target_options())
         dlogs = ops.activation_backward(self._scaled(dfocused), kept, **self._focus())
         return ops.log_softmax_backward(dlogs, kept)

@@ -90,6 +90,8 @@ class L1Loss(PointwiseLoss):
         If `reduction` is anything else.
     """
 
+    _is_symmetric = True
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__(reduction, kind="l1")
 
@@ -117,6 +119,8 @@ class SmoothL1Loss(PointwiseLoss):
     ----------
     R. Girshick, "Fast R-CNN", ICCV 2015.
     """
+
+    _is_symmetric = True
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         self.beta = factor("SmoothL1Loss", "beta", beta)
@@ -146,6 +150,8 @@ class HuberLoss(PointwiseLoss):
     P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics,
     1964.
     """
+
+    _is_symmetric = True
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         positive("HuberLoss", "delta", delta)

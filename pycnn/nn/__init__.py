@@ -9,7 +9,7 @@ from pycnn.layers import *
 from pycnn.losses import *
 from pycnn.nn import parameter, utils
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     *(name for name in dir() if name[0].isupper()),
     "functional",
     "init",

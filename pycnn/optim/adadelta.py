@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import factor, fraction
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_under_root
-from pycnn.optim.optimizer import Optimizer, State, zeros_like
+from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.loaded_state import State
+from pycnn.optim.optimizer import Optimizer, zeros_like
 
 
 class Adadelta(Optimizer):
@@ -16,8 +19,8 @@ class Adadelta(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to update.
+    params : iterable of Parameter, or of groups
+        What to update; see `Optimizer`.
     lr : float
         Factor of the step; the method was published without one.
     rho : float
@@ -38,30 +41,38 @@ class Adadelta(Optimizer):
     Zeiler: ADADELTA: an adaptive learning rate method, 2012, algorithm 1.
     """
 
+    rho = Setting()
+    eps = Setting()
+    weight_decay = Setting()
+
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr)
+        settings = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings)
+
+    def checked(self, settings: Mapping[str, Any]) -> State:
+        """Return the settings of a group, checked."""
         owner = type(self).__name__
-        self.rho = fraction(owner, "rho", rho)
-        self.eps = eps_under_root(owner, "eps", eps, self.rho)
-        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        rho = fraction(owner, "rho", settings["rho"])
+        return {
+            **super().checked(settings),
+            "rho": rho,
+            "eps": eps_under_root(owner, "eps", settings["eps"], rho),
+            "weight_decay": factor(owner, "weight_decay", settings["weight_decay"]),
+        }
 
-    def hyperparameters(self) -> State:
-        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
-        return {"rho": self.rho, "eps": self.eps, "weight_decay": self.weight_decay}
-
-    def start(self, parameter: Parameter) -> State:
+    def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step; arrays have the same shape."""
         return {"step": 0, "square_avg": zeros_like(parameter), "acc_delta": zeros_like(parameter)}
 
-    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+    def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1  # for PyTorch, which keeps it too
         means = state["square_avg"], state["acc_delta"]
-        ops.adadelta_step(data, grad, *means, lr=self.lr, **self.hyperparameters())
+        ops.adadelta_step(data, grad, *means, **self.settings(group))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pycnn import ops
-from pycnn._arguments import factor, fraction, written
+from pycnn._arguments import factor
 from pycnn.layers.parameter import Array, Parameter
-from pycnn.optim.domain import eps_beside_root
-from pycnn.optim.optimizer import Optimizer, State, zeros_like
+from pycnn.optim.domain import eps_beside_root, pair_of_fractions
+from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.loaded_state import State
+from pycnn.optim.optimizer import Optimizer, zeros_like
 
 
 class Adam(Optimizer):
@@ -17,8 +19,8 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to update.
+    params : iterable of Parameter, or of groups
+        What to update; see `Optimizer`.
     lr : float
         Learning rate.
     betas : (float, float)
@@ -39,6 +41,10 @@ class Adam(Optimizer):
     Kingma, Ba: Adam: a method for stochastic optimization, 2015, algorithm 1.
     """
 
+    betas = Setting()
+    eps = Setting()
+    weight_decay = Setting()
+
     constants: ClassVar[Mapping[str, bool]] = {
         **Optimizer.constants,
         "amsgrad": False,
@@ -47,28 +53,27 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr)
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings)
+
+    def checked(self, settings: Mapping[str, Any]) -> State:
+        """Return the settings of a group, checked."""
         owner = type(self).__name__
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(
-                f"{self.named('betas')} must be a pair of numbers, got {written(betas)}"
-            )
-        first, second = betas
-        self.betas = fraction(owner, "betas", first), fraction(owner, "betas", second)
-        self.eps = eps_beside_root(owner, "eps", eps, self.betas[1])
-        self.weight_decay = factor(owner, "weight_decay", weight_decay)
+        betas = pair_of_fractions(owner, "betas", settings["betas"])
+        return {
+            **super().checked(settings),
+            "betas": betas,
+            "eps": eps_beside_root(owner, "eps", settings["eps"], betas[1]),
+            "weight_decay": factor(owner, "weight_decay", settings["weight_decay"]),
+        }
 
-    def hyperparameters(self) -> State:
-        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
-        return {"betas": self.betas, "eps": self.eps, "weight_decay": self.weight_decay}
-
-    def start(self, parameter: Parameter) -> State:
+    def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step."""
         return {
             "step": 0,
@@ -76,7 +81,7 @@ class Adam(Optimizer):
             "exp_avg_sq": zeros_like(parameter),
         }
 
-    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+    def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1
         ops.adam_step(
@@ -85,9 +90,8 @@ class Adam(Optimizer):
             state["exp_avg"],
             state["exp_avg_sq"],
             step=state["step"],
-            lr=self.lr,
             decoupled=self.constants["decoupled_weight_decay"],
-            **self.hyperparameters(),
+            **self.settings(group),
         )
 
 
@@ -106,7 +110,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

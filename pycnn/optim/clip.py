@@ -10,7 +10,8 @@ import numpy as np
 from pycnn import backends
 from pycnn._arguments import number
 from pycnn._overlap import overlapping, same_numbers
-from pycnn.layers.parameter import Parameter, gradient_values, list_of_parameters
+from pycnn.devices import on_cpu
+from pycnn.layers.parameter import Array, Parameter, gradient_values, list_of_parameters
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
@@ -44,6 +45,49 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     owner = "clip_grad_norm"
     if not number(owner, "max_norm", max_norm) > 0:
         raise ValueError(f"[{owner}] max_norm must be positive, got {max_norm}")
+    gradients = _distinct(owner, parameters)
+    norm = math.sqrt(math.fsum(backends.of(g).sum_of_squares(g) for g in gradients))
+    if norm > max_norm and math.isfinite(norm):
+        for gradient in gradients:
+            backends.of(gradient).scale(gradient, max_norm / norm)
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Parameter], clip_value: float) -> None:
+    """Limit each number of the gradients to the range from ``-clip_value`` to ``clip_value``.
+
+    Infinity is limited too, and NaN stays. Gradients on a device are copied to the CPU and back.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Those without a gradient are skipped.
+    clip_value : float
+        Largest absolute value, positive.
+
+    Raises
+    ------
+    TypeError
+        If `clip_value` is not a number, or `parameters` are not Parameters.
+    ValueError
+        If `clip_value` is not positive, a gradient is read-only, or two share a part of their
+        memory.
+    """
+    owner = "clip_grad_value"
+    if not number(owner, "clip_value", clip_value) > 0:
+        raise ValueError(f"[{owner}] clip_value must be positive, got {clip_value}")
+    for gradient in _distinct(owner, parameters):
+        numbers = on_cpu(gradient)
+        with np.errstate(over="ignore"):  # beyond the dtype there is no limit
+            limit = numbers.dtype.type(clip_value)
+        if numbers is gradient:
+            np.clip(numbers, -limit, limit, out=numbers)
+        else:
+            backends.of(gradient).write(gradient, np.clip(numbers, -limit, limit))
+
+
+def _distinct(owner: str, parameters: Iterable[Parameter]) -> list[Array]:
+    """Return the numbers of all gradients, each array once, ready to be changed."""
     grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
     arrays = {str(i): gradient_values(grad) for i, grad in enumerate(grads) if grad is not None}
     distinct = {id(array): name for name, array in arrays.items()}
@@ -59,8 +103,4 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     for array in gradients:
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             raise ValueError(f"[{owner}] a gradient is read-only ({array.shape})")
-    norm = math.sqrt(math.fsum(backends.of(g).sum_of_squares(g) for g in gradients))
-    if norm > max_norm and math.isfinite(norm):
-        for gradient in gradients:
-            backends.of(gradient).scale(gradient, max_norm / norm)
-    return norm
+    return gradients

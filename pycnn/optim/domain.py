@@ -1,4 +1,4 @@
-"""How small an optimizer's eps may be.
+"""What settings of optimizers may be, above all how small an eps.
 
 The kernels count squares below 2^-126, the smallest normal float32, as zero. A mean square that
 keeps a share of the old one may therefore be too small by ``2^-125 / (1 - share)``. A far larger
@@ -11,7 +11,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pycnn._arguments import float32
+from pycnn._arguments import float32, fraction, written
+
+
+def pair_of_fractions(owner: str, name: str, value: Any) -> tuple[float, float]:
+    """Check two shares in [0, 1), such as Adam's betas, and return them."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"[{owner}] {name} must be a pair of numbers, got {written(value)}")
+    first, second = value
+    return fraction(owner, name, first), fraction(owner, name, second)
 
 
 def eps_beside_root(owner: str, name: str, eps: Any, kept: float) -> float:

@@ -1,25 +1,20 @@
-"""What all optimizers share: the list of parameters, the learning rate, the state."""
+"""What all optimizers share: groups of parameters, their settings, the state."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends, devices, ops
-from pycnn._arguments import array_of, factor, written
+from pycnn._arguments import factor
 from pycnn._overlap import overlapping
-from pycnn._printable import printable
-from pycnn.layers.parameter import Array, Parameter, SparseRows, list_of_parameters
-from pycnn.layers.state import native
-
-State = dict[str, Any]
-
-# Most steps that a loaded state may have: PyTorch counts them in floats.
-_MOST_STEPS = 2**53
+from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.optim.groups import Group, Params, groups_of, parts_of
+from pycnn.optim.loaded_state import State, checked_state, taken_apart
 
 
 class Optimizer(ABC):
@@ -27,15 +22,26 @@ class Optimizer(ABC):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to update, as from `Module.parameters`.
-    lr : float
-        Learning rate, at least 0.
+    params : iterable of Parameter, or of groups
+        What to update, as from `Module.parameters`; or PyTorch's groups, dicts with ``params`` (an
+        iterable of Parameter) and settings that hold for them in place of those given here, such as
+        ``[{"params": first}, {"params": last, "lr": 0.1}]``. A parameter that is there twice in a
+        group counts once.
+    settings : mapping
+        The settings by the names of the constructor's arguments, with ``lr``, the learning rate.
 
     Attributes
     ----------
+    param_groups : list of dict
+        The groups: ``params``, and each setting by its name. What is assigned to a setting, such as
+        ``optimizer.param_groups[0]["lr"] = 0.01``, holds from the next step on.
+    params : list of Parameter
+        The parameters of all groups.
+    defaults : dict
+        The settings of groups that have none of their own.
     lr : float
-        Learning rate of the next step; schedules set it.
+        Learning rate of the first group; schedules set it. Other groups keep the ratio to it that
+        they were made with.
     constants : mapping of str to bool
         Settings of PyTorch's optimizer that are fixed here; a part of the state, so that a state
         made with other values is refused.
@@ -43,38 +49,97 @@ class Optimizer(ABC):
     Raises
     ------
     TypeError
-        If an item is not a Parameter or `lr` is not a number.
+        If an item is not a Parameter or a setting has a wrong type.
     ValueError
-        If there are no parameters, one is there twice, two share memory, or `lr` is negative or not
-        finite.
+        If there are no parameters, one is in two groups, two share memory, a group has a setting
+        that the optimizer does not have, or a setting is out of range.
     """
 
     constants: ClassVar[Mapping[str, bool]] = {"maximize": False}
+    # Settings that PyTorch's optimizer does not have, and so its states neither.
+    beyond_pytorch: ClassVar[Set[str]] = frozenset()
+    # Whether a step is a single op, which a captured step can repeat with other numbers.
+    capturable: ClassVar[bool] = True
     # Entries of the state that are means of squares.
     squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
-    def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+    def __init__(self, params: Params, settings: Mapping[str, Any]) -> None:
         kind = type(self).__name__
-        self.params = list_of_parameters(kind, "params", params)
+        self.defaults = self.checked(settings)
+        self.param_groups: list[Group] = []
+        self.params: list[Parameter] = []
+        self._states: list[State] = []
+        self._rates: list[float] = []  # of the groups, as they were made
+        for group in groups_of(kind, params):
+            self.add_param_group(group)
         if not self.params:
             raise ValueError(f"[{kind}] params: there are no parameters to optimize")
-        if len({id(parameter) for parameter in self.params}) != len(self.params):
-            raise ValueError(f"[{kind}] params: a parameter is there twice")
-        places = {str(index): parameter.data for index, parameter in enumerate(self.params)}
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add a group of parameters, such as those of layers that are trained from now on.
+
+        Parameters
+        ----------
+        group : mapping
+            ``params``, a Parameter or an iterable of them; settings that hold for them; and, if
+            wanted, a ``name``. Other settings are the optimizer's `defaults`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As from the constructor; the optimizer is then as before.
+        """
+        kind = type(self).__name__
+        params, own = parts_of(kind, group, self.defaults)
+        mine = {id(parameter) for parameter in self.params}
+        if any(id(parameter) in mine for parameter in params):
+            raise ValueError(f"[{kind}] params: a parameter is in two groups")
+        places = {str(i): parameter.data for i, parameter in enumerate((*self.params, *params))}
         for one, other in overlapping(places):
             raise ValueError(
                 f"[{kind}] params: parameters {one} and {other} share memory, which would be "
                 "updated twice: let the layers share one Parameter"
             )
-        self.lr = factor(kind, "lr", lr)
-        self._states: list[State] = [{} for _ in self.params]
+        settings = self.checked({**self.defaults, **own})
+        named = {"name": own["name"]} if "name" in own else {}
+        self.param_groups.append({"params": params, **settings, **named})
+        self.params += params
+        self._states += [{} for _ in params]
+        self._rates.append(settings["lr"])
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the first group; assigned, the others keep their ratio to it."""
+        rate: float = self.param_groups[0]["lr"]
+        return rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        for group, ratio in zip(self.param_groups, self.ratios(), strict=True):
+            group["lr"] = rate if ratio == 1 else rate * ratio
+
+    def ratios(self) -> list[float]:
+        """Return the learning rate of each group, as it was made, divided by the first one's.
+
+        Raises
+        ------
+        ValueError
+            If the first group was made with a learning rate of 0, and another was not.
+        """
+        first = self._rates[0]
+        if first == 0 and any(self._rates):
+            raise ValueError(
+                f"{self.named('lr')}: the first group has 0, so the rates of others have no ratio "
+                "to it"
+            )
+        return [1.0 if rate == first else rate / first for rate in self._rates]
 
     def named(self, argument: str) -> str:
         """Return an argument's name after the optimizer's, for error messages."""
         return f"[{type(self).__name__}] {argument}"
 
     def step(self) -> None:
-        """Update every parameter that has a gradient.
+        """Update every parameter that has a gradient and requires one.
 
         A gradient with few rows (`SparseRows`) updates only these rows of the parameter and of its
         state; the others stay as they are, without momentum or weight decay. The step count, and
@@ -82,17 +147,26 @@ class Optimizer(ABC):
         gradient, a row moves (weight decay aside) as if its gradient had been zero before, because
         its state was zero and would have stayed so.
         """
-        for parameter, state in zip(self.params, self._states, strict=True):
-            if parameter.grad is None:
+        for group, parameter, state in self._entries():
+            if parameter.grad is None or not parameter.requires_grad:
                 continue
-            new = dict(state) or self.start(parameter)
+            new = dict(state) or self.start(parameter, group)
             if isinstance(parameter.grad, SparseRows):
-                self._update_rows(parameter.data, parameter.grad, new, not state)
+                self._update_rows(parameter.data, parameter.grad, new, group, not state)
             else:
-                self.update(parameter.data, parameter.grad, new, not state)
+                self.update(parameter.data, parameter.grad, new, group, not state)
             state.update(new)  # only now: a failed step changes no state
 
-    def _update_rows(self, data: Array, grad: SparseRows, state: State, first: bool) -> None:
+    def _entries(self) -> Iterator[tuple[Group, Parameter, State]]:
+        """Yield each parameter with its group and its state."""
+        states = iter(self._states)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                yield group, parameter, next(states)
+
+    def _update_rows(
+        self, data: Array, grad: SparseRows, state: State, group: Group, first: bool
+    ) -> None:
         """Gather rows, take a dense step on them, scatter them back."""
         if grad.shape != data.shape:
             raise ValueError(f"grad has shape {grad.shape}, the parameter {data.shape}")
@@ -100,23 +174,32 @@ class Optimizer(ABC):
         part = _gather(data, rows)
         arrays = {name: a for name, a in state.items() if devices.is_array(a)}
         few = {**state, **{name: _gather(array, rows) for name, array in arrays.items()}}
-        self.update(part, grad.values, few, first)
+        self.update(part, grad.values, few, group, first)
         backends.of(data).put_rows(data, rows, part)
         for name, array in arrays.items():
             backends.of(array).put_rows(array, rows, few[name])
         state.update({name: value for name, value in few.items() if name not in arrays})
 
     @abstractmethod
-    def start(self, parameter: Parameter) -> State:
+    def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step; arrays have the same shape."""
 
     @abstractmethod
-    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+    def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""
 
-    @abstractmethod
+    def checked(self, settings: Mapping[str, Any]) -> State:
+        """Return the settings of a group, all that the optimizer has and no other, checked."""
+        return {"lr": factor(type(self).__name__, "lr", settings["lr"])}
+
     def hyperparameters(self) -> State:
-        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
+        """Return the settings of the first group, besides ``lr``."""
+        settings = self.settings(self.param_groups[0])
+        return {name: value for name, value in settings.items() if name != "lr"}
+
+    def settings(self, group: Group) -> State:
+        """Return the settings of a group, without its parameters and its name."""
+        return {name: group[name] for name in self.defaults}
 
     def zero_grad(self) -> None:
         """Forget all gradients: ``grad`` becomes None."""
@@ -124,14 +207,17 @@ class Optimizer(ABC):
             parameter.grad = None
 
     def state_dict(self) -> State:
-        """Return the state as PyTorch does: ``state`` by position, one entry in ``param_groups``.
+        """Return the state as PyTorch does: ``state`` by position, and the ``param_groups``.
 
         The arrays are the optimizer's own: copy them to keep them.
         """
-        params = list(range(len(self.params)))
-        group = {"lr": self.lr, **self.hyperparameters(), **self.constants, "params": params}
+        groups, first = [], 0
+        for group in self.param_groups:
+            params = list(range(first, first + len(group["params"])))
+            first += len(params)
+            groups.append({**group, **self.constants, "params": params})
         states = {index: dict(state) for index, state in enumerate(self._states) if state}
-        return {"state": states, "param_groups": [group]}
+        return {"state": states, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the state and the settings of another optimizer of the same kind.
@@ -139,8 +225,8 @@ class Optimizer(ABC):
         Parameters
         ----------
         state_dict : mapping
-            As from `state_dict`, or PyTorch's with one group: other settings in the group, such
-            as ``foreach``, are ignored unless they change the steps, as ``maximize`` does.
+            As from `state_dict`, or PyTorch's, with the same groups: other settings in a group,
+            such as ``foreach``, are ignored unless they change the steps, as ``maximize`` does.
             Arrays are copied from any device to that of their parameter.
 
         Raises
@@ -153,85 +239,44 @@ class Optimizer(ABC):
         """
         kind = type(self).__name__
         try:
-            group, positions, states = self._taken_apart(state_dict)
-            # The constructor checks the settings; the new optimizer says what a state has to hold.
-            settings = {name: group[name] for name in ("lr", *self.hyperparameters())}
-            other = type(self)(self.params, **settings)
+            found, positions, states = taken_apart(state_dict)
+            settings = [self._loaded(group) for group in found]
+            both = (found, self.param_groups)
+            sizes, own = ([len(group["params"]) for group in groups] for groups in both)
+            if sizes != own:
+                raise ValueError(
+                    f"state is for {_counted(sizes)}, the optimizer has {_counted(own)}"
+                )
             loaded: list[State] = [{} for _ in self.params]
+            of = [one for one, size in zip(settings, sizes, strict=True) for _ in range(size)]
             for key, state in states.items():
                 index = positions[key]
-                fresh = other.start(self.params[index])
-                loaded[index] = _checked(state, fresh, f"of parameter {index}")
+                fresh = self.start(self.params[index], of[index])
+                loaded[index] = checked_state(state, fresh, f"of parameter {index}")
                 for name in self.squares & loaded[index].keys():
                     if (devices.on_cpu(loaded[index][name]) < 0).any():
                         raise ValueError(f"{name} of parameter {index} holds negative numbers")
         except (TypeError, ValueError) as error:
             raise type(error)(f"[{kind}] {str(error).removeprefix(f'[{kind}] ')}") from None
-        for name in settings:
-            setattr(self, name, getattr(other, name))
+        for group, new in zip(self.param_groups, settings, strict=True):
+            group.update(new)
         self._states = loaded
 
-    def _taken_apart(
-        self, state_dict: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], dict[int, int], Mapping[int, Mapping[str, Any]]]:
-        """Return the group, the position of each key in the state, and the state by key."""
-        if not isinstance(state_dict, Mapping):
-            kind = type(state_dict).__name__
-            raise TypeError(f"state_dict must be a mapping, as state_dict gives, got {kind}")
-        try:
-            (group,) = state_dict["param_groups"]
-            positions = {int(key): index for index, key in enumerate(group["params"])}
-            states = {int(key): dict(state) for key, state in state_dict["state"].items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not a state of this optimizer: {error!r}") from None
-        missing = [name for name in ("lr", *self.hyperparameters()) if name not in group]
+    def _loaded(self, group: Mapping[str, Any]) -> State:
+        """Return the checked settings of a group of another state."""
+        group = {**{name: self.defaults[name] for name in self.beyond_pytorch}, **group}
+        missing = [name for name in self.defaults if name not in group]
         if missing:
             raise ValueError(f"not a state of this optimizer: it has no {', '.join(missing)}")
         for name, value in self.constants.items():
             if group.get(name, value) != value:
                 raise ValueError(f"not a state of this optimizer: {name} is {group[name]!r}")
-        if len(positions) != len(self.params):
-            raise ValueError(
-                f"state is for {len(positions)} parameters, the optimizer has {len(self.params)}"
-            )
-        unknown = [key for key in states if key not in positions]
-        if unknown:
-            raise ValueError(f"there is a state of parameter {unknown[0]}, which does not exist")
-        return group, positions, states
+        return self.checked({name: group[name] for name in self.defaults})
 
 
-def _checked(state: Mapping[str, Any], fresh: State, owner: str) -> State:
-    """Return a copy of a parameter's loaded state; it must have the entries of a fresh one."""
-    # PyTorch writes None for a buffer that the settings do not need.
-    given = {name: value for name, value in state.items() if value is not None}
-    missing = [name for name in fresh if name not in given]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} {owner} is missing")
-    unknown = [printable(name) for name in given if name not in fresh]
-    if unknown:
-        raise ValueError(f"{', '.join(unknown)} {owner} is unknown")
-    return {name: _entry(f"{name} {owner}", given[name], fresh[name]) for name in fresh}
-
-
-def _entry(name: str, value: Any, fresh: Any) -> Any:
-    """Return a copy of an array on the device of the fresh one, or a number of steps as an int."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} has a mask, which would be lost")
-    array = np.asarray(devices.on_cpu(value))
-    if not devices.is_array(fresh):
-        # PyTorch counts steps in floats of no dimension.
-        if array.shape != () or array.dtype.kind not in "iuf":
-            raise TypeError(f"{name} must be a number of steps, got {written(value)}")
-        if not (0 <= array <= _MOST_STEPS and array == np.floor(array)):
-            raise ValueError(
-                f"{name} must be a whole number, at least 0 and at most 2**53, got {written(value)}"
-            )
-        return int(array)
-    if native(array.dtype) != fresh.dtype:
-        raise TypeError(f"{name} must be {array_of(fresh.dtype)}, got {array.dtype}")
-    if array.shape != fresh.shape:
-        raise ValueError(f"{name} has shape {array.shape}, the parameter {fresh.shape}")
-    return devices.move(np.array(array, fresh.dtype, order="C"), devices.device_of(fresh))
+def _counted(sizes: list[int]) -> str:
+    """Say how many parameters there are, in each group if there are several."""
+    return f"{' + '.join(map(str, sizes))} parameters" + (" in groups" if len(sizes) > 1 else "")
 
 
 def zeros_like(parameter: Parameter) -> Array:

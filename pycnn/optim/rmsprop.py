@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import factor, flag, fraction
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_beside_root
-from pycnn.optim.optimizer import Optimizer, State, zeros_like
+from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.loaded_state import State
+from pycnn.optim.optimizer import Optimizer, zeros_like
 
 
 class RMSprop(Optimizer):
@@ -16,8 +19,8 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to update.
+    params : iterable of Parameter, or of groups
+        What to update; see `Optimizer`.
     lr : float
         Learning rate.
     alpha : float
@@ -42,9 +45,15 @@ class RMSprop(Optimizer):
     Tieleman, Hinton: Lecture 6.5, Neural networks for machine learning, 2012.
     """
 
+    alpha = Setting()
+    eps = Setting()
+    weight_decay = Setting()
+    momentum = Setting()
+    centered = Setting()
+
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -52,45 +61,39 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None:
-        super().__init__(params, lr)
-        owner = type(self).__name__
-        self.alpha = fraction(owner, "alpha", alpha)
-        self.eps = eps_beside_root(owner, "eps", eps, self.alpha)
-        self.weight_decay = factor(owner, "weight_decay", weight_decay)
-        self.momentum = factor(owner, "momentum", momentum)
-        self.centered = flag(owner, "centered", centered)
+        settings = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"momentum": momentum, "centered": centered})
 
-    def hyperparameters(self) -> State:
-        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
+    def checked(self, settings: Mapping[str, Any]) -> State:
+        """Return the settings of a group, checked."""
+        owner = type(self).__name__
+        alpha = fraction(owner, "alpha", settings["alpha"])
         return {
-            "alpha": self.alpha,
-            "eps": self.eps,
-            "weight_decay": self.weight_decay,
-            "momentum": self.momentum,
-            "centered": self.centered,
+            **super().checked(settings),
+            "alpha": alpha,
+            "eps": eps_beside_root(owner, "eps", settings["eps"], alpha),
+            "weight_decay": factor(owner, "weight_decay", settings["weight_decay"]),
+            "momentum": factor(owner, "momentum", settings["momentum"]),
+            "centered": flag(owner, "centered", settings["centered"]),
         }
 
-    def start(self, parameter: Parameter) -> State:
+    def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step; arrays have the same shape."""
         state: State = {"step": 0, "square_avg": zeros_like(parameter)}
-        if self.momentum:
+        if group["momentum"]:
             state["momentum_buffer"] = zeros_like(parameter)
-        if self.centered:
+        if group["centered"]:
             state["grad_avg"] = zeros_like(parameter)
         return state
 
-    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+    def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""
         state["step"] += 1  # for PyTorch, which keeps it too
         ops.rmsprop_step(
             data,
             grad,
             state["square_avg"],
-            state["momentum_buffer"] if self.momentum else None,
-            state["grad_avg"] if self.centered else None,
-            lr=self.lr,
-            alpha=self.alpha,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
+            state["momentum_buffer"] if group["momentum"] else None,
+            state["grad_avg"] if group["centered"] else None,
+            **{name: group[name] for name in ("lr", "alpha", "eps", "weight_decay", "momentum")},
         )

@@ -38,7 +38,7 @@ class Constant:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
-        _checked("Constant", step, total_steps)
+        checked("Constant", step, total_steps)
         return float(self.lr)
 
 
@@ -77,8 +77,8 @@ class Step:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
-        step, total_steps = _checked("Step", step, total_steps)
-        passed = sum(step >= _position(milestone, total_steps) for milestone in self.milestones)
+        step, total_steps = checked("Step", step, total_steps)
+        passed = sum(step >= position(milestone, total_steps) for milestone in self.milestones)
         return self._after(passed)
 
     def _after(self, passed: int) -> float:
@@ -114,14 +114,14 @@ class Cosine:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
-        step, total_steps = _checked("Cosine", step, total_steps)
+        step, total_steps = checked("Cosine", step, total_steps)
         lr, final_lr = float(self.lr), float(self.final_lr)
-        climb = float(_position(self.warmup, total_steps))
+        climb = float(position(self.warmup, total_steps))
         if step < climb:
             return lr * (step + 1) / (climb + 1)
         if step == total_steps:
             return final_lr
-        return _cosine(lr, final_lr, (step - climb) / (total_steps - climb))
+        return cosine(lr, final_lr, (step - climb) / (total_steps - climb))
 
 
 @dataclass(frozen=True)
@@ -164,29 +164,29 @@ class OneCycle:
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the learning rate of a step."""
-        step, total_steps = _checked("OneCycle", step, total_steps)
+        step, total_steps = checked("OneCycle", step, total_steps)
         max_lr, (first, last) = float(self.max_lr), self._ends()
-        peak = max(float(_position(self.pct_start, total_steps)) - 1, 0.0)
+        peak = max(float(position(self.pct_start, total_steps)) - 1, 0.0)
         if step < peak:
-            return _cosine(first, max_lr, step / peak)
+            return cosine(first, max_lr, step / peak)
         if step == peak:
             return max_lr
         if step >= total_steps - 1:
             return last
-        return _cosine(max_lr, last, (step - peak) / (total_steps - 1 - peak))
+        return cosine(max_lr, last, (step - peak) / (total_steps - 1 - peak))
 
     def _ends(self) -> tuple[float, float]:
         first = float(self.max_lr) / float(self.div_factor)
         return first, first / float(self.final_div_factor)
 
 
-def _checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
+def checked(schedule: str, step: int, total_steps: int) -> tuple[int, int]:
     """Check a step and the length of its run, and return both."""
     length = integer(schedule, "total_steps", total_steps, 1, 2**63 - 1)
     return integer(schedule, "step", step, 0, length), length
 
 
-def _position(share: float, total_steps: int) -> Fraction:
+def position(share: float, total_steps: int) -> Fraction:
     """Return ``share * total_steps`` exactly: a float product can exceed the step it means.
 
     A share counts as the decimal number that Python prints for it. A computed share may have been
@@ -202,7 +202,7 @@ def _exact_position(share: str, total_steps: int) -> Fraction:
     return whole if abs(exact - whole) <= abs(exact) * Fraction(1, 2**51) else exact
 
 
-def _cosine(start: float, end: float, fraction: float) -> float:
+def cosine(start: float, end: float, fraction: float) -> float:
     """Return half a cosine from `start` (fraction 0) to `end` (fraction 1), exact at both ends."""
     if fraction <= 0.0:
         return start

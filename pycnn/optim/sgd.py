@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import factor, flag, float32
 from pycnn.layers.parameter import Array, Parameter
-from pycnn.optim.optimizer import Optimizer, State, zeros_like
+from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.loaded_state import State
+from pycnn.optim.optimizer import Optimizer, zeros_like
 
 
 class SGD(Optimizer):
@@ -15,8 +18,8 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to update.
+    params : iterable of Parameter, or of groups
+        What to update; see `Optimizer`.
     lr : float
         Learning rate.
     momentum : float
@@ -35,38 +38,42 @@ class SGD(Optimizer):
         If a setting is not a number or out of range; `nesterov` needs momentum and no dampening.
     """
 
+    momentum = Setting()
+    dampening = Setting()
+    weight_decay = Setting()
+    nesterov = Setting()
+
     def __init__(
         self,
-        params: Iterable[Parameter],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        super().__init__(params, lr)
+        settings = {"lr": lr, "momentum": momentum, "dampening": dampening}
+        super().__init__(params, settings | {"weight_decay": weight_decay, "nesterov": nesterov})
+
+    def checked(self, settings: Mapping[str, Any]) -> State:
+        """Return the settings of a group, checked."""
         owner = type(self).__name__
-        self.momentum = factor(owner, "momentum", momentum)
-        self.dampening = float32(owner, "dampening", dampening)
-        self.weight_decay = factor(owner, "weight_decay", weight_decay)
-        self.nesterov = flag(owner, "nesterov", nesterov)
-        if nesterov and (momentum == 0 or dampening != 0):
-            raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
-
-    def hyperparameters(self) -> State:
-        """Return the settings by the names of the constructor's arguments, besides ``lr``."""
-        return {
-            "momentum": self.momentum,
-            "dampening": self.dampening,
-            "weight_decay": self.weight_decay,
-            "nesterov": self.nesterov,
+        found = {
+            **super().checked(settings),
+            "momentum": factor(owner, "momentum", settings["momentum"]),
+            "dampening": float32(owner, "dampening", settings["dampening"]),
+            "weight_decay": factor(owner, "weight_decay", settings["weight_decay"]),
+            "nesterov": flag(owner, "nesterov", settings["nesterov"]),
         }
+        if found["nesterov"] and (found["momentum"] == 0 or found["dampening"] != 0):
+            raise ValueError(f"{self.named('nesterov')} needs a momentum and no dampening")
+        return found
 
-    def start(self, parameter: Parameter) -> State:
+    def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step; arrays have the same shape."""
-        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+        return {"momentum_buffer": zeros_like(parameter)} if group["momentum"] else {}
 
-    def update(self, data: Array, grad: Array, state: State, first: bool) -> None:
+    def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""
-        velocity = state["momentum_buffer"] if self.momentum else None
-        ops.sgd_step(data, grad, velocity, first=first, lr=self.lr, **self.hyperparameters())
+        velocity = state["momentum_buffer"] if group["momentum"] else None
+        ops.sgd_step(data, grad, velocity, first=first, **self.settings(group))

@@ -4,6 +4,7 @@ Every function returns a matplotlib Figure, which pyplot does not know, and writ
 path is given; the ending of the path determines the format (png, svg, pdf).
 
 - `learning_curve`: loss and accuracy over the epochs
+- `learning_rates`: the losses of `pycnn.training.lr_find`
 - `confusion_matrix`, `misclassified`: what a network gets wrong
 - `filters`, `feature_maps`, `ngrams`: what it looks for, in images and in text
 - `architecture`: the network as stacks of planes
@@ -18,6 +19,7 @@ from pycnn.plot.feature_maps import feature_maps
 from pycnn.plot.filters import filters
 from pycnn.plot.misclassified import misclassified, surest_errors
 from pycnn.plot.ngrams import ngrams
+from pycnn.plot.rates import learning_rates
 
 __all__ = [
     "architecture",
@@ -28,6 +30,7 @@ __all__ = [
     "feature_maps",
     "filters",
     "learning_curve",
+    "learning_rates",
     "misclassified",
     "ngrams",
     "surest_errors",

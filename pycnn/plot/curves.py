@@ -1,13 +1,14 @@
-"""Draw loss and accuracy over the epochs."""
+"""Draw loss, accuracy and metrics over the epochs."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pycnn.plot.canvas import BLUE, ORANGE, PathLike, finish, new_figure
-from pycnn.training.history import History
+from pycnn.training.history import FIELDS, History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def learning_curve(
     *,
     validation: str = "validation",
 ) -> Figure:
-    """Draw loss and accuracy against the epoch, for training and validation.
+    """Draw loss, accuracy and metrics against the epoch, for training and validation.
 
     Parameters
     ----------
@@ -52,13 +53,16 @@ def learning_curve(
     """
     if len(history) == 0:
         raise ValueError("the history is empty: there is nothing to draw")
-    figure = new_figure(9, 3.6)
-    panels = figure.subplots(1, 2)
-    for panel, field, unit in zip(panels, ("loss", "accuracy"), ("", " / %"), strict=True):
+    names = [name for name in history.fields if name not in FIELDS]
+    fields = dict.fromkeys(["loss", "accuracy", *(name.removeprefix("val_") for name in names)])
+    rows = math.ceil(len(fields) / 2)
+    figure = new_figure(9, 3.6 * rows)
+    for index, field in enumerate(fields, 1):
+        panel = figure.add_subplot(rows, 2, index)
         scale, decimals = (100.0, 2) if field == "accuracy" else (1.0, 4)
         curves = ((field, "training", BLUE), (f"val_{field}", validation, ORANGE))
         for name, label, colour in curves:
-            points = [(r.epoch, getattr(r, name)) for r in history]
+            points = [(r.epoch, r.figures().get(name)) for r in history]
             points = [(epoch, scale * value) for epoch, value in points if value is not None]
             if points:
                 epochs, values = zip(*points, strict=True)
@@ -66,7 +70,7 @@ def learning_curve(
                 panel.plot(epochs, values, marker="o", color=colour, label=label)
                 panel.legend()
         panel.set_xlabel("epoch")
-        panel.set_ylabel(field + unit)
+        panel.set_ylabel("accuracy / %" if field == "accuracy" else field, parse_math=False)
         panel.set_xticks(_ticks(history.records[0].epoch, history.records[-1].epoch))
         panel.grid(alpha=0.3)
     figure.suptitle(title, parse_math=False)

@@ -85,7 +85,7 @@ def _losses(o: Array, t: Array, kind: str, a: float, b: float) -> Array:
 def _slopes(o: Array, t: Array, kind: str, a: float, b: float) -> Array:
     d = o - t
     if kind == "l1":
-        return np.sign(d)
+        return np.asarray(np.sign(d))
     if kind == "smooth_l1":
         return np.asarray(np.where(np.abs(d) < a, d / (a or 1), np.sign(d)))
     if kind == "huber":

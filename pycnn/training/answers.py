@@ -31,3 +31,10 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
     best = np.take_along_axis(scores, found[..., np.newaxis], -1)[..., 0]  # a NaN, if there is one
     valid = np.isfinite(best)
     return found if valid.all() else np.where(valid, found, NO_ANSWER)
+
+
+def are_classes(output: Array, target: Array) -> bool:
+    """Whether the targets are classes, one for each sample or each place of it."""
+    if output.ndim < 2 or target.dtype.kind != "i":
+        return False
+    return tuple(target.shape) == (output.shape[0], *output.shape[2:])

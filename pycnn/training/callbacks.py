@@ -32,9 +32,12 @@ class Callback:
         Whether ``on_step`` changes the parameters. It then belongs to the step and runs before the
         ``on_step`` of other callbacks; no other thread evaluates the model in between, so it must
         not wait for one.
+    ends_first : bool
+        Whether ``on_train_end`` runs before that of other callbacks.
     """
 
     changes_model: bool = False
+    ends_first: bool = False
 
     def on_layer(self, text: str) -> None:
         """Take a line about a layer that learns before `fit`: while it learns, and at its end."""
@@ -48,8 +51,17 @@ class Callback:
     def on_step(self, run: TrainingRun) -> None:
         """Run after each update of the parameters."""
 
+    def on_measure(self, run: TrainingRun) -> None:
+        """Run after the last step of an epoch, before the model is measured."""
+
     def on_epoch_end(self, run: TrainingRun, record: EpochRecord) -> None:
         """Run after each finished epoch, with its record."""
+
+    def on_measured(self, run: TrainingRun, record: EpochRecord | None) -> None:
+        """Undo `on_measure`: run after `on_epoch_end` of all callbacks, before a checkpoint.
+
+        There is no record if the epoch was interrupted while it was measured.
+        """
 
     def on_train_end(self, run: TrainingRun) -> None:
         """Run after the last epoch, also when training was stopped or interrupted."""
@@ -77,13 +89,18 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str
-        Field of the records: ``val_loss``, ``val_accuracy``, ``loss`` or ``accuracy``.
+        Figure of the records: ``val_loss``, ``val_accuracy``, ``loss``, ``accuracy``, or that of a
+        metric, such as ``val_f1``.
     patience : int
         Epochs without improvement after which to stop.
     min_delta : float
         Smallest change that is an improvement.
     restore_best : bool
-        Whether to restore the parameters of the best epoch at the end.
+        Whether to restore the parameters of the best epoch at the end, as most people want it: the
+        last epochs are those without improvement. It takes the memory of one more model.
+    mode : {'auto', 'min', 'max'}
+        Whether a smaller or a larger figure is better; by default smaller for losses and for
+        metrics that say so (`pycnn.training.Metric`).
 
     Raises
     ------
@@ -104,17 +121,18 @@ class EarlyStopping(Callback):
         monitor: str = "val_loss",
         patience: int = 5,
         min_delta: float = 0.0,
-        restore_best: bool = False,
+        restore_best: bool = True,
+        mode: str = "auto",
     ) -> None:
         self.patience = integer("EarlyStopping", "patience", patience, 1, math.inf)
         self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
-        self._monitor = Monitor("EarlyStopping", monitor, min_delta)
+        self._monitor = Monitor("EarlyStopping", monitor, min_delta, mode)
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run."""
-        self._monitor.reset(validated)
+        self._monitor.reset(run, validated)
         self._begun = run.epoch
         self._best_state = None
 
@@ -130,7 +148,7 @@ class EarlyStopping(Callback):
         """Restore the model's best parameters."""
         if self._best_state is not None:
             run.model.load_state_dict(self._best_state)
-        elif self.restore_best and len(run.history):
+        elif self.restore_best and len(run.history) and not self._monitor.best_epoch:
             warn(f"[EarlyStopping] there is no best epoch to restore: {self._monitor.failure()}")
 
     def state_dict(self) -> dict[str, Any]:
@@ -151,13 +169,17 @@ class BestCheckpoint(Callback):
     path : path
         The checkpoint, replaced each time.
     monitor : str
-        Field of the records: ``val_loss``, ``val_accuracy``, ``loss`` or ``accuracy``.
+        Figure of the records: ``val_loss``, ``val_accuracy``, ``loss``, ``accuracy``, or that of a
+        metric, such as ``val_f1``.
+    mode : {'auto', 'min', 'max'}
+        As for `EarlyStopping`.
 
     Raises
     ------
     ValueError
-        If the monitor is unknown, or there is nothing to monitor: no validation data, or at the
-        end of the first epoch no accuracy, as in a regression. If the file is a device or a pipe.
+        If there is nothing to monitor: no such figure or no validation data when the training
+        begins, or at the end of the first epoch no accuracy, as in a regression. If the file is a
+        device or a pipe.
     OSError
         If the file cannot be written at the beginning.
 
@@ -168,14 +190,16 @@ class BestCheckpoint(Callback):
         later, as on a full disk, only once until a write succeeds again; the training goes on.
     """
 
-    def __init__(self, path: str | os.PathLike[str], monitor: str = "val_loss") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], monitor: str = "val_loss", mode: str = "auto"
+    ) -> None:
         self.path = file_name("BestCheckpoint", "path", path)
-        self._monitor = Monitor("BestCheckpoint", monitor)
+        self._monitor = Monitor("BestCheckpoint", monitor, mode=mode)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
 
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run; check that the file can be written."""
-        self._monitor.reset(validated)
+        self._monitor.reset(run, validated)
         if run.rank == 0:
             check_replaceable(self.path)
             check_writable(self.path)

@@ -45,7 +45,7 @@ class CapturedStep:
     TypeError
         If an argument has a wrong type, or the loss is not one of `pycnn.losses`.
     ValueError
-        If the model is on the CPU.
+        If the model is on the CPU; in a step, if the optimizer is Adagrad, NAdam, Lion or Muon.
 
     Notes
     -----
@@ -100,7 +100,7 @@ class CapturedStep:
         Parameters
         ----------
         x, y : arrays
-            A batch of samples and targets, NumPy's or the device's.
+            A batch of samples, for a model of one input, and targets; NumPy's or the device's.
 
         Returns
         -------
@@ -115,6 +115,14 @@ class CapturedStep:
             If the step cannot be captured.
         """
         self._check_device()
+        if isinstance(x, tuple):
+            raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
+        if not self.optimizer.capturable:
+            name = type(self.optimizer).__name__
+            raise ValueError(
+                f"[CapturedStep] a step of {name} is several ops, whose numbers a graph keeps: "
+                "take another optimizer, such as Adam, or do without the graph"
+            )
         kind = tuple((array.shape, array.dtype) for array in (x, y))
         settings = self._settings()
         if self._captured is not None and self._captured.settings != settings:
@@ -174,8 +182,8 @@ class CapturedStep:
 
     def _settings(self) -> _Settings:
         state = self.optimizer.state_dict()
-        (group,) = state["param_groups"]
-        numbers = [value for name, value in group.items() if name != "lr"]
+        groups = state["param_groups"]
+        numbers = [value for group in groups for name, value in group.items() if name != "lr"]
         numbers += [extension(self.model.device).tf32_allowed(), *_numbers(vars(self.loss))]
         objects: list[Any] = []
         for entries in state["state"].values():

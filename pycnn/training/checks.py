@@ -17,6 +17,7 @@ from pycnn.training.callbacks import BestCheckpoint, Callback, CSVLog
 from pycnn.training.checkpoint import ON_ERROR
 from pycnn.training.evaluation import Loss
 from pycnn.training.given import Data
+from pycnn.training.more_callbacks import Checkpoint as PeriodicCheckpoint
 
 
 def check_kinds(
@@ -71,6 +72,8 @@ def check_files(checkpoint: str | os.PathLike[str] | None, callbacks: Sequence[C
     for callback in callbacks:
         if isinstance(callback, (BestCheckpoint, CSVLog)):
             files.append((type(callback).__name__, callback.path))
+        elif isinstance(callback, PeriodicCheckpoint):
+            files.append((type(callback).__name__, callback.file_of(callback.every)))
     owners: dict[str, str] = {}
     for name, path in files:
         place = os.path.realpath(path)

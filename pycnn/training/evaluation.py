@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pycnn._arguments import written
@@ -20,6 +20,7 @@ from pycnn.losses import CrossEntropyLoss
 from pycnn.losses.function import FunctionLoss
 from pycnn.training.given import Data, carries_targets, data_of, names_of, preparing_for
 from pycnn.training.meter import Meter
+from pycnn.training.metrics import Metric, Metrics, metrics_of
 from pycnn.training.nonfinite import first_nonfinite
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
@@ -40,15 +41,38 @@ class Loss(Protocol):
         """Return the gradient with respect to the output of the last call."""
 
 
-class Evaluation(NamedTuple):
-    """Mean loss and share of right answers over a data set.
+class _Evaluation(NamedTuple):
+    loss: float
+    accuracy: float | None
+
+
+class Evaluation(_Evaluation):
+    """Mean loss and share of right answers over a data set: a pair, with other figures by name.
 
     If every target is ignored, the loss is NaN and the accuracy None. The accuracy is also None if
     the targets are not classes.
+
+    Attributes
+    ----------
+    loss : float
+    accuracy : float or None
+    metrics : dict of str to float
+        Figures of the metrics that `evaluate` was given.
     """
 
-    loss: float
-    accuracy: float | None
+    metrics: dict[str, float]
+
+    def __new__(
+        cls, loss: float, accuracy: float | None, metrics: Mapping[str, float] | None = None
+    ) -> Evaluation:
+        """Make the pair."""
+        found = super().__new__(cls, loss, accuracy)
+        found.metrics = dict(metrics or {})
+        return found
+
+    def __repr__(self) -> str:
+        figures = {"loss": self.loss, "accuracy": self.accuracy, **self.metrics}
+        return f"Evaluation({', '.join(f'{name}={value}' for name, value in figures.items())})"
 
 
 def evaluate(
@@ -58,6 +82,7 @@ def evaluate(
     *,
     batch_size: int = BATCH_SIZE,
     loss: Loss | None = None,
+    metrics: Metrics | None = None,
 ) -> Evaluation:
     """Measure a model on a data set, in evaluation mode.
 
@@ -75,11 +100,13 @@ def evaluate(
         Samples in a forward pass, for a Dataset or arrays.
     loss : Loss, optional
         Cross entropy of `Module.scores` by default.
+    metrics : dict of functions, optional
+        Other figures, as for `fit`: ``metrics={"f1": f1_score}``.
 
     Returns
     -------
     Evaluation
-        Mean loss and accuracy.
+        Mean loss and accuracy, a pair; other figures are in its ``metrics``.
 
     Raises
     ------
@@ -100,6 +127,7 @@ def evaluate(
             "[evaluate] y goes with samples x alone: the data have targets of their own; "
             "batch_size and loss are given by name"
         )
+    wanted = metrics_of("evaluate", metrics, _Evaluation._fields)
     known = names_of(model)
     given = data_of("evaluate", "data", data, y, model, known)
     if not known and getattr(given, "named", False):
@@ -107,7 +135,7 @@ def evaluate(
             "[evaluate] y holds names, and the model does not know which class each one is: train "
             "it with names, or set model.metadata = {'classes': [...]}"
         )
-    meter = measure(model, given, batch_size=batch_size, loss=loss)
+    meter = measure(model, given, batch_size=batch_size, loss=loss, metrics=wanted)
     if meter.unanswered:
         warn(
             f"[evaluate] {meter.unanswered:,} of {meter.samples:,} samples have no answer, which "
@@ -115,7 +143,7 @@ def evaluate(
         )
     elif meter.where:
         warn(f"[evaluate] the loss is {meter.loss}: {meter.where}")
-    return Evaluation(meter.loss, meter.accuracy)
+    return Evaluation(meter.loss, meter.accuracy, meter.figures("evaluate"))
 
 
 def measure(
@@ -125,6 +153,7 @@ def measure(
     batch_size: int = BATCH_SIZE,
     loss: Loss | None = None,
     classes: Sequence[str] = (),
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Meter:
     """Measure as `evaluate` does data with targets, but leave the warnings to the caller.
 
@@ -134,7 +163,7 @@ def measure(
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     if isinstance(source, Batches):
         source = copy.copy(source)  # a pass advances it, and a training may be using it
-    meter = Meter(criterion, model)
+    meter = Meter(criterion, model, metrics)
     with one_pass(source, prepare=preparing_for("evaluate", model, classes)) as batches:
         for number, (x, y) in enumerate(batches, start=1):
             with between_steps(model, criterion):

@@ -8,6 +8,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pycnn._arguments import flag, integer, number, written
@@ -20,8 +21,22 @@ from pycnn._reading import MOST_HISTORY, parse_json, read_whole
 LARGEST = 1e39
 
 
-class EpochRecord(NamedTuple):
-    """Figures of one epoch; None where there is nothing to report.
+class _Figures(NamedTuple):
+    epoch: int
+    loss: float
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    samples_per_second: float
+
+
+FIELDS = _Figures._fields
+
+
+class EpochRecord(_Figures):
+    """Figures of one epoch, a named tuple; None where there is nothing to report.
 
     Attributes
     ----------
@@ -32,21 +47,38 @@ class EpochRecord(NamedTuple):
     val_loss, val_accuracy : float or None
         Mean over the validation set at the end of the epoch.
     learning_rate : float
-        Learning rate of the last step.
+        Learning rate of the last step; of the optimizer's first group.
     seconds : float
         Time spent on training, without validation.
     samples_per_second : float
         Training samples per second.
+    metrics : mapping of str to float
+        Figures of `fit`'s `metrics`, over the training samples by their names, such as ``f1``, and
+        over the validation set as ``val_f1``. Each is an attribute of the record, too; they are no
+        part of the tuple.
     """
 
-    epoch: int
-    loss: float
-    accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    learning_rate: float
-    seconds: float
-    samples_per_second: float
+    metrics: Mapping[str, float] = MappingProxyType({})
+
+    def __new__(
+        cls, *figures: Any, metrics: Mapping[str, float] | None = None, **named: Any
+    ) -> EpochRecord:
+        """Make the tuple."""
+        record = super().__new__(cls, *figures, **named)
+        if metrics is not None:
+            record.metrics = metrics
+        return record
+
+    def __getattr__(self, name: str) -> float:
+        """Return the figure of a metric."""
+        try:
+            return self.metrics[name]
+        except KeyError:
+            raise AttributeError(f"the epoch has no figure {name!r}") from None
+
+    def figures(self) -> dict[str, Any]:
+        """Return all figures by name, those of metrics too."""
+        return {**self._asdict(), **self.metrics}
 
     def __str__(self) -> str:
         """Return the figures for people, without the number of the epoch."""
@@ -61,6 +93,9 @@ class EpochRecord(NamedTuple):
             parts.append(f"{validation} loss {loss_text(self.val_loss)}")
         if self.val_accuracy is not None:
             parts.append(f"{validation} accuracy {self.val_accuracy:.2%}")
+        for name, value in self.metrics.items():
+            own = name.removeprefix("val_")
+            parts.append(f"{own if own == name else f'{validation} {own}'} {value:.4f}")
         parts += [f"{self.seconds:.1f} s", f"{self.samples_per_second:,.0f} samples/s"]
         return ", ".join(parts)
 
@@ -100,9 +135,15 @@ class History:
 
     def __getitem__(self, field: str) -> list[Any]:
         """Return the column of one field, such as ``history["loss"]``."""
-        if field not in EpochRecord._fields:
-            raise KeyError(f"no field {field!r}; there are {', '.join(EpochRecord._fields)}")
-        return [getattr(record, field) for record in self.records]
+        if field not in (fields := self.fields):
+            raise KeyError(f"no field {field!r}; there are {', '.join(fields)}")
+        return [record.figures().get(field) for record in self.records]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the columns: those of each record, and those of the metrics of any."""
+        metrics = dict.fromkeys(name for record in self.records for name in record.metrics)
+        return (*FIELDS, *metrics)
 
     @property
     def seconds(self) -> float:
@@ -159,7 +200,7 @@ class History:
             "interrupted": self.interrupted,
             "stop_reason": self.stop_reason,
             "self_organization": self.self_organization,
-            "epochs": [record._asdict() for record in self.records],
+            "epochs": [_stored(record) for record in self.records],
         }
 
     def load_dict(self, found: Mapping[str, Any]) -> None:
@@ -173,8 +214,9 @@ class History:
         """Write a header and a line for each epoch; None becomes an empty field."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(EpochRecord._fields)
-        writer.writerows(self.records)
+        writer.writerow(fields := self.fields)
+        figures = [record.figures() for record in self.records]
+        writer.writerows([record.get(name) for name in fields] for record in figures)
         with atomic_write(path) as file:
             file.write(text.getvalue().encode())
 
@@ -183,18 +225,35 @@ class History:
         write_json(path, self.to_dict())
 
 
+def _stored(record: EpochRecord) -> dict[str, Any]:
+    """Return the fields of a record; those without metrics are as they were before there were."""
+    return record._asdict() | ({"metrics": dict(record.metrics)} if record.metrics else {})
+
+
 def _record(epoch: Any) -> EpochRecord:
-    """Check the figures of an epoch from a file; a loss of None becomes NaN."""
-    fields = EpochRecord(**epoch)._asdict()
-    if fields["loss"] is None:
-        fields["loss"] = math.nan
+    """Check the figures of an epoch from a file; a loss or metric of None becomes NaN."""
+    record = EpochRecord(**epoch)
+    if not isinstance(record.metrics, Mapping):
+        raise TypeError(f"metrics must be a mapping, got {written(record.metrics)}")
+    fields = record._asdict()
+    metrics = {str(name): _figure(name, value) for name, value in record.metrics.items()}
     for name, value in fields.items():
-        if value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
-            figure = number("History", name, value)
-            if math.isfinite(figure) and abs(figure) > LARGEST:
-                raise ValueError(f"{name} is out of range: {figure}")
+        if name == "loss":
+            fields[name] = _figure(name, value)
+        elif value is not None or name not in ("accuracy", "val_loss", "val_accuracy"):
+            _figure(name, number("History", name, value))
     integer("History", "epoch", fields["epoch"], 1)
-    return EpochRecord(**fields)
+    if any(name in FIELDS for name in metrics):
+        raise ValueError("a metric has the name of another figure")
+    return EpochRecord(**fields, metrics=metrics)
+
+
+def _figure(name: str, value: Any) -> float:
+    """Return a figure of a file; None, which was not finite, becomes NaN."""
+    figure = math.nan if value is None else number("History", name, value)
+    if math.isfinite(figure) and abs(figure) > LARGEST:
+        raise ValueError(f"{name} is out of range: {figure}")
+    return figure
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

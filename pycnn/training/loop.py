@@ -16,6 +16,7 @@ from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
+from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
@@ -29,7 +30,8 @@ from pycnn.training.checks import (
 from pycnn.training.evaluation import Loss, mean_loss
 from pycnn.training.given import CLASSES, Data, length_of
 from pycnn.training.given_to_fit import given_data
-from pycnn.training.history import History
+from pycnn.training.history import FIELDS, History
+from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, describe, model_settings, other_settings
@@ -57,11 +59,15 @@ def fit(
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
+    metrics: Metrics | None = None,
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
     progress: bool = True,
     max_grad_norm: float | None = None,
+    max_grad_value: float | None = None,
+    accumulate: int = 1,
+    drop_last: bool = False,
     augment: Augment | None = None,
     class_weight: Any = None,
     sample_weight: Any = None,
@@ -107,6 +113,12 @@ def fit(
         Adam by default; without a schedule, on the one-cycle schedule with its peak at 0.003.
     loss : Loss, optional
         ``CrossEntropyLoss()`` by default.
+    metrics : dict of functions, optional
+        Other figures, by name, such as ``{"f1": sklearn.metrics.f1_score}``: functions of
+        ``(y_true, y_pred)`` over all samples of an epoch. `pycnn.training.Metric` says what they
+        get: classes, unless they ask for scores or probabilities. Also a list of functions, and of
+        ``"top5"`` and its like. They are in the records as ``f1`` and, of the validation data,
+        ``val_f1``; callbacks can monitor them.
     schedule : function of (step, total_steps), optional
         Learning rate of each step, as from `pycnn.optim`; the optimizer's own by default.
     callbacks : sequence of Callback
@@ -117,6 +129,16 @@ def fit(
         Whether to show a bar, and where a resumed training goes on, if stderr is a terminal.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
+    max_grad_value : float, optional
+        Limit for `pycnn.optim.clip_grad_value`, after that of the norm.
+    accumulate : int
+        Batches for one update: their gradients are added up as those of the mean over all samples
+        in them, so that 4 batches of 16 train as one of 64 does, in the memory of one of 16, except
+        for layers that look at a whole batch, such as `BatchNorm2d`. What is left at the end of an
+        epoch is an update too. Steps, of schedules and of `every`, are updates.
+    drop_last : bool
+        Whether to leave out a last batch that is smaller than the others, for a Dataset; each epoch
+        leaves out other samples.
     augment : function of (x, rng), optional
         Changes each training batch at random, as from `pycnn.augment`; for a Dataset or arrays.
     class_weight : mapping of class to weight, array-like (C,), or 'balanced', optional
@@ -222,13 +244,23 @@ def fit(
             check_lasting(validation, epochs - initial_epoch)
         if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
             raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
+        if max_grad_value is not None and not number("fit", "max_grad_value", max_grad_value) > 0:
+            raise ValueError(f"[fit] max_grad_value must be positive, got {max_grad_value}")
+        integer("fit", "accumulate", accumulate, 1)
+        if accumulate > 1 and processes.size > 1:
+            raise ValueError(
+                "[fit] accumulate: several processes train on parts of each batch already; give a "
+                "smaller batch_size, or more processes"
+            )
         if loss is None:
             check_outputs(model)
         criterion = mean_loss(loss)
         warn_of_softmax(model, criterion)
         progress = progress and processes.first
         whole = validation
-        batches, validation = processes.share(_batches(train, batch_size, seed, augment), whole)
+        batches, validation = processes.share(
+            _batches(train, batch_size, seed, augment, drop_last), whole
+        )
         if class_weight is not None or sample_weight is not None:
             weights = given.sample_weights(sample_weight, batches)
             criterion = WeightedLoss(criterion, given.class_weights(class_weight), weights)
@@ -244,9 +276,12 @@ def fit(
             if length is None:
                 raise ValueError("a schedule needs training data with a length, in batches")
             laid_over = epochs if schedule_epochs is None else schedule_epochs
-            total_steps = integer("fit", "schedule_epochs", laid_over, epochs) * length
+            total_steps = integer("fit", "schedule_epochs", laid_over, epochs)
+            total_steps *= updates_of(length, accumulate)
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
+        run.scheduled = schedule is not None
+        run.metrics = metrics_of("fit", metrics, FIELDS)
         history, gate = run.history, processes.gate()
         saver = None
         if checkpoint is not None or processes.size > 1:
@@ -260,6 +295,12 @@ def fit(
                 "seed": seed,
                 "initial_epoch": initial_epoch,
             }
+            others = {
+                "metrics": list(run.metrics),
+                "accumulate": None if accumulate == 1 else accumulate,
+                "max_grad_value": max_grad_value,
+            }
+            settings |= {name: value for name, value in others.items() if value}  # as in old files
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
@@ -280,6 +321,8 @@ def fit(
             gate,
             processes,
             given.classes,
+            accumulate,
+            max_grad_value,
         )
         if flag("fit", "cuda_graph", cuda_graph):
             if isinstance(criterion, WeightedLoss):
@@ -328,7 +371,7 @@ def fit(
                             raise
             finally:
                 model.forget()  # an unfinished step holds every layer's input
-        for callback in callbacks:
+        for callback in sorted(callbacks, key=lambda callback: not callback.ends_first):
             callback.on_train_end(run)
         if history.interrupted:
             # A script may go on as if the training had finished: at least warn of it.
@@ -349,11 +392,13 @@ def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> 
 
 
 def _batches(
-    train: Data, batch_size: int, seed: int, augment: Augment | None
+    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
 ) -> Iterable[tuple[Any, Any]]:
     """Return the batches of an epoch."""
     if isinstance(train, Dataset):
-        return batches_of(train, batch_size, seed, augment)
+        return batches_of(train, batch_size, seed, augment, drop_last)
+    if flag("fit", "drop_last", drop_last):
+        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
     if augment is not None:
         raise ValueError(
             "[fit] augment needs a Dataset or arrays: batches of your own come as they are"

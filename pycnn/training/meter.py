@@ -11,7 +11,9 @@ import numpy as np
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
-from pycnn.training.answers import NO_ANSWER, answers
+from pycnn.training.answers import NO_ANSWER, answers, are_classes
+from pycnn.training.kept import Kept
+from pycnn.training.metrics import Metric
 
 if TYPE_CHECKING:
     from pycnn.training.evaluation import Loss
@@ -31,6 +33,8 @@ class Meter:
         of the answers.
     model : Module
         The model in use: the largest of its `Module.scores` wins.
+    metrics : mapping of str to Metric, optional
+        Other figures that are wanted.
 
     Attributes
     ----------
@@ -44,6 +48,8 @@ class Meter:
         Where the first NaN was found, set by the caller that looks for it.
     batch_weight : function of target
         Returns the weight of a batch.
+    kept : Kept or None
+        What the metrics need; None without metrics. It is no part of `state_dict`.
     """
 
     __slots__ = (
@@ -53,13 +59,16 @@ class Meter:
         "_scores",
         "_total",
         "batch_weight",
+        "kept",
         "samples",
         "unanswered",
         "weight",
         "where",
     )
 
-    def __init__(self, loss: Loss, model: Module) -> None:
+    def __init__(
+        self, loss: Loss, model: Module, metrics: Mapping[str, Metric] | None = None
+    ) -> None:
         self._scores = model.scores
         self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
@@ -67,6 +76,7 @@ class Meter:
         self._right: int | None = 0
         self._answers = self.samples = self.unanswered = 0
         self.where = ""
+        self.kept = Kept(metrics, loss, model) if metrics else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums so far."""
@@ -85,12 +95,14 @@ class Meter:
             self.weight += weight
         self.samples += len(target)
         self._add_answers(output, target)
+        if self.kept is not None:
+            self.kept.add(output, target)
         return weight
 
     def _add_answers(self, output: Array, target: Array) -> None:
         if self._right is None:
             return
-        if not _are_classes(output, target):
+        if not are_classes(output, target):
             self._right = None
             return
         # Of each sample, or of each place of a sample, such as its pixels.
@@ -113,14 +125,11 @@ class Meter:
         """Mean loss; NaN if nothing counts."""
         return self._total / self.weight if self.weight else math.nan
 
+    def figures(self, owner: str) -> dict[str, float]:
+        """Return the figures of the metrics."""
+        return {} if self.kept is None else self.kept.figures(owner)
+
     @property
     def accuracy(self) -> float | None:
         """Share of right answers; None without any answers, or if the targets are not classes."""
         return self._right / self._answers if self._right is not None and self._answers else None
-
-
-def _are_classes(output: Array, target: Array) -> bool:
-    """Whether the targets are classes, one for each sample or each place of it."""
-    if output.ndim < 2 or target.dtype.kind != "i":
-        return False
-    return tuple(target.shape) == (output.shape[0], *output.shape[2:])

@@ -6,27 +6,62 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn._arguments import at_least_zero, choice
+from pycnn._arguments import at_least_zero, choice, written
 from pycnn.training.history import EpochRecord
+from pycnn.training.run import TrainingRun
 
 # An accuracy, and the figure to monitor in its place without classes.
 ACCURACY = ("accuracy", "loss")
 
 
 class Monitor:
-    """Follows one field of the records and tells whether it has improved."""
+    """Follows one figure of the records and tells whether it has improved.
 
-    def __init__(self, owner: str, field: str, min_delta: float = 0.0) -> None:
-        fields = [name for name in EpochRecord._fields if name.endswith(("loss", "accuracy"))]
-        self.field = choice(owner, "monitor", field, fields)
+    Parameters
+    ----------
+    owner : str
+        Who asks, for error messages.
+    field : str
+        Name of the figure: loss, accuracy, a metric; of the validation data with ``val_``.
+    min_delta : float
+        Smallest change that is an improvement.
+    mode : {'auto', 'min', 'max'}
+        Whether a smaller or a larger figure is better; by default smaller for losses and for
+        metrics that say so.
+    """
+
+    def __init__(self, owner: str, field: str, min_delta: float = 0.0, mode: str = "auto") -> None:
+        if not isinstance(field, str):
+            raise TypeError(f"[{owner}] monitor must be the name of a figure, got {written(field)}")
+        self.owner, self.field = owner, field
         self.min_delta = at_least_zero(owner, "min_delta", min_delta)
-        self.sign = -1.0 if field.endswith("loss") else 1.0
-        self.reset(True)
+        self.mode = choice(owner, "mode", mode, ("auto", "min", "max"))
+        self.sign = 1.0
+        self._begin()
 
-    def reset(self, validated: bool) -> None:
-        """Start a run."""
-        if self.field.startswith("val_") and not validated:
-            raise ValueError(f"monitor {self.field!r} needs validation data")
+    def reset(self, run: TrainingRun, validated: bool) -> None:
+        """Start a run.
+
+        Raises
+        ------
+        ValueError
+            If it will have no such figure.
+        """
+        own = ["loss", "accuracy", *run.metrics]
+        figures = own + [f"val_{name}" for name in own if validated]
+        if self.field not in figures:
+            if self.field.removeprefix("val_") in own:
+                raise ValueError(f"monitor {self.field!r} needs validation data")
+            raise ValueError(
+                f"[{self.owner}] monitor {self.field!r}: there is no such figure, there are "
+                f"{', '.join(figures)}"
+            )
+        metric = run.metrics.get(self.field.removeprefix("val_"))
+        falls = self.field.endswith("loss") if metric is None else metric.lower_is_better
+        self.sign = -1.0 if self.mode == "min" or (self.mode == "auto" and falls) else 1.0
+        self._begin()
+
+    def _begin(self) -> None:
         self.best = -math.inf
         self.best_epoch = 0
         self.last: float | None = None

@@ -26,7 +26,8 @@ def nonfinite_state(model: Module) -> list[str]:
 def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
     """Describe the first number in a batch that is not finite; return None if all are."""
     place = "" if batch is None else f" of batch {batch}"
-    for name, array in (("x", x), ("y", y)):
+    inputs = [(f"x[{i}]", part) for i, part in enumerate(x)] if isinstance(x, tuple) else [("x", x)]
+    for name, array in (*inputs, ("y", y)):
         numbers = np.asarray(on_cpu(array))
         if numbers.dtype.kind != "f" or is_finite(numbers):
             continue
@@ -49,8 +50,8 @@ def first_nonfinite(
     ----------
     model : Module
         The model; for a step, with its gradients.
-    x : array
-        The batch.
+    x : array, or tuple of arrays
+        The batch; of several inputs the layers are not searched.
     y : array, optional
         Its targets.
     batch : int, optional
@@ -66,6 +67,9 @@ def first_nonfinite(
     """
     if (found := in_batch(x, y, batch)) is not None:
         return found
+    if isinstance(x, tuple):  # a trace follows one input
+        broken = nonfinite_state(model)
+        return f"{broken[0]} is not finite" if broken else "the inputs and parameters are finite"
     with between_steps(model):
         for path, layer, output in model.trace(move(x, model.device)):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__

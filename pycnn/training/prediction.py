@@ -167,8 +167,7 @@ def _scores(owner: str, model: Module, outputs: Any) -> Array:
 
 
 def _answers(model: Module, scores: Array) -> Array:
-    rows = np.moveaxis(scores, 1, -1)
-    found = answers(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:-1])
+    found = answers(np.moveaxis(scores, 1, -1))
     names = names_of(model)
     if len(names) != scores.shape[1] or names == tuple(map(str, range(len(names)))):
         return found

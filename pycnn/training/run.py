@@ -7,6 +7,7 @@ from typing import Any
 from pycnn.layers.module import Module
 from pycnn.optim import Optimizer
 from pycnn.training.history import History
+from pycnn.training.metrics import Metric
 
 
 class TrainingRun:
@@ -32,6 +33,10 @@ class TrainingRun:
         Name of the data measured after each epoch, in lines for people.
     batch : (x, y)
         The last batch, for callbacks that look into steps; valid during the step only.
+    scheduled : bool
+        Whether a schedule sets the learning rate of each step.
+    metrics : dict of str to Metric
+        Figures besides loss and accuracy, by name.
     rank, ranks : int
         Number of this process among those that train the model together (see `pycnn.distributed`),
         and their count. Only rank 0 writes files.
@@ -44,10 +49,12 @@ class TrainingRun:
         "epochs",
         "history",
         "loss",
+        "metrics",
         "model",
         "optimizer",
         "rank",
         "ranks",
+        "scheduled",
         "step",
         "validation",
     )
@@ -64,6 +71,8 @@ class TrainingRun:
         self.loss = 0.0
         self.batch: tuple[Any, Any] | None = None
         self.rank, self.ranks = 0, 1
+        self.scheduled = False
+        self.metrics: dict[str, Metric] = {}
 
     def stop(self, reason: str) -> None:
         """End the training: before the update (from ``on_backward``), else after this epoch."""

@@ -23,12 +23,23 @@ def model_settings(model: Module, optimizer: Optimizer) -> dict[str, Any]:
     """Describe the network, which parameters are trained, and the optimizer."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     trained = [names.get(id(parameter), "of another model") for parameter in optimizer.params]
-    return {
+    settings = {
         "model": describe(model),
         "arrays": [f"{name} {a.dtype} {a.shape}" for name, a in model.state_dict().items()],
         "optimizer": type(optimizer).__name__ + _arguments(optimizer.hyperparameters()),
         "trained parameters": trained,
     }
+    if len(optimizer.param_groups) > 1:  # not in older checkpoints
+        settings["groups"] = _groups(optimizer)
+    return settings
+
+
+def _groups(optimizer: Optimizer) -> list[str]:
+    """Describe the groups; of their learning rates only the ratios stay the same."""
+    return [
+        f"{len(group['params'])} parameters{_arguments(optimizer.settings(group) | {'lr': ratio})}"
+        for group, ratio in zip(optimizer.param_groups, optimizer.ratios(), strict=True)
+    ]
 
 
 def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str, Any]:
@@ -43,6 +54,7 @@ def data_settings(batches: Any, validation: Data | None, seed: int) -> dict[str,
         "labels": f"with checksum {_checksum(batches.data.y)}",
         "batch_size": batches.batch_size,
         "augment": describe(batches.augment),
+        **({"drop_last": True} if batches.drop_last else {}),  # not in older checkpoints
     }
 
 

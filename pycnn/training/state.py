@@ -65,7 +65,7 @@ def begin(trainer: Trainer) -> Inside:
     """Begin an epoch, or go on with the one that a checkpoint was made in."""
     resumed, trainer.resumed = trainer.resumed, None
     if resumed is None:
-        return Inside(Meter(trainer.loss, trainer.run.model), _pass_of(trainer.batches))
+        return Inside(trainer.new_meter(), _pass_of(trainer.batches))
     restore_layers(trainer.run.model, resumed.layers)  # again: the new epoch has reseeded them
     return resumed
 
@@ -88,10 +88,12 @@ def training_state(trainer: Trainer) -> dict[str, Any]:
         "callbacks": [callback.state_dict() for callback in trainer.callbacks],
     }
     if inside is not None:
+        total = trainer.processes.total(inside.meter)
         state["inside"] = {
             "batches": inside.batches,
             "seconds": inside.elapsed(),
-            "meter": trainer.processes.total(inside.meter).state_dict(),
+            "meter": total.state_dict(),
+            "kept": None if total.kept is None else total.kept.state_dict(),
             # The counts of each of several processes, to keep the order of additions.
             "meters": trainer.processes.gathered(inside.meter.state_dict()),
         }
@@ -138,12 +140,14 @@ def restore(trainer: Trainer, found: Found) -> None:
     trainer.initial_lr = state["initial_lr"]
     trainer.watch.load_state_dict(state["watch"])
     if (inside := state["inside"]) is not None:
-        meter = Meter(trainer.loss, run.model)
+        meter = trainer.new_meter()
         meters = inside.get("meters", [])
         if len(meters) == trainer.processes.size > 1:
             meter.load_state_dict(meters[trainer.processes.rank])
         elif trainer.processes.first:  # which counts for all
             meter.load_state_dict(inside["meter"])
+        if meter.kept is not None and trainer.processes.first:
+            meter.kept.load_state_dict(inside["kept"])
         run.batch_number = inside["batches"]
         trainer.resumed = Inside(
             meter,

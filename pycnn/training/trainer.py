@@ -16,7 +16,8 @@ from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
 from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
-from pycnn.optim import Schedule, clip_grad_norm
+from pycnn.optim import Schedule, clip_grad_norm, clip_grad_value
+from pycnn.training.accumulation import Part, scaled, updates_of, windows
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
@@ -34,7 +35,8 @@ from pycnn.training.weights import WeightedLoss
 
 def _has(callback: Callback, name: str) -> bool:
     """Return whether a callback overrides a method."""
-    return getattr(type(callback), name) is not getattr(Callback, name)
+    method = getattr(callback, name)  # a function of the object's own, if it has one
+    return getattr(method, "__func__", None) is not getattr(Callback, name)
 
 
 def _overridden(callbacks: Sequence[Callback], name: str) -> list[Callable[[TrainingRun], None]]:
@@ -57,6 +59,8 @@ class Trainer:
     gate: Gate = field(default_factory=Gate)
     processes: Alone = field(default_factory=Alone)
     classes: Sequence[str] = ()  # their names, where targets are names
+    accumulate: int = 1
+    max_grad_value: float | None = None
 
     def __post_init__(self) -> None:
         # Most callbacks do nothing in a step: do not call those.
@@ -69,6 +73,8 @@ class Trainer:
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
+        self.measuring = [callback for callback in self.callbacks if _has(callback, "on_measure")]
+        self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
@@ -79,12 +85,20 @@ class Trainer:
         self.plain = self.loss.plain if isinstance(self.loss, WeightedLoss) else self.loss
         self.watch = Watch(self.run, self.plain, stops)
 
+    def new_meter(self) -> Meter:
+        """Return a meter that has counted nothing."""
+        return Meter(self.loss, self.run.model, self.run.metrics)
+
     def capture(self) -> None:
         """Capture the steps from here on."""
-        if self.before_step or self.max_grad_norm is not None:
-            wants = "a callback with on_backward" if self.before_step else "max_grad_norm"
+        limits = {"max_grad_norm": self.max_grad_norm, "max_grad_value": self.max_grad_value}
+        wants = [name for name, limit in limits.items() if limit is not None]
+        wants += ["a callback with on_backward"] if self.before_step else []
+        if self.accumulate > 1:
+            raise ValueError("[fit] cuda_graph: a captured step updates after each batch")
+        if wants:
             raise ValueError(
-                f"[fit] {wants} needs the gradients before the update, which a captured step "
+                f"[fit] {wants[-1]} needs the gradients before the update, which a captured step "
                 "(cuda_graph=True) does not stop for"
             )
         # CapturedStep refuses a loss that is not one of pycnn.losses.
@@ -94,7 +108,7 @@ class Trainer:
     def skip(self, epochs: int) -> None:
         """Begin after the epochs of earlier calls."""
         self.run.epoch = epochs
-        self.run.step = epochs * (length_of(self.batches) or 0)
+        self.run.step = epochs * updates_of(length_of(self.batches) or 0, self.accumulate)
         if isinstance(self.batches, Batches):
             self.batches.epoch = epochs
 
@@ -114,7 +128,7 @@ class Trainer:
         """
         run, history, inside = self.run, self.run.history, self.inside
         assert inside is not None
-        samples = len(self.batches.data) if isinstance(self.batches, Batches) else None
+        samples = self.batches.samples if isinstance(self.batches, Batches) else None
         label = f"epoch {run.epoch}/{run.epochs}"
         bar = ProgressBar(label, samples, progress)
         try:
@@ -131,6 +145,8 @@ class Trainer:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
                 raise ValueError(f"epoch {run.epoch} has no training data{hint}")
             self.processes.end_of_pass(run.model)  # again in `save`: callbacks may change the model
+            with self.gate:
+                self._set_measured(True)
             measured = None if validation is None else self._measure(validation)
             record = EpochRecord(
                 epoch=run.epoch,
@@ -141,26 +157,48 @@ class Trainer:
                 learning_rate=run.optimizer.lr,
                 seconds=inside.seconds,
                 samples_per_second=meter.samples / inside.seconds,
+                metrics=_figures(meter, measured),
             )
             self.processes.ask_for_signals()
             bar.finish(f"{label}: {record.describe(run.validation)}")
+            with self.gate:
+                history.records.append(record)
+                self.watch.epoch(meter, measured)
+                for callback in self.callbacks:
+                    callback.on_epoch_end(run, record)
+                history.stop_reason = self.processes.text(history.stop_reason)
+                self._set_measured(False, record)
+                self.inside = None
+                self.save()
         finally:
+            self._set_measured(False)
             bar.close()
-        with self.gate:
-            history.records.append(record)
-            self.watch.epoch(meter, measured)
-            for callback in self.callbacks:
-                callback.on_epoch_end(run, record)
-            history.stop_reason = self.processes.text(history.stop_reason)
-            self.inside = None
-            self.save()
+
+    def _set_measured(self, value: bool, record: EpochRecord | None = None) -> None:
+        """Call on_measure of the callbacks, or on_measured if that is still to be done."""
+        if value == self.is_measured or not self.measuring:
+            return
+        # A thread that evaluates the model sees it before or after, not in between.
+        with Turn(self.run.model, alone=True).taken():
+            self.is_measured = value
+            for callback in self.measuring:
+                if value:
+                    callback.on_measure(self.run)
+                else:
+                    callback.on_measured(self.run, record)
 
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
         if isinstance(validation, Dataset) and not len(validation) and self.processes.size > 1:
-            own = Meter(self.plain, self.run.model)
+            own = Meter(self.plain, self.run.model, self.run.metrics)
         else:
-            own = measure(self.run.model, validation, loss=self.plain, classes=self.classes)
+            own = measure(
+                self.run.model,
+                validation,
+                loss=self.plain,
+                classes=self.classes,
+                metrics=self.run.metrics,
+            )
         return self.processes.total(own)
 
     def save(self) -> None:
@@ -178,36 +216,41 @@ class Trainer:
         """Train on every batch that is left."""
         run, meter = self.run, inside.meter
         turn = Turn(run.model, alone=True)
-        for run.batch_number, (x, y) in enumerate(source, start=inside.batches + 1):
+        for parts in windows(source, self.accumulate):
+            run.batch_number = inside.batches + len(parts)
             with self.gate:
-                updated = self._step(x, y, inside, turn, bar)
+                updated = self._step(parts, inside, turn, bar)
             if self.stopped:
                 break
             if updated:
                 bar.update(meter.samples * self.processes.size, meter.loss, meter.accuracy)
 
-    def _step(self, x: Any, y: Any, inside: Inside, turn: Turn, bar: ProgressBar) -> bool:
+    def _step(self, parts: list[Part], inside: Inside, turn: Turn, bar: ProgressBar) -> bool:
         """Take a step, with what surrounds it; return whether it updated the parameters."""
         run, schedule = self.run, self.schedule
         if schedule is not None:
             rate = schedule(run.step, self.total_steps)
             run.optimizer.lr = at_least_zero("fit", "learning rate of the schedule", rate)
-        if isinstance(self.loss, WeightedLoss):
-            self.loss.choose(inside.number, inside.batches)
+        self._choose(inside.batches)
         # A thread that evaluates the model sees it before or after the step, not in between.
         with turn.taken():
-            updated = self._learn(x, y, inside.meter, turn, bar)
+            updated = self._learn(parts, inside.meter, turn, bar)
             if updated:
                 run.step += 1
                 for hook in self.end_of_step:
                     hook(run)
-        inside.batches += 1
+        inside.batches += len(parts)
         if updated:
             for hook in self.after_step:
                 hook(run)
             if self.checkpoint is not None and self.checkpoint.due(run.step):
                 self.save()
         return updated
+
+    def _choose(self, batch: int) -> None:
+        """Choose the weights of the samples of a batch, where they have some."""
+        if isinstance(self.loss, WeightedLoss) and self.inside is not None:
+            self.loss.choose(self.inside.number, batch)
 
     def _look(self, x: Any, y: Any, output: Any, bar: ProgressBar, *, updated: bool) -> None:
         """Warn of a loss that shows a broken training."""
@@ -219,31 +262,23 @@ class Trainer:
                 bar.clear()
                 warn(text)
 
-    def _learn(self, x: Any, y: Any, meter: Meter, turn: Turn, bar: ProgressBar) -> bool:
+    def _learn(self, parts: list[Part], meter: Meter, turn: Turn, bar: ProgressBar) -> bool:
         """Take a step; return whether the parameters were updated."""
-        run, criterion = self.run, self.loss
-        model, optimizer = run.model, run.optimizer
+        run, optimizer = self.run, self.run.optimizer
+        x, y = parts[-1]
         if self.captured is not None and meter.batch_weight(y):
             run.loss = self.captured(x, y)
             meter.add(run.loss, self.captured.output, y)
             self._look(x, y, self.captured.output, bar, updated=True)
             return True
-        with self.processes.part(len(y)):
-            with changes_kept() as changes:
-                output = forward(model, x)
-            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
-            weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
-            if not weight and self.processes.size == 1:
-                _make(changes)
-                return False  # all targets are ignored: there is nothing to learn
-            optimizer.zero_grad()
-            for parameter in self.frozen:
-                parameter.grad = None
-            model.backward_parameters(self.processes.weighted(criterion.backward(), weight))
-        run.loss, weight = self.processes.sum_gradients(run.loss, weight)
+        if len(parts) == 1:
+            output, changes, weight = self._gradients(x, y, meter)
+            run.loss, weight = self.processes.sum_gradients(run.loss, weight)
+        else:
+            (x, y), output, changes, weight = self._accumulated(parts, meter)
         if not weight:
             _make(changes)
-            return False
+            return False  # all targets are ignored: there is nothing to learn
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
             run.batch = x, y
@@ -260,9 +295,71 @@ class Trainer:
                 return False
         if self.max_grad_norm is not None:
             clip_grad_norm(optimizer.params, self.max_grad_norm)
+        if self.max_grad_value is not None:
+            clip_grad_value(optimizer.params, self.max_grad_value)
         _make(changes)
         optimizer.step()
         return True
+
+    def _gradients(
+        self, x: Any, y: Any, meter: Meter, share: float | None = None, *, first: bool = True
+    ) -> tuple[Any, list[Change], float]:
+        """Compute the gradients of a batch, as one of several with the given share if there is one.
+
+        Return the outputs, the changes that are still to be made, and the weight of the batch. The
+        `first` of several batches forgets the gradients of the step before.
+        """
+        run, model, criterion = self.run, self.run.model, self.loss
+        with self.processes.part(len(y)):
+            with changes_kept() as changes:
+                output = forward(model, x)
+            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
+            weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
+            if weight or self.processes.size > 1:
+                if first:
+                    run.optimizer.zero_grad()
+                    for parameter in self.frozen:
+                        parameter.grad = None
+                gradient = criterion.backward()
+                gradient = gradient if share is None else scaled(gradient, share)
+                model.backward_parameters(self.processes.weighted(gradient, weight))
+        return output, changes, weight
+
+    def _accumulated(
+        self, parts: list[Part], meter: Meter
+    ) -> tuple[Part, Any, list[Change], float]:
+        """Add up the gradients of several batches, as those of the mean over all their samples.
+
+        Return a batch, the last or the first whose loss is not finite; the rest as `_gradients`.
+        """
+        first = self.run.batch_number - len(parts)  # in the epoch, from 0
+        weights = []
+        for number, (_, y) in enumerate(parts, first):
+            self._choose(number)
+            weights.append(float(meter.batch_weight(y)))
+        total = math.fsum(weights)
+        made: list[Change] = []
+        loss, begun, shown = 0.0, False, (parts[-1], None)
+        for number, (x, y) in enumerate(parts, first):
+            self._choose(number)
+            share = weights[number - first] / total if total else 0.0
+            output, changes, weight = self._gradients(x, y, meter, share, first=not begun)
+            made += changes
+            if weight:
+                begun = True
+                if math.isfinite(loss):
+                    shown = (x, y), output
+                loss += share * self.run.loss
+        self.run.loss = loss
+        return *shown, made, total
+
+
+def _figures(trained: Meter, measured: Meter | None) -> dict[str, float]:
+    """Return the figures of the metrics, those of the validation data by names of their own."""
+    found = trained.figures("fit")
+    if measured is not None:
+        found |= {f"val_{name}": value for name, value in measured.figures("fit").items()}
+    return found
 
 
 def _make(changes: Sequence[Change]) -> None:

@@ -146,7 +146,7 @@ class Watch:
 
 def _scale_of(x: Any, loss: float) -> str:
     """Say that the loss of the first batch was already too high, and how large its numbers are."""
-    values = on_cpu(x)
+    values = on_cpu(x[0] if isinstance(x, tuple) else x)
     text = f"it was {loss:.4g} in the first batch already: are the inputs scaled?"
     if values.dtype.kind != "f" or not values.size:
         return text

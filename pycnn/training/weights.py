@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import nan, prod
 from typing import Any
 
 import numpy as np
@@ -108,7 +107,7 @@ class WeightedLoss:
             )
         self.plain = loss
         self.ignore_index: int | None = getattr(loss, "ignore_index", None)
-        self._each = _unreduced(loss)
+        self._each = loss.unreduced()
         self._classes, self._samples = classes, samples
         self._chosen: Weights | None = None
         self._factor: Any = None
@@ -123,6 +122,8 @@ class WeightedLoss:
         losses = self._each(output, target)
         values = on_cpu(losses).astype(np.float64)
         weights, divisor = self._weights(on_cpu(target), values.shape)
+        if self.plain.reduction == "batchmean":  # which adds the numbers of a sample
+            divisor /= prod(values.shape[1:])
         if not divisor:
             self._factor = move(np.zeros(values.shape, np.float32), device_of(losses))
             return nan
@@ -158,16 +159,6 @@ class WeightedLoss:
             if own is not None:
                 counted *= own[np.where(counted > 0, target, 0)]
         return weights, float((weights * counted).sum())
-
-
-def _unreduced(loss: OpLoss) -> OpLoss:
-    """Return the same loss with reduction 'none'."""
-    each = copy.copy(loss)
-    each.reduction = "none"
-    each._options_on = {}
-    if "reduction" in getattr(loss, "_options", {}):
-        each._options = {**loss._options, "reduction": "none"}
-    return each
 
 
 def sample_weights(given: Any, count: int) -> Weights:

@@ -57,7 +57,9 @@ def test_without_a_gpu_the_error_says_so() -> None:
 
 
 def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[device\] must be 'cpu', 'reference' or one of .*, got 'gpu'"):
+    with pytest.raises(
+        ValueError, match=r"\[device\] must be 'cpu', 'reference' or one of .*, got 'gpu'"
+    ):
         nn.models.lenet5(rng=0).to("gpu")
 
 

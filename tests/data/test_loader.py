@@ -174,9 +174,30 @@ def test_wrong_settings(options: dict[str, Any], error: type[Exception], text: s
             kind(**({"data": blobs(5), "batch_size": 2} | options))
 
 
-def test_shuffle_is_told_to_be_a_seed() -> None:
-    with pytest.raises(TypeError, match=r"^\[DataLoader\] .* 'shuffle': seed=0 shuffles"):
-        DataLoader(blobs(5), 2, shuffle=True)
+def test_other_arguments_of_pytorch_are_explained() -> None:
+    with pytest.raises(
+        TypeError, match=r"^\[DataLoader\] .* 'num_workers': shuffle=True or seed=0"
+    ):
+        DataLoader(blobs(5), 2, num_workers=3)
+
+
+def test_shuffle_and_drop_last_are_those_of_pytorch() -> None:
+    data = blobs(10)
+    orders = [
+        [y.tolist() for _, y in DataLoader(data, 4, **options)]
+        for options in ({"shuffle": True}, {"seed": 0}, {"shuffle": False}, {})
+    ]
+    assert orders[0] == orders[1] != orders[2] == orders[3]
+    for make in (DataLoader, Batches):
+        loader = make(data, 4, 3, drop_last=True)
+        assert [len(y) for _, y in loader] == [4, 4]
+        assert len(loader) == 2
+        with pytest.raises(
+            ValueError, match="drop_last leaves nothing of 10 samples in batches of"
+        ):
+            make(data, 11, drop_last=True)
+    with pytest.raises(ValueError, match=r"shuffle=False keeps the order, and takes no seed"):
+        DataLoader(data, 4, seed=1, shuffle=False)
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,10 @@ def test_a_device_gives_the_numbers_of_the_cpu(row: Row, device: str) -> None:
     expected = filled(expression, mode)
     y, dx = expected(x), expected.backward(dy)
     layer = filled(expression, mode).to(device)
-    there = devices.move(x, device)
-    np.testing.assert_allclose(layer(there).numpy(), y, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(
-        layer.backward(devices.move(dy, device)).numpy(), dx, rtol=1e-4, atol=1e-4
-    )
+    found = devices.on_cpu(layer(devices.move(x, device)))
+    np.testing.assert_allclose(found, y, rtol=1e-5, atol=1e-5)
+    found = devices.on_cpu(layer.backward(devices.move(dy, device)))
+    np.testing.assert_allclose(found, dx, rtol=1e-4, atol=1e-4)
     for own, other in zip(layer.parameters(), expected.parameters(), strict=True):
         found = devices.on_cpu(own.grad)
         np.testing.assert_allclose(found, gradient_of(other), rtol=1e-4, atol=1e-4)

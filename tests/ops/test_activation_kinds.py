@@ -143,7 +143,7 @@ def test_a_nan_gradient_is_stopped_where_the_function_is_flat() -> None:
 
 
 # From PyTorch 2.13 (float64), rounded to nine digits: values, then slopes, at -4, -1.5, 0.5 and 2.
-TORCH = {
+TORCH: dict[Function, tuple[list[float], list[float]]] = {
     ("silu", 0, 0): ([-0.0719448398, -0.273638286, 0.311229666, 1.76159416],
                      [-0.0526646149, -0.0412941543, 0.739961187, 1.09078425]),
     ("elu", 1, 0): ([-0.981684361, -0.77686984, 0.5, 2], [0.0183156389, 0.22313016, 1, 1]),

@@ -165,7 +165,7 @@ X = np.zeros((2, 3, 4, 5), F)
         ),
         (lambda: reference.adaptive_avg_pool2d(X, 0), ValueError, "sizes must be at least 1"),
         (lambda: AdaptiveAvgPool2d(0), ValueError, "output_size must be at least 1"),
-        (lambda: AdaptiveMaxPool2d((1, 2, 3)), ValueError, r"an int or \(height, width\)"),  # type: ignore[arg-type]
+        (lambda: AdaptiveMaxPool2d((1, 2, 3)), ValueError, r"an int or \(height, width\)"),
         (lambda: AdaptiveMaxPool2d("x"), TypeError, "output_size must be an int"),  # type: ignore[arg-type]
         (lambda: GlobalAvgPool2d()(X[0]), ValueError, r"expects \(N, C, H, W\)"),
     ],

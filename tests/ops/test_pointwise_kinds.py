@@ -150,8 +150,8 @@ def test_pytorchs_numbers() -> None:
     x, t = np.array([[0.5, -1, 2], [3, 0.25, -0.75]], F), np.array([[1, 0, 0.25], [0, 1, 1]], F)
     p = np.array([[0.2, 0.5, 0.9], [0.1, 0.75, 0.3]], F)
     log_p = np.log(p)
-    for output, kind, a, b, expected in TORCH:
-        output = {"x": x, "p": p, "log": log_p}[output]
+    for name, kind, a, b, expected in TORCH:
+        output = {"x": x, "p": p, "log": log_p}[name]
         assert ops.pointwise_loss(output, t, kind=kind, a=a, b=b) == pytest.approx(
             expected, rel=1e-6
         )

@@ -13,6 +13,7 @@ from pycnn import _arguments
 CHECKS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (_arguments.integer, (0,)),
     (_arguments.pair, (0,)),
+    (_arguments.single, (0,)),
     (_arguments.flag, ()),
     (_arguments.choice, (("a", "b"),)),
     (_arguments.words, ()),

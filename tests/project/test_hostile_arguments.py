@@ -62,6 +62,7 @@ OWNERS = {
     "evaluate": ("evaluate", "Batches"),
     "predict": ("predict", "Batches"),
     "fit": ("fit", "Batches"),
+    "lr_find": ("lr_find", "Batches", "fit"),
     "alexnet_cifar": ("alexnet_cifar", "LocalResponseNorm"),
     **{f: ("init",) for f in dir(init) if not f.startswith("_")},
 }

@@ -13,7 +13,18 @@ from support.sources import sources
 # From the bottom. A part imports itself and what lies on the floors below. Private modules are on
 # the lowest floor, but the one that asks devices; the two lowest floors have no order within.
 ARRAYS = {
-    *("arrays", "ops", "reference", "backends", "devices", "dtypes", "cuda", "init", "autograd", "_config"),
+    *(
+        "arrays",
+        "ops",
+        "reference",
+        "backends",
+        "devices",
+        "dtypes",
+        "cuda",
+        "init",
+        "autograd",
+        "_config",
+    ),
 }
 FLOORS = [
     {"layers"},

@@ -19,7 +19,8 @@ def wave(shape: Shape, phase: float) -> np.ndarray:
     """Return numbers between -1 and 1 without a pattern, float32 and the same everywhere."""
     count = int(np.prod(shape))
     steps = np.arange(1, count + 1) ** 1.5
-    return np.sin(steps + phase).astype(np.float32).reshape(shape)
+    numbers: np.ndarray = np.sin(steps + phase).astype(np.float32).reshape(shape)
+    return numbers
 
 
 def fill(name: str, shape: Shape) -> np.ndarray:

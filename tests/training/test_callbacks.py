@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.annotations import wrong
 from support.small_training import blobs, same_bits, small_net, snapshot
 
 from pycnn.io import load
@@ -165,8 +166,10 @@ def test_validation_monitors_need_validation(make: type[Callback]) -> None:
 
 
 def test_settings_out_of_range() -> None:
-    with pytest.raises(ValueError, match="monitor must be one of loss, accuracy, val_loss"):
-        EarlyStopping("val_acc")
+    with pytest.raises(TypeError, match=r"\[EarlyStopping\] monitor must be the name of a figure"):
+        EarlyStopping(wrong(5))
+    with pytest.raises(ValueError, match="mode must be one of auto, min, max"):
+        EarlyStopping(mode="least")
     with pytest.raises(ValueError, match="patience"):
         EarlyStopping(patience=0)
     with pytest.raises(ValueError, match="min_delta"):

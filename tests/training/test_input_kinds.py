@@ -298,3 +298,92 @@ def test_arguments_that_do_not_go_together(
         return
     with pytest.raises(error, match=text):
         nn.fit(model(), *arguments)
+
+
+def test_broken_numbers_in_several_inputs_are_named() -> None:
+    bad = FLOATS.copy()
+    bad[7, 0] = np.nan
+    both = nn.ArrayDataset((FLOATS, bad), Y)
+    with pytest.warns(RuntimeWarning, match=r"x\[1\] of batch 2 holds NaN, first in its sample 2"):
+        nn.fit(Sum(), [(part.x, part.y) for part in (both[:5], both[5:])])
+    with pytest.warns(RuntimeWarning, match=r"sample 7: x\[1\] holds NaN"):
+        nn.predict(Sum(), both)
+    with pytest.warns(RuntimeWarning, match=r"x\[1\] of batch 1 holds NaN"):
+        nn.evaluate(Sum(), both)
+
+
+def test_images_with_channels_last_are_told_what_to_write() -> None:
+    one = nn.Sequential(nn.Conv2d(3, 2, 1, rng=0), nn.GlobalAvgPool2d(), nn.Flatten())
+    images = RNG.integers(0, 256, (4, 8, 8, 3), np.uint8)
+    for call in (
+        lambda x: nn.fit(one, x, Y[:4] % 2),
+        lambda x: nn.evaluate(one, x, Y[:4] % 2),
+        lambda x: nn.predict(one, x),
+    ):
+        with pytest.raises(ValueError, match=r"x\.transpose\(0, 3, 1, 2\)"):
+            call(images)
+        call(images.transpose(0, 3, 1, 2))
+
+
+def test_probabilities_and_classes() -> None:
+    one = model()
+    scores = nn.predict(one, FLOATS).astype(np.float64)
+    expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(nn.predict_proba(one, FLOATS), expected, rtol=1e-5)
+    for last in (nn.Softmax(), nn.LogSoftmax()):
+        np.testing.assert_allclose(
+            nn.predict_proba(nn.Sequential(one, last), FLOATS), expected, rtol=1e-5
+        )
+    one.metadata = {"classes": ["0", "1", "2"]}  # not more than the numbers
+    assert nn.predict(one, FLOATS, classes=True).dtype == np.int64
+    one.metadata = {"classes": NAMES.tolist()}
+    broken = FLOATS.copy()
+    broken[3] = np.inf
+    with pytest.warns(RuntimeWarning, match="hold NaN"):
+        answers = nn.predict(one, broken, classes=True)
+    assert answers[3] == ""
+    np.testing.assert_array_equal(np.delete(answers, 3), NAMES[np.delete(scores.argmax(1), 3)])
+    pixels = nn.Sequential(nn.Conv2d(2, CLASSES, 1, rng=0))
+    x = RNG.standard_normal((4, 2, 5, 6), np.float32)
+    found = nn.predict(pixels, x, classes=True)
+    np.testing.assert_array_equal(found, nn.predict(pixels, x).argmax(1))
+    np.testing.assert_allclose(nn.predict_proba(pixels, x).sum(1), 1, rtol=1e-5)
+    for call in (nn.predict_proba, lambda one, x: nn.predict(one, x, classes=True)):
+        with pytest.raises(ValueError, match=r"outputs have shape \(12, 1\): with one logit"):
+            call(nn.Linear(FEATURES, 1, rng=0), FLOATS)
+
+
+def test_a_class_for_each_pixel() -> None:
+    one = nn.Sequential(nn.Conv2d(1, CLASSES, 1, rng=0))
+    x = RNG.integers(0, 256, (6, 1, 4, 5), np.uint8)
+    y = RNG.integers(0, CLASSES, (6, 4, 5), np.uint8)
+    nn.fit(one, x, y, validation=0.5, class_weight="balanced", sample_weight=np.arange(6))
+    assert nn.evaluate(one, x, y).accuracy == (nn.predict(one, x, classes=True) == y).mean()
+
+
+def test_a_share_for_validation_is_that_of_random_split() -> None:
+    first, second = model(), model()
+    train, validation = nn.random_split(nn.ArrayDataset(FLOATS, Y), 0.25, seed=5)
+    a = nn.fit(first, FLOATS, Y, validation=0.25, seed=5)
+    b = nn.fit(second, train, validation, seed=5)
+    assert same_bits(snapshot(first), snapshot(second))
+    assert a.records[0].val_loss == b.records[0].val_loss
+
+
+def test_names_keep_their_numbers() -> None:
+    one = trained(FLOATS, NAMES[Y])
+    some = Y > 0
+    before = snapshot(one)
+    nn.fit(one, FLOATS[some], NAMES[Y[some]], validation=(FLOATS[some], NAMES[Y[some]]))
+    assert one.metadata["classes"] == NAMES.tolist()
+    assert not same_bits(before, snapshot(one))
+    assert nn.evaluate(one, FLOATS[some], NAMES[Y[some]]) == nn.evaluate(one, FLOATS[some], Y[some])
+    with pytest.raises(ValueError, match="'dog', which is none of the 3 classes"):
+        nn.evaluate(one, FLOATS[:1], ["dog"])
+    with pytest.raises(ValueError, match=r"the model has the classes .* begin anew"):
+        nn.fit(one, nn.ArrayDataset(FLOATS[some], NAMES[Y[some]]))
+    with pytest.raises(ValueError, match="does not know which class each one is"):
+        nn.evaluate(model(), FLOATS, NAMES[Y])
+    other = nn.ArrayDataset(FLOATS[some], NAMES[Y[some]])
+    with pytest.raises(ValueError, match="class 0 of validation is 'bee', which is class 1"):
+        nn.fit(model(), FLOATS, NAMES[Y], other)

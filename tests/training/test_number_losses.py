@@ -59,6 +59,35 @@ def test_losses_are_kinds_of_an_op(
     np.testing.assert_array_equal(devices.on_cpu(got), devices.on_cpu(slopes))
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_weights_repeat_along_axes_of_one(device: str) -> None:
+    """As PyTorch's do: a weight of each channel, or one of all."""
+    x, t = RNG.random((2, 2, 3, 4, 5), dtype=F)
+    for shape in ((3, 1, 1), (1, 4, 1), (1,), (2, 1, 1, 1)):
+        weight = RNG.random(shape, dtype=F)
+        whole = np.ascontiguousarray(np.broadcast_to(weight, x.shape))
+        for make in (
+            lambda w: nn.BCEWithLogitsLoss(w),
+            lambda w: nn.BCEWithLogitsLoss(pos_weight=w),
+            lambda w: BCELoss(w),
+        ):
+            found = []
+            for given in (weight, whole):
+                criterion: Any = make(given)
+                value = criterion(devices.move(x, device), devices.move(t, device))
+                found.append((value, devices.on_cpu(criterion.backward()).tobytes()))
+            assert found[0] == found[1]
+    with pytest.raises(ValueError, match=r"weight must have the shape of the last axes"):
+        nn.BCEWithLogitsLoss(np.ones((2, 1), F))(x, t)
+
+
+def test_the_gradient_of_a_target_is_that_of_the_output() -> None:
+    for criterion in (L1Loss(), SmoothL1Loss(), HuberLoss()):
+        x, t = nn.tensor(X, requires_grad=True), nn.tensor(T, requires_grad=True)
+        criterion(x, t).backward()
+        np.testing.assert_array_equal(np.asarray(t.grad), -np.asarray(x.grad))
+
+
 def test_a_batch_mean_is_the_divergence_of_the_definition() -> None:
     p = np.array([[0.2, 0.5, 0.9], [0.1, 0.75, 0.3]], F)
     target = np.array([[1, 0, 0.25], [0, 1, 1]], F)
@@ -136,6 +165,18 @@ def test_fit_and_evaluate_take_each_kind_of_target(kind: str, device: str) -> No
         model.to("cpu")
         answers = model(x).argmax(axis=1)
         assert after.accuracy == pytest.approx((answers == y).mean())
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_sample_weights_of_one_change_nothing(kind: str) -> None:
+    loss, x, y, outputs, _ = TARGETS[kind]
+    curves = [
+        fit(
+            network(x, outputs, loss), x, y, epochs=2, loss=loss, batch_size=8, progress=False, **kw
+        )["loss"]
+        for kw in ({}, {"sample_weight": np.ones(len(x))})
+    ]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["huber", "focal labels", "soft labels", "divergence"])

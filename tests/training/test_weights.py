@@ -130,6 +130,36 @@ def test_weights_of_a_regression() -> None:
     assert history.records[0].loss == pytest.approx((W * squares).sum() / W.sum(), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (nn.MSELoss(), X[:, :3]),
+        (nn.L1Loss(), X[:, :3]),
+        (nn.HuberLoss(), X[:, :3]),
+        (nn.BCEWithLogitsLoss(), X[:, :3] > 0),
+        (nn.FocalLoss(), Y),
+        (nn.FocalLoss(), X[:, :3] > 0),
+        (nn.CrossEntropyLoss(), np.abs(X[:, :3]) / 4),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), Y),
+        (nn.NLLLoss(), Y),
+    ],
+)
+def test_each_loss_can_be_weighted(loss: Any, y: Any) -> None:
+    """With equal weights it is the mean, and with whole ones as if samples were repeated."""
+    repeated = np.arange(N).repeat(np.arange(N) % 3)
+    plain, even, repeats, weighted = (model() for _ in range(4))
+    for one, x, target, options in (
+        (plain, X, y, {}),
+        (even, X, y, {"sample_weight": np.full(N, 0.7)}),
+        (repeats, X[repeated], y[repeated], {"batch_size": len(repeated)}),
+        (weighted, X, y, {"sample_weight": np.arange(N) % 3}),
+    ):
+        step(one, x, target, loss=loss, **options)
+    for a, b in ((plain, even), (repeats, weighted)):
+        for name, array in a.state_dict().items():
+            np.testing.assert_allclose(b.state_dict()[name], array, rtol=1e-4, atol=1e-6)
+
+
 def test_batches_have_weights_of_classes() -> None:
     first, second = model(), model()
     options: dict[str, Any] = {"class_weight": {2: 3.0}}

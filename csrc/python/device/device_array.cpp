@@ -1,6 +1,5 @@
 #include "python/device/device_array.hpp"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <numeric>
 
 #include "cuda/arithmetic.hpp"
+#include "python/device/array_functions.hpp"
 #include "python/device/dlpack.hpp"
 #include "python/overlap.hpp"
 #include "python/release_gil.hpp"
@@ -24,12 +24,6 @@ int64_t product(Shape::const_iterator begin, Shape::const_iterator end) {
 const float* floats(const DeviceArray& a) {
     if (a.element != Element::float32) fail_type("DeviceArray", "this takes float32 arrays, got ", name_of(a.element));
     return static_cast<const float*>(a.data());
-}
-
-Element element_of_dtype(const py::dtype& dtype) {
-    for (Element e : {Element::float32, Element::int32, Element::int64, Element::uint8, Element::boolean})
-        if (dtype.equal(py::dtype(name_of(e)))) return e;
-    fail_type("DeviceArray", "holds float32, int32, int64, uint8 or bool, got ", std::string(py::str(dtype)));
 }
 
 DeviceArray from_numpy(const py::array& array) {
@@ -212,18 +206,10 @@ const char* name_of(Element element) {
     return "";
 }
 
-size_t size_of(Element element) {
-    switch (element) {
-        case Element::float32:
-        case Element::int32:
-            return 4;
-        case Element::int64:
-            return 8;
-        case Element::uint8:
-        case Element::boolean:
-            return 1;
-    }
-    return 0;
+Element element_of_dtype(const py::dtype& dtype) {
+    for (Element e : {Element::float32, Element::int32, Element::int64, Element::uint8, Element::boolean})
+        if (dtype.equal(py::dtype(name_of(e)))) return e;
+    fail_type("DeviceArray", "holds float32, int32, int64, uint8 or bool, got ", std::string(py::str(dtype)));
 }
 
 DeviceArray::DeviceArray(const char* op, Shape extents, Element type) : shape(std::move(extents)), element(type) {
@@ -293,6 +279,7 @@ void register_device_array(py::module_& module) {
         .def_property_readonly("pointer", [](const DeviceArray& a) { return reinterpret_cast<uintptr_t>(a.data()); })
         .def_property_readonly("stream", [](const DeviceArray&) { return reinterpret_cast<uintptr_t>(current_stream()); })
         .def_property_readonly("__cuda_array_interface__", interface);
+    register_array_functions(type);
     type.attr("__array_ufunc__") = py::none();  // NumPy's operators refuse it
     type.attr("ops") = module;                  // the module whose ops take it
 }

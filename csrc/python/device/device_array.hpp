@@ -1,6 +1,7 @@
 // A C-contiguous array on the device: the counterpart of NumPy's ndarray.
 #pragma once
 
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include <memory>
@@ -8,36 +9,13 @@
 
 #include "core/error.hpp"
 #include "core/shape.hpp"
+#include "cuda/element.hpp"
 #include "cuda/memory.hpp"
 
 namespace pycnn::cuda {
 
-enum class Element { float32, int32, int64, uint8, boolean };
-
-template <class T>
-constexpr Element element_of();
-template <>
-constexpr Element element_of<float>() {
-    return Element::float32;
-}
-template <>
-constexpr Element element_of<int32_t>() {
-    return Element::int32;
-}
-template <>
-constexpr Element element_of<int64_t>() {
-    return Element::int64;
-}
-template <>
-constexpr Element element_of<uint8_t>() {
-    return Element::uint8;
-}
-template <>
-constexpr Element element_of<bool>() {
-    return Element::boolean;
-}
-const char* name_of(Element element);  // NumPy's
-size_t size_of(Element element);
+const char* name_of(Element element);                    // NumPy's
+Element element_of_dtype(const pybind11::dtype& dtype);  // TypeError if there is none
 
 struct DeviceArray {
     std::shared_ptr<Memory> memory;  // shared with the arrays that reshape made; null once this one is freed

@@ -47,6 +47,19 @@ def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm((1, 6, 14, 14), (16, 6, 5, 5)) != "batch_lanes"  # one lane of many
 
 
+def test_gradients_of_a_single_channel_are_sums_of_planes(unforced: None) -> None:
+    grey, signals = ((32, 1, 64, 64), (32, 1, 3, 3)), ((32, 1, 1, 4096), (16, 1, 1, 7))
+    for shapes in (grey, signals):
+        assert ops.conv2d_algorithm(*shapes) == "gemm_unpacked"
+        for direction in ("backward_input", "backward_weight"):
+            assert choice("", shapes, direction) == "depthwise"
+    few = ((1, 1, 64, 64), (32, 1, 3, 3))  # no planes for several threads
+    wide = ((32, 1, 64, 64), (32, 1, 7, 7))
+    for shapes in (few, wide, LENET):
+        for direction in ("backward_input", "backward_weight"):
+            assert choice("", shapes, direction) != "depthwise"
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize(("algorithm", "shapes"), FITTING.items())
 def test_a_forced_algorithm_is_taken_where_it_fits(
