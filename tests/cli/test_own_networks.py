@@ -77,8 +77,8 @@ def test_a_class_of_ones_own_is_named(
     evaluates = ("evaluate", "net", "--data", data, "--model")
     runs(capsys, *evaluates, "own_net:make")
     for name, text in (
-        ("own_net:Other", "no class or function Other"),
-        ("own_net:wide", "cannot be called without arguments"),
+        ("own_net:Other", "no function or class Other"),
+        ("own_net:wide", "cannot be called"),
         ("own_net:number", "must make a pycnn.Module, made int"),
         ("no_such_module:Net", "there is no module no_such_module"),
         ("own_net", "must be module:name"),
@@ -98,3 +98,31 @@ def test_pictures_in_colour_as_the_metadata_say(capsys: Capture) -> None:
     assert "4 samples" in runs(capsys, "evaluate", "net", "--data", "pictures")
     assert "light" in runs(capsys, "predict", "net", "pictures/test/light/0.png")
     assert "needs to be told its data: --data" in fails(capsys, "evaluate", "net")
+
+
+def test_a_run_of_train_is_measured_on_the_data_of_its_module(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    Path("run_net.py").write_text(
+        """
+import numpy as np
+import pycnn as nn
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        self.linear = nn.Linear(4, classes, rng=0)
+
+    def forward(self, x):
+        return self.linear(x)
+
+def make_data():
+    x = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
+    data = nn.ArrayDataset(x, np.arange(12) % 3, ("a", "b", "c"))
+    return data, data
+"""
+    )
+    assert main(["train", "run_net:Net", "--epochs", "1", "--out", "run"]) == 0
+    capsys.readouterr()
+    assert "12 samples" in runs(capsys, "evaluate", "run", "--model", "run_net:Net")
+    assert "run_net.Net" in fails(capsys, "evaluate", "run")
