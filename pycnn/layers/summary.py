@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +42,10 @@ def summary(model: Module, input_shape: Shape) -> str:
     str
         A line for each call of a layer, and the totals: the output shape, the neurons (numbers in
         the output, if the layer has weights, learned or fixed), the parameters and the
-        floating-point operations (2 for each multiply-add, no others). If a layer is self-organizing, like
-        `SLayer`, also the connections that learn without gradients. Parameters count once, in the
-        first line of a layer that has them. Functions in a ``forward`` have no line and no FLOP.
+        floating-point operations (2 for each multiply-add, no others). If a layer is
+        self-organizing, like `SLayer`, also the connections that learn without gradients.
+        Parameters count once, in the first line of a layer that has them. Functions in a
+        ``forward`` have no line and no FLOP.
 
     Raises
     ------
@@ -117,8 +118,8 @@ def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
     )
 
 
-def _zeros(shape: Shape, dtype: Any, device: str, owner: str) -> Any:
-    shape = sizes(owner, "input_shape", shape)
+def _zeros(given: Sequence[int], dtype: Any, device: str, owner: str) -> Any:
+    shape = sizes(owner, "input_shape", given)
     if len(shape) > 31 or math.prod(shape) > LARGEST:
         raise ValueError(f"[{owner}] input_shape is too large for a sample: {written(shape)}")
     return move(np.zeros((1, *shape), dtype), device)

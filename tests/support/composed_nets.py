@@ -1,4 +1,4 @@
-"""Networks with a forward of their own: residual, of two inputs, with shared modules, with lists."""
+"""Networks with a forward of their own: residual, of two inputs, with shared parts, with lists."""
 
 from __future__ import annotations
 
