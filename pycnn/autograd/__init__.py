@@ -1,14 +1,18 @@
 """Automatic differentiation: tensors, the tape that records them, and the walk back along it."""
 
 from pycnn.autograd.creation import no_grad, tensor
+from pycnn.autograd.function import Function
+from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.graph import Node, is_recording, recording
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.tracked import TrackedArray, tracked
 
 __all__ = [
+    "Function",
     "Node",
     "Tensor",
     "TrackedArray",
+    "gradcheck",
     "is_recording",
     "no_grad",
     "recording",

@@ -219,7 +219,8 @@ class Module(Building, Making, Modes, State, Saving):
         ----------
         device : {'cpu', 'cuda', 'reference'}
             The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
-            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer that has taken steps does not move: make a new one and load the state into it.
+            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer
+            that has taken steps does not move: make a new one and load the state into it.
 
         Raises
         ------

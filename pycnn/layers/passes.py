@@ -1,8 +1,8 @@
 """Forward passes on arrays and on tensors, by whichever of the two a module has been given.
 
-A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on arrays;
-given tensors, it is one entry of the tape. One with a ``forward`` alone computes on tensors; given
-arrays, it records a tape for its ``backward``.
+A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on
+arrays; given tensors, it is one entry of the tape. One with a ``forward`` alone computes on
+tensors; given arrays, it records a tape for its ``backward``.
 """
 
 from __future__ import annotations

@@ -156,6 +156,7 @@ class Optimizer(ABC):
             else:
                 self.update(parameter.data, parameter.grad, new, group, not state)
             state.update(new)  # only now: a failed step changes no state
+            parameter.changed()
 
     def _entries(self) -> Iterator[tuple[Group, Parameter, State]]:
         """Yield each parameter with its group and its state."""
