@@ -15,7 +15,7 @@ class TrackedArray(np.ndarray[Any, Any]):
     """A NumPy array that counts its changes, with the in-place methods of PyTorch's tensors.
 
     `Parameter.data` is one, so that ``weight.data.normal_(0, 0.01)`` works as in PyTorch. Views
-    count together with the whole; results of arithmetic are plain arrays.
+    count together with the whole, copies by themselves; results of arithmetic are plain arrays.
     """
 
     changes: list[int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,8 +129,8 @@ def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
     )
 
 
-def _zeros(shape: Shape, dtype: Any, device: str, owner: str) -> Any:
-    shape = sizes(owner, "input_shape", shape)
+def _zeros(given: Sequence[int], dtype: Any, device: str, owner: str) -> Any:
+    shape = sizes(owner, "input_shape", given)
     if len(shape) > 31 or math.prod(shape) > LARGEST:
         raise ValueError(f"[{owner}] input_shape is too large for a sample: {written(shape)}")
     return move(np.zeros((1, *shape), dtype), device)
