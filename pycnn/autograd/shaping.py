@@ -147,7 +147,9 @@ def index(x: Value, key: Any) -> Tensor:
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
     y = k.index(x.data, plain)
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
-    if any(isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))):
+    if any(
+        isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
+    ):
         return found  # a copy in PyTorch, too
     return part_of(x, found, lambda whole, part: replaced(whole, plain, part))
 

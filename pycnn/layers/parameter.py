@@ -163,6 +163,12 @@ class Parameter(Tensor):
         _hold(self, data, FLOAT, flag("Parameter", "requires_grad", requires_grad))
         self.home: Home | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Take the values of a tensor where PyTorch's programs assign one to `data`."""
+        if name == "data" and isinstance(value, Tensor):
+            value = tracked(value.data)
+        super().__setattr__(name, value)
+
     def changed(self) -> None:
         """Count a change that compiled code has made to the values."""
         self._version += 1
