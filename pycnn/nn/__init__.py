@@ -8,7 +8,7 @@ from pycnn import functional, init
 from pycnn.layers import *
 from pycnn.losses import *
 from pycnn.nn import modules, parallel, parameter, utils
-from pycnn.nn.parallel import DataParallel
+from pycnn.nn.parallel import DataParallel as DataParallel
 
 __all__ = [
     *(name for name in dir() if name[0].isupper()),

@@ -127,5 +127,11 @@ def _normalised(kind: type[Module]) -> Any:
     def forward(self: Any, x: Any) -> Any:
         return function(x, self.weight, self.bias, *[getattr(self, name) for name in names])
 
-    body = {"weight": property(weight), "forward": forward, "__module__": kind.__module__}
+    body = {
+        "weight": property(weight),
+        "forward": forward,
+        "backward": Module.backward,
+        "backward_parameters": Module.backward_parameters,
+        "__module__": kind.__module__,
+    }
     return type(kind.__name__, (kind,), body)
