@@ -44,6 +44,7 @@ from pycnn.autograd.creation import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
+from pycnn.autograd.kinds import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -60,8 +61,8 @@ __version__: str = _core.version
 
 def __getattr__(name: str) -> ModuleType:
     """Import a module that few programs need on first use."""
-    if name == "distributed":
-        return import_module("pycnn.distributed")
+    if name in ("distributed", "utils"):
+        return import_module(f"pycnn.{name}")
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
 
 
@@ -105,6 +106,7 @@ __all__ = [
     "training",
     *autograd.creation.__all__,
     *autograd.functions.__all__,
+    *autograd.kinds.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

@@ -12,9 +12,11 @@ from typing import Any
 import numpy.typing as npt
 
 from pycnn._arguments import flag
+from pycnn.autograd import Tensor
 from pycnn.devices import EXTENSIONS, DeviceError, extension
 
 __all__ = [
+    "FloatTensor",
     "Timer",
     "allow_tf32",
     "devices",
@@ -24,6 +26,17 @@ __all__ = [
     "synchronize",
     "tf32_allowed",
 ]
+
+
+class _OnGPU(type):
+    """A class of which the float tensors on the GPU are instances."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.is_cuda and value.dtype.kind == "f"
+
+
+class FloatTensor(metaclass=_OnGPU):
+    """PyTorch's older name for float tensors on the GPU, to ask ``isinstance(x, ...)``."""
 
 
 def is_available() -> bool:

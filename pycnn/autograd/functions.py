@@ -23,6 +23,7 @@ METHODS = (
     *("argmin", "cumsum", "any", "all", "reshape", "flatten", "squeeze", "unsqueeze"),
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
+    *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
 )
 
 __all__ = ["cat", "concat", "einsum", "roll", "split", "stack", "where", *METHODS]

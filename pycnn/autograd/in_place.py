@@ -44,6 +44,36 @@ class InPlace(Methods):
         """Limit to min..max."""
         return self._become(self.clamp(min, max))
 
+    clip_ = clamp_
+
+    def pow_(self, exponent: Any) -> Tensor:
+        """Take to a power."""
+        return self._become(self.pow(exponent))
+
+    def exp_(self) -> Tensor:
+        """Become e to the power of this."""
+        return self._become(self.exp())
+
+    def log_(self) -> Tensor:
+        """Become the logarithm."""
+        return self._become(self.log())
+
+    def sqrt_(self) -> Tensor:
+        """Become the square root."""
+        return self._become(self.sqrt())
+
+    def abs_(self) -> Tensor:
+        """Become the absolute value."""
+        return self._become(self.abs())
+
+    def neg_(self) -> Tensor:
+        """Change the sign."""
+        return self._become(self.neg())
+
+    def tanh_(self) -> Tensor:
+        """Become the hyperbolic tangent."""
+        return self._become(self.tanh())
+
     def relu_(self) -> Tensor:
         """Set negative numbers to 0."""
         return self._become(self.relu())
@@ -79,6 +109,11 @@ class InPlace(Methods):
         """Draw every number from a uniform distribution."""
         rng = generator_of(generator, "uniform_")
         return self._set(rng.uniform(low, high, self.data.shape))
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """Draw 1 with probability p, else 0."""
+        rng = generator_of(generator, "bernoulli_")
+        return self._set(rng.random(self.data.shape) < p)
 
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""

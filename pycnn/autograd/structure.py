@@ -49,6 +49,8 @@ def on_arrays_too(function: F) -> F:
 
     @wraps(function)
     def either(*inputs: Any, **options: Any) -> Any:
+        if "input" in options:  # PyTorch's name of the first argument
+            inputs = (options.pop("input"), *inputs)
         if not holds(Value, inputs, options):
             if not holds(None, inputs, options):
                 return function(*inputs, **options)

@@ -104,6 +104,11 @@ class Tensor(Arithmetic, InPlace):
         return device_of(self.data)
 
     @property
+    def is_cuda(self) -> bool:
+        """Whether the numbers are on a GPU."""
+        return self.device == "cuda"
+
+    @property
     def is_leaf(self) -> bool:
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
         return self._node is None and self._later is None

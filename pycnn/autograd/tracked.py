@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,30 @@ class TrackedArray(np.ndarray[Any, Any]):
         """Return the number of dimensions."""
         return self.ndim
 
+    @property
+    def size(self) -> Any:  # type: ignore[override]
+        """How many numbers there are; called as PyTorch's ``size(dim)``, the shape."""
+        return _Size(self.shape)
+
     def numel(self) -> int:
         """Return how many numbers there are."""
         return int(np.prod(self.shape))
+
+
+class _Size(int):
+    """A number of elements that can be called for the shape."""
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, shape: tuple[int, ...]) -> _Size:
+        """Count the elements."""
+        size = super().__new__(cls, math.prod(shape))
+        size.shape = shape
+        return size
+
+    def __call__(self, dim: int | None = None) -> Any:
+        """Return the shape, or one extent."""
+        return self.shape if dim is None else self.shape[dim]
 
 
 def _plain(value: Any) -> Any:

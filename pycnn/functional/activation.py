@@ -8,6 +8,7 @@ from pycnn import layers
 from pycnn.autograd import Tensor, fused
 from pycnn.autograd.arithmetic import where
 from pycnn.autograd.structure import on_arrays_too
+from pycnn.layers.gates import gated
 
 __all__ = [
     "dropout",
@@ -15,6 +16,7 @@ __all__ = [
     "dropout2d",
     "elu",
     "gelu",
+    "glu",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -71,6 +73,12 @@ def logsigmoid(x: Tensor) -> Tensor:
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent; see `pycnn.Tanh`."""
     return x.tanh()
+
+
+@on_arrays_too
+def glu(x: Tensor, dim: int = -1) -> Tensor:
+    """Return one half of an axis times the sigmoid of the other; see `pycnn.GLU`."""
+    return gated(x, dim)
 
 
 @on_arrays_too

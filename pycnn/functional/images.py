@@ -153,6 +153,7 @@ def _resized(
     return below * (1 - part) + above * part
 
 
+@on_arrays_too
 def upsample(
     x: Tensor,
     size: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 from pycnn import layers
 from pycnn.autograd import Tensor
 from pycnn.autograd.structure import on_arrays_too
+from pycnn.autograd.unpool import unpool2d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -15,8 +16,10 @@ __all__ = [
     "adaptive_max_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "lp_pool2d",
     "max_pool1d",
     "max_pool2d",
+    "max_unpool2d",
 ]
 
 
@@ -102,3 +105,26 @@ def adaptive_avg_pool1d(x: Tensor, output_size: Any) -> Tensor:
 def adaptive_max_pool1d(x: Tensor, output_size: Any) -> Tensor:
     """Keep the largest element of windows of a signal; see `pycnn.AdaptiveMaxPool1d`."""
     return layers.AdaptiveMaxPool1d(output_size)(x)  # type: ignore[no-any-return]
+
+
+@on_arrays_too
+def lp_pool2d(
+    x: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """Return the p-norm of each window, ``(sum x^p)^(1/p)``; 0 where the sum is not positive."""
+    y = avg_pool2d(x**norm_type, kernel_size, stride, 0, ceil_mode)
+    window = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+    return (y.relu() * (window[0] * window[-1])) ** (1 / norm_type)
+
+
+@on_arrays_too
+def max_unpool2d(
+    x: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Put numbers back where maxima came from; see `pycnn.MaxUnpool2d`."""
+    return unpool2d(x, indices, kernel_size, stride, padding, output_size)

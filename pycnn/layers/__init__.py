@@ -14,6 +14,7 @@
   `activation`, `activation_kinds`, `prelu`, `softmax`, `dropout`, `embedding`, `batch_norm`,
   `local_response_norm`, `rbf`: one family each; `conv1d`, `pool1d`: those of signals
 - `instance_norm`, `group_norm`: statistics of a sample; `standardised`: what they share
+- `gates`: `GLU`; `unpool`: max pooling undone
 - `images`: what layers share that take images or signals; `borders`, `ones`: what padding needs
 - `s_layer`, `c_layer`: those of the neocognitron; `cells`: what they share; `self_organizing`:
   layers that learn without gradients
@@ -51,6 +52,7 @@ from pycnn.layers.conv1d import Conv1d, ConvTranspose1d
 from pycnn.layers.conv_transpose import ConvTranspose2d
 from pycnn.layers.dropout import Dropout, Dropout1d, Dropout2d
 from pycnn.layers.embedding import Embedding
+from pycnn.layers.gates import GLU
 from pycnn.layers.group_norm import GroupNorm, LayerNorm
 from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
 from pycnn.layers.linear import Linear
@@ -83,10 +85,12 @@ from pycnn.layers.s_layer import SLayer
 from pycnn.layers.sequential import Sequential
 from pycnn.layers.softmax import LogSoftmax, Softmax
 from pycnn.layers.subsampling import Subsampling
+from pycnn.layers.unpool import MaxUnpool2d
 
 __all__ = [
     "ELU",
     "GELU",
+    "GLU",
     "RBF",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -128,6 +132,7 @@ __all__ = [
     "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxUnpool2d",
     "Mish",
     "Module",
     "ModuleDict",

@@ -49,6 +49,16 @@ class ModuleList(Module):
         self._listed.append(checked("ModuleList", module))
         return self
 
+    def add_module(self, name: str, module: Any) -> None:
+        """Do `append`; the name must be the next position."""
+        if name != str(len(self._listed)):
+            raise ValueError(
+                f"[ModuleList] the next module has the name '{len(self._listed)}', got {name!r}"
+            )
+        self.append(module)
+
+    register_module = add_module
+
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; return self."""
         for module in modules:
@@ -128,6 +138,12 @@ class ModuleDict(Module):
                 f"[ModuleDict] a name must not be empty or have a dot, got {written(name)}"
             )
         self._mapped[name] = checked("ModuleDict", module)
+
+    def add_module(self, name: str, module: Any) -> None:
+        """Add a module under a name."""
+        self[name] = module
+
+    register_module = add_module
 
     def __getitem__(self, name: str) -> Module:
         return self._mapped[name]

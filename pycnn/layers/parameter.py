@@ -163,6 +163,12 @@ class Parameter(Tensor):
         _hold(self, data, FLOAT, flag("Parameter", "requires_grad", requires_grad))
         self.home: Home | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Count changes of the values that are assigned, which may be those of a tensor."""
+        if name == "data":
+            value = tracked(value.data if isinstance(value, Tensor) else value)
+        super().__setattr__(name, value)
+
     @property
     def place(self) -> Array | None:
         """Place for a first gradient: ``home.view``, or None without a home.

@@ -8,6 +8,7 @@ from pycnn import ops
 from pycnn._arguments import flag, integer
 from pycnn.autograd import Tensor
 from pycnn.autograd.fused import max_pool2d
+from pycnn.autograd.unpool import max_pool2d_with_indices
 from pycnn.layers.images import ByImages
 from pycnn.layers.parameter import Array
 
@@ -52,7 +53,9 @@ class MaxPool(Pool):
         ceil_mode: bool,
     ) -> None:
         owner = type(self).__name__
-        no_indices(owner, return_indices, "pycnn.ops.max_pool2d")
+        self.return_indices = flag(owner, "return_indices", return_indices)
+        if self.axes != 2:
+            no_indices(owner, return_indices, "pycnn.ops.max_pool2d")
         super().__init__(kernel_size, stride, padding)
         self.dilation = self._numbers("dilation", dilation, 1)
         self.ceil_mode = flag(owner, "ceil_mode", ceil_mode)
@@ -70,11 +73,18 @@ class MaxPool(Pool):
 
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
+        if self.return_indices:
+            return max_pool2d_with_indices(x, self._geometry)
         if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
             return NotImplemented
         return max_pool2d(x, self._geometry, self.is_side_by_side)
 
     def _forward(self, x: Array) -> Array:
+        if self.return_indices:
+            raise ValueError(
+                f"[{type(self).__name__}] return_indices works on tensors; for arrays, "
+                "pycnn.ops.max_pool2d returns the indices"
+            )
         y, indices = ops.max_pool2d(x, *self._geometry)
         self.save_for_backward(indices, x.shape)
         return y
@@ -134,8 +144,8 @@ class MaxPool2d(MaxPool):
     dilation : int or (int, int)
         Distance between the elements of a window.
     return_indices : bool
-        Only False: the layer keeps the positions for backward itself. `pycnn.ops.max_pool2d`
-        returns them.
+        Whether to return a pair, with the positions ``h * W + w`` of the maxima for `MaxUnpool2d`:
+        of tensors only. On arrays, `pycnn.ops.max_pool2d` returns them.
     ceil_mode : bool
         Whether a last, incomplete window counts.
 

@@ -7,12 +7,15 @@ is `pycnn`'s own.
 from pycnn import functional, init
 from pycnn.layers import *
 from pycnn.losses import *
-from pycnn.nn import parameter, utils
+from pycnn.nn import modules, parallel, parameter, utils
+from pycnn.nn.parallel import DataParallel as DataParallel
 
 __all__ = [
     *(name for name in dir() if name[0].isupper()),
     "functional",
     "init",
+    "modules",
+    "parallel",
     "parameter",
     "utils",
 ]

@@ -1,0 +1,69 @@
+"""Methods of tensors that look for the largest numbers, or leave out parts of matrices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pycnn.autograd.reducing import Extremes, amax, sum_
+from pycnn.autograd.shape_methods import ShapeMethods
+from pycnn.autograd.shaping import axis_of
+from pycnn.autograd.value import new
+
+if TYPE_CHECKING:
+    from pycnn.autograd.reducing import Dims
+    from pycnn.autograd.tensor import Tensor
+
+
+class Ordering(ShapeMethods):
+    """Sorted numbers, triangles of matrices, and `logsumexp`."""
+
+    __slots__ = ()
+
+    def sort(self, dim: int = -1, descending: bool = False) -> Extremes:
+        """Sort along an axis; return the numbers, and where each was. Equal ones keep order."""
+        where = self.argsort(dim, descending)
+        return Extremes(self.gather(dim, where), where)
+
+    def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
+        """Return where the numbers of `sort` are; int64."""
+        k = self.backend
+        axis = axis_of("argsort", dim, len(self.data.shape))
+        numbers = k.to_numpy(self.data)
+        if descending:  # from the end, so that equal ones keep their order
+            last = numbers.shape[axis] - 1 if numbers.ndim else 0
+            found = last - np.flip(np.argsort(np.flip(numbers, axis), axis, kind="stable"), axis)
+        else:
+            found = np.argsort(numbers, axis, kind="stable")
+        return new(k.from_numpy(np.ascontiguousarray(found, np.int64).view(np.ndarray)))
+
+    def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
+        """Return the k largest numbers along an axis, in order, and where they are."""
+        axis = axis_of("topk", dim, len(self.data.shape))
+        size = self.data.shape[axis] if self.data.shape else 1
+        if not 0 <= k <= size:
+            raise ValueError(f"[topk] k {k} must be from 0 to {size}, the extent of axis {axis}")
+        where = self.argsort(dim, largest)[(slice(None),) * axis + (slice(0, k),)]
+        return Extremes(self.gather(dim, where), where)
+
+    def tril(self, diagonal: int = 0) -> Tensor:
+        """Keep what is on and below a diagonal of the last two axes; 0 elsewhere."""
+        return self._part(np.tril, diagonal)
+
+    def triu(self, diagonal: int = 0) -> Tensor:
+        """Keep what is on and above a diagonal of the last two axes; 0 elsewhere."""
+        return self._part(np.triu, diagonal)
+
+    def _part(self, triangle: Any, diagonal: int) -> Tensor:
+        shape = self.data.shape
+        if len(shape) < 2:
+            raise ValueError(f"[{triangle.__name__}] needs a matrix, got shape {tuple(shape)}")
+        out = ~triangle(np.ones(shape[-2:], np.bool_), diagonal)
+        return self.masked_fill(new(self.backend.from_numpy(out)), 0)  # type: ignore[attr-defined,no-any-return]
+
+    def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
+        """Return ``log sum exp(x)`` along axes, without overflow."""
+        top = amax("max", new(self.data), dim, True)
+        total = sum_((self - top).exp(), dim, True).log() + top  # type: ignore[operator]
+        return total if keepdim else sum_(total, dim)

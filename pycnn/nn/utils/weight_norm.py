@@ -1,0 +1,137 @@
+"""Weights made of a direction and a length."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pycnn import functional, layers
+from pycnn._arguments import written
+from pycnn.autograd import Tensor, recording, tracked
+from pycnn.layers import Module, Parameter
+
+T = TypeVar("T", bound=Module)
+
+# Layers whose forward pass is a function of their weight, and what comes after the bias.
+_FUNCTIONS: tuple[tuple[type[Module], Any, tuple[str, ...]], ...] = (
+    (layers.Linear, functional.linear, ()),
+    (layers.Conv1d, functional.conv1d, ("stride", "padding", "dilation", "groups")),
+    (layers.Conv2d, functional.conv2d, ("stride", "padding", "dilation", "groups")),
+    (
+        layers.ConvTranspose1d,
+        functional.conv_transpose1d,
+        ("stride", "padding", "output_padding", "groups", "dilation"),
+    ),
+    (
+        layers.ConvTranspose2d,
+        functional.conv_transpose2d,
+        ("stride", "padding", "output_padding", "groups", "dilation"),
+    ),
+)
+
+
+def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
+    """Train the length and the direction of a layer's weights instead of the weights.
+
+    The weight becomes ``w = g v / |v|``. The parameters are `weight_g`, the lengths, and
+    `weight_v`, the directions, under PyTorch's keys; ``module.weight`` computes w.
+
+    Parameters
+    ----------
+    module : Linear, Conv1d, Conv2d, ConvTranspose1d or ConvTranspose2d
+        The layer to change.
+    name : str
+        Only 'weight'.
+    dim : int or None
+        Axis along which each slice has a length of its own; None for one length of all numbers.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    TypeError
+        If it is another layer.
+    ValueError
+        If its weight has been normalised already, or `name` or `dim` is not as above.
+
+    References
+    ----------
+    T. Salimans, D. Kingma, "Weight Normalization: A Simple Reparameterization to Accelerate
+    Training of Deep Neural Networks", NIPS 2016.
+    """
+    kind = next((kind for kind, *_ in _FUNCTIONS if isinstance(module, kind)), None)
+    if kind is None:
+        raise TypeError(
+            f"[weight_norm] takes a linear layer or a convolution, got {written(module)}"
+        )
+    if name != "weight":
+        raise ValueError(f"[weight_norm] name must be 'weight', got {name!r}")
+    if "weight_v" in vars(module):
+        raise ValueError(f"[weight_norm] the weight of {module!r} is normalised already")
+    weight: Parameter = vars(module)["weight"]
+    axes = _others(weight, dim)
+    del module.weight
+    with recording(False):
+        length = _length(weight, axes)
+    module.weight_g = Parameter(np.array(length.numpy()), weight.requires_grad)  # type: ignore[assignment]
+    module.weight_v = weight  # type: ignore[assignment]
+    vars(module)["_weight_axes"] = axes
+    module.__class__ = _normalised(type(module))
+    return module
+
+
+def remove_weight_norm(module: T, name: str = "weight") -> T:
+    """Make the weight that a layer has now its parameter again; return the layer."""
+    if "weight_v" not in vars(module) or name != "weight":
+        raise ValueError(f"[remove_weight_norm] {module!r} has no normalised weight {name!r}")
+    with recording(False):
+        values = np.array(module.weight.numpy())  # type: ignore[union-attr]
+    direction = vars(module)["weight_v"]
+    module.__class__ = type(module).__mro__[1]
+    for gone in ("weight_g", "weight_v", "_weight_axes"):
+        vars(module).pop(gone)
+    direction.data = values
+    module.weight = direction
+    return module
+
+
+def _others(weight: Parameter, dim: int | None) -> tuple[int, ...]:
+    """Return the axes over which a length is summed."""
+    if dim is None or dim == -1:
+        return tuple(range(weight.ndim))
+    if not -weight.ndim <= dim < weight.ndim:
+        raise ValueError(f"[weight_norm] dim {dim} is not an axis of shape {weight.shape}")
+    return tuple(axis for axis in range(weight.ndim) if axis != dim % weight.ndim)
+
+
+def _length(weight: Tensor, axes: tuple[int, ...]) -> Tensor:
+    length = weight.norm(2, axes, True)
+    return length.reshape(()) if len(axes) == weight.ndim else length
+
+
+@lru_cache(maxsize=256)
+def _normalised(kind: type[Module]) -> Any:
+    """Return the class of a layer with `weight` computed, under the same name."""
+    function, names = next((f, names) for base, f, names in _FUNCTIONS if issubclass(kind, base))
+
+    def weight(self: Any) -> Tensor:
+        """Return ``g v / |v|``."""
+        y: Tensor = self.weight_v * (self.weight_g / _length(self.weight_v, self._weight_axes))
+        y.data = tracked(y.data)  # so that weight.data.normal_() works, if to no effect
+        return y
+
+    def forward(self: Any, x: Any) -> Any:
+        return function(x, self.weight, self.bias, *[getattr(self, name) for name in names])
+
+    body = {
+        "weight": property(weight),
+        "forward": forward,
+        "backward": Module.backward,
+        "backward_parameters": Module.backward_parameters,
+        "__module__": kind.__module__,
+    }
+    return type(kind.__name__, (kind,), body)
