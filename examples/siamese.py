@@ -1,4 +1,4 @@
-"""Train a siamese network: do two pictures show the same digit?
+"""Train a siamese network to see whether two pictures show the same digit.
 
 J. Bromley, I. Guyon, Y. LeCun, E. Sackinger, R. Shah, "Signature Verification using a 'Siamese'
 Time Delay Neural Network", NIPS 1993.

@@ -1,53 +1,69 @@
-"""The progress bar of an epoch, or of other work."""
+"""Progress of an epoch, or of other work: a bar where people look, else lines of a log."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
-from threading import RLock
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from pycnn import _notebook
+from pycnn._arguments import flag, written
+from pycnn._bars import notebook_bar, stream_bar
 from pycnn._printable import loss_text
 from pycnn._streams import is_terminal
+
+Progress: TypeAlias = "bool | Literal['auto']"
 
 # Redrawing costs about as much as a training step of a small network, so it is done rarely.
 SECONDS_BETWEEN_UPDATES = 0.1
 
-# A narrow terminal cuts off the end: the speed, not the figures.
-BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+LOGGER = logging.getLogger("pycnn")
 
 
-def show(text: str, visible: bool) -> None:
-    """Print a line to stderr if a bar would be shown there."""
-    if visible and is_terminal(sys.stderr):
-        with suppress(OSError, ValueError):
-            print(text, file=sys.stderr)
+def progress_wish(owner: str, value: Any) -> Progress:
+    """Return the argument `progress` of a function: True, False or 'auto'."""
+    if isinstance(value, str):
+        if value == "auto":
+            return "auto"
+        raise ValueError(f"[{owner}] progress must be True, False or 'auto', got {written(value)}")
+    try:
+        return flag(owner, "progress", value)
+    except TypeError as error:
+        text = str(error).replace("True or False", "True, False or 'auto'")
+        raise TypeError(text) from None
 
 
-@cache
-def _bar_class() -> Any:
-    """Return a class of tqdm's bar with its own lock, which is renewed in a forked child.
+def place_of(progress: Progress) -> Literal["nowhere", "stream", "notebook", "log"]:
+    """Return where progress is shown.
 
-    A thread that held the lock does not exist in the child. And tqdm's own lock works between
-    processes: making it would fix the start method of `multiprocessing` for the whole program.
+    A bar belongs into a notebook or a terminal; True wants it on any stderr. Else there is the log.
     """
-    from tqdm.auto import tqdm
+    if not progress:
+        return "nowhere"
+    if _notebook.is_here():
+        return "notebook"
+    if sys.stderr is not None and (progress is True or is_terminal(sys.stderr)):
+        return "stream"
+    return "log"
 
-    class Bar(tqdm):  # type: ignore[type-arg]
-        pass
 
-    Bar.set_lock(RLock())
-    os.register_at_fork(after_in_child=lambda: Bar.set_lock(RLock()))
-    return Bar
+def show(text: str, progress: Progress) -> None:
+    """Show a line where a bar would be shown."""
+    place = place_of(progress)
+    with suppress(Exception):
+        if place == "notebook":
+            _notebook.Shown(_notebook.plain(text))
+        elif place == "stream":
+            print(text, file=sys.stderr)
+        elif place == "log":
+            LOGGER.info(text)
 
 
 class ProgressBar:
-    """A tqdm bar that counts samples; it does nothing if stderr is not a terminal.
+    """A bar of tqdm that counts samples, or if there is no place for one a line in the log.
 
     An error of the bar, such as a terminal that went away, ends only the bar.
 
@@ -57,41 +73,28 @@ class ProgressBar:
         Name of the work.
     total : int or None
         Samples in all, if known.
-    visible : bool
-        Whether a bar is wanted; it appears only if stderr is a terminal.
+    progress : bool or 'auto'
+        Whether a bar is wanted, see `place_of`.
     unit : str
         What is counted.
     """
 
-    __slots__ = ("_bar", "_done", "_label", "_next", "_stream")
+    __slots__ = ("_bar", "_done", "_label", "_logged", "_next")
 
     def __init__(
-        self, label: str, total: int | None, visible: bool, unit: str = " samples"
+        self, label: str, total: int | None, progress: Progress, unit: str = " samples"
     ) -> None:
         self._bar: Any = None
         self._label = label
         self._done = 0
         self._next = 0.0
-        self._stream = sys.stderr
-        if not (visible and is_terminal(self._stream)):
-            return
+        place = place_of(progress)
+        self._logged = place == "log"
         with self._alone():
-            # tqdm takes a terminal that does not know its size for one of size 0. With miniters
-            # its own thread, which could meet a broken stream, has nothing to redraw. The position
-            # keeps a bar left by an interrupted training from taking a line.
-            size = shutil.get_terminal_size()
-            self._bar = _bar_class()(
-                total=total,
-                desc=label,
-                unit=unit,
-                unit_scale=True,
-                mininterval=0,
-                miniters=1,
-                position=0,
-                ncols=size.columns,
-                nrows=size.lines,
-                bar_format=BAR_FORMAT if total else None,
-            )
+            if place == "notebook":
+                self._bar = notebook_bar(label, total, unit)
+            elif place == "stream":
+                self._bar = stream_bar(sys.stderr, label, total, unit)
 
     def update(self, done: int, loss: float | None = None, accuracy: float | None = None) -> None:
         """Show how much is done, with loss and accuracy, if it is time for an update."""
@@ -117,12 +120,18 @@ class ProgressBar:
                 self._bar.clear()
 
     def finish(self, text: str) -> None:
-        """Replace the bar with a line, complete even in a narrow terminal."""
+        """Replace the bar with a line, or log the line."""
         if self._bar is not None:
             with self._alone():
-                self._bar.leave = False
-                self._bar.close()
-                print(text, file=self._stream)
+                self._bar.finish(text)
+        else:
+            self.note(text)
+
+    def note(self, text: str) -> None:
+        """Write a line where there is a log in place of the bar."""
+        if self._logged:
+            with suppress(Exception):  # of a handler of the program
+                LOGGER.info(text)
 
     def close(self) -> None:
         """Release the line of the terminal."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import flag, integer, written
+from pycnn._described import Described
 from pycnn.arrays.dataset import (
     ArrayDataset,
     Index,
@@ -74,7 +75,7 @@ class Dataset(Protocol):
         """
 
 
-class Batches:
+class Batches(Described):
     """The batches of a data set, in order or shuffled; each pass gives all samples once.
 
     Batches of an `ArrayDataset` are gathered into one buffer, which the next batch reuses (a fresh

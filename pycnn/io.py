@@ -208,6 +208,21 @@ def load_model(path: str | os.PathLike[str], model: Any = None) -> Module:
     return found
 
 
+def metadata_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the metadata of the model in a checkpoint; raise as `load`."""
+    path = checkpoint_of(path)
+    file, tensors = open_tensors(path)
+    with file:
+        return _metadata(path, _header(path, tensors))
+
+
+def _metadata(path: str | os.PathLike[str], header: dict[str, Any]) -> dict[str, Any]:
+    metadata = header.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise ValueError(f"{printable(path)} is corrupt: its metadata is not a mapping")
+    return metadata
+
+
 def _made(path: str | os.PathLike[str], tensors: Tensors, header: dict[str, Any]) -> Module:
     """Make the model that a header describes."""
     from pycnn import models
@@ -225,9 +240,7 @@ def _fill(
     path: str | os.PathLike[str], model: Module, tensors: Tensors, header: dict[str, Any]
 ) -> None:
     """Load the arrays and the metadata of a file into a model."""
-    metadata = header.get("metadata", {})
-    if not isinstance(metadata, dict):
-        raise ValueError(f"{printable(path)} is corrupt: its metadata is not a mapping")
+    metadata = _metadata(path, header)
     try:
         # Names and shapes first, with arrays that take no memory.
         model.check_state_dict(tensors.stand_ins())

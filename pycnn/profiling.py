@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from pycnn import _core
+from pycnn import _core, _html
 from pycnn._arguments import positive
 from pycnn.autograd import Tensor
 from pycnn.autograd.structure import leaves, mapped
@@ -20,6 +20,12 @@ from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
 from pycnn.layers.passes import entry
 from pycnn.layers.turns import Turn
+
+Cells: TypeAlias = tuple[str, str, str, str]
+
+PASSES = ("forward", "backward")
+# What is shown of a pass.
+UNITS: Cells = ("ms", "GFLOP/s", "% peak", "GB/s")
 
 LEAST_STEPS = 5
 WARM_UP = 2
@@ -94,28 +100,51 @@ class Profile:
     peak: float
     threads: int
 
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        header = ("layer", "output", *(f"{p} {unit}" for p in PASSES for unit in UNITS))
+        rows = [
+            (label, shape, *self._cells(layer.forward), *self._cells(layer.backward))
+            for layer, label, shape in zip(self.layers, *self._labels(), strict=True)
+        ]
+        for label, pick in (("between", self._between), ("whole", self._whole)):
+            forward, backward = ((f"{1e3 * pick(name):.3f}", "", "", "") for name in PASSES)
+            rows.append((label, "", *forward, *backward))
+        return _html.table(header, rows, self._conditions())
+
     def __str__(self) -> str:
         """Return a line a layer: milliseconds, GFLOP/s, % of the peak and GB/s of both passes."""
-        labels = [f"{layer.path} {layer.kind}".strip() for layer in self.layers]
-        shapes = [str(layer.output_shape) for layer in self.layers]
+        labels, shapes = self._labels()
         wide, shape = max(map(len, [*labels, "whole"])), max(map(len, [*shapes, "output"]))
-        columns = f"{'ms':>9} {'GFLOP/s':>8} {'% peak':>6} {'GB/s':>6}"
+        columns = _aligned(UNITS)
         head = f"{'layer':<{wide}}  {'output':<{shape}}  "
         title = " " * len(head) + f"{'forward':<{len(columns)}}  backward"
         lines = [title, head + f"{columns}  {columns}"]
         for layer, label, size in zip(self.layers, labels, shapes, strict=True):
-            passes = "  ".join(self._cells(p) for p in (layer.forward, layer.backward))
+            passes = "  ".join(_aligned(self._cells(p)) for p in (layer.forward, layer.backward))
             lines.append(f"{label:<{wide}}  {size:<{shape}}  {passes}")
         for label, pick in (("between", self._between), ("whole", self._whole)):
-            figures = [f"{1e3 * pick(name):9.3f}" for name in ("forward", "backward")]
+            figures = [f"{1e3 * pick(name):9.3f}" for name in PASSES]
             gap = " " * (len(columns) - 9)
             lines.append(f"{label:<{wide}}  {'':<{shape}}  {figures[0]}{gap}  {figures[1]}")
-        lines.append(f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}")
+        lines.append(self._conditions())
         return "\n".join(lines)
 
-    def _cells(self, one: PassProfile) -> str:
-        work = f"{one.gflops:8.1f} {100 * 1e9 * one.gflops / self.peak:6.0f}"
-        return f"{1e3 * one.seconds:9.3f} {work if one.flop else ' ' * 15} {one.gbytes:6.1f}"
+    def _labels(self) -> tuple[list[str], list[str]]:
+        """Return the name and the output shape of each layer."""
+        names = [f"{layer.path} {layer.kind}".strip() for layer in self.layers]
+        return names, [str(layer.output_shape) for layer in self.layers]
+
+    def _conditions(self) -> str:
+        return f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}"
+
+    def _cells(self, one: PassProfile) -> Cells:
+        """Return the figures of a pass, in the order of `UNITS`."""
+        gflops, peak = "", ""
+        if one.flop:
+            gflops = f"{one.gflops:.1f}"
+            peak = f"{100 * 1e9 * one.gflops / self.peak:.0f}"
+        return f"{1e3 * one.seconds:.3f}", gflops, peak, f"{one.gbytes:.1f}"
 
     def _whole(self, name: str) -> float:
         seconds: float = getattr(self, f"{name}_seconds")
@@ -124,6 +153,12 @@ class Profile:
     def _between(self, name: str) -> float:
         layers: float = sum(getattr(layer, name).seconds for layer in self.layers)
         return self._whole(name) - layers
+
+
+def _aligned(cells: Cells) -> str:
+    """Write the figures of a pass, or their units, below each other."""
+    milliseconds, gflops, peak, gbytes = cells
+    return f"{milliseconds:>9} {gflops:>8} {peak:>6} {gbytes:>6}"
 
 
 @dataclass

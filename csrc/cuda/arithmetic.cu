@@ -8,12 +8,6 @@ __global__ void add_kernel(int64_t count, const float* a, const float* b, float*
     PYCNN_FOR_EACH_ELEMENT(i, count) sum[i] = a[i] + b[i];
 }
 
-__global__ void copy_rows_kernel(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target,
-                                 int64_t target_pitch) {
-    PYCNN_FOR_EACH_ELEMENT(i, rows * width)
-    target[i / width * target_pitch + i % width] = source[i / width * source_pitch + i % width];
-}
-
 __global__ void put_rows_kernel(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values,
                                 float* table) {
     PYCNN_FOR_EACH_ELEMENT(i, count * width) {
@@ -41,12 +35,6 @@ double sum_of_squares(int64_t count, const float* x) {
 
 void scale(int64_t count, float factor, float* x) {
     if (count > 0) launch(scale_kernel, blocks_for(count), kThreads, 0, current_stream(), count, factor, x);
-}
-
-void copy_rows(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target, int64_t target_pitch) {
-    if (rows * width == 0) return;
-    launch(copy_rows_kernel, blocks_for(rows * width), kThreads, 0, current_stream(), rows, width, source, source_pitch, target,
-           target_pitch);
 }
 
 void put_rows(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values, float* table) {

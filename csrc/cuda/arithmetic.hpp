@@ -10,9 +10,6 @@ void add(int64_t count, const float* a, const float* b, float* sum);  // sum may
 double sum_of_squares(int64_t count, const float* x);  // waits for the device
 void scale(int64_t count, float factor, float* x);     // in place
 
-// target[i * target_pitch + j] = source[i * source_pitch + j] for i < rows, j < width.
-void copy_rows(int64_t rows, int64_t width, const float* source, int64_t source_pitch, float* target, int64_t target_pitch);
-
 // table[rows[i] * width + j] = values[i * width + j]. No row number occurs twice. Numbers outside of [0, table_rows) are
 // skipped.
 void put_rows(int64_t count, int64_t width, int64_t table_rows, const int64_t* rows, const float* values, float* table);

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "cuda/array_functions.hpp"
+#include "cuda/launch.hpp"
 
 namespace pycnn::cuda {
 namespace {

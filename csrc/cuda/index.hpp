@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "cuda/launch.hpp"
+#include "cuda/runtime.hpp"
 
 namespace pycnn::cuda {
 

@@ -81,7 +81,6 @@ private:
         return result;
     }
     __device__ void add(Offsets& result, int axis, int64_t index) const {
-#pragma unroll
         for (int n = 0; n < N; ++n) result.of[n] += index * strides[n][axis];
     }
 };

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cuda/array_functions.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/named.hpp"
 
 namespace pycnn::cuda {

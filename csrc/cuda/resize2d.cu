@@ -1,6 +1,7 @@
 // Upsampling and zero padding: a thread for each element of the result. Gradients are gathered.
 #include "core/long_sum.hpp"
 #include "cuda/index.hpp"
+#include "cuda/launch.hpp"
 #include "ops/pool2d.hpp"
 #include "ops/resize2d.hpp"
 

@@ -1,5 +1,6 @@
 // Copies between arrays of other strides: transposes, repeated axes, and parts of arrays.
 #include "cuda/array_functions.hpp"
+#include "cuda/launch.hpp"
 
 namespace pycnn::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // A choice between two arrays.
 #include "cuda/array_functions.hpp"
+#include "cuda/launch.hpp"
 
 namespace pycnn::cuda {
 namespace {

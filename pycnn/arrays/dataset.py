@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import positive, real, words, written
+from pycnn._samples_html import pictures_html
 from pycnn.arrays import take
 from pycnn.arrays.column import Column
 from pycnn.arrays.pixels import Values, values_of
@@ -141,6 +142,10 @@ class ArrayDataset:
         """Return the samples at these positions, written to the beginnings of arrays."""
         pairs = zip(self._columns, buffers, strict=True)
         return self._joined(column.take(index, out[: len(index)]) for column, out in pairs)
+
+    def _repr_html_(self) -> str:
+        """Return the first samples, which a notebook shows."""
+        return pictures_html(self)
 
     def __repr__(self) -> str:
         shapes = self._joined(self.sample_shapes)

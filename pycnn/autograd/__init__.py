@@ -2,6 +2,7 @@
 
 from pycnn.autograd.creation import enable_grad, no_grad, set_grad_enabled, tensor
 from pycnn.autograd.function import Function
+from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.graph import Node, is_recording, recording
 from pycnn.autograd.kinds import Variable
 from pycnn.autograd.tensor import Tensor
@@ -14,6 +15,7 @@ __all__ = [
     "TrackedArray",
     "Variable",
     "enable_grad",
+    "gradcheck",
     "is_recording",
     "no_grad",
     "recording",

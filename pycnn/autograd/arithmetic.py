@@ -25,7 +25,7 @@ def operand(like: Value, other: Any) -> Any:
     if isinstance(other, np.generic) and other.dtype.kind in "biuf":
         return other.item()
     if isinstance(other, np.ndarray):
-        numbers = np.ascontiguousarray(other)
+        numbers = np.asarray(other, order="C")
         if numbers.dtype.kind == "f":
             numbers = numbers.astype(np.float32, copy=False)
         return new(like.backend.from_numpy(numbers))
@@ -110,21 +110,18 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     try:
         y = k.binary(function, x, z)
     except ValueError as error:
-        shapes = " and ".join(str(tuple(v.data.shape)) for v in values)
-        raise ValueError(f"[{name}] shapes {shapes} do not broadcast together: {error}") from None
+        given = " and ".join(str(tuple(v.data.shape)) for v in values)
+        raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
+
+    rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
+    shapes = [v.data.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
-        grads: list[Any] = []
-        for need, value, rule in zip(
-            needs, values, [r for r, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)],
-            strict=True,
-        ):  # fmt: skip
-            found = rule(k, g, x, z, y) if need else None
-            shape = value_shapes[len(grads)]
-            grads.append(None if found is None else unbroadcast(k, found, shape))
-        return grads
+        return [
+            unbroadcast(k, rule(k, g, x, z, y), shape) if need else None
+            for need, rule, shape in zip(needs, rules, shapes, strict=True)
+        ]
 
-    value_shapes = [v.data.shape for v in values]
     return record(name, values, y, pull)
 
 

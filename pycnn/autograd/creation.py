@@ -90,9 +90,9 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
     """Do what `tensor` does, without a copy where there is nothing to convert."""
     if isinstance(data, Tensor) and dtype is None and device is None:
         return data
-    if type(data) is np.ndarray and data.dtype in (np.float32, np.int64) and dtype is None:
-        if data.flags.c_contiguous and device in (None, "cpu"):
-            return Tensor(data)
+    plain = type(data) is np.ndarray and data.dtype in (np.float32, np.int64)
+    if plain and data.flags.c_contiguous and dtype is None and device in (None, "cpu"):
+        return Tensor(data)
     return tensor(data, dtype, device)
 
 

@@ -119,5 +119,5 @@ class InPlace(Methods):
         """Take numbers of this shape that nothing was recorded for."""
         dtype = self.data.dtype
         with recording(False):
-            array = np.ascontiguousarray(numbers, dtype if self.backend.name == "cpu" else "f4")
+            array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
             return self._become(new(self.backend.from_numpy(array)))

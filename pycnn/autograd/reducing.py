@@ -136,7 +136,7 @@ def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
         np.cumprod(lines[:-1], axis=0, out=before[1:])
         after[:-1] = np.cumprod(lines[:0:-1], axis=0)[::-1]
         others = np.moveaxis((before * after).reshape(moved.shape), range(len(axes)), axes)
-        found = k.from_numpy(np.ascontiguousarray(others).view(np.ndarray))
+        found = k.from_numpy(np.asarray(others, order="C").view(np.ndarray))
         return (k.binary("multiply", found, g.reshape(y.shape)),)
 
     return record("prod", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
@@ -175,7 +175,7 @@ def cumsum(x: Value, dim: int) -> Tensor:
         numbers = k.to_numpy(array)
         numbers = np.flip(numbers, axis) if backward else numbers
         total = np.cumsum(numbers, axis, dtype=numbers.dtype)
-        return k.from_numpy(np.ascontiguousarray(np.flip(total, axis) if backward else total))
+        return k.from_numpy(np.asarray(np.flip(total, axis) if backward else total, order="C"))
 
     y = sums(x.data, False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))
@@ -251,7 +251,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             found = np.einsum(text, dy, *[arrays[j] for j in rest])
             shape = [n if c in seen else 1 for c, n in zip(own, arrays[i].shape, strict=True)]
             wide = np.broadcast_to(found.reshape(shape), arrays[i].shape)
-            grads.append(k.from_numpy(np.ascontiguousarray(wide)))
+            grads.append(k.from_numpy(np.asarray(wide, order="C")))
         return grads
 
-    return record("einsum", operands, k.from_numpy(np.ascontiguousarray(y)), pull)
+    return record("einsum", operands, k.from_numpy(np.asarray(y, order="C")), pull)

@@ -306,7 +306,8 @@ class Tensor(Arithmetic, InPlace):
             )
         if y.shape != self.shape:
             raise ValueError(
-                f"[Tensor] a change in place cannot turn shape {self.shape} into {tuple(y.data.shape)}"
+                f"[Tensor] a change in place cannot turn shape {self.shape} into "
+                f"{tuple(y.data.shape)}"
             )
         leaf = self._node is None and self._later is None
         if leaf and self.requires_grad and y.requires_grad:
@@ -323,6 +324,10 @@ class Tensor(Arithmetic, InPlace):
             whole._become(base.put_back(whole, self))  # type: ignore[attr-defined]
             self._base = base
         return self
+
+    def changed(self) -> None:
+        """Count a change that compiled code has made to the values."""
+        self._version += 1
 
     def _write(self, values: Any) -> None:
         """Replace the values of a leaf in its own memory."""

@@ -16,13 +16,14 @@ class TrackedArray(np.ndarray[Any, Any]):
     """A NumPy array that counts its changes, with the in-place methods of PyTorch's tensors.
 
     `Parameter.data` is one, so that ``weight.data.normal_(0, 0.01)`` works as in PyTorch. Views
-    count together with the whole; results of arithmetic are plain arrays.
+    count together with the whole, copies by themselves; results of arithmetic are plain arrays.
     """
 
     changes: list[int]
 
     def __array_finalize__(self, other: Any) -> None:
-        changes = getattr(other, "changes", None)
+        # A view counts with the whole, a copy by itself.
+        changes = None if self.base is None else getattr(other, "changes", None)
         self.changes = [0] if changes is None else changes
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pycnn import _core
 from pycnn.backends.contract import NumPyArray
 from pycnn.backends.numpy_arrays import NumPyArrays
@@ -23,8 +25,22 @@ class Cpu(NumPyArrays):
         self.ops = ops
 
     def matmul(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
-        """Multiply matrices by the op of a linear layer, others by NumPy."""
-        matrices = a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]
-        if matrices and a.dtype == b.dtype == "float32" and a.size and b.size:
-            return self.ops.linear(a, self.transpose(b, (1, 0)), None)
-        return super().matmul(a, b)
+        """Multiply by the op of a linear layer, a pair of matrices at a time; empty ones by NumPy.
+
+        The bits do not depend on the number of threads.
+        """
+        fits = min(a.ndim, b.ndim) >= 2 and a.shape[-1] == b.shape[-2]
+        if not fits or not a.dtype == b.dtype == np.float32 or not a.size or not b.size:
+            return super().matmul(a, b)
+        multiply = self.ops.linear_backward_input
+        columns = b.shape[-1]
+        if b.ndim == 2:  # all rows are rows of one matrix
+            product = multiply(a.reshape(-1, a.shape[-1]), b)
+            return product.reshape(*a.shape[:-1], columns)
+        groups = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a_groups = np.broadcast_to(a, groups + a.shape[-2:])
+        b_groups = np.broadcast_to(b, groups + b.shape[-2:])
+        product = np.empty((*groups, a.shape[-2], columns), np.float32)
+        for group in np.ndindex(groups):
+            product[group] = multiply(a_groups[group], b_groups[group])
+        return product

@@ -44,15 +44,11 @@ class Cuda(CudaArrays):
 
     def write(self, array: Any, numbers: NumPyArray) -> None:
         """Copy the numbers to the device."""
-        array.write(np.ascontiguousarray(numbers))
+        array.write(np.asarray(numbers, order="C"))
 
     def zeros_like(self, array: Any) -> Any:
         """Return zeros on the device."""
         return array.zeros_like()
-
-    def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
-        """Reorder the axes on the CPU."""
-        return self.from_numpy(np.ascontiguousarray(self.to_numpy(x).transpose(axes)))
 
     def concatenate(self, arrays: list[Any], axis: int) -> Any:
         """Join on the device."""

@@ -23,8 +23,8 @@ class CudaArrays:
     Kernels compute with float32, int64 and, in `where` and copies, with every dtype. What there is
     no kernel for goes through the host: copied there, computed by NumPy and copied back, which
     waits for the device. That is arithmetic of narrower integers and of bools, of an array of
-    integers with one of floats or a float, powers and quotients of integers, and keys of arrays
-    other than one along the first axis.
+    integers with one of floats or a float, powers and quotients of integers, and keys with arrays
+    behind a slice or for an array of another dtype than float32.
 
     A device has no float64: where NumPy gives float64, such as for the quotient of two int64
     arrays, the result is rounded to float32. Sums of uint8 are int64.
@@ -140,34 +140,41 @@ class CudaArrays:
         return x.strided(*keys.broadcast(x.shape, shape))
 
     def index(self, x: Any, key: Index) -> Any:
-        """Copy on the device, if the key has no array or one along the first axis."""
+        """Copy on the device, unless the key has arrays behind slices."""
         if keys.is_basic(key):
             return x.strided(*keys.part(x.shape, key))
-        rows = keys.rows(x.shape, key)
-        width = math.prod(x.shape[1:])
-        if rows is None or x.dtype != np.float32 or rows.size * width == 0:
+        rows, width, rest = self._rows(x.shape, key, x.dtype)
+        if rows is None:
             return self._on_host("index", x, key)
-        table = x.reshape(x.shape[0], width)
-        return self._module.embedding(table, self._kind.from_numpy(rows)).reshape(
-            *rows.shape, *x.shape[1:]
-        )
+        part = self._module.embedding(x.reshape(-1, width), self._kind.from_numpy(rows))
+        return part.reshape(*rows.shape, *rest)
 
     def put(self, shape: Shape, key: Index, values: Any) -> Any:
-        """Copy or add on the device, if the key has no array or one along the first axis."""
+        """Copy or add on the device, unless the key has arrays behind slices."""
         if keys.is_basic(key):
             part, strides, start = keys.part(shape, key)
             total = self.zeros(shape, values.dtype)
             total.write_strided(self.broadcast_to(values, part), strides, start)
             return total
-        rows = keys.rows(shape, key)
-        width = math.prod(shape[1:])
-        if rows is None or values.dtype != np.float32 or rows.size * width == 0:
+        rows, width, rest = self._rows(shape, key, values.dtype)
+        if rows is None:
             return self._on_host("put", shape, key, values)
-        values = self.broadcast_to(values, rows.shape + shape[1:]).reshape(rows.size, width)
+        values = self.broadcast_to(values, rows.shape + rest).reshape(rows.size, width)
+        table = self.zeros((math.prod(shape) // width, width), np.float32)
         there = self._kind.from_numpy(rows.reshape(-1))
-        table = self.zeros((shape[0], width), np.float32)
         table.put_rows(*self._module.embedding_backward(values, there))
         return table.reshape(*shape)
+
+    def _rows(
+        self, shape: Shape, key: Index, dtype: np.dtype[Any]
+    ) -> tuple[NumPyArray | None, int, Shape]:
+        """Return numbers of rows, their width and shape, or None if no kernel takes this key."""
+        rows, axes = keys.rows(shape, key) or (None, 0)
+        rest = shape[axes:]
+        width = math.prod(rest)
+        if rows is None or dtype != np.float32 or rows.size * width == 0:
+            return None, 0, ()
+        return rows, width, rest
 
     def _on_host(self, method: str, *arguments: Any) -> Any:
         """Copy the arrays to the host, compute with NumPy, and copy the result back."""

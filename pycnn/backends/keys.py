@@ -49,35 +49,66 @@ def is_basic(key: Index) -> bool:
     )
 
 
-def rows(shape: Shape, key: Index) -> NumPyArray | None:
-    """Return the numbers of the rows that a key takes along the first axis, None if it is another.
+def rows(shape: Shape, key: Index) -> tuple[NumPyArray, int] | None:
+    """Return what a key takes if it names positions on the first axes alone, else None.
 
-    They are int64 and not negative. IndexError if there is no such row.
+    Such a key has arrays and ints on the first axes, among them an array, and takes the other axes
+    whole.
+
+    Returns
+    -------
+    rows : ndarray of int64
+        Numbers of what is taken, counted in C order over these axes; not negative.
+    axes : int
+        How many axes they are.
+
+    Raises
+    ------
+    IndexError
+        If a position is not there, or arrays cannot be broadcast.
     """
-    first, *others = _entries(key) or (None,)
-    if others and (len(others) > 1 or not _is_whole(others[0], shape)):
+    entries = list(_entries(key))
+    arrays: list[NumPyArray] = []
+    while entries and isinstance(entries[0], (np.ndarray, list, int, np.integer)):
+        arrays += _positions(entries.pop(0), shape[len(arrays) :])
+    ellipses = sum(entry is Ellipsis for entry in entries)
+    others = len(entries) - ellipses
+    whole = all(entry is Ellipsis or _is_whole(entry) for entry in entries)
+    if not whole or ellipses > 1 or len(arrays) + others > len(shape):
         return None
-    if not shape or not isinstance(first, (np.ndarray, list)):
+    if not arrays or any(array.dtype.kind != "i" for array in arrays):
         return None
-    numbers = np.asarray(first)
-    if numbers.dtype == bool and numbers.shape == shape[:1]:
-        numbers = numbers.nonzero()[0]
-    if numbers.dtype.kind != "i":
-        return None
-    count = shape[0]
-    for wrong in numbers[(numbers < -count) | (numbers >= count)].flat:
-        raise IndexError(f"index {wrong} is out of bounds for axis 0 with size {count}")
-    return np.where(numbers < 0, numbers + count, numbers).astype(np.int64)
+    try:
+        return np.asarray(_numbers(arrays, shape), np.int64), len(arrays)
+    except ValueError as error:  # they are not broadcast
+        raise IndexError(str(error)) from None
+
+
+def _positions(entry: Any, shape: Shape) -> list[NumPyArray]:
+    """Return arrays of positions, one for each axis that an entry of a key goes over."""
+    array = np.asarray(entry)
+    if array.dtype == bool and array.ndim and array.shape == shape[: array.ndim]:
+        return list(array.nonzero())
+    return [array]
+
+
+def _numbers(arrays: list[NumPyArray], shape: Shape) -> NumPyArray:
+    """Return the C-order numbers of positions on the first axes."""
+    total: NumPyArray = np.zeros((), np.int64)
+    for axis, array in enumerate(arrays):
+        count = shape[axis]
+        for wrong in array[(array < -count) | (array >= count)].flat:
+            raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {count}")
+        total = total * count + np.where(array < 0, array + count, array)
+    return total
 
 
 def _entries(key: Index) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-def _is_whole(entry: Any, shape: Shape) -> bool:
-    return entry is Ellipsis or (
-        isinstance(entry, slice) and entry == slice(None) and len(shape) > 1
-    )
+def _is_whole(entry: Any) -> bool:
+    return isinstance(entry, slice) and entry == slice(None)
 
 
 def _without_memory(shape: Shape) -> NumPyArray:

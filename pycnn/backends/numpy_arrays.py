@@ -59,8 +59,10 @@ class NumPyArrays:
         return self._kept(np.where(condition, *_alike(a, b)))
 
     def reduce(self, name: str, x: NumPyArray, axes: tuple[int, ...]) -> NumPyArray:
-        """Reduce with NumPy, in one thread and in a fixed order."""
+        """Reduce with NumPy, in one thread and in a fixed order; sums of float32 as `_long_sum`."""
         with np.errstate(all="ignore"):
+            if name == "sum" and x.dtype == np.float32:
+                return self._kept(_long_sum(x, axes))
             return self._kept(_REDUCTIONS[name].reduce(x, axis=axes, keepdims=True))
 
     def arg_reduce(self, name: str, x: NumPyArray, axis: int) -> NumPyArray:
@@ -159,3 +161,17 @@ def _alike(a: Any, b: Any) -> tuple[Any, Any]:
     if isinstance(b, np.ndarray) and b.dtype.kind == "f" and not isinstance(a, np.ndarray):
         return b.dtype.type(a), b
     return a, b
+
+
+def _long_sum(x: NumPyArray, axes: tuple[int, ...]) -> Any:
+    """Sum float32, of which a plain float can lose all terms but 2^24.
+
+    NumPy adds up numbers that lie side by side in pairs, and pairs of pairs, which is accurate and
+    fast: the sums of rows. Other sums are in float64, rounded once.
+    """
+    kept = x.ndim - len(axes)
+    extents = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape))
+    if sorted(axes) == list(range(kept, x.ndim)):
+        rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:kept]), math.prod(x.shape[kept:]))
+        return np.add.reduce(rows, axis=1).reshape(extents)
+    return np.add.reduce(x, axis=axes, dtype=np.float64, keepdims=True).astype(np.float32)

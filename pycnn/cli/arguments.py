@@ -8,7 +8,7 @@ import os
 
 import pycnn
 from pycnn._streams import warn
-from pycnn.cli.own_class import add_model, maker
+from pycnn.cli.own_class import add_model, own_network
 from pycnn.report import SavedRun
 
 
@@ -115,5 +115,5 @@ def open_run(args: argparse.Namespace) -> SavedRun:
         args.data,
         skip_broken=args.skip_broken,
         transposed=args.transposed,
-        make=maker(args.model),
+        **own_network(args),
     )

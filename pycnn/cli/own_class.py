@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import os
-import sys
-from collections.abc import Callable
+import inspect
 from typing import Any
 
+from pycnn.cli.own_model import MAKE_DATA, module_of, recipe_of
+from pycnn.io import metadata_of
 from pycnn.layers import Module
 
 FLAG = "--model"
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``; read it with `maker`."""
+    """Add ``--model``; read it with `own_network`."""
     parser.add_argument(
         FLAG,
         type=_name,
         metavar="MODULE:NAME",
-        help="class, or function without arguments, that makes a network of your own: not needed "
-        "for one made of pycnn's layers only",
+        help="class or function that makes a network of your own, as for train: not needed for "
+        "one made of pycnn's layers only, except for the data of its module",
     )
 
 
@@ -32,43 +31,36 @@ def _name(text: str) -> str:
     raise argparse.ArgumentTypeError(f"must be module:name, got {text!r}")
 
 
-def maker(name: str | None) -> Callable[[], Module] | None:
-    """Return what makes the network of ``--model``; None without it.
+def own_network(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `SavedRun` needs for ``--model``; nothing without it.
+
+    A function may take ``classes`` and ``seed``, as for ``pycnn train``. The data are those of the
+    module, if it has any.
 
     Raises
     ------
     ValueError
         If there is no such module, or nothing of this name in it.
     """
-    if name is None:
-        return None
-    path, _, attribute = name.partition(":")
-    make: Any = _imported(path)
+    if args.model is None:
+        return {}
+    path, _, attribute = args.model.partition(":")
+    recipe = recipe_of(args.model)
+    module = module_of(path)
+    make: Any = module
     for word in attribute.split("."):
-        make = getattr(make, word, None)
-    if not callable(make):
-        raise ValueError(f"{path} has no class or function {attribute}")
+        make = getattr(make, word)
 
     def made() -> Module:
+        classes = metadata_of(args.source).get("classes", ())
+        offered = {"classes": len(classes), "seed": 0} if classes else {"seed": 0}
+        wanted = inspect.signature(make).parameters
         try:
-            model = make()
-        except TypeError as error:  # most likely, it needs arguments
-            raise ValueError(f"{name} cannot be called without arguments: {error}") from None
+            model = make(**{name: value for name, value in offered.items() if name in wanted})
+        except TypeError as error:  # most likely, it needs other arguments
+            raise ValueError(f"{args.model} cannot be called: {error}") from None
         if not isinstance(model, Module):
-            raise ValueError(f"{name} must make a pycnn.Module, made {type(model).__name__}")
+            raise ValueError(f"{args.model} must make a pycnn.Module, made {type(model).__name__}")
         return model
 
-    return made
-
-
-def _imported(path: str) -> Any:
-    """Import a module from the folder of the command, or from where Python finds others."""
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
-            raise ValueError(f"{path} needs a module that is not there: {error}") from None
-        raise ValueError(f"there is no module {path} in {here} or where Python looks") from None
+    return {"make": made, "recipe": recipe if hasattr(module, MAKE_DATA) else None}

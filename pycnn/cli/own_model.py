@@ -15,11 +15,12 @@ from pycnn import init, recipes
 from pycnn._arguments import integer, written
 from pycnn.augment import Normalise
 from pycnn.data import Dataset
+from pycnn.datasets import ImageFolder
 from pycnn.layers import Module
-from pycnn.layers.parameter import Array
 from pycnn.losses import CrossEntropyLoss
 from pycnn.recipes import Recipe
-from pycnn.recipes.pictures import picture_sets
+from pycnn.recipes.own import RECIPE as OWN
+from pycnn.recipes.pictures import picture_sets, split_note
 from pycnn.splits import random_split
 
 # What a module may define besides its networks.
@@ -55,7 +56,7 @@ def recipe_of(name: str) -> Recipe:
     if ":" not in name:
         return recipes.get(name)
     path, _, attribute = name.partition(":")
-    module = _module(path)
+    module = module_of(path)
     make: Any = module
     for word in attribute.split("."):
         make = getattr(make, word, None)
@@ -66,15 +67,15 @@ def recipe_of(name: str) -> Recipe:
     return Recipe(
         sets=lambda folder, **options: _sets(module, folder, **options),
         pictures=pictures,
-        build=lambda train, seed: _built(name, make, train, seed),
-        read=_unreadable,
+        build=lambda train, seed: _noted(_built(name, make, train, seed), module),
+        read=OWN.read,
         epochs=10,
         rates=_RATES,
         loss=loss,
     )
 
 
-def _module(path: str) -> ModuleType:
+def module_of(path: str) -> ModuleType:
     """Import a module from the folder of the command, or from where Python finds others."""
     here = os.getcwd()
     if here not in sys.path:
@@ -98,7 +99,7 @@ def _sets(
                 f"{module.__name__} needs data: a function {MAKE_DATA}() that returns training and "
                 "test data, or --data DIR, a folder with one sub-folder of pictures for each class"
             )
-        size = integer(module.__name__, IMAGE_SIZE, getattr(module, IMAGE_SIZE, 32), 1)
+        size = _image_size(module)
         to_one = Normalise(0.0, 255.0)
         train, test = picture_sets(folder, size, size, skip_broken)
         return train.prepared(normalise=to_one), test.prepared(normalise=to_one)
@@ -119,6 +120,17 @@ def _sets(
     return found[0], found[1]
 
 
+def _noted(model: Module, module: ModuleType) -> Module:
+    """Note the size of the pictures in the metadata of a model, for `pycnn.recipes.own`."""
+    if not hasattr(module, MAKE_DATA):
+        model.metadata = {**model.metadata, "image_size": _image_size(module)}
+    return model
+
+
+def _image_size(module: ModuleType) -> int:
+    return integer(module.__name__, IMAGE_SIZE, getattr(module, IMAGE_SIZE, 32), 1)
+
+
 def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) -> Module:
     """Make the model, with ``classes`` and ``seed`` if the function has such arguments."""
     offered = {"classes": len(train.classes), "seed": seed}
@@ -126,8 +138,6 @@ def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) 
     model = make(**{key: value for key, value in offered.items() if key in wanted})
     if not isinstance(model, Module):
         raise ValueError(f"{name} must return a pycnn.Module, got {written(model)}")
+    if isinstance(train, ImageFolder):  # for evaluate and others, see pycnn.recipes.own
+        model.metadata = {**model.metadata, IMAGE_SIZE: train.size, **split_note(train)}
     return model
-
-
-def _unreadable(model: Module, inputs: Sequence[str]) -> Array:
-    raise ValueError("inputs of a network of your own are read by a program of your own")

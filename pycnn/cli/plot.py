@@ -23,9 +23,10 @@ from pycnn.cli.arguments import (
 )
 from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
-from pycnn.plot.canvas import MOST_RESOLUTION, RESOLUTION, finish
+from pycnn.plot.canvas import finish
 from pycnn.plot.convolution import GIF_RESOLUTION
 from pycnn.plot.filters import MODES
+from pycnn.plot.render import MOST_RESOLUTION, RESOLUTION
 from pycnn.report import SavedRun
 from pycnn.report.ngrams import FILTERS, NGRAMS, clearest_ngrams
 from pycnn.training.answers import answers

@@ -12,7 +12,7 @@ import numpy as np
 from pycnn import ops
 from pycnn._printable import printable
 from pycnn.cli.arguments import add_run
-from pycnn.cli.own_class import maker
+from pycnn.cli.own_class import own_network
 from pycnn.cli.streams import say_error
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import class_names
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     The other inputs are named on stderr and change the exit code.
     """
-    run = SavedRun(args.source, make=maker(args.model))
+    run = SavedRun(args.source, **own_network(args))
     inputs = _readable(run, args.inputs)
     model = run.model
     if inputs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pycnn._printable import printable
 from pycnn.cli.arguments import add_run, add_run_data, add_threads, set_threads
-from pycnn.cli.own_class import maker
+from pycnn.cli.own_class import own_network
 from pycnn.cli.plot import needs_matplotlib
 from pycnn.report import write_report
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     with needs_matplotlib():
         path = write_report(
             args.source, args.out, data=args.data, skip_broken=args.skip_broken,
-            transposed=args.transposed, make=maker(args.model),
+            transposed=args.transposed, **own_network(args),
         )  # fmt: skip
     print(f"saved to {printable(path)}")
     return 0

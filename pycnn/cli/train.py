@@ -168,7 +168,7 @@ def train_model(
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
         "seed": settings["seed"],
-        "progress": True,
+        "progress": "auto",
         "callbacks": [TerminateOnNaN(), *recipe.callbacks(model), EpochLine(), *callbacks],
         **checkpoint,
     }

@@ -15,6 +15,8 @@ from pycnn._reading import open_regular, size_of
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
+    from pycnn._progress import Progress
+
 _CHUNK = 256 * 1024
 # Status codes worth another try: timeout, too early, too many requests; and every 5xx.
 _PASSING_STATUS = {408, 425, 429}
@@ -59,7 +61,7 @@ def fetch(
     tries: int = 3,
     backoff: float = 1.0,
     timeout: float = 30.0,
-    progress: bool = True,
+    progress: Progress = "auto",
 ) -> Path:
     """Return the path of `file` in `folder`, downloading the file if it is missing.
 
@@ -77,8 +79,8 @@ def fetch(
         Seconds to wait before the second attempt; doubled before each further one.
     timeout : float
         An attempt fails after this many seconds without an answer or a byte.
-    progress : bool
-        Whether to show a progress bar when stderr is a terminal.
+    progress : bool or 'auto'
+        Whether to show a bar, as `pycnn.fit` does.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def _try_url(
     tries: int,
     backoff: float,
     timeout: float,
-    progress: bool,
+    progress: Progress,
 ) -> str | None:
     """Try one address up to `tries` times; return None on success, else why it failed."""
     for attempt in range(tries):
@@ -163,7 +165,7 @@ def _try_url(
     return f"{reason}; {tries} tries"
 
 
-def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: bool) -> None:
+def _download(file: RemoteFile, url: str, path: Path, timeout: float, progress: Progress) -> None:
     """Download `url` to `path`, which appears only once its size and digest are verified."""
     import hashlib
 

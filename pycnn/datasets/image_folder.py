@@ -12,6 +12,7 @@ import numpy as np
 
 from pycnn._arguments import integer, written
 from pycnn._printable import printable
+from pycnn._samples_html import pictures_html
 from pycnn._streams import warn
 from pycnn.augment.colour import Normalise
 from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
@@ -185,6 +186,10 @@ class ImageFolder:
         if channels not in (1, 3):
             raise ValueError(f"[ImageFolder] mean and std must be one number or three: {normalise}")
         self.normalise = normalise
+
+    def _repr_html_(self) -> str:
+        """Return the first samples, which a notebook shows."""
+        return pictures_html(self)
 
     def __repr__(self) -> str:
         return (

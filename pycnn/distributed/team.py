@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pycnn import _core, backends
-from pycnn._progress import show
+from pycnn._progress import Progress, show
 from pycnn._streams import warn
 from pycnn.distributed.agreement import (
     check_floats,
@@ -225,7 +225,7 @@ class Team(Alone):
         asked = np.array([self._now.gate.asked])
         self._now.gate.agreed = bool(self.channel.gathered(asked).any())
 
-    def announce(self, progress: bool) -> None:
+    def announce(self, progress: Progress) -> None:
         """Say once how many ranks and threads there are; a command says it in its own line."""
         if self.brief or self._announced:
             return

@@ -6,6 +6,7 @@ from typing import Any
 
 from pycnn import layers
 from pycnn.autograd import Tensor, fused
+from pycnn.autograd.arithmetic import where
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.layers.gates import gated
 
@@ -139,9 +140,8 @@ def mish(x: Tensor, inplace: bool = False) -> Tensor:
 @on_arrays_too
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """Scale negative numbers by a learned slope, one or one for each channel."""
-    shape = [1, -1] + [1] * (x.ndim - 2) if x.ndim > 1 else [-1]
-    slope = weight.reshape(shape)
-    return fused.relu(x) - slope * fused.relu(-x)
+    slope = weight.reshape([1, -1] + [1] * (x.ndim - 2) if x.ndim > 1 else [-1])
+    return where(x > 0, x, slope * x)
 
 
 @on_arrays_too

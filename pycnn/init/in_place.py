@@ -45,7 +45,7 @@ def _write(name: str, tensor: T, numbers: Any) -> T:
         array[...] = numbers
     else:
         whole = np.broadcast_to(np.asarray(numbers, np.float32), array.shape)
-        backends.of(array).write(array, np.ascontiguousarray(whole))
+        backends.of(array).write(array, np.array(whole, order="C"))
     return tensor
 
 

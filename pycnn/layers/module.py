@@ -17,6 +17,7 @@ from pycnn.autograd.structure import leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
 from pycnn.layers.making import Making
+from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.passes import backward_of, on_either, watching
@@ -219,7 +220,8 @@ class Module(Building, Making, Modes, State, Saving):
         ----------
         device : {'cpu', 'cuda', 'reference'}
             The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
-            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer that has taken steps does not move: make a new one and load the state into it.
+            compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer
+            that has taken steps does not move: make a new one and load the state into it.
 
         Raises
         ------
@@ -308,6 +310,10 @@ class Module(Building, Making, Modes, State, Saving):
     def _arguments(self) -> str:
         """Arguments shown by repr."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows."""
+        return model_table(self)
 
     def __repr__(self) -> str:
         children = [f"({printable(name)}): {child!r}" for name, child in self.named_children()]

@@ -169,10 +169,6 @@ class Parameter(Tensor):
             value = tracked(value.data)
         super().__setattr__(name, value)
 
-    def changed(self) -> None:
-        """Count a change that compiled code has made to the values."""
-        self._version += 1
-
     @property
     def place(self) -> Array | None:
         """Place for a first gradient: ``home.view``, or None without a home.
@@ -329,6 +325,11 @@ def check_contiguous(owner: str, name: str, array: Array) -> None:
         raise ValueError(f"[{owner}] {name} must be C-contiguous ({name}: {array.shape})")
 
 
+def is_trainable_leaf(value: Any) -> bool:
+    """Whether this is a tensor of one's own that can be trained as a parameter is."""
+    return isinstance(value, Tensor) and value.requires_grad and value.is_leaf
+
+
 def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
     """Return parameters as a list; refuse a single Parameter, and anything but Parameters."""
     if isinstance(values, Parameter) or not isinstance(values, Iterable):
@@ -339,7 +340,7 @@ def list_of_parameters(owner: str, name: str, values: Any) -> list[Parameter]:
     parameters = []
     try:
         for value in values:  # one by one: an iterable of something else may be endless
-            if not isinstance(value, Parameter):
+            if not isinstance(value, Parameter) and not is_trainable_leaf(value):
                 kind = type(value).__name__
                 raise TypeError(f"[{owner}] {name} must hold Parameters, got {kind}")
             parameters.append(value)

@@ -1,8 +1,8 @@
 """Forward passes on arrays and on tensors, by whichever of the two a module has been given.
 
-A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on arrays;
-given tensors, it is one entry of the tape. One with a ``forward`` alone computes on tensors; given
-arrays, it records a tape for its ``backward``.
+A module comes in two kinds. One with a ``forward`` and a ``backward`` of its own computes on
+arrays; given tensors, it is one entry of the tape. One with a ``forward`` alone computes on
+tensors; given arrays, it records a tape for its ``backward``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, cast
 
+from pycnn._memory import remember
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
 from pycnn.autograd.structure import holds, leaves, mapped
@@ -211,6 +212,7 @@ def _root(y: Any) -> Any:
 
 def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any:
     """Run a forward pass on tensors made of arrays; keep its tape for `backward`."""
+    remember(module, None)  # if this pass fails, the one before must not seem to be it
     records = is_recording() and not module._is_evaluated
     sources: list[Source] = []
 

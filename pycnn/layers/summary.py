@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pycnn._arguments import LARGEST, sizes, written
+from pycnn._html import escape
 from pycnn._printable import printable
 from pycnn.autograd.structure import leaves
 from pycnn.devices import move
@@ -25,7 +26,17 @@ HEADER = ("layer", "output shape", "neurons", "parameters", "self-organized", "F
 NOTE = "gradients train the parameters; self-organized connections learn without them"
 
 
-def summary(model: Module, input_shape: Shape) -> str:
+class Summary(str):
+    """A table of text, which a notebook shows as it is printed."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return f"<pre>{escape(self)}</pre>"
+
+
+def summary(model: Module, input_shape: Shape) -> Summary:
     """Table of the layers of a model, for one sample.
 
     Parameters
@@ -39,12 +50,13 @@ def summary(model: Module, input_shape: Shape) -> str:
 
     Returns
     -------
-    str
-        A line for each call of a layer, and the totals: the output shape, the neurons (numbers in
-        the output, if the layer has weights, learned or fixed), the parameters and the
-        floating-point operations (2 for each multiply-add, no others). If a layer is self-organizing, like
-        `SLayer`, also the connections that learn without gradients. Parameters count once, in the
-        first line of a layer that has them. Functions in a ``forward`` have no line and no FLOP.
+    Summary
+        A str, which a notebook shows as it is printed. A line for each call of a layer, and the
+        totals: the output shape, the neurons (numbers in the output, if the layer has weights,
+        learned or fixed), the parameters and the floating-point operations (2 for each
+        multiply-add, no others). If a layer is self-organizing, like `SLayer`, also the connections
+        that learn without gradients. Parameters count once, in the first line of a layer that has
+        them. Functions in a ``forward`` have no line and no FLOP.
 
     Raises
     ------
@@ -89,8 +101,8 @@ def summary(model: Module, input_shape: Shape) -> str:
     numbers = [tuple(f"{n:,}" if n else "-" for n in row) for row in counts]
     lines = [HEADER, *(a + b for a, b in zip(labels, numbers, strict=True))]
     if counts[-1][2]:
-        return f"{_table(lines)}\n{NOTE}"
-    return _table([line[:4] + line[5:] for line in lines])
+        return Summary(f"{_table(lines)}\n{NOTE}")
+    return Summary(_table([line[:4] + line[5:] for line in lines]))
 
 
 def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
@@ -117,8 +129,8 @@ def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
     )
 
 
-def _zeros(shape: Shape, dtype: Any, device: str, owner: str) -> Any:
-    shape = sizes(owner, "input_shape", shape)
+def _zeros(given: Sequence[int], dtype: Any, device: str, owner: str) -> Any:
+    shape = sizes(owner, "input_shape", given)
     if len(shape) > 31 or math.prod(shape) > LARGEST:
         raise ValueError(f"[{owner}] input_shape is too large for a sample: {written(shape)}")
     return move(np.zeros((1, *shape), dtype), device)

@@ -27,7 +27,7 @@ Held: TypeAlias = "tuple[Tree, str, Any]"
 class Tree:
     """What every `Module` can do as the root of the modules, parameters and buffers below it."""
 
-    # Attributes in which a class keeps the modules that its `named_children` returns, and no others.
+    # Attributes in which a class keeps the modules of its `named_children`, and no others.
     _of_children: frozenset[str] = frozenset()
 
     def named_children(self) -> Iterator[tuple[str, Module]]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import choice
+from pycnn._described import Described
 from pycnn._memory import Remembering
 from pycnn.autograd import Tensor
 from pycnn.autograd.graph import Needs
@@ -24,7 +25,7 @@ Shape = tuple[int, ...]
 REDUCTIONS = ("mean", "sum", "none")
 
 
-class OpLoss(Remembering, ABC):
+class OpLoss(Described, Remembering, ABC):
     """A loss that is a pair of functions: its value, and its gradient with respect to the output.
 
     Parameters
@@ -48,6 +49,9 @@ class OpLoss(Remembering, ABC):
     def __init__(self, reduction: str) -> None:
         self.reduction = choice(type(self).__name__, "reduction", reduction, self._reductions)
         self._options_on: dict[str, dict[str, Any]] = {}
+
+    def _made_of(self) -> Mapping[str, Any]:
+        return getattr(self, "_options", {})
 
     @abstractmethod
     def _value(self, output: Array, target: Array) -> tuple[Any, Any]:

@@ -134,6 +134,12 @@ class Optimizer(ABC):
             )
         return [1.0 if rate == first else rate / first for rate in self._rates]
 
+    def __repr__(self) -> str:
+        count = sum(parameter.data.size for parameter in self.params)
+        settings = {"lr": self.lr, **self.hyperparameters()}
+        shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        return f"{type(self).__name__}(<{len(self.params)} parameters, {count:,} numbers>, {shown})"
+
     def named(self, argument: str) -> str:
         """Return an argument's name after the optimizer's, for error messages."""
         return f"[{type(self).__name__}] {argument}"
@@ -156,6 +162,7 @@ class Optimizer(ABC):
             else:
                 self.update(parameter.data, parameter.grad, new, group, not state)
             state.update(new)  # only now: a failed step changes no state
+            parameter.changed()
 
     def _entries(self) -> Iterator[tuple[Group, Parameter, State]]:
         """Yield each parameter with its group and its state."""

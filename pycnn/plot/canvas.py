@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from pycnn._files import atomic_write
-from pycnn._locks import Lock
+from pycnn._pixels import Pixels
 from pycnn._printable import printable
+from pycnn.plot.render import RESOLUTION, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
-Pixels: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # Muted text is darker than faint lines, because it must be readable.
 INK, MUTED, FAINT = "#22303c", "#4d5a66", "#8a97a3"
 BLUE, ORANGE, GREEN = "#2a6fb0", "#d4622a", "#2f8f5b"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN = "#cfe2f3", "#f7d9c6", "#cdead9"
-
-# The settings of matplotlib and the warning filters belong to the process: one thread at a time
-# changes them and restores them.
-_settings = Lock()
-
-# Pixels of a PNG per inch of a figure, and the most that are allowed.
-RESOLUTION, MOST_RESOLUTION = 120, 600
 
 
 def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
@@ -51,11 +39,13 @@ def new_figure(width: float, height: float, *, arranged: bool = True) -> Figure:
     """
     try:
         with _quiet_import():
-            from matplotlib.figure import Figure
+            import matplotlib.figure  # noqa: F401
+
+            from pycnn.plot.picture import Picture
     except ImportError as error:
         text = f"pictures need matplotlib: pip install 'pycnn[plot]' ({error})"
         raise ImportError(text) from None
-    return Figure(figsize=(width, height), layout="constrained" if arranged else None)
+    return Picture(figsize=(width, height), layout="constrained" if arranged else None)
 
 
 @contextmanager
@@ -71,36 +61,6 @@ def _quiet_import() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
-    """Return a figure as the bytes of a file; equal figures yield equal bytes.
-
-    Raises
-    ------
-    ValueError
-        If matplotlib does not know the format.
-    """
-    from matplotlib import rc_context
-
-    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    file = io.BytesIO()
-    _make_printable(figure)
-    with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; that is no reason to fail.
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))
-    return file.getvalue()
-
-
-def _make_printable(figure: Figure) -> None:
-    """Escape the characters that XML forbids in the texts of a figure."""
-    from matplotlib.text import Text
-
-    for text in figure.findobj(Text):
-        shown = text.get_text()
-        if shown != (clean := printable(shown, keep="\n")):
-            text.set_text(clean)
 
 
 def finish(figure: Figure, path: PathLike | None, resolution: int = RESOLUTION) -> Figure:
@@ -137,33 +97,6 @@ def bare(panel: Axes, frame: bool = False) -> None:
         spine.set_visible(frame)
         spine.set_color(FAINT)
         spine.set_linewidth(0.5)
-
-
-def displayable(image: npt.NDArray[Any]) -> Pixels:
-    """Turn an image (C, H, W) of any range into (H, W) or (H, W, 3) from 0 to 1.
-
-    Three channels make a coloured picture; for any other number their mean is shown.
-    """
-    values = np.asarray(image, np.float64)
-    values = values.transpose(1, 2, 0) if len(values) == 3 else values.mean(axis=0)
-    return stretch(values)
-
-
-def stretch(
-    values: npt.NDArray[Any], low: float | None = None, high: float | None = None
-) -> Pixels:
-    """Scale linearly so that `low` (by default the smallest number) becomes 0 and `high` 1.
-
-    Numbers that are not finite become 0; so does a constant array.
-    """
-    values = np.asarray(values, np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(values.shape)
-    low = float(values[finite].min()) if low is None else low
-    high = float(values[finite].max()) if high is None else high
-    scaled = (np.where(finite, values, low) - low) / ((high - low) or 1.0)
-    return np.clip(scaled, 0.0, 1.0)
 
 
 def grid_shape(count: int, columns: int) -> tuple[int, int]:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
-from pycnn._files import atomic_write
+from pycnn.plot.animation import Animation
 from pycnn.plot.canvas import (
-    MOST_RESOLUTION,
     MUTED,
     PathLike,
     by,
     finish,
     grid_shape,
     new_figure,
-    render,
 )
 from pycnn.plot.convolution_geometry import Size, Sliding, sliding
 from pycnn.plot.convolution_step import draw_step, extent, growth, most_columns
+from pycnn.plot.render import MOST_RESOLUTION, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,6 +136,18 @@ def _representatives(count: int, most: int) -> list[int]:
     return [*range(first), max(count // 2, first), count - 1] if first else [0, count - 1]
 
 
+@overload
+def convolution_animation(
+    image: npt.ArrayLike | Size,
+    kernel: npt.ArrayLike | Size,
+    path: None = None,
+    *,
+    title: str = "",
+    milliseconds: int = 700,
+    dpi: int = GIF_RESOLUTION,
+    **geometry: Any,
+) -> Animation: ...
+@overload
 def convolution_animation(
     image: npt.ArrayLike | Size,
     kernel: npt.ArrayLike | Size,
@@ -146,14 +157,24 @@ def convolution_animation(
     milliseconds: int = 700,
     dpi: int = GIF_RESOLUTION,
     **geometry: Any,
-) -> int:
-    """Write the steps of a convolution as an endlessly repeating GIF.
+) -> int: ...
+def convolution_animation(
+    image: npt.ArrayLike | Size,
+    kernel: npt.ArrayLike | Size,
+    path: PathLike | None = None,
+    *,
+    title: str = "",
+    milliseconds: int = 700,
+    dpi: int = GIF_RESOLUTION,
+    **geometry: Any,
+) -> Animation | int:
+    """Draw the steps of a convolution as an endlessly repeating GIF: write it, or let it play.
 
     Parameters
     ----------
     image, kernel, title, **geometry
         As for `convolution_arithmetic`.
-    path : path
+    path : path, optional
         GIF to write; its ending must be ``.gif``.
     milliseconds : int
         Duration of a step, 20 to 218,450; the last step stays three times as long.
@@ -162,8 +183,9 @@ def convolution_animation(
 
     Returns
     -------
-    int
-        Number of frames: one for each output.
+    Animation or int
+        Without a path the GIF, which a notebook plays where a cell ends in it, and which has a
+        ``save``; with a path the number of its frames. There is one for each output.
 
     Raises
     ------
@@ -178,7 +200,7 @@ def convolution_animation(
     owner = "convolution_animation"
     integer(owner, "milliseconds", milliseconds, 20, MOST_MILLISECONDS)
     integer(owner, "dpi", dpi, 10, MOST_RESOLUTION)
-    if Path(path).suffix.lower() != ".gif":
+    if path is not None and Path(path).suffix.lower() != ".gif":
         raise ValueError(f"[{owner}] the file must end in .gif, got {os.fspath(path)!r}")
     scene = sliding(image, kernel, **geometry)
     if len(scene) > MOST_FRAMES:
@@ -191,9 +213,11 @@ def convolution_animation(
     times = [milliseconds] * len(others) + [3 * milliseconds]
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=others, duration=times, loop=0)
-    with atomic_write(path) as target:
-        target.write(file.getvalue())
-    return len(times)
+    animation = Animation(file.getvalue(), len(times), title)
+    if path is None:
+        return animation
+    animation.save(path)
+    return len(animation)
 
 
 def _frame(scene: Sliding, number: int, title: str, dpi: int) -> Any:

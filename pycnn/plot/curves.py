@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycnn.plot.canvas import BLUE, ORANGE, PathLike, finish, new_figure
-from pycnn.training.history import FIELDS, History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from pycnn.training.history import History
 
 # The most epochs written on the axis.
 MOST_TICKS = 9
@@ -53,7 +54,7 @@ def learning_curve(
     """
     if len(history) == 0:
         raise ValueError("the history is empty: there is nothing to draw")
-    names = [name for name in history.fields if name not in FIELDS]
+    names = [name for name in history.fields if name not in history.records[0]._fields]
     fields = dict.fromkeys(["loss", "accuracy", *(name.removeprefix("val_") for name in names)])
     rows = math.ceil(len(fields) / 2)
     figure = new_figure(9, 3.6 * rows)

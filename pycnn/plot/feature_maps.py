@@ -9,6 +9,7 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._arguments import integer
+from pycnn._pixels import displayable, stretch
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
@@ -19,11 +20,9 @@ from pycnn.plot.canvas import (
     bare,
     by,
     class_names,
-    displayable,
     finish,
     new_figure,
     show_image,
-    stretch,
 )
 
 if TYPE_CHECKING:

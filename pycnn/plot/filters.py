@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._pixels import Pixels, stretch
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.s_layer import SLayer
 from pycnn.plot.canvas import (
     PathLike,
-    Pixels,
     bare,
     by,
     finish,
     grid_shape,
     new_figure,
-    stretch,
 )
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
+from pycnn._pixels import displayable
 from pycnn.data import Dataset
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import (
@@ -19,7 +20,6 @@ from pycnn.plot.canvas import (
     PathLike,
     bare,
     class_names,
-    displayable,
     finish,
     grid_shape,
     new_figure,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import datasets, init, optim
+from pycnn._progress import Progress
 from pycnn.data import ArrayDataset, Dataset
 from pycnn.datasets.mnist import mnist_test
 from pycnn.datasets.normalise import normalise
@@ -64,7 +65,7 @@ def train_neocognitron(
     epochs: int,
     batch_size: int,
     seed: int = 0,
-    progress: bool = True,
+    progress: Progress = "auto",
     callbacks: Sequence[Callback] = (),
     presentations: int | Sequence[int] = PRESENTATIONS,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -85,8 +86,8 @@ def train_neocognitron(
         For the readout.
     seed : int
         Seed of all random orders.
-    progress : bool
-        Whether to show bars, if stderr is a terminal.
+    progress : bool or 'auto'
+        Whether to show bars, as `pycnn.fit` does.
     callbacks : sequence of Callback
         For the training of the readout, whose model they see; `Callback.on_layer` is called after
         each S-layer and after the answers to all images, and meanwhile every ten seconds.
@@ -157,7 +158,7 @@ def train_neocognitron(
 
 
 def _answers(
-    features: Module, data: Dataset, label: str, progress: bool, on_line: Callable[[str], None]
+    features: Module, data: Dataset, label: str, progress: Progress, on_line: Callable[[str], None]
 ) -> ArrayDataset:
     """Return the answers of the last C-layer to all images, with the labels."""
     parts = []

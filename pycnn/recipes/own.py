@@ -18,7 +18,7 @@ from pycnn._arguments import integer
 from pycnn.augment import Normalise
 from pycnn.data import Dataset
 from pycnn.datasets import ImageFolder
-from pycnn.datasets.mnist import MEAN, STD, find_idx, mnist_test
+from pycnn.datasets.mnist import MEAN, STD, Unsaid, find_idx, mnist_test
 from pycnn.datasets.normalise import normalise
 from pycnn.datasets.picture import read_squares
 from pycnn.layers import Module
@@ -71,7 +71,8 @@ def _test(
             )
         return mnist_test(classes=digits, transposed=transposed)
     if _has_idx(folder):
-        return mnist_test(folder, classes=digits or None, transposed=transposed)
+        classes = Unsaid.UNSAID if digits is None else digits
+        return mnist_test(folder, classes=classes, transposed=transposed)
     size, colours = _size(model), _colours(model)
     if model.metadata.get("classes"):
         return test_pictures(model, folder, size, size, colours, skip_broken)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from pycnn._printable import printable
-from pycnn.plot.canvas import render
+from pycnn import _html
+from pycnn._html import escape
+from pycnn.plot.render import render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 # Browser pixels per inch of a figure.
 BROWSER = 96
-
-
-def escape(text: str) -> str:
-    """Return text without markup, and without characters that XML forbids."""
-    return html.escape(printable(text, keep="\n"))
 
 
 @dataclass(frozen=True)
@@ -51,12 +44,9 @@ def picture(
     wide : bool
         Whether a narrow page scrolls the picture sideways instead of shrinking it.
     """
-    content = base64.b64encode(render(figure, kind)).decode()
     width, height = (round(BROWSER * inches) for inches in figure.get_size_inches())
-    image = (
-        f'<img class="{kind}" src="data:{TYPES[kind]};base64,{content}" width="{width}" '
-        f'height="{height}" alt="{escape(alt)}">'
-    )
+    attributes = f' class="{kind}" width="{width}" height="{height}"'
+    image = _html.image(render(figure, kind), alt, kind=kind, attributes=attributes)
     if wide:
         image = _scrolling(image, "wide picture")
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>\n"
@@ -64,16 +54,7 @@ def picture(
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """Return rows of text as an HTML table; the first cell of each row is its heading."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = ""
-    for first, *others in rows:
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in others)
-        body += f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
-    content = (
-        f"<table><caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
-    return _scrolling(content, caption)
+    return _scrolling(_html.table(header, rows, caption), caption)
 
 
 def code(text: str, label: str) -> str:
@@ -93,11 +74,6 @@ def tiles(facts: Iterable[tuple[str, str]]) -> str:
     """Return (name, value) pairs as a row of large figures."""
     cells = [f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts]
     return f'<dl class="tiles">{"".join(cells)}</dl>\n'
-
-
-def paragraph(text: str) -> str:
-    """Return a paragraph."""
-    return f"<p>{escape(text)}</p>\n"
 
 
 def page(title: str, lead: str, sections: Iterable[Section], footer: str) -> str:

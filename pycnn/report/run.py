@@ -43,6 +43,8 @@ class SavedRun:
         As for `pycnn.datasets.mnist`; by default as the settings say, even for other data.
     make : callable or Module, optional
         As `model` of `pycnn.load_model`: for a network with a class of the user's own.
+    recipe : Recipe, optional
+        The data and inputs; by default those that go with the model.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class SavedRun:
         skip_broken: bool = False,
         transposed: bool | None = None,
         make: Callable[[], Module] | Module | None = None,
+        recipe: recipes.Recipe | None = None,
     ) -> None:
         self._place = existing(path)
         self.folder = self._place if self._place.is_dir() else self._place.parent
@@ -65,6 +68,7 @@ class SavedRun:
         self._skip_broken = skip_broken
         self._transposed = transposed
         self._make = make
+        self._recipe = recipe
 
     @cached_property
     def model(self) -> Module:
@@ -92,6 +96,8 @@ class SavedRun:
         ValueError
             If the model has no recipe.
         """
+        if self._recipe is not None:
+            return self._recipe
         return OWN if self.model.spec is None else recipes.get(self.name)
 
     @cached_property

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pycnn import plot
+from pycnn._html import paragraph
 from pycnn._printable import loss_text
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.parameter import Array
@@ -54,14 +55,14 @@ def facts(run: SavedRun) -> list[tuple[str, str]]:
 def _training(run: SavedRun) -> Iterator[str]:
     history = run.history
     if history.interrupted:
-        yield page.paragraph(
+        yield paragraph(
             "The training was interrupted: the model has also learned in the unfinished epoch, "
             "which is not shown."
         )
     if history.stop_reason is not None:
-        yield page.paragraph(f"The training was stopped: {history.stop_reason}.")
+        yield paragraph(f"The training was stopped: {history.stop_reason}.")
     if len(history) == 0:
-        yield page.paragraph("There is no finished epoch to draw.")
+        yield paragraph("There is no finished epoch to draw.")
         return
     epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     last = history.records[-1].describe("test")
@@ -92,7 +93,7 @@ def _mistakes(run: SavedRun) -> Iterator[str]:
     truth, guesses = run.test.y, answers(run.probabilities)
     names = run.classes
     if unanswered := np.count_nonzero(guesses == NO_ANSWER):
-        yield page.paragraph(
+        yield paragraph(
             f"For {unanswered:,} of {len(truth):,} samples the network has no answer: its outputs "
             "are not finite. They count as mistakes."
         )
@@ -181,7 +182,7 @@ def _network(run: SavedRun) -> str:
 
 def _settings(run: SavedRun) -> Iterator[str]:
     if not run.settings:
-        yield page.paragraph("The folder has no settings.json.")
+        yield paragraph("The folder has no settings.json.")
         return
     rows = [(key.replace("_", " "), _value(value)) for key, value in run.settings.items()]
     yield page.table(("setting", "value"), rows, "Settings of the training")

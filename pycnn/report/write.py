@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pycnn import __version__
 from pycnn._files import atomic_write, check_ending, check_writable
+from pycnn._html import paragraph
 from pycnn._run_files import REPORT
 from pycnn.layers import Module
-from pycnn.report.page import page, paragraph, tiles
+from pycnn.recipes import Recipe
+from pycnn.report.page import page, tiles
 from pycnn.report.run import SavedRun
 from pycnn.report.sections import facts, sections
 
@@ -23,6 +25,7 @@ def write_report(
     skip_broken: bool = False,
     transposed: bool | None = None,
     make: Callable[[], Module] | Module | None = None,
+    recipe: Recipe | None = None,
 ) -> Path:
     """Write history, pictures, summary and settings of a training run to one HTML page.
 
@@ -45,6 +48,8 @@ def write_report(
         As for `pycnn.datasets.mnist`; by default as in the training.
     make : callable or Module, optional
         As `model` of `pycnn.load_model`: for a network with a class of the user's own.
+    recipe : Recipe, optional
+        The data and inputs; by default those that go with the model.
 
     Returns
     -------
@@ -59,7 +64,9 @@ def write_report(
         If a file cannot be read or written or holds something else, or `path` does not end in
         .html.
     """
-    run = SavedRun(folder, data, skip_broken=skip_broken, transposed=transposed, make=make)
+    run = SavedRun(
+        folder, data, skip_broken=skip_broken, transposed=transposed, make=make, recipe=recipe
+    )
     target = run.folder / REPORT if path is None else Path(path)
     check_writable(target)
     check_ending(target, ".html")

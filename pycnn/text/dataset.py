@@ -8,6 +8,7 @@ from typing import NoReturn
 import numpy as np
 
 from pycnn._arguments import integer
+from pycnn._samples_html import texts_html
 from pycnn.data import Index, Labels, Samples, check_index, refuse_iteration
 from pycnn.splits import deal, divide
 from pycnn.text.vocabulary import Numbers, Vocabulary, pad
@@ -120,6 +121,10 @@ class SentenceDataset:
                 "data.encode(pycnn.text.Vocabulary.build(data.texts))"
             )
         return pad([self._rows[i] for i in index])
+
+    def _repr_html_(self) -> str:
+        """Return the first sentences, which a notebook shows."""
+        return texts_html(self, self.texts)
 
     def __repr__(self) -> str:
         return f"SentenceDataset({self.name!r}, {len(self)} sentences, {self.vocabulary!r})"

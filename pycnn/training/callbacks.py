@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pycnn._arguments import file_name, flag, integer
+from pycnn._described import Described
 from pycnn._files import check_replaceable, check_writable
 from pycnn._streams import warn
 from pycnn.layers.parameter import Array, Parameter, gradient_values
@@ -19,7 +20,7 @@ from pycnn.training.run import TrainingRun
 from pycnn.training.unwritten import Unwritten
 
 
-class Callback:
+class Callback(Described):
     """Base class; training calls these methods in the order given here.
 
     They run between the steps: other threads may evaluate the model meanwhile, and a callback may
@@ -130,6 +131,9 @@ class EarlyStopping(Callback):
         self._best_state: dict[str, Array] | None = None
         self._begun = 0  # epochs of earlier calls
 
+    def _made_of(self) -> Mapping[str, Any]:
+        return self._monitor.arguments()
+
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run."""
         self._monitor.reset(run, validated)
@@ -196,6 +200,9 @@ class BestCheckpoint(Callback):
         self.path = file_name("BestCheckpoint", "path", path)
         self._monitor = Monitor("BestCheckpoint", monitor, mode=mode)
         self._unwritten = Unwritten("[BestCheckpoint]", path)
+
+    def _made_of(self) -> Mapping[str, Any]:
+        return self._monitor.arguments()
 
     def on_train_begin(self, run: TrainingRun, validated: bool) -> None:
         """Forget an earlier run; check that the file can be written."""

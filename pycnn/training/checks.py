@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from pycnn._arguments import file_name, flag, integer, written
+from pycnn._arguments import file_name, flag, integer, number, written
 from pycnn._printable import printable
 from pycnn._streams import warn
 from pycnn.layers import Module, Sequential, Softmax
@@ -47,6 +47,21 @@ def check_kinds(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {written(callback)}")
+
+
+def check_limit(name: str, limit: float | None) -> None:
+    """Check a limit on gradients."""
+    if limit is not None and not number("fit", name, limit) > 0:
+        raise ValueError(f"[fit] {name} must be positive, got {limit}")
+
+
+def check_accumulate(accumulate: int, processes: int) -> None:
+    """Check the number of batches for one update, which several processes do not take."""
+    if integer("fit", "accumulate", accumulate, 1) > 1 and processes > 1:
+        raise ValueError(
+            "[fit] accumulate: several processes train on parts of each batch already; give a "
+            "smaller batch_size, or more processes"
+        )
 
 
 def check_checkpoint(

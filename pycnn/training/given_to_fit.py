@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any, NamedTuple
 
-from pycnn._arguments import written
-from pycnn.data import Batches, Dataset, Index
+from pycnn._arguments import flag, written
+from pycnn.data import Augment, Batches, Dataset, Index
 from pycnn.layers.module import Module
+from pycnn.loader import batches_of
 from pycnn.splits import split_positions
 from pycnn.training.given import Data, carries_targets, check_same_classes, data_of, names_of
 from pycnn.training.weights import ClassWeights, SampleWeights, sample_weights
@@ -137,3 +139,18 @@ def _is_pair_of_inputs(value: tuple[Any, Any]) -> bool:
     """Return whether this is ((a, b), y), rather than two batches ((x, y), (x, y))."""
     x, y = value
     return isinstance(x, tuple) and not isinstance(y, tuple)
+
+
+def batches_for_fit(
+    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
+) -> Iterable[tuple[Any, Any]]:
+    """Return the batches of an epoch of the training."""
+    if isinstance(train, Dataset):
+        return batches_of(train, batch_size, seed, augment, drop_last)
+    if flag("fit", "drop_last", drop_last):
+        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
+    if augment is not None:
+        raise ValueError(
+            "[fit] augment needs a Dataset or arrays: batches of your own come as they are"
+        )
+    return train

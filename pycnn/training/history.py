@@ -127,6 +127,12 @@ class History:
         lines = [f"epoch {record.epoch}: {record}" for record in self.records]
         return "\n".join(lines) or "no finished epoch"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the curve, or without matplotlib a table."""
+        from pycnn.training.shown import history_html
+
+        return history_html(self)
+
     def __len__(self) -> int:
         return len(self.records)
 

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from pycnn._arguments import flag, integer, number
-from pycnn._progress import show
+from pycnn._arguments import flag, integer
+from pycnn._progress import Progress, progress_wish, show
 from pycnn._streams import warn
-from pycnn.data import Augment, Dataset
+from pycnn.data import Augment
 from pycnn.devices import backend
 from pycnn.layers.modes import own_modes
 from pycnn.layers.module import Module
-from pycnn.loader import batches_of
 from pycnn.optim import Adam, OneCycle, Optimizer, Schedule
 from pycnn.training.accumulation import updates_of
 from pycnn.training.callbacks import Callback
 from pycnn.training.checkpoint import Checkpoint, Found, check_place, understood
 from pycnn.training.checks import (
+    check_accumulate,
     check_checkpoint,
     check_files,
     check_kinds,
     check_lasting,
+    check_limit,
     check_outputs,
     warn_of_softmax,
 )
 from pycnn.training.evaluation import Loss, mean_loss
-from pycnn.training.given import CLASSES, Data, length_of
-from pycnn.training.given_to_fit import given_data
+from pycnn.training.given import CLASSES, length_of
+from pycnn.training.given_to_fit import batches_for_fit, given_data
 from pycnn.training.history import FIELDS, History
 from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
@@ -63,7 +64,7 @@ def fit(
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     seed: int = 0,
-    progress: bool = True,
+    progress: Progress = "auto",
     max_grad_norm: float | None = None,
     max_grad_value: float | None = None,
     accumulate: int = 1,
@@ -125,8 +126,10 @@ def fit(
         See `pycnn.training.callbacks`.
     seed : int
         Seed of shuffling and dropout. The same seed gives the same bits.
-    progress : bool
-        Whether to show a bar, and where a resumed training goes on, if stderr is a terminal.
+    progress : bool or 'auto'
+        Whether to show how the training goes, and where a resumed one goes on: with 'auto' a bar in
+        a terminal or a Jupyter notebook, and elsewhere a line for each epoch, at level INFO of
+        ``logging.getLogger("pycnn")``. True draws the bar on any stderr, also in a file.
     max_grad_norm : float, optional
         Limit for `pycnn.optim.clip_grad_norm`.
     max_grad_value : float, optional
@@ -235,31 +238,24 @@ def fit(
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
         integer("fit", "seed", seed, 0, inf)
-        flag("fit", "progress", progress)
+        progress = progress_wish("fit", progress)
         check_kinds(model, optimizer, schedule, callbacks)
         check_files(checkpoint, callbacks)
         given = given_data(model, train, y, validation, seed)
         train, validation = given.train, given.validation
         if validation is not None:
             check_lasting(validation, epochs - initial_epoch)
-        if max_grad_norm is not None and not number("fit", "max_grad_norm", max_grad_norm) > 0:
-            raise ValueError(f"[fit] max_grad_norm must be positive, got {max_grad_norm}")
-        if max_grad_value is not None and not number("fit", "max_grad_value", max_grad_value) > 0:
-            raise ValueError(f"[fit] max_grad_value must be positive, got {max_grad_value}")
-        integer("fit", "accumulate", accumulate, 1)
-        if accumulate > 1 and processes.size > 1:
-            raise ValueError(
-                "[fit] accumulate: several processes train on parts of each batch already; give a "
-                "smaller batch_size, or more processes"
-            )
+        check_limit("max_grad_norm", max_grad_norm)
+        check_limit("max_grad_value", max_grad_value)
+        check_accumulate(accumulate, processes.size)
         if loss is None:
             check_outputs(model)
         criterion = mean_loss(loss)
         warn_of_softmax(model, criterion)
-        progress = progress and processes.first
+        progress = progress if processes.first else False
         whole = validation
         batches, validation = processes.share(
-            _batches(train, batch_size, seed, augment, drop_last), whole
+            batches_for_fit(train, batch_size, seed, augment, drop_last), whole
         )
         if class_weight is not None or sample_weight is not None:
             weights = given.sample_weights(sample_weight, batches)
@@ -389,18 +385,3 @@ def _begin(callbacks: Sequence[Callback], run: TrainingRun, validated: bool) -> 
     """Call the first method of the callbacks."""
     for callback in callbacks:
         callback.on_train_begin(run, validated)
-
-
-def _batches(
-    train: Data, batch_size: int, seed: int, augment: Augment | None, drop_last: bool
-) -> Iterable[tuple[Any, Any]]:
-    """Return the batches of an epoch."""
-    if isinstance(train, Dataset):
-        return batches_of(train, batch_size, seed, augment, drop_last)
-    if flag("fit", "drop_last", drop_last):
-        raise ValueError("[fit] drop_last needs a Dataset: batches of your own come as they are")
-    if augment is not None:
-        raise ValueError(
-            "[fit] augment needs a Dataset or arrays: batches of your own come as they are"
-        )
-    return train

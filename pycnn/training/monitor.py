@@ -39,6 +39,10 @@ class Monitor:
         self.sign = 1.0
         self._begin()
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the callback that made it."""
+        return {"monitor": self.field, "min_delta": self.min_delta, "mode": self.mode}
+
     def reset(self, run: TrainingRun, validated: bool) -> None:
         """Start a run.
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from pycnn._config import get_num_threads
+from pycnn._progress import Progress
 from pycnn.layers.module import Module
 from pycnn.optim import Optimizer
 from pycnn.training.callbacks import Callback
@@ -106,8 +107,8 @@ class Alone:
     def ask_for_signals(self) -> None:
         """Agree to end the training if a signal has come since the last step."""
 
-    def announce(self, progress: bool) -> None:
-        """Say how many processes and threads there are, if a bar is to be shown."""
+    def announce(self, progress: Progress) -> None:
+        """Say how many processes and threads there are, if progress is to be shown."""
 
     def end_of_pass(self, model: Module) -> None:
         """Make the model the same in all processes, before it is measured or saved."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -10,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._described import describes_itself, made_of
 from pycnn.data import Batches
 from pycnn.layers.module import Module
-from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer, Schedule
 from pycnn.training.callbacks import Callback
 from pycnn.training.evaluation import Loss
@@ -97,23 +96,19 @@ def _difference(there: Any, here: Any, at_there: str, at_here: str) -> str:
 def describe(value: Any, depth: int = 4) -> Any:
     """Describe a function or an object by its name and the arguments that made it.
 
-    An object whose class has no ``__repr__`` is described by those arguments of its constructor
-    that it keeps as attributes of the same names.
+    An object whose class has no ``__repr__`` of its own is described by all arguments of its
+    constructor that it keeps.
     """
-    kind = type(value)
     if isinstance(value, np.ndarray):
         return f"array {value.shape} with checksum {_checksum(value)}"
     if isinstance(value, (list, tuple)) and depth:
         return f"[{', '.join(str(describe(item, depth - 1)) for item in value)}]"
     if value is None:
         return None
-    if not depth or kind.__repr__ is not object.__repr__:  # type: ignore[comparison-overlap]
+    if not depth or describes_itself(value):
         return re.sub(" at 0x[0-9a-f]+", "", repr(value))
-    made_of = dict(getattr(value, "__dict__", {}))
-    if isinstance(value, OpLoss):
-        made_of |= getattr(value, "_options", {})
-    names = [name for name in inspect.signature(kind).parameters if name in made_of]
-    return kind.__name__ + _arguments({name: describe(made_of[name], depth - 1) for name in names})
+    arguments = {name: describe(one, depth - 1) for name, one in made_of(value).items()}
+    return type(value).__name__ + _arguments(arguments)
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

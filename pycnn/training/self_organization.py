@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pycnn import ops
-from pycnn._arguments import flag, integer
+from pycnn._arguments import integer
+from pycnn._progress import Progress, progress_wish
 from pycnn.data import Dataset, Samples
 from pycnn.layers import Module, Sequential
 from pycnn.layers.module import evaluation_mode
@@ -36,7 +37,7 @@ def self_organize(
     presentations: int | Sequence[int],
     *,
     seed: int = 0,
-    progress: bool = True,
+    progress: Progress = "auto",
     on_layer: Callable[[str], None] | None = None,
 ) -> list[Array]:
     """Train the S-layers of a model in place, one after the other, from the first to the last.
@@ -57,8 +58,8 @@ def self_organize(
     seed : int
         Seed of the order: passes over all patterns, each in a new order. The same seed gives the
         same bits.
-    progress : bool
-        Whether to show a bar for each layer, if stderr is a terminal.
+    progress : bool or 'auto'
+        Whether to show a bar for each layer, as `pycnn.fit` does.
     on_layer : function of str, optional
         Called with a line about each S-layer every ten seconds while it learns, and afterwards.
 
@@ -70,7 +71,7 @@ def self_organize(
     Raises
     ------
     TypeError
-        If `model` is not a Sequential, a number is not an int or `progress` is not a bool.
+        If `model` is not a Sequential, a number is not an int or `progress` is of another type.
     ValueError
         If there are no patterns, the model has no S-layer, or `presentations` does not fit it.
 
@@ -84,7 +85,7 @@ def self_organize(
     if len(data) == 0:
         raise ValueError("[self_organize] the data set is empty")
     integer("self_organize", "seed", seed, 0, inf)
-    flag("self_organize", "progress", progress)
+    progress = progress_wish("self_organize", progress)
     stages = [index for index, layer in enumerate(model) if isinstance(layer, SLayer)]
     if not stages:
         raise ValueError("[self_organize] the model has no SLayer")

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from time import perf_counter
 from types import TracebackType
 
-from pycnn._progress import ProgressBar
+from pycnn._progress import Progress, ProgressBar
 
 # A log that is silent for longer looks as if the program hung.
 SECONDS_BETWEEN_LINES = 10.0
 
 
 class Stretch:
-    """Shows the progress of the work, as a bar on a terminal and as lines for a function.
+    """Shows the progress of the work, as a bar or a log, and as lines for a function.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ class Stretch:
         Name of the work.
     samples : int
         Samples in all.
-    progress : bool
-        Whether to show a bar.
+    progress : bool or 'auto'
+        Whether to show a bar, see `pycnn.fit`.
     on_line : function of str, optional
         Called with a line every ten seconds, and at the end.
     """
 
     def __init__(
-        self, label: str, samples: int, progress: bool, on_line: Callable[[str], None] | None
+        self, label: str, samples: int, progress: Progress, on_line: Callable[[str], None] | None
     ) -> None:
         self._label, self._samples, self._on_line = label, samples, on_line
         self._start = self._last = perf_counter()
@@ -38,9 +38,12 @@ class Stretch:
         """Show how many samples are done, if it is time for a line."""
         self._bar.update(done)
         now = perf_counter()
-        if self._on_line is not None and now - self._last >= SECONDS_BETWEEN_LINES:
+        if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            self._on_line(f"{self._label}: {done:,} of {self._samples:,} samples")
+            line = f"{self._label}: {done:,} of {self._samples:,} samples"
+            self._bar.note(line)
+            if self._on_line is not None:
+                self._on_line(line)
 
     def __enter__(self) -> Stretch:
         return self

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from pycnn._arguments import at_least_zero
-from pycnn._progress import ProgressBar
+from pycnn._progress import Progress, ProgressBar
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
 from pycnn.devices import move
@@ -121,7 +121,7 @@ class Trainer:
         run.model.reseed([seed, run.epoch, 1])
         self.inside = begin(self)
 
-    def epoch(self, validation: Data | None, progress: bool) -> None:
+    def epoch(self, validation: Data | None, progress: Progress) -> None:
         """Train for the epoch that was begun, validate, and add a record to the history.
 
         Ctrl-C and similar signals end it between two steps, or while it waits for data or measures.

@@ -343,3 +343,15 @@ def test_a_function_must_return_gradients_that_fit() -> None:
         Short.apply(leaf(2), 1.0).sum().backward()
     with pytest.raises(ValueError, match=r"gradient has shape \(1,\), its input \(2,\)"):
         Small.apply(leaf(2), 1.0).sum().backward()
+
+
+def test_an_optimizer_trains_tensors_of_ones_own() -> None:
+    w = nn.tensor([3.0, -2.0], requires_grad=True)
+    optimizer = nn.optim.SGD([w], lr=0.5)
+    for _ in range(40):
+        optimizer.zero_grad()
+        ((w - 1) ** 2).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), 1, rtol=1e-6)
+    with pytest.raises(TypeError, match="must hold Parameters"):
+        nn.optim.SGD([nn.ones(2)], lr=0.5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.backend_arrays import assert_same, computed, flags, integers, wide
+from support.backend_arrays import assert_same, computed, flags, integers, result, wide
 from support.strategies import Values
 
 from pycnn import backends
@@ -85,6 +85,14 @@ KEYS: list[tuple[tuple[int, ...], Any]] = [
     ((4, 3), (ROWS, np.array([2, 1, 2, 0]))),
     ((4, 3, 2), (0, slice(None), np.array([1, 1]))),
     ((4, 3), [0, 3]),
+    ((4, 3), (np.arange(4), np.array([2, 0, 2, 1]))),
+    ((4, 3, 2), (np.array([[0], [3]]), np.array([1, -1]), slice(None))),
+    ((4, 3, 2), (1, np.array([2, 0]))),
+    ((4, 3, 2), (ROWS, 1, ...)),
+    ((4, 3), np.arange(12).reshape(4, 3) % 5 > 1),
+    ((4, 3, 2), (np.arange(12).reshape(4, 3) % 5 > 1, np.array(1))),
+    ((4, 3), (ROWS, None)),
+    ((4, 3), (None, ROWS)),
 ]
 
 
@@ -99,6 +107,27 @@ def test_parts(arrays: backends.Backend, shape: tuple[int, ...], key: Any) -> No
             np.add.at(total, key, expected)
             part = np.array(x[key], order="C")
             assert_same(computed(arrays, "put", shape, key, part), total)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "axis"),
+    [
+        (((2, 3), (4, 3)), 0),
+        (((2, 3), (2, 0), (2, 1)), 1),
+        (((2, 1, 3), (2, 2, 3)), 1),
+        (((5,),), 0),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_joined_and_split(
+    arrays: backends.Backend, shapes: tuple[tuple[int, ...], ...], axis: int, dtype: str
+) -> None:
+    parts = [array.astype(dtype) for array in Values("integer", 8).arrays(*shapes)]
+    there = arrays.concatenate([arrays.from_numpy(part) for part in parts], axis)
+    assert_same(result(arrays, there), np.concatenate([wide(arrays, part) for part in parts], axis))
+    again = arrays.split(there, [part.shape[axis] for part in parts], axis)
+    for part, copy in zip(parts, again, strict=True):
+        assert_same(result(arrays, copy), wide(arrays, part))
 
 
 def test_results_are_arrays_of_their_own(arrays: backends.Backend) -> None:
@@ -133,7 +162,19 @@ def test_shapes_that_do_not_fit(
         computed(arrays, method, *arguments)
 
 
-@pytest.mark.parametrize("key", [4, -5, (0, 3), (0, 0, 0), np.array([0, 4]), np.array([-5])])
+@pytest.mark.parametrize(
+    "key",
+    [
+        4,
+        -5,
+        (0, 3),
+        (0, 0, 0),
+        np.array([0, 4]),
+        np.array([-5]),
+        (np.array([0]), np.array([3])),
+        (np.array([0, 1, 2]), np.array([0, 1])),
+    ],
+)
 def test_positions_outside(arrays: backends.Backend, key: Any) -> None:
     x = np.zeros((4, 3), np.float32)
     with pytest.raises(IndexError):

@@ -18,7 +18,9 @@ from support.pictures import png_pixels, svg_root, texts
 from support.small_training import blobs, small_net
 
 from pycnn import Sequential, models, plot, predict
-from pycnn.plot.canvas import displayable, new_figure, render, stretch
+from pycnn._pixels import displayable, stretch
+from pycnn.plot.canvas import new_figure
+from pycnn.plot.render import render
 from pycnn.training import EpochRecord, History
 
 NAMES = ("a", "b", "$", "_{x}")

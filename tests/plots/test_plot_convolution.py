@@ -124,6 +124,19 @@ def test_the_animation_has_a_frame_for_each_output(
     assert count == outputs == len(set(frames))
 
 
+def test_an_animation_without_a_path_is_the_file_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    animation = plot.convolution_animation(3, 2, title="<i>")
+    assert len(animation) == plot.convolution_animation(3, 2, path, title="<i>") == 4
+    assert animation.content == path.read_bytes()
+    animation.save(tmp_path / "b.gif")
+    assert (tmp_path / "b.gif").read_bytes() == animation.content
+    assert repr(animation) == "Animation('<i>', 4 frames)"
+    html = animation._repr_html_()
+    assert html.startswith('<img src="data:image/gif;base64,R0lGOD')
+    assert html.endswith('" alt="&lt;i&gt;">')
+
+
 def test_sizes_alone_are_drawn_without_numbers() -> None:
     figure = plot.convolution_arithmetic((2, 4), 2, dilation=(1, 2), columns=2)
     assert set(texts(figure)) == {

@@ -12,9 +12,9 @@ from support.pictures import branched_net, images, texts
 from support.small_training import blobs, small_net
 
 from pycnn import models, plot, predict
+from pycnn._pixels import displayable, stretch
 from pycnn.data import ArrayDataset
 from pycnn.layers import RBF, Conv2d, Flatten, Linear, Sequential
-from pycnn.plot.canvas import displayable, stretch
 from pycnn.plot.feature_maps import layer_outputs, strongest
 
 NAMES = ("a", "b", "$", "_{x}")

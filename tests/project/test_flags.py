@@ -63,11 +63,15 @@ FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("[random_split] stratify", lambda flag: random_split(blobs(4), 0.5, stratify=flag)),
     ("[k_fold] stratify", lambda flag: k_fold(blobs(4), 2, stratify=flag)),
     ("[convolution] transposed", lambda flag: plot.convolution_arithmetic(3, 2, transposed=flag)),
-    ("[fit] progress", lambda flag: fit(small_net(), blobs(4), progress=flag)),
     ("[fit] resume", lambda flag: fit(small_net(), blobs(4), checkpoint="no", resume=flag)),
+]
+
+# These take 'auto' besides.
+WISHES: list[tuple[str, Callable[[Any], Any]]] = [
+    ("[fit] progress", lambda wish: fit(small_net(), blobs(4), progress=wish)),
     (
         "[self_organize] progress",
-        lambda flag: self_organize(models.neocognitron(), blobs(4), 0, progress=flag),
+        lambda wish: self_organize(models.neocognitron(), blobs(4), 0, progress=wish),
     ),
 ]
 
@@ -79,3 +83,11 @@ def test_a_flag_is_true_or_false(name: str, call: Callable[[Any], Any]) -> None:
             call(wrong)
         assert str(info.value) == f"{name} must be True or False, got {wrong!r}"
     call(np.False_)
+
+
+@pytest.mark.parametrize(("name", "call"), WISHES, ids=[name for name, _ in WISHES])
+def test_progress_is_true_or_false_or_auto(name: str, call: Callable[[Any], Any]) -> None:
+    for wrong, kind in (("False", ValueError), ("", ValueError), (1, TypeError), (None, TypeError)):
+        with pytest.raises(kind) as info:
+            call(wrong)
+        assert str(info.value) == f"{name} must be True, False or 'auto', got {wrong!r}"

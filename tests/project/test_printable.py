@@ -17,13 +17,14 @@ from support.dataset_files import cifar_archive, idx_bytes
 from support.small_training import small_net
 
 from pycnn import DataLoader, datasets, evaluate, io, layers, models, plot
+from pycnn._html import escape
 from pycnn._printable import printable
 from pycnn.cli import main
 from pycnn.data import ArrayDataset
 from pycnn.datasets import emnist, idx
 from pycnn.datasets.cifar10 import read_archive
-from pycnn.plot.canvas import render
-from pycnn.report import page, write_report
+from pycnn.plot.render import render
+from pycnn.report import write_report
 from pycnn.training import EpochRecord, History
 
 # Clears the screen, sets its title, turns the order around, ends a line.
@@ -246,4 +247,4 @@ def test_a_report_of_hostile_names_stays_inert(run: Path) -> None:
     assert "<script" not in text
     assert "<b onclick" not in text
     assert "\\x1b[2J" in text
-    assert page.escape('<a href="x">\x1b') == "&lt;a href=&quot;x&quot;&gt;\\x1b"
+    assert escape('<a href="x">\x1b') == "&lt;a href=&quot;x&quot;&gt;\\x1b"

@@ -45,6 +45,7 @@ FLOORS = [
 LATE = {
     ("io", "models"),  # a model that a file names
     ("training", "distributed"),
+    ("training", "plot"),  # the curve that a notebook shows of a history
 }
 
 # The report names the version that has written it.

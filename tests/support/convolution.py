@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 import pycnn
-from pycnn import _core, ops, reference
+from pycnn import _core, ops
 from support import tolerance
 from support.annotations import Shape
 from support.in_place import assert_in_place
+from support.oracle import oracle
 from support.strategies import Values
 from support.tolerance import assert_within, float64
 
@@ -41,20 +42,20 @@ def assert_convolution(x_shape: Shape, w_shape: Shape, geometry: dict[str, Any],
         "forward": [
             (
                 y,
-                reference.conv2d(x64, w64, b64, **geometry),
+                oracle.conv2d(x64, w64, b64, **geometry),
                 tolerance.conv2d(x64, w64, b64, **geometry),
             )
         ],
         "backward_input": [
             (
                 ops.conv2d_backward_input(dy, w, x_shape, **geometry),
-                reference.conv2d_backward_input(dy64, w64, x_shape, **geometry),
+                oracle.conv2d_backward_input(dy64, w64, x_shape, **geometry),
                 tolerance.conv2d_input(dy64, w64, x_shape, **geometry),
             )
         ],
         "backward_weight": zip(
             ops.conv2d_backward_weight(dy, x, w_shape, **geometry),
-            reference.conv2d_backward_weight(dy64, x64, w_shape, **geometry),
+            oracle.conv2d_backward_weight(dy64, x64, w_shape, **geometry),
             tolerance.conv2d_weight(dy64, x64, w_shape, **geometry),
             strict=True,
         ),

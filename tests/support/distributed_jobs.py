@@ -97,14 +97,20 @@ def job_shared(options: dict[str, Any]) -> dict[str, Any]:
     ranks = distributed.Ranks()
     loads = [0]
 
-    def load() -> tuple[pycnn.ArrayDataset, pycnn.ArrayDataset]:
+    def pixels() -> pycnn.ArrayDataset:
+        x = np.arange(60, dtype=np.uint8).reshape(5, 3, 4)
+        return pycnn.ArrayDataset(x, list("babca"), mean=(0.1, 0.2, 0.3), std=0.5)
+
+    def load() -> tuple[pycnn.ArrayDataset, pycnn.ArrayDataset, pycnn.ArrayDataset]:
         loads[0] += 1
         data = digits(1000)
-        return data, data[:10]
+        return data, data[:10], pixels()
 
-    train, test = ranks.shared(load)
-    own = digits(1000)
+    train, test, shared = ranks.shared(load)
+    own, order = digits(1000), np.arange(5)
     same = bool((train.x == own.x).all() and (train.y == own.y).all() and len(test) == 10)
+    same &= bool((shared.gather(order) == pixels().gather(order)).all())
+    same &= (shared.classes, shared.named) == (("a", "b", "c"), True)
     numbers = ranks.channel.gathered(np.array([loads[0], same, train.x.flags.writeable]))
     model = small_net()
     pycnn.fit(model, train, test, batch_size=100, progress=False, distributed=ranks)

@@ -23,8 +23,11 @@ import numpy as np
 
 from pycnn import ops, reference
 from pycnn.reference.geometry import Array
-from support import tolerance_winograd as winograd
+from support import tolerance_winograd
 from support.annotations import Shape
+from support.oracle import Oracle, oracle
+
+winograd = Oracle(tolerance_winograd)
 
 U = 2.0**-24
 TINY = 2.0**-126
@@ -101,7 +104,7 @@ def _or_direct(bound: Array, direct: Array) -> Array:
 def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
     """C/groups R S products and the bias."""
     x, w, b = magnitude(x), magnitude(w), magnitude(b)
-    bound = sum_bound(math.prod(w.shape[1:]), reference.conv2d(x, w, b, **geometry))
+    bound = sum_bound(math.prod(w.shape[1:]), oracle.conv2d(x, w, b, **geometry))
     if is_winograd("forward", x.shape, w.shape, **geometry):
         return _or_direct(winograd.conv2d(x, w, b, **geometry), bound)
     return bound
@@ -110,7 +113,7 @@ def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
 def conv2d_input(dy: Array, w: Array, shape: Shape, groups: int = 1, **rest: Any) -> Array:
     """K/groups R S products, fewer where windows do not overlap fully."""
     dy, w, taps = magnitude(dy), magnitude(w), w.shape[0] // groups * math.prod(w.shape[2:])
-    total = reference.conv2d_backward_input(dy, w, shape, groups=groups, **rest)
+    total = oracle.conv2d_backward_input(dy, w, shape, groups=groups, **rest)
     bound = sum_bound(taps, total)
     if is_winograd("backward_input", shape, w.shape, groups=groups, **rest):
         return _or_direct(winograd.conv2d_input(dy, w, shape, groups, **rest), bound)
@@ -120,7 +123,7 @@ def conv2d_input(dy: Array, w: Array, shape: Shape, groups: int = 1, **rest: Any
 def conv2d_weight(dy: Array, x: Array, shape: Shape, **geometry: Any) -> tuple[Array, Array]:
     """N P Q products for a weight, N P Q numbers for a bias."""
     dy, x = magnitude(dy), magnitude(x)
-    dw, db = reference.conv2d_backward_weight(dy, x, shape, **geometry)
+    dw, db = oracle.conv2d_backward_weight(dy, x, shape, **geometry)
     pixels = dy.shape[0] * math.prod(dy.shape[2:])
     bound = sum_bound(pixels, dw)
     if is_winograd("backward_weight", x.shape, shape, **geometry) and len(x):

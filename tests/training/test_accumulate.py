@@ -103,3 +103,16 @@ def test_a_limit_on_values_holds_for_each_step() -> None:
     for name, array in snapshot(model).items():
         assert np.abs(array - before[name]).max() <= 1e-4 + 1e-7
     fit(model, blobs(64), optimizer=Adam(model.parameters()), max_grad_norm=1, max_grad_value=1)
+
+
+def test_samples_keep_their_weights_in_parts_of_a_batch() -> None:
+    data, rng = blobs(60), np.random.default_rng(0)
+    weights = {"sample_weight": rng.uniform(0, 2, 60), "class_weight": [1, 2, 0.5, 1]}
+    found = []
+    for options in ({"batch_size": 32}, {"batch_size": 8, "accumulate": 4}):
+        model = small_net()
+        sgd = SGD(model.parameters(), 0.1, momentum=0.9)
+        fit(model, data.x, data.y, optimizer=sgd, epochs=2, **weights, **options)
+        found.append(snapshot(model))
+    for name, array in found[0].items():
+        np.testing.assert_allclose(found[1][name], array, atol=1e-6, rtol=1e-5)

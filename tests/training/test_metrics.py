@@ -232,3 +232,14 @@ def test_each_metric_has_a_panel_of_the_curve() -> None:
     panels = learning_curve(history).axes
     assert [panel.get_ylabel() for panel in panels] == ["loss", "accuracy / %", "recall"]
     assert len(panels[2].get_lines()) == 2
+
+
+def test_arrays_and_names_have_figures_too() -> None:
+    data, model, asked = blobs(40), small_net(), {}
+    names = np.array(["a", "b", "c", "d"])[data.y]
+    weights = {"class_weight": "balanced"}
+    history = fit(model, data.x, names, metrics={**kinds(asked), "recall": recall}, **weights)
+    assert set(asked["classes"][0]) == {0, 1, 2, 3}
+    found = evaluate(model, data.x, names, metrics=["top2", recall])
+    assert found.metrics["recall"] == recall(data.y, predict(model, data.x).argmax(1))
+    assert 0 < history["recall"][0] < 1

@@ -179,7 +179,9 @@ def test_sample_weights_of_one_change_nothing(kind: str) -> None:
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["huber", "focal labels", "soft labels", "divergence"])
+@pytest.mark.parametrize(
+    "kind", ["huber", "focal labels", "soft labels", "divergence", "pixels", "focal pixels"]
+)
 def test_a_captured_step_has_the_same_losses(kind: str, device: str) -> None:
     loss, x, y, outputs, _ = TARGETS[kind]
     batches = [(x[i : i + 8], y[i : i + 8]) for i in (0, 8, 16)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import re
 import sys
@@ -134,3 +136,58 @@ def test_fit_says_on_a_terminal_where_it_goes_on(
     assert f"resumed: {words}\n" in trained(epochs=epochs, resume=True)
     assert trained(epochs=epochs, resume=True, progress=False) == ""
     assert "resumed" not in trained(epochs=epochs)
+
+
+class Mute:
+    """A stream that cannot tell whether it is a terminal."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+@pytest.mark.parametrize("stream", [None, Mute(), io.StringIO()])
+def test_away_from_a_terminal_each_epoch_is_a_line_of_the_log(
+    stream: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    caplog.set_level(logging.INFO, logger="pycnn")
+    history = fit(small_net(), blobs(64), blobs(32), epochs=2)
+    lines = [f"epoch {n}/2: {record}" for n, record in enumerate(history, start=1)]
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("pycnn", "INFO", line) for line in lines
+    ]
+    caplog.clear()
+    fit(small_net(), blobs(64), progress=False)
+    assert caplog.records == []
+    fit(small_net(), blobs(64), progress=True)
+    assert len(caplog.records) == (stream is None)  # else there is a bar
+    if isinstance(stream, io.StringIO):
+        assert "epoch 1/1:   0%|" in stream.getvalue()
+
+
+def test_a_log_hears_of_layers_and_of_a_resumed_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, logger="pycnn")
+    monkeypatch.setattr("pycnn.training.stretch.SECONDS_BETWEEN_LINES", 0.0)
+    ones = ArrayDataset(np.ones((3, 1, 16, 16), np.float32), np.zeros(3, np.int64))
+    self_organize(models.neocognitron(2, size=16, planes=(2, 2, 2), rng=0), ones, 2)
+    assert re.match(r"S-layer 1/3: 2 of 2 samples$", caplog.messages[0])
+    assert re.match(r"S-layer 3/3: 2 samples, \d+\.\d s$", caplog.messages[-1])
+    for _ in range(2):
+        fit(small_net(), blobs(64), checkpoint=tmp_path / "checkpoint", resume=True)
+    assert caplog.messages[-1] == "resumed: all epochs had finished already"
+
+
+def test_a_log_that_fails_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fails(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("no space left")
+
+    logger = logging.getLogger("pycnn")
+    monkeypatch.setattr(logger, "handlers", [Fails()])
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
+    assert len(fit(small_net(), blobs(64))) == 1
+    monkeypatch.undo()
+    logger.manager._clear_cache()  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from PIL import Image
@@ -57,6 +58,12 @@ def _small_checkpoint() -> bytes:
     return save(state, {"pycnn": json.dumps({"format": 1, "metadata": {"classes": ["a"]}})})
 
 
+def _architecture() -> bytes:
+    with TemporaryDirectory() as folder:
+        checkpoints.save(path := Path(folder, "m"), small_net())
+        return path.read_bytes()
+
+
 def _load(path: Path) -> None:
     checkpoints.load(path, small_net())
 
@@ -72,7 +79,10 @@ Case = tuple[Callable[[Path], object], list[bytes]]
 KINDS: dict[str, Case] = {
     "images": (read_images, [idx_bytes(random_bytes(3, 4, 5))]),
     "labels": (lambda path: read_labels(path, 10), [idx_bytes(random_bytes(9, high=10))]),
-    "load_model": (READERS["model.safetensors"], [_run_file("model.safetensors")]),
+    "load_model": (
+        READERS["model.safetensors"],
+        [_run_file("model.safetensors"), _architecture()],
+    ),
     "load": (_load, [_small_checkpoint()]),
     "settings.json": (READERS["settings.json"], [_run_file("settings.json")]),
     "history.json": (READERS["history.json"], [_run_file("history.json")]),

@@ -187,15 +187,10 @@ void check_strided(const DeviceArray& array, const Shape& shape, const Strides& 
                    " does not lie within an array of shape ", to_string(array.shape));
 }
 
-void* element_at(const DeviceArray& array, int64_t place) {
-    return data_of<char>(array) + place * static_cast<int64_t>(size_of(array.element));
-}
-
 DeviceArray bind_strided(const DeviceArray& x, const Shape& shape, const Strides& strides, int64_t start) {
     check_strided(x, shape, strides, start);
     DeviceArray y(kStrided, shape, x.element);
-    if (y.size() > 0)
-        copy_strided(Places<2>(kStrided, shape, {contiguous(shape), strides}), x.element, element_at(x, start), y.data());
+    copy_part(kStrided, x, strides, start, shape, y, contiguous(shape), 0);
     return y;
 }
 
@@ -203,9 +198,7 @@ void bind_write_strided(const DeviceArray& target, const DeviceArray& x, const S
     check_strided(target, x.shape, strides, start);
     if (x.element != target.element)
         fail_type(kStrided, "cannot write ", name_of(x.element), " into an array of ", name_of(target.element));
-    if (x.size() > 0)
-        copy_strided(Places<2>(kStrided, x.shape, {strides, contiguous(x.shape)}), x.element, x.data(),
-                     element_at(target, start));
+    copy_part(kStrided, x, contiguous(x.shape), 0, x.shape, target, strides, start);
 }
 
 DeviceArray bind_matmul(const DeviceArray& a, const DeviceArray& b) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "cuda/arithmetic.hpp"
+#include "cuda/array_functions.hpp"
 #include "python/device/array_functions.hpp"
 #include "python/device/dlpack.hpp"
 #include "python/overlap.hpp"
@@ -96,7 +97,6 @@ DeviceArray concatenate(const std::vector<DeviceArray>& arrays, size_t axis) {
     if (arrays.empty()) fail_value("DeviceArray.concatenate", "needs at least one array");
     Shape shape = arrays.front().shape;
     if (axis >= shape.size()) fail_value("DeviceArray.concatenate", "there is no axis ", axis, " in ", to_string(shape));
-    const auto at = static_cast<ptrdiff_t>(axis);
     shape[axis] = 0;
     for (const DeviceArray& a : arrays) {
         Shape others = a.shape;
@@ -104,15 +104,17 @@ DeviceArray concatenate(const std::vector<DeviceArray>& arrays, size_t axis) {
         if (others != shape)
             fail_value("DeviceArray.concatenate", "shapes ", to_string(a.shape), " and ", to_string(arrays.front().shape),
                        " differ in more than axis ", axis);
+        if (a.element != arrays.front().element)
+            fail_type("DeviceArray.concatenate", "needs arrays of one dtype, got ", name_of(arrays.front().element), " and ",
+                      name_of(a.element));
         shape[axis] += a.shape[axis];
     }
-    DeviceArray result("DeviceArray.concatenate", shape, Element::float32);
-    const int64_t rows = product(shape.begin(), shape.begin() + at), pitch = product(shape.begin() + at, shape.end());
+    DeviceArray result("DeviceArray.concatenate", shape, arrays.front().element);
+    const Strides strides = contiguous(shape);
     int64_t offset = 0;
     for (const DeviceArray& a : arrays) {
-        const int64_t width = product(a.shape.begin() + at, a.shape.end());
-        copy_rows(rows, width, floats(a), width, static_cast<float*>(result.data()) + offset, pitch);
-        offset += width;
+        copy_part("DeviceArray.concatenate", a, contiguous(a.shape), 0, a.shape, result, strides, offset);
+        offset += a.shape[axis] * strides[axis];
     }
     return result;
 }
@@ -122,17 +124,15 @@ std::vector<DeviceArray> split(const DeviceArray& a, const Shape& extents, size_
     if (axis >= a.shape.size() || std::accumulate(extents.begin(), extents.end(), int64_t{0}) != a.shape[axis])
         fail_value("DeviceArray.split", "parts of ", to_string(extents), " do not make up axis ", axis, " of ",
                    to_string(a.shape));
-    const auto at = static_cast<ptrdiff_t>(axis);
-    const int64_t rows = product(a.shape.begin(), a.shape.begin() + at), pitch = product(a.shape.begin() + at, a.shape.end());
+    const Strides strides = contiguous(a.shape);
     std::vector<DeviceArray> parts;
     int64_t offset = 0;
     for (int64_t extent : extents) {
         Shape shape = a.shape;
         shape[axis] = extent;
-        parts.emplace_back("DeviceArray.split", shape, Element::float32);
-        const int64_t width = product(shape.begin() + at, shape.end());
-        copy_rows(rows, width, floats(a) + offset, pitch, static_cast<float*>(parts.back().data()), width);
-        offset += width;
+        parts.emplace_back("DeviceArray.split", shape, a.element);
+        copy_part("DeviceArray.split", a, strides, offset, shape, parts.back(), contiguous(shape), 0);
+        offset += extent * strides[axis];
     }
     return parts;
 }
@@ -204,6 +204,15 @@ const char* name_of(Element element) {
             return "bool";
     }
     return "";
+}
+
+void copy_part(const char* op, const DeviceArray& source, const Strides& source_strides, int64_t source_start,
+               const Shape& shape, const DeviceArray& target, const Strides& target_strides, int64_t target_start) {
+    const Places<2> places(op, shape, {target_strides, source_strides});
+    if (places.count == 0) return;
+    const auto bytes = static_cast<int64_t>(size_of(source.element));
+    copy_strided(places, source.element, static_cast<const char*>(source.data()) + source_start * bytes,
+                 static_cast<char*>(target.data()) + target_start * bytes);
 }
 
 Element element_of_dtype(const py::dtype& dtype) {

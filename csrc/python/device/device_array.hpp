@@ -11,6 +11,7 @@
 #include "core/shape.hpp"
 #include "cuda/element.hpp"
 #include "cuda/memory.hpp"
+#include "cuda/places.hpp"
 
 namespace pycnn::cuda {
 
@@ -28,6 +29,11 @@ struct DeviceArray {
     size_t bytes() const { return static_cast<size_t>(size()) * size_of(element); }
     void* data() const;  // ValueError once it has been freed
 };
+
+// Copies a part of this shape from one array to another of the same elements. Either has strides, in elements, and begins at an
+// element of the array.
+void copy_part(const char* op, const DeviceArray& source, const Strides& source_strides, int64_t source_start,
+               const Shape& shape, const DeviceArray& target, const Strides& target_strides, int64_t target_start);
 
 void register_device_array(pybind11::module_& module);
 
