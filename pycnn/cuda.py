@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import flag
@@ -37,6 +38,8 @@ class _OnGPU(type):
 
 class FloatTensor(metaclass=_OnGPU):
     """PyTorch's older name for float tensors on the GPU, to ask ``isinstance(x, ...)``."""
+
+    dtype = np.float32
 
 
 def is_available() -> bool:

@@ -163,6 +163,12 @@ class ShapeMethods(Value):
         """Convert to bool."""
         return shaping.astype(self, np.bool_)
 
+    def type(self, dtype: Any = None) -> Any:
+        """Convert to a dtype, or a kind such as `FloatTensor`; without one, return its name."""
+        if dtype is None:
+            return f"{self.data.dtype.name}"
+        return shaping.astype(self, getattr(dtype, "dtype", dtype))
+
     def type_as(self, other: Value) -> Tensor:
         """Convert to the dtype of another tensor."""
         return shaping.astype(self, other.data.dtype)

@@ -69,6 +69,11 @@ class Building(Tree):
                 f"[{owner}] {type(self).__name__} has an attribute {name!r} of another kind"
             )
 
+    @property
+    def _modules(self) -> dict[str, Module]:
+        """The modules directly below by name, as PyTorch's programs look at them; a copy."""
+        return dict(self.named_children())
+
     def apply(self: Self, function: Callable[[Module], Any]) -> Self:
         """Call a function with every module, those below first, each once; return self."""
         for module in reversed([module for _, module in self.named_modules()]):

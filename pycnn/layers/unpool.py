@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pycnn._arguments import pair
 from pycnn.autograd import Tensor
 from pycnn.autograd.unpool import unpool2d
 from pycnn.layers.module import Module
@@ -19,12 +20,18 @@ class MaxUnpool2d(Module):
     ----------
     kernel_size, stride, padding : int or (int, int)
         Those of the pooling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
     """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
+        owner = type(self).__name__
+        self.kernel_size = pair(owner, "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else pair(owner, "stride", stride, 1)
+        self.padding = pair(owner, "padding", padding, 0)
 
     def forward(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         """Put the numbers back."""
