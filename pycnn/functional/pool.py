@@ -114,7 +114,8 @@ def lp_pool2d(
     """Return the p-norm of each window, ``(sum x^p)^(1/p)``; 0 where the sum is not positive."""
     y = avg_pool2d(x**norm_type, kernel_size, stride, 0, ceil_mode)
     window = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-    return (y.relu() * (window[0] * window[-1])) ** (1 / norm_type)
+    total: Tensor = y.relu() * (window[0] * window[-1])
+    return total.pow(1 / norm_type)
 
 
 @on_arrays_too

@@ -30,7 +30,7 @@ FLOORS = [
     {"layers"},
     {"data", "losses", "optim", "profiling"},
     {"augment", "functional", "loader", "splits"},
-    {"text"},
+    {"text", "utils"},
     {"datasets", "models", "nn"},
     {"io"},
     {"training"},
