@@ -321,7 +321,7 @@ class Tensor(Arithmetic, InPlace):
             self.data, self._node, self._output = y.data, y._node, y._output
             self.requires_grad = y.requires_grad
         if base is not None and whole is not None and base.put_back is not None:
-            whole._become(base.put_back(whole, self))  # type: ignore[attr-defined]
+            whole._become(base.put_back(whole, self))
             self._base = base
         return self
 
