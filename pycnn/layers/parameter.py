@@ -164,9 +164,9 @@ class Parameter(Tensor):
         self.home: Home | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Take the values of a tensor where PyTorch's programs assign one to `data`."""
-        if name == "data" and isinstance(value, Tensor):
-            value = tracked(value.data)
+        """Count changes of the values that are assigned, which may be those of a tensor."""
+        if name == "data":
+            value = tracked(value.data if isinstance(value, Tensor) else value)
         super().__setattr__(name, value)
 
     @property

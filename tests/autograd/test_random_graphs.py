@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pycnn as nn
-from pycnn.devices import available, move
+from pycnn.devices import available, move, on_cpu
 
 Program = list[tuple[str, int, int]]
 
@@ -112,8 +112,8 @@ def run(model: nn.Module, inputs: Sequence[np.ndarray], device: str) -> list[np.
     ((y * nn.Tensor(move(weights, device))).sum() + 3.0 * mean).backward()
     grads = [a.grad, b.grad, *(p.grad for p in model.parameters())]
     zeros = [np.zeros(one.shape, np.float32) for one in (a, b, *model.parameters())]
-    found = [z if g is None else np.asarray(g) for g, z in zip(grads, zeros, strict=True)]
-    return [y.numpy(), mean.numpy(), *(np.asarray(move(g, "cpu")) for g in found)]
+    found = [z if g is None else on_cpu(g) for g, z in zip(grads, zeros, strict=True)]
+    return [y.numpy(), mean.numpy(), *found]
 
 
 def smooth(values: list[np.ndarray]) -> bool:
@@ -154,7 +154,7 @@ def test_arrays_get_what_tensors_get(program: Program, seed: int) -> None:
     one, two = Graph(program), Graph(program)
     y, mean = one(a, b)
     assert isinstance(y, np.ndarray)
-    da, db = one.backward((np.ones_like(y), np.float32(0) * mean))
+    da, db = one.backward((np.ones_like(y), np.zeros_like(mean)))
     ta, tb = nn.Tensor(a, requires_grad=True), nn.Tensor(b, requires_grad=True)
     ty, _ = two(ta, tb)
     ty.sum().backward()

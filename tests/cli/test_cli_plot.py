@@ -123,7 +123,7 @@ def test_errors_are_one_line(
     assert "history is empty" in fails(capsys, "plot", "learning-curve", ".")
     assert "does not fit" in fails(capsys, "plot", "convolution", "--kernel", "9")
     io.save("plain.safetensors", Sequential(Linear(2, 2)))
-    assert "does not say which model" in fails(capsys, "report", "plain.safetensors")
+    assert "needs to be told its data" in fails(capsys, "report", "plain.safetensors")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for command in (["plot", "filters", checkpoint], ["report", checkpoint, "--data", data]):
         assert "pip install 'pycnn[plot]'" in fails(capsys, *command)

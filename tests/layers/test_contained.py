@@ -80,7 +80,7 @@ def test_modules_and_parameters_in_a_container_are_refused(
     model.layers = "before"
     with pytest.raises(
         TypeError,
-        match=rf"^\[Empty\] layers is a .*{type(item).__name__}.*Sequential or a Parallel",
+        match=rf"^\[Empty\] layers is a .*{type(item).__name__}.*Sequential or Parallel",
     ):
         model.layers = CONTAINERS[kind](item)
     assert model.layers == "before"

@@ -22,10 +22,11 @@ from pycnn.layers.making import NOT_KEPT
 from pycnn.models.stored import classes
 
 CONTAINERS = {"Sequential", "Parallel", "Residual", "ModuleList", "ModuleDict"}
+OF_TWO = {"MaxUnpool2d"}  # takes indices besides
 CASES = [
     (name, *example)
     for name in classes()
-    if name not in CONTAINERS
+    if name not in CONTAINERS | OF_TWO
     for example in EXAMPLES.get(name, [((), {}, ROWS)])
 ]
 
@@ -56,7 +57,12 @@ def test_every_layer_comes_back(
     assert np.array_equal(loaded.eval()(x), layer.eval()(x))
 
 
-@pytest.mark.parametrize("name", sorted(set(classes()) - CONTAINERS))
+def test_unpooling_comes_back(tmp_path: Path) -> None:
+    layer = nn.MaxUnpool2d(3, 2, 1)
+    assert repr(again(layer, tmp_path)) == repr(layer)
+
+
+@pytest.mark.parametrize("name", sorted(set(classes()) - CONTAINERS - OF_TWO))
 def test_every_argument_that_matters_is_stored(name: str) -> None:
     """Left out are those that PyTorch's programs give and pycnn ignores."""
     kind, ignored = getattr(layers, name), {"return_indices", "inplace", "recompute_scale_factor"}
