@@ -22,6 +22,7 @@ ARRAYS = {
         "dtypes",
         "cuda",
         "init",
+        "jit",
         "autograd",
         "_config",
     ),
