@@ -91,3 +91,11 @@ def test_tensors_after_a_pattern_and_rearranged() -> None:
     assert (nn.float, nn.Size, nn.jit.is_scripting()) == (np.float32, tuple, False)
     up = nn.nn.functional.upsample_bilinear(x.view(1, 1, 2, 3), scale_factor=2)
     assert up[0, 0, 0].tolist() == pytest.approx([0, 0.4, 0.8, 1.2, 1.6, 2])
+
+
+def test_random_orders_and_choices() -> None:
+    assert sorted(nn.randperm(5, generator=0).tolist()) == [0, 1, 2, 3, 4]
+    assert nn.bernoulli(nn.tensor([0.0, 1.0])).tolist() == [0, 1]
+    assert (
+        nn.Embedding.from_pretrained(nn.eye(3), freeze=False).weight.tolist() == np.eye(3).tolist()
+    )
