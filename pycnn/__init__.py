@@ -15,7 +15,7 @@
 """
 
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
@@ -59,10 +59,12 @@ from pycnn.training import History, evaluate, fit, predict, predict_proba
 __version__: str = _core.version
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import a module that few programs need on first use."""
-    if name in ("distributed", "utils"):
+def __getattr__(name: str) -> Any:
+    """Import a module that few programs need on first use; give PyTorch's names of kinds."""
+    if name in ("distributed", "jit", "utils"):
         return import_module(f"pycnn.{name}")
+    if name in dtypes.KINDS:
+        return dtypes.KINDS[name]
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
 
 

@@ -13,6 +13,9 @@ int32 = np.int32
 int64 = long = np.int64
 uint8 = np.uint8
 
+# Names that would hide Python's own if they were imported with a star.
+KINDS = {"float": np.float32, "int": np.int32, "bool": np.bool_, "Size": tuple}
+
 __all__ = ["device", "float32", "int32", "int64", "long", "uint8"]
 
 

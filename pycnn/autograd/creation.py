@@ -21,6 +21,7 @@ from pycnn.init import generator as generator_of
 __all__ = [
     "arange",
     "as_tensor",
+    "bernoulli",
     "empty",
     "enable_grad",
     "eye",
@@ -37,6 +38,7 @@ __all__ = [
     "randint",
     "randn",
     "randn_like",
+    "randperm",
     "set_grad_enabled",
     "tensor",
     "zeros",
@@ -169,6 +171,18 @@ def randint(
         low, high, size = 0, low, high
     numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
     return _made(numbers, np.int64, device, False)
+
+
+def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
+    """Draw an order of the numbers 0 to n - 1."""
+    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
+    return _made(numbers, np.int64, device, False)
+
+
+def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
+    """Draw 1 with the probability at each place, else 0."""
+    drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
+    return _like(p, drawn.astype(np.float32), False)
 
 
 def arange(

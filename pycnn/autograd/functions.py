@@ -24,6 +24,7 @@ METHODS = (
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
     *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
+    *("swapaxes", "movedim", "nonzero", "repeat_interleave"),
 )
 
 __all__ = ["cat", "concat", "einsum", "roll", "split", "stack", "where", *METHODS]

@@ -44,6 +44,10 @@ def leaves(value: Any) -> list[Any]:
     return found
 
 
+# Arguments that are certainly no arrays, and hold none.
+_PLAIN = frozenset([int, float, bool, str, type(None)])
+
+
 def on_arrays_too(function: F) -> F:
     """Let a function of tensors take arrays as well, and then return arrays."""
 
@@ -51,6 +55,10 @@ def on_arrays_too(function: F) -> F:
     def either(*inputs: Any, **options: Any) -> Any:
         if "input" in options:  # PyTorch's name of the first argument
             inputs = (options.pop("input"), *inputs)
+        if inputs and isinstance(inputs[0], Value):
+            rest = (*inputs[1:], *options.values())
+            if not rest or all([type(one) in _PLAIN for one in rest]):
+                return function(*inputs, **options)
         if not holds(Value, inputs, options):
             if not holds(None, inputs, options):
                 return function(*inputs, **options)

@@ -126,7 +126,7 @@ class TrackedArray(np.ndarray[Any, Any]):
         return self.ndim
 
     @property
-    def size(self) -> Any:  # type: ignore[override]
+    def size(self) -> Any:
         """How many numbers there are; called as PyTorch's ``size(dim)``, the shape."""
         return _Size(self.shape)
 

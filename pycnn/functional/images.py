@@ -21,6 +21,8 @@ __all__ = [
     "pixel_shuffle",
     "pixel_unshuffle",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 
@@ -163,6 +165,18 @@ def upsample(
 ) -> Tensor:
     """Do what `interpolate` does."""
     return interpolate(x, size, scale_factor, mode, align_corners)
+
+
+@on_arrays_too
+def upsample_bilinear(x: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Do what `interpolate` does with mode 'bilinear' and aligned corners."""
+    return interpolate(x, size, scale_factor, "bilinear", True)
+
+
+@on_arrays_too
+def upsample_nearest(x: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Do what `interpolate` does with mode 'nearest'."""
+    return interpolate(x, size, scale_factor, "nearest")
 
 
 @on_arrays_too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pycnn import layers
@@ -23,6 +24,10 @@ __all__ = [
 ]
 
 
+# Arguments are checked once; a layer without parameters may be shared by all.
+_max_pool2d = lru_cache(maxsize=256)(layers.MaxPool2d)
+
+
 @on_arrays_too
 def max_pool2d(
     x: Tensor,
@@ -34,7 +39,11 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Tensor:
     """Keep the largest element of each window; see `pycnn.MaxPool2d`."""
-    layer = layers.MaxPool2d(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    arguments = (kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+    try:
+        layer = _max_pool2d(*arguments)
+    except TypeError:  # a list cannot be looked up, and a wrong argument says so itself
+        layer = layers.MaxPool2d(*arguments)
     return layer(x)  # type: ignore[no-any-return]
 
 
@@ -114,7 +123,8 @@ def lp_pool2d(
     """Return the p-norm of each window, ``(sum x^p)^(1/p)``; 0 where the sum is not positive."""
     y = avg_pool2d(x**norm_type, kernel_size, stride, 0, ceil_mode)
     window = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-    return (y.relu() * (window[0] * window[-1])) ** (1 / norm_type)
+    total: Tensor = y.relu() * (window[0] * window[-1])
+    return total.pow(1 / norm_type)
 
 
 @on_arrays_too

@@ -22,8 +22,8 @@ def _either(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[...
 
     @wraps(make)
     def initial(shape: Any, *arguments: Any, **options: Any) -> Any:
-        chosen = write if hasattr(shape, "dtype") else make
-        return chosen(shape, *arguments, **options)
+        are_weights = hasattr(shape, "dtype") and shape.dtype.kind == "f" and shape.ndim > 0
+        return (write if are_weights else make)(shape, *arguments, **options)
 
     return initial
 

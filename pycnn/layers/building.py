@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pycnn._arguments import flag, written
@@ -70,9 +71,9 @@ class Building(Tree):
             )
 
     @property
-    def _modules(self) -> dict[str, Module]:
-        """The modules directly below by name, as PyTorch's programs look at them; a copy."""
-        return dict(self.named_children())
+    def _modules(self) -> Mapping[str, Module]:
+        """The modules directly below by name, as PyTorch's programs look at them; read-only."""
+        return MappingProxyType(dict(self.named_children()))
 
     def apply(self: Self, function: Callable[[Module], Any]) -> Self:
         """Call a function with every module, those below first, each once; return self."""

@@ -41,6 +41,8 @@ class Pooled:
 class Convolution(OnImages):
     """What `Conv2d` and `Conv1d` share: the parameters, and the passes on images."""
 
+    _covered: Shape = ()  # size of the last images that were large enough
+
     def __init__(
         self,
         in_channels: int,
@@ -171,7 +173,7 @@ class Convolution(OnImages):
             or array.shape[1] != self.in_channels
             or backends.of(array) is not backends.of(weight)
             or array.dtype != weight.dtype
-            or not self._covers(array.shape)
+            or (array.shape[2:] != self._covered and not self._covers(array.shape))
         ):
             return NotImplemented
         return affine("conv2d", x, self.weight, self.bias, self.geometry)
@@ -185,12 +187,15 @@ class Convolution(OnImages):
             borders = (top + bottom, left + right)
         else:
             borders = (2 * self.padding[0], 2 * self.padding[1])
-        return all(
+        covered = all(
             n > 0 and n + border > (taps - 1) * gap
             for n, border, taps, gap in zip(
                 shape[2:], borders, self.kernel_size, self.dilation, strict=True
             )
         )
+        if covered:
+            vars(self)["_covered"] = shape[2:]  # most images are of one size
+        return covered
 
     def forward_relu(self, x: Array) -> Array:
         """Return the rectified output of `forward`; `backward` remains that of `forward`."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer, number, placement, sizes, written
 from pycnn._budget import allow
+from pycnn.autograd import Tensor
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Gradient, Parameter, SparseRows
 
@@ -85,7 +86,7 @@ class Embedding(Module):
     @classmethod
     def from_pretrained(
         cls,
-        weights: npt.NDArray[np.float32],
+        weights: npt.NDArray[np.float32] | Tensor,
         freeze: bool = True,
         padding_idx: int | None = None,
         max_norm: None = None,
@@ -97,7 +98,7 @@ class Embedding(Module):
 
         Parameters
         ----------
-        weights : (V, D) float32 array, C-contiguous
+        weights : (V, D) float32 array or Tensor, C-contiguous
             The table. It is not copied: training changes it.
         freeze : bool
             Whether the vectors stay as they are; `weight` is then a Buffer, not a Parameter.
@@ -116,6 +117,8 @@ class Embedding(Module):
         TypeError, ValueError
             If an argument is not as above.
         """
+        if isinstance(weights, Tensor):
+            weights = weights.data
         if not isinstance(weights, np.ndarray) or weights.dtype != np.float32:
             found = getattr(weights, "dtype", type(weights).__name__)
             raise TypeError(f"[Embedding] weights must be a float32 array, got {found}")

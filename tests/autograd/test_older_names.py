@@ -57,6 +57,13 @@ def test_wrappers_call_what_they_wrap() -> None:
         load_url("https://example.com/a.pth")
 
 
+def test_modules_by_name_are_read_only() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    assert list(model._modules) == ["0", "1"]
+    with pytest.raises(TypeError):
+        model._modules["2"] = nn.ReLU()  # type: ignore[index]
+
+
 def test_order_of_numbers() -> None:
     x = nn.tensor([[2.0, 1.0, 2.0], [3.0, 5.0, 4.0]], requires_grad=True)
     values, where = x.sort(dim=1, descending=True)
@@ -67,3 +74,28 @@ def test_order_of_numbers() -> None:
     assert nn.gradcheck(lambda a: (a.sort(0)[0] * a).sum() + a.logsumexp(1).sum(), x)
     with pytest.raises(ValueError, match=r"\[topk\] k 4 must be from 0 to 3"):
         x.topk(4)
+
+
+def test_tensors_after_a_pattern_and_rearranged() -> None:
+    x = nn.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 5.0]])
+    assert x.new_ones(2).tolist() == x.new_full((2,), 1).tolist() == [1, 1]
+    assert x.new_empty((1, 2)).shape == (1, 2)
+    assert x.new_tensor([1, 2]).dtype == np.float32
+    assert (x.ndimension(), x.is_contiguous()) == (2, True)
+    assert x.nonzero().tolist() == [[0, 1], [0, 2], [1, 0], [1, 2]]
+    assert x.roll(1, 1).tolist() == [[2, 0, 1], [5, 3, 0]]
+    assert x.swapaxes(0, 1).tolist() == x.movedim(0, -1).tolist() == x.t().tolist()
+    assert x.unflatten(1, (3, -1)).shape == (2, 3, 1)
+    assert x.repeat_interleave(2, 1)[0].tolist() == [0, 0, 1, 1, 2, 2]
+    assert nn.gradcheck(lambda a: (a.repeat_interleave(2) * 2).sum() + a.movedim(0, 1).exp(), x)
+    assert (nn.float, nn.Size, nn.jit.is_scripting()) == (np.float32, tuple, False)
+    up = nn.nn.functional.upsample_bilinear(x.view(1, 1, 2, 3), scale_factor=2)
+    assert up[0, 0, 0].tolist() == pytest.approx([0, 0.4, 0.8, 1.2, 1.6, 2])
+
+
+def test_random_orders_and_choices() -> None:
+    assert sorted(nn.randperm(5, generator=0).tolist()) == [0, 1, 2, 3, 4]
+    assert nn.bernoulli(nn.tensor([0.0, 1.0])).tolist() == [0, 1]
+    assert (
+        nn.Embedding.from_pretrained(nn.eye(3), freeze=False).weight.tolist() == np.eye(3).tolist()
+    )

@@ -64,7 +64,7 @@ class DenseBlock(nn.ModuleDict):
     def __init__(self) -> None:
         super().__init__()
         for i in range(2):
-            self.add_module("layer%d" % (i + 1), DenseLayer(2 + 2 * i, 2))
+            self.add_module(f"layer{i + 1}", DenseLayer(2 + 2 * i, 2))
 
     def forward(self, x: Any) -> Any:
         for _, layer in self.items():

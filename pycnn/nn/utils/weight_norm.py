@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -74,13 +74,14 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
         raise ValueError(f"[weight_norm] the weight of {module!r} is normalised already")
     weight: Parameter = vars(module)["weight"]
     axes = _others(weight, dim)
-    del module.weight
+    del vars(module)["weight"]
     with recording(False):
         length = _length(weight, axes)
-    module.weight_g = Parameter(np.array(length.numpy()), weight.requires_grad)  # type: ignore[assignment]
-    module.weight_v = weight  # type: ignore[assignment]
+    module.weight_g = Parameter(np.array(length.numpy()), weight.requires_grad)
+    module.weight_v = weight
     vars(module)["_weight_axes"] = axes
-    module.__class__ = _normalised(type(module))
+    cls: Any = type(module)
+    module.__class__ = _normalised(cls)
     return module
 
 
@@ -89,13 +90,13 @@ def remove_weight_norm(module: T, name: str = "weight") -> T:
     if "weight_v" not in vars(module) or name != "weight":
         raise ValueError(f"[remove_weight_norm] {module!r} has no normalised weight {name!r}")
     with recording(False):
-        values = np.array(module.weight.numpy())  # type: ignore[union-attr]
+        values = np.array(cast("Any", module).weight.numpy())
     direction = vars(module)["weight_v"]
     module.__class__ = type(module).__mro__[1]
     for gone in ("weight_g", "weight_v", "_weight_axes"):
         vars(module).pop(gone)
     direction.data = values
-    module.weight = direction
+    setattr(module, name, direction)
     return module
 
 

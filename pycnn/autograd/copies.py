@@ -1,0 +1,81 @@
+"""Methods of tensors that make others: like this one, rearranged, or parts of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pycnn.autograd import shaping
+from pycnn.autograd.ordering import Ordering
+from pycnn.autograd.value import Value, new
+from pycnn.devices import move
+
+if TYPE_CHECKING:
+    from pycnn.autograd.tensor import Tensor
+
+
+class Copies(Ordering):
+    """New tensors after the pattern of this one, and less common arrangements."""
+
+    __slots__ = ()
+
+    def new_tensor(self, data: Any) -> Tensor:
+        """Return a tensor of these numbers, of this dtype and on this device."""
+        numbers = data.numpy() if isinstance(data, Value) else data
+        kind = np.float32 if self.data.dtype.kind == "f" else self.data.dtype
+        return new(move(np.array(numbers, kind), self.backend.name))
+
+    def new_full(self, size: Any, fill_value: Any) -> Tensor:
+        """Return a tensor of one value, of this dtype and on this device."""
+        return self.new_tensor(np.full(shaping.sizes_of((size,)), fill_value))
+
+    def new_ones(self, *size: Any) -> Tensor:
+        """Return ones, of this dtype and on this device."""
+        return self.new_full(shaping.sizes_of(size), 1)
+
+    def new_empty(self, *size: Any) -> Tensor:
+        """Return zeros, as `pycnn.empty` does."""
+        return self.new_full(shaping.sizes_of(size), 0)
+
+    def ndimension(self) -> int:
+        """Return the number of dimensions."""
+        return len(self.data.shape)
+
+    def is_contiguous(self) -> bool:
+        """Return True: every tensor is contiguous."""
+        return True
+
+    def nonzero(self) -> Tensor:
+        """Return the positions of what is not 0, a row for each; int64."""
+        found = np.argwhere(self.backend.to_numpy(self.data))
+        return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
+
+    def roll(self, shifts: int, dims: int) -> Tensor:
+        """Shift along an axis; what leaves at one end comes in at the other."""
+        return shaping.roll(self, shifts, dims)
+
+    def swapaxes(self, axis0: int, axis1: int) -> Tensor:
+        """Do `transpose`."""
+        return shaping.transpose(self, axis0, axis1)
+
+    def movedim(self, source: int, destination: int) -> Tensor:
+        """Move an axis to another place; the others keep their order."""
+        ndim = len(self.data.shape)
+        order = list(range(ndim))
+        axis = order.pop(shaping.axis_of("movedim", source, ndim))
+        order.insert(shaping.axis_of("movedim", destination, ndim), axis)
+        return shaping.permute(self, order)
+
+    def unflatten(self, dim: int, sizes: Any) -> Tensor:
+        """Part an axis into several; one size may be -1."""
+        shape = tuple(self.data.shape)
+        axis = shaping.axis_of("unflatten", dim, len(shape))
+        return shaping.reshape(self, *shape[:axis], *sizes, *shape[axis + 1 :])
+
+    def repeat_interleave(self, repeats: int, dim: int | None = None) -> Tensor:
+        """Repeat each slice along an axis, or each number of the flattened tensor."""
+        x = shaping.reshape(self, -1) if dim is None else self
+        axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.data.shape))
+        places = np.repeat(np.arange(x.data.shape[axis]), repeats)
+        return shaping.index(x, (*(slice(None),) * axis, places))
