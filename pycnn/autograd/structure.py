@@ -28,6 +28,8 @@ def holds(kind: type | None, *values: Any) -> bool:
 
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     """Apply a function to every leaf of nested tuples, lists and dicts."""
+    if not isinstance(value, (tuple, list, dict)):
+        return function(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*[mapped(function, one) for one in value])
     if isinstance(value, (tuple, list)):
@@ -53,6 +55,8 @@ def on_arrays_too(function: F) -> F:
 
     @wraps(function)
     def either(*inputs: Any, **options: Any) -> Any:
+        if len(inputs) == 1 and isinstance(inputs[0], Value) and not options:
+            return function(inputs[0])
         if "input" in options:  # PyTorch's name of the first argument
             inputs = (options.pop("input"), *inputs)
         if inputs and isinstance(inputs[0], Value):

@@ -78,7 +78,8 @@ class Step:
             return self.layers
         run = self.forward
         if type(run) is ConvReluMaxPool and not run.conv.weight.requires_grad:
-            return self.layers if any(is_trained(part) for _, part in before) else (self,)
+            if before and any(is_trained(part) for _, part in before):
+                return self.layers
         return (self,)
 
 

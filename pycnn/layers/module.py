@@ -172,9 +172,9 @@ class Module(Building, Making, Modes, State, Saving):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Check that there is an input that `forward` can take, and call it."""
-        if len(inputs) == 1 and type(x := inputs[0]) is not Tensor:
+        if len(inputs) == 1 and not isinstance(x := inputs[0], Tensor):
             own = type(self).backward is not Module.backward
-            if not (isinstance(x, Tensor) or is_array(x)) and (own or x is None):
+            if not is_array(x) and (own or x is None):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(*inputs, **options)

@@ -32,7 +32,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
         backward, on_tensors = ways_of(type(self), owner)  # type: ignore[arg-type]
-        if (len(inputs) == 1 and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
+        if (inputs and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
             if backward is None:
                 y = forward(self, *inputs, **options)
             else:
