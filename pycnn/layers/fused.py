@@ -77,9 +77,9 @@ class Step:
         if not all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
             return self.layers
         run = self.forward
-        if type(run) is ConvReluMaxPool and not run.conv.weight.requires_grad:
-            if before and any(is_trained(part) for _, part in before):
-                return self.layers
+        whole = type(run) is not ConvReluMaxPool or run.conv.weight.requires_grad
+        if not whole and any(is_trained(part) for _, part in before):
+            return self.layers
         return (self,)
 
 

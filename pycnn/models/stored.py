@@ -24,7 +24,7 @@ NAME, ARGUMENTS, ARCHITECTURE = "model", "arguments", "architecture"
 INITIAL = ("rng", "embeddings")
 
 # Exported, but not by themselves a layer.
-_OTHERS = ("MaxUnpool2d", "Module", "ParameterList")
+_OTHERS = ("Module", "ParameterList")
 
 
 @cache

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.pytorch_lines import CHECKS, line, randn
 
 import pycnn as torch
 import pycnn.nn as nn
 import pycnn.nn.functional as F
 
 PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
-CHECKS: dict[str, Callable[[], None]] = {}
-
-
-def line(start: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Say which line of the page a function tries, by how its first column begins."""
-
-    def keep(check: Callable[[], None]) -> Callable[[], None]:
-        CHECKS[start] = check
-        return check
-
-    return keep
 
 
 def rows() -> list[str]:
@@ -34,10 +23,6 @@ def rows() -> list[str]:
     found = re.findall(r"^\| (`.*?) \| .* \|$", text, re.MULTILINE)
     assert len(found) > 30
     return found
-
-
-def randn(*shape: int) -> Any:
-    return torch.randn(*shape, generator=0)
 
 
 @line("`class Net(nn.Module)`")
@@ -334,80 +319,6 @@ def seeds() -> None:
         drawn.append((nn.Linear(3, 3).weight.data.copy(), torch.rand(2).tolist()))
     np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
     assert drawn[0][1] == drawn[1][1]
-
-
-@line("`nn.utils.weight_norm(layer)`")
-def normalised_weight() -> None:
-    layer = nn.utils.weight_norm(nn.Linear(2, 3))
-    assert list(layer.state_dict()) == ["bias", "weight_g", "weight_v"]
-    layer(randn(1, 2)).sum().backward()
-    assert layer.weight_g.grad.shape == (3, 1)
-
-
-@line("`nn.MaxPool2d(2, return_indices=True)`")
-def indices_of_maxima() -> None:
-    x = randn(1, 1, 4, 4)
-    y, where = nn.MaxPool2d(2, return_indices=True)(x)
-    back = nn.MaxUnpool2d(2)(y, where)
-    assert back.shape == x.shape
-    assert torch.all((back == x) | (back == 0))
-
-
-@line("`init.xavier_uniform(m.weight)`")
-def older_initial_values() -> None:
-    weight = nn.Linear(2, 3).weight
-    assert nn.init.xavier_uniform(weight) is weight
-    assert nn.init.xavier_uniform((3, 2)).shape == (3, 2)
-
-
-@line("`torch.FloatTensor(2, 3)`")
-def older_tensors() -> None:
-    assert torch.FloatTensor(2, 3).shape == (2, 3)
-    assert torch.autograd.Variable(torch.LongTensor([1])).tolist() == [1]
-
-
-@line("`self.weight.data = tensor`")
-def assigned_data() -> None:
-    layer = nn.Linear(2, 2)
-    layer.weight.data = torch.eye(2)
-    assert layer.weight.data.size() == (2, 2)
-    assert layer.weight.tolist() == [[1, 0], [0, 1]]
-
-
-@line("`class Block(nn.ModuleDict)`")
-def called_dict() -> None:
-    class Block(nn.ModuleDict):
-        def forward(self, x: Any) -> Any:
-            return sum(layer(x) for layer in self.values())
-
-    block = Block()
-    block.add_module("one", nn.Identity())
-    assert block(torch.tensor([2.0])).tolist() == [2]
-
-
-@line("`torch.utils.checkpoint.checkpoint(f, x)`")
-def memory_saved() -> None:
-    assert torch.utils.checkpoint.checkpoint(F.relu, torch.tensor([-1.0, 1.0])).tolist() == [0, 1]
-
-
-@line("`nn.DataParallel(net)`")
-def one_device() -> None:
-    x = randn(2, 2)
-    layer = nn.Linear(2, 2)
-    assert torch.all(nn.DataParallel(layer)(x) == layer(x))
-    torch.backends.cudnn.benchmark = False
-
-
-@line("`x.data.size()` of a tensor")
-def size_of_data() -> None:
-    with pytest.raises(TypeError):
-        randn(2).data.size()
-
-
-@line("`model_zoo.load_url(url)`")
-def no_weights() -> None:
-    with pytest.raises(RuntimeError, match="safetensors"):
-        torch.utils.model_zoo.load_url("https://example.com/resnet.pth")
 
 
 @line("`np.asarray(tensor)`")
