@@ -105,6 +105,11 @@ class ArrayDataset:
         """The samples, see above."""
         return self._joined(column.numbers() for column in self._columns)
 
+    @x.setter
+    def x(self, samples: Any) -> None:
+        new = ArrayDataset(samples, self.y)
+        self._columns, self._several = new._columns, new._several
+
     @property
     def sample_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shape of a sample of each input."""

@@ -20,7 +20,7 @@ from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
-from pycnn.layers.passes import backward_of, on_either, watching
+from pycnn.layers.passes import backward_of, on_either, saves, watching
 from pycnn.layers.saving import Saving
 from pycnn.layers.state import State
 from pycnn.layers.summary import summary
@@ -118,7 +118,9 @@ class Module(Building, Making, Modes, State, Saving):
         forward = vars(cls).get("forward")
         if forward is None:
             return
-        if backward_of(cls, cls) is None:  # that of a base class belongs to another forward pass
+        if backward_of(cls, cls) is None and saves(forward):
+            cls.backward = cls.backward  # type: ignore[method-assign]  # of the base class, for both
+        elif backward_of(cls, cls) is None:  # that of a base class is for another forward pass
             cls.backward = Module.backward  # type: ignore[method-assign]
             cls.backward_parameters = Module.backward_parameters  # type: ignore[method-assign]
         cls.forward = on_either(forward, cls)  # type: ignore[method-assign]

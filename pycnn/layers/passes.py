@@ -52,6 +52,15 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
     return pass_of
 
 
+def saves(forward: Forward) -> bool:
+    """Whether a forward pass saves for a backward pass: then it computes on arrays for that one."""
+    code = getattr(forward, "__code__", None)
+    return code is not None and not _SAVING.isdisjoint(code.co_names)
+
+
+_SAVING = frozenset(["save_for_backward", "_save"])
+
+
 @lru_cache(maxsize=4096)
 def ways_of(kind: type[Module], owner: type[Module]) -> tuple[Any, Any]:
     """Return what `backward_of` does, and the forward pass that a layer has for tensors, or None.

@@ -141,8 +141,6 @@ def test_a_pass_of_version_0_1_fits_one_of_ours() -> None:
             self._save((indices, x.shape))
             return y
 
-        backward = nn.MaxPool2d.backward
-
     class Backward(nn.MaxPool2d):
         def backward(self, dy: Array) -> Array:
             indices, shape = self._saved()

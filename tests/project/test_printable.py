@@ -182,7 +182,7 @@ def test_names_of_layers_are_told_as_text() -> None:
     calls: list[Callable[[], object]] = [
         lambda: net(np.zeros((1, 3), np.float32)),
         lambda: net.load_state_dict(state),
-        lambda: layers.Sequential({"a": shared, "\x1b[2J": shared}),
+        lambda: layers.Parallel({"a": shared, "\x1b[2J": shared}),
         lambda: layers.Sequential({"\x1b[2J": wrong(3)}),
         lambda: net.to("\x1b[2J"),
         lambda: models.create("\x1b[2J"),
