@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from pycnn._arguments import written
+from pycnn.autograd import Tensor
 from pycnn.layers.parameter import Parameter, list_of_parameters
 
 Group: TypeAlias = dict[str, Any]
-Params: TypeAlias = Iterable[Parameter] | Iterable[Mapping[str, Any]]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Setting:

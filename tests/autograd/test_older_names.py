@@ -16,9 +16,9 @@ from pycnn.utils.model_zoo import load_url
 
 
 def test_older_names_of_tensors() -> None:
-    assert nn.FloatTensor([1, 2]).tolist() == [1.0, 2.0]
-    assert nn.FloatTensor(2, 3).shape == nn.FloatTensor((2, 3)).shape == (2, 3)
-    assert nn.LongTensor([[1], [2]]).dtype == np.int64
+    assert nn.FloatTensor([1, 2]).tolist() == [1.0, 2.0]  # type: ignore[attr-defined, call-arg]
+    assert nn.FloatTensor(2, 3).shape == nn.FloatTensor((2, 3)).shape == (2, 3)  # type: ignore[attr-defined, call-arg]
+    assert nn.LongTensor([[1], [2]]).dtype == np.int64  # type: ignore[call-arg]
     x = nn.tensor([1.5])
     assert isinstance(x, nn.FloatTensor)
     assert not isinstance(x, nn.LongTensor)
@@ -33,7 +33,7 @@ def test_older_names_of_tensors() -> None:
 
 def test_older_initial_values_write_into_a_parameter() -> None:
     weight = nn.Linear(3, 4).weight
-    assert nn.init.constant(weight, 2.0) is weight
+    assert nn.init.constant(weight, 2.0) is weight  # type: ignore[arg-type, comparison-overlap]
     assert (weight.data == 2).all()
     for function in (nn.init.kaiming_normal, nn.init.xavier_uniform, nn.init.orthogonal):
         assert function(weight.data) is weight.data

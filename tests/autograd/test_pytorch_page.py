@@ -33,11 +33,11 @@ def forward_alone() -> None:
             self.fc = nn.Linear(3, 2)
 
         def forward(self, x: Any) -> Any:
-            return F.relu(self.fc(x))
+            return F.relu(self.fc(x))  # type: ignore[attr-defined]
 
     net = Net()
     net(randn(4, 3)).sum().backward()
-    assert net.fc.weight.grad.shape == (2, 3)
+    assert net.fc.weight.grad.shape == (2, 3)  # type: ignore[union-attr]
 
 
 @line("`y = relu(x); z = relu(y)`")
@@ -50,7 +50,7 @@ def module_twice() -> None:
     y = layer(x).detach().requires_grad_()
     layer(y).sum().backward()
     layer(x).backward(y.grad)
-    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)
+    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)  # type: ignore[arg-type]
 
 
 @line("`nn.Sequential(OrderedDict(...))`")
@@ -150,7 +150,7 @@ def classes_of_pixels() -> None:
 def probabilities() -> None:
     scores, target = randn(2, 3), torch.tensor([0, 2])
     loss = nn.CrossEntropyLoss()
-    soft = F.one_hot(target, 3).float()
+    soft = F.one_hot(target, 3).float()  # type: ignore[attr-defined]
     np.testing.assert_allclose(loss(scores, soft).item(), loss(scores, target).item(), rtol=1e-6)
 
 
@@ -171,8 +171,8 @@ def split() -> None:
 
 @line("`F.softmax(x)`")
 def softmax() -> None:
-    np.testing.assert_allclose(F.softmax(randn(2, 3)).sum(1).numpy(), 1, rtol=1e-6)
-    np.testing.assert_allclose(F.softmax(randn(2, 3, 4)).sum(0).numpy(), 1, rtol=1e-6)
+    np.testing.assert_allclose(F.softmax(randn(2, 3)).sum(1).numpy(), 1, rtol=1e-6)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(F.softmax(randn(2, 3, 4)).sum(0).numpy(), 1, rtol=1e-6)  # type: ignore[attr-defined]
 
 
 @line("`with torch.no_grad():")
@@ -268,7 +268,7 @@ def floats() -> None:
 
 @line("`F.interpolate(..., recompute_scale_factor=None)`")
 def interpolate() -> None:
-    y = F.interpolate(torch.ones(1, 1, 2, 2), scale_factor=2, recompute_scale_factor=None)
+    y = F.interpolate(torch.ones(1, 1, 2, 2), scale_factor=2, recompute_scale_factor=None)  # type: ignore[attr-defined]
     assert y.shape == (1, 1, 4, 4)
 
 
@@ -342,7 +342,7 @@ def plain_list() -> None:
 @line("`torch.save(model.state_dict(), path)`")
 def save() -> None:
     with pytest.raises(TypeError):
-        torch.save(nn.Linear(1, 1).state_dict(), "weights.safetensors")
+        torch.save(nn.Linear(1, 1).state_dict(), "weights.safetensors")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("row", rows())

@@ -81,7 +81,7 @@ class Graph(nn.Module):
         self.program = tuple(program)
         self.conv = nn.Conv2d(2, 2, 3, padding=1, rng=0)
         self.norm = nn.GroupNorm(1, 2)
-        self.scale = nn.Parameter(np.float32([[[1.5]], [[-0.5]]]))
+        self.scale = nn.Parameter(np.float32([[[1.5]], [[-0.5]]]))  # type: ignore[arg-type]
 
     def forward(self, a: Any, b: Any) -> Any:
         values = [a, b * self.scale]

@@ -64,7 +64,7 @@ def test_what_a_tensor_is() -> None:
 
 def test_arrays_and_numbers_are_operands() -> None:
     x = nn.tensor([1.0, 2.0], requires_grad=True)
-    y = np.float32([3, 4]) * x + np.float64(1) - 2 + np.array([1.0, 1.0])
+    y = np.float32([3, 4]) * x + np.float64(1) - 2 + np.array([1.0, 1.0])  # type: ignore[arg-type]
     assert isinstance(y, nn.Tensor)
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, [3, 4])
@@ -79,8 +79,8 @@ def test_arrays_and_numbers_are_operands() -> None:
 
 
 def test_functions_of_arrays_return_arrays() -> None:
-    x = np.float32([[1, -2], [3, 4]])
-    for y in (nn.cat([x, x], 1), nn.exp(x), F.relu(x), F.softmax(x, 1), nn.where(x > 0, x, 0.0)):
+    x = np.float32([[1, -2], [3, 4]])  # type: ignore[arg-type]
+    for y in (nn.cat([x, x], 1), nn.exp(x), F.relu(x), F.softmax(x, 1), nn.where(x > 0, x, 0.0)):  # type: ignore[arg-type]
         assert type(y) is np.ndarray
     values, places = nn.max(x, 1)
     assert type(values) is type(places) is np.ndarray

@@ -37,7 +37,7 @@ class Pictures:
         if self.broken in index:
             raise OSError(f"picture {self.broken} is broken")
         self.gathered += 1
-        return self.data.gather(index)
+        return self.data.gather(index)  # type: ignore[no-any-return]
 
 
 def loaders() -> set[threading.Thread]:

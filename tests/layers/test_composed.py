@@ -50,12 +50,12 @@ def test_each_input_has_its_shape_and_may_have_its_kind() -> None:
 
         def __init__(self) -> None:
             super().__init__()
-            self.left = nn.Sequential(nn.Embedding(9, 2, rng=0), nn.Flatten(), nn.Linear(8, 5))
+            self.left = nn.Sequential(nn.Embedding(9, 2, rng=0), nn.Flatten(), nn.Linear(8, 5))  # type: ignore[assignment]
 
-    assert "left.0 Embedding" in Words().summary(((4,), (3,)))
+    assert "left.0 Embedding" in Words().summary(((4,), (3,)))  # type: ignore[arg-type]
     for shape in ((4,), ((4,), (3,), (2,)), ((4,), 3), 4, "ab"):
         with pytest.raises((TypeError, ValueError)):
-            Words().summary(shape)
+            Words().summary(shape)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("kind", "shape"), NETS)
@@ -134,7 +134,7 @@ def test_shared_parameters_count_once_everywhere(tmp_path: Path) -> None:
     assert len(nn.optim.Adam(model.parameters(), 0.1).params) == 3
     model.backward(np.ones_like(model(batch((6,)))))
     grads = [parameter.grad for parameter in parameters]
-    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))
+    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))  # type: ignore[arg-type, misc]
     assert nn.optim.clip_grad_norm(model.parameters(), 1e9) == pytest.approx(norm, rel=1e-5)
     io.save(tmp_path / "m", model)
     loaded: Any = io.load_model(tmp_path / "m", Siamese)

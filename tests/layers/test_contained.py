@@ -206,7 +206,7 @@ class Head(Sequential):
         self.head = Linear(8, 4)
 
     def forward(self, x: Array) -> Array:
-        return self.head(super().forward(x))
+        return self.head(super().forward(x))  # type: ignore[no-any-return]
 
     def backward_parameters(self, dy: Array) -> None:
         super().backward(self.head.backward(dy), False)

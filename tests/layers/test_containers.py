@@ -138,7 +138,7 @@ def test_a_relu_behind_an_affine_layer_changes_no_bit() -> None:
 
     def forward(x: np.ndarray) -> np.ndarray:
         seen.append(x)
-        return ReLU()(x)
+        return ReLU()(x)  # type: ignore[no-any-return]
 
     vars(layers[4])["forward"] = forward
     np.testing.assert_array_equal(model(x), expected)
@@ -250,7 +250,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Sequential({"": ReLU()}), ValueError, "a name must not be empty"),
     (lambda: Sequential({1: ReLU()}), TypeError, "a name must be a str, got int"),  # type: ignore[dict-item]
     (lambda: Sequential({"a": 1}), TypeError, "layer a must be a Module, got int"),  # type: ignore[dict-item]
-    (lambda: inception()[::2], TypeError, r"^\[Parallel\] takes a position or a name"),  # type: ignore[index]
+    (lambda: inception()[::2], TypeError, r"^\[Parallel\] takes a position or a name"),
     (lambda: Parallel(ReLU(), axis=2)(normal(2, 3)), ValueError, "^Parallel: outputs need an axis"),
 ]  # fmt: skip
 
@@ -291,7 +291,7 @@ def test_backward_errors_carry_the_position() -> None:
     with pytest.raises(ValueError, match=r"Parallel: gradient must have size 6 in axis 1"):
         model.backward(x)
     model(x)
-    model[0][1]._memory = None  # type: ignore[index]
+    model[0][1]._memory = None
     with pytest.raises(RuntimeError, match=r"^Sequential\[0\] Parallel\[1\] ReLU: backward needs"):
         model.backward(normal(2, 6))
     block = Residual(ReLU())

@@ -247,10 +247,10 @@ def test_kaiming_normal_has_variance_two_over_fan_in() -> None:
         (lambda: Linear("4", 1), TypeError, "in_features must be an int"),  # type: ignore[arg-type]
         (lambda: MaxPool2d(2, padding=2), ValueError, "at most half of kernel_size"),
         (
-            lambda: MaxPool2d(2, return_indices="yes"),
+            lambda: MaxPool2d(2, return_indices="yes"),  # type: ignore[arg-type]
             TypeError,
             "return_indices must be True",
-        ),  # type: ignore[arg-type]
+        ),
         (lambda: AvgPool2d(2, divisor_override=0), ValueError, "divisor_override"),
         (lambda: AvgPool2d((2, 2, 2)), ValueError, "height, width"),
         (lambda: Dropout(1.0), ValueError, r"p must be in \[0, 1\), got 1.0"),

@@ -57,11 +57,11 @@ def test_reshaping_gives_views() -> None:
         (lambda: Reshape(5)(normal(2, 12)), ValueError, r"shape \(5,\) \(input was \(2, 12\)\)"),
         (lambda: Reshape(5, -1)(normal(2, 12)), ValueError, "cannot give a sample the shape"),
         (lambda: Reshape(1)(np.array(1.0)), ValueError, r"\(input was \(\)\)"),
-        (lambda: Reshape(4)([1, 2]), TypeError, r"^\[Reshape\] x must be .*, got list$"),  # type: ignore[arg-type]
+        (lambda: Reshape(4)([1, 2]), TypeError, r"^\[Reshape\] x must be .*, got list$"),
         (lambda: Flatten()(np.array([[None]])), TypeError, "x must be .*, got object$"),
         (lambda: Flatten()(normal(2, 12)[:, ::2]), ValueError, r"^\[Flatten\] x must be C-"),
         (lambda: Unsqueeze(1)(normal(2, 3).T), ValueError, r"C-contiguous \(x: \(3, 2\)\)$"),
-        (lambda: Dropout()([1, 2]), TypeError, r"^\[Dropout\] x must be an array, got list$"),  # type: ignore[arg-type]
+        (lambda: Dropout()([1, 2]), TypeError, r"^\[Dropout\] x must be an array, got list$"),
         (lambda: Dropout().eval()(np.ones(2, np.int64)), TypeError, "a float array, got int64"),
         (lambda: Unsqueeze(3)(normal(2, 12)), ValueError, "at least 3 dimensions"),
     ],

@@ -137,7 +137,7 @@ def test_layers_of_version_0_1_go_on_working(kept: Any) -> None:
 def test_a_pass_of_version_0_1_fits_one_of_ours() -> None:
     class Forward(nn.MaxPool2d):
         def forward(self, x: Array) -> Array:
-            y, indices = nn.ops.max_pool2d(x, self.kernel_size)
+            y, indices = nn.ops.max_pool2d(x, self.kernel_size)  # type: ignore[arg-type]
             self._save((indices, x.shape))
             return y
 

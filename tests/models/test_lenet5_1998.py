@@ -134,7 +134,7 @@ def test_it_learns_and_its_bitmaps_stay() -> None:
         model, data, digits(200, 1), epochs=4, batch_size=16, optimizer=optimizer, loss=MAPLoss()
     )
     assert history["val_accuracy"][-1] > 0.95
-    np.testing.assert_array_equal(model["output"].centres.data, digit_bitmaps())  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(model["output"].centres.data, digit_bitmaps())
     changed = {name for name, values in snapshot(model).items() if (values != before[name]).any()}
     assert changed == {name for name, _ in model.named_parameters()}
 

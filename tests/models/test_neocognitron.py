@@ -156,7 +156,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="the model has no SLayer"):
         self_organize(Sequential(Linear(2, 2)), data, 1)
     with pytest.raises(TypeError, match="model must be a Sequential, got SLayer"):
-        self_organize(published()[0], data, 1)  # type: ignore[arg-type]
+        self_organize(published()[0], data, 1)
     with pytest.raises(ValueError, match="the data set is empty"):
         self_organize(published(), data[:0], 1)
 

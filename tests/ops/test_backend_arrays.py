@@ -275,5 +275,5 @@ def test_products_of_matrices(
 def test_products_have_the_same_bits_for_any_number_of_threads() -> None:
     a, b = Values("normal", 9).arrays((3, 1, 65, 130), (2, 130, 70))
     multiply = backends.of_cpu().matmul
-    products = [multiply(a, b) for n in (1, 2, 7) if pycnn.set_num_threads(n) is None]
+    products = [multiply(a, b) for n in (1, 2, 7) if pycnn.set_num_threads(n) is None]  # type: ignore[func-returns-value]
     np.testing.assert_array_equal(products[1:], [products[0]] * 2)

@@ -30,7 +30,7 @@ class OneSided(pycnn.Module):
 
     def forward(self, x: Array) -> Array:
         y = self.common(self.flatten(x))
-        return self.last(self.seldom(y) if self.rank == 1 else y)
+        return self.last(self.seldom(y) if self.rank == 1 else y)  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
         dy = self.last.backward(dy)

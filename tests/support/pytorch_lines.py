@@ -33,7 +33,7 @@ def normalised_weight() -> None:
     layer = nn.utils.weight_norm(nn.Linear(2, 3))
     assert list(layer.state_dict()) == ["bias", "weight_g", "weight_v"]
     layer(randn(1, 2)).sum().backward()
-    assert layer.weight_g.grad.shape == (3, 1)
+    assert layer.weight_g.grad.shape == (3, 1)  # type: ignore[attr-defined]
 
 
 @line("`nn.MaxPool2d(2, return_indices=True)`")
@@ -48,14 +48,14 @@ def indices_of_maxima() -> None:
 @line("`init.xavier_uniform(m.weight)`")
 def older_initial_values() -> None:
     weight = nn.Linear(2, 3).weight
-    assert nn.init.xavier_uniform(weight) is weight
+    assert nn.init.xavier_uniform(weight) is weight  # type: ignore[arg-type, comparison-overlap]
     assert nn.init.xavier_uniform((3, 2)).shape == (3, 2)
 
 
 @line("`torch.FloatTensor(2, 3)`")
 def older_tensors() -> None:
-    assert torch.FloatTensor(2, 3).shape == (2, 3)
-    assert torch.autograd.Variable(torch.LongTensor([1])).tolist() == [1]
+    assert torch.FloatTensor(2, 3).shape == (2, 3)  # type: ignore[attr-defined, call-arg]
+    assert torch.autograd.Variable(torch.LongTensor([1])).tolist() == [1]  # type: ignore[attr-defined, call-arg]
 
 
 @line("`self.weight.data = tensor`")
@@ -79,7 +79,7 @@ def called_dict() -> None:
 
 @line("`torch.utils.checkpoint.checkpoint(f, x)`")
 def memory_saved() -> None:
-    assert torch.utils.checkpoint.checkpoint(F.relu, torch.tensor([-1.0, 1.0])).tolist() == [0, 1]
+    assert torch.utils.checkpoint.checkpoint(F.relu, torch.tensor([-1.0, 1.0])).tolist() == [0, 1]  # type: ignore[attr-defined]
 
 
 @line("`nn.DataParallel(net)`")

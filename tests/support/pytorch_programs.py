@@ -28,8 +28,8 @@ class Residual(nn.Module):
                 n = m.kernel_size[0] * m.kernel_size[1] * m.out_channels
                 m.weight.data.normal_(0, (2.0 / n) ** 0.5)
             elif isinstance(m, nn.BatchNorm2d):
-                m.weight.data.fill_(1)
-                m.bias.data.zero_()
+                m.weight.data.fill_(1)  # type: ignore[union-attr]
+                m.bias.data.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Any) -> Any:
         identity = x
@@ -39,7 +39,7 @@ class Residual(nn.Module):
             identity = self.downsample(x)
         out += identity
         out = self.relu(out)
-        out = F.avg_pool2d(out, out.size(2))
+        out = F.avg_pool2d(out, out.size(2))  # type: ignore[attr-defined]
         return self.fc(out.view(out.size(0), -1))
 
 
@@ -54,7 +54,7 @@ class DenseLayer(nn.Sequential):
 
     def forward(self, x: Any) -> Any:
         new = super().forward(x)
-        new = F.dropout(new, p=0.0, training=self.training)
+        new = F.dropout(new, p=0.0, training=self.training)  # type: ignore[attr-defined]
         return torch.cat([x, new], 1)
 
 
@@ -81,9 +81,9 @@ class Dense(nn.Module):
 
     def forward(self, x: Any) -> Any:
         features = self.features(x)
-        out = F.relu(features, inplace=True)
-        out = F.adaptive_avg_pool2d(out, (1, 1)).view(features.size(0), -1)
-        return F.log_softmax(self.classifier(out), dim=1)
+        out = F.relu(features, inplace=True)  # type: ignore[attr-defined]
+        out = F.adaptive_avg_pool2d(out, (1, 1)).view(features.size(0), -1)  # type: ignore[attr-defined]
+        return F.log_softmax(self.classifier(out), dim=1)  # type: ignore[attr-defined]
 
 
 class Shuffle(nn.Module):
@@ -113,7 +113,7 @@ class UNet(nn.Module):
     def pad(self, x: Any, like: Any) -> Any:
         dy = torch.tensor([like.size()[2] - x.size()[2]])
         dx = like.size()[3] - x.size()[3]
-        return F.pad(x, [dx // 2, dx - dx // 2, dy // 2, dy - dy // 2])
+        return F.pad(x, [dx // 2, dx - dx // 2, dy // 2, dy - dy // 2])  # type: ignore[attr-defined]
 
     def forward(self, x: Any) -> Any:
         y = self.down(x)
@@ -127,12 +127,12 @@ class Text(nn.Module):
         self.embed = nn.Embedding(9, 4)
         self.convs = nn.ModuleList([nn.Conv2d(1, 2, (k, 4)) for k in (2, 3)])
         self.fc = nn.Linear(4, 3)
-        init.xavier_uniform(self.fc.weight, gain=init.calculate_gain("relu"))
+        init.xavier_uniform(self.fc.weight, gain=init.calculate_gain("relu"))  # type: ignore[arg-type]
 
     def forward(self, x: Any) -> Any:
         x = self.embed(x).unsqueeze(1)
-        x = [F.relu(conv(x)).squeeze(3) for conv in self.convs]
-        x = [F.max_pool1d(i, i.size(2)).squeeze(2) for i in x]
+        x = [F.relu(conv(x)).squeeze(3) for conv in self.convs]  # type: ignore[attr-defined]
+        x = [F.max_pool1d(i, i.size(2)).squeeze(2) for i in x]  # type: ignore[attr-defined]
         return self.fc(torch.cat(x, 1))
 
 
@@ -148,7 +148,7 @@ class Temporal(nn.Module):
 
     def forward(self, x: Any) -> Any:
         y = self.net(x)[:, :, :-4].contiguous()
-        return F.glu(self.gate(y[:, :, -1]), dim=1), y.max(dim=2)[0]
+        return F.glu(self.gate(y[:, :, -1]), dim=1), y.max(dim=2)[0]  # type: ignore[attr-defined]
 
 
 class Attention(nn.Module):
@@ -165,7 +165,7 @@ class Attention(nn.Module):
         q, k, v = torch.split(self.qkv(x).view(b, 3 * c, -1), c, dim=1)
         energy = torch.bmm(q.permute(0, 2, 1), k)
         mask = torch.tril(torch.ones(h * w, h * w)) == 0
-        attention = F.softmax(energy.masked_fill(mask, float("-inf")), dim=-1)
+        attention = F.softmax(energy.masked_fill(mask, float("-inf")), dim=-1)  # type: ignore[attr-defined]
         out = torch.einsum("bcj,bij->bci", v, attention).view(b, c, h, w)
         return self.gamma * out + x
 

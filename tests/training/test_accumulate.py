@@ -18,8 +18,9 @@ from pycnn.training import Callback, Run, fit
 
 def trained(data: Any, **options: Any) -> dict[str, np.ndarray]:
     model = small_net()
-    options = {"optimizer": SGD(model.parameters(), 0.1, momentum=0.9), "epochs": 2} | options
-    fit(model, data, **options)
+    sgd = SGD(model.parameters(), 0.1, momentum=0.9)
+    chosen: dict[str, Any] = {"optimizer": sgd, "epochs": 2} | options
+    fit(model, data, **chosen)
     return snapshot(model)
 
 
@@ -107,9 +108,13 @@ def test_a_limit_on_values_holds_for_each_step() -> None:
 
 def test_samples_keep_their_weights_in_parts_of_a_batch() -> None:
     data, rng = blobs(60), np.random.default_rng(0)
-    weights = {"sample_weight": rng.uniform(0, 2, 60), "class_weight": [1, 2, 0.5, 1]}
+    weights: dict[str, Any] = {
+        "sample_weight": rng.uniform(0, 2, 60),
+        "class_weight": [1, 2, 0.5, 1],
+    }
     found = []
-    for options in ({"batch_size": 32}, {"batch_size": 8, "accumulate": 4}):
+    ways: list[dict[str, Any]] = [{"batch_size": 32}, {"batch_size": 8, "accumulate": 4}]
+    for options in ways:
         model = small_net()
         sgd = SGD(model.parameters(), 0.1, momentum=0.9)
         fit(model, data.x, data.y, optimizer=sgd, epochs=2, **weights, **options)

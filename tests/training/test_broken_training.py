@@ -88,7 +88,7 @@ def test_running_statistics_that_are_nan_are_noticed() -> None:
 
     class Spoil(Callback):
         def on_step(self, run: Run) -> None:
-            model[1].running_var.data[1] = NAN  # type: ignore[attr-defined]
+            model[1].running_var.data[1] = NAN
 
     texts = told(lambda: fit(model, blobs(32), blobs(8), callbacks=[Spoil()]))
     assert texts == ["[fit] after epoch 1 1.running_var holds NaN or infinity"]

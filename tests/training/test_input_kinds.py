@@ -25,13 +25,13 @@ NAMES = np.array(["ant", "bee", "cow"])
 
 
 def mapped(values: np.ndarray) -> memoryview:
-    return memoryview(values).toreadonly()
+    return memoryview(values).toreadonly()  # type: ignore[arg-type]
 
 
 def read_only() -> np.ndarray:
     values = FLOATS.copy()
     values.flags.writeable = False
-    return values
+    return values  # type: ignore[no-any-return]
 
 
 def unaligned() -> np.ndarray:
@@ -148,10 +148,10 @@ def test_data_sets_of_pytorch() -> None:
     named = trained(Samples(FLOATS, NAMES[Y]), (FLOATS, NAMES[Y]))
     assert same_bits(snapshot(plain), snapshot(named))
     assert named.metadata["classes"] == ["ant", "bee", "cow"]
-    first, second = nn.random_split(Samples(FLOATS, Y), [0.75, 0.25])
+    first, second = nn.random_split(Samples(FLOATS, Y), [0.75, 0.25])  # type: ignore[type-var]
     assert (len(first), len(second)) == (9, 3)
-    assert sorted(np.asarray(second.y)) == [0, 1, 2]
-    batches = list(nn.DataLoader(Samples(FLOATS, Y), 5, workers=3))
+    assert sorted(np.asarray(second.y)) == [0, 1, 2]  # type: ignore[attr-defined]
+    batches = list(nn.DataLoader(Samples(FLOATS, Y), 5, workers=3))  # type: ignore[arg-type]
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), FLOATS)
 
 

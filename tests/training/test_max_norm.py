@@ -113,7 +113,7 @@ def test_errors() -> None:
     with pytest.raises(
         TypeError, match=r"\[MaxNorm\] parameters must hold Parameters, got TrackedArray"
     ):
-        MaxNorm([weight.data], 3)  # type: ignore[list-item]
+        MaxNorm([weight.data], 3)
     with pytest.raises(ValueError, match=r"two dimensions or more, not of shape \(2,\)"):
         MaxNorm(Parameter(np.ones(2, np.float32)), 3)
     with pytest.raises(TypeError, match=r"\[MaxNorm\] parameters must be an iterable.*got int"):

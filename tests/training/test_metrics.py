@@ -216,7 +216,8 @@ def test_a_resumed_epoch_has_the_same_figures(tmp_path: Path) -> None:
     options |= {"validation": blobs(20)}
     with pytest.raises(DiedError):
         fit(small_net(), blobs(80), callbacks=[Die(3)], checkpoint=path, every=2, **options)
-    for more in ({}, {"checkpoint": path, "resume": True}):
+    again: list[dict[str, Any]] = [{}, {"checkpoint": path, "resume": True}]
+    for more in again:
         history = fit(small_net(), blobs(80), callbacks=[Die()], **options, **more)
         figures.append([record.metrics for record in history])
     assert figures[0] == figures[1]
@@ -235,9 +236,10 @@ def test_each_metric_has_a_panel_of_the_curve() -> None:
 
 
 def test_arrays_and_names_have_figures_too() -> None:
-    data, model, asked = blobs(40), small_net(), {}
+    data, model = blobs(40), small_net()
+    asked: dict[str, Any] = {}
     names = np.array(["a", "b", "c", "d"])[data.y]
-    weights = {"class_weight": "balanced"}
+    weights: dict[str, Any] = {"class_weight": "balanced"}
     history = fit(model, data.x, names, metrics={**kinds(asked), "recall": recall}, **weights)
     assert set(asked["classes"][0]) == {0, 1, 2, 3}
     found = evaluate(model, data.x, names, metrics=["top2", recall])

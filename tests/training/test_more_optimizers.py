@@ -69,7 +69,7 @@ def muon(w: Any, steps: int, lr: float, scale: float, nesterov: bool) -> Any:
 @pytest.mark.parametrize("shape", MUON)
 def test_muon_is_near_that_of_pytorch(shape: tuple[int, ...]) -> None:
     found = stepped(lambda p: Muon(p, 0.1), start(shape))
-    np.testing.assert_allclose(found.ravel(), MUON[shape], atol=6e-3)
+    np.testing.assert_allclose(found.ravel(), MUON[shape], atol=6e-3)  # type: ignore[arg-type, index]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (4, 3, 2, 2), (1, 5), (5, 1)])
@@ -88,7 +88,7 @@ def test_muon_has_the_numbers_of_its_formula(
 def test_muon_steps_as_adamw_where_there_is_no_matrix_or_none_is_wanted() -> None:
     for shape in ((5,), (2, 3)):
         group: Any = {"adam": True} if len(shape) > 1 else {}
-        mine = stepped(lambda p, group=group: Muon([{"params": p, **group}], 0.01), start(shape))
+        mine = stepped(lambda p, group=group: Muon([{"params": p, **group}], 0.01), start(shape))  # type: ignore[misc]
         theirs = stepped(lambda p: AdamW(p, 0.01, weight_decay=0.1), start(shape))
         assert mine.tobytes() == theirs.tobytes()
 

@@ -170,11 +170,12 @@ def test_fit_and_evaluate_take_each_kind_of_target(kind: str, device: str) -> No
 @pytest.mark.parametrize("kind", TARGETS)
 def test_sample_weights_of_one_change_nothing(kind: str) -> None:
     loss, x, y, outputs, _ = TARGETS[kind]
+    ways: list[dict[str, Any]] = [{}, {"sample_weight": np.ones(len(x))}]
     curves = [
         fit(
             network(x, outputs, loss), x, y, epochs=2, loss=loss, batch_size=8, progress=False, **kw
         )["loss"]
-        for kw in ({}, {"sample_weight": np.ones(len(x))})
+        for kw in ways
     ]
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
 

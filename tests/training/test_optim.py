@@ -366,7 +366,7 @@ def test_settings_must_be_numbers() -> None:
 
 def test_params_must_be_parameters() -> None:
     with pytest.raises(TypeError, match="must hold Parameters, got ndarray"):
-        Adam([np.zeros(3)])  # type: ignore[list-item]
+        Adam([np.zeros(3)])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [SGD, Adam, AdamW, Adadelta, RMSprop, Adagrad, NAdam, Lion, Muon])
@@ -374,9 +374,9 @@ def test_optimizers_say_how_parameters_are_given(make: type[Optimizer]) -> None:
     name = make.__name__
     parameter = Parameter(np.zeros(1, np.float32))
     with pytest.raises(TypeError, match=rf"\[{name}\] params must be an iterable.*got Parameter"):
-        make(parameter)  # type: ignore[call-arg, arg-type]
+        make(parameter)  # type: ignore[call-arg]
     groups = [{"params": [parameter]}, {"params": [parameter]}]
     with pytest.raises(ValueError, match=rf"\[{name}\] params: a parameter is in two groups"):
         make(groups)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=rf"\[{name}\] lr is out of range: a large int"):
-        make([parameter], lr=10**5000)
+        make([parameter], lr=10**5000)  # type: ignore[call-arg]

@@ -25,7 +25,7 @@ def gradient(k: int) -> np.ndarray:
 
 def two_groups(a: Parameter, b: Parameter) -> SGD:
     other = {"params": b, "lr": 0.01, "weight_decay": 0.1, "momentum": 0.5, "name": "slow"}
-    return SGD([{"params": [a, a]}, other], lr=0.1, momentum=0.9)
+    return SGD([{"params": [a, a]}, other], lr=0.1, momentum=0.9)  # type: ignore[arg-type]
 
 
 def test_groups_and_a_schedule_have_the_numbers_of_pytorch() -> None:
@@ -81,7 +81,7 @@ def test_a_group_is_added_later() -> None:
             optimizer.add_param_group(group)
     np.testing.assert_equal(optimizer.state_dict(), before)
     with pytest.raises(TypeError, match="must hold groups or Parameters, not both"):
-        Adam([{"params": [a]}, b])  # type: ignore[list-item]
+        Adam([{"params": [a]}, b])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"must be a list of groups, .*got one group"):
         Adam({"params": [a]})  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def test_a_training_with_groups_resumes_to_the_same_bits(tmp_path: Path) -> None
             blobs(100),
             epochs=epochs,
             schedule_epochs=3,
-            optimizer=Adam(groups, 0.01),
+            optimizer=Adam(groups, 0.01),  # type: ignore[arg-type]
             schedule=Cosine(0.01),
             **options,
         )

@@ -50,7 +50,7 @@ class Slow(Module):
             self.twice.data[1] += 1
         else:
             assert self.twice.data[0] == self.twice.data[1]
-        return self.inner(x)
+        return self.inner(x)  # type: ignore[no-any-return]
 
     def backward(self, dy: Array) -> Array:
         return self.inner.backward(dy)
@@ -153,7 +153,7 @@ def test_a_loss_may_predict_with_the_model_in_training() -> None:
             self.part, self.rest = model[0], Linear(2, 2)
 
         def forward(self, x: Array) -> Array:
-            return self.rest(predict(self.part, x))
+            return self.rest(predict(self.part, x))  # type: ignore[no-any-return]
 
         def backward(self, dy: Array) -> Array:
             return dy

@@ -64,4 +64,4 @@ def test_wrong_arguments_are_refused(
     options: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        lr_find(**{"model": small_net(), "train": blobs(20)} | options)
+        lr_find(**{**dict[str, Any](model=small_net(), train=blobs(20)), **options})

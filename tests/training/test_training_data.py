@@ -114,7 +114,7 @@ def test_only_a_model_and_samples_can_be_run() -> None:
     with pytest.raises(TypeError, match=r"\[evaluate\] model must be an instance of Module, got"):
         evaluate(None, data)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"\[predict\] model must be an instance .* got ndarray"):
-        predict(data.x, model)  # type: ignore[arg-type]
+        predict(data.x, model)
     with pytest.raises(TypeError, match=r"\[predict\] x must be an array, a tensor, .* got None"):
         predict(model, None)
 

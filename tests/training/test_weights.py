@@ -24,8 +24,8 @@ def model() -> nn.Sequential:
 
 def step(one: nn.Module, x: Any = X, y: Any = Y, **options: Any) -> nn.History:
     """Take a step of gradient descent on all samples."""
-    options = {"batch_size": N, "optimizer": SGD(one.parameters(), lr=1.0)} | options
-    return nn.fit(one, x, y, **options)
+    chosen: dict[str, Any] = {"batch_size": N, "optimizer": SGD(one.parameters(), lr=1.0)} | options
+    return nn.fit(one, x, y, **chosen)
 
 
 def gradient(weights: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
