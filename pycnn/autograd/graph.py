@@ -216,32 +216,31 @@ def walk(
     order: list[tuple[int, Node]] = []
     found: dict[Node, Any] = {}
     wanted = bool(want)
-
-    def give(source: Any, grad: Any) -> None:
-        if type(source) is not tuple:
-            source.accumulate(grad)
-            return
-        node, output = source
-        if (grads := pending.get(node)) is None:
-            pending[node] = grads = [None] * len(node.outputs)
-            heapq.heappush(order, (-node.number, node))
-        mine = grads[output]
-        grads[output] = grad if mine is None else add(mine, grad)
-
-    for source, grad in roots:
-        give(source, grad)
-    while order:
+    sources, gradients = map(list, zip(*roots, strict=True)) if roots else ([], [])
+    while True:
+        for source, grad in zip(sources, gradients, strict=False):
+            if source is None or grad is None:
+                continue
+            if type(source) is not tuple:
+                source.accumulate(grad)
+                continue
+            node, output = source
+            if (grads := pending.get(node)) is None:
+                pending[node] = grads = [None] * len(node.outputs)
+                heapq.heappush(order, (-node.number, node))
+            mine = grads[output]
+            grads[output] = grad if mine is None else add(mine, grad)
+        if not order:
+            break
         node = heapq.heappop(order)[1]
         grads = pending.pop(node)
         if node.retained is not None:
             node.retained.give(grads)
         if type(node) is Source:
             found[node] = grads[0]
-            continue
-        sources, gradients = node.pull(wanted, grads, retain)
-        for source, grad in zip(sources, gradients, strict=False):
-            if source is not None and grad is not None:
-                give(source, grad)
+            sources = gradients = []
+        else:
+            sources, gradients = node.pull(wanted, grads, retain)
     return [found.get(source) for source in want]
 
 

@@ -44,7 +44,8 @@ def max_pool2d(
         layer = _max_pool2d(*arguments)
     except TypeError:  # a list cannot be looked up, and a wrong argument says so itself
         layer = layers.MaxPool2d(*arguments)
-    return layer(x)  # type: ignore[no-any-return]
+    y = layer.on_tensors(x)  # what calling the layer comes to, in most cases
+    return layer(x) if y is NotImplemented else y  # type: ignore[no-any-return]
 
 
 @on_arrays_too

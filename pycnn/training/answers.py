@@ -35,6 +35,8 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
 
 def are_classes(output: Array, target: Array) -> bool:
     """Whether the targets are classes, one for each sample or each place of it."""
+    if isinstance(output, (tuple, list, dict)) or isinstance(target, (tuple, list, dict)):
+        return False  # a model of several outputs
     if output.ndim < 2 or target.dtype.kind != "i":
         return False
     return tuple(target.shape) == (output.shape[0], *output.shape[2:])
