@@ -16,7 +16,7 @@ from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_b
 from pycnn.layers.images import check_channels, signal_hint
 from pycnn.layers.later import change
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, sums
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, check_gradient, sums
 from pycnn.layers.spread import spread_here
 from pycnn.layers.standardised import trains
 
@@ -118,6 +118,7 @@ class BatchNorm(Module):
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
+        check_gradient(dy)
         dx = self._backward(self.as_images(dy), *self.saved())
         return dx if dx.shape == dy.shape else dx.reshape(dy.shape)
 

@@ -70,7 +70,7 @@ class Border:
             needed = 1 if self.kind == "replicate" else max(sides) + least
             if shape[axis] < needed:
                 raise ValueError(
-                    f"a border of kind {self.kind!r} with {max(sides)} "
+                    f"[pad] a border of kind {self.kind!r} with {max(sides)} "
                     f"{'rows' if axis == 2 else 'columns'} needs images with at least {needed} "
                     f"(images: {shape})"
                 )

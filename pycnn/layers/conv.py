@@ -24,7 +24,9 @@ from pycnn.layers.parameter import (
     Places,
     Shape,
     add_bias_gradient,
+    check_gradient,
     places,
+    shaped,
 )
 
 PADDING_MODES = ("zeros", *KINDS)
@@ -141,8 +143,7 @@ class Convolution(OnImages):
         """Return the filters as (K, C / groups, R, S), with zeros where a table has no link."""
         if self.connections is None:
             data = self.weight.data
-            filters: Array = data if self.axes == 2 else data.reshape(self._shape)
-            return filters
+            return data if self.axes == 2 else shaped(type(self).__name__, data, self._shape)
         weights = self.weight.data
         backend = backends.of(weights)
         shape = self.connections.size, math.prod(self.kernel_size)
@@ -231,6 +232,7 @@ class Convolution(OnImages):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
         x = self._saved_input()
+        check_gradient(dy)
         ndim, dy = dy.ndim, self.as_images(dy)
         dx = ops.conv2d_backward_input(dy, self.filters(), x.shape, **self.geometry)
         self._add_gradients(dy, x)

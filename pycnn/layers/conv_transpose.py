@@ -10,7 +10,14 @@ import numpy as np
 from pycnn import init, ops
 from pycnn._arguments import choice, flag, integer, placement
 from pycnn.layers.images import OnImages, axes_hint, signal_hint
-from pycnn.layers.parameter import Array, Parameter, Shape, add_bias_gradient
+from pycnn.layers.parameter import (
+    Array,
+    Parameter,
+    Shape,
+    add_bias_gradient,
+    check_gradient,
+    shaped,
+)
 
 
 class TransposedConvolution(OnImages):
@@ -102,12 +109,12 @@ class TransposedConvolution(OnImages):
     def _filters(self) -> Array:
         """Return the filters as (C, K / groups, R, S)."""
         data = self.weight.data
-        filters: Array = data if self.axes == 2 else data.reshape(self._shape)
-        return filters
+        return data if self.axes == 2 else shaped(type(self).__name__, data, self._shape)
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
         (x,) = self.saved()
+        check_gradient(dy)
         ndim, dy = dy.ndim, self.as_images(dy)
         dx = ops.conv_transpose2d_backward_input(dy, self._filters(), x.shape, **self._geometry)
         self._accumulate(dy, x)

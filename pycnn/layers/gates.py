@@ -34,6 +34,8 @@ class GLU(Module):
 
 def gated(x: Tensor, dim: int) -> Tensor:
     """Return the first half of an axis times the sigmoid of the second one."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"[glu] x must be a tensor or an array, got {type(x).__name__}")
     size = x.size(dim)
     if size % 2:
         raise ValueError(f"[glu] axis {dim} of shape {x.shape} has no halves")

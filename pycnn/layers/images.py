@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pycnn._arguments import pair, single
+from pycnn.devices import is_array
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Shape
 
@@ -31,6 +32,8 @@ class OnImages(Module):
 
     def as_images(self, x: Array) -> Array:
         """Return `x` as a batch of images, without a copy."""
+        if not is_array(x):
+            raise TypeError(f"[{type(self).__name__}] needs an array, got {type(x).__name__}")
         shape = np.shape(x)
         if self.axes == 2 and len(shape) == 4:
             return x

@@ -20,7 +20,14 @@ from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
-from pycnn.layers.passes import backward_of, on_either, saves, watching
+from pycnn.layers.passes import (
+    backward_of,
+    direct_of,
+    on_either,
+    saves,
+    watched,
+    watching,
+)
 from pycnn.layers.saving import Saving
 from pycnn.layers.state import State
 from pycnn.layers.summary import summary
@@ -174,7 +181,13 @@ class Module(Building, Making, Modes, State, Saving):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Check that there is an input that `forward` can take, and call it."""
-        if len(inputs) == 1 and not isinstance(x := inputs[0], Tensor):
+        if len(inputs) == 1 and isinstance(x := inputs[0], Tensor):
+            direct = direct_of(type(self))  # type: ignore[arg-type]
+            if direct is not None and not (options or "forward" in vars(self) or watched()):
+                y = direct(self, x)
+                if y is not NotImplemented:
+                    return y
+        elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
             if not is_array(x) and (own or x is None):
                 name = type(self).__name__

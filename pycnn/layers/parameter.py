@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -309,6 +310,22 @@ def add_bias_gradient(bias: Parameter | None, dy: Array) -> None:
     if bias is not None and bias.requires_grad:
         axes = tuple(axis for axis in range(dy.ndim) if axis != 1)
         bias.accumulate(backends.of(dy).reduce("sum", dy, axes).reshape(bias.shape))
+
+
+def check_gradient(dy: Any, size: int | None = None) -> None:
+    """Raise unless a gradient is an array, and of this many numbers."""
+    if not is_array(dy):
+        raise TypeError(f"[backward] the gradient must be an array, got {type(dy).__name__}")
+    if size is not None and dy.size != size:
+        raise ValueError(f"[backward] the gradient must hold {size} numbers, has {dy.shape}")
+
+
+def shaped(owner: str, data: Array, shape: Shape) -> Array:
+    """Return the values of a weight in the shape that an op takes them in."""
+    if data.size != math.prod(shape):
+        raise ValueError(f"[{owner}] weight has shape {data.shape}, which is not one of {shape}")
+    found: Array = data.reshape(shape)
+    return found
 
 
 def check_kind(owner: str, name: str, array: Array, kinds: Kinds = ANY) -> None:

@@ -74,6 +74,13 @@ def ways_of(kind: type[Module], owner: type[Module]) -> tuple[Any, Any]:
     return backward_of(kind, owner), None
 
 
+@lru_cache(maxsize=4096)
+def direct_of(kind: type[Module]) -> Any:
+    """Return the forward pass on tensors of a class, if that is what its `forward` comes to."""
+    owner = next(cls for cls in kind.__mro__ if "forward" in vars(cls))
+    return ways_of(kind, owner)[1]  # type: ignore[arg-type]
+
+
 _PASSES = frozenset(["backward", "backward_parameters"])
 
 
@@ -247,6 +254,11 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
 
 Watch = Callable[["Module", Any, Any], None]
 _watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
+
+
+def watched() -> bool:
+    """Whether somebody watches, in this thread."""
+    return _watching.get() is not None
 
 
 @contextmanager

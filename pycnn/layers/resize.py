@@ -9,7 +9,7 @@ import numpy as np
 from pycnn import ops
 from pycnn._arguments import LARGEST, choice, flag, integer, number, written
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Shape
+from pycnn.layers.parameter import Array, Shape, check_gradient
 
 MODES = ("nearest", "linear", "bilinear")
 
@@ -78,6 +78,7 @@ class Upsample(Module):
     def backward(self, dy: Array) -> Array:
         """Add up the gradients of the pixels that each pixel contributed to."""
         shape, geometry = self.saved()
+        check_gradient(dy)
         if dy.ndim != 3:
             return ops.upsample2d_backward(dy, shape, *geometry)
         row = dy.reshape(*dy.shape[:2], 1, dy.shape[2])

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from pycnn import ops
 from pycnn._arguments import LARGEST, integer
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Shape, check_contiguous
+from pycnn.layers.parameter import Array, Shape, check_contiguous, check_gradient
 from pycnn.layers.rearrange import swapped
 from pycnn.layers.reshape import axis_of
 
@@ -31,6 +31,7 @@ class _OfClasses(Module):
     def backward(self, dy: Array) -> Array:
         """Multiply by the Jacobian of each group of scores."""
         y, view = self.saved()
+        check_gradient(dy, y.size)
         check_contiguous(type(self).__name__, "dy", dy)
         dx = self._backward(_as_rows(dy, view), y)
         return _from_rows(dx, view).reshape(dy.shape)

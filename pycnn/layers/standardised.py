@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pycnn import backends, ops
-from pycnn.layers.parameter import Array, Parameter, Shape
+from pycnn.layers.parameter import Array, Parameter, Shape, check_gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Standardised:
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the numbers before, in the shape of `dy`."""
+        check_gradient(dy, self.groups.size)
         inside = dy.reshape(self.groups.shape)
         dx, _, _ = ops.batch_norm2d_backward(inside, self.groups, None, self.mean, self.inv_std)
         return dx.reshape(dy.shape)
@@ -58,6 +59,7 @@ def scaled_backward(
     dy: Array, x: Array, shape: Shape, weight: Parameter | None, bias: Parameter | None
 ) -> Array:
     """Return the gradient of the input of `scaled`; accumulate those of weight and bias."""
+    check_gradient(dy, x.size)
     if weight is None:
         return dy
     if not trains(weight, bias):

@@ -1,4 +1,4 @@
-"""Networks with a forward of their own in `fit`: several outputs, losses of one's own, frozen parts."""
+"""Networks with a forward of their own in `fit`: several outputs, own losses, frozen parts."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
 OPTION = "PYCNN_TEST_NVCC"
 REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc, for every architecture: some minutes"
 
+FAMILIES = (75, 80, 90)  # which nvcc 12 knows, too
+
 needs_nvcc = pytest.mark.skipif(
     os.environ.get(OPTION) != "1" or not NVCC,
     reason=REASON if NVCC else f"{REASON} (and there is no nvcc)",
@@ -26,15 +28,18 @@ needs_nvcc = pytest.mark.skipif(
 
 
 @needs_nvcc
-def test_every_kernel_keeps_the_rules_on_every_architecture() -> None:
-    """No warnings, no spills, no local memory; products have wide loads and few registers."""
-    done = subprocess.run(
-        [sys.executable, BENCH / "cuda_static.py"], capture_output=True, text=True, check=False
-    )
+def test_every_kernel_keeps_the_rules_on_every_family() -> None:
+    """No warnings, no spills, no local memory; products have wide loads and few registers.
+
+    One architecture of each family: 86 and 89 have the instructions of 80, 120 those of 100.
+    ``bench/cuda_static.py`` by itself compiles for all.
+    """
+    command = [sys.executable, BENCH / "cuda_static.py", "--arch", *map(str, FAMILIES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 broken rules" in done.stdout
     kernels = Counter(map(int, re.findall(r"^ *(\d+) .*%", done.stdout, re.MULTILINE)))
-    assert {75, 80, 86, 89, 90} <= set(kernels)  # those that nvcc 12 knows, too
+    assert set(kernels) == set(FAMILIES)
     assert min(kernels.values()) >= 100
     products = Counter(
         re.findall(r"^ *(\d+) .*TileShape<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)

@@ -23,6 +23,8 @@ VALUES: Arguments = {
     **{"lr": 0.1},
     **{"input_shape": SHAPES[0], "weight_shape": SHAPES[2]},
 }
+# One of the kinds of an op that has several.
+KINDS = {"activation": "silu", "pointwise_loss": "huber"}
 
 
 def good_calls() -> dict[str, Arguments]:
@@ -74,6 +76,10 @@ def candidates(name: str, found: dict[str, Arguments]) -> Iterator[Arguments]:
             choices[key] = [known["w"].shape]
         elif key in known:
             choices[key] = [known[key]]
+        elif key == "kind":
+            choices[key] = [KINDS[forward]]
+        elif key == "a" and forward == "pointwise_loss":
+            choices[key] = [1.0]
         elif parameter.default is not parameter.empty:
             continue
         elif "Array" not in str(parameter.annotation):
