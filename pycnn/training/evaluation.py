@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from pycnn._arguments import written
 from pycnn._hints import samples_hint
@@ -39,6 +39,10 @@ class Loss(Protocol):
 
     def backward(self) -> Array:
         """Return the gradient with respect to the output of the last call."""
+
+
+# A function of outputs and targets that returns a tensor with one number will do, too.
+AnyLoss: TypeAlias = Loss | Callable[[Any, Any], Any]
 
 
 class _Evaluation(NamedTuple):
@@ -81,7 +85,7 @@ def evaluate(
     y: Any = None,
     *,
     batch_size: int = BATCH_SIZE,
-    loss: Loss | None = None,
+    loss: AnyLoss | None = None,
     metrics: Metrics | None = None,
 ) -> Evaluation:
     """Measure a model on a data set, in evaluation mode.
@@ -151,7 +155,7 @@ def measure(
     data: Data,
     *,
     batch_size: int = BATCH_SIZE,
-    loss: Loss | None = None,
+    loss: AnyLoss | None = None,
     classes: Sequence[str] = (),
     metrics: Mapping[str, Metric] | None = None,
 ) -> Meter:
@@ -201,9 +205,9 @@ def loss_value(owner: str, value: Any) -> float:
         raise TypeError(f"[{owner}] the loss must give one number, gave {kind}") from None
 
 
-def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
+def mean_loss(loss: AnyLoss | None, owner: str = "fit") -> Loss:
     """Return `loss`, or cross entropy for None; refuse one whose value is not a batch mean."""
-    criterion = CrossEntropyLoss() if loss is None else loss
+    criterion: Any = CrossEntropyLoss() if loss is None else loss
     if isinstance(criterion, type) or not callable(criterion):
         raise TypeError(
             f"[{owner}] loss must be a loss object such as pycnn.CrossEntropyLoss(), or a function "
@@ -214,4 +218,5 @@ def mean_loss(loss: Loss | None, owner: str = "fit") -> Loss:
     reduction = getattr(criterion, "reduction", "mean")
     if reduction not in ("mean", "batchmean"):
         raise ValueError(f"[{owner}] the loss must have reduction 'mean' here, not {reduction!r}")
-    return criterion
+    checked: Loss = criterion
+    return checked

@@ -28,7 +28,7 @@ from pycnn.training.checks import (
     check_outputs,
     warn_of_softmax,
 )
-from pycnn.training.evaluation import Loss, mean_loss
+from pycnn.training.evaluation import AnyLoss, mean_loss
 from pycnn.training.given import CLASSES, length_of
 from pycnn.training.given_to_fit import batches_for_fit, given_data
 from pycnn.training.history import FIELDS, History
@@ -59,7 +59,7 @@ def fit(
     epochs: int = 1,
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
-    loss: Loss | None = None,
+    loss: AnyLoss | None = None,
     metrics: Metrics | None = None,
     schedule: Schedule | None = None,
     callbacks: Sequence[Callback] = (),

@@ -14,7 +14,7 @@ from pycnn.layers.module import Module, check_model
 from pycnn.loader import batches_of
 from pycnn.optim import Adam, Optimizer
 from pycnn.training.callbacks import Callback
-from pycnn.training.evaluation import Loss
+from pycnn.training.evaluation import AnyLoss
 from pycnn.training.given import Data, data_of, length_of, names_of
 from pycnn.training.loop import fit
 from pycnn.training.run import TrainingRun
@@ -58,7 +58,7 @@ def lr_find(
     steps: int = 100,
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
-    loss: Loss | None = None,
+    loss: AnyLoss | None = None,
     seed: int = 0,
 ) -> RateSearch:
     """Train a copy of a model for some steps, with a learning rate that grows by one factor a step.

@@ -34,7 +34,7 @@ def test_every_kernel_keeps_the_rules_on_every_family() -> None:
     One architecture of each family: 86 and 89 have the instructions of 80, 120 those of 100.
     ``bench/cuda_static.py`` by itself compiles for all.
     """
-    command = [sys.executable, BENCH / "cuda_static.py", "--arch", *map(str, FAMILIES)]
+    command = [sys.executable, str(BENCH / "cuda_static.py"), "--arch", *map(str, FAMILIES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 broken rules" in done.stdout
