@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.graph import Needs
+from pycnn.autograd.graph import Needs, is_recording
 from pycnn.autograd.value import Value, new, record, same_backend
 from pycnn.backends import Backend
 
@@ -216,6 +216,18 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     return record("where", values, y, pull)
 
 
+def _records(*values: Any) -> bool:
+    return is_recording() and any(isinstance(v, Value) and v.requires_grad for v in values)
+
+
+def _check_bools(name: str, *values: Any) -> None:
+    """Refuse numbers, whose bits PyTorch combines."""
+    for value in values:
+        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.data.dtype
+        if dtype.kind != "b":
+            raise TypeError(f"[{name}] needs bool tensors, got {dtype}: compare first, x > 0")
+
+
 class Arithmetic(Value):
     """The operators of tensors."""
 
@@ -261,7 +273,11 @@ class Arithmetic(Value):
         return compare("floor_divide", self, other)
 
     def __mod__(self, other: Any) -> Tensor:
-        return compare("remainder", self, other)
+        y = compare("remainder", self, other)
+        if y.dtype.kind != "f":
+            return y
+        # The same numbers with a gradient: x - n y, where the whole number n is a constant.
+        return self - (self / other).detach().floor() * other if _records(self, other) else y
 
     def __neg__(self) -> Tensor:
         return unary("neg", self)
@@ -270,12 +286,15 @@ class Arithmetic(Value):
         return unary("abs", self)
 
     def __invert__(self) -> Tensor:
+        _check_bools("~", self)
         return new(self.backend.unary("logical_not", self.data))
 
     def __and__(self, other: Any) -> Tensor:
+        _check_bools("&", self, other)
         return compare("logical_and", self, other)
 
     def __or__(self, other: Any) -> Tensor:
+        _check_bools("|", self, other)
         return compare("logical_or", self, other)
 
     def __lt__(self, other: Any) -> Tensor:

@@ -355,3 +355,19 @@ def test_an_optimizer_trains_tensors_of_ones_own() -> None:
     np.testing.assert_allclose(w.numpy(), 1, rtol=1e-6)
     with pytest.raises(TypeError, match="must hold Parameters"):
         nn.optim.SGD([nn.ones(2)], lr=0.5)
+
+
+def test_a_remainder_has_a_gradient() -> None:
+    x, y = nn.tensor([5.5, -1.25]), nn.tensor([2.0, 0.75])
+    np.testing.assert_array_equal((x % y).numpy(), np.remainder(x.numpy(), y.numpy()))
+    assert nn.gradcheck(lambda a, b: a % b, [x, y])
+    assert (nn.tensor([5, -5]) % 3).tolist() == [2, 1]
+
+
+def test_bits_of_numbers_are_not_combined() -> None:
+    masks, numbers = nn.tensor([True, False]), nn.tensor([1, 2])
+    assert (~masks).tolist() == [False, True]
+    assert (masks & (numbers > 1)).tolist() == [False, False]
+    for call in (lambda: ~numbers, lambda: numbers & 1, lambda: masks | numbers):
+        with pytest.raises(TypeError, match="needs bool tensors, got int64"):
+            call()
