@@ -169,8 +169,11 @@ def unary(name: str, x: Value) -> Tensor:
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
 
-def clamp(x: Value, low: float | None, high: float | None) -> Tensor:
+def clamp(x: Value, low: Any, high: Any) -> Tensor:
     """Limit to low..high; gradients pass where the number is within, ends included."""
+    for end in (low, high):
+        if isinstance(end, Value):
+            raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
     k, array = x.backend, x.data
     y = array
     if low is not None:

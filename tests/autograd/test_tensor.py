@@ -368,6 +368,11 @@ def test_bits_of_numbers_are_not_combined() -> None:
     masks, numbers = nn.tensor([True, False]), nn.tensor([1, 2])
     assert (~masks).tolist() == [False, True]
     assert (masks & (numbers > 1)).tolist() == [False, False]
-    for call in (lambda: ~numbers, lambda: numbers & 1, lambda: masks | numbers):
+    calls: list[Callable[[], Any]] = [
+        lambda: ~numbers,
+        lambda: numbers & 1,
+        lambda: masks | numbers,
+    ]
+    for call in calls:
         with pytest.raises(TypeError, match="needs bool tensors, got int64"):
             call()
