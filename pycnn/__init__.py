@@ -41,10 +41,12 @@ from pycnn import (
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
+from pycnn.autograd.drawn import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.kinds import *
+from pycnn.autograd.modes import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -107,8 +109,10 @@ __all__ = [
     "text",
     "training",
     *autograd.creation.__all__,
+    *autograd.drawn.__all__,
     *autograd.functions.__all__,
     *autograd.kinds.__all__,
+    *autograd.modes.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

@@ -9,6 +9,7 @@ import numpy as np
 from pycnn.devices import backend
 
 float32 = np.float32
+float64 = double = np.float64  # where a tensor is made of it, it becomes float32
 int32 = np.int32
 int64 = long = np.int64
 uint8 = np.uint8
@@ -16,7 +17,7 @@ uint8 = np.uint8
 # Names that would hide Python's own if they were imported with a star.
 KINDS = {"float": np.float32, "int": np.int32, "bool": np.bool_, "Size": tuple}
 
-__all__ = ["device", "float32", "int32", "int64", "long", "uint8"]
+__all__ = ["device", "double", "float32", "float64", "int32", "int64", "long", "uint8"]
 
 
 def device(name: Any) -> str:

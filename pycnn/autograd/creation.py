@@ -9,37 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import written
-from pycnn._random import default_rng
-from pycnn.autograd.graph import is_recording, recording
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
 from pycnn.devices import is_array, move
-from pycnn.init import Rng
-from pycnn.init import generator as generator_of
 
 __all__ = [
     "arange",
     "as_tensor",
-    "bernoulli",
     "empty",
-    "enable_grad",
+    "empty_like",
     "eye",
     "from_numpy",
     "full",
-    "is_grad_enabled",
+    "full_like",
     "is_tensor",
     "linspace",
-    "no_grad",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "set_grad_enabled",
     "tensor",
     "zeros",
     "zeros_like",
@@ -70,12 +57,12 @@ def tensor(
     if isinstance(data, Value):
         data = data.data
     if is_array(data) and not isinstance(data, np.ndarray):
-        made = data.copy()
+        array = data.copy()
     else:
         if isinstance(data, (list, tuple)) and any(isinstance(one, Value) for one in data):
             data = [one.item() if one.numel() == 1 else one.numpy() for one in data]
-        made = _of_numbers(np.array(data, order="C"), dtype)
-    return Tensor(made if device is None else move(made, str(device)), requires_grad)
+        array = _of_numbers(np.array(data, order="C"), dtype)
+    return Tensor(array if device is None else move(array, str(device)), requires_grad)
 
 
 def _of_numbers(array: Any, dtype: npt.DTypeLike) -> Any:
@@ -105,7 +92,8 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return as_tensor(array)
 
 
-def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+def made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """Return a tensor of a new array, as the functions that make tensors do."""
     array = array.astype(np.float32 if dtype is None else dtype, copy=False)
     if array.dtype.kind == "f":
         array = array.astype(np.float32, copy=False)
@@ -114,7 +102,7 @@ def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _made(np.zeros(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return made(np.zeros(sizes_of(size), np.float32), dtype, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -124,7 +112,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _made(np.ones(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return made(np.ones(sizes_of(size), np.float32), dtype, device, requires_grad)
 
 
 def full(
@@ -136,127 +124,94 @@ def full(
 ) -> Tensor:
     """Make a tensor of one value."""
     kind = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
-    return _made(np.full(sizes_of((size,)), fill_value), kind, device, requires_grad)
-
-
-def rand(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the uniform distribution on [0, 1)."""
-    numbers = generator_of(generator, "rand").random(sizes_of(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the normal distribution of mean 0 and variance 1."""
-    numbers = generator_of(generator, "randn").standard_normal(sizes_of(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Rng = None, device: Any = None
-) -> Tensor:
-    """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
-    if size is None:
-        low, high, size = 0, low, high
-    numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
-    return _made(numbers, np.int64, device, False)
-
-
-def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
-    """Draw an order of the numbers 0 to n - 1."""
-    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
-    return _made(numbers, np.int64, device, False)
-
-
-def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
-    """Draw 1 with the probability at each place, else 0."""
-    drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
-    return _like(p, drawn.astype(np.float32), False)
+    return made(np.full(sizes_of((size,)), fill_value), kind, device, requires_grad)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Count from start (0 if it is left out) up to, but not including, end."""
     start, end = (0, start) if end is None else (start, end)
     numbers = np.arange(start, end, step)
     kind = dtype or (np.int64 if numbers.dtype.kind == "i" else np.float32)
-    return _made(numbers, kind, device, False)
+    return made(numbers, kind, device, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, device: Any = None) -> Tensor:
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Divide a range evenly; both ends are included."""
-    return _made(np.linspace(start, end, operator.index(steps)), None, device, False)
+    numbers = np.linspace(float(start), float(end), operator.index(steps))
+    return made(numbers, dtype, device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, device: Any = None) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Make a matrix with ones on its diagonal."""
-    return _made(np.eye(n, m, dtype=np.float32), None, device, False)
+    return made(np.eye(n, m, dtype=np.float32), dtype, device, requires_grad)
 
 
-def _like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:
-    return Tensor(move(numbers, x.device), requires_grad)
+def like(
+    x: Tensor, numbers: Any, requires_grad: bool, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """Return numbers where `x` is, or elsewhere if that is asked for."""
+    if dtype is not None:
+        numbers = numbers.astype(np.float32 if np.dtype(dtype).kind == "f" else dtype, copy=False)
+    return Tensor(move(numbers, x.device if device is None else str(device)), requires_grad)
 
 
-def zeros_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Make zeros of the shape and dtype of another tensor, on its device."""
-    return Tensor(x.backend.zeros(x.shape, x.dtype), requires_grad)
-
-
-def ones_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Make ones of the shape of another tensor, on its device."""
+def full_like(
+    x: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make a tensor of one value, of the shape and dtype of another, on its device."""
     kind = np.float32 if x.dtype.kind == "f" else x.dtype
-    return _like(x, np.ones(x.shape, kind), requires_grad)
+    return like(x, np.full(x.shape, fill_value, kind), requires_grad, dtype, device)
 
 
-def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `rand` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().random(x.shape, np.float32), requires_grad)
+def zeros_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make zeros of the shape and dtype of another tensor, on its device."""
+    if dtype is device is None:
+        return Tensor(x.backend.zeros(x.shape, x.dtype), requires_grad)
+    return full_like(x, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def randn_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `randn` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().standard_normal(x.shape, np.float32), requires_grad)
+def empty_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Do what `zeros_like` does: no tensor holds what happened to be in memory."""
+    return zeros_like(x, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def no_grad() -> Any:
-    """Record nothing in a ``with`` block, or in a function that this decorates.
-
-    Examples
-    --------
-    >>> weight = pycnn.tensor([1.0], requires_grad=True)
-    >>> with pycnn.no_grad():
-    ...     weight -= 0.1
-    >>> weight
-    tensor([0.9], dtype=float32, requires_grad=True)
-    """
-    return recording(False)
-
-
-def enable_grad() -> Any:
-    """Record in a ``with`` block within `no_grad`."""
-    return recording(True)
-
-
-def set_grad_enabled(mode: bool) -> Any:
-    """Record, or do not, in a ``with`` block."""
-    return recording(bool(mode))
-
-
-def is_grad_enabled() -> bool:
-    """Return whether ops on tensors are recorded in this thread."""
-    return is_recording()
+def ones_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make ones of the shape and dtype of another tensor, on its device."""
+    return full_like(x, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def is_tensor(value: Any) -> bool:

@@ -24,7 +24,10 @@ METHODS = (
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
     *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
-    *("swapaxes", "movedim", "nonzero", "repeat_interleave"),
+    *("swapaxes", "movedim", "nonzero", "repeat_interleave", "isnan", "isinf", "isfinite"),
+    *("isclose", "allclose", "equal", "logical_not", "logical_and", "logical_or", "dot", "mv"),
+    *("outer", "log2", "log10", "diag", "masked_select", "scatter", "unique", "bincount"),
+    *("count_nonzero", "detach"),
 )
 
 __all__ = ["cat", "concat", "einsum", "roll", "split", "stack", "where", *METHODS]
@@ -35,12 +38,20 @@ def _function(name: str) -> Callable[..., Any]:
     method = getattr(Tensor, name)
 
     @on_arrays_too
-    def function(x: Any, *arguments: Any, **options: Any) -> Any:
-        return method(x, *arguments, **options)
+    def function(x: Any, *arguments: Any, out: Any = None, **options: Any) -> Any:
+        y = method(x, *arguments, **options)
+        return y if out is None else _into(name, out, y)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = method.__doc__
     return function
+
+
+def _into(name: str, out: Any, y: Any) -> Any:
+    """Let a tensor that was given as `out` become a result, as in PyTorch; return it."""
+    if not (isinstance(out, Tensor) and isinstance(y, Tensor)):
+        raise TypeError(f"[{name}] out must be a tensor for a result that is one tensor")
+    return out._become(y)
 
 
 globals().update({name: _function(name) for name in METHODS})

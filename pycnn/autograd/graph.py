@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from pycnn import backends
 
 if TYPE_CHECKING:
@@ -126,6 +128,9 @@ class Node:
         self.trained: bool = trains
         self._guarded = guarded
 
+    def __repr__(self) -> str:
+        return f"<{self.name} on the tape>"
+
     def guard(self, x: Value) -> None:
         """Notice in the backward pass if the values of a tensor have changed since."""
         self._guarded.append((x, x.data, x.changes()))
@@ -217,12 +222,13 @@ def walk(
     found: dict[Node, Any] = {}
     wanted = bool(want)
     sources, gradients = map(list, zip(*roots, strict=True)) if roots else ([], [])
+    given = {id(grad) for grad in gradients}
     while True:
         for source, grad in zip(sources, gradients, strict=False):
             if source is None or grad is None:
                 continue
             if type(source) is not tuple:
-                source.accumulate(grad)
+                source.accumulate(_own(grad, given))
                 continue
             node, output = source
             if (grads := pending.get(node)) is None:
@@ -242,6 +248,18 @@ def walk(
         else:
             sources, gradients = node.pull(wanted, grads, retain)
     return [found.get(source) for source in want]
+
+
+def _own(grad: Any, given: set[int]) -> Any:
+    """Return a gradient in memory that no other leaf has, nor the caller of `walk`.
+
+    A leaf's gradient may be changed in place. Sums and rearrangements pass theirs on as it is, so
+    that two leaves may get one array, or parts of one.
+    """
+    if id(grad) in given or isinstance(getattr(grad, "base", None), np.ndarray):
+        return grad.copy()
+    given.add(id(grad))
+    return grad
 
 
 def add(a: Any, b: Any) -> Any:

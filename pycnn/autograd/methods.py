@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
-from pycnn.autograd.copies import Copies
+from pycnn.autograd.measures import Measures
 from pycnn.autograd.value import Value
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
-class Methods(Copies):
+class Methods(Measures):
     """What tensors can be asked to compute; see the functions of the same names."""
 
     __slots__ = ()

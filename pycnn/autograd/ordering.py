@@ -38,8 +38,8 @@ class Ordering(ShapeMethods):
             found = np.argsort(numbers, axis, kind="stable")
         return new(k.from_numpy(np.ascontiguousarray(found, np.int64).view(np.ndarray)))
 
-    def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
-        """Return the k largest numbers along an axis, in order, and where they are."""
+    def topk(self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremes:
+        """Return the k largest numbers along an axis, and where they are; always in order."""
         axis = axis_of("topk", dim, len(self.data.shape))
         size = self.data.shape[axis] if self.data.shape else 1
         if not 0 <= k <= size:

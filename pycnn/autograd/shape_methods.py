@@ -151,6 +151,10 @@ class ShapeMethods(Value):
         """Convert to float32."""
         return shaping.astype(self, np.float32)
 
+    def double(self) -> Tensor:
+        """Do what `float` does: only ``.to("reference")`` computes in float64."""
+        return self.float()
+
     def long(self) -> Tensor:
         """Convert to int64."""
         return shaping.astype(self, np.int64)

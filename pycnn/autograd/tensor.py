@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import Arithmetic
+from pycnn.autograd.array_methods import as_gradient
 from pycnn.autograd.graph import add, walk
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
@@ -113,6 +114,12 @@ class Tensor(Arithmetic, InPlace):
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
         return self._node is None and self._later is None
 
+    @property
+    def grad_fn(self) -> Any:
+        """The call on the tape that made this, or None: of a leaf, and of what is not recorded."""
+        assert self.data is not None  # a computation that was put off is recorded when it runs
+        return self._node
+
     # Gradients -----------------------------------------------------------------------------
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -162,7 +169,7 @@ class Tensor(Arithmetic, InPlace):
 
     def accumulate(self, grad: Any) -> None:
         """Add to `grad`: where a gradient arrives at a leaf."""
-        self.grad = grad if self.grad is None else add(self.grad, grad)
+        self.grad = as_gradient(grad if self.grad is None else add(self.grad, grad))
 
     @property
     def place(self) -> Any:
@@ -339,8 +346,16 @@ class Tensor(Arithmetic, InPlace):
 
     # Text ----------------------------------------------------------------------------------
 
+    def __format__(self, form: str) -> str:
+        """Format a single number as Python's: ``f"{loss:.3f}"``."""
+        if form and self.data.size == 1:
+            return format(self.item(), form)
+        return super().__format__(form)
+
     def __repr__(self) -> str:
+        # The lines of an array are indented by the length of "array("; here it is one letter more.
         text = repr(np.asarray(self.numpy()).view(np.ndarray)).removeprefix("array")
+        text = text.replace("\n", "\n ")
         history = ""
         if self._node is not None:
             history = f", made_by={self._node.name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import losses
-from pycnn.autograd import Tensor
 
 __all__ = [
     "binary_cross_entropy",
@@ -20,10 +19,6 @@ __all__ = [
 ]
 
 
-def _plain(array: Any) -> Any:
-    return array.data if isinstance(array, Tensor) else array
-
-
 def cross_entropy(
     output: Any,
     target: Any,
@@ -33,7 +28,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Any:
     """Return the cross entropy of the softmax of scores; see `pycnn.CrossEntropyLoss`."""
-    loss = losses.CrossEntropyLoss(_plain(weight), ignore_index, reduction, label_smoothing)
+    loss = losses.CrossEntropyLoss(weight, ignore_index, reduction, label_smoothing)
     return loss(output, target)
 
 
@@ -45,7 +40,7 @@ def nll_loss(
     reduction: str = "mean",
 ) -> Any:
     """Return the negative log-likelihood of log-probabilities; see `pycnn.NLLLoss`."""
-    return losses.NLLLoss(_plain(weight), ignore_index, reduction)(output, target)
+    return losses.NLLLoss(weight, ignore_index, reduction)(output, target)
 
 
 def mse_loss(output: Any, target: Any, reduction: str = "mean") -> Any:
@@ -77,7 +72,7 @@ def binary_cross_entropy(
     output: Any, target: Any, weight: Any = None, reduction: str = "mean"
 ) -> Any:
     """Return the binary cross entropy of probabilities; see `pycnn.BCELoss`."""
-    return losses.BCELoss(weight=_plain(weight), reduction=reduction)(output, target)
+    return losses.BCELoss(weight=weight, reduction=reduction)(output, target)
 
 
 def binary_cross_entropy_with_logits(
@@ -88,5 +83,5 @@ def binary_cross_entropy_with_logits(
     pos_weight: Any = None,
 ) -> Any:
     """Return the binary cross entropy of the sigmoid; see `pycnn.BCEWithLogitsLoss`."""
-    loss = losses.BCEWithLogitsLoss(_plain(weight), reduction, _plain(pos_weight))
+    loss = losses.BCEWithLogitsLoss(weight, reduction, pos_weight)
     return loss(output, target)

@@ -208,8 +208,8 @@ class Module(Building, Making, Modes, State, Saving):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: ``grad`` becomes None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, also where PyTorch would set it to 0."""
         for _, value in self._named_state():
             if isinstance(value, Parameter):
                 value.grad = None

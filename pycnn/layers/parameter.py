@@ -15,6 +15,7 @@ from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn._memory import slots_of
 from pycnn.autograd import Tensor, tracked
+from pycnn.autograd.array_methods import as_gradient
 from pycnn.devices import device_of, is_array, move, on_cpu
 
 Array = npt.NDArray[Any]
@@ -209,13 +210,15 @@ class Parameter(Tensor):
             if self.home is not None:
                 self.grad = self.home.add(own, grad)
             elif own is None:
-                self.grad = grad
+                self.grad = as_gradient(grad)
             elif isinstance(own, SparseRows):
                 self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
             elif isinstance(grad, SparseRows):
                 self.grad = _add_rows(own, grad)
             else:
-                self.grad = own + grad  # not in place: another parameter may have been given it
+                self.grad = as_gradient(
+                    own + grad
+                )  # not in place: another parameter may have been given it
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything but the home, which is not shared."""

@@ -176,7 +176,9 @@ class OpLoss(Described, Remembering, ABC):
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
-    """Return weights on the CPU; refuse anything but None and float32 arrays."""
+    """Return weights on the CPU; refuse anything but None and float32 arrays or tensors."""
+    if isinstance(weights, Tensor):
+        weights = weights.detach().data
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
         raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")

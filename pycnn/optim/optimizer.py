@@ -208,8 +208,8 @@ class Optimizer(ABC):
         """Return the settings of a group, without its parameters and its name."""
         return {name: group[name] for name in self.defaults}
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: ``grad`` becomes None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, also where PyTorch would set it to 0."""
         for parameter in self.params:
             parameter.grad = None
 

@@ -1,0 +1,143 @@
+"""New tensors of random numbers."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from pycnn._random import default_rng
+from pycnn.autograd.creation import like, made
+from pycnn.autograd.shaping import sizes_of
+from pycnn.autograd.tensor import Tensor
+from pycnn.autograd.value import Value
+from pycnn.init import Rng
+from pycnn.init import generator as generator_of
+
+__all__ = [
+    "bernoulli",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+]
+
+
+def rand(
+    *size: Any,
+    generator: Rng = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the uniform distribution on [0, 1)."""
+    numbers = generator_of(generator, "rand").random(sizes_of(size), np.float32)
+    return made(numbers, dtype, device, requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Rng = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the normal distribution of mean 0 and variance 1."""
+    numbers = generator_of(generator, "randn").standard_normal(sizes_of(size), np.float32)
+    return made(numbers, dtype, device, requires_grad)
+
+
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Rng = None, device: Any = None
+) -> Tensor:
+    """Draw from normal distributions; of tensors, with a mean or deviation for each number."""
+    mean, std = (x.numpy() if isinstance(x, Value) else x for x in (mean, std))
+    shape = None if size is None else sizes_of((size,))
+    numbers = generator_of(generator, "normal").normal(mean, std, shape)
+    return made(np.asarray(numbers), None, device, False)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Rng = None,
+    dtype: Any = np.int64,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
+    if size is None:
+        low, high, size = 0, low, high
+    numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
+    return made(numbers, dtype, device, requires_grad)
+
+
+def randperm(n: int, *, generator: Rng = None, dtype: Any = np.int64, device: Any = None) -> Tensor:
+    """Draw an order of the numbers 0 to n - 1."""
+    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
+    return made(numbers, dtype, device, False)
+
+
+def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
+    """Draw 1 with the probability at each place, else 0."""
+    drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
+    return like(p, drawn.astype(np.float32), False)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Rng = None
+) -> Tensor:
+    """Draw positions along the last axis, with probabilities in proportion to the numbers there.
+
+    Returns
+    -------
+    (num_samples,) or (N, num_samples) int64 Tensor
+
+    Raises
+    ------
+    ValueError
+        If there are more than two axes, a number is negative or not finite, a row sums to 0, or
+        fewer numbers than samples are positive, unless they are drawn with replacement.
+    """
+    weights = np.asarray(input.numpy(), np.float64)
+    if weights.ndim not in (1, 2) or not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(
+            "[multinomial] input must be one or two axes of finite numbers from 0, such as the "
+            f"probabilities that F.softmax gives (input: {weights.shape})"
+        )
+    rows = weights.reshape(-1, weights.shape[-1])
+    needed = 1 if replacement else operator.index(num_samples)
+    if ((rows > 0).sum(axis=1) < needed).any():
+        raise ValueError(
+            f"[multinomial] a row of input has fewer than {needed} positive numbers, for "
+            f"num_samples={num_samples}, replacement={replacement}"
+        )
+    rng = generator_of(generator, "multinomial")
+    drawn = [
+        rng.choice(rows.shape[1], num_samples, bool(replacement), row / row.sum()) for row in rows
+    ]
+    shape = (*weights.shape[:-1], num_samples)
+    return like(input, np.asarray(drawn, np.int64).reshape(shape), False)
+
+
+def rand_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Draw what `rand` does, in the shape of another tensor and on its device."""
+    numbers = default_rng().random(x.shape, np.float32)
+    return like(x, numbers, requires_grad, dtype, device)
+
+
+def randn_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Draw what `randn` does, in the shape of another tensor and on its device."""
+    numbers = default_rng().standard_normal(x.shape, np.float32)
+    return like(x, numbers, requires_grad, dtype, device)

@@ -1,0 +1,43 @@
+"""Whether ops are recorded, under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn.autograd.graph import is_recording, recording
+
+__all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+
+def no_grad() -> Any:
+    """Record nothing in a ``with`` block, or in a function that this decorates.
+
+    Examples
+    --------
+    >>> weight = pycnn.tensor([1.0], requires_grad=True)
+    >>> with pycnn.no_grad():
+    ...     weight -= 0.1
+    >>> weight
+    tensor([0.9], dtype=float32, requires_grad=True)
+    """
+    return recording(False)
+
+
+def inference_mode(mode: bool = True) -> Any:
+    """Do what `no_grad` does; with False, nothing."""
+    return recording(False) if mode else recording(is_recording())
+
+
+def enable_grad() -> Any:
+    """Record in a ``with`` block within `no_grad`."""
+    return recording(True)
+
+
+def set_grad_enabled(mode: bool) -> Any:
+    """Record, or do not, in a ``with`` block."""
+    return recording(bool(mode))
+
+
+def is_grad_enabled() -> bool:
+    """Return whether ops on tensors are recorded in this thread."""
+    return is_recording()
