@@ -39,6 +39,7 @@ from pycnn import (
     training,
 )
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._other_names import of_package
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
 from pycnn.autograd.drawn import *
@@ -67,7 +68,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
-    raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
+    raise AttributeError(f"module 'pycnn' has no attribute {name!r}{of_package(name)}")
 
 
 __all__ = [

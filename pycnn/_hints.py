@@ -79,6 +79,8 @@ def _range_hint(y: Any, classes: int | None) -> str:
             "either the model needs an output for each class up to "
             f"{found[-1]}, or names, y = np.unique(y, return_inverse=True) numbers them from 0"
         )
+    if found[-1] >= classes and found[0] >= 0:
+        return f"the model needs an output for each class, {found[-1] + 1} or more"
     return ""
 
 
@@ -92,7 +94,8 @@ def numbers_hint(y: Any, shape: tuple[int, ...]) -> str:
         return "" if y.dtype == np.float32 else "give y.astype(np.float32)"
     column = y.ndim == 1 and shape == (len(y), 1)
     if column:
-        return "give y[:, np.newaxis]" + ("" if y.dtype == np.float32 else ".astype(np.float32)")
+        kind = "" if y.dtype == np.float32 else ".astype(np.float32)"
+        return f"give np.asarray(y)[:, np.newaxis]{kind}"
     if y.ndim == 1 and y.dtype.kind in "iu" and len(shape) == 2:
         return "classes, one for each sample, are learned with loss=CrossEntropyLoss()"
     return ""
@@ -126,9 +129,13 @@ def cure_for_kind(name: str, array: Any) -> str:
     if hasattr(first, "shape"):
         return f"give np.stack({name}), if its arrays have one shape"
     names = [item for item in array.flat if isinstance(item, str)]
+    if names and array.ndim > 1:
+        return "give numbers alone: kinds become columns of 0 and 1, as by pandas.get_dummies(x)"
     odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
     if names:
-        other = next(item for item in array.flat if not isinstance(item, str))
+        other = next((item for item in array.flat if not isinstance(item, str)), None)
+        if other is None:
+            return "words become numbers with pycnn.text.Vocabulary"
         return f"it holds names and a {type(other).__name__}: give each sample a name, or none"
     if odd:
         kind = type(odd[0]).__name__

@@ -77,6 +77,11 @@ def save(path: str | os.PathLike[str], model: Module) -> None:
         If the metadata, or an argument of the model, is not a JSON value (keys must be strings, and
         numbers finite), or an array has a mask or numbers that the format lacks.
     """
+    if isinstance(path, Mapping):
+        raise TypeError(
+            "[save] saves a model, not a state: pycnn.save(path, model), which pycnn.load(path, "
+            "model) reads, and pycnn.load_model(path)"
+        )
     check_model("save", model, ORDER)
     file_name("save", "path", path)
     write(path, model, {}, None)
@@ -121,7 +126,7 @@ def write(
         file.write(content)
 
 
-def load(path: str | os.PathLike[str], model: Module) -> None:
+def load(path: str | os.PathLike[str], model: Module | None = None) -> None:
     """Read a model's parameters, buffers and metadata from a safetensors file.
 
     The file may come from another program, if it has the same names.
@@ -143,6 +148,11 @@ def load(path: str | os.PathLike[str], model: Module) -> None:
     TypeError
         If a dtype differs, `model` is not a model, or `path` not a str or path.
     """
+    if model is None:
+        raise TypeError(
+            "[load] needs the model that is to be filled, pycnn.load(path, model); "
+            "pycnn.load_model(path) makes one"
+        )
     check_model("load", model, ORDER)
     path = checkpoint_of(file_name("load", "path", path))
     file, tensors = open_tensors(path)

@@ -76,7 +76,7 @@ class LayerProfile:
     backward: PassProfile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """What `profile` measured; it prints as a table.
 
@@ -99,6 +99,9 @@ class Profile:
     backward_seconds: float
     peak: float
     threads: int
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows."""

@@ -171,7 +171,9 @@ class ShapeMethods(Value):
         """Convert to a dtype, or a kind such as `FloatTensor`; without one, return its name."""
         if dtype is None:
             return f"{self.data.dtype.name}"
-        return shaping.astype(self, getattr(dtype, "dtype", dtype))
+        if not (isinstance(dtype, type) and issubclass(dtype, np.generic)):
+            dtype = getattr(dtype, "dtype", dtype)
+        return shaping.astype(self, dtype)
 
     def type_as(self, other: Value) -> Tensor:
         """Convert to the dtype of another tensor."""

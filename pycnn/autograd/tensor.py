@@ -348,7 +348,7 @@ class Tensor(Arithmetic, InPlace):
 
     def __format__(self, form: str) -> str:
         """Format a single number as Python's: ``f"{loss:.3f}"``."""
-        if form and self.data.size == 1:
+        if not self.shape or (form and self.data.size == 1):
             return format(self.item(), form)
         return super().__format__(form)
 

@@ -164,9 +164,10 @@ def named(
     seen: set[int] = set()
     for name, item in items.items():
         if not isinstance(item, Module):
-            raise TypeError(
-                f"[{owner}] {part} {printable(name)} must be a Module, got {type(item).__name__}"
-            )
+            kind = type(item).__name__
+            if isinstance(item, list):
+                kind += f": {owner}(*layers) takes it apart"
+            raise TypeError(f"[{owner}] {part} {printable(name)} must be a Module, got {kind}")
         below = {id(module): module for module in item.modules()}
         for number, module in below.items():
             if number in seen and not shared:

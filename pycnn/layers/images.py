@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -108,6 +109,11 @@ def axes_hint(shape: Shape, channels: int) -> str:
     last = shape[-1:] == (channels,) and channels in (1, 3, 4)
     if len(shape) == 4 and last and shape[1] != channels:
         return f": {_ORDER}, np.ascontiguousarray(x.transpose(0, 3, 1, 2))"
+    if len(shape) == 2 and shape[1] % channels == 0:
+        side = math.isqrt(shape[1] // channels)
+        if side * side * channels == shape[1] and side > 1:
+            images = f"np.asarray(x).reshape(-1, {channels}, {side}, {side})"
+            return f": rows of {shape[1]} pixels become square images, {images}"
     if len(shape) != 3:
         return ""
     if last and channels > 1 and shape[0] != channels:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from pycnn._arguments import seeds
 from pycnn._memory import evaluating
+from pycnn._other_names import of_model
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.structure import leaves
@@ -207,6 +208,13 @@ class Module(Building, Making, Modes, State, Saving):
             raise TypeError(f"the gradient must hold floats, is {dy.dtype}")
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
+
+    if not TYPE_CHECKING:  # a type checker takes a class with this method to have any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse; say what stands here for a method of other libraries' models."""
+            kind = type(self).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}{of_model(name)}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients: ``grad`` becomes None, also where PyTorch would set it to 0."""

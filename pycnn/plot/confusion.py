@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pycnn._arguments import integer
+from pycnn.layers.module import Module
 from pycnn.plot.canvas import INK, PathLike, class_names, finish, new_figure
 from pycnn.training.answers import NO_ANSWER
 
@@ -73,7 +74,7 @@ def _checked(name: str, values: npt.NDArray[np.int64], classes: int) -> npt.NDAr
 def confusion_matrix(
     truth: npt.ArrayLike,
     predicted: npt.ArrayLike,
-    classes: Sequence[str] | int,
+    classes: Sequence[str] | int | None = None,
     path: PathLike | None = None,
     title: str = "",
 ) -> Figure:
@@ -84,11 +85,11 @@ def confusion_matrix(
 
     Parameters
     ----------
-    truth, predicted : (N,) arrays of int
-        Classes. Predictions are, for example, ``predict(model, test).argmax(1)``; -1 means no
-        answer, as for NaN scores. The heading counts these.
-    classes : sequence of str, or int
-        Names of the classes, or their number.
+    truth, predicted : (N,) arrays of int, or of names
+        Classes. Predictions are, for example, ``predict(model, test, classes=True)``; -1, or an
+        empty name, means no answer, as for NaN scores. The heading counts these.
+    classes : sequence of str, or int, optional
+        Names of the classes, or their number; by default what occurs says which there are.
     path : path, optional
         Picture to write; its ending determines the format.
     title : str
@@ -108,6 +109,7 @@ def confusion_matrix(
     OSError
         If the file cannot be written.
     """
+    truth, predicted, classes = _numbered(truth, predicted, classes)
     if isinstance(classes, (list, tuple)):
         names = class_names(classes, len(classes))
     else:
@@ -135,6 +137,28 @@ def confusion_matrix(
         default += f", {unanswered:,} without an answer (NaN)"
     panel.set_title(title or default, fontsize=10, parse_math=False)
     return finish(figure, path)
+
+
+def _numbered(truth: Any, predicted: Any, classes: Any) -> tuple[Any, Any, Any]:
+    """Return classes as ints, and what says how many there are."""
+    if isinstance(truth, Module):
+        raise TypeError(
+            "[confusion_matrix] takes classes, not a model: confusion_matrix(data.y, "
+            "pycnn.predict(model, data, classes=True))"
+        )
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    if truth.dtype.kind in "UTO" or predicted.dtype.kind in "UTO":
+        truth, predicted = truth.astype(str), predicted.astype(str)
+        if not isinstance(classes, (list, tuple)):
+            classes = [str(name) for name in np.union1d(truth, predicted) if name]
+        numbers = {name: i for i, name in enumerate(classes)} | {"": NO_ANSWER}
+        unknown = [name for name in np.union1d(truth, predicted) if name not in numbers]
+        if unknown:
+            raise ValueError(f"[confusion_matrix] {unknown[0]} is none of the classes {classes}")
+        truth, predicted = (np.array([numbers[n] for n in x], np.int64) for x in (truth, predicted))
+    if classes is None:
+        classes = 1 + max((int(x.max()) for x in (truth, predicted) if x.size), default=0)
+    return truth, predicted, classes
 
 
 def _write_numbers(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pycnn._arguments import integer
 from pycnn._pixels import displayable
 from pycnn.data import Dataset
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.plot.canvas import (
     BLUE,
@@ -84,7 +85,7 @@ def misclassified(
     data : Dataset
         Images and their classes.
     probabilities : (N, C) array
-        Such as ``pycnn.ops.softmax(pycnn.predict(model, data))``.
+        Such as ``pycnn.predict_proba(model, data)``.
     path : path, optional
         Picture to write; its ending determines the format.
     limit : int
@@ -107,6 +108,11 @@ def misclassified(
         If the file cannot be written.
     """
     integer("misclassified", "limit", limit, 1)
+    if isinstance(data, Module):
+        raise TypeError(
+            "[misclassified] takes data and probabilities, not a model: misclassified(data, "
+            "pycnn.predict_proba(model, data))"
+        )
     wrong = surest_errors(data.y, probabilities)
     shown = wrong[:limit]
     images = data.gather(shown) if len(shown) else np.zeros((0, 1, 1, 1), np.float32)

@@ -22,6 +22,7 @@ from pycnn.training.given import Data, carries_targets, data_of, names_of, prepa
 from pycnn.training.meter import Meter
 from pycnn.training.metrics import Metric, Metrics, metrics_of
 from pycnn.training.nonfinite import first_nonfinite
+from pycnn.training.other_names import naming_the_cure
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
 BATCH_SIZE = 256
@@ -79,6 +80,7 @@ class Evaluation(_Evaluation):
         return f"Evaluation({', '.join(f'{name}={value}' for name, value in figures.items())})"
 
 
+@naming_the_cure
 def evaluate(
     model: Module,
     data: Any,

@@ -13,7 +13,9 @@ from pycnn.arrays.column import Column
 from pycnn.arrays.read import is_table
 from pycnn.arrays.samplewise import Samplewise, is_samplewise
 from pycnn.data import ArrayDataset, Dataset
+from pycnn.layers.images import OnImages, axes_hint, signal_hint
 from pycnn.layers.module import Module
+from pycnn.layers.sequential import Sequential
 from pycnn.loader import Prepare, preparing
 
 Data = Dataset | Iterable[tuple[Any, Any]]
@@ -127,11 +129,31 @@ def _arrays(
     parts, (targets, found) = take.pairs(owner, called, x, y, names)
     if not len(targets):
         raise ValueError(f"[{owner}] {called[0]} holds no samples (its shape: {parts[0].shape})")
+    check_batch_axis(owner, model, parts)
     if model.input_dtype is np.int64:
         parts = tuple(p.astype(np.int64) if p.dtype.itemsize == 1 else p for p in parts)
     several = isinstance(x, tuple)
     like = {"_several": several, "classes": found, "name": "", "named": bool(found)}
     return ArrayDataset.of_columns([Column(part) for part in parts], targets, like)
+
+
+def check_batch_axis(owner: str, model: Module, parts: Sequence[Any]) -> None:
+    """Refuse samples without a batch axis, which a layer of images or signals would take for one.
+
+    What `model(x)` does with a single image is not meant here: the first axis counts samples.
+    """
+    first = model
+    while isinstance(first, Sequential) and len(first):
+        first = first[0]
+    if not isinstance(first, OnImages) or len(parts) != 1 or parts[0].ndim != first.axes + 1:
+        return
+    shape, channels = parts[0].shape, getattr(first, "in_channels", 0)
+    hint = (axes_hint if first.axes == 2 else signal_hint)(shape, channels) if channels else ""
+    axes = f"(N, {channels or 'C'}, {'H, W' if first.axes == 2 else 'L'})"
+    raise ValueError(
+        f"[{owner}] x must have shape {axes}, has {shape}"
+        f"{hint or ': a single sample needs a batch axis, x[np.newaxis]'}"
+    )
 
 
 def check_same_classes(train: Any, other: Any, name: str) -> None:
@@ -154,11 +176,11 @@ def batches_of_inputs(owner: str, model: Module, x: Any, batch_size: int) -> Ite
     dtype, words = model.input_dtype, _takes_words(model)
     return (
         take.batch(owner, "x", batch, dtype, words=words)
-        for batch in _raw_batches(owner, x, batch_size, dtype)
+        for batch in _raw_batches(owner, x, batch_size, model)
     )
 
 
-def _raw_batches(owner: str, x: Any, batch_size: int, dtype: Any) -> Iterator[Any]:
+def _raw_batches(owner: str, x: Any, batch_size: int, model: Module) -> Iterator[Any]:
     if is_samplewise(x):
         x = Samplewise(x)
     if isinstance(x, Dataset):
@@ -167,10 +189,11 @@ def _raw_batches(owner: str, x: Any, batch_size: int, dtype: Any) -> Iterator[An
     if carries_targets(x):
         return (_first(batch) for batch in x)
     parts = take.inputs(owner, "x", x)
+    check_batch_axis(owner, model, parts)
     if len({len(part) for part in parts}) > 1:
         shapes = ", ".join(str(part.shape) for part in parts)
         raise ValueError(f"[{owner}] the inputs must have the same number of samples: {shapes}")
-    if dtype is np.int64:
+    if model.input_dtype is np.int64:
         parts = tuple(p.astype(np.int64) if p.dtype.itemsize == 1 else p for p in parts)
     columns = [Column(part) for part in parts]
     starts = range(0, max(len(parts[0]), 1), batch_size)

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from pycnn._arguments import flag, integer, number, written
 from pycnn._files import atomic_write
@@ -139,11 +139,23 @@ class History:
     def __iter__(self) -> Iterator[EpochRecord]:
         return iter(self.records)
 
-    def __getitem__(self, field: str) -> list[Any]:
-        """Return the column of one field, such as ``history["loss"]``."""
+    @overload
+    def __getitem__(self, field: str) -> list[Any]: ...
+    @overload
+    def __getitem__(self, field: int) -> EpochRecord: ...
+    @overload
+    def __getitem__(self, field: slice) -> list[EpochRecord]: ...
+    def __getitem__(self, field: str | int | slice) -> Any:
+        """Return the column of one field, ``history["loss"]``, or records, ``history[-1]``."""
+        if isinstance(field, (int, slice)):
+            return self.records[field]
         if field not in (fields := self.fields):
             raise KeyError(f"no field {field!r}; there are {', '.join(fields)}")
         return [record.figures().get(field) for record in self.records]
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the columns, so that ``dict(history)`` holds them, as for pandas."""
+        return self.fields
 
     @property
     def fields(self) -> tuple[str, ...]:

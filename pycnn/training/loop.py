@@ -33,6 +33,7 @@ from pycnn.training.given import CLASSES, length_of
 from pycnn.training.given_to_fit import batches_for_fit, given_data
 from pycnn.training.history import FIELDS, History
 from pycnn.training.metrics import Metrics, metrics_of
+from pycnn.training.other_names import naming_the_cure
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
 from pycnn.training.same import data_settings, describe, model_settings, other_settings
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 DEFAULT_PEAK = 3e-3
 
 
+@naming_the_cure
 def fit(
     model: Module,
     train: Any,

@@ -18,8 +18,10 @@ from pycnn.training.answers import answers
 from pycnn.training.evaluation import BATCH_SIZE, forward
 from pycnn.training.given import batches_of_inputs, names_of
 from pycnn.training.nonfinite import first_nonfinite, in_batch
+from pycnn.training.other_names import naming_the_cure
 
 
+@naming_the_cure
 def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: bool = False) -> Any:
     """Compute the outputs of a model for many samples, in evaluation mode.
 
@@ -66,6 +68,7 @@ def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: boo
     return _answers(model, _scores("predict", model, outputs)) if classes else outputs
 
 
+@naming_the_cure
 def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Array:
     """Compute the probabilities of the classes: the softmax of the scores.
 

@@ -18,6 +18,7 @@ from pycnn.training.evaluation import AnyLoss
 from pycnn.training.given import Data, data_of, length_of, names_of
 from pycnn.training.loop import fit
 from pycnn.training.run import TrainingRun
+from pycnn.training.shown import rates_html
 
 # Share of the old mean in the smoothed loss.
 _KEPT = 0.9
@@ -25,7 +26,7 @@ _KEPT = 0.9
 _BEYOND = 4.0
 
 
-@dataclass
+@dataclass(repr=False)
 class RateSearch:
     """Losses of a training with a learning rate that grows; `pycnn.plot.learning_rates` draws them.
 
@@ -46,6 +47,14 @@ class RateSearch:
     losses: list[float]
     smoothed: list[float]
     suggestion: float | None
+
+    def __repr__(self) -> str:
+        ends = f", {self.rates[0]:.3g} to {self.rates[-1]:.3g}" if self.rates else ""
+        return f"RateSearch({len(self.rates)} rates{ends}; suggestion={self.suggestion})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the losses over the rates, or without matplotlib a line."""
+        return rates_html(self)
 
 
 def lr_find(

@@ -1,4 +1,4 @@
-"""The picture or table that a notebook shows a history as."""
+"""The pictures or tables that a notebook shows histories and searches for a rate as."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pycnn import _html
 
 if TYPE_CHECKING:
     from pycnn.training.history import History
+    from pycnn.training.rate_search import RateSearch
 
 # Rows of the table: of a longer training the last ones.
 MOST_ROWS = 20
@@ -18,6 +19,18 @@ def history_html(history: History) -> str:
     if not len(history):
         return _html.paragraph("no finished epoch") + _end(history)
     return _shown(history) + _end(history)
+
+
+def rates_html(search: RateSearch) -> str:
+    """Return the losses of a search over its learning rates, and the line that it prints as."""
+    from pycnn.plot.rates import learning_rates
+    from pycnn.plot.render import render
+
+    try:
+        picture = render(learning_rates(search), "png")
+    except (ImportError, ValueError):  # no matplotlib; nothing that could be drawn
+        return _html.paragraph(repr(search))
+    return _html.image(picture, repr(search)) + _html.paragraph(repr(search))
 
 
 def _shown(history: History) -> str:

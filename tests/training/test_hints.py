@@ -73,7 +73,7 @@ def test_losses_of_numbers_say_what_they_take(loss: Any, y: Any, hint: str) -> N
 def test_a_column_of_outputs_wants_a_column_of_targets() -> None:
     model = nn.Linear(3, 1, rng=0)
     for y in (np.ascontiguousarray(X[:, 0]), X[:, 0].astype(np.float64)):
-        with pytest.raises((TypeError, ValueError), match=r"give y\[:, np.newaxis\]"):
+        with pytest.raises((TypeError, ValueError), match=r"give np.asarray\(y\)\[:, np.newaxis\]"):
             nn.fit(model, [(X, y)], loss=nn.MSELoss())
     nn.fit(model, [(X, np.ascontiguousarray(X[:, 0])[:, np.newaxis])], loss=nn.MSELoss())
 
@@ -84,7 +84,7 @@ def test_classes_that_do_not_begin_at_0() -> None:
         nn.fit(model, [(X, TWO + 1)])
     with pytest.raises(ValueError, match=r"an output for each class up to 7, or names, y ="):
         nn.fit(model, [(X, TWO * 7)])
-    with pytest.raises(ValueError, match=r"target\[.\] is \d, outside 0\.\.1 \(2 classes\)$"):
+    with pytest.raises(ValueError, match=r"\(2 classes\); .* an output for each class, 8 or more"):
         nn.fit(model, [(X, np.arange(8))])
 
 
