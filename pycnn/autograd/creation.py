@@ -55,7 +55,7 @@ def tensor(
         If it is no array of numbers, or gradients are wanted of whole numbers.
     """
     if isinstance(data, Value):
-        data = data.data
+        data = data.array
     if is_array(data) and not isinstance(data, np.ndarray):
         array = data.copy()
     else:

@@ -73,7 +73,7 @@ class Measures(Copies):
 
     def _numbers(self) -> Any:
         """Return the numbers as a plain array of NumPy's, to read."""
-        return self.backend.to_numpy(self.data).view(np.ndarray)
+        return self.backend.to_numpy(self.array).view(np.ndarray)
 
     def _asked(self, question: Any) -> Tensor:
         return new(self.backend.from_numpy(np.asarray(question(self._numbers()))))
@@ -121,9 +121,9 @@ class Measures(Copies):
 
     def diag(self) -> Tensor:
         """Return the diagonal of a matrix, or the matrix that has this vector as its diagonal."""
-        shape = self.data.shape
+        shape = self.array.shape
         if len(shape) == 1:
-            y: Tensor = shaping.reshape(self, -1, 1) * np.eye(shape[0], dtype=self.data.dtype)
+            y: Tensor = shaping.reshape(self, -1, 1) * np.eye(shape[0], dtype=self.array.dtype)
             return y
         _needs_axes("diag", self, 2)
         places = np.arange(min(shape))
@@ -138,16 +138,16 @@ class Measures(Copies):
 
         ``y[i, index[i, j]] = src[i, j]`` for two axes and dim 1; `src` is a tensor or one number.
         """
-        places: list[Any] = list(np.indices(index.data.shape))
-        axis = shaping.axis_of("scatter", dim, len(self.data.shape))
-        if len(places) != len(self.data.shape):
+        places: list[Any] = list(np.indices(index.array.shape))
+        axis = shaping.axis_of("scatter", dim, len(self.array.shape))
+        if len(places) != len(self.array.shape):
             raise ValueError(
-                f"[scatter] index must have {len(self.data.shape)} axes, as the tensor has "
-                f"(index: {tuple(index.data.shape)}, tensor: {tuple(self.data.shape)})"
+                f"[scatter] index must have {len(self.array.shape)} axes, as the tensor has "
+                f"(index: {tuple(index.array.shape)}, tensor: {tuple(self.array.shape)})"
             )
-        places[axis] = index.backend.to_numpy(index.data)
+        places[axis] = index.backend.to_numpy(index.array)
         if isinstance(src, Value):
-            src = shaping.index(src, tuple(slice(0, size) for size in index.data.shape))
+            src = shaping.index(src, tuple(slice(0, size) for size in index.array.shape))
         return shaping.replaced(self, tuple(places), src)
 
     def unique(
@@ -167,12 +167,12 @@ class Measures(Copies):
 
 
 def _needs_axes(name: str, x: Value, count: int) -> None:
-    if len(x.data.shape) != count:
+    if len(x.array.shape) != count:
         kind = {1: "a vector", 2: "a matrix"}[count]
-        raise ValueError(f"[{name}] needs {kind}, got shape {tuple(x.data.shape)}")
+        raise ValueError(f"[{name}] needs {kind}, got shape {tuple(x.array.shape)}")
 
 
 def _same_kind(name: str, x: Value, other: Any) -> Any:
     if not isinstance(other, Value):
         raise TypeError(f"[{name}] needs a tensor, got {type(other).__name__}: pycnn.tensor(...)")
-    return other.backend.to_numpy(other.data)
+    return other.backend.to_numpy(other.array)
