@@ -64,7 +64,7 @@ __version__: str = _core.version
 
 def __getattr__(name: str) -> Any:
     """Import a module that few programs need on first use; give PyTorch's names of kinds."""
-    if name in ("distributed", "jit", "utils"):
+    if name in ("accelerator", "distributed", "jit", "utils"):
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]

@@ -31,6 +31,17 @@ BUILD_HINTS = {
 _found: dict[str, ModuleType] = {}
 
 
+class Device(str):
+    """The name of a device; `type` is the name again, where programs for PyTorch read it."""
+
+    __slots__ = ()
+
+    @property
+    def type(self) -> str:
+        """The name."""
+        return str(self)
+
+
 class DeviceError(RuntimeError):
     """There is no such device, or this pycnn was built without it: the text says which."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn.devices import backend
+from pycnn.devices import Device, backend
 
 float32 = np.float32
 float64 = double = np.float64  # where a tensor is made of it, it becomes float32
@@ -20,7 +20,7 @@ KINDS = {"float": np.float32, "int": np.int32, "bool": np.bool_, "Size": tuple}
 __all__ = ["device", "double", "float32", "float64", "int32", "int64", "long", "uint8"]
 
 
-def device(name: Any) -> str:
+def device(name: Any) -> Device:
     """Return the name of a device, as `Tensor.to` and `Module.to` take it.
 
     Raises
@@ -30,4 +30,4 @@ def device(name: Any) -> str:
     """
     text = str(name).partition(":")[0]
     backend(text)
-    return text
+    return Device(text)

@@ -17,7 +17,7 @@ from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, new
-from pycnn.devices import device_of, is_array, move
+from pycnn.devices import Device, device_of, is_array, move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,9 +99,9 @@ class Tensor(Arithmetic, InPlace):
         return dtype
 
     @property
-    def device(self) -> str:
+    def device(self) -> Device:
         """Where the numbers are: 'cpu', 'cuda', 'cuda_emulated' or 'reference'."""
-        return device_of(self.array)
+        return Device(device_of(self.array))
 
     @property
     def is_cuda(self) -> bool:
@@ -388,7 +388,7 @@ class Tensor(Arithmetic, InPlace):
         elif self.requires_grad:
             history = ", requires_grad=True"
         if self.device != "cpu":
-            history = f", device={self.device!r}{history}"
+            history = f", device={str(self.device)!r}{history}"
         return f"tensor{text[:-1]}{history})"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -97,3 +98,10 @@ def computing_with(backend: Backend) -> Iterator[None]:
         yield
     finally:
         _cpu = before
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names that only programs for PyTorch use when they do."""
+    if name in ("cudnn", "mps"):
+        return import_module(f"pycnn.backends.{name}")
+    raise AttributeError(f"module 'pycnn.backends' has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
+
+Weights: TypeAlias = "npt.NDArray[np.float32] | Tensor | None"
 
 Shape = tuple[int, ...]
 

@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._hints import numbers_hint
 from pycnn.devices import device_of, is_array, move
-from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
+from pycnn.losses.base import Array, OpLoss, Shape, Weights, float32_weights
 from pycnn.losses.pointwise import PointwiseLoss
 
 
@@ -51,13 +50,13 @@ class BCEWithLogitsLoss(_Repeating):
 
     Parameters
     ----------
-    weight : float32 array, optional
+    weight : float32 array or Tensor, optional
         Weight of each number, of the shape of the last axes of the logits, or with an extent of 1
         in place of some, along which it repeats: (C, 1, 1) for a weight of each channel. Copied
         once to the device of the logits.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
-    pos_weight : float32 array, optional
+    pos_weight : float32 array or Tensor, optional
         Weight of a yes, of such a shape, too.
 
     Raises
@@ -68,9 +67,9 @@ class BCEWithLogitsLoss(_Repeating):
 
     def __init__(
         self,
-        weight: npt.NDArray[np.float32] | None = None,
+        weight: Weights = None,
         reduction: str = "mean",
-        pos_weight: npt.NDArray[np.float32] | None = None,
+        pos_weight: Weights = None,
     ) -> None:
         super().__init__(reduction)
         self._options: dict[str, Any] = {
@@ -100,7 +99,7 @@ class BCELoss(_Repeating, PointwiseLoss):
 
     Parameters
     ----------
-    weight : float32 array, optional
+    weight : float32 array or Tensor, optional
         Weight of each number, of the shapes that `BCEWithLogitsLoss` takes.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
@@ -112,9 +111,7 @@ class BCELoss(_Repeating, PointwiseLoss):
         [0, 1]; on a device their loss is NaN.
     """
 
-    def __init__(
-        self, weight: npt.NDArray[np.float32] | None = None, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, weight: Weights = None, reduction: str = "mean") -> None:
         super().__init__(reduction, kind="bce", weight=float32_weights("BCELoss", "weight", weight))
 
     def _alike(self, shape: Shape) -> float:

@@ -284,6 +284,7 @@ def arrays() -> None:
 @line("`torch.tensor(x)`")
 def float64() -> None:
     assert torch.tensor(np.ones(2)).dtype == np.float32
+    assert torch.ones(2, dtype=torch.float64).double().dtype == np.float32
     assert randn(2).to("reference").dtype == np.float64
 
 

@@ -202,3 +202,19 @@ def test_threads_that_draw_leave_filters_and_settings_as_they_were() -> None:
 def _draw() -> None:
     for _ in range(3):
         render(new_figure(1, 1), "svg")
+
+
+def test_a_confusion_matrix_counts_the_classes_itself() -> None:
+    names = np.array(["eel", "cat", "eel"])
+    figure = plot.confusion_matrix(names, np.array(["eel", "eel", ""]))
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["cat", "eel"]
+    assert "1 without an answer" in figure.axes[0].get_title()
+    figure = plot.confusion_matrix(np.array([0, 2]), np.array([1, 2]))
+    assert len(figure.axes[0].get_xticklabels()) == 3
+    with pytest.raises(ValueError, match="cat is none of the classes"):
+        plot.confusion_matrix(names, names, ["eel", "dog"])
+    model = Sequential()
+    with pytest.raises(TypeError, match="takes classes, not a model"):
+        plot.confusion_matrix(model, names)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes data and probabilities, not a model"):
+        plot.misclassified(model, np.zeros((3, 2)))  # type: ignore[arg-type]

@@ -122,3 +122,77 @@ def gradients_as_in_pytorch() -> None:
 def no_weights() -> None:
     with pytest.raises(RuntimeError, match="safetensors"):
         torch.utils.model_zoo.load_url("https://example.com/resnet.pth")
+
+
+@line("`torch.rand_like(x, dtype=torch.float)`")
+def kinds_of_new_tensors() -> None:
+    assert torch.rand_like(torch.tensor([1, 2]), dtype=torch.float).dtype == "f4"
+    assert torch.eye(2, requires_grad=True).requires_grad
+
+
+@line("`torch.mul(x, y, out=z)`")
+def result_in_a_tensor() -> None:
+    z = torch.zeros(2)
+    torch.mul(torch.ones(2), 3, out=z)
+    assert z.tolist() == [3, 3]
+
+
+@line("`z.grad_fn`")
+def who_made_it() -> None:
+    x = torch.ones(1, requires_grad=True)
+    assert x.grad_fn is None
+    assert (x * 2).grad_fn is not None
+
+
+@line("`x.grad.data.abs()`")
+def methods_of_gradients() -> None:
+    x, y = (torch.ones(2, requires_grad=True) for _ in range(2))
+    (x - y).sum().backward()
+    assert y.grad.data.abs().tolist() == [1, 1]
+    x.grad.mul_(2)
+    assert y.grad.tolist() == [-1, -1]
+
+
+@line("`nn.CrossEntropyLoss(weight=torch.tensor(w))`")
+def weights_of_classes() -> None:
+    loss = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0]))
+    assert loss(randn(2, 2), torch.tensor([0, 1])).shape == ()
+
+
+@line('`f"{loss:.3f}"`')
+def formatted_number() -> None:
+    assert f"{torch.tensor(0.5):.3f}" == "0.500"
+
+
+@line("`utils.data.DataLoader(data, 64")
+def loader_of_tensors() -> None:
+    from pycnn.utils.data import DataLoader, TensorDataset
+
+    data = TensorDataset(randn(5, 2), torch.arange(5))
+    x, y = next(iter(DataLoader(data, 4, shuffle=True, num_workers=2)))
+    assert (x.shape, y.shape) == ((4, 2), (4,))
+
+
+@line("`optim.lr_scheduler.StepLR(optimizer, 7)`")
+def scheduler() -> None:
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    steps = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    for _ in range(2):
+        steps.step()
+    assert steps.get_last_lr() == [optimizer.lr] == [0.1]
+
+
+@line("`optimizer.zero_grad(set_to_none=True)`")
+def forgotten_gradients() -> None:
+    layer = nn.Linear(1, 1)
+    layer(torch.ones(1, 1)).sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=1.0).zero_grad(set_to_none=True)
+    assert layer.weight.grad is None
+
+
+@line("`DataLoader(..., pin_memory=True, num_workers=2)`")
+def workers_that_change_nothing() -> None:
+    from pycnn.utils.data import DataLoader, TensorDataset
+
+    loader = DataLoader(TensorDataset(torch.arange(3)), 2, pin_memory=True, num_workers=2)
+    assert [batch[0].tolist() for batch in loader] == [[0, 1], [2]]
