@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pycnn import init, recipes
 from pycnn._arguments import integer, written
 from pycnn.augment import Normalise
@@ -133,11 +135,22 @@ def _image_size(module: ModuleType) -> int:
 
 def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) -> Module:
     """Make the model, with ``classes`` and ``seed`` if the function has such arguments."""
-    offered = {"classes": len(train.classes), "seed": seed}
+    classes = tuple(train.classes) or _numbers_of_classes(train)
+    offered = {"classes": len(classes), "seed": seed} if classes else {"seed": seed}
     wanted = inspect.signature(make).parameters
     model = make(**{key: value for key, value in offered.items() if key in wanted})
     if not isinstance(model, Module):
         raise ValueError(f"{name} must return a pycnn.Module, got {written(model)}")
+    if classes and "classes" in wanted:  # for --model, which makes it again
+        model.metadata = {"classes": list(classes), **model.metadata}
     if isinstance(train, ImageFolder):  # for evaluate and others, see pycnn.recipes.own
         model.metadata = {**model.metadata, IMAGE_SIZE: train.size, **split_note(train)}
     return model
+
+
+def _numbers_of_classes(train: Dataset) -> tuple[str, ...]:
+    """Return the numbers of the classes of targets without names; empty if they are no classes."""
+    targets = np.asarray(train.y)
+    if targets.dtype.kind not in "iu" or not targets.size:
+        return ()
+    return tuple(map(str, range(int(targets.max()) + 1)))

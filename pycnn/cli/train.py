@@ -76,7 +76,8 @@ def _run(args: argparse.Namespace, processes: Alone) -> int:
             lambda: recipe.data(args.data, skip_broken=args.skip_broken, transposed=args.transposed)
         )
         model = recipe.build(train, args.seed).to(args.device)
-        model.metadata = {**model.metadata, "classes": list(train.classes)}
+        if train.classes or "classes" not in model.metadata:
+            model.metadata = {**model.metadata, "classes": list(train.classes)}
         _describe(args.model, model, recipe.self_organized(model), train, test, settings, processes)
         options = {
             "checkpoint": out / TRAINING,

@@ -133,3 +133,21 @@ def test_wrong_settings_are_refused(folder: Path, capsys: Capture, content: str,
 def test_only_training_has_a_configuration() -> None:
     assert with_config(["info", "--config", "none.toml"]) == ["info", "--config", "none.toml"]
     assert with_config([]) == []
+
+
+def test_classes_without_names_are_counted(folder: Path, capsys: Capture) -> None:
+    (folder / "own_numbers.py").write_text(
+        "import numpy as np\nimport pycnn as nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, classes):\n"
+        "        super().__init__()\n"
+        "        self.last = nn.Linear(4, classes)\n"
+        "    def forward(self, x):\n"
+        "        return self.last(x)\n"
+        "def make_data():\n"
+        "    x, y = np.eye(4, dtype=np.float32)[np.arange(20) % 4], np.arange(20) % 3\n"
+        "    return nn.ArrayDataset(x, y), nn.ArrayDataset(x, y)\n"
+    )
+    assert main(["train", "own_numbers:Net", "--epochs", "1", "--out", "run"]) == 0
+    assert main(["evaluate", "run", "--model", "own_numbers:Net"]) == 0
+    assert "accuracy" in capsys.readouterr().out
