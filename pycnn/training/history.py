@@ -80,6 +80,10 @@ class EpochRecord(_Figures):
         """Return all figures by name, those of metrics too."""
         return {**self._asdict(), **self.metrics}
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.figures().items())
+        return f"EpochRecord({shown})"
+
     def __str__(self) -> str:
         """Return the figures for people, without the number of the epoch."""
         return self.describe()

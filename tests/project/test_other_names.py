@@ -88,6 +88,7 @@ def test_records_of_a_history_by_number_and_all_columns() -> None:
     assert history[-1] is history.records[1]
     assert [record.epoch for record in history[:1]] == [1]
     assert dict(history)["half"] == [0.5, 0.5]
+    assert repr(history[0]).endswith("half=0.5)")
 
 
 def test_searches_and_profiles_are_short_in_text() -> None:
