@@ -165,7 +165,9 @@ def named(
     for name, item in items.items():
         if not isinstance(item, Module):
             kind = type(item).__name__
-            if isinstance(item, list):
+            if isinstance(item, type) and issubclass(item, Module):
+                kind = f"the class {item.__name__}: {item.__name__}(...) makes a layer"
+            elif isinstance(item, list):
                 kind += f": {owner}(*layers) takes it apart"
             raise TypeError(f"[{owner}] {part} {printable(name)} must be a Module, got {kind}")
         below = {id(module): module for module in item.modules()}

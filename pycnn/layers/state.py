@@ -11,6 +11,7 @@ from pycnn import backends
 from pycnn._arguments import array_of, flag
 from pycnn._overlap import overlapping
 from pycnn._printable import printable
+from pycnn.autograd import Tensor
 from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array, Buffer, Parameter
 from pycnn.layers.tree import Tree
@@ -60,6 +61,7 @@ class State(Tree):
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
+        state = _arrays(state)
         keys = self.check_state_dict(state, strict)
         with Turn(cast("Module", self), alone=True).taken():
             copy_state(self._named_state(), state)
@@ -73,7 +75,14 @@ class State(Tree):
         ValueError, TypeError
             As `load_state_dict`.
         """
-        return check_state(dict(self._checked_state()), state, strict)
+        return check_state(dict(self._checked_state()), _arrays(state), strict)
+
+
+def _arrays(state: Any) -> Any:
+    """Return a state with the arrays of its tensors; anything but a mapping as it is."""
+    if not isinstance(state, Mapping):
+        return state
+    return {name: x.array if isinstance(x, Tensor) else x for name, x in state.items()}
 
 
 def check_state(

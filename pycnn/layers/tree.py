@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from pycnn._printable import printable
+from pycnn.autograd import Tensor
 from pycnn.layers.contained import (
     PLAIN,
     attributes_of,
@@ -188,8 +189,13 @@ class Tree:
         ------
         TypeError
             If they would be neither trained nor saved because they are not found elsewhere below
-            this module.
+            this module, as a tensor in the place of a parameter would not be.
         """
+        if type(value) is Tensor and isinstance(vars(self).get(name), Parameter):
+            raise TypeError(
+                f"[{type(self).__name__}] {name} is a Parameter, which a tensor in its place would "
+                f"not be: assign pycnn.Parameter(tensor), or {name}.data = tensor"
+            )
         if not may_hold(value) or name in self._of_children:
             super().__setattr__(name, value)
             return

@@ -165,3 +165,13 @@ def test_states_are_not_saved_alone() -> None:
         torch.save(nn.Linear(1, 1).state_dict(), "w.pt")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"\[load\] needs the model .*pycnn.load_model\(path\)"):
         torch.load("w.pt")
+
+
+def test_tensors_in_the_place_of_parameters_are_refused() -> None:
+    layer = nn.Linear(2, 1)
+    with pytest.raises(TypeError, match=r"weight is a Parameter, .* pycnn\.Parameter\(tensor\)"):
+        layer.weight = torch.ones(1, 2)  # type: ignore[assignment]
+    layer.load_state_dict({"weight": torch.ones(1, 2), "bias": torch.zeros(1)})  # type: ignore[dict-item]
+    assert layer(torch.ones(1, 2)).item() == 2
+    with pytest.raises(TypeError, match=r"got the class ReLU: ReLU\(\.\.\.\) makes a layer"):
+        nn.Sequential(layer, nn.ReLU)  # type: ignore[arg-type]
