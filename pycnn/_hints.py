@@ -133,10 +133,10 @@ def cure_for_kind(name: str, array: Any) -> str:
         return "give numbers alone: kinds become columns of 0 and 1, as by pandas.get_dummies(x)"
     odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
     if names:
-        other = next((item for item in array.flat if not isinstance(item, str)), None)
-        if other is None:
+        others = [item for item in array.flat if not isinstance(item, str)]
+        if not others:
             return "words become numbers with pycnn.text.Vocabulary"
-        return f"it holds names and a {type(other).__name__}: give each sample a name, or none"
+        return f"it holds names and a {type(others[0]).__name__}: give each sample a name, or none"
     if odd:
         kind = type(odd[0]).__name__
         return f"it holds a {kind} among its objects; numbers alone become an array"

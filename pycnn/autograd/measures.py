@@ -20,6 +20,20 @@ class Measures(Copies):
 
     __slots__ = ()
 
+    # Questions of programs -----------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> Any:
+        """The call on the tape that made this, or None: of a leaf, and of what is not recorded."""
+        assert self.array is not None  # a computation that was put off is recorded when it runs
+        return self._node
+
+    def __format__(self, form: str) -> str:
+        """Format a single number as Python's: ``f"{loss:.3f}"``."""
+        if not self.array.shape or (form and self.array.size == 1):
+            return format(self.item(), form)
+        return super().__format__(form)
+
     # Yes or no -----------------------------------------------------------------------------
 
     def isnan(self) -> Tensor:

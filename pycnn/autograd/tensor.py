@@ -126,12 +126,6 @@ class Tensor(Arithmetic, InPlace):
         self.array = values
         self._version += 1
 
-    @property
-    def grad_fn(self) -> Any:
-        """The call on the tape that made this, or None: of a leaf, and of what is not recorded."""
-        assert self.array is not None  # a computation that was put off is recorded when it runs
-        return self._node
-
     # Gradients -----------------------------------------------------------------------------
 
     @property
@@ -371,12 +365,6 @@ class Tensor(Arithmetic, InPlace):
         self._version += 1
 
     # Text ----------------------------------------------------------------------------------
-
-    def __format__(self, form: str) -> str:
-        """Format a single number as Python's: ``f"{loss:.3f}"``."""
-        if not self.shape or (form and self.array.size == 1):
-            return format(self.item(), form)
-        return super().__format__(form)
 
     def __repr__(self) -> str:
         # The lines of an array are indented by the length of "array("; here it is one letter more.

@@ -21,6 +21,7 @@ ARRAYS = {
         "devices",
         "dtypes",
         "cuda",
+        "accelerator",
         "init",
         "jit",
         "autograd",
