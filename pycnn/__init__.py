@@ -7,6 +7,7 @@
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
+- `set_convolution`, `get_convolution`
 
 >>> import pycnn
 >>> train, test = pycnn.datasets.mnist()
@@ -38,7 +39,14 @@ from pycnn import (
     text,
     training,
 )
-from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._config import (
+    Config,
+    get_convolution,
+    get_num_threads,
+    set_convolution,
+    set_num_threads,
+    show_config,
+)
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
 from pycnn.autograd.function import Function
@@ -82,6 +90,7 @@ __all__ = [
     "evaluate",
     "fit",
     "functional",
+    "get_convolution",
     "get_num_threads",
     "gradcheck",
     "init",
@@ -102,6 +111,7 @@ __all__ = [
     "random_split",
     "reference",
     "save",
+    "set_convolution",
     "set_num_threads",
     "show_config",
     "text",
