@@ -36,9 +36,11 @@ def unbroadcast(backend: Backend, grad: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which an operand was repeated."""
     if grad.shape == shape:
         return grad
-    extra = len(grad.shape) - len(shape)
+    extra = max(0, len(grad.shape) - len(shape))
+    # What is assigned to a part may have more axes than the part, of extent 1.
+    own = shape[max(0, len(shape) - len(grad.shape)) :]
     axes = [*range(extra)]
-    axes += [i + extra for i, n in enumerate(shape) if n == 1 and grad.shape[i + extra] != 1]
+    axes += [i + extra for i, n in enumerate(own) if n == 1 and grad.shape[i + extra] != 1]
     return backend.reduce("sum", grad, tuple(axes)).reshape(shape)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.graph import recording
+from pycnn.autograd import shaping
+from pycnn.autograd.graph import is_recording
 from pycnn.autograd.methods import Methods
+from pycnn.autograd.shape_methods import moved
 from pycnn.autograd.value import Value, new
 from pycnn.init import generator as generator_of
 
@@ -87,9 +90,11 @@ class InPlace(Methods):
         return self._become(self.masked_fill(mask, value))
 
     def copy_(self, values: Any) -> Tensor:
-        """Take the values of an array or tensor that broadcasts to this shape."""
-        source = values.detach() if isinstance(values, Value) else values
-        array = source.numpy() if isinstance(source, Value) else np.asarray(source)
+        """Take the values of an array or tensor that broadcasts to this shape; gradients follow."""
+        if isinstance(values, Value) and values.requires_grad and is_recording():
+            there = moved(shaping.astype(values, self.data.dtype), self.backend.name)
+            return self._become(shaping.expand(there, self.data.shape))
+        array = values.backend.to_numpy(values.data) if isinstance(values, Value) else values
         return self._set(np.broadcast_to(array, self.data.shape))
 
     def fill_(self, value: Any) -> Tensor:
@@ -102,13 +107,11 @@ class InPlace(Methods):
 
     def normal_(self, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a normal distribution."""
-        rng = generator_of(generator, "normal_")
-        return self._set(rng.normal(mean, std, self.data.shape))
+        return self._drawn("normal_", generator_of(generator, "normal_").normal, mean, std)
 
     def uniform_(self, low: Any = 0, high: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a uniform distribution."""
-        rng = generator_of(generator, "uniform_")
-        return self._set(rng.uniform(low, high, self.data.shape))
+        return self._drawn("uniform_", generator_of(generator, "uniform_").uniform, low, high)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Draw 1 with probability p, else 0."""
@@ -118,6 +121,10 @@ class InPlace(Methods):
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
         dtype = self.data.dtype
-        with recording(False):
-            array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
-            return self._become(new(self.backend.from_numpy(array)))
+        array = np.array(numbers, dtype, order="C")
+        return self._become(new(self.backend.from_numpy(array)))
+
+    def _drawn(self, name: str, draw: Callable[..., Any], *parameters: Any) -> Tensor:
+        if self.data.dtype.kind != "f":
+            raise TypeError(f"[{name}] draws floats, this tensor is {self.data.dtype}")
+        return self._set(draw(*parameters, self.data.shape))

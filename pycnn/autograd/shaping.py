@@ -174,13 +174,13 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
     changed = array.copy()
     changed[plain] = numbers
     y = k.from_numpy(changed.view(np.ndarray))
-    mask = np.ones(shape, np.float32)
-    mask[plain] = 0
-    keep = k.from_numpy(mask)
+    mask = np.zeros(shape, np.bool_)
+    mask[plain] = True
+    gone = k.from_numpy(mask)
     inputs = [x] if source is None else [x, source]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
-        grads = [k.binary("multiply", g, keep) if needs[0] else None]
+        grads = [k.where(gone, k.zeros_like(g), g) if needs[0] else None]
         if source is not None:
             mine = k.index(g, plain) if needs[1] else None
             grads.append(None if mine is None else unbroadcast(k, mine, numbers.shape))

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import Arithmetic
-from pycnn.autograd.graph import add, walk
+from pycnn.autograd.graph import add, is_recording, walk
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
 from pycnn.autograd.tracked import TrackedArray
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.value import Part, Value, new
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Tensor(Arithmetic, InPlace):
             data = np.array(data, np.float32)
         if not is_array(data):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
+        if type(data) is np.ndarray and data.dtype.kind == "f":
+            data = data.astype(np.float32, order="C", copy=False)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
         self.data = data
@@ -153,6 +155,8 @@ class Tensor(Arithmetic, InPlace):
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
+            if seed.dtype != data.dtype:
+                seed = backends.of(seed).astype(seed, data.dtype)
             if seed.shape != data.shape:
                 raise ValueError(
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
@@ -181,7 +185,7 @@ class Tensor(Arithmetic, InPlace):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
-        if self._node is not None and not requires_grad:
+        if not (self.is_leaf or requires_grad):
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
@@ -189,8 +193,10 @@ class Tensor(Arithmetic, InPlace):
         return self
 
     def detach(self) -> Tensor:
-        """Return a tensor with the same values and no history."""
-        return new(self.data)
+        """Return a tensor with the same values and no history; changes of it change this, too."""
+        y = new(self.data)
+        y._base = Part(self, _with_history) if self._base is None else self._base
+        return y
 
     # Values --------------------------------------------------------------------------------
 
@@ -295,7 +301,8 @@ class Tensor(Arithmetic, InPlace):
         """Take the values and the history of a result: a change in place.
 
         What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it.
+        written, and counts the change. What this is a part of changes with it. In `no_grad` what
+        was computed keeps its history, as in PyTorch.
         """
         base = self._base
         whole = None if base is None else base.whole
@@ -309,14 +316,22 @@ class Tensor(Arithmetic, InPlace):
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
                 f"{tuple(y.data.shape)}"
             )
-        leaf = self._node is None and self._later is None
+        if _RANKS[y.data.dtype.kind] > _RANKS[self.data.dtype.kind]:
+            raise TypeError(
+                f"[Tensor] a change in place cannot turn {self.data.dtype} into {y.data.dtype}: "
+                "convert first, with .float() for one"
+            )
+        leaf = self.is_leaf
         if leaf and self.requires_grad and y.requires_grad:
             raise RuntimeError(
                 "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
                 "recorded: do it within pycnn.no_grad()"
             )
-        if leaf and not y.requires_grad:
+        if leaf and not y.requires_grad and base is None:
             self._write(y.data)
+        elif not (y.requires_grad or is_recording()) or (leaf and not y.requires_grad):
+            # Not written in place: the tape of another tensor may have saved this memory.
+            self.data = backends.of(y.data).astype(y.data, self.data.dtype)
         else:
             self.data, self._node, self._output = y.data, y._node, y._output
             self.requires_grad = y.requires_grad
@@ -324,6 +339,12 @@ class Tensor(Arithmetic, InPlace):
             whole._become(base.put_back(whole, self))
             self._base = base
         return self
+
+    def __getstate__(self) -> Any:
+        """Return what copies and pickles hold: values and gradient, but no history."""
+        names = ("data", "grad", "requires_grad", "_output", "_version")
+        own = {"_node": None, "_base": None, "_later": None}
+        return None, {**{name: getattr(self, name) for name in names}, **own}
 
     def changed(self) -> None:
         """Count a change that compiled code has made to the values."""
@@ -352,6 +373,17 @@ class Tensor(Arithmetic, InPlace):
 
 
 Value.made = Tensor
+
+# Kinds of numbers: a change in place keeps the kind or rounds to a higher one, as in PyTorch.
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def _with_history(whole: Value, part: Value) -> Tensor:
+    """Return the values of a detached tensor with the history of the one it comes from."""
+    y = new(part.data)
+    if whole._node is not None:
+        y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad
+    return y
 
 
 class _Retained:
