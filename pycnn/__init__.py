@@ -45,6 +45,7 @@ from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.kinds import *
+from pycnn.autograd.modes import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -109,6 +110,7 @@ __all__ = [
     *autograd.creation.__all__,
     *autograd.functions.__all__,
     *autograd.kinds.__all__,
+    *autograd.modes.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.graph import Needs, is_recording
+from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import Value, new, record, same_backend
 from pycnn.backends import Backend
 
@@ -80,6 +80,10 @@ def _larger(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     return _multiply(k, g, k.binary("divide", mine, k.binary("maximum", both, 1.0)))
 
 
+def _flat(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
+    return k.zeros_like(g)
+
+
 # Name: NumPy's function, the gradient of a, that of b.
 RULES: dict[str, tuple[str, Rule, Rule]] = {
     "add": ("add", lambda k, g, a, b, y: g, lambda k, g, a, b, y: g),
@@ -95,6 +99,12 @@ RULES: dict[str, tuple[str, Rule, Rule]] = {
         lambda k, g, a, b, y: k.unary("negative", _multiply(k, g, k.binary("divide", y, b))),
     ),
     "pow": ("power", _power_of_base, _power_of_exponent),
+    "remainder": (
+        "remainder",
+        lambda k, g, a, b, y: g,
+        lambda k, g, a, b, y: k.unary("negative", _multiply(k, g, k.binary("floor_divide", a, b))),
+    ),
+    "floor_divide": ("floor_divide", _flat, _flat),
     "maximum": ("maximum", _larger, lambda k, g, a, b, y: _larger(k, g, b, a, y)),
     "minimum": ("minimum", _larger, lambda k, g, a, b, y: _larger(k, g, b, a, y)),
 }
@@ -107,11 +117,15 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     k = same_backend(name, *values)
     x = a.data if isinstance(a, Value) else a
     z = b.data if isinstance(b, Value) else b
-    if name in ("div", "pow") or (isinstance(x, float) or isinstance(z, float)):
+    if name == "div" or _is_float(x) or _is_float(z):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     try:
         y = k.binary(function, x, z)
     except ValueError as error:
+        if "negative integer powers" in str(error):
+            raise ValueError(
+                f"[{name}] whole numbers have no negative powers: convert with .float() first"
+            ) from None
         given = " and ".join(str(tuple(v.data.shape)) for v in values)
         raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
 
@@ -125,6 +139,10 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
         ]
 
     return record(name, values, y, pull)
+
+
+def _is_float(x: Any) -> bool:
+    return x.dtype.kind == "f" if hasattr(x, "dtype") else isinstance(x, float)
 
 
 def _as_float(k: Backend, x: Any) -> Any:
@@ -160,12 +178,15 @@ UNARY: dict[str, tuple[str, Callable[[Backend, Any, Any, Any], Any]]] = {
     "round": ("round", lambda k, g, x, y: k.zeros_like(g)),
 }
 _OF_INTS = ("neg", "abs", "square", "sign")
+_WHOLE = ("floor", "ceil", "round")  # what they make of whole numbers are the same ones
 
 
 def unary(name: str, x: Value) -> Tensor:
     """Compute an op of `UNARY`."""
     function, rule = UNARY[name]
     k = x.backend
+    if name in _WHOLE and x.data.dtype.kind in "iu":
+        return new(x.data.copy())
     array = x.data if name in _OF_INTS else _as_float(k, x.data)
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
@@ -176,6 +197,8 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     for end in (low, high):
         if isinstance(end, Value):
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
+    if low is None and high is None:
+        raise ValueError("[clamp] needs min or max, or both")
     k, array = x.backend, x.data
     y = array
     if low is not None:
@@ -201,8 +224,8 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
         mask = k.binary("not_equal", mask, 0)
     x, z = (v.data if isinstance(v, Value) else v for v in (a, b))
     if not values:
-        x = new(k.zeros((), np.float32)).data
-        x = k.binary("add", x, float(a))
+        kind = np.result_type(type(a), type(b))
+        x = k.from_numpy(np.array(a, np.float32 if kind.kind == "f" else kind))
     y = k.where(mask, x, z)
     shapes = [v.data.shape for v in values]
 
@@ -219,10 +242,6 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
         ]
 
     return record("where", values, y, pull)
-
-
-def _records(*values: Any) -> bool:
-    return is_recording() and any(isinstance(v, Value) and v.requires_grad for v in values)
 
 
 def _check_bools(name: str, *values: Any) -> None:
@@ -275,14 +294,16 @@ class Arithmetic(Value):
         return self._with("pow", other, True)  # type: ignore[no-any-return]
 
     def __floordiv__(self, other: Any) -> Tensor:
-        return compare("floor_divide", self, other)
+        return self._with("floor_divide", other)  # type: ignore[no-any-return]
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return self._with("floor_divide", other, True)  # type: ignore[no-any-return]
 
     def __mod__(self, other: Any) -> Tensor:
-        y = compare("remainder", self, other)
-        if y.dtype.kind != "f":
-            return y
-        # The same numbers with a gradient: x - n y, where the whole number n is a constant.
-        return self - (self / other).detach().floor() * other if _records(self, other) else y
+        return self._with("remainder", other)  # type: ignore[no-any-return]
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return self._with("remainder", other, True)  # type: ignore[no-any-return]
 
     def __neg__(self) -> Tensor:
         return unary("neg", self)
@@ -301,6 +322,12 @@ class Arithmetic(Value):
     def __or__(self, other: Any) -> Tensor:
         _check_bools("|", self, other)
         return compare("logical_or", self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        _check_bools("^", self, other)
+        return compare("not_equal", self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __lt__(self, other: Any) -> Tensor:
         return compare("less", self, other)

@@ -51,8 +51,8 @@ class Copies(Ordering):
         found = np.argwhere(self.backend.to_numpy(self.data))
         return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
 
-    def roll(self, shifts: int, dims: int) -> Tensor:
-        """Shift along an axis; what leaves at one end comes in at the other."""
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """Shift along axes; what leaves at one end comes in at the other."""
         return shaping.roll(self, shifts, dims)
 
     def swapaxes(self, axis0: int, axis1: int) -> Tensor:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import backends
 from pycnn._arguments import written
 from pycnn._random import default_rng
-from pycnn.autograd.graph import is_recording, recording
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
@@ -23,14 +23,13 @@ __all__ = [
     "as_tensor",
     "bernoulli",
     "empty",
-    "enable_grad",
+    "empty_like",
     "eye",
     "from_numpy",
     "full",
-    "is_grad_enabled",
+    "full_like",
     "is_tensor",
     "linspace",
-    "no_grad",
     "ones",
     "ones_like",
     "rand",
@@ -39,7 +38,6 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
-    "set_grad_enabled",
     "tensor",
     "zeros",
     "zeros_like",
@@ -56,7 +54,7 @@ def tensor(
     data : array, Tensor, number or nested list
         Floats become float32, whole numbers int64; bool and uint8 stay.
     dtype : dtype, optional
-        Another kind of numbers.
+        Another kind of numbers; floats of any size become float32.
     device : str, optional
         Where the tensor is to be; the CPU by default, or where `data` is.
     requires_grad : bool
@@ -69,8 +67,10 @@ def tensor(
     """
     if isinstance(data, Value):
         data = data.data
-    if is_array(data) and not isinstance(data, np.ndarray):
+    if is_array(data) and backends.of(data) is not backends.of_cpu():
         made = data.copy()
+        if dtype is not None:
+            made = backends.of(made).astype(made, _stored(dtype))
     else:
         if isinstance(data, (list, tuple)) and any(isinstance(one, Value) for one in data):
             data = [one.item() if one.numel() == 1 else one.numpy() for one in data]
@@ -78,11 +78,16 @@ def tensor(
     return Tensor(made if device is None else move(made, str(device)), requires_grad)
 
 
+def _stored(dtype: npt.DTypeLike) -> npt.DTypeLike:
+    """Return the dtype in which numbers are kept: float32 for all floats."""
+    return np.float32 if np.dtype(dtype).kind == "f" else dtype
+
+
 def _of_numbers(array: Any, dtype: npt.DTypeLike) -> Any:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"[tensor] data must be numbers, got {array.dtype}")
     if dtype is not None:
-        return array.astype(np.float32 if np.dtype(dtype).kind == "f" else dtype)
+        return array.astype(_stored(dtype))
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False).view(np.ndarray)
     return array if array.dtype.itemsize == 1 else array.astype(np.int64, copy=False)
@@ -106,9 +111,7 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
 
 
 def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    array = array.astype(np.float32 if dtype is None else dtype, copy=False)
-    if array.dtype.kind == "f":
-        array = array.astype(np.float32, copy=False)
+    array = array.astype(_stored(np.float32 if dtype is None else dtype), copy=False)
     return Tensor(array if device is None else move(array, str(device)), requires_grad)
 
 
@@ -215,9 +218,19 @@ def zeros_like(x: Tensor, requires_grad: bool = False) -> Tensor:
 
 
 def ones_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Make ones of the shape of another tensor, on its device."""
-    kind = np.float32 if x.dtype.kind == "f" else x.dtype
-    return _like(x, np.ones(x.shape, kind), requires_grad)
+    """Make ones of the shape and dtype of another tensor, on its device."""
+    return full_like(x, 1, requires_grad)
+
+
+def full_like(x: Tensor, fill_value: Any, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of one value, of the shape and dtype of another tensor, on its device."""
+    kind = _stored(x.dtype)
+    return _like(x, np.full(x.shape, fill_value, kind), requires_grad)
+
+
+def empty_like(x: Tensor, requires_grad: bool = False) -> Tensor:
+    """Do what `zeros_like` does."""
+    return zeros_like(x, requires_grad)
 
 
 def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:
@@ -228,35 +241,6 @@ def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:
 def randn_like(x: Tensor, requires_grad: bool = False) -> Tensor:
     """Draw what `randn` does, in the shape of another tensor and on its device."""
     return _like(x, default_rng().standard_normal(x.shape, np.float32), requires_grad)
-
-
-def no_grad() -> Any:
-    """Record nothing in a ``with`` block, or in a function that this decorates.
-
-    Examples
-    --------
-    >>> weight = pycnn.tensor([1.0], requires_grad=True)
-    >>> with pycnn.no_grad():
-    ...     weight -= 0.1
-    >>> weight
-    tensor([0.9], dtype=float32, requires_grad=True)
-    """
-    return recording(False)
-
-
-def enable_grad() -> Any:
-    """Record in a ``with`` block within `no_grad`."""
-    return recording(True)
-
-
-def set_grad_enabled(mode: bool) -> Any:
-    """Record, or do not, in a ``with`` block."""
-    return recording(bool(mode))
-
-
-def is_grad_enabled() -> bool:
-    """Return whether ops on tensors are recorded in this thread."""
-    return is_recording()
 
 
 def is_tensor(value: Any) -> bool:

@@ -74,8 +74,8 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 
 @on_arrays_too
-def roll(x: Any, shifts: int, dims: int) -> Any:
-    """Shift along an axis; what leaves at one end comes in at the other."""
+def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
+    """Shift along axes; what leaves at one end comes in at the other."""
     return shaping.roll(x, shifts, dims)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
 from pycnn.autograd.copies import Copies
-from pycnn.autograd.value import Value
+from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
     from pycnn.autograd.reducing import Dims
@@ -125,7 +125,10 @@ class Methods(Copies):
 
     def masked_fill(self, mask: Value, value: Any) -> Tensor:
         """Put a value where the mask holds."""
-        return arithmetic.where(mask, value, self)
+        kind = self.data.dtype
+        if not isinstance(value, Value):
+            value = new(self.backend.from_numpy(np.array(value, kind)))
+        return arithmetic.where(mask, shaping.astype(value, kind), self)
 
     def eq(self, other: Any) -> Tensor:
         """Return whether numbers are equal."""
@@ -195,7 +198,9 @@ class Methods(Copies):
 
     def std(self, dim: Dims = None, unbiased: Any = True, keepdim: Any = False) -> Tensor:
         """Return the standard deviation along axes."""
-        return arithmetic.unary("sqrt", Methods.var(self, dim, unbiased, keepdim))
+        if isinstance(dim, (bool, np.bool_)):
+            dim, unbiased = None, dim
+        return reducing.std(self, dim, unbiased, keepdim)
 
     def prod(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Multiply along an axis."""

@@ -142,10 +142,16 @@ def repeat(x: Value, *times: Any) -> Tensor:
 
 
 def index(x: Value, key: Any) -> Tensor:
-    """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool."""
+    """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool.
+
+    Arrays of uint8 are masks, as in PyTorch.
+    """
     k, shape = x.backend, x.data.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    y = k.index(x.data, plain)
+    try:
+        y = k.index(x.data, plain)
+    except IndexError as error:
+        raise IndexError(f"[index] {error} (tensor: {tuple(shape)})") from None
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
     if any(
         isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
@@ -160,6 +166,10 @@ def _plain(item: Any) -> Any:
         item = item.backend.to_numpy(item.data)
     if isinstance(item, (list, np.ndarray)):
         array = np.asarray(item)
+        if array.dtype == np.uint8:
+            return array.astype(np.bool_)
+        if array.dtype.kind not in "biu" and array.size:
+            raise IndexError(f"[index] positions must be whole numbers or bools, got {array.dtype}")
         return array if array.dtype == bool else array.astype(np.int64, copy=False)
     return item
 
@@ -172,7 +182,10 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
     source = value if isinstance(value, Value) else None
     numbers = k.to_numpy(source.data) if source is not None else np.asarray(value)
     changed = array.copy()
-    changed[plain] = numbers
+    try:
+        changed[plain] = numbers
+    except (IndexError, ValueError) as error:
+        raise type(error)(f"[setitem] {error} (tensor: {tuple(shape)})") from None
     y = k.from_numpy(changed.view(np.ndarray))
     mask = np.zeros(shape, np.bool_)
     mask[plain] = True
@@ -201,6 +214,9 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
         raise ValueError(f"[cat] shapes must agree in all dimensions but {axis}, are {shapes}")
     k = same_backend("cat", *tensors)
     extents = [shape[axis] for shape in shapes]
+    if len({x.data.dtype for x in tensors}) > 1:
+        kind = np.result_type(*[x.data.dtype for x in tensors])
+        tensors = [astype(x, np.float32 if kind.kind == "f" else kind) for x in tensors]
     y = k.concatenate([x.data for x in tensors], axis)
     return record("cat", tensors, y, lambda needs, g: k.split(g, extents, axis))
 
@@ -277,13 +293,24 @@ def flip(x: Value, *dims: Any) -> Tensor:
     shape = x.data.shape
     axes = {axis_of("flip", axis, len(shape)) for axis in sizes_of(dims)}
     y: Any = x
-    for axis in sorted(axes):
+    for axis in sorted(axes) if shape else ():
         y = index(y, (*(slice(None),) * axis, np.arange(shape[axis])[::-1].copy()))
     return y  # type: ignore[no-any-return]
 
 
-def roll(x: Value, shifts: int, dims: int) -> Tensor:
-    """Shift along an axis; what leaves at one end comes in at the other."""
-    axis = axis_of("roll", dims, len(x.data.shape))
-    order = np.roll(np.arange(x.data.shape[axis]), operator.index(shifts))
-    return index(x, (*(slice(None),) * axis, order))
+def roll(x: Value, shifts: Any, dims: Any = None) -> Tensor:
+    """Shift along axes; what leaves at one end comes in at the other.
+
+    Without `dims` the numbers shift in their order in memory.
+    """
+    if dims is None:
+        return reshape(roll(reshape(x, -1), shifts, 0), x.data.shape)
+    steps, axes = sizes_of((shifts,)), sizes_of((dims,))
+    if len(steps) != len(axes):
+        raise ValueError(f"[roll] needs a shift for each axis, got {steps} for dims {axes}")
+    y: Any = x
+    for step, dim in zip(steps, axes, strict=True):
+        axis = axis_of("roll", dim, len(x.data.shape))
+        order = np.roll(np.arange(x.data.shape[axis]), step)
+        y = index(y, (*(slice(None),) * axis, order))
+    return y  # type: ignore[no-any-return]

@@ -73,7 +73,7 @@ def _with_constant(x: Tensor, axis: int, before: int, after: int, value: float) 
     for size, at in ((before, 0), (after, 2)):
         if size > 0:
             shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-            border = new(backend.binary("add", backend.zeros(shape, x.dtype), float(value)))
+            border = new(backend.from_numpy(np.full(shape, value, x.dtype)))
             parts.insert(0 if at == 0 else len(parts), border)
     return cat(parts, axis)
 
