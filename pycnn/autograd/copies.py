@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import shaping
+from pycnn.autograd.indexing import index
 from pycnn.autograd.ordering import Ordering
 from pycnn.autograd.value import Value, new
 from pycnn.devices import move
@@ -78,4 +79,4 @@ class Copies(Ordering):
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.data.shape))
         places = np.repeat(np.arange(x.data.shape[axis]), repeats)
-        return shaping.index(x, (*(slice(None),) * axis, places))
+        return index(x, (*(slice(None),) * axis, places))

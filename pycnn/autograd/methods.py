@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
+from pycnn.autograd import activation, arithmetic, fused, products, reducing, shaping
 from pycnn.autograd.copies import Copies
 from pycnn.autograd.value import Value, new
 
@@ -49,7 +49,7 @@ class Methods(Copies):
 
     def matmul(self, other: Value) -> Tensor:
         """Multiply matrices."""
-        return reducing.matmul(self, other)
+        return products.matmul(self, other)
 
     mm = bmm = matmul
 

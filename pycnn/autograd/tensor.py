@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from pycnn import backends
 from pycnn._arguments import written
-from pycnn.autograd.arithmetic import Arithmetic
 from pycnn.autograd.graph import add, is_recording, walk
 from pycnn.autograd.in_place import InPlace
-from pycnn.autograd.reducing import matmul
-from pycnn.autograd.shaping import index, replaced
+from pycnn.autograd.indexing import index, replaced
+from pycnn.autograd.operators import Operators
+from pycnn.autograd.products import matmul
 from pycnn.autograd.tracked import TrackedArray
 from pycnn.autograd.value import Part, Value, new
 from pycnn.devices import device_of, is_array, move
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Tensor(Arithmetic, InPlace):
+class Tensor(Operators, InPlace):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What

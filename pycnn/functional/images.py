@@ -9,7 +9,8 @@ import numpy as np
 
 from pycnn import layers
 from pycnn.autograd import Tensor
-from pycnn.autograd.shaping import cat, index
+from pycnn.autograd.indexing import index
+from pycnn.autograd.shaping import cat
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.value import new
 
