@@ -172,8 +172,18 @@ def conv_transpose1d(
 
 @on_arrays_too
 def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Look up rows of a table; the row `padding_idx` gets no gradient. See `pycnn.Embedding`."""
+    """Look up rows of a table; the row `padding_idx` gets no gradient. See `pycnn.Embedding`.
+
+    A negative `padding_idx` counts from the end.
+    """
     words, table = x.data, weight.data
+    if padding_idx is not None:
+        rows = len(table)
+        if not -rows <= padding_idx < rows:
+            raise ValueError(
+                f"[embedding] padding_idx {padding_idx} is none of the {rows} rows of weight"
+            )
+        padding_idx %= rows
 
     def pull(needs: Needs, dy: Any) -> list[Any]:
         rows, values = ops.embedding_backward(dy, words, padding_idx)

@@ -105,7 +105,8 @@ def interpolate(
 
     By whole factors this is `pycnn.Upsample`, an op in C++. Other sizes are put together from
     pixels: 'nearest' takes pixel ``floor(p H / P)``, 'bilinear' (of signals 'linear') weighs the
-    two nearest rows and columns; with `align_corners` corner pixels coincide.
+    two nearest rows and columns; with `align_corners` corner pixels coincide. The scale is
+    `scale_factor`, or with `recompute_scale_factor` the ratio of the sizes.
     """
     if antialias:
         raise ValueError("[interpolate] antialias must be False")
@@ -126,6 +127,8 @@ def interpolate(
             float(f) for f in (scale_factor if np.ndim(scale_factor) else [scale_factor] * axes)
         ]
         sizes = [math.floor(old * f) for f, old in zip(factors, x.shape[2:], strict=True)]
+        if recompute_scale_factor:
+            return interpolate(x, sizes, None, mode, align_corners)
     if axes == 2 and all(f >= 1 and f == int(f) for f in factors):
         whole = tuple(int(f) for f in factors)
         corners = {} if mode == "nearest" else {"align_corners": bool(align_corners)}
@@ -183,21 +186,33 @@ def upsample_nearest(x: Tensor, size: Any = None, scale_factor: Any = None) -> T
 @on_arrays_too
 def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     """Turn channels into pixels: (N, C r^2, H, W) to (N, C, H r, W r). See `pycnn.PixelShuffle`."""
-    r, (n, c, h, w) = upscale_factor, x.shape
+    batch, c, h, w = _planes("pixel_shuffle", x, upscale_factor)
+    r = upscale_factor
     if c % r**2:
         raise ValueError(f"[pixel_shuffle] {c} channels are not a multiple of {r} squared")
-    y = x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
-    return y.reshape(n, c // r**2, h * r, w * r)
+    y = x.reshape(-1, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
+    return y.reshape(*batch, c // r**2, h * r, w * r)
 
 
 @on_arrays_too
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     """Turn pixels into channels: (N, C, H r, W r) to (N, C r^2, H, W)."""
-    r, (n, c, h, w) = downscale_factor, x.shape
+    batch, c, h, w = _planes("pixel_unshuffle", x, downscale_factor)
+    r = downscale_factor
     if h % r or w % r:
         raise ValueError(f"[pixel_unshuffle] {(h, w)} pixels are not a multiple of {r}")
-    y = x.reshape(n, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
-    return y.reshape(n, c * r**2, h // r, w // r)
+    y = x.reshape(-1, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
+    return y.reshape(*batch, c * r**2, h // r, w // r)
+
+
+def _planes(name: str, x: Tensor, factor: int) -> tuple[tuple[int, ...], int, int, int]:
+    """Return the axes in front of the channels, and the last three extents."""
+    if x.ndim < 3 or factor < 1:
+        raise ValueError(
+            f"[{name}] needs images (..., C, H, W) and a factor from 1, got shape {x.shape} and "
+            f"{factor}"
+        )
+    return (x.shape[:-3], *x.shape[-3:])  # type: ignore[return-value]
 
 
 @on_arrays_too
