@@ -115,8 +115,8 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     function, of_a, of_b = RULES[name]
     values = [x for x in (a, b) if isinstance(x, Value)]
     k = same_backend(name, *values)
-    x = a.data if isinstance(a, Value) else a
-    z = b.data if isinstance(b, Value) else b
+    x = a.array if isinstance(a, Value) else a
+    z = b.array if isinstance(b, Value) else b
     if name == "div" or _is_float(x) or _is_float(z):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     try:
@@ -126,11 +126,11 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
             raise ValueError(
                 f"[{name}] whole numbers have no negative powers: convert with .float() first"
             ) from None
-        given = " and ".join(str(tuple(v.data.shape)) for v in values)
+        given = " and ".join(str(tuple(v.array.shape)) for v in values)
         raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
 
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         return [
@@ -155,7 +155,7 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
     if other is None:
         raise TypeError(f"[{name}] a tensor cannot be compared with a {type(b).__name__}")
     k = same_backend(name, *[v for v in (a, other) if isinstance(v, Value)])
-    return new(k.binary(name, a.data, other.data if isinstance(other, Value) else other))
+    return new(k.binary(name, a.array, other.array if isinstance(other, Value) else other))
 
 
 # Name: the gradient of x, from x and y.
@@ -185,9 +185,9 @@ def unary(name: str, x: Value) -> Tensor:
     """Compute an op of `UNARY`."""
     function, rule = UNARY[name]
     k = x.backend
-    if name in _WHOLE and x.data.dtype.kind in "iu":
-        return new(x.data.copy())
-    array = x.data if name in _OF_INTS else _as_float(k, x.data)
+    if name in _WHOLE and x.array.dtype.kind in "iu":
+        return new(x.array.copy())
+    array = x.array if name in _OF_INTS else _as_float(k, x.array)
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
@@ -199,7 +199,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
     if low is None and high is None:
         raise ValueError("[clamp] needs min or max, or both")
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     y = array
     if low is not None:
         y = k.binary("maximum", y, low)
@@ -219,15 +219,15 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
-    mask = condition.data
+    mask = condition.array
     if mask.dtype != bool:
         mask = k.binary("not_equal", mask, 0)
-    x, z = (v.data if isinstance(v, Value) else v for v in (a, b))
+    x, z = (v.array if isinstance(v, Value) else v for v in (a, b))
     if not values:
         kind = np.result_type(type(a), type(b))
         x = k.from_numpy(np.array(a, np.float32 if kind.kind == "f" else kind))
     y = k.where(mask, x, z)
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         zero = k.zeros_like(g)

@@ -66,7 +66,7 @@ def tensor(
         If it is no array of numbers, or gradients are wanted of whole numbers.
     """
     if isinstance(data, Value):
-        data = data.data
+        data = data.array
     if is_array(data) and backends.of(data) is not backends.of_cpu():
         made = data.copy()
         if dtype is not None:

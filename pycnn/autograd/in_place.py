@@ -92,14 +92,14 @@ class InPlace(Methods):
     def copy_(self, values: Any) -> Tensor:
         """Take the values of an array or tensor that broadcasts to this shape; gradients follow."""
         if isinstance(values, Value) and values.requires_grad and is_recording():
-            there = moved(shaping.astype(values, self.data.dtype), self.backend.name)
-            return self._become(shaping.expand(there, self.data.shape))
-        array = values.backend.to_numpy(values.data) if isinstance(values, Value) else values
-        return self._set(np.broadcast_to(array, self.data.shape))
+            there = moved(shaping.astype(values, self.array.dtype), self.backend.name)
+            return self._become(shaping.expand(there, self.array.shape))
+        array = values.backend.to_numpy(values.array) if isinstance(values, Value) else values
+        return self._set(np.broadcast_to(array, self.array.shape))
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
-        return self._set(np.full(self.data.shape, float(value)))
+        return self._set(np.full(self.array.shape, float(value)))
 
     def zero_(self) -> Tensor:
         """Set every number to 0."""
@@ -116,15 +116,15 @@ class InPlace(Methods):
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Draw 1 with probability p, else 0."""
         rng = generator_of(generator, "bernoulli_")
-        return self._set(rng.random(self.data.shape) < p)
+        return self._set(rng.random(self.array.shape) < p)
 
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
-        dtype = self.data.dtype
+        dtype = self.array.dtype
         array = np.array(numbers, dtype, order="C")
         return self._become(new(self.backend.from_numpy(array)))
 
     def _drawn(self, name: str, draw: Callable[..., Any], *parameters: Any) -> Tensor:
-        if self.data.dtype.kind != "f":
-            raise TypeError(f"[{name}] draws floats, this tensor is {self.data.dtype}")
-        return self._set(draw(*parameters, self.data.shape))
+        if self.array.dtype.kind != "f":
+            raise TypeError(f"[{name}] draws floats, this tensor is {self.array.dtype}")
+        return self._set(draw(*parameters, self.array.shape))

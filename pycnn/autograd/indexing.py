@@ -19,10 +19,10 @@ def index(x: Value, key: Any) -> Tensor:
 
     Arrays of uint8 are masks, as in PyTorch.
     """
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
     try:
-        y = k.index(x.data, plain)
+        y = k.index(x.array, plain)
     except IndexError as error:
         raise IndexError(f"[index] {error} (tensor: {tuple(shape)})") from None
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
@@ -36,7 +36,7 @@ def index(x: Value, key: Any) -> Tensor:
 def _plain(item: Any) -> Any:
     """Return one item of a key as the back-ends take it."""
     if isinstance(item, Value):
-        item = item.backend.to_numpy(item.data)
+        item = item.backend.to_numpy(item.array)
     if isinstance(item, (list, np.ndarray)):
         array = np.asarray(item)
         if array.dtype == np.uint8:
@@ -49,11 +49,11 @@ def _plain(item: Any) -> Any:
 
 def replaced(x: Value, key: Any, value: Any) -> Tensor:
     """Return a copy of x in which ``[key]`` holds other values."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    array = k.to_numpy(x.data)
+    array = k.to_numpy(x.array)
     source = value if isinstance(value, Value) else None
-    numbers = k.to_numpy(source.data) if source is not None else np.asarray(value)
+    numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
     changed = array.copy()
     try:
         changed[plain] = numbers

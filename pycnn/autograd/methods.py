@@ -125,7 +125,7 @@ class Methods(Copies):
 
     def masked_fill(self, mask: Value, value: Any) -> Tensor:
         """Put a value where the mask holds."""
-        kind = self.data.dtype
+        kind = self.array.dtype
         if not isinstance(value, Value):
             value = new(self.backend.from_numpy(np.array(value, kind)))
         return arithmetic.where(mask, shaping.astype(value, kind), self)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _check_bools(name: str, *values: Any) -> None:
     """Refuse numbers, whose bits PyTorch combines."""
     for value in values:
-        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.data.dtype
+        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.array.dtype
         if dtype.kind != "b":
             raise TypeError(f"[{name}] needs bool tensors, got {dtype}: compare first, x > 0")
 
@@ -82,7 +82,7 @@ class Operators(Value):
 
     def __invert__(self) -> Tensor:
         _check_bools("~", self)
-        return new(self.backend.unary("logical_not", self.data))
+        return new(self.backend.unary("logical_not", self.array))
 
     def __and__(self, other: Any) -> Tensor:
         _check_bools("&", self, other)

@@ -24,13 +24,13 @@ class Ordering(ShapeMethods):
     def sort(self, dim: int = -1, descending: bool = False) -> Extremes:
         """Sort along an axis; return the numbers, and where each was. Equal ones keep order."""
         where = self.argsort(dim, descending)
-        return Extremes(self.gather(dim, where) if self.data.shape else self.clone(), where)
+        return Extremes(self.gather(dim, where) if self.array.shape else self.clone(), where)
 
     def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
         """Return where the numbers of `sort` are; int64."""
         k = self.backend
-        axis = axis_of("argsort", dim, len(self.data.shape))
-        numbers = k.to_numpy(self.data)
+        axis = axis_of("argsort", dim, len(self.array.shape))
+        numbers = k.to_numpy(self.array)
         if not numbers.ndim:
             found = np.zeros((), np.int64)
         elif descending:  # from the end, so that equal ones keep their order
@@ -42,10 +42,10 @@ class Ordering(ShapeMethods):
 
     def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
         """Return the k largest numbers along an axis, in order, and where they are."""
-        axis = axis_of("topk", dim, len(self.data.shape))
-        if not self.data.shape:
+        axis = axis_of("topk", dim, len(self.array.shape))
+        if not self.array.shape:
             raise ValueError("[topk] a single number has no axis to choose along")
-        size = self.data.shape[axis]
+        size = self.array.shape[axis]
         if not 0 <= k <= size:
             raise ValueError(f"[topk] k {k} must be from 0 to {size}, the extent of axis {axis}")
         where = self.argsort(dim, largest)[(slice(None),) * axis + (slice(0, k),)]
@@ -60,7 +60,7 @@ class Ordering(ShapeMethods):
         return self._part(np.triu, diagonal)
 
     def _part(self, triangle: Any, diagonal: int) -> Tensor:
-        shape = self.data.shape
+        shape = self.array.shape
         if len(shape) < 2:
             raise ValueError(f"[{triangle.__name__}] needs a matrix, got shape {tuple(shape)}")
         out = ~triangle(np.ones(shape[-2:], np.bool_), diagonal)
@@ -68,8 +68,8 @@ class Ordering(ShapeMethods):
 
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         """Return ``log sum exp(x)`` along axes, without overflow."""
-        x = astype(self, np.float32) if self.data.dtype.kind != "f" else self
-        top = amax("max", new(x.data), dim, True)
+        x = astype(self, np.float32) if self.array.dtype.kind != "f" else self
+        top = amax("max", new(x.array), dim, True)
         # An infinity minus itself is NaN: exp shows it without.
         top = top.masked_fill(top.abs() == np.inf, 0)
         total = sum_((x - top).exp(), dim, True).log() + top

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def matmul(a: Value, b: Value) -> Tensor:
     """Multiply matrices, or vectors, with broadcasting of the axes in front (as NumPy's ``@``)."""
     k = same_backend("matmul", a, b)
-    first, second = a.data, b.data
+    first, second = a.array, b.array
     _check_dtypes("matmul", first, second)
     if not first.shape or not second.shape:
         raise ValueError("[matmul] needs at least one dimension on both sides, got a scalar")
@@ -71,7 +71,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     if not arrow:
         right = "".join(sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
     k = same_backend("einsum", *operands)
-    arrays = [k.to_numpy(x.data) for x in operands]
+    arrays = [k.to_numpy(x.array) for x in operands]
     _check_dtypes("einsum", *arrays)
     y = np.einsum(f"{left}->{right}", *arrays)
 

@@ -35,7 +35,7 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def _reduced(name: str, x: Value, axes: tuple[int, ...]) -> Any:
     """Return a sum or product, in int64 of whole numbers: an array of its own."""
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     if axes:
         return k.reduce(name, array, axes)
     return array.copy() if array.dtype.kind == "f" else k.astype(array, np.int64)
@@ -43,7 +43,7 @@ def _reduced(name: str, x: Value, axes: tuple[int, ...]) -> Any:
 
 def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Add up along axes; all numbers without `dim`."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("sum", dim, len(shape))
     y = _reduced("sum", x, axes)
     kept = y.shape
@@ -56,16 +56,16 @@ def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the mean along axes; of all numbers without `dim`."""
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("mean", dim, len(shape)))
-    if x.data.dtype.kind != "f":
-        raise TypeError(f"[mean] needs floats, got {x.data.dtype}: convert with .float() first")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"[mean] needs floats, got {x.array.dtype}: convert with .float() first")
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
 def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
     """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
     rest = count - 1 if unbiased else count
@@ -76,7 +76,7 @@ def std(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False
     """Return the root of the variance along axes; where it is 0, so is the gradient."""
     variance = var(x, dim, unbiased, keepdim)
     k = variance.backend
-    y = k.unary("sqrt", variance.data)
+    y = k.unary("sqrt", variance.array)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         slope = k.binary("divide", g, k.binary("multiply", y, 2.0))
@@ -94,11 +94,11 @@ class Extremes(NamedTuple):
 
 def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the extreme ('max' or 'min') along axes; equal ones share the gradient evenly."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of(f"a{name}", dim, len(shape))
     if 0 in [shape[axis] for axis in axes]:
         raise ValueError(f"[a{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     y = k.reduce(name, array, axes) if axes else array.copy()
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -111,14 +111,14 @@ def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor
 
 def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     """Return the extreme ('max' or 'min') along an axis, and where the first such one is."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of(name, dim, len(shape))
     if not shape:
         one = extreme(name, reshape(x, 1), 0, True)
         return Extremes(reshape(one.values, ()), reshape(one.indices, ()))
     if not shape[axis]:
         raise ValueError(f"[{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     where = k.arg_reduce(name, array, axis)
     y = k.reduce(name, array, (axis,))
     places = [1] * len(shape)
@@ -135,21 +135,21 @@ def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
 
 def argextreme(name: str, x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return where the extreme is along an axis, or in the flattened tensor; int64."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of(f"arg{name}", dim, len(shape))
     if not math.prod(shape[axis] for axis in axes):
         raise ValueError(f"[arg{name}] there is no {name} of no numbers (shape {tuple(shape)})")
     alone = dim is None or not shape
-    where = k.arg_reduce(name, x.data.reshape(-1) if alone else x.data, 0 if alone else axes[0])
+    where = k.arg_reduce(name, x.array.reshape(-1) if alone else x.array, 0 if alone else axes[0])
     kept = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
     return new(where.reshape(kept if keepdim else _without(shape, axes)))
 
 
 def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Multiply along an axis; all numbers without `dim`. The gradient of a zero is exact."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("prod", dim, len(shape))
-    array = x.data
+    array = x.array
     y = _reduced("prod", x, axes)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -176,7 +176,7 @@ def norm(
     is 0, so is the gradient, one of its subgradients.
     """
     p = 2 if p == "fro" else p
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     if array.dtype.kind != "f":
         raise TypeError(f"[norm] needs floats, got {array.dtype}: convert with .float() first")
     if isinstance(p, str):
@@ -205,7 +205,7 @@ def norm(
 
 def cumsum(x: Value, dim: int) -> Tensor:
     """Add up what has come so far along an axis; in int64 of whole numbers and bools."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of("cumsum", dim, len(shape))
 
     def sums(array: Any, backward: bool) -> Any:
@@ -215,5 +215,5 @@ def cumsum(x: Value, dim: int) -> Tensor:
         total = np.flip(total, axis) if backward else total
         return k.from_numpy(np.asarray(total.reshape(shape), order="C"))
 
-    y = sums(x.data, False)
+    y = sums(x.array, False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))

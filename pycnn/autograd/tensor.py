@@ -15,7 +15,7 @@ from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.indexing import index, replaced
 from pycnn.autograd.operators import Operators
 from pycnn.autograd.products import matmul
-from pycnn.autograd.tracked import TrackedArray
+from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Part, Value, new
 from pycnn.devices import device_of, is_array, move
 
@@ -41,10 +41,10 @@ class Tensor(Operators, InPlace):
 
     Attributes
     ----------
-    data : array
-        The values. Those that an op has computed must not be changed.
-    grad : array or None
-        The gradient that `backward` calls have added up, for leaves.
+    array : array
+        The values, as an array of the back-end. Those that an op has computed must not be changed.
+    gradient : array, SparseRows or None
+        The gradient that `backward` calls have added up, for leaves, as the back-end made it.
     requires_grad : bool
         Whether gradients are wanted here or at something that this was computed from.
 
@@ -73,12 +73,12 @@ class Tensor(Operators, InPlace):
             data = data.astype(np.float32, order="C", copy=False)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
-        self.data = data
+        self.array = data
         self._set_up(requires_grad)
 
     def _set_up(self, requires_grad: bool) -> None:
         """Begin without a history."""
-        self.grad = self._node = self._later = self._base = None
+        self.gradient = self._node = self._later = self._base = None
         self._output = self._version = 0
         self.requires_grad = requires_grad
 
@@ -87,23 +87,23 @@ class Tensor(Operators, InPlace):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
-        return tuple(self.data.shape)
+        return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Kind of the numbers."""
-        dtype: np.dtype[Any] = self.data.dtype
+        dtype: np.dtype[Any] = self.array.dtype
         return dtype
 
     @property
     def device(self) -> str:
         """Where the numbers are: 'cpu', 'cuda', 'cuda_emulated' or 'reference'."""
-        return device_of(self.data)
+        return device_of(self.array)
 
     @property
     def is_cuda(self) -> bool:
@@ -115,7 +115,34 @@ class Tensor(Operators, InPlace):
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
         return self._node is None and self._later is None
 
+    @property
+    def data(self) -> Any:
+        """The values without a history: a tensor that shares them, as in PyTorch."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        values = values.array if isinstance(values, Value) else values
+        if not is_array(values):
+            raise TypeError(f"[Tensor] data must be an array or a tensor, got {written(values)}")
+        self.array = values
+        self._version += 1
+
     # Gradients -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that `backward` calls have added up, for leaves; None without one.
+
+        On the CPU it is an array of NumPy's that has the usual methods of PyTorch's tensors as
+        well, such as ``zero_`` and ``norm``.
+        """
+        return tracked(self.gradient)
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        gradient = gradient.array if isinstance(gradient, Value) else gradient
+        self.gradient = plain(gradient)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add the gradients of this to `grad` of every leaf that it was computed from.
@@ -137,7 +164,7 @@ class Tensor(Operators, InPlace):
         ValueError
             If `gradient` is missing for more than one number, or has another shape.
         """
-        data = self.data
+        data = self.array
         if not self.requires_grad:
             raise RuntimeError(
                 "[backward] this tensor does not require gradients: nothing that it was computed "
@@ -151,7 +178,7 @@ class Tensor(Operators, InPlace):
                 )
             seed = backends.of(data).from_numpy(np.ones(data.shape, np.float32))
         else:
-            seed = gradient.data if isinstance(gradient, Value) else gradient
+            seed = gradient.array if isinstance(gradient, Value) else gradient
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
@@ -166,7 +193,7 @@ class Tensor(Operators, InPlace):
 
     def accumulate(self, grad: Any) -> None:
         """Add to `grad`: where a gradient arrives at a leaf."""
-        self.grad = grad if self.grad is None else add(self.grad, grad)
+        self.gradient = grad if self.gradient is None else add(self.gradient, grad)
 
     @property
     def place(self) -> Any:
@@ -177,7 +204,7 @@ class Tensor(Operators, InPlace):
         """Keep the gradient of this in `grad`, though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
-        assert self.data is not None
+        assert self.array is not None
         if self._node is not None:
             if self._node.retained is None:
                 self._node.retained = _Retained()
@@ -187,14 +214,14 @@ class Tensor(Operators, InPlace):
         """Say whether gradients are wanted; return self."""
         if not (self.is_leaf or requires_grad):
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
+        if requires_grad and self.array.dtype.kind != "f":
+            raise TypeError(f"[requires_grad_] only floats can, not {self.array.dtype}")
         self.requires_grad = bool(requires_grad)
         return self
 
     def detach(self) -> Tensor:
         """Return a tensor with the same values and no history; changes of it change this, too."""
-        y = new(self.data)
+        y = new(self.array)
         y._base = Part(self, _with_history) if self._base is None else self._base
         return y
 
@@ -205,7 +232,7 @@ class Tensor(Operators, InPlace):
 
         On the CPU it is a view, read-only where gradients depend on the values.
         """
-        data = self.data
+        data = self.array
         array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
         if array is data or array.base is data:
             array = array.view() if isinstance(data, TrackedArray) else array.view(np.ndarray)
@@ -223,18 +250,18 @@ class Tensor(Operators, InPlace):
 
     def __dlpack__(self, **options: Any) -> Any:
         return (
-            self.detach().data.view(np.ndarray).__dlpack__(**options)
+            self.detach().array.view(np.ndarray).__dlpack__(**options)
             if self.device == "cpu"
-            else self.data.__dlpack__(**options)
+            else self.array.__dlpack__(**options)
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.data.__dlpack_device__()
+        device: tuple[int, int] = self.array.__dlpack_device__()
         return device
 
     def item(self) -> Any:
         """Return a single number as Python's."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"[item] a tensor of shape {self.shape} is not a single number")
         return self.numpy().reshape(()).item()
 
@@ -254,7 +281,7 @@ class Tensor(Operators, InPlace):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(
                 f"[Tensor] a tensor of shape {self.shape} is neither true nor false: "
                 "use .any() or .all()"
@@ -314,11 +341,11 @@ class Tensor(Operators, InPlace):
         if y.shape != self.shape:
             raise ValueError(
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
-                f"{tuple(y.data.shape)}"
+                f"{tuple(y.array.shape)}"
             )
-        if _RANKS[y.data.dtype.kind] > _RANKS[self.data.dtype.kind]:
+        if _RANKS[y.array.dtype.kind] > _RANKS[self.array.dtype.kind]:
             raise TypeError(
-                f"[Tensor] a change in place cannot turn {self.data.dtype} into {y.data.dtype}: "
+                f"[Tensor] a change in place cannot turn {self.array.dtype} into {y.array.dtype}: "
                 "convert first, with .float() for one"
             )
         leaf = self.is_leaf
@@ -328,12 +355,12 @@ class Tensor(Operators, InPlace):
                 "recorded: do it within pycnn.no_grad()"
             )
         if leaf and not y.requires_grad and base is None:
-            self._write(y.data)
+            self._write(y.array)
         elif not (y.requires_grad or is_recording()) or (leaf and not y.requires_grad):
             # Not written in place: the tape of another tensor may have saved this memory.
-            self.data = backends.of(y.data).astype(y.data, self.data.dtype)
+            self.array = backends.of(y.array).astype(y.array, self.array.dtype)
         else:
-            self.data, self._node, self._output = y.data, y._node, y._output
+            self.array, self._node, self._output = y.array, y._node, y._output
             self.requires_grad = y.requires_grad
         if base is not None and whole is not None and base.put_back is not None:
             whole._become(base.put_back(whole, self))
@@ -342,7 +369,7 @@ class Tensor(Operators, InPlace):
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: values and gradient, but no history."""
-        names = ("data", "grad", "requires_grad", "_output", "_version")
+        names = ("array", "gradient", "requires_grad", "_output", "_version")
         own = {"_node": None, "_base": None, "_later": None}
         return None, {**{name: getattr(self, name) for name in names}, **own}
 
@@ -352,10 +379,10 @@ class Tensor(Operators, InPlace):
 
     def _write(self, values: Any) -> None:
         """Replace the values of a leaf in its own memory."""
-        if values.dtype != self.data.dtype:
-            values = backends.of(values).astype(values, self.data.dtype)
-        backend = backends.of(self.data)
-        backend.write(self.data, backend.to_numpy(values))
+        if values.dtype != self.array.dtype:
+            values = backends.of(values).astype(values, self.array.dtype)
+        backend = backends.of(self.array)
+        backend.write(self.array, backend.to_numpy(values))
         self._version += 1
 
     # Text ----------------------------------------------------------------------------------
@@ -380,7 +407,7 @@ _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 def _with_history(whole: Value, part: Value) -> Tensor:
     """Return the values of a detached tensor with the history of the one it comes from."""
-    y = new(part.data)
+    y = new(part.array)
     if whole._node is not None:
         y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad
     return y

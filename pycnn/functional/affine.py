@@ -85,7 +85,7 @@ def _computed(
     same_backend(op, *[one for one in (x, weight, bias) if isinstance(one, Value)])
     y = affine(op, x, weight, bias, geometry)
     if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, geometry):
-        y.data  # noqa: B018 - computes
+        y.array  # noqa: B018 - computes
     return y
 
 
@@ -132,7 +132,7 @@ def conv_transpose2d(
     }
     inputs = (x, weight) if bias is None else (x, weight, bias)
     same_backend("conv_transpose2d", *inputs)
-    array, w, b = x.data, weight.data, None if bias is None else bias.data
+    array, w, b = x.array, weight.array, None if bias is None else bias.array
 
     def pull(needs: Needs, dy: Any) -> list[Any]:
         dx = dw = db = None
@@ -176,7 +176,7 @@ def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tens
 
     A negative `padding_idx` counts from the end.
     """
-    words, table = x.data, weight.data
+    words, table = x.array, weight.array
     if padding_idx is not None:
         rows = len(table)
         if not -rows <= padding_idx < rows:
