@@ -362,6 +362,8 @@ class Tensor(Operators, InPlace):
         else:
             self.array, self._node, self._output = y.array, y._node, y._output
             self.requires_grad = y.requires_grad
+            if y._node is not None:
+                y._node.forgive(self)
         if base is not None and whole is not None and base.put_back is not None:
             whole._become(base.put_back(whole, self))
             self._base = base

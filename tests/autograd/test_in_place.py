@@ -124,6 +124,17 @@ def test_gradients_go_to_what_is_put_in() -> None:
     assert nn.gradcheck(put_in, [nn.randn(3, 4, generator=0), nn.randn(1, 4, generator=1)])
 
 
+def test_what_is_filled_step_by_step_gets_gradients() -> None:
+    w = nn.tensor([1.0, 2.0], requires_grad=True)
+    total, rows, product = nn.zeros(2), nn.zeros(2, 2), nn.ones(2)
+    for i in range(2):
+        total += w * (i + 1)
+        rows[i] = w
+        product.mul_(w)
+    (total.sum() + rows.sum() + product.sum()).backward()
+    np.testing.assert_array_equal(w.grad, [3 + 2 + 2, 3 + 2 + 4])
+
+
 def test_a_change_in_place_keeps_the_dtype() -> None:
     x = nn.tensor([1, 2])
     calls: list[Callable[[], Any]] = [

@@ -175,7 +175,7 @@ def softmax() -> None:
     np.testing.assert_allclose(F.softmax(randn(2, 3, 4)).sum(0).numpy(), 1, rtol=1e-6)  # type: ignore[attr-defined]
 
 
-@line("`with torch.no_grad():")
+@line("`with torch.no_grad(): w -=")
 def no_grad() -> None:
     w = torch.tensor([1.0], requires_grad=True)
     (w * w).backward()
@@ -266,10 +266,49 @@ def floats() -> None:
     assert model.float() is model
 
 
-@line("`F.interpolate(..., recompute_scale_factor=None)`")
+@line("`F.interpolate(x, scale_factor=1.3, recompute_scale_factor=True)`")
 def interpolate() -> None:
-    y = F.interpolate(torch.ones(1, 1, 2, 2), scale_factor=2, recompute_scale_factor=None)  # type: ignore[attr-defined]
-    assert y.shape == (1, 1, 4, 4)
+    x = randn(1, 1, 4)
+    given, ratio = (
+        F.interpolate(x, scale_factor=1.3, mode="linear", recompute_scale_factor=flag)  # type: ignore[attr-defined]
+        for flag in (None, True)
+    )
+    assert (ratio == F.interpolate(x, size=5, mode="linear")).all()  # type: ignore[attr-defined]
+    assert (given != ratio).any()
+
+
+@line("`torch.set_grad_enabled(False)`")
+def recording_off() -> None:
+    x = torch.tensor([1.0], requires_grad=True)
+    with torch.set_grad_enabled(True):
+        torch.set_grad_enabled(False)
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
+
+
+@line("`with torch.no_grad(): y[0] = 1`")
+def changed_without_record() -> None:
+    x = torch.tensor([3.0, 4.0], requires_grad=True)
+    y = x * 2
+    with torch.no_grad():
+        y[0] = 1
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [4, 32]
+
+
+@line("`x.copy_(y)`")
+def gradients_of_what_is_put_in() -> None:
+    y = torch.tensor([1.0, 2.0], requires_grad=True)
+    x, z = torch.zeros(2), torch.zeros(2, 2)
+    x.copy_(y)
+    z[0] = y
+    (x.sum() + 2 * z.sum()).backward()
+    assert y.grad.tolist() == [3, 3]
+
+
+@line("`x[mask]` with a mask of uint8")
+def byte_mask() -> None:
+    assert torch.arange(3)[torch.ByteTensor([1, 0, 1])].tolist() == [0, 2]  # type: ignore[attr-defined, call-arg]
 
 
 @line("`w.grad`")
@@ -281,20 +320,63 @@ def arrays() -> None:
         assert isinstance(array, np.ndarray)
 
 
-@line("`torch.tensor(x)`")
+@line("`torch.tensor(x)` with x of float64")
 def float64() -> None:
     assert torch.tensor(np.ones(2)).dtype == np.float32
     assert randn(2).to("reference").dtype == np.float64
 
 
+@line("`torch.tensor(x)` with x of int16")
+def narrow_ints() -> None:
+    numbers = np.ones(2, np.int32)
+    assert torch.tensor(numbers).dtype == np.int64
+    assert torch.tensor(numbers, dtype=np.int32).dtype == np.int32
+
+
+@line("`torch.Tensor(x)`")
+def whole_numbers() -> None:
+    assert torch.Tensor(np.ones(2, np.int64)).dtype == np.int64
+    assert torch.FloatTensor(np.ones(2, np.int64)).dtype == np.float32  # type: ignore[attr-defined, call-arg]
+
+
 @line("`y = x.view(...)`")
 def views() -> None:
     x = torch.zeros(2, 2)
-    y = x.view(-1) * 1
-    z = x.t()
+    turned = x.t()
     x += 1
-    assert not y.any()
-    assert not z.any()
+    assert not turned.any()
+    y = x.requires_grad_() * 1
+    part = y.view(-1)
+    y += 1
+    assert (part == 1).all()
+    part += 2
+    assert (y == 3).all()
+
+
+@line("`y = x.detach()`")
+def detached() -> None:
+    leaf = torch.tensor([3.0], requires_grad=True)
+    x = leaf * 1
+    z = x * x
+    y = x.detach()
+    y += 1
+    assert x.item() == 4
+    z.backward()
+    assert leaf.grad.tolist() == [6]
+    z = leaf * leaf
+    y = leaf.detach()
+    y += 1
+    assert leaf.item() == 4
+    with pytest.raises(RuntimeError, match="changed in place"):
+        z.backward()
+
+
+@line("`~x`")
+def bits() -> None:
+    x = torch.tensor([1, 2])
+    assert (~(x > 1)).tolist() == [True, False]
+    with pytest.raises(TypeError, match="bool"):
+        x & 1
 
 
 @line("`z = y * y`")
