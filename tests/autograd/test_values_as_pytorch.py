@@ -86,7 +86,7 @@ SLOPES: dict[str, tuple[Callable[[Any], Any], list[float], list[float]]] = {
 @pytest.mark.parametrize("name", SLOPES)
 def test_gradients(name: str) -> None:
     function, numbers, expected = SLOPES[name]
-    x = nn.tensor(np.float32(numbers), requires_grad=True)
+    x = nn.tensor(numbers, requires_grad=True)
     function(x).sum().backward()
     assert x.grad.dtype == np.float32
     np.testing.assert_allclose(x.grad, expected, rtol=1e-5)
@@ -128,7 +128,7 @@ def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> N
 def test_recording_is_switched_off_at_once() -> None:
     x = nn.tensor([1.0], requires_grad=True)
 
-    @nn.set_grad_enabled(False)
+    @nn.set_grad_enabled(False)  # type: ignore[misc]
     def decorated() -> bool:
         return bool((x * 2).requires_grad)
 
