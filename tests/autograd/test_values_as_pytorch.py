@@ -86,7 +86,7 @@ SLOPES: dict[str, tuple[Callable[[Any], Any], list[float], list[float]]] = {
 @pytest.mark.parametrize("name", SLOPES)
 def test_gradients(name: str) -> None:
     function, numbers, expected = SLOPES[name]
-    x = nn.tensor(numbers, requires_grad=True)
+    x = nn.tensor(numbers, np.float32, requires_grad=True)
     function(x).sum().backward()
     assert x.grad.dtype == np.float32
     np.testing.assert_allclose(x.grad, expected, rtol=1e-5)
