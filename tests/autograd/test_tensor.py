@@ -233,65 +233,6 @@ def test_a_child_cannot_use_its_parents_tape() -> None:
     y.backward()
 
 
-# Ops of one's own -------------------------------------------------------------------------------
-
-
-class Cube(nn.Function):
-    """A pair of passes."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any, factor: float) -> Any:
-        ctx.save_for_backward(x)
-        ctx.factor = factor
-        return factor * x * x * x
-
-    @staticmethod
-    def backward(ctx: Any, dy: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return 3 * ctx.factor * x * x * dy, None
-
-
-def test_a_function_is_one_op() -> None:
-    x = nn.tensor([1.0, 2.0], requires_grad=True)
-    y = Cube.apply(x, 2.0)
-    assert "made_by=Cube" in repr(y)
-    y.sum().backward()
-    np.testing.assert_array_equal(x.grad, [6, 24])
-    assert nn.gradcheck(lambda x: Cube.apply(x, 0.5), nn.randn(3))
-
-
-def test_gradcheck_names_the_worst_element() -> None:
-    class Wrong(Cube):
-        @staticmethod
-        def backward(ctx: Any, dy: Any) -> Any:
-            (x,) = ctx.saved_tensors
-            return x * dy, None
-
-    with pytest.raises(AssertionError, match=r"gradient of input 0 is wrong: element \(\d,\) is"):
-        nn.gradcheck(lambda x: Wrong.apply(x, 1.0), nn.tensor([1.0, 5.0]))
-    assert not nn.gradcheck(
-        lambda x: Wrong.apply(x, 1.0), nn.tensor([1.0, 5.0]), raise_exception=False
-    )
-    assert nn.gradcheck(nn.Linear(2, 3), nn.randn(4, 2))
-
-
-def test_a_function_must_return_gradients_that_fit() -> None:
-    class Short(Cube):
-        @staticmethod
-        def backward(ctx: Any, dy: Any) -> Any:
-            return dy
-
-    class Small(Cube):
-        @staticmethod
-        def backward(ctx: Any, dy: Any) -> Any:
-            return dy[:1], None
-
-    with pytest.raises(ValueError, match="a gradient for each of 2 inputs, returned 1"):
-        Short.apply(leaf(2), 1.0).sum().backward()
-    with pytest.raises(ValueError, match=r"gradient has shape \(1,\), its input \(2,\)"):
-        Small.apply(leaf(2), 1.0).sum().backward()
-
-
 def test_an_optimizer_trains_tensors_of_ones_own() -> None:
     w = nn.tensor([3.0, -2.0], requires_grad=True)
     optimizer = nn.optim.SGD([w], lr=0.5)
