@@ -119,6 +119,8 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     z = b.array if isinstance(b, Value) else b
     if name == "div" or _is_float(x) or _is_float(z):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
+    elif name in _OF_WHOLE:
+        x, z = (_counted(k, v) for v in (x, z))
     try:
         y = k.binary(function, x, z)
     except ValueError as error:
@@ -139,6 +141,15 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
         ]
 
     return record(name, values, y, pull)
+
+
+# Functions of bools that NumPy computes in int8.
+_OF_WHOLE = ("pow", "floor_divide", "remainder")
+
+
+def _counted(k: Backend, x: Any) -> Any:
+    """Return bools as 0 and 1."""
+    return k.astype(x, np.int64) if hasattr(x, "dtype") and x.dtype == bool else x
 
 
 def _is_float(x: Any) -> bool:
@@ -188,6 +199,7 @@ def unary(name: str, x: Value) -> Tensor:
     if name in _WHOLE and x.array.dtype.kind in "iu":
         return new(x.array.copy())
     array = x.array if name in _OF_INTS else _as_float(k, x.array)
+    array = _counted(k, array) if name == "square" else array
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 

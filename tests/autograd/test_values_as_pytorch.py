@@ -19,6 +19,8 @@ INF = float("inf")
 
 VALUES: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "an int to the power of an int": (lambda: I**2, [1, 4, 9], "int64"),
+    "squares of bools": (lambda: B.square(), [1, 0, 1], "int64"),
+    "rest of bools": (lambda: B % B.clone().fill_(1), [0, 0, 0], "int64"),
     "floor of ints": (lambda: I.floor(), [1, -2, 3], "int64"),
     "an int over a tensor": (lambda: 7 // I, [7, -4, 2], "int64"),
     "the rest of an int": (lambda: 7 % I, [0, -1, 1], "int64"),
