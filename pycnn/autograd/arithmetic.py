@@ -110,6 +110,22 @@ RULES: dict[str, tuple[str, Rule, Rule]] = {
 }
 
 
+def _paired(k: Backend, name: str, function: str, x: Any, z: Any) -> Any:
+    try:
+        return k.binary(function, x, z)
+    except ValueError as error:
+        if "negative integer powers" in str(error):
+            raise ValueError(
+                f"[{name}] whole numbers have no negative powers: convert with .float() first"
+            ) from None
+        raise ValueError(f"[{name}] {_do_not_fit(x, z)}") from None
+
+
+def _do_not_fit(*operands: Any) -> str:
+    shapes = " and ".join(str(tuple(x.shape)) for x in operands if hasattr(x, "shape"))
+    return f"shapes {shapes} do not broadcast together"
+
+
 def binary(name: str, a: Any, b: Any) -> Tensor:
     """Compute an op of `RULES` on two operands, of which at least one is a Value."""
     function, of_a, of_b = RULES[name]
@@ -121,16 +137,7 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     elif name in _OF_WHOLE:
         x, z = (_counted(k, v) for v in (x, z))
-    try:
-        y = k.binary(function, x, z)
-    except ValueError as error:
-        if "negative integer powers" in str(error):
-            raise ValueError(
-                f"[{name}] whole numbers have no negative powers: convert with .float() first"
-            ) from None
-        given = " and ".join(str(tuple(v.array.shape)) for v in values)
-        raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
-
+    y = _paired(k, name, function, x, z)
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
     shapes = [v.array.shape for v in values]
 
@@ -166,7 +173,7 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
     if other is None:
         raise TypeError(f"[{name}] a tensor cannot be compared with a {type(b).__name__}")
     k = same_backend(name, *[v for v in (a, other) if isinstance(v, Value)])
-    return new(k.binary(name, a.array, other.array if isinstance(other, Value) else other))
+    return new(_paired(k, name, name, a.array, other.array if isinstance(other, Value) else other))
 
 
 # Name: the gradient of x, from x and y.
@@ -209,6 +216,8 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     for end in (low, high):
         if isinstance(end, Value):
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
+        if end is not None and not isinstance(end, (int, float, np.generic)):
+            raise TypeError(f"[clamp] min and max must be numbers, got {type(end).__name__}")
     if low is None and high is None:
         raise ValueError("[clamp] needs min or max, or both")
     k, array = x.backend, x.array
@@ -227,8 +236,17 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     return record("clamp", (x,), y, pull)
 
 
+def _checked(name: str, *values: Any) -> tuple[Any, ...]:
+    """Return operands; raise unless each is a tensor, an array or a number."""
+    for value in values:
+        if not isinstance(value, (Value, np.ndarray, np.generic, int, float)):
+            raise TypeError(f"[{name}] needs tensors or numbers, got {type(value).__name__}")
+    return values
+
+
 def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
+    a, b = (operand(condition, v) for v in _checked("where", a, b))
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
     mask = condition.array
@@ -238,7 +256,10 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     if not values:
         kind = np.result_type(type(a), type(b))
         x = k.from_numpy(np.array(a, np.float32 if kind.kind == "f" else kind))
-    y = k.where(mask, x, z)
+    try:
+        y = k.where(mask, x, z)
+    except ValueError:
+        raise ValueError(f"[where] {_do_not_fit(mask, x, z)}") from None
     shapes = [v.array.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:

@@ -78,5 +78,8 @@ class Copies(Ordering):
         """Repeat each slice along an axis, or each number of the flattened tensor."""
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
-        places = np.repeat(np.arange(x.array.shape[axis]), repeats)
+        (times,) = shaping.sizes_of((repeats,))
+        if times < 0:
+            raise ValueError(f"[repeat_interleave] repeats must be at least 0, got {times}")
+        places = np.repeat(np.arange(x.array.shape[axis]), times)
         return index(x, (*(slice(None),) * axis, places))

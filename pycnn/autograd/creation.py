@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -74,13 +73,19 @@ def tensor(
     else:
         if isinstance(data, (list, tuple)) and any(isinstance(one, Value) for one in data):
             data = [one.item() if one.numel() == 1 else one.numpy() for one in data]
-        made = _of_numbers(np.array(data, order="C"), dtype)
+        try:
+            made = _of_numbers(np.array(data, order="C"), dtype)
+        except ValueError as error:  # lists of different lengths
+            raise ValueError(f"[tensor] data must be numbers in even rows: {error}") from None
     return Tensor(made if device is None else move(made, str(device)), requires_grad)
 
 
 def _stored(dtype: npt.DTypeLike) -> npt.DTypeLike:
     """Return the dtype in which numbers are kept: float32 for all floats."""
-    return np.float32 if np.dtype(dtype).kind == "f" else dtype
+    try:
+        return np.float32 if np.dtype(dtype).kind == "f" else dtype
+    except TypeError:
+        raise TypeError(f"[Tensor] there is no dtype {written(dtype)}") from None
 
 
 def _of_numbers(array: Any, dtype: npt.DTypeLike) -> Any:
@@ -110,14 +115,23 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return as_tensor(array)
 
 
+def _shape(sizes: Any) -> tuple[int, ...]:
+    shape = sizes_of(sizes)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"[Tensor] sizes must not be negative, got {shape}")
+    return shape
+
+
 def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"[Tensor] values must be numbers, got {array.dtype}")
     array = array.astype(_stored(np.float32 if dtype is None else dtype), copy=False)
     return Tensor(array if device is None else move(array, str(device)), requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _made(np.zeros(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return _made(np.zeros(_shape(size), np.float32), dtype, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -127,7 +141,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _made(np.ones(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return _made(np.ones(_shape(size), np.float32), dtype, device, requires_grad)
 
 
 def full(
@@ -139,7 +153,7 @@ def full(
 ) -> Tensor:
     """Make a tensor of one value."""
     kind = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
-    return _made(np.full(sizes_of((size,)), fill_value), kind, device, requires_grad)
+    return _made(np.full(_shape((size,)), fill_value), kind, device, requires_grad)
 
 
 def rand(
@@ -150,7 +164,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    numbers = generator_of(generator, "rand").random(sizes_of(size), np.float32)
+    numbers = generator_of(generator, "rand").random(_shape(size), np.float32)
     return _made(numbers, dtype, device, requires_grad)
 
 
@@ -162,7 +176,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    numbers = generator_of(generator, "randn").standard_normal(sizes_of(size), np.float32)
+    numbers = generator_of(generator, "randn").standard_normal(_shape(size), np.float32)
     return _made(numbers, dtype, device, requires_grad)
 
 
@@ -172,18 +186,22 @@ def randint(
     """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
     if size is None:
         low, high, size = 0, low, high
-    numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
+    if not low < high:
+        raise ValueError(f"[randint] there is no whole number from {low} to below {high}")
+    numbers = generator_of(generator, "randint").integers(low, high, _shape((size,)))
     return _made(numbers, np.int64, device, False)
 
 
 def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
     """Draw an order of the numbers 0 to n - 1."""
-    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
+    numbers = generator_of(generator, "randperm").permutation(*_shape((n,)))
     return _made(numbers, np.int64, device, False)
 
 
 def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
     """Draw 1 with the probability at each place, else 0."""
+    if not is_tensor(p) or not ((p.numpy() >= 0) & (p.numpy() <= 1)).all():
+        raise ValueError("[bernoulli] needs a tensor of probabilities, from 0 to 1")
     drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
     return _like(p, drawn.astype(np.float32), False)
 
@@ -193,6 +211,8 @@ def arange(
 ) -> Tensor:
     """Count from start (0 if it is left out) up to, but not including, end."""
     start, end = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise ValueError("[arange] step must not be 0")
     numbers = np.arange(start, end, step)
     kind = dtype or (np.int64 if numbers.dtype.kind == "i" else np.float32)
     return _made(numbers, kind, device, False)
@@ -200,12 +220,13 @@ def arange(
 
 def linspace(start: float, end: float, steps: int, *, device: Any = None) -> Tensor:
     """Divide a range evenly; both ends are included."""
-    return _made(np.linspace(start, end, operator.index(steps)), None, device, False)
+    return _made(np.linspace(start, end, *_shape((steps,))), None, device, False)
 
 
 def eye(n: int, m: int | None = None, *, device: Any = None) -> Tensor:
     """Make a matrix with ones on its diagonal."""
-    return _made(np.eye(n, m, dtype=np.float32), None, device, False)
+    rows, columns = _shape((n, n if m is None else m))
+    return _made(np.eye(rows, columns, dtype=np.float32), None, device, False)
 
 
 def _like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:

@@ -95,11 +95,17 @@ class InPlace(Methods):
             there = moved(shaping.astype(values, self.array.dtype), self.backend.name)
             return self._become(shaping.expand(there, self.array.shape))
         array = values.backend.to_numpy(values.array) if isinstance(values, Value) else values
-        return self._set(np.broadcast_to(array, self.array.shape))
+        try:
+            wide = np.broadcast_to(array, self.array.shape)
+        except ValueError:
+            raise ValueError(
+                f"[copy_] shape {np.shape(array)} does not broadcast to {tuple(self.array.shape)}"
+            ) from None
+        return self._set(wide)
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
-        return self._set(np.full(self.array.shape, float(value)))
+        return self._set(np.full(self.array.shape, value))
 
     def zero_(self) -> Tensor:
         """Set every number to 0."""
@@ -107,6 +113,8 @@ class InPlace(Methods):
 
     def normal_(self, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a normal distribution."""
+        if std < 0:
+            raise ValueError(f"[normal_] std must not be negative, got {std}")
         return self._drawn("normal_", generator_of(generator, "normal_").normal, mean, std)
 
     def uniform_(self, low: Any = 0, high: Any = 1, *, generator: Any = None) -> Tensor:
@@ -115,12 +123,16 @@ class InPlace(Methods):
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Draw 1 with probability p, else 0."""
+        if not 0 <= p <= 1:
+            raise ValueError(f"[bernoulli_] p must be from 0 to 1, got {p}")
         rng = generator_of(generator, "bernoulli_")
         return self._set(rng.random(self.array.shape) < p)
 
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
         dtype = self.array.dtype
+        if numbers.dtype.kind not in "biuf":
+            raise TypeError(f"[Tensor] values must be numbers, got {numbers.dtype}")
         array = np.array(numbers, dtype, order="C")
         return self._become(new(self.backend.from_numpy(array)))
 

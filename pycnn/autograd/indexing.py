@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import Value, part_of, record
@@ -23,8 +24,8 @@ def index(x: Value, key: Any) -> Tensor:
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
     try:
         y = k.index(x.array, plain)
-    except IndexError as error:
-        raise IndexError(f"[index] {error} (tensor: {tuple(shape)})") from None
+    except (IndexError, ValueError) as error:
+        raise type(error)(f"[index] {error} (tensor: {tuple(shape)})") from None
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
     if any(
         isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
@@ -54,6 +55,8 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
     array = k.to_numpy(x.array)
     source = value if isinstance(value, Value) else None
     numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        raise TypeError(f"[setitem] needs a tensor, an array or a number, got {written(value)}")
     changed = array.copy()
     try:
         changed[plain] = numbers

@@ -126,8 +126,12 @@ class Methods(Copies):
     def masked_fill(self, mask: Value, value: Any) -> Tensor:
         """Put a value where the mask holds."""
         kind = self.array.dtype
-        if not isinstance(value, Value):
+        if isinstance(value, (int, float, np.generic)):
             value = new(self.backend.from_numpy(np.array(value, kind)))
+        elif not isinstance(value, Value):
+            raise TypeError(f"[masked_fill] value must be a number, got {type(value).__name__}")
+        if not isinstance(mask, Value):
+            raise TypeError(f"[masked_fill] mask must be a tensor, got {type(mask).__name__}")
         return arithmetic.where(mask, shaping.astype(value, kind), self)
 
     def eq(self, other: Any) -> Tensor:

@@ -60,6 +60,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
     Gradients come from the same equation with an operand and the result exchanged.
     """
+    if not isinstance(equation, str):
+        raise TypeError(f"[einsum] the equation must be a str, got {type(equation).__name__}")
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     left, arrow, right = equation.replace(" ", "").partition("->")
@@ -73,7 +75,11 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     k = same_backend("einsum", *operands)
     arrays = [k.to_numpy(x.array) for x in operands]
     _check_dtypes("einsum", *arrays)
-    y = np.einsum(f"{left}->{right}", *arrays)
+    try:
+        y = np.einsum(f"{left}->{right}", *arrays)
+    except ValueError as error:
+        shapes = " and ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"[einsum] {equation!r} for shapes {shapes}: {error}") from None
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         dy = k.to_numpy(g)

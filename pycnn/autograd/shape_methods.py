@@ -109,6 +109,12 @@ class ShapeMethods(Value):
     def narrow(self, dim: int, start: int, length: int) -> Tensor:
         """Return a range along an axis."""
         axis = shaping.axis_of("narrow", dim, len(self.array.shape))
+        size = self.array.shape[axis] if self.array.shape else 1
+        start = start + size if start < 0 else start
+        if not 0 <= start <= start + length <= size:
+            raise ValueError(
+                f"[narrow] {length} from {start} is not within the {size} of axis {axis}"
+            )
         return part(self, (*(slice(None),) * axis, slice(start, start + length)))
 
     def select(self, dim: int, index: int) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.indexing import index, replaced
 from pycnn.autograd.value import (
@@ -29,7 +30,10 @@ Shape = tuple[int, ...]
 
 def axis_of(name: str, axis: Any, ndim: int) -> int:
     """Return an axis counted from the front; raise unless it is there."""
-    index = operator.index(axis)
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"[{name}] dim must be an int, got {type(axis).__name__}") from None
     if not -max(ndim, 1) <= index < max(ndim, 1):
         raise IndexError(
             f"[{name}] dim {index} is out of range for a tensor of {ndim} dimensions "
@@ -42,7 +46,10 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
     """Return sizes given one by one or as one sequence."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple([operator.index(size) for size in sizes])
+    try:
+        return tuple([operator.index(size) for size in sizes])
+    except TypeError:
+        raise TypeError(f"[Tensor] sizes must be ints, got {written(tuple(sizes))}") from None
 
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
@@ -138,11 +145,19 @@ def repeat(x: Value, *times: Any) -> Tensor:
     return reshape(expand(reshape(x, apart), wide), whole)
 
 
+def _several(name: str, tensors: Any) -> list[Value]:
+    """Return tensors as a list; raise unless it is at least one, and nothing else."""
+    found = list(tensors) if isinstance(tensors, Iterable) else [tensors]
+    if not found:
+        raise ValueError(f"[{name}] needs at least one tensor")
+    if wrong := [one for one in found if not isinstance(one, Value)]:
+        raise TypeError(f"[{name}] needs a sequence of tensors, got {type(wrong[0]).__name__}")
+    return found
+
+
 def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors along an axis that is there."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[cat] needs at least one tensor")
+    tensors = _several("cat", tensors)
     axis = axis_of("cat", dim, len(tensors[0].array.shape))
     shapes = [tuple(x.array.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
@@ -159,9 +174,7 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
 
 def stack(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[stack] needs at least one tensor")
+    tensors = _several("stack", tensors)
     if len({tuple(x.array.shape) for x in tensors}) > 1:
         shapes = [tuple(x.array.shape) for x in tensors]
         raise ValueError(f"[stack] tensors must have one shape, have {shapes}")
@@ -178,7 +191,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         if sum(extents) != extent or any(n < 0 for n in extents):
             raise ValueError(f"[split] sizes {extents} do not add up to {extent} (dim {axis})")
     else:
-        step = operator.index(size)  # type: ignore[arg-type]
+        (step,) = sizes_of((size,))
         if step < 1:
             raise ValueError(f"[split] size must be at least 1, got {step}")
         extents = [min(step, extent - i) for i in range(0, extent, step)] or [0]
@@ -214,7 +227,11 @@ def unbind(x: Value, dim: int = 0) -> tuple[Tensor, ...]:
 def astype(x: Value, dtype: Any) -> Tensor:
     """Convert to another dtype; gradients go back in the old one."""
     k, old = x.backend, x.array.dtype
-    if k.name == "reference" and np.dtype(dtype).kind == "f":
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"[Tensor] there is no dtype {written(dtype)}") from None
+    if k.name == "reference" and dtype.kind == "f":
         dtype = np.float64
     if old == dtype:
         return x  # type: ignore[return-value]

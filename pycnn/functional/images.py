@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pycnn import layers
+from pycnn._arguments import written
 from pycnn.autograd import Tensor
 from pycnn.autograd.indexing import index
-from pycnn.autograd.shaping import cat
+from pycnn.autograd.shaping import cat, sizes_of
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.value import new
 
@@ -43,11 +45,12 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     value : float, optional
         0 by default.
     """
-    sides = [int(n) for n in pad]
+    if not isinstance(pad, (Sequence, np.ndarray)):
+        raise TypeError(f"[pad] pad must be a sequence of ints, got {written(pad)}")
+    sides = sizes_of((tuple(pad),))
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
         raise ValueError(
-            f"[pad] needs two numbers for each of the last axes, got {tuple(sides)} for shape "
-            f"{x.shape}"
+            f"[pad] needs two numbers for each of the last axes, got {sides} for shape {x.shape}"
         )
     if mode not in ("constant", "reflect", "replicate", "circular"):
         raise ValueError(
@@ -56,6 +59,10 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     for i in range(0, len(sides), 2):
         axis = x.ndim - 1 - i // 2
         before, after = sides[i : i + 2]
+        if x.shape[axis] + min(before, 0) + min(after, 0) < 0:
+            raise ValueError(
+                f"[pad] {(before, after)} cuts off more than the {x.shape[axis]} of axis {axis}"
+            )
         if mode == "constant":
             x = _with_constant(x, axis, before, after, value or 0.0)
         elif before or after:
@@ -118,17 +125,24 @@ def interpolate(
             f"[interpolate] mode must be 'nearest', 'bilinear' for images or 'linear' for signals, "
             f"got {mode!r} (x: {x.shape})"
         )
+    given = size if size is not None else scale_factor
+    given = list(given) if np.ndim(given) else [given] * axes
+    if len(given) != axes or any(isinstance(n, str) or float(n) <= 0 for n in given):
+        raise ValueError(
+            f"[interpolate] size and scale_factor must be {axes} numbers above 0, got {given} "
+            f"(x: {x.shape})"
+        )
     factors: list[float]
     if size is not None:
-        sizes = [int(n) for n in (size if np.ndim(size) else [size] * axes)]
+        sizes = list(sizes_of((given,)))
         factors = [n / old for n, old in zip(sizes, x.shape[2:], strict=True)]
     else:
-        factors = [
-            float(f) for f in (scale_factor if np.ndim(scale_factor) else [scale_factor] * axes)
-        ]
+        factors = [float(f) for f in given]
         sizes = [math.floor(old * f) for f, old in zip(factors, x.shape[2:], strict=True)]
         if recompute_scale_factor:
             return interpolate(x, sizes, None, mode, align_corners)
+    if min(sizes) < 1:
+        raise ValueError(f"[interpolate] {given} leaves no pixels of {x.shape}")
     if axes == 2 and all(f >= 1 and f == int(f) for f in factors):
         whole = tuple(int(f) for f in factors)
         corners = {} if mode == "nearest" else {"align_corners": bool(align_corners)}

@@ -58,6 +58,8 @@ def batch_norm(
     ValueError
         If the batch has one value a channel in training.
     """
+    if x.ndim < 2:
+        raise ValueError(f"[batch_norm] needs (N, C, ...), got shape {x.shape}")
     dims = (0, *range(2, x.ndim))
     if training and x.numel() == x.shape[1]:
         raise ValueError(f"[batch_norm] one value a channel has no variance (x: {x.shape})")
@@ -93,6 +95,8 @@ def instance_norm(
     """Normalise each channel of each sample; see `pycnn.InstanceNorm2d`."""
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise ValueError("[instance_norm] running statistics are a layer's: InstanceNorm2d")
+    if x.ndim < 3:
+        raise ValueError(f"[instance_norm] needs (N, C, L) or (N, C, H, W), got shape {x.shape}")
     y = _standardised(x, tuple(range(2, x.ndim)), eps)
     numbers = [None if one is None else _channels(x, one) for one in (weight, bias)]
     return _affine(y, *numbers)
