@@ -41,6 +41,7 @@ from pycnn import (
 from pycnn._config import Config, get_num_threads, set_num_threads, show_config
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
+from pycnn.autograd.draws import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
@@ -108,6 +109,7 @@ __all__ = [
     "text",
     "training",
     *autograd.creation.__all__,
+    *autograd.draws.__all__,
     *autograd.functions.__all__,
     *autograd.kinds.__all__,
     *autograd.modes.__all__,

@@ -48,28 +48,29 @@ def unbroadcast(backend: Backend, grad: Any, shape: tuple[int, ...]) -> Any:
 Rule = Callable[[Backend, Any, Any, Any, Any], Any]
 
 
-def _multiply(b: Backend, x: Any, y: Any) -> Any:
+def multiply(b: Backend, x: Any, y: Any) -> Any:
+    """Return the product of two arrays, or of an array and a number."""
     return b.binary("multiply", x, y)
 
 
 def _power_of_base(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(b, (int, float)):
         if b == 2:
-            return _multiply(k, g, _multiply(k, a, 2.0))
+            return multiply(k, g, multiply(k, a, 2.0))
         slope = k.binary("power", a, float(b) - 1) if b else k.zeros_like(a)
-        return _multiply(k, g, _multiply(k, slope, float(b)))
-    slope = _multiply(k, b, k.binary("power", a, k.binary("subtract", b, 1.0)))
-    return _multiply(k, g, k.where(k.binary("equal", b, 0.0), k.zeros_like(slope), slope))
+        return multiply(k, g, multiply(k, slope, float(b)))
+    slope = multiply(k, b, k.binary("power", a, k.binary("subtract", b, 1.0)))
+    return multiply(k, g, k.where(k.binary("equal", b, 0.0), k.zeros_like(slope), slope))
 
 
 def _power_of_exponent(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return _multiply(
-            k, g, _multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
+        return multiply(
+            k, g, multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
         )
-    slope = _multiply(k, y, k.unary("log", a))
+    slope = multiply(k, y, k.unary("log", a))
     zero = k.binary("logical_and", k.binary("equal", a, 0.0), k.binary("greater_equal", b, 0.0))
-    return _multiply(k, g, k.where(zero, k.zeros_like(slope), slope))
+    return multiply(k, g, k.where(zero, k.zeros_like(slope), slope))
 
 
 def _larger(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
@@ -77,7 +78,7 @@ def _larger(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     mine = k.astype(k.binary("equal", y, a), g.dtype)
     theirs = k.astype(k.binary("equal", y, b), g.dtype)
     both = k.binary("add", mine, theirs)
-    return _multiply(k, g, k.binary("divide", mine, k.binary("maximum", both, 1.0)))
+    return multiply(k, g, k.binary("divide", mine, k.binary("maximum", both, 1.0)))
 
 
 def _flat(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
@@ -90,19 +91,19 @@ RULES: dict[str, tuple[str, Rule, Rule]] = {
     "sub": ("subtract", lambda k, g, a, b, y: g, lambda k, g, a, b, y: k.unary("negative", g)),
     "mul": (
         "multiply",
-        lambda k, g, a, b, y: _multiply(k, g, b),
-        lambda k, g, a, b, y: _multiply(k, g, a),
+        lambda k, g, a, b, y: multiply(k, g, b),
+        lambda k, g, a, b, y: multiply(k, g, a),
     ),
     "div": (
         "divide",
         lambda k, g, a, b, y: k.binary("divide", g, b),
-        lambda k, g, a, b, y: k.unary("negative", _multiply(k, g, k.binary("divide", y, b))),
+        lambda k, g, a, b, y: k.unary("negative", multiply(k, g, k.binary("divide", y, b))),
     ),
     "pow": ("power", _power_of_base, _power_of_exponent),
     "remainder": (
         "remainder",
         lambda k, g, a, b, y: g,
-        lambda k, g, a, b, y: k.unary("negative", _multiply(k, g, k.binary("floor_divide", a, b))),
+        lambda k, g, a, b, y: k.unary("negative", multiply(k, g, k.binary("floor_divide", a, b))),
     ),
     "floor_divide": ("floor_divide", _flat, _flat),
     "maximum": ("maximum", _larger, lambda k, g, a, b, y: _larger(k, g, b, a, y)),
@@ -134,9 +135,9 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     x = a.array if isinstance(a, Value) else a
     z = b.array if isinstance(b, Value) else b
     if name == "div" or _is_float(x) or _is_float(z):
-        x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
+        x, z = (as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     elif name in _OF_WHOLE:
-        x, z = (_counted(k, v) for v in (x, z))
+        x, z = (counted(k, v) for v in (x, z))
     y = _paired(k, name, function, x, z)
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
     shapes = [v.array.shape for v in values]
@@ -154,7 +155,7 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
 _OF_WHOLE = ("pow", "floor_divide", "remainder")
 
 
-def _counted(k: Backend, x: Any) -> Any:
+def counted(k: Backend, x: Any) -> Any:
     """Return bools as 0 and 1."""
     return k.astype(x, np.int64) if hasattr(x, "dtype") and x.dtype == bool else x
 
@@ -163,7 +164,8 @@ def _is_float(x: Any) -> bool:
     return x.dtype.kind == "f" if hasattr(x, "dtype") else isinstance(x, float)
 
 
-def _as_float(k: Backend, x: Any) -> Any:
+def as_float(k: Backend, x: Any) -> Any:
+    """Return an array of floats: float32 of other numbers."""
     return x if x.dtype.kind == "f" else k.astype(x, np.float32)
 
 
@@ -174,41 +176,6 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
         raise TypeError(f"[{name}] a tensor cannot be compared with a {type(b).__name__}")
     k = same_backend(name, *[v for v in (a, other) if isinstance(v, Value)])
     return new(_paired(k, name, name, a.array, other.array if isinstance(other, Value) else other))
-
-
-# Name: the gradient of x, from x and y.
-UNARY: dict[str, tuple[str, Callable[[Backend, Any, Any, Any], Any]]] = {
-    "neg": ("negative", lambda k, g, x, y: k.unary("negative", g)),
-    "exp": ("exp", lambda k, g, x, y: _multiply(k, g, y)),
-    "log": ("log", lambda k, g, x, y: k.binary("divide", g, x)),
-    "sqrt": ("sqrt", lambda k, g, x, y: k.binary("divide", g, _multiply(k, y, 2.0))),
-    "abs": ("absolute", lambda k, g, x, y: _multiply(k, g, k.unary("sign", x))),
-    "square": ("square", lambda k, g, x, y: _multiply(k, g, _multiply(k, x, 2.0))),
-    "reciprocal": (
-        "reciprocal",
-        lambda k, g, x, y: k.unary("negative", _multiply(k, g, k.unary("square", y))),
-    ),
-    "sin": ("sin", lambda k, g, x, y: _multiply(k, g, k.unary("cos", x))),
-    "cos": ("cos", lambda k, g, x, y: k.unary("negative", _multiply(k, g, k.unary("sin", x)))),
-    "sign": ("sign", lambda k, g, x, y: k.zeros_like(g)),
-    "floor": ("floor", lambda k, g, x, y: k.zeros_like(g)),
-    "ceil": ("ceil", lambda k, g, x, y: k.zeros_like(g)),
-    "round": ("round", lambda k, g, x, y: k.zeros_like(g)),
-}
-_OF_INTS = ("neg", "abs", "square", "sign")
-_WHOLE = ("floor", "ceil", "round")  # what they make of whole numbers are the same ones
-
-
-def unary(name: str, x: Value) -> Tensor:
-    """Compute an op of `UNARY`."""
-    function, rule = UNARY[name]
-    k = x.backend
-    if name in _WHOLE and x.array.dtype.kind in "iu":
-        return new(x.array.copy())
-    array = x.array if name in _OF_INTS else _as_float(k, x.array)
-    array = _counted(k, array) if name == "square" else array
-    y = k.unary(function, array)
-    return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
 
 def clamp(x: Value, low: Any, high: Any) -> Tensor:
@@ -230,7 +197,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     def pull(needs: Needs, g: Any) -> list[Any]:
         for name, end in (("greater_equal", low), ("less_equal", high)):
             if end is not None:
-                g = _multiply(k, g, k.astype(k.binary(name, array, end), g.dtype))
+                g = multiply(k, g, k.astype(k.binary(name, array, end), g.dtype))
         return [g]
 
     return record("clamp", (x,), y, pull)

@@ -9,18 +9,14 @@ import numpy.typing as npt
 
 from pycnn import backends
 from pycnn._arguments import written
-from pycnn._random import default_rng
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
 from pycnn.devices import is_array, move
-from pycnn.init import Rng
-from pycnn.init import generator as generator_of
 
 __all__ = [
     "arange",
     "as_tensor",
-    "bernoulli",
     "empty",
     "empty_like",
     "eye",
@@ -31,12 +27,6 @@ __all__ = [
     "linspace",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
     "tensor",
     "zeros",
     "zeros_like",
@@ -115,14 +105,16 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return as_tensor(array)
 
 
-def _shape(sizes: Any) -> tuple[int, ...]:
+def shape_of(sizes: Any) -> tuple[int, ...]:
+    """Return the sizes of a new tensor, given one by one or as one sequence."""
     shape = sizes_of(sizes)
     if any(n < 0 for n in shape):
         raise ValueError(f"[Tensor] sizes must not be negative, got {shape}")
     return shape
 
 
-def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+def made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """Return an array of NumPy as a tensor of a dtype (None: float32) on a device."""
     if array.dtype.kind not in "biuf":
         raise TypeError(f"[Tensor] values must be numbers, got {array.dtype}")
     array = array.astype(_stored(np.float32 if dtype is None else dtype), copy=False)
@@ -131,7 +123,7 @@ def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _made(np.zeros(_shape(size), np.float32), dtype, device, requires_grad)
+    return made(np.zeros(shape_of(size), np.float32), dtype, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -141,7 +133,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _made(np.ones(_shape(size), np.float32), dtype, device, requires_grad)
+    return made(np.ones(shape_of(size), np.float32), dtype, device, requires_grad)
 
 
 def full(
@@ -153,57 +145,7 @@ def full(
 ) -> Tensor:
     """Make a tensor of one value."""
     kind = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
-    return _made(np.full(_shape((size,)), fill_value), kind, device, requires_grad)
-
-
-def rand(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the uniform distribution on [0, 1)."""
-    numbers = generator_of(generator, "rand").random(_shape(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the normal distribution of mean 0 and variance 1."""
-    numbers = generator_of(generator, "randn").standard_normal(_shape(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Rng = None, device: Any = None
-) -> Tensor:
-    """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
-    if size is None:
-        low, high, size = 0, low, high
-    if not low < high:
-        raise ValueError(f"[randint] there is no whole number from {low} to below {high}")
-    numbers = generator_of(generator, "randint").integers(low, high, _shape((size,)))
-    return _made(numbers, np.int64, device, False)
-
-
-def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
-    """Draw an order of the numbers 0 to n - 1."""
-    numbers = generator_of(generator, "randperm").permutation(*_shape((n,)))
-    return _made(numbers, np.int64, device, False)
-
-
-def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
-    """Draw 1 with the probability at each place, else 0."""
-    if not is_tensor(p) or not ((p.numpy() >= 0) & (p.numpy() <= 1)).all():
-        raise ValueError("[bernoulli] needs a tensor of probabilities, from 0 to 1")
-    drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
-    return _like(p, drawn.astype(np.float32), False)
+    return made(np.full(shape_of((size,)), fill_value), kind, device, requires_grad)
 
 
 def arange(
@@ -215,21 +157,23 @@ def arange(
         raise ValueError("[arange] step must not be 0")
     numbers = np.arange(start, end, step)
     kind = dtype or (np.int64 if numbers.dtype.kind == "i" else np.float32)
-    return _made(numbers, kind, device, False)
+    return made(numbers, kind, device, False)
 
 
 def linspace(start: float, end: float, steps: int, *, device: Any = None) -> Tensor:
     """Divide a range evenly; both ends are included."""
-    return _made(np.linspace(start, end, *_shape((steps,))), None, device, False)
+    (count,) = shape_of((steps,))
+    return made(np.linspace(start, end, count), None, device, False)
 
 
 def eye(n: int, m: int | None = None, *, device: Any = None) -> Tensor:
     """Make a matrix with ones on its diagonal."""
-    rows, columns = _shape((n, n if m is None else m))
-    return _made(np.eye(rows, columns, dtype=np.float32), None, device, False)
+    rows, columns = shape_of((n, n if m is None else m))
+    return made(np.eye(rows, columns, dtype=np.float32), None, device, False)
 
 
-def _like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:
+def like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:
+    """Return numbers of NumPy as a tensor on the device of another one."""
     return Tensor(move(numbers, x.device), requires_grad)
 
 
@@ -246,22 +190,12 @@ def ones_like(x: Tensor, requires_grad: bool = False) -> Tensor:
 def full_like(x: Tensor, fill_value: Any, requires_grad: bool = False) -> Tensor:
     """Make a tensor of one value, of the shape and dtype of another tensor, on its device."""
     kind = _stored(x.dtype)
-    return _like(x, np.full(x.shape, fill_value, kind), requires_grad)
+    return like(x, np.full(x.shape, fill_value, kind), requires_grad)
 
 
 def empty_like(x: Tensor, requires_grad: bool = False) -> Tensor:
     """Do what `zeros_like` does."""
     return zeros_like(x, requires_grad)
-
-
-def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `rand` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().random(x.shape, np.float32), requires_grad)
-
-
-def randn_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `randn` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().standard_normal(x.shape, np.float32), requires_grad)
 
 
 def is_tensor(value: Any) -> bool:

@@ -97,7 +97,7 @@ class Function:
                     f"[{name}] backward must return a gradient for each of {len(inputs)} inputs, "
                     f"returned {len(given)}"
                 )
-            result = []
+            result: list[Any] = []
             for grad, kind in zip(given, like, strict=True):
                 if kind is None:
                     continue

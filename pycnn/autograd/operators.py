@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.arithmetic import binary, compare, operand, unary
+from pycnn.autograd.arithmetic import binary, compare, operand
+from pycnn.autograd.elementary import unary
 from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:

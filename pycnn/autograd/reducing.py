@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from pycnn.autograd.arithmetic import unary
+from pycnn.autograd.elementary import unary
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.shaping import axis_of, reshape
 from pycnn.autograd.value import Value, new, record
