@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn import backends
 from pycnn.autograd import shaping
 from pycnn.autograd.graph import is_recording
 from pycnn.autograd.methods import Methods
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+# Kinds of numbers: a change in place keeps the kind or rounds to a higher one, as in PyTorch.
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
 class InPlace(Methods):
     """What tensors can be told to become."""
 
     __slots__ = ()
-
-    def _become(self, y: Value) -> Tensor:
-        """Take the values and the history of a result."""
-        raise NotImplementedError
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """Add."""
@@ -140,3 +141,63 @@ class InPlace(Methods):
         if self.array.dtype.kind != "f":
             raise TypeError(f"[{name}] draws floats, this tensor is {self.array.dtype}")
         return self._set(draw(*parameters, self.array.shape))
+
+    # How a tensor changes -----------------------------------------------------------------
+
+    def _become(self, y: Value) -> Tensor:
+        """Take the values and the history of a result: a change in place.
+
+        What was computed from the old values keeps them, so its gradient stays right. A leaf is
+        written, and counts the change. What this is a part of changes with it. In `no_grad` what
+        was computed keeps its history, as in PyTorch.
+        """
+        base = self._base
+        whole = None if base is None else base.whole
+        if base is not None and whole is not None and base.put_back is None:
+            raise RuntimeError(
+                f"[Tensor] this tensor of shape {tuple(self.array.shape)} repeats numbers of "
+                "another one, which a change in place would change as well: change that one, or a "
+                "clone of this one"
+            )
+        if y.array.shape != self.array.shape:
+            raise ValueError(
+                f"[Tensor] a change in place cannot turn shape "
+                f"{tuple(self.array.shape)} into {tuple(y.array.shape)}"
+            )
+        if _RANKS[y.array.dtype.kind] > _RANKS[self.array.dtype.kind]:
+            raise TypeError(
+                f"[Tensor] a change in place cannot turn {self.array.dtype} into {y.array.dtype}: "
+                "convert first, with .float() for one"
+            )
+        leaf = self._node is None and self._later is None
+        if leaf and self.requires_grad and y.requires_grad:
+            raise RuntimeError(
+                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
+                "recorded: do it within pycnn.no_grad()"
+            )
+        if leaf and not y.requires_grad and base is None:
+            self._write(y.array)
+        elif not (y.requires_grad or is_recording()) or (leaf and not y.requires_grad):
+            # Not written in place: the tape of another tensor may have saved this memory.
+            self.array = backends.of(y.array).astype(y.array, self.array.dtype)
+        else:
+            self.array, self._node, self._output = y.array, y._node, y._output
+            self.requires_grad = y.requires_grad
+            if y._node is not None:
+                y._node.forgive(self)
+        if base is not None and whole is not None and base.put_back is not None:
+            whole._become(base.put_back(whole, self))
+            self._base = base
+        return self  # type: ignore[return-value]
+
+    def changed(self) -> None:
+        """Count a change that compiled code has made to the values."""
+        self._version += 1
+
+    def _write(self, values: Any) -> None:
+        """Replace the values of a leaf in its own memory."""
+        if values.dtype != self.array.dtype:
+            values = backends.of(values).astype(values, self.array.dtype)
+        backend = backends.of(self.array)
+        backend.write(self.array, backend.to_numpy(values))
+        self._version += 1
