@@ -49,10 +49,12 @@ from pycnn._config import (
 )
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
+from pycnn.autograd.draws import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.kinds import *
+from pycnn.autograd.modes import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -117,8 +119,10 @@ __all__ = [
     "text",
     "training",
     *autograd.creation.__all__,
+    *autograd.draws.__all__,
     *autograd.functions.__all__,
     *autograd.kinds.__all__,
+    *autograd.modes.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,
