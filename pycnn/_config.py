@@ -41,8 +41,8 @@ def show_config() -> Config:
     Config
         A dictionary with the keys ``version``, ``isa`` (the one in use), ``isa_available``,
         ``threads``, ``convolution`` (that of `set_convolution`, or the forced algorithm),
-        ``backends`` (those that can be used), ``cuda`` (the GPUs, or why there are none), ``compiler`` and
-        ``build_type``; it prints as a table.
+        ``backends`` (those that can be used), ``cuda`` (the GPUs, or why there are none),
+        ``compiler`` and ``build_type``; it prints as a table.
 
     Raises
     ------
