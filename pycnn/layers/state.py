@@ -124,16 +124,17 @@ def check_state(
 
 def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str, Array]) -> None:
     """Copy the values of those parameters and buffers that `state` has."""
-    targets = {name: target.data for name, target in own if name in state}
+    targets = {name: target for name, target in own if name in state}
     values = {name: on_cpu(state[name]) for name in targets}
-    named = {f"to {name}": array for name, array in targets.items()}
+    named = {f"to {name}": target.data for name, target in targets.items()}
     named |= {f"of {name}": array for name, array in values.items()}
     # A value that lies in the place of another has to be read before the place is written.
     if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
         # In place on a device, too: a step captured as a CUDA graph reads it there.
-        backends.of(target).write(target, values[name])
+        backends.of(target.data).write(target.data, values[name])
+        target.changed()
 
 
 def native(dtype: Any) -> Any:
