@@ -1,4 +1,4 @@
-"""What tries a line of docs/pytorch.md; here, those of older programs, and of layers that differ."""
+"""What tries a line of docs/pytorch.md; here, those of older programs and of some layers."""
 
 from __future__ import annotations
 
