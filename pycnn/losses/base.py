@@ -108,7 +108,7 @@ class OpLoss(Described, Remembering, ABC):
         if isinstance(output, Tensor):
             return self._on_tensors(output, target)
         if isinstance(target, Tensor):
-            target = target.data
+            target = target.array
         try:
             value, kept = self._value(output, target)
         except (TypeError, ValueError) as error:
@@ -130,15 +130,15 @@ class OpLoss(Described, Remembering, ABC):
                         "for it: give target.detach()"
                     )
                 values.append(target)
-            target = target.data
+            target = target.array
         elif not is_array(target):
             target = np.asarray(target)
         backend = output.backend
         target = move(target, backend.name)
         try:
-            value, kept = self._value(output.data, target)
+            value, kept = self._value(output.array, target)
         except (TypeError, ValueError) as error:
-            if hint := self._hint(output.data, target):
+            if hint := self._hint(output.array, target):
                 raise type(error)(f"{error}; {hint}") from None
             raise
         if not is_array(value):
@@ -178,7 +178,7 @@ class OpLoss(Described, Remembering, ABC):
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
     """Return weights, of a tensor those in it, on the CPU; refuse all but None and float32."""
     if isinstance(weights, Tensor):
-        weights = weights.data
+        weights = weights.array
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
         raise TypeError(
