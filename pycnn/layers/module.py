@@ -346,7 +346,7 @@ def put_name(name: str, error: Exception) -> None:
     """Put the name of a layer in front of the text of an error, unless it is there already."""
     if len(error.args) != 1 or not isinstance(text := error.args[0], str):
         return
-    if not text.startswith((f"{name}: ", f"{name}[", f"[{name}]")):
+    if not text.startswith((f"{name}: ", f"{name}[", f"{name}.", f"[{name}]")):
         error.args = (f"{name}: {text}",)
 
 

@@ -168,6 +168,8 @@ INPUTS = [
     ("nn.PixelShuffle(2)", (1, 6, 2, 2), r"expects \(N, C, H, W\) with C divisible by 4, input was"),
     ("nn.PixelUnshuffle(2)", (1, 6, 3, 2), "with H and W divisible by 2"),
     ("nn.ChannelShuffle(4)", (1, 6, 3, 2), "with C divisible by 4"),
+    ("nn.GLU()", (2, 3), r"x must have an axis -1 of even extent, has shape \(2, 3\)"),
+    ("nn.GLU(2)", (2, 4), "x must have an axis 2 of even extent"),
     ("nn.Dropout2d()", (4,), r"expects \(N, C, ...\), input was \(4,\)"),
 ]  # fmt: skip
 
