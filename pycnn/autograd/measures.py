@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import arithmetic, reducing, shaping
+from pycnn.autograd import arithmetic, elementary, indexing, products, reducing, shaping
 from pycnn.autograd.copies import Copies
 from pycnn.autograd.value import Value, new
 
@@ -98,13 +98,13 @@ class Measures(Copies):
         """Return the sum of the products of two vectors."""
         for x in (self, other):
             _needs_axes("dot", x, 1)
-        return reducing.matmul(self, other)
+        return products.matmul(self, other)
 
     def mv(self, other: Value) -> Tensor:
         """Multiply a matrix by a vector."""
         _needs_axes("mv", self, 2)
         _needs_axes("mv", other, 1)
-        return reducing.matmul(self, other)
+        return products.matmul(self, other)
 
     def outer(self, other: Value) -> Tensor:
         """Return the matrix of the products of two vectors' numbers."""
@@ -115,12 +115,12 @@ class Measures(Copies):
 
     def log2(self) -> Tensor:
         """Return the logarithm to base 2."""
-        y: Tensor = arithmetic.unary("log", self) / math.log(2)
+        y: Tensor = elementary.unary("log", self) / math.log(2)
         return y
 
     def log10(self) -> Tensor:
         """Return the logarithm to base 10."""
-        y: Tensor = arithmetic.unary("log", self) / math.log(10)
+        y: Tensor = elementary.unary("log", self) / math.log(10)
         return y
 
     def clamp_min(self, min: Any) -> Tensor:
@@ -141,11 +141,11 @@ class Measures(Copies):
             return y
         _needs_axes("diag", self, 2)
         places = np.arange(min(shape))
-        return shaping.index(self, (places, places))
+        return indexing.index(self, (places, places))
 
     def masked_select(self, mask: Value) -> Tensor:
         """Return the numbers where the mask holds, in a row."""
-        return shaping.index(self, mask)
+        return indexing.index(self, mask)
 
     def scatter(self, dim: int, index: Value, src: Any) -> Tensor:
         """Put numbers at the places along an axis that `index` says, one for each of its entries.
@@ -161,8 +161,8 @@ class Measures(Copies):
             )
         places[axis] = index.backend.to_numpy(index.array)
         if isinstance(src, Value):
-            src = shaping.index(src, tuple(slice(0, size) for size in index.array.shape))
-        return shaping.replaced(self, tuple(places), src)
+            src = indexing.index(src, tuple(slice(0, size) for size in index.array.shape))
+        return indexing.replaced(self, tuple(places), src)
 
     def unique(
         self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False

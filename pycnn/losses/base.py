@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,6 @@ from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
 
 Array = npt.NDArray[Any]
-
-Weights: TypeAlias = "npt.NDArray[np.float32] | Tensor | None"
 
 Shape = tuple[int, ...]
 
@@ -178,10 +176,12 @@ class OpLoss(Described, Remembering, ABC):
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
-    """Return weights on the CPU; refuse anything but None and float32 arrays or tensors."""
+    """Return weights, of a tensor those in it, on the CPU; refuse all but None and float32."""
     if isinstance(weights, Tensor):
         weights = weights.array
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
-        raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")
+        raise TypeError(
+            f"[{owner}] {name} must be a float32 array, got {found}: np.float32({name}) makes one"
+        )
     return move(weights, "cpu")

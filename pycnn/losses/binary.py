@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._hints import numbers_hint
+from pycnn.autograd import Tensor
 from pycnn.devices import device_of, is_array, move
-from pycnn.losses.base import Array, OpLoss, Shape, Weights, float32_weights
+from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.pointwise import PointwiseLoss
 
 
@@ -31,9 +33,8 @@ class _Repeating(OpLoss):
         if not is_array(value) or 1 not in value.shape:
             return value
         last = output.shape[max(output.ndim - value.ndim, 0) :]
-        if value.shape == last or any(
-            a not in (1, b) for a, b in zip(value.shape, last, strict=False)
-        ):
+        pairs = zip(value.shape, last, strict=False)
+        if value.shape == last or len(last) < value.ndim or any(a not in (1, b) for a, b in pairs):
             return value
         place = name, device_of(output), last
         if place not in self._repeated:  # copied once: a captured CUDA graph cannot copy
@@ -67,9 +68,9 @@ class BCEWithLogitsLoss(_Repeating):
 
     def __init__(
         self,
-        weight: Weights = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         reduction: str = "mean",
-        pos_weight: Weights = None,
+        pos_weight: npt.NDArray[np.float32] | Tensor | None = None,
     ) -> None:
         super().__init__(reduction)
         self._options: dict[str, Any] = {
@@ -111,7 +112,9 @@ class BCELoss(_Repeating, PointwiseLoss):
         [0, 1]; on a device their loss is NaN.
     """
 
-    def __init__(self, weight: Weights = None, reduction: str = "mean") -> None:
+    def __init__(
+        self, weight: npt.NDArray[np.float32] | Tensor | None = None, reduction: str = "mean"
+    ) -> None:
         super().__init__(reduction, kind="bce", weight=float32_weights("BCELoss", "weight", weight))
 
     def _alike(self, shape: Shape) -> float:

@@ -7,12 +7,14 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._arguments import integer, real
 from pycnn._hints import REGRESSION, classes_hint
+from pycnn.autograd import Tensor
 from pycnn.devices import device_of, is_array, move, on_cpu
-from pycnn.losses.base import Array, OpLoss, Shape, Weights, float32_weights
+from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.rows import from_rows, places, rows_of
 
 
@@ -109,7 +111,9 @@ class ClassLoss(OpLoss):
 class _WeightedLoss(ClassLoss):
     """A loss of classes that have weights, by which its mean divides."""
 
-    def __init__(self, weight: Weights, ignore_index: int, reduction: str) -> None:
+    def __init__(
+        self, weight: npt.NDArray[np.float32] | Tensor | None, ignore_index: int, reduction: str
+    ) -> None:
         super().__init__(ignore_index, reduction)
         self.weight = float32_weights(type(self).__name__, "weight", weight)
         self._options: dict[str, Any] = {
@@ -181,7 +185,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: Weights = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
@@ -291,7 +295,7 @@ class NLLLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: Weights = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
     ) -> None:

@@ -1,4 +1,4 @@
-"""New tensors of random numbers."""
+"""Tensors of random numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from pycnn._random import default_rng
-from pycnn.autograd.creation import like, made
-from pycnn.autograd.shaping import sizes_of
+from pycnn.autograd.creation import is_tensor, like, made, shape_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
 from pycnn.init import Rng
@@ -36,7 +35,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    numbers = generator_of(generator, "rand").random(sizes_of(size), np.float32)
+    numbers = generator_of(generator, "rand").random(shape_of(size), np.float32)
     return made(numbers, dtype, device, requires_grad)
 
 
@@ -48,7 +47,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the normal distribution of mean 0 and variance 1."""
-    numbers = generator_of(generator, "randn").standard_normal(sizes_of(size), np.float32)
+    numbers = generator_of(generator, "randn").standard_normal(shape_of(size), np.float32)
     return made(numbers, dtype, device, requires_grad)
 
 
@@ -57,7 +56,7 @@ def normal(
 ) -> Tensor:
     """Draw from normal distributions; of tensors, with a mean or deviation for each number."""
     mean, std = (x.numpy() if isinstance(x, Value) else x for x in (mean, std))
-    shape = None if size is None else sizes_of((size,))
+    shape = None if size is None else shape_of((size,))
     numbers = generator_of(generator, "normal").normal(mean, std, shape)
     return made(np.asarray(numbers), None, device, False)
 
@@ -75,18 +74,22 @@ def randint(
     """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
     if size is None:
         low, high, size = 0, low, high
-    numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
+    if not low < high:
+        raise ValueError(f"[randint] there is no whole number from {low} to below {high}")
+    numbers = generator_of(generator, "randint").integers(low, high, shape_of((size,)))
     return made(numbers, dtype, device, requires_grad)
 
 
 def randperm(n: int, *, generator: Rng = None, dtype: Any = np.int64, device: Any = None) -> Tensor:
     """Draw an order of the numbers 0 to n - 1."""
-    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
+    numbers = generator_of(generator, "randperm").permutation(*shape_of((n,)))
     return made(numbers, dtype, device, False)
 
 
 def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
     """Draw 1 with the probability at each place, else 0."""
+    if not is_tensor(p) or not ((p.numpy() >= 0) & (p.numpy() <= 1)).all():
+        raise ValueError("[bernoulli] needs a tensor of probabilities, from 0 to 1")
     drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
     return like(p, drawn.astype(np.float32), False)
 
@@ -128,7 +131,7 @@ def multinomial(
 
 
 def rand_like(
-    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    x: Tensor, requires_grad: bool = False, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Draw what `rand` does, in the shape of another tensor and on its device."""
     numbers = default_rng().random(x.shape, np.float32)
@@ -136,7 +139,7 @@ def rand_like(
 
 
 def randn_like(
-    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    x: Tensor, requires_grad: bool = False, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """Draw what `randn` does, in the shape of another tensor and on its device."""
     numbers = default_rng().standard_normal(x.shape, np.float32)
