@@ -88,8 +88,6 @@ def test_the_page_holds_everything_and_needs_nothing(run_folder: Path, data: str
     assert again.read_text(encoding="utf-8") == text
 
 
-
-
 def test_a_checkpoint_alone_has_a_report(folder: Path, tmp_path: Path, data: str) -> None:
     shutil.copy(folder / "model.safetensors", tmp_path)
     found = Page(write_report(tmp_path, data=data).read_text())
