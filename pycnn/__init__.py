@@ -59,12 +59,25 @@ from pycnn.training import History, evaluate, fit, predict, predict_proba
 __version__: str = _core.version
 
 
+# Functions that PyTorch has here as well, with the same arguments.
+_FUNCTIONS = frozenset(
+    (
+        *("adaptive_avg_pool1d", "avg_pool1d", "conv1d", "conv2d", "conv_transpose1d"),
+        *("conv_transpose2d", "cosine_similarity", "dropout", "group_norm", "layer_norm"),
+        *("max_pool1d", "max_pool2d", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle"),
+        "prelu",
+    )
+)
+
+
 def __getattr__(name: str) -> Any:
     """Import a module that few programs need on first use; give PyTorch's names of kinds."""
-    if name in ("distributed", "jit", "utils"):
+    if name in ("distributed", "hub", "jit", "utils"):
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
+    if name in _FUNCTIONS:
+        return getattr(functional, name)
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
 from pycnn.autograd.copies import Copies
+from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.value import Value
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+@numpy_names_of_methods
 class Methods(Copies):
     """What tensors can be asked to compute; see the functions of the same names."""
 
@@ -52,6 +54,7 @@ class Methods(Copies):
         return reducing.matmul(self, other)
 
     mm = bmm = matmul
+    subtract, multiply, divide, true_divide = sub, mul, div, div
 
     def exp(self) -> Tensor:
         """Return e to the power of each number."""
@@ -84,6 +87,8 @@ class Methods(Copies):
     def neg(self) -> Tensor:
         """Return the number with the other sign."""
         return arithmetic.unary("neg", self)
+
+    absolute, negative = abs, neg
 
     def sign(self) -> Tensor:
         """Return -1, 0 or 1."""

@@ -215,8 +215,19 @@ class Module(Building, Making, Modes, State, Saving):
                 value.gradient = None
 
     @property
-    def device(self) -> str:
-        """Device of the parameters: 'cpu', or the one that `to` was given."""
+    def device(self) -> Any:
+        """Device of the parameters: 'cpu', or the one that `to` was given.
+
+        A class of one's own may have an attribute of this name instead.
+        """
+        return vars(self)["device"] if "device" in vars(self) else self._placed()
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        vars(self)["device"] = value
+
+    def _placed(self) -> str:
+        """Return the device of the parameters, whatever a class of one's own keeps as `device`."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
