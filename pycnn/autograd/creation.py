@@ -182,7 +182,7 @@ def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
 def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
     """Draw 1 with the probability at each place, else 0."""
     drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
-    return _like(p, drawn.astype(np.float32), False)
+    return _like(p, np.asarray(drawn, np.float32), False)
 
 
 def arange(

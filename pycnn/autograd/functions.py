@@ -24,6 +24,7 @@ METHODS = (
     *("argmin", "cumsum", "any", "all", "reshape", "flatten", "squeeze", "unsqueeze"),
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
+    *("equal", "allclose"),
     *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
     *("swapaxes", "movedim", "nonzero", "repeat_interleave"),
     *("subtract", "multiply", "divide", "true_divide", "absolute", "negative"),

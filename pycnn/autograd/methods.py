@@ -162,6 +162,16 @@ class Methods(Copies):
         y: Tensor = self <= other
         return y
 
+    def equal(self, other: Value) -> bool:
+        """Return whether shapes and all numbers are equal."""
+        return bool(np.array_equal(*map(_numpy, (self, other))))
+
+    def allclose(
+        self, other: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> bool:
+        """Return whether all numbers differ by ``atol + rtol |other|`` at most."""
+        return bool(np.allclose(*map(_numpy, (self, other)), rtol, atol, equal_nan))
+
     def relu(self) -> Tensor:
         """Set negative numbers to 0."""
         return fused.relu(self)
@@ -192,15 +202,31 @@ class Methods(Copies):
         """Return the mean along axes."""
         return reducing.mean(self, dim, keepdim)
 
-    def var(self, dim: Dims = None, unbiased: Any = True, keepdim: Any = False) -> Tensor:
-        """Return the variance along axes."""
+    def var(
+        self,
+        dim: Dims = None,
+        unbiased: Any = True,
+        keepdim: Any = False,
+        *,
+        correction: Any = None,
+    ) -> Tensor:
+        """Return the variance along axes; `correction` is taken off the count, instead of 1."""
         if isinstance(dim, (bool, np.bool_)):
             dim, unbiased = None, dim
-        return reducing.var(self, dim, unbiased, keepdim)
+        off = correction if correction is not None else int(bool(unbiased))
+        return reducing.var(self, dim, off, keepdim)
 
-    def std(self, dim: Dims = None, unbiased: Any = True, keepdim: Any = False) -> Tensor:
-        """Return the standard deviation along axes."""
-        return arithmetic.unary("sqrt", Methods.var(self, dim, unbiased, keepdim))
+    def std(
+        self,
+        dim: Dims = None,
+        unbiased: Any = True,
+        keepdim: Any = False,
+        *,
+        correction: Any = None,
+    ) -> Tensor:
+        """Return the standard deviation along axes: see `var`."""
+        variance = Methods.var(self, dim, unbiased, keepdim, correction=correction)
+        return arithmetic.unary("sqrt", variance)
 
     def prod(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Multiply along an axis."""
@@ -255,3 +281,7 @@ def _extreme(name: str, x: Value, dim: Any, keepdim: Any) -> Any:
     if isinstance(dim, Value):
         return arithmetic.binary(f"{name}imum", x, dim)
     return reducing.extreme(name, x, dim, keepdim)
+
+
+def _numpy(x: Value) -> Any:
+    return x.backend.to_numpy(x.array)

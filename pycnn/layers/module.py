@@ -13,7 +13,7 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
-from pycnn.autograd.structure import leaves
+from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
 from pycnn.layers.making import Making
@@ -189,7 +189,7 @@ class Module(Building, Making, Modes, State, Saving):
                     return y
         elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
-            if not is_array(x) and (own or x is None):
+            if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         return self.forward(*inputs, **options)

@@ -134,3 +134,44 @@ def test_words_to_a_compiler_and_a_hub() -> None:
     assert not torch.jit.is_tracing()
     with pytest.raises(RuntimeError, match="safetensors"):
         load_state_dict_from_url("https://example.com/a.pth", progress=True)
+
+
+class Pair(nn.Module):
+    """Takes two values as one tuple, of which the second may be None, and returns two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, both: Any) -> Any:
+        x, before = both
+        y = self.linear(x)
+        return (y if before is None else y + before), x
+
+
+def test_a_tuple_goes_through_a_row_of_modules() -> None:
+    row = nn.Sequential(Pair(), Pair())
+    x = torch.randn(2, 3, generator=0, requires_grad=True)
+    y, before = row((x, None))
+    np.testing.assert_array_equal(before.numpy(), row[0]((x, None))[0].numpy())
+    np.testing.assert_array_equal(y.numpy(), (row[1].linear(before) + x).numpy())
+    y.sum().backward()
+    assert x.grad.shape == (2, 3)
+    with pytest.raises(TypeError, match=r"\[Sequential\] x must be an array, got tuple"):
+        row((None, None))
+
+
+def test_numbers_of_one_place() -> None:
+    p = torch.tensor(1.0)
+    assert torch.bernoulli(p).shape == ()
+    assert torch.equal(torch.bernoulli(p), torch.tensor(1).float())
+    assert not torch.equal(p, torch.ones(1))
+    assert torch.allclose(p, p + 1e-6)
+    assert not p.allclose(p + 1e-3)
+    x = torch.tensor([0.5, 1.5, 2.7])
+    assert (x + 0.9).floor_().tolist() == [1, 2, 3]
+    assert (x.clone().round_() - x.clone().ceil_()).tolist() == [-1, 0, 0]
+    for correction in (0, 1, 2):
+        expected = np.var(x.numpy(), ddof=correction)
+        assert x.var(dim=0, correction=correction).item() == pytest.approx(expected)
+        assert x.std(0, correction=correction).item() == pytest.approx(expected**0.5)
