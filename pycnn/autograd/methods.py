@@ -164,13 +164,13 @@ class Methods(Copies):
 
     def equal(self, other: Value) -> bool:
         """Return whether shapes and all numbers are equal."""
-        return bool(np.array_equal(*map(_numpy, (self, other))))
+        return bool(np.array_equal(_numpy(self), _numpy(other)))
 
     def allclose(
         self, other: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> bool:
         """Return whether all numbers differ by ``atol + rtol |other|`` at most."""
-        return bool(np.allclose(*map(_numpy, (self, other)), rtol, atol, equal_nan))
+        return bool(np.allclose(_numpy(self), _numpy(other), rtol, atol, equal_nan))
 
     def relu(self) -> Tensor:
         """Set negative numbers to 0."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pycnn as torch
-import pycnn.nn as nn
+import pycnn
+from pycnn import Module
 from pycnn.hub import load_state_dict_from_url
 from pycnn.jit.annotations import List
 from pycnn.nn.modules.batchnorm import _BatchNorm
@@ -16,8 +16,12 @@ from pycnn.nn.modules.conv import _ConvNd
 from pycnn.nn.modules.loss import MSELoss
 from pycnn.nn.modules.pooling import MaxPool2d
 
+# As programs see them: under names that a type checker of pycnn does not know.
+torch: Any = pycnn
+nn: Any = pycnn.nn
 
-class Tree(nn.Module):
+
+class Tree(Module):
     """Keeps a device of its own, and asks for its modules by name."""
 
     def __init__(self) -> None:
@@ -28,12 +32,12 @@ class Tree(nn.Module):
 
     def forward(self, x: Any) -> Any:
         for i in range(2):
-            x = self.__getattr__(f"level_{i}")(x)
+            x = self.__getattr__(f"level_{i}")(x)  # type: ignore[attr-defined]
         return x
 
 
 def test_a_module_has_a_device_of_its_own() -> None:
-    model = Tree()
+    model: Any = Tree()
     assert model.device == "of one's own"
     x = np.ones((4, 3), np.float32)
     target = np.zeros((4, 3), np.float32)
@@ -41,17 +45,17 @@ def test_a_module_has_a_device_of_its_own() -> None:
     assert torch.predict(model, x).shape == (4, 3)
     assert model.to("reference").device == "of one's own"
     assert nn.Linear(3, 3).to("reference").device == "reference"
-    assert type(model.level_0.weight.array).__name__ == "ReferenceArray"  # type: ignore[attr-defined]
+    assert type(model.level_0.weight.array).__name__ == "ReferenceArray"
 
 
 def test_attributes_are_found_by_getattr() -> None:
-    model = Tree()
-    assert model.__getattr__("level_1") is model.level_1  # type: ignore[attr-defined]
+    model: Any = Tree()
+    assert model.__getattr__("level_1") is model.level_1
     assert not hasattr(model, "level_2")
     with pytest.raises(AttributeError, match="'Tree' object has no attribute 'level_2'"):
-        model.level_2  # type: ignore[attr-defined]  # noqa: B018
+        model.level_2  # noqa: B018
 
-    class Wrapper(nn.Module):
+    class Wrapper(Module):
         def __init__(self) -> None:
             super().__init__()
             self.module = model
@@ -62,7 +66,8 @@ def test_attributes_are_found_by_getattr() -> None:
             except AttributeError:
                 return getattr(self.module, name)
 
-    assert Wrapper().level_0 is model.level_0  # type: ignore[attr-defined]
+    wrapper: Any = Wrapper()
+    assert wrapper.level_0 is model.level_0
 
 
 def test_a_list_with_named_modules() -> None:
@@ -125,7 +130,7 @@ def test_functions_of_tensors_under_other_names() -> None:
 
 
 def test_words_to_a_compiler_and_a_hub() -> None:
-    @torch.jit.script_method  # type: ignore[untyped-decorator]
+    @torch.jit.script_method  # type: ignore[misc]
     def function(x: List[int]) -> Any:
         return torch.jit.annotate(List[int], x)
 
@@ -136,7 +141,7 @@ def test_words_to_a_compiler_and_a_hub() -> None:
         load_state_dict_from_url("https://example.com/a.pth", progress=True)
 
 
-class Pair(nn.Module):
+class Pair(Module):
     """Takes two values as one tuple, of which the second may be None, and returns two."""
 
     def __init__(self) -> None:
@@ -175,3 +180,11 @@ def test_numbers_of_one_place() -> None:
         expected = np.var(x.numpy(), ddof=correction)
         assert x.var(dim=0, correction=correction).item() == pytest.approx(expected)
         assert x.std(0, correction=correction).item() == pytest.approx(expected**0.5)
+
+
+def test_fans_of_a_weight() -> None:
+    fans = nn.init._calculate_fan_in_and_fan_out
+    assert fans(nn.Conv2d(4, 8, 3).weight) == (36, 72)
+    assert fans(nn.Linear(3, 5).weight) == (3, 5)
+    with pytest.raises(ValueError, match=r"two axes or more, got shape \(5,\)"):
+        fans(nn.Linear(3, 5).bias)

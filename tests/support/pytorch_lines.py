@@ -122,7 +122,7 @@ def gradients_as_in_pytorch() -> None:
 def numpy_names() -> None:
     x = randn(2, 3)
     assert torch.all(x.mean(axis=1, keepdims=True) == x.mean(dim=1, keepdim=True))
-    assert torch.cat([x, x], axis=1).shape == (2, 6)
+    assert torch.cat([x, x], axis=1).shape == (2, 6)  # type: ignore[call-arg]
 
 
 @line("`self.device = device` in a module")
@@ -140,12 +140,12 @@ def attribute_by_name() -> None:
 
 @line("`isinstance(m, nn.LSTM)`")
 def named_kinds() -> None:
-    assert not isinstance(nn.Conv2d(1, 1, 1), (nn.LSTM, nn.Conv3d))
+    assert not isinstance(nn.Conv2d(1, 1, 1), (nn.LSTM, nn.Conv3d))  # type: ignore[attr-defined]
 
 
 @line("`nn.LSTM(3, 4)`")
 def absent_layers() -> None:
-    for kind in (nn.LSTM, nn.Conv3d):
+    for kind in (nn.LSTM, nn.Conv3d):  # type: ignore[attr-defined]
         with pytest.raises(NotImplementedError):
             kind(3, 4)
 
