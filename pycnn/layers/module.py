@@ -220,10 +220,7 @@ class Module(Building, Making, Modes, State, Saving):
 
     @property
     def device(self) -> Any:
-        """Device of the parameters: 'cpu', or the one that `to` was given.
-
-        A class of one's own may have an attribute of this name instead.
-        """
+        """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
         return vars(self)["device"] if "device" in vars(self) else self._placed()
 
     @device.setter
