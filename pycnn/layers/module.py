@@ -13,7 +13,7 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
-from pycnn.autograd.structure import leaves
+from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
 from pycnn.layers.making import Making
@@ -189,7 +189,7 @@ class Module(Building, Making, Modes, State, Saving):
                     return y
         elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
-            if not is_array(x) and (own or x is None):
+            if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         try:
@@ -219,8 +219,16 @@ class Module(Building, Making, Modes, State, Saving):
                 value.gradient = None
 
     @property
-    def device(self) -> str:
-        """Device of the parameters: 'cpu', or the one that `to` was given."""
+    def device(self) -> Any:
+        """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
+        return vars(self)["device"] if "device" in vars(self) else self._placed()
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        vars(self)["device"] = value
+
+    def _placed(self) -> str:
+        """Return the device of the parameters, whatever a class of one's own keeps as `device`."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:

@@ -313,7 +313,7 @@ class Trainer:
         with self.processes.part(len(y)):
             with changes_kept() as changes:
                 output = forward(model, x)
-            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
+            run.loss = loss_value("fit", criterion(output, move(y, model._placed())))
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if weight or self.processes.size > 1:
                 if first:
