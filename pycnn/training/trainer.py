@@ -12,7 +12,6 @@ from pycnn._arguments import at_least_zero
 from pycnn._progress import Progress, ProgressBar
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
-from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
 from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
@@ -21,11 +20,11 @@ from pycnn.training.accumulation import Part, scaled, updates_of, windows
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Loss, forward, loss_value, measure
+from pycnn.training.evaluation import Loss, forward, loss_value, measure, moved
 from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
-from pycnn.training.meter import Meter
+from pycnn.training.meter import Meter, samples_in
 from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
@@ -310,10 +309,10 @@ class Trainer:
         `first` of several batches forgets the gradients of the step before.
         """
         run, model, criterion = self.run, self.run.model, self.loss
-        with self.processes.part(len(y)):
+        with self.processes.part(samples_in(y)):
             with changes_kept() as changes:
                 output = forward(model, x)
-            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
+            run.loss = loss_value("fit", criterion(output, moved(y, model.device)))
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if weight or self.processes.size > 1:
                 if first:
