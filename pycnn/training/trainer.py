@@ -72,7 +72,11 @@ class Trainer:
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
-        self.measuring = [callback for callback in self.callbacks if _has(callback, "on_measure")]
+        self.measuring = [
+            callback
+            for callback in self.callbacks
+            if _has(callback, "on_measure") or _has(callback, "on_measured")
+        ]
         self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
