@@ -10,8 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,14 +50,23 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-@contextmanager
-def recording(enabled: bool) -> Iterator[None]:
+class recording(ContextDecorator):
     """Record, or do not record, what is done to tensors in this thread until the block ends."""
-    before = _recording.set(enabled)
-    try:
-        yield
-    finally:
-        _recording.reset(before)
+
+    __slots__ = ("_before", "_enabled")
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def _recreate_cm(self) -> recording:
+        """Return what a decorated function enters: one for each call."""
+        return recording(self._enabled)
+
+    def __enter__(self) -> None:
+        self._before = _recording.set(self._enabled)
+
+    def __exit__(self, *error: object) -> None:
+        _recording.reset(self._before)
 
 
 class Node:
@@ -121,14 +130,14 @@ class Node:
                 trains = True
             else:
                 sources.append(None)
-            guarded.append((x, x.data, x.changes()))
+            guarded.append((x, x.array, x.changes()))
         self.sources = sources
         self.trained: bool = trains
         self._guarded = guarded
 
     def guard(self, x: Value) -> None:
         """Notice in the backward pass if the values of a tensor have changed since."""
-        self._guarded.append((x, x.data, x.changes()))
+        self._guarded.append((x, x.array, x.changes()))
 
     def check(self) -> None:
         """Raise unless gradients can go back through this node, here and now."""
@@ -143,7 +152,7 @@ class Node:
                 "freed: run the forward pass again, or pass retain_graph=True the first time"
             )
         for x, data, changes in self._guarded:
-            if x.data is not data or x.changes() != changes:
+            if x.array is not data or x.changes() != changes:
                 raise RuntimeError(
                     f"[backward] a tensor of shape {tuple(data.shape)} that {self.name} was "
                     "computed from has been changed in place since: its gradient would be wrong. "
@@ -180,7 +189,9 @@ class Source(Node):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__("input", (), _nothing, (None,))
+        self.name, self.number, self.outputs = "input", next(_numbers), (None,)
+        self._pull, self._process, self.retained = _nothing, _process, None
+        self.sources, self.trained, self._guarded = [], False, []
 
 
 def _nothing(needs: Needs, *dy: Any) -> Sequence[Any]:

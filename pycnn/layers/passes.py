@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from pycnn._memory import remember
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
@@ -32,7 +34,11 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
         backward, on_tensors = ways_of(type(self), owner)  # type: ignore[arg-type]
-        if (inputs and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
+        # One array of NumPy's is what most calls are given.
+        is_plain = len(inputs) == 1 and type(inputs[0]) is np.ndarray and not options
+        if not is_plain and (
+            (inputs and isinstance(inputs[0], Value)) or holds(Value, inputs, options)
+        ):
             if backward is None:
                 y = forward(self, *inputs, **options)
             else:
@@ -41,7 +47,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
                     y = entry(self, forward, backward, inputs, options)
                     if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
                         y = inputs[0]._become(cast("Tensor", y))
-        elif backward is not None or not holds(None, inputs, options):
+        elif backward is not None or not (is_plain or holds(None, inputs, options)):
             y = forward(self, *inputs, **options)
         else:
             y = recorded(self, forward, inputs, options)
@@ -131,11 +137,11 @@ def entry(
     owned = [p for p in module.parameters() if p.requires_grad] if _has_state(module) else []
     if is_recording() and (owned or any([x.requires_grad for x in values])):
         pull = _pull(module, backward, saved, len(values))
-        node = Node(type(module).__name__, values, pull, [r.data for r in results], bool(owned))
+        node = Node(type(module).__name__, values, pull, [r.array for r in results], bool(owned))
         for parameter in owned:
             node.guard(parameter)
         for i, result in enumerate(results):
-            if result.data.dtype.kind == "f":
+            if result.array.dtype.kind == "f":
                 result._node, result._output, result.requires_grad = node, i, True
     return results if several else results[0]
 
@@ -157,7 +163,7 @@ def _pull(module: Module, backward: Any, saved: Any, count: int) -> Any:
 
 
 def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Value) else value
+    return value.array if isinstance(value, Value) else value
 
 
 def _has_state(module: Module) -> bool:
@@ -222,7 +228,7 @@ class Recorded:
 def _root(y: Any) -> Any:
     if not isinstance(y, Value) or not y.requires_grad:
         return None
-    shape = tuple(y.data.shape)
+    shape = tuple(y.array.shape)
     return ((y._node, y._output) if y._node is not None else y), shape
 
 
@@ -242,7 +248,8 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
             sources.append(x._node)
         return x
 
-    arrays, named = mapped(tensor_of, (inputs, options))
+    arrays = [mapped(tensor_of, one) for one in inputs]
+    named = mapped(tensor_of, options) if options else options
     with recording(records):
         y = forward(module, *arrays, **named)
         result = mapped(_array, y)  # computes what was put off, while nothing else is recorded

@@ -64,18 +64,15 @@ class MaxPool(Pool):
             self._for_images(self.dilation, 1),
             self.ceil_mode,
         )
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """Whether whole windows lie side by side, with nothing around or between them."""
+        # Whether whole windows lie side by side, with nothing around or between them.
         window = self._geometry[0]
-        return self._geometry == (window, window, (0, 0), (1, 1), False)
+        self.is_side_by_side = self._geometry == (window, window, (0, 0), (1, 1), False)
 
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
         if self.return_indices:
             return max_pool2d_with_indices(x, self._geometry)
-        if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
+        if self.axes != 2 or (x._later is None and len(x.array.shape) != 4):
             return NotImplemented
         return max_pool2d(x, self._geometry, self.is_side_by_side)
 
