@@ -85,7 +85,9 @@ def _run(argv: Sequence[str] | None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run, parser=command)
     try:
-        argv = with_config(sys.argv[1:] if argv is None else argv, _flags(commands.choices["train"]))
+        argv = with_config(
+            sys.argv[1:] if argv is None else argv, _flags(commands.choices["train"])
+        )
         args, unknown = parser.parse_known_args(argv)
         if unknown:  # reported by the command's parser, which names the command's help
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
