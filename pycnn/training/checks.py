@@ -118,13 +118,18 @@ def check_outputs(model: Module) -> None:
         )
 
 
-def warn_of_softmax(model: Module, loss: Loss) -> None:
-    """Warn of a model that ends in a softmax if the loss applies the softmax too."""
+def softmax_at_the_end(model: Module) -> str:
+    """Return where the `Softmax` is that a `Sequential` ends in, or an empty text."""
     name, last = type(model).__name__, model
     while isinstance(last, Sequential) and len(last):
         name += f"[{len(last) - 1}]"
         last = last[-1]
-    if isinstance(last, Softmax) and isinstance(loss, CrossEntropyLoss):
+    return name if isinstance(last, Softmax) else ""
+
+
+def warn_of_softmax(model: Module, loss: Loss) -> None:
+    """Warn of a model that ends in a softmax if the loss applies the softmax too."""
+    if (name := softmax_at_the_end(model)) and isinstance(loss, CrossEntropyLoss):
         warn(
             f"[fit] the model ends in {name} Softmax, but CrossEntropyLoss applies the softmax "
             "itself: leave this layer out, and use pycnn.ops.softmax after predict"

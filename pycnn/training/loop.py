@@ -226,8 +226,8 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
+        If the model ends in a softmax and the loss is cross entropy, which applies the softmax
+        itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
         succeeds again. Once each for: a loss that is NaN or infinite, with the batch and the value
         or layer at fault (unless `TerminateOnNaN` names it); NaN or infinity in parameters or
         buffers after an epoch; a mean loss ten times that of a model that knows nothing; an epoch

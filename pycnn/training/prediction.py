@@ -15,7 +15,7 @@ from pycnn.layers import LogSoftmax, Module, Sequential, Softmax
 from pycnn.layers.module import check_model
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
-from pycnn.training.answers import answers
+from pycnn.training.answers import answers, are_probabilities
 from pycnn.training.evaluation import BATCH_SIZE, forward
 from pycnn.training.given import batches_of_inputs, names_of
 from pycnn.training.nonfinite import first_nonfinite, in_batch
@@ -72,8 +72,8 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
     """Compute the probabilities of the classes: the softmax of the scores.
 
     ``p[n, c] = exp(s[n, c]) / sum_k exp(s[n, k])``, with the scores s of `Module.scores`. Outputs
-    of a model that ends in a `Softmax` are taken as they are, and of one that ends in a
-    `LogSoftmax` the exponential.
+    that are probabilities already, with the sum 1 for each sample, are taken as they are; of a
+    model that ends in a `LogSoftmax` they are the exponential.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
     last: Module = model
     while isinstance(last, Sequential) and len(last):
         last = last[-1]
-    if isinstance(last, Softmax):
+    if isinstance(last, Softmax) or are_probabilities(scores):
         return scores
     if isinstance(last, LogSoftmax):
         return np.exp(scores)
