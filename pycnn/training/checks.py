@@ -47,6 +47,8 @@ def check_kinds(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {written(callback)}")
+    if len({id(callback) for callback in callbacks}) < len(callbacks):
+        raise ValueError("[fit] callbacks holds one object twice, which would act twice")
 
 
 def check_limit(name: str, limit: float | None) -> None:
@@ -115,6 +117,15 @@ def check_outputs(model: Module) -> None:
         raise ValueError(
             "[fit] the outputs of this model are not scores, of which the largest wins: "
             "give the loss that they are made for, such as pycnn.MAPLoss() for distances"
+        )
+
+
+def warn_of_frozen(optimizer: Optimizer) -> None:
+    """Warn of an optimizer that has nothing to train."""
+    if not any(parameter.requires_grad for parameter in optimizer.params):
+        warn(
+            "[fit] no parameter of the optimizer requires a gradient, so nothing is learned: "
+            "model.unfreeze() lets all of them learn"
         )
 
 

@@ -27,6 +27,7 @@ from pycnn.training.checks import (
     check_lasting,
     check_limit,
     check_outputs,
+    warn_of_frozen,
     warn_of_softmax,
 )
 from pycnn.training.evaluation import AnyLoss, mean_loss
@@ -226,12 +227,13 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If the model ends in a softmax and the loss is cross entropy, which applies the softmax
-        itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
-        succeeds again. Once each for: a loss that is NaN or infinite, with the batch and the value
-        or layer at fault (unless `TerminateOnNaN` names it); NaN or infinity in parameters or
-        buffers after an epoch; a mean loss ten times that of a model that knows nothing; an epoch
-        in which no target counts; validation data whose loss is not finite.
+        If nothing requires a gradient; if the model ends in a softmax and the loss is cross
+        entropy, which applies the softmax itself; after Ctrl-C; if the checkpoint cannot be
+        written, only once until a write succeeds again. Once each for: a loss that is NaN or
+        infinite, with the batch and the value or layer at fault (unless `TerminateOnNaN` names it);
+        NaN or infinity in parameters or buffers after an epoch; a mean loss ten times that of a
+        model that knows nothing; an epoch in which no target counts; validation data whose loss is
+        not finite.
     """
     processes = processes_of(distributed)
     with processes.guarded(), ExitStack() as stack:
@@ -347,6 +349,7 @@ def fit(
             show(run.resumption(), progress)
         if saver is not None:
             saver.stored(training_state(trainer))  # refuse it now, before any step is taken
+        warn_of_frozen(optimizer)
         with own_modes(model), gate.watch():
             try:
                 # A checkpoint within an epoch is resumed even if training is to stop after it.

@@ -55,7 +55,7 @@ class Monitor:
         figures = own + [f"val_{name}" for name in own if validated]
         if self.field not in figures:
             if self.field.removeprefix("val_") in own:
-                raise ValueError(f"monitor {self.field!r} needs validation data")
+                raise ValueError(f"[{self.owner}] monitor {self.field!r} needs validation data")
             raise ValueError(
                 f"[{self.owner}] monitor {self.field!r}: there is no such figure, there are "
                 f"{', '.join(figures)}"

@@ -184,11 +184,12 @@ class Trainer:
         # A thread that evaluates the model sees it before or after, not in between.
         with Turn(self.run.model, alone=True).taken():
             self.is_measured = value
-            for callback in self.measuring:
-                if value:
+            if value:
+                for callback in self.measuring:
                     callback.on_measure(self.run)
-                else:
-                    callback.on_measured(self.run, record)
+                return
+            for callback in reversed(self.measuring):  # what was changed last is undone first
+                callback.on_measured(self.run, record)
 
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
