@@ -21,7 +21,9 @@ from pycnn.training.unwritten import Unwritten
 class ReduceLROnPlateau(Callback):
     """Lower the learning rate of each group when a figure has not improved for some epochs.
 
-    For an optimizer without a schedule, which would set the rate itself.
+    For an optimizer without a schedule, which would set the rate itself. Patience and `min_delta`
+    are those of Keras: PyTorch's scheduler of this name waits for one epoch more, and its threshold
+    is a share of the best figure.
 
     Parameters
     ----------
