@@ -55,17 +55,6 @@ class Measures(Copies):
         theirs = _same_kind("isclose", self, other)
         return self._asked(lambda mine: np.isclose(mine, theirs, rtol, atol, equal_nan))
 
-    def allclose(
-        self, other: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-    ) -> bool:
-        """Return whether `isclose` holds everywhere."""
-        return bool(self.isclose(other, rtol, atol, equal_nan)._numbers().all())
-
-    def equal(self, other: Value) -> bool:
-        """Return whether two tensors have one shape and the same numbers."""
-        theirs = _same_kind("equal", self, other)
-        return bool(np.array_equal(self._numbers(), theirs))
-
     def logical_not(self) -> Tensor:
         """Return where a number is 0."""
         return ~shaping.astype(self, np.bool_)

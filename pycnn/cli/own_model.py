@@ -138,6 +138,14 @@ def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) 
     classes = tuple(train.classes) or _numbers_of_classes(train)
     offered = {"classes": len(classes), "seed": seed} if classes else {"seed": seed}
     wanted = inspect.signature(make).parameters
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for key, one in wanted.items():
+        given = (key in offered and one.kind in by_name) or one.default is not one.empty
+        if not given and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            raise ValueError(
+                f"{name} needs an argument {key}, and gets {' and '.join(offered)} alone: give it "
+                "a default"
+            )
     model = make(**{key: value for key, value in offered.items() if key in wanted})
     if not isinstance(model, Module):
         raise ValueError(f"{name} must return a pycnn.Module, got {written(model)}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from pycnn._arguments import seeds
 from pycnn._memory import evaluating
-from pycnn._other_names import of_model
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
-from pycnn.autograd.structure import leaves
+from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
 from pycnn.layers.making import Making
@@ -190,7 +189,7 @@ class Module(Building, Making, Modes, State, Saving):
                     return y
         elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
-            if not is_array(x) and (own or x is None):
+            if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         try:
@@ -213,13 +212,6 @@ class Module(Building, Making, Modes, State, Saving):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    if not TYPE_CHECKING:  # a type checker takes a class with this method to have any attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """Refuse; say what stands here for a method of other libraries' models."""
-            kind = type(self).__name__
-            raise AttributeError(f"{kind!r} object has no attribute {name!r}{of_model(name)}")
-
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients: ``grad`` becomes None, also where PyTorch would set it to 0."""
         for _, value in self._named_state():
@@ -227,8 +219,16 @@ class Module(Building, Making, Modes, State, Saving):
                 value.gradient = None
 
     @property
-    def device(self) -> str:
-        """Device of the parameters: 'cpu', or the one that `to` was given."""
+    def device(self) -> Any:
+        """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
+        return vars(self)["device"] if "device" in vars(self) else self._placed()
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        vars(self)["device"] = value
+
+    def _placed(self) -> str:
+        """Return the device of the parameters, whatever a class of one's own keeps as `device`."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:

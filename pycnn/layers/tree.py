@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from pycnn._other_names import of_model
 from pycnn._printable import printable
 from pycnn.autograd import Tensor
 from pycnn.layers.contained import (
@@ -230,6 +231,17 @@ class Tree:
                 "ModuleList, ModuleDict, Sequential or Parallel (where a class has a method "
                 "named_children, let it give them)"
             )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return an attribute, for programs that call this by its name; Python looks first."""
+            try:
+                return object.__getattribute__(self, name)
+            except AttributeError as error:
+                if advice := of_model(name):  # a method of other libraries' models
+                    raise AttributeError(f"{error}{advice}") from None
+                raise
 
     def __getstate__(self) -> Any:
         """Return what copies hold, including what the class holds for this object."""
