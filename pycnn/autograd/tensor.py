@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from pycnn import backends
 from pycnn._arguments import written
+from pycnn.autograd import hooks
 from pycnn.autograd.arithmetic import Arithmetic
-from pycnn.autograd.graph import add, walk
+from pycnn.autograd.graph import add
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
@@ -20,7 +21,7 @@ from pycnn.autograd.value import Value, new
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Tensor(Arithmetic, InPlace):
@@ -158,10 +159,12 @@ class Tensor(Arithmetic, InPlace):
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
                 )
         root: Any = self if self._node is None else (self._node, self._output)
-        walk([(root, seed)], retain=retain_graph)
+        hooks.walk([(root, seed)], retain=retain_graph)
 
     def accumulate(self, grad: Any) -> None:
         """Add to `grad`: where a gradient arrives at a leaf."""
+        if hooks.HOOKED and (grad := hooks.arriving(self, grad)) is None:
+            return
         self.grad = grad if self.grad is None else add(self.grad, grad)
 
     @property
@@ -175,9 +178,32 @@ class Tensor(Arithmetic, InPlace):
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
         assert self.data is not None
         if self._node is not None:
-            if self._node.retained is None:
-                self._node.retained = _Retained()
-            self._node.retained.tensors.append((self._output, self))
+            hooks.at_node(self._node).tensors.append((self._output, self))
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> hooks.Handle:
+        """Call a function with the gradient of this in each backward pass.
+
+        It gets a tensor. One that it returns takes the place of the gradient, of the same shape and
+        dtype. Copies of this tensor have no hooks.
+
+        Parameters
+        ----------
+        hook : callable
+            ``hook(grad)`` returns a tensor, an array or None.
+
+        Returns
+        -------
+        Handle
+            ``handle.remove()`` takes the hook away.
+
+        Raises
+        ------
+        RuntimeError
+            If this does not require gradients.
+        TypeError
+            If `hook` is no function.
+        """
+        return hooks.register_hook(self, hook)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
@@ -352,15 +378,3 @@ class Tensor(Arithmetic, InPlace):
 
 
 Value.made = Tensor
-
-
-class _Retained:
-    """Tensors that keep the gradients of a node's outputs."""
-
-    def __init__(self) -> None:
-        self.tensors: list[tuple[int, Tensor]] = []
-
-    def give(self, grads: list[Any]) -> None:
-        for output, tensor in self.tensors:
-            if grads[output] is not None:
-                Tensor.accumulate(tensor, grads[output])

@@ -16,6 +16,7 @@ from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.structure import leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
+from pycnn.layers.hooks import Hookable
 from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
@@ -45,7 +46,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Building, Making, Modes, State, Saving):
+class Module(Building, Hookable, Making, Modes, State, Saving):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names

@@ -15,6 +15,7 @@ from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn._memory import slots_of
 from pycnn.autograd import Tensor, tracked
+from pycnn.autograd.hooks import HOOKED, arriving
 from pycnn.devices import device_of, is_array, move, on_cpu
 
 Array = npt.NDArray[Any]
@@ -203,6 +204,8 @@ class Parameter(Tensor):
         if grad.shape != self.data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         if not self.requires_grad:
+            return
+        if HOOKED and (grad := arriving(self, grad)) is None:
             return
         with sums:
             own = self.grad
