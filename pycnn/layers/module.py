@@ -9,18 +9,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pycnn._arguments import seeds
+from pycnn._arguments import flag, seeds, written
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.structure import leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
+from pycnn.dtypes import is_dtype
 from pycnn.layers.building import Building
 from pycnn.layers.hooks import Hookable
 from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
-from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, forget_gradient
 from pycnn.layers.passes import (
     backward_of,
     direct_of,
@@ -209,11 +210,12 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: ``grad`` becomes None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, or zeros where there was one."""
+        flag("zero_grad", "set_to_none", set_to_none)
         for _, value in self._named_state():
             if isinstance(value, Parameter):
-                value.grad = None
+                forget_gradient(value, set_to_none)
 
     @property
     def device(self) -> str:
@@ -226,7 +228,7 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
             if isinstance(value, Parameter) or value.moves:
                 yield value
 
-    def to(self: Self, device: str) -> Self:
+    def to(self: Self, device: Any = None, dtype: Any = None) -> Self:
         """Move the parameters to a device, and return self; gradients are forgotten.
 
         Buffers with ``moves`` go with them, such as a frozen table of word vectors. Other buffers,
@@ -237,15 +239,31 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         device : {'cpu', 'cuda', 'reference'}
             The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
             compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer
-            that has taken steps does not move: make a new one and load the state into it.
+            that has taken steps does not move: make a new one and load the state into it. A
+            tensor stands for its device.
+        dtype : dtype, optional
+            Only float32, which parameters are; it may come first, as in PyTorch.
 
         Raises
         ------
+        TypeError
+            If it is another dtype, or no device.
         ValueError
             If there is no device of this name.
         RuntimeError
             If the machine has no such device, or pycnn was built without it.
         """
+        if isinstance(device, Tensor):
+            device = device.device
+        if is_dtype(device):
+            device, dtype = None, device
+        if dtype is not None and (not is_dtype(dtype) or np.dtype(dtype) != np.float32):
+            raise TypeError(
+                f"[Module.to] parameters are float32, and cannot become {written(dtype)}: leave "
+                'it out, or compute in float64 with model.to("reference")'
+            )
+        if device is None and dtype is not None:
+            return self
         if not isinstance(device, str):
             raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
         if needs_extension(device):
@@ -327,15 +345,20 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         """Arguments shown by repr."""
         return ""
 
+    def extra_repr(self) -> str:
+        """Return what repr shows before the modules below; for a class of one's own to define."""
+        return self._arguments()
+
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows."""
         return model_table(self)
 
     def __repr__(self) -> str:
         children = [f"({printable(name)}): {child!r}" for name, child in self.named_children()]
+        extra = self.extra_repr()
         if not children:
-            return f"{type(self).__name__}({self._arguments()})"
-        body = "\n".join(children).replace("\n", "\n  ")
+            return f"{type(self).__name__}({extra})"
+        body = "\n".join([extra, *children] if extra else children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
 
 

@@ -6,10 +6,11 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 from pycnn._arguments import written
+from pycnn.layers.members import Holding
 from pycnn.layers.module import Module
 
 
-class ModuleList(Module):
+class ModuleList(Holding, Module):
     """Modules in a list: found, trained and saved by the module that has it as an attribute.
 
     It has no forward pass of its own.
@@ -50,14 +51,26 @@ class ModuleList(Module):
         return self
 
     def add_module(self, name: str, module: Any) -> None:
-        """Do `append`; the name must be the next position."""
-        if name != str(len(self._listed)):
+        """Replace the module at a position, or do `append` with the next one."""
+        if name in self._held():
+            self[int(name)] = module
+        elif name == str(len(self._listed)):
+            self.append(module)
+        else:
             raise ValueError(
                 f"[ModuleList] the next module has the name '{len(self._listed)}', got {name!r}"
             )
-        self.append(module)
 
     register_module = add_module
+
+    def _held(self) -> Mapping[str, Module]:
+        return {str(i): module for i, module in enumerate(vars(self).get("_listed", ()))}
+
+    def _put_child(self, name: str, module: Any) -> None:
+        self.add_module(name, module)
+
+    def _drop_child(self, name: str) -> None:
+        del self[int(name)]
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; return self."""
@@ -84,11 +97,21 @@ class ModuleList(Module):
     def __setitem__(self, index: int, module: Module) -> None:
         self._listed[index] = checked("ModuleList", module)
 
+    def __delitem__(self, index: int | slice) -> None:
+        del self._listed[index]
+
+    def pop(self, index: int) -> Module:
+        """Take a module away, and return it. Those after it are numbered anew."""
+        return self._listed.pop(index)
+
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *modules])
+
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
 
 
-class ModuleDict(Module):
+class ModuleDict(Holding, Module):
     """Modules in a dict: found, trained and saved by the module that has it as an attribute.
 
     It has no forward pass of its own.
@@ -144,6 +167,24 @@ class ModuleDict(Module):
         self[name] = module
 
     register_module = add_module
+
+    def _held(self) -> Mapping[str, Module]:
+        held: dict[str, Module] = vars(self).get("_mapped", {})
+        return held
+
+    def _put_child(self, name: str, module: Any) -> None:
+        self[name] = module
+
+    def _drop_child(self, name: str) -> None:
+        del self[name]
+
+    def pop(self, name: str) -> Module:
+        """Take a module away, and return it."""
+        return self._mapped.pop(name)
+
+    def clear(self) -> None:
+        """Take all modules away."""
+        self._mapped.clear()
 
     def __getitem__(self, name: str) -> Module:
         return self._mapped[name]

@@ -229,6 +229,14 @@ class Parameter(Tensor):
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype}{frozen})"
 
 
+def forget_gradient(parameter: Tensor, to_none: bool = True) -> None:
+    """Let go of a gradient; without `to_none`, zeros take the place of one."""
+    if parameter.grad is None or to_none:
+        parameter.grad = None
+    else:
+        parameter.grad = parameter.backend.zeros(parameter.shape, parameter.dtype)
+
+
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:
     """Add some rows to a gradient: a new array."""
     total: Array = backends.of(dense).add_rows(dense, sparse.rows, sparse.values)
