@@ -103,18 +103,18 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     function, of_a, of_b = RULES[name]
     values = [x for x in (a, b) if isinstance(x, Value)]
     k = same_backend(name, *values)
-    x = a.data if isinstance(a, Value) else a
-    z = b.data if isinstance(b, Value) else b
+    x = a.array if isinstance(a, Value) else a
+    z = b.array if isinstance(b, Value) else b
     if name in ("div", "pow") or (isinstance(x, float) or isinstance(z, float)):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     try:
         y = k.binary(function, x, z)
     except ValueError as error:
-        given = " and ".join(str(tuple(v.data.shape)) for v in values)
+        given = " and ".join(str(tuple(v.array.shape)) for v in values)
         raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
 
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         return [
@@ -135,7 +135,7 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
     if other is None:
         raise TypeError(f"[{name}] a tensor cannot be compared with a {type(b).__name__}")
     k = same_backend(name, *[v for v in (a, other) if isinstance(v, Value)])
-    return new(k.binary(name, a.data, other.data if isinstance(other, Value) else other))
+    return new(k.binary(name, a.array, other.array if isinstance(other, Value) else other))
 
 
 # Name: the gradient of x, from x and y.
@@ -164,7 +164,7 @@ def unary(name: str, x: Value) -> Tensor:
     """Compute an op of `UNARY`."""
     function, rule = UNARY[name]
     k = x.backend
-    array = x.data if name in _OF_INTS else _as_float(k, x.data)
+    array = x.array if name in _OF_INTS else _as_float(k, x.array)
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
@@ -174,7 +174,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     for end in (low, high):
         if isinstance(end, Value):
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     y = array
     if low is not None:
         y = k.binary("maximum", y, low)
@@ -194,15 +194,15 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
-    mask = condition.data
+    mask = condition.array
     if mask.dtype != bool:
         mask = k.binary("not_equal", mask, 0)
-    x, z = (v.data if isinstance(v, Value) else v for v in (a, b))
+    x, z = (v.array if isinstance(v, Value) else v for v in (a, b))
     if not values:
-        x = new(k.zeros((), np.float32)).data
+        x = new(k.zeros((), np.float32)).array
         x = k.binary("add", x, float(a))
     y = k.where(mask, x, z)
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         zero = k.zeros_like(g)
@@ -226,7 +226,7 @@ def _records(*values: Any) -> bool:
 def _check_bools(name: str, *values: Any) -> None:
     """Refuse numbers, whose bits PyTorch combines."""
     for value in values:
-        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.data.dtype
+        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.array.dtype
         if dtype.kind != "b":
             raise TypeError(f"[{name}] needs bool tensors, got {dtype}: compare first, x > 0")
 
@@ -290,7 +290,7 @@ class Arithmetic(Value):
 
     def __invert__(self) -> Tensor:
         _check_bools("~", self)
-        return new(self.backend.unary("logical_not", self.data))
+        return new(self.backend.unary("logical_not", self.array))
 
     def __and__(self, other: Any) -> Tensor:
         _check_bools("&", self, other)

@@ -42,20 +42,20 @@ class Affine(Later):
 
     def arrays(self) -> tuple[Any, Any, Any]:
         """Return x, weight and bias as arrays."""
-        bias = self.inputs[2].data if len(self.inputs) == 3 else None
-        return self.inputs[0].data, self.inputs[1].data, bias
+        bias = self.inputs[2].array if len(self.inputs) == 3 else None
+        return self.inputs[0].array, self.inputs[1].array, bias
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""
         x, w, b = self.arrays()
         op = ops.conv2d if self.op == "conv2d" else ops.linear
-        y.data = op(x, w, b, **self.geometry)
+        y.array = op(x, w, b, **self.geometry)
         self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
 
     def attach(self, y: Value, name: str, pull: Any) -> None:
         """Record a result that was computed from the inputs, if it is to be."""
         if self.records:
-            y._node = Node(name, self.inputs, pull, (y.data,))
+            y._node = Node(name, self.inputs, pull, (y.array,))
 
     def gradients(self, needs: Needs, dy: Any, x: Any, w: Any) -> list[Any]:
         """Return the gradients of the inputs."""
@@ -116,7 +116,7 @@ class Rectified(Later):
         affine = self.affine
         x, w, b = affine.arrays()
         op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
-        y.data = z = op(x, w, b, **affine.geometry)
+        y.array = z = op(x, w, b, **affine.geometry)
         affine.attach(
             y,
             f"{affine.op}_relu",
@@ -145,7 +145,9 @@ class Pooled(Later):
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
         x, w, b = affine.arrays()
-        y.data, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=self.window, **affine.geometry)
+        y.array, winners = ops.conv2d_relu_max_pool2d(
+            x, w, b, window=self.window, **affine.geometry
+        )
 
         def pull(needs: Needs, dy: Any) -> list[Any]:
             dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
@@ -163,20 +165,20 @@ def _alive(reference: Any) -> Any:
 
 def _rectify(x: Value, y: Value, records: bool) -> None:
     """Set a tensor to the rectified values of another."""
-    y.data = z = ops.relu(x.data)
+    y.array = z = ops.relu(x.array)
     if records:
         y._node = Node("relu", (x,), lambda needs, dy: (ops.relu_backward(dy, z),), (z,))
 
 
 def _pool(x: Value, y: Value, geometry: tuple[Any, ...], records: bool) -> None:
-    shape = x.data.shape
-    y.data, places = ops.max_pool2d(x.data, *geometry)
+    shape = x.array.shape
+    y.array, places = ops.max_pool2d(x.array, *geometry)
     if records:
         y._node = Node(
             "max_pool2d",
             (x,),
             lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),),
-            (y.data,),
+            (y.array,),
         )
 
 
@@ -184,7 +186,7 @@ def affine(
     op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
 ) -> Tensor:
     """Put off a convolution or a linear layer whose arguments are known to fit."""
-    x.data  # noqa: B018 - computes it now: what it was put off for does not include this op
+    x.array  # noqa: B018 - computes it now: what it was put off for does not include this op
     later = Affine(op, x, weight, bias, geometry)
     return put_off(later, later.records)
 
@@ -197,7 +199,7 @@ def relu(x: Value, inplace: bool = False) -> Tensor:
             x._later = Rectified(later, None)
             return x  # type: ignore[return-value]
         return put_off(Rectified(later, x), later.records)
-    z = ops.relu(x.data)
+    z = ops.relu(x.array)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
     return x._become(y) if inplace else y
 
@@ -217,8 +219,8 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
     if side_by_side and type(later) is Rectified and later.affine.op == "conv2d":
         window = geometry[0]
         return put_off(Pooled(later, x, window), later.affine.records)
-    array, places = ops.max_pool2d(x.data, *geometry)
-    shape = x.data.shape
+    array, places = ops.max_pool2d(x.array, *geometry)
+    shape = x.array.shape
     return record(
         "max_pool2d", (x,), array, lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),)
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pycnn._arguments import written
 from pycnn.autograd import graph
 from pycnn.autograd.graph import add, recording
+from pycnn.autograd.tracked import plain
 from pycnn.autograd.value import Value, new
 from pycnn.devices import is_array
 
@@ -58,7 +59,7 @@ def register_hook(x: Tensor, hook: Callable[[Tensor], Any]) -> Handle:
     check_hook("register_hook", hook)
     if not x.requires_grad:
         raise RuntimeError("[register_hook] this tensor does not require gradients")
-    x.data  # noqa: B018 - computes what was put off, and with it the node
+    x.array  # noqa: B018 - computes what was put off, and with it the node
     if x._node is not None:
         hooks: Hooks = {}
         at_node(x._node).hooks.append((x._output, hooks))
@@ -89,7 +90,8 @@ class AtNode:
                 grads[output] = hooked(hooks, grads[output])
         for output, tensor in self.tensors:
             if (grad := grads[output]) is not None:
-                tensor.grad = grad if tensor.grad is None else add(tensor.grad, grad)
+                mine = tensor.gradient
+                tensor.gradient = grad if mine is None else add(mine, grad)
 
 
 def at_node(node: graph.Node) -> AtNode:
@@ -114,7 +116,7 @@ def hooked(hooks: Hooks, grad: Any) -> Any:
 
 def checked(owner: str, found: Any, grad: Any) -> Any:
     """Return what a hook returned for a gradient as an array; raise unless it can stand for it."""
-    array = found.data if isinstance(found, Value) else found
+    array = plain(found.array if isinstance(found, Value) else found)
     if not is_array(array):
         raise TypeError(f"[{owner}] a hook must return a tensor or None, got {written(found)}")
     if array.shape != grad.shape or array.dtype != grad.dtype:

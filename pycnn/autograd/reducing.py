@@ -35,9 +35,9 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Add up along axes; all numbers without `dim`."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("sum", dim, len(shape))
-    array = x.data if x.data.dtype != bool else k.astype(x.data, np.int64)
+    array = x.array if x.array.dtype != bool else k.astype(x.array, np.int64)
     y = k.reduce("sum", array, axes) if axes else array
     kept = y.shape
 
@@ -49,16 +49,16 @@ def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the mean along axes; of all numbers without `dim`."""
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("mean", dim, len(shape)))
-    if x.data.dtype.kind != "f":
-        raise TypeError(f"[mean] needs floats, got {x.data.dtype}: convert with .float() first")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"[mean] needs floats, got {x.array.dtype}: convert with .float() first")
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
 def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
     """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
     rest = count - 1 if unbiased else count
@@ -74,11 +74,11 @@ class Extremes(NamedTuple):
 
 def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the extreme ('max' or 'min') along axes; equal ones share the gradient evenly."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of(f"a{name}", dim, len(shape))
     if 0 in [shape[axis] for axis in axes]:
         raise ValueError(f"[a{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     y = k.reduce(name, array, axes) if axes else array
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -91,11 +91,11 @@ def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor
 
 def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     """Return the extreme ('max' or 'min') along an axis, and where the first such one is."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of(name, dim, len(shape))
     if not shape or not shape[axis]:
         raise ValueError(f"[{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     where = k.arg_reduce(name, array, axis)
     y = k.reduce(name, array, (axis,))
     places = [1] * len(shape)
@@ -115,17 +115,17 @@ def argextreme(name: str, x: Value, dim: int | None = None, keepdim: bool = Fals
     if dim is None:
         x = reshape(x, -1)
         dim = 0
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of(f"arg{name}", dim, len(shape))
-    where = k.arg_reduce(name, x.data, axis)
+    where = k.arg_reduce(name, x.array, axis)
     return new(where if keepdim else where.reshape(_without(shape, (axis,))))
 
 
 def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Multiply along an axis; all numbers without `dim`. The gradient of a zero is exact."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("prod", dim, len(shape))
-    array = x.data
+    array = x.array
     y = k.reduce("prod", array, axes) if axes else array
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -151,7 +151,7 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
     if p != 2:
         return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
     k = x.backend
-    array = x.data
+    array = x.array
     axes = axes_of("norm", dim, len(array.shape))
     square = k.binary("multiply", array, array)
     y = k.unary("sqrt", k.reduce("sum", square, axes) if axes else square)
@@ -169,7 +169,7 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
 def cumsum(x: Value, dim: int) -> Tensor:
     """Add up what has come so far along an axis."""
     k = x.backend
-    axis = axis_of("cumsum", dim, len(x.data.shape))
+    axis = axis_of("cumsum", dim, len(x.array.shape))
 
     def sums(array: Any, backward: bool) -> Any:
         numbers = k.to_numpy(array)
@@ -177,14 +177,14 @@ def cumsum(x: Value, dim: int) -> Tensor:
         total = np.cumsum(numbers, axis, dtype=numbers.dtype)
         return k.from_numpy(np.asarray(np.flip(total, axis) if backward else total, order="C"))
 
-    y = sums(x.data, False)
+    y = sums(x.array, False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))
 
 
 def matmul(a: Value, b: Value) -> Tensor:
     """Multiply matrices, or vectors, with broadcasting of the axes in front (as NumPy's ``@``)."""
     k = same_backend("matmul", a, b)
-    first, second = a.data, b.data
+    first, second = a.array, b.array
     if not first.shape or not second.shape:
         raise ValueError("[matmul] needs at least one dimension on both sides, got a scalar")
     row, column = len(first.shape) == 1, len(second.shape) == 1
@@ -231,7 +231,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     if not arrow:
         right = "".join(sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
     k = same_backend("einsum", *operands)
-    arrays = [k.to_numpy(x.data) for x in operands]
+    arrays = [k.to_numpy(x.array) for x in operands]
     y = np.einsum(f"{left}->{right}", *arrays)
 
     def pull(needs: Needs, g: Any) -> list[Any]:

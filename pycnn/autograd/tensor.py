@@ -16,7 +16,7 @@ from pycnn.autograd.graph import add
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
-from pycnn.autograd.tracked import TrackedArray
+from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, new
 from pycnn.devices import device_of, is_array, move
 
@@ -42,10 +42,10 @@ class Tensor(Arithmetic, InPlace):
 
     Attributes
     ----------
-    data : array
-        The values. Those that an op has computed must not be changed.
-    grad : array or None
-        The gradient that `backward` calls have added up, for leaves.
+    array : array
+        The values, as an array of the back-end. Those that an op has computed must not be changed.
+    gradient : array, SparseRows or None
+        The gradient that `backward` calls have added up, for leaves, as the back-end made it.
     requires_grad : bool
         Whether gradients are wanted here or at something that this was computed from.
 
@@ -72,12 +72,12 @@ class Tensor(Arithmetic, InPlace):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
-        self.data = data
+        self.array = data
         self._set_up(requires_grad)
 
     def _set_up(self, requires_grad: bool) -> None:
         """Begin without a history."""
-        self.grad = self._node = self._later = self._base = None
+        self.gradient = self._node = self._later = self._base = None
         self._output = self._version = 0
         self.requires_grad = requires_grad
 
@@ -86,23 +86,23 @@ class Tensor(Arithmetic, InPlace):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
-        return tuple(self.data.shape)
+        return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Kind of the numbers."""
-        dtype: np.dtype[Any] = self.data.dtype
+        dtype: np.dtype[Any] = self.array.dtype
         return dtype
 
     @property
     def device(self) -> str:
         """Where the numbers are: 'cpu', 'cuda', 'cuda_emulated' or 'reference'."""
-        return device_of(self.data)
+        return device_of(self.array)
 
     @property
     def is_cuda(self) -> bool:
@@ -114,7 +114,34 @@ class Tensor(Arithmetic, InPlace):
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
         return self._node is None and self._later is None
 
+    @property
+    def data(self) -> Any:
+        """The values without a history: a tensor that shares them, as in PyTorch."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        values = values.array if isinstance(values, Value) else values
+        if not is_array(values):
+            raise TypeError(f"[Tensor] data must be an array or a tensor, got {written(values)}")
+        self.array = values
+        self._version += 1
+
     # Gradients -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that `backward` calls have added up, for leaves; None without one.
+
+        On the CPU it is an array of NumPy's that has the usual methods of PyTorch's tensors as
+        well, such as ``zero_`` and ``norm``.
+        """
+        return tracked(self.gradient)
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        gradient = gradient.array if isinstance(gradient, Value) else gradient
+        self.gradient = plain(gradient)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add the gradients of this to `grad` of every leaf that it was computed from.
@@ -136,7 +163,7 @@ class Tensor(Arithmetic, InPlace):
         ValueError
             If `gradient` is missing for more than one number, or has another shape.
         """
-        data = self.data
+        data = self.array
         if not self.requires_grad:
             raise RuntimeError(
                 "[backward] this tensor does not require gradients: nothing that it was computed "
@@ -150,7 +177,7 @@ class Tensor(Arithmetic, InPlace):
                 )
             seed = backends.of(data).from_numpy(np.ones(data.shape, np.float32))
         else:
-            seed = gradient.data if isinstance(gradient, Value) else gradient
+            seed = gradient.array if isinstance(gradient, Value) else gradient
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
@@ -165,7 +192,7 @@ class Tensor(Arithmetic, InPlace):
         """Add to `grad`: where a gradient arrives at a leaf."""
         if hooks.HOOKED and (grad := hooks.arriving(self, grad)) is None:
             return
-        self.grad = grad if self.grad is None else add(self.grad, grad)
+        self.gradient = grad if self.gradient is None else add(self.gradient, grad)
 
     @property
     def place(self) -> Any:
@@ -176,7 +203,7 @@ class Tensor(Arithmetic, InPlace):
         """Keep the gradient of this in `grad`, though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
-        assert self.data is not None
+        assert self.array is not None
         if self._node is not None:
             hooks.at_node(self._node).tensors.append((self._output, self))
 
@@ -209,14 +236,14 @@ class Tensor(Arithmetic, InPlace):
         """Say whether gradients are wanted; return self."""
         if self._node is not None and not requires_grad:
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
+        if requires_grad and self.array.dtype.kind != "f":
+            raise TypeError(f"[requires_grad_] only floats can, not {self.array.dtype}")
         self.requires_grad = bool(requires_grad)
         return self
 
     def detach(self) -> Tensor:
         """Return a tensor with the same values and no history."""
-        return new(self.data)
+        return new(self.array)
 
     # Values --------------------------------------------------------------------------------
 
@@ -225,7 +252,7 @@ class Tensor(Arithmetic, InPlace):
 
         On the CPU it is a view, read-only where gradients depend on the values.
         """
-        data = self.data
+        data = self.array
         array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
         if array is data or array.base is data:
             array = array.view() if isinstance(data, TrackedArray) else array.view(np.ndarray)
@@ -243,18 +270,18 @@ class Tensor(Arithmetic, InPlace):
 
     def __dlpack__(self, **options: Any) -> Any:
         return (
-            self.detach().data.view(np.ndarray).__dlpack__(**options)
+            self.detach().array.view(np.ndarray).__dlpack__(**options)
             if self.device == "cpu"
-            else self.data.__dlpack__(**options)
+            else self.array.__dlpack__(**options)
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.data.__dlpack_device__()
+        device: tuple[int, int] = self.array.__dlpack_device__()
         return device
 
     def item(self) -> Any:
         """Return a single number as Python's."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"[item] a tensor of shape {self.shape} is not a single number")
         return self.numpy().reshape(()).item()
 
@@ -274,7 +301,7 @@ class Tensor(Arithmetic, InPlace):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(
                 f"[Tensor] a tensor of shape {self.shape} is neither true nor false: "
                 "use .any() or .all()"
@@ -333,7 +360,7 @@ class Tensor(Arithmetic, InPlace):
         if y.shape != self.shape:
             raise ValueError(
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
-                f"{tuple(y.data.shape)}"
+                f"{tuple(y.array.shape)}"
             )
         leaf = self._node is None and self._later is None
         if leaf and self.requires_grad and y.requires_grad:
@@ -342,9 +369,9 @@ class Tensor(Arithmetic, InPlace):
                 "recorded: do it within pycnn.no_grad()"
             )
         if leaf and not y.requires_grad:
-            self._write(y.data)
+            self._write(y.array)
         else:
-            self.data, self._node, self._output = y.data, y._node, y._output
+            self.array, self._node, self._output = y.array, y._node, y._output
             self.requires_grad = y.requires_grad
         if base is not None and whole is not None and base.put_back is not None:
             whole._become(base.put_back(whole, self))
@@ -357,10 +384,10 @@ class Tensor(Arithmetic, InPlace):
 
     def _write(self, values: Any) -> None:
         """Replace the values of a leaf in its own memory."""
-        if values.dtype != self.data.dtype:
-            values = backends.of(values).astype(values, self.data.dtype)
-        backend = backends.of(self.data)
-        backend.write(self.data, backend.to_numpy(values))
+        if values.dtype != self.array.dtype:
+            values = backends.of(values).astype(values, self.array.dtype)
+        backend = backends.of(self.array)
+        backend.write(self.array, backend.to_numpy(values))
         self._version += 1
 
     # Text ----------------------------------------------------------------------------------

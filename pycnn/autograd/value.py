@@ -24,20 +24,22 @@ class Later:
     __slots__ = ()
 
     def run(self, y: Value) -> None:
-        """Compute: set ``y.data``, and what made it."""
+        """Compute: set ``y.array``, and what made it."""
         raise NotImplementedError
 
 
 class Value:
     """An array and its history.
 
-    `data` is a slot that is empty as long as the computation is put off (see `pycnn.functional`'s
+    `array` is a slot that is empty as long as the computation is put off (see `pycnn.functional`'s
     fused steps); looking at it then computes it.
 
     Attributes
     ----------
-    data : array
+    array : array
         The values.
+    gradient : array or None
+        The gradient that backward passes have added up, for leaves.
     requires_grad : bool
         Whether gradients are wanted here, or at something that this was computed from.
     """
@@ -49,16 +51,16 @@ class Value:
         "_node",
         "_output",
         "_version",
-        "data",
-        "grad",
+        "array",
+        "gradient",
         "requires_grad",
     )
 
     # The class of what ops return; `Tensor`, as soon as there is one.
     made: ClassVar[type[Tensor]]
 
-    data: Any
-    grad: Any
+    array: Any
+    gradient: Any
     requires_grad: bool
     _node: Node | None
     _output: int
@@ -67,7 +69,7 @@ class Value:
     _base: Part | None
 
     def __getattr__(self, name: str) -> Any:
-        if name == "data":
+        if name == "array":
             later = self._later
             if later is not None:
                 self._later = None
@@ -76,18 +78,18 @@ class Value:
                 except BaseException:
                     self._later = later
                     raise
-                return self.data
+                return self.array
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def changes(self) -> int:
         """Return how often the values have been changed in place, as far as anybody noticed."""
-        counted = getattr(self.data, "changes", None)
+        counted = getattr(self.array, "changes", None)
         return self._version if counted is None else self._version + int(counted[0])
 
     @property
     def backend(self) -> backends.Backend:
         """Where the array is, and what computes with it there."""
-        return backends.of(self.data)
+        return backends.of(self.array)
 
 
 def new(array: Any) -> Tensor:
@@ -95,8 +97,8 @@ def new(array: Any) -> Tensor:
     if type(array) is not backends.ReferenceArray and array.dtype == np.float64:
         array = array.astype(np.float32)  # of NumPy's division of ints, for one
     y = object.__new__(Value.made)
-    y.data = array
-    y.grad = y._node = y._later = y._base = None
+    y.array = array
+    y.gradient = y._node = y._later = y._base = None
     y._output = y._version = 0
     y.requires_grad = False
     return y
@@ -105,7 +107,7 @@ def new(array: Any) -> Tensor:
 def put_off(later: Later, requires_grad: bool) -> Tensor:
     """Return a tensor whose values are computed when they are looked at."""
     y = object.__new__(Value.made)
-    y.grad = y._node = y._base = None
+    y.gradient = y._node = y._base = None
     y._output = y._version = 0
     y._later = later
     y.requires_grad = requires_grad
@@ -116,7 +118,7 @@ def record(name: str, inputs: Sequence[Value], array: Any, pull: Pull) -> Tensor
     """Return the result of an op as a tensor, with a node of the tape if it needs one."""
     y = new(array)
     if is_recording() and any([x.requires_grad for x in inputs]):
-        y._node = Node(name, inputs, pull, (y.data,))
+        y._node = Node(name, inputs, pull, (y.array,))
         y.requires_grad = True
     return y
 
@@ -127,9 +129,9 @@ def record_all(
     """Return several results of one op as tensors, with one node of the tape."""
     ys = tuple(map(new, arrays))
     if is_recording() and any([x.requires_grad for x in inputs]):
-        node = Node(name, inputs, pull, [y.data for y in ys])
+        node = Node(name, inputs, pull, [y.array for y in ys])
         for i, y in enumerate(ys):
-            if y.data.dtype.kind == "f":
+            if y.array.dtype.kind == "f":
                 y._node, y._output, y.requires_grad = node, i, True
     return ys
 
@@ -167,9 +169,9 @@ def part_of(x: Value, y: Tensor, put_back: PutBack | None = None) -> Tensor:
 
 def same_backend(name: str, *values: Value) -> backends.Backend:
     """Return the back-end of the values; raise if they are on different devices."""
-    first = backends.of(values[0].data)
+    first = backends.of(values[0].array)
     for x in values[1:]:
-        if (other := backends.of(x.data)) is not first:
+        if (other := backends.of(x.array)) is not first:
             raise ValueError(
                 f"[{name}] tensors are on different devices: {first.name!r} and {other.name!r}; "
                 "move one with .to(...)"

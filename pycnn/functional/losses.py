@@ -21,7 +21,7 @@ __all__ = [
 
 
 def _plain(array: Any) -> Any:
-    return array.data if isinstance(array, Tensor) else array
+    return array.array if isinstance(array, Tensor) else array
 
 
 def cross_entropy(

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from pycnn._arguments import flag
 from pycnn._memory import Remembering, remember, taken
 from pycnn.autograd import Node, TrackedArray, is_recording, recording, tracked
 from pycnn.autograd.hooks import Handle, Hooks, check_hook, checked
 from pycnn.autograd.shaping import reshape
 from pycnn.autograd.structure import holds, leaves, mapped
+from pycnn.autograd.tracked import plain
 from pycnn.autograd.value import Value, new, part_of
 from pycnn.layers.tree import Tree
 
@@ -252,7 +251,7 @@ class _Sight:
         """Return plain arrays of what a hook returned."""
         if values is not None or any(one.changes[0] != before for one, before in self._seen):
             self.changed = True
-        return mapped(lambda one: np.asarray(one) if type(one) is TrackedArray else one, values)
+        return mapped(plain, values)
 
 
 class _Tensors:
@@ -264,7 +263,7 @@ class _Tensors:
 
     def back(self, value: Any) -> Any:
         """Return an array of what a hook returned."""
-        return value.data if isinstance(value, Value) else value
+        return value.array if isinstance(value, Value) else value
 
 
 class _Frame:
@@ -318,8 +317,8 @@ def _marked(values: list[Any], pull: Any) -> list[Any]:
     """Return the same tensors after a node of their own, as a whole that they are parts of."""
     if not values:
         return []
-    found = [new(x.data) for x in values]
-    node = Node("hooks", values, pull, [y.data for y in found], True)
+    found = [new(x.array) for x in values]
+    node = Node("hooks", values, pull, [y.array for y in found], True)
     for i, (x, y) in enumerate(zip(values, found, strict=True)):
         y._node, y._output, y.requires_grad = node, i, True
         part_of(x, y, _same)
@@ -328,4 +327,4 @@ def _marked(values: list[Any], pull: Any) -> list[Any]:
 
 def _same(whole: Value, part: Value) -> Any:
     """Return what a whole becomes if its marked twin is changed in place."""
-    return reshape(part, tuple(part.data.shape))
+    return reshape(part, tuple(part.array.shape))

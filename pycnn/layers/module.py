@@ -365,7 +365,7 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
 def _first(output: Any) -> Array:
     """Return the array of an output, or of the first of several."""
     first = next(iter(leaves(output)))
-    array: Array = first.data if isinstance(first, Tensor) else first
+    array: Array = first.array if isinstance(first, Tensor) else first
     return array
 
 
