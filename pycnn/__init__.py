@@ -44,7 +44,9 @@ from pycnn.autograd.creation import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
+from pycnn.autograd.joining import *
 from pycnn.autograd.kinds import *
+from pycnn.autograd.patterns import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -108,7 +110,9 @@ __all__ = [
     "training",
     *autograd.creation.__all__,
     *autograd.functions.__all__,
+    *autograd.joining.__all__,
     *autograd.kinds.__all__,
+    *autograd.patterns.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

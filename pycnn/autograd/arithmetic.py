@@ -170,10 +170,12 @@ def unary(name: str, x: Value) -> Tensor:
 
 
 def clamp(x: Value, low: Any, high: Any) -> Tensor:
-    """Limit to low..high; gradients pass where the number is within, ends included."""
-    for end in (low, high):
-        if isinstance(end, Value):
-            raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
+    """Limit to low..high; gradients pass where the number is within, ends included.
+
+    Limits that are tensors broadcast, and get the gradient where they are the result.
+    """
+    if isinstance(low, Value) or isinstance(high, Value):
+        return _clamp_between(x, low, high)
     k, array = x.backend, x.array
     y = array
     if low is not None:
@@ -190,6 +192,15 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     return record("clamp", (x,), y, pull)
 
 
+def _clamp_between(x: Value, low: Any, high: Any) -> Tensor:
+    y: Any = x
+    if low is not None:
+        y = where(compare("less", y, low), low, y)
+    if high is not None:
+        y = where(compare("greater", y, high), high, y)
+    return y  # type: ignore[no-any-return]
+
+
 def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
     values = [v for v in (a, b) if isinstance(v, Value)]
@@ -198,9 +209,9 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     if mask.dtype != bool:
         mask = k.binary("not_equal", mask, 0)
     x, z = (v.array if isinstance(v, Value) else v for v in (a, b))
-    if not values:
-        x = new(k.zeros((), np.float32)).array
-        x = k.binary("add", x, float(a))
+    if not values:  # as PyTorch: whole numbers are int64, floats float32
+        kind = np.result_type(type(a), type(b))
+        x = k.from_numpy(np.asarray(a, np.float32 if kind.kind == "f" else kind))
     y = k.where(mask, x, z)
     shapes = [v.array.shape for v in values]
 

@@ -51,13 +51,15 @@ class Copies(Ordering):
         found = np.argwhere(self.backend.to_numpy(self.array))
         return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
 
-    def roll(self, shifts: int, dims: int) -> Tensor:
-        """Shift along an axis; what leaves at one end comes in at the other."""
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """Shift along axes, or in the flattened tensor; what leaves comes in at the other end."""
         return shaping.roll(self, shifts, dims)
 
     def swapaxes(self, axis0: int, axis1: int) -> Tensor:
         """Do `transpose`."""
         return shaping.transpose(self, axis0, axis1)
+
+    swapdims = swapaxes
 
     def movedim(self, source: int, destination: int) -> Tensor:
         """Move an axis to another place; the others keep their order."""
@@ -67,15 +69,21 @@ class Copies(Ordering):
         order.insert(shaping.axis_of("movedim", destination, ndim), axis)
         return shaping.permute(self, order)
 
+    moveaxis = movedim
+
     def unflatten(self, dim: int, sizes: Any) -> Tensor:
         """Part an axis into several; one size may be -1."""
         shape = tuple(self.array.shape)
         axis = shaping.axis_of("unflatten", dim, len(shape))
         return shaping.reshape(self, *shape[:axis], *sizes, *shape[axis + 1 :])
 
-    def repeat_interleave(self, repeats: int, dim: int | None = None) -> Tensor:
-        """Repeat each slice along an axis, or each number of the flattened tensor."""
+    def repeat_interleave(self, repeats: Any, dim: int | None = None) -> Tensor:
+        """Repeat each slice along an axis, or each number of the flattened tensor.
+
+        `repeats` is a number, or a tensor with one for each slice.
+        """
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
-        places = np.repeat(np.arange(x.array.shape[axis]), repeats)
+        counts = repeats.numpy() if isinstance(repeats, Value) else repeats
+        places = np.repeat(np.arange(x.array.shape[axis]), counts)
         return shaping.index(x, (*(slice(None),) * axis, places))

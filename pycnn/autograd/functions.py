@@ -24,7 +24,18 @@ METHODS = (
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
     *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
-    *("swapaxes", "movedim", "nonzero", "repeat_interleave"),
+    *("swapaxes", "movedim", "nonzero", "repeat_interleave", "swapdims", "moveaxis", "tile"),
+    *("absolute", "negative", "multiply", "subtract", "divide", "true_divide", "greater", "less"),
+    *("greater_equal", "less_equal", "not_equal", "clamp_min", "clamp_max", "lerp", "addcmul"),
+    *("addcdiv", "nan_to_num", "isnan", "isinf", "isfinite", "logical_and", "logical_or"),
+    *("logical_xor", "logical_not", "isclose", "allclose", "equal", "is_floating_point", "frac"),
+    *("remainder", "floor_divide", "fmod", "atan2", "tan", "sinh", "cosh", "asin", "acos", "atan"),
+    *("exp2", "expm1", "log1p", "log2", "log10", "erf", "trunc", "dot", "mv", "outer", "ger"),
+    *("addmm", "addmv", "baddbmm", "addbmm", "diagonal", "diag", "trace", "scatter"),
+    *("scatter_add", "index_add", "index_fill", "index_copy", "masked_select", "take"),
+    *("take_along_dim", "kthvalue", "median", "cumprod", "nansum", "count_nonzero", "aminmax"),
+    *("std_mean", "var_mean", "bincount", "unique", "fliplr", "flipud", "rot90", "ravel"),
+    *("broadcast_to", "select"),
 )
 
 __all__ = ["cat", "concat", "einsum", "roll", "split", "stack", "where", *METHODS]
@@ -74,8 +85,8 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 
 @on_arrays_too
-def roll(x: Any, shifts: int, dims: int) -> Any:
-    """Shift along an axis; what leaves at one end comes in at the other."""
+def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
+    """Shift along axes, or in the flattened tensor; what leaves at an end comes in at the other."""
     return shaping.roll(x, shifts, dims)
 
 

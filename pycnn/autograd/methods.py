@@ -47,6 +47,8 @@ class Methods(Copies):
         y: Tensor = self**exponent
         return y
 
+    multiply, subtract, divide, true_divide = mul, sub, div, div
+
     def matmul(self, other: Value) -> Tensor:
         """Multiply matrices."""
         return reducing.matmul(self, other)
@@ -84,6 +86,8 @@ class Methods(Copies):
     def neg(self) -> Tensor:
         """Return the number with the other sign."""
         return arithmetic.unary("neg", self)
+
+    absolute, negative = abs, neg
 
     def sign(self) -> Tensor:
         """Return -1, 0 or 1."""
@@ -156,6 +160,8 @@ class Methods(Copies):
         """Return whether numbers are less or equal."""
         y: Tensor = self <= other
         return y
+
+    greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 
     def relu(self) -> Tensor:
         """Set negative numbers to 0."""

@@ -142,14 +142,27 @@ def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     return record("prod", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
 
 
-def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return ``(sum |x|^p)^(1/p)`` along axes."""
+def norm(x: Any, p: Any = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Return ``(sum |x|^p)^(1/p)`` along axes.
+
+    'fro' is 2; of 0 it is how many numbers are not 0, of infinity the largest and of minus infinity
+    the smallest absolute value.
+    """
+    if p in ("fro", None):
+        p = 2
+    if isinstance(p, str):
+        raise ValueError(f"[norm] p must be a number or 'fro', got {p!r}")
+    if p == 0:
+        return sum_(abs(x).sign(), dim, keepdim)
+    if p == -math.inf:
+        return amax("min", abs(x), dim, keepdim)
     if p == 1:
         return sum_(abs(x), dim, keepdim)
     if p == math.inf:
         return amax("max", abs(x), dim, keepdim)
     if p != 2:
-        return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
+        powers: Tensor = sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
+        return powers
     k = x.backend
     array = x.array
     axes = axes_of("norm", dim, len(array.shape))

@@ -282,8 +282,16 @@ def flip(x: Value, *dims: Any) -> Tensor:
     return y  # type: ignore[no-any-return]
 
 
-def roll(x: Value, shifts: int, dims: int) -> Tensor:
-    """Shift along an axis; what leaves at one end comes in at the other."""
-    axis = axis_of("roll", dims, len(x.array.shape))
-    order = np.roll(np.arange(x.array.shape[axis]), operator.index(shifts))
-    return index(x, (*(slice(None),) * axis, order))
+def roll(x: Value, shifts: Any, dims: Any = None) -> Tensor:
+    """Shift along axes, or in the flattened tensor; what leaves at an end comes in at the other."""
+    shape = tuple(x.array.shape)
+    if dims is None:
+        return reshape(roll(reshape(x, -1), shifts, 0), shape)
+    steps, axes = sizes_of((shifts,)), sizes_of((dims,))
+    if len(steps) != len(axes):
+        raise ValueError(f"[roll] {len(steps)} shifts do not fit {len(axes)} dims")
+    y: Any = x
+    for step, dim in zip(steps, axes, strict=True):
+        axis = axis_of("roll", dim, len(shape))
+        y = index(y, (*(slice(None),) * axis, np.roll(np.arange(shape[axis]), step)))
+    return y  # type: ignore[no-any-return]

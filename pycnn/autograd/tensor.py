@@ -11,11 +11,16 @@ import numpy.typing as npt
 from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd import hooks
+from pycnn.autograd.algebra import Algebra
 from pycnn.autograd.arithmetic import Arithmetic
+from pycnn.autograd.arranging import Arranging
+from pycnn.autograd.elementwise import Elementwise
 from pycnn.autograd.graph import add
-from pycnn.autograd.in_place import InPlace
+from pycnn.autograd.more_in_place import MoreInPlace
 from pycnn.autograd.reducing import matmul
+from pycnn.autograd.scattering import Scattering
 from pycnn.autograd.shaping import index, replaced
+from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, new
 from pycnn.devices import device_of, is_array, move
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Tensor(Arithmetic, InPlace):
+class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statistics, Arranging):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn.backends import cudnn as cudnn  # what programs for PyTorch look for here
 from pycnn.backends.contract import Backend
 from pycnn.backends.cpu import Cpu
 from pycnn.backends.cuda import Cuda
