@@ -55,7 +55,30 @@ HOOKED: dict[int, Hooks] = {}
 
 
 def register_hook(x: Tensor, hook: Callable[[Tensor], Any]) -> Handle:
-    """Do `Tensor.register_hook`."""
+    """Call a function with the gradient of this tensor in each backward pass.
+
+    It gets a tensor. One that it returns takes the place of the gradient, of the same shape and
+    dtype; of a leaf it gets the whole gradient, once. Copies of the tensor have no hooks.
+
+    Parameters
+    ----------
+    x : Tensor
+        This tensor, which requires gradients.
+    hook : callable
+        ``hook(grad)`` returns a tensor, an array or None.
+
+    Returns
+    -------
+    Handle
+        ``handle.remove()`` takes the hook away.
+
+    Raises
+    ------
+    RuntimeError
+        If the tensor does not require gradients.
+    TypeError
+        If `hook` is no function.
+    """
     check_hook("register_hook", hook)
     if not x.requires_grad:
         raise RuntimeError("[register_hook] this tensor does not require gradients")

@@ -26,7 +26,7 @@ from pycnn.autograd.value import Value, new
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statistics, Arranging):
@@ -212,30 +212,7 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
         if self._node is not None:
             hooks.at_node(self._node).tensors.append((self._output, self))
 
-    def register_hook(self, hook: Callable[[Tensor], Any]) -> hooks.Handle:
-        """Call a function with the gradient of this in each backward pass.
-
-        It gets a tensor. One that it returns takes the place of the gradient, of the same shape and
-        dtype. Copies of this tensor have no hooks.
-
-        Parameters
-        ----------
-        hook : callable
-            ``hook(grad)`` returns a tensor, an array or None.
-
-        Returns
-        -------
-        Handle
-            ``handle.remove()`` takes the hook away.
-
-        Raises
-        ------
-        RuntimeError
-            If this does not require gradients.
-        TypeError
-            If `hook` is no function.
-        """
-        return hooks.register_hook(self, hook)
+    register_hook = hooks.register_hook
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""

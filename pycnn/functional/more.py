@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycnn.autograd import Tensor
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.layers import distances, folding, more_activations
 
@@ -36,28 +35,28 @@ tanhshrink = on_arrays_too(more_activations.tanhshrink)
 
 
 @on_arrays_too
-def selu(x: Tensor, inplace: bool = False) -> Any:
+def selu(x: Any, inplace: bool = False) -> Any:
     """Return ``scale * elu(x, alpha)``; see `pycnn.SELU`."""
     y = more_activations.selu(x)
     return x._become(y) if inplace else y
 
 
 @on_arrays_too
-def celu(x: Tensor, alpha: float = 1.0, inplace: bool = False) -> Any:
+def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Return ``max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)``; see `pycnn.CELU`."""
     y = more_activations.celu(x, alpha)
     return x._become(y) if inplace else y
 
 
 @on_arrays_too
-def threshold(x: Tensor, threshold: float, value: float, inplace: bool = False) -> Any:
+def threshold(x: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """Return x above a threshold, and a value elsewhere; see `pycnn.Threshold`."""
     y = more_activations.threshold(x, threshold, value)
     return x._become(y) if inplace else y
 
 
 @on_arrays_too
-def channel_shuffle(x: Tensor, groups: int) -> Any:
+def channel_shuffle(x: Any, groups: int) -> Any:
     """Take channels in turn from each of several groups; see `pycnn.ChannelShuffle`."""
     n, c, *rest = x.shape
     if c % groups:

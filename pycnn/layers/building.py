@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+import numpy as np
+
 from pycnn._arguments import flag, written
 from pycnn._printable import printable
 from pycnn.autograd import Tensor
+from pycnn.dtypes import is_dtype
 from pycnn.layers.members import Modules, Values
 from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.layers.tree import Tree
@@ -173,3 +176,19 @@ class Building(Tree):
             f"[{name}] parameters are float32, and cannot become {dtype}: leave the call out, or "
             'compute in float64 with model.to("reference")'
         )
+
+
+def device_given(device: Any, dtype: Any) -> str | None:
+    """Return the device that `Module.to` was given, if any; refuse a dtype that is not float32."""
+    if isinstance(device, Tensor):
+        device = device.device
+    if is_dtype(device):
+        device, dtype = None, device
+    if dtype is not None and (not is_dtype(dtype) or np.dtype(dtype) != np.float32):
+        raise TypeError(
+            f"[Module.to] parameters are float32, and cannot become {written(dtype)}: leave it "
+            'out, or compute in float64 with model.to("reference")'
+        )
+    if not (isinstance(device, str) or (device is None and dtype is not None)):
+        raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
+    return device

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pycnn._arguments import flag, seeds, written
+from pycnn._arguments import flag, seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.structure import leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
-from pycnn.dtypes import is_dtype
-from pycnn.layers.building import Building
+from pycnn.layers.building import Building, device_given
 from pycnn.layers.hooks import Hookable
 from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
@@ -253,19 +252,9 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         RuntimeError
             If the machine has no such device, or pycnn was built without it.
         """
-        if isinstance(device, Tensor):
-            device = device.device
-        if is_dtype(device):
-            device, dtype = None, device
-        if dtype is not None and (not is_dtype(dtype) or np.dtype(dtype) != np.float32):
-            raise TypeError(
-                f"[Module.to] parameters are float32, and cannot become {written(dtype)}: leave "
-                'it out, or compute in float64 with model.to("reference")'
-            )
-        if device is None and dtype is not None:
+        device = device_given(device, dtype)
+        if device is None:
             return self
-        if not isinstance(device, str):
-            raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
         if needs_extension(device):
             extension(device)
         with Turn(self, alone=True).taken():

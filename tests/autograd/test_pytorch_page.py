@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import pytorch_more_lines  # noqa: F401 - more of the lines
 from support.pytorch_lines import CHECKS, line, randn
 
 import pycnn as torch

@@ -3,10 +3,10 @@
 For loops of one's own, in which they are called once an epoch or once a batch. `pycnn.fit` takes
 the schedules of `pycnn.optim`, which need no call.
 
->>> optimizer = pycnn.optim.SGD(model.parameters(), lr=0.1)
+>>> import pycnn
+>>> optimizer = pycnn.optim.SGD(pycnn.Linear(2, 2).parameters(), lr=0.1)
 >>> scheduler = pycnn.optim.lr_scheduler.StepLR(optimizer, step_size=30, gamma=0.1)
->>> for epoch in range(90):
-...     ...  # batches, with optimizer.step()
+>>> for epoch in range(90):  # after the batches of the epoch, with optimizer.step()
 ...     scheduler.step()
 """
 
