@@ -38,12 +38,14 @@ class Affine(Later):
     ) -> None:
         self.op, self.geometry = op, geometry
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
-        self.records = is_recording() and any([one.requires_grad for one in self.inputs])
+        self.records = is_recording() and (
+            x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+        )
 
     def arrays(self) -> tuple[Any, Any, Any]:
         """Return x, weight and bias as arrays."""
-        bias = self.inputs[2].array if len(self.inputs) == 3 else None
-        return self.inputs[0].array, self.inputs[1].array, bias
+        x, weight, *bias = self.inputs
+        return x.array, weight.array, bias[0].array if bias else None
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,14 +50,23 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-@contextmanager
-def recording(enabled: bool) -> Iterator[None]:
+class recording(ContextDecorator):
     """Record, or do not record, what is done to tensors in this thread until the block ends."""
-    before = _recording.set(enabled)
-    try:
-        yield
-    finally:
-        _recording.reset(before)
+
+    __slots__ = ("_before", "_enabled")
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def _recreate_cm(self) -> recording:
+        """Return what a decorated function enters: one for each call."""
+        return recording(self._enabled)
+
+    def __enter__(self) -> None:
+        self._before = _recording.set(self._enabled)
+
+    def __exit__(self, *error: object) -> None:
+        _recording.reset(self._before)
 
 
 class Node:
@@ -180,7 +189,9 @@ class Source(Node):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__("input", (), _nothing, (None,))
+        self.name, self.number, self.outputs = "input", next(_numbers), (None,)
+        self._pull, self._process, self.retained = _nothing, _process, None
+        self.sources, self.trained, self._guarded = [], False, []
 
 
 def _nothing(needs: Needs, *dy: Any) -> Sequence[Any]:
