@@ -7,6 +7,7 @@
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
+- `set_convolution`, `get_convolution`
 
 >>> import pycnn
 >>> train, test = pycnn.datasets.mnist()
@@ -15,37 +16,42 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
-    augment,
     autograd,
     cuda,
-    datasets,
     dtypes,
     functional,
     init,
     layers,
     losses,
     models,
-    nn,
     ops,
     optim,
-    plot,
     reference,
     text,
     training,
 )
-from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._config import (
+    Config,
+    get_convolution,
+    get_num_threads,
+    set_convolution,
+    set_num_threads,
+    show_config,
+)
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
+from pycnn.autograd.draws import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.joining import *
 from pycnn.autograd.kinds import *
+from pycnn.autograd.modes import *
 from pycnn.autograd.patterns import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
@@ -58,16 +64,27 @@ from pycnn.profiling import profile
 from pycnn.splits import k_fold, random_split
 from pycnn.training import History, evaluate, fit, predict, predict_proba
 
+if TYPE_CHECKING:
+    from pycnn import augment, datasets, nn, plot
+
 __version__: str = _core.version
+
+# Imported on first use: a program that needs few of them starts sooner.
+_LATER = frozenset(["augment", "datasets", "distributed", "jit", "nn", "plot", "utils"])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module that few programs need on first use; give PyTorch's names of kinds."""
-    if name in ("distributed", "jit", "utils"):
+    """Import a module on first use; give PyTorch's names of kinds."""
+    if name in _LATER:
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also of what has not been imported yet."""
+    return sorted({*globals(), *_LATER})
 
 
 __all__ = [
@@ -84,6 +101,7 @@ __all__ = [
     "evaluate",
     "fit",
     "functional",
+    "get_convolution",
     "get_num_threads",
     "gradcheck",
     "init",
@@ -104,14 +122,17 @@ __all__ = [
     "random_split",
     "reference",
     "save",
+    "set_convolution",
     "set_num_threads",
     "show_config",
     "text",
     "training",
     *autograd.creation.__all__,
+    *autograd.draws.__all__,
     *autograd.functions.__all__,
     *autograd.joining.__all__,
     *autograd.kinds.__all__,
+    *autograd.modes.__all__,
     *autograd.patterns.__all__,
     *dtypes.__all__,
     *layers.__all__,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import reducing, shaping
+from pycnn.autograd import indexing, products, reducing, shaping
 from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ class Algebra(Value):
     def dot(self, other: Value) -> Tensor:
         """Return the sum of products of two vectors."""
         _check("dot", (self, 1), (other, 1))
-        return reducing.matmul(self, other)
+        return products.matmul(self, other)
 
     def mv(self, vector: Value) -> Tensor:
         """Multiply a matrix by a vector."""
         _check("mv", (self, 2), (vector, 1))
-        return reducing.matmul(self, vector)
+        return products.matmul(self, vector)
 
     def outer(self, other: Value) -> Tensor:
         """Return ``y[i, j] = self[i] * other[j]`` of two vectors."""
@@ -39,22 +39,22 @@ class Algebra(Value):
     def addmm(self, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Return ``beta * self + alpha * first @ second`` of matrices."""
         _check("addmm", (first, 2), (second, 2))
-        return _sum(self, reducing.matmul(first, second), beta, alpha)
+        return _sum(self, products.matmul(first, second), beta, alpha)
 
     def addmv(self, matrix: Value, vector: Value, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Return ``beta * self + alpha * matrix @ vector``."""
         _check("addmv", (matrix, 2), (vector, 1))
-        return _sum(self, reducing.matmul(matrix, vector), beta, alpha)
+        return _sum(self, products.matmul(matrix, vector), beta, alpha)
 
     def baddbmm(self, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Return ``beta * self + alpha * first @ second`` of batches of matrices."""
         _check("baddbmm", (first, 3), (second, 3))
-        return _sum(self, reducing.matmul(first, second), beta, alpha)
+        return _sum(self, products.matmul(first, second), beta, alpha)
 
     def addbmm(self, first: Value, second: Value, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Return ``beta * self + alpha * first @ second``, summed over the batch."""
         _check("addbmm", (first, 3), (second, 3))
-        return _sum(self, reducing.sum_(reducing.matmul(first, second), 0), beta, alpha)
+        return _sum(self, reducing.sum_(products.matmul(first, second), 0), beta, alpha)
 
     def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
         """Return a diagonal of two axes, as the last axis."""
@@ -67,7 +67,7 @@ class Algebra(Value):
         rows, columns = turned.shape[-2:]
         at = np.arange(max(0, min(rows + min(offset, 0), columns - max(offset, 0))))
         places = (..., at + max(-offset, 0), at + max(offset, 0))
-        return shaping.index(turned, places)
+        return indexing.index(turned, places)
 
     def diag(self, diagonal: int = 0) -> Tensor:
         """Return a diagonal of a matrix, or a matrix with a vector on a diagonal."""
@@ -78,7 +78,7 @@ class Algebra(Value):
         at = np.arange(self.array.shape[0])
         zeros = new(self.backend.zeros((size, size), self.array.dtype))
         key = (at + max(-diagonal, 0), at + max(diagonal, 0))
-        return shaping.replaced(zeros, key, self)
+        return indexing.replaced(zeros, key, self)
 
     def trace(self) -> Tensor:
         """Return the sum of the diagonal of a matrix."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import shaping
+from pycnn.autograd import indexing, shaping
 from pycnn.autograd.value import Value
 
 if TYPE_CHECKING:
@@ -59,6 +59,6 @@ class Arranging(Value):
             )
         starts = np.arange(0, extent - size + 1, step)
         places = starts[:, np.newaxis] + np.arange(size)
-        y = shaping.index(self, (*(slice(None),) * axis, places))
+        y = indexing.index(self, (*(slice(None),) * axis, places))
         order = [i for i in range(ndim + 1) if i != axis + 1] + [axis + 1]
         return shaping.permute(y, order)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import shaping
+from pycnn.autograd.indexing import index
 from pycnn.autograd.ordering import Ordering
 from pycnn.autograd.value import Value, new
 from pycnn.devices import move
@@ -52,7 +53,7 @@ class Copies(Ordering):
         return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
 
     def roll(self, shifts: Any, dims: Any = None) -> Tensor:
-        """Shift along axes, or in the flattened tensor; what leaves comes in at the other end."""
+        """Shift along axes; what leaves at one end comes in at the other."""
         return shaping.roll(self, shifts, dims)
 
     def swapaxes(self, axis0: int, axis1: int) -> Tensor:
@@ -84,6 +85,8 @@ class Copies(Ordering):
         """
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
-        counts = repeats.numpy() if isinstance(repeats, Value) else repeats
+        counts = repeats.numpy() if isinstance(repeats, Value) else shaping.sizes_of((repeats,))[0]
+        if np.min(counts, initial=0) < 0:
+            raise ValueError(f"[repeat_interleave] repeats must be at least 0, got {counts}")
         places = np.repeat(np.arange(x.array.shape[axis]), counts)
-        return shaping.index(x, (*(slice(None),) * axis, places))
+        return index(x, (*(slice(None),) * axis, places))

@@ -139,6 +139,10 @@ class Node:
         """Notice in the backward pass if the values of a tensor have changed since."""
         self._guarded.append((x, x.array, x.changes()))
 
+    def forgive(self, x: Value) -> None:
+        """Take no notice of a tensor that has become a result of this: the old array is saved."""
+        self._guarded = [guarded for guarded in self._guarded if guarded[0] is not x]
+
     def check(self) -> None:
         """Raise unless gradients can go back through this node, here and now."""
         if self._process is not _process:

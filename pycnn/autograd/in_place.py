@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.graph import recording
+from pycnn import backends
+from pycnn.autograd import shaping
+from pycnn.autograd.graph import is_recording
 from pycnn.autograd.methods import Methods
+from pycnn.autograd.shape_methods import moved
 from pycnn.autograd.value import Value, new
 from pycnn.init import generator as generator_of
 
@@ -15,14 +19,14 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+# Kinds of numbers: a change in place keeps the kind or rounds to a higher one, as in PyTorch.
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
 class InPlace(Methods):
     """What tensors can be told to become."""
 
     __slots__ = ()
-
-    def _become(self, y: Value) -> Tensor:
-        """Take the values and the history of a result."""
-        raise NotImplementedError
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """Add."""
@@ -87,14 +91,22 @@ class InPlace(Methods):
         return self._become(self.masked_fill(mask, value))
 
     def copy_(self, values: Any) -> Tensor:
-        """Take the values of an array or tensor that broadcasts to this shape."""
-        source = values.detach() if isinstance(values, Value) else values
-        array = source.numpy() if isinstance(source, Value) else np.asarray(source)
-        return self._set(np.broadcast_to(array, self.array.shape))
+        """Take the values of an array or tensor that broadcasts to this shape; gradients follow."""
+        if isinstance(values, Value) and values.requires_grad and is_recording():
+            there = moved(shaping.astype(values, self.array.dtype), self.backend.name)
+            return self._become(shaping.expand(there, self.array.shape))
+        array = values.backend.to_numpy(values.array) if isinstance(values, Value) else values
+        try:
+            wide = np.broadcast_to(array, self.array.shape)
+        except ValueError:
+            raise ValueError(
+                f"[copy_] shape {np.shape(array)} does not broadcast to {tuple(self.array.shape)}"
+            ) from None
+        return self._set(wide)
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
-        return self._set(np.full(self.array.shape, float(value)))
+        return self._set(np.full(self.array.shape, value))
 
     def zero_(self) -> Tensor:
         """Set every number to 0."""
@@ -102,22 +114,90 @@ class InPlace(Methods):
 
     def normal_(self, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a normal distribution."""
-        rng = generator_of(generator, "normal_")
-        return self._set(rng.normal(mean, std, self.array.shape))
+        if std < 0:
+            raise ValueError(f"[normal_] std must not be negative, got {std}")
+        return self._drawn("normal_", generator_of(generator, "normal_").normal, mean, std)
 
     def uniform_(self, low: Any = 0, high: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a uniform distribution."""
-        rng = generator_of(generator, "uniform_")
-        return self._set(rng.uniform(low, high, self.array.shape))
+        return self._drawn("uniform_", generator_of(generator, "uniform_").uniform, low, high)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Draw 1 with probability p, else 0."""
+        if not 0 <= p <= 1:
+            raise ValueError(f"[bernoulli_] p must be from 0 to 1, got {p}")
         rng = generator_of(generator, "bernoulli_")
         return self._set(rng.random(self.array.shape) < p)
 
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
         dtype = self.array.dtype
-        with recording(False):
-            array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
-            return self._become(new(self.backend.from_numpy(array)))
+        if numbers.dtype.kind not in "biuf":
+            raise TypeError(f"[Tensor] values must be numbers, got {numbers.dtype}")
+        array = np.array(numbers, dtype, order="C")
+        return self._become(new(self.backend.from_numpy(array)))
+
+    def _drawn(self, name: str, draw: Callable[..., Any], *parameters: Any) -> Tensor:
+        if self.array.dtype.kind != "f":
+            raise TypeError(f"[{name}] draws floats, this tensor is {self.array.dtype}")
+        return self._set(draw(*parameters, self.array.shape))
+
+    # How a tensor changes -----------------------------------------------------------------
+
+    def _become(self, y: Value) -> Tensor:
+        """Take the values and the history of a result: a change in place.
+
+        What was computed from the old values keeps them, so its gradient stays right. A leaf is
+        written, and counts the change. What this is a part of changes with it. In `no_grad` what
+        was computed keeps its history, as in PyTorch.
+        """
+        base = self._base
+        whole = None if base is None else base.whole
+        if base is not None and whole is not None and base.put_back is None:
+            raise RuntimeError(
+                f"[Tensor] this tensor of shape {tuple(self.array.shape)} repeats numbers of "
+                "another one, which a change in place would change as well: change that one, or a "
+                "clone of this one"
+            )
+        if y.array.shape != self.array.shape:
+            raise ValueError(
+                f"[Tensor] a change in place cannot turn shape "
+                f"{tuple(self.array.shape)} into {tuple(y.array.shape)}"
+            )
+        if _RANKS[y.array.dtype.kind] > _RANKS[self.array.dtype.kind]:
+            raise TypeError(
+                f"[Tensor] a change in place cannot turn {self.array.dtype} into {y.array.dtype}: "
+                "convert first, with .float() for one"
+            )
+        leaf = self._node is None and self._later is None
+        if leaf and self.requires_grad and y.requires_grad:
+            raise RuntimeError(
+                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
+                "recorded: do it within pycnn.no_grad()"
+            )
+        if leaf and not y.requires_grad and base is None:
+            self._write(y.array)
+        elif not (y.requires_grad or is_recording()) or (leaf and not y.requires_grad):
+            # Not written in place: the tape of another tensor may have saved this memory.
+            self.array = backends.of(y.array).astype(y.array, self.array.dtype)
+        else:
+            self.array, self._node, self._output = y.array, y._node, y._output
+            self.requires_grad = y.requires_grad
+            if y._node is not None:
+                y._node.forgive(self)
+        if base is not None and whole is not None and base.put_back is not None:
+            whole._become(base.put_back(whole, self))
+            self._base = base
+        return self  # type: ignore[return-value]
+
+    def changed(self) -> None:
+        """Count a change that compiled code has made to the values."""
+        self._version += 1
+
+    def _write(self, values: Any) -> None:
+        """Replace the values of a leaf in its own memory."""
+        if values.dtype != self.array.dtype:
+            values = backends.of(values).astype(values, self.array.dtype)
+        backend = backends.of(self.array)
+        backend.write(self.array, backend.to_numpy(values))
+        self._version += 1

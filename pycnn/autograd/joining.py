@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn.autograd import reducing, shaping
+from pycnn.autograd import products, reducing, shaping
 from pycnn.autograd.structure import on_arrays_too
 
 __all__ = [
@@ -116,7 +116,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     left = shaping.reshape(shaping.permute(a, rows + first), -1, count)
     right = shaping.reshape(shaping.permute(b, second + columns), count, -1)
     shape = [a.shape[axis] for axis in rows] + [b.shape[axis] for axis in columns]
-    return shaping.reshape(reducing.matmul(left, right), shape)
+    return shaping.reshape(products.matmul(left, right), shape)
 
 
 @on_arrays_too

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import shaping
+from pycnn.autograd import indexing, shaping
 from pycnn.autograd.value import Value, record
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Scattering(Value):
             numbers = _corner(numbers, index)
             if numbers.requires_grad:
                 _check_once(self, places)
-        return shaping.replaced(self, places, numbers)
+        return indexing.replaced(self, places, numbers)
 
     def scatter_add(self, dim: int, index: Value, src: Value) -> Tensor:
         """Return a copy with numbers added: ``y[index[i, j], j] += src[i, j]`` for dim 0."""
@@ -45,25 +45,25 @@ class Scattering(Value):
     def index_fill(self, dim: int, index: Value, value: Any) -> Tensor:
         """Return a copy with a value in the slices of these numbers."""
         axis = shaping.axis_of("index_fill", dim, len(self.array.shape))
-        return shaping.replaced(self, (*(slice(None),) * axis, _numbers(index)), value)
+        return indexing.replaced(self, (*(slice(None),) * axis, _numbers(index)), value)
 
     def index_copy(self, dim: int, index: Value, source: Value) -> Tensor:
         """Return a copy with slices of another tensor in the place of those of these numbers."""
         axis = shaping.axis_of("index_copy", dim, len(self.array.shape))
-        return shaping.replaced(self, (*(slice(None),) * axis, _numbers(index)), source)
+        return indexing.replaced(self, (*(slice(None),) * axis, _numbers(index)), source)
 
     def masked_select(self, mask: Value) -> Tensor:
         """Return the numbers where the mask holds, in a row."""
         shape = np.broadcast_shapes(tuple(self.array.shape), tuple(mask.array.shape))
         chosen = np.broadcast_to(_numbers(mask), shape)
-        return shaping.index(shaping.expand(self, shape), chosen)
+        return indexing.index(shaping.expand(self, shape), chosen)
 
     def masked_scatter(self, mask: Value, source: Value) -> Tensor:
         """Return a copy with the numbers of another tensor, in order, where the mask holds."""
         shape = tuple(self.array.shape)
         chosen = np.broadcast_to(_numbers(mask), shape)
-        taken = shaping.index(shaping.reshape(source, -1), slice(0, int(chosen.sum())))
-        return shaping.replaced(self, chosen, taken)
+        taken = indexing.index(shaping.reshape(source, -1), slice(0, int(chosen.sum())))
+        return indexing.replaced(self, chosen, taken)
 
     def take_along_dim(self, indices: Value, dim: int | None = None) -> Tensor:
         """Pick numbers along an axis, as `gather` does; of the flattened tensor without one."""
@@ -74,7 +74,7 @@ class Scattering(Value):
 
     def take(self, index: Value) -> Tensor:
         """Return numbers of the flattened tensor, in the shape of their places."""
-        return shaping.index(shaping.reshape(self, -1), index)
+        return indexing.index(shaping.reshape(self, -1), index)
 
 
 def added(x: Value, key: Any, source: Value) -> Tensor:
@@ -109,7 +109,7 @@ def _corner(source: Value, index: Value) -> Value:
     sizes = tuple(index.array.shape)
     if tuple(source.array.shape) == sizes:
         return source
-    return shaping.index(source, tuple(slice(0, n) for n in sizes))
+    return indexing.index(source, tuple(slice(0, n) for n in sizes))
 
 
 def _check_once(x: Value, places: Any) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
-from pycnn.autograd.graph import Needs
+from pycnn.autograd.indexing import index, replaced
 from pycnn.autograd.value import (
     PutBack,
     Value,
@@ -29,7 +30,10 @@ Shape = tuple[int, ...]
 
 def axis_of(name: str, axis: Any, ndim: int) -> int:
     """Return an axis counted from the front; raise unless it is there."""
-    index = operator.index(axis)
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"[{name}] dim must be an int, got {type(axis).__name__}") from None
     if not -max(ndim, 1) <= index < max(ndim, 1):
         raise IndexError(
             f"[{name}] dim {index} is out of range for a tensor of {ndim} dimensions "
@@ -42,7 +46,10 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
     """Return sizes given one by one or as one sequence."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple([operator.index(size) for size in sizes])
+    try:
+        return tuple([operator.index(size) for size in sizes])
+    except TypeError:
+        raise TypeError(f"[Tensor] sizes must be ints, got {written(tuple(sizes))}") from None
 
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
@@ -138,59 +145,19 @@ def repeat(x: Value, *times: Any) -> Tensor:
     return reshape(expand(reshape(x, apart), wide), whole)
 
 
-def index(x: Value, key: Any) -> Tensor:
-    """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool."""
-    k, shape = x.backend, x.array.shape
-    plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    y = k.index(x.array, plain)
-    found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
-    if any(
-        isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
-    ):
-        return found  # a copy in PyTorch, too
-    return part_of(x, found, lambda whole, part: replaced(whole, plain, part))
-
-
-def _plain(item: Any) -> Any:
-    """Return one item of a key as the back-ends take it."""
-    if isinstance(item, Value):
-        item = item.backend.to_numpy(item.array)
-    if isinstance(item, (list, np.ndarray)):
-        array = np.asarray(item)
-        return array if array.dtype == bool else array.astype(np.int64, copy=False)
-    return item
-
-
-def replaced(x: Value, key: Any, value: Any) -> Tensor:
-    """Return a copy of x in which ``[key]`` holds other values."""
-    k, shape = x.backend, x.array.shape
-    plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    array = k.to_numpy(x.array)
-    source = value if isinstance(value, Value) else None
-    numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
-    changed = array.copy()
-    changed[plain] = numbers
-    y = k.from_numpy(changed.view(np.ndarray))
-    mask = np.ones(shape, np.float32)
-    mask[plain] = 0
-    keep = k.from_numpy(mask)
-    inputs = [x] if source is None else [x, source]
-
-    def pull(needs: Needs, g: Any) -> list[Any]:
-        grads = [k.binary("multiply", g, keep) if needs[0] else None]
-        if source is not None:
-            mine = k.index(g, plain) if needs[1] else None
-            grads.append(None if mine is None else unbroadcast(k, mine, numbers.shape))
-        return grads
-
-    return record("setitem", inputs, y, pull)
+def _several(name: str, tensors: Any) -> list[Value]:
+    """Return tensors as a list; raise unless it is at least one, and nothing else."""
+    found = list(tensors) if isinstance(tensors, Iterable) else [tensors]
+    if not found:
+        raise ValueError(f"[{name}] needs at least one tensor")
+    if wrong := [one for one in found if not isinstance(one, Value)]:
+        raise TypeError(f"[{name}] needs a sequence of tensors, got {type(wrong[0]).__name__}")
+    return found
 
 
 def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors along an axis that is there."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[cat] needs at least one tensor")
+    tensors = _several("cat", tensors)
     axis = axis_of("cat", dim, len(tensors[0].array.shape))
     shapes = [tuple(x.array.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
@@ -198,15 +165,16 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
         raise ValueError(f"[cat] shapes must agree in all dimensions but {axis}, are {shapes}")
     k = same_backend("cat", *tensors)
     extents = [shape[axis] for shape in shapes]
+    if len({x.array.dtype for x in tensors}) > 1:
+        kind = np.result_type(*[x.array.dtype for x in tensors])
+        tensors = [astype(x, np.float32 if kind.kind == "f" else kind) for x in tensors]
     y = k.concatenate([x.array for x in tensors], axis)
     return record("cat", tensors, y, lambda needs, g: k.split(g, extents, axis))
 
 
 def stack(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[stack] needs at least one tensor")
+    tensors = _several("stack", tensors)
     if len({tuple(x.array.shape) for x in tensors}) > 1:
         shapes = [tuple(x.array.shape) for x in tensors]
         raise ValueError(f"[stack] tensors must have one shape, have {shapes}")
@@ -223,7 +191,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         if sum(extents) != extent or any(n < 0 for n in extents):
             raise ValueError(f"[split] sizes {extents} do not add up to {extent} (dim {axis})")
     else:
-        step = operator.index(size)  # type: ignore[arg-type]
+        (step,) = sizes_of((size,))
         if step < 1:
             raise ValueError(f"[split] size must be at least 1, got {step}")
         extents = [min(step, extent - i) for i in range(0, extent, step)] or [0]
@@ -259,7 +227,11 @@ def unbind(x: Value, dim: int = 0) -> tuple[Tensor, ...]:
 def astype(x: Value, dtype: Any) -> Tensor:
     """Convert to another dtype; gradients go back in the old one."""
     k, old = x.backend, x.array.dtype
-    if k.name == "reference" and np.dtype(dtype).kind == "f":
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"[Tensor] there is no dtype {written(dtype)}") from None
+    if k.name == "reference" and dtype.kind == "f":
         dtype = np.float64
     if old == dtype:
         return x  # type: ignore[return-value]
@@ -274,21 +246,24 @@ def flip(x: Value, *dims: Any) -> Tensor:
     shape = x.array.shape
     axes = {axis_of("flip", axis, len(shape)) for axis in sizes_of(dims)}
     y: Any = x
-    for axis in sorted(axes):
+    for axis in sorted(axes) if shape else ():
         y = index(y, (*(slice(None),) * axis, np.arange(shape[axis])[::-1].copy()))
     return y  # type: ignore[no-any-return]
 
 
 def roll(x: Value, shifts: Any, dims: Any = None) -> Tensor:
-    """Shift along axes, or in the flattened tensor; what leaves at an end comes in at the other."""
-    shape = tuple(x.array.shape)
+    """Shift along axes; what leaves at one end comes in at the other.
+
+    Without `dims` the numbers shift in their order in memory.
+    """
     if dims is None:
-        return reshape(roll(reshape(x, -1), shifts, 0), shape)
+        return reshape(roll(reshape(x, -1), shifts, 0), x.array.shape)
     steps, axes = sizes_of((shifts,)), sizes_of((dims,))
     if len(steps) != len(axes):
-        raise ValueError(f"[roll] {len(steps)} shifts do not fit {len(axes)} dims")
+        raise ValueError(f"[roll] needs a shift for each axis, got {steps} for dims {axes}")
     y: Any = x
     for step, dim in zip(steps, axes, strict=True):
-        axis = axis_of("roll", dim, len(shape))
-        y = index(y, (*(slice(None),) * axis, np.roll(np.arange(shape[axis]), step)))
+        axis = axis_of("roll", dim, len(x.array.shape))
+        order = np.roll(np.arange(x.array.shape[axis]), step)
+        y = index(y, (*(slice(None),) * axis, order))
     return y  # type: ignore[no-any-return]

@@ -12,24 +12,24 @@ from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd import hooks
 from pycnn.autograd.algebra import Algebra
-from pycnn.autograd.arithmetic import Arithmetic
 from pycnn.autograd.arranging import Arranging
 from pycnn.autograd.elementwise import Elementwise
 from pycnn.autograd.graph import add
+from pycnn.autograd.indexing import index, replaced
 from pycnn.autograd.more_in_place import MoreInPlace
-from pycnn.autograd.reducing import matmul
+from pycnn.autograd.operators import Operators
+from pycnn.autograd.products import matmul
 from pycnn.autograd.scattering import Scattering
-from pycnn.autograd.shaping import index, replaced
 from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.value import Part, Value, new
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statistics, Arranging):
+class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistics, Arranging):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What
@@ -75,6 +75,8 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
             data = np.array(data, np.float32)
         if not is_array(data):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
+        if type(data) is np.ndarray and data.dtype.kind == "f":
+            data = data.astype(np.float32, order="C", copy=False)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
         self.array = data
@@ -186,6 +188,8 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
+            if seed.dtype != data.dtype:
+                seed = backends.of(seed).astype(seed, data.dtype)
             if seed.shape != data.shape:
                 raise ValueError(
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
@@ -216,7 +220,7 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
-        if self._node is not None and not requires_grad:
+        if not (self.is_leaf or requires_grad):
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
         if requires_grad and self.array.dtype.kind != "f":
             raise TypeError(f"[requires_grad_] only floats can, not {self.array.dtype}")
@@ -224,8 +228,10 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
         return self
 
     def detach(self) -> Tensor:
-        """Return a tensor with the same values and no history."""
-        return new(self.array)
+        """Return a tensor with the same values and no history; changes of it change this, too."""
+        y = new(self.array)
+        y._base = Part(self, _with_history) if self._base is None else self._base
+        return y
 
     # Values --------------------------------------------------------------------------------
 
@@ -326,51 +332,11 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
     def __itruediv__(self, other: Any) -> Tensor:
         return self._become(self / other)
 
-    def _become(self, y: Value) -> Tensor:
-        """Take the values and the history of a result: a change in place.
-
-        What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it.
-        """
-        base = self._base
-        whole = None if base is None else base.whole
-        if base is not None and whole is not None and base.put_back is None:
-            raise RuntimeError(
-                f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, which "
-                "a change in place would change as well: change that one, or a clone of this one"
-            )
-        if y.shape != self.shape:
-            raise ValueError(
-                f"[Tensor] a change in place cannot turn shape {self.shape} into "
-                f"{tuple(y.array.shape)}"
-            )
-        leaf = self._node is None and self._later is None
-        if leaf and self.requires_grad and y.requires_grad:
-            raise RuntimeError(
-                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
-                "recorded: do it within pycnn.no_grad()"
-            )
-        if leaf and not y.requires_grad:
-            self._write(y.array)
-        else:
-            self.array, self._node, self._output = y.array, y._node, y._output
-            self.requires_grad = y.requires_grad
-        if base is not None and whole is not None and base.put_back is not None:
-            whole._become(base.put_back(whole, self))
-            self._base = base
-        return self
-
-    def changed(self) -> None:
-        """Count a change that compiled code has made to the values."""
-        self._version += 1
-
-    def _write(self, values: Any) -> None:
-        """Replace the values of a leaf in its own memory."""
-        if values.dtype != self.array.dtype:
-            values = backends.of(values).astype(values, self.array.dtype)
-        backend = backends.of(self.array)
-        backend.write(self.array, backend.to_numpy(values))
-        self._version += 1
+    def __getstate__(self) -> Any:
+        """Return what copies and pickles hold: values and gradient, but no history."""
+        names = ("array", "gradient", "requires_grad", "_output", "_version")
+        own = {"_node": None, "_base": None, "_later": None}
+        return None, {**{name: getattr(self, name) for name in names}, **own}
 
     # Text ----------------------------------------------------------------------------------
 
@@ -387,3 +353,11 @@ class Tensor(Arithmetic, MoreInPlace, Elementwise, Algebra, Scattering, Statisti
 
 
 Value.made = Tensor
+
+
+def _with_history(whole: Value, part: Value) -> Tensor:
+    """Return the values of a detached tensor with the history of the one it comes from."""
+    y = new(part.array)
+    if whole._node is not None:
+        y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad
+    return y

@@ -179,7 +179,10 @@ def part_of(x: Value, y: Tensor, put_back: PutBack | None = None) -> Tensor:
 
 
 def same_backend(name: str, *values: Value) -> backends.Backend:
-    """Return the back-end of the values; raise if they are on different devices."""
+    """Return the back-end of the values; raise if they are on different devices, or none."""
+    for x in values:
+        if not isinstance(x, Value):
+            raise TypeError(f"[{name}] needs tensors, got {type(x).__name__}")
     first = backends.of(values[0].array)
     for x in values[1:]:
         if (other := backends.of(x.array)) is not first:

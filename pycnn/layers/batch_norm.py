@@ -235,7 +235,6 @@ class BatchNorm2d(BatchNorm):
         Whether there is a learned scale and shift.
     track_running_stats : bool
         Without running statistics, evaluation uses those of its batch, too.
-
     device, dtype : optional
         Only None, 'cpu' and float32: for programs that pass PyTorch's arguments on.
     bias : bool

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from pycnn._arguments import pair
+from pycnn.autograd.indexing import index
 from pycnn.autograd.scattering import added
-from pycnn.autograd.shaping import index, reshape
+from pycnn.autograd.shaping import reshape
 from pycnn.autograd.value import new
 from pycnn.layers.module import Module
 from pycnn.layers.pad import ZeroPad2d

@@ -193,7 +193,11 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
             if not is_array(x) and (own or x is None):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
-        return self.forward(*inputs, **options)
+        try:
+            return self.forward(*inputs, **options)
+        except (TypeError, ValueError) as error:
+            put_name(type(self).__name__, error)
+            raise
 
     def forget(self) -> None:
         """Free what forward passes of this thread saved for a backward pass that will not come."""
@@ -349,6 +353,14 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
             return f"{type(self).__name__}({extra})"
         body = "\n".join([extra, *children] if extra else children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def put_name(name: str, error: Exception) -> None:
+    """Put the name of a layer in front of the text of an error, unless it is there already."""
+    if len(error.args) != 1 or not isinstance(text := error.args[0], str):
+        return
+    if not text.startswith((f"{name}: ", f"{name}[", f"{name}.", f"[{name}]")):
+        error.args = (f"{name}: {text}",)
 
 
 def _first(output: Any) -> Array:

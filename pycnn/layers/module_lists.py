@@ -100,8 +100,8 @@ class ModuleList(Holding, Module):
     def __delitem__(self, index: int | slice) -> None:
         del self._listed[index]
 
-    def pop(self, index: int) -> Module:
-        """Take a module away, and return it. Those after it are numbered anew."""
+    def pop(self, index: int = -1) -> Module:
+        """Take a module out, and return it."""
         return self._listed.pop(index)
 
     def __add__(self, modules: Iterable[Module]) -> ModuleList:
@@ -178,10 +178,6 @@ class ModuleDict(Holding, Module):
     def _drop_child(self, name: str) -> None:
         del self[name]
 
-    def pop(self, name: str) -> Module:
-        """Take a module away, and return it."""
-        return self._mapped.pop(name)
-
     def clear(self) -> None:
         """Take all modules away."""
         self._mapped.clear()
@@ -191,6 +187,10 @@ class ModuleDict(Holding, Module):
 
     def __delitem__(self, name: str) -> None:
         del self._mapped[name]
+
+    def pop(self, name: str) -> Module:
+        """Take a module out, and return it."""
+        return self._mapped.pop(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._mapped
@@ -225,14 +225,21 @@ class ParameterList(Module):
 
     def __init__(self, parameters: Iterable[Any] = ()) -> None:
         self._count = 0
-        for parameter in parameters:
-            self.append(parameter)
+        self.extend(parameters)
 
     def append(self, parameter: Any) -> ParameterList:
         """Add a parameter at the end; return self."""
         self.register_parameter(str(self._count), parameter)
         self._count += 1
         return self
+
+    def extend(self, parameters: Iterable[Any]) -> ParameterList:
+        """Add parameters at the end; return self."""
+        for parameter in parameters:
+            self.append(parameter)
+        return self
+
+    __iadd__ = extend
 
     def __len__(self) -> int:
         return self._count

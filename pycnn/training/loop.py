@@ -270,7 +270,10 @@ def fit(
         if schedule is not None:
             length = length_of(batches)
             if length is None:
-                raise ValueError("a schedule needs training data with a length, in batches")
+                raise ValueError(
+                    "[fit] a schedule needs training data with a length, in batches: give a "
+                    "Dataset, a list, or an optimizer without a schedule"
+                )
             laid_over = epochs if schedule_epochs is None else schedule_epochs
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs)
             total_steps *= updates_of(length, accumulate)

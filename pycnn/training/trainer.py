@@ -143,7 +143,7 @@ class Trainer:
             meter = self.processes.total(inside.meter)
             if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
-                raise ValueError(f"epoch {run.epoch} has no training data{hint}")
+                raise ValueError(f"[fit] epoch {run.epoch} has no training data{hint}")
             self.processes.end_of_pass(run.model)  # again in `save`: callbacks may change the model
             with self.gate:
                 self._set_measured(True)

@@ -126,7 +126,7 @@ def test_what_is_refused() -> None:
         r"\[scatter\] two numbers go to one place": lambda: x.scatter(
             0, t(np.zeros((3, 4), int)), t(B).requires_grad_()
         ),
-        r"\[roll\] 1 shifts do not fit 2 dims": lambda: x.roll(1, (0, 1)),
+        r"\[roll\] needs a shift for each axis": lambda: x.roll(1, (0, 1)),
         r"\[unfold\] windows of 5 every 1 do not fit an axis of 4": lambda: x.unfold(1, 5, 1),
         r"\[meshgrid\] indexing must be": lambda: nn.meshgrid(t(V), indexing="ji"),
         r"\[tensordot\] axes \[1\] of shape \(3, 4\)": lambda: nn.tensordot(x, x, 1),

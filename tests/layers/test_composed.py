@@ -158,6 +158,32 @@ def test_copies_are_whole_and_independent(kind: Any, shape: Any) -> None:
     assert all(parameter.grad is None for parameter in copied.parameters())
 
 
+@pytest.mark.parametrize("as_tensors", [False, True])
+def test_an_error_in_a_forward_names_the_modules_on_the_way(as_tensors: bool) -> None:
+    class Block(Module):
+        def __init__(self) -> None:
+            self.row = nn.Sequential(nn.ReLU(), nn.Linear(3, 2))
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(self.row(x)[:, :1])
+
+    class Net(Module):
+        def __init__(self) -> None:
+            self.block = Block()
+
+        def forward(self, x: Any) -> Any:
+            return self.block(x)
+
+    for size, text in (
+        (3, r"Linear: expects 2 features, got 1 \(input was \(5, 1\)\)"),
+        (4, r"Sequential\[1\] Linear: expects 3 features, got 4 \(input was \(5, 4\)\)"),
+    ):
+        x = np.zeros((5, size), np.float32)
+        with pytest.raises(ValueError, match=rf"^Net: Block: {text}$"):
+            Net()(nn.tensor(x) if as_tensors else x)
+
+
 def test_lists_stay_lists_in_copies() -> None:
     copied: Any = copy.deepcopy(Lists())
     assert [type(module) for module in copied.convs] == [nn.Conv2d] * 3
