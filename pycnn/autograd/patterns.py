@@ -7,31 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from pycnn.autograd.creation import as_tensor, full, zeros_like
+from pycnn.autograd.creation import as_tensor
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.init import Rng
 from pycnn.init import generator as generator_of
 
 __all__ = [
-    "empty_like",
-    "full_like",
     "logspace",
     "multinomial",
     "normal",
     "tril_indices",
     "triu_indices",
 ]
-
-
-def full_like(x: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """Make a tensor of one value, of the shape and dtype of another and on its device."""
-    return full(x.shape, fill_value, dtype or x.dtype, device or x.device)
-
-
-def empty_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Do what `zeros_like` does."""
-    return zeros_like(x, requires_grad)
 
 
 def logspace(

@@ -141,6 +141,10 @@ class Building(Tree):
         """Train the parameters here and below again; return self."""
         return self.requires_grad_(True)
 
+    def extra_repr(self) -> str:
+        """Return what repr shows before the modules below; for a class of one's own to define."""
+        return cast("Module", self)._arguments()
+
     def cpu(self: Self) -> Self:
         """Move to the CPU; return self."""
         return cast("Self", cast("Module", self).to("cpu"))

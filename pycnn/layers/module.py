@@ -338,10 +338,6 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         """Arguments shown by repr."""
         return ""
 
-    def extra_repr(self) -> str:
-        """Return what repr shows before the modules below; for a class of one's own to define."""
-        return self._arguments()
-
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows."""
         return model_table(self)
