@@ -70,7 +70,18 @@ if TYPE_CHECKING:
 __version__: str = _core.version
 
 # Imported on first use: a program that needs few of them starts sooner.
-_LATER = frozenset(["augment", "datasets", "distributed", "jit", "nn", "plot", "utils"])
+_LATER = frozenset(["augment", "datasets", "distributed", "hub", "jit", "nn", "plot", "utils"])
+
+
+# Functions that PyTorch has here as well, with the same arguments.
+_FUNCTIONS = frozenset(
+    (
+        *("adaptive_avg_pool1d", "avg_pool1d", "conv1d", "conv2d", "conv_transpose1d"),
+        *("conv_transpose2d", "cosine_similarity", "dropout", "group_norm", "layer_norm"),
+        *("max_pool1d", "max_pool2d", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle"),
+        "prelu",
+    )
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -79,6 +90,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
+    if name in _FUNCTIONS:
+        return getattr(functional, name)
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
 
 

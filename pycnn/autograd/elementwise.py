@@ -140,18 +140,6 @@ class Elementwise(Value):
         close = np.isclose(*_both(self, other), rtol=rtol, atol=atol, equal_nan=equal_nan)
         return new(k.from_numpy(np.asarray(close)))
 
-    def allclose(
-        self, other: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-    ) -> bool:
-        """Return whether `isclose` holds everywhere."""
-        same_backend("allclose", self, other)
-        return bool(np.allclose(*_both(self, other), rtol=rtol, atol=atol, equal_nan=equal_nan))
-
-    def equal(self, other: Value) -> bool:
-        """Return whether shape and numbers are the same."""
-        same_backend("equal", self, other)
-        return bool(np.array_equal(*_both(self, other)))
-
     def is_floating_point(self) -> bool:
         """Return whether these are floats."""
         return bool(self.array.dtype.kind == "f")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NAMES = (
     *("clamp_min", "clamp_max", "lerp", "addcmul", "addcdiv", "addmm", "baddbmm", "addbmm"),
     *("scatter", "scatter_add", "index_fill", "index_add", "index_copy", "masked_scatter"),
-    *("tril", "triu", "floor", "ceil", "round", "trunc", "square", "rsqrt", "reciprocal"),
+    *("tril", "triu", "trunc", "square", "rsqrt", "reciprocal"),
     *("expm1", "log1p", "erf", "sin", "cos", "tan", "cumsum", "cumprod", "sign", "fmod"),
     *("remainder", "nan_to_num"),
 )

@@ -63,18 +63,18 @@ def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
-def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
-    """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
+def var(x: Value, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+    """Return the variance along axes, ``sum((x - mean)^2) / (n - correction)``."""
     shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
-    rest = count - 1 if unbiased else count
+    rest = count - correction
     return sum_(away * away, dim, keepdim) / (rest if rest > 0 else math.nan)
 
 
-def std(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
+def std(x: Value, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the root of the variance along axes; where it is 0, so is the gradient."""
-    variance = var(x, dim, unbiased, keepdim)
+    variance = var(x, dim, correction, keepdim)
     k = variance.backend
     y = k.unary("sqrt", variance.array)
 

@@ -227,3 +227,19 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Rng = None) -> T:
     q, r = np.linalg.qr(drawn)
     q = q * np.sign(np.diag(r))
     return _write("orthogonal_", tensor, gain * (q if rows >= columns else q.T).reshape(shape))
+
+
+def calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
+    """Return the inputs of one output of a weight, and the outputs that one input reaches.
+
+    Raises
+    ------
+    ValueError
+        If it has less than two axes.
+    """
+    shape = tuple(_array("calculate_fan_in_and_fan_out", tensor).shape)
+    if len(shape) < 2:
+        raise ValueError(
+            f"[calculate_fan_in_and_fan_out] a weight has two axes or more, got shape {shape}"
+        )
+    return fan_in(shape), fan_out(shape)

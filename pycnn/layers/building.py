@@ -12,7 +12,7 @@ from pycnn._printable import printable
 from pycnn.autograd import Tensor
 from pycnn.dtypes import is_dtype
 from pycnn.layers.members import Modules, Values
-from pycnn.layers.parameter import Buffer, Parameter
+from pycnn.layers.parameter import Buffer, Parameter, forget_gradient
 from pycnn.layers.tree import Tree
 
 if TYPE_CHECKING:
@@ -128,6 +128,13 @@ class Building(Tree):
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, or zeros where there was one."""
+        flag("zero_grad", "set_to_none", set_to_none)
+        for _, value in self._named_state():
+            if isinstance(value, Parameter):
+                forget_gradient(value, set_to_none)
 
     def freeze(self: Self) -> Self:
         """Train none of the parameters here and below; return self.

@@ -10,7 +10,8 @@ import numpy as np
 
 from pycnn import init, ops
 from pycnn._arguments import choice, flag, integer, placement, sizes
-from pycnn.layers.images import OnImages, axes_hint, signal_hint
+from pycnn.layers.conv import AnyConvolution
+from pycnn.layers.images import axes_hint, signal_hint
 from pycnn.layers.parameter import (
     Array,
     Parameter,
@@ -21,7 +22,7 @@ from pycnn.layers.parameter import (
 )
 
 
-class TransposedConvolution(OnImages):
+class TransposedConvolution(AnyConvolution):
     """What `ConvTranspose2d` and `ConvTranspose1d` share: parameters, and the passes on images."""
 
     def __init__(

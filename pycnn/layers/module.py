@@ -9,18 +9,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pycnn._arguments import flag, seeds
+from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
-from pycnn.autograd.structure import leaves
+from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building, device_given
 from pycnn.layers.hooks import Hookable
 from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
-from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, forget_gradient
+from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
 from pycnn.layers.passes import (
     backward_of,
     direct_of,
@@ -190,7 +190,7 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
                     return y
         elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
-            if not is_array(x) and (own or x is None):
+            if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
         try:
@@ -213,16 +213,17 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients: ``grad`` becomes None, or zeros where there was one."""
-        flag("zero_grad", "set_to_none", set_to_none)
-        for _, value in self._named_state():
-            if isinstance(value, Parameter):
-                forget_gradient(value, set_to_none)
-
     @property
-    def device(self) -> str:
-        """Device of the parameters: 'cpu', or the one that `to` was given."""
+    def device(self) -> Any:
+        """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
+        return vars(self)["device"] if "device" in vars(self) else self._placed()
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        vars(self)["device"] = value
+
+    def _placed(self) -> str:
+        """Return the device of the parameters, whatever a class of one's own keeps as `device`."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:

@@ -8,6 +8,7 @@ from typing import Any
 from pycnn._arguments import written
 from pycnn.layers.members import Holding
 from pycnn.layers.module import Module
+from pycnn.layers.tree import Tree
 
 
 class ModuleList(Holding, Module):
@@ -33,17 +34,21 @@ class ModuleList(Holding, Module):
         self.extend(modules)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Return the modules with their positions."""
-        return ((str(i), module) for i, module in enumerate(self._listed))
+        """Return the modules with their positions, then those that were added under names."""
+        yield from ((str(i), module) for i, module in enumerate(self._listed))
+        yield from super().named_children()
 
     def _made_with(self) -> dict[str, Any]:
         return {}
 
     @classmethod
     def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> ModuleList:
-        if arguments or list(children) != [str(i) for i in range(len(children))]:
-            raise ValueError("a ModuleList has modules by their positions, and no arguments")
-        return cls(children.values())
+        if arguments:
+            raise ValueError("a ModuleList has modules, and no arguments")
+        made = cls()
+        for name, module in children.items():
+            made.add_module(name, module)
+        return made
 
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end; return self."""
@@ -51,11 +56,16 @@ class ModuleList(Holding, Module):
         return self
 
     def add_module(self, name: str, module: Any) -> None:
-        """Replace the module at a position, or do `append` with the next one."""
+        """Replace the module at a position, or do `append` with the next one.
+
+        A word becomes an attribute, which does not count in `len`.
+        """
         if name in self._held():
             self[int(name)] = module
         elif name == str(len(self._listed)):
             self.append(module)
+        elif isinstance(name, str) and name.isidentifier():
+            Tree.__setattr__(self, name, checked("ModuleList", module))
         else:
             raise ValueError(
                 f"[ModuleList] the next module has the name '{len(self._listed)}', got {name!r}"
@@ -70,7 +80,10 @@ class ModuleList(Holding, Module):
         self.add_module(name, module)
 
     def _drop_child(self, name: str) -> None:
-        del self[int(name)]
+        if name in self._held():
+            del self[int(name)]
+        else:
+            Tree.__delattr__(self, name)
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; return self."""

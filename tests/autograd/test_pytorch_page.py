@@ -38,7 +38,7 @@ def forward_alone() -> None:
 
     net = Net()
     net(randn(4, 3)).sum().backward()
-    assert net.fc.weight.grad.shape == (2, 3)  # type: ignore[union-attr]
+    assert net.fc.weight.grad.shape == (2, 3)
 
 
 @line("`y = relu(x); z = relu(y)`")
@@ -51,7 +51,7 @@ def module_twice() -> None:
     y = layer(x).detach().requires_grad_()
     layer(y).sum().backward()
     layer(x).backward(y.grad)
-    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)  # type: ignore[arg-type]
+    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)
 
 
 @line("`nn.Sequential(OrderedDict(...))`")

@@ -134,7 +134,7 @@ def test_shared_parameters_count_once_everywhere(tmp_path: Path) -> None:
     assert len(nn.optim.Adam(model.parameters(), 0.1).params) == 3
     model.backward(np.ones_like(model(batch((6,)))))
     grads = [parameter.grad for parameter in parameters]
-    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))  # type: ignore[arg-type, misc]
+    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))
     assert nn.optim.clip_grad_norm(model.parameters(), 1e9) == pytest.approx(norm, rel=1e-5)
     io.save(tmp_path / "m", model)
     loaded: Any = io.load_model(tmp_path / "m", Siamese)

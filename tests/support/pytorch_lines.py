@@ -119,10 +119,43 @@ def gradients_as_in_pytorch() -> None:
     assert w.grad is None
 
 
+@line("`x.mean(axis=1, keepdims=True)`")
+def numpy_names() -> None:
+    x = randn(2, 3)
+    assert torch.all(x.mean(axis=1, keepdims=True) == x.mean(dim=1, keepdim=True))
+    assert torch.cat([x, x], axis=1).shape == (2, 6)  # type: ignore[call-arg]
+
+
+@line("`self.device = device` in a module")
+def device_of_ones_own() -> None:
+    layer = nn.Identity()
+    layer.device = "cuda:0"
+    assert layer.device == "cuda:0"
+
+
+@line('`self.__getattr__("conv1")`')
+def attribute_by_name() -> None:
+    layer = nn.Linear(2, 2)
+    assert layer.__getattr__("weight") is layer.weight  # type: ignore[attr-defined]
+
+
+@line("`isinstance(m, nn.LSTM)`")
+def named_kinds() -> None:
+    assert not isinstance(nn.Conv2d(1, 1, 1), (nn.LSTM, nn.Conv3d))  # type: ignore[attr-defined]
+
+
+@line("`nn.LSTM(3, 4)`")
+def absent_layers() -> None:
+    for kind in (nn.LSTM, nn.Conv3d):  # type: ignore[attr-defined]
+        with pytest.raises(NotImplementedError):
+            kind(3, 4)
+
+
 @line("`model_zoo.load_url(url)`")
 def no_weights() -> None:
-    with pytest.raises(RuntimeError, match="safetensors"):
-        torch.utils.model_zoo.load_url("https://example.com/resnet.pth")
+    for load in (torch.utils.model_zoo.load_url, torch.hub.load_state_dict_from_url):
+        with pytest.raises(RuntimeError, match="safetensors"):
+            load("https://example.com/resnet.pth")
 
 
 @line("`nn.ConvTranspose2d(...)(x, output_size=skip.size())`")
