@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,11 @@ import numpy as np
 from pycnn._random import default_rng
 from pycnn.autograd.creation import is_tensor, like, made, shape_of
 from pycnn.autograd.tensor import Tensor
-from pycnn.autograd.value import Value
 from pycnn.init import Rng
 from pycnn.init import generator as generator_of
 
 __all__ = [
     "bernoulli",
-    "multinomial",
-    "normal",
     "rand",
     "rand_like",
     "randint",
@@ -51,16 +47,6 @@ def randn(
     return made(numbers, dtype, device, requires_grad)
 
 
-def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Rng = None, device: Any = None
-) -> Tensor:
-    """Draw from normal distributions; of tensors, with a mean or deviation for each number."""
-    mean, std = (x.numpy() if isinstance(x, Value) else x for x in (mean, std))
-    shape = None if size is None else shape_of((size,))
-    numbers = generator_of(generator, "normal").normal(mean, std, shape)
-    return made(np.asarray(numbers), None, device, False)
-
-
 def randint(
     low: int,
     high: Any = None,
@@ -92,42 +78,6 @@ def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
         raise ValueError("[bernoulli] needs a tensor of probabilities, from 0 to 1")
     drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
     return like(p, np.asarray(drawn, np.float32), False)
-
-
-def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Rng = None
-) -> Tensor:
-    """Draw positions along the last axis, with probabilities in proportion to the numbers there.
-
-    Returns
-    -------
-    (num_samples,) or (N, num_samples) int64 Tensor
-
-    Raises
-    ------
-    ValueError
-        If there are more than two axes, a number is negative or not finite, a row sums to 0, or
-        fewer numbers than samples are positive, unless they are drawn with replacement.
-    """
-    weights = np.asarray(input.numpy(), np.float64)
-    if weights.ndim not in (1, 2) or not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError(
-            "[multinomial] input must be one or two axes of finite numbers from 0, such as the "
-            f"probabilities that F.softmax gives (input: {weights.shape})"
-        )
-    rows = weights.reshape(-1, weights.shape[-1])
-    needed = 1 if replacement else operator.index(num_samples)
-    if ((rows > 0).sum(axis=1) < needed).any():
-        raise ValueError(
-            f"[multinomial] a row of input has fewer than {needed} positive numbers, for "
-            f"num_samples={num_samples}, replacement={replacement}"
-        )
-    rng = generator_of(generator, "multinomial")
-    drawn = [
-        rng.choice(rows.shape[1], num_samples, bool(replacement), row / row.sum()) for row in rows
-    ]
-    shape = (*weights.shape[:-1], num_samples)
-    return like(input, np.asarray(drawn, np.int64).reshape(shape), False)
 
 
 def rand_like(

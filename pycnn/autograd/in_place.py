@@ -98,10 +98,6 @@ class InPlace(Methods):
         """Become the sigmoid."""
         return self._become(self.sigmoid())
 
-    def scatter_(self, dim: int, index: Value, src: Any) -> Tensor:
-        """Put numbers at places along an axis: see `scatter`."""
-        return self._become(self.scatter(dim, index, src))
-
     def masked_fill_(self, mask: Value, value: Any) -> Tensor:
         """Put a value where the mask holds."""
         return self._become(self.masked_fill(mask, value))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import activation, arithmetic, elementary, fused, products, reducing, shaping
+from pycnn.autograd.copies import Copies
 from pycnn.autograd.keywords import numpy_names_of_methods
-from pycnn.autograd.measures import Measures
 from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @numpy_names_of_methods
-class Methods(Measures):
+class Methods(Copies):
     """What tensors can be asked to compute; see the functions of the same names."""
 
     __slots__ = ()
@@ -168,6 +168,8 @@ class Methods(Measures):
         """Return whether numbers are less or equal."""
         y: Tensor = self <= other
         return y
+
+    greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 
     def equal(self, other: Value) -> bool:
         """Return whether shapes and all numbers are equal."""

@@ -23,12 +23,12 @@ class Ordering(ShapeMethods):
 
     __slots__ = ()
 
-    def sort(self, dim: int = -1, descending: bool = False) -> Extremes:
+    def sort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Extremes:
         """Sort along an axis; return the numbers, and where each was. Equal ones keep order."""
         where = self.argsort(dim, descending)
         return Extremes(self.gather(dim, where) if self.array.shape else self.clone(), where)
 
-    def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
+    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
         """Return where the numbers of `sort` are; int64."""
         k = self.backend
         axis = axis_of("argsort", dim, len(self.array.shape))

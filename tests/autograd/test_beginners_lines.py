@@ -81,7 +81,7 @@ def test_a_parameter_of_one_number_is_used_twice() -> None:
     optimizer.step()
     assert p.item() == -2.5
     optimizer.zero_grad(set_to_none=False)
-    assert p.grad is None
+    assert p.grad == 0
 
 
 def test_weights_of_classes_are_tensors() -> None:
@@ -135,9 +135,9 @@ def test_draws_in_proportion() -> None:
     assert set(drawn[1].tolist()) == {0, 2}
     assert sorted(torch.multinomial(p[1], 2).tolist()) == [0, 2]
     for wrong in (p - 1, p * np.nan):
-        with pytest.raises(ValueError, match="finite numbers from 0"):
+        with pytest.raises(ValueError, match="finite, at least 0"):
             torch.multinomial(wrong, 1)
-    with pytest.raises(ValueError, match="fewer than 2 positive numbers"):
+    with pytest.raises(ValueError, match="as many weights above 0"):
         torch.multinomial(p, 2)
 
 
