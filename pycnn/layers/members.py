@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pycnn._arguments import written
+from pycnn._other_names import of_model
 from pycnn._printable import printable
 from pycnn.layers.contained import attributes_of
 from pycnn.layers.parameter import Buffer, Parameter
@@ -107,7 +108,8 @@ class Holding(Tree):
             raise AttributeError(name)
         found = self._held().get(name)
         if found is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            text = f"{type(self).__name__!r} object has no attribute {name!r}{of_model(name)}"
+            raise AttributeError(text)
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:

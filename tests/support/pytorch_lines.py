@@ -201,15 +201,6 @@ def loader_of_tensors() -> None:
     assert (x.shape, y.shape) == ((4, 2), (4,))
 
 
-@line("`optim.lr_scheduler.StepLR(optimizer, 7)`")
-def scheduler() -> None:
-    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    steps = torch.optim.lr_scheduler.StepLR(optimizer, 2)
-    for _ in range(2):
-        steps.step()
-    assert steps.get_last_lr() == [optimizer.lr] == [0.1]
-
-
 @line("`optimizer.zero_grad(set_to_none=True)`")
 def forgotten_gradients() -> None:
     layer = nn.Linear(1, 1)
