@@ -169,7 +169,7 @@ def test_tensors_in_the_place_of_parameters_are_refused() -> None:
     layer = nn.Linear(2, 1)
     with pytest.raises(TypeError, match=r"weight is a Parameter, .* pycnn\.Parameter\(tensor\)"):
         layer.weight = torch.ones(1, 2)  # type: ignore[assignment]
-    layer.load_state_dict({"weight": torch.ones(1, 2), "bias": torch.zeros(1)})  # type: ignore[dict-item]
+    layer.load_state_dict({"weight": torch.ones(1, 2), "bias": torch.zeros(1)})
     assert layer(torch.ones(1, 2)).item() == 2
     with pytest.raises(TypeError, match=r"got the class ReLU: ReLU\(\.\.\.\) makes a layer"):
         nn.Sequential(layer, nn.ReLU)  # type: ignore[arg-type]

@@ -215,6 +215,6 @@ def test_a_confusion_matrix_counts_the_classes_itself() -> None:
         plot.confusion_matrix(names, names, ["eel", "dog"])
     model = Sequential()
     with pytest.raises(TypeError, match="takes classes, not a model"):
-        plot.confusion_matrix(model, names)  # type: ignore[arg-type]
+        plot.confusion_matrix(model, names)
     with pytest.raises(TypeError, match="takes data and probabilities, not a model"):
-        plot.misclassified(model, np.zeros((3, 2)))  # type: ignore[arg-type]
+        plot.misclassified(model, np.zeros((3, 2)))
