@@ -25,7 +25,7 @@ def operand(like: Value, other: Any) -> Any:
     if isinstance(other, np.generic) and other.dtype.kind in "biuf":
         return other.item()
     if isinstance(other, np.ndarray):
-        numbers = np.asarray(other, order="C")
+        numbers = np.array(other, order="C")  # a copy, which nobody changes before backward
         if numbers.dtype.kind == "f":
             numbers = numbers.astype(np.float32, copy=False)
         return new(like.backend.from_numpy(numbers))
@@ -37,6 +37,8 @@ def unbroadcast(backend: Backend, grad: Any, shape: tuple[int, ...]) -> Any:
     if grad.shape == shape:
         return grad
     extra = len(grad.shape) - len(shape)
+    if extra < 0:  # axes of extent 1 in front, which an assignment drops
+        return unbroadcast(backend, grad, shape[-extra:]).reshape(shape)
     axes = [*range(extra)]
     axes += [i + extra for i, n in enumerate(shape) if n == 1 and grad.shape[i + extra] != 1]
     return backend.reduce("sum", grad, tuple(axes)).reshape(shape)
@@ -54,28 +56,34 @@ def _power_of_base(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(b, (int, float)):
         if b == 2:
             return _multiply(k, g, _multiply(k, a, 2.0))
-        slope = k.binary("power", a, float(b) - 1) if b else k.zeros_like(a)
-        return _multiply(k, g, _multiply(k, slope, float(b)))
+        if not b:
+            return k.zeros_like(g)
+        return _multiply(k, g, _multiply(k, k.binary("power", a, float(b) - 1), float(b)))
     slope = _multiply(k, b, k.binary("power", a, k.binary("subtract", b, 1.0)))
     return _multiply(k, g, k.where(k.binary("equal", b, 0.0), k.zeros_like(slope), slope))
 
 
 def _power_of_exponent(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return _multiply(
-            k, g, _multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
-        )
+        log = math.log(a) if a > 0 else (-math.inf if a == 0 else math.nan)
+        slope = _multiply(k, y, log)
+        if a == 0:
+            slope = k.where(k.binary("greater_equal", b, 0.0), k.zeros_like(slope), slope)
+        return _multiply(k, g, slope)
     slope = _multiply(k, y, k.unary("log", a))
     zero = k.binary("logical_and", k.binary("equal", a, 0.0), k.binary("greater_equal", b, 0.0))
     return _multiply(k, g, k.where(zero, k.zeros_like(slope), slope))
 
 
 def _larger(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
-    """Give the gradient to the operand that the result is; half of it where both are."""
-    mine = k.astype(k.binary("equal", y, a), g.dtype)
-    theirs = k.astype(k.binary("equal", y, b), g.dtype)
-    both = k.binary("add", mine, theirs)
-    return _multiply(k, g, k.binary("divide", mine, k.binary("maximum", both, 1.0)))
+    """Give the gradient to the operand that the result is; half of it where both are.
+
+    Where one of them is NaN, both get it, as in PyTorch.
+    """
+    alone = k.binary("not_equal", y, b)  # NaN differs from everything
+    mine = k.binary("logical_or", k.binary("equal", y, a), k.binary("not_equal", y, y))
+    share = k.where(alone, g, _multiply(k, g, 0.5))
+    return k.where(mine, share, k.zeros_like(g))
 
 
 # Name: NumPy's function, the gradient of a, that of b.
@@ -105,16 +113,22 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     k = same_backend(name, *values)
     x = a.data if isinstance(a, Value) else a
     z = b.data if isinstance(b, Value) else b
-    if name in ("div", "pow") or (isinstance(x, float) or isinstance(z, float)):
+    if name == "div" or isinstance(x, float) or isinstance(z, float):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     try:
         y = k.binary(function, x, z)
     except ValueError as error:
+        if "negative integer" in str(error):
+            raise ValueError(
+                "[pow] whole numbers have no negative powers: convert with .float() first"
+            ) from None
         given = " and ".join(str(tuple(v.data.shape)) for v in values)
         raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
 
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
     shapes = [v.data.shape for v in values]
+    if y.dtype.kind == "f":  # so that the gradients are floats of the same width
+        x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         return [
@@ -175,6 +189,8 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
         if isinstance(end, Value):
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
     k, array = x.backend, x.data
+    if low is None and high is None:
+        raise ValueError("[clamp] needs min, max or both")
     y = array
     if low is not None:
         y = k.binary("maximum", y, low)
@@ -184,7 +200,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     def pull(needs: Needs, g: Any) -> list[Any]:
         for name, end in (("greater_equal", low), ("less_equal", high)):
             if end is not None:
-                g = _multiply(k, g, k.astype(k.binary(name, array, end), g.dtype))
+                g = k.where(k.binary(name, array, end), g, k.zeros_like(g))
         return [g]
 
     return record("clamp", (x,), y, pull)
@@ -194,29 +210,33 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
+    if condition.data.dtype != bool:
+        condition = new(k.binary("not_equal", condition.data, 0))
     mask = condition.data
-    if mask.dtype != bool:
-        mask = k.binary("not_equal", mask, 0)
     x, z = (v.data if isinstance(v, Value) else v for v in (a, b))
     if not values:
-        x = new(k.zeros((), np.float32)).data
-        x = k.binary("add", x, float(a))
+        dtype = np.result_type(*[np.min_scalar_type(v) for v in (a, b)])
+        kind = {"b": np.bool_, "f": np.float32}.get(dtype.kind, np.int64)
+        x = k.astype(k.binary("add", k.zeros((), np.float32), float(a)), kind)
     y = k.where(mask, x, z)
     shapes = [v.data.shape for v in values]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
+        needs = needs[1:]
         zero = k.zeros_like(g)
         parts = [
             part
             for part, v in (((g, zero), a), ((zero, g), b))
             if isinstance(v, Value)
         ]  # fmt: skip
-        return [
+        grads = [
             unbroadcast(k, k.where(mask, *part), shape) if need else None
             for need, part, shape in zip(needs, parts, shapes, strict=True)
         ]
+        return [None, *grads]
 
-    return record("where", values, y, pull)
+    # The condition is an input, so that a change of it is noticed.
+    return record("where", [condition, *values], y, pull)
 
 
 def _records(*values: Any) -> bool:
@@ -275,6 +295,22 @@ class Arithmetic(Value):
     def __floordiv__(self, other: Any) -> Tensor:
         return compare("floor_divide", self, other)
 
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return self._like(other) // self
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return self._like(other) % self
+
+    def _like(self, other: Any) -> Arithmetic:
+        """Return the left operand of an op as a tensor."""
+        found = operand(self, other)
+        if found is None:
+            raise TypeError(f"[Tensor] a {type(other).__name__} is no operand of a tensor")
+        if isinstance(found, Value):
+            return found  # type: ignore[return-value]
+        dtype = np.float32 if isinstance(found, float) else self.data.dtype
+        return new(self.backend.from_numpy(np.array(found, dtype)))
+
     def __mod__(self, other: Any) -> Tensor:
         y = compare("remainder", self, other)
         if y.dtype.kind != "f":
@@ -299,6 +335,12 @@ class Arithmetic(Value):
     def __or__(self, other: Any) -> Tensor:
         _check_bools("|", self, other)
         return compare("logical_or", self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        _check_bools("^", self, other)
+        return compare("not_equal", self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __lt__(self, other: Any) -> Tensor:
         return compare("less", self, other)

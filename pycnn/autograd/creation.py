@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from pycnn._arguments import written
 from pycnn._random import default_rng
-from pycnn.autograd.graph import is_recording, recording
+from pycnn.autograd.graph import Recording, is_recording, recording
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
-from pycnn.autograd.value import Value
+from pycnn.autograd.value import Part, Value
 from pycnn.devices import is_array, move
 from pycnn.init import Rng
 from pycnn.init import generator as generator_of
@@ -94,7 +94,9 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
         return data
     plain = type(data) is np.ndarray and data.dtype in (np.float32, np.int64)
     if plain and data.flags.c_contiguous and dtype is None and device in (None, "cpu"):
-        return Tensor(data)
+        x = Tensor(data)
+        x._base = Part(None, as_tensor, None, False)
+        return x
     return tensor(data, dtype, device)
 
 
@@ -250,8 +252,8 @@ def enable_grad() -> Any:
 
 
 def set_grad_enabled(mode: bool) -> Any:
-    """Record, or do not, in a ``with`` block."""
-    return recording(bool(mode))
+    """Record from now on, or do not; as a ``with`` block, until that ends."""
+    return Recording(bool(mode))
 
 
 def is_grad_enabled() -> bool:

@@ -2,7 +2,8 @@
 
 A rectifier after either, and a pooling with windows side by side after a rectified convolution, run
 as one op with it: the same bits in less time. What a forward pass says next is not known, so each
-of these is put off until somebody looks at its result. If by then the tensor before it is gone,
+of these is put off until somebody looks at its result. It computes with what its inputs were when
+it was called. If by then the tensor before it is gone,
 nobody can ever look at that one, and one op does both; if it is still there, it is computed.
 """
 
@@ -12,8 +13,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycnn import ops
-from pycnn.autograd.graph import Needs, Node, is_recording
-from pycnn.autograd.value import Later, Value, put_off, record
+from pycnn.autograd.graph import Needs, Node, _nothing, is_recording
+from pycnn.autograd.value import Later, Value, put_off, record, tell
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -31,31 +32,50 @@ class Affine(Later):
         The other arguments of the op.
     """
 
-    __slots__ = ("geometry", "inputs", "op", "records")
+    __slots__ = ("arrays", "changes", "geometry", "inputs", "node", "op", "records")
 
     def __init__(
         self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
     ) -> None:
         self.op, self.geometry = op, geometry
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
+        self.arrays = [one.data for one in self.inputs]
+        self.changes = [one.changes() for one in self.inputs]
         self.records = is_recording() and any([one.requires_grad for one in self.inputs])
+        self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
+        for one in self.inputs:
+            if one._node is None:  # may be written in place
+                tell(one, self)
 
-    def arrays(self) -> tuple[Any, Any, Any]:
-        """Return x, weight and bias as arrays."""
-        bias = self.inputs[2].data if len(self.inputs) == 3 else None
-        return self.inputs[0].data, self.inputs[1].data, bias
+    def keep(self, array: Any) -> None:
+        """Take a copy of an input, which is about to be overwritten."""
+        self.arrays = [one.copy() if one is array else one for one in self.arrays]
+
+    def operands(self) -> tuple[Any, Any, Any]:
+        """Return the arrays of x, weight and bias; raise if one has been overwritten since."""
+        for name, one, array, changes in zip(
+            ("x", "weight", "bias"), self.inputs, self.arrays, self.changes, strict=False
+        ):
+            if one.data is array and one.changes() != changes:  # and not through the tensor
+                raise RuntimeError(
+                    f"[{self.op}] {name} of shape {tuple(array.shape)} has been changed in place "
+                    "before anybody looked at the result, which is computed only then: look at "
+                    "the result first (.numpy()), or give the op a clone"
+                )
+        x, w, *bias = self.arrays
+        return x, w, bias[0] if bias else None
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""
-        x, w, b = self.arrays()
+        x, w, b = self.operands()
         op = ops.conv2d if self.op == "conv2d" else ops.linear
         y.data = op(x, w, b, **self.geometry)
         self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
 
     def attach(self, y: Value, name: str, pull: Any) -> None:
         """Record a result that was computed from the inputs, if it is to be."""
-        if self.records:
-            y._node = Node(name, self.inputs, pull, (y.data,))
+        if self.node is not None:
+            y._node = self.node.completed(name, pull)
 
     def gradients(self, needs: Needs, dy: Any, x: Any, w: Any) -> list[Any]:
         """Return the gradients of the inputs."""
@@ -88,7 +108,7 @@ class Affine(Later):
     @property
     def trains_weights(self) -> bool:
         """Whether the gradient of the weight is wanted, or nothing is recorded at all."""
-        return not self.records or self.inputs[1].requires_grad
+        return self.node is None or self.node.sources[1] is not None
 
 
 class Rectified(Later):
@@ -106,7 +126,7 @@ class Rectified(Later):
 
     def __init__(self, affine: Affine, before: Value | None) -> None:
         self.affine = affine
-        self.before = None if before is None else weakref.ref(before)
+        self.before = None if before is None else _Before(before)
 
     def run(self, y: Value) -> None:
         """Compute both as one op, or the rectifier alone where its input may be looked at."""
@@ -114,7 +134,7 @@ class Rectified(Later):
             _rectify(before, y, self.affine.records)
             return
         affine = self.affine
-        x, w, b = affine.arrays()
+        x, w, b = affine.operands()
         op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
         y.data = z = op(x, w, b, **affine.geometry)
         affine.attach(
@@ -131,7 +151,7 @@ class Pooled(Later):
 
     def __init__(self, rectified: Rectified, before: Value, window: tuple[int, int]) -> None:
         self.rectified, self.window = rectified, window
-        self.before = weakref.ref(before)
+        self.before = _Before(before)
 
     def run(self, y: Value) -> None:
         """Compute all three as one op, or the pooling alone where its input may be looked at."""
@@ -144,7 +164,7 @@ class Pooled(Later):
         if before is not None:
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
-        x, w, b = affine.arrays()
+        x, w, b = affine.operands()
         y.data, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=self.window, **affine.geometry)
 
         def pull(needs: Needs, dy: Any) -> list[Any]:
@@ -157,8 +177,20 @@ class Pooled(Later):
         affine.attach(y, "conv2d_relu_max_pool2d", pull)
 
 
-def _alive(reference: Any) -> Any:
-    return None if reference is None else reference()
+class _Before:
+    """The tensor that a put-off op was applied to, as long as it is there and what it was."""
+
+    __slots__ = ("tensor", "version")
+
+    def __init__(self, tensor: Value) -> None:
+        self.tensor, self.version = weakref.ref(tensor), tensor._version
+
+
+def _alive(before: _Before | None) -> Any:
+    if before is None:
+        return None
+    tensor = before.tensor()
+    return None if tensor is None or tensor._version != before.version else tensor
 
 
 def _rectify(x: Value, y: Value, records: bool) -> None:
@@ -186,15 +218,24 @@ def affine(
     """Put off a convolution or a linear layer whose arguments are known to fit."""
     x.data  # noqa: B018 - computes it now: what it was put off for does not include this op
     later = Affine(op, x, weight, bias, geometry)
-    return put_off(later, later.records)
+    y = put_off(later, later.records)
+    if x._base is not None and x._base.foreign:
+        y.data  # noqa: B018 - computes it now: nobody notices if the array is written
+    return y
+
+
+def _goes_on(affine: Affine) -> bool:
+    """Whether what comes next is recorded as the op was, if that was recorded."""
+    return not affine.records or is_recording()
 
 
 def relu(x: Value, inplace: bool = False) -> Tensor:
     """Set negative numbers to 0; NaN passes."""
     later = x._later
-    if type(later) is Affine:
+    if type(later) is Affine and _goes_on(later):
         if inplace:
             x._later = Rectified(later, None)
+            x._version += 1
             return x  # type: ignore[return-value]
         return put_off(Rectified(later, x), later.records)
     z = ops.relu(x.data)
@@ -214,7 +255,12 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
         Whether the windows lie side by side, without padding.
     """
     later = x._later
-    if side_by_side and type(later) is Rectified and later.affine.op == "conv2d":
+    if (
+        side_by_side
+        and type(later) is Rectified
+        and later.affine.op == "conv2d"
+        and _goes_on(later.affine)
+    ):
         window = geometry[0]
         return put_off(Pooled(later, x, window), later.affine.records)
     array, places = ops.max_pool2d(x.data, *geometry)

@@ -13,7 +13,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from pycnn import backends
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # whether its gradient is wanted; where it is not, None does.
 Pull: TypeAlias = Callable[..., Sequence[Any]]
 Needs: TypeAlias = Sequence[bool]
+F = TypeVar("F", bound=Callable[..., Any])
 
 _numbers = itertools.count()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -58,6 +61,25 @@ def recording(enabled: bool) -> Iterator[None]:
         yield
     finally:
         _recording.reset(before)
+
+
+class Recording:
+    """Records, or does not, from the moment on when it is made; used by ``with``, till its end."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._before, self._enabled = is_recording(), enabled
+        _recording.set(enabled)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function: record, or do not, only within it."""
+        _recording.set(self._before)
+        return recording(self._enabled)(function)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        _recording.set(self._before)
 
 
 class Node:
@@ -129,6 +151,18 @@ class Node:
     def guard(self, x: Value) -> None:
         """Notice in the backward pass if the values of a tensor have changed since."""
         self._guarded.append((x, x.data, x.changes()))
+
+    def completed(self, name: str, pull: Pull) -> Node:
+        """Return this node, made when a computation was put off, with what is known now.
+
+        It is another node with the same inputs if this one has been completed already.
+        """
+        node = self
+        if self._pull is not _nothing:
+            node = Node(name, (), pull, self.outputs)
+            node.sources, node.trained, node._guarded = self.sources, self.trained, self._guarded
+        node.name, node._pull = name, pull
+        return node
 
     def check(self) -> None:
         """Raise unless gradients can go back through this node, here and now."""
@@ -217,12 +251,15 @@ def walk(
     found: dict[Node, Any] = {}
     wanted = bool(want)
     sources, gradients = map(list, zip(*roots, strict=True)) if roots else ([], [])
+    given = set(map(_memory, gradients))  # what the caller or a leaf holds: no other leaf may
     while True:
         for source, grad in zip(sources, gradients, strict=False):
             if source is None or grad is None:
                 continue
             if type(source) is not tuple:
-                source.accumulate(grad)
+                memory = _memory(grad)
+                source.accumulate(_copied(grad) if memory in given else grad)
+                given.add(memory)
                 continue
             node, output = source
             if (grads := pending.get(node)) is None:
@@ -242,6 +279,18 @@ def walk(
         else:
             sources, gradients = node.pull(wanted, grads, retain)
     return [found.get(source) for source in want]
+
+
+def _memory(grad: Any) -> int:
+    """Return where the numbers of a gradient are, or which object they are on a device."""
+    if isinstance(grad, np.ndarray):
+        return int(grad.__array_interface__["data"][0])
+    return id(grad)
+
+
+def _copied(grad: Any) -> Any:
+    """Return a gradient in memory of its own."""
+    return grad.copy() if hasattr(grad, "copy") else grad
 
 
 def add(a: Any, b: Any) -> Any:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.graph import recording
+from pycnn.autograd import arithmetic
 from pycnn.autograd.methods import Methods
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.shape_methods import moved
+from pycnn.autograd.shaping import astype, expand
+from pycnn.autograd.value import Value, new, record
 from pycnn.init import generator as generator_of
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class InPlace(Methods):
 
     __slots__ = ()
 
-    def _become(self, y: Value) -> Tensor:
+    def _become(self, y: Value, by: Value | None = None) -> Tensor:
         """Take the values and the history of a result."""
         raise NotImplementedError
 
@@ -88,9 +90,11 @@ class InPlace(Methods):
 
     def copy_(self, values: Any) -> Tensor:
         """Take the values of an array or tensor that broadcasts to this shape."""
-        source = values.detach() if isinstance(values, Value) else values
-        array = source.numpy() if isinstance(source, Value) else np.asarray(source)
-        return self._set(np.broadcast_to(array, self.data.shape))
+        if isinstance(values, Value):
+            source: Any = astype(moved(values, self.backend.name), self.data.dtype)
+            y = expand(source, self.data.shape)
+            return self._become(arithmetic.where(new(self.backend.zeros((), np.bool_)), self, y))
+        return self._set(np.broadcast_to(np.asarray(values), self.data.shape))
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
@@ -118,6 +122,6 @@ class InPlace(Methods):
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
         dtype = self.data.dtype
-        with recording(False):
-            array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
-            return self._become(new(self.backend.from_numpy(array)))
+        array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
+        made = self.backend.from_numpy(array)
+        return self._become(record("fill", (self,), made, lambda needs, g: (None,)))

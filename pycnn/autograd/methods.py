@@ -187,15 +187,31 @@ class Methods(Copies):
         """Return the mean along axes."""
         return reducing.mean(self, dim, keepdim)
 
-    def var(self, dim: Dims = None, unbiased: Any = True, keepdim: Any = False) -> Tensor:
-        """Return the variance along axes."""
+    def var(
+        self,
+        dim: Dims = None,
+        unbiased: Any = True,
+        keepdim: Any = False,
+        *,
+        correction: Any = None,
+    ) -> Tensor:
+        """Return the variance along axes; `correction` is subtracted from the count."""
         if isinstance(dim, (bool, np.bool_)):
             dim, unbiased = None, dim
-        return reducing.var(self, dim, unbiased, keepdim)
+        return reducing.var(self, dim, unbiased if correction is None else correction, keepdim)
 
-    def std(self, dim: Dims = None, unbiased: Any = True, keepdim: Any = False) -> Tensor:
-        """Return the standard deviation along axes."""
-        return arithmetic.unary("sqrt", Methods.var(self, dim, unbiased, keepdim))
+    def std(
+        self,
+        dim: Dims = None,
+        unbiased: Any = True,
+        keepdim: Any = False,
+        *,
+        correction: Any = None,
+    ) -> Tensor:
+        """Return the standard deviation along axes; `correction` is subtracted from the count."""
+        if isinstance(dim, (bool, np.bool_)):
+            dim, unbiased = None, dim
+        return reducing.std(self, dim, unbiased if correction is None else correction, keepdim)
 
     def prod(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Multiply along an axis."""

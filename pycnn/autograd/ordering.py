@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn.autograd.arithmetic import where
 from pycnn.autograd.reducing import Extremes, amax, sum_
 from pycnn.autograd.shape_methods import ShapeMethods
 from pycnn.autograd.shaping import axis_of
@@ -65,5 +66,6 @@ class Ordering(ShapeMethods):
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         """Return ``log sum exp(x)`` along axes, without overflow."""
         top = amax("max", new(self.data), dim, True)
+        top = where(new(self.backend.unary("isfinite", top.data)), top, 0.0)
         total = sum_((self - top).exp(), dim, True).log() + top
         return total if keepdim else sum_(total, dim)

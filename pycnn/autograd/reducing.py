@@ -10,18 +10,19 @@ import numpy as np
 
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
-from pycnn.autograd.shaping import axis_of, reshape
+from pycnn.autograd.shaping import astype, axis_of, reshape
 from pycnn.autograd.value import Value, new, record, same_backend
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
+    from pycnn.backends import Backend
 
 Dims = int | Sequence[int] | None
 
 
 def axes_of(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
-    """Return the axes to reduce: all of them for None."""
-    if dim is None:
+    """Return the axes to reduce: all of them for None, and as in PyTorch for an empty tuple."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(ndim))
     axes = tuple(axis_of(name, axis, ndim) for axis in (dim if np.ndim(dim) else (dim,)))  # type: ignore[union-attr]
     if len(set(axes)) < len(axes):
@@ -33,12 +34,17 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
+def _counted(k: Backend, array: Any) -> Any:
+    """Return whole numbers and bools as int64, in which they are added and multiplied."""
+    return array if array.dtype.kind == "f" else k.astype(array, np.int64)
+
+
 def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Add up along axes; all numbers without `dim`."""
     k, shape = x.backend, x.data.shape
     axes = axes_of("sum", dim, len(shape))
-    array = x.data if x.data.dtype != bool else k.astype(x.data, np.int64)
-    y = k.reduce("sum", array, axes) if axes else array
+    array = _counted(k, x.data)
+    y = k.reduce("sum", array, axes)
     kept = y.shape
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -56,13 +62,17 @@ def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
-def var(x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False) -> Tensor:
-    """Return the variance along axes, ``sum((x - mean)^2) / (n - 1)``; or / n, if not unbiased."""
+def var(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False) -> Tensor:
+    """Return the variance along axes, ``sum((x - mean)^2) / (n - unbiased)``.
+
+    `unbiased` is True, False, or the number by which the count n is corrected.
+    """
     shape = x.data.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
-    rest = count - 1 if unbiased else count
-    return sum_(away * away, dim, keepdim) / (rest if rest > 0 else math.nan)
+    return sum_(away * away, dim, keepdim) / new(
+        x.backend.from_numpy(np.array(max(count - unbiased, 0), np.float32))
+    )
 
 
 class Extremes(NamedTuple):
@@ -79,11 +89,14 @@ def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor
     if 0 in [shape[axis] for axis in axes]:
         raise ValueError(f"[a{name}] there is no {name} of no numbers (shape {tuple(shape)})")
     array = x.data
-    y = k.reduce(name, array, axes) if axes else array
+    y = k.reduce(name, array, axes)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
-        hit = k.astype(k.binary("equal", array, y), g.dtype)
-        share = k.binary("divide", g.reshape(y.shape), k.reduce("sum", hit, axes) if axes else hit)
+        hit = k.binary("equal", array, y)
+        if dim is None:  # of all numbers, NaN is the extreme, as in PyTorch
+            hit = k.binary("logical_or", hit, k.binary("not_equal", array, array))
+        hit = k.astype(hit, g.dtype)
+        share = k.binary("divide", g.reshape(y.shape), k.reduce("sum", hit, axes))
         return (k.binary("multiply", hit, share),)
 
     return record(f"a{name}", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
@@ -103,8 +116,8 @@ def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     positions = k.from_numpy(np.arange(shape[axis]).reshape(places))
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
-        hit = k.astype(k.binary("equal", positions, where), g.dtype)
-        return (k.binary("multiply", hit, g.reshape(y.shape)),)
+        hit = k.binary("equal", positions, where)
+        return (k.where(hit, g.reshape(y.shape), k.zeros_like(g.reshape(y.shape))),)
 
     final = y.shape if keepdim else _without(shape, (axis,))
     return Extremes(record(name, (x,), y.reshape(final), pull), new(where.reshape(final)))
@@ -125,8 +138,8 @@ def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Multiply along an axis; all numbers without `dim`. The gradient of a zero is exact."""
     k, shape = x.backend, x.data.shape
     axes = axes_of("prod", dim, len(shape))
-    array = x.data
-    y = k.reduce("prod", array, axes) if axes else array
+    array = _counted(k, x.data)
+    y = k.reduce("prod", array, axes)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         numbers = k.to_numpy(array)
@@ -146,15 +159,19 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
     """Return ``(sum |x|^p)^(1/p)`` along axes."""
     if p == 1:
         return sum_(abs(x), dim, keepdim)
-    if p == math.inf:
-        return amax("max", abs(x), dim, keepdim)
+    if abs(p) == math.inf:
+        return amax("max" if p > 0 else "min", abs(x), dim, keepdim)
+    if p == 0:
+        hit = new(x.backend.binary("not_equal", x.data, 0))
+        count = sum_(astype(hit, x.data.dtype), dim, keepdim)
+        return record("norm", (x,), count.data, lambda needs, g: (None,))
     if p != 2:
-        return sum_(abs(x) ** p, dim, keepdim) ** (1 / p)
+        return _norm(x, float(p), dim, keepdim)
     k = x.backend
     array = x.data
     axes = axes_of("norm", dim, len(array.shape))
     square = k.binary("multiply", array, array)
-    y = k.unary("sqrt", k.reduce("sum", square, axes) if axes else square)
+    y = k.unary("sqrt", k.reduce("sum", square, axes))
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         # Where the norm is 0 the gradient is 0, one of its subgradients.
@@ -164,6 +181,34 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
 
     kept = y if keepdim else y.reshape(_without(array.shape, axes))
     return record("norm", (x,), kept, pull)
+
+
+def _norm(x: Value, p: float, dim: Dims, keepdim: bool) -> Tensor:
+    """Return the p-norm, with the gradient ``sign(x) (|x| / y)^(p - 1)``; 0 where x is 0."""
+    k, array = x.backend, x.data
+    axes = axes_of("norm", dim, len(array.shape))
+    size = k.unary("absolute", array)
+    y = k.binary("power", k.reduce("sum", k.binary("power", size, p), axes), 1 / p)
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        slope = k.binary("power", k.binary("divide", size, y), p - 1)
+        slope = k.binary("multiply", k.unary("sign", array), slope)
+        slope = k.where(k.binary("equal", array, 0.0), k.zeros_like(slope), slope)
+        return (k.binary("multiply", slope, g.reshape(y.shape)),)
+
+    return record("norm", (x,), y if keepdim else y.reshape(_without(array.shape, axes)), pull)
+
+
+def std(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False) -> Tensor:
+    """Return the root of `var`; where that is 0, so is the gradient, as in PyTorch."""
+    k, spread = x.backend, var(x, dim, unbiased, keepdim)
+    y = k.unary("sqrt", spread.data)
+
+    def pull(needs: Needs, g: Any) -> tuple[Any]:
+        slope = k.binary("divide", g, k.binary("multiply", y, 2.0))
+        return (k.where(k.binary("equal", y, 0.0), k.zeros_like(g), slope),)
+
+    return record("std", (spread,), y, pull)
 
 
 def cumsum(x: Value, dim: int) -> Tensor:
@@ -177,7 +222,7 @@ def cumsum(x: Value, dim: int) -> Tensor:
         total = np.cumsum(numbers, axis, dtype=numbers.dtype)
         return k.from_numpy(np.asarray(np.flip(total, axis) if backward else total, order="C"))
 
-    y = sums(x.data, False)
+    y = sums(_counted(k, x.data), False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))
 
 
@@ -232,6 +277,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         right = "".join(sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
     k = same_backend("einsum", *operands)
     arrays = [k.to_numpy(x.data) for x in operands]
+    sizes = [dict(zip(term, x.shape, strict=False)) for term, x in zip(terms, arrays, strict=True)]
+    extents = {c: max(size.get(c, 1) for size in sizes) for c in left if c.isalpha()}
     y = np.einsum(f"{left}->{right}", *arrays)
 
     def pull(needs: Needs, g: Any) -> list[Any]:
@@ -250,6 +297,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             text = ",".join([right, *[terms[j] for j in rest]]) + "->" + common
             found = np.einsum(text, dy, *[arrays[j] for j in rest])
             shape = [n if c in seen else 1 for c, n in zip(own, arrays[i].shape, strict=True)]
+            once = tuple(a for a, c in enumerate(common) if extents[c] > 1 == sizes[i][c])
+            found = found.sum(once, keepdims=True)
             wide = np.broadcast_to(found.reshape(shape), arrays[i].shape)
             grads.append(k.from_numpy(np.asarray(wide, order="C")))
         return grads

@@ -12,7 +12,6 @@ import numpy as np
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import (
-    PutBack,
     Value,
     new,
     part_of,
@@ -59,7 +58,12 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
         raise ValueError(f"[reshape] a tensor of shape {tuple(old)} does not take shape {shape}")
     y = x.data.reshape(shape)
     found = record("reshape", (x,), y, lambda needs, g: (g.reshape(old),))
-    return part_of(x, found, lambda whole, part: reshape(part, tuple(old)))
+    return part_of(
+        x,
+        found,
+        lambda whole: reshape(whole, shape),
+        lambda whole, part: reshape(part, tuple(old)),
+    )
 
 
 def permute(x: Value, *axes: Any) -> Tensor:
@@ -75,7 +79,9 @@ def permute(x: Value, *axes: Any) -> Tensor:
     back = tuple(int(i) for i in np.argsort(order))
     y = k.transpose(x.data, order)
     found = record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),))
-    return part_of(x, found, lambda whole, part: permute(part, back))
+    return part_of(
+        x, found, lambda whole: permute(whole, order), lambda whole, part: permute(part, back)
+    )
 
 
 def transpose(x: Value, first: int, second: int) -> Tensor:
@@ -124,7 +130,7 @@ def expand(x: Value, *sizes: Any) -> Tensor:
     k = x.backend
     y = k.broadcast_to(x.data, full)
     pulled = record("expand", (x,), y, lambda needs, g: (unbroadcast(k, g, old),))
-    return part_of(x, pulled)
+    return part_of(x, pulled, lambda whole: expand(whole, full))
 
 
 def repeat(x: Value, *times: Any) -> Tensor:
@@ -151,7 +157,7 @@ def index(x: Value, key: Any) -> Tensor:
         isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
     ):
         return found  # a copy in PyTorch, too
-    return part_of(x, found, lambda whole, part: replaced(whole, plain, part))
+    return _part_at(x, found, plain)
 
 
 def _plain(item: Any) -> Any:
@@ -159,8 +165,10 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Value):
         item = item.backend.to_numpy(item.data)
     if isinstance(item, (list, np.ndarray)):
-        array = np.asarray(item)
-        return array if array.dtype == bool else array.astype(np.int64, copy=False)
+        array = np.array(item)  # a copy, which nobody changes before backward
+        if array.dtype.kind not in "biu" and array.size:
+            raise IndexError(f"[index] numbers of {array.dtype} are no index: convert with .long()")
+        return array.view(np.ndarray) if array.dtype == bool else array.astype(np.int64, copy=False)
     return item
 
 
@@ -174,13 +182,13 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
     changed = array.copy()
     changed[plain] = numbers
     y = k.from_numpy(changed.view(np.ndarray))
-    mask = np.ones(shape, np.float32)
-    mask[plain] = 0
-    keep = k.from_numpy(mask)
+    mask = np.zeros(shape, np.bool_)
+    mask[plain] = True
+    gone = k.from_numpy(mask)
     inputs = [x] if source is None else [x, source]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
-        grads = [k.binary("multiply", g, keep) if needs[0] else None]
+        grads = [k.where(gone, k.zeros_like(g), g) if needs[0] else None]
         if source is not None:
             mine = k.index(g, plain) if needs[1] else None
             grads.append(None if mine is None else unbroadcast(k, mine, numbers.shape))
@@ -194,6 +202,8 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise ValueError("[cat] needs at least one tensor")
+    # As in PyTorch, no numbers in one dimension join anything.
+    tensors = [x for x in tensors if tuple(x.data.shape) != (0,)] or tensors[:1]
     axis = axis_of("cat", dim, len(tensors[0].data.shape))
     shapes = [tuple(x.data.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
@@ -238,11 +248,14 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         (*(slice(None),) * axis, slice(int(end) - n, int(end)))
         for n, end in zip(extents, ends, strict=True)
     ]
-    return tuple(part_of(x, y, _replacing(key)) for y, key in zip(found, keys, strict=True))
+    return tuple(_part_at(x, y, key) for y, key in zip(found, keys, strict=True))
 
 
-def _replacing(key: Any) -> PutBack:
-    return lambda whole, part: replaced(whole, key, part)
+def _part_at(x: Value, y: Tensor, key: Any) -> Tensor:
+    """Mark a result as what is at a key."""
+    return part_of(
+        x, y, lambda whole: index(whole, key), lambda whole, part: replaced(whole, key, part)
+    )
 
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import Arithmetic
-from pycnn.autograd.graph import add, walk
+from pycnn.autograd.graph import add, is_recording, walk
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
 from pycnn.autograd.tracked import TrackedArray
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.value import Value, has_changed, new, part_of, record, will_change
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Tensor(Arithmetic, InPlace):
     @property
     def is_leaf(self) -> bool:
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
-        return self._node is None and self._later is None
+        return self._node is None and not (self.requires_grad and self._later is not None)
 
     # Gradients -----------------------------------------------------------------------------
 
@@ -157,11 +157,14 @@ class Tensor(Arithmetic, InPlace):
                 raise ValueError(
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
                 )
+            seed = backends.of(data).astype(seed, data.dtype)
         root: Any = self if self._node is None else (self._node, self._output)
         walk([(root, seed)], retain=retain_graph)
 
     def accumulate(self, grad: Any) -> None:
-        """Add to `grad`: where a gradient arrives at a leaf."""
+        """Add to `grad`: where a gradient arrives at a leaf, if that still wants it."""
+        if not self.requires_grad:
+            return
         self.grad = grad if self.grad is None else add(self.grad, grad)
 
     @property
@@ -181,7 +184,7 @@ class Tensor(Arithmetic, InPlace):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
-        if self._node is not None and not requires_grad:
+        if not self.is_leaf and not requires_grad:
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
@@ -189,8 +192,8 @@ class Tensor(Arithmetic, InPlace):
         return self
 
     def detach(self) -> Tensor:
-        """Return a tensor with the same values and no history."""
-        return new(self.data)
+        """Return a tensor with the same values and no history; a change of one changes both."""
+        return part_of(self, new(self.data), Tensor.detach, _rewritten, False)
 
     # Values --------------------------------------------------------------------------------
 
@@ -291,12 +294,32 @@ class Tensor(Arithmetic, InPlace):
     def __itruediv__(self, other: Any) -> Tensor:
         return self._become(self / other)
 
-    def _become(self, y: Value) -> Tensor:
+    def __ipow__(self, other: Any) -> Tensor:
+        return self._become(self**other)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        return self._become(self // other)
+
+    def __imod__(self, other: Any) -> Tensor:
+        return self._become(self % other)
+
+    def __iand__(self, other: Any) -> Tensor:
+        return self._become(self & other)
+
+    def __ior__(self, other: Any) -> Tensor:
+        return self._become(self | other)
+
+    def __ixor__(self, other: Any) -> Tensor:
+        return self._become(self ^ other)
+
+    def _become(self, y: Value, by: Value | None = None) -> Tensor:
         """Take the values and the history of a result: a change in place.
 
         What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it.
+        written, and counts the change. What this is a part of changes with it, and so do parts of
+        this, but for the one `by` which it was changed.
         """
+        self.data  # noqa: B018 - computes what is put off: what this was may be asked for
         base = self._base
         whole = None if base is None else base.whole
         if base is not None and whole is not None and base.put_back is None:
@@ -309,20 +332,28 @@ class Tensor(Arithmetic, InPlace):
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
                 f"{tuple(y.data.shape)}"
             )
-        leaf = self._node is None and self._later is None
+        if not _takes(self.dtype, y.data.dtype):
+            raise TypeError(
+                f"[Tensor] a change in place cannot put {y.data.dtype} into a tensor of "
+                f"{self.dtype}: convert the result, or this tensor, first"
+            )
+        leaf = self._node is None
         if leaf and self.requires_grad and y.requires_grad:
             raise RuntimeError(
                 "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
                 "recorded: do it within pycnn.no_grad()"
             )
-        if leaf and not y.requires_grad:
+        if leaf and not y.requires_grad and not (base is not None and base.frozen):
             self._write(y.data)
         else:
-            self.data, self._node, self._output = y.data, y._node, y._output
-            self.requires_grad = y.requires_grad
-        if base is not None and whole is not None and base.put_back is not None:
-            whole._become(base.put_back(whole, self))
-            self._base = base
+            self.data = backends.of(y.data).astype(y.data, self.dtype)
+            self._version += 1
+            if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
+                self._node, self._output = y._node, y._output
+                self.requires_grad = y.requires_grad
+        if whole is not None and base is not None and base.put_back is not None:
+            whole._become(base.put_back(whole, self), self)
+        has_changed(self, by)
         return self
 
     def changed(self) -> None:
@@ -333,9 +364,18 @@ class Tensor(Arithmetic, InPlace):
         """Replace the values of a leaf in its own memory."""
         if values.dtype != self.data.dtype:
             values = backends.of(values).astype(values, self.data.dtype)
+        will_change(self)
         backend = backends.of(self.data)
         backend.write(self.data, backend.to_numpy(values))
         self._version += 1
+
+    def __getstate__(self) -> Any:
+        """Return what copies and pickles hold: values without a history."""
+        slots = {"data": self.data, "grad": self.grad, "requires_grad": False}
+        if self.is_leaf:
+            slots["requires_grad"] = self.requires_grad
+        own = {"_node": None, "_base": None, "_later": None, "_output": 0, "_version": 0}
+        return getattr(self, "__dict__", None), {**slots, **own}
 
     # Text ----------------------------------------------------------------------------------
 
@@ -354,6 +394,19 @@ class Tensor(Arithmetic, InPlace):
 Value.made = Tensor
 
 
+def _takes(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Whether a tensor can be given numbers of another dtype in place: never of a wider kind."""
+    kinds = {"b": 0, "u": 1, "i": 1, "f": 2}
+    return kinds[other.kind] <= kinds[dtype.kind]
+
+
+def _rewritten(whole: Tensor, part: Tensor) -> Tensor:
+    """Return a tensor with other values, and with the history that it has."""
+    if whole._node is None:
+        return new(part.data)
+    return record("detach", (whole,), part.data, lambda needs, g: (g,))
+
+
 class _Retained:
     """Tensors that keep the gradients of a node's outputs."""
 
@@ -362,5 +415,5 @@ class _Retained:
 
     def give(self, grads: list[Any]) -> None:
         for output, tensor in self.tensors:
-            if grads[output] is not None:
-                Tensor.accumulate(tensor, grads[output])
+            if (grad := grads[output]) is not None:
+                tensor.grad = grad if tensor.grad is None else add(tensor.grad, grad)

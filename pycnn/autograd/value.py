@@ -9,23 +9,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from pycnn import backends
-from pycnn.autograd.graph import Node, Pull, is_recording
+from pycnn.autograd.graph import Node, Pull, is_recording, recording
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
 PutBack: TypeAlias = "Callable[[Any, Any], Tensor]"
+Take: TypeAlias = "Callable[[Any], Tensor]"
 
 
 class Later:
     """A computation that is put off until somebody looks at its result."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     def run(self, y: Value) -> None:
         """Compute: set ``y.data``, and what made it."""
         raise NotImplementedError
+
+    def keep(self, array: Any) -> None:
+        """Take a copy of an input, which is about to be overwritten."""
 
 
 class Value:
@@ -48,6 +52,7 @@ class Value:
         "_later",
         "_node",
         "_output",
+        "_parts",
         "_version",
         "data",
         "grad",
@@ -65,18 +70,16 @@ class Value:
     _later: Later | None
     _version: int  # changes in place that the array did not count itself
     _base: Part | None
+    # What must hear of a change: parts of this, and computations put off; missing until needed.
+    _parts: list[weakref.ref[Any]]
 
     def __getattr__(self, name: str) -> Any:
         if name == "data":
             later = self._later
             if later is not None:
-                self._later = None
-                try:
-                    later.run(self)
-                except BaseException:
-                    self._later = later
-                    raise
-                return self.data
+                later.run(self)
+                self._later = None  # not before: another thread may look at the same time
+            return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def changes(self) -> int:
@@ -139,30 +142,104 @@ class Part:
 
     Parameters
     ----------
-    whole : Value
+    whole : Value or None
         The other tensor. It is held only if it is a part itself: otherwise nobody misses a change
-        of one that is gone.
+        of one that is gone. None for an array that others may write: it is foreign.
+    take : callable
+        ``take(whole)`` returns the part.
     put_back : callable or None
         ``put_back(whole, part)`` returns the whole with the part changed; None if it cannot be.
+
+    Attributes
+    ----------
+    foreign : bool
+        Whether the memory may be that of an array which is written without anybody's notice.
+    frozen : bool
+        Whether it may be memory that gradients depend on: a change then goes to a new array.
+    records : bool
+        Whether what the part becomes with a change of the whole is recorded.
     """
 
-    __slots__ = ("_held", "_whole", "put_back")
+    __slots__ = ("_held", "_whole", "foreign", "frozen", "put_back", "records", "take")
 
-    def __init__(self, whole: Value, put_back: PutBack | None) -> None:
-        self._whole = weakref.ref(whole)
-        self._held = None if whole._base is None else whole
-        self.put_back = put_back
+    foreign: bool
+    frozen: bool
+
+    def __init__(
+        self, whole: Value | None, take: Take, put_back: PutBack | None, records: bool
+    ) -> None:
+        base = None if whole is None else whole._base
+        self._whole = None if whole is None else weakref.ref(whole)
+        self._held = None if base is None else whole
+        self.take, self.put_back, self.records = take, put_back, records
+        self.foreign = whole is None or (base is not None and base.foreign)
+        self.frozen = whole is not None and (
+            whole._node is not None or (base is not None and base.frozen)
+        )
 
     @property
     def whole(self) -> Value | None:
         """The other tensor, if it is still there."""
-        return self._whole()
+        return None if self._whole is None else self._whole()
 
 
-def part_of(x: Value, y: Tensor, put_back: PutBack | None = None) -> Tensor:
+class Following(Later):
+    """A part whose whole has changed: it is taken again when somebody looks."""
+
+    __slots__ = ("part", "whole")
+
+    def __init__(self, whole: Value, part: Part) -> None:
+        self.whole, self.part = whole, part
+
+    def run(self, y: Value) -> None:
+        """Take the part of what the whole is now."""
+        with recording(self.part.records):
+            found = self.part.take(self.whole)
+        y.data, y._node, y._output = found.data, found._node, found._output
+
+
+def part_of(
+    x: Value, y: Tensor, take: Take, put_back: PutBack | None = None, records: bool | None = None
+) -> Tensor:
     """Mark a result that would share its memory with `x` in PyTorch; return it."""
-    y._base = Part(x, put_back)
+    y._base = Part(x, take, put_back, is_recording() if records is None else records)
+    tell(x, y)
     return y
+
+
+def tell(x: Value, listener: Value | Later) -> None:
+    """Let something hear of changes of a tensor, as long as it is there."""
+    try:
+        listeners = x._parts
+    except AttributeError:
+        listeners = x._parts = []
+    if len(listeners) >= 32 and not len(listeners) & (len(listeners) - 1):  # now and then
+        listeners[:] = [one for one in listeners if one() is not None]
+    listeners.append(weakref.ref(listener))
+
+
+def will_change(x: Value) -> None:
+    """Let computations that are put off keep the values of a tensor, which is to be written."""
+    for one in getattr(x, "_parts", ()):
+        if isinstance(later := one(), Later):
+            later.keep(x.data)
+
+
+def has_changed(whole: Value, but: Value | None = None) -> None:
+    """Let the parts of a tensor follow a change of it, except the one that it came from."""
+    for one in getattr(whole, "_parts", ()):
+        part = one()
+        if not isinstance(part, Value) or part is but or part._base is None:
+            continue
+        if part._base.whole is not whole:
+            continue
+        if type(part._later) is not Following:
+            part._later = Following(whole, part._base)
+            del part.data
+            part._node = None
+            part._version += 1
+        part.requires_grad = part._base.records and whole.requires_grad
+        has_changed(part)
 
 
 def same_backend(name: str, *values: Value) -> backends.Backend:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import losses
-from pycnn.autograd import Tensor
+from pycnn.autograd import Tensor, is_recording
 
 __all__ = [
     "binary_cross_entropy",
@@ -21,6 +21,12 @@ __all__ = [
 
 
 def _plain(array: Any) -> Any:
+    """Return weights as an array; they are constants."""
+    if isinstance(array, Tensor) and array.requires_grad and is_recording():
+        raise ValueError(
+            "[losses] weights must not require gradients, as losses have none for them: give "
+            "weight.detach()"
+        )
     return array.data if isinstance(array, Tensor) else array
 
 

@@ -286,14 +286,17 @@ def float64() -> None:
     assert randn(2).to("reference").dtype == np.float64
 
 
-@line("`y = x.view(...)`")
+@line("`y = x[0]`, then")
 def views() -> None:
     x = torch.zeros(2, 2)
-    y = x.view(-1) * 1
-    z = x.t()
+    views = (x[0], x.view(-1), x.t(), x.split(1)[1], x.detach(), x[:, 1].view(2, 1))
     x += 1
-    assert not y.any()
-    assert not z.any()
+    assert all(y.all() for y in views)
+    first, overlapping = x[0], x[:, 0]
+    first += 1
+    overlapping += 1
+    assert x.tolist() == [[3, 2], [2, 1]]
+    assert views[0].tolist() == [3, 2]
 
 
 @line("`z = y * y`")
