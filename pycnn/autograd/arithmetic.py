@@ -220,20 +220,15 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
         x = k.astype(k.binary("add", k.zeros((), np.float32), float(a)), kind)
     y = k.where(mask, x, z)
     shapes = [v.data.shape for v in values]
+    firsts = [True, False] if len(values) == 2 else [isinstance(a, Value)]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
-        needs = needs[1:]
         zero = k.zeros_like(g)
-        parts = [
-            part
-            for part, v in (((g, zero), a), ((zero, g), b))
-            if isinstance(v, Value)
-        ]  # fmt: skip
-        grads = [
-            unbroadcast(k, k.where(mask, *part), shape) if need else None
-            for need, part, shape in zip(needs, parts, shapes, strict=True)
-        ]
-        return [None, *grads]
+        grads: list[Any] = [None]
+        for need, is_first, shape in zip(needs[1:], firsts, shapes, strict=True):
+            pair = (g, zero) if is_first else (zero, g)
+            grads.append(unbroadcast(k, k.where(mask, *pair), shape) if need else None)
+        return grads
 
     # The condition is an input, so that a change of it is noticed.
     return record("where", [condition, *values], y, pull)

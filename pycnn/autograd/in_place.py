@@ -22,7 +22,7 @@ class InPlace(Methods):
 
     __slots__ = ()
 
-    def _become(self, y: Value, by: Value | None = None) -> Tensor:
+    def _become(self, y: Value) -> Tensor:
         """Take the values and the history of a result."""
         raise NotImplementedError
 

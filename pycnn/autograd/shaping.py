@@ -186,12 +186,12 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
     mask[plain] = True
     gone = k.from_numpy(mask)
     inputs = [x] if source is None else [x, source]
+    values = numbers.shape
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         grads = [k.where(gone, k.zeros_like(g), g) if needs[0] else None]
-        if source is not None:
-            mine = k.index(g, plain) if needs[1] else None
-            grads.append(None if mine is None else unbroadcast(k, mine, numbers.shape))
+        if len(needs) == 2:
+            grads.append(unbroadcast(k, k.index(g, plain), values) if needs[1] else None)
         return grads
 
     return record("setitem", inputs, y, pull)

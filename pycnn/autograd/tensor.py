@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class Tensor(Arithmetic, InPlace):
 
     def _set_up(self, requires_grad: bool) -> None:
         """Begin without a history."""
-        self.grad = self._node = self._later = self._base = None
+        self.grad = self._node = self._later = self._base = self._parts = None
         self._output = self._version = 0
         self.requires_grad = requires_grad
 
@@ -180,7 +181,7 @@ class Tensor(Arithmetic, InPlace):
         if self._node is not None:
             if self._node.retained is None:
                 self._node.retained = _Retained()
-            self._node.retained.tensors.append((self._output, self))
+            self._node.retained.tensors.append((self._output, weakref.ref(self)))
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
@@ -312,21 +313,28 @@ class Tensor(Arithmetic, InPlace):
     def __ixor__(self, other: Any) -> Tensor:
         return self._become(self ^ other)
 
-    def _become(self, y: Value, by: Value | None = None) -> Tensor:
+    def _become(self, y: Value) -> Tensor:
         """Take the values and the history of a result: a change in place.
 
         What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it, and so do parts of
-        this, but for the one `by` which it was changed.
+        written, and counts the change. What this is a part of changes with it, and so do the parts
+        of each.
         """
         self.data  # noqa: B018 - computes what is put off: what this was may be asked for
-        base = self._base
-        whole = None if base is None else base.whole
-        if base is not None and whole is not None and base.put_back is None:
-            raise RuntimeError(
-                f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, which "
-                "a change in place would change as well: change that one, or a clone of this one"
-            )
+        self._check_change(y)
+        by: Value | None = None
+        changed: Value = self
+        while True:
+            changed._replace(y)  # type: ignore[attr-defined]
+            has_changed(changed, by)
+            base = changed._base
+            if base is None or base.put_back is None or (whole := base.whole) is None:
+                return self
+            y = base.put_back(whole, changed)
+            by, changed = changed, whole
+
+    def _check_change(self, y: Value) -> None:
+        """Raise unless this can become a result in place."""
         if y.shape != self.shape:
             raise ValueError(
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
@@ -337,24 +345,33 @@ class Tensor(Arithmetic, InPlace):
                 f"[Tensor] a change in place cannot put {y.data.dtype} into a tensor of "
                 f"{self.dtype}: convert the result, or this tensor, first"
             )
-        leaf = self._node is None
-        if leaf and self.requires_grad and y.requires_grad:
-            raise RuntimeError(
-                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
-                "recorded: do it within pycnn.no_grad()"
-            )
+        one: Value | None = self
+        while one is not None:
+            if one.requires_grad and one._node is None and is_recording():
+                raise RuntimeError(
+                    "[Tensor] a leaf that requires gradients, or a part of one, cannot be changed "
+                    "in place while it is recorded: do it within pycnn.no_grad()"
+                )
+            base = one._base
+            one = None if base is None or not base.records else base.whole
+            if one is not None and base is not None and base.put_back is None:
+                raise RuntimeError(
+                    f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, "
+                    "which a change in place would change as well: change that one, or a clone of "
+                    "this one"
+                )
+
+    def _replace(self, y: Value) -> None:
+        """Take the values of a result, and its history if anything is recorded."""
+        leaf, base = self._node is None, self._base
         if leaf and not y.requires_grad and not (base is not None and base.frozen):
             self._write(y.data)
-        else:
-            self.data = backends.of(y.data).astype(y.data, self.dtype)
-            self._version += 1
-            if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
-                self._node, self._output = y._node, y._output
-                self.requires_grad = y.requires_grad
-        if whole is not None and base is not None and base.put_back is not None:
-            whole._become(base.put_back(whole, self), self)
-        has_changed(self, by)
-        return self
+            return
+        self.data = backends.of(y.data).astype(y.data, self.dtype)
+        self._version += 1
+        if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
+            self._node, self._output = y._node, y._output
+            self.requires_grad = y.requires_grad
 
     def changed(self) -> None:
         """Count a change that compiled code has made to the values."""
@@ -374,8 +391,8 @@ class Tensor(Arithmetic, InPlace):
         slots = {"data": self.data, "grad": self.grad, "requires_grad": False}
         if self.is_leaf:
             slots["requires_grad"] = self.requires_grad
-        own = {"_node": None, "_base": None, "_later": None, "_output": 0, "_version": 0}
-        return getattr(self, "__dict__", None), {**slots, **own}
+        own = dict.fromkeys(("_node", "_base", "_later", "_parts"))
+        return getattr(self, "__dict__", None), {**slots, **own, "_output": 0, "_version": 0}
 
     # Text ----------------------------------------------------------------------------------
 
@@ -411,9 +428,10 @@ class _Retained:
     """Tensors that keep the gradients of a node's outputs."""
 
     def __init__(self) -> None:
-        self.tensors: list[tuple[int, Tensor]] = []
+        self.tensors: list[tuple[int, weakref.ref[Tensor]]] = []
 
     def give(self, grads: list[Any]) -> None:
-        for output, tensor in self.tensors:
-            if (grad := grads[output]) is not None:
+        for output, reference in self.tensors:
+            tensor = reference()
+            if tensor is not None and (grad := grads[output]) is not None:
                 tensor.grad = grad if tensor.grad is None else add(tensor.grad, grad)

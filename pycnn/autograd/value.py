@@ -70,8 +70,8 @@ class Value:
     _later: Later | None
     _version: int  # changes in place that the array did not count itself
     _base: Part | None
-    # What must hear of a change: parts of this, and computations put off; missing until needed.
-    _parts: list[weakref.ref[Any]]
+    # What must hear of a change: parts of this, and computations put off; None until needed.
+    _parts: list[weakref.ref[Any]] | None
 
     def __getattr__(self, name: str) -> Any:
         if name == "data":
@@ -99,7 +99,7 @@ def new(array: Any) -> Tensor:
         array = array.astype(np.float32)  # of NumPy's division of ints, for one
     y = object.__new__(Value.made)
     y.data = array
-    y.grad = y._node = y._later = y._base = None
+    y.grad = y._node = y._later = y._base = y._parts = None
     y._output = y._version = 0
     y.requires_grad = False
     return y
@@ -108,7 +108,7 @@ def new(array: Any) -> Tensor:
 def put_off(later: Later, requires_grad: bool) -> Tensor:
     """Return a tensor whose values are computed when they are looked at."""
     y = object.__new__(Value.made)
-    y.grad = y._node = y._base = None
+    y.grad = y._node = y._base = y._parts = None
     y._output = y._version = 0
     y._later = later
     y.requires_grad = requires_grad
@@ -193,6 +193,12 @@ class Following(Later):
 
     def run(self, y: Value) -> None:
         """Take the part of what the whole is now."""
+        whole, stale = self.whole, []
+        while type(whole._later) is Following:
+            stale.append(whole)
+            whole = whole._later.whole
+        for one in reversed(stale):  # from the largest whole on, and not by recursion
+            one.data  # noqa: B018 - takes it
         with recording(self.part.records):
             found = self.part.take(self.whole)
         y.data, y._node, y._output = found.data, found._node, found._output
@@ -209,9 +215,7 @@ def part_of(
 
 def tell(x: Value, listener: Value | Later) -> None:
     """Let something hear of changes of a tensor, as long as it is there."""
-    try:
-        listeners = x._parts
-    except AttributeError:
+    if (listeners := x._parts) is None:
         listeners = x._parts = []
     if len(listeners) >= 32 and not len(listeners) & (len(listeners) - 1):  # now and then
         listeners[:] = [one for one in listeners if one() is not None]
@@ -220,26 +224,32 @@ def tell(x: Value, listener: Value | Later) -> None:
 
 def will_change(x: Value) -> None:
     """Let computations that are put off keep the values of a tensor, which is to be written."""
-    for one in getattr(x, "_parts", ()):
+    for one in x._parts or ():
         if isinstance(later := one(), Later):
             later.keep(x.data)
 
 
 def has_changed(whole: Value, but: Value | None = None) -> None:
     """Let the parts of a tensor follow a change of it, except the one that it came from."""
-    for one in getattr(whole, "_parts", ()):
-        part = one()
-        if not isinstance(part, Value) or part is but or part._base is None:
-            continue
-        if part._base.whole is not whole:
-            continue
-        if type(part._later) is not Following:
-            part._later = Following(whole, part._base)
-            del part.data
-            part._node = None
-            part._version += 1
-        part.requires_grad = part._base.records and whole.requires_grad
-        has_changed(part)
+    changed = [whole]
+    while changed:
+        whole = changed.pop()
+        for one in whole._parts or ():
+            part = one()
+            if not isinstance(part, Value) or part is but or part._base is None:
+                continue
+            if part._base.whole is not whole:
+                continue
+            requires_grad = part._base.records and whole.requires_grad
+            if type(part._later) is Following and part.requires_grad == requires_grad:
+                continue  # and so are its parts
+            if type(part._later) is not Following:
+                part._later = Following(whole, part._base)
+                del part.data
+                part._node = None
+                part._version += 1
+            part.requires_grad = requires_grad
+            changed.append(part)
 
 
 def same_backend(name: str, *values: Value) -> backends.Backend:
