@@ -248,7 +248,7 @@ class _Probe:
 def _first(value: Any) -> Any:
     """Return the array of a value, or of the first of several."""
     first = next(iter(leaves(value)), None)
-    return first.data if isinstance(first, Tensor) else first
+    return first.array if isinstance(first, Tensor) else first
 
 
 def _leaves(module: Module, path: str = "") -> Iterator[tuple[str, Module]]:

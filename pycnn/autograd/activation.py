@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 def sigmoid(x: Value) -> Tensor:
     """Return ``1 / (1 + exp(-x))``."""
-    y = ops.sigmoid(x.data)
+    y = ops.sigmoid(x.array)
     return record("sigmoid", (x,), y, lambda needs, g: (ops.sigmoid_backward(g, y),))
 
 
 def tanh(x: Value) -> Tensor:
     """Return the hyperbolic tangent."""
-    y = ops.tanh(x.data)
+    y = ops.tanh(x.array)
     return record("tanh", (x,), y, lambda needs, g: (ops.tanh_backward(g, y),))
 
 
 def softmax(x: Value, dim: int, log: bool = False) -> Tensor:
     """Turn scores along an axis into probabilities, or into their logarithms."""
     name = "log_softmax" if log else "softmax"
-    k, shape = x.backend, tuple(x.data.shape)
+    k, shape = x.backend, tuple(x.array.shape)
     axis = axis_of(name, dim, len(shape))
     order = [i for i in range(len(shape)) if i != axis] + [axis]
     back = tuple(sorted(range(len(shape)), key=order.__getitem__))
@@ -45,7 +45,7 @@ def softmax(x: Value, dim: int, log: bool = False) -> Tensor:
             return array.reshape(shape)
         return k.transpose(array.reshape([shape[i] for i in order]), back)
 
-    y = op(rows(x.data))
+    y = op(rows(x.array))
     return record(
         name,
         (x,),

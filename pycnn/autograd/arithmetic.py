@@ -111,8 +111,8 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     function, of_a, of_b = RULES[name]
     values = [x for x in (a, b) if isinstance(x, Value)]
     k = same_backend(name, *values)
-    x = a.data if isinstance(a, Value) else a
-    z = b.data if isinstance(b, Value) else b
+    x = a.array if isinstance(a, Value) else a
+    z = b.array if isinstance(b, Value) else b
     if name == "div" or isinstance(x, float) or isinstance(z, float):
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
     try:
@@ -122,11 +122,11 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
             raise ValueError(
                 "[pow] whole numbers have no negative powers: convert with .float() first"
             ) from None
-        given = " and ".join(str(tuple(v.data.shape)) for v in values)
+        given = " and ".join(str(tuple(v.array.shape)) for v in values)
         raise ValueError(f"[{name}] shapes {given} do not broadcast together: {error}") from None
 
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
     if y.dtype.kind == "f":  # so that the gradients are floats of the same width
         x, z = (_as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
 
@@ -149,7 +149,7 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
     if other is None:
         raise TypeError(f"[{name}] a tensor cannot be compared with a {type(b).__name__}")
     k = same_backend(name, *[v for v in (a, other) if isinstance(v, Value)])
-    return new(k.binary(name, a.data, other.data if isinstance(other, Value) else other))
+    return new(k.binary(name, a.array, other.array if isinstance(other, Value) else other))
 
 
 # Name: the gradient of x, from x and y.
@@ -178,7 +178,7 @@ def unary(name: str, x: Value) -> Tensor:
     """Compute an op of `UNARY`."""
     function, rule = UNARY[name]
     k = x.backend
-    array = x.data if name in _OF_INTS else _as_float(k, x.data)
+    array = x.array if name in _OF_INTS else _as_float(k, x.array)
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
@@ -188,7 +188,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     for end in (low, high):
         if isinstance(end, Value):
             raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     if low is None and high is None:
         raise ValueError("[clamp] needs min, max or both")
     y = array
@@ -210,16 +210,16 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     """Choose a where the condition holds, else b, with broadcasting."""
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
-    if condition.data.dtype != bool:
-        condition = new(k.binary("not_equal", condition.data, 0))
-    mask = condition.data
-    x, z = (v.data if isinstance(v, Value) else v for v in (a, b))
+    if condition.array.dtype != bool:
+        condition = new(k.binary("not_equal", condition.array, 0))
+    mask = condition.array
+    x, z = (v.array if isinstance(v, Value) else v for v in (a, b))
     if not values:
         dtype = np.result_type(*[np.min_scalar_type(v) for v in (a, b)])
         kind = {"b": np.bool_, "f": np.float32}.get(dtype.kind, np.int64)
         x = k.astype(k.binary("add", k.zeros((), np.float32), float(a)), kind)
     y = k.where(mask, x, z)
-    shapes = [v.data.shape for v in values]
+    shapes = [v.array.shape for v in values]
     firsts = [True, False] if len(values) == 2 else [isinstance(a, Value)]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
@@ -241,7 +241,7 @@ def _records(*values: Any) -> bool:
 def _check_bools(name: str, *values: Any) -> None:
     """Refuse numbers, whose bits PyTorch combines."""
     for value in values:
-        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.data.dtype
+        dtype = np.asarray(value).dtype if not isinstance(value, Value) else value.array.dtype
         if dtype.kind != "b":
             raise TypeError(f"[{name}] needs bool tensors, got {dtype}: compare first, x > 0")
 
@@ -303,7 +303,7 @@ class Arithmetic(Value):
             raise TypeError(f"[Tensor] a {type(other).__name__} is no operand of a tensor")
         if isinstance(found, Value):
             return found  # type: ignore[return-value]
-        dtype = np.float32 if isinstance(found, float) else self.data.dtype
+        dtype = np.float32 if isinstance(found, float) else self.array.dtype
         return new(self.backend.from_numpy(np.array(found, dtype)))
 
     def __mod__(self, other: Any) -> Tensor:
@@ -321,7 +321,7 @@ class Arithmetic(Value):
 
     def __invert__(self) -> Tensor:
         _check_bools("~", self)
-        return new(self.backend.unary("logical_not", self.data))
+        return new(self.backend.unary("logical_not", self.array))
 
     def __and__(self, other: Any) -> Tensor:
         _check_bools("&", self, other)

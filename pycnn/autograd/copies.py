@@ -23,7 +23,7 @@ class Copies(Ordering):
     def new_tensor(self, data: Any) -> Tensor:
         """Return a tensor of these numbers, of this dtype and on this device."""
         numbers = data.numpy() if isinstance(data, Value) else data
-        kind = np.float32 if self.data.dtype.kind == "f" else self.data.dtype
+        kind = np.float32 if self.array.dtype.kind == "f" else self.array.dtype
         return new(move(np.array(numbers, kind), self.backend.name))
 
     def new_full(self, size: Any, fill_value: Any) -> Tensor:
@@ -40,7 +40,7 @@ class Copies(Ordering):
 
     def ndimension(self) -> int:
         """Return the number of dimensions."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     def is_contiguous(self) -> bool:
         """Return True: every tensor is contiguous."""
@@ -48,7 +48,7 @@ class Copies(Ordering):
 
     def nonzero(self) -> Tensor:
         """Return the positions of what is not 0, a row for each; int64."""
-        found = np.argwhere(self.backend.to_numpy(self.data))
+        found = np.argwhere(self.backend.to_numpy(self.array))
         return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
 
     def roll(self, shifts: int, dims: int) -> Tensor:
@@ -61,7 +61,7 @@ class Copies(Ordering):
 
     def movedim(self, source: int, destination: int) -> Tensor:
         """Move an axis to another place; the others keep their order."""
-        ndim = len(self.data.shape)
+        ndim = len(self.array.shape)
         order = list(range(ndim))
         axis = order.pop(shaping.axis_of("movedim", source, ndim))
         order.insert(shaping.axis_of("movedim", destination, ndim), axis)
@@ -69,13 +69,13 @@ class Copies(Ordering):
 
     def unflatten(self, dim: int, sizes: Any) -> Tensor:
         """Part an axis into several; one size may be -1."""
-        shape = tuple(self.data.shape)
+        shape = tuple(self.array.shape)
         axis = shaping.axis_of("unflatten", dim, len(shape))
         return shaping.reshape(self, *shape[:axis], *sizes, *shape[axis + 1 :])
 
     def repeat_interleave(self, repeats: int, dim: int | None = None) -> Tensor:
         """Repeat each slice along an axis, or each number of the flattened tensor."""
         x = shaping.reshape(self, -1) if dim is None else self
-        axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.data.shape))
-        places = np.repeat(np.arange(x.data.shape[axis]), repeats)
+        axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
+        places = np.repeat(np.arange(x.array.shape[axis]), repeats)
         return shaping.index(x, (*(slice(None),) * axis, places))

@@ -49,7 +49,7 @@ class Function:
     ...         return 2 * x * dy
     >>> x = pycnn.tensor([3.0], requires_grad=True)
     >>> Square.apply(x).backward()
-    >>> x.grad
+    >>> x.gradient
     array([6.], dtype=float32)
     """
 
@@ -81,11 +81,11 @@ class Function:
         context.needs_input_grad = tuple(isinstance(x, Value) and x.requires_grad for x in inputs)
         with recording(False):
             found = cls.forward(
-                context, *[new(x.data) if isinstance(x, Value) else x for x in inputs]
+                context, *[new(x.array) if isinstance(x, Value) else x for x in inputs]
             )
         several = isinstance(found, tuple)
         outputs = [_array(name, y) for y in (found if several else (found,))]
-        shapes = [None if not isinstance(x, Value) else x.data.shape for x in inputs]
+        shapes = [None if not isinstance(x, Value) else x.array.shape for x in inputs]
 
         def pull(needs: Needs, *dy: Any) -> list[Any]:
             with recording(False):
@@ -115,7 +115,7 @@ class Function:
 
 def _array(name: str, value: Any) -> Any:
     if isinstance(value, Value):
-        return value.data
+        return value.array
     if is_array(value):
         return value
     raise TypeError(f"[{name}] a pass must return tensors, returned {type(value).__name__}")

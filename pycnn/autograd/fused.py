@@ -39,7 +39,7 @@ class Affine(Later):
     ) -> None:
         self.op, self.geometry = op, geometry
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
-        self.arrays = [one.data for one in self.inputs]
+        self.arrays = [one.array for one in self.inputs]
         self.changes = [one.changes() for one in self.inputs]
         self.records = is_recording() and any([one.requires_grad for one in self.inputs])
         self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
@@ -56,7 +56,7 @@ class Affine(Later):
         for name, one, array, changes in zip(
             ("x", "weight", "bias"), self.inputs, self.arrays, self.changes, strict=False
         ):
-            if one.data is array and one.changes() != changes:  # and not through the tensor
+            if one.array is array and one.changes() != changes:  # and not through the tensor
                 raise RuntimeError(
                     f"[{self.op}] {name} of shape {tuple(array.shape)} has been changed in place "
                     "before anybody looked at the result, which is computed only then: look at "
@@ -69,7 +69,7 @@ class Affine(Later):
         """Compute the op alone."""
         x, w, b = self.operands()
         op = ops.conv2d if self.op == "conv2d" else ops.linear
-        y.data = op(x, w, b, **self.geometry)
+        y.array = op(x, w, b, **self.geometry)
         self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
 
     def attach(self, y: Value, name: str, pull: Any) -> None:
@@ -136,7 +136,7 @@ class Rectified(Later):
         affine = self.affine
         x, w, b = affine.operands()
         op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
-        y.data = z = op(x, w, b, **affine.geometry)
+        y.array = z = op(x, w, b, **affine.geometry)
         affine.attach(
             y,
             f"{affine.op}_relu",
@@ -165,7 +165,9 @@ class Pooled(Later):
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
         x, w, b = affine.operands()
-        y.data, winners = ops.conv2d_relu_max_pool2d(x, w, b, window=self.window, **affine.geometry)
+        y.array, winners = ops.conv2d_relu_max_pool2d(
+            x, w, b, window=self.window, **affine.geometry
+        )
 
         def pull(needs: Needs, dy: Any) -> list[Any]:
             dx, dw, db = ops.conv2d_relu_max_pool2d_backward(
@@ -195,20 +197,20 @@ def _alive(before: _Before | None) -> Any:
 
 def _rectify(x: Value, y: Value, records: bool) -> None:
     """Set a tensor to the rectified values of another."""
-    y.data = z = ops.relu(x.data)
+    y.array = z = ops.relu(x.array)
     if records:
         y._node = Node("relu", (x,), lambda needs, dy: (ops.relu_backward(dy, z),), (z,))
 
 
 def _pool(x: Value, y: Value, geometry: tuple[Any, ...], records: bool) -> None:
-    shape = x.data.shape
-    y.data, places = ops.max_pool2d(x.data, *geometry)
+    shape = x.array.shape
+    y.array, places = ops.max_pool2d(x.array, *geometry)
     if records:
         y._node = Node(
             "max_pool2d",
             (x,),
             lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),),
-            (y.data,),
+            (y.array,),
         )
 
 
@@ -216,11 +218,11 @@ def affine(
     op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
 ) -> Tensor:
     """Put off a convolution or a linear layer whose arguments are known to fit."""
-    x.data  # noqa: B018 - computes it now: what it was put off for does not include this op
+    x.array  # noqa: B018 - computes it now: what it was put off for does not include this op
     later = Affine(op, x, weight, bias, geometry)
     y = put_off(later, later.records)
     if x._base is not None and x._base.foreign:
-        y.data  # noqa: B018 - computes it now: nobody notices if the array is written
+        y.array  # noqa: B018 - computes it now: nobody notices if the array is written
     return y
 
 
@@ -238,7 +240,7 @@ def relu(x: Value, inplace: bool = False) -> Tensor:
             x._version += 1
             return x  # type: ignore[return-value]
         return put_off(Rectified(later, x), later.records)
-    z = ops.relu(x.data)
+    z = ops.relu(x.array)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
     return x._become(y) if inplace else y
 
@@ -263,8 +265,8 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
     ):
         window = geometry[0]
         return put_off(Pooled(later, x, window), later.affine.records)
-    array, places = ops.max_pool2d(x.data, *geometry)
-    shape = x.data.shape
+    array, places = ops.max_pool2d(x.array, *geometry)
+    shape = x.array.shape
     return record(
         "max_pool2d", (x,), array, lambda needs, dy: (ops.max_pool2d_backward(dy, places, shape),)
     )

@@ -75,7 +75,7 @@ def gradcheck(
     reference = backend("reference")
     tensors = []
     for x in given:
-        array = x.data if isinstance(x, Value) else x
+        array = x.array if isinstance(x, Value) else x
         if not is_array(array):
             raise TypeError(f"[gradcheck] inputs must be tensors or arrays, got {written(x)}")
         moved = reference.from_numpy(np.array(np.asarray(array), order="C"))
@@ -93,7 +93,7 @@ def gradcheck(
         (y * Tensor(reference.from_numpy(w))).sum() for y, w in zip(outputs, weights, strict=True)
     )
     for _, x in checked:
-        x.grad = None
+        x.gradient = None
     if total.requires_grad:
         total.backward()
 
@@ -104,15 +104,15 @@ def gradcheck(
 
     worst: tuple[float, str] = (0.0, "")
     for name, x in checked:
-        grad = np.zeros(x.shape) if x.grad is None else _dense(x.grad)
+        grad = np.zeros(x.shape) if x.gradient is None else _dense(x.gradient)
         slopes = np.empty(x.shape)
         for place in np.ndindex(x.shape):
-            before = x.data[place]
-            x.data[place] = before + eps
+            before = x.array[place]
+            x.array[place] = before + eps
             above = value()
-            x.data[place] = before - eps
+            x.array[place] = before - eps
             slopes[place] = (above - value()) / (2 * eps)
-            x.data[place] = before
+            x.array[place] = before
         over = np.abs(grad - slopes) - (atol + rtol * np.abs(slopes))
         over = np.where(np.isfinite(over), over, np.inf)
         if over.size and over.max() > worst[0]:

@@ -143,14 +143,14 @@ class Node:
                 trains = True
             else:
                 sources.append(None)
-            guarded.append((x, x.data, x.changes()))
+            guarded.append((x, x.array, x.changes()))
         self.sources = sources
         self.trained: bool = trains
         self._guarded = guarded
 
     def guard(self, x: Value) -> None:
         """Notice in the backward pass if the values of a tensor have changed since."""
-        self._guarded.append((x, x.data, x.changes()))
+        self._guarded.append((x, x.array, x.changes()))
 
     def completed(self, name: str, pull: Pull) -> Node:
         """Return this node, made when a computation was put off, with what is known now.
@@ -177,7 +177,7 @@ class Node:
                 "freed: run the forward pass again, or pass retain_graph=True the first time"
             )
         for x, data, changes in self._guarded:
-            if x.data is not data or x.changes() != changes:
+            if x.array is not data or x.changes() != changes:
                 raise RuntimeError(
                     f"[backward] a tensor of shape {tuple(data.shape)} that {self.name} was "
                     "computed from has been changed in place since: its gradient would be wrong. "

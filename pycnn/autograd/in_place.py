@@ -91,14 +91,14 @@ class InPlace(Methods):
     def copy_(self, values: Any) -> Tensor:
         """Take the values of an array or tensor that broadcasts to this shape."""
         if isinstance(values, Value):
-            source: Any = astype(moved(values, self.backend.name), self.data.dtype)
-            y = expand(source, self.data.shape)
+            source: Any = astype(moved(values, self.backend.name), self.array.dtype)
+            y = expand(source, self.array.shape)
             return self._become(arithmetic.where(new(self.backend.zeros((), np.bool_)), self, y))
-        return self._set(np.broadcast_to(np.asarray(values), self.data.shape))
+        return self._set(np.broadcast_to(np.asarray(values), self.array.shape))
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
-        return self._set(np.full(self.data.shape, float(value)))
+        return self._set(np.full(self.array.shape, float(value)))
 
     def zero_(self) -> Tensor:
         """Set every number to 0."""
@@ -107,21 +107,21 @@ class InPlace(Methods):
     def normal_(self, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a normal distribution."""
         rng = generator_of(generator, "normal_")
-        return self._set(rng.normal(mean, std, self.data.shape))
+        return self._set(rng.normal(mean, std, self.array.shape))
 
     def uniform_(self, low: Any = 0, high: Any = 1, *, generator: Any = None) -> Tensor:
         """Draw every number from a uniform distribution."""
         rng = generator_of(generator, "uniform_")
-        return self._set(rng.uniform(low, high, self.data.shape))
+        return self._set(rng.uniform(low, high, self.array.shape))
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Draw 1 with probability p, else 0."""
         rng = generator_of(generator, "bernoulli_")
-        return self._set(rng.random(self.data.shape) < p)
+        return self._set(rng.random(self.array.shape) < p)
 
     def _set(self, numbers: Any) -> Tensor:
         """Take numbers of this shape that nothing was recorded for."""
-        dtype = self.data.dtype
+        dtype = self.array.dtype
         array = np.array(numbers, dtype if self.backend.name == "cpu" else "f4", order="C")
         made = self.backend.from_numpy(array)
         return self._become(record("fill", (self,), made, lambda needs, g: (None,)))

@@ -75,7 +75,7 @@ class _AnyTensor(type):
         """Return a tensor of the same values."""
         x = data if isinstance(data, Value) else as_tensor(data)
         if requires_grad and not x.requires_grad:
-            x = Tensor(x.data, requires_grad=True)
+            x = Tensor(x.array, requires_grad=True)
         return x
 
 

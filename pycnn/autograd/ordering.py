@@ -30,8 +30,8 @@ class Ordering(ShapeMethods):
     def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
         """Return where the numbers of `sort` are; int64."""
         k = self.backend
-        axis = axis_of("argsort", dim, len(self.data.shape))
-        numbers = k.to_numpy(self.data)
+        axis = axis_of("argsort", dim, len(self.array.shape))
+        numbers = k.to_numpy(self.array)
         if descending:  # from the end, so that equal ones keep their order
             last = numbers.shape[axis] - 1 if numbers.ndim else 0
             found = last - np.flip(np.argsort(np.flip(numbers, axis), axis, kind="stable"), axis)
@@ -41,8 +41,8 @@ class Ordering(ShapeMethods):
 
     def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
         """Return the k largest numbers along an axis, in order, and where they are."""
-        axis = axis_of("topk", dim, len(self.data.shape))
-        size = self.data.shape[axis] if self.data.shape else 1
+        axis = axis_of("topk", dim, len(self.array.shape))
+        size = self.array.shape[axis] if self.array.shape else 1
         if not 0 <= k <= size:
             raise ValueError(f"[topk] k {k} must be from 0 to {size}, the extent of axis {axis}")
         where = self.argsort(dim, largest)[(slice(None),) * axis + (slice(0, k),)]
@@ -57,7 +57,7 @@ class Ordering(ShapeMethods):
         return self._part(np.triu, diagonal)
 
     def _part(self, triangle: Any, diagonal: int) -> Tensor:
-        shape = self.data.shape
+        shape = self.array.shape
         if len(shape) < 2:
             raise ValueError(f"[{triangle.__name__}] needs a matrix, got shape {tuple(shape)}")
         out = ~triangle(np.ones(shape[-2:], np.bool_), diagonal)
@@ -65,7 +65,7 @@ class Ordering(ShapeMethods):
 
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         """Return ``log sum exp(x)`` along axes, without overflow."""
-        top = amax("max", new(self.data), dim, True)
-        top = where(new(self.backend.unary("isfinite", top.data)), top, 0.0)
+        top = amax("max", new(self.array), dim, True)
+        top = where(new(self.backend.unary("isfinite", top.array)), top, 0.0)
         total = sum_((self - top).exp(), dim, True).log() + top
         return total if keepdim else sum_(total, dim)

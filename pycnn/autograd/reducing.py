@@ -41,9 +41,9 @@ def _counted(k: Backend, array: Any) -> Any:
 
 def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Add up along axes; all numbers without `dim`."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("sum", dim, len(shape))
-    array = _counted(k, x.data)
+    array = _counted(k, x.array)
     y = k.reduce("sum", array, axes)
     kept = y.shape
 
@@ -55,10 +55,10 @@ def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the mean along axes; of all numbers without `dim`."""
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("mean", dim, len(shape)))
-    if x.data.dtype.kind != "f":
-        raise TypeError(f"[mean] needs floats, got {x.data.dtype}: convert with .float() first")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"[mean] needs floats, got {x.array.dtype}: convert with .float() first")
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
@@ -67,7 +67,7 @@ def var(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False)
 
     `unbiased` is True, False, or the number by which the count n is corrected.
     """
-    shape = x.data.shape
+    shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
     return sum_(away * away, dim, keepdim) / new(
@@ -84,11 +84,11 @@ class Extremes(NamedTuple):
 
 def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the extreme ('max' or 'min') along axes; equal ones share the gradient evenly."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of(f"a{name}", dim, len(shape))
     if 0 in [shape[axis] for axis in axes]:
         raise ValueError(f"[a{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     y = k.reduce(name, array, axes)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -104,11 +104,11 @@ def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor
 
 def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     """Return the extreme ('max' or 'min') along an axis, and where the first such one is."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of(name, dim, len(shape))
     if not shape or not shape[axis]:
         raise ValueError(f"[{name}] there is no {name} of no numbers (shape {tuple(shape)})")
-    array = x.data
+    array = x.array
     where = k.arg_reduce(name, array, axis)
     y = k.reduce(name, array, (axis,))
     places = [1] * len(shape)
@@ -128,17 +128,17 @@ def argextreme(name: str, x: Value, dim: int | None = None, keepdim: bool = Fals
     if dim is None:
         x = reshape(x, -1)
         dim = 0
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axis = axis_of(f"arg{name}", dim, len(shape))
-    where = k.arg_reduce(name, x.data, axis)
+    where = k.arg_reduce(name, x.array, axis)
     return new(where if keepdim else where.reshape(_without(shape, (axis,))))
 
 
 def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Multiply along an axis; all numbers without `dim`. The gradient of a zero is exact."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     axes = axes_of("prod", dim, len(shape))
-    array = _counted(k, x.data)
+    array = _counted(k, x.array)
     y = k.reduce("prod", array, axes)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
@@ -162,13 +162,13 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
     if abs(p) == math.inf:
         return amax("max" if p > 0 else "min", abs(x), dim, keepdim)
     if p == 0:
-        hit = new(x.backend.binary("not_equal", x.data, 0))
-        count = sum_(astype(hit, x.data.dtype), dim, keepdim)
-        return record("norm", (x,), count.data, lambda needs, g: (None,))
+        hit = new(x.backend.binary("not_equal", x.array, 0))
+        count = sum_(astype(hit, x.array.dtype), dim, keepdim)
+        return record("norm", (x,), count.array, lambda needs, g: (None,))
     if p != 2:
         return _norm(x, float(p), dim, keepdim)
     k = x.backend
-    array = x.data
+    array = x.array
     axes = axes_of("norm", dim, len(array.shape))
     square = k.binary("multiply", array, array)
     y = k.unary("sqrt", k.reduce("sum", square, axes))
@@ -185,7 +185,7 @@ def norm(x: Value, p: float = 2, dim: Dims = None, keepdim: bool = False) -> Ten
 
 def _norm(x: Value, p: float, dim: Dims, keepdim: bool) -> Tensor:
     """Return the p-norm, with the gradient ``sign(x) (|x| / y)^(p - 1)``; 0 where x is 0."""
-    k, array = x.backend, x.data
+    k, array = x.backend, x.array
     axes = axes_of("norm", dim, len(array.shape))
     size = k.unary("absolute", array)
     y = k.binary("power", k.reduce("sum", k.binary("power", size, p), axes), 1 / p)
@@ -202,7 +202,7 @@ def _norm(x: Value, p: float, dim: Dims, keepdim: bool) -> Tensor:
 def std(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False) -> Tensor:
     """Return the root of `var`; where that is 0, so is the gradient, as in PyTorch."""
     k, spread = x.backend, var(x, dim, unbiased, keepdim)
-    y = k.unary("sqrt", spread.data)
+    y = k.unary("sqrt", spread.array)
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         slope = k.binary("divide", g, k.binary("multiply", y, 2.0))
@@ -214,7 +214,7 @@ def std(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False)
 def cumsum(x: Value, dim: int) -> Tensor:
     """Add up what has come so far along an axis."""
     k = x.backend
-    axis = axis_of("cumsum", dim, len(x.data.shape))
+    axis = axis_of("cumsum", dim, len(x.array.shape))
 
     def sums(array: Any, backward: bool) -> Any:
         numbers = k.to_numpy(array)
@@ -222,14 +222,14 @@ def cumsum(x: Value, dim: int) -> Tensor:
         total = np.cumsum(numbers, axis, dtype=numbers.dtype)
         return k.from_numpy(np.asarray(np.flip(total, axis) if backward else total, order="C"))
 
-    y = sums(_counted(k, x.data), False)
+    y = sums(_counted(k, x.array), False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))
 
 
 def matmul(a: Value, b: Value) -> Tensor:
     """Multiply matrices, or vectors, with broadcasting of the axes in front (as NumPy's ``@``)."""
     k = same_backend("matmul", a, b)
-    first, second = a.data, b.data
+    first, second = a.array, b.array
     if not first.shape or not second.shape:
         raise ValueError("[matmul] needs at least one dimension on both sides, got a scalar")
     row, column = len(first.shape) == 1, len(second.shape) == 1
@@ -276,7 +276,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     if not arrow:
         right = "".join(sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1))
     k = same_backend("einsum", *operands)
-    arrays = [k.to_numpy(x.data) for x in operands]
+    arrays = [k.to_numpy(x.array) for x in operands]
     sizes = [dict(zip(term, x.shape, strict=False)) for term, x in zip(terms, arrays, strict=True)]
     extents = {c: max(size.get(c, 1) for size in sizes) for c in left if c.isalpha()}
     y = np.einsum(f"{left}->{right}", *arrays)

@@ -23,16 +23,16 @@ class ShapeMethods(Value):
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or one extent of it."""
-        shape = tuple(self.data.shape)
+        shape = tuple(self.array.shape)
         return shape if dim is None else shape[shaping.axis_of("size", dim, len(shape))]
 
     def dim(self) -> int:
         """Return the number of axes."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     def numel(self) -> int:
         """Return how many numbers there are."""
-        return int(self.data.size)
+        return int(self.array.size)
 
     def reshape(self, *sizes: Any) -> Tensor:
         """Give the same numbers another shape; one size may be -1."""
@@ -46,7 +46,7 @@ class ShapeMethods(Value):
 
     def view_as(self, other: Value) -> Tensor:
         """Return this with the shape of another tensor."""
-        return shaping.reshape(self, other.data.shape)
+        return shaping.reshape(self, other.array.shape)
 
     reshape_as = view_as
 
@@ -72,14 +72,14 @@ class ShapeMethods(Value):
 
     def t(self) -> Tensor:
         """Exchange the axes of a matrix."""
-        if len(self.data.shape) > 2:
-            raise ValueError(f"[t] needs at most 2 dimensions, got shape {tuple(self.data.shape)}")
+        if len(self.array.shape) > 2:
+            raise ValueError(f"[t] needs at most 2 dimensions, got shape {tuple(self.array.shape)}")
         return self.T
 
     @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
-        return shaping.permute(self, tuple(range(len(self.data.shape)))[::-1])
+        return shaping.permute(self, tuple(range(len(self.array.shape)))[::-1])
 
     def expand(self, *sizes: Any) -> Tensor:
         """Repeat along axes of extent 1."""
@@ -87,7 +87,7 @@ class ShapeMethods(Value):
 
     def expand_as(self, other: Value) -> Tensor:
         """Repeat to the shape of another tensor."""
-        return shaping.expand(self, other.data.shape)
+        return shaping.expand(self, other.array.shape)
 
     def repeat(self, *times: Any) -> Tensor:
         """Repeat the whole along each axis."""
@@ -107,23 +107,23 @@ class ShapeMethods(Value):
 
     def narrow(self, dim: int, start: int, length: int) -> Tensor:
         """Return a range along an axis."""
-        axis = shaping.axis_of("narrow", dim, len(self.data.shape))
+        axis = shaping.axis_of("narrow", dim, len(self.array.shape))
         return shaping.index(self, (*(slice(None),) * axis, slice(start, start + length)))
 
     def select(self, dim: int, index: int) -> Tensor:
         """Return one slice along an axis, without the axis."""
-        axis = shaping.axis_of("select", dim, len(self.data.shape))
+        axis = shaping.axis_of("select", dim, len(self.array.shape))
         return shaping.index(self, (*(slice(None),) * axis, index))
 
     def index_select(self, dim: int, index: Value) -> Tensor:
         """Return the slices with these numbers along an axis."""
-        axis = shaping.axis_of("index_select", dim, len(self.data.shape))
+        axis = shaping.axis_of("index_select", dim, len(self.array.shape))
         return shaping.index(self, (*(slice(None),) * axis, index))
 
     def gather(self, dim: int, index: Value) -> Tensor:
         """Pick numbers along an axis: ``y[i, j] = x[index[i, j], j]`` for axis 0."""
-        axis = shaping.axis_of("gather", dim, len(self.data.shape))
-        places: list[Any] = list(np.indices(tuple(index.data.shape), sparse=True))
+        axis = shaping.axis_of("gather", dim, len(self.array.shape))
+        places: list[Any] = list(np.indices(tuple(index.array.shape), sparse=True))
         places[axis] = index
         return shaping.index(self, tuple(places))
 
@@ -137,7 +137,7 @@ class ShapeMethods(Value):
 
     def clone(self) -> Tensor:
         """Return a copy; gradients go through it."""
-        data = self.data
+        data = self.array
         copied = data.copy() if hasattr(data, "copy") else data
         if isinstance(copied, np.ndarray) and type(copied) is not type(
             self.backend.zeros((), "f4")
@@ -166,12 +166,12 @@ class ShapeMethods(Value):
     def type(self, dtype: Any = None) -> Any:
         """Convert to a dtype, or a kind such as `FloatTensor`; without one, return its name."""
         if dtype is None:
-            return f"{self.data.dtype.name}"
+            return f"{self.array.dtype.name}"
         return shaping.astype(self, getattr(dtype, "dtype", dtype))
 
     def type_as(self, other: Value) -> Tensor:
         """Convert to the dtype of another tensor."""
-        return shaping.astype(self, other.data.dtype)
+        return shaping.astype(self, other.array.dtype)
 
     def to(self, *target: Any, **options: Any) -> Tensor:
         """Move to a device, or convert to a dtype, or both; or follow another tensor.
@@ -181,7 +181,7 @@ class ShapeMethods(Value):
         y: Any = self
         for one in (*target, *options.values()):
             if isinstance(one, Value):
-                y = y.to(y.backend.name if one.data is None else one.backend.name, one.data.dtype)
+                y = y.to(y.backend.name if one.array is None else one.backend.name, one.array.dtype)
             elif (
                 isinstance(one, str)
                 and (one in ("cpu", "reference") or needs_extension(one))
@@ -204,7 +204,7 @@ class ShapeMethods(Value):
 
     def new_zeros(self, *size: Any) -> Tensor:
         """Return zeros of the same dtype, on the same device."""
-        return new(self.backend.zeros(shaping.sizes_of(size), self.data.dtype))
+        return new(self.backend.zeros(shaping.sizes_of(size), self.array.dtype))
 
 
 def _is_dtype(text: str) -> bool:
@@ -220,4 +220,4 @@ def moved(x: Value, device: str) -> Tensor:
     here = x.backend.name
     if here == device:
         return x  # type: ignore[return-value]
-    return record("to", (x,), move(x.data, device), lambda needs, g: (move(g, here),))
+    return record("to", (x,), move(x.array, device), lambda needs, g: (move(g, here),))

@@ -46,7 +46,7 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
     """Give the same numbers another shape; one size may be -1."""
-    shape, old = sizes_of(sizes), x.data.shape
+    shape, old = sizes_of(sizes), x.array.shape
     known = math.prod(n for n in shape if n != -1)
     free = shape.count(-1)
     total = math.prod(old)
@@ -56,7 +56,7 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
         or (known != total if not free else not known or total % known)
     ):
         raise ValueError(f"[reshape] a tensor of shape {tuple(old)} does not take shape {shape}")
-    y = x.data.reshape(shape)
+    y = x.array.reshape(shape)
     found = record("reshape", (x,), y, lambda needs, g: (g.reshape(old),))
     return part_of(
         x,
@@ -68,16 +68,16 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
 
 def permute(x: Value, *axes: Any) -> Tensor:
     """Reorder the axes: axis i of the result is axis ``axes[i]`` of x."""
-    ndim = len(x.data.shape)
+    ndim = len(x.array.shape)
     order = tuple(axis_of("permute", axis, ndim) for axis in sizes_of(axes))
     if sorted(order) != list(range(ndim)):
         raise ValueError(
             f"[permute] dims {order} must name each of the {ndim} dimensions of a tensor of shape "
-            f"{tuple(x.data.shape)} once"
+            f"{tuple(x.array.shape)} once"
         )
     k = x.backend
     back = tuple(int(i) for i in np.argsort(order))
-    y = k.transpose(x.data, order)
+    y = k.transpose(x.array, order)
     found = record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),))
     return part_of(
         x, found, lambda whole: permute(whole, order), lambda whole, part: permute(part, back)
@@ -86,7 +86,7 @@ def permute(x: Value, *axes: Any) -> Tensor:
 
 def transpose(x: Value, first: int, second: int) -> Tensor:
     """Exchange two axes."""
-    ndim = len(x.data.shape)
+    ndim = len(x.array.shape)
     a, b = axis_of("transpose", first, ndim), axis_of("transpose", second, ndim)
     order = list(range(ndim))
     if ndim:
@@ -96,7 +96,7 @@ def transpose(x: Value, first: int, second: int) -> Tensor:
 
 def flatten(x: Value, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the axes from `start_dim` to `end_dim` into one."""
-    shape = x.data.shape
+    shape = x.array.shape
     a, b = (axis_of("flatten", axis, len(shape)) for axis in (start_dim, end_dim))
     if a > b:
         raise ValueError(f"[flatten] start_dim {start_dim} comes after end_dim {end_dim}")
@@ -105,7 +105,7 @@ def flatten(x: Value, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def squeeze(x: Value, dim: Any = None) -> Tensor:
     """Drop axes of extent 1: all of them, or those named (one that has another extent stays)."""
-    shape = x.data.shape
+    shape = x.array.shape
     axes = range(len(shape)) if dim is None else sizes_of((dim,) if np.ndim(dim) == 0 else dim)
     drop = {axis_of("squeeze", axis, len(shape)) for axis in axes}
     return reshape(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in drop))
@@ -113,14 +113,14 @@ def squeeze(x: Value, dim: Any = None) -> Tensor:
 
 def unsqueeze(x: Value, dim: int) -> Tensor:
     """Insert an axis of extent 1 at a place."""
-    shape = x.data.shape
+    shape = x.array.shape
     at = axis_of("unsqueeze", dim, len(shape) + 1)
     return reshape(x, (*shape[:at], 1, *shape[at:]))
 
 
 def expand(x: Value, *sizes: Any) -> Tensor:
     """Repeat along axes of extent 1, and along new axes in front; -1 keeps an extent."""
-    shape, old = sizes_of(sizes), x.data.shape
+    shape, old = sizes_of(sizes), x.array.shape
     extra = len(shape) - len(old)
     full = tuple(old[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(shape))
     if extra < 0 or any(
@@ -128,14 +128,14 @@ def expand(x: Value, *sizes: Any) -> Tensor:
     ):
         raise ValueError(f"[expand] a tensor of shape {tuple(old)} does not expand to {shape}")
     k = x.backend
-    y = k.broadcast_to(x.data, full)
+    y = k.broadcast_to(x.array, full)
     pulled = record("expand", (x,), y, lambda needs, g: (unbroadcast(k, g, old),))
     return part_of(x, pulled, lambda whole: expand(whole, full))
 
 
 def repeat(x: Value, *times: Any) -> Tensor:
     """Repeat the whole tensor along each axis, as NumPy's tile does."""
-    counts, shape = sizes_of(times), x.data.shape
+    counts, shape = sizes_of(times), x.array.shape
     if len(counts) < len(shape):
         raise ValueError(
             f"[repeat] needs a count for each dimension, got {len(counts)} for shape {tuple(shape)}"
@@ -149,9 +149,9 @@ def repeat(x: Value, *times: Any) -> Tensor:
 
 def index(x: Value, key: Any) -> Tensor:
     """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    y = k.index(x.data, plain)
+    y = k.index(x.array, plain)
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
     if any(
         isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
@@ -163,7 +163,7 @@ def index(x: Value, key: Any) -> Tensor:
 def _plain(item: Any) -> Any:
     """Return one item of a key as the back-ends take it."""
     if isinstance(item, Value):
-        item = item.backend.to_numpy(item.data)
+        item = item.backend.to_numpy(item.array)
     if isinstance(item, (list, np.ndarray)):
         array = np.array(item)  # a copy, which nobody changes before backward
         if array.dtype.kind not in "biu" and array.size:
@@ -174,11 +174,11 @@ def _plain(item: Any) -> Any:
 
 def replaced(x: Value, key: Any, value: Any) -> Tensor:
     """Return a copy of x in which ``[key]`` holds other values."""
-    k, shape = x.backend, x.data.shape
+    k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    array = k.to_numpy(x.data)
+    array = k.to_numpy(x.array)
     source = value if isinstance(value, Value) else None
-    numbers = k.to_numpy(source.data) if source is not None else np.asarray(value)
+    numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
     changed = array.copy()
     changed[plain] = numbers
     y = k.from_numpy(changed.view(np.ndarray))
@@ -203,15 +203,15 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     if not tensors:
         raise ValueError("[cat] needs at least one tensor")
     # As in PyTorch, no numbers in one dimension join anything.
-    tensors = [x for x in tensors if tuple(x.data.shape) != (0,)] or tensors[:1]
-    axis = axis_of("cat", dim, len(tensors[0].data.shape))
-    shapes = [tuple(x.data.shape) for x in tensors]
+    tensors = [x for x in tensors if tuple(x.array.shape) != (0,)] or tensors[:1]
+    axis = axis_of("cat", dim, len(tensors[0].array.shape))
+    shapes = [tuple(x.array.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     if len(rest) > 1 or len({len(shape) for shape in shapes}) > 1 or not shapes[0]:
         raise ValueError(f"[cat] shapes must agree in all dimensions but {axis}, are {shapes}")
     k = same_backend("cat", *tensors)
     extents = [shape[axis] for shape in shapes]
-    y = k.concatenate([x.data for x in tensors], axis)
+    y = k.concatenate([x.array for x in tensors], axis)
     return record("cat", tensors, y, lambda needs, g: k.split(g, extents, axis))
 
 
@@ -220,17 +220,17 @@ def stack(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     tensors = list(tensors)
     if not tensors:
         raise ValueError("[stack] needs at least one tensor")
-    if len({tuple(x.data.shape) for x in tensors}) > 1:
-        shapes = [tuple(x.data.shape) for x in tensors]
+    if len({tuple(x.array.shape) for x in tensors}) > 1:
+        shapes = [tuple(x.array.shape) for x in tensors]
         raise ValueError(f"[stack] tensors must have one shape, have {shapes}")
-    axis = axis_of("stack", dim, len(tensors[0].data.shape) + 1)
+    axis = axis_of("stack", dim, len(tensors[0].array.shape) + 1)
     return cat([unsqueeze(x, axis) for x in tensors], axis)
 
 
 def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Take apart along an axis: into parts of a size (the last one may be smaller), or of sizes."""
-    axis = axis_of("split", dim, len(x.data.shape))
-    extent = x.data.shape[axis]
+    axis = axis_of("split", dim, len(x.array.shape))
+    extent = x.array.shape[axis]
     if isinstance(size, (tuple, list)):
         extents = [operator.index(n) for n in size]
         if sum(extents) != extent or any(n < 0 for n in extents):
@@ -241,7 +241,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
             raise ValueError(f"[split] size must be at least 1, got {step}")
         extents = [min(step, extent - i) for i in range(0, extent, step)] or [0]
     k = x.backend
-    parts = k.split(x.data, extents, axis)
+    parts = k.split(x.array, extents, axis)
     found = record_all("split", (x,), parts, lambda needs, *gs: (k.concatenate(list(gs), axis),))
     ends = np.cumsum(extents)
     keys = [
@@ -260,7 +260,7 @@ def _part_at(x: Value, y: Tensor, key: Any) -> Tensor:
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Take apart into that many parts of one size, the last of which may be smaller."""
-    extent = x.data.shape[axis_of("chunk", dim, len(x.data.shape))]
+    extent = x.array.shape[axis_of("chunk", dim, len(x.array.shape))]
     if operator.index(chunks) < 1:
         raise ValueError(f"[chunk] chunks must be at least 1, got {chunks}")
     return split(x, max(1, -(-extent // chunks)), dim)
@@ -268,18 +268,18 @@ def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 def unbind(x: Value, dim: int = 0) -> tuple[Tensor, ...]:
     """Return the slices along an axis, without that axis."""
-    axis = axis_of("unbind", dim, len(x.data.shape))
-    return tuple(squeeze(y, axis) for y in split(x, 1, axis)) if x.data.shape[axis] else ()
+    axis = axis_of("unbind", dim, len(x.array.shape))
+    return tuple(squeeze(y, axis) for y in split(x, 1, axis)) if x.array.shape[axis] else ()
 
 
 def astype(x: Value, dtype: Any) -> Tensor:
     """Convert to another dtype; gradients go back in the old one."""
-    k, old = x.backend, x.data.dtype
+    k, old = x.backend, x.array.dtype
     if k.name == "reference" and np.dtype(dtype).kind == "f":
         dtype = np.float64
     if old == dtype:
         return x  # type: ignore[return-value]
-    y = k.astype(x.data, dtype)
+    y = k.astype(x.array, dtype)
     if np.dtype(dtype).kind != "f":
         return new(y)
     return record("astype", (x,), y, lambda needs, g: (k.astype(g, old),))
@@ -287,7 +287,7 @@ def astype(x: Value, dtype: Any) -> Tensor:
 
 def flip(x: Value, *dims: Any) -> Tensor:
     """Reverse the order along axes."""
-    shape = x.data.shape
+    shape = x.array.shape
     axes = {axis_of("flip", axis, len(shape)) for axis in sizes_of(dims)}
     y: Any = x
     for axis in sorted(axes):
@@ -297,6 +297,6 @@ def flip(x: Value, *dims: Any) -> Tensor:
 
 def roll(x: Value, shifts: int, dims: int) -> Tensor:
     """Shift along an axis; what leaves at one end comes in at the other."""
-    axis = axis_of("roll", dims, len(x.data.shape))
-    order = np.roll(np.arange(x.data.shape[axis]), operator.index(shifts))
+    axis = axis_of("roll", dims, len(x.array.shape))
+    order = np.roll(np.arange(x.array.shape[axis]), operator.index(shifts))
     return index(x, (*(slice(None),) * axis, order))

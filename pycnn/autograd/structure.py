@@ -80,4 +80,4 @@ def _tensor(value: Any) -> Any:
 
 
 def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Value) else value
+    return value.array if isinstance(value, Value) else value

@@ -16,7 +16,7 @@ from pycnn.autograd.graph import add, is_recording, walk
 from pycnn.autograd.in_place import InPlace
 from pycnn.autograd.reducing import matmul
 from pycnn.autograd.shaping import index, replaced
-from pycnn.autograd.tracked import TrackedArray
+from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, has_changed, new, part_of, record, will_change
 from pycnn.devices import device_of, is_array, move
 
@@ -42,10 +42,10 @@ class Tensor(Arithmetic, InPlace):
 
     Attributes
     ----------
-    data : array
-        The values. Those that an op has computed must not be changed.
-    grad : array or None
-        The gradient that `backward` calls have added up, for leaves.
+    array : array
+        The values, as an array of the back-end. Those that an op has computed must not be changed.
+    gradient : array, SparseRows or None
+        The gradient that `backward` calls have added up, for leaves, as the back-end made it.
     requires_grad : bool
         Whether gradients are wanted here or at something that this was computed from.
 
@@ -72,12 +72,12 @@ class Tensor(Arithmetic, InPlace):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
-        self.data = data
+        self.array = data
         self._set_up(requires_grad)
 
     def _set_up(self, requires_grad: bool) -> None:
         """Begin without a history."""
-        self.grad = self._node = self._later = self._base = self._parts = None
+        self.gradient = self._node = self._later = self._base = self._parts = None
         self._output = self._version = 0
         self.requires_grad = requires_grad
 
@@ -86,23 +86,23 @@ class Tensor(Arithmetic, InPlace):
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
-        return tuple(self.data.shape)
+        return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Kind of the numbers."""
-        dtype: np.dtype[Any] = self.data.dtype
+        dtype: np.dtype[Any] = self.array.dtype
         return dtype
 
     @property
     def device(self) -> str:
         """Where the numbers are: 'cpu', 'cuda', 'cuda_emulated' or 'reference'."""
-        return device_of(self.data)
+        return device_of(self.array)
 
     @property
     def is_cuda(self) -> bool:
@@ -114,7 +114,35 @@ class Tensor(Arithmetic, InPlace):
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
         return self._node is None and not (self.requires_grad and self._later is not None)
 
+    @property
+    def data(self) -> Any:
+        """The values without a history: a tensor that shares them, as in PyTorch."""
+        return self.detach()
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        values = values.array if isinstance(values, Value) else values
+        if not is_array(values):
+            raise TypeError(f"[Tensor] data must be an array or a tensor, got {written(values)}")
+        self.array, self._later = values, None
+        self._version += 1
+        has_changed(self)
+
     # Gradients -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that `backward` calls have added up, for leaves; None without one.
+
+        On the CPU it is an array of NumPy's that has the usual methods of PyTorch's tensors as
+        well, such as ``zero_`` and ``norm``.
+        """
+        return tracked(self.gradient)
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        gradient = gradient.array if isinstance(gradient, Value) else gradient
+        self.gradient = plain(gradient)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add the gradients of this to `grad` of every leaf that it was computed from.
@@ -136,7 +164,7 @@ class Tensor(Arithmetic, InPlace):
         ValueError
             If `gradient` is missing for more than one number, or has another shape.
         """
-        data = self.data
+        data = self.array
         if not self.requires_grad:
             raise RuntimeError(
                 "[backward] this tensor does not require gradients: nothing that it was computed "
@@ -150,7 +178,7 @@ class Tensor(Arithmetic, InPlace):
                 )
             seed = backends.of(data).from_numpy(np.ones(data.shape, np.float32))
         else:
-            seed = gradient.data if isinstance(gradient, Value) else gradient
+            seed = gradient.array if isinstance(gradient, Value) else gradient
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
@@ -166,7 +194,7 @@ class Tensor(Arithmetic, InPlace):
         """Add to `grad`: where a gradient arrives at a leaf, if that still wants it."""
         if not self.requires_grad:
             return
-        self.grad = grad if self.grad is None else add(self.grad, grad)
+        self.gradient = grad if self.gradient is None else add(self.gradient, grad)
 
     @property
     def place(self) -> Any:
@@ -177,7 +205,7 @@ class Tensor(Arithmetic, InPlace):
         """Keep the gradient of this in `grad`, though it is no leaf."""
         if not self.requires_grad:
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
-        assert self.data is not None
+        assert self.array is not None
         if self._node is not None:
             if self._node.retained is None:
                 self._node.retained = _Retained()
@@ -187,14 +215,14 @@ class Tensor(Arithmetic, InPlace):
         """Say whether gradients are wanted; return self."""
         if not self.is_leaf and not requires_grad:
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"[requires_grad_] only floats can, not {self.data.dtype}")
+        if requires_grad and self.array.dtype.kind != "f":
+            raise TypeError(f"[requires_grad_] only floats can, not {self.array.dtype}")
         self.requires_grad = bool(requires_grad)
         return self
 
     def detach(self) -> Tensor:
         """Return a tensor with the same values and no history; a change of one changes both."""
-        return part_of(self, new(self.data), Tensor.detach, _rewritten, False)
+        return part_of(self, new(self.array), Tensor.detach, _rewritten, False)
 
     # Values --------------------------------------------------------------------------------
 
@@ -203,7 +231,7 @@ class Tensor(Arithmetic, InPlace):
 
         On the CPU it is a view, read-only where gradients depend on the values.
         """
-        data = self.data
+        data = self.array
         array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
         if array is data or array.base is data:
             array = array.view() if isinstance(data, TrackedArray) else array.view(np.ndarray)
@@ -221,18 +249,18 @@ class Tensor(Arithmetic, InPlace):
 
     def __dlpack__(self, **options: Any) -> Any:
         return (
-            self.detach().data.view(np.ndarray).__dlpack__(**options)
+            self.detach().array.view(np.ndarray).__dlpack__(**options)
             if self.device == "cpu"
-            else self.data.__dlpack__(**options)
+            else self.array.__dlpack__(**options)
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self.data.__dlpack_device__()
+        device: tuple[int, int] = self.array.__dlpack_device__()
         return device
 
     def item(self) -> Any:
         """Return a single number as Python's."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"[item] a tensor of shape {self.shape} is not a single number")
         return self.numpy().reshape(()).item()
 
@@ -252,7 +280,7 @@ class Tensor(Arithmetic, InPlace):
         return int(self.item())
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(
                 f"[Tensor] a tensor of shape {self.shape} is neither true nor false: "
                 "use .any() or .all()"
@@ -320,12 +348,12 @@ class Tensor(Arithmetic, InPlace):
         written, and counts the change. What this is a part of changes with it, and so do the parts
         of each.
         """
-        self.data  # noqa: B018 - computes what is put off: what this was may be asked for
+        self.array  # noqa: B018 - computes what is put off: what this was may be asked for
         self._check_change(y)
         by: Value | None = None
         changed: Value = self
         while True:
-            changed._replace(y)  # type: ignore[attr-defined]
+            changed._replace(y)
             has_changed(changed, by)
             base = changed._base
             if base is None or base.put_back is None or (whole := base.whole) is None:
@@ -338,11 +366,11 @@ class Tensor(Arithmetic, InPlace):
         if y.shape != self.shape:
             raise ValueError(
                 f"[Tensor] a change in place cannot turn shape {self.shape} into "
-                f"{tuple(y.data.shape)}"
+                f"{tuple(y.array.shape)}"
             )
-        if not _takes(self.dtype, y.data.dtype):
+        if not _takes(self.dtype, y.array.dtype):
             raise TypeError(
-                f"[Tensor] a change in place cannot put {y.data.dtype} into a tensor of "
+                f"[Tensor] a change in place cannot put {y.array.dtype} into a tensor of "
                 f"{self.dtype}: convert the result, or this tensor, first"
             )
         one: Value | None = self
@@ -365,9 +393,9 @@ class Tensor(Arithmetic, InPlace):
         """Take the values of a result, and its history if anything is recorded."""
         leaf, base = self._node is None, self._base
         if leaf and not y.requires_grad and not (base is not None and base.frozen):
-            self._write(y.data)
+            self._write(y.array)
             return
-        self.data = backends.of(y.data).astype(y.data, self.dtype)
+        self.array = backends.of(y.array).astype(y.array, self.dtype)
         self._version += 1
         if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
             self._node, self._output = y._node, y._output
@@ -379,16 +407,16 @@ class Tensor(Arithmetic, InPlace):
 
     def _write(self, values: Any) -> None:
         """Replace the values of a leaf in its own memory."""
-        if values.dtype != self.data.dtype:
-            values = backends.of(values).astype(values, self.data.dtype)
+        if values.dtype != self.array.dtype:
+            values = backends.of(values).astype(values, self.array.dtype)
         will_change(self)
-        backend = backends.of(self.data)
-        backend.write(self.data, backend.to_numpy(values))
+        backend = backends.of(self.array)
+        backend.write(self.array, backend.to_numpy(values))
         self._version += 1
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: values without a history."""
-        slots = {"data": self.data, "grad": self.grad, "requires_grad": False}
+        slots = {"array": self.array, "gradient": self.gradient, "requires_grad": False}
         if self.is_leaf:
             slots["requires_grad"] = self.requires_grad
         own = dict.fromkeys(("_node", "_base", "_later", "_parts"))
@@ -420,8 +448,8 @@ def _takes(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
 def _rewritten(whole: Tensor, part: Tensor) -> Tensor:
     """Return a tensor with other values, and with the history that it has."""
     if whole._node is None:
-        return new(part.data)
-    return record("detach", (whole,), part.data, lambda needs, g: (g,))
+        return new(part.array)
+    return record("detach", (whole,), part.array, lambda needs, g: (g,))
 
 
 class _Retained:
@@ -434,4 +462,4 @@ class _Retained:
         for output, reference in self.tensors:
             tensor = reference()
             if tensor is not None and (grad := grads[output]) is not None:
-                tensor.grad = grad if tensor.grad is None else add(tensor.grad, grad)
+                tensor.gradient = grad if tensor.gradient is None else add(tensor.gradient, grad)

@@ -35,8 +35,8 @@ class TrackedArray(np.ndarray[Any, Any]):
         if method == "at" and isinstance(inputs[0], TrackedArray):
             inputs[0].changes[0] += 1
         if out:
-            options["out"] = tuple(map(_plain, out))
-        result = getattr(ufunc, method)(*map(_plain, inputs), **options)
+            options["out"] = tuple(map(plain, out))
+        result = getattr(ufunc, method)(*map(plain, inputs), **options)
         if len(out) == 1 and isinstance(out[0], TrackedArray):
             return out[0]
         return result
@@ -52,7 +52,7 @@ class TrackedArray(np.ndarray[Any, Any]):
         super().__setitem__(key, value)
 
     def __repr__(self) -> str:
-        return repr(_plain(self))
+        return repr(plain(self))
 
     # PyTorch's methods. They write here and return self.
 
@@ -108,13 +108,18 @@ class TrackedArray(np.ndarray[Any, Any]):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return a plain view."""
-        return _plain(self)  # type: ignore[no-any-return]
+        return plain(self)  # type: ignore[no-any-return]
 
     def detach(self) -> TrackedArray:
         """Return the array itself."""
         return self
 
     cpu = detach
+
+    @property
+    def data(self) -> Any:
+        """The array itself."""
+        return self
 
     def clone(self) -> TrackedArray:
         """Return a copy."""
@@ -134,6 +139,10 @@ class TrackedArray(np.ndarray[Any, Any]):
         """Return how many numbers there are."""
         return int(np.prod(self.shape))
 
+    def norm(self) -> float:
+        """Return the square root of the sum of squares."""
+        return float(np.linalg.norm(plain(self)))
+
 
 class _Size(int):
     """A number of elements that can be called for the shape."""
@@ -151,7 +160,8 @@ class _Size(int):
         return self.shape if dim is None else self.shape[dim]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return an array that counts its changes as one that does not; others as they are."""
     return value.view(np.ndarray) if isinstance(value, TrackedArray) else value
 
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def max_pool2d_with_indices(x: Value, geometry: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
     """Return the largest element of each window, and its position ``h * W + w``; int64."""
-    whole = x.data.shape
+    whole = x.array.shape
     if len(whole) == 3:
         y, found = max_pool2d_with_indices(reshape(x, 1, *whole), geometry)
         return reshape(y, y.shape[1:]), reshape(found, found.shape[1:])
-    array, places = ops.max_pool2d(x.data, *geometry)
+    array, places = ops.max_pool2d(x.array, *geometry)
     pooled = record(
         "max_pool2d", (x,), array, lambda needs, dy: (ops.max_pool2d_backward(dy, places, whole),)
     )
@@ -42,11 +42,11 @@ def unpool2d(
     ValueError
         If the shapes differ, or an index lies outside of the plane.
     """
-    shape = tuple(x.data.shape)
-    if tuple(indices.data.shape) != shape or len(shape) not in (3, 4):
+    shape = tuple(x.array.shape)
+    if tuple(indices.array.shape) != shape or len(shape) not in (3, 4):
         raise ValueError(
             f"[max_unpool2d] needs (N, C, H, W) or (C, H, W) and indices of its shape "
-            f"(x: {shape}, indices: {tuple(indices.data.shape)})"
+            f"(x: {shape}, indices: {tuple(indices.array.shape)})"
         )
     if output_size is None:
         kernel, step, border = (
@@ -60,13 +60,13 @@ def unpool2d(
     height, width = tuple(output_size)[-2:]
     k = x.backend
     flat = (math.prod(shape[:-2]), shape[-2] * shape[-1])
-    places = k.to_numpy(indices.data).reshape(flat)
+    places = k.to_numpy(indices.array).reshape(flat)
     if places.size and not 0 <= places.min() <= places.max() < height * width:
         raise ValueError(
             f"[max_unpool2d] an index lies outside of planes of {height} x {width} pixels"
         )
-    planes = np.zeros((flat[0], height * width), x.data.dtype)
-    np.put_along_axis(planes, places, k.to_numpy(x.data).reshape(flat), 1)
+    planes = np.zeros((flat[0], height * width), x.array.dtype)
+    np.put_along_axis(planes, places, k.to_numpy(x.array).reshape(flat), 1)
 
     def pull(needs: Needs, dy: Any) -> tuple[Any]:
         lines = k.to_numpy(dy).reshape(planes.shape)

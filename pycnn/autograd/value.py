@@ -25,7 +25,7 @@ class Later:
     __slots__ = ("__weakref__",)
 
     def run(self, y: Value) -> None:
-        """Compute: set ``y.data``, and what made it."""
+        """Compute: set ``y.array``, and what made it."""
         raise NotImplementedError
 
     def keep(self, array: Any) -> None:
@@ -35,13 +35,15 @@ class Later:
 class Value:
     """An array and its history.
 
-    `data` is a slot that is empty as long as the computation is put off (see `pycnn.functional`'s
+    `array` is a slot that is empty as long as the computation is put off (see `pycnn.functional`'s
     fused steps); looking at it then computes it.
 
     Attributes
     ----------
-    data : array
+    array : array
         The values.
+    gradient : array or None
+        The gradient that backward passes have added up, for leaves.
     requires_grad : bool
         Whether gradients are wanted here, or at something that this was computed from.
     """
@@ -54,16 +56,16 @@ class Value:
         "_output",
         "_parts",
         "_version",
-        "data",
-        "grad",
+        "array",
+        "gradient",
         "requires_grad",
     )
 
     # The class of what ops return; `Tensor`, as soon as there is one.
     made: ClassVar[type[Tensor]]
 
-    data: Any
-    grad: Any
+    array: Any
+    gradient: Any
     requires_grad: bool
     _node: Node | None
     _output: int
@@ -74,7 +76,7 @@ class Value:
     _parts: list[weakref.ref[Any]] | None
 
     def __getattr__(self, name: str) -> Any:
-        if name == "data":
+        if name == "array":
             later = self._later
             if later is not None:
                 later.run(self)
@@ -84,13 +86,13 @@ class Value:
 
     def changes(self) -> int:
         """Return how often the values have been changed in place, as far as anybody noticed."""
-        counted = getattr(self.data, "changes", None)
+        counted = getattr(self.array, "changes", None)
         return self._version if counted is None else self._version + int(counted[0])
 
     @property
     def backend(self) -> backends.Backend:
         """Where the array is, and what computes with it there."""
-        return backends.of(self.data)
+        return backends.of(self.array)
 
 
 def new(array: Any) -> Tensor:
@@ -98,8 +100,8 @@ def new(array: Any) -> Tensor:
     if type(array) is not backends.ReferenceArray and array.dtype == np.float64:
         array = array.astype(np.float32)  # of NumPy's division of ints, for one
     y = object.__new__(Value.made)
-    y.data = array
-    y.grad = y._node = y._later = y._base = y._parts = None
+    y.array = array
+    y.gradient = y._node = y._later = y._base = y._parts = None
     y._output = y._version = 0
     y.requires_grad = False
     return y
@@ -108,7 +110,7 @@ def new(array: Any) -> Tensor:
 def put_off(later: Later, requires_grad: bool) -> Tensor:
     """Return a tensor whose values are computed when they are looked at."""
     y = object.__new__(Value.made)
-    y.grad = y._node = y._base = y._parts = None
+    y.gradient = y._node = y._base = y._parts = None
     y._output = y._version = 0
     y._later = later
     y.requires_grad = requires_grad
@@ -119,7 +121,7 @@ def record(name: str, inputs: Sequence[Value], array: Any, pull: Pull) -> Tensor
     """Return the result of an op as a tensor, with a node of the tape if it needs one."""
     y = new(array)
     if is_recording() and any([x.requires_grad for x in inputs]):
-        y._node = Node(name, inputs, pull, (y.data,))
+        y._node = Node(name, inputs, pull, (y.array,))
         y.requires_grad = True
     return y
 
@@ -130,9 +132,9 @@ def record_all(
     """Return several results of one op as tensors, with one node of the tape."""
     ys = tuple(map(new, arrays))
     if is_recording() and any([x.requires_grad for x in inputs]):
-        node = Node(name, inputs, pull, [y.data for y in ys])
+        node = Node(name, inputs, pull, [y.array for y in ys])
         for i, y in enumerate(ys):
-            if y.data.dtype.kind == "f":
+            if y.array.dtype.kind == "f":
                 y._node, y._output, y.requires_grad = node, i, True
     return ys
 
@@ -198,10 +200,10 @@ class Following(Later):
             stale.append(whole)
             whole = whole._later.whole
         for one in reversed(stale):  # from the largest whole on, and not by recursion
-            one.data  # noqa: B018 - takes it
+            one.array  # noqa: B018 - takes it
         with recording(self.part.records):
             found = self.part.take(self.whole)
-        y.data, y._node, y._output = found.data, found._node, found._output
+        y.array, y._node, y._output = found.array, found._node, found._output
 
 
 def part_of(
@@ -226,7 +228,7 @@ def will_change(x: Value) -> None:
     """Let computations that are put off keep the values of a tensor, which is to be written."""
     for one in x._parts or ():
         if isinstance(later := one(), Later):
-            later.keep(x.data)
+            later.keep(x.array)
 
 
 def has_changed(whole: Value, but: Value | None = None) -> None:
@@ -245,7 +247,7 @@ def has_changed(whole: Value, but: Value | None = None) -> None:
                 continue  # and so are its parts
             if type(part._later) is not Following:
                 part._later = Following(whole, part._base)
-                del part.data
+                del part.array
                 part._node = None
                 part._version += 1
             part.requires_grad = requires_grad
@@ -254,9 +256,9 @@ def has_changed(whole: Value, but: Value | None = None) -> None:
 
 def same_backend(name: str, *values: Value) -> backends.Backend:
     """Return the back-end of the values; raise if they are on different devices."""
-    first = backends.of(values[0].data)
+    first = backends.of(values[0].array)
     for x in values[1:]:
-        if (other := backends.of(x.data)) is not first:
+        if (other := backends.of(x.array)) is not first:
             raise ValueError(
                 f"[{name}] tensors are on different devices: {first.name!r} and {other.name!r}; "
                 "move one with .to(...)"

@@ -152,7 +152,7 @@ def _optimizer_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dic
 def _check_rate(optimizer: str, lr: float, weight_decay: float) -> None:
     """Refuse a rate with which the optimizer cannot take a step."""
     parameter = Parameter(np.zeros(1, np.float32))
-    parameter.grad = np.zeros(1, np.float32)
+    parameter.gradient = np.zeros(1, np.float32)
     try:
         OPTIMIZERS[optimizer]([parameter], lr, weight_decay).step()
     except ValueError as error:

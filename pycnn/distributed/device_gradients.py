@@ -50,26 +50,26 @@ class DeviceGradients:
         """See `Gradients.sum`."""
         count = len(self._parameters)
         fill(self._tail[:-count], tail, self._parameters)
-        self._tail[-count:] = [isinstance(p.grad, SparseRows) for p in self._parameters]
+        self._tail[-count:] = [isinstance(p.gradient, SparseRows) for p in self._parameters]
         self._add(self._tail)
         found, present = read(self._tail[:-count])
         sparse = (self._tail[-count:] > 0).tolist()
         dense = []
         for parameter, there, rows in zip(self._parameters, present, sparse, strict=True):
             if rows:
-                parameter.grad = sum_of_rows(self._channel, parameter)
+                parameter.gradient = sum_of_rows(self._channel, parameter)
             elif there:
-                if parameter.grad is None:
-                    parameter.grad = backends.of(parameter.data).zeros_like(parameter.data)
-                dense.append(parameter.grad)
+                if parameter.gradient is None:
+                    parameter.gradient = backends.of(parameter.data).zeros_like(parameter.data)
+                dense.append(parameter.gradient)
         self._device.sum(dense, self._add)
         return found
 
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""
         for parameter in self._parameters:
-            if parameter.grad is not None:
-                gradient = gradient_values(parameter.grad)
+            if parameter.gradient is not None:
+                gradient = gradient_values(parameter.gradient)
                 backends.of(gradient).scale(gradient, factor)
 
     def release(self) -> None:

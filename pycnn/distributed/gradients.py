@@ -58,7 +58,7 @@ class FlatGradients:
         """See `Gradients.sum`."""
         homes = self._lay_out() if self._homes is None else self._homes
         for home in homes:
-            grad = home.parameter.grad
+            grad = home.parameter.gradient
             if grad is None:
                 home.view[...] = 0
             elif grad is not home.view:  # another training has used the parameter meanwhile
@@ -73,19 +73,19 @@ class FlatGradients:
         found, present = read(self._tail)
         for parameter, there in zip(parameters, present, strict=True):
             if not there:
-                parameter.grad = None
+                parameter.gradient = None
             elif parameter.home is None:
-                parameter.grad = sum_of_rows(self._channel, parameter)
+                parameter.gradient = sum_of_rows(self._channel, parameter)
             else:
-                parameter.grad = parameter.home.view
+                parameter.gradient = parameter.home.view
         return found
 
     def scale(self, factor: float) -> None:
         """Multiply all gradients."""
         self._flat[: -self._tail.size] *= np.float32(factor)
         for parameter in self._sparse:
-            if isinstance(parameter.grad, SparseRows):
-                parameter.grad.values[...] *= np.float32(factor)
+            if isinstance(parameter.gradient, SparseRows):
+                parameter.gradient.values[...] *= np.float32(factor)
 
     @property
     def busy(self) -> bool:
@@ -109,7 +109,7 @@ class FlatGradients:
 
     def _lay_out(self) -> list[Home]:
         """Make the flat array, and move the gradients of the first step into it."""
-        rows = [isinstance(parameter.grad, SparseRows) for parameter in self._parameters]
+        rows = [isinstance(parameter.gradient, SparseRows) for parameter in self._parameters]
         anywhere = self._channel.gathered(np.array(rows)).sum(axis=0)
         dense = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if not sparse]
         self._sparse = [p for p, sparse in zip(self._parameters, anywhere, strict=True) if sparse]
@@ -121,8 +121,8 @@ class FlatGradients:
         ]
         for home in self._homes:
             home.parameter.home = home
-            if home.parameter.grad is not None:
-                home.parameter.grad = home.add(None, home.parameter.grad)
+            if home.parameter.gradient is not None:
+                home.parameter.gradient = home.add(None, home.parameter.gradient)
         if self._overlap:
             self._buckets = Buckets(self._flat, self._homes, self._add)
             for home in self._homes:

@@ -14,7 +14,7 @@ def sum_of_rows(channel: Channel, parameter: Parameter) -> SparseRows:
 
     Rows are added in the order of the ranks, so that the bits are always the same.
     """
-    grad = parameter.grad
+    grad = parameter.gradient
     shape = parameter.shape
     width = int(np.prod(shape[1:]))
     if grad is None:

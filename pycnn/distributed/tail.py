@@ -53,7 +53,7 @@ class Gradients(Protocol):
 def fill(numbers: Array, tail: Tail, parameters: Sequence[Parameter]) -> None:
     """Write the tail, and which parameters have a gradient on this rank, into `numbers`."""
     numbers[: len(tail)] = tail
-    numbers[len(tail) :] = [parameter.grad is not None for parameter in parameters]
+    numbers[len(tail) :] = [parameter.gradient is not None for parameter in parameters]
 
 
 def read(numbers: Array) -> tuple[Tail, list[bool]]:

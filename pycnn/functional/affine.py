@@ -85,7 +85,7 @@ def _computed(
     same_backend(op, *[one for one in (x, weight, bias) if isinstance(one, Value)])
     y = affine(op, x, weight, bias, geometry)
     if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, geometry):
-        y.data  # noqa: B018 - computes
+        y.array  # noqa: B018 - computes
     return y
 
 
@@ -132,7 +132,7 @@ def conv_transpose2d(
     }
     inputs = (x, weight) if bias is None else (x, weight, bias)
     same_backend("conv_transpose2d", *inputs)
-    array, w, b = x.data, weight.data, None if bias is None else bias.data
+    array, w, b = x.array, weight.array, None if bias is None else bias.array
 
     def pull(needs: Needs, dy: Any) -> list[Any]:
         dx = dw = db = None
@@ -173,7 +173,7 @@ def conv_transpose1d(
 @on_arrays_too
 def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """Look up rows of a table; the row `padding_idx` gets no gradient. See `pycnn.Embedding`."""
-    words, table = x.data, weight.data
+    words, table = x.array, weight.array
 
     def pull(needs: Needs, dy: Any) -> list[Any]:
         rows, values = ops.embedding_backward(dy, words, padding_idx)

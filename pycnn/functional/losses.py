@@ -27,7 +27,7 @@ def _plain(array: Any) -> Any:
             "[losses] weights must not require gradients, as losses have none for them: give "
             "weight.detach()"
         )
-    return array.data if isinstance(array, Tensor) else array
+    return array.array if isinstance(array, Tensor) else array
 
 
 def cross_entropy(

@@ -69,7 +69,7 @@ def batch_norm(
 
 
 def _follow(running: Tensor, found: Tensor, momentum: float) -> None:
-    running._write((running.detach() * (1 - momentum) + found * momentum).data)
+    running._write((running.detach() * (1 - momentum) + found * momentum).array)
 
 
 @on_arrays_too

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 def _array(name: str, tensor: Any) -> Any:
     """Return the array of a parameter or tensor, or an array as it is."""
-    array = tensor if isinstance(tensor, np.ndarray) else getattr(tensor, "data", None)
+    array = tensor if isinstance(tensor, np.ndarray) else getattr(tensor, "array", None)
     if not hasattr(array, "dtype") or not hasattr(array, "shape"):
         raise TypeError(f"[{name}] takes a parameter, tensor or array, got {written(tensor)}")
     return array

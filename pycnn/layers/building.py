@@ -52,7 +52,7 @@ class Building(Tree):
         """
         self._name("register_buffer", name)
         if tensor is not None and not isinstance(tensor, Buffer):
-            array = tensor.data if isinstance(tensor, Tensor) else tensor
+            array = tensor.array if isinstance(tensor, Tensor) else tensor
             tensor = (
                 Buffer(array, moves=True)
                 if flag("register_buffer", "persistent", persistent)

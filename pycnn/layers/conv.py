@@ -165,7 +165,7 @@ class Convolution(OnImages):
 
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor, together with a rectifier and a pooling that may follow."""
-        array, weight = x.data, self.weight.data
+        array, weight = x.array, self.weight.array
         if (
             self.connections is not None
             or self.border is not None

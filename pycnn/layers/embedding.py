@@ -118,7 +118,7 @@ class Embedding(Module):
             If an argument is not as above.
         """
         if isinstance(weights, Tensor):
-            weights = weights.data
+            weights = weights.array
         if not isinstance(weights, np.ndarray) or weights.dtype != np.float32:
             found = getattr(weights, "dtype", type(weights).__name__)
             raise TypeError(f"[Embedding] weights must be a float32 array, got {found}")

@@ -82,7 +82,7 @@ class Linear(Module):
 
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor, together with a rectifier that may follow."""
-        array, weight = x.data, self.weight.data
+        array, weight = x.array, self.weight.array
         if (
             len(array.shape) != 2
             or array.shape[1] != self.in_features

@@ -212,7 +212,7 @@ class Module(Building, Making, Modes, State, Saving):
         """Forget all gradients: ``grad`` becomes None."""
         for _, value in self._named_state():
             if isinstance(value, Parameter):
-                value.grad = None
+                value.gradient = None
 
     @property
     def device(self) -> str:
@@ -341,7 +341,7 @@ class Module(Building, Making, Modes, State, Saving):
 def _first(output: Any) -> Array:
     """Return the array of an output, or of the first of several."""
     first = next(iter(leaves(output)))
-    array: Array = first.data if isinstance(first, Tensor) else first
+    array: Array = first.array if isinstance(first, Tensor) else first
     return array
 
 

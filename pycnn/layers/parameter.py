@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -123,6 +124,11 @@ class Home(Protocol):
         """Return the sum of two gradients; `own` may be None, `grad` is often `view` itself."""
 
 
+def _set_values(owner: Tensor, values: Any) -> None:
+    """Replace the values of a parameter or buffer, and count their changes from now on."""
+    owner.array = tracked(values.array if isinstance(values, Tensor) else values)
+
+
 class Parameter(Tensor):
     """A trainable array and its gradient: a `Tensor` that a module finds among its attributes.
 
@@ -136,7 +142,7 @@ class Parameter(Tensor):
     Attributes
     ----------
     data : array
-        The values; an array of NumPy's counts its changes (`TrackedArray`).
+        The values; an array of NumPy's counts its changes (`TrackedArray`). `array` is the same.
     grad : array, SparseRows or None
         Gradient of the loss, of the shape of `data`; None until a backward pass.
     home : Home or None
@@ -164,11 +170,7 @@ class Parameter(Tensor):
         _hold(self, data, FLOAT, flag("Parameter", "requires_grad", requires_grad))
         self.home: Home | None = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Count changes of the values that are assigned, which may be those of a tensor."""
-        if name == "data":
-            value = tracked(value.data if isinstance(value, Tensor) else value)
-        super().__setattr__(name, value)
+    data = property(attrgetter("array"), _set_values, doc="The values: an array.")
 
     @property
     def place(self) -> Array | None:
@@ -177,7 +179,7 @@ class Parameter(Tensor):
         Also None if there is a gradient already, to which `accumulate` adds.
         """
         home = self.home
-        return None if home is None or self.grad is not None else home.view
+        return None if home is None or self.gradient is not None else home.view
 
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.
@@ -205,17 +207,17 @@ class Parameter(Tensor):
         if not self.requires_grad:
             return
         with sums:
-            own = self.grad
+            own = self.gradient
             if self.home is not None:
-                self.grad = self.home.add(own, grad)
+                self.gradient = self.home.add(own, grad)
             elif own is None:
-                self.grad = grad
+                self.gradient = grad
             elif isinstance(own, SparseRows):
-                self.grad = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
+                self.gradient = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
             elif isinstance(grad, SparseRows):
-                self.grad = _add_rows(own, grad)
+                self.gradient = _add_rows(own, grad)
             else:
-                self.grad = own + grad  # not in place: another parameter may have been given it
+                self.gradient = own + grad  # not in place: another parameter may have been given it
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything but the home, which is not shared."""
@@ -235,11 +237,11 @@ def _add_rows(dense: Array, sparse: SparseRows) -> Array:
 def _hold(value: Tensor, data: Array | Tensor, kinds: Kinds, requires_grad: bool) -> None:
     """Give a parameter or buffer its values."""
     owner = type(value).__name__
-    array: Array = data.data if isinstance(data, Tensor) else data
+    array: Array = data.array if isinstance(data, Tensor) else data
     check_kind(owner, "data", array, kinds)
     check_contiguous(owner, "data", array)
     take(array.shape)
-    value.data = tracked(array)
+    value.array = tracked(array)
     value._set_up(requires_grad)
 
 
@@ -282,6 +284,8 @@ class Buffer(Tensor):
     """
 
     __slots__ = ("moves",)
+
+    data = property(attrgetter("array"), _set_values, doc="The values: an array.")
 
     def __init__(self, data: Array | Tensor, *, moves: bool = False) -> None:
         _hold(self, data, ANY, False)

@@ -131,11 +131,11 @@ def entry(
     owned = [p for p in module.parameters() if p.requires_grad] if _has_state(module) else []
     if is_recording() and (owned or any([x.requires_grad for x in values])):
         pull = _pull(module, backward, saved, len(values))
-        node = Node(type(module).__name__, values, pull, [r.data for r in results], bool(owned))
+        node = Node(type(module).__name__, values, pull, [r.array for r in results], bool(owned))
         for parameter in owned:
             node.guard(parameter)
         for i, result in enumerate(results):
-            if result.data.dtype.kind == "f":
+            if result.array.dtype.kind == "f":
                 result._node, result._output, result.requires_grad = node, i, True
     return results if several else results[0]
 
@@ -157,7 +157,7 @@ def _pull(module: Module, backward: Any, saved: Any, count: int) -> Any:
 
 
 def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Value) else value
+    return value.array if isinstance(value, Value) else value
 
 
 def _has_state(module: Module) -> bool:
@@ -222,7 +222,7 @@ class Recorded:
 def _root(y: Any) -> Any:
     if not isinstance(y, Value) or not y.requires_grad:
         return None
-    shape = tuple(y.data.shape)
+    shape = tuple(y.array.shape)
     return ((y._node, y._output) if y._node is not None else y), shape
 
 

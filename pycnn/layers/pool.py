@@ -75,7 +75,7 @@ class MaxPool(Pool):
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
         if self.return_indices:
             return max_pool2d_with_indices(x, self._geometry)
-        if self.axes != 2 or (x._later is None and len(x.data.shape) != 4):
+        if self.axes != 2 or (x._later is None and len(x.array.shape) != 4):
             return NotImplemented
         return max_pool2d(x, self._geometry, self.is_side_by_side)
 

@@ -108,7 +108,7 @@ class OpLoss(Described, Remembering, ABC):
         if isinstance(output, Tensor):
             return self._on_tensors(output, target)
         if isinstance(target, Tensor):
-            target = target.data
+            target = target.array
         try:
             value, kept = self._value(output, target)
         except (TypeError, ValueError) as error:
@@ -130,15 +130,15 @@ class OpLoss(Described, Remembering, ABC):
                         "for it: give target.detach()"
                     )
                 values.append(target)
-            target = target.data
+            target = target.array
         elif not is_array(target):
             target = np.asarray(target)
         backend = output.backend
         target = move(target, backend.name)
         try:
-            value, kept = self._value(output.data, target)
+            value, kept = self._value(output.array, target)
         except (TypeError, ValueError) as error:
-            if hint := self._hint(output.data, target):
+            if hint := self._hint(output.array, target):
                 raise type(error)(f"{error}; {hint}") from None
             raise
         if not is_array(value):

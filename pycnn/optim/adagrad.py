@@ -88,7 +88,7 @@ class Adagrad(Optimizer):
 
     def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step."""
-        data = parameter.data
+        data = parameter.array
         first = np.full(data.shape, group["initial_accumulator_value"], data.dtype)
         return {"step": 0, "sum": move(first, device_of(data))}
 

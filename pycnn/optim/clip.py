@@ -88,7 +88,7 @@ def clip_grad_value(parameters: Iterable[Parameter], clip_value: float) -> None:
 
 def _distinct(owner: str, parameters: Iterable[Parameter]) -> list[Array]:
     """Return the numbers of all gradients, each array once, ready to be changed."""
-    grads = [p.grad for p in list_of_parameters(owner, "parameters", parameters)]
+    grads = [p.gradient for p in list_of_parameters(owner, "parameters", parameters)]
     arrays = {str(i): gradient_values(grad) for i, grad in enumerate(grads) if grad is not None}
     distinct = {id(array): name for name, array in arrays.items()}
     arrays = {name: arrays[name] for name in distinct.values()}

@@ -132,7 +132,7 @@ class Muon(Optimizer):
 
     def start(self, parameter: Parameter, group: Group) -> State:
         """Make the state of a parameter before its first step."""
-        if _is_matrix(parameter.data, group):
+        if _is_matrix(parameter.array, group):
             return {"momentum_buffer": zeros_like(parameter)}
         means = {"exp_avg": zeros_like(parameter), "exp_avg_sq": zeros_like(parameter)}
         return {"step": 0, **means}

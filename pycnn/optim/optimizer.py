@@ -94,7 +94,7 @@ class Optimizer(ABC):
         mine = {id(parameter) for parameter in self.params}
         if any(id(parameter) in mine for parameter in params):
             raise ValueError(f"[{kind}] params: a parameter is in two groups")
-        places = {str(i): parameter.data for i, parameter in enumerate((*self.params, *params))}
+        places = {str(i): parameter.array for i, parameter in enumerate((*self.params, *params))}
         for one, other in overlapping(places):
             raise ValueError(
                 f"[{kind}] params: parameters {one} and {other} share memory, which would be "
@@ -135,7 +135,7 @@ class Optimizer(ABC):
         return [1.0 if rate == first else rate / first for rate in self._rates]
 
     def __repr__(self) -> str:
-        count = sum(parameter.data.size for parameter in self.params)
+        count = sum(parameter.array.size for parameter in self.params)
         settings = {"lr": self.lr, **self.hyperparameters()}
         shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         return f"{type(self).__name__}(<{len(self.params)} parameters, {count:,} numbers>, {shown})"
@@ -154,13 +154,13 @@ class Optimizer(ABC):
         its state was zero and would have stayed so.
         """
         for group, parameter, state in self._entries():
-            if parameter.grad is None or not parameter.requires_grad:
+            if parameter.gradient is None or not parameter.requires_grad:
                 continue
             new = dict(state) or self.start(parameter, group)
-            if isinstance(parameter.grad, SparseRows):
-                self._update_rows(parameter.data, parameter.grad, new, group, not state)
+            if isinstance(parameter.gradient, SparseRows):
+                self._update_rows(parameter.array, parameter.gradient, new, group, not state)
             else:
-                self.update(parameter.data, parameter.grad, new, group, not state)
+                self.update(parameter.array, parameter.gradient, new, group, not state)
             state.update(new)  # only now: a failed step changes no state
             parameter.changed()
 
@@ -211,7 +211,7 @@ class Optimizer(ABC):
     def zero_grad(self) -> None:
         """Forget all gradients: ``grad`` becomes None."""
         for parameter in self.params:
-            parameter.grad = None
+            parameter.gradient = None
 
     def state_dict(self) -> State:
         """Return the state as PyTorch does: ``state`` by position, and the ``param_groups``.
@@ -288,7 +288,7 @@ def _counted(sizes: list[int]) -> str:
 
 def zeros_like(parameter: Parameter) -> Array:
     """Return zeros of a parameter's shape, dtype and device."""
-    zeros: Array = backends.of(parameter.data).zeros_like(parameter.data)
+    zeros: Array = backends.of(parameter.array).zeros_like(parameter.array)
     return zeros
 
 

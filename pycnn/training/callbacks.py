@@ -292,4 +292,4 @@ class TerminateOnNaN(Callback):
 
 
 def _finite_gradient(parameter: Parameter) -> bool:
-    return parameter.grad is None or is_finite(gradient_values(parameter.grad))
+    return parameter.gradient is None or is_finite(gradient_values(parameter.gradient))

@@ -177,7 +177,7 @@ class CapturedStep:
             raise
         if settings != self._settings():
             raise RuntimeError("[CapturedStep] the step replaces arrays of the model or optimizer")
-        gradients = [(p, p.grad) for p in self.model.parameters()]
+        gradients = [(p, p.gradient) for p in self.model.parameters()]
         return _Captured(graph, kind, settings, (x, y), self.output, gradients)
 
     def _settings(self) -> _Settings:
@@ -239,7 +239,7 @@ class _Captured:
 
     def replay(self, x: Any, y: Any) -> float:
         for parameter, gradient in self.gradients:
-            parameter.grad = gradient
+            parameter.gradient = gradient
         with self.graph.stream:
             for there, array in zip(self.batch, (x, y), strict=True):
                 there.write(array)

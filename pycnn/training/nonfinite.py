@@ -81,7 +81,7 @@ def first_nonfinite(
     if not trained:
         return "every output and every parameter is finite"
     for name, parameter in reversed(list(model.named_parameters())):
-        grad = parameter.grad
+        grad = parameter.gradient
         if grad is not None and not is_finite(gradient_values(grad)):
             return f"the gradient of {name} is not finite"
     return "every output and gradient is finite without dropout"

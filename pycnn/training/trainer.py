@@ -319,7 +319,7 @@ class Trainer:
                 if first:
                     run.optimizer.zero_grad()
                     for parameter in self.frozen:
-                        parameter.grad = None
+                        parameter.gradient = None
                 gradient = criterion.backward()
                 gradient = gradient if share is None else scaled(gradient, share)
                 model.backward_parameters(self.processes.weighted(gradient, weight))

@@ -276,6 +276,7 @@ def interpolate() -> None:
 def arrays() -> None:
     layer = nn.Linear(2, 2)
     layer(randn(1, 2)).sum().backward()
+    layer.weight.grad.zero_()
     for array in (layer.weight.grad, layer.weight.data, layer.state_dict()["weight"]):
         assert isinstance(array, np.ndarray)
 

@@ -90,10 +90,32 @@ def one_device() -> None:
     torch.backends.cudnn.benchmark = False
 
 
-@line("`x.data.size()` of a tensor")
-def size_of_data() -> None:
-    with pytest.raises(TypeError):
-        randn(2).data.size()
+@line("`x.data`")
+def values_without_history() -> None:
+    x = randn(2, 3)
+    x.requires_grad = True
+    y = x * 2
+    assert y.data.size() == (2, 3)
+    assert not y.data.requires_grad
+    assert y.data.max(1)[1].tolist() == y.argmax(1).tolist()
+    x.data.mul_(2)
+    assert (x.numpy() == y.numpy()).all()
+    x.data -= 1
+    assert torch.allclose(x, y - 1)
+    assert x.is_leaf
+
+
+@line("`w.grad.zero_()`")
+def gradients_as_in_pytorch() -> None:
+    w = randn(3)
+    w.requires_grad = True
+    (w * w).sum().backward()
+    assert w.grad.data.norm() == pytest.approx(float(2 * w.norm()))
+    w.grad.zero_()
+    (w * 3).sum().backward()
+    assert w.grad.tolist() == [3, 3, 3]
+    w.grad = None
+    assert w.grad is None
 
 
 @line("`model_zoo.load_url(url)`")

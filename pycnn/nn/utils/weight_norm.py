@@ -9,7 +9,7 @@ import numpy as np
 
 from pycnn import functional, layers
 from pycnn._arguments import written
-from pycnn.autograd import Tensor, recording, tracked
+from pycnn.autograd import Tensor, recording
 from pycnn.layers import Module, Parameter
 
 T = TypeVar("T", bound=Module)
@@ -121,9 +121,8 @@ def _normalised(kind: type[Module]) -> Any:
 
     def weight(self: Any) -> Tensor:
         """Return ``g v / |v|``."""
-        y: Tensor = self.weight_v * (self.weight_g / _length(self.weight_v, self._weight_axes))
-        y.data = tracked(y.data)  # so that weight.data.normal_() works, if to no effect
-        return y
+        length = _length(self.weight_v, self._weight_axes)
+        return self.weight_v * (self.weight_g / length)  # type: ignore[no-any-return]
 
     def forward(self: Any, x: Any) -> Any:
         return function(x, self.weight, self.bias, *[getattr(self, name) for name in names])
