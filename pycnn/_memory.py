@@ -75,7 +75,8 @@ class Remembering:
     @property
     def _is_evaluated(self) -> bool:
         """Whether this thread is evaluating the object."""
-        return any(id(self) in one.objects for one in _evaluations.get())
+        evaluations = _evaluations.get()
+        return bool(evaluations) and any(id(self) in one.objects for one in evaluations)
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything except the values of threads.

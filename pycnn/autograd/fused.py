@@ -2,13 +2,17 @@
 
 A rectifier after either, and a pooling with windows side by side after a rectified convolution, run
 as one op with it: the same bits in less time. What a forward pass says next is not known, so each
-of these is put off until somebody looks at its result. It computes with what its inputs were when
-it was called. If by then the tensor before it is gone,
+of these is put off until somebody looks at its result. If by then the tensor before it is gone,
 nobody can ever look at that one, and one op does both; if it is still there, it is computed.
+
+What is put off computes with what its inputs were when it was called. Where nothing is recorded, it
+waits no longer than until the next convolution or linear layer: results that are kept for later
+would keep all inputs as well.
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +45,9 @@ class Affine(Later):
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
         self.arrays = [one.array for one in self.inputs]
         self.changes = [one.changes() for one in self.inputs]
-        self.records = is_recording() and any([one.requires_grad for one in self.inputs])
+        self.records = is_recording() and (
+            x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+        )
         self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
         for one in self.inputs:
             if one._node is None:  # may be written in place
@@ -220,9 +226,32 @@ def affine(
     """Put off a convolution or a linear layer whose arguments are known to fit."""
     x.array  # noqa: B018 - computes it now: what it was put off for does not include this op
     later = Affine(op, x, weight, bias, geometry)
-    y = put_off(later, later.records)
+    if not later.records:
+        for one in _waiting.results:
+            if (result := one()) is not None:
+                result.array  # noqa: B018 - computes it now
+        _waiting.results.clear()
+    y = _put_off(later, later)
     if x._base is not None and x._base.foreign:
         y.array  # noqa: B018 - computes it now: nobody notices if the array is written
+    return y
+
+
+class _Waiting(threading.local):
+    """Results of this thread that are put off and not recorded."""
+
+    def __init__(self) -> None:
+        self.results: list[weakref.ref[Value]] = []
+
+
+_waiting = _Waiting()
+
+
+def _put_off(later: Later, affine: Affine) -> Tensor:
+    """Return a tensor that is computed when somebody looks."""
+    y = put_off(later, affine.records)
+    if not affine.records:
+        _waiting.results.append(weakref.ref(y))
     return y
 
 
@@ -239,7 +268,7 @@ def relu(x: Value, inplace: bool = False) -> Tensor:
             x._later = Rectified(later, None)
             x._version += 1
             return x  # type: ignore[return-value]
-        return put_off(Rectified(later, x), later.records)
+        return _put_off(Rectified(later, x), later)
     z = ops.relu(x.array)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
     return x._become(y) if inplace else y
@@ -264,7 +293,7 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
         and _goes_on(later.affine)
     ):
         window = geometry[0]
-        return put_off(Pooled(later, x, window), later.affine.records)
+        return _put_off(Pooled(later, x, window), later.affine)
     array, places = ops.max_pool2d(x.array, *geometry)
     shape = x.array.shape
     return record(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -53,33 +53,41 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-@contextmanager
-def recording(enabled: bool) -> Iterator[None]:
+class recording(ContextDecorator):
     """Record, or do not record, what is done to tensors in this thread until the block ends."""
-    before = _recording.set(enabled)
-    try:
-        yield
-    finally:
-        _recording.reset(before)
 
-
-class Recording:
-    """Records, or does not, from the moment on when it is made; used by ``with``, till its end."""
+    __slots__ = ("_before", "_enabled")
 
     def __init__(self, enabled: bool) -> None:
-        self._before, self._enabled = is_recording(), enabled
-        _recording.set(enabled)
+        self._enabled = enabled
+
+    def _recreate_cm(self) -> recording:
+        """Return what a decorated function enters: one for each call."""
+        return recording(self._enabled)
+
+    def __enter__(self) -> None:
+        self._before = _recording.set(self._enabled)
+
+    def __exit__(self, *error: object) -> None:
+        _recording.reset(self._before)
+
+
+class Recording(recording):
+    """Records, or does not, from the moment on when it is made; used by ``with``, till its end."""
+
+    __slots__ = ()
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__(enabled)
+        super().__enter__()
 
     def __call__(self, function: F) -> F:
         """Decorate a function: record, or do not, only within it."""
-        _recording.set(self._before)
+        self.__exit__()
         return recording(self._enabled)(function)
 
     def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        _recording.set(self._before)
+        """Do nothing: it has begun."""
 
 
 class Node:
@@ -214,7 +222,9 @@ class Source(Node):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__("input", (), _nothing, (None,))
+        self.name, self.number, self.outputs = "input", next(_numbers), (None,)
+        self._pull, self._process, self.retained = _nothing, _process, None
+        self.sources, self.trained, self._guarded = [], False, []
 
 
 def _nothing(needs: Needs, *dy: Any) -> Sequence[Any]:

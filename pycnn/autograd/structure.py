@@ -41,6 +41,8 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
 
 def leaves(value: Any) -> list[Any]:
     """Return the leaves of nested tuples, lists and dicts, in order."""
+    if not isinstance(value, (tuple, list, dict)):
+        return [value]
     found: list[Any] = []
     mapped(found.append, value)
     return found

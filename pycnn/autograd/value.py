@@ -10,6 +10,7 @@ import numpy as np
 
 from pycnn import backends
 from pycnn.autograd.graph import Node, Pull, is_recording, recording
+from pycnn.autograd.tracked import TrackedArray
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -86,8 +87,10 @@ class Value:
 
     def changes(self) -> int:
         """Return how often the values have been changed in place, as far as anybody noticed."""
-        counted = getattr(self.array, "changes", None)
-        return self._version if counted is None else self._version + int(counted[0])
+        array = self.array
+        if type(array) is TrackedArray:
+            return self._version + array.changes[0]
+        return self._version
 
     @property
     def backend(self) -> backends.Backend:

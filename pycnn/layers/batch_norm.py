@@ -180,7 +180,7 @@ class BatchNorm(Module):
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None  # all three are there, or none
-        with sums:
+        with sums.held:
             self.num_batches_tracked.data += 1
             share = self.momentum
             if share is None:

@@ -197,16 +197,17 @@ class Parameter(Tensor):
         ValueError
             If `grad` does not have the shape of `data`.
         """
-        if not (is_array(grad) or isinstance(grad, SparseRows)):
+        if type(grad) is not np.ndarray and not (is_array(grad) or isinstance(grad, SparseRows)):
             found = type(grad).__name__
             raise TypeError(f"[Parameter] gradient must be an array or SparseRows, got {found}")
-        if (dtype := gradient_values(grad).dtype) != self.data.dtype:
-            raise TypeError(f"[Parameter] gradient is {dtype}, data {self.data.dtype}")
-        if grad.shape != self.data.shape:
+        data = self.array
+        if (dtype := gradient_values(grad).dtype) != data.dtype:
+            raise TypeError(f"[Parameter] gradient is {dtype}, data {data.dtype}")
+        if grad.shape != data.shape:
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         if not self.requires_grad:
             return
-        with sums:
+        with sums.held:
             own = self.gradient
             if self.home is not None:
                 self.gradient = self.home.add(own, grad)

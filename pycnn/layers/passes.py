@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from pycnn._memory import remember
 from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source, walk
@@ -32,7 +34,11 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
     @wraps(forward)
     def pass_of(self: Any, *inputs: Any, **options: Any) -> Any:
         backward, on_tensors = ways_of(type(self), owner)  # type: ignore[arg-type]
-        if (inputs and isinstance(inputs[0], Value)) or holds(Value, inputs, options):
+        # One array of NumPy's is what most calls are given.
+        is_plain = len(inputs) == 1 and type(inputs[0]) is np.ndarray and not options
+        if not is_plain and (
+            (inputs and isinstance(inputs[0], Value)) or holds(Value, inputs, options)
+        ):
             if backward is None:
                 y = forward(self, *inputs, **options)
             else:
@@ -41,7 +47,7 @@ def on_either(forward: Forward, owner: type[Module]) -> Forward:
                     y = entry(self, forward, backward, inputs, options)
                     if getattr(self, "inplace", False) is True and isinstance(inputs[0], Tensor):
                         y = inputs[0]._become(cast("Tensor", y))
-        elif backward is not None or not holds(None, inputs, options):
+        elif backward is not None or not (is_plain or holds(None, inputs, options)):
             y = forward(self, *inputs, **options)
         else:
             y = recorded(self, forward, inputs, options)
@@ -242,7 +248,8 @@ def recorded(module: Module, forward: Forward, inputs: Any, options: Any) -> Any
             sources.append(x._node)
         return x
 
-    arrays, named = mapped(tensor_of, (inputs, options))
+    arrays = [mapped(tensor_of, one) for one in inputs]
+    named = mapped(tensor_of, options) if options else options
     with recording(records):
         y = forward(module, *arrays, **named)
         result = mapped(_array, y)  # computes what was put off, while nothing else is recorded

@@ -64,12 +64,9 @@ class MaxPool(Pool):
             self._for_images(self.dilation, 1),
             self.ceil_mode,
         )
-
-    @property
-    def is_side_by_side(self) -> bool:
-        """Whether whole windows lie side by side, with nothing around or between them."""
+        # Whether whole windows lie side by side, with nothing around or between them.
         window = self._geometry[0]
-        return self._geometry == (window, window, (0, 0), (1, 1), False)
+        self.is_side_by_side = self._geometry == (window, window, (0, 0), (1, 1), False)
 
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""

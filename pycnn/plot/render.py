@@ -33,7 +33,7 @@ def render(figure: Figure, kind: str, resolution: int = RESOLUTION) -> bytes:
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     file = io.BytesIO()
     _make_printable(figure)
-    with _settings, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
+    with _settings.held, rc_context({"svg.hashsalt": "pycnn"}), warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box; that is no reason to fail.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(file, format=kind, dpi=resolution, metadata=dated.get(kind))

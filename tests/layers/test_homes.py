@@ -68,7 +68,7 @@ def test_a_home_is_asked_for_every_gradient() -> None:
     assert p.place is home.view
     home.view[...] = 1
     p.accumulate(home.view)
-    assert p.grad is home.view
+    assert p.gradient is home.view
     assert p.place is None  # the next one is added
     more, rows = floats(3, 2), SparseRows(np.array([1]), floats(1, 2), (3, 2))
     p.accumulate(more)
@@ -110,7 +110,7 @@ def test_gradients_are_written_into_homes(make: Callable[[], nn.Sequential]) -> 
         for one, two, home in zip(
             model.parameters(), other.parameters(), homes(model), strict=True
         ):
-            assert one.grad is home.view
+            assert one.gradient is home.view
             np.testing.assert_array_equal(one.grad, two.grad)
     assert np.isfinite(flat).all()
     for layer in model:
