@@ -179,6 +179,8 @@ def unary(name: str, x: Value) -> Tensor:
     function, rule = UNARY[name]
     k = x.backend
     array = x.array if name in _OF_INTS else _as_float(k, x.array)
+    if name in ("floor", "ceil", "round") and x.array.dtype.kind != "f":
+        return new(k.binary("add", x.array, 0))
     y = k.unary(function, array)
     return record(name, (x,), y, lambda needs, g: (rule(k, g, array, y),))
 
@@ -224,14 +226,16 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         zero = k.zeros_like(g)
-        grads: list[Any] = [None]
-        for need, is_first, shape in zip(needs[1:], firsts, shapes, strict=True):
+        grads: list[Any] = []
+        for need, is_first, shape in zip(needs, firsts, shapes, strict=True):
             pair = (g, zero) if is_first else (zero, g)
             grads.append(unbroadcast(k, k.where(mask, *pair), shape) if need else None)
         return grads
 
-    # The condition is an input, so that a change of it is noticed.
-    return record("where", [condition, *values], y, pull)
+    result = record("where", values, y, pull)
+    if result._node is not None:
+        result._node.guard(condition)
+    return result
 
 
 def _records(*values: Any) -> bool:

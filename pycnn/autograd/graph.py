@@ -105,6 +105,8 @@ class Node:
         What it made: their shapes are kept.
     trains : bool
         Whether the call accumulates gradients of parameters by itself, as a layer does.
+    guards : bool
+        Whether gradients depend on the values of the inputs, which must then stay as they are.
 
     Attributes
     ----------
@@ -132,6 +134,7 @@ class Node:
         pull: Pull,
         outputs: Sequence[Any],
         trains: bool = False,
+        guards: bool = True,
     ) -> None:
         self.name = name
         self.number = next(_numbers)
@@ -151,7 +154,8 @@ class Node:
                 trains = True
             else:
                 sources.append(None)
-            guarded.append((x, x.array, x.changes()))
+            if guards:
+                guarded.append((x, x.array, x.changes()))
         self.sources = sources
         self.trained: bool = trains
         self._guarded = guarded
@@ -185,6 +189,8 @@ class Node:
                 "freed: run the forward pass again, or pass retain_graph=True the first time"
             )
         for x, data, changes in self._guarded:
+            if x.array is not data and x._node is not None:
+                continue  # it became a result, in other memory
             if x.array is not data or x.changes() != changes:
                 raise RuntimeError(
                     f"[backward] a tensor of shape {tuple(data.shape)} that {self.name} was "

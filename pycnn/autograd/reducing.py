@@ -106,7 +106,9 @@ def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     """Return the extreme ('max' or 'min') along an axis, and where the first such one is."""
     k, shape = x.backend, x.array.shape
     axis = axis_of(name, dim, len(shape))
-    if not shape or not shape[axis]:
+    if not shape:  # a single number is the extreme of itself
+        return Extremes(amax(name, x), new(k.zeros((), np.int64)))
+    if not shape[axis]:
         raise ValueError(f"[{name}] there is no {name} of no numbers (shape {tuple(shape)})")
     array = x.array
     where = k.arg_reduce(name, array, axis)
@@ -217,10 +219,11 @@ def cumsum(x: Value, dim: int) -> Tensor:
     axis = axis_of("cumsum", dim, len(x.array.shape))
 
     def sums(array: Any, backward: bool) -> Any:
-        numbers = k.to_numpy(array)
+        numbers = np.atleast_1d(k.to_numpy(array))
         numbers = np.flip(numbers, axis) if backward else numbers
         total = np.cumsum(numbers, axis, dtype=numbers.dtype)
-        return k.from_numpy(np.asarray(np.flip(total, axis) if backward else total, order="C"))
+        total = np.asarray(np.flip(total, axis) if backward else total, order="C")
+        return k.from_numpy(total.reshape(array.shape))
 
     y = sums(_counted(k, x.array), False)
     return record("cumsum", (x,), y, lambda needs, g: (sums(g, True),))

@@ -13,6 +13,7 @@ from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import (
     Value,
+    apart_from,
     new,
     part_of,
     record,
@@ -45,7 +46,19 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
 
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
-    """Give the same numbers another shape; one size may be -1."""
+    """Give the same numbers another shape; one size may be -1.
+
+    The result is a part of x, as in PyTorch, unless x is one whose numbers are taken from afar.
+    """
+    y = view(x, *sizes)
+    if x._base is None or x._base.dense:
+        return y
+    y._base = None
+    return apart_from(x, y)
+
+
+def view(x: Value, *sizes: Any) -> Tensor:
+    """Do what `reshape` does; the result is always a part of x."""
     shape, old = sizes_of(sizes), x.array.shape
     try:
         if shape and min(shape) < -1:
@@ -58,8 +71,8 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
     return part_of(
         x,
         found,
-        lambda whole: reshape(whole, shape),
-        lambda whole, part: reshape(part, tuple(old)),
+        lambda whole: view(whole, shape),
+        lambda whole, part: view(part, tuple(old)),
     )
 
 
@@ -77,8 +90,16 @@ def permute(x: Value, *axes: Any) -> Tensor:
     y = k.transpose(x.array, order)
     found = record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),))
     return part_of(
-        x, found, lambda whole: permute(whole, order), lambda whole, part: permute(part, back)
+        x,
+        found,
+        lambda whole: permute(whole, order),
+        lambda whole, part: permute(part, back),
+        dense=_in_order([axis for axis in order if x.array.shape[axis] != 1]),
     )
+
+
+def _in_order(axes: list[int]) -> bool:
+    return axes == sorted(axes)
 
 
 def transpose(x: Value, first: int, second: int) -> Tensor:
@@ -105,14 +126,14 @@ def squeeze(x: Value, dim: Any = None) -> Tensor:
     shape = x.array.shape
     axes = range(len(shape)) if dim is None else sizes_of((dim,) if np.ndim(dim) == 0 else dim)
     drop = {axis_of("squeeze", axis, len(shape)) for axis in axes}
-    return reshape(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in drop))
+    return view(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in drop))
 
 
 def unsqueeze(x: Value, dim: int) -> Tensor:
     """Insert an axis of extent 1 at a place."""
     shape = x.array.shape
     at = axis_of("unsqueeze", dim, len(shape) + 1)
-    return reshape(x, (*shape[:at], 1, *shape[at:]))
+    return view(x, (*shape[:at], 1, *shape[at:]))
 
 
 def expand(x: Value, *sizes: Any) -> Tensor:
@@ -127,7 +148,7 @@ def expand(x: Value, *sizes: Any) -> Tensor:
     k = x.backend
     y = k.broadcast_to(x.array, full)
     pulled = record("expand", (x,), y, lambda needs, g: (unbroadcast(k, g, old),))
-    return part_of(x, pulled, lambda whole: expand(whole, full))
+    return part_of(x, pulled, lambda whole: expand(whole, full), dense=tuple(full) == tuple(old))
 
 
 def repeat(x: Value, *times: Any) -> Tensor:
@@ -141,13 +162,17 @@ def repeat(x: Value, *times: Any) -> Tensor:
     apart = [n for size in shape for n in (1, size)]
     wide = [n for count, size in zip(counts, shape, strict=True) for n in (count, size)]
     whole = [count * size for count, size in zip(counts, shape, strict=True)]
-    return reshape(expand(reshape(x, apart), wide), whole)
+    if all(count == 1 for count in counts):
+        return view(x, whole).clone()
+    return reshape(expand(view(x, apart), wide), whole)
 
 
 def index(x: Value, key: Any) -> Tensor:
     """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool."""
     k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
+    if (steps := _steps(plain)) is not None:
+        return index(index(x, steps[0]), steps[1])
     y = k.index(x.array, plain)
     found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
     if any(
@@ -165,14 +190,40 @@ def _plain(item: Any) -> Any:
         array = np.array(item)  # a copy, which nobody changes before backward
         if array.dtype.kind not in "biu" and array.size:
             raise IndexError(f"[index] numbers of {array.dtype} are no index: convert with .long()")
+        if not array.ndim and array.dtype.kind in "iu":
+            return int(array)
         return array.view(np.ndarray) if array.dtype == bool else array.astype(np.int64, copy=False)
     return item
+
+
+def _steps(key: Any) -> tuple[Any, Any] | None:
+    """Return two keys that do one after the other what PyTorch does, or None if one does.
+
+    PyTorch takes numbers first, like slices; to NumPy they are arrays if there are arrays as well.
+    """
+    items = key if isinstance(key, tuple) else (key,)
+    arrays = [isinstance(one, np.ndarray) for one in items]
+    numbers = [type(one) is int or isinstance(one, np.integer) for one in items]
+    if not (any(arrays) and any(numbers)):
+        return None
+    first: list[Any] = []
+    second: list[Any] = []
+    for one, is_array, is_number in zip(items, arrays, numbers, strict=True):
+        if is_array:
+            first += [slice(None)] * (one.ndim if one.dtype == bool else 1)
+            second.append(one)
+        else:
+            first.append(one)
+            second += [] if is_number else [one if one is Ellipsis else slice(None)]
+    return tuple(first), tuple(second)
 
 
 def replaced(x: Value, key: Any, value: Any) -> Tensor:
     """Return a copy of x in which ``[key]`` holds other values."""
     k, shape = x.backend, x.array.shape
     plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
+    if (steps := _steps(plain)) is not None:
+        return replaced(x, steps[0], replaced(index(x, steps[0]), steps[1], value))
     array = k.to_numpy(x.array)
     source = value if isinstance(value, Value) else None
     numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
@@ -200,7 +251,8 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     if not tensors:
         raise ValueError("[cat] needs at least one tensor")
     # As in PyTorch, no numbers in one dimension join anything.
-    tensors = [x for x in tensors if tuple(x.array.shape) != (0,)] or tensors[:1]
+    if any(len(x.array.shape) != 1 for x in tensors):
+        tensors = [x for x in tensors if tuple(x.array.shape) != (0,)]
     axis = axis_of("cat", dim, len(tensors[0].array.shape))
     shapes = [tuple(x.array.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
@@ -251,7 +303,21 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
 def _part_at(x: Value, y: Tensor, key: Any) -> Tensor:
     """Mark a result as what is at a key."""
     return part_of(
-        x, y, lambda whole: index(whole, key), lambda whole, part: replaced(whole, key, part)
+        x,
+        y,
+        lambda whole: index(whole, key),
+        lambda whole, part: replaced(whole, key, part),
+        dense=_is_dense(key),
+    )
+
+
+def _is_dense(key: Any) -> bool:
+    """Whether a key takes slices that lie side by side along the first axis."""
+    first, *rest = (key or (slice(None),)) if isinstance(key, tuple) else (key,)
+    if isinstance(first, slice) and first.step not in (None, 1):
+        return False
+    return first is not Ellipsis and all(
+        one is Ellipsis or (isinstance(one, slice) and one == slice(None)) for one in rest
     )
 
 
@@ -286,8 +352,8 @@ def flip(x: Value, *dims: Any) -> Tensor:
     """Reverse the order along axes."""
     shape = x.array.shape
     axes = {axis_of("flip", axis, len(shape)) for axis in sizes_of(dims)}
-    y: Any = x
-    for axis in sorted(axes):
+    y: Any = x if shape else view(x, ()).clone()
+    for axis in sorted(axes) if shape else ():
         y = index(y, (*(slice(None),) * axis, np.arange(shape[axis])[::-1].copy()))
     return y  # type: ignore[no-any-return]
 

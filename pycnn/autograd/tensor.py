@@ -222,7 +222,7 @@ class Tensor(Arithmetic, InPlace):
 
     def detach(self) -> Tensor:
         """Return a tensor with the same values and no history; a change of one changes both."""
-        return part_of(self, new(self.array), Tensor.detach, _rewritten, False)
+        return part_of(self, new(self.array), Tensor.detach, _rewritten, records=False)
 
     # Values --------------------------------------------------------------------------------
 
@@ -395,7 +395,8 @@ class Tensor(Arithmetic, InPlace):
         if leaf and not y.requires_grad and not (base is not None and base.frozen):
             self._write(y.array)
             return
-        self.array = backends.of(y.array).astype(y.array, self.dtype)
+        found = backends.of(y.array).astype(y.array, self.dtype)
+        self.array = tracked(found) if isinstance(self.array, TrackedArray) else found
         self._version += 1
         if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
             self._node, self._output = y._node, y._output

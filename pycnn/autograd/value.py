@@ -120,11 +120,32 @@ def put_off(later: Later, requires_grad: bool) -> Tensor:
     return y
 
 
+# Ops whose gradients depend on no values, or on those of the result.
+_WITHOUT_VALUES = frozenset(
+    [
+        *("add", "sub", "neg", "sum", "cumsum", "sign", "floor", "ceil", "round", "fill"),
+        *(
+            "where",
+            "reshape",
+            "permute",
+            "expand",
+            "index",
+            "setitem",
+            "cat",
+            "clone",
+            "astype",
+            "to",
+        ),
+        *("exp", "sqrt", "reciprocal", "relu", "sigmoid", "tanh", "softmax", "log_softmax"),
+    ]
+)
+
+
 def record(name: str, inputs: Sequence[Value], array: Any, pull: Pull) -> Tensor:
     """Return the result of an op as a tensor, with a node of the tape if it needs one."""
     y = new(array)
     if is_recording() and any([x.requires_grad for x in inputs]):
-        y._node = Node(name, inputs, pull, (y.array,))
+        y._node = Node(name, inputs, pull, (y.array,), guards=name not in _WITHOUT_VALUES)
         y.requires_grad = True
     return y
 
@@ -163,29 +184,41 @@ class Part:
         Whether it may be memory that gradients depend on: a change then goes to a new array.
     records : bool
         Whether what the part becomes with a change of the whole is recorded.
+    dense : bool
+        Whether its numbers would lie one after another in PyTorch, too: `reshape` of one that is
+        not dense is no part of it.
     """
 
-    __slots__ = ("_held", "_whole", "foreign", "frozen", "put_back", "records", "take")
+    __slots__ = ("_held", "_whole", "dense", "foreign", "frozen", "put_back", "records", "take")
 
+    dense: bool
     foreign: bool
     frozen: bool
 
     def __init__(
-        self, whole: Value | None, take: Take, put_back: PutBack | None, records: bool
+        self,
+        whole: Value | None,
+        take: Take,
+        put_back: PutBack | None,
+        records: bool,
+        dense: bool = True,
     ) -> None:
         base = None if whole is None else whole._base
         self._whole = None if whole is None else weakref.ref(whole)
         self._held = None if base is None else whole
         self.take, self.put_back, self.records = take, put_back, records
         self.foreign = whole is None or (base is not None and base.foreign)
-        self.frozen = whole is not None and (
-            whole._node is not None or (base is not None and base.frozen)
-        )
+        self.frozen = whole is not None and _is_frozen(whole)
+        self.dense = dense and (base is None or base.dense)
 
     @property
     def whole(self) -> Value | None:
         """The other tensor, if it is still there."""
         return None if self._whole is None else self._whole()
+
+
+def _is_frozen(whole: Value) -> bool:
+    return whole._node is not None or (whole._base is not None and whole._base.frozen)
 
 
 class Following(Later):
@@ -207,14 +240,31 @@ class Following(Later):
         with recording(self.part.records):
             found = self.part.take(self.whole)
         y.array, y._node, y._output = found.array, found._node, found._output
+        self.part.frozen = _is_frozen(self.whole)
 
 
 def part_of(
-    x: Value, y: Tensor, take: Take, put_back: PutBack | None = None, records: bool | None = None
+    x: Value,
+    y: Tensor,
+    take: Take,
+    put_back: PutBack | None = None,
+    *,
+    records: bool | None = None,
+    dense: bool = True,
 ) -> Tensor:
     """Mark a result that would share its memory with `x` in PyTorch; return it."""
-    y._base = Part(x, take, put_back, is_recording() if records is None else records)
+    y._base = Part(x, take, put_back, is_recording() if records is None else records, dense)
     tell(x, y)
+    return y
+
+
+def apart_from(x: Value, y: Tensor) -> Tensor:
+    """Mark a result that shares its memory with `x`, but would not in PyTorch; return it."""
+    for one in (x, y):
+        if one._base is None:
+            one._base = Part(None, Value.made.detach, None, False)
+            one._base.foreign = False
+        one._base.frozen = True
     return y
 
 
