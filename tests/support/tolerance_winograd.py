@@ -6,10 +6,10 @@ their roundings do not. On any path there are at most n roundings, so
 
     |computed - exact| <= gamma(n) * |A^T| ((|G| |w| |G^T|) * (|B^T| |x| |B|)) |A|
 
-summed over channels. Counted from csrc/cpu/isa/winograd.hpp, for both axes of a tile: 2 * 3 in
-B^T, 2 * 4 in G of 3 taps (that of the constants among them) and 2 * 5 of 5 taps, 2 * 3 in A^T, 1
-for the bias, and 1 for each of the C / groups products. The weights' gradient is
-``dw = G^T ((A dy) * (B^T x))``: 2 * 3, 2 * 2 in A and 2 * 5 in G^T, and one for each tile.
+summed over channels. Counted from csrc/cpu/isa/winograd.hpp, those of the constants among them, for
+both axes of a tile: 2 * 5 in B^T, 2 * 4 in G of 3 taps and 2 * 5 of 5 taps, 2 * 5 in A^T, 1 for the
+bias, and 1 for each of the C / groups products. The weights' gradient is
+``dw = G^T ((A dy) * (B^T x))``: 2 * 5, 2 * 4 in A and 2 * 5 in G^T, and one for each tile.
 
 Whole images that are not finite are computed directly, so there the direct bound holds.
 """
@@ -25,18 +25,20 @@ from pycnn.reference.geometry import Array, Axis, conv_axes
 U, TINY = 2.0**-24, 2.0**-126
 
 # Absolute values of B^T; of G's rows but for their powers; and of the points, infinity last.
+NEAR, FAR = 2 / 3, 3 / 2
+BOTH = NEAR**2 + FAR**2
 INPUT = np.array(
     [
-        [4, 0, 5, 0, 1, 0],
-        [0, 4, 4, 1, 1, 0],
-        [0, 4, 4, 1, 1, 0],
-        [0, 2, 1, 2, 1, 0],
-        [0, 2, 1, 2, 1, 0],
-        [0, 4, 0, 5, 0, 1],
+        [1, 0, BOTH, 0, 1, 0],
+        [0, NEAR * FAR**2, FAR**2, NEAR, 1, 0],
+        [0, NEAR * FAR**2, FAR**2, NEAR, 1, 0],
+        [0, FAR * NEAR**2, NEAR**2, FAR, 1, 0],
+        [0, FAR * NEAR**2, NEAR**2, FAR, 1, 0],
+        [0, 1, 0, BOTH, 0, 1],
     ]
 )
-SCALES = np.array([6, 4, 4, 1, 1, 24]) / 24
-POINTS = np.array([0, 1, 1, 2, 2])
+SCALES = np.array([1, 81 / 130, 81 / 130, 8 / 65, 8 / 65, 1])
+POINTS = np.array([0, NEAR, NEAR, FAR, FAR])
 WINDOW = len(INPUT)  # inputs of a tile along an axis
 
 
@@ -92,7 +94,7 @@ def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]
 
 
 def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out: Any) -> Array:
-    terms = w.shape[2] + (22 if w.shape[-1] == 3 else 24)
+    terms = w.shape[2] + (30 if w.shape[-1] == 3 else 32)
     flushed = _correlate(np.full_like(x, FLUSHED), w, before, out)
     flushed += _correlate(x, np.full_like(w, FLUSHED), before, out)
     flushed += terms * _output(w.shape[-1]).sum(axis=1).max() ** 2 * TINY
@@ -164,6 +166,6 @@ def conv2d_weight(
         )
         return bound
 
-    terms = len(x) * -(-out[0] // tile) * -(-out[1] // tile) + 21
+    terms = len(x) * -(-out[0] // tile) * -(-out[1] // tile) + 29
     flushed = paths(np.full_like(dy, FLUSHED), x) + paths(dy, np.full_like(x, FLUSHED))
     return np.asarray(terms * U / (1 - terms * U) * paths(dy, x) + flushed + 128 * terms * TINY)

@@ -2,11 +2,15 @@
 // filters with tiles of 2 x 2. Lanes run along channels, so that one vector is one element of a tile for kLanes channels, whatever
 // the size of the plane.
 //
-// Along one axis, with the points 0, 1, -1, 2, -2 and infinity:
+// Along one axis, with the points 0, 2/3, -2/3, 3/2, -3/2 and infinity:
 //   y = A^T ((G w) * (B^T x)),  w: 3 or 5 taps, x: 6 inputs, y: 4 or 2 outputs, * element by element;
 // on a plane every matrix is applied to the columns and then to the rows. The weights' gradient is the same three-sided product
 // read the other way: dw = G^T ((A dy) * (B^T x)). The points alone determine B^T and the scale of G's rows, so both sizes share B^T;
 // the rows of G and the columns of A^T are powers of the points.
+//
+// These points because they round least. Pairs of opposite points let the even and the odd half of a transform serve two rows, and
+// points on both sides of 1, here each other's inverses, keep all powers between 8/27 and 27/8, where 1 and 2 reach from 1 to 8. Of
+// 105 pairs tried, none is more than 1 % better (3 x 3 taps: root mean square error 1.8 times that of plain sums, 4.0 with 1 and 2).
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -15,22 +19,28 @@
 namespace pycnn {
 namespace {
 
-// B^T. At most three roundings per output.
+constexpr float kNear = 2.0f / 3, kNear2 = 4.0f / 9, kNear3 = 8.0f / 27;  // powers of the points
+constexpr float kFar = 1.5f, kFar2 = 2.25f, kFar3 = 3.375f;
+constexpr float kSquares = 97.0f / 36;  // (2/3)^2 + (3/2)^2; their product is 1
+
+// B^T: row t holds the coefficients of the product of all x - point but x - t. At most five roundings per output, including those of
+// the constants.
 struct WinogradInput {
     static constexpr int kIn = 6, kOut = 6;
     static void apply(const Vec (&x)[kIn], Vec (&v)[kOut]) {
-        const Vec even = x[4] - 4.0f * x[2], odd = x[3] - 4.0f * x[1];
-        const Vec far_even = x[4] - x[2], far_odd = x[3] - x[1];
-        v[0] = 4.0f * x[0] - 5.0f * x[2] + x[4];
-        v[1] = even + odd;
-        v[2] = even - odd;
-        v[3] = far_even + 2.0f * far_odd;
-        v[4] = far_even - 2.0f * far_odd;
-        v[5] = 4.0f * x[1] - 5.0f * x[3] + x[5];
+        const Vec even = x[4] - kFar2 * x[2], odd = x[3] - kFar2 * x[1];
+        const Vec far_even = x[4] - kNear2 * x[2], far_odd = x[3] - kNear2 * x[1];
+        v[0] = x[0] - kSquares * x[2] + x[4];
+        v[1] = even + kNear * odd;
+        v[2] = even - kNear * odd;
+        v[3] = far_even + kFar * far_odd;
+        v[4] = far_even - kFar * far_odd;
+        v[5] = x[1] - kSquares * x[3] + x[5];
     }
 };
 
-// G. At most four roundings, including that of the constant; five for five taps.
+// G: powers of the point, over the product of its differences from the others: 1, -130/81 and 65/8. At most four roundings, including
+// that of the constant; five for five taps.
 template <int Taps>
 struct WinogradFilter;
 
@@ -38,9 +48,9 @@ template <>
 struct WinogradFilter<3> {
     static constexpr int kIn = 3, kOut = 6;
     static void apply(const Vec (&w)[kIn], Vec (&u)[kOut]) {
-        const Vec ends = (w[0] + w[2]) * (-1.0f / 6), middle = w[1] * (1.0f / 6);
-        const Vec far_ends = w[0] * (1.0f / 24) + w[2] * (1.0f / 6), far_middle = w[1] * (1.0f / 12);
-        u[0] = 0.25f * w[0];
+        const Vec ends = w[0] * (-81.0f / 130) - w[2] * (18.0f / 65), middle = w[1] * (27.0f / 65);
+        const Vec far_ends = w[0] * (8.0f / 65) + w[2] * (18.0f / 65), far_middle = w[1] * (12.0f / 65);
+        u[0] = w[0];
         u[1] = ends - middle;
         u[2] = ends + middle;
         u[3] = far_ends + far_middle;
@@ -53,10 +63,11 @@ template <>
 struct WinogradFilter<5> {
     static constexpr int kIn = 5, kOut = 6;
     static void apply(const Vec (&w)[kIn], Vec (&u)[kOut]) {
-        const Vec even = (w[0] + w[2] + w[4]) * (-1.0f / 6), odd = (w[1] + w[3]) * (1.0f / 6);
-        const Vec far_even = w[0] * (1.0f / 24) + w[2] * (1.0f / 6) + w[4] * (2.0f / 3);
-        const Vec far_odd = w[1] * (1.0f / 12) + w[3] * (1.0f / 3);
-        u[0] = 0.25f * w[0];
+        const Vec even = w[0] * (-81.0f / 130) - w[2] * (18.0f / 65) - w[4] * (8.0f / 65);
+        const Vec odd = w[1] * (27.0f / 65) + w[3] * (12.0f / 65);
+        const Vec far_even = w[0] * (8.0f / 65) + w[2] * (18.0f / 65) + w[4] * (81.0f / 130);
+        const Vec far_odd = w[1] * (12.0f / 65) + w[3] * (27.0f / 65);
+        u[0] = w[0];
         u[1] = even - odd;
         u[2] = even + odd;
         u[3] = far_even + far_odd;
@@ -65,7 +76,7 @@ struct WinogradFilter<5> {
     }
 };
 
-// A^T. At most three roundings.
+// A^T. At most five roundings, including that of the constant.
 template <int Tile>
 struct WinogradOutput;
 
@@ -74,7 +85,7 @@ struct WinogradOutput<2> {
     static constexpr int kIn = 6, kOut = 2;
     static void apply(const Vec (&m)[kIn], Vec (&y)[kOut]) {
         y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
-        y[1] = (m[1] - m[2]) + 2.0f * (m[3] - m[4]) + m[5];
+        y[1] = kNear * (m[1] - m[2]) + kFar * (m[3] - m[4]) + m[5];
     }
 };
 
@@ -85,13 +96,13 @@ struct WinogradOutput<4> {
         const Vec sum = m[1] + m[2], difference = m[1] - m[2];
         const Vec far_sum = m[3] + m[4], far_difference = m[3] - m[4];
         y[0] = m[0] + sum + far_sum;
-        y[1] = difference + 2.0f * far_difference;
-        y[2] = sum + 4.0f * far_sum;
-        y[3] = difference + 8.0f * far_difference + m[5];
+        y[1] = kNear * difference + kFar * far_difference;
+        y[2] = kNear2 * sum + kFar2 * far_sum;
+        y[3] = kNear3 * difference + kFar3 * far_difference + m[5];
     }
 };
 
-// A. At most two roundings.
+// A. At most four roundings, including that of the constant.
 template <int Tile>
 struct WinogradGradient;
 
@@ -100,10 +111,10 @@ struct WinogradGradient<2> {
     static constexpr int kIn = 2, kOut = 6;
     static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
         z[0] = y[0];
-        z[1] = y[0] + y[1];
-        z[2] = y[0] - y[1];
-        z[3] = y[0] + 2.0f * y[1];
-        z[4] = y[0] - 2.0f * y[1];
+        z[1] = y[0] + kNear * y[1];
+        z[2] = y[0] - kNear * y[1];
+        z[3] = y[0] + kFar * y[1];
+        z[4] = y[0] - kFar * y[1];
         z[5] = y[1];
     }
 };
@@ -112,8 +123,8 @@ template <>
 struct WinogradGradient<4> {
     static constexpr int kIn = 4, kOut = 6;
     static void apply(const Vec (&y)[kIn], Vec (&z)[kOut]) {
-        const Vec even = y[0] + y[2], odd = y[1] + y[3];
-        const Vec far_even = y[0] + 4.0f * y[2], far_odd = 2.0f * y[1] + 8.0f * y[3];
+        const Vec even = y[0] + kNear2 * y[2], odd = kNear * y[1] + kNear3 * y[3];
+        const Vec far_even = y[0] + kFar2 * y[2], far_odd = kFar * y[1] + kFar3 * y[3];
         z[0] = y[0];
         z[1] = even + odd;
         z[2] = even - odd;
@@ -131,10 +142,10 @@ template <>
 struct WinogradFilterGradient<3> {
     static constexpr int kIn = 6, kOut = 3;
     static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
-        const Vec sum = (u[1] + u[2]) * (1.0f / 6), far_sum = u[3] + u[4];
-        w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
-        w[1] = (u[2] - u[1]) * (1.0f / 6) + (u[3] - u[4]) * (1.0f / 12);
-        w[2] = far_sum * (1.0f / 6) - sum + u[5];
+        const Vec sum = u[1] + u[2], far_sum = u[3] + u[4];
+        w[0] = u[0] + (far_sum * (8.0f / 65) - sum * (81.0f / 130));
+        w[1] = (u[2] - u[1]) * (27.0f / 65) + (u[3] - u[4]) * (12.0f / 65);
+        w[2] = (far_sum - sum) * (18.0f / 65) + u[5];
     }
 };
 
@@ -142,13 +153,13 @@ template <>
 struct WinogradFilterGradient<5> {
     static constexpr int kIn = 6, kOut = 5;
     static void apply(const Vec (&u)[kIn], Vec (&w)[kOut]) {
-        const Vec sum = (u[1] + u[2]) * (1.0f / 6), difference = (u[2] - u[1]) * (1.0f / 6);
+        const Vec sum = u[1] + u[2], difference = u[2] - u[1];
         const Vec far_sum = u[3] + u[4], far_difference = u[3] - u[4];
-        w[0] = 0.25f * u[0] + (far_sum * (1.0f / 24) - sum);
-        w[1] = difference + far_difference * (1.0f / 12);
-        w[2] = far_sum * (1.0f / 6) - sum;
-        w[3] = difference + far_difference * (1.0f / 3);
-        w[4] = far_sum * (2.0f / 3) - sum + u[5];
+        w[0] = u[0] + (far_sum * (8.0f / 65) - sum * (81.0f / 130));
+        w[1] = difference * (27.0f / 65) + far_difference * (12.0f / 65);
+        w[2] = (far_sum - sum) * (18.0f / 65);
+        w[3] = difference * (12.0f / 65) + far_difference * (27.0f / 65);
+        w[4] = far_sum * (81.0f / 130) - sum * (8.0f / 65) + u[5];
     }
 };
 
