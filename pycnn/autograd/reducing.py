@@ -146,7 +146,8 @@ def prod(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         numbers = k.to_numpy(array)
         moved = np.moveaxis(numbers, axes, range(len(axes)))
-        lines = moved.reshape(math.prod(moved.shape[: len(axes)]), -1)
+        apart = [math.prod(part) for part in (moved.shape[: len(axes)], moved.shape[len(axes) :])]
+        lines = moved.reshape(apart)
         before, after = np.ones_like(lines), np.ones_like(lines)
         np.cumprod(lines[:-1], axis=0, out=before[1:])
         after[:-1] = np.cumprod(lines[:0:-1], axis=0)[::-1]

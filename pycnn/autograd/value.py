@@ -122,22 +122,12 @@ def put_off(later: Later, requires_grad: bool) -> Tensor:
 
 # Ops whose gradients depend on no values, or on those of the result.
 _WITHOUT_VALUES = frozenset(
-    [
+    (
         *("add", "sub", "neg", "sum", "cumsum", "sign", "floor", "ceil", "round", "fill"),
-        *(
-            "where",
-            "reshape",
-            "permute",
-            "expand",
-            "index",
-            "setitem",
-            "cat",
-            "clone",
-            "astype",
-            "to",
-        ),
-        *("exp", "sqrt", "reciprocal", "relu", "sigmoid", "tanh", "softmax", "log_softmax"),
-    ]
+        *("where", "reshape", "permute", "expand", "index", "setitem", "cat", "clone"),
+        *("astype", "to", "exp", "sqrt", "reciprocal", "relu", "sigmoid", "tanh"),
+        *("softmax", "log_softmax"),
+    )
 )
 
 
