@@ -7,6 +7,7 @@
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
+- `set_convolution`, `get_convolution`
 
 >>> import pycnn
 >>> train, test = pycnn.datasets.mnist()
@@ -38,13 +39,22 @@ from pycnn import (
     text,
     training,
 )
-from pycnn._config import Config, get_num_threads, set_num_threads, show_config
+from pycnn._config import (
+    Config,
+    get_convolution,
+    get_num_threads,
+    set_convolution,
+    set_num_threads,
+    show_config,
+)
 from pycnn._random import manual_seed
 from pycnn.autograd.creation import *
+from pycnn.autograd.draws import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
 from pycnn.autograd.kinds import *
+from pycnn.autograd.modes import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -82,6 +92,7 @@ __all__ = [
     "evaluate",
     "fit",
     "functional",
+    "get_convolution",
     "get_num_threads",
     "gradcheck",
     "init",
@@ -102,13 +113,16 @@ __all__ = [
     "random_split",
     "reference",
     "save",
+    "set_convolution",
     "set_num_threads",
     "show_config",
     "text",
     "training",
     *autograd.creation.__all__,
+    *autograd.draws.__all__,
     *autograd.functions.__all__,
     *autograd.kinds.__all__,
+    *autograd.modes.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

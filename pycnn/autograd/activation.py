@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pycnn import ops
@@ -38,7 +39,7 @@ def softmax(x: Value, dim: int, log: bool = False) -> Tensor:
 
     def rows(array: Any) -> Any:
         turned = array if last else k.transpose(array, tuple(order))
-        return turned.reshape(-1, shape[axis] if shape else 1)
+        return turned.reshape(math.prod(shape[i] for i in order[:-1]), shape[axis] if shape else 1)
 
     def restored(array: Any) -> Any:
         if last:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import shaping
+from pycnn.autograd.indexing import index
 from pycnn.autograd.ordering import Ordering
 from pycnn.autograd.value import Value, new
 from pycnn.devices import move
@@ -51,8 +52,8 @@ class Copies(Ordering):
         found = np.argwhere(self.backend.to_numpy(self.array))
         return new(self.backend.from_numpy(np.ascontiguousarray(found, np.int64)))
 
-    def roll(self, shifts: int, dims: int) -> Tensor:
-        """Shift along an axis; what leaves at one end comes in at the other."""
+    def roll(self, shifts: Any, dims: Any = None) -> Tensor:
+        """Shift along axes; what leaves at one end comes in at the other."""
         return shaping.roll(self, shifts, dims)
 
     def swapaxes(self, axis0: int, axis1: int) -> Tensor:
@@ -77,5 +78,8 @@ class Copies(Ordering):
         """Repeat each slice along an axis, or each number of the flattened tensor."""
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
-        places = np.repeat(np.arange(x.array.shape[axis]), repeats)
-        return shaping.index(x, (*(slice(None),) * axis, places))
+        (times,) = shaping.sizes_of((repeats,))
+        if times < 0:
+            raise ValueError(f"[repeat_interleave] repeats must be at least 0, got {times}")
+        places = np.repeat(np.arange(x.array.shape[axis]), times)
+        return index(x, (*(slice(None),) * axis, places))

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pycnn import backends
 from pycnn._arguments import written
-from pycnn._random import default_rng
-from pycnn.autograd.graph import Recording, is_recording, recording
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Part, Value
 from pycnn.devices import is_array, move
-from pycnn.init import Rng
-from pycnn.init import generator as generator_of
 
 __all__ = [
     "arange",
     "as_tensor",
-    "bernoulli",
     "empty",
-    "enable_grad",
+    "empty_like",
     "eye",
     "from_numpy",
     "full",
-    "is_grad_enabled",
+    "full_like",
     "is_tensor",
     "linspace",
-    "no_grad",
     "ones",
     "ones_like",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "set_grad_enabled",
     "tensor",
     "zeros",
     "zeros_like",
@@ -56,7 +43,7 @@ def tensor(
     data : array, Tensor, number or nested list
         Floats become float32, whole numbers int64; bool and uint8 stay.
     dtype : dtype, optional
-        Another kind of numbers.
+        Another kind of numbers; floats of any size become float32.
     device : str, optional
         Where the tensor is to be; the CPU by default, or where `data` is.
     requires_grad : bool
@@ -69,20 +56,33 @@ def tensor(
     """
     if isinstance(data, Value):
         data = data.array
-    if is_array(data) and not isinstance(data, np.ndarray):
+    if is_array(data) and backends.of(data) is not backends.of_cpu():
         made = data.copy()
+        if dtype is not None:
+            made = backends.of(made).astype(made, _stored(dtype))
     else:
         if isinstance(data, (list, tuple)) and any(isinstance(one, Value) for one in data):
             data = [one.item() if one.numel() == 1 else one.numpy() for one in data]
-        made = _of_numbers(np.array(data, order="C"), dtype)
+        try:
+            made = _of_numbers(np.array(data, order="C"), dtype)
+        except ValueError as error:  # lists of different lengths
+            raise ValueError(f"[tensor] data must be numbers in even rows: {error}") from None
     return Tensor(made if device is None else move(made, str(device)), requires_grad)
+
+
+def _stored(dtype: npt.DTypeLike) -> npt.DTypeLike:
+    """Return the dtype in which numbers are kept: float32 for all floats."""
+    try:
+        return np.float32 if np.dtype(dtype).kind == "f" else dtype
+    except TypeError:
+        raise TypeError(f"[Tensor] there is no dtype {written(dtype)}") from None
 
 
 def _of_numbers(array: Any, dtype: npt.DTypeLike) -> Any:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"[tensor] data must be numbers, got {array.dtype}")
     if dtype is not None:
-        return array.astype(np.float32 if np.dtype(dtype).kind == "f" else dtype)
+        return array.astype(_stored(dtype))
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False).view(np.ndarray)
     return array if array.dtype.itemsize == 1 else array.astype(np.int64, copy=False)
@@ -107,16 +107,25 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return as_tensor(array)
 
 
-def _made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    array = array.astype(np.float32 if dtype is None else dtype, copy=False)
-    if array.dtype.kind == "f":
-        array = array.astype(np.float32, copy=False)
+def shape_of(sizes: Any) -> tuple[int, ...]:
+    """Return the sizes of a new tensor, given one by one or as one sequence."""
+    shape = sizes_of(sizes)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"[Tensor] sizes must not be negative, got {shape}")
+    return shape
+
+
+def made(array: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """Return an array of NumPy as a tensor of a dtype (None: float32) on a device."""
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"[Tensor] values must be numbers, got {array.dtype}")
+    array = array.astype(_stored(np.float32 if dtype is None else dtype), copy=False)
     return Tensor(array if device is None else move(array, str(device)), requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of zeros."""
-    return _made(np.zeros(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return made(np.zeros(shape_of(size), np.float32), dtype, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -126,7 +135,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _made(np.ones(sizes_of(size), np.float32), dtype, device, requires_grad)
+    return made(np.ones(shape_of(size), np.float32), dtype, device, requires_grad)
 
 
 def full(
@@ -138,53 +147,7 @@ def full(
 ) -> Tensor:
     """Make a tensor of one value."""
     kind = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
-    return _made(np.full(sizes_of((size,)), fill_value), kind, device, requires_grad)
-
-
-def rand(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the uniform distribution on [0, 1)."""
-    numbers = generator_of(generator, "rand").random(sizes_of(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randn(
-    *size: Any,
-    generator: Rng = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Draw from the normal distribution of mean 0 and variance 1."""
-    numbers = generator_of(generator, "randn").standard_normal(sizes_of(size), np.float32)
-    return _made(numbers, dtype, device, requires_grad)
-
-
-def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Rng = None, device: Any = None
-) -> Tensor:
-    """Draw whole numbers from low to high - 1, or from 0 to low - 1 if only one is given."""
-    if size is None:
-        low, high, size = 0, low, high
-    numbers = generator_of(generator, "randint").integers(low, high, sizes_of((size,)))
-    return _made(numbers, np.int64, device, False)
-
-
-def randperm(n: int, *, generator: Rng = None, device: Any = None) -> Tensor:
-    """Draw an order of the numbers 0 to n - 1."""
-    numbers = generator_of(generator, "randperm").permutation(operator.index(n))
-    return _made(numbers, np.int64, device, False)
-
-
-def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
-    """Draw 1 with the probability at each place, else 0."""
-    drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
-    return _like(p, drawn.astype(np.float32), False)
+    return made(np.full(shape_of((size,)), fill_value), kind, device, requires_grad)
 
 
 def arange(
@@ -192,22 +155,27 @@ def arange(
 ) -> Tensor:
     """Count from start (0 if it is left out) up to, but not including, end."""
     start, end = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise ValueError("[arange] step must not be 0")
     numbers = np.arange(start, end, step)
     kind = dtype or (np.int64 if numbers.dtype.kind == "i" else np.float32)
-    return _made(numbers, kind, device, False)
+    return made(numbers, kind, device, False)
 
 
 def linspace(start: float, end: float, steps: int, *, device: Any = None) -> Tensor:
     """Divide a range evenly; both ends are included."""
-    return _made(np.linspace(start, end, operator.index(steps)), None, device, False)
+    (count,) = shape_of((steps,))
+    return made(np.linspace(start, end, count), None, device, False)
 
 
 def eye(n: int, m: int | None = None, *, device: Any = None) -> Tensor:
     """Make a matrix with ones on its diagonal."""
-    return _made(np.eye(n, m, dtype=np.float32), None, device, False)
+    rows, columns = shape_of((n, n if m is None else m))
+    return made(np.eye(rows, columns, dtype=np.float32), None, device, False)
 
 
-def _like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:
+def like(x: Tensor, numbers: Any, requires_grad: bool) -> Tensor:
+    """Return numbers of NumPy as a tensor on the device of another one."""
     return Tensor(move(numbers, x.device), requires_grad)
 
 
@@ -217,48 +185,19 @@ def zeros_like(x: Tensor, requires_grad: bool = False) -> Tensor:
 
 
 def ones_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Make ones of the shape of another tensor, on its device."""
-    kind = np.float32 if x.dtype.kind == "f" else x.dtype
-    return _like(x, np.ones(x.shape, kind), requires_grad)
+    """Make ones of the shape and dtype of another tensor, on its device."""
+    return full_like(x, 1, requires_grad)
 
 
-def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `rand` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().random(x.shape, np.float32), requires_grad)
+def full_like(x: Tensor, fill_value: Any, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of one value, of the shape and dtype of another tensor, on its device."""
+    kind = _stored(x.dtype)
+    return like(x, np.full(x.shape, fill_value, kind), requires_grad)
 
 
-def randn_like(x: Tensor, requires_grad: bool = False) -> Tensor:
-    """Draw what `randn` does, in the shape of another tensor and on its device."""
-    return _like(x, default_rng().standard_normal(x.shape, np.float32), requires_grad)
-
-
-def no_grad() -> Any:
-    """Record nothing in a ``with`` block, or in a function that this decorates.
-
-    Examples
-    --------
-    >>> weight = pycnn.tensor([1.0], requires_grad=True)
-    >>> with pycnn.no_grad():
-    ...     weight -= 0.1
-    >>> weight
-    tensor([0.9], dtype=float32, requires_grad=True)
-    """
-    return recording(False)
-
-
-def enable_grad() -> Any:
-    """Record in a ``with`` block within `no_grad`."""
-    return recording(True)
-
-
-def set_grad_enabled(mode: bool) -> Any:
-    """Record from now on, or do not; as a ``with`` block, until that ends."""
-    return Recording(bool(mode))
-
-
-def is_grad_enabled() -> bool:
-    """Return whether ops on tensors are recorded in this thread."""
-    return is_recording()
+def empty_like(x: Tensor, requires_grad: bool = False) -> Tensor:
+    """Do what `zeros_like` does."""
+    return zeros_like(x, requires_grad)
 
 
 def is_tensor(value: Any) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pycnn import backends
 from pycnn.autograd.graph import Needs, recording
-from pycnn.autograd.value import Value, new, record_all
+from pycnn.autograd.tensor import Tensor
+from pycnn.autograd.value import Value, apart_from, new, record_all
 from pycnn.devices import is_array
 
 
@@ -80,37 +82,43 @@ class Function:
         context = Context()
         context.needs_input_grad = tuple(isinstance(x, Value) and x.requires_grad for x in inputs)
         with recording(False):
-            found = cls.forward(
-                context, *[new(x.array) if isinstance(x, Value) else x for x in inputs]
-            )
+            found = cls.forward(context, *[_detached(x) for x in inputs])
         several = isinstance(found, tuple)
         outputs = [_array(name, y) for y in (found if several else (found,))]
-        shapes = [None if not isinstance(x, Value) else x.array.shape for x in inputs]
+        like = [(x.array.shape, x.array.dtype) if isinstance(x, Value) else None for x in inputs]
 
         def pull(needs: Needs, *dy: Any) -> list[Any]:
             with recording(False):
-                grads = cls.backward(context, *map(new, dy))
+                # Apart, so that a pass that changes them changes no gradient of others.
+                grads = cls.backward(context, *[apart_from(x, x) for x in map(new, dy)])
             given = list(grads) if isinstance(grads, tuple) else [grads]
             if len(given) != len(inputs):
                 raise ValueError(
                     f"[{name}] backward must return a gradient for each of {len(inputs)} inputs, "
                     f"returned {len(given)}"
                 )
-            result = []
-            for grad, shape in zip(given, shapes, strict=True):
-                if shape is None:
+            result: list[Any] = []
+            for grad, kind in zip(given, like, strict=True):
+                if kind is None:
                     continue
-                array = grad if grad is None else _array(name, grad)
-                if array is not None and tuple(array.shape) != tuple(shape):
+                if grad is None:
+                    result.append(None)
+                    continue
+                array, (shape, dtype) = _array(name, grad), kind
+                if tuple(array.shape) != tuple(shape):
                     raise ValueError(
                         f"[{name}] a gradient has shape {tuple(array.shape)}, its input "
                         f"{tuple(shape)}"
                     )
-                result.append(array)
+                result.append(backends.of(array).astype(array, dtype))
             return result
 
         results = record_all(name, values, outputs, pull)
         return results if several else results[0]
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 def _array(name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pycnn.autograd import arithmetic, reducing, shaping
+from pycnn.autograd import arithmetic, products, shaping
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
@@ -70,12 +70,12 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 @on_arrays_too
 def einsum(equation: str, *operands: Any) -> Any:
     """Sum products as the letters of an equation say: see `numpy.einsum`."""
-    return reducing.einsum(equation, *operands)
+    return products.einsum(equation, *operands)
 
 
 @on_arrays_too
-def roll(x: Any, shifts: int, dims: int) -> Any:
-    """Shift along an axis; what leaves at one end comes in at the other."""
+def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
+    """Shift along axes; what leaves at one end comes in at the other."""
     return shaping.roll(x, shifts, dims)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pycnn._arguments import positive, written
-from pycnn.autograd.creation import no_grad
+from pycnn.autograd.modes import no_grad
 from pycnn.autograd.structure import leaves, mapped
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # whether its gradient is wanted; where it is not, None does.
 Pull: TypeAlias = Callable[..., Sequence[Any]]
 Needs: TypeAlias = Sequence[bool]
-F = TypeVar("F", bound=Callable[..., Any])
 
 _numbers = itertools.count()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -70,24 +69,6 @@ class recording(ContextDecorator):
 
     def __exit__(self, *error: object) -> None:
         _recording.reset(self._before)
-
-
-class Recording(recording):
-    """Records, or does not, from the moment on when it is made; used by ``with``, till its end."""
-
-    __slots__ = ()
-
-    def __init__(self, enabled: bool) -> None:
-        super().__init__(enabled)
-        super().__enter__()
-
-    def __call__(self, function: F) -> F:
-        """Decorate a function: record, or do not, only within it."""
-        self.__exit__()
-        return recording(self._enabled)(function)
-
-    def __enter__(self) -> None:
-        """Do nothing: it has begun."""
 
 
 class Node:

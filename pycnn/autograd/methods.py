@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd import activation, arithmetic, fused, reducing, shaping
+from pycnn.autograd import activation, arithmetic, elementary, fused, products, reducing, shaping
 from pycnn.autograd.copies import Copies
-from pycnn.autograd.value import Value
+from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
     from pycnn.autograd.reducing import Dims
@@ -49,65 +49,65 @@ class Methods(Copies):
 
     def matmul(self, other: Value) -> Tensor:
         """Multiply matrices."""
-        return reducing.matmul(self, other)
+        return products.matmul(self, other)
 
     mm = bmm = matmul
 
     def exp(self) -> Tensor:
         """Return e to the power of each number."""
-        return arithmetic.unary("exp", self)
+        return elementary.unary("exp", self)
 
     def log(self) -> Tensor:
         """Return the natural logarithm."""
-        return arithmetic.unary("log", self)
+        return elementary.unary("log", self)
 
     def sqrt(self) -> Tensor:
         """Return the square root."""
-        return arithmetic.unary("sqrt", self)
+        return elementary.unary("sqrt", self)
 
     def rsqrt(self) -> Tensor:
         """Return 1 over the square root."""
-        return arithmetic.unary("reciprocal", self.sqrt())
+        return elementary.unary("reciprocal", self.sqrt())
 
     def abs(self) -> Tensor:
         """Return the absolute value."""
-        return arithmetic.unary("abs", self)
+        return elementary.unary("abs", self)
 
     def square(self) -> Tensor:
         """Return the square."""
-        return arithmetic.unary("square", self)
+        return elementary.unary("square", self)
 
     def reciprocal(self) -> Tensor:
         """Return 1 over each number."""
-        return arithmetic.unary("reciprocal", self)
+        return elementary.unary("reciprocal", self)
 
     def neg(self) -> Tensor:
         """Return the number with the other sign."""
-        return arithmetic.unary("neg", self)
+        return elementary.unary("neg", self)
 
     def sign(self) -> Tensor:
         """Return -1, 0 or 1."""
-        return arithmetic.unary("sign", self)
+        return elementary.unary("sign", self)
 
     def sin(self) -> Tensor:
         """Return the sine."""
-        return arithmetic.unary("sin", self)
+        return elementary.unary("sin", self)
 
     def cos(self) -> Tensor:
         """Return the cosine."""
-        return arithmetic.unary("cos", self)
+        return elementary.unary("cos", self)
 
     def floor(self) -> Tensor:
         """Round down."""
-        return arithmetic.unary("floor", self)
+        return elementary.unary("floor", self)
 
     def ceil(self) -> Tensor:
         """Round up."""
-        return arithmetic.unary("ceil", self)
+        return elementary.unary("ceil", self)
 
     def round(self) -> Tensor:
         """Round to the nearest whole number, halves to even ones."""
-        return arithmetic.unary("round", self)
+        return elementary.unary("round", self)
 
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         """Limit to min..max."""
@@ -125,7 +125,14 @@ class Methods(Copies):
 
     def masked_fill(self, mask: Value, value: Any) -> Tensor:
         """Put a value where the mask holds."""
-        return arithmetic.where(mask, value, self)
+        kind = self.array.dtype
+        if isinstance(value, (int, float, np.generic)):
+            value = new(self.backend.from_numpy(np.array(value, kind)))
+        elif not isinstance(value, Value):
+            raise TypeError(f"[masked_fill] value must be a number, got {type(value).__name__}")
+        if not isinstance(mask, Value):
+            raise TypeError(f"[masked_fill] mask must be a tensor, got {type(mask).__name__}")
+        return arithmetic.where(mask, shaping.astype(value, kind), self)
 
     def eq(self, other: Any) -> Tensor:
         """Return whether numbers are equal."""

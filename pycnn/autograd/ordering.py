@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycnn.autograd.arithmetic import where
 from pycnn.autograd.reducing import Extremes, amax, sum_
 from pycnn.autograd.shape_methods import ShapeMethods
-from pycnn.autograd.shaping import axis_of
+from pycnn.autograd.shaping import astype, axis_of
 from pycnn.autograd.value import new
 
 if TYPE_CHECKING:
@@ -25,24 +24,28 @@ class Ordering(ShapeMethods):
     def sort(self, dim: int = -1, descending: bool = False) -> Extremes:
         """Sort along an axis; return the numbers, and where each was. Equal ones keep order."""
         where = self.argsort(dim, descending)
-        return Extremes(self.gather(dim, where), where)
+        return Extremes(self.gather(dim, where) if self.array.shape else self.clone(), where)
 
     def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
         """Return where the numbers of `sort` are; int64."""
         k = self.backend
         axis = axis_of("argsort", dim, len(self.array.shape))
         numbers = k.to_numpy(self.array)
-        if descending:  # from the end, so that equal ones keep their order
-            last = numbers.shape[axis] - 1 if numbers.ndim else 0
+        if not numbers.ndim:
+            found = np.zeros((), np.int64)
+        elif descending:  # from the end, so that equal ones keep their order
+            last = numbers.shape[axis] - 1
             found = last - np.flip(np.argsort(np.flip(numbers, axis), axis, kind="stable"), axis)
         else:
             found = np.argsort(numbers, axis, kind="stable")
-        return new(k.from_numpy(np.ascontiguousarray(found, np.int64).view(np.ndarray)))
+        return new(k.from_numpy(np.asarray(found, np.int64, order="C").view(np.ndarray)))
 
     def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
         """Return the k largest numbers along an axis, in order, and where they are."""
         axis = axis_of("topk", dim, len(self.array.shape))
-        size = self.array.shape[axis] if self.array.shape else 1
+        if not self.array.shape:
+            raise ValueError("[topk] a single number has no axis to choose along")
+        size = self.array.shape[axis]
         if not 0 <= k <= size:
             raise ValueError(f"[topk] k {k} must be from 0 to {size}, the extent of axis {axis}")
         where = self.argsort(dim, largest)[(slice(None),) * axis + (slice(0, k),)]
@@ -65,7 +68,9 @@ class Ordering(ShapeMethods):
 
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> Tensor:
         """Return ``log sum exp(x)`` along axes, without overflow."""
-        top = amax("max", new(self.array), dim, True)
-        top = where(new(self.backend.unary("isfinite", top.array)), top, 0.0)
-        total = sum_((self - top).exp(), dim, True).log() + top
+        x = astype(self, np.float32) if self.array.dtype.kind != "f" else self
+        top = amax("max", new(x.array), dim, True)
+        # An infinity minus itself is NaN: exp shows it without.
+        top = top.masked_fill(top.abs() == np.inf, 0)
+        total = sum_((x - top).exp(), dim, True).log() + top
         return total if keepdim else sum_(total, dim)

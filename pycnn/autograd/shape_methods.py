@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn.autograd import shaping
+from pycnn.autograd.indexing import index as part
 from pycnn.autograd.value import Value, new, record
 from pycnn.devices import move, needs_extension
 
@@ -110,17 +111,23 @@ class ShapeMethods(Value):
     def narrow(self, dim: int, start: int, length: int) -> Tensor:
         """Return a range along an axis."""
         axis = shaping.axis_of("narrow", dim, len(self.array.shape))
-        return shaping.index(self, (*(slice(None),) * axis, slice(start, start + length)))
+        size = self.array.shape[axis] if self.array.shape else 1
+        start = start + size if start < 0 else start
+        if not 0 <= start <= start + length <= size:
+            raise ValueError(
+                f"[narrow] {length} from {start} is not within the {size} of axis {axis}"
+            )
+        return part(self, (*(slice(None),) * axis, slice(start, start + length)))
 
     def select(self, dim: int, index: int) -> Tensor:
         """Return one slice along an axis, without the axis."""
         axis = shaping.axis_of("select", dim, len(self.array.shape))
-        return shaping.index(self, (*(slice(None),) * axis, index))
+        return part(self, (*(slice(None),) * axis, index))
 
     def index_select(self, dim: int, index: Value) -> Tensor:
         """Return the slices with these numbers along an axis."""
         axis = shaping.axis_of("index_select", dim, len(self.array.shape))
-        return shaping.index(self, (*(slice(None),) * axis, index))
+        return part(self, (*(slice(None),) * axis, index))
 
     def gather(self, dim: int, index: Value) -> Tensor:
         """Pick numbers along an axis: ``y[i, j] = x[index[i, j], j]`` for axis 0."""
@@ -129,7 +136,7 @@ class ShapeMethods(Value):
             return self.clone()
         places: list[Any] = list(np.indices(tuple(index.array.shape), sparse=True))
         places[axis] = index
-        return shaping.index(self, tuple(places))
+        return part(self, tuple(places))
 
     def flip(self, *dims: Any) -> Tensor:
         """Reverse the order along axes."""

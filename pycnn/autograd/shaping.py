@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
-from pycnn.autograd.graph import Needs
+from pycnn.autograd.indexing import index, part_at
 from pycnn.autograd.value import (
     Value,
     apart_from,
@@ -29,7 +30,10 @@ Shape = tuple[int, ...]
 
 def axis_of(name: str, axis: Any, ndim: int) -> int:
     """Return an axis counted from the front; raise unless it is there."""
-    index = operator.index(axis)
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"[{name}] dim must be an int, got {type(axis).__name__}") from None
     if not -max(ndim, 1) <= index < max(ndim, 1):
         raise IndexError(
             f"[{name}] dim {index} is out of range for a tensor of {ndim} dimensions "
@@ -42,7 +46,10 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
     """Return sizes given one by one or as one sequence."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple([operator.index(size) for size in sizes])
+    try:
+        return tuple([operator.index(size) for size in sizes])
+    except TypeError:
+        raise TypeError(f"[Tensor] sizes must be ints, got {written(tuple(sizes))}") from None
 
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
@@ -167,91 +174,21 @@ def repeat(x: Value, *times: Any) -> Tensor:
     return reshape(expand(view(x, apart), wide), whole)
 
 
-def index(x: Value, key: Any) -> Tensor:
-    """Return ``x[key]``: ints, slices, None, ..., lists, tensors or arrays of int or bool."""
-    k, shape = x.backend, x.array.shape
-    plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    if (steps := _steps(plain)) is not None:
-        return index(index(x, steps[0]), steps[1])
-    y = k.index(x.array, plain)
-    found = record("index", (x,), y, lambda needs, g: (k.put(shape, plain, g),))
-    if any(
-        isinstance(one, np.ndarray) for one in (plain if isinstance(plain, tuple) else (plain,))
-    ):
-        return found  # a copy in PyTorch, too
-    return _part_at(x, found, plain)
-
-
-def _plain(item: Any) -> Any:
-    """Return one item of a key as the back-ends take it."""
-    if isinstance(item, Value):
-        item = item.backend.to_numpy(item.array)
-    if isinstance(item, (list, np.ndarray)):
-        array = np.array(item)  # a copy, which nobody changes before backward
-        if array.dtype.kind not in "biu" and array.size:
-            raise IndexError(f"[index] numbers of {array.dtype} are no index: convert with .long()")
-        if not array.ndim and array.dtype.kind in "iu":
-            return int(array)
-        return array.view(np.ndarray) if array.dtype == bool else array.astype(np.int64, copy=False)
-    return item
-
-
-def _steps(key: Any) -> tuple[Any, Any] | None:
-    """Return two keys that do one after the other what PyTorch does, or None if one does.
-
-    PyTorch takes numbers first, like slices; to NumPy they are arrays if there are arrays as well.
-    """
-    items = key if isinstance(key, tuple) else (key,)
-    arrays = [isinstance(one, np.ndarray) for one in items]
-    numbers = [type(one) is int or isinstance(one, np.integer) for one in items]
-    if not (any(arrays) and any(numbers)):
-        return None
-    first: list[Any] = []
-    second: list[Any] = []
-    for one, is_array, is_number in zip(items, arrays, numbers, strict=True):
-        if is_array:
-            first += [slice(None)] * (one.ndim if one.dtype == bool else 1)
-            second.append(one)
-        else:
-            first.append(one)
-            second += [] if is_number else [one if one is Ellipsis else slice(None)]
-    return tuple(first), tuple(second)
-
-
-def replaced(x: Value, key: Any, value: Any) -> Tensor:
-    """Return a copy of x in which ``[key]`` holds other values."""
-    k, shape = x.backend, x.array.shape
-    plain = tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
-    if (steps := _steps(plain)) is not None:
-        return replaced(x, steps[0], replaced(index(x, steps[0]), steps[1], value))
-    array = k.to_numpy(x.array)
-    source = value if isinstance(value, Value) else None
-    numbers = k.to_numpy(source.array) if source is not None else np.asarray(value)
-    changed = array.copy()
-    changed[plain] = numbers
-    y = k.from_numpy(changed.view(np.ndarray))
-    mask = np.zeros(shape, np.bool_)
-    mask[plain] = True
-    gone = k.from_numpy(mask)
-    inputs = [x] if source is None else [x, source]
-    values = numbers.shape
-
-    def pull(needs: Needs, g: Any) -> list[Any]:
-        grads = [k.where(gone, k.zeros_like(g), g) if needs[0] else None]
-        if len(needs) == 2:
-            grads.append(unbroadcast(k, k.index(g, plain), values) if needs[1] else None)
-        return grads
-
-    return record("setitem", inputs, y, pull)
+def _several(name: str, tensors: Any) -> list[Value]:
+    """Return tensors as a list; raise unless it is at least one, and nothing else."""
+    found = list(tensors) if isinstance(tensors, Iterable) else [tensors]
+    if not found:
+        raise ValueError(f"[{name}] needs at least one tensor")
+    if wrong := [one for one in found if not isinstance(one, Value)]:
+        raise TypeError(f"[{name}] needs a sequence of tensors, got {type(wrong[0]).__name__}")
+    return found
 
 
 def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors along an axis that is there."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[cat] needs at least one tensor")
-    # As in PyTorch, no numbers in one dimension join anything.
+    tensors = _several("cat", tensors)
     if any(len(x.array.shape) != 1 for x in tensors):
+        # As in PyTorch, no numbers in one dimension join anything.
         tensors = [x for x in tensors if tuple(x.array.shape) != (0,)]
     axis = axis_of("cat", dim, len(tensors[0].array.shape))
     shapes = [tuple(x.array.shape) for x in tensors]
@@ -260,15 +197,16 @@ def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
         raise ValueError(f"[cat] shapes must agree in all dimensions but {axis}, are {shapes}")
     k = same_backend("cat", *tensors)
     extents = [shape[axis] for shape in shapes]
+    if len({x.array.dtype for x in tensors}) > 1:
+        kind = np.result_type(*[x.array.dtype for x in tensors])
+        tensors = [astype(x, np.float32 if kind.kind == "f" else kind) for x in tensors]
     y = k.concatenate([x.array for x in tensors], axis)
     return record("cat", tensors, y, lambda needs, g: k.split(g, extents, axis))
 
 
 def stack(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("[stack] needs at least one tensor")
+    tensors = _several("stack", tensors)
     if len({tuple(x.array.shape) for x in tensors}) > 1:
         shapes = [tuple(x.array.shape) for x in tensors]
         raise ValueError(f"[stack] tensors must have one shape, have {shapes}")
@@ -285,7 +223,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         if sum(extents) != extent or any(n < 0 for n in extents):
             raise ValueError(f"[split] sizes {extents} do not add up to {extent} (dim {axis})")
     else:
-        step = operator.index(size)  # type: ignore[arg-type]
+        (step,) = sizes_of((size,))
         if step < 1:
             raise ValueError(f"[split] size must be at least 1, got {step}")
         extents = [min(step, extent - i) for i in range(0, extent, step)] or [0]
@@ -297,28 +235,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         (*(slice(None),) * axis, slice(int(end) - n, int(end)))
         for n, end in zip(extents, ends, strict=True)
     ]
-    return tuple(_part_at(x, y, key) for y, key in zip(found, keys, strict=True))
-
-
-def _part_at(x: Value, y: Tensor, key: Any) -> Tensor:
-    """Mark a result as what is at a key."""
-    return part_of(
-        x,
-        y,
-        lambda whole: index(whole, key),
-        lambda whole, part: replaced(whole, key, part),
-        dense=_is_dense(key),
-    )
-
-
-def _is_dense(key: Any) -> bool:
-    """Whether a key takes slices that lie side by side along the first axis."""
-    first, *rest = (key or (slice(None),)) if isinstance(key, tuple) else (key,)
-    if isinstance(first, slice) and first.step not in (None, 1):
-        return False
-    return first is not Ellipsis and all(
-        one is Ellipsis or (isinstance(one, slice) and one == slice(None)) for one in rest
-    )
+    return tuple(part_at(x, y, key) for y, key in zip(found, keys, strict=True))
 
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -338,7 +255,11 @@ def unbind(x: Value, dim: int = 0) -> tuple[Tensor, ...]:
 def astype(x: Value, dtype: Any) -> Tensor:
     """Convert to another dtype; gradients go back in the old one."""
     k, old = x.backend, x.array.dtype
-    if k.name == "reference" and np.dtype(dtype).kind == "f":
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"[Tensor] there is no dtype {written(dtype)}") from None
+    if k.name == "reference" and dtype.kind == "f":
         dtype = np.float64
     if old == dtype:
         return x  # type: ignore[return-value]
@@ -358,8 +279,19 @@ def flip(x: Value, *dims: Any) -> Tensor:
     return y  # type: ignore[no-any-return]
 
 
-def roll(x: Value, shifts: int, dims: int) -> Tensor:
-    """Shift along an axis; what leaves at one end comes in at the other."""
-    axis = axis_of("roll", dims, len(x.array.shape))
-    order = np.roll(np.arange(x.array.shape[axis]), operator.index(shifts))
-    return index(x, (*(slice(None),) * axis, order))
+def roll(x: Value, shifts: Any, dims: Any = None) -> Tensor:
+    """Shift along axes; what leaves at one end comes in at the other.
+
+    Without `dims` the numbers shift in their order in memory.
+    """
+    if dims is None:
+        return reshape(roll(reshape(x, -1), shifts, 0), x.array.shape)
+    steps, axes = sizes_of((shifts,)), sizes_of((dims,))
+    if len(steps) != len(axes):
+        raise ValueError(f"[roll] needs a shift for each axis, got {steps} for dims {axes}")
+    y: Any = x
+    for step, dim in zip(steps, axes, strict=True):
+        axis = axis_of("roll", dim, len(x.array.shape))
+        order = np.roll(np.arange(x.array.shape[axis]), step)
+        y = index(y, (*(slice(None),) * axis, order))
+    return y  # type: ignore[no-any-return]

@@ -67,7 +67,13 @@ def on_arrays_too(function: F) -> F:
                 return function(*inputs, **options)
         if not holds(Value, inputs, options):
             if not holds(None, inputs, options):
-                return function(*inputs, **options)
+                try:
+                    return function(*inputs, **options)
+                except AttributeError:
+                    found = ", ".join(type(one).__name__ for one in inputs)
+                    raise TypeError(
+                        f"[{function.__name__}] needs a tensor or an array, got {found}"
+                    ) from None
             with recording(False):
                 inputs, options = mapped(_tensor, (inputs, options))
                 return mapped(_array, function(*inputs, **options))

@@ -11,20 +11,20 @@ import numpy.typing as npt
 
 from pycnn import backends
 from pycnn._arguments import written
-from pycnn.autograd.arithmetic import Arithmetic
-from pycnn.autograd.graph import add, is_recording, walk
+from pycnn.autograd.graph import add, walk
 from pycnn.autograd.in_place import InPlace
-from pycnn.autograd.reducing import matmul
-from pycnn.autograd.shaping import index, replaced
+from pycnn.autograd.indexing import index, replaced
+from pycnn.autograd.operators import Operators
+from pycnn.autograd.products import matmul
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
-from pycnn.autograd.value import Value, has_changed, new, part_of, record, will_change
+from pycnn.autograd.value import Value, has_changed, new, part_of
 from pycnn.devices import device_of, is_array, move
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Tensor(Arithmetic, InPlace):
+class Tensor(Operators, InPlace):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What
@@ -70,6 +70,8 @@ class Tensor(Arithmetic, InPlace):
             data = np.array(data, np.float32)
         if not is_array(data):
             raise TypeError(f"[Tensor] data must be an array, got {written(data)}")
+        if type(data) is np.ndarray and data.dtype.kind == "f":
+            data = data.astype(np.float32, order="C", copy=False)
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"[Tensor] only floats can require gradients, not {data.dtype}")
         self.array = data
@@ -182,11 +184,12 @@ class Tensor(Arithmetic, InPlace):
             if not is_array(seed):
                 seed = np.asarray(seed, np.float32)
             seed = move(seed, self.device)
+            if seed.dtype != data.dtype:
+                seed = backends.of(seed).astype(seed, data.dtype)
             if seed.shape != data.shape:
                 raise ValueError(
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
                 )
-            seed = backends.of(data).astype(seed, data.dtype)
         root: Any = self if self._node is None else (self._node, self._output)
         walk([(root, seed)], retain=retain_graph)
 
@@ -213,7 +216,7 @@ class Tensor(Arithmetic, InPlace):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
-        if not self.is_leaf and not requires_grad:
+        if not (self.is_leaf or requires_grad):
             raise RuntimeError("[requires_grad_] only a leaf can stop to require gradients: detach")
         if requires_grad and self.array.dtype.kind != "f":
             raise TypeError(f"[requires_grad_] only floats can, not {self.array.dtype}")
@@ -341,87 +344,11 @@ class Tensor(Arithmetic, InPlace):
     def __ixor__(self, other: Any) -> Tensor:
         return self._become(self ^ other)
 
-    def _become(self, y: Value) -> Tensor:
-        """Take the values and the history of a result: a change in place.
-
-        What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it, and so do the parts
-        of each.
-        """
-        self.array  # noqa: B018 - computes what is put off: what this was may be asked for
-        self._check_change(y)
-        by: Value | None = None
-        changed: Value = self
-        while True:
-            changed._replace(y)
-            has_changed(changed, by)
-            base = changed._base
-            if base is None or base.put_back is None or (whole := base.whole) is None:
-                return self
-            y = base.put_back(whole, changed)
-            by, changed = changed, whole
-
-    def _check_change(self, y: Value) -> None:
-        """Raise unless this can become a result in place."""
-        if y.shape != self.shape:
-            raise ValueError(
-                f"[Tensor] a change in place cannot turn shape {self.shape} into "
-                f"{tuple(y.array.shape)}"
-            )
-        if not _takes(self.dtype, y.array.dtype):
-            raise TypeError(
-                f"[Tensor] a change in place cannot put {y.array.dtype} into a tensor of "
-                f"{self.dtype}: convert the result, or this tensor, first"
-            )
-        one: Value | None = self
-        while one is not None:
-            if one.requires_grad and one._node is None and is_recording():
-                raise RuntimeError(
-                    "[Tensor] a leaf that requires gradients, or a part of one, cannot be changed "
-                    "in place while it is recorded: do it within pycnn.no_grad()"
-                )
-            base = one._base
-            one = None if base is None or not base.records else base.whole
-            if one is not None and base is not None and base.put_back is None:
-                raise RuntimeError(
-                    f"[Tensor] this tensor of shape {self.shape} repeats numbers of another one, "
-                    "which a change in place would change as well: change that one, or a clone of "
-                    "this one"
-                )
-
-    def _replace(self, y: Value) -> None:
-        """Take the values of a result, and its history if anything is recorded."""
-        leaf, base = self._node is None, self._base
-        if leaf and not y.requires_grad and not (base is not None and base.frozen):
-            self._write(y.array)
-            return
-        found = backends.of(y.array).astype(y.array, self.dtype)
-        self.array = tracked(found) if isinstance(self.array, TrackedArray) else found
-        self._version += 1
-        if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
-            self._node, self._output = y._node, y._output
-            self.requires_grad = y.requires_grad
-
-    def changed(self) -> None:
-        """Count a change that compiled code has made to the values."""
-        self._version += 1
-
-    def _write(self, values: Any) -> None:
-        """Replace the values of a leaf in its own memory."""
-        if values.dtype != self.array.dtype:
-            values = backends.of(values).astype(values, self.array.dtype)
-        will_change(self)
-        backend = backends.of(self.array)
-        backend.write(self.array, backend.to_numpy(values))
-        self._version += 1
-
     def __getstate__(self) -> Any:
-        """Return what copies and pickles hold: values without a history."""
-        slots = {"array": self.array, "gradient": self.gradient, "requires_grad": False}
-        if self.is_leaf:
-            slots["requires_grad"] = self.requires_grad
+        """Return what copies and pickles hold: values and gradient, but no history."""
+        held = {"array": self.array, "gradient": self.gradient, "_output": 0, "_version": 0}
         own = dict.fromkeys(("_node", "_base", "_later", "_parts"))
-        return getattr(self, "__dict__", None), {**slots, **own, "_output": 0, "_version": 0}
+        return None, {**held, **own, "requires_grad": self.requires_grad and self.is_leaf}
 
     # Text ----------------------------------------------------------------------------------
 
@@ -440,17 +367,12 @@ class Tensor(Arithmetic, InPlace):
 Value.made = Tensor
 
 
-def _takes(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
-    """Whether a tensor can be given numbers of another dtype in place: never of a wider kind."""
-    kinds = {"b": 0, "u": 1, "i": 1, "f": 2}
-    return kinds[other.kind] <= kinds[dtype.kind]
-
-
-def _rewritten(whole: Tensor, part: Tensor) -> Tensor:
+def _rewritten(whole: Value, part: Value) -> Tensor:
     """Return a tensor with other values, and with the history that it has."""
-    if whole._node is None:
-        return new(part.array)
-    return record("detach", (whole,), part.array, lambda needs, g: (g,))
+    y = new(part.array)
+    if whole._node is not None:
+        y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad
+    return y
 
 
 class _Retained:

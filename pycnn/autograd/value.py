@@ -124,7 +124,7 @@ def put_off(later: Later, requires_grad: bool) -> Tensor:
 _WITHOUT_VALUES = frozenset(
     (
         *("add", "sub", "neg", "sum", "cumsum", "sign", "floor", "ceil", "round", "fill"),
-        *("where", "reshape", "permute", "expand", "index", "setitem", "cat", "clone"),
+        *("where", "index", "setitem", "cat", "clone"),
         *("astype", "to", "exp", "sqrt", "reciprocal", "relu", "sigmoid", "tanh"),
         *("softmax", "log_softmax"),
     )
@@ -298,7 +298,10 @@ def has_changed(whole: Value, but: Value | None = None) -> None:
 
 
 def same_backend(name: str, *values: Value) -> backends.Backend:
-    """Return the back-end of the values; raise if they are on different devices."""
+    """Return the back-end of the values; raise if they are on different devices, or none."""
+    for x in values:
+        if not isinstance(x, Value):
+            raise TypeError(f"[{name}] needs tensors, got {type(x).__name__}")
     first = backends.of(values[0].array)
     for x in values[1:]:
         if (other := backends.of(x.array)) is not first:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pycnn.backends import cudnn
 from pycnn.backends.contract import Backend
 from pycnn.backends.cpu import Cpu
 from pycnn.backends.cuda import Cuda
@@ -27,6 +28,7 @@ __all__ = [
     "Reference",
     "ReferenceArray",
     "computing_with",
+    "cudnn",
     "of",
     "of_cpu",
     "of_extension",

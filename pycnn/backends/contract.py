@@ -82,7 +82,8 @@ class Backend(Protocol):
     def reduce(self, name: str, x: Any, axes: tuple[int, ...]) -> Any:
         """Reduce axes to the extent 1: by 'sum', 'max', 'min' (both pass NaN) or 'prod'.
 
-        The order of the additions depends on the shape alone.
+        The order of the additions depends on the shape alone. Sums and products of bools and of
+        whole numbers are int64.
         """
 
     def arg_reduce(self, name: str, x: Any, axis: int) -> Any:

@@ -27,7 +27,7 @@ class CudaArrays:
     behind a slice or for an array of another dtype than float32.
 
     A device has no float64: where NumPy gives float64, such as for the quotient of two int64
-    arrays, the result is rounded to float32. Sums of uint8 are int64.
+    arrays, the result is rounded to float32.
 
     Parameters
     ----------

@@ -63,7 +63,8 @@ class NumPyArrays:
         with np.errstate(all="ignore"):
             if name == "sum" and x.dtype == np.float32:
                 return self._kept(_long_sum(x, axes))
-            return self._kept(_REDUCTIONS[name].reduce(x, axis=axes, keepdims=True))
+            whole = np.int64 if name in ("sum", "prod") and x.dtype.kind != "f" else None
+            return self._kept(_REDUCTIONS[name].reduce(x, axis=axes, keepdims=True, dtype=whole))
 
     def arg_reduce(self, name: str, x: NumPyArray, axis: int) -> NumPyArray:
         """Find with NumPy."""

@@ -44,7 +44,13 @@ def _integer(text: str, minimum: int) -> int:
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add ``--threads``; apply it with `set_threads`."""
+    """Add ``--threads`` and ``--convolution``; apply them with `set_threads`."""
+    parser.add_argument(
+        "--convolution",
+        choices=("fast", "accurate"),
+        help="which algorithms to use on the CPU: the fastest, or those that round least "
+        "(default: fast, or what PYCNN_CONV says)",
+    )
     parser.add_argument(
         "--threads",
         type=positive_int,
@@ -55,7 +61,9 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def set_threads(args: argparse.Namespace) -> None:
-    """Apply ``--threads``; warn of more threads than cores that the process may use."""
+    """Apply ``--threads``, with a warning of more threads than cores, and ``--convolution``."""
+    if args.convolution is not None:
+        pycnn.set_convolution(args.convolution)
     if args.threads is None:
         return
     pycnn.set_num_threads(args.threads)

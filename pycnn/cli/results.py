@@ -82,6 +82,10 @@ def _check_json(json: Path, out: Path, data: str | None) -> None:
         raise ValueError(f"--json {json} lies in the folder of the data: give another place")
 
 
+# Settings that older runs do not name, and had.
+_FORMERLY = {"convolution": "fast"}
+
+
 def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
     """Return the history of the finished run in a folder, or None if it has not finished.
 
@@ -97,9 +101,9 @@ def finished_run(out: Path, settings: dict[str, Any]) -> History | None:
     # Threads do not change the results; ranks change their rounding.
     compared = (name for name in settings if name not in ("threads", "ranks"))
     other = [
-        f"{name} is {run.settings.get(name)} there, {settings[name]} here"
+        f"{name} is {there} there, {settings[name]} here"
         for name in compared
-        if run.settings.get(name) != settings[name]
+        if (there := run.settings.get(name, _FORMERLY.get(name))) != settings[name]
     ]
     if other:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import get_num_threads, recipes
+from pycnn import get_convolution, get_num_threads, recipes
 from pycnn.cli.arguments import add_data, add_threads, positive_float, positive_int, seed
 from pycnn.cli.config import FLAG
 from pycnn.cli.own_model import model_name
@@ -127,6 +127,7 @@ def make_settings(args: argparse.Namespace, recipe: recipes.Recipe) -> dict[str,
         "transposed": args.transposed,
         "seed": args.seed,
         "threads": get_num_threads(),
+        "convolution": get_convolution(),
         "device": args.device,
     }
 

@@ -140,7 +140,7 @@ def mish(x: Tensor, inplace: bool = False) -> Tensor:
 @on_arrays_too
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """Scale negative numbers by a learned slope, one or one for each channel."""
-    slope = weight.reshape([1, -1] + [1] * (x.ndim - 2) if x.ndim > 1 else [-1])
+    slope = weight.reshape([1, -1] + [1] * (x.ndim - 2) if x.ndim > 1 else [-1] * x.ndim)
     return where(x > 0, x, slope * x)
 
 

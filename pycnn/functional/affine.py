@@ -9,7 +9,7 @@ from pycnn.autograd import Tensor
 from pycnn.autograd.fused import affine
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.structure import on_arrays_too
-from pycnn.autograd.value import Value, record, same_backend
+from pycnn.autograd.value import record, same_backend
 
 __all__ = [
     "conv1d",
@@ -82,7 +82,7 @@ def _computed(
     op: str, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: dict[str, Any]
 ) -> Tensor:
     """Compute now, so that an error comes from here; a layer's arguments are known to fit."""
-    same_backend(op, *[one for one in (x, weight, bias) if isinstance(one, Value)])
+    same_backend(op, *((x, weight) if bias is None else (x, weight, bias)))
     y = affine(op, x, weight, bias, geometry)
     if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, bias, geometry):
         y.array  # noqa: B018 - computes
@@ -174,8 +174,18 @@ def conv_transpose1d(
 
 @on_arrays_too
 def embedding(x: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Look up rows of a table; the row `padding_idx` gets no gradient. See `pycnn.Embedding`."""
+    """Look up rows of a table; the row `padding_idx` gets no gradient. See `pycnn.Embedding`.
+
+    A negative `padding_idx` counts from the end.
+    """
     words, table = x.array, weight.array
+    if padding_idx is not None:
+        rows = len(table)
+        if not -rows <= padding_idx < rows:
+            raise ValueError(
+                f"[embedding] padding_idx {padding_idx} is none of the {rows} rows of weight"
+            )
+        padding_idx %= rows
 
     def pull(needs: Needs, dy: Any) -> list[Any]:
         rows, values = ops.embedding_backward(dy, words, padding_idx)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pycnn import layers
+from pycnn._arguments import written
 from pycnn.autograd import Tensor
-from pycnn.autograd.shaping import cat, index
+from pycnn.autograd.indexing import index
+from pycnn.autograd.shaping import cat, sizes_of
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.value import new
 
@@ -42,11 +45,12 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     value : float, optional
         0 by default.
     """
-    sides = [int(n) for n in pad]
+    if not isinstance(pad, (Sequence, np.ndarray)):
+        raise TypeError(f"[pad] pad must be a sequence of ints, got {written(pad)}")
+    sides = sizes_of((tuple(pad),))
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
         raise ValueError(
-            f"[pad] needs two numbers for each of the last axes, got {tuple(sides)} for shape "
-            f"{x.shape}"
+            f"[pad] needs two numbers for each of the last axes, got {sides} for shape {x.shape}"
         )
     if mode not in ("constant", "reflect", "replicate", "circular"):
         raise ValueError(
@@ -55,6 +59,10 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
     for i in range(0, len(sides), 2):
         axis = x.ndim - 1 - i // 2
         before, after = sides[i : i + 2]
+        if x.shape[axis] + min(before, 0) + min(after, 0) < 0:
+            raise ValueError(
+                f"[pad] {(before, after)} cuts off more than the {x.shape[axis]} of axis {axis}"
+            )
         if mode == "constant":
             x = _with_constant(x, axis, before, after, value or 0.0)
         elif before or after:
@@ -73,7 +81,7 @@ def _with_constant(x: Tensor, axis: int, before: int, after: int, value: float) 
     for size, at in ((before, 0), (after, 2)):
         if size > 0:
             shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-            border = new(backend.binary("add", backend.zeros(shape, x.dtype), float(value)))
+            border = new(backend.from_numpy(np.full(shape, value, x.dtype)))
             parts.insert(0 if at == 0 else len(parts), border)
     return cat(parts, axis)
 
@@ -104,7 +112,8 @@ def interpolate(
 
     By whole factors this is `pycnn.Upsample`, an op in C++. Other sizes are put together from
     pixels: 'nearest' takes pixel ``floor(p H / P)``, 'bilinear' (of signals 'linear') weighs the
-    two nearest rows and columns; with `align_corners` corner pixels coincide.
+    two nearest rows and columns; with `align_corners` corner pixels coincide. The scale is
+    `scale_factor`, or with `recompute_scale_factor` the ratio of the sizes.
     """
     if antialias:
         raise ValueError("[interpolate] antialias must be False")
@@ -116,15 +125,24 @@ def interpolate(
             f"[interpolate] mode must be 'nearest', 'bilinear' for images or 'linear' for signals, "
             f"got {mode!r} (x: {x.shape})"
         )
+    given = size if size is not None else scale_factor
+    given = list(given) if np.ndim(given) else [given] * axes
+    if len(given) != axes or any(isinstance(n, str) or float(n) <= 0 for n in given):
+        raise ValueError(
+            f"[interpolate] size and scale_factor must be {axes} numbers above 0, got {given} "
+            f"(x: {x.shape})"
+        )
     factors: list[float]
     if size is not None:
-        sizes = [int(n) for n in (size if np.ndim(size) else [size] * axes)]
+        sizes = list(sizes_of((given,)))
         factors = [n / old for n, old in zip(sizes, x.shape[2:], strict=True)]
     else:
-        factors = [
-            float(f) for f in (scale_factor if np.ndim(scale_factor) else [scale_factor] * axes)
-        ]
+        factors = [float(f) for f in given]
         sizes = [math.floor(old * f) for f, old in zip(factors, x.shape[2:], strict=True)]
+        if recompute_scale_factor:
+            return interpolate(x, sizes, None, mode, align_corners)
+    if min(sizes) < 1:
+        raise ValueError(f"[interpolate] {given} leaves no pixels of {x.shape}")
     if axes == 2 and all(f >= 1 and f == int(f) for f in factors):
         whole = tuple(int(f) for f in factors)
         corners = {} if mode == "nearest" else {"align_corners": bool(align_corners)}
@@ -182,21 +200,33 @@ def upsample_nearest(x: Tensor, size: Any = None, scale_factor: Any = None) -> T
 @on_arrays_too
 def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     """Turn channels into pixels: (N, C r^2, H, W) to (N, C, H r, W r). See `pycnn.PixelShuffle`."""
-    r, (n, c, h, w) = upscale_factor, x.shape
+    batch, c, h, w = _planes("pixel_shuffle", x, upscale_factor)
+    r = upscale_factor
     if c % r**2:
         raise ValueError(f"[pixel_shuffle] {c} channels are not a multiple of {r} squared")
-    y = x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
-    return y.reshape(n, c // r**2, h * r, w * r)
+    y = x.reshape(-1, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
+    return y.reshape(*batch, c // r**2, h * r, w * r)
 
 
 @on_arrays_too
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     """Turn pixels into channels: (N, C, H r, W r) to (N, C r^2, H, W)."""
-    r, (n, c, h, w) = downscale_factor, x.shape
+    batch, c, h, w = _planes("pixel_unshuffle", x, downscale_factor)
+    r = downscale_factor
     if h % r or w % r:
         raise ValueError(f"[pixel_unshuffle] {(h, w)} pixels are not a multiple of {r}")
-    y = x.reshape(n, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
-    return y.reshape(n, c * r**2, h // r, w // r)
+    y = x.reshape(-1, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
+    return y.reshape(*batch, c * r**2, h // r, w // r)
+
+
+def _planes(name: str, x: Tensor, factor: int) -> tuple[tuple[int, ...], int, int, int]:
+    """Return the axes in front of the channels, and the last three extents."""
+    if x.ndim < 3 or factor < 1:
+        raise ValueError(
+            f"[{name}] needs images (..., C, H, W) and a factor from 1, got shape {x.shape} and "
+            f"{factor}"
+        )
+    return (x.shape[:-3], *x.shape[-3:])  # type: ignore[return-value]
 
 
 @on_arrays_too

@@ -52,8 +52,17 @@ def batch_norm(
     """Normalise each channel by the batch's statistics, or by running ones; see `BatchNorm2d`.
 
     In training, running statistics that are given follow the batch's.
+
+    Raises
+    ------
+    ValueError
+        If the batch has one value a channel in training.
     """
+    if x.ndim < 2:
+        raise ValueError(f"[batch_norm] needs (N, C, ...), got shape {x.shape}")
     dims = (0, *range(2, x.ndim))
+    if training and x.numel() == x.shape[1]:
+        raise ValueError(f"[batch_norm] one value a channel has no variance (x: {x.shape})")
     if training or running_mean is None or running_var is None:
         y = _standardised(x, dims, eps)
         if training and running_mean is not None and running_var is not None:
@@ -86,6 +95,8 @@ def instance_norm(
     """Normalise each channel of each sample; see `pycnn.InstanceNorm2d`."""
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise ValueError("[instance_norm] running statistics are a layer's: InstanceNorm2d")
+    if x.ndim < 3:
+        raise ValueError(f"[instance_norm] needs (N, C, L) or (N, C, H, W), got shape {x.shape}")
     y = _standardised(x, tuple(range(2, x.ndim)), eps)
     numbers = [None if one is None else _channels(x, one) for one in (weight, bias)]
     return _affine(y, *numbers)
@@ -115,6 +126,11 @@ def group_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalise groups of channels of each sample; see `pycnn.GroupNorm`."""
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        raise ValueError(
+            f"[group_norm] the channels of (N, C, ...) must be a multiple of {num_groups} groups "
+            f"(x: {x.shape})"
+        )
     groups = x.reshape(x.shape[0], num_groups, -1)
     y = _standardised(groups, (2,), eps).reshape(x.shape)
     numbers = [None if one is None else _channels(x, one) for one in (weight, bias)]

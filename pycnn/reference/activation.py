@@ -50,7 +50,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
 
     Parameters, results and errors are those of `pycnn.ops.leaky_relu`.
     """
-    return x * np.where(x < 0, np.asarray(negative_slope, x.dtype), np.ones_like(x))
+    return np.asarray(x * np.where(x < 0, np.asarray(negative_slope, x.dtype), np.ones_like(x)))
 
 
 def leaky_relu_backward(dy: Array, x: Array, negative_slope: float = 0.01) -> Array:
@@ -58,7 +58,8 @@ def leaky_relu_backward(dy: Array, x: Array, negative_slope: float = 0.01) -> Ar
 
     Parameters, results and errors are those of `pycnn.ops.leaky_relu_backward`.
     """
-    return dy * np.where(x <= 0, np.asarray(negative_slope, dy.dtype), np.ones_like(dy))
+    slope = np.where(x <= 0, np.asarray(negative_slope, dy.dtype), np.ones_like(dy))
+    return np.asarray(dy * slope)
 
 
 def tanh(x: Array, *, amplitude: float = 1.0, slope: float = 1.0) -> Array:
@@ -116,8 +117,8 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     _check_form(approximate)
     held = np.maximum(x, -_FAR)
     if approximate == "none":
-        return held * _normal_distribution(held)
-    return held * sigmoid(2 * math.sqrt(2 / math.pi) * (held + 0.044715 * held**3))
+        return np.asarray(held * _normal_distribution(held))
+    return np.asarray(held * sigmoid(2 * math.sqrt(2 / math.pi) * (held + 0.044715 * held**3)))
 
 
 def gelu_backward(dy: Array, x: Array, approximate: str = "none") -> Array:

@@ -91,19 +91,8 @@ def activation_backward(dy: Array, x: Array, kind: str, a: float = 0.0, b: float
 
 
 def _check(kind: str) -> None:
-    names = [
-        "silu",
-        "elu",
-        "hardswish",
-        "hardsigmoid",
-        "softplus",
-        "mish",
-        "hardtanh",
-        "negative",
-        "focal",
-    ]
-    if kind not in names:
-        raise ValueError(f"[activation] kind must be one of {', '.join(names)}, got {kind!r}")
+    if kind not in KINDS:
+        raise ValueError(f"[activation] kind must be one of {', '.join(KINDS)}, got {kind!r}")
 
 
 def _mish_factor(x: Array) -> Array:

@@ -204,6 +204,8 @@ def _command(run: SavedRun) -> str:
             words += [f"--{key.replace('_', '-')}", str(run.settings[key])]
     if run.settings.get("augment") and not run.recipe.always_augment:
         words.append("--augment")
+    if run.settings.get("convolution") == "accurate":
+        words += ["--convolution", "accurate"]
     if run.settings.get("skip_broken"):
         words.append("--skip-broken")
     return shlex.join(words)

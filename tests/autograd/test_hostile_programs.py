@@ -169,7 +169,7 @@ def test_the_kind_of_numbers_stays() -> None:
         lambda x: x.mul_(tensor([0.5, 0.5])),
     ]
     for change in changes:
-        with pytest.raises(TypeError, match="cannot put float32 into a tensor of int64"):
+        with pytest.raises(TypeError, match="cannot turn int64 into float32"):
             change(tensor([1, 2]))
     x = tensor([5.0, 3.0])
     same = x
@@ -223,7 +223,7 @@ def test_keys_and_conditions_are_kept() -> None:
     mask.fill_(False)
     with pytest.raises(RuntimeError, match="changed in place since"):
         y.sum().backward()
-    with pytest.raises(IndexError, match="numbers of float32 are no index"):
+    with pytest.raises(IndexError, match="must be whole numbers or bools, got float32"):
         x[tensor([1.0])]
     assert leaf(2, 3, 4)[0, :, [1, 1, 2, 3]].shape == (3, 4)  # NumPy: (4, 3)
 

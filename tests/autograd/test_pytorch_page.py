@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import pytorch_tensor_lines  # noqa: F401 - its lines
 from support.pytorch_lines import CHECKS, line, randn
 
 import pycnn as torch
@@ -75,15 +76,6 @@ def lists() -> None:
     names = list(Net().state_dict())
     assert names[0] == "layers.0.weight"
     assert {"named.out.bias", "factors.0"} <= set(names)
-
-
-@line("`x += y`")
-def in_place() -> None:
-    x = torch.zeros(2, 3)
-    x += 1
-    x[0] = torch.ones(3) * 5
-    x.view(-1)[3:].mul_(2)
-    assert x.tolist() == [[5, 5, 5], [2, 2, 2]]
 
 
 @line("`nn.ReLU(inplace=True)`")
@@ -154,35 +146,10 @@ def probabilities() -> None:
     np.testing.assert_allclose(loss(scores, soft).item(), loss(scores, target).item(), rtol=1e-6)
 
 
-@line("`torch.max(x, 1)`")
-def max_pair() -> None:
-    values, indices = torch.max(torch.tensor([[1.0, 3.0], [4.0, 2.0]]), 1)
-    assert (values.tolist(), indices.tolist()) == ([3, 4], [1, 0])
-
-
-@line("`torch.split(x, 2, dim=1)`")
-def split() -> None:
-    x = torch.ones(2, 5)
-    assert [part.shape for part in torch.split(x, 2, dim=1)] == [(2, 2), (2, 2), (2, 1)]
-    assert [part.shape for part in x.chunk(2, 1)] == [(2, 3), (2, 2)]
-    assert len(x.unbind()) == 2
-    assert len(torch.random_split(torch.ArrayDataset(x.numpy(), np.array([0, 1])), [1, 1])) == 2
-
-
 @line("`F.softmax(x)`")
 def softmax() -> None:
     np.testing.assert_allclose(F.softmax(randn(2, 3)).sum(1).numpy(), 1, rtol=1e-6)  # type: ignore[attr-defined]
     np.testing.assert_allclose(F.softmax(randn(2, 3, 4)).sum(0).numpy(), 1, rtol=1e-6)  # type: ignore[attr-defined]
-
-
-@line("`with torch.no_grad():")
-def no_grad() -> None:
-    w = torch.tensor([1.0], requires_grad=True)
-    (w * w).backward()
-    with torch.no_grad():
-        w -= 0.25 * w.grad
-    assert w.item() == 0.5
-    assert w.is_leaf
 
 
 @line("`nn.init.kaiming_normal_(m.weight)`")
@@ -208,15 +175,6 @@ def walks() -> None:
     assert seen[-1] is model
 
 
-@line("`loss.backward()` a second time")
-def twice() -> None:
-    x = torch.tensor([1.0], requires_grad=True)
-    loss = x * x
-    loss.backward()
-    with pytest.raises(RuntimeError, match="retain_graph=True"):
-        loss.backward()
-
-
 @line("`p.requires_grad = False`")
 def frozen() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
@@ -226,110 +184,15 @@ def frozen() -> None:
     assert [p.grad is None for p in model.parameters()] == [True, True, False, False]
 
 
-@line("`torch.autograd.Function`")
-def function() -> None:
-    class Double(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            ctx.save_for_backward(x)
-            return 2 * x
-
-        @staticmethod
-        def backward(ctx: Any, dy: Any) -> Any:
-            assert len(ctx.saved_tensors) == 1
-            return 2 * dy
-
-    x = torch.tensor([1.0], requires_grad=True)
-    Double.apply(x).backward()
-    assert x.grad.tolist() == [2]
-
-
-@line("`torch.autograd.gradcheck`")
-def gradcheck() -> None:
-    assert torch.gradcheck(lambda x: x.tanh(), randn(3))
-
-
 @line("`nn.Conv2d(..., device=None, dtype=None)`")
 def placement() -> None:
     assert nn.Conv2d(1, 1, 1, device=None, dtype=None).weight.device == "cpu"
-
-
-@line("`x.contiguous()`")
-def contiguous() -> None:
-    x = randn(2, 3).t()
-    assert x.contiguous() is x
 
 
 @line("`model.float()`")
 def floats() -> None:
     model = nn.Linear(1, 1)
     assert model.float() is model
-
-
-@line("`F.interpolate(..., recompute_scale_factor=None)`")
-def interpolate() -> None:
-    y = F.interpolate(torch.ones(1, 1, 2, 2), scale_factor=2, recompute_scale_factor=None)  # type: ignore[attr-defined]
-    assert y.shape == (1, 1, 4, 4)
-
-
-@line("`w.grad`")
-def arrays() -> None:
-    layer = nn.Linear(2, 2)
-    layer(randn(1, 2)).sum().backward()
-    layer.weight.grad.zero_()
-    for array in (layer.weight.grad, layer.weight.data, layer.state_dict()["weight"]):
-        assert isinstance(array, np.ndarray)
-
-
-@line("`torch.tensor(x)`")
-def float64() -> None:
-    assert torch.tensor(np.ones(2)).dtype == np.float32
-    assert randn(2).to("reference").dtype == np.float64
-
-
-@line("`y = x[0]`, then")
-def views() -> None:
-    x = torch.zeros(2, 2)
-    views = (x[0], x.view(-1), x.t(), x.split(1)[1], x.detach(), x[:, 1].view(2, 1))
-    x += 1
-    assert all(y.all() for y in views)
-    first, overlapping = x[0], x[:, 0]
-    first += 1
-    overlapping += 1
-    assert x.tolist() == [[3, 2], [2, 1]]
-    assert views[0].tolist() == [3, 2]
-
-
-@line("`z = y * y`")
-def kept() -> None:
-    x = torch.tensor([3.0], requires_grad=True)
-    y = x * 1
-    z = y * y
-    y += 1
-    z.backward()
-    assert x.grad.tolist() == [6]
-
-
-@line("`torch.empty(2)`")
-def empty() -> None:
-    assert torch.empty(2).tolist() == [0, 0]
-
-
-@line("`torch.manual_seed(0)`")
-def seeds() -> None:
-    drawn = []
-    for _ in range(2):
-        torch.manual_seed(7)
-        drawn.append((nn.Linear(3, 3).weight.data.copy(), torch.rand(2).tolist()))
-    np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
-    assert drawn[0][1] == drawn[1][1]
-
-
-@line("`np.asarray(tensor)`")
-def read_only() -> None:
-    x = torch.tensor([1.0], requires_grad=True)
-    for array in (np.asarray(x), (x * 2).numpy()):
-        assert not array.flags.writeable
 
 
 @line("`self.layers = [nn.Linear(2, 2)]`")

@@ -16,6 +16,8 @@ LAYERS: list[tuple[Any, tuple[int, ...], int | None]] = [
     (lambda: nn.Linear(4, 3), (2, 4), None),
     (lambda: nn.Conv1d(4, 2, 3, 2, 1, 1, 2), (1, 4, 5), 0),
     (lambda: nn.Conv2d(2, 3, (3, 2), (2, 1), 1, bias=False), (1, 2, 3, 4), -3),
+    (lambda: nn.Conv2d(2, 3, 3, padding=(0, 1), padding_mode="reflect"), (1, 2, 3, 4), 0),
+    (lambda: nn.Conv1d(2, 3, 3, padding=2, padding_mode="circular"), (1, 2, 4), 0),
     (lambda: nn.ConvTranspose1d(2, 3, 3, 2, 1, 1), (1, 2, 4), 1),
     (lambda: nn.ConvTranspose2d(2, 2, 3, 2, 1, 1, 2), (1, 2, 2, 3), None),
 ]

@@ -57,6 +57,7 @@ def test_train_leaves_everything_in_its_folder(data: str, capsys: Capture) -> No
         "augment": True, "data": data, "skip_broken": False, "transposed": None,
         "seed": 0,
         "threads": pycnn.get_num_threads(),
+        "convolution": "fast",
         "device": "cpu",
     }  # fmt: skip
     assert result["history"] == history
@@ -108,6 +109,15 @@ def test_train_without_a_working_matplotlib(
 def test_train_sets_the_threads(data: str, restore_threads: None) -> None:
     assert main(["train", "lenet5", "--data", data, "--epochs", "1", "--threads", "1"]) == 0
     assert pycnn.get_num_threads() == 1
+
+
+def test_the_convolution_may_be_accurate(checkpoint: str, capsys: Capture) -> None:
+    assert pycnn.get_convolution() == "fast"
+    try:
+        main(["evaluate", checkpoint, "--data", "nowhere", "--convolution", "accurate"])
+        assert pycnn.get_convolution() == "accurate"
+    finally:
+        pycnn.set_convolution("fast")
 
 
 def test_more_threads_than_cores_are_warned_of(

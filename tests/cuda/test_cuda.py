@@ -156,6 +156,25 @@ def test_arrays_are_joined_and_taken_apart(array_type: Any) -> None:
     np.testing.assert_array_equal(moved.numpy(), table)
 
 
+@pytest.mark.parametrize(
+    ("shape", "strides", "start"),
+    [
+        ([3], [2], 0),
+        ([2], [-1], 0),
+        ([3], [2**62], 0),  # beyond the range of int64
+        ([2, 2], [2**62, 2**62], 0),
+        ([2], [1], 2**63 - 1),
+        ([2, 2], [1], 0),
+    ],
+)
+def test_parts_lie_within_their_array(
+    array_type: Any, shape: list[int], strides: list[int], start: int
+) -> None:
+    array = array_type.zeros((3,))
+    with pytest.raises(ValueError, match=r"does not lie within an array of shape \(3,\)"):
+        array.strided(shape, strides, start)
+
+
 def test_wrong_arrays_are_refused(array_type: Any) -> None:
     with pytest.raises(TypeError, match="holds float32, int32, int64, uint8 or bool, got float64"):
         array_type.from_numpy(np.zeros(3))

@@ -220,6 +220,14 @@ def test_long_sums(arrays: backends.Backend, shape: tuple[int, ...], axes: tuple
     np.testing.assert_allclose(total, 2.0**24 + 3999, rtol=64 * U)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32"])
+def test_sums_of_narrow_numbers_are_int64(arrays: backends.Backend, dtype: str) -> None:
+    x = np.full((3, 2), 200).astype(dtype)
+    for name, function in (("sum", np.sum), ("prod", np.prod)):
+        expected = function(x, axis=0, keepdims=True, dtype=np.int64)
+        assert_same(computed(arrays, "reduce", name, x, (0,)), expected)
+
+
 def test_sums_of_nothing(arrays: backends.Backend) -> None:
     x = np.zeros((2, 0), np.float32)
     kind = wide(arrays, x).dtype

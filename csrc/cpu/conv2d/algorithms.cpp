@@ -21,18 +21,18 @@ bool always(ConvPass, const ConvShape&) { return true; }
 // The most special first. The last takes and suits everything.
 constexpr ConvAlgorithm kTable[] = {
     {"full_width", takes_full_width, always, conv2d_full_width, conv2d_full_width_backward_input,
-     conv2d_full_width_backward_weight, SumOrder::own},
+     conv2d_full_width_backward_weight, SumOrder::own, Rounding::plain},
     {"depthwise", takes_depthwise, suits_depthwise, conv2d_depthwise, conv2d_depthwise_backward_input,
-     conv2d_depthwise_backward_weight, SumOrder::own},
+     conv2d_depthwise_backward_weight, SumOrder::own, Rounding::plain},
     {"winograd", takes_winograd, suits_winograd, conv2d_winograd, conv2d_winograd_backward_input,
-     conv2d_winograd_backward_weight, SumOrder::own},
+     conv2d_winograd_backward_weight, SumOrder::own, Rounding::more},
     {"filter_lanes", always, suits_filter_lanes, conv2d_filter_lanes, conv2d_filter_lanes_backward_input,
-     conv2d_filter_lanes_backward_weight, SumOrder::plain},
+     conv2d_filter_lanes_backward_weight, SumOrder::plain, Rounding::plain},
     {"batch_lanes", takes_batch_lanes, suits_batch_lanes, conv2d_batch_lanes, conv2d_batch_lanes_backward_input,
-     conv2d_batch_lanes_backward_weight, SumOrder::plain},
+     conv2d_batch_lanes_backward_weight, SumOrder::plain, Rounding::plain},
     {"gemm_unpacked", takes_gemm_unpacked, suits_gemm_unpacked, conv2d_gemm_unpacked, conv2d_gemm_unpacked_backward_input,
-     nullptr, SumOrder::plain},
-    {"gemm", always, always, conv2d_gemm, conv2d_gemm_backward_input, conv2d_gemm_backward_weight, SumOrder::plain},
+     nullptr, SumOrder::plain, Rounding::plain},
+    {"gemm", always, always, conv2d_gemm, conv2d_gemm_backward_input, conv2d_gemm_backward_weight, SumOrder::plain, Rounding::plain},
 };
 
 // Names that algorithms had before, still accepted.
@@ -52,9 +52,16 @@ const ConvAlgorithm* find(const char* where, std::string name) {
     fail_value(where, "'", name, "' is not an algorithm of convolution: ", names);
 }
 
-const ConvAlgorithm* initial() {
+constexpr char kFast[] = "fast", kAccurate[] = "accurate";
+
+std::string asked() {
     const char* name = std::getenv("PYCNN_CONV");
-    return find("PYCNN_CONV", name ? name : "");
+    return name ? name : "";
+}
+
+const ConvAlgorithm* initial() {
+    const std::string name = asked();
+    return name == kFast || name == kAccurate ? nullptr : find("PYCNN_CONV", name);
 }
 
 // The end of the table until it is asked for: see `current` in cpu/dispatch.cpp.
@@ -67,12 +74,26 @@ const ConvAlgorithm* forced() {
     return chosen.compare_exchange_strong(row, found, std::memory_order_relaxed) ? found : row;
 }
 
+// Which algorithms the table may choose: unknown until it is asked for.
+enum class Mode { unknown, fast, accurate };
+constinit std::atomic<Mode> mode{Mode::unknown};
+
+bool is_accurate() {
+    Mode now = mode.load(std::memory_order_relaxed);
+    if (now == Mode::unknown) {
+        const Mode first = asked() == kAccurate ? Mode::accurate : Mode::fast;
+        if (mode.compare_exchange_strong(now, first, std::memory_order_relaxed)) now = first;
+    }
+    return now == Mode::accurate;
+}
+
 }  // namespace
 
 const ConvAlgorithm& conv_algorithm(ConvPass pass, const ConvShape& s) {
     if (const ConvAlgorithm* row = forced(); row != nullptr && row->takes(pass, s)) return *row;
     const ConvAlgorithm* row = std::begin(kTable);
-    while (!row->takes(pass, s) || !row->suits(pass, s)) ++row;
+    const bool accurate = is_accurate();
+    while (!row->takes(pass, s) || !row->suits(pass, s) || (accurate && row->rounding != Rounding::plain)) ++row;
     return *row;
 }
 
@@ -90,5 +111,13 @@ std::string forced_conv_algorithm() {
     const ConvAlgorithm* row = forced();
     return row ? row->name : "";
 }
+
+void set_convolution(const std::string& name) {
+    if (name != kFast && name != kAccurate)
+        fail_value("set_convolution", "mode must be 'fast' or 'accurate', got '", name, "'");
+    mode.store(name == kAccurate ? Mode::accurate : Mode::fast, std::memory_order_relaxed);
+}
+
+std::string get_convolution() { return is_accurate() ? kAccurate : kFast; }
 
 }  // namespace pycnn

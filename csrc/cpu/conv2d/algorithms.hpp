@@ -16,6 +16,9 @@ enum class ConvPass { forward, backward_input, backward_weight };
 // sizes: they have the same bits. `own`, which promises nothing, is the value of a row that forgets to say it.
 enum class SumOrder { own, plain };
 
+// How an algorithm rounds: like a plain sum of the products, or more, since it cancels larger numbers.
+enum class Rounding { more, plain };
+
 // A row of the table. Arguments and results are those of ops/conv2d.hpp; filters have visible taps only (ops/visible_taps.hpp).
 struct ConvAlgorithm {
     const char* name;
@@ -26,10 +29,11 @@ struct ConvAlgorithm {
     // Called with N > 0, and zeros in dw and db. Null where `takes` never takes this pass.
     void (*backward_weight)(const ConvShape&, const float* dy, const float* x, float* dw, float* db);
     SumOrder order;
+    Rounding rounding;
 };
 
-// The forced algorithm where it can compute this pass, else the first of the table that suits it. The first call honours
-// PYCNN_CONV=name. `s` has visible taps only.
+// The forced algorithm where it can compute this pass, else the first of the table that suits it and, if convolutions are to be
+// accurate, rounds like a plain sum. The first call honours PYCNN_CONV=name. `s` has visible taps only.
 const ConvAlgorithm& conv_algorithm(ConvPass pass, const ConvShape& s);
 
 // Names of all algorithms, the most special first.
@@ -41,5 +45,12 @@ void force_conv_algorithm(const std::string& name);
 
 // The forced one, or "".
 std::string forced_conv_algorithm();
+
+// Chooses the fastest algorithms, "fast", as at first unless PYCNN_CONV=accurate, or those that round like a plain sum, "accurate".
+// ValueError for another word.
+void set_convolution(const std::string& mode);
+
+// "fast" or "accurate".
+std::string get_convolution();
 
 }  // namespace pycnn

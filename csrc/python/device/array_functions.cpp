@@ -174,15 +174,18 @@ Result bind_reduce(const DeviceArray& x, const std::string& name, const std::vec
     return y ? y : reduce_as<float, int64_t>(name, x, axes);
 }
 
-// ValueError unless start + strides . index lies within the array for every index of the shape.
+// ValueError unless start + strides . index lies within the array for every index of the shape. Sums that overflow do not.
 void check_strided(const DeviceArray& array, const Shape& shape, const Strides& strides, int64_t start) {
     int64_t first = start, last = start;
-    bool empty = false;
+    bool empty = false, fits = shape.size() == strides.size();
     for (size_t axis = 0; axis < std::min(shape.size(), strides.size()); ++axis) {
         empty = empty || shape[axis] == 0;
-        (strides[axis] < 0 ? first : last) += (shape[axis] - 1) * strides[axis];
+        int64_t& end = strides[axis] < 0 ? first : last;
+        int64_t reach = 0;
+        if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &reach) || __builtin_add_overflow(end, reach, &end))
+            fits = false;
     }
-    if (shape.size() != strides.size() || (!empty && (first < 0 || last >= array.size())))
+    if (!fits || (!empty && (first < 0 || last >= array.size())))
         fail_value(kStrided, "shape ", to_string(shape), " with strides ", to_string(strides), " from ", start,
                    " does not lie within an array of shape ", to_string(array.shape));
 }

@@ -34,6 +34,8 @@ void register_conv2d_algorithm(py::module_& module) {
     module.def("conv_algorithms", [] { return py::tuple(py::cast(conv_algorithms())); });
     module.def("force_conv_algorithm", force_conv_algorithm, "name"_a);
     module.def("forced_conv_algorithm", forced_conv_algorithm);
+    module.def("set_convolution", [](py::handle mode) { set_convolution(to_word("set_convolution", "mode", mode)); }, "mode"_a);
+    module.def("get_convolution", get_convolution);
 }
 
 }  // namespace pycnn

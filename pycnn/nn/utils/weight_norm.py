@@ -125,7 +125,12 @@ def _normalised(kind: type[Module]) -> Any:
         return self.weight_v * (self.weight_g / length)  # type: ignore[no-any-return]
 
     def forward(self: Any, x: Any) -> Any:
-        return function(x, self.weight, self.bias, *[getattr(self, name) for name in names])
+        options = {name: getattr(self, name) for name in names}
+        if (border := getattr(self, "border", None)) is not None:
+            sides = (border.left, border.right, border.top, border.bottom)
+            x = functional.pad(x, sides[: 2 * self.axes], border.kind)
+            options["padding"] = 0
+        return function(x, self.weight, self.bias, **options)
 
     body = {
         "weight": property(weight),

@@ -10,6 +10,7 @@ from support.child import run as python
 from support.convolution import assert_convolution, forced
 from support.strategies import ConvCase, conv_cases
 
+import pycnn
 from pycnn import _core, ops
 
 LENET = ((64, 1, 28, 28), (6, 1, 5, 5))
@@ -104,6 +105,25 @@ def test_former_names_are_accepted() -> None:
         assert _core.forced_conv_algorithm() == "gemm_unpacked"
         assert ops.conv2d_algorithm(*SECOND) == "gemm_unpacked"
     assert "direct" not in _core.conv_algorithms()
+
+
+@pytest.mark.usefixtures("unforced")
+def test_accurate_convolutions_have_the_bound_of_a_plain_sum() -> None:
+    geometry = (16, 64, 27, 27), (64, 64, 3, 3)  # the tolerance asks for the algorithm, too
+    assert ops.conv2d_algorithm(*geometry, padding=1) == "winograd"
+    code = f"from pycnn import ops; print(ops.conv2d_algorithm(*{geometry}, padding=1))"
+    assert output(code, PYCNN_CONV="accurate") != "winograd"
+    try:
+        pycnn.set_convolution("accurate")
+        assert pycnn.show_config()["convolution"] == pycnn.get_convolution() == "accurate"
+        for direction in DIRECTIONS:
+            assert ops.conv2d_algorithm(*geometry, direction=direction, padding=1) != "winograd"
+        assert_convolution((2, 64, 27, 27), (64, 64, 3, 3), {"padding": 1}, "normal")
+        with pytest.raises(ValueError, match="'fast' or 'accurate', got 'exact'"):
+            pycnn.set_convolution("exact")
+    finally:
+        pycnn.set_convolution("fast")
+    assert ops.conv2d_algorithm(*geometry, padding=1) == "winograd"
 
 
 def test_an_unknown_name_is_one_clear_error() -> None:

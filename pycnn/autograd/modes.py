@@ -1,0 +1,57 @@
+"""Whether ops on tensors are recorded, under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycnn.autograd.graph import _recording, is_recording, recording
+
+__all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+
+def no_grad() -> Any:
+    """Record nothing in a ``with`` block, or in a function that this decorates.
+
+    Examples
+    --------
+    >>> weight = pycnn.tensor([1.0], requires_grad=True)
+    >>> with pycnn.no_grad():
+    ...     weight -= 0.1
+    >>> weight
+    tensor([0.9], dtype=float32, requires_grad=True)
+    """
+    return recording(False)
+
+
+def enable_grad() -> Any:
+    """Record in a ``with`` block within `no_grad`, or in a function that this decorates."""
+    return recording(True)
+
+
+def set_grad_enabled(mode: bool) -> Any:
+    """Record, or do not, from now on in this thread; in a ``with`` block, until that ends."""
+    return _GradMode(bool(mode))
+
+
+def is_grad_enabled() -> bool:
+    """Return whether ops on tensors are recorded in this thread."""
+    return is_recording()
+
+
+class _GradMode:
+    """What `set_grad_enabled` returns: it takes effect at once, and ends with a block."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode, self.before = mode, is_recording()
+        _recording.set(mode)
+
+    def __enter__(self) -> None:
+        _recording.set(self.mode)
+
+    def __exit__(self, *_: object) -> None:
+        _recording.set(self.before)
+
+    def __call__(self, function: Any) -> Any:
+        """Decorate a function, and change nothing outside of it."""
+        _recording.set(self.before)
+        return recording(self.mode)(function)
