@@ -210,9 +210,11 @@ def add_occupancy(nvcc: str, kernels: list[Kernel], folder: Path) -> None:
         kernel.occupancy = kernel.blocks * kernel.threads / most
 
 
-def measure(architectures: list[int], nvcc: str, cuobjdump: str | None) -> list[Kernel]:
-    """Compile everything and gather all figures."""
-    sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
+def measure(
+    architectures: list[int], nvcc: str, cuobjdump: str | None, only: str = ""
+) -> list[Kernel]:
+    """Compile the sources with `only` in their names and gather all figures."""
+    sources = sorted((ROOT / "csrc" / "cuda").glob(f"*{only}*.cu"))
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
 
@@ -233,6 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--arch", type=int, nargs="+", choices=ARCHITECTURES, help="of these alone")
+    parser.add_argument("--only", default="", help="sources whose names contain this")
     args = parser.parse_args(arguments)
     nvcc, cuobjdump = tool("nvcc", "CUDACXX"), tool("cuobjdump", "CUOBJDUMP")
     if not nvcc:
@@ -240,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not cuobjdump:
         print("cuda_static.py: no cuobjdump (CUOBJDUMP may name it): instructions not counted")
-    kernels = measure(args.arch or known_architectures(nvcc), nvcc, cuobjdump)
+    kernels = measure(args.arch or known_architectures(nvcc), nvcc, cuobjdump, args.only)
     columns = f"{'sm':>4} {'regs':>4} {'shared':>6} {'threads':>7} {'blocks':>6} {'occ.':>5}"
     print(f"{columns} {'FFMA':>5} {'HMMA':>4} {'LDS.128':>7} {'LDG.128':>7}  kernel")
     broken = 0

@@ -16,25 +16,21 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pycnn._load  # noqa: F401  # isort: split
 from pycnn import (
     _core,
-    augment,
     autograd,
     cuda,
-    datasets,
     dtypes,
     functional,
     init,
     layers,
     losses,
     models,
-    nn,
     ops,
     optim,
-    plot,
     reference,
     text,
     training,
@@ -66,16 +62,40 @@ from pycnn.profiling import profile
 from pycnn.splits import k_fold, random_split
 from pycnn.training import History, evaluate, fit, predict, predict_proba
 
+if TYPE_CHECKING:
+    from pycnn import augment, datasets, nn, plot
+
 __version__: str = _core.version
+
+# Imported on first use: a program that needs few of them starts sooner.
+_LATER = frozenset(["augment", "datasets", "distributed", "hub", "jit", "nn", "plot", "utils"])
+
+
+# Functions that PyTorch has here as well, with the same arguments.
+_FUNCTIONS = frozenset(
+    (
+        *("adaptive_avg_pool1d", "avg_pool1d", "conv1d", "conv2d", "conv_transpose1d"),
+        *("conv_transpose2d", "cosine_similarity", "dropout", "group_norm", "layer_norm"),
+        *("max_pool1d", "max_pool2d", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle"),
+        "prelu",
+    )
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module that few programs need on first use; give PyTorch's names of kinds."""
-    if name in ("distributed", "jit", "utils"):
+    """Import a module on first use; give PyTorch's names of kinds."""
+    if name in _LATER:
         return import_module(f"pycnn.{name}")
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
+    if name in _FUNCTIONS:
+        return getattr(functional, name)
     raise AttributeError(f"module 'pycnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return all names, also of what has not been imported yet."""
+    return sorted({*globals(), *_LATER})
 
 
 __all__ = [

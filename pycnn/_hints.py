@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pycnn._arguments import written
+
 # Most targets that are looked at: a hint must stay cheap.
 MOST = 1 << 24
 REGRESSION = "numbers to be learned, a regression, need loss=MSELoss() or another of its kind"
@@ -129,7 +131,7 @@ def cure_for_kind(name: str, array: Any) -> str:
     odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
     if names:
         other = next(item for item in array.flat if not isinstance(item, str))
-        return f"it holds names and a {type(other).__name__}: give each sample a name, or none"
+        return f"it holds names beside {written(other)}: give each sample a name, or none"
     if odd:
         kind = type(odd[0]).__name__
         return f"it holds a {kind} among its objects; numbers alone become an array"

@@ -138,25 +138,26 @@ def preparing(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = (
     """
 
     def prepare(batch: Any) -> tuple[Any, Any]:
-        x, y = _pair(batch)
+        x, y = _pair(batch, f"[{owner}] ")
         x = take.batch(owner, "x", x, dtype, words=words)
         y = take.batch_targets(owner, "y", y, classes)
         sizes = len(x[0] if isinstance(x, tuple) else x), len(y[0] if isinstance(y, tuple) else y)
         if sizes[0] != sizes[1] or sizes[0] == 0:
             at_least = "" if sizes[0] != sizes[1] else ", and at least one"
             raise ValueError(
-                f"a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}{at_least}"
+                f"[{owner}] a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}"
+                f"{at_least}"
             )
         return x, y
 
     return prepare
 
 
-def _pair(batch: Any) -> tuple[Any, Any]:
-    """Unpack a batch, or say what it should have been."""
+def _pair(batch: Any, head: str = "") -> tuple[Any, Any]:
+    """Unpack a batch, or say what it should have been; `head` begins the text."""
     if isinstance(batch, Mapping):
         raise TypeError(
-            f"data must yield batches (x, y), got a {type(batch).__name__} with "
+            f"{head}data must yield batches (x, y), got a {type(batch).__name__} with "
             f"{', '.join(map(str, list(batch)[:4]))}: several inputs go in a tuple ((a, b), y), in "
             "the order of the arguments of the model's forward"
         )
@@ -164,15 +165,16 @@ def _pair(batch: Any) -> tuple[Any, Any]:
         found = type(batch).__name__
         found += f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
         raise TypeError(
-            f"data must yield batches (x, y), got {found}; two arrays are given as "
+            f"{head}data must yield batches (x, y), got {found}; two arrays are given as "
             "fit(model, x, y), or become a data set as pycnn.ArrayDataset(x, y); several inputs go "
             "in a tuple ((a, b), y)"
         )
     x, y = batch
     if is_number(y) or getattr(y, "shape", None) == ():
         raise TypeError(
-            f"data must yield batches (x, y), got a single sample with the target {written(y)}: "
-            "torch.utils.data.DataLoader(data, batch_size=32), for one, makes batches of samples"
+            f"{head}data must yield batches (x, y), got a single sample with the target "
+            f"{written(y)}: torch.utils.data.DataLoader(data, batch_size=32), for one, makes "
+            "batches of samples"
         )
     return x, y
 

@@ -313,8 +313,8 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
     cores make all figures worse.
     """
     check_model("profile", model)
-    if model.device != "cpu":
-        raise ValueError(f"[profile] measures on the CPU, the model is on {model.device!r}")
+    if model._placed() != "cpu":
+        raise ValueError(f"[profile] measures on the CPU, the model is on {model._placed()!r}")
     limit = positive("profile", "seconds", seconds)
     with Turn(model).taken():
         copied = copy.deepcopy(model).train()

@@ -62,7 +62,7 @@ def bernoulli(p: Tensor, *, generator: Rng = None) -> Tensor:
     if not is_tensor(p) or not ((p.numpy() >= 0) & (p.numpy() <= 1)).all():
         raise ValueError("[bernoulli] needs a tensor of probabilities, from 0 to 1")
     drawn = generator_of(generator, "bernoulli").random(p.shape, np.float32) < p.numpy()
-    return like(p, drawn.astype(np.float32), False)
+    return like(p, np.asarray(drawn, np.float32), False)
 
 
 def rand_like(x: Tensor, requires_grad: bool = False) -> Tensor:

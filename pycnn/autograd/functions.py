@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pycnn.autograd import arithmetic, products, shaping
+from pycnn.autograd.keywords import numpy_names
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.tensor import Tensor
 from pycnn.autograd.value import Value
@@ -23,8 +24,12 @@ METHODS = (
     *("argmin", "cumsum", "any", "all", "reshape", "flatten", "squeeze", "unsqueeze"),
     *("transpose", "permute", "t", "chunk", "unbind", "flip", "gather", "index_select"),
     *("masked_fill", "narrow", "eq", "ne", "gt", "ge", "lt", "le", "numel", "clone", "relu"),
+    *("equal", "allclose"),
     *("sort", "argsort", "topk", "tril", "triu", "logsumexp"),
     *("swapaxes", "movedim", "nonzero", "repeat_interleave"),
+    *("subtract", "multiply", "divide", "true_divide", "absolute", "negative"),
+    # In place.
+    *("relu_", "sigmoid_", "tanh_", "clamp_", "exp_"),
 )
 
 __all__ = ["cat", "concat", "einsum", "roll", "split", "stack", "where", *METHODS]
@@ -46,6 +51,7 @@ def _function(name: str) -> Callable[..., Any]:
 globals().update({name: _function(name) for name in METHODS})
 
 
+@numpy_names
 @on_arrays_too
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors along an axis that is there."""
@@ -55,6 +61,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 concat = cat
 
 
+@numpy_names
 @on_arrays_too
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors of one shape along a new axis."""
@@ -79,6 +86,7 @@ def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
     return shaping.roll(x, shifts, dims)
 
 
+@numpy_names
 def split(x: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
     """Take a tensor apart along an axis: into parts of a size, or of several sizes.
 

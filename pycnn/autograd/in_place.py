@@ -55,6 +55,18 @@ class InPlace(Methods):
         """Take to a power."""
         return self._become(self.pow(exponent))
 
+    def floor_(self) -> Tensor:
+        """Round down."""
+        return self._become(self.floor())
+
+    def ceil_(self) -> Tensor:
+        """Round up."""
+        return self._become(self.ceil())
+
+    def round_(self) -> Tensor:
+        """Round to the nearest whole number, halves to even ones."""
+        return self._become(self.round())
+
     def exp_(self) -> Tensor:
         """Become e to the power of this."""
         return self._become(self.exp())

@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn.autograd import activation, arithmetic, elementary, fused, products, reducing, shaping
 from pycnn.autograd.copies import Copies
+from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+@numpy_names_of_methods
 class Methods(Copies):
     """What tensors can be asked to compute; see the functions of the same names."""
 
@@ -52,6 +54,7 @@ class Methods(Copies):
         return products.matmul(self, other)
 
     mm = bmm = matmul
+    subtract, multiply, divide, true_divide = sub, mul, div, div
 
     def exp(self) -> Tensor:
         """Return e to the power of each number."""
@@ -84,6 +87,8 @@ class Methods(Copies):
     def neg(self) -> Tensor:
         """Return the number with the other sign."""
         return elementary.unary("neg", self)
+
+    absolute, negative = abs, neg
 
     def sign(self) -> Tensor:
         """Return -1, 0 or 1."""
@@ -164,6 +169,16 @@ class Methods(Copies):
         y: Tensor = self <= other
         return y
 
+    def equal(self, other: Value) -> bool:
+        """Return whether shapes and all numbers are equal."""
+        return bool(np.array_equal(_numpy(self), _numpy(other)))
+
+    def allclose(
+        self, other: Value, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> bool:
+        """Return whether all numbers differ by ``atol + rtol |other|`` at most."""
+        return bool(np.allclose(_numpy(self), _numpy(other), rtol, atol, equal_nan))
+
     def relu(self) -> Tensor:
         """Set negative numbers to 0."""
         return fused.relu(self)
@@ -202,10 +217,11 @@ class Methods(Copies):
         *,
         correction: Any = None,
     ) -> Tensor:
-        """Return the variance along axes; `correction` is subtracted from the count."""
+        """Return the variance along axes; `correction` is taken off the count, instead of 1."""
         if isinstance(dim, (bool, np.bool_)):
             dim, unbiased = None, dim
-        return reducing.var(self, dim, unbiased if correction is None else correction, keepdim)
+        off = correction if correction is not None else int(bool(unbiased))
+        return reducing.var(self, dim, off, keepdim)
 
     def std(
         self,
@@ -215,10 +231,11 @@ class Methods(Copies):
         *,
         correction: Any = None,
     ) -> Tensor:
-        """Return the standard deviation along axes; `correction` is subtracted from the count."""
+        """Return the standard deviation along axes: see `var`."""
         if isinstance(dim, (bool, np.bool_)):
             dim, unbiased = None, dim
-        return reducing.std(self, dim, unbiased if correction is None else correction, keepdim)
+        off = correction if correction is not None else int(bool(unbiased))
+        return reducing.std(self, dim, off, keepdim)
 
     def prod(self, dim: Any = None, keepdim: Any = False) -> Tensor:
         """Multiply along an axis."""
@@ -273,3 +290,7 @@ def _extreme(name: str, x: Value, dim: Any, keepdim: Any) -> Any:
     if isinstance(dim, Value):
         return arithmetic.binary(f"{name}imum", x, dim)
     return reducing.extreme(name, x, dim, keepdim)
+
+
+def _numpy(x: Value) -> Any:
+    return x.backend.to_numpy(x.array)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.reducing import Extremes, amax, sum_
 from pycnn.autograd.shape_methods import ShapeMethods
 from pycnn.autograd.shaping import astype, axis_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+@numpy_names_of_methods
 class Ordering(ShapeMethods):
     """Sorted numbers, triangles of matrices, and `logsumexp`."""
 

@@ -61,21 +61,18 @@ def mean(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return sum_(x, dim, keepdim) / (count if count else math.nan)
 
 
-def var(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False) -> Tensor:
-    """Return the variance along axes, ``sum((x - mean)^2) / (n - unbiased)``.
-
-    `unbiased` is True, False, or the number by which the count n is corrected.
-    """
+def var(x: Value, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
+    """Return the variance along axes, ``sum((x - mean)^2) / (n - correction)``."""
     shape = x.array.shape
     count = math.prod(shape[axis] for axis in axes_of("var", dim, len(shape)))
     away = x - mean(x, dim, True) if dim is not None else x - mean(x)
-    rest = np.array(max(count - unbiased, 0), np.float32)  # a tensor: a division by 0 is no error
-    return sum_(away * away, dim, keepdim) / new(x.backend.from_numpy(rest))
+    rest = count - correction
+    return sum_(away * away, dim, keepdim) / (rest if rest > 0 else math.nan)
 
 
-def std(x: Value, dim: Dims = None, unbiased: Any = True, keepdim: bool = False) -> Tensor:
+def std(x: Value, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the root of the variance along axes; where it is 0, so is the gradient."""
-    variance = var(x, dim, unbiased, keepdim)
+    variance = var(x, dim, correction, keepdim)
     k = variance.backend
     y = k.unary("sqrt", variance.array)
 

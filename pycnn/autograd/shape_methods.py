@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn.autograd import shaping
 from pycnn.autograd.indexing import index as part
+from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.value import Value, new, record
 from pycnn.devices import move, needs_extension
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
+@numpy_names_of_methods
 class ShapeMethods(Value):
     """What tensors can be asked for by name; see the functions of the same names."""
 

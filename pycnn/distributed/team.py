@@ -138,7 +138,7 @@ class Team(Alone):
         check_floats(model, optimizer)
         take_over(self.channel, model, optimizer)
         parameters, ordered = optimizer.params, self.deterministic
-        if (device := model.device) == "cpu":
+        if (device := model._placed()) == "cpu":
             self._now.gradients = FlatGradients(
                 parameters, self.channel, deterministic=ordered, overlap=self.overlap
             )

@@ -16,6 +16,11 @@ from pycnn.init.draw import __all__ as _draw
 from pycnn.init.in_place import *
 from pycnn.init.in_place import __all__ as _in_place
 
+# PyTorch's name, which layers of one's own call although it is private there.
+from pycnn.init.in_place import (
+    calculate_fan_in_and_fan_out as _calculate_fan_in_and_fan_out,  # noqa: F401
+)
+
 
 def _either(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that writes into a parameter or tensor, or for a shape makes an array."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pycnn import backends
-from pycnn._arguments import choice, written
+from pycnn._arguments import at_least_zero, choice, number, positive, real, written
 from pycnn.init.draw import Rng, fan_in, fan_out
 from pycnn.init.draw import generator as _rng
 
@@ -46,6 +46,8 @@ def _write(name: str, tensor: T, numbers: Any) -> T:
     else:
         whole = np.broadcast_to(np.asarray(numbers, np.float32), array.shape)
         backends.of(array).write(array, np.array(whole, order="C"))
+    if (changed := getattr(tensor, "changed", None)) is not None:
+        changed()  # an array of a device does not count its changes itself
     return tensor
 
 
@@ -58,7 +60,7 @@ def _shape(name: str, tensor: Any) -> tuple[int, ...]:
 
 def constant_(tensor: T, val: float) -> T:
     """Set every number to a value; return the tensor."""
-    return _write("constant_", tensor, val)
+    return _write("constant_", tensor, number("constant_", "val", val))
 
 
 def zeros_(tensor: T) -> T:
@@ -74,18 +76,23 @@ def ones_(tensor: T) -> T:
 def eye_(tensor: T) -> T:
     """Make a matrix the identity; return it."""
     shape = _shape("eye_", tensor)
+    if len(shape) > 2:
+        raise ValueError(f"[eye_] needs a matrix, of two axes, got shape {shape}")
     return _write("eye_", tensor, np.eye(shape[0], shape[1]))
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Rng = None) -> T:
     """Draw from U(a, b); return the tensor."""
     rng = _rng(generator, "uniform_")
+    if not real("uniform_", "a", a) <= real("uniform_", "b", b):
+        raise ValueError(f"[uniform_] a must be at most b, got {a} and {b}")
     return _write("uniform_", tensor, rng.uniform(a, b, _array("uniform_", tensor).shape))
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Rng = None) -> T:
     """Draw from N(mean, std^2); return the tensor."""
     rng = _rng(generator, "normal_")
+    mean, std = real("normal_", "mean", mean), at_least_zero("normal_", "std", std)
     return _write("normal_", tensor, rng.normal(mean, std, _array("normal_", tensor).shape))
 
 
@@ -97,14 +104,39 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Rng = None,
 ) -> T:
-    """Draw from N(mean, std^2), anew where a number lies outside of a..b; return the tensor."""
-    if not a < b or not a - 10 * std < mean < b + 10 * std:
-        raise ValueError(f"[trunc_normal_] nothing of N({mean}, {std}^2) lies in {a}..{b}")
-    rng = _rng(generator, "trunc_normal_")
-    numbers = rng.normal(mean, std, _array("trunc_normal_", tensor).shape)
-    while (outside := (numbers < a) | (numbers > b)).any():
-        numbers[outside] = rng.normal(mean, std, int(outside.sum()))
-    return _write("trunc_normal_", tensor, numbers)
+    """Draw from the part of N(mean, std^2) that lies in a..b; return the tensor."""
+    owner = "trunc_normal_"
+    mean, std = real(owner, "mean", mean), positive(owner, "std", std)
+    low, high = ((real(owner, name, end) - mean) / std for name, end in (("a", a), ("b", b)))
+    if not low < high:
+        raise ValueError(f"[{owner}] a must be less than b, got {a} and {b}")
+    rng, shape = _rng(generator, owner), _array(owner, tensor).shape
+    return _write(owner, tensor, np.clip(mean + std * _truncated(rng, shape, low, high), a, b))
+
+
+def _truncated(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> Any:
+    """Draw from the part of N(0, 1) that lies in low..high, by rejection.
+
+    If a tenth of all numbers lies there, they are drawn from N(0, 1). Else the part is short or
+    far out, and they are drawn from a uniform distribution and kept with their density divided by
+    the largest one, at `peak`. The density falls by ``exp(-40)`` on the way that is looked at: at
+    least one in about forty is kept.
+    """
+    inside = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    peak = min(max(0.0, low), high)
+    if peak:
+        way = 40 / abs(peak)
+        low, high = max(low, peak - way), min(high, peak + way)
+    numbers = np.full(shape, np.nan)
+    while missing := int(np.isnan(numbers).sum()):
+        if inside > 0.1:
+            drawn = rng.normal(size=missing)
+            kept = (drawn >= low) & (drawn <= high)
+        else:
+            drawn = rng.uniform(low, high, missing)
+            kept = rng.random(missing) < np.exp((peak - drawn) * (peak + drawn) / 2)
+        numbers[np.isnan(numbers)] = np.where(kept, drawn, np.nan)
+    return numbers
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -119,7 +151,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         (*plain, "tanh", "relu", "leaky_relu", "selu"),
     )  # fmt: skip
     if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+        slope = 0.01 if param is None else real("calculate_gain", "param", param)
+        return math.sqrt(2 / (1 + slope**2))
     return {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}.get(nonlinearity, 1.0)
 
 
@@ -194,3 +227,19 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Rng = None) -> T:
     q, r = np.linalg.qr(drawn)
     q = q * np.sign(np.diag(r))
     return _write("orthogonal_", tensor, gain * (q if rows >= columns else q.T).reshape(shape))
+
+
+def calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
+    """Return the inputs of one output of a weight, and the outputs that one input reaches.
+
+    Raises
+    ------
+    ValueError
+        If it has less than two axes.
+    """
+    shape = tuple(_array("calculate_fan_in_and_fan_out", tensor).shape)
+    if len(shape) < 2:
+        raise ValueError(
+            f"[calculate_fan_in_and_fan_out] a weight has two axes or more, got shape {shape}"
+        )
+    return fan_in(shape), fan_out(shape)

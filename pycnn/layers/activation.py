@@ -42,6 +42,9 @@ class ReLU(Module):
         (y,) = self.saved()
         return ops.relu_backward(dy, y)
 
+    def _arguments(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
 
 class LeakyReLU(Module):
     """Rectifier with a slope below zero; see `pycnn.ops.leaky_relu`.
@@ -74,7 +77,7 @@ class LeakyReLU(Module):
         return ops.leaky_relu_backward(dy, x, self.negative_slope)
 
     def _arguments(self) -> str:
-        return f"{self.negative_slope}"
+        return f"{self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class Tanh(Module):

@@ -205,7 +205,11 @@ class BatchNorm(Module):
         return text
 
 
-class BatchNorm2d(BatchNorm):
+class OfBatches(BatchNorm):
+    """What `BatchNorm1d` and `BatchNorm2d` are, and norms of samples are not."""
+
+
+class BatchNorm2d(OfBatches):
     """Give each channel mean 0 and variance 1, then a learned scale and shift.
 
     In training mode the statistics are those of the batch (see `pycnn.ops.batch_norm2d`), and
@@ -235,7 +239,6 @@ class BatchNorm2d(BatchNorm):
         Whether there is a learned scale and shift.
     track_running_stats : bool
         Without running statistics, evaluation uses those of its batch, too.
-
     device, dtype : optional
         Only None, 'cpu' and float32: for programs that pass PyTorch's arguments on.
     bias : bool
@@ -265,7 +268,7 @@ class BatchNorm2d(BatchNorm):
         check_channels(shape, self.num_features)
 
 
-class BatchNorm1d(BatchNorm):
+class BatchNorm1d(OfBatches):
     """Give each feature mean 0 and variance 1, then a learned scale and shift.
 
     `BatchNorm2d` for rows of features (N, C), or signals (N, C, L): the statistics of a feature are

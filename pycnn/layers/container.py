@@ -105,10 +105,13 @@ class Container(Module):
 
     def _locate(self, error: Exception, name: str) -> None:
         if len(error.args) == 1 and isinstance(error.args[0], str):
-            module = self._named[name]
-            # A container among the modules has already written its own name.
-            kind = "" if isinstance(module, Container) else f"{type(module).__name__}: "
-            error.args = (f"{type(self).__name__}[{printable(name)}] {kind}{error.args[0]}",)
+            module, text = self._named[name], error.args[0]
+            # A container among the modules has already written its own name, and so has a layer
+            # that was called with tensors.
+            kind = f"{type(module).__name__}: "
+            if isinstance(module, Container) or text.startswith(kind):
+                kind = ""
+            error.args = (f"{type(self).__name__}[{printable(name)}] {kind}{text}",)
 
     def saved(self) -> tuple[Any, ...]:
         """Return what `forward` saved; the error names the container."""

@@ -40,7 +40,11 @@ class Pooled:
     winners: Array
 
 
-class Convolution(OnImages):
+class AnyConvolution(OnImages):
+    """What every convolution is, transposed ones as well."""
+
+
+class Convolution(AnyConvolution):
     """What `Conv2d` and `Conv1d` share: the parameters, and the passes on images."""
 
     _covered: Shape = ()  # size of the last images that were large enough

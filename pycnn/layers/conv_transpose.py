@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pycnn import init, ops
-from pycnn._arguments import choice, flag, integer, placement
-from pycnn.layers.images import OnImages, axes_hint, signal_hint
+from pycnn._arguments import choice, flag, integer, placement, sizes
+from pycnn.layers.conv import AnyConvolution
+from pycnn.layers.images import axes_hint, signal_hint
 from pycnn.layers.parameter import (
     Array,
     Parameter,
@@ -20,7 +22,7 @@ from pycnn.layers.parameter import (
 )
 
 
-class TransposedConvolution(OnImages):
+class TransposedConvolution(AnyConvolution):
     """What `ConvTranspose2d` and `ConvTranspose1d` share: parameters, and the passes on images."""
 
     def __init__(
@@ -83,14 +85,38 @@ class TransposedConvolution(OnImages):
             "groups": self.groups,
         }
 
-    def forward(self, x: Array) -> Array:
-        """Enlarge: (N, C, H, W) to (N, K, P, Q), or (N, C, L) to (N, K, Q)."""
+    def forward(self, x: Array, output_size: Sequence[int] | None = None) -> Array:
+        """Enlarge: (N, C, H, W) to (N, K, P, Q), or (N, C, L) to (N, K, Q).
+
+        `output_size` is (P, Q), or the shape of an output; the output padding follows from it.
+        """
         self._check(np.shape(x))
         images = self.as_images(x)
         bias = None if self.bias is None else self.bias.data
-        y = ops.conv_transpose2d(images, self._filters(), bias, **self._geometry)
-        self.save_for_backward(images)
+        geometry = self._geometry
+        if output_size is not None:
+            geometry = {**geometry, "output_padding": self._padding_for(output_size, images.shape)}
+        y = ops.conv_transpose2d(images, self._filters(), bias, **geometry)
+        self.save_for_backward(images, geometry)
         return self.from_images(y, x.ndim)
+
+    def _padding_for(self, output_size: Sequence[int], shape: Shape) -> tuple[int, int]:
+        """Return the output padding with which images of a shape become as large as wanted."""
+        wanted = sizes(type(self).__name__, "output_size", output_size)[-self.axes :]
+        least = tuple(
+            (n - 1) * stride - 2 * cut + gap * (taps - 1) + 1
+            for n, stride, cut, gap, taps in zip(
+                shape[-self.axes :], self.stride, self.padding, self.dilation, self.kernel_size,
+                strict=True,
+            )
+        )  # fmt: skip
+        extra = tuple(size - low for size, low in zip(wanted, least, strict=False))
+        if len(extra) < self.axes or any(
+            not 0 <= n < step for n, step in zip(extra, self.stride, strict=True)
+        ):
+            most = tuple(low + step - 1 for low, step in zip(least, self.stride, strict=True))
+            raise ValueError(f"output_size must be from {least} to {most}, got {wanted}")
+        return self._for_images(extra, 0)
 
     def _check(self, shape: Shape) -> None:
         """Raise ValueError unless inputs have this shape, with or without the batch axis."""
@@ -113,23 +139,23 @@ class TransposedConvolution(OnImages):
 
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
-        (x,) = self.saved()
+        x, geometry = self.saved()
         check_gradient(dy)
         ndim, dy = dy.ndim, self.as_images(dy)
-        dx = ops.conv_transpose2d_backward_input(dy, self._filters(), x.shape, **self._geometry)
-        self._accumulate(dy, x)
+        dx = ops.conv_transpose2d_backward_input(dy, self._filters(), x.shape, **geometry)
+        self._accumulate(dy, x, geometry)
         return self.from_images(dx, ndim)
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""
-        (x,) = self.saved()
-        self._accumulate(self.as_images(dy), x)
+        x, geometry = self.saved()
+        self._accumulate(self.as_images(dy), x, geometry)
 
-    def _accumulate(self, dy: Array, x: Array) -> None:
+    def _accumulate(self, dy: Array, x: Array, geometry: dict[str, Any]) -> None:
         if not self.weight.requires_grad:
             add_bias_gradient(self.bias, dy)
             return
-        dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **self._geometry)
+        dw, db = ops.conv_transpose2d_backward_weight(dy, x, self._shape, **geometry)
         self.weight.accumulate(dw if self.axes == 2 else dw.reshape(self.weight.shape))
         if self.bias is not None:
             self.bias.accumulate(db)
@@ -154,6 +180,8 @@ class TransposedConvolution(OnImages):
 
 class ConvTranspose2d(TransposedConvolution):
     """Transposed convolution, which enlarges images; see `pycnn.ops.conv_transpose2d`.
+
+    ``layer(x, output_size=size)`` chooses the output padding of a call, as in PyTorch.
 
     Parameters
     ----------

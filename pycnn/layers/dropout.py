@@ -32,7 +32,7 @@ class RandomDropout(Module):
         self.rng = np.random.default_rng(seeds(type(self).__name__, seed))
 
     def _arguments(self) -> str:
-        return f"{self.p}"
+        return f"{self.p}" + (", inplace=True" if self.inplace else "")
 
 
 class Dropout(RandomDropout):

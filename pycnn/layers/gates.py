@@ -5,15 +5,23 @@ from __future__ import annotations
 from pycnn._arguments import integer
 from pycnn.autograd import Tensor
 from pycnn.layers.module import Module
+from pycnn.layers.reshape import axis_of
 
 
 class GLU(Module):
     """Gated linear unit: ``a / (1 + exp(-b))``, where a and b are the halves of an axis.
 
+    (N, 2 C, ...) becomes (N, C, ...) with `dim` 1.
+
     Parameters
     ----------
     dim : int
-        The axis that is parted; of even extent.
+        The axis that is parted, of even extent; a negative number counts from the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `dim` is not an int; in `forward`, if there is no such axis, or its extent is odd.
 
     References
     ----------
@@ -36,8 +44,9 @@ def gated(x: Tensor, dim: int) -> Tensor:
     """Return the first half of an axis times the sigmoid of the second one."""
     if not isinstance(x, Tensor):
         raise TypeError(f"[glu] x must be a tensor or an array, got {type(x).__name__}")
-    size = x.size(dim)
-    if size % 2:
-        raise ValueError(f"[glu] axis {dim} of shape {x.shape} has no halves")
-    a, b = x.split(size // 2, dim)
+    axis = axis_of(dim, x.shape)
+    if axis is None or x.shape[axis] % 2:
+        raise ValueError(f"[glu] x must have an axis {dim} of even extent, has shape {x.shape}")
+    half = x.shape[axis] // 2
+    a, b = x.split([half, half], axis)
     return a * b.sigmoid()

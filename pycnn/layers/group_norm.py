@@ -12,7 +12,7 @@ from pycnn._arguments import flag, integer, placement, positive, sizes
 from pycnn._budget import allow
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Parameter, Shape, check_contiguous
-from pycnn.layers.standardised import Standardised, scaled, scaled_backward
+from pycnn.layers.standardised import Standardised, accumulate_zeros, scaled, scaled_backward
 
 
 class _PerSample(Module):
@@ -46,7 +46,8 @@ class _PerSample(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradients of weight and bias, and return that of the input."""
         (numbers,) = self.saved()
-        if numbers is None:
+        if numbers is None:  # of a batch without samples
+            accumulate_zeros(self.weight, self.bias)
             return dy
         _, channels = self._views(np.shape(dy))
         dy = scaled_backward(dy, numbers.values, channels, self.weight, self.bias)

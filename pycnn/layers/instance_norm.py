@@ -11,7 +11,7 @@ from pycnn.layers.batch_norm import BatchNorm
 from pycnn.layers.images import OnImages
 from pycnn.layers.parameter import Array, Shape, check_contiguous
 from pycnn.layers.spread import spread_here
-from pycnn.layers.standardised import Standardised, scaled, scaled_backward
+from pycnn.layers.standardised import Standardised, accumulate_zeros, scaled, scaled_backward
 
 
 class InstanceNorm(OnImages, BatchNorm):
@@ -78,7 +78,8 @@ class InstanceNorm(OnImages, BatchNorm):
         if len(saved) > 1:
             return super()._backward(dy, *saved)
         (numbers,) = saved
-        if numbers is None:
+        if numbers is None:  # of a batch without samples
+            accumulate_zeros(self.weight, self.bias)
             return dy
         inside = scaled_backward(dy, numbers.values, dy.shape, self.weight, self.bias)
         gradient: Array = numbers.backward(inside)

@@ -13,7 +13,7 @@ from pycnn._arguments import seeds
 from pycnn._memory import evaluating
 from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
-from pycnn.autograd.structure import leaves
+from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
 from pycnn.layers.building import Building
 from pycnn.layers.making import Making
@@ -189,10 +189,14 @@ class Module(Building, Making, Modes, State, Saving):
                     return y
         elif len(inputs) == 1:
             own = type(self).backward is not Module.backward
-            if not is_array(x) and (own or x is None):
+            if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")
-        return self.forward(*inputs, **options)
+        try:
+            return self.forward(*inputs, **options)
+        except (TypeError, ValueError) as error:
+            put_name(type(self).__name__, error)
+            raise
 
     def forget(self) -> None:
         """Free what forward passes of this thread saved for a backward pass that will not come."""
@@ -215,8 +219,16 @@ class Module(Building, Making, Modes, State, Saving):
                 value.gradient = None
 
     @property
-    def device(self) -> str:
-        """Device of the parameters: 'cpu', or the one that `to` was given."""
+    def device(self) -> Any:
+        """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
+        return vars(self)["device"] if "device" in vars(self) else self._placed()
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        vars(self)["device"] = value
+
+    def _placed(self) -> str:
+        """Return the device of the parameters, whatever a class of one's own keeps as `device`."""
         return next((device_of(value.data) for value in self._movable()), "cpu")
 
     def _movable(self) -> Iterator[Parameter | Buffer]:
@@ -336,6 +348,14 @@ class Module(Building, Making, Modes, State, Saving):
             return f"{type(self).__name__}({self._arguments()})"
         body = "\n".join(children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def put_name(name: str, error: Exception) -> None:
+    """Put the name of a layer in front of the text of an error, unless it is there already."""
+    if len(error.args) != 1 or not isinstance(text := error.args[0], str):
+        return
+    if not text.startswith((f"{name}: ", f"{name}[", f"{name}.", f"[{name}]")):
+        error.args = (f"{name}: {text}",)
 
 
 def _first(output: Any) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pycnn._arguments import written
 from pycnn.layers.module import Module
+from pycnn.layers.tree import Tree
 
 
 class ModuleList(Module):
@@ -32,17 +33,21 @@ class ModuleList(Module):
         self.extend(modules)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Return the modules with their positions."""
-        return ((str(i), module) for i, module in enumerate(self._listed))
+        """Return the modules with their positions, then those that were added under names."""
+        yield from ((str(i), module) for i, module in enumerate(self._listed))
+        yield from super().named_children()
 
     def _made_with(self) -> dict[str, Any]:
         return {}
 
     @classmethod
     def _made_from(cls, arguments: dict[str, Any], children: Mapping[str, Module]) -> ModuleList:
-        if arguments or list(children) != [str(i) for i in range(len(children))]:
-            raise ValueError("a ModuleList has modules by their positions, and no arguments")
-        return cls(children.values())
+        if arguments:
+            raise ValueError("a ModuleList has modules, and no arguments")
+        made = cls()
+        for name, module in children.items():
+            made.add_module(name, module)
+        return made
 
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end; return self."""
@@ -50,12 +55,15 @@ class ModuleList(Module):
         return self
 
     def add_module(self, name: str, module: Any) -> None:
-        """Do `append`; the name must be the next position."""
-        if name != str(len(self._listed)):
+        """Do `append` if the name is the next position; a word becomes an attribute, not in len."""
+        if name == str(len(self._listed)):
+            self.append(module)
+        elif isinstance(name, str) and name.isidentifier():
+            Tree.__setattr__(self, name, checked("ModuleList", module))
+        else:
             raise ValueError(
                 f"[ModuleList] the next module has the name '{len(self._listed)}', got {name!r}"
             )
-        self.append(module)
 
     register_module = add_module
 
@@ -83,6 +91,13 @@ class ModuleList(Module):
 
     def __setitem__(self, index: int, module: Module) -> None:
         self._listed[index] = checked("ModuleList", module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._listed[index]
+
+    def pop(self, index: int = -1) -> Module:
+        """Take a module out, and return it."""
+        return self._listed.pop(index)
 
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
@@ -151,6 +166,10 @@ class ModuleDict(Module):
     def __delitem__(self, name: str) -> None:
         del self._mapped[name]
 
+    def pop(self, name: str) -> Module:
+        """Take a module out, and return it."""
+        return self._mapped.pop(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._mapped
 
@@ -184,14 +203,21 @@ class ParameterList(Module):
 
     def __init__(self, parameters: Iterable[Any] = ()) -> None:
         self._count = 0
-        for parameter in parameters:
-            self.append(parameter)
+        self.extend(parameters)
 
     def append(self, parameter: Any) -> ParameterList:
         """Add a parameter at the end; return self."""
         self.register_parameter(str(self._count), parameter)
         self._count += 1
         return self
+
+    def extend(self, parameters: Iterable[Any]) -> ParameterList:
+        """Add parameters at the end; return self."""
+        for parameter in parameters:
+            self.append(parameter)
+        return self
+
+    __iadd__ = extend
 
     def __len__(self) -> int:
         return self._count

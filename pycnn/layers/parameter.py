@@ -164,8 +164,6 @@ class Parameter(Tensor):
 
     __slots__ = ("home",)
 
-    grad: Gradient | None
-
     def __init__(self, data: Array | Tensor, requires_grad: bool = True) -> None:
         _hold(self, data, FLOAT, flag("Parameter", "requires_grad", requires_grad))
         self.home: Home | None = None

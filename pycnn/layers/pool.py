@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pycnn import ops
 from pycnn._arguments import flag, integer
@@ -17,6 +17,9 @@ _Pair = tuple[int, int]
 
 class Pool(ByImages):
     """A window that slides over images or signals: what the pooling layers share."""
+
+    # Other arguments, with their defaults: shown where they differ.
+    _further: ClassVar[tuple[tuple[str, Any], ...]] = ()
 
     def __init__(self, kernel_size: Any, stride: Any, padding: Any) -> None:
         self.kernel_size = self._numbers("kernel_size", kernel_size, 1)
@@ -37,11 +40,17 @@ class Pool(ByImages):
         )
 
     def _arguments(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        text = f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        for name, default in self._further:
+            if (value := getattr(self, name)) not in (default, (default,) * self.axes):
+                text += f", {name}={value}"
+        return text
 
 
 class MaxPool(Pool):
     """Maximum of each window: what `MaxPool2d` and `MaxPool1d` share."""
+
+    _further = (("dilation", 1), ("return_indices", False), ("ceil_mode", False))
 
     def __init__(
         self,
@@ -93,6 +102,8 @@ class MaxPool(Pool):
 
 class AvgPool(Pool):
     """Mean of each window: what `AvgPool2d` and `AvgPool1d` share."""
+
+    _further = (("ceil_mode", False), ("count_include_pad", True), ("divisor_override", None))
 
     def __init__(
         self,

@@ -73,6 +73,13 @@ def scaled_backward(
     return dx.reshape(dy.shape)
 
 
+def accumulate_zeros(*parameters: Parameter | None) -> None:
+    """Accumulate the gradients of parameters that no number has come by."""
+    for parameter in parameters:
+        if parameter is not None:
+            parameter.accumulate(backends.of(parameter.data).zeros_like(parameter.data))
+
+
 def trains(*parameters: Parameter | None) -> bool:
     """Whether the gradient of one of these parameters is wanted."""
     return any(one is not None and one.requires_grad for one in parameters)

@@ -11,6 +11,7 @@ from pycnn import backends
 from pycnn._arguments import array_of, flag
 from pycnn._overlap import overlapping
 from pycnn._printable import printable
+from pycnn.autograd import Tensor
 from pycnn.devices import is_array, on_cpu
 from pycnn.layers.parameter import Array, Buffer, Parameter
 from pycnn.layers.tree import Tree
@@ -37,12 +38,12 @@ class State(Tree):
         """Values of parameters and buffers by name: the model's own arrays, copy them to keep."""
         return {name: value.data for name, value in self._checked_state()}
 
-    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into parameters and buffers. A failure leaves the model as it was.
 
         Parameters
         ----------
-        state : mapping of str to array
+        state : mapping of str to array or Tensor
             Values by name, as from `state_dict`.
         strict : bool
             Whether every parameter and buffer must be in `state` and the other way round.
@@ -60,6 +61,11 @@ class State(Tree):
         TypeError
             If a value is not an array of the dtype that the model has there.
         """
+        if isinstance(state, Mapping):
+            state = {
+                name: value.array if isinstance(value, Tensor) else value
+                for name, value in state.items()
+            }
         keys = self.check_state_dict(state, strict)
         with Turn(cast("Module", self), alone=True).taken():
             copy_state(self._named_state(), state)
@@ -107,7 +113,8 @@ def check_state(
             raise TypeError(f"[load_state_dict] {name} has a mask, which would be lost")
         if not is_array(value) or native(dtype) != native(target.data.dtype):
             wanted = array_of(target.data.dtype)
-            raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}")
+            cure = _cure(value, target.data.dtype)
+            raise TypeError(f"[load_state_dict] {name} must be {wanted}, got {dtype}{cure}")
         if value.shape != target.shape:
             problems.append(f"{name} has shape {value.shape}, the model {target.shape}")
         if isinstance(target.data, np.ndarray) and not target.data.flags.writeable:
@@ -122,18 +129,30 @@ def check_state(
     return IncompatibleKeys(missing, unexpected)
 
 
+def _cure(value: Any, dtype: np.dtype[Any]) -> str:
+    """Say how values that cannot be taken become arrays; empty if that is not clear."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == dtype.kind:
+        made = f"value.astype(np.{dtype.name})"
+    elif not is_array(value) and hasattr(value, "numpy"):
+        made = "value.numpy()"  # such as a tensor of PyTorch's
+    else:
+        return ""
+    return f": give {{name: {made} for name, value in state.items()}}"
+
+
 def copy_state(own: Iterable[tuple[str, Parameter | Buffer]], state: Mapping[str, Array]) -> None:
     """Copy the values of those parameters and buffers that `state` has."""
-    targets = {name: target.data for name, target in own if name in state}
+    targets = {name: target for name, target in own if name in state}
     values = {name: on_cpu(state[name]) for name in targets}
-    named = {f"to {name}": array for name, array in targets.items()}
+    named = {f"to {name}": target.data for name, target in targets.items()}
     named |= {f"of {name}": array for name, array in values.items()}
     # A value that lies in the place of another has to be read before the place is written.
     if any(one[:2] != two[:2] and one[3:] != two[3:] for one, two in overlapping(named)):
         values = {name: value.copy() for name, value in values.items()}
     for name, target in targets.items():
         # In place on a device, too: a step captured as a CUDA graph reads it there.
-        backends.of(target).write(target, values[name])
+        backends.of(target.data).write(target.data, values[name])
+        target.changed()
 
 
 def native(dtype: Any) -> Any:

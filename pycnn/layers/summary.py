@@ -122,10 +122,10 @@ def zeros_for(model: Module, input_shape: Any, owner: str) -> Any:
         )
     kind: Any = model.input_dtype
     if not input_shape or not all(isinstance(one, (tuple, list)) for one in input_shape):
-        return _zeros(input_shape, kind, model.device, owner)
+        return _zeros(input_shape, kind, model._placed(), owner)
     kinds = kind if isinstance(kind, tuple) else (kind,) * len(input_shape)
     return tuple(
-        _zeros(one, of, model.device, owner) for one, of in zip(input_shape, kinds, strict=True)
+        _zeros(one, of, model._placed(), owner) for one, of in zip(input_shape, kinds, strict=True)
     )
 
 

@@ -225,6 +225,12 @@ class Tree:
                 "named_children, let it give them)"
             )
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return an attribute, for programs that call this by its name; Python looks first."""
+            return object.__getattribute__(self, name)
+
     def __getstate__(self) -> Any:
         """Return what copies hold, including what the class holds for this object."""
         state = super().__getstate__()  # type: ignore[misc]  # of `Remembering`

@@ -204,7 +204,7 @@ def between_steps(model: Module, *losses: object) -> Iterator[None]:
     Keep the block short: one batch at a time, and nothing that waits for another thread.
     """
     with Turn(model).taken(), evaluating([*model.modules(), *losses]):
-        if not needs_extension(device := model.device):
+        if not needs_extension(device := model._placed()):
             yield
             return
         with backend(device).stream_of(model):

@@ -176,8 +176,12 @@ class OpLoss(Described, Remembering, ABC):
 
 
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
-    """Return weights on the CPU; refuse anything but None and float32 arrays."""
+    """Return weights, of a tensor those in it, on the CPU; refuse all but None and float32."""
+    if isinstance(weights, Tensor):
+        weights = weights.array
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
-        raise TypeError(f"[{owner}] {name} must be a float32 array, got {found}")
+        raise TypeError(
+            f"[{owner}] {name} must be a float32 array, got {found}: np.float32({name}) makes one"
+        )
     return move(weights, "cpu")

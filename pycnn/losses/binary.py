@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._hints import numbers_hint
+from pycnn.autograd import Tensor
 from pycnn.devices import device_of, is_array, move
 from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.pointwise import PointwiseLoss
@@ -32,9 +33,8 @@ class _Repeating(OpLoss):
         if not is_array(value) or 1 not in value.shape:
             return value
         last = output.shape[max(output.ndim - value.ndim, 0) :]
-        if value.shape == last or any(
-            a not in (1, b) for a, b in zip(value.shape, last, strict=False)
-        ):
+        pairs = zip(value.shape, last, strict=False)
+        if value.shape == last or len(last) < value.ndim or any(a not in (1, b) for a, b in pairs):
             return value
         place = name, device_of(output), last
         if place not in self._repeated:  # copied once: a captured CUDA graph cannot copy
@@ -51,13 +51,13 @@ class BCEWithLogitsLoss(_Repeating):
 
     Parameters
     ----------
-    weight : float32 array, optional
+    weight : float32 array or Tensor, optional
         Weight of each number, of the shape of the last axes of the logits, or with an extent of 1
         in place of some, along which it repeats: (C, 1, 1) for a weight of each channel. Copied
         once to the device of the logits.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
-    pos_weight : float32 array, optional
+    pos_weight : float32 array or Tensor, optional
         Weight of a yes, of such a shape, too.
 
     Raises
@@ -68,9 +68,9 @@ class BCEWithLogitsLoss(_Repeating):
 
     def __init__(
         self,
-        weight: npt.NDArray[np.float32] | None = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         reduction: str = "mean",
-        pos_weight: npt.NDArray[np.float32] | None = None,
+        pos_weight: npt.NDArray[np.float32] | Tensor | None = None,
     ) -> None:
         super().__init__(reduction)
         self._options: dict[str, Any] = {
@@ -100,7 +100,7 @@ class BCELoss(_Repeating, PointwiseLoss):
 
     Parameters
     ----------
-    weight : float32 array, optional
+    weight : float32 array or Tensor, optional
         Weight of each number, of the shapes that `BCEWithLogitsLoss` takes.
     reduction : {'mean', 'sum', 'none'}
         How the losses are combined; the mean divides by the count of numbers, not by their weights.
@@ -113,7 +113,7 @@ class BCELoss(_Repeating, PointwiseLoss):
     """
 
     def __init__(
-        self, weight: npt.NDArray[np.float32] | None = None, reduction: str = "mean"
+        self, weight: npt.NDArray[np.float32] | Tensor | None = None, reduction: str = "mean"
     ) -> None:
         super().__init__(reduction, kind="bce", weight=float32_weights("BCELoss", "weight", weight))
 

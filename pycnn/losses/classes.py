@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pycnn import ops
 from pycnn._arguments import integer, real
 from pycnn._hints import REGRESSION, classes_hint
+from pycnn.autograd import Tensor
 from pycnn.devices import device_of, is_array, move, on_cpu
 from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.rows import from_rows, places, rows_of
@@ -111,7 +112,7 @@ class _WeightedLoss(ClassLoss):
     """A loss of classes that have weights, by which its mean divides."""
 
     def __init__(
-        self, weight: npt.NDArray[np.float32] | None, ignore_index: int, reduction: str
+        self, weight: npt.NDArray[np.float32] | Tensor | None, ignore_index: int, reduction: str
     ) -> None:
         super().__init__(ignore_index, reduction)
         self.weight = float32_weights(type(self).__name__, "weight", weight)
@@ -155,7 +156,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
     Parameters
     ----------
-    weight : (C,) float32 array, optional
+    weight : (C,) float32 array or Tensor, optional
         Weight of each class; copied once to the device of the logits.
     ignore_index : int
         Target that counts for nothing.
@@ -184,7 +185,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: npt.NDArray[np.float32] | None = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
@@ -278,7 +279,7 @@ class NLLLoss(_WeightedLoss):
 
     Parameters
     ----------
-    weight : (C,) float32 array, optional
+    weight : (C,) float32 array or Tensor, optional
         Weight of each class; copied once to the device of the log-probabilities.
     ignore_index : int
         Target that counts for nothing.
@@ -294,7 +295,7 @@ class NLLLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: npt.NDArray[np.float32] | None = None,
+        weight: npt.NDArray[np.float32] | Tensor | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
     ) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pycnn import ops
 from pycnn._arguments import factor, real
+from pycnn.autograd import Tensor
 from pycnn.devices import is_array
 from pycnn.losses.base import Array, float32_weights
 from pycnn.losses.classes import ClassLoss
@@ -29,7 +30,7 @@ class FocalLoss(ClassLoss):
 
     Parameters
     ----------
-    alpha : float in [0, 1] or (C,) float32 array, optional
+    alpha : float in [0, 1] or (C,) float32 array or Tensor, optional
         v above; 1 by default. The paper has 0.25, where yes is rare.
     gamma : float
         How little easy answers count, at least 0.
@@ -53,7 +54,7 @@ class FocalLoss(ClassLoss):
 
     def __init__(
         self,
-        alpha: float | npt.NDArray[np.float32] | None = None,
+        alpha: float | npt.NDArray[np.float32] | Tensor | None = None,
         gamma: float = 2.0,
         ignore_index: int = -100,
         reduction: str = "mean",
@@ -62,7 +63,7 @@ class FocalLoss(ClassLoss):
         self.gamma = factor("FocalLoss", "gamma", gamma)
         self.alpha: Any = alpha
         self._options: dict[str, Any] = {}
-        if is_array(alpha):
+        if isinstance(alpha, Tensor) or is_array(alpha):
             self.alpha = float32_weights("FocalLoss", "alpha", alpha)
             self._options = {"scale": self.alpha, "shift": np.zeros_like(self.alpha)}
         elif alpha is not None:

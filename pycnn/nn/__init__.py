@@ -8,6 +8,7 @@ from pycnn import functional, init
 from pycnn.layers import *
 from pycnn.losses import *
 from pycnn.nn import modules, parallel, parameter, utils
+from pycnn.nn.absent import *
 from pycnn.nn.parallel import DataParallel as DataParallel
 
 __all__ = [

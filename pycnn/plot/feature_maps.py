@@ -183,11 +183,10 @@ def _draw_maps(part: SubFigure, output: Array, limit: int, coloured: bool) -> No
     if len(pictures) < len(output) > 3:
         note = f"{len(pictures)} of {len(output)}"
         part.text(left * 0.96, 0.46, note, ha="right", va="top", fontsize=9, color=MUTED)
-    panels = part.subplots(1, limit, squeeze=False)[0]
-    part.subplots_adjust(left=left, right=0.995, bottom=0.04, top=0.96, wspace=0.08)
-    for panel in panels:
+    grid = part.add_gridspec(1, limit, left=left, right=0.995, bottom=0.04, top=0.96, wspace=0.08)
+    for place, pixels in enumerate(pictures):  # a panel takes matplotlib longer than its picture
+        panel = part.add_subplot(grid[0, place])
         panel.set_axis_off()
-    for panel, pixels in zip(panels, pictures, strict=False):
         show_image(panel, pixels)
 
 

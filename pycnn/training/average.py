@@ -92,6 +92,7 @@ class EMA(Callback):
     def _place(self, arrays: list[Any]) -> None:
         for parameter, array in zip(self._parameters, arrays, strict=True):
             backends.of(parameter.data).write(parameter.data, on_cpu(array))
+            parameter.changed()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the means, and the number of steps in them."""

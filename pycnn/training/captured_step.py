@@ -132,14 +132,14 @@ class CapturedStep:
         if self._captured is not None and self._captured.kind == kind:
             self.output = self._captured.output
             return self._captured.replay(x, y)
-        device = self.model.device
+        device = self.model._placed()
         with backend(device).stream_of(self.model):
             loss = self._step(move(x, device), move(y, device))
         self._last = kind, self._settings()
         return loss
 
     def _check_device(self) -> None:
-        if self.model.device == "cpu":
+        if self.model._placed() == "cpu":
             raise ValueError(
                 "[CapturedStep] the model is on the CPU, which has no CUDA graphs: "
                 'model.to("cuda") moves it'
@@ -158,7 +158,7 @@ class CapturedStep:
         self.optimizer.zero_grad()
 
     def _capture(self, kind: Any, x: Any, y: Any) -> _Captured:
-        module, device = extension(self.model.device), self.model.device
+        module, device = extension(self.model._placed()), self.model._placed()
         graph, settings = module.StepGraph(), self._settings()
         self._forget_gradients()
         self.output = None
@@ -184,7 +184,7 @@ class CapturedStep:
         state = self.optimizer.state_dict()
         groups = state["param_groups"]
         numbers = [value for group in groups for name, value in group.items() if name != "lr"]
-        numbers += [extension(self.model.device).tf32_allowed(), *_numbers(vars(self.loss))]
+        numbers += [extension(self.model._placed()).tf32_allowed(), *_numbers(vars(self.loss))]
         objects: list[Any] = []
         for entries in state["state"].values():
             objects += [value for value in entries.values() if not isinstance(value, int)]

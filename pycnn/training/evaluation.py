@@ -173,7 +173,7 @@ def measure(
             with between_steps(model, criterion):
                 output = forward(model, x)
                 judged = model.scores(output) if loss is None else output
-                value = loss_value("evaluate", criterion(judged, move(y, model.device)))
+                value = loss_value("evaluate", criterion(judged, move(y, model._placed())))
                 meter.add(value, output, y)
                 if not meter.where and (
                     meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
@@ -188,8 +188,8 @@ def forward(model: Module, x: Any) -> Any:
     """Compute the outputs of a batch; an error about its dtype says what is needed."""
     try:
         if isinstance(x, tuple):
-            return model.forward(*(move(part, model.device) for part in x))
-        return model.forward(move(x, model.device))
+            return model.forward(*(move(part, model._placed()) for part in x))
+        return model.forward(move(x, model._placed()))
     except TypeError as error:
         if not isinstance(x, tuple) and (hint := samples_hint(x, model.input_dtype)):
             raise TypeError(f"{error}; {hint}") from error

@@ -270,7 +270,10 @@ def fit(
         if schedule is not None:
             length = length_of(batches)
             if length is None:
-                raise ValueError("a schedule needs training data with a length, in batches")
+                raise ValueError(
+                    "[fit] a schedule needs training data with a length, in batches: give a "
+                    "Dataset, a list, or an optimizer without a schedule"
+                )
             laid_over = epochs if schedule_epochs is None else schedule_epochs
             total_steps = integer("fit", "schedule_epochs", laid_over, epochs)
             total_steps *= updates_of(length, accumulate)
@@ -300,7 +303,7 @@ def fit(
             processes.agree(
                 {**settings, "epochs": epochs, "total steps": total_steps, "resume": resume}
                 | {"checkpoint": checkpoint is not None, "every": every}
-                | {"validation data": whole is not None, "device": model.device}
+                | {"validation data": whole is not None, "device": model._placed()}
             )
         if checkpoint is not None:
             processes.by_first(lambda: check_place(checkpoint))
@@ -351,7 +354,7 @@ def fit(
                 while run.epoch < epochs and (history.stop_reason is None or trainer.resumed):
                     with gate:
                         trainer.begin(seed)
-                    with backend(model.device).stream_of(model):
+                    with backend(model._placed()).stream_of(model):
                         trainer.epoch(validation, progress)
             except KeyboardInterrupt as interruption:
                 if not processes.have_agreed(interruption):

@@ -76,6 +76,7 @@ class MaxNorm(Callback):
             numbers[long] *= factors.reshape(-1, *[1] * (numbers.ndim - 1))
             if numbers is not parameter.data:
                 backends.of(parameter.data).write(parameter.data, numbers)
+                parameter.changed()
 
     def _shorten(self, numbers: Array, index: int) -> None:
         """Shorten a vector whose sum of squares overflows; leave one that holds infinity."""

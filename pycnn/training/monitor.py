@@ -55,7 +55,10 @@ class Monitor:
         figures = own + [f"val_{name}" for name in own if validated]
         if self.field not in figures:
             if self.field.removeprefix("val_") in own:
-                raise ValueError(f"monitor {self.field!r} needs validation data")
+                raise ValueError(
+                    f"[{self.owner}] monitor {self.field!r} needs validation data: give fit "
+                    f"validation=, or take {self.field.removeprefix('val_')!r}"
+                )
             raise ValueError(
                 f"[{self.owner}] monitor {self.field!r}: there is no such figure, there are "
                 f"{', '.join(figures)}"
@@ -81,9 +84,10 @@ class Monitor:
         self.last = value = getattr(record, self.field)
         if value is None and not self.best_epoch:
             raise ValueError(
-                f"monitor {self.field!r} is not there: epoch {record.epoch} has no such figure, "
-                "because no target is a class that counts (an int64 array (N,) that the loss does "
-                f"not ignore, with scores (N, C) for it); take {self.field.replace(*ACCURACY)!r}"
+                f"[{self.owner}] monitor {self.field!r} is not there: epoch {record.epoch} has no "
+                "such figure, because no target is a class that counts (an int64 array (N,) that "
+                "the loss does not ignore, with scores (N, C) for it); take "
+                f"{self.field.replace(*ACCURACY)!r}"
             )
         if value is None or not self.sign * value > self.best + self.min_delta:
             return False

@@ -71,7 +71,7 @@ def first_nonfinite(
         broken = nonfinite_state(model)
         return f"{broken[0]} is not finite" if broken else "the inputs and parameters are finite"
     with between_steps(model):
-        for path, layer, output in model.trace(move(x, model.device)):
+        for path, layer, output in model.trace(move(x, model._placed())):
             place = f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
             for name, parameter in layer.named_parameters():
                 if not is_finite(parameter.data):

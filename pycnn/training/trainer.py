@@ -143,7 +143,7 @@ class Trainer:
             meter = self.processes.total(inside.meter)
             if meter.samples == 0:
                 hint = " (a generator lasts for one epoch: give a list)" if run.epoch > 1 else ""
-                raise ValueError(f"epoch {run.epoch} has no training data{hint}")
+                raise ValueError(f"[fit] epoch {run.epoch} has no training data{hint}")
             self.processes.end_of_pass(run.model)  # again in `save`: callbacks may change the model
             with self.gate:
                 self._set_measured(True)
@@ -313,7 +313,7 @@ class Trainer:
         with self.processes.part(len(y)):
             with changes_kept() as changes:
                 output = forward(model, x)
-            run.loss = loss_value("fit", criterion(output, move(y, model.device)))
+            run.loss = loss_value("fit", criterion(output, move(y, model._placed())))
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if weight or self.processes.size > 1:
                 if first:

@@ -38,7 +38,7 @@ def forward_alone() -> None:
 
     net = Net()
     net(randn(4, 3)).sum().backward()
-    assert net.fc.weight.grad.shape == (2, 3)  # type: ignore[union-attr]
+    assert net.fc.weight.grad.shape == (2, 3)
 
 
 @line("`y = relu(x); z = relu(y)`")
@@ -51,7 +51,7 @@ def module_twice() -> None:
     y = layer(x).detach().requires_grad_()
     layer(y).sum().backward()
     layer(x).backward(y.grad)
-    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)  # type: ignore[arg-type]
+    np.testing.assert_allclose(layer.weight.grad, together, rtol=1e-5)
 
 
 @line("`nn.Sequential(OrderedDict(...))`")
@@ -73,9 +73,15 @@ def lists() -> None:
             self.named = nn.ModuleDict({"out": nn.Linear(2, 1)})
             self.factors = nn.ParameterList([torch.ones(1)])
 
-    names = list(Net().state_dict())
+    net = Net()
+    names = list(net.state_dict())
     assert names[0] == "layers.0.weight"
     assert {"named.out.bias", "factors.0"} <= set(names)
+    net.factors += [torch.ones(2)]
+    del net.layers[0]
+    last = [net.layers.pop(), net.named.pop("out")]
+    assert [type(module) for module in last] == [nn.Linear, nn.Linear]
+    assert list(net.state_dict()) == ["factors.0", "factors.1"]
 
 
 @line("`nn.ReLU(inplace=True)`")

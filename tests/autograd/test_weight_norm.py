@@ -16,8 +16,9 @@ LAYERS: list[tuple[Any, tuple[int, ...], int | None]] = [
     (lambda: nn.Linear(4, 3), (2, 4), None),
     (lambda: nn.Conv1d(4, 2, 3, 2, 1, 1, 2), (1, 4, 5), 0),
     (lambda: nn.Conv2d(2, 3, (3, 2), (2, 1), 1, bias=False), (1, 2, 3, 4), -3),
-    (lambda: nn.Conv2d(2, 3, 3, padding=(0, 1), padding_mode="reflect"), (1, 2, 3, 4), 0),
-    (lambda: nn.Conv1d(2, 3, 3, padding=2, padding_mode="circular"), (1, 2, 4), 0),
+    (lambda: nn.Conv1d(2, 3, 3, padding=2, padding_mode="circular"), (1, 2, 5), 0),
+    (lambda: nn.Conv2d(2, 3, 3, 2, (1, 0, 2, 1), padding_mode="reflect"), (1, 2, 4, 5), 0),
+    (lambda: nn.Conv2d(2, 3, 2, padding="same", padding_mode="replicate"), (2, 3, 4), 0),
     (lambda: nn.ConvTranspose1d(2, 3, 3, 2, 1, 1), (1, 2, 4), 1),
     (lambda: nn.ConvTranspose2d(2, 2, 3, 2, 1, 1, 2), (1, 2, 2, 3), None),
 ]
@@ -50,5 +51,11 @@ def test_what_cannot_be_normalised_is_refused() -> None:
         weight_norm(nn.Linear(2, 2), dim=2)
     with pytest.raises(ValueError, match="normalised already"):
         weight_norm(weight_norm(nn.Linear(2, 2)))
+    with pytest.raises(ValueError, match="with connections"):
+        weight_norm(nn.Conv2d(2, 2, 3, connections=np.eye(2, dtype=bool)))
+    own = type("Own", (nn.Linear,), {"forward": lambda self, x: x})(2, 2)
+    with pytest.raises(TypeError, match="Own has a forward of its own, which would be left out"):
+        weight_norm(own)
+    assert list(own.state_dict()) == ["weight", "bias"]
     with pytest.raises(ValueError, match=r"\[remove_weight_norm\]"):
         remove_weight_norm(nn.Linear(2, 2))

@@ -22,19 +22,16 @@ from pycnn._temporary import temporary_name
 from pycnn.cli import main, results
 from pycnn.cli.train import EpochLine
 from pycnn.optim import Adam
-from pycnn.training import EpochRecord, History, Run
+from pycnn.training import EpochRecord, Run
 
 RUN = Path("runs/lenet5")
 
 
 @pytest.fixture(autouse=True)
-def quick(own_folder: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Draw no curve, which takes long; put what goes to the user's folder into the test's."""
-
-    def curve(history: History, path: Path, *_: object, **__: object) -> None:
-        path.write_bytes(b"picture")
-
-    monkeypatch.setattr(results, "learning_curve", curve)
+def quick(
+    own_folder: None, undrawn: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Draw nothing, which takes long; put what goes to the user's folder into the test's."""
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", os.fspath(tmp_path / "home"))
     # Even where the tests run in the background, which ignores Ctrl-C, or under nohup.

@@ -236,14 +236,14 @@ def _order(device: str, request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_order")
 def test_lenet5_learns_as_on_the_cpu(device: str) -> None:
-    """Fifty steps: the losses and weights stay within what rounding grows to in that time."""
+    """Thirty steps: the losses and weights stay within what rounding grows to in that time."""
     x, y = digits(8)
     losses = {}
     weights = {}
     for place in ("cpu", device):
         model = nn.models.lenet5(rng=0).to(place)
         assert model.device == place
-        history = nn.fit(model, nn.ArrayDataset(x, y), epochs=50, batch_size=8, seed=0)
+        history = nn.fit(model, nn.ArrayDataset(x, y), epochs=30, batch_size=8, seed=0)
         losses[place] = [record.loss for record in history.records]
         weights[place] = model.to("cpu").state_dict()
     assert losses["cpu"][-1] < losses["cpu"][0] / 2

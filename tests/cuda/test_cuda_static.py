@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,7 @@ NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc") or ""
 
 # Minutes of a silent compiler are only for those who ask for them.
 OPTION = "PYCNN_TEST_NVCC"
-REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc, for every architecture: some minutes"
-
-FAMILIES = (75, 80, 90)  # which nvcc 12 knows, too
+REASON = f"{OPTION}=1 compiles the CUDA kernels with nvcc: some minutes"
 
 needs_nvcc = pytest.mark.skipif(
     os.environ.get(OPTION) != "1" or not NVCC,
@@ -28,23 +25,25 @@ needs_nvcc = pytest.mark.skipif(
 
 
 @needs_nvcc
-def test_every_kernel_keeps_the_rules_on_every_family() -> None:
+@pytest.mark.parametrize(
+    ("architecture", "sources", "least"), [(90, "", 100), (75, "linear", 5)], ids=["90", "75"]
+)
+def test_every_kernel_keeps_the_rules(architecture: int, sources: str, least: int) -> None:
     """No warnings, no spills, no local memory; products have wide loads and few registers.
 
-    One architecture of each family: 86 and 89 have the instructions of 80, 120 those of 100.
-    ``bench/cuda_static.py`` by itself compiles for all.
+    90 is the last architecture that nvcc 12 knows, too; 75 lacks the tensor cores of TF32, which
+    are all that sources ask about. ``bench/cuda_static.py`` by itself compiles for all.
     """
-    command = [sys.executable, str(BENCH / "cuda_static.py"), "--arch", *map(str, FAMILIES)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, str(BENCH / "cuda_static.py"), "--arch", str(architecture)]
+    done = subprocess.run(
+        [*command, "--only", sources], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert ", 0 broken rules" in done.stdout
-    kernels = Counter(map(int, re.findall(r"^ *(\d+) .*%", done.stdout, re.MULTILINE)))
-    assert set(kernels) == set(FAMILIES)
-    assert min(kernels.values()) >= 100
-    products = Counter(
-        re.findall(r"^ *(\d+) .*TileShape<128, 128, 8, 8, 8>", done.stdout, re.MULTILINE)
-    )
-    assert {int(architecture) for architecture in products} == set(kernels)
+    kernels = re.findall(r"^ *(\d+) .*%.*", done.stdout, re.MULTILINE)
+    assert set(kernels) == {str(architecture)}
+    assert len(kernels) >= least
+    assert "TileShape<128, 128, 8, 8, 8>" in done.stdout
     assert "Tf32TileShape<128, 128, 8, 64, 32>" in done.stdout
 
 

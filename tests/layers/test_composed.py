@@ -134,7 +134,7 @@ def test_shared_parameters_count_once_everywhere(tmp_path: Path) -> None:
     assert len(nn.optim.Adam(model.parameters(), 0.1).params) == 3
     model.backward(np.ones_like(model(batch((6,)))))
     grads = [parameter.grad for parameter in parameters]
-    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))  # type: ignore[arg-type, misc]
+    norm = np.sqrt(sum(float(np.square(grad).sum()) for grad in grads))
     assert nn.optim.clip_grad_norm(model.parameters(), 1e9) == pytest.approx(norm, rel=1e-5)
     io.save(tmp_path / "m", model)
     loaded: Any = io.load_model(tmp_path / "m", Siamese)
@@ -156,6 +156,32 @@ def test_copies_are_whole_and_independent(kind: Any, shape: Any) -> None:
     assert all(p.data.any() for p in model.parameters() if p.ndim > 1)
     model.backward(np.ones_like(y))
     assert all(parameter.grad is None for parameter in copied.parameters())
+
+
+@pytest.mark.parametrize("as_tensors", [False, True])
+def test_an_error_in_a_forward_names_the_modules_on_the_way(as_tensors: bool) -> None:
+    class Block(Module):
+        def __init__(self) -> None:
+            self.row = nn.Sequential(nn.ReLU(), nn.Linear(3, 2))
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(self.row(x)[:, :1])
+
+    class Net(Module):
+        def __init__(self) -> None:
+            self.block = Block()
+
+        def forward(self, x: Any) -> Any:
+            return self.block(x)
+
+    for size, text in (
+        (3, r"Linear: expects 2 features, got 1 \(input was \(5, 1\)\)"),
+        (4, r"Sequential\[1\] Linear: expects 3 features, got 4 \(input was \(5, 4\)\)"),
+    ):
+        x = np.zeros((5, size), np.float32)
+        with pytest.raises(ValueError, match=rf"^Net: Block: {text}$"):
+            Net()(nn.tensor(x) if as_tensors else x)
 
 
 def test_lists_stay_lists_in_copies() -> None:

@@ -265,7 +265,7 @@ def test_wrong_arguments_are_named(
 
 
 def test_linear_says_what_it_expects() -> None:
-    with pytest.raises(ValueError, match=r"^expects 400 features, got 256 \(input was \(2, 16"):
+    with pytest.raises(ValueError, match=r"^Linear: expects 400 features, got 256 \(input was \(2"):
         Linear(400, 3)(normal(2, 16, 4, 4))
     with pytest.raises(ValueError, match="is a Flatten missing"):
         Linear(400, 3)(normal(2, 16, 5, 5))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from support.annotations import wrong
+from support.small_training import same_bits
 
-from pycnn.layers import Dropout, Parameter, Sequential
+from pycnn.layers import Dropout, Linear, Parameter, Sequential
 from pycnn.optim import SGD
 from pycnn.training.tree import flatten, rebuild
 
@@ -24,6 +26,19 @@ def test_a_state_may_be_the_models_own_arrays_swapped() -> None:
     model = Two()
     model.load_state_dict({"w": model.b.data, "b": model.w.data})
     np.testing.assert_array_equal([model.w.data, model.b.data], [[3, 4], [1, 2]])
+
+
+def test_a_state_may_hold_tensors_and_others_say_how_they_become_arrays() -> None:
+    class Foreign:
+        dtype = "torch.float32"
+        numpy = None
+
+    layer, other = Linear(2, 2, rng=0), Linear(2, 2, rng=1)
+    layer.load_state_dict(dict(other.named_parameters()))
+    assert same_bits(layer.state_dict(), other.state_dict())
+    for value, cure in ((Foreign(), "value.numpy()"), (np.zeros(2), "value.astype(np.float32)")):
+        with pytest.raises(TypeError, match=rf"bias must .*: give {{name: {re.escape(cure)} for"):
+            layer.load_state_dict({**other.state_dict(), "bias": value})
 
 
 def test_a_state_in_the_other_byte_order_is_taken_and_one_with_a_mask_is_not() -> None:

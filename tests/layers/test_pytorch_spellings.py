@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.annotations import gradient_of
 from support.pytorch_rows import wave
 
 from pycnn import devices, layers
@@ -38,6 +39,15 @@ MEANINGS = [
     ("nn.MaxPool2d(2, return_indices=False)", "MaxPool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"),
     ("nn.AvgPool1d((3,), 1)", "AvgPool1d(kernel_size=(3,), stride=(1,), padding=(0,))"),
     ("nn.AvgPool2d((2, 3))", "AvgPool2d(kernel_size=(2, 3), stride=(2, 3), padding=(0, 0))"),
+    (
+        "nn.MaxPool2d(3, 2, 1, 2, ceil_mode=True)",
+        "MaxPool2d(kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), dilation=(2, 2), "
+        "ceil_mode=True)",
+    ),
+    (
+        "nn.AvgPool1d(2, count_include_pad=False)",
+        "AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,), count_include_pad=False)",
+    ),
     ("nn.AdaptiveAvgPool1d(1)", "AdaptiveAvgPool1d(output_size=(1,))"),
     ("nn.AdaptiveAvgPool2d((None, 7))", "AdaptiveAvgPool2d(output_size=(None, 7))"),
     ("nn.AdaptiveMaxPool2d([1, 1])", "AdaptiveMaxPool2d(output_size=(1, 1))"),
@@ -51,11 +61,11 @@ MEANINGS = [
     ("nn.LayerNorm([3, 4])", "LayerNorm((3, 4))"),
     ("nn.LayerNorm(4, elementwise_affine=False)", "LayerNorm((4,), elementwise_affine=False)"),
     ("nn.Linear(2, 3, device=None, dtype='float32')", "Linear(2, 3)"),
-    ("nn.ReLU(inplace=True)", "ReLU()"),
-    ("nn.ReLU(True)", "ReLU()"),
-    ("nn.LeakyReLU(0.2, inplace=True)", "LeakyReLU(0.2)"),
-    ("nn.Dropout(.5, True)", "Dropout(0.5)"),
-    ("nn.Dropout2d(p=0.2, inplace=True)", "Dropout2d(0.2)"),
+    ("nn.ReLU(inplace=True)", "ReLU(inplace=True)"),
+    ("nn.ReLU(True)", "ReLU(inplace=True)"),
+    ("nn.LeakyReLU(0.2, inplace=True)", "LeakyReLU(0.2, inplace=True)"),
+    ("nn.Dropout(.5, True)", "Dropout(0.5, inplace=True)"),
+    ("nn.Dropout2d(p=0.2)", "Dropout2d(0.2)"),
     ("nn.Softmax(dim=1)", "Softmax(dim=1)"),
     ("nn.Softmax()", "Softmax()"),
     ("nn.LogSoftmax(-1)", "LogSoftmax(dim=-1)"),
@@ -158,6 +168,8 @@ INPUTS = [
     ("nn.PixelShuffle(2)", (1, 6, 2, 2), r"expects \(N, C, H, W\) with C divisible by 4, input was"),
     ("nn.PixelUnshuffle(2)", (1, 6, 3, 2), "with H and W divisible by 2"),
     ("nn.ChannelShuffle(4)", (1, 6, 3, 2), "with C divisible by 4"),
+    ("nn.GLU()", (2, 3), r"x must have an axis -1 of even extent, has shape \(2, 3\)"),
+    ("nn.GLU(2)", (2, 4), "x must have an axis 2 of even extent"),
     ("nn.Dropout2d()", (4,), r"expects \(N, C, ...\), input was \(4,\)"),
 ]  # fmt: skip
 
@@ -226,7 +238,7 @@ def test_a_sample_alone_has_one_mask_for_each_channel() -> None:
 def test_a_batch_without_samples_passes() -> None:
     for written, shape in (
         ("nn.Conv1d(2, 3, 3)", (0, 2, 5)), ("nn.GroupNorm(1, 2)", (0, 2, 5)),
-        ("nn.LayerNorm(5)", (0, 5)), ("nn.InstanceNorm2d(2)", (0, 2, 3, 3)),
+        ("nn.LayerNorm(5)", (0, 5)), ("nn.InstanceNorm2d(2, affine=True)", (0, 2, 3, 3)),
         ("nn.ReflectionPad2d(1)", (0, 2, 3, 3)), ("nn.ConstantPad2d(1, 2.)", (0, 2, 3, 3)),
         ("nn.PixelShuffle(2)", (0, 4, 3, 3)), ("nn.Softmax(dim=1)", (0, 4, 3, 3)),
         ("nn.Linear(4, 3)", (0, 5, 4)), ("nn.Dropout2d()", (0, 4, 3)), ("nn.Flatten()", (0, 4, 3)),
@@ -236,6 +248,7 @@ def test_a_batch_without_samples_passes() -> None:
         y = layer(np.zeros(shape, np.float32))
         assert len(y) == 0
         assert layer.backward(y).shape == shape
+        assert not any(np.any(gradient_of(parameter)) for parameter in layer.parameters())
 
 
 def test_a_convolution_is_fused_for_images_without_a_batch_axis_too() -> None:

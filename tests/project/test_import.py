@@ -21,7 +21,15 @@ def test_import_leaves_optional_and_slow_modules_alone() -> None:
     heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "argparse", "urllib.request", "torch"}
     # Slow modules of Python itself, which NumPy does not load.
     heavy |= {"asyncio", "importlib.resources", "multiprocessing", "sqlite3", "unittest", "zipfile"}
+    # Modules of pycnn that a training needs none of.
+    heavy |= {f"pycnn.{name}" for name in ("augment", "datasets", "distributed", "nn", "plot")}
     assert loaded & heavy == set()
+
+
+def test_modules_that_come_later_are_there_when_they_are_named() -> None:
+    code = "import pycnn; assert {'nn', 'plot'} <= set(dir(pycnn)); {0}; print(pycnn.__name__)"
+    for use in ("pycnn.plot.filters", "pycnn.nn.Conv2d", "from pycnn import *; datasets.mnist"):
+        assert run(code.replace("{0}", use)) == "pycnn\n"
 
 
 def test_import_is_silent_and_leaves_the_global_random_state() -> None:

@@ -113,6 +113,8 @@ def test_a_kill_at_any_call_leaves_all_old_files_or_all_new_ones(
         assert whole in (OLD, NEW), call
         raw = [(path / name).read_text() for name in NAMES if (path / name).exists()]
         assert len(set(raw)) == 1, f"old and new side by side at call {call}"
+        if linked:
+            settle(path, NAMES)
         for again in count():  # killed again and again while it is being finished
             if not killed_at(again, partial(settle, path, NAMES)):
                 break

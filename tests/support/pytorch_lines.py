@@ -1,10 +1,11 @@
-"""What tries a line of docs/pytorch.md; here, those of what older programs for PyTorch say."""
+"""What tries a line of docs/pytorch.md; here, those of older programs and of some layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pycnn as torch
@@ -118,7 +119,93 @@ def gradients_as_in_pytorch() -> None:
     assert w.grad is None
 
 
+@line("`x.mean(axis=1, keepdims=True)`")
+def numpy_names() -> None:
+    x = randn(2, 3)
+    assert torch.all(x.mean(axis=1, keepdims=True) == x.mean(dim=1, keepdim=True))
+    assert torch.cat([x, x], axis=1).shape == (2, 6)  # type: ignore[call-arg]
+
+
+@line("`self.device = device` in a module")
+def device_of_ones_own() -> None:
+    layer = nn.Identity()
+    layer.device = "cuda:0"
+    assert layer.device == "cuda:0"
+
+
+@line('`self.__getattr__("conv1")`')
+def attribute_by_name() -> None:
+    layer = nn.Linear(2, 2)
+    assert layer.__getattr__("weight") is layer.weight  # type: ignore[attr-defined]
+
+
+@line("`isinstance(m, nn.LSTM)`")
+def named_kinds() -> None:
+    assert not isinstance(nn.Conv2d(1, 1, 1), (nn.LSTM, nn.Conv3d))  # type: ignore[attr-defined]
+
+
+@line("`nn.LSTM(3, 4)`")
+def absent_layers() -> None:
+    for kind in (nn.LSTM, nn.Conv3d):  # type: ignore[attr-defined]
+        with pytest.raises(NotImplementedError):
+            kind(3, 4)
+
+
 @line("`model_zoo.load_url(url)`")
 def no_weights() -> None:
-    with pytest.raises(RuntimeError, match="safetensors"):
-        torch.utils.model_zoo.load_url("https://example.com/resnet.pth")
+    for load in (torch.utils.model_zoo.load_url, torch.hub.load_state_dict_from_url):
+        with pytest.raises(RuntimeError, match="safetensors"):
+            load("https://example.com/resnet.pth")
+
+
+@line("`nn.ConvTranspose2d(...)(x, output_size=skip.size())`")
+def output_size() -> None:
+    up, x = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1), randn(1, 2, 4, 5)
+    size = torch.Size([1, 3, 8, 9])
+    y = up(x, output_size=size)
+    assert (up(x).shape, y.shape) == ((1, 3, 7, 9), size)
+    same = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=(1, 0))
+    same.load_state_dict(up.state_dict())
+    np.testing.assert_array_equal(y.numpy(), same(x).numpy())
+    assert torch.gradcheck(lambda a: up.to("reference")(a, (8, 9)), x)
+    with pytest.raises(ValueError, match=r"output_size must be from \(7, 9\) to \(8, 10\)"):
+        up(x, (9, 9))
+
+
+@line("`nn.CrossEntropyLoss(weight=tensor)`")
+def weights_of_losses() -> None:
+    scores, classes = torch.zeros(2, 2), torch.tensor([0, 1])
+    loss = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0]), reduction="none")
+    assert loss(scores, classes).tolist() == pytest.approx([np.log(2), 3 * np.log(2)])
+
+
+@line("`nn.Upsample(scale_factor=1.5)`")
+def upsample_whole() -> None:
+    with pytest.raises(ValueError, match="scale_factor must be a whole number"):
+        nn.Upsample(scale_factor=1.5)
+    with pytest.raises(ValueError, match="must be whole multiples"):
+        nn.Upsample(3)(torch.ones(1, 1, 2, 2))
+    with pytest.raises(ValueError, match="mode must be one of nearest, linear, bilinear"):
+        nn.Upsample(4, mode="bicubic")
+
+
+@line("`nn.Softmax()`")
+def softmax_without_axis() -> None:
+    assert nn.Softmax()(torch.zeros(1, 2)).tolist() == [[0.5, 0.5]]
+    with pytest.raises(ValueError, match="dim= says which axis holds the classes"):
+        nn.Softmax()(torch.zeros(1, 2, 3))
+
+
+@line("`nn.Dropout(1.0)`")
+def all_dropped() -> None:
+    with pytest.raises(ValueError, match=r"p must be in \[0, 1\)"):
+        nn.Dropout(1.0)
+
+
+@line("`nn.InstanceNorm2d(3, track_running_stats=True)`")
+def counted() -> None:
+    layer = nn.InstanceNorm2d(1, momentum=None, track_running_stats=True)
+    for shift in (0, 4):
+        layer(randn(1, 1, 2, 2) * 0.001 + shift)
+    assert layer.state_dict()["num_batches_tracked"] == 2
+    assert layer.state_dict()["running_mean"] == pytest.approx(2, abs=0.01)

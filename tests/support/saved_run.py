@@ -11,17 +11,14 @@ from pycnn.cli import results
 from pycnn.report import Run
 from pycnn.training import History
 from support.small_training import same_bits
+from support.undrawn import without_pictures
 
 FRESH = {seed: models.lenet5(rng=seed) for seed in (0, 1)}
 
 
 def save_run(folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save a run as ``pycnn train`` does, but with a dummy for its slow picture."""
-
-    def curve(history: History, path: Path, *_: object, **__: object) -> None:
-        path.write_bytes(b"picture")
-
-    monkeypatch.setattr(results, "learning_curve", curve)
+    without_pictures(monkeypatch)
     history = History()
     history.self_organization = float(seed)
     settings = {"model": "lenet5", "seed": seed, "data": None}

@@ -215,6 +215,24 @@ def test_what_is_refused(call: Any, error: Any, text: str) -> None:
         call()
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "target"),
+    [
+        (CrossEntropyLoss, "weight", TARGET),
+        (NLLLoss, "weight", TARGET),
+        (FocalLoss, "alpha", TARGET),
+        (nn.BCEWithLogitsLoss, "pos_weight", SOFT),
+        (nn.BCEWithLogitsLoss, "weight", SOFT),
+    ],
+)
+def test_weights_may_be_a_tensor(kind: Any, name: str, target: Any) -> None:
+    array = WEIGHT.reshape(3, 1, 1) if target is SOFT else WEIGHT
+    expected = kind(**{name: array})(LOGITS, target)
+    criterion = kind(**{name: nn.tensor(array)})
+    assert criterion(LOGITS, target) == expected
+    assert criterion(nn.tensor(LOGITS), nn.tensor(target)).item() == F(expected)
+
+
 def test_a_gradient_for_each_place_must_fit() -> None:
     criterion = CrossEntropyLoss(reduction="none")
     criterion(LOGITS, TARGET)

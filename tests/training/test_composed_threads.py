@@ -64,7 +64,7 @@ def test_a_tape_may_be_walked_by_another_thread() -> None:
     loss = model(nn.tensor(X)).sum()
     in_thread(loss.backward)
     for parameter, grad in zip(model.parameters(), expected, strict=True):
-        assert np.array_equal(parameter.grad, grad)  # type: ignore[arg-type]
+        assert np.array_equal(parameter.grad, grad)
 
 
 def in_child(work: Callable[[], Any]) -> int:

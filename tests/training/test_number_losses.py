@@ -107,6 +107,8 @@ def test_a_batch_mean_is_the_divergence_of_the_definition() -> None:
         (lambda: KLDivLoss(log_target=wrong(1)), TypeError, "log_target must be True or False"),
         (lambda: KLDivLoss("batchmean")(X[:0], T[:0]), ValueError, "needs samples"),
         (lambda: BCELoss(wrong([1.0])), TypeError, "weight must be a float32 array"),
+        (lambda: nn.BCEWithLogitsLoss(None, "mean", np.ones((1, 2), F))(X[0], T[0]),
+         ValueError, r"pos_weight .*\(1, 2\)"),
         (lambda: BCELoss()(X + 1, T), ValueError,
          "outputs must be probabilities.*BCEWithLogitsLoss"),
         (lambda: L1Loss()(X, T[:, 0].copy()), ValueError, r"\(4,\).*\(4, 3\)"),

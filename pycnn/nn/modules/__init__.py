@@ -2,3 +2,8 @@
 
 from pycnn.layers import *
 from pycnn.losses import *
+from pycnn.nn.absent import *
+from pycnn.nn.modules import batchnorm as batchnorm
+from pycnn.nn.modules import conv as conv
+from pycnn.nn.modules import module as module
+from pycnn.nn.modules import utils as utils

@@ -54,9 +54,10 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
     Raises
     ------
     TypeError
-        If it is another layer.
+        If it is another layer, or of a class with a `forward` of its own.
     ValueError
-        If its weight has been normalised already, or `name` or `dim` is not as above.
+        If its weight has been normalised already, it has `connections`, or `name` or `dim` is not
+        as above.
 
     References
     ----------
@@ -72,16 +73,19 @@ def weight_norm(module: T, name: str = "weight", dim: int | None = 0) -> T:
         raise ValueError(f"[weight_norm] name must be 'weight', got {name!r}")
     if "weight_v" in vars(module):
         raise ValueError(f"[weight_norm] the weight of {module!r} is normalised already")
+    if getattr(module, "connections", None) is not None:
+        raise ValueError("[weight_norm] a convolution with connections cannot be normalised")
     weight: Parameter = vars(module)["weight"]
     axes = _others(weight, dim)
+    cls: Any = type(module)
+    normalised = _normalised(cls)  # or an error, before anything is changed
     del vars(module)["weight"]
     with recording(False):
         length = _length(weight, axes)
     module.weight_g = Parameter(np.array(length.numpy()), weight.requires_grad)
     module.weight_v = weight
     vars(module)["_weight_axes"] = axes
-    cls: Any = type(module)
-    module.__class__ = _normalised(cls)
+    module.__class__ = normalised
     return module
 
 
@@ -117,7 +121,12 @@ def _length(weight: Tensor, axes: tuple[int, ...]) -> Tensor:
 @lru_cache(maxsize=256)
 def _normalised(kind: type[Module]) -> Any:
     """Return the class of a layer with `weight` computed, under the same name."""
-    function, names = next((f, names) for base, f, names in _FUNCTIONS if issubclass(kind, base))
+    base, function, names = next(row for row in _FUNCTIONS if issubclass(kind, row[0]))
+    if kind.forward is not base.forward:
+        raise TypeError(
+            f"[weight_norm] {kind.__name__} has a forward of its own, which would be left out: "
+            f"it takes {base.__name__} itself"
+        )
 
     def weight(self: Any) -> Tensor:
         """Return ``g v / |v|``."""
@@ -125,12 +134,12 @@ def _normalised(kind: type[Module]) -> Any:
         return self.weight_v * (self.weight_g / length)  # type: ignore[no-any-return]
 
     def forward(self: Any, x: Any) -> Any:
-        options = {name: getattr(self, name) for name in names}
-        if (border := getattr(self, "border", None)) is not None:
-            sides = (border.left, border.right, border.top, border.bottom)
+        given = {name: getattr(self, name) for name in names}
+        if (border := getattr(self, "border", None)) is not None:  # a padding_mode but 'zeros'
+            sides = border.left, border.right, border.top, border.bottom
             x = functional.pad(x, sides[: 2 * self.axes], border.kind)
-            options["padding"] = 0
-        return function(x, self.weight, self.bias, **options)
+            given["padding"] = 0
+        return function(x, self.weight, self.bias, **given)
 
     body = {
         "weight": property(weight),

@@ -1,0 +1,3 @@
+"""See `pycnn.losses`."""
+
+from pycnn.losses import *

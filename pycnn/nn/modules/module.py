@@ -1,0 +1,5 @@
+"""See `pycnn.Module`."""
+
+from pycnn.layers import Module
+
+__all__ = ["Module"]
