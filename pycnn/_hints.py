@@ -109,6 +109,12 @@ def _one_for_each_row(y: Any) -> bool:
     return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
 
 
+_OF_NAMES = (
+    "words become numbers with pycnn.text.Vocabulary, and kinds become columns of 0 and 1, such as "
+    "with pandas.get_dummies"
+)
+
+
 def cure_for_kind(name: str, array: Any) -> str:
     """Say what to do with an array of neither floats nor ints."""
     kind = array.dtype.kind
@@ -119,9 +125,7 @@ def cure_for_kind(name: str, array: Any) -> str:
     if kind == "V" and array.dtype.names:
         return f"give np.stack([{name}[field] for field in {name}.dtype.names], axis=1)"
     if kind in "UST":
-        return (
-            "words become numbers with pycnn.text.Vocabulary, and kinds become columns of 0 and 1"
-        )
+        return _OF_NAMES
     if kind != "O" or not array.size:
         return f"give {name}.astype(np.float32)"
     first = array.flat[0]
@@ -129,6 +133,8 @@ def cure_for_kind(name: str, array: Any) -> str:
         return f"give np.stack({name}), if its arrays have one shape"
     names = [item for item in array.flat if isinstance(item, str)]
     odd = [item for item in array.flat if not isinstance(item, (str, int, float))]
+    if names and array.ndim > 1:
+        return _OF_NAMES
     if names:
         other = next(item for item in array.flat if not isinstance(item, str))
         return f"it holds names beside {written(other)}: give each sample a name, or none"

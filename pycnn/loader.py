@@ -122,7 +122,9 @@ Prepare = Callable[[Any], tuple[Any, Any]]
 """Turns a batch of any kind into arrays for a model, see `preparing`."""
 
 
-def preparing(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = ()) -> Prepare:
+def preparing(
+    owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = (), several: bool = False
+) -> Prepare:
     """Return a function that turns batches (x, y) into arrays for a model.
 
     Parameters
@@ -135,15 +137,19 @@ def preparing(owner: str, dtype: Any, *, words: bool, classes: Sequence[str] = (
         Whether a part of the model takes int64.
     classes : sequence of str
         Names of the classes, where targets are names.
+    several : bool
+        Whether the model takes several inputs.
     """
 
     def prepare(batch: Any) -> tuple[Any, Any]:
         x, y = _pair(batch, f"[{owner}] ")
+        x = take.in_tuple(x, several)
         x = take.batch(owner, "x", x, dtype, words=words)
         y = take.batch_targets(owner, "y", y, classes)
         sizes = len(x[0] if isinstance(x, tuple) else x), len(y[0] if isinstance(y, tuple) else y)
         if sizes[0] != sizes[1] or sizes[0] == 0:
             at_least = "" if sizes[0] != sizes[1] else ", and at least one"
+            at_least += "; several targets are a tuple" if isinstance(batch[1], list) else ""
             raise ValueError(
                 f"[{owner}] a batch needs as many labels as samples, got {sizes[0]} and {sizes[1]}"
                 f"{at_least}"

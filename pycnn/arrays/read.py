@@ -58,7 +58,7 @@ def _read(owner: str, name: str, value: Any) -> Array:
         if isinstance(error, ValueError) and isinstance(value, (list, tuple)):
             raise ValueError(
                 f"[{owner}] {name} has rows of different lengths: an array needs equal ones, so "
-                f"pad or cut them ({error})"
+                f"pad or cut them; several inputs are a tuple ({error})"
             ) from None
         such_as = f", such as {name}.float().cpu()" if _offers(value, "float") else ""
         raise TypeError(

@@ -59,7 +59,7 @@ class Samplewise:
         self.y: Any = _TargetsOf(self)
         given = getattr(data, "classes", ())
         are_names = isinstance(given, (list, tuple)) and all(isinstance(c, str) for c in given)
-        self.classes: tuple[str, ...] = tuple(given) if are_names else ()
+        self.classes: tuple[str, ...] = tuple(map(str, given)) if are_names else ()
         self.named = False
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class Samplewise:
     def _known(self, ys: list[Any]) -> tuple[str, ...]:
         """Return the names of the classes, for which all samples are read if targets are names."""
         if isinstance(ys[0], str) and not self.named:
-            self.classes = self.classes or tuple(sorted(set(self.targets())))
+            self.classes = self.classes or tuple(sorted(set(map(str, self.targets()))))
             self.named = True
         return self.classes
 

@@ -45,6 +45,8 @@ def samples(owner: str, name: str, value: Any) -> Array:
     ValueError
         As from `as_array`, or if a number has no float32 or int64.
     """
+    if isinstance(value, (list, tuple)):
+        _check_alike(owner, name, value)
     array = as_array(owner, name, value)
     kind = array.dtype.kind
     if array.dtype == np.uint8 or kind == "b":
@@ -54,6 +56,18 @@ def samples(owner: str, name: str, value: Any) -> Array:
     if kind == "f":
         return _float32(owner, name, array)
     _refuse_kind(owner, name, array)
+
+
+def _check_alike(owner: str, name: str, rows: Sequence[Any]) -> None:
+    """Refuse pixels among samples of another kind, which NumPy would join without scaling them."""
+    if not rows or not hasattr(rows[0], "dtype"):
+        return
+    kinds = {str(getattr(row, "dtype", "")).removeprefix("torch.") for row in rows}
+    if len(kinds) > 1 and kinds & {"uint8", "bool"}:
+        raise TypeError(
+            f"[{owner}] {name} holds samples of {' and '.join(sorted(kinds))}: uint8 are pixels, "
+            "which become 0 to 1, and other numbers stay as they are, so give all of them one dtype"
+        )
 
 
 def inputs(owner: str, name: str, value: Any) -> tuple[Array, ...]:
@@ -76,9 +90,11 @@ def pairs(
     read = as_array(owner, names[1], y)
     if any(len(part) != len(read) for part in parts):
         shapes = ", ".join(str(part.shape) for part in parts)
+        several = isinstance(y, tuple) and all(map(is_table, y))
+        hint = "; several targets need batches, ((a, b), (y1, y2))" if several else ""
         raise ValueError(
             f"[{owner}] needs one target for each sample ({names[0]}: {shapes}, {names[1]}: "
-            f"{read.shape})"
+            f"{read.shape}){hint}"
         )
     return parts, targets(owner, names[1], read, known)
 
@@ -131,7 +147,14 @@ def _all_names(array: Array) -> bool:
 
 def _numbered(owner: str, name: str, array: Array, known: Sequence[str]) -> Taken:
     """Return the numbers of names."""
-    found, inverse = np.unique(array.astype(str), return_inverse=True)
+    try:
+        words = array.astype(str)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"[{owner}] {name} holds bytes that are no ASCII text ({written(error.object)}): give "
+            f"str, such as [name.decode() for name in {name}]"
+        ) from None
+    found, inverse = np.unique(words, return_inverse=True)
     y = inverse.reshape(array.shape).astype(np.int64)
     names = tuple(map(str, found))
     if not known:
@@ -143,6 +166,15 @@ def _numbered(owner: str, name: str, array: Array, known: Sequence[str]) -> Take
             f"{len(number)} classes {written(list(known))}"
         )
     return Taken(np.array([number[text] for text in names], np.int64)[y], tuple(known))
+
+
+def in_tuple(value: Any, several: bool) -> Any:
+    """Return the arrays of a list as a tuple if these are `several` inputs; else the value.
+
+    The loaders of PyTorch make lists of the tuples that their data sets give.
+    """
+    is_list = several and isinstance(value, list) and len(value) > 0
+    return tuple(value) if is_list and all(is_table(part) for part in value) else value
 
 
 def batch(owner: str, name: str, value: Any, dtype: Any, *, words: bool) -> Any:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from pycnn._arguments import written
 from pycnn._printable import printable
 from pycnn._reading import MOST_SETTINGS, read_whole
 
 FLAG = "--config"
 
 
-def with_config(argv: Sequence[str]) -> list[str]:
+def with_config(argv: Sequence[str], flags: Mapping[str, bool]) -> list[str]:
     """Return the arguments with those of ``--config FILE`` in front of the others, which win.
 
     Each key of the file is the name of a flag, with ``-`` or ``_`` between its words; true stands
-    for the flag alone, false for its absence.
+    for the flag alone, false for ``--no-`` and its name, or for its absence if there is none.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        The command line.
+    flags : mapping of str to bool
+        The flags of ``train``, and whether each takes a value.
 
     Raises
     ------
@@ -41,18 +49,21 @@ def with_config(argv: Sequence[str]) -> list[str]:
         else:
             others.append(word)
             continue
-        given += _flags(path)
+        given += _flags(path, flags)
     return [command, *given, *others]
 
 
-def _flags(path: str) -> list[str]:
+def _flags(path: str, known: Mapping[str, bool]) -> list[str]:
     flags = []
     for key, value in _read(path).items():
         flag = f"--{key.replace('_', '-')}"
         if flag == FLAG:
             raise ValueError(f"{printable(path)}: a configuration names no other one")
-        if isinstance(value, bool):
-            flags += [flag] if value else []
+        if isinstance(value, bool) and flag in known:
+            if known[flag]:  # alone, it would take the next word for its value
+                raise ValueError(f"{printable(path)}: {key} needs a value, got {written(value)}")
+            without = flag.replace("--", "--no-", 1)
+            flags += [flag] if value else [without] if without in known else []
         elif isinstance(value, str | int | float):
             flags.append(f"{flag}={value}")
         else:

@@ -85,7 +85,9 @@ def _run(argv: Sequence[str] | None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run, parser=command)
     try:
-        argv = with_config(sys.argv[1:] if argv is None else argv)
+        argv = with_config(
+            sys.argv[1:] if argv is None else argv, _flags(commands.choices["train"])
+        )
         args, unknown = parser.parse_known_args(argv)
         if unknown:  # reported by the command's parser, which names the command's help
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -93,6 +95,12 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(stop.code or 0)
     code: int = args.run(args)
     return code
+
+
+def _flags(command: argparse.ArgumentParser) -> dict[str, bool]:
+    """Return the flags of a command, and whether each takes a value."""
+    actions = command._actions  # argparse has no other list of them
+    return {flag: action.nargs != 0 for action in actions for flag in action.option_strings}
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

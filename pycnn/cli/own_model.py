@@ -135,6 +135,14 @@ def _built(name: str, make: Callable[..., Any], train: Dataset, seed: init.Rng) 
     """Make the model, with ``classes`` and ``seed`` if the function has such arguments."""
     offered = {"classes": len(train.classes), "seed": seed}
     wanted = inspect.signature(make).parameters
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for key, one in wanted.items():
+        given = (key in offered and one.kind in by_name) or one.default is not one.empty
+        if not given and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            raise ValueError(
+                f"{name} needs an argument {key}, and gets {' and '.join(offered)} alone: give it "
+                "a default"
+            )
     model = make(**{key: value for key, value in offered.items() if key in wanted})
     if not isinstance(model, Module):
         raise ValueError(f"{name} must return a pycnn.Module, got {written(model)}")

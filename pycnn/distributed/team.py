@@ -14,6 +14,7 @@ import numpy as np
 from pycnn import _core, backends
 from pycnn._progress import Progress, show
 from pycnn._streams import warn
+from pycnn.autograd.structure import mapped
 from pycnn.distributed.agreement import (
     check_floats,
     check_settings,
@@ -178,7 +179,7 @@ class Team(Alone):
     def weighted(self, gradient: Any, weight: float) -> Any:
         """Turn a loss gradient of this part's mean into one of the mean over the whole batch."""
         if not weight:  # a mean over nothing has no gradient
-            return backends.of(gradient).zeros_like(gradient)
+            return mapped(lambda g: None if g is None else backends.of(g).zeros_like(g), gradient)
         factor = weight / self._now.parts.whole
         return scaled(gradient, factor)
 

@@ -109,6 +109,12 @@ class OpLoss(Described, Remembering, ABC):
             return self._on_tensors(output, target)
         if isinstance(target, Tensor):
             target = target.array
+        if isinstance(output, (tuple, list, dict)):
+            raise TypeError(
+                f"[{type(self).__name__}] takes one array of outputs, got a "
+                f"{type(output).__name__} of {len(output)}: add up the losses of several outputs "
+                "in a function, such as lambda outputs, y: loss(outputs[0], y) + ..."
+            )
         try:
             value, kept = self._value(output, target)
         except (TypeError, ValueError) as error:

@@ -35,16 +35,14 @@ class FunctionLoss(Remembering):
 
     def __call__(self, output: Any, target: Any) -> float:
         """Return the loss of a batch of arrays."""
-        sources: list[Source] = []
+        sources: list[Source | None] = []  # of each output; None where it has no gradient
 
         def tensor_of(array: Any) -> Any:
-            if not is_array(array):
-                return array
-            x = new(array)
-            if records and array.dtype.kind == "f":
-                x._node = Source()
+            x, source = new(array) if is_array(array) else array, None
+            if records and is_array(array) and array.dtype.kind == "f":
+                source = x._node = Source()
                 x.requires_grad = True
-                sources.append(x._node)
+            sources.append(source)
             return x
 
         records = not self._is_evaluated
@@ -67,14 +65,19 @@ class FunctionLoss(Remembering):
         return float(y)
 
     def backward(self, dloss: Any = 1.0) -> Any:
-        """Return the gradients of the outputs of the last call in this thread."""
+        """Return the gradients of the outputs of the last call in this thread.
+
+        Of several outputs it is a list, with None for each that the loss does not depend on.
+        """
         memory = taken(self)
         if memory is None:
             raise RuntimeError(f"[{self.name}] backward needs a call of the loss before")
         y, sources = memory
         seed = move(np.full(y.shape, dloss, np.float32), y.device)
-        found = walk([((y._node, y._output), seed)], want=sources)
-        return found[0] if len(found) == 1 else found
+        wanted = [source for source in sources if source is not None]
+        found = iter(walk([((y._node, y._output), seed)], want=wanted))
+        gradients = [None if source is None else next(found) for source in sources]
+        return gradients[0] if len(gradients) == 1 else gradients
 
     def __repr__(self) -> str:
         return f"FunctionLoss({self.name})"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import backends
+from pycnn.autograd.structure import mapped
 
 Part = tuple[Any, Any]
 
@@ -32,7 +33,14 @@ def updates_of(batches: int, count: int) -> int:
 
 
 def scaled(gradient: Any, factor: float) -> Any:
-    """Return a gradient times a number, rounded to its dtype; one on a device changes in place."""
+    """Return a gradient times a number, rounded to its dtype; one on a device changes in place.
+
+    Of several outputs these are several gradients, None for those without one.
+    """
+    if gradient is None:
+        return None
+    if isinstance(gradient, (tuple, list)):
+        return mapped(lambda part: scaled(part, factor), gradient)
     if isinstance(gradient, np.ndarray):
         return gradient * gradient.dtype.type(factor)
     backends.of(gradient).scale(gradient, factor)
@@ -40,6 +48,4 @@ def scaled(gradient: Any, factor: float) -> Any:
 
 
 def _copied(values: Any) -> Any:
-    if isinstance(values, (tuple, list)):
-        return type(values)(map(_copied, values))
-    return values.copy() if isinstance(values, np.ndarray) else values
+    return mapped(lambda one: one.copy() if isinstance(one, np.ndarray) else one, values)

@@ -9,6 +9,9 @@ from pycnn.layers.parameter import Array
 
 NO_ANSWER = -1
 
+# What rounding to float32 leaves of the sum of a softmax of up to 1e4 classes, generously.
+_ROUNDING = 1e-5
+
 
 def answers(scores: Array) -> npt.NDArray[np.int64]:
     """Return the class of the largest score of each row: along the last axis.
@@ -31,6 +34,16 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
     best = np.take_along_axis(scores, found[..., np.newaxis], -1)[..., 0]  # a NaN, if there is one
     valid = np.isfinite(best)
     return found if valid.all() else np.where(valid, found, NO_ANSWER)
+
+
+def are_probabilities(scores: Array) -> bool:
+    """Whether each row along axis 1 is made of numbers from 0 to 1 whose sum is 1.
+
+    Those of a softmax are, up to rounding; those of other scores never are for all samples.
+    """
+    if not scores.size or not (scores.min() >= 0 and scores.max() <= 1):  # false for NaN, too
+        return False
+    return bool(np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() <= _ROUNDING)
 
 
 def are_classes(output: Array, target: Array) -> bool:

@@ -61,6 +61,7 @@ class Callback(Described):
     def on_measured(self, run: TrainingRun, record: EpochRecord | None) -> None:
         """Undo `on_measure`: run after `on_epoch_end` of all callbacks, before a checkpoint.
 
+        The last callback is the first here, as each finds what it has left in `on_measure`.
         There is no record if the epoch was interrupted while it was measured.
         """
 

@@ -47,6 +47,8 @@ def check_kinds(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"[fit] callbacks must be Callback objects, got {written(callback)}")
+    if len({id(callback) for callback in callbacks}) < len(callbacks):
+        raise ValueError("[fit] callbacks holds one object twice, which would act twice")
 
 
 def check_limit(name: str, limit: float | None) -> None:
@@ -118,13 +120,27 @@ def check_outputs(model: Module) -> None:
         )
 
 
-def warn_of_softmax(model: Module, loss: Loss) -> None:
-    """Warn of a model that ends in a softmax if the loss applies the softmax too."""
+def warn_of_frozen(optimizer: Optimizer) -> None:
+    """Warn of an optimizer that has nothing to train."""
+    if not any(parameter.requires_grad for parameter in optimizer.params):
+        warn(
+            "[fit] no parameter of the optimizer requires a gradient, so nothing is learned: "
+            "model.unfreeze() lets all of them learn"
+        )
+
+
+def softmax_at_the_end(model: Module) -> str:
+    """Return where the `Softmax` is that a `Sequential` ends in, or an empty text."""
     name, last = type(model).__name__, model
     while isinstance(last, Sequential) and len(last):
         name += f"[{len(last) - 1}]"
         last = last[-1]
-    if isinstance(last, Softmax) and isinstance(loss, CrossEntropyLoss):
+    return name if isinstance(last, Softmax) else ""
+
+
+def warn_of_softmax(model: Module, loss: Loss) -> None:
+    """Warn of a model that ends in a softmax if the loss applies the softmax too."""
+    if (name := softmax_at_the_end(model)) and isinstance(loss, CrossEntropyLoss):
         warn(
             f"[fit] the model ends in {name} Softmax, but CrossEntropyLoss applies the softmax "
             "itself: leave this layer out, and use pycnn.ops.softmax after predict"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from pycnn._arguments import written
 from pycnn._hints import samples_hint
 from pycnn._streams import warn
+from pycnn.autograd.structure import mapped
 from pycnn.data import Batches, Dataset
 from pycnn.devices import move
 from pycnn.layers.module import Module, check_model
@@ -19,6 +20,7 @@ from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
 from pycnn.losses.function import FunctionLoss
 from pycnn.training.given import Data, carries_targets, data_of, names_of, preparing_for
+from pycnn.training.inputs import check_inputs
 from pycnn.training.meter import Meter
 from pycnn.training.metrics import Metric, Metrics, metrics_of
 from pycnn.training.nonfinite import first_nonfinite
@@ -173,7 +175,7 @@ def measure(
             with between_steps(model, criterion):
                 output = forward(model, x)
                 judged = model.scores(output) if loss is None else output
-                value = loss_value("evaluate", criterion(judged, move(y, model._placed())))
+                value = loss_value("evaluate", criterion(judged, moved(y, model._placed())))
                 meter.add(value, output, y)
                 if not meter.where and (
                     meter.unanswered or (meter.weight and not math.isfinite(meter.loss))
@@ -187,13 +189,18 @@ def measure(
 def forward(model: Module, x: Any) -> Any:
     """Compute the outputs of a batch; an error about its dtype says what is needed."""
     try:
-        if isinstance(x, tuple):
-            return model.forward(*(move(part, model._placed()) for part in x))
-        return model.forward(move(x, model._placed()))
+        inputs = moved(x, model._placed())
+        return model.forward(*inputs) if isinstance(x, tuple) else model.forward(inputs)
     except TypeError as error:
+        check_inputs(model, x)
         if not isinstance(x, tuple) and (hint := samples_hint(x, model.input_dtype)):
             raise TypeError(f"{error}; {hint}") from error
         raise
+
+
+def moved(values: Any, device: str) -> Any:
+    """Return the arrays of a batch on a device."""
+    return mapped(lambda array: move(array, device), values)
 
 
 def loss_value(owner: str, value: Any) -> float:

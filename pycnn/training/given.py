@@ -15,6 +15,7 @@ from pycnn.arrays.samplewise import Samplewise, is_samplewise
 from pycnn.data import ArrayDataset, Dataset
 from pycnn.layers.module import Module
 from pycnn.loader import Prepare, preparing
+from pycnn.training.inputs import inputs_of
 
 Data = Dataset | Iterable[tuple[Any, Any]]
 
@@ -32,7 +33,11 @@ def names_of(model: Module) -> tuple[str, ...]:
 def preparing_for(owner: str, model: Module, classes: Sequence[str] = ()) -> Prepare:
     """Return the function that turns batches into arrays for a model."""
     return preparing(
-        owner, model.input_dtype, words=_takes_words(model), classes=classes or names_of(model)
+        owner,
+        model.input_dtype,
+        words=_takes_words(model),
+        classes=classes or names_of(model),
+        several=inputs_of(model)[0] > 1,
     )
 
 
@@ -152,8 +157,9 @@ def batches_of_inputs(owner: str, model: Module, x: Any, batch_size: int) -> Ite
     """
     integer(owner, "batch_size", batch_size, 1, float("inf"))
     dtype, words = model.input_dtype, _takes_words(model)
+    several = inputs_of(model)[0] > 1
     return (
-        take.batch(owner, "x", batch, dtype, words=words)
+        take.batch(owner, "x", take.in_tuple(batch, several), dtype, words=words)
         for batch in _raw_batches(owner, x, batch_size, dtype)
     )
 

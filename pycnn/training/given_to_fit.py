@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -11,7 +12,15 @@ from pycnn.data import Augment, Batches, Dataset, Index
 from pycnn.layers.module import Module
 from pycnn.loader import batches_of
 from pycnn.splits import split_positions
-from pycnn.training.given import Data, carries_targets, check_same_classes, data_of, names_of
+from pycnn.training.given import (
+    CLASSES,
+    Data,
+    carries_targets,
+    check_same_classes,
+    data_of,
+    names_of,
+)
+from pycnn.training.run import TrainingRun
 from pycnn.training.weights import ClassWeights, SampleWeights, sample_weights
 
 
@@ -41,13 +50,13 @@ class Given(NamedTuple):
     samples: int | None
     positions: Index | None
 
-    def class_weights(self, given: Any) -> ClassWeights | None:
-        """Return the argument `class_weight`."""
+    def class_weights(self, given: Any, ignored: int | None) -> ClassWeights | None:
+        """Return the argument `class_weight`, for a loss that ignores a target."""
         if given is None:
             return None
         held = _held(self.train)
         targets = held.y if isinstance(held, Dataset) else None
-        return ClassWeights(given, self.classes, targets)
+        return ClassWeights(given, self.classes, targets, ignored)
 
     def sample_weights(self, given: Any, batches: Any) -> SampleWeights | None:
         """Return the argument `sample_weight`, for these batches of the training data."""
@@ -91,8 +100,31 @@ def given_data(model: Module, train: Any, y: Any, validation: Any, seed: int) ->
         data, validation, positions = _set_aside(data, float(validation), seed)
     elif validation is not None:
         validation = _validation(model, validation, classes)
+        if not classes and getattr(_held(validation), "named", False):
+            raise ValueError(
+                "[fit] the targets of validation are names, and nothing says which class of the "
+                "training data each one is: give names in both, or model.metadata = {'classes': "
+                "[...]}"
+            )
         check_same_classes(held, _held(validation), "validation")
     return Given(data, validation, classes, named, size, positions)
+
+
+@contextmanager
+def names_in(model: Module, given: Given, run: TrainingRun) -> Iterator[None]:
+    """Keep the names of the classes in the metadata of the model.
+
+    An error before the first update takes them back: other names may be right the next time.
+    """
+    before = dict(model.metadata)
+    if given.named:
+        model.metadata = {**before, CLASSES: list(given.classes)}
+    try:
+        yield
+    except Exception:
+        if given.named and not run.step:
+            model.metadata = before
+        raise
 
 
 def _held(data: Data) -> Any:

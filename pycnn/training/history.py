@@ -100,6 +100,10 @@ class EpochRecord(_Figures):
         return ", ".join(parts)
 
 
+TAKEN = tuple(name for name in dir(EpochRecord) if not name.startswith("_"))
+"""Names in a record that no metric may have."""
+
+
 class History:
     """Records of the epochs, first to last.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,13 @@ from pycnn.training.checks import (
     check_lasting,
     check_limit,
     check_outputs,
+    warn_of_frozen,
     warn_of_softmax,
 )
 from pycnn.training.evaluation import AnyLoss, mean_loss
-from pycnn.training.given import CLASSES, length_of
-from pycnn.training.given_to_fit import batches_for_fit, given_data
-from pycnn.training.history import FIELDS, History
+from pycnn.training.given import length_of
+from pycnn.training.given_to_fit import batches_for_fit, given_data, names_in
+from pycnn.training.history import TAKEN, History
 from pycnn.training.metrics import Metrics, metrics_of
 from pycnn.training.processes import processes_of
 from pycnn.training.run import TrainingRun
@@ -225,15 +227,16 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If the model ends in a Softmax layer and the loss is cross entropy, which applies the
-        softmax itself; after Ctrl-C; if the checkpoint cannot be written, only once until a write
-        succeeds again. Once each for: a loss that is NaN or infinite, with the batch and the value
-        or layer at fault (unless `TerminateOnNaN` names it); NaN or infinity in parameters or
-        buffers after an epoch; a mean loss ten times that of a model that knows nothing; an epoch
-        in which no target counts; validation data whose loss is not finite.
+        If nothing requires a gradient; if the model ends in a softmax and the loss is cross
+        entropy, which applies the softmax itself; after Ctrl-C; if the checkpoint cannot be
+        written, only once until a write succeeds again. Once each for: a loss that is NaN or
+        infinite, with the batch and the value or layer at fault (unless `TerminateOnNaN` names it);
+        NaN or infinity in parameters or buffers after an epoch; a mean loss ten times that of a
+        model that knows nothing; an epoch in which no target counts; validation data whose loss is
+        not finite.
     """
     processes = processes_of(distributed)
-    with processes.guarded():
+    with processes.guarded(), ExitStack() as stack:
         integer("fit", "epochs", epochs, 1)
         integer("fit", "initial_epoch", initial_epoch, 0, epochs)
         check_checkpoint(checkpoint, every, resume, on_checkpoint_error)
@@ -259,7 +262,9 @@ def fit(
         )
         if class_weight is not None or sample_weight is not None:
             weights = given.sample_weights(sample_weight, batches)
-            criterion = WeightedLoss(criterion, given.class_weights(class_weight), weights)
+            ignored = getattr(criterion, "ignore_index", None)
+            by_class = given.class_weights(class_weight, ignored)
+            criterion = WeightedLoss(criterion, by_class, weights)
         if optimizer is None:
             if initial_epoch:
                 raise ValueError("[fit] initial_epoch needs the optimizer of the epochs before it")
@@ -280,7 +285,7 @@ def fit(
         run = TrainingRun(model, optimizer, epochs)
         run.rank, run.ranks = processes.rank, processes.size
         run.scheduled = schedule is not None
-        run.metrics = metrics_of("fit", metrics, FIELDS)
+        run.metrics = metrics_of("fit", metrics, TAKEN)
         history, gate = run.history, processes.gate()
         saver = None
         if checkpoint is not None or processes.size > 1:
@@ -331,8 +336,7 @@ def fit(
             trainer.capture()
         if initial_epoch:
             trainer.skip(initial_epoch)
-        if given.named:
-            model.metadata = {**model.metadata, CLASSES: list(given.classes)}
+        stack.enter_context(names_in(model, given, run))
         processes.announce(progress)
         processes.begin(model, optimizer)
         found = processes.by_first(saver.read) if saver is not None and resume else None
@@ -348,6 +352,7 @@ def fit(
             show(run.resumption(), progress)
         if saver is not None:
             saver.stored(training_state(trainer))  # refuse it now, before any step is taken
+        warn_of_frozen(optimizer)
         with own_modes(model), gate.watch():
             try:
                 # A checkpoint within an epoch is resumed even if training is to stop after it.

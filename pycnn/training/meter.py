@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pycnn.autograd.structure import leaves
 from pycnn.devices import on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 # What a Meter counts.
 _SUMS = ("_total", "weight", "_right", "_answers", "samples", "unanswered", "where")
+
+
+def samples_in(values: Any) -> int:
+    """Return the number of samples of a batch, of which there may be several arrays."""
+    return len(leaves(values)[0])
 
 
 class Meter:
@@ -70,7 +76,7 @@ class Meter:
         self, loss: Loss, model: Module, metrics: Mapping[str, Metric] | None = None
     ) -> None:
         self._scores = model.scores
-        self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", len)
+        self.batch_weight: Callable[[Array], float] = getattr(loss, "batch_weight", samples_in)
         self._ignored: int | None = getattr(loss, "ignore_index", None)
         self._total = self.weight = 0.0
         self._right: int | None = 0
@@ -93,7 +99,7 @@ class Meter:
         if weight:  # the mean of nothing is NaN, and would turn the total into NaN
             self._total += loss * weight
             self.weight += weight
-        self.samples += len(target)
+        self.samples += samples_in(target)
         self._add_answers(output, target)
         if self.kept is not None:
             self.kept.add(output, target)

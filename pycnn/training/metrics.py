@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from pycnn._arguments import choice, flag, written
+from pycnn.autograd.structure import leaves, mapped
 from pycnn.layers.parameter import Array
 
 # What a function gets beside the targets.
@@ -144,12 +145,14 @@ def metrics_of(owner: str, given: Metrics | None, taken: tuple[str, ...]) -> dic
     return found
 
 
-def number_of(owner: str, name: str, metric: Metric, target: Array, answer: Array) -> float:
+def number_of(owner: str, name: str, metric: Metric, target: Any, answer: Any) -> float:
     """Return the figure of a metric for these samples; NaN if there are none."""
-    if not len(target):
+    if not any(len(part) for part in leaves(target) if part is not None):
         return math.nan
+    # A function that sorts its arrays must not change what the next one gets.
+    own = mapped(lambda part: None if part is None else part.copy(), (target, answer))
     try:
-        value = metric.function(target, answer)
+        value = metric.function(*own)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"[{owner}] metric {name!r}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from math import inf
+from string import Formatter
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +21,9 @@ from pycnn.training.unwritten import Unwritten
 class ReduceLROnPlateau(Callback):
     """Lower the learning rate of each group when a figure has not improved for some epochs.
 
-    For an optimizer without a schedule, which would set the rate itself.
+    For an optimizer without a schedule, which would set the rate itself. Patience and `min_delta`
+    are those of Keras: PyTorch's scheduler of this name waits for one epoch more, and its threshold
+    is a share of the best figure.
 
     Parameters
     ----------
@@ -126,10 +129,13 @@ class Checkpoint(Callback):
         self.path = file_name("Checkpoint", "path", path)
         self.every = integer("Checkpoint", "every", every, 1, inf)
         try:
+            fields = [field for _, field, _, _ in Formatter().parse(self.path) if field is not None]
+            if any(field != "epoch" for field in fields):
+                raise ValueError(f"it holds {{{next(f for f in fields if f != 'epoch')}}}")
             self.file_of(1)
-        except (IndexError, KeyError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(
-                f"[Checkpoint] path {written(self.path)} may hold {{epoch}} only: {error!r}"
+                f"[Checkpoint] path {written(self.path)} may hold {{epoch}} only: {error}"
             ) from None
         self._unwritten = Unwritten("[Checkpoint]", path)
 

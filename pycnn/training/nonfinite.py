@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pycnn import backends
-from pycnn.devices import move, on_cpu
+from pycnn.autograd.structure import leaves
+from pycnn.devices import is_array, move, on_cpu
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, gradient_values
 from pycnn.layers.turns import between_steps
@@ -26,8 +27,7 @@ def nonfinite_state(model: Module) -> list[str]:
 def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
     """Describe the first number in a batch that is not finite; return None if all are."""
     place = "" if batch is None else f" of batch {batch}"
-    inputs = [(f"x[{i}]", part) for i, part in enumerate(x)] if isinstance(x, tuple) else [("x", x)]
-    for name, array in (*inputs, ("y", y)):
+    for name, array in (*_named("x", x), *_named("y", y)):
         numbers = np.asarray(on_cpu(array))
         if numbers.dtype.kind != "f" or is_finite(numbers):
             continue
@@ -36,6 +36,12 @@ def in_batch(x: Any, y: Any = None, batch: int | None = None) -> str | None:
         sample = int(np.argwhere(bad if bad.any() else np.isinf(numbers))[0][0])
         return f"{name}{place} holds {kind}, first in its sample {sample}"
     return None
+
+
+def _named(name: str, values: Any) -> list[tuple[str, Any]]:
+    if not isinstance(values, tuple):
+        return [(name, values)]
+    return [(f"{name}[{i}]", part) for i, part in enumerate(values)]
 
 
 def first_nonfinite(
@@ -76,7 +82,7 @@ def first_nonfinite(
             for name, parameter in layer.named_parameters():
                 if not is_finite(parameter.data):
                     return f"{name} of {place} is not finite"
-            if not np.isfinite(on_cpu(output)).all():
+            if not all(map(is_finite, filter(is_array, leaves(output)))):
                 return f"the output of {place} is not finite"
     if not trained:
         return "every output and every parameter is finite"

@@ -9,12 +9,13 @@ import numpy as np
 from pycnn import ops
 from pycnn._arguments import flag
 from pycnn._streams import warn
+from pycnn.autograd.structure import leaves, mapped
 from pycnn.devices import on_cpu
 from pycnn.layers import LogSoftmax, Module, Sequential, Softmax
 from pycnn.layers.module import check_model
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
-from pycnn.training.answers import answers
+from pycnn.training.answers import answers, are_probabilities
 from pycnn.training.evaluation import BATCH_SIZE, forward
 from pycnn.training.given import batches_of_inputs, names_of
 from pycnn.training.nonfinite import first_nonfinite, in_batch
@@ -39,7 +40,8 @@ def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: boo
     Returns
     -------
     (N, ...) float32 array
-        Outputs of the last layer; a tuple of arrays if these are several. For a classifier these
+        Outputs of the last layer; a tuple, list or dict of arrays if the model gives these several
+        in one. For a classifier these
         are the logits, of which the largest is the answer; `predict_proba` turns them into
         probabilities. `Module.scores` turns other outputs, such as distances, into scores.
     (N,) array
@@ -70,8 +72,8 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
     """Compute the probabilities of the classes: the softmax of the scores.
 
     ``p[n, c] = exp(s[n, c]) / sum_k exp(s[n, k])``, with the scores s of `Module.scores`. Outputs
-    of a model that ends in a `Softmax` are taken as they are, and of one that ends in a
-    `LogSoftmax` the exponential.
+    that are probabilities already, with the sum 1 for each sample, are taken as they are; of a
+    model that ends in a `LogSoftmax` they are the exponential.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
     last: Module = model
     while isinstance(last, Sequential) and len(last):
         last = last[-1]
-    if isinstance(last, Softmax):
+    if isinstance(last, Softmax) or are_probabilities(scores):
         return scores
     if isinstance(last, LogSoftmax):
         return np.exp(scores)
@@ -113,11 +115,12 @@ def _outputs(owner: str, model: Module, x: Any, batch_size: int) -> Any:
     first: tuple[int, Any] | None = None
     for batch in batches_of_inputs(owner, model, x, batch_size):
         with between_steps(model):
-            output = _on_cpu(forward(model, batch))
-        bad = np.flatnonzero(_nan_rows(output))
+            output = mapped(on_cpu, forward(model, batch))
+        length = _length(batch)
+        bad = np.flatnonzero(_nan_rows(output, length))
         if len(bad) and first is None:
             first = count + int(bad[0]), _rows(batch, bad[:1])
-        count, broken = count + _length(batch), broken + len(bad)
+        count, broken = count + length, broken + len(bad)
         outputs.append(output)
     if not outputs:
         raise ValueError(f"[{owner}] x gives no batch")
@@ -129,22 +132,29 @@ def _outputs(owner: str, model: Module, x: Any, batch_size: int) -> Any:
             f"[{owner}] the outputs of {broken:,} of {count:,} samples hold NaN, first those of "
             f"sample {index}: {where}"
         )
-    if isinstance(outputs[0], tuple):
-        return tuple(map(np.concatenate, zip(*outputs, strict=True)))
-    return np.concatenate(outputs)
+    joined = (_joined(owner, parts) for parts in zip(*map(leaves, outputs), strict=True))
+    return mapped(lambda _: next(joined), outputs[0])
 
 
-def _on_cpu(output: Any) -> Any:
-    return tuple(map(on_cpu, output)) if isinstance(output, tuple) else on_cpu(output)
+def _joined(owner: str, parts: tuple[Any, ...]) -> Any:
+    """Return one of the outputs of all batches."""
+    if all(part is None for part in parts):
+        return None
+    if not all(isinstance(part, np.ndarray) and part.ndim for part in parts):
+        raise ValueError(
+            f"[{owner}] each output of the model must have an axis of samples, one has shape (): "
+            "let forward return it only if self.training"
+        )
+    return np.concatenate(parts)
 
 
-def _nan_rows(output: Any) -> Any:
+def _nan_rows(output: Any, length: int) -> Any:
     """Return which samples have outputs that hold NaN."""
-    if isinstance(output, tuple):
-        return np.logical_or.reduce([_nan_rows(part) for part in output])
-    if not np.isnan(output).any():
-        return np.zeros(len(output), np.bool_)
-    return np.isnan(output).reshape(len(output), -1).any(axis=1)
+    bad = np.zeros(length, np.bool_)
+    for part in leaves(output):
+        if isinstance(part, np.ndarray) and part.shape[:1] == (length,) and np.isnan(part).any():
+            bad |= np.isnan(part).reshape(length, -1).any(axis=1)
+    return bad
 
 
 def _rows(batch: Any, index: Any) -> Any:
@@ -157,11 +167,16 @@ def _length(batch: Any) -> int:
 
 def _scores(owner: str, model: Module, outputs: Any) -> Array:
     """Return scores with the classes along axis 1."""
-    shape = tuple(part.shape for part in outputs) if isinstance(outputs, tuple) else outputs.shape
-    if isinstance(outputs, tuple) or outputs.ndim < 2 or outputs.shape[1] < 2:
+    if not isinstance(outputs, np.ndarray):
+        raise ValueError(
+            f"[{owner}] classes need one array of scores, and the model gives a "
+            f"{type(outputs).__name__} of {len(outputs)}: take them from predict(model, x)"
+        )
+    if outputs.ndim < 2 or outputs.shape[1] < 2:
         raise ValueError(
             f"[{owner}] classes need a score for each, (N, C) with C > 1, and the outputs have "
-            f"shape {shape}: with one logit for each sample the answer is predict(model, x) > 0"
+            f"shape {outputs.shape}: with one logit for each sample the answer is "
+            "predict(model, x) > 0"
         )
     return model.scores(outputs)
 

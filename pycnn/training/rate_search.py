@@ -95,7 +95,8 @@ def lr_find(
     Raises
     ------
     TypeError, ValueError
-        As from `fit`, or if the rates do not ascend or the data have no length.
+        As from `fit`, or if the rates do not ascend, the data have no length or the first loss is
+        not finite.
 
     References
     ----------
@@ -129,6 +130,10 @@ def lr_find(
             callbacks=[_Until(steps, search)],
             seed=seed,
             progress=False,
+        )
+    if not search.rates:
+        raise ValueError(
+            "[lr_find] the loss of the first batch is not finite: fit says where that begins"
         )
     return search.result()
 

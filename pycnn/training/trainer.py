@@ -12,7 +12,6 @@ from pycnn._arguments import at_least_zero
 from pycnn._progress import Progress, ProgressBar
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
-from pycnn.devices import move
 from pycnn.layers.later import Change, changes_kept
 from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
@@ -21,11 +20,11 @@ from pycnn.training.accumulation import Part, scaled, updates_of, windows
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
-from pycnn.training.evaluation import Loss, forward, loss_value, measure
+from pycnn.training.evaluation import Loss, forward, loss_value, measure, moved
 from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
-from pycnn.training.meter import Meter
+from pycnn.training.meter import Meter, samples_in
 from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
@@ -73,7 +72,11 @@ class Trainer:
         # Parameters that are not trained get gradients too; nothing else would clear them.
         trained = {id(parameter) for parameter in self.run.optimizer.params}
         self.frozen = [p for p in self.run.model.parameters() if id(p) not in trained]
-        self.measuring = [callback for callback in self.callbacks if _has(callback, "on_measure")]
+        self.measuring = [
+            callback
+            for callback in self.callbacks
+            if _has(callback, "on_measure") or _has(callback, "on_measured")
+        ]
         self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
         self.stopped = False  # by a callback, before an update
@@ -181,11 +184,12 @@ class Trainer:
         # A thread that evaluates the model sees it before or after, not in between.
         with Turn(self.run.model, alone=True).taken():
             self.is_measured = value
-            for callback in self.measuring:
-                if value:
+            if value:
+                for callback in self.measuring:
                     callback.on_measure(self.run)
-                else:
-                    callback.on_measured(self.run, record)
+                return
+            for callback in reversed(self.measuring):  # what was changed last is undone first
+                callback.on_measured(self.run, record)
 
     def _measure(self, validation: Data) -> Meter:
         """Measure the model on the validation data; each process measures its part."""
@@ -310,10 +314,10 @@ class Trainer:
         `first` of several batches forgets the gradients of the step before.
         """
         run, model, criterion = self.run, self.run.model, self.loss
-        with self.processes.part(len(y)):
+        with self.processes.part(samples_in(y)):
             with changes_kept() as changes:
                 output = forward(model, x)
-            run.loss = loss_value("fit", criterion(output, move(y, model._placed())))
+            run.loss = loss_value("fit", criterion(output, moved(y, model._placed())))
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if weight or self.processes.size > 1:
                 if first:

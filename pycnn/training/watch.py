@@ -12,6 +12,8 @@ from pycnn._streams import warn
 from pycnn.devices import on_cpu
 from pycnn.losses import CrossEntropyLoss, NLLLoss
 from pycnn.losses.base import OpLoss
+from pycnn.training.answers import are_probabilities
+from pycnn.training.checks import softmax_at_the_end
 from pycnn.training.evaluation import Loss
 from pycnn.training.meter import Meter
 from pycnn.training.nonfinite import first_nonfinite, in_batch, nonfinite_state
@@ -76,7 +78,7 @@ class Watch:
             self.limit = BEYOND * self._cost
             if first and run.loss > self.limit:
                 self._scale = _scale_of(x, run.loss)
-            return None
+            return self._softmax(output) if first else None
         if (self._stops and not updated) or not self._first("nan"):
             return None
         if updated:
@@ -134,6 +136,18 @@ class Watch:
         first = kind not in self._told
         self._told.add(kind)
         return first
+
+    def _softmax(self, output: Any) -> str | None:
+        """Warn of a ``forward`` that ends in a softmax, which the loss applies itself."""
+        if not isinstance(self._loss, CrossEntropyLoss) or softmax_at_the_end(self._run.model):
+            return None  # `fit` has warned of that layer
+        if not are_probabilities(on_cpu(output)) or not self._first("softmax"):
+            return None
+        return (
+            "[fit] the outputs of the model are probabilities, whose sum is 1 for each sample, but "
+            "CrossEntropyLoss applies the softmax itself: let forward return the scores before it, "
+            "and use pycnn.predict_proba"
+        )
 
     def _guess(self, output: Any, y: Any) -> float:
         """Return the loss of outputs that are all alike, or 1 for a loss not from pycnn.losses."""

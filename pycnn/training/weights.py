@@ -31,6 +31,8 @@ class ClassWeights:
         Names of the classes.
     targets : int64 array or None
         All targets of the training, for 'balanced'.
+    ignored : int or None
+        The target that the loss ignores.
 
     Raises
     ------
@@ -38,29 +40,46 @@ class ClassWeights:
         If they are not such weights.
     """
 
-    def __init__(self, given: Any, names: Sequence[str], targets: Any) -> None:
-        self.other: float | None = None
+    def __init__(
+        self, given: Any, names: Sequence[str], targets: Any, ignored: int | None = None
+    ) -> None:
+        self._one_for_each = False
         if isinstance(given, str):
-            self.weights = _balanced(given, targets)
+            self.weights = _balanced(given, targets, ignored)
         elif isinstance(given, Mapping):
-            self.other = 1.0
-            numbers = {_number(key, names): _weight(value) for key, value in given.items()}
+            numbers: dict[int, float] = {}
+            for key, value in given.items():
+                number = _number(key, names)
+                if number in numbers:
+                    raise ValueError(f"[fit] class_weight has two weights for class {number}")
+                numbers[number] = _weight(value)
             self.weights = np.ones(max(numbers, default=-1) + 1)
             for number, weight in numbers.items():
                 self.weights[number] = weight
         else:
             self.weights = _checked("class_weight", given)
+            self._one_for_each = True
+
+    def check(self, classes: int) -> None:
+        """Refuse weights of classes that a model with so many scores does not have.
+
+        Raises
+        ------
+        ValueError
+            With both numbers.
+        """
+        count = len(self.weights)
+        if count > classes or (self._one_for_each and count < classes):
+            last = "an array holds one for each" if self._one_for_each else "numbers begin at 0"
+            raise ValueError(
+                f"[fit] class_weight has weights up to class {count - 1}, and the model scores for "
+                f"{classes} classes: {last}"
+            )
 
     def of(self, target: npt.NDArray[np.int64]) -> Weights:
-        """Return the weight of each target; those below 0 are ignored by the loss, and weigh 1."""
-        count = len(self.weights)
-        if self.other is None and (target >= count).any():
-            raise ValueError(
-                f"[fit] class_weight has weights for the classes 0 to {count - 1}, and y holds "
-                f"{int(target.max())}"
-            )
+        """Return the weight of each target; those without one, such as ignored ones, weigh 1."""
         weights = np.ones(target.shape)
-        known = (target >= 0) & (target < count)
+        known = (target >= 0) & (target < len(self.weights))
         weights[known] = self.weights[target[known]]
         return weights
 
@@ -120,6 +139,8 @@ class WeightedLoss:
     def __call__(self, output: Array, target: Array) -> float:
         """Return the weighted mean of the losses; NaN if nothing has a weight."""
         losses = self._each(output, target)
+        if self._classes is not None and output.ndim > 1:
+            self._classes.check(output.shape[1])
         values = on_cpu(losses).astype(np.float64)
         weights, divisor = self._weights(on_cpu(target), values.shape)
         if self.plain.reduction == "batchmean":  # which adds the numbers of a sample
@@ -204,7 +225,7 @@ def _number(key: Any, names: Sequence[str]) -> int:
     return list(names).index(key)
 
 
-def _balanced(given: str, targets: Any) -> Weights:
+def _balanced(given: str, targets: Any, ignored: int | None) -> Weights:
     """Return weights with which each class that occurs counts alike."""
     if given != "balanced":
         raise ValueError(
@@ -217,7 +238,7 @@ def _balanced(given: str, targets: Any) -> Weights:
             f"[fit] class_weight='balanced' counts the classes of a Dataset or of arrays, got "
             f"{found}"
         )
-    counts = np.bincount(y[y >= 0].ravel())
+    counts = np.bincount(y[(y >= 0) & (y != ignored)].ravel())
     present = counts > 0
     share = counts.sum() / max(int(present.sum()), 1)
     weights = np.zeros(len(counts))

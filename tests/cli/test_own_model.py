@@ -29,6 +29,9 @@ def make_model(classes, seed):
 def make_other():
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
 
+def needs(width, classes):
+    return make_other()
+
 class Nets:
     @staticmethod
     def wrong():
@@ -103,6 +106,7 @@ def test_one_without_arguments_on_pictures_or_other_targets(folder: Path, capsys
         ("own_nets:none", "own_nets has no function or class none"),
         ("own_nets:Nets.none", "own_nets has no function or class Nets.none"),
         ("own_nets:Nets.wrong", "must return a pycnn.Module, got 3"),
+        ("own_nets:needs", "own_nets:needs needs an argument width, and gets classes and seed"),
         ("own nets:make", "invalid choice"),
         ("own_nets:", "invalid choice"),
     ],
@@ -121,6 +125,7 @@ def test_what_is_no_network_is_refused(
         ("epochs = 'many'", "argument --epochs: must be a whole number, got 'many'"),
         ("epoch = 3", "unrecognized arguments: --epoch=3"),
         ("config = 'other.toml'", "a configuration names no other one"),
+        ("epochs = true", "run.toml: epochs needs a value, got True"),
     ],
 )
 def test_wrong_settings_are_refused(folder: Path, capsys: Capture, content: str, text: str) -> None:
@@ -131,5 +136,24 @@ def test_wrong_settings_are_refused(folder: Path, capsys: Capture, content: str,
 
 
 def test_only_training_has_a_configuration() -> None:
-    assert with_config(["info", "--config", "none.toml"]) == ["info", "--config", "none.toml"]
-    assert with_config([]) == []
+    assert with_config(["info", "--config", "none.toml"], {}) == ["info", "--config", "none.toml"]
+    assert with_config([], {}) == []
+
+
+def test_true_and_false_in_a_configuration(tmp_path: Path) -> None:
+    """True is a flag alone, which must not take the next word for its value."""
+    path, flags = tmp_path / "run.toml", {"--resume": False, "--no-resume": False, "--lr": True}
+    for text, wanted in (
+        ("resume = true", ["--resume"]),
+        ("resume = false", ["--no-resume"]),
+        ("strange = false", ["--strange=False"]),
+        ("lr = true", ValueError),
+        ("lr = false", ValueError),
+    ):
+        path.write_text(text)
+        line = ["train", "--config", str(path), "lenet5"]
+        if isinstance(wanted, list):
+            assert with_config(line, flags) == ["train", *wanted, "lenet5"]
+        else:
+            with pytest.raises(wanted, match="lr needs a value, got"):
+                with_config(line, flags)

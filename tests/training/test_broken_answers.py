@@ -10,6 +10,8 @@ from support.annotations import layer_of
 from support.broken import INF, NAN, OwnLoss, told
 from support.small_training import blobs, small_net
 
+import pycnn as nn
+import pycnn.functional as F
 from pycnn import plot
 from pycnn.data import ArrayDataset
 from pycnn.layers import Linear
@@ -94,3 +96,27 @@ def test_pictures_count_answers_that_are_none_as_wrong() -> None:
     drawn = plot.misclassified(images, probabilities)
     texts = [text.get_text() for axes in drawn.axes for text in axes.texts]
     assert "no answer: NaN" in texts
+
+
+class Shares(nn.Module):
+    """A softmax that is no layer at the end of a `Sequential`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(64, 4, rng=0)
+
+    def forward(self, x: Any) -> Any:
+        return F.softmax(self.linear(nn.flatten(x, 1)), dim=1)
+
+
+def test_a_softmax_in_a_forward_is_not_done_twice() -> None:
+    data, model = blobs(24), Shares()
+    shares = predict(model, data.x)
+    np.testing.assert_array_equal(nn.predict_proba(model, data.x), shares)
+    (text,) = told(lambda: fit(model, data, epochs=2))
+    assert "CrossEntropyLoss applies the softmax itself: let forward return the scores" in text
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 4, rng=0))
+    np.testing.assert_allclose(nn.predict_proba(plain, data.x), shares, atol=1e-6)
+    fit(plain, data)  # warnings are errors here
+    (text,) = told(lambda: fit(nn.Sequential(*plain, nn.Softmax()), data))
+    assert "leave this layer out" in text

@@ -251,6 +251,7 @@ def test_samples_that_are_refused(kind: str) -> None:
         (Y[:-1], ValueError, r"one target for each sample \(x: \(12, 6\), y: \(11,\)\)"),
         (np.where(Y > 1, np.nan, Y), ValueError, r"y\[2\] is NaN"),
         (Y + 0j, TypeError, "complex128"),
+        (np.array([b"\xff", b"a"] * 6), ValueError, r"bytes that are no ASCII text \(b'\\xff'\)"),
         (["ant", None] * 6, TypeError, "names beside None: give each sample"),
         (["ant", float("nan")] * 6, TypeError, "names beside nan: give each sample"),
         (np.ma.masked_array(Y, Y > 1), TypeError, r"masked array.*filled"),
@@ -280,7 +281,7 @@ def test_targets_that_are_refused(y: Any, error: type[Exception], text: str) -> 
         (({"x": FLOATS, "y": Y},), TypeError, "without targets"),
         ((Loader(FLOATS, Y, 4), None, 0.5), TypeError, "share of the training data needs a Data"),
         ((FLOATS, Y, 1.5), ValueError, "share between 0 and 1, got 1.5"),
-        ((FLOATS, Y, (FLOATS, NAMES[Y])), None, ""),
+        ((FLOATS, Y, (FLOATS, NAMES[Y])), ValueError, "nothing says which class of the training"),
         ((FLOATS, NAMES[Y], (FLOATS[:1], ["dog"])), ValueError, "'dog', which is none of the 3"),
         ((iter([(FLOATS, Y, Y)]),), TypeError, "got tuple of 3"),
         ((iter([{"x": FLOATS}]),), TypeError, "got a dict with x: several inputs go in a tuple"),
@@ -387,3 +388,37 @@ def test_names_keep_their_numbers() -> None:
     other = nn.ArrayDataset(FLOATS[some], NAMES[Y[some]])
     with pytest.raises(ValueError, match="class 0 of validation is 'bee', which is class 1"):
         nn.fit(model(), FLOATS, NAMES[Y], other)
+
+
+def test_names_are_taken_back_after_an_error_before_the_first_update() -> None:
+    net = model()
+    with pytest.raises(ValueError, match=r"class_weight has weights up to class 9"):
+        nn.fit(net, FLOATS, NAMES[Y], class_weight=np.ones(10), progress=False)
+    assert not net.metadata
+    nn.fit(net, FLOATS, np.array(["x", "y", "z"])[Y], progress=False)
+    assert net.metadata["classes"] == ["x", "y", "z"]
+
+    def late(y_true: Any, y_pred: Any) -> float:
+        raise RuntimeError("after the updates of an epoch")
+
+    net = model()
+    with pytest.raises(RuntimeError, match="after the updates"):
+        nn.fit(net, FLOATS, NAMES[Y], metrics={"late": late}, progress=False)
+    assert net.metadata["classes"] == list(NAMES)
+
+
+def test_samples_of_pixels_and_of_others_are_not_mixed() -> None:
+    rows = [FLOATS[0], BYTES[1]]
+    for call in (
+        lambda: nn.fit(model(), Samples(rows, [0, 1]), progress=False),
+        lambda: nn.fit(model(), rows, [0, 1], progress=False),
+        lambda: nn.predict(model(), rows),
+    ):
+        with pytest.raises(TypeError, match="x holds samples of float32 and uint8"):
+            call()
+
+
+def test_names_of_samples_are_plain_strings() -> None:
+    net = model()
+    nn.fit(net, Samples(list(FLOATS), list(NAMES[Y])), progress=False)
+    assert {type(name) for name in net.metadata["classes"]} == {str}

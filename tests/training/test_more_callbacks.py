@@ -157,7 +157,7 @@ def test_files_are_saved_now_and_then(tmp_path: Path) -> None:
     saved = small_net(1)
     load(tmp_path / "last", saved)
     assert same_bits(snapshot(saved), snapshot(model))
-    for name in ("{step}", "{", "{epoch:x9q}"):
+    for name in ("{step}", "{", "{}", "{epoch:x9q}", "{epoch.real}"):
         with pytest.raises(ValueError, match=r"\[Checkpoint\] path .* may hold \{epoch\} only"):
             Checkpoint(tmp_path / name)
     same = tmp_path / "same"
@@ -256,3 +256,40 @@ def test_ctrl_c_while_an_average_is_measured_keeps_the_bits(tmp_path: Path) -> N
         first = run(checkpoint=path)
     assert first.history.interrupted
     assert run(checkpoint=path, resume=True) == run()
+
+
+def test_two_averages_do_not_train_each_other() -> None:
+    """What they put in the place of the parameters is taken back in the other order."""
+    states = []
+    for callbacks in ([], [EMA(0.5), EMA(0.9)]):
+        model = small_net()
+        rows: list[Any] = []
+
+        def note(run: Run, rows: list[Any] = rows) -> None:
+            rows.append(snapshot(run.model))
+
+        watching = LambdaCallback(on_step=note)
+        fit(model, blobs(40), blobs(8), epochs=3, callbacks=[*callbacks, watching])
+        states.append(rows)
+    assert all(same_bits(one, other) for one, other in zip(*states, strict=True))
+
+
+def test_callbacks_that_only_undo_are_called_and_none_is_there_twice() -> None:
+    called = []
+
+    class Undoes(Callback):
+        def on_measured(self, run: Run, record: EpochRecord | None) -> None:
+            called.append(run.epoch)
+
+    fit(small_net(), blobs(8), epochs=2, callbacks=[Undoes()])
+    assert called == [1, 2]
+    average = EMA()
+    with pytest.raises(ValueError, match="callbacks holds one object twice"):
+        fit(small_net(), blobs(8), callbacks=[average, average])
+
+
+def test_nothing_to_train_is_told() -> None:
+    model = small_net()
+    model.freeze()
+    with pytest.warns(RuntimeWarning, match="no parameter of the optimizer requires a gradient"):
+        fit(model, blobs(8))

@@ -65,3 +65,10 @@ def test_wrong_arguments_are_refused(
 ) -> None:
     with pytest.raises(error, match=text):
         lr_find(**{**dict[str, Any](model=small_net(), train=blobs(20)), **options})
+
+
+def test_a_first_loss_that_is_not_finite_is_refused() -> None:
+    data = blobs(8)
+    data.x[:] = np.nan
+    with pytest.raises(ValueError, match="loss of the first batch is not finite"):
+        lr_find(small_net(), data)

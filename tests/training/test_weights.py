@@ -192,7 +192,10 @@ def test_a_batch_without_weight_is_no_step() -> None:
         ({"sample_weight": W[:, np.newaxis]}, ValueError, "one axis"),
         ({"sample_weight": NAMES[Y]}, TypeError, "must hold numbers"),
         ({"class_weight": "even"}, ValueError, "'balanced', a mapping or an array, got 'even'"),
-        ({"class_weight": [1.0, 2.0]}, ValueError, "classes 0 to 1, and y holds 2"),
+        ({"class_weight": np.ones(5)}, ValueError, "up to class 4, and the model scores for 3"),
+        ({"class_weight": {4: 2.0}}, ValueError, "up to class 4, and the model scores for 3"),
+        ({"class_weight": {0: 1, "ant": 2}, "y": NAMES[Y]}, ValueError, "two weights for class 0"),
+        ({"class_weight": [1.0, 2.0]}, ValueError, "up to class 1, and the model scores for 3"),
         ({"class_weight": {"dog": 1.0}}, ValueError, "'dog', which is none of the classes"),
         ({"class_weight": {0: -1}}, ValueError, "class_weight must be at least 0"),
         ({"class_weight": {0: "a"}}, TypeError, "class_weight must be a number"),
@@ -224,3 +227,20 @@ def test_only_known_samples_and_losses_have_weights() -> None:
         nn.fit(model(), [(X, Y)], class_weight="balanced")
     with pytest.raises(TypeError, match=r"sample_weight needs one of pycnn\.losses"):
         nn.fit(model(), X, Y, sample_weight=W, loss=Own())
+
+
+@pytest.mark.parametrize("ignored", [-1, 3, 255])
+def test_ignored_targets_need_no_weight(ignored: int) -> None:
+    """Such as 255 at the borders of a segmentation; nor do they count for 'balanced'."""
+    y = np.where(np.arange(N) % 4 == 0, ignored, Y)
+    balanced = (N - 3) / (3 * np.bincount(y[y != ignored], minlength=CLASSES)[:CLASSES])
+    for given, wanted in (
+        (OF_A_CLASS, OF_A_CLASS),
+        (dict(enumerate(OF_A_CLASS)), OF_A_CLASS),
+        ("balanced", balanced.astype(np.float32)),
+    ):
+        one, other = model(), model()
+        step(one, y=y, loss=nn.CrossEntropyLoss(ignore_index=ignored), class_weight=given)
+        step(other, y=y, loss=nn.CrossEntropyLoss(wanted, ignored))
+        for name, array in snapshot(one).items():
+            np.testing.assert_allclose(array, snapshot(other)[name], atol=1e-5)
