@@ -9,7 +9,7 @@ import numpy as np
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
-from pycnn.autograd.value import Value, part_of, record
+from pycnn.autograd.value import Value, new, part_of, record
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -124,4 +124,4 @@ def replaced(x: Value, key: Any, value: Any) -> Tensor:
             grads.append(unbroadcast(k, k.index(g, plain), values) if needs[1] else None)
         return grads
 
-    return record("setitem", inputs, y, pull)
+    return record("setitem", inputs, y, pull) if y.dtype.kind == "f" else new(y)
