@@ -49,8 +49,10 @@ from pycnn.autograd.draws import *
 from pycnn.autograd.function import Function
 from pycnn.autograd.functions import *
 from pycnn.autograd.gradcheck import gradcheck
+from pycnn.autograd.joining import *
 from pycnn.autograd.kinds import *
 from pycnn.autograd.modes import *
+from pycnn.autograd.patterns import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
@@ -141,8 +143,10 @@ __all__ = [
     *autograd.creation.__all__,
     *autograd.draws.__all__,
     *autograd.functions.__all__,
+    *autograd.joining.__all__,
     *autograd.kinds.__all__,
     *autograd.modes.__all__,
+    *autograd.patterns.__all__,
     *dtypes.__all__,
     *layers.__all__,
     *losses.__all__,

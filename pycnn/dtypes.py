@@ -19,6 +19,12 @@ KINDS = {"float": np.float32, "int": np.int32, "bool": np.bool_, "Size": tuple}
 __all__ = ["device", "float32", "int32", "int64", "long", "uint8"]
 
 
+def is_dtype(value: Any) -> bool:
+    """Whether this is a kind of numbers."""
+    numbers = (np.generic, float, int)
+    return isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, numbers))
+
+
 def device(name: Any) -> str:
     """Return the name of a device, as `Tensor.to` and `Module.to` take it.
 

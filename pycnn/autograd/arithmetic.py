@@ -187,12 +187,17 @@ def compare(name: str, a: Value, b: Any) -> Tensor:
 
 
 def clamp(x: Value, low: Any, high: Any) -> Tensor:
-    """Limit to low..high; gradients pass where the number is within, ends included."""
+    """Limit to low..high; gradients pass where the number is within, ends included.
+
+    Limits that are tensors broadcast, and get the gradient where they are the result.
+    """
+    if isinstance(low, Value) or isinstance(high, Value):
+        return _clamp_between(x, low, high)
     for end in (low, high):
-        if isinstance(end, Value):
-            raise TypeError("[clamp] min and max must be numbers: maximum and minimum take tensors")
         if end is not None and not isinstance(end, (int, float, np.generic)):
-            raise TypeError(f"[clamp] min and max must be numbers, got {type(end).__name__}")
+            raise TypeError(
+                f"[clamp] min and max must be numbers or tensors, got {type(end).__name__}"
+            )
     if low is None and high is None:
         raise ValueError("[clamp] needs min or max, or both")
     k, array = x.backend, x.array
@@ -209,6 +214,15 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
         return [g]
 
     return record("clamp", (x,), y, pull)
+
+
+def _clamp_between(x: Value, low: Any, high: Any) -> Tensor:
+    y: Any = x
+    if low is not None:
+        y = where(compare("less", y, low), low, y)
+    if high is not None:
+        y = where(compare("greater", y, high), high, y)
+    return y  # type: ignore[no-any-return]
 
 
 def _checked(name: str, *values: Any) -> tuple[Any, ...]:

@@ -60,6 +60,8 @@ class Copies(Ordering):
         """Do `transpose`."""
         return shaping.transpose(self, axis0, axis1)
 
+    swapdims = swapaxes
+
     def movedim(self, source: int, destination: int) -> Tensor:
         """Move an axis to another place; the others keep their order."""
         ndim = len(self.array.shape)
@@ -68,18 +70,23 @@ class Copies(Ordering):
         order.insert(shaping.axis_of("movedim", destination, ndim), axis)
         return shaping.permute(self, order)
 
+    moveaxis = movedim
+
     def unflatten(self, dim: int, sizes: Any) -> Tensor:
         """Part an axis into several; one size may be -1."""
         shape = tuple(self.array.shape)
         axis = shaping.axis_of("unflatten", dim, len(shape))
         return shaping.view(self, *shape[:axis], *sizes, *shape[axis + 1 :])
 
-    def repeat_interleave(self, repeats: int, dim: int | None = None) -> Tensor:
-        """Repeat each slice along an axis, or each number of the flattened tensor."""
+    def repeat_interleave(self, repeats: Any, dim: int | None = None) -> Tensor:
+        """Repeat each slice along an axis, or each number of the flattened tensor.
+
+        `repeats` is a number, or a tensor with one for each slice.
+        """
         x = shaping.reshape(self, -1) if dim is None else self
         axis = shaping.axis_of("repeat_interleave", 0 if dim is None else dim, len(x.array.shape))
-        (times,) = shaping.sizes_of((repeats,))
-        if times < 0:
-            raise ValueError(f"[repeat_interleave] repeats must be at least 0, got {times}")
-        places = np.repeat(np.arange(x.array.shape[axis]), times)
+        counts = repeats.numpy() if isinstance(repeats, Value) else shaping.sizes_of((repeats,))[0]
+        if np.min(counts, initial=0) < 0:
+            raise ValueError(f"[repeat_interleave] repeats must be at least 0, got {counts}")
+        places = np.repeat(np.arange(x.array.shape[axis]), counts)
         return index(x, (*(slice(None),) * axis, places))

@@ -169,6 +169,8 @@ class Methods(Copies):
         y: Tensor = self <= other
         return y
 
+    greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+
     def equal(self, other: Value) -> bool:
         """Return whether shapes and all numbers are equal."""
         return bool(np.array_equal(_numpy(self), _numpy(other)))

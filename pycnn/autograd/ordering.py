@@ -23,12 +23,12 @@ class Ordering(ShapeMethods):
 
     __slots__ = ()
 
-    def sort(self, dim: int = -1, descending: bool = False) -> Extremes:
+    def sort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Extremes:
         """Sort along an axis; return the numbers, and where each was. Equal ones keep order."""
         where = self.argsort(dim, descending)
         return Extremes(self.gather(dim, where) if self.array.shape else self.clone(), where)
 
-    def argsort(self, dim: int = -1, descending: bool = False) -> Tensor:
+    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
         """Return where the numbers of `sort` are; int64."""
         k = self.backend
         axis = axis_of("argsort", dim, len(self.array.shape))
@@ -42,7 +42,7 @@ class Ordering(ShapeMethods):
             found = np.argsort(numbers, axis, kind="stable")
         return new(k.from_numpy(np.asarray(found, np.int64, order="C").view(np.ndarray)))
 
-    def topk(self, k: int, dim: int = -1, largest: bool = True) -> Extremes:
+    def topk(self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremes:
         """Return the k largest numbers along an axis, in order, and where they are."""
         axis = axis_of("topk", dim, len(self.array.shape))
         if not self.array.shape:

@@ -37,6 +37,8 @@ class ShapeMethods(Value):
         """Return how many numbers there are."""
         return int(self.array.size)
 
+    nelement = numel
+
     def reshape(self, *sizes: Any) -> Tensor:
         """Give the same numbers another shape; one size may be -1."""
         return shaping.reshape(self, *sizes)
@@ -173,6 +175,10 @@ class ShapeMethods(Value):
     def int(self) -> Tensor:
         """Convert to int32."""
         return shaping.astype(self, np.int32)
+
+    def byte(self) -> Tensor:
+        """Convert to uint8."""
+        return shaping.astype(self, np.uint8)
 
     def bool(self) -> Tensor:
         """Convert to bool."""

@@ -11,11 +11,17 @@ import numpy.typing as npt
 
 from pycnn import backends
 from pycnn._arguments import written
-from pycnn.autograd.graph import add, walk
-from pycnn.autograd.in_place import InPlace
+from pycnn.autograd import hooks
+from pycnn.autograd.algebra import Algebra
+from pycnn.autograd.arranging import Arranging
+from pycnn.autograd.elementwise import Elementwise
+from pycnn.autograd.graph import add
 from pycnn.autograd.indexing import index, replaced
+from pycnn.autograd.more_in_place import MoreInPlace
 from pycnn.autograd.operators import Operators
 from pycnn.autograd.products import matmul
+from pycnn.autograd.scattering import Scattering
+from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, has_changed, new, part_of
 from pycnn.devices import device_of, is_array, move
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Tensor(Operators, InPlace):
+class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistics, Arranging):
     """An array of a back-end, and who made it.
 
     Tensors come from `pycnn.tensor`, from a batch inside `pycnn.fit`, and from ops on tensors. What
@@ -191,11 +197,13 @@ class Tensor(Operators, InPlace):
                     f"[backward] gradient has shape {tuple(seed.shape)}, the tensor {self.shape}"
                 )
         root: Any = self if self._node is None else (self._node, self._output)
-        walk([(root, seed)], retain=retain_graph)
+        hooks.walk([(root, seed)], retain=retain_graph)
 
     def accumulate(self, grad: Any) -> None:
         """Add to `grad`: where a gradient arrives at a leaf, if that still wants it."""
         if not self.requires_grad:
+            return
+        if hooks.HOOKED and (grad := hooks.arriving(self, grad)) is None:
             return
         self.gradient = grad if self.gradient is None else add(self.gradient, grad)
 
@@ -210,9 +218,9 @@ class Tensor(Operators, InPlace):
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
         assert self.array is not None
         if self._node is not None:
-            if self._node.retained is None:
-                self._node.retained = _Retained()
-            self._node.retained.tensors.append((self._output, weakref.ref(self)))
+            hooks.at_node(self._node).tensors.append((self._output, weakref.ref(self)))
+
+    register_hook = hooks.register_hook
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Say whether gradients are wanted; return self."""
@@ -373,16 +381,3 @@ def _rewritten(whole: Value, part: Value) -> Tensor:
     if whole._node is not None:
         y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad
     return y
-
-
-class _Retained:
-    """Tensors that keep the gradients of a node's outputs."""
-
-    def __init__(self) -> None:
-        self.tensors: list[tuple[int, weakref.ref[Tensor]]] = []
-
-    def give(self, grads: list[Any]) -> None:
-        for output, reference in self.tensors:
-            tensor = reference()
-            if tensor is not None and (grad := grads[output]) is not None:
-                tensor.gradient = grad if tensor.gradient is None else add(tensor.gradient, grad)

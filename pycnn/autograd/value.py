@@ -110,6 +110,14 @@ def new(array: Any) -> Tensor:
     return y
 
 
+def twin(x: Value) -> Tensor:
+    """Return another tensor with the same values and history."""
+    y = new(x.array)
+    y._node, y._output, y._base = x._node, x._output, x._base
+    y.requires_grad = x.requires_grad
+    return y
+
+
 def put_off(later: Later, requires_grad: bool) -> Tensor:
     """Return a tensor whose values are computed when they are looked at."""
     y = object.__new__(Value.made)

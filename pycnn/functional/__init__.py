@@ -4,11 +4,12 @@ Each takes tensors, and is recorded where gradients are wanted, or arrays, and t
 `pycnn.ops` has the functions on arrays that these are made of, with one for each gradient.
 """
 
-from pycnn.functional import activation, affine, images, losses, norm, pool
+from pycnn.functional import activation, affine, images, losses, more, norm, pool
 from pycnn.functional.activation import *
 from pycnn.functional.affine import *
 from pycnn.functional.images import *
 from pycnn.functional.losses import *
+from pycnn.functional.more import *
 from pycnn.functional.norm import *
 from pycnn.functional.pool import *
 
@@ -18,5 +19,6 @@ __all__ += activation.__all__
 __all__ += affine.__all__
 __all__ += images.__all__
 __all__ += losses.__all__
+__all__ += more.__all__
 __all__ += norm.__all__
 __all__ += pool.__all__

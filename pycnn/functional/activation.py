@@ -22,7 +22,6 @@ __all__ = [
     "hardtanh",
     "leaky_relu",
     "log_softmax",
-    "logsigmoid",
     "mish",
     "prelu",
     "relu",
@@ -61,12 +60,6 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -
 def sigmoid(x: Tensor) -> Tensor:
     """Return ``1 / (1 + exp(-x))``; see `pycnn.Sigmoid`."""
     return x.sigmoid()
-
-
-@on_arrays_too
-def logsigmoid(x: Tensor) -> Tensor:
-    """Return the logarithm of `sigmoid`, ``-softplus(-x)``."""
-    return -layers.Softplus()(-x)  # type: ignore[no-any-return]
 
 
 @on_arrays_too

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import layers
-from pycnn.autograd import Tensor
+from pycnn.autograd import Tensor, distances
 from pycnn.autograd.structure import on_arrays_too
 
 __all__ = [
@@ -151,15 +151,5 @@ def normalize(x: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Te
     return x / x.norm(p, dim, True).clamp(min=eps)
 
 
-@on_arrays_too
-def cosine_similarity(a: Tensor, b: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """Return the cosine of the angle between vectors along an axis."""
-    return (a * b).sum(dim) / (a.norm(2, dim).clamp(min=eps) * b.norm(2, dim).clamp(min=eps))
-
-
-@on_arrays_too
-def pairwise_distance(
-    a: Tensor, b: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Tensor:
-    """Return the p-norm of ``a - b + eps`` along the last axis."""
-    return (a - b + eps).norm(p, -1, keepdim)
+cosine_similarity = on_arrays_too(distances.cosine_similarity)
+pairwise_distance = on_arrays_too(distances.pairwise_distance)

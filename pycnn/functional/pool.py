@@ -56,10 +56,10 @@ def max_pool1d(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
-) -> Tensor:
+    return_indices: bool = False,
+) -> Any:
     """Keep the largest element of each window of a signal; see `pycnn.MaxPool1d`."""
-    layer = layers.MaxPool1d(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
-    return layer(x)  # type: ignore[no-any-return]
+    return layers.MaxPool1d(kernel_size, stride, padding, dilation, return_indices, ceil_mode)(x)
 
 
 @on_arrays_too

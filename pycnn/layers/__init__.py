@@ -14,7 +14,9 @@
   `activation`, `activation_kinds`, `prelu`, `softmax`, `dropout`, `embedding`, `batch_norm`,
   `local_response_norm`, `rbf`: one family each; `conv1d`, `pool1d`: those of signals
 - `instance_norm`, `group_norm`: statistics of a sample; `standardised`: what they share
-- `gates`: `GLU`; `unpool`: max pooling undone
+- `gates`: `GLU`; `unpool`: max pooling undone; `folding`: patches as columns
+- `more_activations`: rarer ones; `distances`: layers of two inputs
+- `hooks`, `members`: functions that look on, and what is below a module by name
 - `images`: what layers share that take images or signals; `borders`, `ones`: what padding needs
 - `s_layer`, `c_layer`: those of the neocognitron; `cells`: what they share; `self_organizing`:
   layers that learn without gradients
@@ -50,8 +52,10 @@ from pycnn.layers.c_layer import CLayer
 from pycnn.layers.conv import Conv2d
 from pycnn.layers.conv1d import Conv1d, ConvTranspose1d
 from pycnn.layers.conv_transpose import ConvTranspose2d
+from pycnn.layers.distances import Bilinear, CosineSimilarity, PairwiseDistance
 from pycnn.layers.dropout import Dropout, Dropout1d, Dropout2d
 from pycnn.layers.embedding import Embedding
+from pycnn.layers.folding import Fold, Unfold
 from pycnn.layers.gates import GLU
 from pycnn.layers.group_norm import GroupNorm, LayerNorm
 from pycnn.layers.instance_norm import InstanceNorm1d, InstanceNorm2d
@@ -59,6 +63,17 @@ from pycnn.layers.linear import Linear
 from pycnn.layers.local_response_norm import LocalResponseNorm
 from pycnn.layers.module import Module, evaluation_mode
 from pycnn.layers.module_lists import ModuleDict, ModuleList, ParameterList
+from pycnn.layers.more_activations import (
+    CELU,
+    SELU,
+    Hardshrink,
+    LogSigmoid,
+    Softmin,
+    Softshrink,
+    Softsign,
+    Tanhshrink,
+    Threshold,
+)
 from pycnn.layers.pad import (
     CircularPad1d,
     CircularPad2d,
@@ -88,10 +103,12 @@ from pycnn.layers.subsampling import Subsampling
 from pycnn.layers.unpool import MaxUnpool2d
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
     "GLU",
     "RBF",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool1d",
@@ -100,6 +117,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "CLayer",
     "ChannelShuffle",
@@ -111,14 +129,17 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineSimilarity",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "Fold",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -129,6 +150,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSigmoid",
     "LogSoftmax",
     "MaxPool1d",
     "MaxPool2d",
@@ -138,6 +160,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "PReLU",
+    "PairwiseDistance",
     "Parallel",
     "Parameter",
     "ParameterList",
@@ -157,11 +180,17 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "SparseRows",
     "Subsampling",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "Unflatten",
+    "Unfold",
     "Unsqueeze",
     "Upsample",
     "UpsamplingBilinear2d",

@@ -18,6 +18,7 @@ from pycnn import _budget
 from pycnn._arguments import written
 from pycnn._printable import printable
 from pycnn.layers.contained import attributes_of
+from pycnn.layers.hooks import hooked_of
 from pycnn.layers.making import numbers_in
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Buffer, Parameter
@@ -76,7 +77,8 @@ class _Writer:
             raise Own(module, name, f"the class {kind} is not one of pycnn's layers")
         if depth > MOST_DEPTH:
             raise Own(module, name, f"modules lie within modules deeper than {MOST_DEPTH}")
-        if "forward" in vars(module):
+        hooked = hooked_of(module)
+        if "forward" in (vars(module) if hooked is None else hooked.own):
             raise Own(module, name, f"a {kind} has another forward")
         self._seen[id(module)] = name
         for own, value in attributes_of(module).items():

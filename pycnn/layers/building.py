@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+
+import numpy as np
 
 from pycnn._arguments import flag, written
+from pycnn._printable import printable
 from pycnn.autograd import Tensor
-from pycnn.layers.parameter import Buffer, Parameter
+from pycnn.dtypes import is_dtype
+from pycnn.layers.members import Modules, Values
+from pycnn.layers.parameter import Buffer, Parameter, forget_gradient
 from pycnn.layers.tree import Tree
 
 if TYPE_CHECKING:
@@ -71,9 +75,46 @@ class Building(Tree):
             )
 
     @property
-    def _modules(self) -> Mapping[str, Module]:
-        """The modules directly below by name, as PyTorch's programs look at them; read-only."""
-        return MappingProxyType(dict(self.named_children()))
+    def _modules(self) -> Modules:
+        """The modules directly below by name, to look at and to change as PyTorch's programs do."""
+        return Modules(cast("Module", self))
+
+    @property
+    def _parameters(self) -> Values:
+        """The parameters of this module itself, by name."""
+        return Values(self, Parameter)
+
+    @property
+    def _buffers(self) -> Values:
+        """The buffers of this module itself, by name."""
+        return Values(self, Buffer)
+
+    def _put_child(self, name: str, module: Module | None) -> None:
+        """Set a module below this one."""
+        setattr(self, name, module)
+
+    def _drop_child(self, name: str) -> None:
+        """Delete a module below this one."""
+        delattr(self, name)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter of a dotted name."""
+        return self._found("parameter", target, Parameter)  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Buffer:
+        """Return the buffer of a dotted name."""
+        return self._found("buffer", target, Buffer)  # type: ignore[no-any-return]
+
+    def _found(self, kind: str, target: str, cls: type) -> Any:
+        for name, value in self._named_state():
+            if name == target and isinstance(value, cls):
+                return value
+        raise AttributeError(f"[{type(self).__name__}] there is no {kind} {printable(target)}")
+
+    def set_submodule(self, target: str, module: Module) -> None:
+        """Put a module in the place of the one of a dotted name."""
+        above, _, name = target.rpartition(".")
+        self.get_submodule(above)._modules[name] = module
 
     def apply(self: Self, function: Callable[[Module], Any]) -> Self:
         """Call a function with every module, those below first, each once; return self."""
@@ -88,6 +129,13 @@ class Building(Tree):
             parameter.requires_grad = requires_grad
         return self
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, or zeros where there was one."""
+        flag("zero_grad", "set_to_none", set_to_none)
+        for _, value in self._named_state():
+            if isinstance(value, Parameter):
+                forget_gradient(value, set_to_none)
+
     def freeze(self: Self) -> Self:
         """Train none of the parameters here and below; return self.
 
@@ -100,6 +148,10 @@ class Building(Tree):
         """Train the parameters here and below again; return self."""
         return self.requires_grad_(True)
 
+    def extra_repr(self) -> str:
+        """Return what repr shows before the modules below; for a class of one's own to define."""
+        return cast("Module", self)._arguments()
+
     def cpu(self: Self) -> Self:
         """Move to the CPU; return self."""
         return cast("Self", cast("Module", self).to("cpu"))
@@ -111,3 +163,43 @@ class Building(Tree):
     def float(self: Self) -> Self:
         """Return self: parameters are float32."""
         return self
+
+    def half(self) -> NoReturn:
+        """Refuse: there are no float16 parameters.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        self._other("half", "float16")
+
+    def bfloat16(self) -> NoReturn:
+        """Refuse, as `half` does."""
+        self._other("bfloat16", "bfloat16")
+
+    def double(self) -> NoReturn:
+        """Refuse, as `half` does: ``to("reference")`` computes in float64."""
+        self._other("double", "float64")
+
+    def _other(self, name: str, dtype: str) -> NoReturn:
+        raise TypeError(
+            f"[{name}] parameters are float32, and cannot become {dtype}: leave the call out, or "
+            'compute in float64 with model.to("reference")'
+        )
+
+
+def device_given(device: Any, dtype: Any) -> str | None:
+    """Return the device that `Module.to` was given, if any; refuse a dtype that is not float32."""
+    if isinstance(device, Tensor):
+        device = device.device
+    if is_dtype(device):
+        device, dtype = None, device
+    if dtype is not None and (not is_dtype(dtype) or np.dtype(dtype) != np.float32):
+        raise TypeError(
+            f"[Module.to] parameters are float32, and cannot become {written(dtype)}: leave it "
+            'out, or compute in float64 with model.to("reference")'
+        )
+    if not (isinstance(device, str) or (device is None and dtype is not None)):
+        raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
+    return device

@@ -10,14 +10,16 @@ import numpy as np
 from pycnn._arguments import written
 from pycnn._printable import printable
 from pycnn.layers.contained import attributes_of
+from pycnn.layers.members import Holding
 from pycnn.layers.module import Module, Trace
 from pycnn.layers.parameter import Array, Buffer, Parameter
+from pycnn.layers.tree import Tree
 
 R = TypeVar("R")
 Self = TypeVar("Self", bound="Container")
 
 
-class Container(Module):
+class Container(Holding, Module):
     """A module made of others in a fixed order; its errors name the module that failed.
 
     Parameters
@@ -46,6 +48,29 @@ class Container(Module):
     def items(self) -> Iterator[tuple[str, Module]]:
         """Return the modules that the container was made of, with their names, in order."""
         yield from self._named.items()
+
+    def _held(self) -> Mapping[str, Module]:
+        held: dict[str, Module] = vars(self).get("_named", {})
+        return held
+
+    def _put_child(self, name: str, module: Module | None) -> None:
+        """Replace the module of a name; another one becomes an attribute."""
+        if name in self._named:
+            self._replace({**self._named, name: module})
+        else:
+            Tree.__setattr__(self, name, module)
+
+    def _drop_child(self, name: str) -> None:
+        if name in self._named:
+            raise TypeError(
+                f"[{type(self).__name__}] {printable(name)} cannot be taken away: put an Identity "
+                "in its place"
+            )
+        Tree.__delattr__(self, name)
+
+    def _replace(self, modules: Mapping[str, Module | None]) -> None:
+        """Hold these modules."""
+        self._named = named(type(self).__name__, "part", (modules,))
 
     def __len__(self) -> int:
         return len(self._named)

@@ -15,7 +15,8 @@ from pycnn._printable import printable
 from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.structure import holds, leaves
 from pycnn.devices import device_of, extension, is_array, move, needs_extension
-from pycnn.layers.building import Building
+from pycnn.layers.building import Building, device_given
+from pycnn.layers.hooks import Hookable
 from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
@@ -45,7 +46,7 @@ class ModelSpec(NamedTuple):
     arguments: dict[str, Any]
 
 
-class Module(Building, Making, Modes, State, Saving):
+class Module(Building, Hookable, Making, Modes, State, Saving):
     """Base class of layers and models: a forward pass, its backward pass, and parameters.
 
     A subclass assigns its `Parameter`, `Buffer` and `Module` objects to attributes, which names
@@ -212,12 +213,6 @@ class Module(Building, Making, Modes, State, Saving):
         if dy.shape != shape:
             raise ValueError(f"the gradient must have shape {shape}, has {dy.shape}")
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: ``grad`` becomes None."""
-        for _, value in self._named_state():
-            if isinstance(value, Parameter):
-                value.gradient = None
-
     @property
     def device(self) -> Any:
         """Device of the parameters: 'cpu', or that given to `to`; or an attribute of one's own."""
@@ -237,7 +232,7 @@ class Module(Building, Making, Modes, State, Saving):
             if isinstance(value, Parameter) or value.moves:
                 yield value
 
-    def to(self: Self, device: str) -> Self:
+    def to(self: Self, device: Any = None, dtype: Any = None) -> Self:
         """Move the parameters to a device, and return self; gradients are forgotten.
 
         Buffers with ``moves`` go with them, such as a frozen table of word vectors. Other buffers,
@@ -248,17 +243,23 @@ class Module(Building, Making, Modes, State, Saving):
         device : {'cpu', 'cuda', 'reference'}
             The CPU or the GPU, or `pycnn.reference`, which computes in float64 with NumPy, to
             compare with; 'cuda_emulated' is the emulation of a GPU that tests use. An optimizer
-            that has taken steps does not move: make a new one and load the state into it.
+            that has taken steps does not move: make a new one and load the state into it. A
+            tensor stands for its device.
+        dtype : dtype, optional
+            Only float32, which parameters are; it may come first, as in PyTorch.
 
         Raises
         ------
+        TypeError
+            If it is another dtype, or no device.
         ValueError
             If there is no device of this name.
         RuntimeError
             If the machine has no such device, or pycnn was built without it.
         """
-        if not isinstance(device, str):
-            raise TypeError(f"[Module.to] device must be a str, got {type(device).__name__}")
+        device = device_given(device, dtype)
+        if device is None:
+            return self
         if needs_extension(device):
             extension(device)
         with Turn(self, alone=True).taken():
@@ -344,9 +345,10 @@ class Module(Building, Making, Modes, State, Saving):
 
     def __repr__(self) -> str:
         children = [f"({printable(name)}): {child!r}" for name, child in self.named_children()]
+        extra = self.extra_repr()
         if not children:
-            return f"{type(self).__name__}({self._arguments()})"
-        body = "\n".join(children).replace("\n", "\n  ")
+            return f"{type(self).__name__}({extra})"
+        body = "\n".join([extra, *children] if extra else children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
 
 

@@ -6,11 +6,12 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 from pycnn._arguments import written
+from pycnn.layers.members import Holding
 from pycnn.layers.module import Module
 from pycnn.layers.tree import Tree
 
 
-class ModuleList(Module):
+class ModuleList(Holding, Module):
     """Modules in a list: found, trained and saved by the module that has it as an attribute.
 
     It has no forward pass of its own.
@@ -55,8 +56,13 @@ class ModuleList(Module):
         return self
 
     def add_module(self, name: str, module: Any) -> None:
-        """Do `append` if the name is the next position; a word becomes an attribute, not in len."""
-        if name == str(len(self._listed)):
+        """Replace the module at a position, or do `append` with the next one.
+
+        A word becomes an attribute, which does not count in `len`.
+        """
+        if name in self._held():
+            self[int(name)] = module
+        elif name == str(len(self._listed)):
             self.append(module)
         elif isinstance(name, str) and name.isidentifier():
             Tree.__setattr__(self, name, checked("ModuleList", module))
@@ -66,6 +72,18 @@ class ModuleList(Module):
             )
 
     register_module = add_module
+
+    def _held(self) -> Mapping[str, Module]:
+        return {str(i): module for i, module in enumerate(vars(self).get("_listed", ()))}
+
+    def _put_child(self, name: str, module: Any) -> None:
+        self.add_module(name, module)
+
+    def _drop_child(self, name: str) -> None:
+        if name in self._held():
+            del self[int(name)]
+        else:
+            Tree.__delattr__(self, name)
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end; return self."""
@@ -99,11 +117,14 @@ class ModuleList(Module):
         """Take a module out, and return it."""
         return self._listed.pop(index)
 
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *modules])
+
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)
 
 
-class ModuleDict(Module):
+class ModuleDict(Holding, Module):
     """Modules in a dict: found, trained and saved by the module that has it as an attribute.
 
     It has no forward pass of its own.
@@ -159,6 +180,20 @@ class ModuleDict(Module):
         self[name] = module
 
     register_module = add_module
+
+    def _held(self) -> Mapping[str, Module]:
+        held: dict[str, Module] = vars(self).get("_mapped", {})
+        return held
+
+    def _put_child(self, name: str, module: Any) -> None:
+        self[name] = module
+
+    def _drop_child(self, name: str) -> None:
+        del self[name]
+
+    def clear(self) -> None:
+        """Take all modules away."""
+        self._mapped.clear()
 
     def __getitem__(self, name: str) -> Module:
         return self._mapped[name]

@@ -16,6 +16,7 @@ from pycnn._budget import take
 from pycnn._locks import Lock
 from pycnn._memory import slots_of
 from pycnn.autograd import Tensor, tracked
+from pycnn.autograd.hooks import HOOKED, arriving
 from pycnn.devices import device_of, is_array, move, on_cpu
 
 Array = npt.NDArray[Any]
@@ -205,6 +206,8 @@ class Parameter(Tensor):
             raise ValueError(f"[Parameter] gradient has shape {grad.shape}, data {self.shape}")
         if not self.requires_grad:
             return
+        if HOOKED and (grad := arriving(self, grad)) is None:
+            return
         with sums.held:
             own = self.gradient
             if self.home is not None:
@@ -225,6 +228,14 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype}{frozen})"
+
+
+def forget_gradient(parameter: Tensor, to_none: bool = True) -> None:
+    """Let go of a gradient; without `to_none`, zeros take the place of one."""
+    if parameter.gradient is None or to_none:
+        parameter.gradient = None
+    else:
+        parameter.gradient = parameter.backend.zeros(parameter.shape, parameter.dtype)
 
 
 def _add_rows(dense: Array, sparse: SparseRows) -> Array:

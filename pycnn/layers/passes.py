@@ -17,10 +17,12 @@ import numpy as np
 
 from pycnn._memory import remember
 from pycnn.autograd import Node, Tensor, is_recording, recording
-from pycnn.autograd.graph import Needs, Source, walk
+from pycnn.autograd.graph import Needs, Source
+from pycnn.autograd.hooks import walk
 from pycnn.autograd.structure import holds, leaves, mapped
 from pycnn.autograd.value import Value, apart_from, new
 from pycnn.devices import is_array
+from pycnn.layers.hooks import hooked_of
 
 if TYPE_CHECKING:
     from pycnn.layers.module import Module
@@ -157,10 +159,14 @@ def _pull(module: Module, backward: Any, saved: Any, count: int) -> Any:
         for part, memory in saved:
             part._memory = memory
         gradient = dy[0] if len(dy) == 1 else dy
-        if own and not any(needs):
+        hooked = hooked_of(module) if own else None
+        if hooked is not None:  # on a tape, hooks have nodes of their own
+            dx = hooked.under("backward")(gradient)
+        elif own and not any(needs):
             module.backward_parameters(gradient)
             return (None,) * count
-        dx = module.backward(gradient) if own else backward(module, gradient)
+        else:
+            dx = module.backward(gradient) if own else backward(module, gradient)
         return dx if isinstance(dx, tuple) else (dx,) * count if count == 1 else (dx,)
 
     return pull

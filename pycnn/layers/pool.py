@@ -63,8 +63,6 @@ class MaxPool(Pool):
     ) -> None:
         owner = type(self).__name__
         self.return_indices = flag(owner, "return_indices", return_indices)
-        if self.axes != 2:
-            no_indices(owner, return_indices, "pycnn.ops.max_pool2d")
         super().__init__(kernel_size, stride, padding)
         self.dilation = self._numbers("dilation", dilation, 1)
         self.ceil_mode = flag(owner, "ceil_mode", ceil_mode)
@@ -80,10 +78,17 @@ class MaxPool(Pool):
     def on_tensors(self, x: Tensor) -> Any:
         """Do `forward` on a tensor: as one op with what comes before, if that is possible."""
         if self.return_indices:
-            return max_pool2d_with_indices(x, self._geometry)
+            return self._with_indices(x)
         if self.axes != 2 or (x._later is None and len(x.array.shape) != 4):
             return NotImplemented
         return max_pool2d(x, self._geometry, self.is_side_by_side)
+
+    def _with_indices(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.axes == 2:
+            return max_pool2d_with_indices(x, self._geometry)
+        row = x.unsqueeze(-2)  # places of a row are those of the signal
+        y, places = max_pool2d_with_indices(row, self._geometry)
+        return y.squeeze(-2), places.squeeze(-2)
 
     def _forward(self, x: Array) -> Array:
         if self.return_indices:

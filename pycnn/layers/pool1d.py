@@ -25,7 +25,7 @@ class MaxPool1d(MaxPool):
     dilation : int
         Distance between the elements of a window.
     return_indices : bool
-        Only False.
+        Whether a tensor also gives the position of each maximum, for which see `MaxPool2d`.
     ceil_mode : bool
         Whether a last, incomplete window counts.
 

@@ -70,15 +70,48 @@ class Sequential(Container):
         """Add a layer before a position; return self. Layers are numbered anew."""
         layers = list(self)
         layers.insert(index, layer)
-        self._named = named("Sequential", "layer", tuple(layers), shared=True)
-        self._changed()
+        self._replace(dict(zip(map(str, range(len(layers))), layers, strict=True)))
         return self
+
+    def pop(self, key: int | str) -> Module:
+        """Take a layer away, and return it. Those after it are numbered anew."""
+        layer: Module = self[key]
+        del self[key]
+        return layer
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a layer of a name at the end, or replace the one of this name."""
-        given = {**self._named, name: module}
-        self._named = named("Sequential", "layer", (given,), shared=True)
+        self._replace({**self._named, name: module})
+
+    register_module = add_module
+
+    def _put_child(self, name: str, module: Module | None) -> None:
+        """Replace a layer, or add one at the end, as PyTorch does.
+
+        A class with a `forward` of its own calls its attributes itself, and a layer of the row that
+        gets another name runs once.
+        """
+        own = type(self).forward is not Sequential.forward
+        below = {id(one) for layer in self._held().values() for one in layer.modules()}
+        if name in self._held() or not (own or id(module) in below):
+            self.add_module(name, module)
+        else:
+            super()._put_child(name, module)
+
+    def _drop_child(self, name: str) -> None:
+        if name in self._named:
+            self._replace({key: one for key, one in self._named.items() if key != name})
+        else:
+            super()._drop_child(name)
+
+    def _replace(self, modules: Mapping[str, Module | None]) -> None:
+        self._named = named("Sequential", "layer", (modules,), shared=True)
         self._changed()
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return Sequential(*self, *other)
 
     def __getitem__(self, key: Any) -> Any:
         """Return the layer at a position or of a name; of a slice a `Sequential` of its layers."""
@@ -90,10 +123,9 @@ class Sequential(Container):
         self.add_module(key if isinstance(key, str) else list(self._named)[key], layer)
 
     def __delitem__(self, key: int | str) -> None:
-        del self._named[key if isinstance(key, str) else list(self._named)[key]]
+        self._drop_child(key if isinstance(key, str) else list(self._named)[key])
         if all(name.isdigit() for name in self._named):
-            self._named = named("Sequential", "layer", tuple(self), shared=True)
-        self._changed()
+            self._replace(dict(zip(map(str, range(len(self))), self, strict=True)))
 
     # Passes --------------------------------------------------------------------------------
 

@@ -103,25 +103,33 @@ class Tree:
         ]
         return cast("Iterator[tuple[str, Module]]", iter(found)) if found else None
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names (``0.weight``), in PyTorch's order.
 
-        A parameter that several layers share comes once, under its first name.
+        A parameter that several layers share comes once, under its first name. Without `recurse`
+        there are only those of this module itself.
         """
         for name, value in each_once(self._checked_state(prefix)):
-            if isinstance(value, Parameter):
+            if isinstance(value, Parameter) and (recurse or "." not in name[len(prefix) :]):
                 yield name, value
 
-    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Buffer]]:
         """All buffers with their dotted names, in PyTorch's order; a shared buffer comes once."""
         for name, value in each_once(self._checked_state(prefix)):
-            if isinstance(value, Buffer):
+            if isinstance(value, Buffer) and (recurse or "." not in name[len(prefix) :]):
                 yield name, value
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters, in the order of `named_parameters`."""
-        for _, parameter in self.named_parameters():
+        for _, parameter in self.named_parameters("", recurse):
             yield parameter
+
+    def buffers(self, recurse: bool = True) -> Iterator[Buffer]:
+        """All buffers, in the order of `named_buffers`."""
+        for _, buffer in self.named_buffers("", recurse):
+            yield buffer
 
     def _named_state(
         self, prefix: str = "", containers: list[Held] | None = None

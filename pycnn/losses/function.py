@@ -9,7 +9,8 @@ import numpy as np
 
 from pycnn._memory import Remembering, remember, taken
 from pycnn.autograd import Tensor, recording
-from pycnn.autograd.graph import Source, walk
+from pycnn.autograd.graph import Source
+from pycnn.autograd.hooks import walk
 from pycnn.autograd.structure import mapped
 from pycnn.autograd.value import new
 from pycnn.devices import is_array, move

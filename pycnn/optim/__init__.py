@@ -5,9 +5,11 @@
 - `Constant`, `Step`, `Cosine`, `OneCycle`, `Exponential`, `Polynomial`, `Linear`, `Staircase`,
   `MultiStep`, `CosineRestarts`: (step, total steps) to learning rate
 - `Warmup`, `Successive`, `Chained`, `PerEpoch`: schedules made of others
+- `lr_scheduler`: PyTorch's schedulers, for loops of one's own
 - `clip_grad_norm`, `clip_grad_value`: limits on the common norm of all gradients, or on each number
 """
 
+from pycnn.optim import lr_scheduler
 from pycnn.optim.adadelta import Adadelta
 from pycnn.optim.adagrad import Adagrad
 from pycnn.optim.adam import Adam, AdamW
@@ -57,4 +59,5 @@ __all__ = [
     "Warmup",
     "clip_grad_norm",
     "clip_grad_value",
+    "lr_scheduler",
 ]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends, devices, ops
-from pycnn._arguments import factor
+from pycnn._arguments import factor, flag
 from pycnn._overlap import overlapping
-from pycnn.layers.parameter import Array, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Parameter, SparseRows, forget_gradient
 from pycnn.optim.groups import Group, Params, groups_of, parts_of
 from pycnn.optim.loaded_state import State, checked_state, taken_apart
 
@@ -208,10 +208,11 @@ class Optimizer(ABC):
         """Return the settings of a group, without its parameters and its name."""
         return {name: group[name] for name in self.defaults}
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: ``grad`` becomes None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: ``grad`` becomes None, or zeros where there was one."""
+        flag("zero_grad", "set_to_none", set_to_none)
         for parameter in self.params:
-            parameter.gradient = None
+            forget_gradient(parameter, set_to_none)
 
     def state_dict(self) -> State:
         """Return the state as PyTorch does: ``state`` by position, and the ``param_groups``.

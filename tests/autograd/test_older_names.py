@@ -57,13 +57,6 @@ def test_wrappers_call_what_they_wrap() -> None:
         load_url("https://example.com/a.pth")
 
 
-def test_modules_by_name_are_read_only() -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
-    assert list(model._modules) == ["0", "1"]
-    with pytest.raises(TypeError):
-        model._modules["2"] = nn.ReLU()  # type: ignore[index]
-
-
 def test_order_of_numbers() -> None:
     x = nn.tensor([[2.0, 1.0, 2.0], [3.0, 5.0, 4.0]], requires_grad=True)
     values, where = x.sort(dim=1, descending=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import pytorch_tensor_lines  # noqa: F401 - its lines
+from support import pytorch_more_lines, pytorch_tensor_lines  # noqa: F401 - their lines
 from support.pytorch_lines import CHECKS, line, randn
 
 import pycnn as torch

@@ -238,7 +238,7 @@ def test_attributes_of_every_container_are_found(make: Callable[..., Any]) -> No
 
 def test_a_name_that_is_there_twice_is_refused() -> None:
     model = Sequential({"a": Linear(2, 2)})
-    model.a = Linear(2, 2)
+    vars(model)["a"] = Linear(2, 2)
     with pytest.raises(ValueError, match=r"\[Sequential\] two parameters.*have the name a.weight"):
         model.state_dict()
 

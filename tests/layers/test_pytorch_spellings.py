@@ -109,7 +109,6 @@ REFUSED = [
     ("nn.Conv2d(3, 4, 3, 2, 'same', padding_mode='reflect')", ValueError, "needs stride 1"),
     ("nn.ConvTranspose1d(3, 4, 3, padding_mode='reflect')", ValueError, "one of zeros, got 'reflect'"),
     ("nn.ConvTranspose1d(3, 4, 3, output_padding=1)", ValueError, "output_padding must be less"),
-    ("nn.MaxPool1d(2, return_indices=True)", ValueError, r"\[MaxPool1d\] return_indices must be False"),
     ("nn.AdaptiveMaxPool2d(2, True)", ValueError, r"\[AdaptiveMaxPool2d\] return_indices must be False"),
     ("nn.AdaptiveAvgPool1d((2, 2))", ValueError, r"an int or \(length,\), got \(2, 2\)"),
     ("nn.GroupNorm(3, 4)", ValueError, r"\[GroupNorm\] num_groups=3 must divide num_channels=4"),

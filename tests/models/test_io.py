@@ -253,7 +253,7 @@ def test_arrays_that_are_not_contiguous_or_native_are_stored_right(
     values: np.ndarray = (np.arange(24).reshape(4, 6) % 7).astype(dtype)
     model = Sequential(Linear(6, 4, rng=0))
     model.kept = Buffer(np.zeros((4, 6), dtype))
-    model.kept.data = awkward(layout, values, tmp_path)  # type: ignore[attr-defined]
+    model.kept.data = awkward(layout, values, tmp_path)
     io.save(tmp_path / "m", model)
     stored = load_file(tmp_path / "m")["kept"]
     assert stored.dtype == dtype
@@ -261,7 +261,7 @@ def test_arrays_that_are_not_contiguous_or_native_are_stored_right(
     other = Sequential(Linear(6, 4, rng=1))
     other.kept = Buffer(np.zeros((4, 6), dtype))
     io.load(tmp_path / "m", other)
-    assert np.array_equal(other.kept.data, values)  # type: ignore[attr-defined]
+    assert np.array_equal(other.kept.data, values)
 
 
 def test_a_transposed_parameter_is_stored_right(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_arrays_without_dimensions_or_elements_come_back(
     other = Sequential(Linear(1, 1, rng=1))
     other.kept = Buffer(np.zeros(shape, np.int64))
     io.load(tmp_path / "m", other)
-    assert np.array_equal(other.kept.data, model.kept.data)  # type: ignore[attr-defined]
+    assert np.array_equal(other.kept.data, model.kept.data)
 
 
 @pytest.mark.parametrize(
