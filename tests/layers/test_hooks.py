@@ -92,7 +92,7 @@ def test_what_a_hook_returns_is_recorded() -> None:
     w = layer.weight.item()
     np.testing.assert_allclose(y.item(), 30 * w, rtol=1e-6)
     y.backward()
-    np.testing.assert_allclose(layer.weight.grad, [[30]])  # type: ignore[arg-type]
+    np.testing.assert_allclose(layer.weight.grad, [[30]])
     np.testing.assert_allclose(x.grad, [[6 * w]], rtol=1e-6)
 
 
