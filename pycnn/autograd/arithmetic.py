@@ -25,7 +25,7 @@ def operand(like: Value, other: Any) -> Any:
     if isinstance(other, np.generic) and other.dtype.kind in "biuf":
         return other.item()
     if isinstance(other, np.ndarray):
-        numbers = np.asarray(other, order="C")
+        numbers = np.array(other, order="C")  # a copy, which nobody changes before backward
         if numbers.dtype.kind == "f":
             numbers = numbers.astype(np.float32, copy=False)
         return new(like.backend.from_numpy(numbers))
@@ -57,28 +57,34 @@ def _power_of_base(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(b, (int, float)):
         if b == 2:
             return multiply(k, g, multiply(k, a, 2.0))
-        slope = k.binary("power", a, float(b) - 1) if b else k.zeros_like(a)
-        return multiply(k, g, multiply(k, slope, float(b)))
+        if not b:
+            return k.zeros_like(g)
+        return multiply(k, g, multiply(k, k.binary("power", a, float(b) - 1), float(b)))
     slope = multiply(k, b, k.binary("power", a, k.binary("subtract", b, 1.0)))
     return multiply(k, g, k.where(k.binary("equal", b, 0.0), k.zeros_like(slope), slope))
 
 
 def _power_of_exponent(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return multiply(
-            k, g, multiply(k, y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
-        )
+        log = math.log(a) if a > 0 else (-math.inf if a == 0 else math.nan)
+        slope = multiply(k, y, log)
+        if a == 0:
+            slope = k.where(k.binary("greater_equal", b, 0.0), k.zeros_like(slope), slope)
+        return multiply(k, g, slope)
     slope = multiply(k, y, k.unary("log", a))
     zero = k.binary("logical_and", k.binary("equal", a, 0.0), k.binary("greater_equal", b, 0.0))
     return multiply(k, g, k.where(zero, k.zeros_like(slope), slope))
 
 
 def _larger(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
-    """Give the gradient to the operand that the result is; half of it where both are."""
-    mine = k.astype(k.binary("equal", y, a), g.dtype)
-    theirs = k.astype(k.binary("equal", y, b), g.dtype)
-    both = k.binary("add", mine, theirs)
-    return multiply(k, g, k.binary("divide", mine, k.binary("maximum", both, 1.0)))
+    """Give the gradient to the operand that the result is; half of it where both are.
+
+    Where one of them is NaN, both get it, as in PyTorch.
+    """
+    alone = k.binary("not_equal", y, b)  # NaN differs from everything
+    mine = k.binary("logical_or", k.binary("equal", y, a), k.binary("not_equal", y, y))
+    share = k.where(alone, g, multiply(k, g, 0.5))
+    return k.where(mine, share, k.zeros_like(g))
 
 
 def _flat(k: Backend, g: Any, a: Any, b: Any, y: Any) -> Any:
@@ -141,6 +147,8 @@ def binary(name: str, a: Any, b: Any) -> Tensor:
     y = _paired(k, name, function, x, z)
     rules = [rule for rule, v in ((of_a, a), (of_b, b)) if isinstance(v, Value)]
     shapes = [v.array.shape for v in values]
+    if y.dtype.kind == "f":  # so that the gradients are floats of the same width
+        x, z = (as_float(k, v) if hasattr(v, "dtype") else v for v in (x, z))
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         return [
@@ -202,7 +210,7 @@ def clamp(x: Value, low: Any, high: Any) -> Tensor:
     def pull(needs: Needs, g: Any) -> list[Any]:
         for name, end in (("greater_equal", low), ("less_equal", high)):
             if end is not None:
-                g = multiply(k, g, k.astype(k.binary(name, array, end), g.dtype))
+                g = k.where(k.binary(name, array, end), g, k.zeros_like(g))
         return [g]
 
     return record("clamp", (x,), y, pull)
@@ -230,9 +238,9 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     a, b = (operand(condition, v) for v in _checked("where", a, b))
     values = [v for v in (a, b) if isinstance(v, Value)]
     k = same_backend("where", condition, *values)
+    if condition.array.dtype != bool:
+        condition = new(k.binary("not_equal", condition.array, 0))
     mask = condition.array
-    if mask.dtype != bool:
-        mask = k.binary("not_equal", mask, 0)
     x, z = (v.array if isinstance(v, Value) else v for v in (a, b))
     if not values:
         kind = np.result_type(type(a), type(b))
@@ -242,17 +250,17 @@ def where(condition: Value, a: Any, b: Any) -> Tensor:
     except ValueError:
         raise ValueError(f"[where] {_do_not_fit(mask, x, z)}") from None
     shapes = [v.array.shape for v in values]
+    firsts = [True, False] if len(values) == 2 else [isinstance(a, Value)]
 
     def pull(needs: Needs, g: Any) -> list[Any]:
         zero = k.zeros_like(g)
-        parts = [
-            part
-            for part, v in (((g, zero), a), ((zero, g), b))
-            if isinstance(v, Value)
-        ]  # fmt: skip
-        return [
-            unbroadcast(k, k.where(mask, *part), shape) if need else None
-            for need, part, shape in zip(needs, parts, shapes, strict=True)
-        ]
+        grads: list[Any] = []
+        for need, is_first, shape in zip(needs, firsts, shapes, strict=True):
+            pair = (g, zero) if is_first else (zero, g)
+            grads.append(unbroadcast(k, k.where(mask, *pair), shape) if need else None)
+        return grads
 
-    return record("where", values, y, pull)
+    result = record("where", values, y, pull)
+    if result._node is not None:
+        result._node.guard(condition)
+    return result

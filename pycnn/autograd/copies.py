@@ -76,7 +76,7 @@ class Copies(Ordering):
         """Part an axis into several; one size may be -1."""
         shape = tuple(self.array.shape)
         axis = shaping.axis_of("unflatten", dim, len(shape))
-        return shaping.reshape(self, *shape[:axis], *sizes, *shape[axis + 1 :])
+        return shaping.view(self, *shape[:axis], *sizes, *shape[axis + 1 :])
 
     def repeat_interleave(self, repeats: Any, dim: int | None = None) -> Tensor:
         """Repeat each slice along an axis, or each number of the flattened tensor.

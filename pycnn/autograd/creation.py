@@ -11,7 +11,7 @@ from pycnn import backends
 from pycnn._arguments import written
 from pycnn.autograd.shaping import sizes_of
 from pycnn.autograd.tensor import Tensor
-from pycnn.autograd.value import Value
+from pycnn.autograd.value import Part, Value
 from pycnn.devices import is_array, move
 
 __all__ = [
@@ -94,7 +94,9 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
         return data
     plain = type(data) is np.ndarray and data.dtype in (np.float32, np.int64)
     if plain and data.flags.c_contiguous and dtype is None and device in (None, "cpu"):
-        return Tensor(data)
+        x = Tensor(data)
+        x._base = Part(None, as_tensor, None, False)
+        return x
     return tensor(data, dtype, device)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pycnn import backends
 from pycnn.autograd.graph import Needs, recording
 from pycnn.autograd.tensor import Tensor
-from pycnn.autograd.value import Value, new, record_all
+from pycnn.autograd.value import Value, apart_from, new, record_all
 from pycnn.devices import is_array
 
 
@@ -89,8 +89,8 @@ class Function:
 
         def pull(needs: Needs, *dy: Any) -> list[Any]:
             with recording(False):
-                # Detached, so that a pass that changes them changes no gradient of others.
-                grads = cls.backward(context, *[new(g).detach() for g in dy])
+                # Apart, so that a pass that changes them changes no gradient of others.
+                grads = cls.backward(context, *[apart_from(x, x) for x in map(new, dy)])
             given = list(grads) if isinstance(grads, tuple) else [grads]
             if len(given) != len(inputs):
                 raise ValueError(

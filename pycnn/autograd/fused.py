@@ -4,16 +4,21 @@ A rectifier after either, and a pooling with windows side by side after a rectif
 as one op with it: the same bits in less time. What a forward pass says next is not known, so each
 of these is put off until somebody looks at its result. If by then the tensor before it is gone,
 nobody can ever look at that one, and one op does both; if it is still there, it is computed.
+
+What is put off computes with what its inputs were when it was called. Where nothing is recorded, it
+waits no longer than until the next convolution or linear layer: results that are kept for later
+would keep all inputs as well.
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycnn import ops
-from pycnn.autograd.graph import Needs, Node, is_recording
-from pycnn.autograd.value import Later, Value, put_off, record
+from pycnn.autograd.graph import Needs, Node, _nothing, is_recording
+from pycnn.autograd.value import Later, Value, put_off, record, tell
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -31,33 +36,52 @@ class Affine(Later):
         The other arguments of the op.
     """
 
-    __slots__ = ("geometry", "inputs", "op", "records")
+    __slots__ = ("arrays", "changes", "geometry", "inputs", "node", "op", "records")
 
     def __init__(
         self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
     ) -> None:
         self.op, self.geometry = op, geometry
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
+        self.arrays = [one.array for one in self.inputs]
+        self.changes = [one.changes() for one in self.inputs]
         self.records = is_recording() and (
             x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
         )
+        self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
+        for one in self.inputs:
+            if one._node is None:  # may be written in place
+                tell(one, self)
 
-    def arrays(self) -> tuple[Any, Any, Any]:
-        """Return x, weight and bias as arrays."""
-        x, weight, *bias = self.inputs
-        return x.array, weight.array, bias[0].array if bias else None
+    def keep(self, array: Any) -> None:
+        """Take a copy of an input, which is about to be overwritten."""
+        self.arrays = [one.copy() if one is array else one for one in self.arrays]
+
+    def operands(self) -> tuple[Any, Any, Any]:
+        """Return the arrays of x, weight and bias; raise if one has been overwritten since."""
+        for name, one, array, changes in zip(
+            ("x", "weight", "bias"), self.inputs, self.arrays, self.changes, strict=False
+        ):
+            if one.array is array and one.changes() != changes:  # and not through the tensor
+                raise RuntimeError(
+                    f"[{self.op}] {name} of shape {tuple(array.shape)} has been changed in place "
+                    "before anybody looked at the result, which is computed only then: look at "
+                    "the result first (.numpy()), or give the op a clone"
+                )
+        x, w, *bias = self.arrays
+        return x, w, bias[0] if bias else None
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""
-        x, w, b = self.arrays()
+        x, w, b = self.operands()
         op = ops.conv2d if self.op == "conv2d" else ops.linear
         y.array = op(x, w, b, **self.geometry)
         self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
 
     def attach(self, y: Value, name: str, pull: Any) -> None:
         """Record a result that was computed from the inputs, if it is to be."""
-        if self.records:
-            y._node = Node(name, self.inputs, pull, (y.array,))
+        if self.node is not None:
+            y._node = self.node.completed(name, pull)
 
     def gradients(self, needs: Needs, dy: Any, x: Any, w: Any) -> list[Any]:
         """Return the gradients of the inputs."""
@@ -90,7 +114,7 @@ class Affine(Later):
     @property
     def trains_weights(self) -> bool:
         """Whether the gradient of the weight is wanted, or nothing is recorded at all."""
-        return not self.records or self.inputs[1].requires_grad
+        return self.node is None or self.node.sources[1] is not None
 
 
 class Rectified(Later):
@@ -108,7 +132,7 @@ class Rectified(Later):
 
     def __init__(self, affine: Affine, before: Value | None) -> None:
         self.affine = affine
-        self.before = None if before is None else weakref.ref(before)
+        self.before = None if before is None else _Before(before)
 
     def run(self, y: Value) -> None:
         """Compute both as one op, or the rectifier alone where its input may be looked at."""
@@ -116,7 +140,7 @@ class Rectified(Later):
             _rectify(before, y, self.affine.records)
             return
         affine = self.affine
-        x, w, b = affine.arrays()
+        x, w, b = affine.operands()
         op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
         y.array = z = op(x, w, b, **affine.geometry)
         affine.attach(
@@ -133,7 +157,7 @@ class Pooled(Later):
 
     def __init__(self, rectified: Rectified, before: Value, window: tuple[int, int]) -> None:
         self.rectified, self.window = rectified, window
-        self.before = weakref.ref(before)
+        self.before = _Before(before)
 
     def run(self, y: Value) -> None:
         """Compute all three as one op, or the pooling alone where its input may be looked at."""
@@ -146,7 +170,7 @@ class Pooled(Later):
         if before is not None:
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
-        x, w, b = affine.arrays()
+        x, w, b = affine.operands()
         y.array, winners = ops.conv2d_relu_max_pool2d(
             x, w, b, window=self.window, **affine.geometry
         )
@@ -161,8 +185,20 @@ class Pooled(Later):
         affine.attach(y, "conv2d_relu_max_pool2d", pull)
 
 
-def _alive(reference: Any) -> Any:
-    return None if reference is None else reference()
+class _Before:
+    """The tensor that a put-off op was applied to, as long as it is there and what it was."""
+
+    __slots__ = ("tensor", "version")
+
+    def __init__(self, tensor: Value) -> None:
+        self.tensor, self.version = weakref.ref(tensor), tensor._version
+
+
+def _alive(before: _Before | None) -> Any:
+    if before is None:
+        return None
+    tensor = before.tensor()
+    return None if tensor is None or tensor._version != before.version else tensor
 
 
 def _rectify(x: Value, y: Value, records: bool) -> None:
@@ -190,17 +226,49 @@ def affine(
     """Put off a convolution or a linear layer whose arguments are known to fit."""
     x.array  # noqa: B018 - computes it now: what it was put off for does not include this op
     later = Affine(op, x, weight, bias, geometry)
-    return put_off(later, later.records)
+    if not later.records:
+        for one in _waiting.results:
+            if (result := one()) is not None:
+                result.array  # noqa: B018 - computes it now
+        _waiting.results.clear()
+    y = _put_off(later, later)
+    if x._base is not None and x._base.foreign:
+        y.array  # noqa: B018 - computes it now: nobody notices if the array is written
+    return y
+
+
+class _Waiting(threading.local):
+    """Results of this thread that are put off and not recorded."""
+
+    def __init__(self) -> None:
+        self.results: list[weakref.ref[Value]] = []
+
+
+_waiting = _Waiting()
+
+
+def _put_off(later: Later, affine: Affine) -> Tensor:
+    """Return a tensor that is computed when somebody looks."""
+    y = put_off(later, affine.records)
+    if not affine.records:
+        _waiting.results.append(weakref.ref(y))
+    return y
+
+
+def _goes_on(affine: Affine) -> bool:
+    """Whether what comes next is recorded as the op was, if that was recorded."""
+    return not affine.records or is_recording()
 
 
 def relu(x: Value, inplace: bool = False) -> Tensor:
     """Set negative numbers to 0; NaN passes."""
     later = x._later
-    if type(later) is Affine:
+    if type(later) is Affine and _goes_on(later):
         if inplace:
             x._later = Rectified(later, None)
+            x._version += 1
             return x  # type: ignore[return-value]
-        return put_off(Rectified(later, x), later.records)
+        return _put_off(Rectified(later, x), later)
     z = ops.relu(x.array)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
     return x._become(y) if inplace else y
@@ -218,9 +286,14 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
         Whether the windows lie side by side, without padding.
     """
     later = x._later
-    if side_by_side and type(later) is Rectified and later.affine.op == "conv2d":
+    if (
+        side_by_side
+        and type(later) is Rectified
+        and later.affine.op == "conv2d"
+        and _goes_on(later.affine)
+    ):
         window = geometry[0]
-        return put_off(Pooled(later, x, window), later.affine.records)
+        return _put_off(Pooled(later, x, window), later.affine)
     array, places = ops.max_pool2d(x.array, *geometry)
     shape = x.array.shape
     return record(

@@ -86,6 +86,8 @@ class Node:
         What it made: their shapes are kept.
     trains : bool
         Whether the call accumulates gradients of parameters by itself, as a layer does.
+    guards : bool
+        Whether gradients depend on the values of the inputs, which must then stay as they are.
 
     Attributes
     ----------
@@ -113,6 +115,7 @@ class Node:
         pull: Pull,
         outputs: Sequence[Any],
         trains: bool = False,
+        guards: bool = True,
     ) -> None:
         self.name = name
         self.number = next(_numbers)
@@ -132,7 +135,8 @@ class Node:
                 trains = True
             else:
                 sources.append(None)
-            guarded.append((x, x.array, x.changes()))
+            if guards:
+                guarded.append((x, x.array, x.changes()))
         self.sources = sources
         self.trained: bool = trains
         self._guarded = guarded
@@ -144,9 +148,17 @@ class Node:
         """Notice in the backward pass if the values of a tensor have changed since."""
         self._guarded.append((x, x.array, x.changes()))
 
-    def forgive(self, x: Value) -> None:
-        """Take no notice of a tensor that has become a result of this: the old array is saved."""
-        self._guarded = [guarded for guarded in self._guarded if guarded[0] is not x]
+    def completed(self, name: str, pull: Pull) -> Node:
+        """Return this node, made when a computation was put off, with what is known now.
+
+        It is another node with the same inputs if this one has been completed already.
+        """
+        node = self
+        if self._pull is not _nothing:
+            node = Node(name, (), pull, self.outputs)
+            node.sources, node.trained, node._guarded = self.sources, self.trained, self._guarded
+        node.name, node._pull = name, pull
+        return node
 
     def check(self) -> None:
         """Raise unless gradients can go back through this node, here and now."""
@@ -161,6 +173,8 @@ class Node:
                 "freed: run the forward pass again, or pass retain_graph=True the first time"
             )
         for x, data, changes in self._guarded:
+            if x.array is not data and x._node is not None:
+                continue  # it became a result, in other memory
             if x.array is not data or x.changes() != changes:
                 raise RuntimeError(
                     f"[backward] a tensor of shape {tuple(data.shape)} that {self.name} was "
@@ -237,13 +251,15 @@ def walk(
     found: dict[Node, Any] = {}
     wanted = bool(want)
     sources, gradients = map(list, zip(*roots, strict=True)) if roots else ([], [])
-    given = {id(grad) for grad in gradients}
+    given = set(map(_memory, gradients))  # what the caller or a leaf holds: no other leaf may
     while True:
         for source, grad in zip(sources, gradients, strict=False):
             if source is None or grad is None:
                 continue
             if type(source) is not tuple:
-                source.accumulate(_own(grad, given))
+                memory = _memory(grad)
+                source.accumulate(_copied(grad) if memory in given else grad)
+                given.add(memory)
                 continue
             node, output = source
             if (grads := pending.get(node)) is None:
@@ -265,16 +281,16 @@ def walk(
     return [found.get(source) for source in want]
 
 
-def _own(grad: Any, given: set[int]) -> Any:
-    """Return a gradient in memory that no other leaf has, nor the caller of `walk`.
+def _memory(grad: Any) -> int:
+    """Return where the numbers of a gradient are, or which object they are on a device."""
+    if isinstance(grad, np.ndarray):
+        return int(grad.__array_interface__["data"][0])
+    return id(grad)
 
-    A leaf's gradient may be changed in place. Sums and rearrangements pass theirs on as it is, so
-    that two leaves may get one array, or parts of one.
-    """
-    if id(grad) in given or isinstance(getattr(grad, "base", None), np.ndarray):
-        return grad.copy()
-    given.add(id(grad))
-    return grad
+
+def _copied(grad: Any) -> Any:
+    """Return a gradient in memory of its own."""
+    return grad.copy() if hasattr(grad, "copy") else grad
 
 
 def add(a: Any, b: Any) -> Any:

@@ -12,7 +12,7 @@ from pycnn._arguments import written
 from pycnn.autograd import graph
 from pycnn.autograd.graph import add, recording
 from pycnn.autograd.tracked import plain
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.value import Value, apart_from, new
 from pycnn.devices import is_array
 
 if TYPE_CHECKING:
@@ -104,15 +104,16 @@ class AtNode:
 
     def __init__(self) -> None:
         self.hooks: list[tuple[int, Hooks]] = []
-        self.tensors: list[tuple[int, Tensor]] = []
+        self.tensors: list[tuple[int, weakref.ref[Tensor]]] = []
 
     def give(self, grads: list[Any]) -> None:
         """Show each gradient that has arrived, and put what a hook returns in its place."""
         for output, hooks in self.hooks:
             if grads[output] is not None:
                 grads[output] = hooked(hooks, grads[output])
-        for output, tensor in self.tensors:
-            if (grad := grads[output]) is not None:
+        for output, reference in self.tensors:
+            tensor = reference()
+            if tensor is not None and (grad := grads[output]) is not None:
                 mine = tensor.gradient
                 tensor.gradient = grad if mine is None else add(mine, grad)
 
@@ -131,9 +132,9 @@ def hooked(hooks: Hooks, grad: Any) -> Any:
         grad = grad.to_dense()
     with recording(False):
         for hook in list(hooks.values()):
-            found = hook(new(grad))
-            if found is not None:
-                grad = checked("register_hook", found, grad)
+            x = new(grad)
+            found = hook(apart_from(x, x))  # so that a change in place is one of this gradient
+            grad = x.array if found is None else checked("register_hook", found, grad)
     return grad
 
 

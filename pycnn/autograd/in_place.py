@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycnn import backends
-from pycnn.autograd import shaping
+from pycnn.autograd import arithmetic, shaping
 from pycnn.autograd.graph import is_recording
 from pycnn.autograd.methods import Methods
 from pycnn.autograd.shape_methods import moved
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.tracked import TrackedArray, tracked
+from pycnn.autograd.value import Value, has_changed, new, record, will_change
 from pycnn.init import generator as generator_of
 
 if TYPE_CHECKING:
@@ -106,15 +107,17 @@ class InPlace(Methods):
         """Take the values of an array or tensor that broadcasts to this shape; gradients follow."""
         if isinstance(values, Value) and values.requires_grad and is_recording():
             there = moved(shaping.astype(values, self.array.dtype), self.backend.name)
-            return self._become(shaping.expand(there, self.array.shape))
+            wide = shaping.expand(there, self.array.shape)
+            never = new(self.backend.zeros((), np.bool_))
+            return self._become(arithmetic.where(never, self, wide))
         array = values.backend.to_numpy(values.array) if isinstance(values, Value) else values
         try:
-            wide = np.broadcast_to(array, self.array.shape)
+            numbers = np.broadcast_to(array, self.array.shape)
         except ValueError:
             raise ValueError(
                 f"[copy_] shape {np.shape(array)} does not broadcast to {tuple(self.array.shape)}"
             ) from None
-        return self._set(wide)
+        return self._set(numbers)
 
     def fill_(self, value: Any) -> Tensor:
         """Set every number to a value."""
@@ -147,7 +150,8 @@ class InPlace(Methods):
         if numbers.dtype.kind not in "biuf":
             raise TypeError(f"[Tensor] values must be numbers, got {numbers.dtype}")
         array = np.array(numbers, dtype, order="C")
-        return self._become(new(self.backend.from_numpy(array)))
+        made = self.backend.from_numpy(array)
+        return self._become(record("fill", (self,), made, lambda needs, g: (None,)))
 
     def _drawn(self, name: str, draw: Callable[..., Any], *parameters: Any) -> Tensor:
         if self.array.dtype.kind != "f":
@@ -160,47 +164,62 @@ class InPlace(Methods):
         """Take the values and the history of a result: a change in place.
 
         What was computed from the old values keeps them, so its gradient stays right. A leaf is
-        written, and counts the change. What this is a part of changes with it. In `no_grad` what
-        was computed keeps its history, as in PyTorch.
+        written, and counts the change. What this is a part of changes with it, and so do the parts
+        of each.
         """
-        base = self._base
-        whole = None if base is None else base.whole
-        if base is not None and whole is not None and base.put_back is None:
-            raise RuntimeError(
-                f"[Tensor] this tensor of shape {tuple(self.array.shape)} repeats numbers of "
-                "another one, which a change in place would change as well: change that one, or a "
-                "clone of this one"
-            )
+        self.array  # noqa: B018 - computes what is put off: what this was may be asked for
+        self._check_change(y)
+        by: Any = None
+        changed: Any = self
+        while True:
+            changed._replace(y)
+            has_changed(changed, by)
+            base = changed._base
+            if base is None or base.put_back is None or (whole := base.whole) is None:
+                return self  # type: ignore[return-value]
+            y = base.put_back(whole, changed)
+            by, changed = changed, whole
+
+    def _check_change(self, y: Value) -> None:
+        """Raise unless this can become a result in place."""
         if y.array.shape != self.array.shape:
             raise ValueError(
-                f"[Tensor] a change in place cannot turn shape "
-                f"{tuple(self.array.shape)} into {tuple(y.array.shape)}"
+                f"[Tensor] a change in place cannot turn shape {tuple(self.array.shape)} into "
+                f"{tuple(y.array.shape)}"
             )
         if _RANKS[y.array.dtype.kind] > _RANKS[self.array.dtype.kind]:
             raise TypeError(
-                f"[Tensor] a change in place cannot turn {self.array.dtype} into {y.array.dtype}: "
-                "convert first, with .float() for one"
+                f"[Tensor] a change in place cannot turn {self.array.dtype} into "
+                f"{y.array.dtype}: convert first, with .float() for one"
             )
-        leaf = self._node is None and self._later is None
-        if leaf and self.requires_grad and y.requires_grad:
-            raise RuntimeError(
-                "[Tensor] a leaf that requires gradients cannot be changed in place while it is "
-                "recorded: do it within pycnn.no_grad()"
-            )
-        if leaf and not y.requires_grad and base is None:
+        one: Value | None = self
+        while one is not None:
+            if one.requires_grad and one._node is None and is_recording():
+                raise RuntimeError(
+                    "[Tensor] a leaf that requires gradients, or a part of one, cannot be changed "
+                    "in place while it is recorded: do it within pycnn.no_grad()"
+                )
+            base = one._base
+            one = None if base is None or not base.records else base.whole
+            if one is not None and base is not None and base.put_back is None:
+                raise RuntimeError(
+                    f"[Tensor] this tensor of shape {tuple(self.array.shape)} repeats numbers of "
+                    "another one, which a change in place would change as well: change that one, "
+                    "or a clone of this one"
+                )
+
+    def _replace(self, y: Value) -> None:
+        """Take the values of a result, and its history if anything is recorded."""
+        leaf, base = self._node is None, self._base
+        if leaf and not y.requires_grad and not (base is not None and base.frozen):
             self._write(y.array)
-        elif not (y.requires_grad or is_recording()) or (leaf and not y.requires_grad):
-            # Not written in place: the tape of another tensor may have saved this memory.
-            self.array = backends.of(y.array).astype(y.array, self.array.dtype)
-        else:
-            self.array, self._node, self._output = y.array, y._node, y._output
+            return
+        found = backends.of(y.array).astype(y.array, self.array.dtype)
+        self.array = tracked(found) if isinstance(self.array, TrackedArray) else found
+        self._version += 1
+        if leaf or is_recording():  # otherwise the values alone change, as in PyTorch
+            self._node, self._output = y._node, y._output
             self.requires_grad = y.requires_grad
-            if y._node is not None:
-                y._node.forgive(self)
-        if base is not None and whole is not None and base.put_back is not None:
-            whole._become(base.put_back(whole, self))
-            self._base = base
-        return self  # type: ignore[return-value]
 
     def changed(self) -> None:
         """Count a change that compiled code has made to the values."""
@@ -210,6 +229,7 @@ class InPlace(Methods):
         """Replace the values of a leaf in its own memory."""
         if values.dtype != self.array.dtype:
             values = backends.of(values).astype(values, self.array.dtype)
+        will_change(self)
         backend = backends.of(self.array)
         backend.write(self.array, backend.to_numpy(values))
         self._version += 1

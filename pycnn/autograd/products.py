@@ -75,6 +75,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     k = same_backend("einsum", *operands)
     arrays = [k.to_numpy(x.array) for x in operands]
     _check_dtypes("einsum", *arrays)
+    sizes = [dict(zip(term, x.shape, strict=False)) for term, x in zip(terms, arrays, strict=True)]
+    extents = {c: max(size.get(c, 1) for size in sizes) for c in left if c.isalpha()}
     try:
         y = np.einsum(f"{left}->{right}", *arrays)
     except ValueError as error:
@@ -97,6 +99,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
             text = ",".join([right, *[terms[j] for j in rest]]) + "->" + common
             found = np.einsum(text, dy, *[arrays[j] for j in rest])
             shape = [n if c in seen else 1 for c, n in zip(own, arrays[i].shape, strict=True)]
+            once = tuple(a for a, c in enumerate(common) if extents[c] > 1 == sizes[i][c])
+            found = found.sum(once, keepdims=True)
             wide = np.broadcast_to(found.reshape(shape), arrays[i].shape)
             grads.append(k.from_numpy(np.asarray(wide, order="C")))
         return grads

@@ -20,8 +20,8 @@ Dims = int | Sequence[int] | None
 
 
 def axes_of(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
-    """Return the axes to reduce: all of them for None."""
-    if dim is None:
+    """Return the axes to reduce: all of them for None, and as in PyTorch for an empty tuple."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(ndim))
     axes = tuple(axis_of(name, axis, ndim) for axis in (dim if np.ndim(dim) else (dim,)))  # type: ignore[union-attr]
     if len(set(axes)) < len(axes):
@@ -36,9 +36,7 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 def _reduced(name: str, x: Value, axes: tuple[int, ...]) -> Any:
     """Return a sum or product, in int64 of whole numbers: an array of its own."""
     k, array = x.backend, x.array
-    if axes:
-        return k.reduce(name, array, axes)
-    return array.copy() if array.dtype.kind == "f" else k.astype(array, np.int64)
+    return k.reduce(name, array if array.dtype.kind == "f" else k.astype(array, np.int64), axes)
 
 
 def sum_(x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -102,8 +100,11 @@ def amax(name: str, x: Value, dim: Dims = None, keepdim: bool = False) -> Tensor
     y = k.reduce(name, array, axes) if axes else array.copy()
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
-        hit = k.astype(k.binary("equal", array, y), g.dtype)
-        share = k.binary("divide", g.reshape(y.shape), k.reduce("sum", hit, axes) if axes else hit)
+        hit = k.binary("equal", array, y)
+        if dim is None:  # of all numbers, NaN is the extreme, as in PyTorch
+            hit = k.binary("logical_or", hit, k.binary("not_equal", array, array))
+        hit = k.astype(hit, g.dtype)
+        share = k.binary("divide", g.reshape(y.shape), k.reduce("sum", hit, axes))
         return (k.binary("multiply", hit, share),)
 
     return record(f"a{name}", (x,), y if keepdim else y.reshape(_without(shape, axes)), pull)
@@ -126,8 +127,8 @@ def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     positions = k.from_numpy(np.arange(shape[axis]).reshape(places))
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
-        hit = k.astype(k.binary("equal", positions, where), g.dtype)
-        return (k.binary("multiply", hit, g.reshape(y.shape)),)
+        hit, g = k.binary("equal", positions, where), g.reshape(y.shape)
+        return (k.where(hit, g, k.zeros_like(g)),)
 
     final = y.shape if keepdim else _without(shape, (axis,))
     return Extremes(record(name, (x,), y.reshape(final), pull), new(where.reshape(final)))

@@ -47,13 +47,15 @@ class ShapeMethods(Value):
         """Do what `reshape` does; a dtype in place of sizes converts nothing and is refused."""
         if len(sizes) == 1 and not isinstance(sizes[0], (int, tuple, list, np.integer, Value)):
             raise TypeError(f"[view] sizes must be ints, got {type(sizes[0]).__name__}")
-        return shaping.reshape(self, *sizes)
+        return shaping.view(self, *sizes)
 
     def view_as(self, other: Value) -> Tensor:
         """Return this with the shape of another tensor."""
-        return shaping.reshape(self, other.array.shape)
+        return shaping.view(self, other.array.shape)
 
-    reshape_as = view_as
+    def reshape_as(self, other: Value) -> Tensor:
+        """Do `reshape` to the shape of another tensor."""
+        return shaping.reshape(self, other.array.shape)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Join axes into one."""
@@ -134,6 +136,8 @@ class ShapeMethods(Value):
     def gather(self, dim: int, index: Value) -> Tensor:
         """Pick numbers along an axis: ``y[i, j] = x[index[i, j], j]`` for axis 0."""
         axis = shaping.axis_of("gather", dim, len(self.array.shape))
+        if not self.array.shape:
+            return self.clone()
         places: list[Any] = list(np.indices(tuple(index.array.shape), sparse=True))
         places[axis] = index
         return part(self, tuple(places))
@@ -143,8 +147,10 @@ class ShapeMethods(Value):
         return shaping.flip(self, *dims)
 
     def contiguous(self) -> Tensor:
-        """Return self: every tensor is contiguous."""
-        return self  # type: ignore[return-value]
+        """Return self, which is contiguous; but where PyTorch's would be a copy, no part of it."""
+        if self._base is None or self._base.dense:
+            return self  # type: ignore[return-value]
+        return shaping.reshape(self, self.array.shape)
 
     def clone(self) -> Tensor:
         """Return a copy; gradients go through it."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
-from pycnn.autograd.indexing import index, replaced
+from pycnn.autograd.indexing import index, part_at
 from pycnn.autograd.value import (
-    PutBack,
     Value,
+    apart_from,
     new,
     part_of,
     record,
@@ -53,7 +53,19 @@ def sizes_of(sizes: Sequence[Any]) -> tuple[int, ...]:
 
 
 def reshape(x: Value, *sizes: Any) -> Tensor:
-    """Give the same numbers another shape; one size may be -1."""
+    """Give the same numbers another shape; one size may be -1.
+
+    The result is a part of x, as in PyTorch, unless x is one whose numbers are taken from afar.
+    """
+    y = view(x, *sizes)
+    if x._base is None or x._base.dense:
+        return y
+    y._base = None
+    return apart_from(x, y)
+
+
+def view(x: Value, *sizes: Any) -> Tensor:
+    """Do what `reshape` does; the result is always a part of x."""
     shape, old = sizes_of(sizes), x.array.shape
     try:
         if shape and min(shape) < -1:
@@ -63,7 +75,12 @@ def reshape(x: Value, *sizes: Any) -> Tensor:
         text = f"[reshape] a tensor of shape {tuple(old)} does not take shape {shape}"
         raise ValueError(text) from None
     found = record("reshape", (x,), y, lambda needs, g: (g.reshape(old),))
-    return part_of(x, found, lambda whole, part: reshape(part, tuple(old)))
+    return part_of(
+        x,
+        found,
+        lambda whole: view(whole, shape),
+        lambda whole, part: view(part, tuple(old)),
+    )
 
 
 def permute(x: Value, *axes: Any) -> Tensor:
@@ -79,7 +96,17 @@ def permute(x: Value, *axes: Any) -> Tensor:
     back = tuple(int(i) for i in np.argsort(order))
     y = k.transpose(x.array, order)
     found = record("permute", (x,), y, lambda needs, g: (k.transpose(g, back),))
-    return part_of(x, found, lambda whole, part: permute(part, back))
+    return part_of(
+        x,
+        found,
+        lambda whole: permute(whole, order),
+        lambda whole, part: permute(part, back),
+        dense=_in_order([axis for axis in order if x.array.shape[axis] != 1]),
+    )
+
+
+def _in_order(axes: list[int]) -> bool:
+    return axes == sorted(axes)
 
 
 def transpose(x: Value, first: int, second: int) -> Tensor:
@@ -106,14 +133,14 @@ def squeeze(x: Value, dim: Any = None) -> Tensor:
     shape = x.array.shape
     axes = range(len(shape)) if dim is None else sizes_of((dim,) if np.ndim(dim) == 0 else dim)
     drop = {axis_of("squeeze", axis, len(shape)) for axis in axes}
-    return reshape(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in drop))
+    return view(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in drop))
 
 
 def unsqueeze(x: Value, dim: int) -> Tensor:
     """Insert an axis of extent 1 at a place."""
     shape = x.array.shape
     at = axis_of("unsqueeze", dim, len(shape) + 1)
-    return reshape(x, (*shape[:at], 1, *shape[at:]))
+    return view(x, (*shape[:at], 1, *shape[at:]))
 
 
 def expand(x: Value, *sizes: Any) -> Tensor:
@@ -128,7 +155,7 @@ def expand(x: Value, *sizes: Any) -> Tensor:
     k = x.backend
     y = k.broadcast_to(x.array, full)
     pulled = record("expand", (x,), y, lambda needs, g: (unbroadcast(k, g, old),))
-    return part_of(x, pulled)
+    return part_of(x, pulled, lambda whole: expand(whole, full), dense=tuple(full) == tuple(old))
 
 
 def repeat(x: Value, *times: Any) -> Tensor:
@@ -142,7 +169,9 @@ def repeat(x: Value, *times: Any) -> Tensor:
     apart = [n for size in shape for n in (1, size)]
     wide = [n for count, size in zip(counts, shape, strict=True) for n in (count, size)]
     whole = [count * size for count, size in zip(counts, shape, strict=True)]
-    return reshape(expand(reshape(x, apart), wide), whole)
+    if all(count == 1 for count in counts):
+        return view(x, whole).clone()
+    return reshape(expand(view(x, apart), wide), whole)
 
 
 def _several(name: str, tensors: Any) -> list[Value]:
@@ -158,6 +187,9 @@ def _several(name: str, tensors: Any) -> list[Value]:
 def cat(tensors: Sequence[Value], dim: int = 0) -> Tensor:
     """Join tensors along an axis that is there."""
     tensors = _several("cat", tensors)
+    if any(len(x.array.shape) != 1 for x in tensors):
+        # As in PyTorch, no numbers in one dimension join anything.
+        tensors = [x for x in tensors if tuple(x.array.shape) != (0,)]
     axis = axis_of("cat", dim, len(tensors[0].array.shape))
     shapes = [tuple(x.array.shape) for x in tensors]
     rest = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
@@ -203,11 +235,7 @@ def split(x: Value, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ..
         (*(slice(None),) * axis, slice(int(end) - n, int(end)))
         for n, end in zip(extents, ends, strict=True)
     ]
-    return tuple(part_of(x, y, _replacing(key)) for y, key in zip(found, keys, strict=True))
-
-
-def _replacing(key: Any) -> PutBack:
-    return lambda whole, part: replaced(whole, key, part)
+    return tuple(part_at(x, y, key) for y, key in zip(found, keys, strict=True))
 
 
 def chunk(x: Value, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -245,7 +273,7 @@ def flip(x: Value, *dims: Any) -> Tensor:
     """Reverse the order along axes."""
     shape = x.array.shape
     axes = {axis_of("flip", axis, len(shape)) for axis in sizes_of(dims)}
-    y: Any = x
+    y: Any = x if shape else view(x, ()).clone()
     for axis in sorted(axes) if shape else ():
         y = index(y, (*(slice(None),) * axis, np.arange(shape[axis])[::-1].copy()))
     return y  # type: ignore[no-any-return]

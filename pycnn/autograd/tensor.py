@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from pycnn.autograd.products import matmul
 from pycnn.autograd.scattering import Scattering
 from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
-from pycnn.autograd.value import Part, Value, new
+from pycnn.autograd.value import Value, has_changed, new, part_of
 from pycnn.devices import Device, device_of, is_array, move
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
 
     def _set_up(self, requires_grad: bool) -> None:
         """Begin without a history."""
-        self.gradient = self._node = self._later = self._base = None
+        self.gradient = self._node = self._later = self._base = self._parts = None
         self._output = self._version = 0
         self.requires_grad = requires_grad
 
@@ -119,7 +120,7 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
     @property
     def is_leaf(self) -> bool:
         """Whether nothing recorded made this: gradients end up in `grad` of leaves."""
-        return self._node is None and self._later is None
+        return self._node is None and not (self.requires_grad and self._later is not None)
 
     @property
     def data(self) -> Any:
@@ -131,8 +132,9 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
         values = values.array if isinstance(values, Value) else values
         if not is_array(values):
             raise TypeError(f"[Tensor] data must be an array or a tensor, got {written(values)}")
-        self.array = values
+        self.array, self._later = values, None
         self._version += 1
+        has_changed(self)
 
     # Gradients -----------------------------------------------------------------------------
 
@@ -198,7 +200,9 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
         hooks.walk([(root, seed)], retain=retain_graph)
 
     def accumulate(self, grad: Any) -> None:
-        """Add to `grad`: where a gradient arrives at a leaf."""
+        """Add to `grad`: where a gradient arrives at a leaf, if that still wants it."""
+        if not self.requires_grad:
+            return
         if hooks.HOOKED and (grad := hooks.arriving(self, grad)) is None:
             return
         self.gradient = grad if self.gradient is None else add(self.gradient, grad)
@@ -214,7 +218,7 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
             raise RuntimeError("[retain_grad] this tensor does not require gradients")
         assert self.array is not None
         if self._node is not None:
-            hooks.at_node(self._node).tensors.append((self._output, self))
+            hooks.at_node(self._node).tensors.append((self._output, weakref.ref(self)))
 
     register_hook = hooks.register_hook
 
@@ -228,10 +232,8 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
         return self
 
     def detach(self) -> Tensor:
-        """Return a tensor with the same values and no history; changes of it change this, too."""
-        y = new(self.array)
-        y._base = Part(self, _with_history) if self._base is None else self._base
-        return y
+        """Return a tensor with the same values and no history; a change of one changes both."""
+        return part_of(self, new(self.array), Tensor.detach, _rewritten, records=False)
 
     # Values --------------------------------------------------------------------------------
 
@@ -332,11 +334,29 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
     def __itruediv__(self, other: Any) -> Tensor:
         return self._become(self / other)
 
+    def __ipow__(self, other: Any) -> Tensor:
+        return self._become(self**other)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        return self._become(self // other)
+
+    def __imod__(self, other: Any) -> Tensor:
+        return self._become(self % other)
+
+    def __iand__(self, other: Any) -> Tensor:
+        return self._become(self & other)
+
+    def __ior__(self, other: Any) -> Tensor:
+        return self._become(self | other)
+
+    def __ixor__(self, other: Any) -> Tensor:
+        return self._become(self ^ other)
+
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: values and gradient, but no history."""
-        names = ("array", "gradient", "requires_grad", "_output", "_version")
-        own = {"_node": None, "_base": None, "_later": None}
-        return None, {**{name: getattr(self, name) for name in names}, **own}
+        held = {"array": self.array, "gradient": self.gradient, "_output": 0, "_version": 0}
+        own = dict.fromkeys(("_node", "_base", "_later", "_parts"))
+        return None, {**held, **own, "requires_grad": self.requires_grad and self.is_leaf}
 
     # Text ----------------------------------------------------------------------------------
 
@@ -369,8 +389,8 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
 Value.made = TrackedArray.tensor = Tensor
 
 
-def _with_history(whole: Value, part: Value) -> Tensor:
-    """Return the values of a detached tensor with the history of the one it comes from."""
+def _rewritten(whole: Value, part: Value) -> Tensor:
+    """Return a tensor with other values, and with the history that it has."""
     y = new(part.array)
     if whole._node is not None:
         y._node, y._output, y.requires_grad = whole._node, whole._output, whole.requires_grad

@@ -84,18 +84,20 @@ def _computed(
     """Compute now, so that an error comes from here; a layer's arguments are known to fit."""
     same_backend(op, *((x, weight) if bias is None else (x, weight, bias)))
     y = affine(op, x, weight, bias, geometry)
-    if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, geometry):
+    if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, bias, geometry):
         y.array  # noqa: B018 - computes
     return y
 
 
-def _covers(x: Tensor, weight: Tensor, geometry: dict[str, Any]) -> bool:
+def _covers(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: dict[str, Any]) -> bool:
     """Whether images without padding surely fit the filters."""
     return (
         x.ndim == weight.ndim == 4
         and x.shape[1] == weight.shape[1] * geometry["groups"]
         and weight.shape[0] % geometry["groups"] == 0
         and geometry["dilation"] == 1
+        and (geometry["stride"] in (1, 2) or geometry["stride"] in ((1, 1), (2, 2)))
+        and (bias is None or (bias.shape == weight.shape[:1] and bias.dtype == weight.dtype))
         and all(n >= taps for n, taps in zip(x.shape[2:], weight.shape[2:], strict=True))
         and x.dtype == weight.dtype
     )

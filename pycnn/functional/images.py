@@ -68,7 +68,7 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
         elif before or after:
             places = np.arange(-before, x.shape[axis] + after)
             x = index(x, (*(slice(None),) * axis, _within(places, x.shape[axis], mode)))
-    return x
+    return x if any(n > 0 for n in sides) else x.clone()
 
 
 def _with_constant(x: Tensor, axis: int, before: int, after: int, value: float) -> Tensor:

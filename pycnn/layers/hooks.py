@@ -321,8 +321,13 @@ def _marked(values: list[Any], pull: Any) -> list[Any]:
     node = Node("hooks", values, pull, [y.array for y in found], True)
     for i, (x, y) in enumerate(zip(values, found, strict=True)):
         y._node, y._output, y.requires_grad = node, i, True
-        part_of(x, y, _same)
+        part_of(x, y, _twin, _same)
     return found
+
+
+def _twin(whole: Value) -> Any:
+    """Return what a marked twin becomes if its whole is changed in place."""
+    return reshape(whole, tuple(whole.array.shape))
 
 
 def _same(whole: Value, part: Value) -> Any:

@@ -261,7 +261,7 @@ def _state(value: Tensor, **instead: Any) -> Any:
     """Return what copies and pickles of a parameter or buffer hold: no history."""
     names = [name for kind in type(value).__mro__ for name in slots_of(kind)]
     slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    own = {"_node": None, "_base": None, "_later": None, **instead}
+    own = {"_node": None, "_base": None, "_later": None, "_parts": None, **instead}
     return getattr(value, "__dict__", None), {**slots, **own}
 
 

@@ -20,7 +20,7 @@ from pycnn.autograd import Node, Tensor, is_recording, recording
 from pycnn.autograd.graph import Needs, Source
 from pycnn.autograd.hooks import walk
 from pycnn.autograd.structure import holds, leaves, mapped
-from pycnn.autograd.value import Value, new
+from pycnn.autograd.value import Value, apart_from, new
 from pycnn.devices import is_array
 from pycnn.layers.hooks import hooked_of
 
@@ -136,6 +136,10 @@ def entry(
     saved = _take(module)
     several = isinstance(y, tuple)
     results = tuple(map(new, y)) if several else (new(y),)
+    for result in results:  # of Flatten, for one: a change of it must not change the input
+        for x in values:
+            if result.array is x.array or getattr(result.array, "base", None) is x.array:
+                apart_from(x, result)
     owned = [p for p in module.parameters() if p.requires_grad] if _has_state(module) else []
     if is_recording() and (owned or any([x.requires_grad for x in values])):
         pull = _pull(module, backward, saved, len(values))

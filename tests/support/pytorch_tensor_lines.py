@@ -82,7 +82,11 @@ def gradcheck() -> None:
 @line("`x.contiguous()`")
 def contiguous() -> None:
     x = randn(2, 3).t()
-    assert x.contiguous() is x
+    before = x.tolist()
+    x.contiguous().add_(1)
+    y = x * 1
+    assert y.contiguous() is y
+    assert x.tolist() == before
 
 
 @line("`F.interpolate(x, scale_factor=1.3, recompute_scale_factor=True)`")
@@ -159,36 +163,17 @@ def whole_numbers() -> None:
     assert torch.FloatTensor(np.ones(2, np.int64)).dtype == np.float32  # type: ignore[call-arg]
 
 
-@line("`y = x.view(...)`")
+@line("`y = x[0]`, then")
 def views() -> None:
     x = torch.zeros(2, 2)
-    turned = x.t()
+    views = (x[0], x.view(-1), x.t(), x.split(1)[1], x.detach(), x[:, 1].view(2, 1))
     x += 1
-    assert not turned.any()
-    y = x.requires_grad_() * 1
-    part = y.view(-1)
-    y += 1
-    assert (part == 1).all()
-    part += 2
-    assert (y == 3).all()
-
-
-@line("`y = x.detach()`")
-def detached() -> None:
-    leaf = torch.tensor([3.0], requires_grad=True)
-    x = leaf * 1
-    z = x * x
-    y = x.detach()
-    y += 1
-    assert x.item() == 4
-    z.backward()
-    assert leaf.grad.tolist() == [6]
-    z = leaf * leaf
-    y = leaf.detach()
-    y += 1
-    assert leaf.item() == 4
-    with pytest.raises(RuntimeError, match="changed in place"):
-        z.backward()
+    assert all(y.all() for y in views)
+    first, overlapping = x[0], x[:, 0]
+    first += 1
+    overlapping += 1
+    assert x.tolist() == [[3, 2], [2, 1]]
+    assert views[0].tolist() == [3, 2]
 
 
 @line("`~x`")
