@@ -36,7 +36,7 @@ class Affine(Later):
         The other arguments of the op.
     """
 
-    __slots__ = ("arrays", "changes", "geometry", "inputs", "node", "op", "records")
+    __slots__ = ("arrays", "geometry", "guarded", "inputs", "node", "op", "records")
 
     def __init__(
         self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
@@ -44,14 +44,18 @@ class Affine(Later):
         self.op, self.geometry = op, geometry
         self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
         self.arrays = [one.array for one in self.inputs]
-        self.changes = [one.changes() for one in self.inputs]
         self.records = is_recording() and (
             x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
         )
         self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
-        for one in self.inputs:
-            if one._node is None:  # may be written in place
-                tell(one, self)
+        # What may be written in place: its array, and how often it had been changed by now.
+        self.guarded = (
+            [(one, one.array, one.changes()) for one in self.inputs]
+            if self.node is None
+            else self.node.guarded
+        )
+        for one, _, _ in self.guarded:
+            tell(one, self)
 
     def keep(self, array: Any) -> None:
         """Take a copy of an input, which is about to be overwritten."""
@@ -59,17 +63,21 @@ class Affine(Later):
 
     def operands(self) -> tuple[Any, Any, Any]:
         """Return the arrays of x, weight and bias; raise if one has been overwritten since."""
-        for name, one, array, changes in zip(
-            ("x", "weight", "bias"), self.inputs, self.arrays, self.changes, strict=False
-        ):
-            if one.array is array and one.changes() != changes:  # and not through the tensor
+        for one, array, changes in self.guarded:
+            if one.changes() != changes and one.array is array:
+                self._check_kept(array)
+        x, w, *bias = self.arrays
+        return x, w, bias[0] if bias else None
+
+    def _check_kept(self, array: Any) -> None:
+        """Raise unless an input that has been written was copied before, as tensors see to."""
+        for name, own in zip(("x", "weight", "bias"), self.arrays, strict=False):
+            if own is array:
                 raise RuntimeError(
                     f"[{self.op}] {name} of shape {tuple(array.shape)} has been changed in place "
                     "before anybody looked at the result, which is computed only then: look at "
                     "the result first (.numpy()), or give the op a clone"
                 )
-        x, w, *bias = self.arrays
-        return x, w, bias[0] if bias else None
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""

@@ -15,8 +15,6 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from pycnn import backends
 
 if TYPE_CHECKING:
@@ -94,12 +92,14 @@ class Node:
     trained : bool
         Whether something that is trained lies below, so that a backward pass for parameters has to
         come here.
+    guarded : list of (Value, array, int)
+        Inputs that may be written in place, with their arrays and how often these had been changed.
     """
 
     __slots__ = (
-        "_guarded",
         "_process",
         "_pull",
+        "guarded",
         "name",
         "number",
         "outputs",
@@ -139,14 +139,14 @@ class Node:
                 guarded.append((x, x.array, x.changes()))
         self.sources = sources
         self.trained: bool = trains
-        self._guarded = guarded
+        self.guarded = guarded
 
     def __repr__(self) -> str:
         return f"<{self.name} on the tape>"
 
     def guard(self, x: Value) -> None:
         """Notice in the backward pass if the values of a tensor have changed since."""
-        self._guarded.append((x, x.array, x.changes()))
+        self.guarded.append((x, x.array, x.changes()))
 
     def completed(self, name: str, pull: Pull) -> Node:
         """Return this node, made when a computation was put off, with what is known now.
@@ -156,7 +156,7 @@ class Node:
         node = self
         if self._pull is not _nothing:
             node = Node(name, (), pull, self.outputs)
-            node.sources, node.trained, node._guarded = self.sources, self.trained, self._guarded
+            node.sources, node.trained, node.guarded = self.sources, self.trained, self.guarded
         node.name, node._pull = name, pull
         return node
 
@@ -172,7 +172,7 @@ class Node:
                 f"[backward] {self.name} has been run backward already, and what it had saved is "
                 "freed: run the forward pass again, or pass retain_graph=True the first time"
             )
-        for x, data, changes in self._guarded:
+        for x, data, changes in self.guarded:
             if x.array is not data and x._node is not None:
                 continue  # it became a result, in other memory
             if x.array is not data or x.changes() != changes:
@@ -188,7 +188,7 @@ class Node:
         pull, sources = self._pull, self.sources
         assert pull is not None
         if not retain:
-            self._pull, self._guarded, self.sources = None, [], []
+            self._pull, self.guarded, self.sources = None, [], []
         if len(grads) > 1:
             for i, grad in enumerate(grads):
                 if grad is None:
@@ -214,7 +214,7 @@ class Source(Node):
     def __init__(self) -> None:
         self.name, self.number, self.outputs = "input", next(_numbers), (None,)
         self._pull, self._process, self.retained = _nothing, _process, None
-        self.sources, self.trained, self._guarded = [], False, []
+        self.sources, self.trained, self.guarded = [], False, []
 
 
 def _nothing(needs: Needs, *dy: Any) -> Sequence[Any]:
@@ -251,15 +251,17 @@ def walk(
     found: dict[Node, Any] = {}
     wanted = bool(want)
     sources, gradients = map(list, zip(*roots, strict=True)) if roots else ([], [])
-    given = set(map(_memory, gradients))  # what the caller or a leaf holds: no other leaf may
+    given = set(map(_owner, gradients))  # what the caller or a leaf holds: no other leaf may
     while True:
         for source, grad in zip(sources, gradients, strict=False):
             if source is None or grad is None:
                 continue
             if type(source) is not tuple:
-                memory = _memory(grad)
-                source.accumulate(_copied(grad) if memory in given else grad)
-                given.add(memory)
+                owner = _owner(grad)
+                if owner in given and grad is not source.place:
+                    grad = _copied(grad)
+                given.add(owner)
+                source.accumulate(grad)
                 continue
             node, output = source
             if (grads := pending.get(node)) is None:
@@ -281,11 +283,10 @@ def walk(
     return [found.get(source) for source in want]
 
 
-def _memory(grad: Any) -> int:
-    """Return where the numbers of a gradient are, or which object they are on a device."""
-    if isinstance(grad, np.ndarray):
-        return int(grad.__array_interface__["data"][0])
-    return id(grad)
+def _owner(grad: Any) -> int:
+    """Return which object owns the memory of a gradient."""
+    base = getattr(grad, "base", None)
+    return id(grad if base is None else base)
 
 
 def _copied(grad: Any) -> Any:

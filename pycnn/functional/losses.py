@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pycnn import losses
-from pycnn.autograd import Tensor, is_recording
 from pycnn.losses.likelihoods import (
     gaussian_nll_loss,
     multilabel_soft_margin_loss,
@@ -38,16 +37,6 @@ __all__ = [
     "soft_margin_loss",
     "triplet_margin_loss",
 ]
-
-
-def _plain(array: Any) -> Any:
-    """Return weights as an array; they are constants."""
-    if isinstance(array, Tensor) and array.requires_grad and is_recording():
-        raise ValueError(
-            "[losses] weights must not require gradients, as losses have none for them: give "
-            "weight.detach()"
-        )
-    return array.array if isinstance(array, Tensor) else array
 
 
 def cross_entropy(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pycnn._arguments import choice
 from pycnn._described import Described
 from pycnn._memory import Remembering
-from pycnn.autograd import Tensor
+from pycnn.autograd import Tensor, is_recording
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import record
 from pycnn.devices import device_of, is_array, move
@@ -184,6 +184,11 @@ class OpLoss(Described, Remembering, ABC):
 def float32_weights(owner: str, name: str, weights: Any) -> Any:
     """Return weights, of a tensor those in it, on the CPU; refuse all but None and float32."""
     if isinstance(weights, Tensor):
+        if weights.requires_grad and is_recording():
+            raise ValueError(
+                f"[{owner}] {name} must not require gradients, as losses have none for it: give "
+                f"{name}.detach()"
+            )
         weights = weights.array
     if weights is not None and getattr(weights, "dtype", None) != np.float32:
         found = getattr(weights, "dtype", type(weights).__name__)
