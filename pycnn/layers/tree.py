@@ -274,6 +274,10 @@ def _found(tree: Tree) -> set[int]:
 
 def is_trained(tree: Tree) -> bool:
     """Whether there is a parameter that requires gradients in a module or below it."""
+    if type(tree).named_children is Tree.named_children:
+        own = [value for value in attributes_of(tree).values() if type(value) not in PLAIN]
+        if not any([isinstance(value, Tree) for value in own]):  # most layers: no walk
+            return any([isinstance(value, Parameter) and value.requires_grad for value in own])
     return any(
         isinstance(value, Parameter) and value.requires_grad for _, value in tree._named_state()
     )
