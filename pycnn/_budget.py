@@ -20,7 +20,7 @@ class _Budget:
 
     def __init__(self, arrays: int, numbers: int) -> None:
         self.arrays = arrays
-        self.numbers = numbers
+        self.numbers = self.total = numbers
         self.whole = f"{arrays:,} arrays of {numbers:,} numbers in all"
 
 
@@ -38,7 +38,10 @@ def limited(arrays: int, numbers: int) -> Iterator[None]:
 
 
 def allow(shape: tuple[int, ...]) -> None:
-    """Refuse an array that is larger than the rest of the budget; call this before it is made.
+    """Refuse an array that is larger than all those of the file; call this before it is made.
+
+    It may be one that is made for a while only, such as new values of a weight that exists, so what
+    is left of the budget does not count here: `take` looks at that.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def allow(shape: tuple[int, ...]) -> None:
         If the array is too large.
     """
     budget = _budget.get()
-    if budget is not None and prod(shape) > budget.numbers + SPARE:
+    if budget is not None and prod(shape) > budget.total + SPARE:
         raise ValueError(f"an array of shape {shape} is asked for, but the file has {budget.whole}")
 
 

@@ -3,6 +3,7 @@
 - `lenet5`: 28x28 grey images
 - `lenet5_1998`: LeNet-5 as published
 - `alexnet`: 227x227 colour images; `alexnet_cifar`: 32x32
+- `resnet18`, `vgg11_bn`, `mobilenet_v2`: with the names of torchvision's parameters
 - `neocognitron`: 28x28 grey images, learned without gradients except for the readout
 - `textcnn`: sentences, as numbers of words
 - `connections`: the connections of each layer, as the papers of the 1990s count them
@@ -15,9 +16,12 @@ from pycnn.models.alexnet_cifar import alexnet_cifar
 from pycnn.models.connections import connections
 from pycnn.models.lenet5 import lenet5
 from pycnn.models.lenet5_1998 import lenet5_1998
+from pycnn.models.mobilenet import mobilenet_v2
 from pycnn.models.neocognitron import neocognitron
 from pycnn.models.registry import available, create, register
+from pycnn.models.resnet import resnet18
 from pycnn.models.textcnn import textcnn
+from pycnn.models.vgg import vgg11_bn
 
 __all__ = [
     "alexnet",
@@ -27,7 +31,10 @@ __all__ = [
     "create",
     "lenet5",
     "lenet5_1998",
+    "mobilenet_v2",
     "neocognitron",
     "register",
+    "resnet18",
     "textcnn",
+    "vgg11_bn",
 ]
