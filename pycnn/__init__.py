@@ -66,7 +66,12 @@ from pycnn.splits import k_fold, random_split
 from pycnn.training import History, evaluate, fit, predict, predict_proba
 
 if TYPE_CHECKING:
+    from pycnn import accelerator as accelerator
     from pycnn import augment, datasets, nn, plot
+    from pycnn import distributed as distributed
+    from pycnn import hub as hub
+    from pycnn import jit as jit
+    from pycnn import utils as utils
 
 __version__: str = _core.version
 

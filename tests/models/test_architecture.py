@@ -22,7 +22,7 @@ from pycnn.layers.making import NOT_KEPT
 from pycnn.models.stored import classes
 
 CONTAINERS = {"Sequential", "Parallel", "Residual", "ModuleList", "ModuleDict"}
-OF_TWO = {"MaxUnpool2d"}  # takes indices besides
+OF_TWO = {"MaxUnpool2d", "Bilinear", "CosineSimilarity", "PairwiseDistance"}  # take another input
 CASES = [
     (name, *example)
     for name in classes()
@@ -57,9 +57,16 @@ def test_every_layer_comes_back(
     assert np.array_equal(loaded.eval()(x), layer.eval()(x))
 
 
-def test_unpooling_comes_back(tmp_path: Path) -> None:
-    layer = nn.MaxUnpool2d(3, 2, 1)
-    assert repr(again(layer, tmp_path)) == repr(layer)
+def test_layers_of_two_inputs_come_back(tmp_path: Path) -> None:
+    for layer in (
+        nn.MaxUnpool2d(3, 2, 1),
+        nn.Bilinear(4, 3, 2, bias=False),
+        nn.CosineSimilarity(-1, 1e-6),
+        nn.PairwiseDistance(1.0, 1e-5, keepdim=True),
+    ):
+        loaded = again(layer, tmp_path)
+        assert repr(loaded) == repr(layer)
+        assert same_bits(loaded.state_dict(), layer.state_dict())
 
 
 @pytest.mark.parametrize("name", sorted(set(classes()) - CONTAINERS - OF_TWO))
@@ -202,7 +209,6 @@ def with_module(layer: Any) -> Any:
     [
         scaled(nn.ReLU()),
         with_scale(nn.Sequential(nn.ReLU())),
-        with_module(nn.Sequential(nn.ReLU())),
         with_module(nn.Linear(2, 2)),
     ],
 )
@@ -210,6 +216,12 @@ def test_a_layer_that_was_made_another_is_ones_own(model: Module, tmp_path: Path
     io.save(tmp_path / "m", model)
     with pytest.raises(ValueError, match="of which a file has only the numbers"):
         io.load_model(tmp_path / "m")
+
+
+def test_a_module_set_on_a_row_of_layers_is_one_of_them(tmp_path: Path) -> None:
+    assert repr(again(with_module(nn.Sequential(nn.ReLU())), tmp_path)) == repr(
+        nn.Sequential({"0": nn.ReLU(), "extra": nn.Tanh()})
+    )
 
 
 def test_frozen_parameters_are_trained_again_as_in_pytorch(tmp_path: Path) -> None:
@@ -277,7 +289,7 @@ HOSTILE: list[tuple[Any, str]] = [
     ({"class": "ReLU", "children": {"0": {"class": "ReLU"}}}, "no modules below"),
     ({"class": "Sequential", "arguments": {"layers": []}}, "takes no argument 'layers'"),
     ({"class": "Sequential", "children": {"a.b": {"class": "ReLU"}}}, "dot"),
-    ({"class": "ModuleList", "children": {"1": {"class": "ReLU"}}}, "positions"),
+    ({"class": "ModuleList", "children": {"1": {"class": "ReLU"}}}, "has the name '0'"),
     ({"class": "Residual", "children": {"head": {"class": "ReLU"}}}, "head"),
     ({"class": "Parallel"}, "at least one branch"),
     (sequence({"same": "1"}), "not come before"),
