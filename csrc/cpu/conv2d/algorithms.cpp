@@ -32,7 +32,8 @@ constexpr ConvAlgorithm kTable[] = {
      conv2d_batch_lanes_backward_weight, SumOrder::plain, Rounding::plain},
     {"gemm_unpacked", takes_gemm_unpacked, suits_gemm_unpacked, conv2d_gemm_unpacked, conv2d_gemm_unpacked_backward_input,
      nullptr, SumOrder::plain, Rounding::plain},
-    {"gemm", always, always, conv2d_gemm, conv2d_gemm_backward_input, conv2d_gemm_backward_weight, SumOrder::plain, Rounding::plain},
+    {"gemm", always, always, conv2d_gemm, conv2d_gemm_backward_input, conv2d_gemm_backward_weight, SumOrder::plain,
+     Rounding::plain},
 };
 
 // Names that algorithms had before, still accepted.
