@@ -60,7 +60,8 @@ def assert_same(actual: Arrays, expected: Arrays, signs: bool = True) -> None:
     for one, other in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(one, other)
         if signs:
-            np.testing.assert_array_equal(np.signbit(one), np.signbit(other))
+            zeros = one == 0  # the sign of a NaN means nothing, and depends on the compiler
+            np.testing.assert_array_equal(np.signbit(one[zeros]), np.signbit(other[zeros]))
         assert one.flags.c_contiguous
 
 
