@@ -214,7 +214,7 @@ def measure(
     architectures: list[int], nvcc: str, cuobjdump: str | None, only: str = ""
 ) -> list[Kernel]:
     """Compile the sources with `only` in their names and gather all figures."""
-    sources = sorted((ROOT / "csrc" / "cuda").glob(f"*{only}*.cu"))
+    sources = sorted(path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if only in path.name)
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
 
