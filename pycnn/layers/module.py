@@ -21,14 +21,7 @@ from pycnn.layers.making import Making
 from pycnn.layers.model_table import model_table
 from pycnn.layers.modes import Modes
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape
-from pycnn.layers.passes import (
-    backward_of,
-    direct_of,
-    on_either,
-    saves,
-    watched,
-    watching,
-)
+from pycnn.layers.passes import backward_of, direct_of, is_ours, on_either, saves, watched, watching
 from pycnn.layers.saving import Saving
 from pycnn.layers.state import State
 from pycnn.layers.summary import summary
@@ -189,7 +182,8 @@ class Module(Building, Hookable, Making, Modes, State, Saving):
                 if y is not NotImplemented:
                     return y
         elif len(inputs) == 1:
-            own = type(self).backward is not Module.backward
+            # A forward of one's own may take anything.
+            own = type(self).backward is not Module.backward or is_ours(type(self))
             if not is_array(x) and (own or x is None) and not holds(Tensor, x):
                 name = type(self).__name__
                 raise TypeError(f"[{name}] x must be an array, got {type(x).__name__}")

@@ -59,7 +59,10 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
 
 def softmin(x: Any, dim: int | None = None) -> Any:
     """Return the softmax of ``-x``; axis 1 by default, 0 of 1 or 3 axes."""
-    return (-x).softmax((0 if x.ndim in (0, 1, 3) else 1) if dim is None else dim)
+    axis = (0 if x.ndim in (0, 1, 3) else 1) if dim is None else dim
+    if not -max(x.ndim, 1) <= axis < max(x.ndim, 1):
+        raise ValueError(f"[softmin] x must have an axis {dim}, has shape {x.shape}")
+    return (-x).softmax(axis)
 
 
 class _Composed(Module):

@@ -108,9 +108,14 @@ def backward_of(kind: type[Module], owner: type[Module]) -> Callable[..., Any] |
         if getattr(found, "walks_the_tape", False):
             continue
         # The library's own base classes define it for the forward passes of their sub-classes.
-        if issubclass(place, owner) or owner.__module__.partition(".")[0] == "pycnn":
+        if issubclass(place, owner) or is_ours(owner):
             return found
     return None
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is one of the library's."""
+    return kind.__module__.partition(".")[0] == "pycnn"
 
 
 # A module with passes of its own, as one entry of the tape --------------------------------------

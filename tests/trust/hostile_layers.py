@@ -14,6 +14,7 @@ from pycnn import layers
 INPUTS = (
     *(np.ones((2, 4, 6, 6), np.float32), np.ones((5, 4), np.float32)),
     *(np.ones((5, 4), np.int64), np.ones((2, 4, 6), np.float32)),
+    np.ones((2, 4, 9), np.float32),
 )
 # Arguments that layers require besides ints, and pairs that replace each other.
 VALUES: dict[str, Any] = {
@@ -23,6 +24,9 @@ VALUES: dict[str, Any] = {
     **{"unflattened_size": (2, 2), "normalized_shape": 4},
 }
 OPTIONAL = ("in_features", "out_features", "scale_factor")
+OF_ONE: dict[str, dict[str, Any]] = {"Fold": {"output_size": 4, "kernel_size": 2}}
+# They take another input besides, or the sizes of the input itself.
+LEFT_OUT = ("Bilinear", "CosineSimilarity", "MaxUnpool2d", "PairwiseDistance", "Reshape")
 
 
 def good_layers() -> dict[str, tuple[dict[str, Any], np.ndarray]]:
@@ -34,11 +38,11 @@ def good_layers() -> dict[str, tuple[dict[str, Any], np.ndarray]]:
             continue
         parameters = inspect.signature(kind).parameters
         holds_layers = any("Module" in str(p.annotation) for p in parameters.values())
-        runs = kind.forward is not layers.Module.forward and name not in ("Reshape", "MaxUnpool2d")
+        runs = kind.forward is not layers.Module.forward and name not in LEFT_OUT
         if inspect.isabstract(kind) or holds_layers or not runs:
             continue
         arguments = {
-            key: VALUES.get(key, 4)
+            key: {**VALUES, **OF_ONE.get(name, {})}.get(key, 4)
             for key, parameter in parameters.items()
             if parameter.default is parameter.empty or key in OPTIONAL
         }
