@@ -12,7 +12,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pycnn import backends
@@ -57,16 +57,17 @@ class recording(ContextDecorator):
 
     def __init__(self, enabled: bool) -> None:
         self._enabled = enabled
+        self._before: list[Token[bool]] = []  # one may be entered again within its own block
 
     def _recreate_cm(self) -> recording:
         """Return what a decorated function enters: one for each call."""
         return recording(self._enabled)
 
     def __enter__(self) -> None:
-        self._before = _recording.set(self._enabled)
+        self._before.append(_recording.set(self._enabled))
 
     def __exit__(self, *error: object) -> None:
-        _recording.reset(self._before)
+        _recording.reset(self._before.pop())
 
 
 class Node:

@@ -281,6 +281,10 @@ def test_calls_mean_what_they_mean_in_pytorch() -> None:
     with nn.set_grad_enabled(False):
         assert not (x * 2).requires_grad
     assert (x * 2).requires_grad
+    block = nn.no_grad()
+    with block, block:
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
     with pytest.raises(ValueError, match="weight must not require gradients"):
         F.cross_entropy(x, tensor([0, 1]), weight=leaf(3))
 
