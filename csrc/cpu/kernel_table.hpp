@@ -14,9 +14,10 @@ namespace pycnn {
 
 // MR and NR are the rows and columns of C that a GEMM micro-kernel keeps in registers, as in BLIS (Van Zee, van de Geijn, "BLIS: A
 // Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
-constexpr int kMaxMR = 14;      // largest MR of any instruction set
-constexpr int kNRVectors = 2;   // NR, in vectors
-constexpr int kMaxDotTile = 5;  // largest side of a dot tile
+constexpr int kMaxMR = 14;          // largest MR of any instruction set
+constexpr int kNRVectors = 2;       // NR, in vectors
+constexpr int kMaxDotTile = 5;      // largest side of a dot tile
+constexpr int kMaxProductRows = 4;  // rows of a RowProductsKernel
 
 // Where the vectors of a tile of the GEMM kernel lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
@@ -46,6 +47,11 @@ using DotKernel = void (*)(int64_t depth, const float* a, int64_t lda, const flo
 // with B[k][v] at b + b_offsets[k] + v * lanes and C[i][v] at c + i * ldc + v * lanes. Vectors are read and written whole.
 using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
                                     const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
+
+// A few rows of C, whose B is read once, row by row: C[i][j] += sum over k < depth of a[i * lda + k] * b[k * ldb + j] for each row i < rows
+// and j < columns. Every product is added to C.
+using RowProductsKernel = void (*)(int64_t depth, const float* a, int64_t lda, int64_t columns, const float* b, int64_t ldb,
+                                   float* c, int64_t ldc);
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
@@ -100,6 +106,8 @@ struct KernelTable {
     UnpackedGemmKernel unpacked_gemm[kMaxMR][kNRVectors];             // [rows - 1][vectors - 1]
     DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
     BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
+    int product_rows;                                                 // the most that the next one takes
+    RowProductsKernel row_products[kMaxProductRows];                  // [rows - 1]
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.

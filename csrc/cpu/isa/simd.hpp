@@ -30,6 +30,9 @@ constexpr int kLanes = 4, kMR = 14, kDotRows = 5, kDotColumns = 5;
 constexpr int kLanes = 4, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #endif
 
+// Rows of row_products_kernel: with four terms each they need 4 factors and a sum, beside 4 vectors (4 * 5 + 4 = 24; 2 * 5 + 4 = 14).
+constexpr int kProductRows = kMR > 6 ? 4 : 2;
+
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float UnalignedVec __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(float))));

@@ -20,7 +20,10 @@ ONE = ((1, 1, 28, 28), (6, 1, 3, 3))
 TEXT = ((50, 1, 60, 300), (100, 1, 3, 300))
 DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
-FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE, "patch_rows": ONE}
+FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {
+    "winograd": SQUARE,
+    "patch_rows": ONE,
+}
 
 Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 

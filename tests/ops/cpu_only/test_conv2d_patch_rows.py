@@ -94,4 +94,3 @@ def test_mostly_padding_is_for_batch_lanes() -> None:
             shapes = (32, channels, 2, 2), (channels, channels, 3, 3)
             chosen = ops.conv2d_algorithm(*shapes, direction=direction, padding=1)
             assert chosen == "batch_lanes"
-
