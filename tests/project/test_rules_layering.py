@@ -34,6 +34,7 @@ FLOORS = [
     {"jit", "text", "utils"},
     {"datasets", "hub", "models", "nn"},
     {"io"},
+    {"inference"},
     {"training"},
     {"distributed", "plot", "recipes"},
     {"report"},
