@@ -4,6 +4,7 @@
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `Tensor` and `functional`: what a `forward` of your own is written with, and its gradients
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
+- `InferenceSession`: a trained model made ready to run
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
@@ -57,6 +58,7 @@ from pycnn.autograd.patterns import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
+from pycnn.inference import InferenceSession
 from pycnn.io import load, load_model, save
 from pycnn.layers import *
 from pycnn.loader import DataLoader
@@ -114,6 +116,7 @@ __all__ = [
     "DataLoader",
     "Function",
     "History",
+    "InferenceSession",
     "Tensor",
     "augment",
     "autograd",

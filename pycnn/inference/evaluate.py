@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends, ops
@@ -16,6 +15,8 @@ from pycnn.inference.tracing import BINARY, UNARY
 
 Numbers = npt.NDArray[Any]
 
+# Without settings, tanh is NumPy's, and an activation is that of the node.
+_OF_OPS = IMAGES | ROWS | EACH
 _REDUCTIONS = frozenset(("sum", "max", "min", "prod"))
 
 
@@ -78,10 +79,12 @@ def _computed(node: Node, inputs: Sequence[Any]) -> Any:
     op, settings, backend = node.op, node.settings, backends.of_cpu()
     x = inputs[0]
     shape = (len(x), *node.shape)
-    if op in IMAGES | ROWS | EACH and (op not in UNARY or settings):  # NumPy's tanh has none
+    if op in _OF_OPS and (settings or op not in ("tanh", "activation")):
         return _of_ops(node, inputs)
     if op == "reshape":
         return x.reshape(shape)
+    if op == "activation" and not settings:  # what the activation of the node does
+        return x
     if op in UNARY:
         return backend.unary(op, x)
     if op in BINARY:
@@ -137,6 +140,7 @@ def _of_ops(node: Node, inputs: Sequence[Any]) -> Numbers:
     given = {**node.constants, **node.settings, "x": x}
     results = getattr(ops, op)(**given)
     y: Numbers = results[0] if isinstance(results, tuple) else results
+    y = y.reshape(len(inputs[0]), *node.shape)
     for other in residual:
-        y = np.add(y, other)
-    return y if op in EACH else y.reshape(len(inputs[0]), *node.shape)
+        y = backends.of_cpu().binary("add", y, other)
+    return y

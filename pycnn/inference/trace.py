@@ -11,7 +11,7 @@ import numpy as np
 from pycnn.autograd.graph import recording
 from pycnn.inference.evaluate import evaluate
 from pycnn.inference.graph import FloatArray, Graph
-from pycnn.inference.traced import TracedArray, Tracer, Untraceable
+from pycnn.inference.traced import Groups, TracedArray, Tracer, Untraceable
 from pycnn.layers.module import Module
 from pycnn.layers.turns import between_steps
 
@@ -123,6 +123,8 @@ def _written_down(model: Module, x: FloatArray) -> Graph:
 def _graph(tracer: Tracer, x: FloatArray, y: Any) -> Graph:
     if isinstance(y, (tuple, list, dict)):
         raise Untraceable(f"returns a {type(y).__name__}, and a graph one array")
+    if isinstance(y, Groups):
+        y.array.tracer.refuse(f"returns {y.shape}: an axis in front of that of samples")
     if not isinstance(y, TracedArray):
         raise Untraceable(
             f"returns what does not depend on its input, as far as that was written down (an "

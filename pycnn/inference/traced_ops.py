@@ -88,8 +88,9 @@ def complete(
     """Return settings in which every pair is one, and padding has four sides for convolutions."""
     settings = dict(settings)
     if name.startswith("conv2d"):
+        _, height, width = sample
         found = conv_axes(
-            pair(sample[1:]),
+            (height, width),
             constants["w"].shape[2:],
             settings["stride"],
             settings["padding"],
