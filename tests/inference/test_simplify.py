@@ -55,7 +55,11 @@ class Net(Module):
                 int(rng.integers(1, 3)),
                 2 ** rng.integers(3),
             )
-            options = {"dilation": gap, "groups": int(groups), "bias": bool(rng.integers(2))}
+            options: dict[str, Any] = {
+                "dilation": gap,
+                "groups": int(groups),
+                "bias": bool(rng.integers(2)),
+            }
             if not images or rng.integers(2):
                 kind: Any = nn.Conv2d if images else nn.Conv1d
                 return kind(4, 4, taps, padding="same", rng=rng, **options)  # type: ignore[no-any-return]
@@ -88,7 +92,7 @@ class Net(Module):
             if block == "add":
                 y = y + other if pick % 2 else other + y
             elif block == "scale":
-                y = (y - 0.5) * 3 / nn.tensor(np.float32([1, 2, 3, 4]).reshape(4, *[1] * self.axes))
+                y = (y - 0.5) * 3 / nn.tensor([1.0, 2.0, 3.0, 4.0]).reshape(4, *[1] * self.axes)
             elif block == "clamp":
                 y = y.clamp(0, 6) if pick % 2 else y.clamp(min=0)
             elif block == "shape":

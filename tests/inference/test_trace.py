@@ -100,7 +100,7 @@ class Program(Module):
         self.conv = nn.Conv2d(4, 4, 3, padding=1, rng=0)
         self.norm = used(nn.BatchNorm2d(4))
         self.narrow = nn.Linear(4, 4, rng=1)
-        self.scale = nn.Parameter(np.float32([[[1]], [[2]], [[-1]], [[0.5]]]))
+        self.scale = nn.Parameter(nn.tensor([1.0, 2.0, -1.0, 0.5]).reshape(4, 1, 1))
         self.calls = 0
 
     def forward(self, x: Any) -> Any:
