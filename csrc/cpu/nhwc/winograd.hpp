@@ -1,0 +1,34 @@
+// Winograd's convolution (csrc/convolution.md) of images whose channels lie side by side: nothing is transposed, and filters are
+// transformed once. 3 x 3 and 5 x 5 filters, stride and dilation 1, one group.
+#pragma once
+
+#include <vector>
+
+#include "cpu/nhwc/convolution.hpp"
+
+namespace pycnn {
+
+class WinogradConvolution : public PlanStep {
+public:
+    // As DirectConvolution; the border of x reaches as far as its last tiles, whose outputs may hang over the edge.
+    WinogradConvolution(const NhwcConvolution& p, const float* w, const float* bias);
+    void run(const PlanRun& run) const override;
+
+    // Rows and columns of zeros that x needs below and to the right.
+    static Padding border(const NhwcConvolution& p);
+
+private:
+    struct Areas;
+
+    void compute(const PlanRun& run, const Areas& areas, int64_t begin, int64_t end, float* area, unsigned char* finite) const;
+
+    const NhwcConvolution p_;
+    const WinogradKernels& winograd_;
+    const int64_t width_, panels_;
+    const int64_t panel_, position_;         // floats of a panel of transformed filters, and of one of the 36 positions
+    Workspace<float> filters_, bias_;        // [position][panel][c][NR]
+    std::vector<int64_t> inputs_, columns_;  // offsets of the terms of a product
+    const DirectConvolution direct_;         // of images with results that are not finite
+};
+
+}  // namespace pycnn
