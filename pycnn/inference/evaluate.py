@@ -15,7 +15,7 @@ from pycnn.inference.tracing import BINARY, UNARY
 
 Numbers = npt.NDArray[Any]
 
-# Without settings, tanh is NumPy's, and an activation is that of the node.
+# Without settings, tanh is NumPy's.
 _OF_OPS = IMAGES | ROWS | EACH
 _REDUCTIONS = frozenset(("sum", "max", "min", "prod"))
 
@@ -79,12 +79,10 @@ def _computed(node: Node, inputs: Sequence[Any]) -> Any:
     op, settings, backend = node.op, node.settings, backends.of_cpu()
     x = inputs[0]
     shape = (len(x), *node.shape)
-    if op in _OF_OPS and (settings or op not in ("tanh", "activation")):
+    if op in _OF_OPS and (settings or op != "tanh"):
         return _of_ops(node, inputs)
     if op == "reshape":
         return x.reshape(shape)
-    if op == "activation" and not settings:  # what the activation of the node does
-        return x
     if op in UNARY:
         return backend.unary(op, x)
     if op in BINARY:

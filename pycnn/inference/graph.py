@@ -22,8 +22,7 @@ class Node:
         Name of the op in `pycnn.ops`, or of NumPy's function: ``add``, ``multiply``, ...; also
         ``reshape``, ``transpose``, ``broadcast_to``, ``concatenate``, ``index``, ``where``,
         ``matmul``, ``astype``, reductions (``sum``, ``max``, ``min``, ``prod``, ``argmax``,
-        ``argmin``), ``standardise`` (mean 0 and variance 1 over the last axes) and ``activation``,
-        which does what `activation` says and nothing else.
+        ``argmin``) and ``standardise`` (mean 0 and variance 1 over the last axes).
     inputs : tuple of int
         Numbers of the values that it reads.
     shape : tuple of int

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from math import prod
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from pycnn.inference.engine import Unsupported, compile_graph
 from pycnn.inference.evaluate import evaluate, last_readers
 from pycnn.inference.graph import FloatArray, Graph, Node
 
@@ -81,11 +80,7 @@ def _title(node: Node) -> str:
 
 def runner_of(graph: Graph, max_batch: int) -> tuple[Runner, str]:
     """Return what runs a graph, and why it is no plan; an empty text if it is one."""
-    if find_spec("pycnn.inference.engine") is None:
-        return OneByOne(graph, max_batch), "there is no engine"
-    engine = import_module("pycnn.inference.engine")
     try:
-        plan: Any = engine.compile_graph(graph, max_batch)
-    except engine.Unsupported as reason:
+        return compile_graph(graph, max_batch), ""
+    except Unsupported as reason:
         return OneByOne(graph, max_batch), str(reason)
-    return plan, ""

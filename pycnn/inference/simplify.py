@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pycnn.inference.graph import Graph
-from pycnn.inference.passes.folding import folded, padded
+from pycnn.inference.passes.folding import folded, padded, scalings
 from pycnn.inference.passes.fusing import activated, with_residuals
 from pycnn.inference.passes.shapes import reshaped_late, without_idle, without_unread
 from pycnn.inference.passes.spelling import clamped, pooled_means, split
@@ -22,6 +22,8 @@ PASSES: tuple[Pass, ...] = (
     without_idle,
     padded,
     without_unread,
+    folded,
+    scalings,
     folded,
     reshaped_late,
     with_residuals,

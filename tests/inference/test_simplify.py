@@ -14,7 +14,7 @@ import pycnn as nn
 from pycnn import functional as F
 from pycnn.inference.evaluate import evaluate
 from pycnn.inference.graph import Graph
-from pycnn.inference.passes.folding import folded, padded
+from pycnn.inference.passes.folding import folded, padded, scalings
 from pycnn.inference.passes.spelling import pooled_means
 from pycnn.inference.simplify import PASSES, simplify
 from pycnn.inference.trace import difference, trace
@@ -24,7 +24,7 @@ from pycnn.layers import Module
 # by another algorithm: a few units of 2^-24 a layer, and up to 22 for Winograd's. Ten layers of
 # random weights stay below this.
 FOLDED = 2.0**-14
-ROUNDING = (folded, padded, pooled_means)  # all other passes keep the bits
+ROUNDING = (folded, padded, pooled_means, scalings)  # all other passes keep the bits
 
 
 class Net(Module):
@@ -158,6 +158,7 @@ class Own(Module):
         self.a = nn.Conv2d(4, 4, 3, padding=1, bias=False, rng=0)
         self.b = nn.Conv2d(4, 4, 1, rng=1)
         self.norm = nn.BatchNorm2d(4)
+        self.scale = nn.Parameter(nn.tensor([1.0, 2.0, -1.0, 0.5]).reshape(4, 1, 1))
 
     def forward(self, x: Any) -> Any:
         return self.own(self, x)
@@ -187,7 +188,7 @@ CASES: list[tuple[Any, tuple[int, ...], str | None]] = [
     (
         nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4), nn.Tanh()),
         (4, 6, 6),
-        "activation+relu channel_affine+tanh",
+        "relu channel_affine+tanh",
     ),
     (
         nn.Sequential(nn.Flatten(), nn.Unflatten(1, (4, 9)), nn.Flatten(), nn.Linear(36, 2)),
@@ -199,7 +200,7 @@ CASES: list[tuple[Any, tuple[int, ...], str | None]] = [
     (lambda m, x: F.relu(m.norm(m.a(x)) + m.b(x)), (4, 5, 5), "conv2d conv2d+sum+relu"),
     (lambda m, x: x + m.norm(m.a(F.relu(m.b(x)))), (4, 5, 5), "conv2d+relu conv2d+sum"),
     (lambda m, x: m.a(x).relu() + x, (4, 5, 5), "conv2d+relu add"),
-    (lambda m, x: (lambda y: y + y.relu())(m.a(x)), (4, 5, 5), "conv2d activation+relu add"),
+    (lambda m, x: (lambda y: y + y.relu())(m.a(x)), (4, 5, 5), "conv2d relu add"),
     (lambda m, x: (lambda y: m.norm(y) + y)(m.a(x)), (4, 5, 5), "conv2d channel_affine add"),
     (lambda m, x: m.a(x).clamp(-1, 2), (4, 5, 5), "conv2d+hardtanh"),
     (lambda m, x: F.batch_norm(m.a(x), *statistics(m.norm)), (4, 5, 5), "conv2d"),
@@ -210,6 +211,13 @@ CASES: list[tuple[Any, tuple[int, ...], str | None]] = [
     (lambda m, x: F.avg_pool2d(x, x.shape[2:]).flatten(1), (4, 5, 6), MEAN),
     (lambda m, x: nn.GlobalAvgPool2d()(x), (4, 5, 6), MEAN),
     (lambda m, x: F.adaptive_avg_pool2d(m.a(x), (5, 6)), (4, 5, 6), "conv2d"),
+    (
+        lambda m, x: ((x - 0.5) / 2).relu() * m.scale,
+        (4, 5, 5),
+        "channel_affine+relu channel_affine",
+    ),
+    (lambda m, x: F.tanh(m.a(x) + x), (4, 5, 5), "conv2d+sum tanh"),
+    (lambda m, x: np.tanh(x.array), (4, 5, 5), "tanh"),
     (lambda m, x: x @ nn.tensor(np.ones((4, 2), np.float32)), (4,), "linear"),
     (lambda m, x: (x * 1.0 / 1, m.a(x))[0], (4, 5, 5), ""),
 ]

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn.inference.graph import FloatArray, Graph, Node
-from pycnn.inference.passes.rewriting import Rewriting, maker, readers
+from pycnn.inference.passes.rewriting import Rewriting, floats, maker, readers
 
 Wide = npt.NDArray[np.float64]
+
+_OF_IMAGES = ("conv2d", "conv_transpose2d", "channel_affine")
 
 
 def folded(graph: Graph) -> Graph:
@@ -35,7 +37,7 @@ def _folded_once(graph: Graph) -> Graph:
     gone: set[int] = set()
     for value, node in enumerate(graph.nodes, 1):
         layer = _layer_before(graph, node, reads)
-        if layer is None or layer in instead:
+        if layer is None or layer in instead or layer in gone:
             continue
         affine = _affine(node, graph.shape(layer)[0])
         found = None if affine is None else _with(graph.nodes[layer - 1], *affine)
@@ -58,7 +60,7 @@ def _layer_before(graph: Graph, node: Node, reads: list[int]) -> int | None:
     value = node.inputs[0]
     while (before := maker(graph, value)) is not None and reads[value] == 1:
         if before.op != "reshape":
-            images = len(before.shape) == 3 and before.op in ("conv2d", "conv_transpose2d")
+            images = len(before.shape) == 3 and before.op in _OF_IMAGES
             takes = images or (before.op == "linear" and len(before.shape) == 1)
             free = before.activation is None and len(before.inputs) == 1
             return value if takes and free else None
@@ -104,6 +106,9 @@ def _wide(numbers: Any) -> Wide:
 
 def _with(layer: Node, scale: Wide, shift: Wide) -> Node | None:
     """Return a layer whose outputs are scaled and shifted; None if numbers are not finite."""
+    if layer.op == "channel_affine":
+        old = layer.constants
+        return _scaling(layer, _wide(old["scale"]) * scale, _wide(old["shift"]) * scale + shift)
     w = layer.constants["w"]
     b = layer.constants.get("b")
     if layer.op == "conv_transpose2d":
@@ -118,6 +123,28 @@ def _with(layer: Node, scale: Wide, shift: Wide) -> Node | None:
     if not (np.isfinite(weights).all() and np.isfinite(biases).all()):
         return None
     return replace(layer, constants={"w": weights, "b": biases})
+
+
+def _scaling(node: Node, scale: Wide, shift: Wide) -> Node | None:
+    """Return a node that scales and shifts channels; None if numbers are not finite."""
+    with np.errstate(all="ignore"):
+        constants = {"scale": _narrow(scale), "shift": _narrow(shift)}
+    if not all(np.isfinite(one).all() for one in constants.values()):
+        return None
+    return replace(node, op="channel_affine", constants=constants, settings={})
+
+
+def scalings(graph: Graph) -> Graph:
+    """Make scales and shifts of channels of sums and products of images with constants."""
+    known, written = floats(graph), Rewriting(graph)
+    for value, node in enumerate(graph.nodes, 1):
+        found = None
+        if known[value] and len(node.inputs) == 1 and len(node.shape) == 3:
+            same = graph.shape(node.inputs[0]) == node.shape
+            affine = _affine(node, node.shape[0]) if same else None
+            found = None if affine is None else _scaling(node, *affine)
+        written.put(value, node if found is None else found)
+    return written.done()
 
 
 def _narrow(numbers: Wide) -> FloatArray:

@@ -10,6 +10,8 @@ from pycnn.inference.passes.rewriting import Rewriting, activation_of, floats, m
 # Nodes that may have an activation. All of them write their results once, so it costs no pass of
 # its own over memory.
 ACTIVATED = frozenset(("conv2d", "conv_transpose2d", "linear", "channel_affine", "add"))
+# A convolution that adds a shortcut clamps the sum, and applies no other function to it.
+CLAMPS = frozenset(("relu", "hardtanh"))
 
 
 def with_residuals(graph: Graph) -> Graph:
@@ -59,6 +61,7 @@ def activated(graph: Graph) -> Graph:
             and before.op in ACTIVATED
             and before.activation is None
             and reads[node.inputs[0]] == 1
+            and (activation[0] in CLAMPS or len(before.inputs) == 1 or before.op != "conv2d")
         ):
             takes[node.inputs[0]] = replace(before, activation=activation)
             gone.add(value)
@@ -67,13 +70,5 @@ def activated(graph: Graph) -> Graph:
         if value in gone:
             written.skip(value, node.inputs[0])
         else:
-            written.put(value, takes.get(value) or _alone(node))
+            written.put(value, takes.get(value, node))
     return written.done()
-
-
-def _alone(node: Node) -> Node:
-    """Return an activation that no other node does as a node ``activation``."""
-    activation = activation_of(node)
-    if activation is None:
-        return node
-    return replace(node, op="activation", settings={}, activation=activation)

@@ -95,6 +95,6 @@ def activation_of(node: Node) -> Activation | None:
             return node.op, settings["negative_slope"], 0.0
         case "gelu":
             return "gelu" if settings["approximate"] == "none" else "gelu_tanh", 0.0, 0.0
-        case "activation" if settings:
+        case "activation":
             return settings["kind"], settings["a"], settings["b"]
     return None

@@ -23,9 +23,9 @@ def reshaped_late(graph: Graph) -> Graph:
     def shape_of(number: int) -> tuple[int, ...]:
         return written.nodes[number - 1].shape if number else graph.input_shape
 
-    def in_shape(value: int) -> int:
-        """Return the number of an old value in the shape that it has."""
-        number, shape = held[value], graph.shape(value)
+    def in_shape(value: int, shape: tuple[int, ...]) -> int:
+        """Return the number of an old value in a shape."""
+        number = held[value]
         if shape_of(number) == shape:
             return number
         if (number, shape) not in cast:
@@ -36,12 +36,15 @@ def reshaped_late(graph: Graph) -> Graph:
         if node.op == "reshape":
             held.append(held[node.inputs[0]])
             continue
-        inputs = tuple(held[v] for v in node.inputs)
-        shapes = {shape_of(number) for number in inputs}
-        if not (_is_elementwise(node, graph) and len(shapes) == 1):
-            inputs, shapes = tuple(map(in_shape, node.inputs)), {node.shape}
-        held.append(written.append(replace(node, inputs=inputs, shape=shapes.pop())))
-    written.new[graph.output] = in_shape(graph.output)
+        if _is_elementwise(node, graph):
+            shapes = [shape_of(held[v]) for v in node.inputs]
+            # Where they differ, images: (C, 1, L) rather than signals (C, L).
+            shape = next((one for one in shapes if len(one) == 3), shapes[0])
+            inputs = tuple(in_shape(v, shape) for v in node.inputs)
+        else:
+            shape, inputs = node.shape, tuple(in_shape(v, graph.shape(v)) for v in node.inputs)
+        held.append(written.append(replace(node, inputs=inputs, shape=shape)))
+    written.new[graph.output] = in_shape(graph.output, graph.shape(graph.output))
     return written.done()
 
 

@@ -17,7 +17,7 @@ def split(graph: Graph) -> Graph:
     """Take ops apart that rectify and pool as well, and make linear layers of products.
 
     The op of a convolution is then always ``conv2d``, and that of a linear layer ``linear``; both
-    may have an activation.
+    may have an activation. There is one tangent, that of `pycnn.ops`.
     """
     known, written = floats(graph), Rewriting(graph)
     for value, node in enumerate(graph.nodes, 1):
@@ -33,6 +33,8 @@ def split(graph: Graph) -> Graph:
             if b is not None and b.ndim == 2 and b.dtype == np.float32:
                 w = np.ascontiguousarray(b.T)
                 node = replace(node, op="linear", constants={"w": w})
+        elif node.op == "tanh" and known[value] and not node.settings:  # NumPy's
+            node = replace(node, settings={"amplitude": 1.0, "slope": 1.0})
         written.put(value, node)
     return written.done()
 
