@@ -12,6 +12,7 @@ from pycnn._arguments import LARGEST, integer, sizes
 from pycnn._printable import printable
 from pycnn.arrays import take
 from pycnn.devices import on_cpu
+from pycnn.inference.engine import Engine
 from pycnn.inference.graph import FloatArray, Graph
 from pycnn.inference.running import runner_of
 from pycnn.inference.simplify import simplify
@@ -36,8 +37,8 @@ class InferenceSession:
 
     The forward pass is run once and written down as a graph; batch norms are folded into the
     weights, activations and shortcuts into the convolutions, and what is left is made a plan whose
-    filters are packed and whose memory is assigned once. Where there is no plan for an op, the ops
-    are called one by one instead; ``print(session)`` says which it is.
+    filters are packed and whose memory is assigned once. An op that has no plan is called by
+    itself, between plans of what is before and after it; ``print(session)`` says which it is.
 
     A session never changes: it has copies of the parameters, so training the model afterwards needs
     a new one. Any number of threads may run it at the same time.
@@ -62,7 +63,7 @@ class InferenceSession:
     memory : int
         Bytes that a run of `max_batch` samples takes besides its input, its output and the weights.
     is_planned : bool
-        Whether it runs as one plan, and not op by op.
+        Whether it runs as one plan, and no op by itself.
 
     Raises
     ------
@@ -103,7 +104,7 @@ class InferenceSession:
         traced_graph, examples = _traced(model, self._input_shape)
         graph = simplify(traced_graph)
         self._output_shape = graph.shape(graph.output)
-        self._runner, self._reason = runner_of(graph, self._max_batch)
+        self._runner, self._how = runner_of(graph, self._max_batch)
         self._try(examples)
 
     def _try(self, examples: list[Example]) -> None:
@@ -138,8 +139,8 @@ class InferenceSession:
 
     @property
     def is_planned(self) -> bool:
-        """Whether it runs as one plan, and not op by op."""
-        return not self._reason
+        """Whether it runs as one plan, and no op by itself."""
+        return isinstance(self._runner, Engine)
 
     def run(self, x: Any) -> FloatArray:
         """Compute the outputs for samples.
@@ -202,8 +203,7 @@ class InferenceSession:
 
     def __str__(self) -> str:
         """Return a page: a line for each step, and what a run takes."""
-        how = "one plan" if self.is_planned else f"op by op ({self._reason})"
-        head = f"{_OWNER}: {self._input_shape} -> {self._output_shape}, {how}"
+        head = f"{_OWNER}: {self._input_shape} -> {self._output_shape}, {self._how}"
         foot = f"{self.memory:,} bytes for {self._max_batch} samples"
         return printable("\n".join((head, self._runner.describe(), foot)), keep="\n")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from support.random_nets import Net, nets
 from support.small_training import CLASSES, blobs, small_net
 from support.threads import at_once
 
@@ -71,6 +73,12 @@ def test_networks() -> None:
         made = InferenceSession(net, shape, max_batch=2)
         assert_as_predicted(made, net, rng.standard_normal((5, *shape), np.float32))
         assert made.output_shape == (10,)
+
+
+@given(nets)
+def test_random_networks(net: Net) -> None:
+    made = InferenceSession(net, net.input_shape, max_batch=3)
+    assert_as_predicted(made, net, np.random.default_rng(1).standard_normal((4, *net.input_shape)))
 
 
 def test_numbers_that_are_not_finite(session: InferenceSession) -> None:
@@ -142,9 +150,19 @@ def test_text(session: InferenceSession) -> None:
 
 
 def test_an_op_without_a_plan_is_called_by_itself() -> None:
-    made = InferenceSession(nn.Sequential(nn.GroupNorm(2, 4), nn.Flatten()), (4, 3, 3))
-    assert not made.is_planned
-    assert "op by op (" in str(made)
+    """Between plans, where it is alone between two values; in a branch, with all of that."""
+    norm = nn.GroupNorm(2, 4)
+    conv = [nn.Conv2d(4, 4, 3, padding=1, rng=i) for i in range(3)]
+    row = nn.Sequential(conv[0], nn.ReLU(), norm, conv[1], nn.Residual(conv[2]), nn.Flatten())
+    block = nn.Sequential(nn.Residual(nn.Sequential(conv[0], norm)), conv[1], nn.Flatten())
+    x = np.random.default_rng(0).standard_normal((5, 4, 6, 6), np.float32)
+    for net, pages in ((row, 3), (block, 2), (nn.Sequential(norm, nn.Flatten()), 1)):
+        made = InferenceSession(net, (4, 6, 6), max_batch=3)
+        assert not made.is_planned
+        assert ("in parts (" in str(made)) == (pages > 1)
+        assert str(made).count("a plan:") + str(made).count("op by op") == pages
+        assert made.memory > 0
+        assert_as_predicted(made, net, x)
 
 
 @pytest.mark.parametrize(
