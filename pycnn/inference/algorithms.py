@@ -31,7 +31,7 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
     if groups > 1 and groups == channels == filters:
         return "depthwise"
     plain = node.settings["stride"] == (1, 1) == node.settings["dilation"]
-    if groups > 1 or not plain or height != width or height not in (3, 5):
+    if not plain or height != width or height not in (3, 5) or inputs < _core.simd_lanes():
         return "direct"
     if _core.get_convolution() == "accurate":
         return "direct"
@@ -40,10 +40,31 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
     products = inputs * filters
     tiles = batch * -(-p // tile) * -(-q // tile)
     read = 4 * _BYTE * products
-    transforms = _TRANSFORM * tiles * (max(inputs, 8) + max(filters, 8))
+    transforms = _TRANSFORM * tiles * (channels + filters)
     winograd = _POSITIONS * (tiles * products + read) + transforms
     direct = height * width * (batch * p * q * products + read)
     return "winograd" if winograd * _LEAST_GAIN < direct else "direct"
+
+
+def suits_planes(node: Node, shape: tuple[int, ...], batch: int) -> bool:
+    """Whether a convolution is best computed on planes, with images of the batch in lanes.
+
+    That is so for many small images of few channels, which would leave lanes empty: the table of
+    the eager ops decides. A ReLU has to follow, since its op includes one.
+    """
+    alone = len(node.inputs) == 1 and node.activation == ("relu", 0.0, 0.0) and len(shape) == 3
+    if not alone or node.settings["groups"] > 1:
+        return False
+    s = node.settings
+    chosen = _core.conv2d_algorithm(
+        (batch, *shape),
+        node.constants["w"].shape,
+        "forward",
+        s["stride"],
+        s["padding"],
+        s["dilation"],
+    )
+    return chosen == "batch_lanes"
 
 
 def border_of(node: Node, algorithm: str, input_size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import _core
-from pycnn.inference.algorithms import algorithm_of, border_of
+from pycnn.inference.algorithms import algorithm_of, border_of, suits_planes
 from pycnn.inference.buffers import INPUT, OUTPUT, Images, Lifetime, Rows, pitch_of
 from pycnn.inference.graph import Graph, Node
 from pycnn.inference.steps import (
@@ -20,6 +20,7 @@ from pycnn.inference.steps import (
     clamp_of,
     function_of,
     fused,
+    is_side_by_side,
     pair,
 )
 
@@ -59,12 +60,15 @@ class _Lowering:
 
     def _plan_convolution(self, number: int, node: Node, batch: int) -> None:
         source = node.inputs[0]
+        if suits_planes(node, self.graph.shape(source), batch):
+            self.algorithms[number] = "planes"
+            return
         shape = self.graph.shape(source)
         if len(shape) != 3:
             raise Unsupported(f"{node.layer}: a convolution of {shape}")
         filters, groups = len(node.constants["w"]), node.settings["groups"]
         algorithm = algorithm_of(node, shape[0], batch)
-        if algorithm == "direct" and groups > 1 and filters // groups % self.lanes:
+        if algorithm != "depthwise" and groups > 1 and filters // groups % self.lanes:
             raise Unsupported(f"{node.layer}: {groups} groups of {filters // groups} filters")
         self.algorithms[number] = algorithm
         wanted = border_of(node, algorithm, shape[1:])
@@ -120,9 +124,18 @@ class _Lowering:
         if len(shape) != 3:
             raise Unsupported(f"images of shape {shape}")
         border = self.borders.get(value, (0, 0, 0, 0))
-        images = Images(*shape, border, pitch_of(shape[0], self.lanes))
+        pitch = shape[0] if self._is_read_singly(value) else pitch_of(shape[0], self.lanes)
+        images = Images(*shape, border, pitch)
         self.images[value] = images
         return images
+
+    def _is_read_singly(self, value: int) -> bool:
+        """Whether this is the input, and direct convolutions alone read it, number by number."""
+        readers = [n for n, node in enumerate(self.graph.nodes, 1) if value in node.inputs]
+        return value == 0 and all(
+            self.algorithms.get(n) == "direct" and self.graph.nodes[n - 1].inputs == (value,)
+            for n in readers
+        )
 
     def _new_rows(self, value: int) -> Rows:
         self.rows[value] = rows = Rows(prod(self.graph.shape(value)))
@@ -156,7 +169,29 @@ class _Lowering:
 
     # Ops ---------------------------------------------------------------------------------------
 
+    def _convolve_planes(self, number: int, node: Node) -> None:
+        """Convolve planes with images of the batch in lanes, and pool them in the same step."""
+        x, w, s = self._as_rows(node.inputs[0]), node.constants["w"], node.settings
+        readers = [n for n, one in enumerate(self.graph.nodes, 1) if number in one.inputs]
+        window, title, target = None, "planes", number
+        if len(readers) == 1 and number != self.graph.output:
+            pooling = self.graph.nodes[readers[0] - 1]
+            if is_side_by_side(pooling):
+                window, target = pair(pooling.settings["kernel_size"]), readers[0]
+        y = self._new_rows(target)
+        title = f"planes {w.shape[2]}x{w.shape[3]}{fused(node, False)}"
+        title += "" if window is None else f" + max {window[0]}x{window[1]}"
+        arguments = (
+            x, y, self.graph.shape(node.inputs[0]), np.ascontiguousarray(w),
+            node.constants.get("b"), s["stride"], s["padding"], s["dilation"], s["groups"], window,
+        )  # fmt: skip
+        work = node.shape[1] * node.shape[2] * w.size
+        self._emit("plane_convolution", arguments, (x,), y, title, node, work)
+
     def op_conv2d(self, number: int, node: Node) -> None:
+        if self.algorithms[number] == "planes":
+            self._convolve_planes(number, node)
+            return
         x = self._as_images(node.inputs[0])
         residual = self._as_images(node.inputs[1]) if len(node.inputs) > 1 else None
         y = self._new_images(number)
@@ -207,6 +242,8 @@ class _Lowering:
         self._activate(node.activation, y, node, anyhow=True)
 
     def op_max_pool2d(self, number: int, node: Node) -> None:
+        if number in self.rows:  # the convolution before it has pooled
+            return
         self._pool(number, node, "max")
 
     def op_avg_pool2d(self, number: int, node: Node) -> None:

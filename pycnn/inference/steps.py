@@ -83,3 +83,13 @@ def fused(node: Node, residual: bool) -> str:
     parts += ["sum"] if residual else []
     parts += [node.activation[0]] if node.activation and clamp_of(node.activation) else []
     return "".join(f" + {part}" for part in parts)
+
+
+def is_side_by_side(node: Node) -> bool:
+    """Whether a node is a max pooling in windows that lie side by side, and nothing else."""
+    if node.op != "max_pool2d" or node.activation is not None:
+        return False
+    s = node.settings
+    kernel = pair(s["kernel_size"])
+    plain = pair(s.get("padding", 0)) == (0, 0) and pair(s.get("dilation", 1)) == (1, 1)
+    return plain and pair(s.get("stride") or kernel) == kernel and not s.get("ceil_mode")

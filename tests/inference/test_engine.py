@@ -66,7 +66,7 @@ def test_a_plan_computes_what_its_graph_says(
     _core.set_isa(isa)
     network = RandomGraph(seed)
     graph = network.graph(nodes=6)
-    engine = compile_graph(graph, network.draw(1, 20))
+    engine = compile_graph(graph, network.draw(1, 35))
     for count in {1, engine.max_batch}:
         x = network.normal(count, *graph.input_shape)
         expected, found = exact(graph, x), engine.run(x)
@@ -80,7 +80,7 @@ def test_random_graphs_reach_every_step() -> None:
     calls, algorithms = set(), set()
     for seed in range(80):
         network = RandomGraph(seed)
-        engine = compile_graph(network.graph(nodes=6), network.draw(1, 20))
+        engine = compile_graph(network.graph(nodes=6), network.draw(1, 35))
         calls |= {step.call for step in engine.steps}
         algorithms |= {step.title.split()[0] for step in engine.steps if step.call == "convolution"}
     assert algorithms == {"direct", "winograd", "depthwise"}

@@ -42,7 +42,7 @@ class RandomGraph:
         kinds = (
             *(self.convolution, self.convolution, self.tiled, self.depthwise, self.pooling),
             *(self.areas, self.concatenation, self.affine, self.sum, self.product),
-            *(self.activation, self.normalisation),
+            *(self.activation, self.normalisation, self.small_filters),
         )
         for _ in range(nodes):
             kinds[self.draw(0, len(kinds))](self.draw(0, len(self.nodes) + 1))
@@ -93,6 +93,24 @@ class RandomGraph:
         settings = {"stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1}
         shape = (channels, height, width)
         self.add("conv2d", (x,), shape, constants=constants, settings=settings)
+
+    def small_filters(self, x: int) -> None:
+        """Add a convolution as LeNet-5's, and its pooling: many such images go into lanes."""
+        channels, height, width = self.shape(x)
+        if min(height, width) < 2:
+            return
+        constants = {"w": self.normal(6, channels, 3, 3, fan=9 * channels), "b": self.normal(6)}
+        settings = {"stride": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1}
+        shape = (6, height, width)
+        self.add(
+            "conv2d", (x,), shape,
+            constants=constants, settings=settings, activation=ACTIVATIONS[1],
+        )  # fmt: skip
+        window = {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+        self.add(
+            "max_pool2d", (len(self.nodes),), (6, height // 2, width // 2),
+            settings=window, activation=None,
+        )  # fmt: skip
 
     def depthwise(self, x: int) -> None:
         channels = self.shape(x)[0]

@@ -29,7 +29,8 @@ struct FlatRows {
 };
 
 // A buffer of images, [row][column][channel]. Rows and columns of a border, of zeros, let a convolution read beyond the image. A pixel has
-// `pitch` floats, whole vectors; what lies behind its channels is undefined.
+// `pitch` floats, whole vectors; what lies behind its channels is undefined. Images that direct convolutions alone read, number by number,
+// may have pixels of their channels alone.
 struct NhwcImages {
     int64_t offset;
     int64_t channels, height, width;
@@ -57,13 +58,6 @@ struct NhwcImages {
         if (first + rows == height) std::fill_n(pixel(run, n, height, -border.left), border.bottom * line(), 0.0f);
     }
 };
-
-// Floats of a pixel: whole vectors. Pixels that are a multiple of 1 KiB apart would meet in four of the 64 sets of a small L1, and the 14
-// pixels of a tile in less than they need: those are one cache line longer.
-inline int64_t pixel_pitch(int64_t channels, int64_t lanes) {
-    const int64_t pitch = ceil_div(channels, lanes) * lanes;
-    return pitch % 256 ? pitch : pitch + whole_lines(1);
-}
 
 // One call of a plan. It keeps to the instruction set that it was made for, which decides how pixels and filters lie.
 class PlanStep {

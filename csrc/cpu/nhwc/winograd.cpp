@@ -61,17 +61,22 @@ Padding WinogradConvolution::border(const NhwcConvolution& p) {
 WinogradConvolution::WinogradConvolution(const NhwcConvolution& p, const float* w, const float* bias)
     : p_(p),
       winograd_(kernels_of(p)),
+      inputs_of_group_(p.x.channels / p.groups),
+      outputs_of_group_(p.y.channels / p.groups),
       width_(table_.nr),
-      panels_(ceil_div(p.y.channels, width_)),
-      panel_(p.x.channels * width_),
-      position_(panels_ * panel_ + whole_lines(1)),
+      panels_(ceil_div(outputs_of_group_, width_)),
+      panel_(inputs_of_group_ * width_),
+      group_(panels_ * panel_),
+      position_(p.groups * group_ + whole_lines(1)),
       filters_(kWinogradPositions * position_),
       bias_(p.y.pitch),
       direct_(p, w, bias) {
-    transform(table_, winograd_, p.x.channels, p.y.channels, w, position_, filters_.data());
+    for (int64_t g = 0; g < p.groups; ++g)
+        transform(table_, winograd_, inputs_of_group_, outputs_of_group_,
+                  w + g * outputs_of_group_ * inputs_of_group_ * p.R * p.S, position_, filters_.data() + g * group_);
     std::fill_n(bias_.data(), p.y.pitch, 0.0f);
     if (bias != nullptr) std::copy_n(bias, p.y.channels, bias_.data());
-    for (int64_t c = 0; c < p.x.channels; ++c) inputs_.push_back(c), columns_.push_back(c * width_);
+    for (int64_t c = 0; c < inputs_of_group_; ++c) inputs_.push_back(c), columns_.push_back(c * width_);
 }
 
 void WinogradConvolution::compute(const PlanRun& run, const Areas& areas, int64_t begin, int64_t end, float* area,
@@ -88,16 +93,18 @@ void WinogradConvolution::compute(const PlanRun& run, const Areas& areas, int64_
                         areas.v_position);
         tiles += strip.tiles;
     }
-    const Tiles groups(tiles, table_.mr);
+    const Tiles rows(tiles, table_.mr);
     for (int64_t position = 0; position < kWinogradPositions; ++position)
-        for (int64_t panel = 0; panel < panels_; ++panel) {
-            const int64_t column = panel * width_;
-            const int64_t vectors = ceil_div(std::min(width_, p_.y.channels - column), table_.lanes);
-            for (int64_t t = 0; t < groups.count; ++t)
-                table_.unpacked_gemm[groups.extent(t) - 1][vectors - 1](
-                    p_.x.channels, v + position * areas.v_position + groups.begin(t) * p_.x.pitch, inputs_.data(), p_.x.pitch,
+        for (int64_t panel = 0; panel < p_.groups * panels_; ++panel) {
+            const int64_t g = panel / panels_, column = panel % panels_ * width_;
+            const int64_t vectors = ceil_div(std::min(width_, outputs_of_group_ - column), table_.lanes);
+            const float* inputs = v + position * areas.v_position + g * inputs_of_group_;
+            float* products = m + position * areas.m_position + g * outputs_of_group_ + column;
+            for (int64_t t = 0; t < rows.count; ++t)
+                table_.unpacked_gemm[rows.extent(t) - 1][vectors - 1](
+                    inputs_of_group_, inputs + rows.begin(t) * p_.x.pitch, inputs_.data(), p_.x.pitch,
                     filters_.data() + position * position_ + panel * panel_, columns_.data(),
-                    m + position * areas.m_position + groups.begin(t) * p_.y.pitch + column, p_.y.pitch, nullptr, false);
+                    products + rows.begin(t) * p_.y.pitch, p_.y.pitch, nullptr, false);
         }
     tiles = 0;
     for (int64_t i = begin; i < end; ++i) {
@@ -117,7 +124,7 @@ void WinogradConvolution::compute(const PlanRun& run, const Areas& areas, int64_
 
 void WinogradConvolution::run(const PlanRun& run) const {
     const Areas areas(p_, winograd_, table_.mr, run.images);
-    const double work = static_cast<double>(areas.grid.tiles()) * kWinogradPositions * p_.x.channels * p_.y.channels;
+    const double work = static_cast<double>(areas.grid.tiles()) * kWinogradPositions * inputs_of_group_ * p_.y.channels;
     const int team = team_size(areas.tasks, work);
     const Workspace<float> area(areas.floats * team);
     std::vector<unsigned char> finite(areas.grid.strips());

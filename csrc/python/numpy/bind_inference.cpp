@@ -6,9 +6,12 @@
 #include "cpu/nhwc/turning.hpp"
 #include "cpu/nhwc/winograd.hpp"
 #include "ops/class_loss.hpp"
+#include "ops/conv2d.hpp"
+#include "ops/conv2d_pooled.hpp"
 #include "ops/linear.hpp"
 #include "ops/local_response_norm.hpp"
 #include "ops/softmax_cross_entropy.hpp"
+#include "python/conv_arguments.hpp"
 #include "python/numpy/plan_arguments.hpp"
 #include "python/numpy/runtime.hpp"
 #include "python/views.hpp"
@@ -114,6 +117,39 @@ void add_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle w
     }));
 }
 
+// A convolution and a ReLU, and perhaps a pooling in adjacent windows, of images as planes: for images in the lanes of their batch.
+void add_plane_convolution(Plan& plan, py::handle x_place, py::handle y_place, py::handle image, py::handle weight,
+                           py::handle bias, py::handle stride, py::handle padding, py::handle dilation, py::handle groups,
+                           py::handle window) {
+    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
+    Shape shape = to_shape(kOp, "image", image, 3);
+    shape.insert(shape.begin(), 1);
+    const auto array = view<const float>(kOp, "weight", weight, 4);
+    const auto w = std::make_shared<const Kept>(array);
+    const auto given = optional_view<const float>(kOp, "bias", bias, 1);
+    const auto b = given ? std::make_shared<const Kept>(*given) : nullptr;
+    const ConvShape one = conv_shape_of(kOp, shape, array.shape, stride, padding, dilation, groups);
+    if (window.is_none()) {
+        plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
+            ConvShape s = one;
+            s.N = run.images;
+            conv2d_relu(s, x.read(run), w->data(), b ? b->data() : nullptr, y.place(run));
+        }));
+        return;
+    }
+    const Pair side = to_pair(kOp, "window", window);
+    plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
+        ConvShape s = one;
+        s.N = run.images;
+        const PooledConvShape pooled = pooled_conv_shape(kOp, s, side);
+        const bool in_lanes = pools_in_lanes(pooled);  // where the winners, which nobody reads here, are bytes
+        const Workspace<uint8_t> lanes(in_lanes ? element_count(kOp, lane_winners(pooled)) : 0);
+        const Workspace<int32_t> planes(in_lanes ? 0 : run.images * y.width);
+        conv2d_relu_max_pool2d(pooled, x.read(run), w->data(), b ? b->data() : nullptr, y.place(run),
+                               {in_lanes ? nullptr : planes.data(), in_lanes ? lanes.data() : nullptr});
+    }));
+}
+
 void add_flat_activation(Plan& plan, py::handle x_place, py::handle y_place, py::handle kind, py::handle a_number,
                          py::handle b_number) {
     const FlatRows x = to_rows(x_place), y = to_rows(y_place);
@@ -194,6 +230,7 @@ void register_inference(py::module_& module) {
         .def("channel_product", add_channel_product)
         .def("activation", add_activation)
         .def("linear", add_linear)
+        .def("plane_convolution", add_plane_convolution)
         .def("flat_activation", add_flat_activation)
         .def("softmax", add_softmax)
         .def("local_response_norm", add_local_response_norm)
