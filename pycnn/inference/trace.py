@@ -66,8 +66,9 @@ def trace(model: Module, input_shape: tuple[int, ...]) -> Graph:
 
 def traced(model: Module, input_shape: tuple[int, ...]) -> tuple[Graph, list[Example]]:
     """Return the graph of a model, as `trace` does, and the batches that it was tried with."""
-    if model.input_dtype is not np.float32:
-        raise Untraceable("takes words, and a graph computes with images and other floats")
+    kinds: set[Any] = {module.input_dtype for module in model.modules()}
+    if model.input_dtype is not np.float32 or np.int64 in kinds:
+        raise Untraceable("takes words or several inputs, and a graph one array of floats")
     rng = np.random.default_rng(0)
     with between_steps(model), recording(False):
         first = rng.standard_normal((_COUNT, *input_shape), np.float32)

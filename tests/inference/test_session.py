@@ -216,6 +216,7 @@ NET = small_net()
         ((NET, SHAPE, 2.5), TypeError, "max_batch must be an int"),
         ((Module, SHAPE), TypeError, "model must be an instance of Module"),
         ((models.textcnn(["<pad>", "<unk>"], rng=0), (9,)), ValueError, "takes words"),
+        ((nn.Sequential(nn.Sequential(nn.Embedding(9, 4))), (9,)), ValueError, "takes words"),
         ((models.neocognitron(rng=0), (1, 28, 28)), ValueError, "0 (SLayer): calls numpy.maximum"),
         ((small_net().to("reference"), SHAPE), ValueError, "the model is on 'reference'"),
         (

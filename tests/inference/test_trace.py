@@ -273,6 +273,15 @@ def test_layers_of_ones_own_on_arrays() -> None:
         trace(nn.Sequential(nn.Linear(3, 4, rng=0), Means()), (3,))
 
 
+def test_hooks_are_part_of_the_graph() -> None:
+    model = models.lenet5(rng=0)
+    handle = model[0].register_forward_hook(lambda layer, inputs, y: 2 * y)
+    graph, x = trace(model, (1, 28, 28)), samples((1, 28, 28))
+    expected = nn.predict(model, x)
+    handle.remove()
+    np.testing.assert_array_equal(evaluate(graph, x), expected)
+
+
 def test_a_shape_that_does_not_fit_is_said_by_the_model() -> None:
     with pytest.raises(ValueError, match=r"Sequential\[0\] Conv2d: \[conv2d\] weight has 3"):
         trace(nn.Sequential(nn.Conv2d(3, 4, 3)), (4, 8, 8))
