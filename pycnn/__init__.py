@@ -58,7 +58,6 @@ from pycnn.autograd.patterns import *
 from pycnn.autograd.tensor import Tensor
 from pycnn.data import ArrayDataset
 from pycnn.dtypes import *
-from pycnn.inference import InferenceSession
 from pycnn.io import load, load_model, save
 from pycnn.layers import *
 from pycnn.loader import DataLoader
@@ -72,14 +71,19 @@ if TYPE_CHECKING:
     from pycnn import augment, datasets, nn, plot
     from pycnn import distributed as distributed
     from pycnn import hub as hub
+    from pycnn import inference as inference
     from pycnn import jit as jit
     from pycnn import utils as utils
+    from pycnn.inference import InferenceSession
 
 __version__: str = _core.version
 
 # Imported on first use: a program that needs few of them starts sooner.
 _LATER = frozenset(
-    ["accelerator", "augment", "datasets", "distributed", "hub", "jit", "nn", "plot", "utils"]
+    (
+        *("accelerator", "augment", "datasets", "distributed", "hub", "inference", "jit", "nn"),
+        *("plot", "utils"),
+    )
 )
 
 
@@ -98,6 +102,8 @@ def __getattr__(name: str) -> Any:
     """Import a module on first use; give PyTorch's names of kinds."""
     if name in _LATER:
         return import_module(f"pycnn.{name}")
+    if name == "InferenceSession":
+        return import_module("pycnn.inference").InferenceSession
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
     if name in _FUNCTIONS:
@@ -107,7 +113,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return all names, also of what has not been imported yet."""
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "InferenceSession"})
 
 
 __all__ = [

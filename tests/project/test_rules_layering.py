@@ -102,6 +102,7 @@ def test_compiled_code_is_called_by_few() -> None:
         "arrays",
         "backends",
         "distributed",
+        "inference",
         "io",
         "ops",
         "profiling",
