@@ -174,6 +174,37 @@ class InferenceSession:
 
     __call__ = run
 
+    def profile(self, x: Any = None) -> str:
+        """Measure the steps, and return the page that ``print`` shows, with their times.
+
+        Parameters
+        ----------
+        x : (N, ...) array-like, optional
+            Samples, at most `max_batch`; a whole batch of zeros by default.
+
+        Returns
+        -------
+        str
+            A line for each step, which begins with its median time in microseconds.
+
+        Raises
+        ------
+        ValueError
+            If ops are called one by one (`is_planned` is False), or `x` does not fit.
+        """
+        if not isinstance(self._runner, Engine):
+            raise ValueError(f"[{_OWNER}] is {self._how}: pycnn.profile measures the model itself")
+        zeros = np.zeros((self._max_batch, *self._input_shape), np.float32)
+        array = zeros if x is None else self._taken(x)
+        if not 0 < len(array) <= self._max_batch:
+            raise ValueError(
+                f"[{_OWNER}] x must hold 1 to {self._max_batch} samples, holds {len(array)}"
+            )
+        return printable(f"{self._head()}\n{self._runner.describe(array)}", keep="\n")
+
+    def _head(self) -> str:
+        return f"{_OWNER}: {self._input_shape} -> {self._output_shape}, {self._how}"
+
     def _taken(self, x: Any) -> FloatArray:
         if isinstance(x, tuple):
             raise TypeError(f"[{_OWNER}] x must be one array, got a tuple of {len(x)}")
@@ -203,9 +234,8 @@ class InferenceSession:
 
     def __str__(self) -> str:
         """Return a page: a line for each step, and what a run takes."""
-        head = f"{_OWNER}: {self._input_shape} -> {self._output_shape}, {self._how}"
         foot = f"{self.memory:,} bytes for {self._max_batch} samples"
-        return printable("\n".join((head, self._runner.describe(), foot)), keep="\n")
+        return printable("\n".join((self._head(), self._runner.describe(), foot)), keep="\n")
 
     __repr__ = __str__
 

@@ -249,3 +249,17 @@ def test_results_that_are_not_the_models_are_refused() -> None:
     norm.running_mean.data[...] = 1e7
     with pytest.raises(ValueError, match=r"results of a batch of 1 .* \(off by .*predict"):
         InferenceSession(net, (3,))
+
+
+def test_a_profile_has_a_time_for_each_step() -> None:
+    session = nn.InferenceSession(nn.models.lenet5(rng=0), (1, 28, 28), max_batch=3)
+    for page in (session.profile(), session.profile(np.ones((2, 1, 28, 28), np.float32))):
+        head, *lines, total, _ = page.splitlines()
+        assert head == str(session).splitlines()[0]
+        assert [line.split(" us  ")[1] for line in lines] == str(session).splitlines()[1:-2]
+        assert sum(float(line.split()[0]) for line in lines) == pytest.approx(
+            float(total.split()[0]), abs=0.1 * len(lines)
+        )
+    for count in (0, 4):
+        with pytest.raises(ValueError, match=f"1 to 3 samples, holds {count}"):
+            session.profile(np.ones((count, 1, 28, 28), np.float32))
