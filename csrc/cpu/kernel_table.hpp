@@ -67,6 +67,44 @@ struct PlaneFilter {
     int64_t pitch;
 };
 
+// What of a filter on flat planes is known at compile time. Masked taps r lie one float before or behind the free ones r.
+enum class FlatKind {
+    any,
+    beside_3,  // 3 free taps, 3 masked before them and 3 behind: 3 x 3, stride 1
+    before_3,
+    behind_3,  // 6 free taps, 3 masked: 3 x 3, stride 2
+    free_1,
+    free_2,
+    behind_1,
+    behind_2,  // as many taps in a column: dx of 3 x 3 with stride 2
+};
+
+// A filter on flat planes, whose rows of `pitch` floats lie side by side: output i multiplies tap w[taps[k]] with the element
+// offsets[k] + i. Taps that may leave their row are in groups, which a mask of numbers 0 and -1 for each column keeps from it.
+struct FlatFilter {
+    FlatKind kind;
+    int64_t groups;        // with masks
+    const int64_t* sizes;  // the number of free taps, then of each group's
+    const int64_t *taps, *offsets;
+    const int32_t* masks;  // group g: masks + g * mask_pitch, for `pitch` columns, and on from the first for another vector
+    int64_t mask_pitch, pitch, step;  // step: lanes % pitch
+};
+
+// Copies of a plane for each of `phases` columns, a multiple of phase_pitch floats apart: row i of a copy is plane row
+// first_row + i * row_step, its column t plane column t * phases + phase. What is not in the plane is zero.
+struct SplitCopy {
+    int64_t height, width;  // of the plane
+    int64_t first_row, row_step, rows;
+    int64_t phases, phase_pitch, pitch;
+};
+
+// Grids that make rows first to last of a plane: row h, column v of it is element (h / phases.h, v / phases.w) of grid
+// (h % phases.h, v % phases.w), counted from `first`, in the order of the grids.
+struct JoinedGrids {
+    int64_t row_phases, column_phases, grid_pitch, pitch;
+    int64_t rows, width, writable;  // rows of the plane, its width, and floats from its first row on that may be written
+};
+
 struct PoolWindow {
     int64_t H, W, P, Q;
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -116,6 +154,14 @@ struct KernelTable {
     // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.
     void (*depthwise)(const PlaneFilter&, const float* w, float bias, const float* x, int64_t P, int64_t Q, float* y);
     void (*depthwise_gradient)(const PlaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums);
+    // y[i] = bias + sum over taps of i < count; and, for the gradients of w and the bias, sums[tap * lanes + l] += dy[i] * x[...] and
+    // bias[l] += dy[i], spread over the lanes l, from an output in `column` on. Reads of x, as of split_plane's and join_grids' areas,
+    // are of whole vectors: lanes floats before and behind must be accessible.
+    void (*flat_correlation)(const FlatFilter&, const float* w, float bias, const float* x, int64_t count, float* y);
+    void (*flat_gradient)(const FlatFilter&, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
+                          float* bias);
+    void (*split_plane)(const SplitCopy&, const float* plane, float* target);
+    void (*join_grids)(const JoinedGrids&, const float* grids, float* target);
     // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
     void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);
     float (*sum)(int64_t count, const float* x);

@@ -4,9 +4,11 @@
 #include "cpu/isa/activation_kinds.hpp"
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/depthwise.hpp"
+#include "cpu/isa/depthwise_flat.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/dropout.hpp"
 #include "cpu/isa/elementwise.hpp"
+#include "cpu/isa/flat_planes.hpp"
 #include "cpu/isa/gemm_kernels.hpp"
 #include "cpu/isa/lane_pool.hpp"
 #include "cpu/isa/local_response_norm.hpp"
@@ -56,6 +58,8 @@ constexpr KernelTable make_table() {
     fill_transpose(table);
     fill_winograd(table);
     fill_depthwise(table);
+    fill_depthwise_flat(table);
+    fill_flat_planes(table);
     fill_elementwise(table);
     fill_rows(table);
     fill_pixels(table);
