@@ -90,6 +90,14 @@ struct FlatFilter {
     int64_t mask_pitch, pitch, step;  // step: lanes % pitch
 };
 
+// A filter on planes with channels in lanes: output (p, q), at p * y_pitch + q * y_step, multiplies tap w + weights[k] with the pixel
+// offsets[k] + p * x_pitch + q * x_step. All numbers count floats.
+struct LaneFilter {
+    int64_t taps;
+    const int64_t *weights, *offsets;
+    int64_t x_pitch, x_step, y_pitch, y_step;
+};
+
 // Copies of a plane for each of `phases` columns, a multiple of phase_pitch floats apart: row i of a copy is plane row
 // first_row + i * row_step, its column t plane column t * phases + phase. What is not in the plane is zero.
 struct SplitCopy {
@@ -162,6 +170,14 @@ struct KernelTable {
                           float* bias);
     void (*split_plane)(const SplitCopy&, const float* plane, float* target);
     void (*join_grids)(const JoinedGrids&, const float* grids, float* target);
+    // Channels in lanes. Pixel i of plane l goes to target[places[i] + l] (beyond `planes` that of the last plane), and comes back from
+    // source[i * lanes + l].
+    void (*planes_to_lanes)(int64_t planes, int64_t pixels, const float* source, int64_t plane_pitch, const int64_t* places,
+                            float* target);
+    void (*lanes_to_planes)(int64_t planes, int64_t pixels, const float* source, float* target, int64_t plane_pitch);
+    // P x Q outputs; and, for P x Q gradients without gaps, sums[weights[k]] += dy * x[...] and bias += dy.
+    void (*lane_correlation)(const LaneFilter&, const float* w, const float* bias, const float* x, int64_t P, int64_t Q, float* y);
+    void (*lane_gradient)(const LaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums, float* bias);
     // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
     void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);
     float (*sum)(int64_t count, const float* x);

@@ -7,6 +7,7 @@
 #include "cpu/conv2d/depthwise.hpp"
 #include "cpu/conv2d/depthwise_copy.hpp"
 #include "cpu/conv2d/depthwise_flat.hpp"
+#include "cpu/conv2d/depthwise_lanes.hpp"
 #include "cpu/conv2d/depthwise_slices.hpp"
 #include "cpu/dispatch.hpp"
 
@@ -35,6 +36,7 @@ struct Runs {
 // A task is (slice of the images, block of channels). Its sums stay spread over lanes until all its images are done; of an
 // image it reads the planes of the block, which are neighbours in memory.
 void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    if (suits_depthwise_lanes(ConvPass::backward_weight, s)) return conv2d_depthwise_lanes_backward_weight(s, dy, x, dw, db);
     if (is_flat(ConvPass::backward_weight, s)) return conv2d_depthwise_flat_backward_weight(s, dy, x, dw, db);
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);

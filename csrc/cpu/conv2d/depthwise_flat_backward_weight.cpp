@@ -22,7 +22,7 @@ void conv2d_depthwise_flat_backward_weight(const ConvShape& s, const float* dy, 
     const int64_t area_size = copy.size + whole_lines(cut.block * lane_sums);
     const int team = team_size(cut.tasks(), static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
     const Workspace<float> areas(area_size * team);
-    const Workspace<float> partial(cut.slices * s.K * (filter_taps + 1));
+    const Workspace<float> partial(cut.partial_size(s));
     // A lane makes one run of the products of at most `run` pixels.
     const int64_t run = kProductRun * table.lanes;
     const int64_t additions = ceil_div(s.N, cut.slices) * (ceil_div(s.P * s.Q, table.lanes) + ceil_div(s.P, copy.band));
@@ -53,13 +53,7 @@ void conv2d_depthwise_flat_backward_weight(const ConvShape& s, const float* dy, 
         for (int64_t k = 0; k < (last - first) * filters * (filter_taps + 1); ++k)
             target[k] = table.sum(table.lanes, sums + k * table.lanes);
     });
-
-    for (int64_t slice = 0; slice < cut.slices; ++slice)
-        for (int64_t k = 0; k < s.K; ++k) {
-            const float* sums = partial.data() + (slice * s.K + k) * (filter_taps + 1);
-            for (int64_t t = 0; t < filter_taps; ++t) dw[k * filter_taps + t] += sums[t];
-            db[k] += sums[filter_taps];
-        }
+    cut.add(s, partial.data(), dw, db);
 }
 
 }  // namespace pycnn

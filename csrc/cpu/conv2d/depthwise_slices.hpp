@@ -10,16 +10,27 @@
 namespace pycnn {
 
 struct DepthwiseSlices {
-    int64_t slices, block, blocks;
+    int64_t block, blocks, slices;
 
+    DepthwiseSlices(const ConvShape& s, int64_t block)
+        : block(block), blocks(ceil_div(s.C, block)), slices(std::clamp<int64_t>(ceil_div(kTasks, blocks), 1, s.N)) {}
     explicit DepthwiseSlices(const ConvShape& s)
-        : slices(std::clamp<int64_t>(ceil_div(kTasks, s.C), 1, s.N)),
-          block(std::clamp<int64_t>(s.C / kTasks, 1, kBlockChannels)),
-          blocks(ceil_div(s.C, block)) {}
+        : DepthwiseSlices(s, std::clamp<int64_t>(s.C / kTasks, 1, kBlockChannels)) {}
 
     int64_t tasks() const { return slices * blocks; }
 
-    // Those of each channel of a block, `lane_sums` floats a channel.
+    // Sums of the slices: of each filter those of its taps, and of dy. `add` adds them to zeros in the order of the slices.
+    int64_t partial_size(const ConvShape& s) const { return slices * s.K * (s.R * s.S + 1); }
+    void add(const ConvShape& s, const float* partial, float* dw, float* db) const {
+        const int64_t taps = s.R * s.S;
+        for (int64_t slice = 0; slice < slices; ++slice)
+            for (int64_t k = 0; k < s.K; ++k, partial += taps + 1) {
+                for (int64_t t = 0; t < taps; ++t) dw[k * taps + t] += partial[t];
+                db[k] += partial[taps];
+            }
+    }
+
+    // The sums of each channel of a block, `lane_sums` floats a channel.
     static std::vector<LongSums> long_sums(int64_t channels, float* sums, int64_t lane_sums, double* totals) {
         std::vector<LongSums> list;
         for (int64_t c = 0; c < channels; ++c)

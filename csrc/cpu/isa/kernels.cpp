@@ -5,6 +5,7 @@
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/depthwise.hpp"
 #include "cpu/isa/depthwise_flat.hpp"
+#include "cpu/isa/depthwise_lanes.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/dropout.hpp"
 #include "cpu/isa/elementwise.hpp"
@@ -59,6 +60,7 @@ constexpr KernelTable make_table() {
     fill_winograd(table);
     fill_depthwise(table);
     fill_depthwise_flat(table);
+    fill_depthwise_lanes(table);
     fill_flat_planes(table);
     fill_elementwise(table);
     fill_rows(table);
