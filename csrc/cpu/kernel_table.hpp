@@ -67,26 +67,17 @@ struct PlaneFilter {
     int64_t pitch;
 };
 
-// What of a filter on flat planes is known at compile time. Masked taps r lie one float before or behind the free ones r.
-enum class FlatKind {
-    any,
-    beside_3,  // 3 free taps, 3 masked before them and 3 behind: 3 x 3, stride 1
-    before_3,
-    behind_3,  // 6 free taps, 3 masked: 3 x 3, stride 2
-    free_1,
-    free_2,
-    behind_1,
-    behind_2,  // as many taps in a column: dx of 3 x 3 with stride 2
-};
+// Which taps a filter on flat planes has: a number of rows, each with taps that need no mask ("free") and taps one column before or
+// behind them, which do. Three rows are those of a whole filter of 3 x 3: with a stride of 2 each has two free taps and one that is
+// not, with a stride of 1 one free tap between the others. One or two rows are those that meet a phase of dx.
+enum class FlatKind { free_1, free_2, before_1, before_2, behind_1, behind_2, before_3, behind_3, beside_3 };
 
 // A filter on flat planes, whose rows of `pitch` floats lie side by side: output i multiplies tap w[taps[k]] with the element
-// offsets[k] + i. Taps that may leave their row are in groups, which a mask of numbers 0 and -1 for each column keeps from it.
+// offsets[k] + i. The free taps come first; tap r of a group with masks lies beside free tap r.
 struct FlatFilter {
     FlatKind kind;
-    int64_t groups;        // with masks
-    const int64_t* sizes;  // the number of free taps, then of each group's
     const int64_t *taps, *offsets;
-    const int32_t* masks;  // group g: masks + g * mask_pitch, for `pitch` columns, and on from the first for another vector
+    const int32_t* masks;  // group g: masks + g * mask_pitch, -1 or 0 for `pitch` columns, and on from the first for another vector
     int64_t mask_pitch, pitch, step;  // step: lanes % pitch
 };
 

@@ -37,7 +37,7 @@ struct Runs {
 // image it reads the planes of the block, which are neighbours in memory.
 void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     if (suits_depthwise_lanes(ConvPass::backward_weight, s)) return conv2d_depthwise_lanes_backward_weight(s, dy, x, dw, db);
-    if (is_flat(ConvPass::backward_weight, s)) return conv2d_depthwise_flat_backward_weight(s, dy, x, dw, db);
+    if (suits_depthwise_flat(ConvPass::backward_weight, s)) return conv2d_depthwise_flat_backward_weight(s, dy, x, dw, db);
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);
     const PlaneFilter filter = copy.filter(s);

@@ -11,18 +11,17 @@
 
 namespace pycnn {
 
-// Elements beyond a row's ends must be padding for the filter, too. In the copies of x a row has as many columns as one of outputs: a tap
-// that leaves it at its end must have left the image. dx has a row of dy in one of its own grids.
-bool takes_depthwise_flat(ConvPass pass, const ConvShape& s) {
-    if (s.group_inputs() != 1 || s.stride.w > 2) return false;
-    if (pass == ConvPass::backward_input) return ceil_div(s.W, s.stride.w) >= s.Q;
-    const FlatAxis columns(s.S, s.stride.w, s.dilation.w, s.pad.left);
-    for (int64_t t = 0; t < s.S; ++t)
-        if (columns.shifts[t] > 0 && s.Q * s.stride.w + columns.phases[t] < s.W) return false;
-    return true;
+// What the kernels are written for: 3 x 3 taps side by side, one filter a channel in dx. In flat planes an element beyond a row's end
+// lies in another row and is masked, so there must be padding for the filter, too. A row of y, which is as long as a row of the copies, must
+// not end before a column that a tap meets to the right of it; no tap does with a stride of 2 and padding. Nor may a row of dy be longer
+// than a row of a grid of dx.
+bool suits_depthwise_flat(ConvPass pass, const ConvShape& s) {
+    if (s.R != 3 || s.S != 3 || s.dilation.h != 1 || s.dilation.w != 1 || s.stride.w > 2) return false;
+    if (s.stride.w == 1 ? s.pad.left != 1 : s.pad.left != 0 && s.pad.left != 1) return false;
+    if (pass == ConvPass::backward_input)
+        return s.group_outputs() == 1 && s.stride.h == s.stride.w && ceil_div(s.W, s.stride.w) >= s.Q;
+    return (s.stride.w == 2 && s.pad.left == 1) || s.stride.w * s.Q >= s.W;
 }
-
-bool suits_depthwise_flat(ConvPass, const ConvShape&) { return true; }
 
 void conv2d_depthwise_flat(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     const KernelTable& table = kernels();

@@ -1,15 +1,11 @@
-// Depthwise convolution on flat planes (isa/depthwise_flat.hpp), for rows of no more than a few vectors.
+// Depthwise convolution on flat planes (isa/depthwise_flat.hpp), for filters of 3 x 3.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"
 
 namespace pycnn {
 
-bool takes_depthwise_flat(ConvPass pass, const ConvShape& s);
 bool suits_depthwise_flat(ConvPass pass, const ConvShape& s);
-inline bool is_flat(ConvPass pass, const ConvShape& s) {
-    return takes_depthwise_flat(pass, s) && suits_depthwise_flat(pass, s);
-}
 
 void conv2d_depthwise_flat(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
 void conv2d_depthwise_flat_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);

@@ -10,64 +10,44 @@ namespace {
 
 using Taps = std::vector<FlatTap>;
 
-// Moves the free taps to the front that lie one float behind, or before, those of the group: tap r of it beside free tap r.
-bool line_up(Taps& free, const Taps& group) {
-    if (group.size() > free.size()) return false;
+// Moves those free taps to the front that those of the group lie beside, in the same order.
+void line_up(Taps& free, const Taps& group) {
     for (size_t r = 0; r < group.size(); ++r) {
         const auto beside = [&](const FlatTap& tap) { return tap.offset + group[r].shift == group[r].offset; };
-        const auto found = std::find_if(free.begin() + r, free.end(), beside);
-        if (found == free.end()) return false;
-        std::swap(free[r], *found);
+        std::swap(free[r], *std::find_if(free.begin() + r, free.end(), beside));
     }
-    return true;
 }
 
-FlatKind kind_of(Taps& free, const std::vector<Taps>& groups) {
-    if (groups.empty()) return free.size() == 1 ? FlatKind::free_1 : free.size() == 2 ? FlatKind::free_2 : FlatKind::any;
-    for (const Taps& group : groups)
-        if (group.size() != groups[0].size() || !line_up(free, group)) return FlatKind::any;
-    const auto is = [&](size_t count, size_t free_taps, size_t each) {
-        return groups.size() == count && free.size() == free_taps && groups[0].size() == each;
-    };
-    const int64_t shift = groups[0][0].shift;
-    if (is(2, 3, 3)) return shift == -1 && groups[1][0].shift == 1 ? FlatKind::beside_3 : FlatKind::any;
-    if (is(1, 6, 3) && shift == -1) return FlatKind::before_3;
-    if (shift != 1) return FlatKind::any;
-    return is(1, 6, 3)   ? FlatKind::behind_3
-           : is(1, 1, 1) ? FlatKind::behind_1
-           : is(1, 2, 2) ? FlatKind::behind_2
-                         : FlatKind::any;
+FlatKind kind_of(const Taps& free, const Taps& before, const Taps& behind) {
+    if (before.empty() && behind.empty()) return free.size() == 1 ? FlatKind::free_1 : FlatKind::free_2;
+    if (!before.empty() && !behind.empty()) return FlatKind::beside_3;
+    constexpr FlatKind kBefore[] = {FlatKind::before_1, FlatKind::before_2, FlatKind::before_3};
+    constexpr FlatKind kBehind[] = {FlatKind::behind_1, FlatKind::behind_2, FlatKind::behind_3};
+    return behind.empty() ? kBefore[before.size() - 1] : kBehind[behind.size() - 1];
 }
 
 }  // namespace
 
 FlatTaps::FlatTaps(Taps taps, int64_t pitch, int lanes) : pitch_(pitch), lanes_(lanes) {
-    std::stable_sort(taps.begin(), taps.end(), [](const FlatTap& a, const FlatTap& b) { return a.shift < b.shift; });
-    Taps free;
-    std::vector<Taps> groups;
-    for (const FlatTap& tap : taps) {
-        if (tap.shift == 0) {
-            free.push_back(tap);
-            continue;
-        }
-        if (groups.empty() || groups.back().back().shift != tap.shift) groups.emplace_back();
-        groups.back().push_back(tap);
-    }
-    kind_ = kind_of(free, groups);
-    const auto append = [this](const Taps& list) {
-        sizes_.push_back(static_cast<int64_t>(list.size()));
-        for (const FlatTap& tap : list) {
-            indices_.push_back(tap.index);
-            offsets_.push_back(tap.offset);
-        }
-    };
+    Taps free, before, behind;
+    for (const FlatTap& tap : taps) (tap.shift == 0 ? free : tap.shift < 0 ? before : behind).push_back(tap);
+    for (const Taps* group : {&before, &behind}) line_up(free, *group);
+    kind_ = kind_of(free, before, behind);
     append(free);
-    for (const Taps& group : groups) {
-        append(group);
+    for (const Taps* group : {&before, &behind}) {
+        if (group->empty()) continue;
+        append(*group);
         for (int64_t j = 0; j < pitch + lanes; ++j) {
-            const int64_t column = j % pitch + group[0].shift;
+            const int64_t column = j % pitch + group->front().shift;
             masks_.push_back(column >= 0 && column < pitch ? -1 : 0);
         }
+    }
+}
+
+void FlatTaps::append(const Taps& taps) {
+    for (const FlatTap& tap : taps) {
+        indices_.push_back(tap.index);
+        offsets_.push_back(tap.offset);
     }
 }
 

@@ -13,21 +13,20 @@ struct FlatTap {
     int64_t index, offset, shift;
 };
 
+// The taps must make one of the kinds.
 class FlatTaps {
 public:
     FlatTaps(std::vector<FlatTap> taps, int64_t pitch, int lanes);
     FlatFilter filter() const {
-        return {kind_,           static_cast<int64_t>(sizes_.size()) - 1,
-                sizes_.data(),   indices_.data(),
-                offsets_.data(), masks_.data(),
-                pitch_ + lanes_, pitch_,
-                lanes_ % pitch_};
+        return {kind_, indices_.data(), offsets_.data(), masks_.data(), pitch_ + lanes_, pitch_, lanes_ % pitch_};
     }
 
 private:
+    void append(const std::vector<FlatTap>& taps);
+
     int64_t pitch_, lanes_;
     FlatKind kind_;
-    std::vector<int64_t> sizes_, indices_, offsets_;
+    std::vector<int64_t> indices_, offsets_;
     std::vector<int32_t> masks_;
 };
 

@@ -9,12 +9,6 @@
 namespace pycnn {
 namespace {
 
-// Outputs of a filter of any shape kept at a time: 4 sums, 4 parts and a weight of 16 registers; a weight serves 4 loads.
-constexpr int kFlatVectors = 4;
-// Sums of a weight gradient of any shape kept at a time: with dy, the mask and a product 11 of 16 registers. Eight
-// multiply-adds of 4 cycles, two a cycle, wait for nothing.
-constexpr int kFlatSums = 8;
-
 inline IntVec load_mask(const int32_t* p) {
     IntVec mask;
     memcpy(&mask, p, sizeof mask);
@@ -51,10 +45,10 @@ inline void store_flat_vectors(const FlatFilter& f, int64_t count, float* y, F&&
     store(y + last, output(last, columns.before(column, i - last)));
 }
 
-// Filters with everything known at compile time: `Free` taps that need no mask, and for each shift `Each` taps, of which tap r
-// lies `shift` floats behind the r-th free one. The weights stay in registers, and few pointers reach all taps.
+// `Free` taps need no mask; for each shift there are `Each` taps, of which tap r lies `shift` floats behind the r-th free one. So the
+// weights stay in registers, and few pointers reach all taps.
 template <int Free, int Each, int... Shifts>
-void flat_unrolled(const FlatFilter& f, const float* w, float bias, const float* x, int64_t count, float* y) {
+void flat_outputs(const FlatFilter& f, const float* w, float bias, const float* x, int64_t count, float* y) {
     constexpr int kGroups = sizeof...(Shifts), kTaps = Free + kGroups * Each, kShifts[] = {Shifts..., 0};
     Vec weight[kTaps];
 #pragma GCC unroll 16
@@ -81,77 +75,26 @@ void flat_unrolled(const FlatFilter& f, const float* w, float bias, const float*
     });
 }
 
-// V vectors of outputs from y[i] on, for a filter of any shape.
-template <int V>
-inline void flat_block(const FlatFilter& f, const float* w, float bias, const float* x, int64_t i, int64_t column, float* y,
-                       int64_t writable) {
-    const FlatColumns columns(f);
-    Vec sum[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[v] = broadcast(bias);
-    int64_t k = 0;
-    const auto add = [&](Vec(&total)[V], int64_t taps) {
-        for (const int64_t end = k + taps; k < end; ++k) {
-            const Vec weight = broadcast(w[f.taps[k]]);
-            const float* source = x + f.offsets[k] + i;
-#pragma GCC unroll 4
-            for (int v = 0; v < V; ++v) total[v] += weight * load(source + v * kLanes);
-        }
-    };
-    add(sum, f.sizes[0]);
-    for (int64_t g = 0; g < f.groups; ++g) {
-        Vec part[V] = {};
-        add(part, f.sizes[g + 1]);
-        const int32_t* masks = f.masks + g * f.mask_pitch;
-        int64_t at = column;
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-            sum[v] += keep(part[v], load_mask(masks + at));
-            at = columns.next(at);
-        }
-    }
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store_at_most(y + i + v * kLanes, sum[v], writable - i - v * kLanes);
-}
-
-void flat_any(const FlatFilter& f, const float* w, float bias, const float* x, int64_t count, float* y) {
-    const FlatColumns columns(f);
-    int64_t i = 0, column = 0;
-    for (; i + kFlatVectors * kLanes <= count; i += kFlatVectors * kLanes) {
-        flat_block<kFlatVectors>(f, w, bias, x, i, column, y, count);
-        for (int v = 0; v < kFlatVectors; ++v) column = columns.next(column);
-    }
-    const int64_t left = (count - i + kLanes - 1) / kLanes;
-    if (left == 0) return;
-    if (count >= left * kLanes) {
-        const int64_t from = count - left * kLanes;
-        column = columns.before(column, i - from);
-        i = from;
-    }
-    if (left == 1) return flat_block<1>(f, w, bias, x, i, column, y, count);
-    if (left == 2) return flat_block<2>(f, w, bias, x, i, column, y, count);
-    if (left == 3) return flat_block<3>(f, w, bias, x, i, column, y, count);
-    flat_block<4>(f, w, bias, x, i, column, y, count);
-}
-
 void flat_correlation(const FlatFilter& f, const float* w, float bias, const float* x, int64_t count, float* y) {
     switch (f.kind) {
-        case FlatKind::beside_3:
-            return flat_unrolled<3, 3, -1, 1>(f, w, bias, x, count, y);
-        case FlatKind::before_3:
-            return flat_unrolled<6, 3, -1>(f, w, bias, x, count, y);
-        case FlatKind::behind_3:
-            return flat_unrolled<6, 3, 1>(f, w, bias, x, count, y);
         case FlatKind::free_1:
-            return flat_unrolled<1, 0>(f, w, bias, x, count, y);
+            return flat_outputs<1, 0>(f, w, bias, x, count, y);
         case FlatKind::free_2:
-            return flat_unrolled<2, 0>(f, w, bias, x, count, y);
+            return flat_outputs<2, 0>(f, w, bias, x, count, y);
+        case FlatKind::before_1:
+            return flat_outputs<1, 1, -1>(f, w, bias, x, count, y);
+        case FlatKind::before_2:
+            return flat_outputs<2, 2, -1>(f, w, bias, x, count, y);
         case FlatKind::behind_1:
-            return flat_unrolled<1, 1, 1>(f, w, bias, x, count, y);
+            return flat_outputs<1, 1, 1>(f, w, bias, x, count, y);
         case FlatKind::behind_2:
-            return flat_unrolled<2, 2, 1>(f, w, bias, x, count, y);
-        case FlatKind::any:
-            return flat_any(f, w, bias, x, count, y);
+            return flat_outputs<2, 2, 1>(f, w, bias, x, count, y);
+        case FlatKind::before_3:
+            return flat_outputs<6, 3, -1>(f, w, bias, x, count, y);
+        case FlatKind::behind_3:
+            return flat_outputs<6, 3, 1>(f, w, bias, x, count, y);
+        case FlatKind::beside_3:
+            return flat_outputs<3, 3, -1, 1>(f, w, bias, x, count, y);
     }
 }
 
@@ -167,9 +110,9 @@ inline void for_flat_products(const FlatFilter& f, int64_t column, int64_t count
     compute(i, column, load_inside(dy + i, 0, count - i, 0.0f), [&](Vec v) { return keep(v, inside); });
 }
 
-// The gradient of flat_unrolled's filters, and of the bias. Factors are masked, not products: zero times a NaN would be NaN.
+// The gradient of flat_outputs's filters, and of the bias. Factors are masked, not products: zero times a NaN would be NaN.
 template <int Free, int Each, int... Shifts>
-void flat_unrolled_gradient(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
+void flat_sums(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
                             float* bias) {
     constexpr int kGroups = sizeof...(Shifts), kTaps = Free + kGroups * Each, kShifts[] = {Shifts..., 0};
     Vec sum[kTaps], total = load(bias);
@@ -198,72 +141,11 @@ void flat_unrolled_gradient(const FlatFilter& f, int64_t column, const float* x,
     store(bias, total);
 }
 
-// The gradients of taps k to k + Taps of one group; without `Masked`, of the free ones.
-template <int Taps, bool Masked>
-void flat_gradient_block(const FlatFilter& f, int64_t k, const int32_t* mask, int64_t column, const float* x, int64_t count,
-                         const float* dy, float* sums) {
-    Vec sum[Taps];
-    const float* source[Taps];
-#pragma GCC unroll 8
-    for (int t = 0; t < Taps; ++t) {
-        sum[t] = load(sums + f.taps[k + t] * kLanes);
-        source[t] = x + f.offsets[k + t];
-    }
-    for_flat_products(f, column, count, dy, [&](int64_t i, int64_t at, Vec gradient, auto&& inside) {
-        const IntVec kept = Masked ? load_mask(mask + at) : IntVec{};
-#pragma GCC unroll 8
-        for (int t = 0; t < Taps; ++t) {
-            const Vec factor = load(source[t] + i);
-            sum[t] += gradient * inside(Masked ? keep(factor, kept) : factor);
-        }
-    });
-#pragma GCC unroll 8
-    for (int t = 0; t < Taps; ++t) store(sums + f.taps[k + t] * kLanes, sum[t]);
-}
-
-template <int Taps, bool Masked>
-inline void flat_gradient_blocks(int64_t taps, const FlatFilter& f, int64_t k, const int32_t* mask, int64_t column,
-                                 const float* x, int64_t count, const float* dy, float* sums) {
-    if constexpr (Taps > 0) {
-        if (taps < Taps) return flat_gradient_blocks<Taps - 1, Masked>(taps, f, k, mask, column, x, count, dy, sums);
-        flat_gradient_block<Taps, Masked>(f, k, mask, column, x, count, dy, sums);
-    }
-}
-
-void flat_any_gradient(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
-                       float* bias) {
-    Vec total = load(bias);
-    for_flat_products(f, 0, count, dy, [&](int64_t, int64_t, Vec gradient, auto&&) { total += gradient; });
-    store(bias, total);
-    int64_t k = 0;
-    for (int64_t g = 0; g <= f.groups; ++g) {
-        // Blocks of nearly equal size: 10 taps are 5 + 5.
-        const int64_t blocks = (f.sizes[g] + kFlatSums - 1) / kFlatSums;
-        for (int64_t b = 0; b < blocks; ++b) {
-            const int64_t from = f.sizes[g] * b / blocks, taps = f.sizes[g] * (b + 1) / blocks - from;
-            if (g == 0) {
-                flat_gradient_blocks<kFlatSums, false>(taps, f, k + from, nullptr, column, x, count, dy, sums);
-            } else {
-                const int32_t* mask = f.masks + (g - 1) * f.mask_pitch;
-                flat_gradient_blocks<kFlatSums, true>(taps, f, k + from, mask, column, x, count, dy, sums);
-            }
-        }
-        k += f.sizes[g];
-    }
-}
-
 void flat_gradient(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
                    float* bias) {
-    switch (f.kind) {
-        case FlatKind::beside_3:
-            return flat_unrolled_gradient<3, 3, -1, 1>(f, column, x, count, dy, sums, bias);
-        case FlatKind::before_3:
-            return flat_unrolled_gradient<6, 3, -1>(f, column, x, count, dy, sums, bias);
-        case FlatKind::behind_3:
-            return flat_unrolled_gradient<6, 3, 1>(f, column, x, count, dy, sums, bias);
-        default:
-            return flat_any_gradient(f, column, x, count, dy, sums, bias);
-    }
+    if (f.kind == FlatKind::beside_3) return flat_sums<3, 3, -1, 1>(f, column, x, count, dy, sums, bias);
+    if (f.kind == FlatKind::before_3) return flat_sums<6, 3, -1>(f, column, x, count, dy, sums, bias);
+    flat_sums<6, 3, 1>(f, column, x, count, dy, sums, bias);
 }
 
 constexpr void fill_depthwise_flat(KernelTable& table) {

@@ -11,7 +11,7 @@ namespace {
 
 // Outputs of a row kept at a time: 8 sums hide the latency of the multiply-add, and a weight is loaded once for them.
 constexpr int kLaneOutputs = 8;
-// Sums of a weight gradient kept at a time: of 3 x 3 all. With that of the bias and dy 11 of 16 registers.
+// Weights, or sums of their gradients, kept at a time: of 3 x 3 all. With the bias and dy or the output 11 of 16 registers.
 constexpr int kLaneSums = 9;
 
 // Transposes squares of `rows` planes and lanes pixels with load(square's rows, first pixel) and store. The last square is moved back
@@ -88,8 +88,40 @@ inline void lane_outputs_at_most(int64_t count, const LaneFilter& f, const float
     }
 }
 
+// Few taps: the weights stay in registers. An output is a chain of multiply-adds, but the processor works at several.
+template <int Taps>
+void lane_few_taps(const LaneFilter& f, const float* w, Vec bias, const float* x, int64_t P, int64_t Q, float* y) {
+    Vec weight[Taps];
+    int64_t offset[Taps];
+#pragma GCC unroll 9
+    for (int k = 0; k < Taps; ++k) {
+        weight[k] = load(w + f.weights[k]);
+        offset[k] = f.offsets[k];
+    }
+    const int64_t x_step = f.x_step, y_step = f.y_step, x_pitch = f.x_pitch, y_pitch = f.y_pitch;
+    for (int64_t p = 0; p < P; ++p, x += x_pitch, y += y_pitch) {
+        const float* source = x;
+        float* target = y;
+        for (int64_t q = 0; q < Q; ++q, source += x_step, target += y_step) {
+            Vec sum = bias;
+#pragma GCC unroll 9
+            for (int k = 0; k < Taps; ++k) sum += weight[k] * load(source + offset[k]);
+            store(target, sum);
+        }
+    }
+}
+
+template <int Taps>
+inline void lane_taps(const LaneFilter& f, const float* w, Vec bias, const float* x, int64_t P, int64_t Q, float* y) {
+    if constexpr (Taps > 0) {
+        if (f.taps < Taps) return lane_taps<Taps - 1>(f, w, bias, x, P, Q, y);
+    }
+    lane_few_taps<Taps>(f, w, bias, x, P, Q, y);
+}
+
 void lane_correlation(const LaneFilter& f, const float* w, const float* bias, const float* x, int64_t P, int64_t Q, float* y) {
     const Vec start = load(bias);
+    if (f.taps <= kLaneSums) return lane_taps<kLaneSums>(f, w, start, x, P, Q, y);
     // Blocks of nearly equal size: 12 outputs are 6 + 6.
     const int64_t blocks = (Q + kLaneOutputs - 1) / kLaneOutputs, most = (Q + blocks - 1) / blocks;
     for (int64_t p = 0; p < P; ++p, x += f.x_pitch, y += f.y_pitch)
