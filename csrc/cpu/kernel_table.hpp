@@ -77,7 +77,8 @@ enum class FlatKind { free_1, free_2, before_1, before_2, behind_1, behind_2, be
 struct FlatFilter {
     FlatKind kind;
     const int64_t *taps, *offsets;
-    const int32_t* masks;  // group g: masks + g * mask_pitch, -1 or 0 for `pitch` columns, and on from the first for another vector
+    const int32_t*
+        masks;  // group g: masks + g * mask_pitch, -1 or 0 for `pitch` columns, and on from the first for another vector
     int64_t mask_pitch, pitch, step;  // step: lanes % pitch
 };
 
@@ -167,7 +168,8 @@ struct KernelTable {
                             float* target);
     void (*lanes_to_planes)(int64_t planes, int64_t pixels, const float* source, float* target, int64_t plane_pitch);
     // P x Q outputs; and, for P x Q gradients without gaps, sums[weights[k]] += dy * x[...] and bias += dy.
-    void (*lane_correlation)(const LaneFilter&, const float* w, const float* bias, const float* x, int64_t P, int64_t Q, float* y);
+    void (*lane_correlation)(const LaneFilter&, const float* w, const float* bias, const float* x, int64_t P, int64_t Q,
+                             float* y);
     void (*lane_gradient)(const LaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums, float* bias);
     // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
     void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);

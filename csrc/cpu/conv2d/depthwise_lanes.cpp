@@ -85,7 +85,7 @@ void conv2d_depthwise_lanes(const ConvShape& s, const float* x, const float* w, 
         places[t] = t * lanes;
         offsets[t] = plane.at(t / s.S * s.dilation.h - s.pad.top, t % s.S * s.dilation.w - s.pad.left);
     }
-    const LaneFilter filter{filter_taps,         places.data(), offsets.data(), s.stride.h * plane.pitch,
+    const LaneFilter filter{filter_taps,        places.data(), offsets.data(), s.stride.h * plane.pitch,
                             s.stride.w * lanes, s.Q * lanes,   lanes};
     for_each_block(s, blocks, plane.size + outputs * lanes, plane.size, [&](int64_t n, int64_t block, float* area) {
         const int64_t first = blocks.first(block), planes = blocks.planes(block);
@@ -111,8 +111,7 @@ void conv2d_depthwise_lanes_backward_input(const ConvShape& s, const float* dy, 
     const LaneWeights weights(table, blocks, filters * filter_taps, w, 1, b);
     std::vector<PhaseTaps> rows, columns;
     for (int64_t a = 0; a < std::min(s.stride.h, s.H); ++a) rows.emplace_back(a, s.R, s.stride.h, s.dilation.h, s.pad.top);
-    for (int64_t e = 0; e < std::min(s.stride.w, s.W); ++e)
-        columns.emplace_back(e, s.S, s.stride.w, s.dilation.w, s.pad.left);
+    for (int64_t e = 0; e < std::min(s.stride.w, s.W); ++e) columns.emplace_back(e, s.S, s.stride.w, s.dilation.w, s.pad.left);
     // What taps meet lies between the quotients of PhaseTaps for the first tap and the last pixel, and for the last tap and the first.
     const auto extent = [](int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
         return LaneExtent(out, (pad - (taps - 1) * dilation) / stride - 1, (in - 1 + pad) / stride);
@@ -127,7 +126,8 @@ void conv2d_depthwise_lanes_backward_input(const ConvShape& s, const float* dy, 
                 for (size_t r = 0; r < rows[a].taps.size(); ++r)
                     for (size_t t = 0; t < columns[e].taps.size(); ++t) {
                         grid.weights.push_back((m * filter_taps + rows[a].taps[r] * s.S + columns[e].taps[t]) * lanes);
-                        grid.offsets.push_back(m * plane.size + plane.at(rows[a].displacements[r], columns[e].displacements[t]));
+                        grid.offsets.push_back(m * plane.size +
+                                               plane.at(rows[a].displacements[r], columns[e].displacements[t]));
                     }
         }
     const int64_t copies = filters * plane.size;

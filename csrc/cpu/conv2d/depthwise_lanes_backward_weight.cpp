@@ -10,7 +10,7 @@
 
 namespace pycnn {
 
-// As the flat form, with a block of channels a task: a lane sums the gradients of a channel.
+// As the flat form; a lane sums the gradients of a channel, and a block of channels is some vectors.
 void conv2d_depthwise_lanes_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
     const KernelTable& table = kernels();
     const int64_t lanes = table.lanes, filters = s.group_outputs(), filter_taps = s.R * s.S, outputs = s.P * s.Q;
@@ -26,33 +26,39 @@ void conv2d_depthwise_lanes_backward_weight(const ConvShape& s, const float* dy,
     for (int64_t i = 0; i < outputs; ++i) gradient_places[i] = i * lanes;
     const LaneFilter filter{filter_taps, places.data(), offsets.data(), s.stride.h * plane.pitch, s.stride.w * lanes, 0, 0};
     const int64_t filter_sums = (filter_taps + 1) * lanes, lane_sums = filters * filter_sums;
-    const int64_t area_size = plane.size + outputs * lanes + lane_sums;
+    const int64_t vectors = cut.block / lanes;  // of channels in a block
+    const int64_t area_size = plane.size + outputs * lanes + vectors * lane_sums;
     const int team = team_size(cut.tasks(), static_cast<double>(s.N * outputs) * static_cast<double>(s.weights()));
     const Workspace<float> areas(area_size * team), partial(cut.partial_size(s));
-    const LongSumAreas totals(ceil_div(s.N, cut.slices) * outputs, lane_sums, team, kProductRun);
+    const LongSumAreas totals(ceil_div(s.N, cut.slices) * outputs, vectors * lane_sums, team, kProductRun);
 
     parallel_for(cut.tasks(), team, [&](int64_t task, int thread) {
-        const int64_t slice = task / cut.blocks, block = task % cut.blocks;
-        const int64_t first = blocks.first(block), planes = blocks.planes(block);
+        const int64_t slice = task / cut.blocks, begin = task % cut.blocks * vectors;
+        const int64_t end = std::min(begin + vectors, blocks.count);
         float* area = areas.data() + area_size * thread;
         float *gradients = area + plane.size, *sums = gradients + outputs * lanes;
         std::fill_n(area, plane.size, 0.0f);
-        std::fill_n(sums, lane_sums, 0.0f);
-        LongSums long_sums(sums, 1, lane_sums, 0, totals.of(thread), kProductRun);
+        std::fill_n(sums, (end - begin) * lane_sums, 0.0f);
+        LongSums long_sums(sums, 1, (end - begin) * lane_sums, 0, totals.of(thread), kProductRun);
         for (int64_t n = slice * s.N / cut.slices; n < (slice + 1) * s.N / cut.slices; ++n) {
-            table.planes_to_lanes(planes, s.H * s.W, x + (n * s.C + first) * s.H * s.W, s.H * s.W, plane.places.data(), area);
             long_sums.expect(outputs);
-            for (int64_t m = 0; m < filters; ++m) {
-                table.planes_to_lanes(planes, outputs, dy + (n * s.K + first * filters + m) * outputs, filters * outputs,
-                                      gradient_places.data(), gradients);
-                float* filter_sum = sums + m * filter_sums;
-                table.lane_gradient(filter, area, s.P, s.Q, gradients, filter_sum, filter_sum + filter_taps * lanes);
+            for (int64_t block = begin; block < end; ++block) {
+                const int64_t first = blocks.first(block), planes = blocks.planes(block);
+                table.planes_to_lanes(planes, s.H * s.W, x + (n * s.C + first) * s.H * s.W, s.H * s.W, plane.places.data(),
+                                      area);
+                for (int64_t m = 0; m < filters; ++m) {
+                    table.planes_to_lanes(planes, outputs, dy + (n * s.K + first * filters + m) * outputs, filters * outputs,
+                                          gradient_places.data(), gradients);
+                    float* filter_sum = sums + (block - begin) * lane_sums + m * filter_sums;
+                    table.lane_gradient(filter, area, s.P, s.Q, gradients, filter_sum, filter_sum + filter_taps * lanes);
+                }
             }
         }
         long_sums.finish();
-        float* target = partial.data() + (slice * s.K + first * filters) * (filter_taps + 1);
-        for (int64_t l = 0; l < planes; ++l)
-            for (int64_t k = 0; k < filters * (filter_taps + 1); ++k) *target++ = sums[k * lanes + l];
+        float* target = partial.data() + (slice * s.K + blocks.first(begin) * filters) * (filter_taps + 1);
+        for (int64_t block = begin; block < end; ++block, sums += lane_sums)
+            for (int64_t l = 0; l < blocks.planes(block); ++l)
+                for (int64_t k = 0; k < filters * (filter_taps + 1); ++k) *target++ = sums[k * lanes + l];
     });
     cut.add(s, partial.data(), dw, db);
 }

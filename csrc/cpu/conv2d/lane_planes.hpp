@@ -13,7 +13,8 @@ namespace pycnn {
 struct LaneExtent {
     int64_t first, last;
 
-    LaneExtent(int64_t size, int64_t least, int64_t most) : first(std::min<int64_t>(0, least)), last(std::max(size - 1, most)) {}
+    LaneExtent(int64_t size, int64_t least, int64_t most)
+        : first(std::min<int64_t>(0, least)), last(std::max(size - 1, most)) {}
     int64_t size() const { return last - first + 1; }
 };
 

@@ -112,8 +112,7 @@ inline void for_flat_products(const FlatFilter& f, int64_t column, int64_t count
 
 // The gradient of flat_outputs's filters, and of the bias. Factors are masked, not products: zero times a NaN would be NaN.
 template <int Free, int Each, int... Shifts>
-void flat_sums(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
-                            float* bias) {
+void flat_sums(const FlatFilter& f, int64_t column, const float* x, int64_t count, const float* dy, float* sums, float* bias) {
     constexpr int kGroups = sizeof...(Shifts), kTaps = Free + kGroups * Each, kShifts[] = {Shifts..., 0};
     Vec sum[kTaps], total = load(bias);
 #pragma GCC unroll 16

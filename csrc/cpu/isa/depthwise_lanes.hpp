@@ -32,7 +32,8 @@ void planes_to_lanes(int64_t planes, int64_t pixels, const float* source, int64_
     for_squares(pixels, [&](int64_t i, int64_t count) {
         Vec row[kLanes];
 #pragma GCC unroll 16
-        for (int l = 0; l < kLanes; ++l) row[l] = count == kLanes ? load(from[l] + i) : load_inside(from[l] + i, 0, count, 0.0f);
+        for (int l = 0; l < kLanes; ++l)
+            row[l] = count == kLanes ? load(from[l] + i) : load_inside(from[l] + i, 0, count, 0.0f);
         transpose_square(row);
         if (count == kLanes) {
 #pragma GCC unroll 16
