@@ -44,7 +44,7 @@ def geometries(draw: st.DrawFn) -> Case:
 
 @st.composite
 def flat_geometries(draw: st.DrawFn) -> Case:
-    """Filters of 3 x 3 and too few channels for lanes: planes that become one long row, and nearly."""
+    """Filters of 3 x 3 and few channels: planes that become one long row, and nearly."""
     groups, filters = draw(st.sampled_from((1, 2))), draw(st.sampled_from((1, 1, 2)))
     stride = draw(st.sampled_from(((1, 1), (2, 2), (1, 2), (2, 1))))
     padding = draw(st.tuples(*[st.integers(0, n) for n in (3, 3, 1, 2)]))
@@ -151,7 +151,7 @@ def test_same_bits_for_any_number_of_threads(
 
 
 def test_long_sums_in_every_form() -> None:
-    """Sums of more products than a lane adds up in float, of 8 channels and of 1, are exact here."""
+    """More products than a lane adds up in float: of 8 channels and of 1, exact here."""
     for channels, plane in ((8, (6, 6)), (1, (120, 120))):
         x_shape, w_shape = (70 if channels == 8 else 2, channels, *plane), (channels, 1, 3, 3)
         assert_convolution(x_shape, w_shape, {"padding": 1, "groups": channels}, "integer")
