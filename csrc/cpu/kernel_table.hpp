@@ -101,6 +101,44 @@ struct PlaneFilter {
     int64_t pitch;
 };
 
+// Which taps a filter on flat planes has: a number of rows, each with taps that need no mask ("free") and taps one column before or
+// behind them, which do. Three rows are those of a whole filter of 3 x 3: with a stride of 2 each has two free taps and one that is
+// not, with a stride of 1 one free tap between the others. One or two rows are those that meet a phase of dx.
+enum class FlatKind { free_1, free_2, before_1, before_2, behind_1, behind_2, before_3, behind_3, beside_3 };
+
+// A filter on flat planes, whose rows of `pitch` floats lie side by side: output i multiplies tap w[taps[k]] with the element
+// offsets[k] + i. The free taps come first; tap r of a group with masks lies beside free tap r.
+struct FlatFilter {
+    FlatKind kind;
+    const int64_t *taps, *offsets;
+    const int32_t*
+        masks;  // group g: masks + g * mask_pitch, -1 or 0 for `pitch` columns, and on from the first for another vector
+    int64_t mask_pitch, pitch, step;  // step: lanes % pitch
+};
+
+// A filter on planes with channels in lanes: output (p, q), at p * y_pitch + q * y_step, multiplies tap w + weights[k] with the pixel
+// offsets[k] + p * x_pitch + q * x_step. All numbers count floats.
+struct LaneFilter {
+    int64_t taps;
+    const int64_t *weights, *offsets;
+    int64_t x_pitch, x_step, y_pitch, y_step;
+};
+
+// Copies of a plane for each of `phases` columns, a multiple of phase_pitch floats apart: row i of a copy is plane row
+// first_row + i * row_step, its column t plane column t * phases + phase. What is not in the plane is zero.
+struct SplitCopy {
+    int64_t height, width;  // of the plane
+    int64_t first_row, row_step, rows;
+    int64_t phases, phase_pitch, pitch;
+};
+
+// Grids that make rows first to last of a plane: row h, column v of it is element (h / phases.h, v / phases.w) of grid
+// (h % phases.h, v % phases.w), counted from `first`, in the order of the grids.
+struct JoinedGrids {
+    int64_t row_phases, column_phases, grid_pitch, pitch;
+    int64_t rows, width, writable;  // rows of the plane, its width, and floats from its first row on that may be written
+};
+
 struct PoolWindow {
     int64_t H, W, P, Q;
     int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -167,6 +205,23 @@ struct KernelTable {
     // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.
     void (*depthwise)(const PlaneFilter&, const float* w, float bias, const float* x, int64_t P, int64_t Q, float* y);
     void (*depthwise_gradient)(const PlaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums);
+    // y[i] = bias + sum over taps of i < count; and, for the gradients of w and the bias, sums[tap * lanes + l] += dy[i] * x[...] and
+    // bias[l] += dy[i], spread over the lanes l, from an output in `column` on. Reads of x, as of split_plane's and join_grids' areas,
+    // are of whole vectors: lanes floats before and behind must be accessible.
+    void (*flat_correlation)(const FlatFilter&, const float* w, float bias, const float* x, int64_t count, float* y);
+    void (*flat_gradient)(const FlatFilter&, int64_t column, const float* x, int64_t count, const float* dy, float* sums,
+                          float* bias);
+    void (*split_plane)(const SplitCopy&, const float* plane, float* target);
+    void (*join_grids)(const JoinedGrids&, const float* grids, float* target);
+    // Channels in lanes. Pixel i of plane l goes to target[places[i] + l] (beyond `planes` that of the last plane), and comes back from
+    // source[i * lanes + l].
+    void (*planes_to_lanes)(int64_t planes, int64_t pixels, const float* source, int64_t plane_pitch, const int64_t* places,
+                            float* target);
+    void (*lanes_to_planes)(int64_t planes, int64_t pixels, const float* source, float* target, int64_t plane_pitch);
+    // P x Q outputs; and, for P x Q gradients without gaps, sums[weights[k]] += dy * x[...] and bias += dy.
+    void (*lane_correlation)(const LaneFilter&, const float* w, const float* bias, const float* x, int64_t P, int64_t Q,
+                             float* y);
+    void (*lane_gradient)(const LaneFilter&, const float* x, int64_t P, int64_t Q, const float* dy, float* sums, float* bias);
     // target[i * phases + a] = source[a * pitch + i] for a < phases, where i * phases + a < count; reads whole vectors.
     void (*join_phases)(int64_t phases, const float* source, int64_t pitch, int64_t count, float* target);
     float (*sum)(int64_t count, const float* x);

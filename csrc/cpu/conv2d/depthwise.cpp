@@ -7,6 +7,8 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d/batch_lanes.hpp"
 #include "cpu/conv2d/depthwise_copy.hpp"
+#include "cpu/conv2d/depthwise_flat.hpp"
+#include "cpu/conv2d/depthwise_lanes.hpp"
 #include "cpu/conv2d/phase_taps.hpp"
 #include "cpu/dispatch.hpp"
 
@@ -27,6 +29,8 @@ bool suits_depthwise(ConvPass pass, const ConvShape& s) {
 }
 
 void conv2d_depthwise(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
+    if (suits_depthwise_lanes(ConvPass::forward, s)) return conv2d_depthwise_lanes(s, x, w, b, y);
+    if (suits_depthwise_flat(ConvPass::forward, s)) return conv2d_depthwise_flat(s, x, w, b, y);
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);
     const PlaneFilter filter = copy.filter(s);
@@ -77,6 +81,8 @@ struct Reach {
 // As in cpu/conv2d/correlation.hpp, dx is stride.h x stride.w interleaved grids, each a stride-1 correlation of dy with some of
 // the taps. The grids of one row phase are computed side by side, a row of each after the other, and then interleaved.
 void conv2d_depthwise_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
+    if (suits_depthwise_lanes(ConvPass::backward_input, s)) return conv2d_depthwise_lanes_backward_input(s, dy, w, dx, b);
+    if (suits_depthwise_flat(ConvPass::backward_input, s)) return conv2d_depthwise_flat_backward_input(s, dy, w, dx, b);
     const KernelTable& table = kernels();
     const int64_t filters = s.group_outputs(), filter_taps = s.R * s.S;
     const Pair phases{std::min(s.stride.h, s.H), std::min(s.stride.w, s.W)};

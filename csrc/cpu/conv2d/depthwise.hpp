@@ -1,6 +1,7 @@
 // Convolution with filters of one channel each (groups = C). A sum has only R S terms, so packing patches for a matrix product
 // would cost more than the product: the filter goes over a padded copy of the plane instead, which stays in cache. Results and
-// arguments are those of ops/conv2d.hpp.
+// arguments are those of ops/conv2d.hpp. There are three forms: channels in lanes where that suits (depthwise_lanes.hpp), else flat
+// planes for 3 x 3 (depthwise_flat.hpp), else lanes along rows, for any geometry.
 #pragma once
 
 #include "cpu/conv2d/algorithms.hpp"

@@ -6,16 +6,13 @@
 #include "core/parallel.hpp"
 #include "cpu/conv2d/depthwise.hpp"
 #include "cpu/conv2d/depthwise_copy.hpp"
+#include "cpu/conv2d/depthwise_flat.hpp"
+#include "cpu/conv2d/depthwise_lanes.hpp"
+#include "cpu/conv2d/depthwise_slices.hpp"
 #include "cpu/dispatch.hpp"
-#include "cpu/long_products.hpp"
 
 namespace pycnn {
 namespace {
-
-// Enough weight gradients for a few cores to balance: images are cut into slices where there are fewer channels.
-constexpr int64_t kTasks = 16;
-// Channels whose weight gradients a task sums at a time: of 3 x 3 filters 9 KiB with AVX-512, a part of L1.
-constexpr int64_t kBlockChannels = 16;
 
 // Parts of a band of gradients in each of which a lane makes one run: whole rows, or of very long rows parts.
 struct Runs {
@@ -39,37 +36,33 @@ struct Runs {
 // A task is (slice of the images, block of channels). Its sums stay spread over lanes until all its images are done; of an
 // image it reads the planes of the block, which are neighbours in memory.
 void conv2d_depthwise_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
+    if (suits_depthwise_lanes(ConvPass::backward_weight, s)) return conv2d_depthwise_lanes_backward_weight(s, dy, x, dw, db);
+    if (suits_depthwise_flat(ConvPass::backward_weight, s)) return conv2d_depthwise_flat_backward_weight(s, dy, x, dw, db);
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);
     const PlaneFilter filter = copy.filter(s);
     const int64_t filters = s.group_outputs(), weights = s.K * filter.taps;
-    const int64_t slices = std::clamp<int64_t>(ceil_div(kTasks, s.C), 1, s.N);
-    const int64_t block = std::clamp<int64_t>(s.C / kTasks, 1, kBlockChannels), blocks = ceil_div(s.C, block);
+    const DepthwiseSlices cut(s);
+    const int64_t slices = cut.slices, blocks = cut.blocks;
     const int64_t lane_sums = filters * filter.taps * table.lanes;  // of a channel
-    const int64_t area_size = copy.size + whole_lines(block * lane_sums);
-    const int64_t tasks = slices * blocks;
-    const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
+    const int64_t area_size = copy.size + whole_lines(cut.block * lane_sums);
+    const int team = team_size(cut.tasks(), static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
     const Workspace<float> areas(area_size * team);
     const Workspace<float> partial(slices * weights);
     const Workspace<LongSum> biases(slices * s.K);
     std::fill_n(biases.data(), slices * s.K, LongSum{});
     const Runs runs(s.Q, table.lanes);
     const int64_t additions = ceil_div(s.N, slices) * s.P * ceil_div(s.Q, runs.columns) * runs.row_additions;
-    const LongSumAreas totals(additions, block * lane_sums, team, kProductRun);
+    const LongSumAreas totals(additions, cut.block * lane_sums, team, kProductRun);
 
-    parallel_for(tasks, team, [&](int64_t task, int thread) {
-        const int64_t slice = task / blocks, first = task % blocks * block, last = std::min(first + block, s.C);
+    parallel_for(cut.tasks(), team, [&](int64_t task, int thread) {
+        const int64_t slice = task / blocks, first = task % blocks * cut.block, last = std::min(first + cut.block, s.C);
         float* area = areas.data() + area_size * thread;
         float* sums = area + copy.size;
         float* slice_dw = partial.data() + slice * weights + first * filters * filter.taps;
         LongSum* slice_db = biases.data() + slice * s.K;
         std::fill_n(sums, (last - first) * lane_sums, 0.0f);
-        std::vector<LongSums> long_sums;  // of each channel
-        for (int64_t c = 0; c < last - first; ++c) {
-            double* channel_totals = totals.of(thread);
-            if (channel_totals != nullptr) channel_totals += c * lane_sums;
-            long_sums.emplace_back(sums + c * lane_sums, 1, lane_sums, 0, channel_totals, kProductRun);
-        }
+        std::vector<LongSums> long_sums = cut.long_sums(last - first, sums, lane_sums, totals.of(thread));
         for (int64_t n = slice * s.N / slices; n < (slice + 1) * s.N / slices; ++n)
             for (int64_t c = first; c < last; ++c)
                 copy.for_each_band(s, table, x + (n * s.C + c) * s.H * s.W, area, [&](int64_t p, int64_t rows) {

@@ -4,9 +4,12 @@
 #include "cpu/isa/activation_kinds.hpp"
 #include "cpu/isa/channel.hpp"
 #include "cpu/isa/depthwise.hpp"
+#include "cpu/isa/depthwise_flat.hpp"
+#include "cpu/isa/depthwise_lanes.hpp"
 #include "cpu/isa/distance.hpp"
 #include "cpu/isa/dropout.hpp"
 #include "cpu/isa/elementwise.hpp"
+#include "cpu/isa/flat_planes.hpp"
 #include "cpu/isa/gemm_kernels.hpp"
 #include "cpu/isa/lane_pool.hpp"
 #include "cpu/isa/local_response_norm.hpp"
@@ -60,6 +63,9 @@ constexpr KernelTable make_table() {
     fill_transpose(table);
     fill_winograd(table);
     fill_depthwise(table);
+    fill_depthwise_flat(table);
+    fill_depthwise_lanes(table);
+    fill_flat_planes(table);
     fill_elementwise(table);
     fill_rows(table);
     fill_pixels(table);
