@@ -14,9 +14,10 @@ namespace pycnn {
 
 // MR and NR are the rows and columns of C that a GEMM micro-kernel keeps in registers, as in BLIS (Van Zee, van de Geijn, "BLIS: A
 // Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
-constexpr int kMaxMR = 14;      // largest MR of any instruction set
-constexpr int kNRVectors = 2;   // NR, in vectors
-constexpr int kMaxDotTile = 5;  // largest side of a dot tile
+constexpr int kMaxMR = 14;          // largest MR of any instruction set
+constexpr int kNRVectors = 2;       // NR, in vectors
+constexpr int kMaxTilePixels = 24;  // rows of a pixel tile of any instruction set: more where it has one vector of filters
+constexpr int kMaxDotTile = 5;      // largest side of a dot tile
 
 // Where the vectors of a tile of the GEMM kernel lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
@@ -50,6 +51,33 @@ using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t
 // Planes of some channels in some images: that of channel c in image n is `length` floats at c * step + n * pitch.
 struct ChannelRuns {
     int64_t channels, images, length, step, pitch;
+};
+
+// What is done last to the outputs of pixels: residual[i * residual_pitch + ...] is added, if it is not null, and results are clamped to
+// [lower, upper]; NaN passes.
+struct PixelEnd {
+    const float* residual;
+    int64_t residual_pitch;
+    float lower, upper;
+};
+
+// A tile of a convolution of images whose channels lie side by side. For each pixel i < rows and each of one or two vectors v of filters:
+//   C[i][v] = start[v] + sum over k < depth of a[a_offsets[k] + i * a_stride] * b[k * NR + v * lanes]
+// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null.
+using PixelTileKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
+                                 const float* bias, const PixelEnd* end, float* c, int64_t ldc);
+
+// A row of a depthwise convolution of such images: for i < pixels, and whole vectors of channels c
+//   y[i * y_stride + c] = bias[c] + sum over t < taps of w[w_offsets[t] + c] * x[x_offsets[t] + i * x_stride + c], and `end`.
+struct PixelTaps {
+    int64_t taps;
+    const int64_t *x_offsets, *w_offsets;
+    const float *w, *bias;
+};
+
+// The pixels of a window, at least one: rows and columns that many floats apart.
+struct PixelWindow {
+    int64_t rows, row_step, columns, column_step;
 };
 
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
@@ -105,6 +133,21 @@ struct KernelTable {
     UnpackedGemmKernel unpacked_gemm[kMaxMR][kNRVectors];             // [rows - 1][vectors - 1]
     DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
     BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
+
+    PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
+    int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1
+
+    // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
+    void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,
+                            const PixelEnd&, float* y, int64_t y_stride);
+    // Windows side by side, `step` floats apart.
+    void (*pixel_max)(int64_t pixels, int64_t vectors, const PixelWindow&, const float* x, int64_t step, float* y,
+                      int64_t y_pitch);
+    void (*pixel_mean)(int64_t vectors, const PixelWindow&, float divisor, const float* x, float* y);
+    void (*clamp)(int64_t count, const float* x, const float* residual, float lower, float upper, float* y);
+    // y = x * scale[c] + shift[c], clamped; shift may be null.
+    void (*pixel_affine)(int64_t pixels, int64_t vectors, const float* x, int64_t x_pitch, const float* scale,
+                         const float* shift, float lower, float upper, float* y, int64_t y_pitch);
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.
