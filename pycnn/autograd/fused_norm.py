@@ -87,7 +87,7 @@ class Normalised(PutOff):
             dx, dweight, dbias, masked = ops.batch_norm2d_clamp_backward(
                 dy, limited, x, weight, *statistics, lower, upper, wanted
             )
-            grads = {"x": dx, "weight": dweight, "bias": dbias}
+            grads: dict[str, Any] = {"x": dx, "weight": dweight, "bias": dbias}
             grads["residual"] = dy if limited is None else masked
             return [grads[name] if need else None for name, need in zip(names, needs, strict=True)]
 
@@ -171,7 +171,7 @@ def limit(x: Value, y: Value, lower: float | None, upper: float | None, records:
         if records:
             y._node = Node("relu", (x,), lambda needs, dy: (ops.relu_backward(dy, z),), (z,))
         return
-    kind = "hardtanh", lower, upper
+    kind: Any = "hardtanh", lower, upper
     y.array = ops.activation(array, *kind)
     if records:
         y._node = Node(

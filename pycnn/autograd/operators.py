@@ -35,7 +35,7 @@ class Operators(Value):
         return binary(name, found, self) if swapped else binary(name, self, found)
 
     def __add__(self, other: Any) -> Tensor:
-        if (y := added(self, other)) is not None:  # type: ignore[arg-type]
+        if (y := added(self, other)) is not None:
             return y
         return self._with("add", other)  # type: ignore[no-any-return]
 

@@ -30,7 +30,7 @@ LIMITS: list[Callable[[], nn.Module]] = [nn.ReLU, nn.ReLU6, lambda: nn.Hardtanh(
 
 def shaken(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
     for k, parameter in enumerate(norm.parameters()):
-        parameter.data[...] = np.float32([0.5, -1.5, 2]) + np.float32(k)
+        parameter.data[...] = np.array([0.5, -1.5, 2], np.float32) + np.float32(k)
     return norm
 
 
@@ -131,7 +131,8 @@ class Block(nn.Module):
 
     def __init__(self, way: str, looks: bool) -> None:
         super().__init__()
-        self.way, self.looks, self.kept = way, looks, []
+        self.way, self.looks = way, looks
+        self.kept: list[Any] = []
         self.conv = nn.Conv2d(3, 3, 3, padding=1, bias=False, rng=0)
         self.bn1, self.bn2 = shaken(nn.BatchNorm2d(3)), shaken(nn.BatchNorm2d(3))
         self.down = nn.Sequential(nn.Conv2d(3, 3, 1, rng=1), nn.BatchNorm2d(3))
@@ -192,13 +193,21 @@ def test_blocks(way: str, training: bool) -> None:
         assert_equal(*results)
 
 
+def _counted(calls: list[str], name: str, own: Any) -> Any:
+    def call(*arguments: Any) -> Any:
+        calls.append(name)
+        return own(*arguments)
+
+    return call
+
+
 def test_one_op_does_all_three(monkeypatch: pytest.MonkeyPatch) -> None:
     from pycnn import ops
 
     calls: list[str] = []
     for name in ("batch_norm2d_apply", "relu", "add", "batch_norm2d"):
         own = getattr(ops, name)
-        counted = lambda *a, own=own, name=name: (calls.append(name), own(*a))[1]  # noqa: E731
+        counted = _counted(calls, name, own)
         monkeypatch.setattr(ops, name, counted)
     for way in ("plain", "in place", "down"):
         calls.clear()
@@ -229,6 +238,7 @@ def test_what_an_output_was_computed_from_may_change() -> None:
     r.zero_()
     np.testing.assert_array_equal(z.numpy(), expected)
     y = norm(nn.tensor(X))
+    assert norm.weight is not None
     norm.weight.data[...] = 0
     with pytest.raises(RuntimeError, match=r"weight of shape .* changed in place before anybody"):
         y.numpy()
@@ -245,6 +255,7 @@ def test_the_mode_of_each_op_counts() -> None:
     assert r.grad is not None
     norm.requires_grad_(False)
     (F.relu(norm(nn.tensor(X)) + r)).sum().backward()
+    assert norm.weight is not None
     assert norm.weight.grad is None
     hooked = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())
     seen: list[Any] = []

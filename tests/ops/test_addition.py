@@ -49,8 +49,8 @@ untyped: Any = ops
 @pytest.mark.parametrize(
     ("call", "error", "facts"),
     [
-        (lambda: untyped.add([0.0], F([0])), TypeError, "a must be"),
-        (lambda: untyped.add(F([0]), np.zeros(1)), TypeError, "b must be float32"),
+        (lambda: untyped.add([0.0], np.zeros(1, F)), TypeError, "a must be"),
+        (lambda: untyped.add(np.zeros(1, F), np.zeros(1)), TypeError, "b must be float32"),
         (lambda: untyped.add(np.zeros((2, 3), F), np.zeros((3, 2), F)), ValueError, r"\(3, 2\)"),
         (lambda: untyped.add(np.zeros((2, 3), F).T, np.zeros((3, 2), F)), ValueError, "contig"),
     ],
