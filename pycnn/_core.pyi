@@ -74,6 +74,7 @@ def adam_step(
 def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray: ...
 def adaptive_avg_pool2d_backward(dy: FloatArray, input_shape: Shape4) -> FloatArray: ...
 def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, IndexArray]: ...
+def add(a: FloatArray, b: FloatArray) -> FloatArray: ...
 def avg_pool2d(
     x: FloatArray,
     kernel_size: Pair,
@@ -96,8 +97,41 @@ def avg_pool2d_backward(
 def batch_norm2d(
     x: FloatArray, weight: FloatArray | None, bias: FloatArray | None, eps: float = 1e-5
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]: ...
+def batch_norm2d_apply(
+    x: FloatArray,
+    weight: FloatArray | None,
+    bias: FloatArray | None,
+    mean: FloatArray,
+    inv_std: FloatArray,
+    residual: FloatArray | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+) -> FloatArray: ...
 def batch_norm2d_backward(
     dy: FloatArray, x: FloatArray, weight: FloatArray | None, mean: FloatArray, inv_std: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def batch_norm2d_clamp(
+    x: FloatArray,
+    weight: FloatArray | None,
+    bias: FloatArray | None,
+    eps: float = 1e-5,
+    residual: FloatArray | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]: ...
+def batch_norm2d_clamp_backward(
+    dy: FloatArray,
+    y: FloatArray | None,
+    x: FloatArray,
+    weight: FloatArray | None,
+    mean: FloatArray,
+    inv_std: FloatArray,
+    lower: float | None = None,
+    upper: float | None = None,
+    residual_gradient: bool = False,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]: ...
+def batch_norm2d_statistics(
+    x: FloatArray, eps: float = 1e-5
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def bce_with_logits(
     logits: FloatArray,

@@ -54,6 +54,11 @@ using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t
 using RowProductsKernel = void (*)(int64_t depth, const float* a, int64_t lda, int64_t columns, const float* b, int64_t ldb,
                                    float* c, int64_t ldc);
 
+// Planes of some channels in some images: that of channel c in image n is `length` floats at c * step + n * pitch.
+struct ChannelRuns {
+    int64_t channels, images, length, step, pitch;
+};
+
 // What is done last to the outputs of pixels: residual[i * residual_pitch + ...] is added, if it is not null, and results are clamped to
 // [lower, upper]; NaN passes.
 struct PixelEnd {
@@ -230,6 +235,7 @@ struct KernelTable {
     // y[i] = float(x[i] * scale + shift), rounded once in double and once to float, for i < the number that is returned, <= count.
     int64_t (*affine_bytes)(int64_t count, const uint8_t* x, double scale, double shift, float* y);
 
+    void (*add)(int64_t count, const float* a, const float* b, float* y);
     void (*relu)(int64_t count, const float* x, float* y);
     void (*relu_backward)(int64_t count, const float* dy, const float* y, float* dx);
     void (*leaky_relu)(int64_t count, float slope, const float* x, float* y);
@@ -276,12 +282,17 @@ struct KernelTable {
     // out[i] = sum over t < terms of 2 * weights[t * stride] * (x[i] - others[t * count + i]).
     void (*weighted_differences)(int64_t count, int64_t terms, const float* weights, int64_t stride, const float* x,
                                  const float* others, float* out);
-    // Of one plane of a channel, with sums in double: {x - centre, (x - centre)^2} and {a, a * (b - centre)}.
-    void (*deviation_sums)(int64_t count, const float* x, double centre, double* sums);
-    void (*product_sums)(int64_t count, const float* a, const float* b, double centre, double* sums);
-    void (*affine)(int64_t count, const float* x, float centre, float scale, float shift,
-                   float* y);  // (x - centre) * scale + shift
-    void (*batch_norm_gradient)(int64_t count, const float* dy, const float* x, const BatchNormScalars&, float* dx);
+    // Of channels, with two sums in double for each: {x, x^2}, {x - centre, (x - centre)^2} and {g, g * (x - centre)}, where g is dy
+    // within the limits of y. y is null without limits, and the last `centres` may be null for zeros.
+    void (*channel_moments)(const ChannelRuns&, const float* x, double* sums);
+    void (*deviation_sums)(const ChannelRuns&, const float* x, const float* centres, double* sums);
+    void (*product_sums)(const ChannelRuns&, const float* dy, const float* y, const Limits&, const float* x,
+                         const float* centres, double* sums);
+    // y = limits((x - mean) * scale + shift + residual), with scalars for each channel; residual may be null.
+    void (*normalise)(const ChannelRuns&, const float* x, const AffineScalars*, const float* residual, const Limits&, float* y);
+    // dx = g * scale - (x - mean) * slope - offset and dresidual = g; dresidual may be null.
+    void (*batch_norm_gradient)(const ChannelRuns&, const float* dy, const float* y, const Limits&, const float* x,
+                                const BatchNormScalars*, float* dx, float* dresidual);
     void (*sgd)(int64_t count, const SgdScalars&, float* w, const float* grad, float* velocity);
     void (*adam)(int64_t count, const AdamScalars&, float* w, const float* grad, float* m, float* v);
     void (*adadelta)(int64_t count, const AdadeltaScalars&, float* w, const float* grad, float* square_avg, float* acc_delta);

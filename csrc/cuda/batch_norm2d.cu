@@ -2,6 +2,7 @@
 // thread for each channel adds its slices in order and computes the channel's statistics in double. They are few, and an
 // inexact mean would spoil all that follows.
 #include <algorithm>
+#include <limits>
 
 #include "cuda/block_sum.hpp"
 #include "cuda/compensated_sum.hpp"
@@ -12,6 +13,9 @@ namespace {
 
 using cuda::CompensatedSum;
 using cuda::kThreads;
+
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+constexpr Limits kNoLimits{kNone, kNone};
 
 struct Sums {
     CompensatedSum first, second;
@@ -101,13 +105,24 @@ struct Deviations {
     }
 };
 
-// dy, and dy (x - mean); mean may be null.
+// The gradient of y where y lies between the limits. `y` is null if there are none.
+struct Passed {
+    const float *dy, *y;
+    Limits limits;
+    __device__ float operator()(int64_t at) const {
+        return y && (y[at] <= limits.lower || y[at] >= limits.upper) ? 0.0f : dy[at];
+    }
+};
+
+// The gradient of y, and its product with x - mean; mean may be null.
 struct Products {
-    const float *dy, *x, *mean;
+    Passed gradient;
+    const float *x, *mean;
     __device__ void add(Sums& sums, int64_t at, int64_t c) const {
         const cuda::Difference d(x[at], mean ? mean[c] : 0.0f);
-        sums.first.add(dy[at], 0.0f);
-        sums.second.add_product(d.value, d.rest, dy[at]);
+        const float dy = gradient(at);
+        sums.first.add(dy, 0.0f);
+        sums.second.add_product(d.value, d.rest, dy);
     }
 };
 
@@ -136,20 +151,16 @@ struct TakeMean {
 
 struct TakeVariance {
     double count, eps;
-    const float* weight;  // or null
     const Mean* mean;
     BatchStatistics statistics;
-    float* scale;
     __device__ void operator()(int64_t c, const Totals& totals) const {
         // The first sum would be zero for the exact mean. Its value corrects the second one.
         const double rest = totals.first / count;
         double var = totals.second / count - rest * rest;
         if (var < 0) var = 0;
-        const double inv_std = 1 / sqrt(var + eps);
         statistics.mean[c] = mean[c].value;
         statistics.var[c] = static_cast<float>(var);
-        statistics.inv_std[c] = static_cast<float>(inv_std);
-        scale[c] = static_cast<float>(weight ? static_cast<double>(weight[c]) * inv_std : inv_std);
+        statistics.inv_std[c] = static_cast<float>(1 / sqrt(var + eps));
     }
 };
 
@@ -167,60 +178,81 @@ struct TakeGradients {
     }
 };
 
-// y = (x - centre) scale + shift; centre and shift may be null. The mean is subtracted first: with a shift of -mean * scale
-// instead, a large mean would take digits from y.
-__global__ void affine_kernel(int64_t count, int64_t C, int64_t plane, const float* x, const float* centre, const float* scale,
-                              const float* shift, float* y) {
-    PYCNN_FOR_EACH_ELEMENT(i, count) {
-        const int64_t c = i / plane % C;
-        y[i] = (x[i] - (centre ? centre[c] : 0.0f)) * scale[c] + (shift ? shift[c] : 0.0f);
+// y = limits((x - mean) scale weight + shift + residual); all but x and scale may be null. The mean is subtracted first: with a shift of
+// -mean * scale instead, a large mean would take digits from y.
+struct Affine {
+    const float *mean, *scale, *weight, *shift, *residual;
+    Limits limits;
+    __device__ float operator()(float x, int64_t at, int64_t c) const {
+        const float factor = weight ? static_cast<float>(static_cast<double>(weight[c]) * scale[c]) : scale[c];
+        float y = (x - (mean ? mean[c] : 0.0f)) * factor + (shift ? shift[c] : 0.0f);
+        if (residual) y += residual[at];
+        y = y < limits.lower ? limits.lower : y;
+        return y > limits.upper ? limits.upper : y;
     }
+};
+
+__global__ void affine_kernel(int64_t count, int64_t C, int64_t plane, const float* x, Affine f, float* y) {
+    PYCNN_FOR_EACH_ELEMENT(i, count) y[i] = f(x[i], i, i / plane % C);
 }
 
-__global__ void gradient_kernel(int64_t count, int64_t C, int64_t plane, const float* dy, const float* x,
-                                const BatchNormScalars* scalars, float* dx) {
+__global__ void gradient_kernel(int64_t count, int64_t C, int64_t plane, Passed gradient, const float* x,
+                                const BatchNormScalars* scalars, float* dx, float* dresidual) {
     PYCNN_FOR_EACH_ELEMENT(i, count) {
         const BatchNormScalars s = scalars[i / plane % C];
-        dx[i] = dy[i] * s.scale - (x[i] - s.mean) * s.slope - s.offset;
+        const float dy = gradient(i);
+        dx[i] = dy * s.scale - (x[i] - s.mean) * s.slope - s.offset;
+        if (dresidual) dresidual[i] = dy;
     }
 }
 
-void affine(const ChannelShape& s, const float* x, const float* centre, const float* scale, const float* shift, float* y) {
+void affine(const ChannelShape& s, const float* x, const Affine& f, float* y) {
     using namespace cuda;
     const int64_t count = s.C * s.values();
-    launch(affine_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, x, centre, scale, shift, y);
+    launch(affine_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, x, f, y);
 }
 
 }  // namespace
 
 void channel_affine(const ChannelShape& s, const float* x, const float* scale, const float* shift, float* y) {
-    affine(s, x, nullptr, scale, shift, y);
+    affine(s, x, {nullptr, scale, nullptr, shift, nullptr, kNoLimits}, y);
 }
 
 void channel_affine_backward(const ChannelShape& s, const float* dy, const float* x, const float* scale, float* dx,
                              float* dscale, float* dshift) {
-    sum_channels(s, Products{dy, x, nullptr}, TakeSums{dshift, dscale});
-    affine(s, dy, nullptr, scale, nullptr, dx);
+    sum_channels(s, Products{{dy, nullptr, kNoLimits}, x, nullptr}, TakeSums{dshift, dscale});
+    affine(s, dy, {nullptr, scale, nullptr, nullptr, nullptr, kNoLimits}, dx);
 }
 
-void batch_norm2d(const ChannelShape& s, const float* x, const float* weight, const float* bias, double eps, float* y,
-                  const BatchStatistics& statistics) {
+void batch_norm2d_statistics(const ChannelShape& s, const float* x, double eps, const BatchStatistics& statistics) {
     const double count = static_cast<double>(s.values());
     const cuda::Workspace<Mean> mean(s.C);
-    const cuda::Workspace<float> scale(s.C);
     sum_channels(s, Values{x}, TakeMean{count, mean.data()});
-    sum_channels(s, Deviations{x, mean.data()}, TakeVariance{count, eps, weight, mean.data(), statistics, scale.data()});
-    affine(s, x, statistics.mean, scale.data(), bias, y);
+    sum_channels(s, Deviations{x, mean.data()}, TakeVariance{count, eps, mean.data(), statistics});
 }
 
-void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* x, const float* weight, const float* mean,
-                           const float* inv_std, float* dx, float* dweight, float* dbias) {
+void batch_norm2d_apply(const ChannelShape& s, const float* x, const float* mean, const float* inv_std,
+                        const BatchNormTail& tail, float* y) {
+    affine(s, x, {mean, inv_std, tail.weight, tail.bias, tail.residual, tail.limits}, y);
+}
+
+void batch_norm2d(const ChannelShape& s, const float* x, double eps, const BatchNormTail& tail, float* y,
+                  const BatchStatistics& statistics) {
+    batch_norm2d_statistics(s, x, eps, statistics);
+    batch_norm2d_apply(s, x, statistics.mean, statistics.inv_std, tail, y);
+}
+
+void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* weight,
+                           const float* mean, const float* inv_std, const Limits& limits, const BatchNormGradients& gradients) {
     using namespace cuda;
     const Workspace<BatchNormScalars> scalars(s.C);
     const double values = static_cast<double>(s.values());
-    sum_channels(s, Products{dy, x, mean}, TakeGradients{values, weight, mean, inv_std, dweight, dbias, scalars.data()});
+    const Passed gradient{dy, y, limits};
+    sum_channels(s, Products{gradient, x, mean},
+                 TakeGradients{values, weight, mean, inv_std, gradients.dweight, gradients.dbias, scalars.data()});
     const int64_t count = s.C * s.values();
-    launch(gradient_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, dy, x, scalars.data(), dx);
+    launch(gradient_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, gradient, x, scalars.data(),
+           gradients.dx, gradients.dresidual);
 }
 
 void channel_sums(const ChannelShape& s, const float* x, float* sums) { sum_channels(s, Values{x}, TakeSum{sums}); }

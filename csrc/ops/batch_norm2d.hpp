@@ -16,6 +16,16 @@ void channel_affine(const ChannelShape& s, const float* x, const float* scale, c
 void channel_affine_backward(const ChannelShape& s, const float* dy, const float* x, const float* scale, float* dx,
                              float* dscale, float* dshift);
 
+// What lies below `lower` becomes `lower`, and what lies above `upper` becomes `upper`; NaN passes. A limit that is NaN is none.
+struct Limits {
+    float lower, upper;
+};
+
+// Of a channel: y = (x - mean) * scale + shift.
+struct AffineScalars {
+    float mean, scale, shift;
+};
+
 // Of a channel's gradient: dx = dy * scale - (x - mean) * slope - offset.
 struct BatchNormScalars {
     float mean, scale, slope, offset;
@@ -25,11 +35,27 @@ struct BatchStatistics {
     float *mean, *var, *inv_std;  // (C) each
 };
 
-// y = (x - mean) * inv_std * weight + bias; weight and bias may be null.
-void batch_norm2d(const ChannelShape& s, const float* x, const float* weight, const float* bias, double eps, float* y,
+void batch_norm2d_statistics(const ChannelShape& s, const float* x, double eps, const BatchStatistics& statistics);
+
+// What follows the statistics: y = limits((x - mean) * inv_std * weight + bias + residual); weight, bias and residual may be null.
+struct BatchNormTail {
+    const float *weight, *bias, *residual;
+    Limits limits;
+};
+void batch_norm2d_apply(const ChannelShape& s, const float* x, const float* mean, const float* inv_std,
+                        const BatchNormTail& tail, float* y);
+
+// Both, with the same bits.
+void batch_norm2d(const ChannelShape& s, const float* x, double eps, const BatchNormTail& tail, float* y,
                   const BatchStatistics& statistics);
-void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* x, const float* weight, const float* mean,
-                           const float* inv_std, float* dx, float* dweight, float* dbias);
+
+// Gradients through the statistics. The gradient of y counts where y lies between the limits; `y` may be null if there are none.
+// `dresidual`, which may be null, receives what counts.
+struct BatchNormGradients {
+    float *dx, *dweight, *dbias, *dresidual;
+};
+void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* weight,
+                           const float* mean, const float* inv_std, const Limits& limits, const BatchNormGradients& gradients);
 
 // sums[c] = sum of x over images and pixels, as float.
 void channel_sums(const ChannelShape& s, const float* x, float* sums);

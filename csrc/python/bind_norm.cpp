@@ -50,22 +50,93 @@ py::tuple bind_channel_affine_backward(py::handle dy_array, py::handle x_array, 
     });
 }
 
-py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight_array, py::handle bias_array, py::handle eps_number) {
-    const char* op = "batch_norm2d";
-    const auto x = view<const float>(op, "x", x_array, 4);
-    const ChannelShape s = shape_of(op, x.shape);
-    if (s.N == 0) fail_value(op, "the mean of no images is not defined (x: ", to_string(x.shape), ")");
-    const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
-    const float* bias = optional_channel_data(op, "bias", bias_array, x.shape);
-    const double eps = to_double(op, "eps", eps_number);
+// Statistics are those of one image at least.
+void check_has_images(const char* op, const Shape& x) {
+    if (x[0] == 0) fail_value(op, "the mean of no images is not defined (x: ", to_string(x), ")");
+}
+
+double eps_of(const char* op, py::handle number) {
+    const double eps = to_double(op, "eps", number);
     // Below the smallest normal float the factor 1 / sqrt(variance + eps) may overflow.
     if (!(eps >= std::numeric_limits<float>::min()) || std::isinf(eps))
         fail_value(op, "eps must be at least 2^-126 and finite, got ", eps);
+    return eps;
+}
+
+Limits limits_of(const char* op, py::handle lower, py::handle upper) {
+    constexpr float none = std::numeric_limits<float>::quiet_NaN();
+    const Limits limits{lower.is_none() ? none : to_float(op, "lower", lower),
+                        upper.is_none() ? none : to_float(op, "upper", upper)};
+    if (limits.lower > limits.upper) fail_value(op, "lower must not be above upper, got ", limits.lower, " and ", limits.upper);
+    return limits;
+}
+
+bool has_limits(const Limits& limits) { return !std::isnan(limits.lower) || !std::isnan(limits.upper); }
+
+const float* optional_like(const char* op, const char* name, py::handle array, const Shape& x) {
+    if (array.is_none()) return nullptr;
+    const auto values = view<const float>(op, name, array, 4);
+    check_same_shape(op, name, values.shape, "x", x);
+    return values.data;
+}
+
+BatchNormTail tail_of(const char* op, const Shape& x, py::handle weight, py::handle bias, py::handle residual,
+                      const Limits& limits) {
+    return {optional_channel_data(op, "weight", weight, x), optional_channel_data(op, "bias", bias, x),
+            optional_like(op, "residual", residual, x), limits};
+}
+
+// Of x: y, mean, var and inv_std.
+py::tuple normalised(const char* op, const View<const float>& x, const BatchNormTail& tail, double eps) {
+    check_has_images(op, x.shape);
+    const ChannelShape s = shape_of(op, x.shape);
     const Shape channels{s.C};
-    return filled_tuple<float, float, float, float>(op, {x.shape, channels, channels, channels},
-                                                    [&](float* y, float* mean, float* var, float* inv_std) {
-                                                        batch_norm2d(s, x.data, weight, bias, eps, y, {mean, var, inv_std});
-                                                    });
+    const float* input = x.data;
+    return filled_tuple<float, float, float, float>(
+        op, {x.shape, channels, channels, channels},
+        [=](float* y, float* mean, float* var, float* inv_std) { batch_norm2d(s, input, eps, tail, y, {mean, var, inv_std}); });
+}
+
+py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight, py::handle bias, py::handle eps_number) {
+    const char* op = "batch_norm2d";
+    const auto x = view<const float>(op, "x", x_array, 4);
+    check_images(op, x.shape);
+    const BatchNormTail tail = tail_of(op, x.shape, weight, bias, py::none(), limits_of(op, py::none(), py::none()));
+    return normalised(op, x, tail, eps_of(op, eps_number));
+}
+
+py::tuple bind_batch_norm2d_clamp(py::handle x_array, py::handle weight, py::handle bias, py::handle eps_number,
+                                  py::handle residual, py::handle lower, py::handle upper) {
+    const char* op = "batch_norm2d_clamp";
+    const auto x = view<const float>(op, "x", x_array, 4);
+    check_images(op, x.shape);
+    const BatchNormTail tail = tail_of(op, x.shape, weight, bias, residual, limits_of(op, lower, upper));
+    return normalised(op, x, tail, eps_of(op, eps_number));
+}
+
+py::tuple bind_batch_norm2d_statistics(py::handle x_array, py::handle eps_number) {
+    const char* op = "batch_norm2d_statistics";
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const ChannelShape s = shape_of(op, x.shape);
+    check_has_images(op, x.shape);
+    const double eps = eps_of(op, eps_number);
+    const Shape channels{s.C};
+    const float* input = x.data;
+    return filled_tuple<float, float, float>(op, {channels, channels, channels}, [=](float* mean, float* var, float* inv_std) {
+        batch_norm2d_statistics(s, input, eps, {mean, var, inv_std});
+    });
+}
+
+Array bind_batch_norm2d_apply(py::handle x_array, py::handle weight, py::handle bias, py::handle mean_array,
+                              py::handle inv_std_array, py::handle residual, py::handle lower, py::handle upper) {
+    const char* op = "batch_norm2d_apply";
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const ChannelShape s = shape_of(op, x.shape);
+    const BatchNormTail tail = tail_of(op, x.shape, weight, bias, residual, limits_of(op, lower, upper));
+    const float* input = x.data;
+    const float *mean = channel_view(op, "mean", mean_array, x.shape).data,
+                *inv_std = channel_view(op, "inv_std", inv_std_array, x.shape).data;
+    return filled(op, x.shape, [=](float* y) { batch_norm2d_apply(s, input, mean, inv_std, tail, y); });
 }
 
 py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py::handle weight_array, py::handle mean_array,
@@ -76,11 +147,40 @@ py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py
     const ChannelShape s = shape_of(op, x.shape);
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
-    const auto mean = channel_view(op, "mean", mean_array, x.shape),
-               inv_std = channel_view(op, "inv_std", inv_std_array, x.shape);
-    return filled_gradients(op, x.shape, [&](float* dx, float* dweight, float* dbias) {
-        batch_norm2d_backward(s, dy.data, x.data, weight, mean.data, inv_std.data, dx, dweight, dbias);
+    const float *gradient = dy.data, *input = x.data;
+    const float *mean = channel_view(op, "mean", mean_array, x.shape).data,
+                *inv_std = channel_view(op, "inv_std", inv_std_array, x.shape).data;
+    return filled_gradients(op, x.shape, [=](float* dx, float* dweight, float* dbias) {
+        batch_norm2d_backward(s, gradient, nullptr, input, weight, mean, inv_std, {}, {dx, dweight, dbias, nullptr});
     });
+}
+
+py::tuple bind_batch_norm2d_clamp_backward(py::handle dy_array, py::handle y_array, py::handle x_array, py::handle weight_array,
+                                           py::handle mean_array, py::handle inv_std_array, py::handle lower, py::handle upper,
+                                           py::handle residual_gradient) {
+    const char* op = "batch_norm2d_clamp_backward";
+    const auto dy = view<const float>(op, "dy", dy_array, 4);
+    const auto x = view<const float>(op, "x", x_array, 4);
+    const ChannelShape s = shape_of(op, x.shape);
+    check_same_shape(op, "dy", dy.shape, "x", x.shape);
+    const Limits limits = limits_of(op, lower, upper);
+    const float* y = optional_like(op, "y", y_array, x.shape);
+    if (has_limits(limits) && y == nullptr) fail_value(op, "y must be an array where there is a limit, got None");
+    if (!has_limits(limits)) y = nullptr;
+    const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
+    const float *gradient = dy.data, *input = x.data;
+    const float *mean = channel_view(op, "mean", mean_array, x.shape).data,
+                *inv_std = channel_view(op, "inv_std", inv_std_array, x.shape).data;
+    const Shape channels{s.C};
+    if (to_flag(op, "residual_gradient", residual_gradient))
+        return filled_tuple<float, float, float, float>(
+            op, {x.shape, channels, channels, x.shape}, [=](float* dx, float* dweight, float* dbias, float* dresidual) {
+                batch_norm2d_backward(s, gradient, y, input, weight, mean, inv_std, limits, {dx, dweight, dbias, dresidual});
+            });
+    const py::tuple found = filled_gradients(op, x.shape, [=](float* dx, float* dweight, float* dbias) {
+        batch_norm2d_backward(s, gradient, y, input, weight, mean, inv_std, limits, {dx, dweight, dbias, nullptr});
+    });
+    return py::make_tuple(found[0], found[1], found[2], py::none());
 }
 
 }  // namespace
@@ -90,6 +190,13 @@ void register_norm(py::module_& module) {
     module.def("channel_affine_backward", bind_channel_affine_backward, "dy"_a, "x"_a, "scale"_a);
     module.def("batch_norm2d", bind_batch_norm2d, "x"_a, "weight"_a, "bias"_a, "eps"_a = 1e-5);
     module.def("batch_norm2d_backward", bind_batch_norm2d_backward, "dy"_a, "x"_a, "weight"_a, "mean"_a, "inv_std"_a);
+    module.def("batch_norm2d_statistics", bind_batch_norm2d_statistics, "x"_a, "eps"_a = 1e-5);
+    module.def("batch_norm2d_apply", bind_batch_norm2d_apply, "x"_a, "weight"_a, "bias"_a, "mean"_a, "inv_std"_a,
+               "residual"_a = py::none(), "lower"_a = py::none(), "upper"_a = py::none());
+    module.def("batch_norm2d_clamp", bind_batch_norm2d_clamp, "x"_a, "weight"_a, "bias"_a, "eps"_a = 1e-5,
+               "residual"_a = py::none(), "lower"_a = py::none(), "upper"_a = py::none());
+    module.def("batch_norm2d_clamp_backward", bind_batch_norm2d_clamp_backward, "dy"_a, "y"_a, "x"_a, "weight"_a, "mean"_a,
+               "inv_std"_a, "lower"_a = py::none(), "upper"_a = py::none(), "residual_gradient"_a = false);
 }
 
 }  // namespace pycnn

@@ -9,6 +9,7 @@ namespace py = pybind11;
 
 void register_activation(py::module_& module);
 void register_activation_kinds(py::module_& module);
+void register_addition(py::module_& module);
 void register_class_loss(py::module_& module);
 void register_conv2d(py::module_& module);
 void register_conv2d_pooled(py::module_& module);
@@ -42,6 +43,7 @@ void register_ops(py::module_& module) {
     py::register_local_exception_translator(translate_type_error);
     register_activation(module);
     register_activation_kinds(module);
+    register_addition(module);
     register_class_loss(module);
     register_conv2d(module);
     register_conv2d_pooled(module);

@@ -12,19 +12,19 @@ would keep all inputs as well.
 
 from __future__ import annotations
 
-import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from pycnn import ops
-from pycnn.autograd.graph import Needs, Node, _nothing, is_recording
-from pycnn.autograd.value import Later, Value, put_off, record, tell
+from pycnn.autograd.fused_norm import limit, limited
+from pycnn.autograd.graph import Needs, Node
+from pycnn.autograd.value import Later, Value, put_off, record
+from pycnn.autograd.waiting import Before, PutOff, alive, first_result, later_result
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
 
 
-class Affine(Later):
+class Affine(PutOff):
     """A convolution or a linear layer that is put off.
 
     Parameters
@@ -36,60 +36,25 @@ class Affine(Later):
         The other arguments of the op.
     """
 
-    __slots__ = ("arrays", "geometry", "guarded", "inputs", "node", "op", "records")
+    __slots__ = ("geometry",)
 
     def __init__(
         self, op: str, x: Value, weight: Value, bias: Value | None, geometry: dict[str, Any]
     ) -> None:
-        self.op, self.geometry = op, geometry
-        self.inputs: tuple[Value, ...] = (x, weight) if bias is None else (x, weight, bias)
-        self.arrays = [one.array for one in self.inputs]
-        self.records = is_recording() and (
-            x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-        )
-        self.node = Node(op, self.inputs, _nothing, (None,)) if self.records else None
-        # What may be written in place: its array, and how often it had been changed by now.
-        self.guarded = (
-            [(one, one.array, one.changes()) for one in self.inputs]
-            if self.node is None
-            else self.node.guarded
-        )
-        for one, _, _ in self.guarded:
-            tell(one, self)
+        super().__init__(op, {"x": x, "weight": weight, "bias": bias})
+        self.geometry = geometry
 
-    def keep(self, array: Any) -> None:
-        """Take a copy of an input, which is about to be overwritten."""
-        self.arrays = [one.copy() if one is array else one for one in self.arrays]
-
-    def operands(self) -> tuple[Any, Any, Any]:
-        """Return the arrays of x, weight and bias; raise if one has been overwritten since."""
-        for one, array, changes in self.guarded:
-            if one.changes() != changes and one.array is array:
-                self._check_kept(array)
-        x, w, *bias = self.arrays
-        return x, w, bias[0] if bias else None
-
-    def _check_kept(self, array: Any) -> None:
-        """Raise unless an input that has been written was copied before, as tensors see to."""
-        for name, own in zip(("x", "weight", "bias"), self.arrays, strict=False):
-            if own is array:
-                raise RuntimeError(
-                    f"[{self.op}] {name} of shape {tuple(array.shape)} has been changed in place "
-                    "before anybody looked at the result, which is computed only then: look at "
-                    "the result first (.numpy()), or give the op a clone"
-                )
+    def arguments(self) -> tuple[Any, Any, Any]:
+        """Return the arrays of x, weight and bias."""
+        found = self.operands()
+        return found["x"], found["weight"], found.get("bias")
 
     def run(self, y: Value) -> None:
         """Compute the op alone."""
-        x, w, b = self.operands()
+        x, w, b = self.arguments()
         op = ops.conv2d if self.op == "conv2d" else ops.linear
         y.array = op(x, w, b, **self.geometry)
         self.attach(y, self.op, lambda needs, dy: self.gradients(needs, dy, x, w))
-
-    def attach(self, y: Value, name: str, pull: Any) -> None:
-        """Record a result that was computed from the inputs, if it is to be."""
-        if self.node is not None:
-            y._node = self.node.completed(name, pull)
 
     def gradients(self, needs: Needs, dy: Any, x: Any, w: Any) -> list[Any]:
         """Return the gradients of the inputs."""
@@ -140,15 +105,15 @@ class Rectified(Later):
 
     def __init__(self, affine: Affine, before: Value | None) -> None:
         self.affine = affine
-        self.before = None if before is None else _Before(before)
+        self.before = None if before is None else Before(before)
 
     def run(self, y: Value) -> None:
         """Compute both as one op, or the rectifier alone where its input may be looked at."""
-        if (before := _alive(self.before)) is not None:
-            _rectify(before, y, self.affine.records)
+        if (before := alive(self.before)) is not None:
+            limit(before, y, 0.0, None, self.affine.records)
             return
         affine = self.affine
-        x, w, b = affine.operands()
+        x, w, b = affine.arguments()
         op = ops.conv2d_relu if affine.op == "conv2d" else ops.linear_relu
         y.array = z = op(x, w, b, **affine.geometry)
         affine.attach(
@@ -165,20 +130,20 @@ class Pooled(Later):
 
     def __init__(self, rectified: Rectified, before: Value, window: tuple[int, int]) -> None:
         self.rectified, self.window = rectified, window
-        self.before = _Before(before)
+        self.before = Before(before)
 
     def run(self, y: Value) -> None:
         """Compute all three as one op, or the pooling alone where its input may be looked at."""
-        before = _alive(self.before)
+        before = alive(self.before)
         affine = self.rectified.affine
         if before is None and (
-            _alive(self.rectified.before) is not None or not affine.trains_weights
+            alive(self.rectified.before) is not None or not affine.trains_weights
         ):
             before = put_off(self.rectified, affine.records)
         if before is not None:
             _pool(before, y, (self.window, self.window, (0, 0), (1, 1), False), affine.records)
             return
-        x, w, b = affine.operands()
+        x, w, b = affine.arguments()
         y.array, winners = ops.conv2d_relu_max_pool2d(
             x, w, b, window=self.window, **affine.geometry
         )
@@ -191,29 +156,6 @@ class Pooled(Later):
             return [dx, dw, db][: len(needs)]
 
         affine.attach(y, "conv2d_relu_max_pool2d", pull)
-
-
-class _Before:
-    """The tensor that a put-off op was applied to, as long as it is there and what it was."""
-
-    __slots__ = ("tensor", "version")
-
-    def __init__(self, tensor: Value) -> None:
-        self.tensor, self.version = weakref.ref(tensor), tensor._version
-
-
-def _alive(before: _Before | None) -> Any:
-    if before is None:
-        return None
-    tensor = before.tensor()
-    return None if tensor is None or tensor._version != before.version else tensor
-
-
-def _rectify(x: Value, y: Value, records: bool) -> None:
-    """Set a tensor to the rectified values of another."""
-    y.array = z = ops.relu(x.array)
-    if records:
-        y._node = Node("relu", (x,), lambda needs, dy: (ops.relu_backward(dy, z),), (z,))
 
 
 def _pool(x: Value, y: Value, geometry: tuple[Any, ...], records: bool) -> None:
@@ -233,50 +175,20 @@ def affine(
 ) -> Tensor:
     """Put off a convolution or a linear layer whose arguments are known to fit."""
     x.array  # noqa: B018 - computes it now: what it was put off for does not include this op
-    later = Affine(op, x, weight, bias, geometry)
-    if not later.records:
-        for one in _waiting.results:
-            if (result := one()) is not None:
-                result.array  # noqa: B018 - computes it now
-        _waiting.results.clear()
-    y = _put_off(later, later)
-    if x._base is not None and x._base.foreign:
-        y.array  # noqa: B018 - computes it now: nobody notices if the array is written
-    return y
-
-
-class _Waiting(threading.local):
-    """Results of this thread that are put off and not recorded."""
-
-    def __init__(self) -> None:
-        self.results: list[weakref.ref[Value]] = []
-
-
-_waiting = _Waiting()
-
-
-def _put_off(later: Later, affine: Affine) -> Tensor:
-    """Return a tensor that is computed when somebody looks."""
-    y = put_off(later, affine.records)
-    if not affine.records:
-        _waiting.results.append(weakref.ref(y))
-    return y
-
-
-def _goes_on(affine: Affine) -> bool:
-    """Whether what comes next is recorded as the op was, if that was recorded."""
-    return not affine.records or is_recording()
+    return first_result(Affine(op, x, weight, bias, geometry), x)
 
 
 def relu(x: Value, inplace: bool = False) -> Tensor:
     """Set negative numbers to 0; NaN passes."""
     later = x._later
-    if type(later) is Affine and _goes_on(later):
+    if type(later) is Affine and later.goes_on():
         if inplace:
             x._later = Rectified(later, None)
             x._version += 1
             return x  # type: ignore[return-value]
-        return _put_off(Rectified(later, x), later)
+        return later_result(Rectified(later, x), later.records)
+    if (rectified := limited(x, 0.0, None, inplace)) is not None:
+        return rectified
     z = ops.relu(x.array)
     y = record("relu", (x,), z, lambda needs, dy: (ops.relu_backward(dy, z),))
     return x._become(y) if inplace else y
@@ -298,10 +210,10 @@ def max_pool2d(x: Value, geometry: tuple[Any, ...], side_by_side: bool) -> Tenso
         side_by_side
         and type(later) is Rectified
         and later.affine.op == "conv2d"
-        and _goes_on(later.affine)
+        and later.affine.goes_on()
     ):
         window = geometry[0]
-        return _put_off(Pooled(later, x, window), later.affine)
+        return later_result(Pooled(later, x, window), later.affine.records)
     array, places = ops.max_pool2d(x.array, *geometry)
     shape = x.array.shape
     return record(

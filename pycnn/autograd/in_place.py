@@ -9,6 +9,7 @@ import numpy as np
 
 from pycnn import backends
 from pycnn.autograd import arithmetic, shaping
+from pycnn.autograd.fused_norm import added_in_place
 from pycnn.autograd.graph import is_recording
 from pycnn.autograd.methods import Methods
 from pycnn.autograd.shape_methods import moved
@@ -31,6 +32,8 @@ class InPlace(Methods):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """Add."""
+        if alpha == 1 and added_in_place(self, other):
+            return self  # type: ignore[return-value]
         return self._become(self.add(other, alpha=alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pycnn.autograd.arithmetic import binary, compare, operand
 from pycnn.autograd.elementary import unary
+from pycnn.autograd.fused_norm import added
 from pycnn.autograd.value import Value, new
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Operators(Value):
         return binary(name, found, self) if swapped else binary(name, self, found)
 
     def __add__(self, other: Any) -> Tensor:
+        if (y := added(self, other)) is not None:
+            return y
         return self._with("add", other)  # type: ignore[no-any-return]
 
     def __radd__(self, other: Any) -> Tensor:

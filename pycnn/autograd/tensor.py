@@ -15,6 +15,7 @@ from pycnn.autograd import hooks
 from pycnn.autograd.algebra import Algebra
 from pycnn.autograd.arranging import Arranging
 from pycnn.autograd.elementwise import Elementwise
+from pycnn.autograd.fused_norm import added_in_place
 from pycnn.autograd.graph import add
 from pycnn.autograd.indexing import index, replaced
 from pycnn.autograd.more_in_place import MoreInPlace
@@ -323,7 +324,7 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
         self._become(replaced(self, key, value))
 
     def __iadd__(self, other: Any) -> Tensor:
-        return self._become(self + other)
+        return self if added_in_place(self, other) else self._become(self + other)
 
     def __isub__(self, other: Any) -> Tensor:
         return self._become(self - other)

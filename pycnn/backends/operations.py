@@ -61,6 +61,7 @@ class Operations(Protocol):
     def adaptive_max_pool2d(
         self, x: FloatArray, output_size: Pair, /
     ) -> tuple[FloatArray, IndexArray]: ...
+    def add(self, a: FloatArray, b: FloatArray, /) -> FloatArray: ...
     def avg_pool2d(
         self,
         x: FloatArray,
@@ -87,6 +88,18 @@ class Operations(Protocol):
     def batch_norm2d(
         self, x: FloatArray, weight: FloatArray | None, bias: FloatArray | None, eps: float, /
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]: ...
+    def batch_norm2d_apply(
+        self,
+        x: FloatArray,
+        weight: FloatArray | None,
+        bias: FloatArray | None,
+        mean: FloatArray,
+        inv_std: FloatArray,
+        residual: FloatArray | None,
+        lower: float | None,
+        upper: float | None,
+        /,
+    ) -> FloatArray: ...
     def batch_norm2d_backward(
         self,
         dy: FloatArray,
@@ -95,6 +108,33 @@ class Operations(Protocol):
         mean: FloatArray,
         inv_std: FloatArray,
         /,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+    def batch_norm2d_clamp(
+        self,
+        x: FloatArray,
+        weight: FloatArray | None,
+        bias: FloatArray | None,
+        eps: float,
+        residual: FloatArray | None,
+        lower: float | None,
+        upper: float | None,
+        /,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]: ...
+    def batch_norm2d_clamp_backward(
+        self,
+        dy: FloatArray,
+        y: FloatArray | None,
+        x: FloatArray,
+        weight: FloatArray | None,
+        mean: FloatArray,
+        inv_std: FloatArray,
+        lower: float | None,
+        upper: float | None,
+        residual_gradient: bool,
+        /,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]: ...
+    def batch_norm2d_statistics(
+        self, x: FloatArray, eps: float, /
     ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
     def bce_with_logits(
         self,

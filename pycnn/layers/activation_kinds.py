@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pycnn import ops
 from pycnn._arguments import flag, float32, positive
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused_norm import limited
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 
@@ -236,6 +238,11 @@ class Hardtanh(_Activation):
             raise ValueError(
                 f"[{owner}] min_val must be below max_val, got {self.min_val} and {self.max_val}"
             )
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor: as one op with a batch norm before it, if there is one."""
+        y = limited(x, self.min_val, self.max_val, self.inplace)
+        return NotImplemented if y is None else y
 
     def _numbers(self) -> tuple[float, float]:
         return self.min_val, self.max_val

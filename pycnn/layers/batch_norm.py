@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from pycnn import backends, ops
 from pycnn._arguments import at_least_zero, flag, integer, placement, positive
 from pycnn._overlap import overlapping
+from pycnn.autograd import Tensor
+from pycnn.autograd.fused_norm import normalised
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
 from pycnn.layers.images import check_channels, signal_hint
@@ -19,6 +21,9 @@ from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, check_gradient, sums
 from pycnn.layers.spread import spread_here
 from pycnn.layers.standardised import trains
+
+Limits: TypeAlias = tuple[float | None, float | None]
+"""The least and the largest number that may come out; None for no limit."""
 
 
 class BatchNorm(Module):
@@ -87,9 +92,23 @@ class BatchNorm(Module):
         y = self._normalised(self.as_images(x), shape)
         return y if y.shape == shape else y.reshape(shape)
 
-    def _normalised(self, x: Array, shape: Shape) -> Array:
-        """Do `forward` on images, which stand for an input of the shape."""
-        if not self.training and self.running_mean is not None and self.running_var is not None:
+    def _has_constants(self) -> bool:
+        """Whether the statistics are the running ones."""
+        return not (self.training or self.running_mean is None or self.running_var is None)
+
+    def takes_own_statistics(self) -> bool:
+        """Whether the statistics are those of the batch, and nobody else has a part of that."""
+        part = spread_here() if self.training else None
+        return not self._has_constants() and (part is None or part.total is None)
+
+    def _normalised(self, x: Array, shape: Shape, limits: Limits = (None, None)) -> Array:
+        """Do `forward` on images, which stand for an input of the shape.
+
+        Limits are for the statistics that `takes_own_statistics` means.
+        """
+        if self._has_constants():
+            assert self.running_mean is not None
+            assert self.running_var is not None
             mean = self.running_mean.data
             folded = self._folded(mean, self.running_var.data)
             device = device_of(x)
@@ -110,7 +129,7 @@ class BatchNorm(Module):
             raise ValueError(
                 f"expects more than one value a channel, whose variance is 0 (input was {shape})"
             )
-        y, mean, var, inv_std = ops.batch_norm2d(x, weight, bias, self.eps)
+        y, mean, var, inv_std = ops.batch_norm2d_clamp(x, weight, bias, self.eps, None, *limits)
         if self.training:
             self._track_later(x, mean, var, x.size // self.num_features)
         self.save_for_backward(x, mean, inv_std, None, None)
@@ -122,14 +141,18 @@ class BatchNorm(Module):
         dx = self._backward(self.as_images(dy), *self.saved())
         return dx if dx.shape == dy.shape else dx.reshape(dy.shape)
 
-    def _backward(self, dy: Array, *saved: Any) -> Array:
-        """Do `backward` on images, with what `_normalised` saved."""
+    def _backward(
+        self, dy: Array, *saved: Any, y: Array | None = None, limits: Limits = (None, None)
+    ) -> Array:
+        """Do `backward` on images, with what `_normalised` saved and, of limits, its output."""
         x, mean, inv_std, scale, whole = saved
         if scale is not None and not trains(self.weight, self.bias):
             return ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
         weight = self._affine()[0]
         if whole is None:
-            dx, dweight, dbias = ops.batch_norm2d_backward(dy, x, weight, mean, inv_std)
+            dx, dweight, dbias, _ = ops.batch_norm2d_clamp_backward(
+                dy, y, x, weight, mean, inv_std, *limits
+            )
         else:
             dx, dweight, dbias = batch_norm_spread_backward(dy, x, weight, mean, inv_std, whole)
         if scale is not None:  # none of the gradient goes through statistics that are constants
@@ -266,6 +289,38 @@ class BatchNorm2d(OfBatches):
 
     def _check(self, shape: Shape) -> None:
         check_channels(shape, self.num_features)
+
+    def on_tensors(self, x: Tensor) -> Any:
+        """Do `forward` on a tensor, together with an addition and a rectifier that may follow."""
+        array, weight = x.array, self.weight
+        if (
+            not self.takes_own_statistics()
+            or array.dtype != np.float32
+            or len(array.shape) != 4
+            or array.shape[1] != self.num_features
+            or array.size <= self.num_features
+            or (weight is not None and backends.of(weight.array) is not backends.of(array))
+        ):
+            return NotImplemented
+        try:
+            self._check_apart()
+        except ValueError:
+            return NotImplemented  # `forward` says so with the layer's name
+        mean, var, inv_std = ops.batch_norm2d_statistics(array, self.eps)
+        if self.training:
+            self._track_later(array, mean, var, array.size // self.num_features)
+        return normalised(x, weight, self.bias, (mean, inv_std))
+
+    def forward_limited(self, x: Array, limits: Limits) -> Array:
+        """Return the limited output of `forward`, where `takes_own_statistics`."""
+        shape = np.shape(x)
+        self._check(shape)
+        return self._normalised(x, shape, limits)
+
+    def backward_limited(self, dy: Array, y: Array, saved: Any, limits: Limits) -> Array:
+        """Do `backward` for `forward_limited`, of its output and what it saved."""
+        check_gradient(dy)
+        return self._backward(dy, *saved, y=y, limits=limits)
 
 
 class BatchNorm1d(OfBatches):

@@ -10,6 +10,8 @@ from pycnn import ops
 from pycnn._memory import remember
 from pycnn.layers import tree
 from pycnn.layers.activation import ReLU
+from pycnn.layers.activation_kinds import Hardtanh, ReLU6
+from pycnn.layers.batch_norm import BatchNorm2d
 from pycnn.layers.conv import Conv2d, Pooled
 from pycnn.layers.conv1d import Conv1d
 from pycnn.layers.linear import Linear
@@ -108,7 +110,8 @@ class ConvReluMaxPool:
     """
 
     def __init__(self, conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> None:
-        self.conv, self.relu, self.pool = conv, relu, pool
+        self.owner = self.conv = conv
+        self.relu, self.pool = relu, pool
         height, width = pool.kernel_size
         self.window = height, width
 
@@ -152,9 +155,48 @@ class ConvReluMaxPool:
         return dx if dx is None else self.conv.from_images(dx, dy.ndim)
 
 
+class BatchNormLimited:
+    """A `BatchNorm2d` and a `ReLU`, `ReLU6` or `Hardtanh`, run as one op.
+
+    Both layers save what their own backward passes can use. Where other statistics than the batch's
+    count, they run one by one.
+    """
+
+    def __init__(self, norm: BatchNorm2d, activation: ReLU | Hardtanh) -> None:
+        self.owner, self.activation = norm, activation
+
+    def _limits(self) -> tuple[float | None, float | None]:
+        activation = self.activation
+        if isinstance(activation, ReLU):
+            return 0.0, None
+        return activation.min_val, activation.max_val
+
+    def forward(self, x: Array) -> Array:
+        """Normalise and limit."""
+        if not self.owner.takes_own_statistics():
+            return self.activation.forward(self.owner.forward(x))
+        y = self.owner.forward_limited(x, self._limits())
+        # An output lies within the limits where the input does.
+        self.activation.save_for_backward(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Accumulate the gradients of weight and bias, and return that of the input."""
+        saved = self.owner.saved()
+        *_, scale, whole = saved
+        if scale is not None or whole is not None:
+            return self.owner._backward(self.activation.backward(dy), *saved)
+        (y,) = self.activation.saved()
+        return self.owner.backward_limited(dy, y, saved, self._limits())
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Accumulate the gradients of weight and bias only."""
+        self.backward(dy)
+
+
 def is_trained(part: Backward) -> bool:
     """Whether there is something to train in what a gradient goes through."""
-    return tree.is_trained(part if isinstance(part, Module) else part.conv)  # type: ignore[attr-defined]
+    return tree.is_trained(part if isinstance(part, Module) else part.owner)  # type: ignore[attr-defined]
 
 
 def steps_of(layers: Iterable[Named]) -> list[Step]:
@@ -162,7 +204,7 @@ def steps_of(layers: Iterable[Named]) -> list[Step]:
     rest = [Step(name, layer, ((name, layer),)) for name, layer in layers]
     steps: list[Step] = []
     while rest:
-        step = _pooled(rest[:3]) or _rectified(rest[:2]) or rest[0]
+        step = _pooled(rest[:3]) or _rectified(rest[:2]) or _normalised(rest[:2]) or rest[0]
         steps.append(step)
         del rest[: len(step.layers) or 1]
     return steps
@@ -188,7 +230,16 @@ def _rectified(steps: Sequence[Step]) -> Step | None:
     return None
 
 
+def _normalised(steps: Sequence[Step]) -> Step | None:
+    """Return two steps as one, if there is an op for them."""
+    match _of_our_own(steps):
+        case [BatchNorm2d() as norm, (ReLU() | Hardtanh()) as activation]:
+            run = BatchNormLimited(norm, activation)
+            return Step(steps[0].name, run, ((steps[0].name, run),), tuple(steps))
+    return None
+
+
 def _of_our_own(steps: Sequence[Step]) -> list[Forward]:
     """Return the layers without those of sub-classes, which may have other passes."""
-    kinds = (Conv1d, Conv2d, Linear, ReLU, MaxPool2d)
+    kinds = (Conv1d, Conv2d, Linear, BatchNorm2d, ReLU, ReLU6, Hardtanh, MaxPool2d)
     return [step.forward for step in steps if type(step.forward) in kinds]

@@ -49,7 +49,7 @@ class InstanceNorm(OnImages, BatchNorm):
                 f"expects (N, {channels}, {sizes}) or ({channels}, {sizes}), input was {shape}"
             )
 
-    def _normalised(self, x: Array, shape: Shape) -> Array:
+    def _normalised(self, x: Array, shape: Shape) -> Array:  # type: ignore[override]  # no limits
         if not self.training and self.running_mean is not None:
             return super()._normalised(x, shape)
         self._check_apart()
@@ -74,7 +74,7 @@ class InstanceNorm(OnImages, BatchNorm):
         mean, var = (of.reshape(-1, self.num_features).mean(axis=0) for of in (mean, var))
         super()._track(mean, var, count)
 
-    def _backward(self, dy: Array, *saved: Any) -> Array:
+    def _backward(self, dy: Array, *saved: Any) -> Array:  # type: ignore[override]  # no limits
         if len(saved) > 1:
             return super()._backward(dy, *saved)
         (numbers,) = saved

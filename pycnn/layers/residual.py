@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pycnn import backends
 from pycnn.autograd import Tensor
 from pycnn.layers.container import Container, named
 from pycnn.layers.module import Module, Trace
@@ -72,16 +73,14 @@ class Residual(Container):
     def _add(self, y: Array, around: Array) -> Array:
         self._check_sum(y.shape, around.shape)
         self.save_for_backward(y.shape)
-        total: Array = y + around
-        return total
+        return _sum(y, around)
 
     def backward(self, dy: Array) -> Array:
         """Add the gradients of the block and of the shortcut."""
         self._check(dy)
         dx = self._call("body", self._named["body"].backward, dy)
         around = dy if self.shortcut is None else self._call("shortcut", self.shortcut.backward, dy)
-        total: Array = dx + around
-        return total
+        return _sum(dx, around)
 
     def backward_parameters(self, dy: Array) -> None:
         """Do `backward` without the gradient of the input."""
@@ -102,3 +101,8 @@ class Residual(Container):
         y = self._add(outputs[0], outputs[1] if len(outputs) > 1 else x)
         yield path, self, y
         return y
+
+
+def _sum(a: Array, b: Array) -> Array:
+    total: Array = backends.of(a).binary("add", a, b)
+    return total

@@ -38,8 +38,9 @@ class Sequential(Container):
     A `Conv2d` or `Linear` that is followed by a `ReLU` runs as one op (`pycnn.ops.conv2d_relu`,
     `pycnn.ops.linear_relu`): the same bits, in less time. So do a `Conv2d`, a `ReLU` and a
     `MaxPool2d` whose windows lie side by side (`pycnn.ops.conv2d_relu_max_pool2d`; the same bits
-    for finite weights); only the three together can then run backward, not each by itself. `trace`
-    runs all layers one by one, and so does `forward` where an instance overrides a pass.
+    for finite weights); only the three together can then run backward, not each by itself.
+    In training a `BatchNorm2d` runs as one op with the `ReLU`, `ReLU6` or `Hardtanh` after it.
+    `trace` runs all layers one by one, and so does `forward` where an instance overrides a pass.
     """
 
     _of_children = Container._of_children | {"_steps"}

@@ -5,13 +5,14 @@ silently: another dtype is a ``TypeError``, a non-contiguous array or an impossi
 ``ValueError`` that names the op and both shapes. `pycnn.reference` has the same functions in NumPy,
 except `conv2d_algorithm`, which tells what the compiled ops choose.
 
-Results have the same bits for any number of threads. Denormal numbers count as zero. NaN passes
-through, unless dropout drops it.
+Results have the same bits for any number of threads. Denormal numbers count as zero, except in
+`add`. NaN passes through, unless dropout drops it.
 """
 
 from pycnn.ops.activation import *
 from pycnn.ops.activation_kinds import *
 from pycnn.ops.adaptive import *
+from pycnn.ops.addition import *
 from pycnn.ops.class_loss import *
 from pycnn.ops.conv import *
 from pycnn.ops.conv_pooled import *
@@ -22,6 +23,7 @@ from pycnn.ops.linear import *
 from pycnn.ops.local_response_norm import *
 from pycnn.ops.loss import *
 from pycnn.ops.norm import *
+from pycnn.ops.norm_clamp import *
 from pycnn.ops.optim import *
 from pycnn.ops.pointwise_loss import *
 from pycnn.ops.pointwise_loss_kinds import *

@@ -9,6 +9,7 @@ calls another implementation.
 from pycnn.reference.activation import *
 from pycnn.reference.activation_kinds import *
 from pycnn.reference.adaptive import *
+from pycnn.reference.addition import *
 from pycnn.reference.class_loss import *
 from pycnn.reference.conv import *
 from pycnn.reference.conv_pooled import *
@@ -19,6 +20,7 @@ from pycnn.reference.linear import *
 from pycnn.reference.local_response_norm import *
 from pycnn.reference.loss import *
 from pycnn.reference.norm import *
+from pycnn.reference.norm_clamp import *
 from pycnn.reference.optim import *
 from pycnn.reference.pointwise_loss import *
 from pycnn.reference.pointwise_loss_kinds import *

@@ -191,9 +191,28 @@ void check_batch_norm(int64_t N, int64_t C, int64_t plane) {
     Floats y = guarded(x.size()), mean = guarded(C), var = guarded(C), inv_std = guarded(C);
     Floats dx = guarded(x.size()), dweight = guarded(C), dbias = guarded(C);
     constexpr double eps = 1e-3;
-    pycnn::batch_norm2d(s, x.data(), weight.data(), bias.data(), eps, y.data(), {mean.data(), var.data(), inv_std.data()});
-    pycnn::batch_norm2d_backward(s, dy.data(), x.data(), weight.data(), mean.data(), inv_std.data(), dx.data(), dweight.data(),
-                                 dbias.data());
+    constexpr float none = std::numeric_limits<float>::quiet_NaN();
+    constexpr pycnn::Limits limits{-0.25f, 0.5f};
+    pycnn::batch_norm2d(s, x.data(), eps, {weight.data(), bias.data(), nullptr, {none, none}}, y.data(),
+                        {mean.data(), var.data(), inv_std.data()});
+    // With a residual and limits, from the same statistics.
+    Floats limited = guarded(x.size()), passed_dx = guarded(x.size()), passed = guarded(x.size());
+    pycnn::batch_norm2d_apply(s, x.data(), mean.data(), inv_std.data(), {weight.data(), bias.data(), dy.data(), limits},
+                              limited.data());
+    pycnn::batch_norm2d_backward(s, dy.data(), limited.data(), x.data(), weight.data(), mean.data(), inv_std.data(), limits,
+                                 {passed_dx.data(), dweight.data(), dbias.data(), passed.data()});
+    Floats expected_dx = guarded(x.size());
+    bool passes = true, limits_hold = true, same = true;
+    for (size_t i = 0; i < x.size(); ++i) {
+        const bool inside = limited[i] > limits.lower && limited[i] < limits.upper;
+        passes = passes && passed[i] == (inside ? dy[i] : 0.0f);
+        limits_hold = limits_hold && limited[i] == std::clamp(y[i] + dy[i], limits.lower, limits.upper);
+    }
+    pycnn::batch_norm2d_backward(s, passed.data(), nullptr, x.data(), weight.data(), mean.data(), inv_std.data(), {none, none},
+                                 {expected_dx.data(), dweight.data(), dbias.data(), nullptr});
+    for (size_t i = 0; i < x.size(); ++i) same = same && passed_dx[i] == expected_dx[i];
+    pycnn::batch_norm2d_backward(s, dy.data(), nullptr, x.data(), weight.data(), mean.data(), inv_std.data(), {none, none},
+                                 {dx.data(), dweight.data(), dbias.data(), nullptr});
     Floats mapped = guarded(x.size()), mapped_dx = guarded(x.size()), dscale = guarded(C), dshift = guarded(C);
     pycnn::channel_affine(s, x.data(), weight.data(), bias.data(), mapped.data());
     pycnn::channel_affine_backward(s, dy.data(), x.data(), weight.data(), mapped_dx.data(), dscale.data(), dshift.data());
@@ -235,6 +254,8 @@ void check_batch_norm(int64_t N, int64_t C, int64_t plane) {
         });
     }
     const std::string shape = " of " + sizes({N, C, plane});
+    require("batch_norm2d with a residual and limits" + shape, limits_hold);
+    require("batch_norm2d gradient within limits" + shape, passes && same);
     compare("batch_norm2d y" + shape, y, exact_y);
     compare("batch_norm2d mean" + shape, mean, exact_mean);
     compare("batch_norm2d var" + shape, var, exact_var);
@@ -288,6 +309,7 @@ void check_layers() {
     }
     check_batch_norm(3, 5, 4);
     check_batch_norm(2, 3, 143);
+    check_batch_norm(2, 40, 25);
     check_embedding();
 }
 

@@ -53,17 +53,19 @@ def channel_affine_backward(dy: Array, x: Array, scale: Array) -> tuple[Array, .
 def batch_norm2d(x: Array, weight: Any, bias: Any, eps: float) -> tuple[Array, ...]:
     """Return bounds for y, mean, var and inv_std.
 
-    The double mean is off by `d`; the sum of squares around it, m (var + d^2), and its correction
-    d^2 give the variance. Each result is then rounded once. In
-    ``(x - mean) * scale + bias`` the float mean has an error of its own, which scale multiplies;
-    scale is rounded once, and the three operations once each.
+    The double mean is off by `d`. The variance is that of the sum of squares less the square of the
+    mean, which is 16 var at most; or the sum of squares is taken around a mean rounded to float32,
+    m (var + r^2), and corrected. Each result is then rounded once. In ``(x - mean) * scale + bias``
+    the float mean has an error of its own, which scale multiplies; 1 / std and scale are rounded
+    once each, and so are the three operations.
     """
     _, mean, var, inv_std = reference.batch_norm2d(x, weight, bias, eps)
     m = count(x)
     error_double = in_double(m, np.abs(x).mean(axis=PIXELS)) + TINY
     error_mean = gamma(1) * np.abs(mean) + error_double
-    error_var64 = in_double(m, var + 2 * error_double**2) + 2 * error_double * (
-        error_double + 2.0**-52 * np.sqrt(var)
+    far = np.minimum(16 * var, mean**2) + (gamma(1) * mean) ** 2
+    error_var64 = in_double(m, var + far + 2 * error_mean**2) + 2 * error_double * (
+        error_double + np.sqrt(far) + 2.0**-52 * np.sqrt(var)
     )
     error_var = gamma(1) * var + error_var64 + TINY
     relative = error_var64 / (2 * (var + eps)) + 2.0**-51
@@ -71,7 +73,7 @@ def batch_norm2d(x: Array, weight: Any, bias: Any, eps: float) -> tuple[Array, .
     scale = inv_std if weight is None else np.abs(weight) * inv_std
     shift = np.zeros_like(mean) if bias is None else np.abs(bias)
     spread = np.abs(x - per_channel(mean))
-    error_y = gamma(5) * (spread * per_channel(scale) + per_channel(shift))
+    error_y = gamma(6) * (spread * per_channel(scale) + per_channel(shift))
     error_y += per_channel(scale) * (spread * per_channel(relative))
     error_y += per_channel(scale * (1.001 * error_mean + 4 * TINY)) + 4 * TINY
     return error_y, error_mean, error_var, error_inv_std

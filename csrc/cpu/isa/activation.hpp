@@ -15,6 +15,10 @@ inline void map_vectors(int64_t count, float* out, F&& f, const In*... in) {
     for (int64_t i = 0; i < count; i += kLanes) store_at_most(out + i, f(load_at_most(in + i, count - i)...), count - i);
 }
 
+void add(int64_t count, const float* a, const float* b, float* y) {
+    map_vectors(count, y, [](Vec u, Vec v) { return u + v; }, a, b);
+}
+
 // x < 0 ? 0 : x and not max(x, 0): NaN passes. y may be x.
 void relu(int64_t count, const float* x, float* y) {
     map_vectors(count, y, [](Vec v) { return v < 0.0f ? Vec{} : v; }, x);
@@ -105,6 +109,7 @@ void gelu_tanh_backward(int64_t count, const float* dy, const float* x, float* d
 }
 
 constexpr void fill_activation(KernelTable& table) {
+    table.add = add;
     table.relu = relu;
     table.relu_backward = relu_backward;
     table.leaky_relu = leaky_relu;
