@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
 from pycnn import _core
 from pycnn.backends.contract import NumPyArray
 from pycnn.backends.numpy_arrays import NumPyArrays
 from pycnn.backends.operations import Operations
+from pycnn.backends.recording import recorded_here
+
+T = TypeVar("T")
 
 
 class Cpu(NumPyArrays):
@@ -44,3 +50,15 @@ class Cpu(NumPyArrays):
         for group in np.ndindex(groups):
             product[group] = multiply(a_groups[group], b_groups[group])
         return product
+
+    def on_replay(self, call: Callable[[], T]) -> T:
+        """Call, and let the recorded step call again."""
+        recorded = recorded_here()
+        return call() if recorded is None else recorded.renewed_at_replay(call)
+
+    def after_replay(self, call: Callable[[], None]) -> None:
+        """Call, and let the recorded step call again."""
+        recorded = recorded_here()
+        if recorded is not None:
+            recorded.after.append(call)
+        call()
