@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
@@ -25,7 +26,7 @@ void* RecordedBlocks::take(size_t bytes) {
     // The smallest that is large enough, unless more than a fifth of it were unused: as in the pool.
     Block* best = nullptr;
     for (Block& block : blocks_)
-        if (block.is_free && block.bytes >= bytes && block.bytes - bytes <= block.bytes / 5 &&
+        if (is_open_ && block.is_free && block.bytes >= bytes && block.bytes - bytes <= block.bytes / 5 &&
             (best == nullptr || block.bytes < best->bytes))
             best = &block;
     if (best == nullptr) {
@@ -40,9 +41,11 @@ void* RecordedBlocks::take(size_t bytes) {
 
 void RecordedBlocks::give_back(void* data) noexcept {
     const std::lock_guard lock(mutex_);
-    if (!is_open_) return;
-    for (Block& block : blocks_)
-        if (block.data == data) block.is_free = true;
+    for (Block& block : blocks_) {
+        if (block.data != data) continue;
+        block.is_free = true;
+        if (is_released_) pool_free(std::exchange(block.data, nullptr));
+    }
 }
 
 void RecordedBlocks::close() {
@@ -50,12 +53,23 @@ void RecordedBlocks::close() {
     is_open_ = false;
 }
 
+void RecordedBlocks::release() noexcept {
+    const std::lock_guard lock(mutex_);
+    is_open_ = false;
+    is_released_ = true;
+    for (Block& block : blocks_)
+        if (block.is_free) pool_free(std::exchange(block.data, nullptr));
+}
+
 void RecordedBlocks::clear() noexcept {
     const std::lock_guard lock(mutex_);
     for (const Block& block : blocks_) std::memset(block.data, 0, block.bytes);
 }
 
-Recording::~Recording() { stop(); }
+Recording::~Recording() {
+    stop();
+    blocks_->release();
+}
 
 Recording* Recording::current() { return of_this_thread; }
 

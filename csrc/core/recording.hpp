@@ -23,7 +23,7 @@
 
 namespace pycnn {
 
-// Blocks of a recording. They live until the recording and all arrays in them are gone.
+// Blocks of a recording. Each lives until the recording and the array in it are gone.
 class RecordedBlocks {
 public:
     RecordedBlocks() = default;
@@ -35,6 +35,7 @@ public:
     void* take(size_t bytes);
     void give_back(void* block) noexcept;  // by any thread
     void close();                          // from now on no block is taken again
+    void release() noexcept;               // the recording is gone: only living arrays need their blocks
     void clear() noexcept;                 // writes zeros into all of them
     size_t bytes() const { return bytes_; }
 
@@ -47,7 +48,7 @@ private:
     std::mutex mutex_;
     std::vector<Block> blocks_;
     size_t bytes_ = 0;
-    bool is_open_ = true;
+    bool is_open_ = true, is_released_ = false;
 };
 
 class Recording {

@@ -49,21 +49,21 @@ class Recorded:
         self._renewals.append((first, self.ops.places, call))
         return result
 
-    def renew(self, count: int | None = None) -> None:
-        """Give the ops their numbers of the next repetition; with a count, those of so many calls.
+    def renew(self, begin: int, end: int) -> None:
+        """Let these of the kept calls give their ops the numbers of the next repetition.
 
         Raises
         ------
         RuntimeError
             If a call uses other ops than it did when it was recorded.
         """
-        for first, last, call in self._renewals[:count]:
+        for first, last, call in self._renewals[begin:end]:
             self.ops.start_renewal(first)
             try:
                 call()
             finally:
-                end = self.ops.end_renewal()
-            if end != last:
+                renewed = self.ops.end_renewal()
+            if renewed != last:
                 raise RuntimeError("[recording] other ops were called than those of the step")
 
     @property
