@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends
+from pycnn.backends.recording import recorded_here
 from pycnn._arguments import written
 from pycnn.autograd import hooks
 from pycnn.autograd.algebra import Algebra
@@ -242,6 +243,8 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
 
         On the CPU it is a view, read-only where gradients depend on the values.
         """
+        if (recorded := recorded_here()) is not None:
+            recorded.ops.refuse("a forward", "reads the numbers of a tensor")
         data = self.array
         array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
         if array is data or array.base is data:

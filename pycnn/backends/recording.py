@@ -67,6 +67,11 @@ class Recorded:
                 raise RuntimeError("[recording] other ops were called than those of the step")
 
     @property
+    def renewed(self) -> int:
+        """How many numbers the kept calls renew."""
+        return sum(last - first for first, last, _ in self._renewals)
+
+    @property
     def renewals(self) -> int:
         """How many calls renew numbers."""
         return len(self._renewals)

@@ -73,6 +73,8 @@ class Plan:
     def _strange(self) -> str:
         """Return why a repetition would not give all results, or an empty text."""
         ops = self.recorded.ops
+        if ops.places != self.recorded.renewed:
+            return "an op draws a seed, which a repetition would not renew"
         if ops.losses != 1:
             return f"{ops.losses} losses are computed by ops, not one"
         for name, array in [("output", self.output), *(("gradient", g) for g in self._own)]:

@@ -15,6 +15,7 @@ from pycnn.optim import SGD, Optimizer
 from pycnn.training.dependence import Dependence, is_watched
 from pycnn.training.plan import Passes, Plan
 from pycnn.training.repeatable import constants_of, why_not
+from pycnn.training.static_code import Varying
 
 # A step that is recorded so often depends on something that changes all the time.
 MOST_RECORDINGS = 8
@@ -145,7 +146,11 @@ class Planner:
         if reason:
             self.reason = reason
             return None
-        constants = constants_of(self.model)
+        try:
+            constants = constants_of(self.model)
+        except Varying as why:
+            self.reason, self.given_up = str(why), True
+            return None
         before = Dependence(self.model, self.loss, constants)
         trained = {id(p): p for p in (*self.model.parameters(), *self.optimizer.params)}
         _core.trim_cache()  # of earlier steps: the plan has its own memory

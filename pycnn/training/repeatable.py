@@ -9,6 +9,7 @@ import numpy as np
 from pycnn import losses
 from pycnn.layers.module import Module
 from pycnn.layers.passes import is_ours
+from pycnn.training.static_code import Constants, constants_of_forward
 
 # Losses whose Python does not look at the numbers. Of those with classes, int64 ones.
 _OF_NUMBERS = (
@@ -31,11 +32,16 @@ def why_not(model: Module, loss: Any, y: Any) -> str:
         name = type(module).__name__
         if any(one in vars(module) for one in _PASSES):
             return f"{name} has hooks, or passes of its own object"
-        if not is_ours(type(module)):
-            return f"{name} is a class of yours"
     return ""
 
 
-def constants_of(model: Module) -> list[tuple[Any, str]]:
-    """Return what the classes of a model read besides attributes of their objects."""
-    return []
+def constants_of(model: Module) -> Constants:
+    """Return what classes of one's own read besides attributes of their objects.
+
+    Raises
+    ------
+    Varying
+        If one of them may do something else in the next step.
+    """
+    own = (module for module in model.modules() if not is_ours(type(module)))
+    return [constant for module in own for constant in constants_of_forward(module)]
