@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pycnn import backends
-from pycnn.backends.recording import recorded_here
 from pycnn._arguments import written
 from pycnn.autograd import hooks
 from pycnn.autograd.algebra import Algebra
@@ -25,6 +24,7 @@ from pycnn.autograd.scattering import Scattering
 from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, has_changed, new, part_of
+from pycnn.backends.recording import recorded_here
 from pycnn.devices import Device, device_of, is_array, move
 
 if TYPE_CHECKING:

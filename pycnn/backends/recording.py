@@ -82,6 +82,16 @@ def recorded_here() -> Recorded | None:
     return _here.recorded
 
 
+def trim() -> None:
+    """Give the cached blocks of earlier steps back: a recording has blocks of its own."""
+    _core.trim_cache()
+
+
+def chosen_kernels() -> tuple[str, str, str]:
+    """Return what decides which kernels run, and the layout of what one keeps for another."""
+    return _core.isa(), _core.forced_conv_algorithm(), _core.get_convolution()
+
+
 @contextmanager
 def recording(recorded: Recorded, arrays: list[NumPyArray]) -> Iterator[None]:
     """Record the ops of this thread until the block ends; they may use these arrays."""

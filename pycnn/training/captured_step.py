@@ -1,4 +1,4 @@
-"""A step of training that is captured once and replayed: a plan on the CPU, a CUDA graph on a GPU."""
+"""A training step that is captured once and replayed: a plan on the CPU, a CUDA graph on a GPU."""
 
 from __future__ import annotations
 

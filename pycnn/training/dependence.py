@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pycnn import _core
 from pycnn._memory import evaluations
 from pycnn.autograd import is_recording
 from pycnn.autograd.hooks import HOOKED
+from pycnn.backends.recording import chosen_kernels
 from pycnn.layers.module import Module
 from pycnn.layers.passes import watched
 from pycnn.layers.spread import spread_here
@@ -42,7 +42,7 @@ class Dependence:
             [one.requires_grad for one in self.state],
             [getattr(one, "home", None) for one in self.state],
             [getattr(owner, name, None) for owner, name in self._constants],
-            (_core.isa(), _core.forced_conv_algorithm(), _core.get_convolution()),
+            chosen_kernels(),
         ]
 
     def holds(self) -> bool:

@@ -49,7 +49,12 @@ class Plan:
     """
 
     def __init__(
-        self, passes: Passes, x: Array, y: Array, arrays: Sequence[Any], parameters: Sequence[Tensor]
+        self,
+        passes: Passes,
+        x: Array,
+        y: Array,
+        arrays: Sequence[Any],
+        parameters: Sequence[Tensor],
     ) -> None:
         self.batch = x.copy(), y.copy()
         self.recorded = Recorded()
@@ -68,7 +73,8 @@ class Plan:
     @property
     def memory(self) -> int:
         """Bytes of the arrays of the plan: activations, gradients and the batch."""
-        return self.recorded.ops.memory + sum(array.nbytes for array in self.batch)
+        inputs: int = sum(array.nbytes for array in self.batch)
+        return self.recorded.ops.memory + inputs
 
     def _strange(self) -> str:
         """Return why a repetition would not give all results, or an empty text."""

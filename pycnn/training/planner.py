@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pycnn import _core
 from pycnn._arguments import written
+from pycnn.backends.recording import trim
 from pycnn.layers.module import Module
 from pycnn.optim import SGD, Optimizer
 from pycnn.training.dependence import Dependence, is_watched
+from pycnn.training.evaluation import forward, loss_value
 from pycnn.training.plan import Passes, Plan
 from pycnn.training.repeatable import constants_of, why_not
+from pycnn.training.run import TrainingRun
 from pycnn.training.static_code import Varying
 
 # A step that is recorded so often depends on something that changes all the time.
 MOST_RECORDINGS = 8
+# Bytes of a plan of `fit`. The arrays of a larger step are written and read for 50 ms and more, to
+# which Python adds a fraction of a per cent; but the memory of a plan is not that of other passes.
+MOST_PLANNED = 256 << 20
 
 
 class Planner:
@@ -132,8 +138,8 @@ class Planner:
             return True  # it counts its steps
         groups = self.optimizer.param_groups
         rates = [{n: v for n, v in group.items() if n != "params"} for group in groups]
-        changed, self._rates = rates != self._rates, rates
-        return changed
+        before, self._rates = self._rates, rates
+        return bool(rates != before)
 
     def _record(self, kind: Any, x: Any, y: Any) -> tuple[float, Any] | None:
         """Take the step and record it, if nothing speaks against it."""
@@ -153,7 +159,7 @@ class Planner:
             return None
         before = Dependence(self.model, self.loss, constants)
         trained = {id(p): p for p in (*self.model.parameters(), *self.optimizer.params)}
-        _core.trim_cache()  # of earlier steps: the plan has its own memory
+        trim()  # of earlier steps: the plan has its own memory
         plan = Plan(self.passes, x, y, before.arrays, list(trained.values()))
         if not plan.refusal and not before.holds():
             plan.refusal = "the step replaces arrays of the model, or sets its attributes"
@@ -180,18 +186,36 @@ class Planner:
         plan.record_update(self.optimizer, [*(p.array for p in self.optimizer.params), *arrays])
 
 
-def planning_wanted() -> bool:
-    """Whether `fit` plans its steps: the environment variable ``PYCNN_PLAN`` is not 0.
+def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> Planner | None:
+    """Return what plans the passes of `fit`; None if the variable ``PYCNN_PLAN`` is 0.
+
+    Parameters
+    ----------
+    run, loss : TrainingRun, Loss
+        The training.
+    forget : function
+        Forgets the gradients of the step before.
 
     Raises
     ------
     ValueError
-        If it is neither 0 nor 1.
+        If the variable is neither 0 nor 1.
     """
     wish = os.environ.get("PYCNN_PLAN", "1")
     if wish not in ("0", "1"):
         raise ValueError(f"[fit] PYCNN_PLAN must be 0 or 1, is {written(wish)}")
-    return wish == "1"
+
+    def passes(x: Any, y: Any) -> tuple[float, Any]:
+        output = forward(run.model, x)
+        value = loss_value("fit", loss(output, y))
+        forget()
+        run.model.backward_parameters(loss.backward())
+        return value, output
+
+    planner = Planner(
+        run.model, loss, passes, run.optimizer, update=False, most_memory=MOST_PLANNED
+    )
+    return planner if wish == "1" else None
 
 
 def kind_of(x: Any, y: Any) -> Any:
@@ -200,5 +224,3 @@ def kind_of(x: Any, y: Any) -> Any:
         if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.size:
             return None
     return x.shape, x.dtype, y.shape, y.dtype
-
-

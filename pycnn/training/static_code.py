@@ -21,35 +21,46 @@ Constants = list[tuple[Any, str]]
 
 PLAIN = (int, float, str, bool, bytes, type(None), type(...))
 BUILTINS = {len, range, zip, enumerate, reversed, tuple, list, int, isinstance}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Methods and attributes of tensors. What NumPy computes is refused by the op that reads it.
-OF_TENSORS = frozenset(
-    "T abs add chunk clamp contiguous device dim div dtype exp expand flatten float gelu log "
-    "log_softmax matmul mean mT mul ndim numel permute pow relu repeat reshape shape sigmoid silu "
-    "size softmax split sqrt squeeze sub sum tanh transpose unbind unflatten unsqueeze view".split()
+OF_TENSORS = _words(
+    """
+    T abs add chunk clamp contiguous device dim div dtype exp expand flatten float gelu log
+    log_softmax matmul mean mT mul ndim numel permute pow relu repeat reshape shape sigmoid silu
+    size softmax split sqrt squeeze sub sum tanh transpose unbind unflatten unsqueeze view
+    """
 )
 # Instructions that change nothing but the stack and local names.
-_HARMLESS = frozenset(
-    "RESUME NOP CACHE PRECALL PUSH_NULL POP_TOP COPY SWAP KW_NAMES CALL CALL_KW CALL_FUNCTION "
-    "CALL_FUNCTION_KW CALL_FUNCTION_EX CALL_METHOD CALL_INTRINSIC_1 RETURN_VALUE RETURN_CONST "
-    "LOAD_CONST LOAD_SMALL_INT LOAD_FAST LOAD_FAST_BORROW LOAD_FAST_CHECK LOAD_FAST_LOAD_FAST "
-    "LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_AND_CLEAR LOAD_GLOBAL LOAD_ATTR LOAD_METHOD "
-    "STORE_FAST STORE_FAST_STORE_FAST STORE_FAST_LOAD_FAST STORE_FAST_MAYBE_NULL DELETE_FAST "
-    "BINARY_OP BINARY_ADD BINARY_SUBTRACT BINARY_MULTIPLY BINARY_TRUE_DIVIDE BINARY_FLOOR_DIVIDE "
-    "BINARY_MODULO BINARY_POWER BINARY_MATRIX_MULTIPLY BINARY_SUBSCR BINARY_SLICE BUILD_SLICE "
-    "UNARY_NEGATIVE UNARY_NOT COMPARE_OP IS_OP CONTAINS_OP TO_BOOL BUILD_TUPLE BUILD_LIST "
-    "BUILD_MAP BUILD_CONST_KEY_MAP LIST_APPEND LIST_EXTEND LIST_TO_TUPLE UNPACK_SEQUENCE GET_ITER "
-    "FOR_ITER END_FOR POP_ITER JUMP_FORWARD JUMP_BACKWARD JUMP_ABSOLUTE NOT_TAKEN "
-    "POP_JUMP_IF_TRUE POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE "
-    "POP_JUMP_FORWARD_IF_TRUE POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_NONE "
-    "POP_JUMP_FORWARD_IF_NOT_NONE JUMP_IF_TRUE_OR_POP JUMP_IF_FALSE_OR_POP ROT_TWO ROT_THREE "
-    "DUP_TOP".split()
+_HARMLESS = _words(
+    """
+    RESUME NOP CACHE PRECALL PUSH_NULL POP_TOP COPY SWAP KW_NAMES CALL CALL_KW CALL_FUNCTION
+    CALL_FUNCTION_KW CALL_FUNCTION_EX CALL_METHOD CALL_INTRINSIC_1 RETURN_VALUE RETURN_CONST
+    LOAD_CONST LOAD_SMALL_INT LOAD_FAST LOAD_FAST_BORROW LOAD_FAST_CHECK LOAD_FAST_LOAD_FAST
+    LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_AND_CLEAR LOAD_GLOBAL LOAD_ATTR LOAD_METHOD
+    STORE_FAST STORE_FAST_STORE_FAST STORE_FAST_LOAD_FAST STORE_FAST_MAYBE_NULL DELETE_FAST
+    BINARY_OP BINARY_ADD BINARY_SUBTRACT BINARY_MULTIPLY BINARY_TRUE_DIVIDE BINARY_FLOOR_DIVIDE
+    BINARY_MODULO BINARY_POWER BINARY_MATRIX_MULTIPLY BINARY_SUBSCR BINARY_SLICE BUILD_SLICE
+    UNARY_NEGATIVE UNARY_NOT COMPARE_OP IS_OP CONTAINS_OP TO_BOOL BUILD_TUPLE BUILD_LIST
+    BUILD_MAP BUILD_CONST_KEY_MAP LIST_APPEND LIST_EXTEND LIST_TO_TUPLE UNPACK_SEQUENCE GET_ITER
+    FOR_ITER END_FOR POP_ITER JUMP_FORWARD JUMP_BACKWARD JUMP_ABSOLUTE NOT_TAKEN
+    POP_JUMP_IF_TRUE POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE
+    POP_JUMP_FORWARD_IF_TRUE POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_NONE
+    POP_JUMP_FORWARD_IF_NOT_NONE JUMP_IF_TRUE_OR_POP JUMP_IF_FALSE_OR_POP ROT_TWO ROT_THREE
+    DUP_TOP
+    """
 )
 # What a class of one's own may define besides `forward` and helpers.
-_OF_CLASSES = frozenset(
-    "__init__ __module__ __doc__ __qualname__ __annotations__ __annotate_func__ __firstlineno__ "
-    "__static_attributes__ __annotations_cache__ __conditional_annotations__ __parameters__ "
-    "__orig_bases__ forward backward backward_parameters extra_repr _arguments "
-    "_training_at_first".split()
+_OF_CLASSES = _words(
+    """
+    __init__ __module__ __doc__ __qualname__ __annotations__ __annotate_func__ __firstlineno__
+    __static_attributes__ __annotations_cache__ __conditional_annotations__ __parameters__
+    __orig_bases__ forward backward backward_parameters extra_repr _arguments _training_at_first
+    """
 )
 _UNKNOWN = object()
 
@@ -121,7 +132,9 @@ class _Reader:
             operation, name = step.opname, step.argval
             if operation not in _HARMLESS:
                 raise Varying(f"{code.co_name} has the instruction {operation}")
-            if "STORE_FAST" in operation and "self" in (name if isinstance(name, tuple) else (name,)):
+            if "STORE_FAST" in operation and "self" in (
+                name if isinstance(name, tuple) else (name,)
+            ):
                 raise Varying(f"{code.co_name} assigns to self")
             if operation == "LOAD_GLOBAL":
                 known = self._global(names, name)

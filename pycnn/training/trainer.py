@@ -25,16 +25,12 @@ from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter, samples_in
-from pycnn.training.planner import Planner, planning_wanted
+from pycnn.training.planner import planner_of_fit
 from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
 from pycnn.training.watch import Watch
 from pycnn.training.weights import WeightedLoss
-
-# Bytes of a plan of `fit`. The arrays of a larger step are written and read for 50 ms and more, to
-# which Python adds a fraction of a per cent; but the memory of a plan is not that of other passes.
-MOST_PLANNED = 256 << 20
 
 
 def _has(callback: Callback, name: str) -> bool:
@@ -84,8 +80,10 @@ class Trainer:
         ]
         self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
-        self.planner: Planner | None = None
-        self._plan()
+        alone = self.processes.size == 1 and self.accumulate == 1
+        self.planner = (
+            planner_of_fit(self.run, self.loss, self._forget_gradients) if alone else None
+        )
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
         self.inside: Inside | None = None  # the current epoch
@@ -94,27 +92,6 @@ class Trainer:
         # What is measured, and compared with guessing, is not weighted.
         self.plain = self.loss.plain if isinstance(self.loss, WeightedLoss) else self.loss
         self.watch = Watch(self.run, self.plain, stops)
-
-    def _plan(self) -> None:
-        """Let plans take the forward and backward passes, where they can (see `CapturedStep`)."""
-        run = self.run
-        if planning_wanted() and self.processes.size == 1 and self.accumulate == 1:
-            self.planner = Planner(
-                run.model,
-                self.loss,
-                self._passes,
-                run.optimizer,
-                update=False,
-                most_memory=MOST_PLANNED,
-            )
-
-    def _passes(self, x: Any, y: Any) -> tuple[float, Any]:
-        """Compute loss, outputs and gradients of a batch."""
-        output = forward(self.run.model, x)
-        loss = loss_value("fit", self.loss(output, y))
-        self._forget_gradients()
-        self.run.model.backward_parameters(self.loss.backward())
-        return loss, output
 
     def _forget_gradients(self) -> None:
         self.run.optimizer.zero_grad()

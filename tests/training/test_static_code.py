@@ -66,7 +66,7 @@ class Drawing(Net):
 
 class Timing(Net):
     def second(self, x: Any) -> Any:
-        return F.max_pool2d(F.relu(self.conv2(x)), 2 if time.time() > 0 else 2)
+        return F.max_pool2d(F.relu(self.conv2(x)), int(time.time() > 0) + 1)
 
 
 class Numeric(Net):
