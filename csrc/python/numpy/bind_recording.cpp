@@ -9,17 +9,17 @@
 namespace pycnn {
 namespace {
 
-void allow(Recording& recording, const py::array& array) { recording.allow(array.data(), array.nbytes()); }
+void allow_array(Recording& recording, const py::array& array) { recording.allow(array.data(), array.nbytes()); }
 
-bool holds(const Recording& recording, const py::array& array) { return recording.holds(array.data(), array.nbytes()); }
+bool holds_array(const Recording& recording, const py::array& array) { return recording.holds(array.data(), array.nbytes()); }
 
-double run(Recording& recording, size_t first, size_t last) {
+double run_steps(Recording& recording, size_t first, size_t last) {
     ReleaseGil release;
     return recording.run(first, last);
 }
 
 // The name of each step, and the shapes of what it reads and writes.
-py::list steps_of(const Recording& recording) {
+py::list recorded_steps(const Recording& recording) {
     py::list steps;
     for (const Recording::Step& step : recording.steps()) steps.append(py::make_tuple(step.op, step.reads, step.writes));
     return steps;
@@ -30,8 +30,8 @@ py::list steps_of(const Recording& recording) {
 void register_recording(py::module_& module) {
     py::class_<Recording>(module, "Recording")
         .def(py::init<>())
-        .def("allow", allow, "array"_a)
-        .def("holds", holds, "array"_a)
+        .def("allow", allow_array, "array"_a)
+        .def("holds", holds_array, "array"_a)
         .def("start", &Recording::start)
         .def("stop", &Recording::stop)
         .def("start_renewal", &Recording::start_renewal, "first"_a)
@@ -39,13 +39,13 @@ void register_recording(py::module_& module) {
         .def("clear", [](Recording& recording) { recording.blocks()->clear(); })
         .def("refuse",
              [](Recording& recording, const std::string& who, const std::string& why) { recording.refuse(who.c_str(), why); })
-        .def("run", run, "first"_a, "last"_a)
+        .def("run", run_steps, "first"_a, "last"_a)
         .def("times", &Recording::times, "first"_a, "last"_a, py::call_guard<ReleaseGil>())
         .def_property_readonly("memory", [](const Recording& recording) { return recording.blocks()->bytes(); })
         .def_property_readonly("places", &Recording::places)
         .def_property_readonly("losses", &Recording::losses)
         .def_property_readonly("refusal", &Recording::refusal)
-        .def_property_readonly("steps", steps_of);
+        .def_property_readonly("steps", recorded_steps);
 }
 
 }  // namespace pycnn
