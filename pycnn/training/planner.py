@@ -12,6 +12,7 @@ import numpy as np
 from pycnn._arguments import written
 from pycnn.backends.recording import trim
 from pycnn.layers.module import Module
+from pycnn.losses import MSELoss
 from pycnn.optim import SGD, Optimizer
 from pycnn.training.dependence import Dependence, is_watched
 from pycnn.training.evaluation import forward, loss_value
@@ -216,6 +217,38 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
         run.model, loss, passes, run.optimizer, update=False, most_memory=MOST_PLANNED
     )
     return planner if wish == "1" else None
+
+
+def why_unplanned(model: Module, x: Any) -> str:
+    """Return why `fit` would leave the steps of a model to Python; an empty text if it plans them.
+
+    The model is trained on the batch without an update, with a mean square as the loss.
+    """
+    if kind_of(x, x) is None:
+        return "the batch is not one array of NumPy's, C-contiguous"
+    parameters = list(model.parameters())
+    if not parameters:
+        return "there are no parameters"
+    output = model.forward(x)
+    if type(output) is not np.ndarray:
+        return "there are several outputs"
+    target = np.zeros_like(output)
+    loss = MSELoss()
+
+    def passes(x: Any, y: Any) -> tuple[float, Any]:
+        output = model.forward(x)
+        value = float(loss(output, y))
+        model.zero_grad()
+        model.backward_parameters(loss.backward())
+        return value, output
+
+    planner = Planner(
+        model, loss, passes, SGD(parameters, 0.0), update=False, most_memory=MOST_PLANNED
+    )
+    for _ in range(3):
+        if planner.step(x, target) is None:
+            passes(x, target)
+    return planner.reason
 
 
 def kind_of(x: Any, y: Any) -> Any:

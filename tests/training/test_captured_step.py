@@ -233,7 +233,9 @@ class Untold(nn.Module):
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
-    "has a backward of its own": lambda: nn.Sequential(nn.Flatten(), Untold(), nn.Linear(288, 5, rng=0)),
+    "has a backward of its own": lambda: nn.Sequential(
+        nn.Flatten(), Untold(), nn.Linear(288, 5, rng=0)
+    ),
     "no recorded op has made": lambda: nn.Sequential(
         nn.Residual(nn.Conv2d(2, 2, 3, padding=1, rng=0)), nn.Flatten(), nn.Linear(288, 5, rng=1)
     ),
