@@ -52,6 +52,11 @@ def evaluating(objects: Iterable[object], forget: bool = False) -> Iterator[None
         _evaluations.set(tuple(other for other in _evaluations.get() if other is not one))
 
 
+def evaluations() -> tuple[_Evaluation, ...]:
+    """Return the blocks that this thread is in."""
+    return _evaluations.get()
+
+
 class Remembering:
     """Base class of objects that remember one value from one call to another in the same thread."""
 

@@ -20,6 +20,7 @@ from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
 from pycnn.layers.passes import entry
 from pycnn.layers.turns import Turn
+from pycnn.training.planner import why_unplanned
 
 Cells: TypeAlias = tuple[str, str, str, str]
 
@@ -92,6 +93,9 @@ class Profile:
         machine, with this instruction set and number of threads.
     threads : int
         Number of threads.
+    unplanned : str
+        Why `fit` would leave its steps to Python, instead of replaying them by one call; empty if
+        it replays them.
     """
 
     layers: list[LayerProfile]
@@ -99,6 +103,7 @@ class Profile:
     backward_seconds: float
     peak: float
     threads: int
+    unplanned: str
 
     def __repr__(self) -> str:
         return str(self)
@@ -139,7 +144,10 @@ class Profile:
         return names, [str(layer.output_shape) for layer in self.layers]
 
     def _conditions(self) -> str:
-        return f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}"
+        plan = f"left to Python ({self.unplanned})" if self.unplanned else "replayed by one call"
+        return (
+            f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}; steps of fit: {plan}"
+        )
 
     def _cells(self, one: PassProfile) -> Cells:
         """Return the figures of a pass, in the order of `UNITS`."""
@@ -345,4 +353,5 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
         statistics.median(backward for _, backward in passes[WARM_UP:]),
         1e9 * peak,
         threads,
+        why_unplanned(copied, x),
     )

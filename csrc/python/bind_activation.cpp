@@ -10,7 +10,7 @@ namespace {
 template <class F>
 Array forward(const char* op, py::handle x_array, F&& kernel) {
     const auto x = view<const float>(op, "x", x_array);
-    return filled(op, x.shape, [&](float* y) { kernel(x.size(), x.data, y); });
+    return filled(op, x.shape, [=](float* y) { kernel(x.size(), x.data, y); });
 }
 
 // A new array filled by kernel(count, dy, other, dx); `other` is the op's input or output.
@@ -19,7 +19,7 @@ Array backward(const char* op, const char* name, py::handle dy_array, py::handle
     const auto dy = view<const float>(op, "dy", dy_array);
     const auto other = view<const float>(op, name, other_array);
     check_same_shape(op, "dy", dy.shape, name, other.shape);
-    return filled(op, other.shape, [&](float* dx) { kernel(other.size(), dy.data, other.data, dx); });
+    return filled(op, other.shape, [=](float* dx) { kernel(other.size(), dy.data, other.data, dx); });
 }
 
 Array bind_relu(py::handle x) { return forward("relu", x, relu); }

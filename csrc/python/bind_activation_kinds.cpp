@@ -43,7 +43,7 @@ Array bind_activation(py::handle x_array, py::handle kind, py::handle a, py::han
     const char* op = "activation";
     const auto x = view<const float>(op, "x", x_array);
     const Activation f = to_activation(op, kind, a, b);
-    return filled(op, x.shape, [&](float* y) { activation(x.size(), f, x.data, y); });
+    return filled(op, x.shape, [=](float* y) { activation(x.size(), f, x.data, y); });
 }
 
 Array bind_activation_backward(py::handle dy_array, py::handle x_array, py::handle kind, py::handle a, py::handle b) {
@@ -52,7 +52,7 @@ Array bind_activation_backward(py::handle dy_array, py::handle x_array, py::hand
     const auto x = view<const float>(op, "x", x_array);
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     const Activation f = to_activation(op, kind, a, b);
-    return filled(op, x.shape, [&](float* dx) { activation_backward(x.size(), f, dy.data, x.data, dx); });
+    return filled(op, x.shape, [=](float* dx) { activation_backward(x.size(), f, dy.data, x.data, dx); });
 }
 
 }  // namespace

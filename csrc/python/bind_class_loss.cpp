@@ -14,14 +14,14 @@ View<const float> rows_view(const char* op, const char* name, py::handle array) 
 
 Array bind_log_softmax(py::handle x_array) {
     const auto x = rows_view("log_softmax", "x", x_array);
-    return filled("log_softmax", x.shape, [&](float* y) { log_softmax(x.shape[0], x.shape[1], x.data, y); });
+    return filled("log_softmax", x.shape, [=](float* y) { log_softmax(x.shape[0], x.shape[1], x.data, y); });
 }
 
 Array bind_log_softmax_backward(py::handle dy_array, py::handle y_array) {
     const char* op = "log_softmax_backward";
     const auto dy = rows_view(op, "dy", dy_array), y = rows_view(op, "y", y_array);
     check_same_shape(op, "dy", dy.shape, "y", y.shape);
-    return filled(op, y.shape, [&](float* dx) { log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx); });
+    return filled(op, y.shape, [=](float* dx) { log_softmax_backward(y.shape[0], y.shape[1], dy.data, y.data, dx); });
 }
 
 struct NllArguments {
@@ -38,7 +38,7 @@ NllArguments nll_arguments(const char* op, py::handle log_probability_array, py:
     check_same_shape(op, "target", target.shape, "log_probs", {p.shape[0]});
     if (weight) check_same_shape(op, "weight", weight->shape, "the number of classes", {p.shape[1]});
     const int64_t ignored = to_int(op, "ignore_index", ignore_index);
-    check_targets(op, p.shape[0], p.shape[1], ignored, target.data);
+    check_numbers_now([=] { check_targets(op, p.shape[0], p.shape[1], ignored, target.data); });
     return {p,
             target,
             {p.shape[0], p.shape[1], weight ? weight->data : nullptr, ignored, 0.0, to_reduction(op, reduction, p.shape[0])}};
@@ -49,7 +49,7 @@ py::object bind_nll_loss(py::handle log_probability_array, py::handle target_arr
     const char* op = "nll_loss";
     const auto a = nll_arguments(op, log_probability_array, target_array, weight_array, ignore_index, reduction);
     return loss_value(op, a.settings.reduction, a.target.shape,
-                      [&](float* losses) { return nll_loss(a.settings, a.log_probabilities.data, a.target.data, losses); });
+                      [=](float* losses) { return nll_loss(a.settings, a.log_probabilities.data, a.target.data, losses); });
 }
 
 Array bind_nll_loss_backward(py::handle log_probability_array, py::handle target_array, py::handle dloss_object,
@@ -58,7 +58,7 @@ Array bind_nll_loss_backward(py::handle log_probability_array, py::handle target
     const auto a = nll_arguments(op, log_probability_array, target_array, weight_array, ignore_index, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     return filled(op, a.log_probabilities.shape,
-                  [&](float* gradient) { nll_loss_backward(a.settings, a.target.data, dloss, gradient); });
+                  [=](float* gradient) { nll_loss_backward(a.settings, a.target.data, dloss, gradient); });
 }
 
 struct MapArguments {
@@ -72,7 +72,7 @@ MapArguments map_arguments(const char* op, py::handle distance_array, py::handle
     const auto d = rows_view(op, "distances", distance_array);
     const auto target = view<const int64_t>(op, "target", target_array, 1);
     check_same_shape(op, "target", target.shape, "distances", {d.shape[0]});
-    check_targets(op, d.shape[0], d.shape[1], std::nullopt, target.data);
+    check_numbers_now([=] { check_targets(op, d.shape[0], d.shape[1], std::nullopt, target.data); });
     const double j = to_float(op, "j", j_number);
     if (j <= 0) fail_value(op, "j must be above 0, got ", j);
     return {d, target, {d.shape[0], d.shape[1], j, to_reduction(op, reduction, d.shape[0])}};
@@ -82,7 +82,7 @@ py::object bind_map_loss(py::handle distance_array, py::handle target_array, py:
     const char* op = "map_loss";
     const auto a = map_arguments(op, distance_array, target_array, j, reduction);
     return loss_value(op, a.settings.reduction, a.target.shape,
-                      [&](float* losses) { return map_loss(a.settings, a.distances.data, a.target.data, losses); });
+                      [=](float* losses) { return map_loss(a.settings, a.distances.data, a.target.data, losses); });
 }
 
 Array bind_map_loss_backward(py::handle distance_array, py::handle target_array, py::handle dloss_object, py::handle j,
@@ -91,7 +91,7 @@ Array bind_map_loss_backward(py::handle distance_array, py::handle target_array,
     const auto a = map_arguments(op, distance_array, target_array, j, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.settings.reduction, a.target.shape);
     return filled(op, a.distances.shape,
-                  [&](float* gradient) { map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient); });
+                  [=](float* gradient) { map_loss_backward(a.settings, a.distances.data, a.target.data, dloss, gradient); });
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ Array forward(const char* op, ConvForward compute, py::handle x_array, py::handl
     const auto w = view<const float>(op, "weight", w_array, 4);
     const ConvShape s = conv_shape_of(op, x.shape, w.shape, stride, padding, dilation, groups);
     const float* b = conv_bias(op, b_array, s, w.shape);
-    return filled(op, {s.N, s.K, s.P, s.Q}, [&](float* y) { compute(s, x.data, w.data, b, y); });
+    return filled(op, {s.N, s.K, s.P, s.Q}, [=](float* y) { compute(s, x.data, w.data, b, y); });
 }
 
 Array bind_conv2d(py::handle x, py::handle w, py::handle b, py::handle stride, py::handle padding, py::handle dilation,
@@ -35,7 +35,7 @@ Array bind_conv2d_backward_input(py::handle dy_array, py::handle w_array, py::ha
     const Shape x_shape = to_shape(op, "input_shape", input_shape, 4);
     const ConvShape s = conv_shape_of(op, x_shape, w.shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
-    return filled(op, x_shape, [&](float* dx) { conv2d_backward_input(s, dy.data, w.data, dx); });
+    return filled(op, x_shape, [=](float* dx) { conv2d_backward_input(s, dy.data, w.data, dx); });
 }
 
 py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape, py::handle stride,
@@ -47,7 +47,7 @@ py::tuple bind_conv2d_backward_weight(py::handle dy_array, py::handle x_array, p
     const ConvShape s = conv_shape_of(op, x.shape, w_shape, stride, padding, dilation, groups);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.K, s.P, s.Q});
     WeightGradients gradients(op, out, w_shape, {s.K}, {{"dy", dy}, {"x", x}});
-    return gradients.filled([&](float* dw, float* db) { conv2d_backward_weight(s, dy.data, x.data, dw, db); });
+    return gradients.filled(op, [=](float* dw, float* db) { conv2d_backward_weight(s, dy.data, x.data, dw, db); });
 }
 
 }  // namespace

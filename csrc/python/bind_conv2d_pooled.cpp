@@ -23,10 +23,7 @@ py::tuple bind_conv2d_relu_max_pool2d(py::handle x_array, py::handle w_array, py
     Array result = new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, y);
     Array places = pools_in_lanes(s) ? new_array(op, lane_winners(s), winners.lanes)
                                      : new_array(op, {s.conv.N, s.conv.K, s.P, s.Q}, winners.planes);
-    {
-        ReleaseGil release;
-        conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners);
-    }
+    run_op(op, [=] { conv2d_relu_max_pool2d(s, x.data, w.data, b, y, winners); });
     return py::make_tuple(std::move(result), std::move(places));
 }
 
@@ -62,10 +59,9 @@ py::tuple bind_conv2d_relu_max_pool2d_backward(py::handle dy_array, py::handle w
     if (to_flag(op, "input_gradient", input_gradient)) of_input = new_array(op, x.shape, dx);
     const WeightGradients gradients(op, out, w.shape, {s.conv.K},
                                     {{"dy", dy}, {"winners", lanes}, {"winners", planes}, {"x", x}, {"weight", w}});
-    {
-        ReleaseGil release;
-        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, gradients.dw, gradients.db);
-    }
+    run_op(op, [=, dw = gradients.dw, db = gradients.db] {
+        conv2d_relu_max_pool2d_backward(s, dy.data, winners, x.data, w.data, dx, dw, db);
+    });
     return py::make_tuple(std::move(of_input), gradients.weight(), gradients.bias());
 }
 

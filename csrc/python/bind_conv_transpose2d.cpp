@@ -25,7 +25,7 @@ Array bind_conv_transpose2d(py::handle x_array, py::handle w_array, py::handle b
     if (b && b->shape[0] != s.C)
         fail_value(op, "bias has ", b->shape[0], " elements, the output ", s.C, " channels (bias: ", to_string(b->shape),
                    ", weight: ", to_string(w.shape), ")");
-    return filled(op, {s.N, s.C, s.H, s.W}, [&](float* y) { conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y); });
+    return filled(op, {s.N, s.C, s.H, s.W}, [=](float* y) { conv_transpose2d(s, x.data, w.data, b ? b->data : nullptr, y); });
 }
 
 Array bind_conv_transpose2d_backward_input(py::handle dy_array, py::handle w_array, py::handle input_shape, py::handle stride,
@@ -37,7 +37,7 @@ Array bind_conv_transpose2d_backward_input(py::handle dy_array, py::handle w_arr
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x, w.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
-    return filled(op, x, [&](float* dx) { conv_transpose2d_backward_input(s, dy.data, w.data, dx); });
+    return filled(op, x, [=](float* dx) { conv_transpose2d_backward_input(s, dy.data, w.data, dx); });
 }
 
 py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle x_array, py::handle weight_shape,
@@ -50,7 +50,7 @@ py::tuple bind_conv_transpose2d_backward_weight(py::handle dy_array, py::handle 
     const ConvShape s = Geometry{stride, padding, output_padding, dilation, groups}.shape(op, x.shape, w);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.H, s.W});
     return filled_tuple<float, float>(
-        op, {w, Shape{s.C}}, [&](float* dw, float* db) { conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db); });
+        op, {w, Shape{s.C}}, [=](float* dw, float* db) { conv_transpose2d_backward_weight(s, dy.data, x.data, dw, db); });
 }
 
 }  // namespace

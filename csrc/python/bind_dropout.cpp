@@ -14,9 +14,10 @@ py::tuple bind_dropout(py::handle x_array, py::handle p_number, py::handle seed_
     const char* op = "dropout";
     const auto x = view<const float>(op, "x", x_array);
     const double p = to_probability(op, p_number);
-    const uint64_t seed = to_uint64(op, "seed", seed_number), first_block = to_uint64(op, "first_block", first_block_number);
+    const Changing seed(to_uint64(op, "seed", seed_number));
+    const uint64_t first_block = to_uint64(op, "first_block", first_block_number);
     return filled_tuple<float, uint8_t>(
-        op, {x.shape, x.shape}, [&](float* y, uint8_t* kept) { dropout(x.size(), first_block, p, seed, x.data, y, kept); });
+        op, {x.shape, x.shape}, [=](float* y, uint8_t* kept) { dropout(x.size(), first_block, p, *seed, x.data, y, kept); });
 }
 
 Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::handle p_number) {
@@ -25,7 +26,7 @@ Array bind_dropout_backward(py::handle dy_array, py::handle kept_array, py::hand
     const auto kept = view<const uint8_t>(op, "kept", kept_array);
     const double p = to_probability(op, p_number);
     check_same_shape(op, "dy", dy.shape, "kept", kept.shape);
-    return filled(op, dy.shape, [&](float* dx) { dropout_backward(dy.size(), p, dy.data, kept.data, dx); });
+    return filled(op, dy.shape, [=](float* dx) { dropout_backward(dy.size(), p, dy.data, kept.data, dx); });
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ Array forward(const char* op, LinearForward compute, py::handle x_array, py::han
         fail_value(op, "bias has ", b->shape[0], " elements, weight has ", w.shape[0], " rows (bias: ", to_string(b->shape),
                    ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], w.shape[1], w.shape[0]);
-    return filled(op, {s.N, s.outputs}, [&](float* y) { compute(s, x.data, w.data, b ? b->data : nullptr, y); });
+    return filled(op, {s.N, s.outputs}, [=](float* y) { compute(s, x.data, w.data, b ? b->data : nullptr, y); });
 }
 
 Array bind_linear(py::handle x, py::handle w, py::handle b) { return forward("linear", linear, x, w, b); }
@@ -40,7 +40,7 @@ Array bind_linear_backward_input(py::handle dy_array, py::handle w_array) {
         fail_value(op, "weight has ", w.shape[0], " rows, dy has ", dy.shape[1], " features (dy: ", to_string(dy.shape),
                    ", weight: ", to_string(w.shape), ")");
     const LinearShape s = shape_of(op, dy.shape[0], w.shape[1], w.shape[0]);
-    return filled(op, {s.N, s.inputs}, [&](float* dx) { linear_backward_input(s, dy.data, w.data, dx); });
+    return filled(op, {s.N, s.inputs}, [=](float* dx) { linear_backward_input(s, dy.data, w.data, dx); });
 }
 
 py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array, py::handle out) {
@@ -52,7 +52,7 @@ py::tuple bind_linear_backward_weight(py::handle dy_array, py::handle x_array, p
                    ", x: ", to_string(x.shape), ")");
     const LinearShape s = shape_of(op, x.shape[0], x.shape[1], dy.shape[1]);
     WeightGradients gradients(op, out, {s.outputs, s.inputs}, {s.outputs}, {{"dy", dy}, {"x", x}});
-    return gradients.filled([&](float* dw, float* db) { linear_backward_weight(s, dy.data, x.data, dw, db); });
+    return gradients.filled(op, [=](float* dw, float* db) { linear_backward_weight(s, dy.data, x.data, dw, db); });
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ py::tuple bind_local_response_norm(py::handle x_array, py::handle size, py::hand
         fail_value(op, "k must be above 0 (at least 2^-126), got ", k);
     const LrnShape s = shape_of(op, x.shape, size, alpha, beta, k, form);
     return filled_tuple<float, float>(op, {x.shape, x.shape},
-                                      [&](float* y, float* scale) { local_response_norm(s, x.data, y, scale); });
+                                      [=](float* y, float* scale) { local_response_norm(s, x.data, y, scale); });
 }
 
 Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array, py::handle y_array, py::handle scale_array,
@@ -48,7 +48,7 @@ Array bind_local_response_norm_backward(py::handle dy_array, py::handle x_array,
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     check_same_shape(op, "y", y.shape, "x", x.shape);
     check_same_shape(op, "scale", scale.shape, "x", x.shape);
-    return filled(op, x.shape, [&](float* dx) { local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx); });
+    return filled(op, x.shape, [=](float* dx) { local_response_norm_backward(s, dy.data, x.data, y.data, scale.data, dx); });
 }
 
 }  // namespace

@@ -19,14 +19,14 @@ CrossEntropy settings(const char* op, const Shape& logits, const View<const int6
     if (weight) check_same_shape(op, "weight", weight->shape, "the number of classes", {s.C});
     if (!(s.label_smoothing >= 0 && s.label_smoothing <= 1))
         fail_value(op, "label_smoothing must lie in [0, 1], got ", s.label_smoothing);
-    check_targets(op, s.N, s.C, s.ignore_index, target.data);
+    check_numbers_now([=] { check_targets(op, s.N, s.C, s.ignore_index, target.data); });
     return s;
 }
 
 Array bind_softmax(py::handle x_array) {
     const auto x = view<const float>("softmax", "x", x_array, 2);
     if (x.shape[1] < 1) fail_value("softmax", "needs at least one class, got shape ", to_string(x.shape));
-    return filled("softmax", x.shape, [&](float* probabilities) { softmax(x.shape[0], x.shape[1], x.data, probabilities); });
+    return filled("softmax", x.shape, [=](float* probabilities) { softmax(x.shape[0], x.shape[1], x.data, probabilities); });
 }
 
 Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
@@ -35,7 +35,7 @@ Array bind_softmax_backward(py::handle dy_array, py::handle p_array) {
     const auto p = view<const float>(op, "p", p_array, 2);
     check_same_shape(op, "dy", dy.shape, "p", p.shape);
     if (p.shape[1] < 1) fail_value(op, "needs at least one class, got shape ", to_string(p.shape));
-    return filled(op, p.shape, [&](float* dx) { softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx); });
+    return filled(op, p.shape, [=](float* dx) { softmax_backward(p.shape[0], p.shape[1], dy.data, p.data, dx); });
 }
 
 py::tuple bind_softmax_cross_entropy(py::handle logits_array, py::handle target_array, py::handle weight_array,
@@ -47,7 +47,7 @@ py::tuple bind_softmax_cross_entropy(py::handle logits_array, py::handle target_
     const CrossEntropy s = settings(op, logits.shape, target, weight, ignore_index, label_smoothing, reduction);
     float* probabilities = nullptr;
     Array p = new_array(op, logits.shape, probabilities);
-    py::object loss = loss_value(op, s.reduction, target.shape, [&](float* losses) {
+    py::object loss = loss_value(op, s.reduction, target.shape, [=](float* losses) {
         return softmax_cross_entropy(s, logits.data, target.data, probabilities, losses);
     });
     return py::make_tuple(std::move(loss), std::move(p));
@@ -62,7 +62,7 @@ Array bind_softmax_cross_entropy_backward(py::handle p_array, py::handle target_
     const auto weight = optional_view<const float>(op, "weight", weight_array, 1);
     const CrossEntropy s = settings(op, p.shape, target, weight, ignore_index, label_smoothing, reduction);
     const auto scale = to_loss_gradient(op, dloss, s.reduction, target.shape);
-    return filled(op, p.shape, [&](float* dlogits) { softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits); });
+    return filled(op, p.shape, [=](float* dlogits) { softmax_cross_entropy_backward(s, p.data, target.data, scale, dlogits); });
 }
 
 }  // namespace

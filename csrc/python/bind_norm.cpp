@@ -29,7 +29,7 @@ Array bind_channel_affine(py::handle x_array, py::handle scale_array, py::handle
     const auto x = view<const float>(op, "x", x_array, 4);
     const ChannelShape s = shape_of(op, x.shape);
     const auto scale = channel_view(op, "scale", scale_array, x.shape), shift = channel_view(op, "shift", shift_array, x.shape);
-    return filled(op, x.shape, [&](float* y) { channel_affine(s, x.data, scale.data, shift.data, y); });
+    return filled(op, x.shape, [=](float* y) { channel_affine(s, x.data, scale.data, shift.data, y); });
 }
 
 // The results of both backward functions: dx like x, and two gradients of C numbers.
@@ -45,7 +45,7 @@ py::tuple bind_channel_affine_backward(py::handle dy_array, py::handle x_array, 
     const ChannelShape s = shape_of(op, x.shape);
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
     const auto scale = channel_view(op, "scale", scale_array, x.shape);
-    return filled_gradients(op, x.shape, [&](float* dx, float* dscale, float* dshift) {
+    return filled_gradients(op, x.shape, [=](float* dx, float* dscale, float* dshift) {
         channel_affine_backward(s, dy.data, x.data, scale.data, dx, dscale, dshift);
     });
 }

@@ -3,6 +3,7 @@
 #include "ops/optim.hpp"
 #include "python/overlap.hpp"
 #include "python/views.hpp"
+#include "run_op.hpp"
 
 namespace pycnn {
 namespace {
@@ -61,14 +62,9 @@ void bind_sgd_step(py::handle w_array, py::handle grad_array, py::handle velocit
         velocity = state_view(op, "velocity", velocity_array, w);
     }
     check_apart(op, {{"w", w}, {"grad", grad}, {"velocity", velocity}});
-    const SgdScalars scalars{static_cast<float>(lr),
-                             static_cast<float>(momentum),
-                             static_cast<float>(1 - dampening),
-                             static_cast<float>(weight_decay),
-                             nesterov,
-                             first};
-    ReleaseGil release;
-    sgd_step(w.size(), scalars, w.data, grad.data, velocity.data);
+    const Changing scalars(SgdScalars{static_cast<float>(lr), static_cast<float>(momentum), static_cast<float>(1 - dampening),
+                                      static_cast<float>(weight_decay), nesterov, first});
+    run_op(op, [=] { sgd_step(w.size(), *scalars, w.data, grad.data, velocity.data); });
 }
 
 void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_array, py::handle v_array, py::handle step_number,
@@ -92,9 +88,8 @@ void bind_adam_step(py::handle w_array, py::handle grad_array, py::handle m_arra
     if (lr > 1e19) fail_value(op, "lr must be at most 1e19, got ", lr);
     if (decoupled && !std::isfinite(static_cast<float>(lr * weight_decay)))
         fail_value(op, "lr * weight_decay must be a finite float32, got ", lr, " * ", weight_decay);
-    const AdamScalars scalars = adam_scalars({step, lr, beta1, beta2, eps, weight_decay, decoupled});
-    ReleaseGil release;
-    adam_step(w.size(), scalars, w.data, grad.data, m.data, v.data);
+    const Changing scalars(adam_scalars({step, lr, beta1, beta2, eps, weight_decay, decoupled}));
+    run_op(op, [=] { adam_step(w.size(), *scalars, w.data, grad.data, m.data, v.data); });
 }
 
 void bind_adadelta_step(py::handle w_array, py::handle grad_array, py::handle square_avg_array, py::handle acc_delta_array,
@@ -108,11 +103,10 @@ void bind_adadelta_step(py::handle w_array, py::handle grad_array, py::handle sq
     check_apart(op, {{"w", w}, {"grad", grad}, {"square_avg", square_avg}, {"acc_delta", acc_delta}});
     const double rho = setting(op, "rho", rho_number);
     if (rho > 1) fail_value(op, "rho must lie in [0, 1], got ", rho);
-    const AdadeltaScalars scalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(rho),
-                                  static_cast<float>(1 - rho), static_cast<float>(eps_under_root(op, eps_number, rho)),
-                                  static_cast<float>(setting(op, "weight_decay", weight_decay_number))};
-    ReleaseGil release;
-    adadelta_step(w.size(), scalars, w.data, grad.data, square_avg.data, acc_delta.data);
+    const Changing scalars(AdadeltaScalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(rho),
+                                           static_cast<float>(1 - rho), static_cast<float>(eps_under_root(op, eps_number, rho)),
+                                           static_cast<float>(setting(op, "weight_decay", weight_decay_number))});
+    run_op(op, [=] { adadelta_step(w.size(), *scalars, w.data, grad.data, square_avg.data, acc_delta.data); });
 }
 
 void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle square_avg_array, py::handle momentum_array,
@@ -133,14 +127,12 @@ void bind_rmsprop_step(py::handle w_array, py::handle grad_array, py::handle squ
     check_apart(
         op,
         {{"w", w}, {"grad", grad}, {"square_avg", square_avg}, {"momentum_buffer", momentum_buffer}, {"grad_avg", grad_avg}});
-    const RmspropScalars scalars{static_cast<float>(setting(op, "lr", lr_number)),
-                                 static_cast<float>(alpha),
-                                 static_cast<float>(1 - alpha),
-                                 static_cast<float>(eps_beside_root(op, eps_number, alpha)),
-                                 static_cast<float>(setting(op, "weight_decay", weight_decay_number)),
-                                 static_cast<float>(momentum)};
-    ReleaseGil release;
-    rmsprop_step(w.size(), scalars, w.data, grad.data, square_avg.data, momentum_buffer.data, grad_avg.data);
+    const Changing scalars(
+        RmspropScalars{static_cast<float>(setting(op, "lr", lr_number)), static_cast<float>(alpha),
+                       static_cast<float>(1 - alpha), static_cast<float>(eps_beside_root(op, eps_number, alpha)),
+                       static_cast<float>(setting(op, "weight_decay", weight_decay_number)), static_cast<float>(momentum)});
+    run_op(op,
+           [=] { rmsprop_step(w.size(), *scalars, w.data, grad.data, square_avg.data, momentum_buffer.data, grad_avg.data); });
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ Operands operands(const char* op, const char* name, py::handle output_array, py:
 
 py::object bind_mse_loss(py::handle output_array, py::handle target_array, py::handle reduction) {
     const auto a = operands("mse_loss", "output", output_array, target_array, reduction);
-    return loss_value("mse_loss", a.reduction, a.output.shape, [&](float* losses) {
+    return loss_value("mse_loss", a.reduction, a.output.shape, [=](float* losses) {
         return mse_loss(a.output.size(), a.output.data, a.target.data, a.divisor(), losses);
     });
 }
@@ -33,7 +33,7 @@ Array bind_mse_loss_backward(py::handle output_array, py::handle target_array, p
     const char* op = "mse_loss_backward";
     const auto a = operands(op, "output", output_array, target_array, reduction);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
-    return filled(op, a.output.shape, [&](float* gradient) {
+    return filled(op, a.output.shape, [=](float* gradient) {
         mse_loss_backward(a.output.size(), a.output.data, a.target.data, dloss, a.divisor(), gradient);
     });
 }
@@ -59,7 +59,7 @@ py::object bind_bce_with_logits(py::handle logit_array, py::handle target_array,
     const char* op = "bce_with_logits";
     const auto a = operands(op, "logits", logit_array, target_array, reduction);
     const auto s = settings(op, a.output.shape, weight, pos_weight);
-    return loss_value(op, a.reduction, a.output.shape, [&](float* losses) {
+    return loss_value(op, a.reduction, a.output.shape, [=](float* losses) {
         return bce_with_logits(a.output.size(), s, a.output.data, a.target.data, a.divisor(), losses);
     });
 }
@@ -70,7 +70,7 @@ Array bind_bce_with_logits_backward(py::handle logit_array, py::handle target_ar
     const auto a = operands(op, "logits", logit_array, target_array, reduction);
     const auto s = settings(op, a.output.shape, weight, pos_weight);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
-    return filled(op, a.output.shape, [&](float* gradient) {
+    return filled(op, a.output.shape, [=](float* gradient) {
         bce_with_logits_backward(a.output.size(), s, a.output.data, a.target.data, dloss, a.divisor(), gradient);
     });
 }
@@ -135,7 +135,7 @@ py::object bind_pointwise_loss(py::handle output_array, py::handle target_array,
     const auto a = operands(op, "output", output_array, target_array, reduction);
     const auto s = to_pointwise(op, kind, a_number, b_number, weight, a.output.shape);
     const double divisor = to_divisor(op, divisor_number, a);
-    return loss_value(op, a.reduction, a.output.shape, [&](float* losses) {
+    return loss_value(op, a.reduction, a.output.shape, [=](float* losses) {
         return pointwise_loss(a.output.size(), s, a.output.data, a.target.data, divisor, losses);
     });
 }
@@ -148,7 +148,7 @@ Array bind_pointwise_loss_backward(py::handle output_array, py::handle target_ar
     const auto s = to_pointwise(op, kind, a_number, b_number, weight, a.output.shape);
     const double divisor = to_divisor(op, divisor_number, a);
     const auto dloss = to_loss_gradient(op, dloss_object, a.reduction, a.output.shape);
-    return filled(op, a.output.shape, [&](float* gradient) {
+    return filled(op, a.output.shape, [=](float* gradient) {
         pointwise_loss_backward(a.output.size(), s, a.output.data, a.target.data, dloss, divisor, gradient);
     });
 }

@@ -27,7 +27,7 @@ py::tuple bind_max_pool2d(py::handle x_array, py::handle kernel_size, py::handle
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, to_pair(op, "dilation", dilation), ceil_mode);
     const Shape y_shape{s.N, s.C, s.P, s.Q};
     return filled_tuple<float, int32_t>(op, {y_shape, y_shape},
-                                        [&](float* y, int32_t* indices) { max_pool2d(s, x.data, y, indices); });
+                                        [=](float* y, int32_t* indices) { max_pool2d(s, x.data, y, indices); });
 }
 
 Array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array, py::handle input_shape) {
@@ -40,7 +40,7 @@ Array bind_max_pool2d_backward(py::handle dy_array, py::handle indices_array, py
     if (dy.shape[0] != x[0] || dy.shape[1] != x[1])
         fail_value(op, "dy has ", dy.shape[0], " images of ", dy.shape[1], " channels, input_shape has ", x[0], " of ", x[1],
                    " (dy: ", to_string(dy.shape), ", input_shape: ", to_string(x), ")");
-    return filled(op, x, [&](float* dx) {
+    return filled(op, x, [=](float* dx) {
         max_pool2d_backward(x[0] * x[1], dy.shape[2] * dy.shape[3], x[2] * x[3], dy.data, indices.data, dx);
     });
 }
@@ -51,7 +51,7 @@ Array bind_avg_pool2d(py::handle x_array, py::handle kernel_size, py::handle str
     const auto x = view<const float>(op, "x", x_array, 4);
     const PoolShape s = shape_of(op, x.shape, kernel_size, stride, padding, {1, 1}, ceil_mode);
     const AverageRule rule = rule_of(op, count_include_pad, divisor_override);
-    return filled(op, {s.N, s.C, s.P, s.Q}, [&](float* y) { avg_pool2d(s, rule, x.data, y); });
+    return filled(op, {s.N, s.C, s.P, s.Q}, [=](float* y) { avg_pool2d(s, rule, x.data, y); });
 }
 
 Array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::handle kernel_size, py::handle stride,
@@ -63,7 +63,7 @@ Array bind_avg_pool2d_backward(py::handle dy_array, py::handle input_shape, py::
     const PoolShape s = shape_of(op, x, kernel_size, stride, padding, {1, 1}, ceil_mode);
     const AverageRule rule = rule_of(op, count_include_pad, divisor_override);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.C, s.P, s.Q});
-    return filled(op, x, [&](float* dx) { avg_pool2d_backward(s, rule, dy.data, dx); });
+    return filled(op, x, [=](float* dx) { avg_pool2d_backward(s, rule, dy.data, dx); });
 }
 
 }  // namespace

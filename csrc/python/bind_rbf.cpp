@@ -18,7 +18,7 @@ Array bind_rbf(py::handle x_array, py::handle centres_array) {
     const auto x = view<const float>(op, "x", x_array, 2);
     const auto centres = view<const float>(op, "centres", centres_array, 2);
     const RbfShape s = shape_of(op, x.shape, centres.shape);
-    return filled(op, {s.N, s.centres}, [&](float* y) { rbf(s, x.data, centres.data, y); });
+    return filled(op, {s.N, s.centres}, [=](float* y) { rbf(s, x.data, centres.data, y); });
 }
 
 py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle centres_array) {
@@ -28,7 +28,7 @@ py::tuple bind_rbf_backward(py::handle dy_array, py::handle x_array, py::handle 
     const auto centres = view<const float>(op, "centres", centres_array, 2);
     const RbfShape s = shape_of(op, x.shape, centres.shape);
     check_same_shape(op, "dy", dy.shape, "the forward pass", {s.N, s.centres});
-    return filled_tuple<float, float>(op, {x.shape, centres.shape}, [&](float* dx, float* dcentres) {
+    return filled_tuple<float, float>(op, {x.shape, centres.shape}, [=](float* dx, float* dcentres) {
         rbf_backward(s, dy.data, x.data, centres.data, dx, dcentres);
     });
 }

@@ -12,7 +12,7 @@ Array bind_adaptive_avg_pool2d(py::handle x_array, py::handle output_size) {
     const char* op = "adaptive_avg_pool2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
-    return filled(op, outputs(s), [&](float* y) { adaptive_avg_pool2d(s, x.data, y); });
+    return filled(op, outputs(s), [=](float* y) { adaptive_avg_pool2d(s, x.data, y); });
 }
 
 Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_shape) {
@@ -21,7 +21,7 @@ Array bind_adaptive_avg_pool2d_backward(py::handle dy_array, py::handle input_sh
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ResizeShape s = adaptive_shape(op, x, {dy.shape[2], dy.shape[3]});
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    return filled(op, x, [&](float* dx) { adaptive_avg_pool2d_backward(s, dy.data, dx); });
+    return filled(op, x, [=](float* dx) { adaptive_avg_pool2d_backward(s, dy.data, dx); });
 }
 
 py::tuple bind_adaptive_max_pool2d(py::handle x_array, py::handle output_size) {
@@ -29,7 +29,7 @@ py::tuple bind_adaptive_max_pool2d(py::handle x_array, py::handle output_size) {
     const auto x = view<const float>(op, "x", x_array, 4);
     const ResizeShape s = adaptive_shape(op, x.shape, to_pair(op, "output_size", output_size));
     return filled_tuple<float, int32_t>(op, {outputs(s), outputs(s)},
-                                        [&](float* y, int32_t* indices) { adaptive_max_pool2d(s, x.data, y, indices); });
+                                        [=](float* y, int32_t* indices) { adaptive_max_pool2d(s, x.data, y, indices); });
 }
 
 struct Interpolation {
@@ -50,7 +50,7 @@ Array bind_upsample2d(py::handle x_array, py::handle scale_factor, py::handle mo
     const auto x = view<const float>(op, "x", x_array, 4);
     const Interpolation rule(op, scale_factor, mode, align_corners);
     const ResizeShape s = upsample_shape(op, x.shape, rule.scale);
-    return filled(op, outputs(s), [&](float* y) {
+    return filled(op, outputs(s), [=](float* y) {
         if (rule.bilinear) {
             upsample_bilinear(s, rule.scale, rule.align_corners, x.data, y);
         } else {
@@ -67,7 +67,7 @@ Array bind_upsample2d_backward(py::handle dy_array, py::handle input_shape, py::
     const Shape x = to_shape(op, "input_shape", input_shape, 4);
     const ResizeShape s = upsample_shape(op, x, rule.scale);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    return filled(op, x, [&](float* dx) {
+    return filled(op, x, [=](float* dx) {
         if (rule.bilinear) {
             upsample_bilinear_backward(s, rule.scale, rule.align_corners, dy.data, dx);
         } else {
@@ -86,7 +86,7 @@ Array bind_zero_pad2d(py::handle x_array, py::handle padding) {
     const auto x = view<const float>(op, "x", x_array, 4);
     const Padding pad = to_numbers(op, padding);
     const ResizeShape s = pad_shape(op, x.shape, pad);
-    return filled(op, outputs(s), [&](float* y) { zero_pad2d(s, pad, x.data, y); });
+    return filled(op, outputs(s), [=](float* y) { zero_pad2d(s, pad, x.data, y); });
 }
 
 Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::handle padding) {
@@ -96,7 +96,7 @@ Array bind_zero_pad2d_backward(py::handle dy_array, py::handle input_shape, py::
     const Padding pad = to_numbers(op, padding);
     const ResizeShape s = pad_shape(op, x, pad);
     check_same_shape(op, "dy", dy.shape, "the forward pass", outputs(s));
-    return filled(op, x, [&](float* dx) { zero_pad2d_backward(s, pad, dy.data, dx); });
+    return filled(op, x, [=](float* dx) { zero_pad2d_backward(s, pad, dy.data, dx); });
 }
 
 }  // namespace

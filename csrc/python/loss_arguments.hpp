@@ -3,6 +3,7 @@
 
 #include "ops/reduction.hpp"
 #include "python/views.hpp"
+#include "run_op.hpp"
 
 namespace pycnn {
 
@@ -15,15 +16,11 @@ LossGradient to_loss_gradient(const char* op, py::handle dloss, Reduction reduct
 // A float, or with 'none' an array. compute(losses) returns the reduced loss, and writes the single losses if `losses` is not
 // null.
 template <class F>
-py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F&& compute) {
+py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F compute) {
     float* losses = nullptr;
     py::object each = py::none();
     if (reduction == Reduction::none) each = new_array(op, shape, losses);
-    double total;
-    {
-        ReleaseGil release;
-        total = compute(losses);
-    }
+    const double total = run_loss(op, [compute = std::move(compute), losses] { return compute(losses); });
     return reduction == Reduction::none ? each : py::float_(total);
 }
 

@@ -7,6 +7,7 @@
 
 #include "python/overlap.hpp"
 #include "python/views.hpp"
+#include "run_op.hpp"
 
 namespace pycnn {
 
@@ -36,11 +37,8 @@ public:
 
     // Both, filled by compute(dw, db).
     template <class F>
-    py::tuple filled(F&& compute) const {
-        {
-            ReleaseGil release;
-            compute(dw, db);
-        }
+    py::tuple filled(const char* op, F compute) const {
+        run_op(op, [compute = std::move(compute), dw = dw, db = db] { compute(dw, db); });
         return py::make_tuple(weight_, bias_);
     }
 

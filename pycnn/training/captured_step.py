@@ -1,4 +1,4 @@
-"""A step of training as a CUDA graph."""
+"""A training step that is captured once and replayed: a plan on the CPU, a CUDA graph on a GPU."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from pycnn.layers.parameter import Buffer, Parameter
 from pycnn.losses.base import OpLoss
 from pycnn.optim import Optimizer
 from pycnn.training.evaluation import mean_loss
+from pycnn.training.planner import Planner
 
 
 class CapturedStep:
-    """Training steps that are captured once and replayed on the GPU by one call each.
+    """Training steps that are captured once and replayed by one call each.
 
-    Small networks keep a GPU waiting: Python and the driver take longer to launch a kernel than
-    the kernel runs. So the second step in a row with batches of one shape is captured in a CUDA
-    graph; each later step copies its batch to where the captured one was and replays the graph.
-    Batches of another shape, such as the last one of an epoch, are trained on without it. The bits
-    are those of steps that are not captured.
+    The Python of a small network takes long: on the CPU a sixth of a step of LeNet-5, and on a GPU
+    it takes longer to launch a kernel than the kernel runs. So the second step in a row with
+    batches of one shape is captured: on the CPU as a plan, a list of kernel calls that C++ runs
+    without Python's lock, on a GPU as a CUDA graph. Each later step copies its batch to where the
+    captured one was and replays the step. Batches of another shape, such as the last one of an
+    epoch, are trained on without it. The bits are those of steps that are not captured.
+    `pycnn.fit` does this by itself on the CPU.
 
     Parameters
     ----------
     model : Module
-        The model, on a GPU, in training mode.
+        The model, in training mode.
     loss : OpLoss
         One of `pycnn.losses` with a mean over the batch, such as `pycnn.CrossEntropyLoss`.
     optimizer : Optimizer
@@ -38,14 +41,18 @@ class CapturedStep:
     Attributes
     ----------
     output : array
-        Output of the model in the last step, on the device; the next step overwrites it.
+        Output of the model in the last step, on its device; the next step overwrites it.
+    memory : int
+        Bytes of a plan's arrays on the CPU: the batch, activations and gradients; 0 without one.
+    reason : str
+        Why the last step on the CPU was no replay; empty if it was one.
 
     Raises
     ------
     TypeError
         If an argument has a wrong type, or the loss is not one of `pycnn.losses`.
     ValueError
-        If the model is on the CPU; in a step, if the optimizer is Adagrad, NAdam, Lion or Muon.
+        In a step on a GPU, if the optimizer is Adagrad, NAdam, Lion or Muon.
 
     Notes
     -----
@@ -53,14 +60,22 @@ class CapturedStep:
     or draws is then fixed. A `Dropout` draws anew for each step; a layer of your own has to
     call `pycnn.ops.dropout` within ``pycnn.backends.of(x).on_replay``, or is refused.
 
-    A step that needs the CPU in the middle cannot be captured: the gradient of an `Embedding`,
-    whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are on the CPU,
-    and layers of your own that read from arrays of the device. Such a call raises RuntimeError and
-    names the obstacle. What needs the CPU afterwards waits for the end of the step: the loss and
-    the running statistics of `BatchNorm2d`. Labels are checked before the step.
+    On the CPU a step that cannot be captured is taken without a plan, and `reason` says why. The
+    first to object is the op that reads what NumPy has computed, such as the sum of a `Residual`:
+    NumPy's part would not be repeated. A step that was captured is tried at once: it must give the
+    same bits again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and
+    Muon are taken by Python after the replay. A gradient that somebody keeps is not overwritten:
+    the step is captured anew. ``print(step)`` lists the calls of the plan, with their times.
+
+    On a GPU a step that needs the CPU in the middle cannot be captured: the gradient of an
+    `Embedding`, whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are
+    on the CPU, and layers of your own that read from arrays of the device. Such a call raises
+    RuntimeError and names the obstacle. What needs the CPU afterwards waits for the end of the
+    step: the loss and the running statistics of `BatchNorm2d`. Labels are checked before the
+    update.
 
     A captured step has its own memory for activations and gradients, besides that of other passes
-    of the model, such as those of `pycnn.evaluate`.
+    of the model, such as those of `pycnn.evaluate`. Two threads cannot be in it at once.
 
     References
     ----------
@@ -84,13 +99,13 @@ class CapturedStep:
             )
         if not isinstance(loss, OpLoss) or type(loss).__call__ is not OpLoss.__call__:
             raise TypeError(
-                "[CapturedStep] loss must be one of pycnn.losses, whose value the GPU computes, "
+                "[CapturedStep] loss must be one of pycnn.losses, whose value an op computes, "
                 f"got {written(loss)}"
             )
         mean_loss(loss)
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self._check_device()
         self.output: Any = None
+        self._planner = Planner(model, loss, self._passes, optimizer, update=True)
         self._last: Any = None  # the kind of the last batch, and the settings after its step
         self._captured: _Captured | None = None
 
@@ -112,11 +127,12 @@ class CapturedStep:
         ValueError, TypeError
             As from the model and the loss; nothing is updated then.
         RuntimeError
-            If the step cannot be captured.
+            If the step cannot be captured on a GPU, or another thread is in it.
         """
-        self._check_device()
         if isinstance(x, tuple):
             raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
+        if self.model._placed() == "cpu":
+            return self._on_cpu(x, y)
         if not self.optimizer.capturable:
             name = type(self.optimizer).__name__
             raise ValueError(
@@ -138,20 +154,39 @@ class CapturedStep:
         self._last = kind, self._settings()
         return loss
 
-    def _check_device(self) -> None:
-        if self.model._placed() == "cpu":
-            raise ValueError(
-                "[CapturedStep] the model is on the CPU, which has no CUDA graphs: "
-                'model.to("cuda") moves it'
-            )
+    @property
+    def memory(self) -> int:
+        """Bytes of the arrays of the plan."""
+        return 0 if self._planner.plan is None else self._planner.plan.memory
+
+    @property
+    def reason(self) -> str:
+        """Why the last step on the CPU was no replay."""
+        return self._planner.reason
+
+    def __str__(self) -> str:
+        """Return a line for each call of the plan; without one, what there is instead."""
+        plan = self._planner.plan
+        return repr(self) if plan is None else plan.describe()
+
+    def _on_cpu(self, x: Any, y: Any) -> float:
+        found = self._planner.step(x, y)
+        if found is None:
+            return self._step(x, y)
+        loss, self.output = found
+        return loss
 
     def _step(self, x: Any, y: Any) -> float:
+        loss, output = self._passes(x, y)
+        backends.of(output).on_replay(self.optimizer.step)
+        return loss
+
+    def _passes(self, x: Any, y: Any) -> tuple[float, Any]:
         self.output = self.model.forward(x)
         loss = float(self.loss(self.output, y))
         self._forget_gradients()
         self.model.backward_parameters(self.loss.backward())
-        backends.of(self.output).on_replay(self.optimizer.step)
-        return loss
+        return loss, self.output
 
     def _forget_gradients(self) -> None:
         self.model.zero_grad()

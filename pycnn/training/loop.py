@@ -161,7 +161,8 @@ def fit(
     cuda_graph : bool
         Whether to capture the steps on a GPU (see `pycnn.training.CapturedStep`, also for what
         cannot be captured, such as an `Embedding`): less waiting for small networks, the same bits,
-        more memory. Callbacks then see no gradients before the update.
+        more memory. Callbacks then see no gradients before the update. On the CPU, steps that need
+        no Python are replayed by themselves, unless the environment has ``PYCNN_PLAN=0``.
     checkpoint : path, optional
         File for all that is needed to resume the training: model, optimizer, position, random
         states, figures, history, states of the callbacks. It is replaced as a whole at the end of

@@ -25,6 +25,7 @@ from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter, samples_in
+from pycnn.training.planner import planner_of_fit
 from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
@@ -79,6 +80,10 @@ class Trainer:
         ]
         self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
+        alone = self.processes.size == 1 and self.accumulate == 1
+        self.planner = (
+            planner_of_fit(self.run, self.loss, self._forget_gradients) if alone else None
+        )
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
         self.inside: Inside | None = None  # the current epoch
@@ -87,6 +92,11 @@ class Trainer:
         # What is measured, and compared with guessing, is not weighted.
         self.plain = self.loss.plain if isinstance(self.loss, WeightedLoss) else self.loss
         self.watch = Watch(self.run, self.plain, stops)
+
+    def _forget_gradients(self) -> None:
+        self.run.optimizer.zero_grad()
+        for parameter in self.frozen:
+            parameter.gradient = None
 
     def new_meter(self) -> Meter:
         """Return a meter that has counted nothing."""
@@ -97,6 +107,11 @@ class Trainer:
         limits = {"max_grad_norm": self.max_grad_norm, "max_grad_value": self.max_grad_value}
         wants = [name for name, limit in limits.items() if limit is not None]
         wants += ["a callback with on_backward"] if self.before_step else []
+        if self.run.model._placed() == "cpu":
+            raise ValueError(
+                "[fit] cuda_graph: the model is on the CPU, which has no CUDA graphs: "
+                'model.to("cuda") moves it'
+            )
         if self.accumulate > 1:
             raise ValueError("[fit] cuda_graph: a captured step updates after each batch")
         if wants:
@@ -314,6 +329,12 @@ class Trainer:
         `first` of several batches forgets the gradients of the step before.
         """
         run, model, criterion = self.run, self.run.model, self.loss
+        if self.planner is not None and share is None:
+            with changes_kept() as changes:
+                found = self.planner.step(x, y)
+            if found is not None:
+                run.loss, output = found
+                return output, changes, meter.add(run.loss, output, y)
         with self.processes.part(samples_in(y)):
             with changes_kept() as changes:
                 output = forward(model, x)
@@ -321,9 +342,7 @@ class Trainer:
             weight = meter.add(run.loss, output, y) if self.processes.counts else 0.0
             if weight or self.processes.size > 1:
                 if first:
-                    run.optimizer.zero_grad()
-                    for parameter in self.frozen:
-                        parameter.gradient = None
+                    self._forget_gradients()
                 gradient = criterion.backward()
                 gradient = gradient if share is None else scaled(gradient, share)
                 model.backward_parameters(self.processes.weighted(gradient, weight))

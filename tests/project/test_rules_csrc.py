@@ -10,8 +10,8 @@ from support.sources import CPP, ROOT, cpp_code, sources, text
 
 CSRC = [path.relative_to("csrc") for path in sources(CPP, ("csrc",))]
 
-# What a file may include, by the folder in which it lies. `array_view.hpp` and `workspace.hpp` are
-# named without a folder: the include path of the module decides whose they are.
+# What a file may include, by the folder in which it lies. `array_view.hpp`, `run_op.hpp` and
+# `workspace.hpp` are named without a folder: the include path of the module decides whose they are.
 MAY_INCLUDE = {
     "core": {"core"},
     "ops": {"ops", "core", "workspace.hpp"},
@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "cpu/for_ops": {"core"},
     "cuda/for_ops": {"cuda"},
     "cuda": {"cuda", "cuda/emulator", "ops", "core"},
-    "python": {"python", "ops", "core", "array_view.hpp"},
+    "python": {"python", "ops", "core", "array_view.hpp", "run_op.hpp"},
     "python/numpy": {
         *("python/numpy", "python", "cpu", "cpu/conv2d", "cpu/nhwc", "ops", "core"),
     },
@@ -76,6 +76,7 @@ def test_a_file_includes_its_own_folder_and_those_below(folder: str) -> None:
 def test_every_include_names_a_file_from_the_root_of_csrc() -> None:
     chosen = {
         "array_view.hpp": ("python/numpy", "python/device"),
+        "run_op.hpp": ("python/numpy", "python/device"),
         "workspace.hpp": ("cpu/for_ops", "cuda/for_ops"),
     }
     for name, folders in chosen.items():
@@ -136,6 +137,24 @@ def test_threads_are_created_in_two_files() -> None:
     """By the team of kernels, and where there is a try whether it has room; by nobody else."""
     words = r"\bstd::(j?thread|async)\b|\bpthread_create\b"
     assert users(words) == ["core/spare_threads.cpp", "core/team.cpp"]
+
+
+def test_ops_compute_through_one_door_and_own_what_they_need() -> None:
+    """A recorded step repeats the calls of ops after their bindings have returned."""
+    bindings = [path for path in CSRC if str(path).startswith("python/bind_")]
+    assert len(bindings) > 10
+    for path in bindings:
+        code = cpp_code("csrc" / path)
+        assert not re.search(r"\[\s*&", code), f"{path} captures by reference"
+        releases = len(re.findall(r"\bReleaseGil\b", code))
+        assert releases == len(re.findall(r"\brefuse_recording\(", code)), path
+    doors = {"numpy/run_op.hpp", "device/run_op.hpp"}
+    helpers = {"results.hpp", "loss_arguments.hpp", "weight_gradients.hpp"}
+    assert doors <= {str(path.relative_to("python")) for path in CSRC if path.name == "run_op.hpp"}
+    for name in helpers:
+        code = cpp_code(Path("csrc/python") / name)
+        assert "run_" in code
+        assert "ReleaseGil" not in code
 
 
 def test_macros_start_with_the_name_of_the_project() -> None:

@@ -29,14 +29,14 @@ ARRAYS = {
 }
 FLOORS = [
     {"layers"},
-    {"data", "losses", "optim", "profiling"},
+    {"data", "losses", "optim"},
     {"augment", "functional", "loader", "splits"},
     {"jit", "text", "utils"},
     {"datasets", "hub", "models", "nn"},
     {"io"},
     {"inference"},
     {"training"},
-    {"distributed", "plot", "recipes"},
+    {"distributed", "plot", "profiling", "recipes"},
     {"report"},
     {"pycnn"},
     {"cli"},

@@ -78,6 +78,7 @@ def test_the_table_has_a_line_for_each_layer(x: np.ndarray) -> None:
     assert lines[2].startswith("0 Conv2d")
     assert lines[-2].startswith("whole")
     assert "FMA peak" in lines[-1]
+    assert "steps of fit: replayed by one call" in lines[-1]
 
 
 def test_wrong_arguments_are_refused(x: np.ndarray) -> None:

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "core/memory.hpp"
+#include "core/recording.hpp"
 #include "python/arguments.hpp"
 
 namespace pycnn {
@@ -38,22 +39,55 @@ View<T> view(const char* op, const char* name, py::handle object, int rank = -1)
         if (!array.writeable()) fail_value(op, name, " is updated in place but is read-only");
         result.data = static_cast<T*>(const_cast<void*>(array.data()));
     }
+    if (Recording* const recording = Recording::current()) {
+        const auto use = std::is_const_v<T> ? Recording::Use::read : Recording::Use::changed;
+        recording->note(result.data, array.nbytes(), result.shape, use);
+    }
     return result;
 }
 
-// A new array on a block of the pool, uninitialised. `data` receives its address.
+// A block of a recording, which the capsule of an array gives back.
+struct RecordedBlock {
+    std::shared_ptr<RecordedBlocks> blocks;
+    void* data;
+
+    ~RecordedBlock() { blocks->give_back(data); }
+};
+
+// The owner of a new block of the recording.
+inline py::capsule recorded_block(Recording& recording, size_t bytes, void*& data) {
+    const auto& blocks = recording.blocks();
+    auto block = std::make_unique<RecordedBlock>(blocks, blocks->take(bytes));
+    data = block->data;
+    py::capsule owner(block.get(), [](void* block) { delete static_cast<RecordedBlock*>(block); });
+    block.release();
+    return owner;
+}
+
+inline py::capsule pool_block(size_t bytes, void*& data) {
+    std::unique_ptr<void, decltype(&pool_free)> block(pool_allocate(bytes), pool_free);
+    data = block.get();
+    py::capsule owner(data, [](void* data) { pool_free(data); });
+    block.release();
+    return owner;
+}
+
+// A new array on a block of the pool, or of what this thread records; uninitialised. `data` receives its address.
 template <class T>
 Array new_array(const char* op, const Shape& shape, T*& data) {
     const int64_t count = element_count(op, shape);
+    const size_t bytes = count * sizeof(T);
+    Recording* const recording = Recording::current();
+    const bool is_recorded = recording != nullptr && !recording->is_renewing();
     void* memory = nullptr;
+    py::capsule owner;
     try {
-        memory = pool_allocate(count * sizeof(T));
+        owner = is_recorded ? recorded_block(*recording, bytes, memory) : pool_block(bytes, memory);
     } catch (const OutOfMemory& e) {
         throw OutOfMemory(text('[', op, "] result of shape ", to_string(shape), ": ", e.what()));
     }
-    std::unique_ptr<void, decltype(&pool_free)> block(memory, pool_free);
-    py::capsule owner(block.get(), [](void* data) { pool_free(data); });
-    data = static_cast<T*>(block.release());
+    if (is_recorded) recording->note(memory, bytes, shape, Recording::Use::made);
+    data = static_cast<T*>(memory);
     return py::array_t<T>(shape, data, owner);
 }
 

@@ -1,0 +1,51 @@
+// Recorded steps, as pycnn/backends/recording.py uses them.
+#include <pybind11/stl.h>
+
+#include "core/recording.hpp"
+#include "python/numpy/runtime.hpp"
+#include "python/release_gil.hpp"
+#include "python/views.hpp"
+
+namespace pycnn {
+namespace {
+
+void allow_array(Recording& recording, const py::array& array) { recording.allow(array.data(), array.nbytes()); }
+
+bool holds_array(const Recording& recording, const py::array& array) { return recording.holds(array.data(), array.nbytes()); }
+
+double run_steps(Recording& recording, size_t first, size_t last) {
+    ReleaseGil release;
+    return recording.run(first, last);
+}
+
+// The name of each step, and the shapes of what it reads and writes.
+py::list recorded_steps(const Recording& recording) {
+    py::list steps;
+    for (const Recording::Step& step : recording.steps()) steps.append(py::make_tuple(step.op, step.reads, step.writes));
+    return steps;
+}
+
+}  // namespace
+
+void register_recording(py::module_& module) {
+    py::class_<Recording>(module, "Recording")
+        .def(py::init<>())
+        .def("allow", allow_array, "array"_a)
+        .def("holds", holds_array, "array"_a)
+        .def("start", &Recording::start)
+        .def("stop", &Recording::stop)
+        .def("start_renewal", &Recording::start_renewal, "first"_a)
+        .def("end_renewal", &Recording::end_renewal)
+        .def("clear", [](Recording& recording) { recording.blocks()->clear(); })
+        .def("refuse",
+             [](Recording& recording, const std::string& who, const std::string& why) { recording.refuse(who.c_str(), why); })
+        .def("run", run_steps, "first"_a, "last"_a)
+        .def("times", &Recording::times, "first"_a, "last"_a, py::call_guard<ReleaseGil>())
+        .def_property_readonly("memory", [](const Recording& recording) { return recording.blocks()->bytes(); })
+        .def_property_readonly("places", &Recording::places)
+        .def_property_readonly("losses", &Recording::losses)
+        .def_property_readonly("refusal", &Recording::refusal)
+        .def_property_readonly("steps", recorded_steps);
+}
+
+}  // namespace pycnn

@@ -1,0 +1,172 @@
+"""A training step on the CPU as a list of kernel calls, repeated by one call without the GIL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from pycnn.autograd import Tensor
+from pycnn.autograd.tracked import plain
+from pycnn.backends.recording import Recorded, recording
+from pycnn.layers.parameter import Array
+from pycnn.optim import Optimizer
+
+# Forward pass, loss and backward pass of a batch: returns the loss and the outputs, and leaves the
+# gradients in the parameters.
+Passes = Callable[[Any, Any], tuple[float, Any]]
+
+TIMED = 9  # repetitions whose median is shown
+
+
+class Plan:
+    """The recorded passes of a batch, and on request the update after them.
+
+    The batch is trained on while it is recorded. Then the plan is tried: all that it wrote is
+    cleared and computed again, and must have the same bits. What NumPy computes in between is not
+    repeated, so a step that needs it is refused here, or already by the first op that reads it.
+
+    Parameters
+    ----------
+    passes : function of (x, y)
+        What to record.
+    x, y : arrays
+        The batch. It is copied to where later batches are.
+    arrays : sequence of arrays
+        What the ops may use besides: parameters, buffers, constants, the optimizer's state.
+    parameters : sequence of Tensor
+        Whose gradients the passes compute.
+
+    Attributes
+    ----------
+    loss, output : float, array
+        Those of the last step. The next one overwrites the output.
+    refusal : str
+        Why the step cannot be repeated; empty if it can.
+    """
+
+    def __init__(
+        self,
+        passes: Passes,
+        x: Array,
+        y: Array,
+        arrays: Sequence[Any],
+        parameters: Sequence[Tensor],
+    ) -> None:
+        self.batch = x.copy(), y.copy()
+        self.recorded = Recorded()
+        ops = self.recorded.ops
+        allowed = [plain(array) for array in arrays if isinstance(array, np.ndarray)]
+        with recording(self.recorded, [*self.batch, *allowed]):
+            self.loss, self.output = passes(*self.batch)
+        self._arrays = allowed
+        self._passes, self._renewals = len(ops.steps), self.recorded.renewals
+        self._last = self._passes
+        self._updated: Sequence[Tensor] = ()
+        self.gradients = [(parameter, parameter.gradient) for parameter in parameters]
+        self._own = [grad for _, grad in self.gradients if grad is not None]
+        self.refusal = ops.refusal or self._strange() or self._differing()
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the arrays of the plan: activations, gradients and the batch."""
+        inputs: int = sum(array.nbytes for array in self.batch)
+        return self.recorded.ops.memory + inputs
+
+    def _strange(self) -> str:
+        """Return why a repetition would not give all results, or an empty text."""
+        ops = self.recorded.ops
+        if ops.places != self.recorded.renewed:
+            return "an op draws a seed, which a repetition would not renew"
+        if ops.losses != 1:
+            return f"{ops.losses} losses are computed by ops, not one"
+        for name, array in [("output", self.output), *(("gradient", g) for g in self._own)]:
+            if type(array) is not np.ndarray or not ops.holds(array):
+                return f"the {name}, a {type(array).__name__}, is not the result of a recorded op"
+        return ""
+
+    def _differing(self) -> str:
+        """Run the plan once on the same batch; return what differs, and leave the first results."""
+        results = [self.output, *self._own]
+        bits = [array.tobytes() for array in results]
+        self.recorded.ops.clear()
+        loss = self.recorded.ops.run(0, self._passes)
+        same = [array.tobytes() == old for array, old in zip(results, bits, strict=True)]
+        if all(same) and np.float64(loss).tobytes() == np.float64(self.loss).tobytes():
+            return ""
+        for array, old in zip(results, bits, strict=True):
+            np.copyto(array, np.frombuffer(old, array.dtype).reshape(array.shape))
+        return "a repetition has other bits: Python changes arrays between the ops"
+
+    def record_update(self, optimizer: Optimizer, state: Sequence[Any]) -> None:
+        """Take the optimizer's step, and repeat it from now on, if it can be repeated."""
+        recorded = self.recorded
+        changed = [p for p in optimizer.params if p.gradient is not None and p.requires_grad]
+        kept = [plain(array) for array in state]
+        with recording(recorded, kept):
+            recorded.renewed_at_replay(optimizer.step)
+        if not recorded.ops.refusal:
+            self._arrays += kept
+            self._last, self._updated = len(recorded.ops.steps), changed
+
+    @property
+    def updates(self) -> bool:
+        """Whether a replay updates the parameters."""
+        return self._last > self._passes
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody keeps a gradient of the last step, which a replay would overwrite."""
+        counts = _counts(self._own)
+        known = [1 + (p.gradient is grad) for p, grad in self.gradients if grad is not None]
+        return any(count > own for count, own in zip(counts, known, strict=True))
+
+    def replay(self, x: Array, y: Array, renew_update: bool = True) -> float:
+        """Take a step with another batch; return its loss.
+
+        Without `renew_update`, the numbers of the update are those of the step before.
+        """
+        for place, array in zip(self.batch, (x, y), strict=True):
+            np.copyto(place, array)
+        recorded, passes = self.recorded, self._passes
+        recorded.renew(0, self._renewals)
+        renew_update = renew_update and self.updates
+        self.loss = recorded.ops.run(0, passes if renew_update else self._last)
+        for parameter, gradient in self.gradients:
+            parameter.gradient = gradient
+        if renew_update:  # only now: an error of the passes leaves the optimizer as it was
+            recorded.renew(self._renewals, recorded.renewals)
+            recorded.ops.run(passes, self._last)
+        else:
+            for parameter in self._updated:  # as `Optimizer.step` does
+                parameter.changed()
+        for call in self.recorded.after:
+            call()
+        return self.loss
+
+    def describe(self) -> str:
+        """Return a line for each recorded call: its op, its arrays, the median of its time."""
+        ops = self.recorded.ops
+        runs = [ops.times(0, self._passes) for _ in range(TIMED)]
+        times = [median(column) for column in zip(*runs, strict=True)]
+        lines = [f"{'op':<32} {'us':>8}  reads -> writes"]
+        for index, (op, reads, writes) in enumerate(ops.steps[: self._last]):
+            time = f"{1e6 * times[index]:8.1f}" if index < self._passes else f"{'-':>8}"
+            lines.append(f"{op:<32} {time}  {reads} -> {writes}" if writes else f"{op:<32} {time}")
+        lines.append(
+            f"{self._last} calls, {1e6 * sum(times):.1f} us without the update, "
+            f"{self.memory:,} bytes of memory"
+        )
+        return "\n".join(lines)
+
+
+def _counts(objects: list[Any]) -> list[int]:
+    """Return how many references there are to each object, beyond that of the list."""
+    return [getrefcount(one) - _OWN for one in objects]
+
+
+_OWN = 0
+_OWN = _counts([np.empty(0)])[0]

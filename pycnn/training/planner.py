@@ -1,0 +1,259 @@
+"""When steps on the CPU are recorded, repeated, recorded anew, or left to Python."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pycnn._arguments import written
+from pycnn.backends.recording import trim
+from pycnn.layers.module import Module
+from pycnn.losses import MSELoss
+from pycnn.optim import SGD, Optimizer
+from pycnn.training.dependence import Dependence, is_watched
+from pycnn.training.evaluation import forward, loss_value
+from pycnn.training.plan import Passes, Plan
+from pycnn.training.repeatable import constants_of, why_not
+from pycnn.training.run import TrainingRun
+from pycnn.training.static_code import Varying
+
+# A step that is recorded so often depends on something that changes all the time.
+MOST_RECORDINGS = 8
+# Bytes of a plan of `fit`. The arrays of a larger step are written and read for 50 ms and more, to
+# which Python adds a fraction of a per cent; but the memory of a plan is not that of other passes.
+MOST_PLANNED = 256 << 20
+
+
+class Planner:
+    """Decides for each step whether a plan takes it, and makes the plans.
+
+    The second step in a row with batches of one shape is recorded; later ones with batches of this
+    shape are replayed, as long as what the plan depends on stays as it was.
+
+    Parameters
+    ----------
+    model, loss : Module, OpLoss
+        What is trained.
+    passes : function of (x, y)
+        Forward pass, loss and backward pass, as for `Plan`.
+    optimizer : Optimizer
+        Its parameters get gradients, too.
+    update : bool
+        Whether the optimizer's step belongs to the plan.
+    most_memory : int, optional
+        Bytes beyond which a plan is given up: the arrays of a step as large as that take so long
+        that its Python does not count.
+
+    Attributes
+    ----------
+    plan : Plan or None
+        The one in use.
+    reason : str
+        Why the last step was no replay; empty if it was one.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Any,
+        passes: Passes,
+        optimizer: Optimizer,
+        *,
+        update: bool,
+        most_memory: int | None = None,
+    ) -> None:
+        self.model, self.loss, self.passes, self.optimizer = model, loss, passes, optimizer
+        self.update, self.most_memory = update, most_memory
+        self.plan: Plan | None = None
+        self.reason = "no two batches of one shape have come in a row"
+        self.given_up = False  # for good
+        self._kind: Any = None  # of the plan
+        self._last: Any = None  # kind of the last batch
+        self._dependence: Dependence | None = None
+        self._rates: Any = None  # of the optimizer, in the last step of the plan
+        self._recordings = 0
+        self._lock = threading.Lock()
+
+    def step(self, x: Any, y: Any) -> tuple[float, Any] | None:
+        """Take the step if a plan can; return loss and output, or None if Python is to take it."""
+        if self.given_up and self.plan is None:
+            return None
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError("[CapturedStep] another thread is in a step of this model")
+        try:
+            return self._step(x, y)
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """Let go of the plan."""
+        self.plan = self._dependence = self._last = None
+
+    def _step(self, x: Any, y: Any) -> tuple[float, Any] | None:
+        if self.model._placed() != "cpu":
+            self.reason = "the model is not on the CPU"
+            return None
+        kind = kind_of(x, y)
+        if kind is None:
+            self.reason, self._last = "the batch is not two arrays of NumPy's, C-contiguous", None
+            return None
+        if self._dependence is not None and not self._dependence.holds():
+            self.forget()
+            self.reason = "the model, the loss or a setting has changed"
+        plan, dependence = self.plan, self._dependence
+        if plan is None or dependence is None:
+            again, self._last = self._last == kind, kind
+            return self._record(kind, x, y) if again else None
+        if kind != self._kind:
+            self.reason = f"the batch has another shape than {self._kind[0]}"
+            return None
+        if is_watched(dependence.state):
+            self.reason = "hooks, watchers or modes of this thread want Python"
+            return None
+        if plan.is_held:
+            self.forget()
+            self.reason = "a gradient of the last step is kept by somebody"
+            return None
+        return self._replay(plan, x, y)
+
+    def _replay(self, plan: Plan, x: Any, y: Any) -> tuple[float, Any] | None:
+        renew = plan.updates and self._rates_changed()
+        try:
+            loss = plan.replay(x, y, renew)
+        except (ValueError, TypeError) as error:
+            # Nothing is updated yet. Python says the same in the words of the layer or the loss.
+            self.reason = str(error)
+            return None
+        if self.update and not plan.updates:
+            self.optimizer.step()
+        self.reason = ""
+        return loss, plan.output
+
+    def _rates_changed(self) -> bool:
+        """Whether the update needs other numbers than in the step before."""
+        if type(self.optimizer) is not SGD:
+            return True  # it counts its steps
+        groups = self.optimizer.param_groups
+        rates = [{n: v for n, v in group.items() if n != "params"} for group in groups]
+        before, self._rates = self._rates, rates
+        return bool(rates != before)
+
+    def _record(self, kind: Any, x: Any, y: Any) -> tuple[float, Any] | None:
+        """Take the step and record it, if nothing speaks against it."""
+        self._recordings += 1
+        state = [*self.model.parameters(), *self.model.buffers()]
+        reason = why_not(self.model, self.loss, y) or (
+            "hooks, watchers or modes of this thread want Python" if is_watched(state) else ""
+        )
+        self.given_up = self._recordings >= MOST_RECORDINGS
+        if reason:
+            self.reason = reason
+            return None
+        try:
+            constants = constants_of(self.model)
+        except Varying as why:
+            self.reason, self.given_up = str(why), True
+            return None
+        before = Dependence(self.model, self.loss, constants)
+        trained = {id(p): p for p in (*self.model.parameters(), *self.optimizer.params)}
+        trim()  # of earlier steps: the plan has its own memory
+        plan = Plan(self.passes, x, y, before.arrays, list(trained.values()))
+        if not plan.refusal and not before.holds():
+            plan.refusal = "the step replaces arrays of the model, or sets its attributes"
+        if self.most_memory is not None and plan.memory > self.most_memory:
+            plan.refusal = f"its arrays take {plan.memory >> 20} MiB: Python hardly counts"
+        self.reason = plan.refusal
+        if self.update:
+            self._update(plan)
+        if plan.refusal:
+            self.given_up = True
+            return plan.loss, plan.output
+        self.plan, self._kind = plan, kind
+        self._dependence = Dependence(self.model, self.loss, constants)
+        return plan.loss, plan.output
+
+    def _update(self, plan: Plan) -> None:
+        """Take the optimizer's step after the recorded passes, and record it where that goes."""
+        if plan.refusal or not self.optimizer.capturable:
+            self.optimizer.step()
+            return
+        states = self.optimizer.state_dict()["state"].values()
+        arrays = [a for state in states for a in state.values() if isinstance(a, np.ndarray)]
+        self._rates_changed()
+        plan.record_update(self.optimizer, [*(p.array for p in self.optimizer.params), *arrays])
+
+
+def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> Planner | None:
+    """Return what plans the passes of `fit`; None if the variable ``PYCNN_PLAN`` is 0.
+
+    Parameters
+    ----------
+    run, loss : TrainingRun, Loss
+        The training.
+    forget : function
+        Forgets the gradients of the step before.
+
+    Raises
+    ------
+    ValueError
+        If the variable is neither 0 nor 1.
+    """
+    wish = os.environ.get("PYCNN_PLAN", "1")
+    if wish not in ("0", "1"):
+        raise ValueError(f"[fit] PYCNN_PLAN must be 0 or 1, is {written(wish)}")
+
+    def passes(x: Any, y: Any) -> tuple[float, Any]:
+        output = forward(run.model, x)
+        value = loss_value("fit", loss(output, y))
+        forget()
+        run.model.backward_parameters(loss.backward())
+        return value, output
+
+    planner = Planner(
+        run.model, loss, passes, run.optimizer, update=False, most_memory=MOST_PLANNED
+    )
+    return planner if wish == "1" else None
+
+
+def why_unplanned(model: Module, x: Any) -> str:
+    """Return why `fit` would leave the steps of a model to Python; an empty text if it plans them.
+
+    The model is trained on the batch without an update, with a mean square as the loss.
+    """
+    if kind_of(x, x) is None:
+        return "the batch is not one array of NumPy's, C-contiguous"
+    parameters = list(model.parameters())
+    if not parameters:
+        return "there are no parameters"
+    output = model.forward(x)
+    if type(output) is not np.ndarray:
+        return "there are several outputs"
+    target = np.zeros_like(output)
+    loss = MSELoss()
+
+    def passes(x: Any, y: Any) -> tuple[float, Any]:
+        output = model.forward(x)
+        value = float(loss(output, y))
+        model.zero_grad()
+        model.backward_parameters(loss.backward())
+        return value, output
+
+    planner = Planner(
+        model, loss, passes, SGD(parameters, 0.0), update=False, most_memory=MOST_PLANNED
+    )
+    for _ in range(3):
+        if planner.step(x, target) is None:
+            passes(x, target)
+    return planner.reason
+
+
+def kind_of(x: Any, y: Any) -> Any:
+    """Return shapes and dtypes of a batch; None if a plan cannot copy it."""
+    for array in (x, y):
+        if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.size:
+            return None
+    return x.shape, x.dtype, y.shape, y.dtype

@@ -1,0 +1,47 @@
+"""Which models and losses a plan can repeat without their Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pycnn import losses
+from pycnn.layers.module import Module
+from pycnn.layers.passes import is_ours
+from pycnn.training.static_code import Constants, constants_of_forward
+
+# Losses whose Python does not look at the numbers. Of those with classes, int64 ones.
+_OF_NUMBERS = (
+    losses.MSELoss,
+    losses.BCEWithLogitsLoss,
+    losses.L1Loss,
+    losses.SmoothL1Loss,
+    losses.HuberLoss,
+)
+_OF_CLASSES = (losses.CrossEntropyLoss, losses.NLLLoss)
+_PASSES = ("forward", "backward", "backward_parameters")
+
+
+def why_not(model: Module, loss: Any, y: Any) -> str:
+    """Return why a step cannot be repeated without its Python; an empty text if it can."""
+    kind = type(loss)
+    if kind not in _OF_NUMBERS and not (kind in _OF_CLASSES and y.dtype == np.int64):
+        return f"{kind.__name__} computes with Python for these targets"
+    for module in model.modules():
+        name = type(module).__name__
+        if any(one in vars(module) for one in _PASSES):
+            return f"{name} has hooks, or passes of its own object"
+    return ""
+
+
+def constants_of(model: Module) -> Constants:
+    """Return what classes of one's own read besides attributes of their objects.
+
+    Raises
+    ------
+    Varying
+        If one of them may do something else in the next step.
+    """
+    own = (module for module in model.modules() if not is_ours(type(module)))
+    return [constant for module in own for constant in constants_of_forward(module)]
