@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from case import Array, Arrays, Case
-from with_pycnn import infer_network, train_network
+from pycnn_networks import infer, train
 
 from pycnn import ops, reference
 
@@ -20,8 +20,8 @@ def network_results(case: Case, arrays: Arrays) -> list[Array]:
     }
     with _reference_ops():
         if case.op == "train":
-            return train_network(case, wide).outputs()
-        return [infer_network(case, wide)()]
+            return train(case, wide, eager=True).outputs()
+        return infer(case, wide, eager=True).outputs()
 
 
 @contextmanager
