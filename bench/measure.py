@@ -100,7 +100,7 @@ def measure(
     peers = [Entrant(theirs, layout) for layout in case.layouts] if theirs else []
     theirs_outputs = [peer.prepare(case, check=False)["outputs"] for peer in peers]
     differences = [
-        None if case.random else oracle.difference(answer["outputs"], outputs)
+        None if case.random else oracle.difference(case, answer["outputs"], outputs)
         for outputs in theirs_outputs
     ]
     result.peak = take_turns([entrant, *others, *peers], settings.rounds, settings.seconds)
