@@ -27,10 +27,11 @@ _PLAIN = {
 def serialised(network: Network, n: int, arrays: Mapping[str, Array]) -> bytes:
     """Return the bytes of a model for batches of n; batch norm is left for the runtime to fold."""
     helper = onnx.helper
+    nodes = [node for i, step in enumerate(network.steps, 1) for node in _nodes(step, f"v{i}")]
     constants = {name: arrays[name] for name in network.state}
     constants |= {"least": np.array(0, np.float32), "most": np.array(6, np.float32)}
     constants["channel"] = np.array([1])
-    nodes = [node for i, step in enumerate(network.steps, 1) for node in _nodes(step, f"v{i}")]
+    read = {name for node in nodes for name in node.input}
     types = onnx.TensorProto
     kind = types.INT64 if network.words else types.FLOAT
     result = f"v{len(network.steps)}"
@@ -39,7 +40,7 @@ def serialised(network: Network, n: int, arrays: Mapping[str, Array]) -> bytes:
         network.model,
         [helper.make_tensor_value_info("v0", kind, (n, *network.sample))],
         [helper.make_tensor_value_info(result, types.FLOAT, (n, *network.steps[-1].shape))],
-        [onnx.numpy_helper.from_array(a, name) for name, a in constants.items()],
+        [onnx.numpy_helper.from_array(a, name) for name, a in constants.items() if name in read],
     )
     versions = [helper.make_opsetid("", _OPSET)]
     model = helper.make_model(graph, opset_imports=versions, ir_version=_IR)
