@@ -33,16 +33,16 @@ def training(
 ) -> tuple[Call, str]:
     """Prepare training steps on one batch; return the call, and how it runs.
 
-    A captured step has taken three steps by then, with a learning rate of 0 and the momentum of
+    A captured step has taken two steps by then, with a learning rate of 0 and the momentum of
     SGD set back to 0, so the first one that the caller takes starts as an eager one does. (Adam's
-    means of three equal gradients are that gradient.)
+    means of equal gradients are that gradient.)
     """
     model.train()
     try:
         step = CapturedStep(model, criterion, optimizer)
         rate, optimizer.lr = optimizer.lr, 0.0
         try:
-            for _ in range(3):
+            for _ in range(2):  # the second one is captured
                 step(x, target)
         finally:
             optimizer.lr = rate
