@@ -47,6 +47,33 @@ using DotKernel = void (*)(int64_t depth, const float* a, int64_t lda, const flo
 using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
                                     const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
 
+// What is done last to the outputs of pixels: residual[i * residual_pitch + ...] is added, if it is not null, and results are clamped to
+// [lower, upper]; NaN passes.
+struct PixelEnd {
+    const float* residual;
+    int64_t residual_pitch;
+    float lower, upper;
+};
+
+// A tile of a convolution of images whose channels lie side by side. For each pixel i < rows and each of one or two vectors v of filters:
+//   C[i][v] = start[v] + sum over k < depth of a[a_offsets[k] + i * a_stride] * b[k * NR + v * lanes]
+// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null.
+using PixelTileKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
+                                 const float* bias, const PixelEnd* end, float* c, int64_t ldc);
+
+// A row of a depthwise convolution of such images: for i < pixels, and whole vectors of channels c
+//   y[i * y_stride + c] = bias[c] + sum over t < taps of w[w_offsets[t] + c] * x[x_offsets[t] + i * x_stride + c], and `end`.
+struct PixelTaps {
+    int64_t taps;
+    const int64_t *x_offsets, *w_offsets;
+    const float *w, *bias;
+};
+
+// The pixels of a window, at least one: rows and columns that many floats apart.
+struct PixelWindow {
+    int64_t rows, row_step, columns, column_step;
+};
+
 // A run of `length` floats, copied from `source` to `target` (offsets in floats).
 struct Segment {
     int64_t source, target, length;
@@ -100,6 +127,18 @@ struct KernelTable {
     UnpackedGemmKernel unpacked_gemm[kMaxMR][kNRVectors];             // [rows - 1][vectors - 1]
     DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
     BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
+
+    PixelTileKernel pixel_tile[kMaxMR][kNRVectors];  // [rows - 1][vectors - 1]
+
+    // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
+    void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,
+                            const PixelEnd&, float* y, int64_t y_stride);
+    void (*pixel_max)(int64_t vectors, const PixelWindow&, const float* x, float* y);
+    void (*pixel_mean)(int64_t vectors, const PixelWindow&, float divisor, const float* x, float* y);
+    void (*clamp)(int64_t count, const float* x, const float* residual, float lower, float upper, float* y);
+    // y = x * scale[c] + shift[c], clamped; shift may be null.
+    void (*pixel_affine)(int64_t pixels, int64_t vectors, const float* x, int64_t x_pitch, const float* scale,
+                         const float* shift, float lower, float upper, float* y, int64_t y_pitch);
 
     // target[k * pitch + segment] = base[offsets[k] + segment] for k < depth; segments ascend in target. Reads and writes whole
     // vectors: up to lanes - 1 floats of garbage follow a segment, and as many behind base and target must be accessible.

@@ -17,12 +17,15 @@ MAY_INCLUDE = {
     "ops": {"ops", "core", "workspace.hpp"},
     "cpu": {"cpu", "cpu/conv2d", "ops", "core"},
     "cpu/conv2d": {"cpu", "cpu/conv2d", "ops", "core"},
+    "cpu/nhwc": {"cpu", "cpu/conv2d", "cpu/nhwc", "ops", "core"},
     "cpu/isa": {"cpu/isa", "cpu/kernel_table.hpp", "core/sum_block.hpp"},
     "cpu/for_ops": {"core"},
     "cuda/for_ops": {"cuda"},
     "cuda": {"cuda", "cuda/emulator", "ops", "core"},
     "python": {"python", "ops", "core", "array_view.hpp"},
-    "python/numpy": {"python/numpy", "python", "cpu", "cpu/conv2d", "ops", "core"},
+    "python/numpy": {
+        *("python/numpy", "python", "cpu", "cpu/conv2d", "cpu/nhwc", "ops", "core"),
+    },
     "python/device": {"python/device", "python", "cuda", "cuda/emulator", "ops", "core"},
     "cuda/emulator": {"cuda/emulator", "cuda", "core"},
 }

@@ -10,8 +10,10 @@
 #include "cpu/isa/gemm_kernels.hpp"
 #include "cpu/isa/lane_pool.hpp"
 #include "cpu/isa/local_response_norm.hpp"
+#include "cpu/isa/nhwc.hpp"
 #include "cpu/isa/optim.hpp"
 #include "cpu/isa/patches.hpp"
+#include "cpu/isa/pixel_tile.hpp"
 #include "cpu/isa/pixels.hpp"
 #include "cpu/isa/pool.hpp"
 #include "cpu/isa/rows.hpp"
@@ -52,6 +54,8 @@ constexpr KernelTable make_table() {
     table.dot_columns = kDotColumns;
     fill_gemm(table);
     fill_unpacked(table);
+    fill_pixel_tile(table);
+    fill_nhwc(table);
     fill_patches(table);
     fill_transpose(table);
     fill_winograd(table);

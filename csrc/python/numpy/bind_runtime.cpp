@@ -52,6 +52,7 @@ void register_runtime(py::module_& module) {
     module.def("set_num_threads", bind_set_num_threads, "n"_a);
     module.def("cgroup_quota", cgroup_quota, "root"_a);
     module.def("isa", [] { return kernels().name; });
+    module.def("simd_lanes", [] { return kernels().lanes; });
     module.def("kernel_isa", [] { return kernels().compiled_for(); });
     module.def("isa_available", [] { return py::tuple(py::cast(available_isas())); });
     module.def("set_isa", set_isa, "name"_a);

@@ -1,0 +1,86 @@
+"""Which algorithm a plan computes a convolution with."""
+
+from __future__ import annotations
+
+from pycnn import _core
+from pycnn.inference.graph import Node
+
+# In multiply-adds. A tile's 36 inputs or outputs are transformed in about 150 cycles a vector, as
+# long as 300 multiply-adds a channel. A core does 16 (AVX2) or 32 (AVX-512) multiply-adds a cycle
+# and reads about 8 bytes from memory: filters, read once by each run, cost 2 multiply-adds a byte.
+_TRANSFORM = 300
+_BYTE = 2
+# Winograd's rounding is larger: a smaller gain is not worth it.
+_LEAST_GAIN = 1.25
+_POSITIONS = 36
+
+
+def algorithm_of(node: Node, channels: int, batch: int) -> str:
+    """Return ``direct``, ``winograd`` or ``depthwise`` for a node ``conv2d``.
+
+    Parameters
+    ----------
+    node : Node
+    channels : int
+        Channels of its input.
+    batch : int
+        Images of a run.
+    """
+    filters, inputs, height, width = node.constants["w"].shape
+    groups = node.settings["groups"]
+    if groups > 1 and groups == channels == filters:
+        return "depthwise"
+    plain = node.settings["stride"] == (1, 1) == node.settings["dilation"]
+    if not plain or height != width or height not in (3, 5) or inputs < _core.simd_lanes():
+        return "direct"
+    if _core.get_convolution() == "accurate":
+        return "direct"
+    tile = 7 - height
+    _, p, q = node.shape
+    products = inputs * filters
+    tiles = batch * -(-p // tile) * -(-q // tile)
+    read = 4 * _BYTE * products
+    transforms = _TRANSFORM * tiles * (channels + filters)
+    winograd = _POSITIONS * (tiles * products + read) + transforms
+    direct = height * width * (batch * p * q * products + read)
+    return "winograd" if winograd * _LEAST_GAIN < direct else "direct"
+
+
+def suits_planes(node: Node, shape: tuple[int, ...], batch: int) -> bool:
+    """Whether a convolution is best computed on planes, with images of the batch in lanes.
+
+    That is so for many small images of few channels, which would leave lanes empty: the table of
+    the eager ops decides. A ReLU has to follow, since its op includes one.
+    """
+    alone = len(node.inputs) == 1 and node.activation == ("relu", 0.0, 0.0) and len(shape) == 3
+    if not alone or node.settings["groups"] > 1:
+        return False
+    s = node.settings
+    chosen = _core.conv2d_algorithm(
+        (batch, *shape),
+        node.constants["w"].shape,
+        "forward",
+        s["stride"],
+        s["padding"],
+        s["dilation"],
+    )
+    return chosen == "batch_lanes"
+
+
+def border_of(node: Node, algorithm: str, input_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the zeros around its input that a convolution reads: top, bottom, left, right."""
+    if algorithm == "depthwise":
+        return 0, 0, 0, 0  # it leaves out the taps beyond the image
+    top, _, left, _ = node.settings["padding"]
+    taps = node.constants["w"].shape[2:]
+    below = []
+    for axis, (first, size) in enumerate(zip((top, left), input_size, strict=True)):
+        outputs = node.shape[1 + axis]
+        if algorithm == "winograd":  # tiles may hang over the edge
+            tile = 7 - taps[axis]
+            reach = (-(-outputs // tile) - 1) * tile + 6
+        else:
+            stride, dilation = node.settings["stride"][axis], node.settings["dilation"][axis]
+            reach = (outputs - 1) * stride + (taps[axis] - 1) * dilation + 1
+        below.append(max(reach - first - size, 0))
+    return top, below[0], left, below[1]

@@ -1,0 +1,74 @@
+"""Plans of inference: the steps of a graph, with layouts and memory assigned, run by one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pycnn import _core
+from pycnn.inference.buffers import Images, Rows, place
+from pycnn.inference.graph import FloatArray, Graph
+from pycnn.inference.lower import lower
+from pycnn.inference.steps import Step, Unsupported
+
+__all__ = ["Engine", "Unsupported", "compile_graph"]
+
+
+class Engine:
+    """A compiled graph, which any number of threads may run at the same time.
+
+    Parameters
+    ----------
+    graph : Graph
+    max_batch : int
+        The most images of a run; algorithms are chosen for that many.
+
+    Attributes
+    ----------
+    steps : list of Step
+        The steps, in their order.
+    memory : int
+        Bytes that a run of `max_batch` images takes for all values in between.
+    """
+
+    def __init__(self, graph: Graph, max_batch: int) -> None:
+        self.input_shape, self.output_shape = graph.input_shape, graph.shape(graph.output)
+        self.max_batch = max_batch
+        self.steps: list[Step]
+        self.steps, lifetimes = lower(graph, max_batch)
+        floats = place(lifetimes)
+        self.memory = 4 * floats * max_batch
+        self._plan: Any = _core.InferencePlan(floats)
+        for step in self.steps:
+            getattr(self._plan, step.call)(*map(_resolved, step.arguments))
+
+    def run(self, x: FloatArray) -> FloatArray:
+        """Compute the outputs for images x of shape (N, *input_shape)."""
+        y = np.empty((len(x), *self.output_shape), np.float32)
+        self._plan.run(x, y)
+        return y
+
+    def seconds(self, x: FloatArray) -> list[float]:
+        """Run, and return the time of each step."""
+        times: list[float] = self._plan.times(x, np.empty((len(x), *self.output_shape), np.float32))
+        return times
+
+    def describe(self) -> str:
+        """Return a page: a line for each step, with layouts, work and memory."""
+        lines = [step.line() for step in self.steps]
+        work = sum(step.work for step in self.steps)
+        lines.append(
+            f"{len(self.steps)} steps, {work / 1e6:,.1f} million multiply-adds an image, "
+            f"{self.memory / 1e6:,.1f} MB for {self.max_batch} images"
+        )
+        return "\n".join(lines)
+
+
+def compile_graph(graph: Graph, max_batch: int) -> Engine:
+    """Return the graph as a plan; raise Unsupported with the reason if a plan cannot run it."""
+    return Engine(graph, max_batch)
+
+
+def _resolved(argument: Any) -> Any:
+    return argument.place if isinstance(argument, (Rows, Images)) else argument
