@@ -27,8 +27,10 @@ def build(network: Network, arrays: Mapping[str, Array]) -> Any:
     for step, module in zip(steps, modules, strict=True):
         names = {name.removeprefix(f"{step.key}."): name for name in step.parameters}
         state = {own: torch.from_numpy(arrays[name].copy()) for own, name in names.items()}
-        target = module.layer if isinstance(module, _Padded) else module
-        target.load_state_dict(state, strict=False)
+        target = module.layer if isinstance(module, (_Padded, _Lookup)) else module
+        missing, unexpected = target.load_state_dict(state, strict=False)
+        assert not unexpected
+        assert set(missing) <= {"num_batches_tracked"}
     in_a_row = all(step.inputs == (i,) for i, step in enumerate(steps))
     return nn.Sequential(*modules) if in_a_row else _Steps(steps, modules)
 
@@ -81,6 +83,17 @@ class _Padded(nn.Module):  # type: ignore[misc]
         return self.layer(nn.functional.pad(x, self.borders))
 
 
+class _Lookup(nn.Module):  # type: ignore[misc]
+    """Vectors of words as an image of one channel."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x).unsqueeze(1)
+
+
 def _module(step: Step, inplace: bool) -> Any:
     o = step.options
     shapes = [shape for shape in step.parameters.values()]
@@ -104,7 +117,7 @@ def _module(step: Step, inplace: bool) -> Any:
         case "norm":
             return nn.BatchNorm2d(*shapes[0])
         case "embedding":
-            return nn.Sequential(nn.Embedding(*shapes[0]), nn.Unflatten(1, (1, step.shape[1])))
+            return _Lookup(nn.Embedding(*shapes[0]))
         case "relu" | "relu6":
             return (nn.ReLU if step.op == "relu" else nn.ReLU6)(inplace=inplace)
         case "response_norm":
