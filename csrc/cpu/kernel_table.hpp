@@ -14,9 +14,10 @@ namespace pycnn {
 
 // MR and NR are the rows and columns of C that a GEMM micro-kernel keeps in registers, as in BLIS (Van Zee, van de Geijn, "BLIS: A
 // Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
-constexpr int kMaxMR = 14;      // largest MR of any instruction set
-constexpr int kNRVectors = 2;   // NR, in vectors
-constexpr int kMaxDotTile = 5;  // largest side of a dot tile
+constexpr int kMaxMR = 14;          // largest MR of any instruction set
+constexpr int kNRVectors = 2;       // NR, in vectors
+constexpr int kMaxTilePixels = 24;  // rows of a pixel tile of any instruction set: more where it has one vector of filters
+constexpr int kMaxDotTile = 5;      // largest side of a dot tile
 
 // Where the vectors of a tile of the GEMM kernel lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
@@ -128,12 +129,15 @@ struct KernelTable {
     DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
     BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
 
-    PixelTileKernel pixel_tile[kMaxMR][kNRVectors];  // [rows - 1][vectors - 1]
+    PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
+    int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1
 
     // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
     void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,
                             const PixelEnd&, float* y, int64_t y_stride);
-    void (*pixel_max)(int64_t vectors, const PixelWindow&, const float* x, float* y);
+    // Windows side by side, `step` floats apart.
+    void (*pixel_max)(int64_t pixels, int64_t vectors, const PixelWindow&, const float* x, int64_t step, float* y,
+                      int64_t y_pitch);
     void (*pixel_mean)(int64_t vectors, const PixelWindow&, float divisor, const float* x, float* y);
     void (*clamp)(int64_t count, const float* x, const float* residual, float lower, float upper, float* y);
     // y = x * scale[c] + shift[c], clamped; shift may be null.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycnn import _core
 from pycnn.inference.graph import Node
 
@@ -52,19 +54,18 @@ def suits_planes(node: Node, shape: tuple[int, ...], batch: int) -> bool:
     That is so for many small images of few channels, which would leave lanes empty: the table of
     the eager ops decides. A ReLU has to follow, since its op includes one.
     """
-    alone = len(node.inputs) == 1 and node.activation == ("relu", 0.0, 0.0) and len(shape) == 3
-    if not alone or node.settings["groups"] > 1:
+    alone = len(node.inputs) == 1 and node.activation == ("relu", 0.0, 0.0)
+    if not alone or len(shape) != 3 or node.settings["groups"] > 1:
         return False
     s = node.settings
-    chosen = _core.conv2d_algorithm(
-        (batch, *shape),
-        node.constants["w"].shape,
-        "forward",
-        s["stride"],
-        s["padding"],
-        s["dilation"],
-    )
-    return chosen == "batch_lanes"
+    images: Any = (batch, *shape)
+    passes = ("forward", "backward_weight")  # a convolution with pooling asks for both
+    return "batch_lanes" in [
+        _core.conv2d_algorithm(
+            images, node.constants["w"].shape, one, s["stride"], s["padding"], s["dilation"]
+        )
+        for one in passes
+    ]
 
 
 def border_of(node: Node, algorithm: str, input_size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -53,16 +53,18 @@ void pixel_depthwise(int64_t pixels, int64_t vectors, const PixelTaps& f, const 
 }
 
 // NaN wins.
-void pixel_max(int64_t vectors, const PixelWindow& window, const float* x, float* y) {
-    for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
-        Vec largest = load(x + c);
-        for (int64_t i = 0; i < window.rows; ++i)
-            for (int64_t j = 0; j < window.columns; ++j) {
-                const Vec other = load(x + i * window.row_step + j * window.column_step + c);
-                largest = other <= largest ? largest : (largest == largest ? other : largest);
-            }
-        store(y + c, largest);
-    }
+void pixel_max(int64_t pixels, int64_t vectors, const PixelWindow& window, const float* x, int64_t step, float* y,
+               int64_t y_pitch) {
+    for (int64_t q = 0; q < pixels; ++q, x += step, y += y_pitch)
+        for (int64_t c = 0; c < vectors * kLanes; c += kLanes) {
+            Vec largest = load(x + c);
+            for (int64_t i = 0; i < window.rows; ++i)
+                for (int64_t j = 0; j < window.columns; ++j) {
+                    const Vec other = load(x + i * window.row_step + j * window.column_step + c);
+                    largest = other <= largest ? largest : (largest == largest ? other : largest);
+                }
+            store(y + c, largest);
+        }
 }
 
 // Row by row, so that a sum has no more roundings than a window has rows and columns.

@@ -20,7 +20,7 @@ template <int Rows, int Vectors>
 void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* __restrict a_offsets, int64_t a_stride,
                        const float* __restrict b, const float* bias, const PixelEnd* end, float* c, int64_t ldc) {
     Vec sum[Rows][Vectors];
-#pragma GCC unroll 14
+#pragma GCC unroll 24
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) sum[i][v] = load((bias ? bias : c + i * ldc) + v * kLanes);
@@ -31,7 +31,7 @@ void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* 
         for (int j = 1; j < (Rows + 4) / 5; ++j) base[j] = base[j - 1] + 5 * a_stride;
         Vec filters[Vectors];
         for (int v = 0; v < Vectors; ++v) filters[v] = load(b + v * kLanes);
-#pragma GCC unroll 14
+#pragma GCC unroll 24
         for (int i = 0; i < Rows; ++i) {
             const Vec pixel = broadcast(base[i / 5][i % 5 * a_stride]);
             for (int v = 0; v < Vectors; ++v) sum[i][v] += pixel * filters[v];
@@ -39,7 +39,7 @@ void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* 
     }
     if (end != nullptr) {
         const Vec lower = broadcast(end->lower), upper = broadcast(end->upper);
-#pragma GCC unroll 14
+#pragma GCC unroll 24
         for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
             for (int v = 0; v < Vectors; ++v) {
@@ -47,20 +47,27 @@ void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* 
                 sum[i][v] = clamped(sum[i][v], lower, upper);
             }
     }
-#pragma GCC unroll 14
+#pragma GCC unroll 24
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) store(c + i * ldc + v * kLanes, sum[i][v]);
 }
 
+// With one vector of filters, twice as many pixels: a multiply-add takes four cycles, so eight chains or more keep two units busy.
+constexpr int kNarrowPixels = 2 * kMR < kMaxTilePixels ? 2 * kMR : kMaxTilePixels;
+
 template <int Rows>
 constexpr void fill_pixel_tile_rows(KernelTable& table) {
     table.pixel_tile[Rows - 1][0] = pixel_tile_kernel<Rows, 1>;
-    table.pixel_tile[Rows - 1][1] = pixel_tile_kernel<Rows, 2>;
+    if constexpr (Rows <= kMR) table.pixel_tile[Rows - 1][1] = pixel_tile_kernel<Rows, 2>;
     if constexpr (Rows > 1) fill_pixel_tile_rows<Rows - 1>(table);
 }
 
-constexpr void fill_pixel_tile(KernelTable& table) { fill_pixel_tile_rows<kMR>(table); }
+constexpr void fill_pixel_tile(KernelTable& table) {
+    table.tile_pixels[0] = kNarrowPixels;
+    table.tile_pixels[1] = kMR;
+    fill_pixel_tile_rows<kNarrowPixels>(table);
+}
 
 }  // namespace
 }  // namespace pycnn

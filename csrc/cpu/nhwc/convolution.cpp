@@ -87,7 +87,7 @@ void DirectConvolution::compute(const PlanRun& run, const Cut& cut, int64_t imag
             const float* bias = block == 0 ? bias_.data() + g * panels_ * width_ + column : nullptr;
             for (int64_t i = first_row; i < last_row; ++i) {
                 const int64_t pixels = cut.total ? std::min(cut.width, cut.total - i * cut.width) : cut.width;
-                const Tiles tiles(std::max<int64_t>(pixels, 0), table_.mr);
+                const Tiles tiles(std::max<int64_t>(pixels, 0), table_.tile_pixels[vectors - 1]);
                 const float* source = cut.total ? p_.x.pixel(run, 0, 0, i * cut.width)
                                                 : p_.x.pixel(run, image, i * p_.stride.h - p_.pad.top, -p_.pad.left);
                 float* target = cut.total ? p_.y.pixel(run, 0, 0, i * cut.width) : p_.y.pixel(run, image, i, 0);

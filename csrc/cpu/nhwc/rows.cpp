@@ -93,16 +93,20 @@ void Pooling::run(const PlanRun& run) const {
     const int64_t vectors = vectors_of(x_, table_);
     for_output_rows(y_, run, static_cast<double>(s.kernel.h * s.kernel.w), [&](int64_t n, int64_t p) {
         const Extent rows = inside(p * s.stride.h - s.pad.h, s.kernel.h, s.dilation.h, s.H);
-        for (int64_t q = 0; q < s.Q; ++q) {
+        for (int64_t q = 0; q < s.Q;) {
             const Extent columns = inside(q * s.stride.w - s.pad.w, s.kernel.w, s.dilation.w, s.W);
             const PixelWindow window{rows.taps, s.dilation.h * x_.line(), columns.taps, s.dilation.w * x_.pitch};
             const float* first = x_.pixel(run, n, rows.first, columns.first);
             float* target = y_.pixel(run, n, p, q);
+            // As many windows as lie inside from here on are computed together.
+            const int64_t whole = (s.W + s.pad.w - s.kernel.w) / s.stride.w + 1;
+            const int64_t pixels = kind_ == Kind::largest && columns.taps == s.kernel.w ? std::max<int64_t>(whole - q, 1) : 1;
             if (kind_ == Kind::largest) {
-                table_.pixel_max(vectors, window, first, target);
+                table_.pixel_max(std::min(pixels, s.Q - q), vectors, window, first, s.stride.w * x_.pitch, target, y_.pitch);
             } else {
                 table_.pixel_mean(vectors, window, average_divisor(s, rule_, p, q), first, target);
             }
+            q += pixels;
         }
     });
 }
