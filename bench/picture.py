@@ -66,11 +66,11 @@ def draw(path: str, results: list[Result], title: str, limits: dict[str, float])
 def _panel(ax: Any, name: str, rows: list[Result], limit: float | None) -> None:
     scale = _SCALE[name]
     places = range(len(rows))
-    named = {name: [_rate(row, name) / scale for row in rows] for name in _SERIES}
-    shown = {name: values for name, values in named.items() if any(values)}
+    rates = {series: [_rate(row, series) / scale for row in rows] for series in _SERIES}
+    shown = {series: values for series, values in rates.items() if any(values)}
     height = 0.8 / max(len(shown), 3)
-    for i, (name, values) in enumerate(shown.items()):
-        label, colour = _SERIES[name]
+    for i, (series, values) in enumerate(shown.items()):
+        label, colour = _SERIES[series]
         above = height * (i - (len(shown) - 1) / 2)
         ax.barh([p + above for p in places], values, 0.92 * height, label=label, color=colour)
     if limit:

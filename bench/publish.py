@@ -63,10 +63,11 @@ def table(head: list[str], rows: Iterator[list[str]]) -> str:
 def run(data: dict[str, Any]) -> str:
     """Describe the run: libraries, machine, settings, date."""
     mine, *peers = data["libraries"]
-    names = " and ".join(peer["library"].replace("+cpu", " (CPU)") for peer in peers)
+    names = [peer["library"].replace("+cpu", " (CPU)") for peer in peers]
+    listed = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     trips = [t for row in data["results"] for t in row.get("round_trips_ns", [])]
     lines = [
-        f"Against {names} on the same work in the same run, in alternating processes with",
+        f"Against {listed} on the same work in the same run, in alternating processes with",
         f"{mine['threads']} threads; medians of {data['settings']['rounds']} blocks. The machine:",
         f"{data['machine']['cores']} cores of an {data['machine']['cpu']},",
         f"{mine['config']['isa'].upper().replace('AVX512', 'AVX-512')},",

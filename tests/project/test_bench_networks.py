@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import pycnn
 
 BENCH = Path(__file__).parents[2] / "bench"
 
@@ -54,6 +57,25 @@ def test_a_right_network_passes_and_a_wrong_one_does_not(
     assert oracle.check(case, outputs[:-1]) > 1
 
 
+def test_inference_runs_in_a_session_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = importlib.import_module("running")
+    model, x = pycnn.Sequential(pycnn.Flatten(), pycnn.Linear(12, 2)), np.ones((5, 3, 2, 2), "f")
+
+    class Session:
+        def __init__(self, model: pycnn.Module, input_shape: tuple[int, ...], max_batch: int):
+            assert (input_shape, max_batch) == ((3, 2, 2), 5)
+            self.run = model.forward
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("[InferenceSession] no such layer")
+
+    for session, how in ((Session, "session"), (refuse, "eager: [InferenceSession] no such layer")):
+        monkeypatch.setattr(pycnn, "InferenceSession", session, raising=False)
+        call, found = running.inference(model, x)
+        assert found == how
+        np.testing.assert_array_equal(call(), model.eval()(x))
+
+
 DUMP = """desc: Trigger: Client Request: a step
 events: Ir
 ob=(1) /lib/libc.so.6
@@ -94,3 +116,14 @@ def test_work_is_compared_with_what_is_recorded() -> None:
     ]
     assert better == ["step: 969 instructions, recorded 1,000 (-3.1%)"]
     assert work.compare({"new": same["step"]}, recorded)[0]
+
+
+def test_a_chart_has_bars_of_all_libraries(tmp_path: Path) -> None:
+    measure, picture, cases = map(importlib.import_module, ("measure", "picture", "cases"))
+    names = ("contiguous", "channels_last", *measure.RUNTIMES)
+    peers = {name: measure.Peer(0.2, 2.0, 0.0) for name in names}
+    case = next(case for case in cases.network_cases() if case.op == "infer")
+    result = measure.Result(case, 0.0, seconds=0.1, peers=peers)
+    picture.draw(str(tmp_path / "chart.svg"), [result], "a run", {})
+    assert all(f"<!-- {label} -->" in (tmp_path / "chart.svg").read_text()
+               for label, _ in picture._SERIES.values())  # fmt: skip
