@@ -4,6 +4,7 @@
 - layers (`Conv2d`, `Linear`, ...), `Sequential` and `Module`, with PyTorch's names and rules
 - `Tensor` and `functional`: what a `forward` of your own is written with, and its gradients
 - `fit`, `evaluate`, `predict`: the training loop; `pycnn.optim`, `pycnn.losses`, `pycnn.training`
+- `InferenceSession`: a trained model made ready to run
 - `pycnn.datasets`, `pycnn.augment`, `pycnn.models`; `save` and `load`; `pycnn.plot`
 - `pycnn.distributed`: training on many processes and machines
 - `profile`, `show_config`, `set_num_threads`, `get_num_threads`
@@ -70,14 +71,19 @@ if TYPE_CHECKING:
     from pycnn import augment, datasets, nn, plot
     from pycnn import distributed as distributed
     from pycnn import hub as hub
+    from pycnn import inference as inference
     from pycnn import jit as jit
     from pycnn import utils as utils
+    from pycnn.inference import InferenceSession
 
 __version__: str = _core.version
 
 # Imported on first use: a program that needs few of them starts sooner.
 _LATER = frozenset(
-    ["accelerator", "augment", "datasets", "distributed", "hub", "jit", "nn", "plot", "utils"]
+    (
+        *("accelerator", "augment", "datasets", "distributed", "hub", "inference", "jit", "nn"),
+        *("plot", "utils"),
+    )
 )
 
 
@@ -96,6 +102,8 @@ def __getattr__(name: str) -> Any:
     """Import a module on first use; give PyTorch's names of kinds."""
     if name in _LATER:
         return import_module(f"pycnn.{name}")
+    if name == "InferenceSession":
+        return import_module("pycnn.inference").InferenceSession
     if name in dtypes.KINDS:
         return dtypes.KINDS[name]
     if name in _FUNCTIONS:
@@ -105,7 +113,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return all names, also of what has not been imported yet."""
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "InferenceSession"})
 
 
 __all__ = [
@@ -114,6 +122,7 @@ __all__ = [
     "DataLoader",
     "Function",
     "History",
+    "InferenceSession",
     "Tensor",
     "augment",
     "autograd",

@@ -138,7 +138,7 @@ def needs_extension(device: str) -> bool:
 
 def is_array(value: Any) -> bool:
     """Whether this is an array, on any device."""
-    return isinstance(value, np.ndarray) or device_of(value) != "cpu"
+    return isinstance(value, np.ndarray) or backends.of(value) is not backends.of_cpu()
 
 
 def on_cpu(array: Any) -> Array:

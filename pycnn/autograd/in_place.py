@@ -210,11 +210,12 @@ class InPlace(Methods):
 
     def _replace(self, y: Value) -> None:
         """Take the values of a result, and its history if anything is recorded."""
-        leaf, base = self._node is None, self._base
-        if leaf and not y.requires_grad and not (base is not None and base.frozen):
+        leaf, base, backend = self._node is None, self._base, backends.of(y.array)
+        frozen = backend.traces or (base is not None and base.frozen)
+        if leaf and not y.requires_grad and not frozen:
             self._write(y.array)
             return
-        found = backends.of(y.array).astype(y.array, self.array.dtype)
+        found = backend.astype(y.array, self.array.dtype)
         self.array = tracked(found) if isinstance(self.array, TrackedArray) else found
         self._version += 1
         if leaf or is_recording():  # otherwise the values alone change, as in PyTorch

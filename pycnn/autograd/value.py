@@ -313,8 +313,11 @@ def same_backend(name: str, *values: Value) -> backends.Backend:
     first = backends.of(values[0].array)
     for x in values[1:]:
         if (other := backends.of(x.array)) is not first:
-            raise ValueError(
-                f"[{name}] tensors are on different devices: {first.name!r} and {other.name!r}; "
-                "move one with .to(...)"
-            )
+            both = backends.together(first, other)
+            if both is None:
+                raise ValueError(
+                    f"[{name}] tensors are on different devices: {first.name!r} and "
+                    f"{other.name!r}; move one with .to(...)"
+                )
+            first = both
     return first

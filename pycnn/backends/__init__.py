@@ -34,6 +34,8 @@ __all__ = [
     "of_cpu",
     "of_extension",
     "of_reference",
+    "register",
+    "together",
 ]
 
 _cpu: Backend = Cpu()
@@ -65,6 +67,21 @@ def _elsewhere(kind: type) -> Backend:
     if issubclass(kind, np.ndarray):
         _others.add(kind)
     return _cpu
+
+
+def register(kind: type, backend: Backend) -> None:
+    """Let a back-end take the arrays of a type."""
+    _devices[kind] = backend
+
+
+def together(one: Backend, other: Backend) -> Backend | None:
+    """Return the back-end that computes with arrays of both; None if there is none."""
+    if one is other:
+        return one
+    for mine, theirs in ((one, other), (other, one)):
+        if mine.traces and theirs is _cpu:
+            return mine
+    return None
 
 
 def of_cpu() -> Backend:

@@ -30,6 +30,13 @@ class Backend(Protocol):
         """Name of the device: 'cpu', 'cuda' or 'cuda_emulated'."""
 
     @property
+    def traces(self) -> bool:
+        """Whether it writes down what is computed instead of being asked for numbers.
+
+        Its arrays never change, and it takes NumPy's beside them, as constants.
+        """
+
+    @property
     def ops(self) -> Operations:
         """Every op: the compiled module, of which mypy knows what `pycnn.ops` says."""
 

@@ -35,6 +35,8 @@ class CudaArrays:
         ``pycnn._cuda`` or ``pycnn._cuda_emulated``.
     """
 
+    traces = False
+
     def __init__(self, module: ModuleType) -> None:
         self._module = module
         self._kind = module.DeviceArray

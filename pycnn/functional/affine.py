@@ -9,7 +9,7 @@ from pycnn.autograd import Tensor
 from pycnn.autograd.fused import affine
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.structure import on_arrays_too
-from pycnn.autograd.value import record, same_backend
+from pycnn.autograd.value import new, record, same_backend
 
 __all__ = [
     "conv1d",
@@ -82,7 +82,10 @@ def _computed(
     op: str, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: dict[str, Any]
 ) -> Tensor:
     """Compute now, so that an error comes from here; a layer's arguments are known to fit."""
-    same_backend(op, *((x, weight) if bias is None else (x, weight, bias)))
+    backend = same_backend(op, *((x, weight) if bias is None else (x, weight, bias)))
+    if backend.traces:  # what is put off would be written down late, or refused elsewhere
+        call = ops.conv2d if op == "conv2d" else ops.linear
+        return new(call(x.array, weight.array, None if bias is None else bias.array, **geometry))
     y = affine(op, x, weight, bias, geometry)
     if geometry.get("padding", 0) != 0 or op == "linear" or not _covers(x, weight, bias, geometry):
         y.array  # noqa: B018 - computes

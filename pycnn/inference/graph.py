@@ -20,16 +20,20 @@ class Node:
     ----------
     op : str
         Name of the op in `pycnn.ops`, or of NumPy's function: ``add``, ``multiply``, ...; also
-        ``reshape`` and ``concatenate``.
+        ``reshape``, ``transpose``, ``broadcast_to``, ``concatenate``, ``index``, ``where``,
+        ``matmul``, ``astype``, reductions (``sum``, ``max``, ``min``, ``prod``, ``argmax``,
+        ``argmin``) and ``standardise`` (mean 0 and variance 1 over the last axes).
     inputs : tuple of int
         Numbers of the values that it reads.
     shape : tuple of int
         Shape of its result for one image, without the axis of the batch.
     constants : mapping of str to float32 array
-        Arrays that do not change, by the name of the op's parameter, such as ``w`` and ``b``.
+        Arrays that do not change, by the name of the op's parameter, such as ``w`` and ``b``;
+        ``a`` and ``b`` are the operands of functions of two numbers. Without the axis of the batch.
     settings : mapping of str to plain values
         The other arguments of the op. Those of a convolution are complete: stride and dilation
-        (int, int), padding (top, bottom, left, right), groups.
+        (int, int), padding (top, bottom, left, right), groups. Axes and keys are those of an image,
+        without the axis of the batch; reduced axes keep the extent 1.
     activation : (str, float, float) or None
         What is applied to the result last: the kind and the parameters a and b of
         `pycnn.ops.activation`, where ``relu``, ``tanh``, ``sigmoid``, ``leaky_relu``, ``gelu`` and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ class _Lowering:
         if last is None or last.writes is not rows or rows.offset is not None:
             output = Rows(rows.width, OUTPUT)
             self._emit(
-                "flat_activation", (rows, output, "hardtanh", -inf, inf), (rows,), output, "copy"
+                "flat_activation", (rows, output, "leaky_relu", 1.0, 0.0), (rows,), output, "copy"
             )
         else:
             rows.offset = OUTPUT

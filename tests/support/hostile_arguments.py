@@ -265,6 +265,7 @@ OTHERS: list[Call] = [
     (training.MaxNorm, {"parameters": Parameter(floats(2, 2)), "limit": 3.0}),
     (training.evaluate, {"model": net(), "data": dataset(), "batch_size": 4}),
     (training.predict, {"model": net(), "x": ROWS, "batch_size": 4}),
+    (pycnn.InferenceSession, {"model": net(), "input_shape": (4,), "max_batch": 4}),
     (plot.confusion_counts, {"truth": LABELS, "predicted": LABELS, "classes": 4}),
     (plot.surest_errors, {"y": LABELS, "probabilities": ROWS}),
     (text.top_ngrams, {"model": net(), "sentences": [], "count": 3}),

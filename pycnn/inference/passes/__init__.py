@@ -1,0 +1,1 @@
+"""Passes: functions that return a graph which computes the same in fewer or larger steps."""
