@@ -111,10 +111,49 @@ void pack_b(const KernelTable& table, const MatrixB& b, int64_t k0, int64_t dept
                         std::min(width, columns - j) * sizeof(float));
 }
 
+// So few rows of C are added up without packing B: reading it, from L3 or memory, takes as long as their products.
+constexpr int64_t kFewRows = 8;
+// Columns of a task at most. Its rows of C, 8 x 512 x 4 B = 16 KiB, stay in L1; the four rows of B beside them are runs of 2 KiB.
+constexpr int64_t kWidestRows = 512;
+
+// gemm where A has few rows, contiguous along the sum, and the rows of B lie in memory.
+void multiply_few_rows(const KernelTable& table, int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b,
+                       float* c) {
+    // Eight tasks or more, so that a few cores balance, but a call of the kernel has columns enough to be worth it.
+    constexpr int64_t kLeastColumns = 128;
+    const int64_t columns = std::clamp(whole_lines(N / 8), kLeastColumns, kWidestRows), tasks = ceil_div(N, columns);
+    const int team = team_size(tasks, M * N * K);
+    // Side by side: rows of C are often a power of two apart, and would meet in a few sets of L1.
+    const Workspace<float> areas(M * columns * team);
+    const LongSumAreas totals(K, M * columns, team, kProductRun);
+    const Tiles tiles(M, table.product_rows);
+    parallel_for(tasks, team, [&](int64_t task, int thread) {
+        const int64_t first = task * columns, count = std::min(columns, N - first);
+        float* rows = areas.data() + M * columns * thread;
+        std::fill_n(rows, M * columns, 0.0f);
+        LongSums sums(rows, 1, M * columns, 0, totals.of(thread), kProductRun);
+        constexpr int64_t kTerms = 4;  // what the kernel takes at a time: all tiles find it in L1
+        for (int64_t k = 0; k < K; k += kTerms) {
+            const int64_t depth = std::min(kTerms, K - k);
+            sums.expect(depth);
+            for (int64_t t = 0; t < tiles.count; ++t)
+                table.row_products[tiles.extent(t) - 1](depth, a.data + tiles.begin(t) * a.row_stride + k, a.row_stride, count,
+                                                        b.data + k * b.pitch + first, b.pitch, rows + tiles.begin(t) * columns,
+                                                        columns);
+        }
+        sums.finish();
+        for (int64_t i = 0; i < M; ++i) std::copy_n(rows + i * columns, count, c + i * N + first);
+    });
+}
+
 }  // namespace
 
 void gemm(int64_t M, int64_t N, int64_t K, const MatrixA& a, const MatrixB& b, float* c, bool accumulate) {
     const KernelTable& table = kernels();
+    if (M <= kFewRows && !b.transposed && a.depth_stride == 1 && !accumulate) {
+        if (M > 0) multiply_few_rows(table, M, N, K, a, b, c);
+        return;
+    }
     const Tiles tiles(M, table.mr);
     const int64_t most_depth = std::min(K, b.transposed ? kKC : kShallowBlock);
     const int64_t blocks = ceil_div(K, most_depth);

@@ -16,6 +16,7 @@ namespace pycnn {
 // Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
 constexpr int kMaxMR = 14;          // largest MR of any instruction set
 constexpr int kNRVectors = 2;       // NR, in vectors
+constexpr int kMaxProductRows = 4;  // rows of a RowProductsKernel
 constexpr int kMaxTilePixels = 24;  // rows of a pixel tile of any instruction set: more where it has one vector of filters
 constexpr int kMaxDotTile = 5;      // largest side of a dot tile
 
@@ -47,6 +48,11 @@ using DotKernel = void (*)(int64_t depth, const float* a, int64_t lda, const flo
 // with B[k][v] at b + b_offsets[k] + v * lanes and C[i][v] at c + i * ldc + v * lanes. Vectors are read and written whole.
 using UnpackedGemmKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
                                     const int64_t* b_offsets, float* c, int64_t ldc, const float* bias, bool accumulate);
+
+// A few rows of C, whose B is read once, row by row: C[i][j] += sum over k < depth of a[i * lda + k] * b[k * ldb + j] for each row i < rows
+// and j < columns. Every product is added to C.
+using RowProductsKernel = void (*)(int64_t depth, const float* a, int64_t lda, int64_t columns, const float* b, int64_t ldb,
+                                   float* c, int64_t ldc);
 
 // What is done last to the outputs of pixels: residual[i * residual_pitch + ...] is added, if it is not null, and results are clamped to
 // [lower, upper]; NaN passes.
@@ -128,6 +134,8 @@ struct KernelTable {
     UnpackedGemmKernel unpacked_gemm[kMaxMR][kNRVectors];             // [rows - 1][vectors - 1]
     DotKernel distance[kMaxDotTile][kMaxDotTile];                     // likewise
     BatchReduceDotKernel batch_reduce_dot[kMaxDotTile][kMaxDotTile];  // likewise
+    int product_rows;                                                 // the most that the next one takes
+    RowProductsKernel row_products[kMaxProductRows];                  // [rows - 1]
 
     PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
     int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1

@@ -51,6 +51,16 @@ def test_backward(size: tuple[int, int, int], numbers: Values) -> None:
         assert_within(got, want, 0.0 if numbers.exact else bound)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 7, 8, 9])
+@pytest.mark.parametrize("inputs", [127, 130, 1025])
+def test_few_rows_and_long_sums(rows: int, inputs: int) -> None:
+    """Sums over 1,600 outputs and more are added up in double."""
+    for outputs in (1599, 4803):
+        dy, w = Values("integer", outputs).arrays((rows, outputs), (outputs, inputs))
+        dx = ops.linear_backward_input(dy, w)
+        assert_within(dx, dy.astype(np.float64) @ w.astype(np.float64), 0.0)
+
+
 @given(matrices(), values("normal"))
 def test_the_gradients_alone_are_those_of_linear_backward(
     size: tuple[int, int, int], numbers: Values

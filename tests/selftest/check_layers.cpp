@@ -267,7 +267,7 @@ void check_embedding() {
 }  // namespace
 
 void check_layers() {
-    constexpr int64_t kMatrices[][3] = {{1, 50, 10}, {7, 83, 29}, {33, 400, 18}, {2, 1300, 37}};
+    constexpr int64_t kMatrices[][3] = {{1, 50, 10}, {7, 83, 29}, {33, 400, 18}, {2, 1300, 37}, {8, 131, 1603}};
     for (const auto& [N, inputs, outputs] : kMatrices) {
         check_linear(N, inputs, outputs);
         check_rbf(N, inputs, outputs);

@@ -11,6 +11,7 @@
 #include "cpu/conv2d/full_width.hpp"
 #include "cpu/conv2d/gemm.hpp"
 #include "cpu/conv2d/gemm_unpacked.hpp"
+#include "cpu/conv2d/patch_rows.hpp"
 #include "cpu/conv2d/winograd.hpp"
 
 namespace pycnn {
@@ -26,6 +27,8 @@ constexpr ConvAlgorithm kTable[] = {
      conv2d_depthwise_backward_weight, SumOrder::own, Rounding::plain},
     {"winograd", takes_winograd, suits_winograd, conv2d_winograd, conv2d_winograd_backward_input,
      conv2d_winograd_backward_weight, SumOrder::own, Rounding::more},
+    {"patch_rows", takes_patch_rows, suits_patch_rows, conv2d_patch_rows, conv2d_patch_rows_backward_input,
+     conv2d_patch_rows_backward_weight, SumOrder::own, Rounding::plain},
     {"filter_lanes", always, suits_filter_lanes, conv2d_filter_lanes, conv2d_filter_lanes_backward_input,
      conv2d_filter_lanes_backward_weight, SumOrder::plain, Rounding::plain},
     {"batch_lanes", takes_batch_lanes, suits_batch_lanes, conv2d_batch_lanes, conv2d_batch_lanes_backward_input,

@@ -26,7 +26,7 @@ struct ConvAlgorithm {
     bool (*suits)(ConvPass, const ConvShape&);  // is the best choice, unless an earlier row is
     void (*forward)(const ConvShape&, const float* x, const float* w, const float* b, float* y);
     void (*backward_input)(const ConvShape&, const float* dy, const float* w, float* dx, const float* b);
-    // Called with N > 0, and zeros in dw and db. Null where `takes` never takes this pass.
+    // Called with N > 0; writes all of dw and db. Null where `takes` never takes this pass.
     void (*backward_weight)(const ConvShape&, const float* dy, const float* x, float* dw, float* db);
     SumOrder order;
     Rounding rounding;

@@ -31,6 +31,18 @@ InterleavedCorrelation forward_pass(const ConvShape& s, const float* interleaved
             y};
 }
 
+// How many pairs of an output and a tap meet an input along an axis.
+int64_t visible_pairs(int64_t in, int64_t out, int64_t taps, int64_t stride, int64_t dilation, int64_t pad) {
+    int64_t count = 0;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+        const int64_t first = tap * dilation - pad;  // where the tap is for output 0
+        const int64_t begin = first < 0 ? ceil_div(-first, stride) : 0;
+        const int64_t end = first < in ? ceil_div(in - first, stride) : 0;
+        count += std::max<int64_t>(std::min(end, out) - begin, 0);
+    }
+    return count;
+}
+
 }  // namespace
 
 // Gradients take a step of 1 alone: with a longer one, the rows of x that meet dy are no run of memory, and the taps that
@@ -58,6 +70,15 @@ bool suits_batch_lanes(ConvPass pass, const ConvShape& s) {
             return true;
     }
     return false;
+}
+
+// 512 -> 512 channels of 2 x 2, 3 x 3 taps, padding 1: 16 of 36 products count. Forward 0.14 times the time of `filter_lanes`, dx 0.3 (AVX2).
+bool suits_batch_lanes_best(ConvPass pass, const ConvShape& s) {
+    if (pass == ConvPass::backward_weight || !takes_batch_lanes(pass, s) || !suits_batch_lanes(pass, s)) return false;
+    const int64_t visible = visible_pairs(s.H, s.P, s.R, s.stride.h, s.dilation.h, s.pad.top) *
+                            visible_pairs(s.W, s.Q, s.S, s.stride.w, s.dilation.w, s.pad.left);
+    const int64_t outputs = pass == ConvPass::forward ? s.P * s.Q : s.H * s.W;
+    return 2 * visible <= outputs * s.R * s.S;
 }
 
 void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {

@@ -10,6 +10,9 @@ namespace pycnn {
 
 bool takes_batch_lanes(ConvPass pass, const ConvShape& s);
 bool suits_batch_lanes(ConvPass pass, const ConvShape& s);
+// Whether at least half of the products of forward or backward-input have padding as a factor, which only this algorithm leaves out, and
+// nothing else speaks against it.
+bool suits_batch_lanes_best(ConvPass pass, const ConvShape& s);
 
 void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
 void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b);

@@ -34,12 +34,15 @@ void conv2d_backward_input(const ConvShape& s, const float* dy, const float* w, 
 }
 
 void conv2d_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    std::fill_n(dw, s.weights(), 0.0f);
-    std::fill_n(db, s.K, 0.0f);
-    if (s.N == 0) return;
+    if (s.N == 0) {
+        std::fill_n(dw, s.weights(), 0.0f);
+        std::fill_n(db, s.K, 0.0f);
+        return;
+    }
     if (const VisiblePart part(s); !part.is_whole(s)) {
         const Workspace<float> visible(part.shape.weights());
         conv2d_backward_weight(part.shape, dy, x, visible.data(), db);
+        std::fill_n(dw, s.weights(), 0.0f);
         return part.insert(s, visible.data(), dw);
     }
     conv_algorithm(ConvPass::backward_weight, s).backward_weight(s, dy, x, dw, db);

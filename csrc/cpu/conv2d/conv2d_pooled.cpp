@@ -64,10 +64,7 @@ void conv2d_relu_max_pool2d(const PooledConvShape& s, const float* x, const floa
 
 void conv2d_relu_max_pool2d_backward(const PooledConvShape& s, const float* dy, const Winners& winners, const float* x,
                                      const float* w, float* dx, float* dw, float* db) {
-    if (winners.lanes) {
-        std::fill_n(dw, s.conv.weights(), 0.0f);
-        return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db);
-    }
+    if (winners.lanes) return conv2d_batch_lanes_pooled_backward(s, dy, winners.lanes, x, w, dx, dw, db);
     const int64_t planes = s.conv.N * s.conv.K, plane = s.conv.P * s.conv.Q, outputs = s.P * s.Q;
     const Workspace<float> gradient(planes * plane);
     std::atomic<bool> outside{false};

@@ -159,7 +159,7 @@ bool fill_lanes(int64_t filters) {
 bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
     constexpr int64_t kLeastDepth = 100;
     const bool input = pass == ConvPass::backward_input;
-    if (!fill_lanes(input ? s.group_inputs() : s.group_outputs())) return false;
+    if (!fill_lanes(input ? s.group_inputs() : s.group_outputs()) || suits_batch_lanes_best(pass, s)) return false;
     const int64_t depth = input ? s.group_outputs() * s.R * s.S / (s.stride.h * s.stride.w) : s.group_inputs() * s.R * s.S;
     if (pass == ConvPass::backward_weight) return s.R * s.S < 9 || !suits_batch_lanes(pass, s);
     return depth >= kLeastDepth;

@@ -179,8 +179,7 @@ void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, co
             }
         long_sums.finish();
         float* target = slice_dw + (g * s.group_outputs() + k0) * row_length + c0 * plan.taps;
-        for (int64_t c = 0; c < channels; ++c)
-            table.transpose(plan.taps, filters, sums + c * plan.taps * pitch, pitch, target + c * plan.taps, row_length);
+        table.transpose(channels * plan.taps, filters, sums, pitch, target, row_length);
     });
 
     slices.add_up();

@@ -70,6 +70,10 @@ void pack_filters(const Correlation& p, const FilterLanesPlan& plan, const Kerne
             table.transpose(filters, (end - begin) * plan.taps, w + begin * plan.taps, p.filter.row_stride, out, plan.width);
             return;
         }
+        if (p.filter.row_stride == 1) {  // dx of a 1 x 1: the filters of a channel lie side by side
+            for (int64_t c = begin; c < end; ++c, out += plan.width) std::copy_n(w + c * p.filter.channel_stride, filters, out);
+            return;
+        }
         const Workspace<float> transposed(run * plan.width);
         for (int64_t c = begin; c < end; ++c) {
             table.transpose(filters, run, w + c * p.filter.channel_stride, p.filter.row_stride, transposed.data(), plan.width);

@@ -22,7 +22,10 @@ WeightSlices::WeightSlices(const ConvShape& s, int64_t count, float* dw, float* 
     std::fill_n(biases_.data(), count * filters_, LongSum{});
 }
 
-void WeightSlices::clear() const { std::fill_n(copies_.data(), (count_ - 1) * weights_, 0.0f); }
+void WeightSlices::clear() const {
+    std::fill_n(dw_, weights_, 0.0f);
+    std::fill_n(copies_.data(), (count_ - 1) * weights_, 0.0f);
+}
 
 void WeightSlices::add_up() const {
     parallel_ranges(weights_, 16384, static_cast<double>(count_ - 1), [&](int64_t begin, int64_t end) {

@@ -13,14 +13,13 @@ public:
     // How many copies are at most worth their memory, 32 MiB.
     static int64_t most(const ConvShape& s);
 
-    // Slice 0 of the weights is dw itself. Its contents are as they were, the other slices' undefined; all sums for db are
-    // zero.
+    // Slice 0 of the weights is dw itself. The contents of all slices are as they were, or undefined; all sums for db are zero.
     WeightSlices(const ConvShape& s, int64_t count, float* dw, float* db);
 
     float* dw(int64_t slice) const { return slice == 0 ? dw_ : copies_.data() + (slice - 1) * weights_; }
     LongSum* db(int64_t slice) const { return biases_.data() + slice * filters_; }
 
-    // Sets the weights of all slices but the first to zero.
+    // Sets the weights of all slices to zero.
     void clear() const;
 
     // Adds all slices up to dw and db.

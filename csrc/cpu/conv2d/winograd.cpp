@@ -5,9 +5,15 @@
 #include "cpu/dispatch.hpp"
 
 namespace pycnn {
+
+const WinogradKernels& winograd_of(const ConvShape& s) {
+    const KernelTable& table = kernels();
+    return s.R == 3 ? table.winograd_3x3 : table.winograd_5x5;
+}
+
 namespace {
 
-// The fewest tasks that are worth it: with one task, as for a single image of 13 x 13, one core would work and the others wait.
+// The fewest tasks that are worth it: with one task one core would work and the others wait.
 constexpr int64_t kLeastTasks = 4;
 
 // The cost of a call in multiply-adds. Transposing and transforming a tile's pixels takes about 250 cycles a vector, as long as
@@ -17,6 +23,24 @@ constexpr double kTileCost = 500;
 constexpr double kFilterTiles = 12;
 constexpr double kLeastGain = 1.25;
 
+// The tiles of forward or backward-input.
+StripGrid grid_of(ConvPass pass, const ConvShape& s) {
+    const bool input = pass == ConvPass::backward_input;
+    return {s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kWinogradTaskTiles};
+}
+
+bool has_few_tiles(const ConvShape& s, const StripGrid& grid) { return s.groups * winograd_tasks(grid) < kLeastTasks; }
+
+// Few tiles are shared out by outputs if those make more tasks.
+bool goes_by_outputs(ConvPass pass, const ConvShape& s) {
+    const int64_t outputs = pass == ConvPass::backward_input ? s.group_inputs() : s.group_outputs();
+    return has_few_tiles(s, grid_of(pass, s)) && ceil_div(outputs, kernels().nr) >= kLeastTasks;
+}
+
+std::vector<int64_t> correlate_in_tiles(ConvPass pass, const ConvShape& s, const WinogradCorrelation& p) {
+    return goes_by_outputs(pass, s) ? correlate_few_tiles(p) : correlate_many_tiles(p);
+}
+
 ConvShape one_image(ConvShape s) {
     s.N = 1;
     return s;
@@ -24,19 +48,14 @@ ConvShape one_image(ConvShape s) {
 
 }  // namespace
 
-const WinogradKernels& winograd_of(const ConvShape& s) {
-    const KernelTable& table = kernels();
-    return s.R == 3 ? table.winograd_3x3 : table.winograd_5x5;
-}
-
 bool takes_winograd(ConvPass, const ConvShape& s) {
     return (s.R == 3 || s.R == 5) && s.S == s.R && s.stride.h == 1 && s.stride.w == 1 && s.dilation.h == 1 && s.dilation.w == 1;
 }
 
 bool suits_winograd(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
-    const StripGrid grid(s.N, input ? s.H : s.P, input ? s.W : s.Q, winograd_of(s).tile, kWinogradTaskTiles);
-    if (pass != ConvPass::backward_weight && s.groups * winograd_tasks(grid) < kLeastTasks) return false;
+    const StripGrid grid = grid_of(pass, s);
+    if (pass != ConvPass::backward_weight && has_few_tiles(s, grid) && !goes_by_outputs(pass, s)) return false;
     const double tiles = static_cast<double>(grid.tiles()), pixels = static_cast<double>(s.N) * (input ? s.H * s.W : s.P * s.Q);
     const double inputs = static_cast<double>(s.group_inputs()), outputs = static_cast<double>(s.group_outputs());
     const double taps = static_cast<double>(s.R * s.S);
@@ -47,7 +66,8 @@ bool suits_winograd(ConvPass pass, const ConvShape& s) {
 // An image with a result that is not finite is computed again, as a plain sum.
 void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
-    const std::vector<int64_t> wrong = correlate_in_tiles({.winograd = winograd_of(s),
+    const std::vector<int64_t> wrong = correlate_in_tiles(ConvPass::forward, s,
+                                                          {.winograd = winograd_of(s),
                                                            .images = s.N,
                                                            .groups = s.groups,
                                                            .inputs = s.group_inputs(),
@@ -73,7 +93,8 @@ void conv2d_winograd(const ConvShape& s, const float* x, const float* w, const f
 // h + pad - (R - 1 - r) from h.
 void conv2d_winograd_backward_input(const ConvShape& s, const float* dy, const float* w, float* dx, const float* b) {
     const int64_t taps = s.R * s.S, filter = s.group_inputs() * taps;
-    const std::vector<int64_t> wrong = correlate_in_tiles({.winograd = winograd_of(s),
+    const std::vector<int64_t> wrong = correlate_in_tiles(ConvPass::backward_input, s,
+                                                          {.winograd = winograd_of(s),
                                                            .images = s.N,
                                                            .groups = s.groups,
                                                            .inputs = s.group_outputs(),

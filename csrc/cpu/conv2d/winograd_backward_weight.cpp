@@ -149,9 +149,7 @@ bool gradient_in_tiles(const ConvShape& s, const float* dy, const float* x, floa
 }  // namespace
 
 void conv2d_winograd_backward_weight(const ConvShape& s, const float* dy, const float* x, float* dw, float* db) {
-    if (gradient_in_tiles(s, dy, x, dw, db)) return;
-    std::fill_n(dw, s.weights(), 0.0f);
-    conv2d_gemm_backward_weight(s, dy, x, dw, db);
+    if (!gradient_in_tiles(s, dy, x, dw, db)) conv2d_gemm_backward_weight(s, dy, x, dw, db);
 }
 
 }  // namespace pycnn

@@ -4,6 +4,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/conv2d/winograd_filters.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
 
@@ -30,22 +31,15 @@ struct FilterLayout {
           group(kWinogradPositions * position) {}
 };
 
-void transform_filters(const KernelTable& table, const WinogradCorrelation& p, const FilterLayout& layout, float* u) {
+void transform_all_filters(const KernelTable& table, const WinogradCorrelation& p, const FilterLayout& layout, float* u) {
     const int64_t blocks = ceil_div(p.inputs, kFilterChannels), tasks = p.groups * layout.panels * blocks;
     const double work = static_cast<double>(p.groups * layout.group);
     parallel_for(tasks, team_size(tasks, work), [&](int64_t task, int) {
         const int64_t g = task / blocks / layout.panels, panel = task / blocks % layout.panels;
         const int64_t first = panel * layout.width, outputs = std::min(layout.width, p.outputs - first);
         const int64_t begin = task % blocks * kFilterChannels, end = std::min(begin + kFilterChannels, p.inputs);
-        const int64_t count = p.winograd.taps * p.winograd.taps;
-        float taps[kMostWinogradTaps * kNRVectors * kMostLanes] = {};  // lanes without a filter stay zero
-        for (int64_t c = begin; c < end; ++c) {
-            const float* source = p.filters + g * p.group_stride + first * p.output_stride + c * p.input_stride;
-            table.transpose(outputs, count, source, p.output_stride, taps, layout.width);
-            p.winograd.filter(kNRVectors, p.flipped ? taps + (count - 1) * layout.width : taps,
-                              p.flipped ? -layout.width : layout.width,
-                              u + g * layout.group + panel * layout.panel + c * layout.width, layout.position);
-        }
+        transform_filters(table, p, g, first, outputs, begin, end, layout.width,
+                          u + g * layout.group + panel * layout.panel + begin * layout.width, layout.position);
     });
 }
 
@@ -72,23 +66,27 @@ struct Products {
     }
 };
 
-// From pixels with their channels side by side to planes, without what hangs over the edges.
-void write_strip(const KernelTable& table, const WinogradCorrelation& p, const Strip& strip, const float* pixels, int64_t pitch,
-                 float* planes) {
-    const int64_t tile = p.winograd.tile, i0 = strip.row * tile, j0 = strip.column * tile, width = strip.tiles * tile;
-    const int64_t rows = std::min(tile, p.out_height - i0), columns = std::min(width, p.out_width - j0);
-    for (int64_t i = 0; i < rows; ++i)
-        table.transpose(columns, p.outputs, pixels + i * width * pitch, pitch, planes + (i0 + i) * p.out_width + j0,
-                        p.out_height * p.out_width);
-}
-
 }  // namespace
 
-std::vector<int64_t> correlate_in_tiles(const WinogradCorrelation& p) {
+std::vector<int64_t> images_not_finite(int64_t images, int64_t parts, const StripGrid& grid,
+                                       const std::vector<unsigned char>& finite) {
+    std::vector<int64_t> wrong;
+    const int64_t strips = images == 0 ? 0 : grid.strips() / images;
+    for (int64_t n = 0; n < images; ++n)
+        for (int64_t part = 0; part < parts; ++part) {
+            const auto first = finite.begin() + part * grid.strips() + n * strips;
+            if (std::find(first, first + strips, 0) == first + strips) continue;
+            wrong.push_back(n);
+            break;
+        }
+    return wrong;
+}
+
+std::vector<int64_t> correlate_many_tiles(const WinogradCorrelation& p) {
     const KernelTable& table = kernels();
     const FilterLayout layout(p, table.lanes);
     const Workspace<float> u(p.groups * layout.group);
-    transform_filters(table, p, layout, u.data());
+    transform_all_filters(table, p, layout, u.data());
 
     const int64_t tile = p.winograd.tile;
     const StripGrid grid(p.images, p.out_height, p.out_width, tile, kWinogradTaskTiles);
@@ -138,20 +136,13 @@ std::vector<int64_t> correlate_in_tiles(const WinogradCorrelation& p) {
             const Strip strip = grid.strip(i);
             finite[g * grid.strips() + i] = p.winograd.output(strip.tiles, m_vectors, m_pitch, m + tiles * m_pitch, m_position,
                                                               bias.data() + g * m_pitch, pixels);
-            write_strip(table, p, strip, pixels, m_pitch, p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
+            write_strip(table, p, strip, p.outputs, pixels, m_pitch,
+                        p.target + (strip.image * p.groups + g) * p.outputs * out_plane);
             tiles += strip.tiles;
         }
     });
 
-    std::vector<int64_t> wrong;
-    for (int64_t n = 0; n < p.images; ++n)
-        for (int64_t g = 0; g < p.groups; ++g) {
-            const auto first = finite.begin() + g * grid.strips() + n * grid.strips() / grid.images;
-            if (std::find(first, first + grid.strips() / grid.images, 0) == first + grid.strips() / grid.images) continue;
-            wrong.push_back(n);
-            break;
-        }
-    return wrong;
+    return images_not_finite(p.images, p.groups, grid, finite);
 }
 
 }  // namespace pycnn

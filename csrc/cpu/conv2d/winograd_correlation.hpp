@@ -27,8 +27,14 @@ struct WinogradCorrelation {
     int64_t out_height, out_width;
 };
 
-// Returns the images whose results are not all finite. A tile spreads a NaN, an infinity or an overflow over all of its
-// outputs: those images are to be computed another way.
-[[nodiscard]] std::vector<int64_t> correlate_in_tiles(const WinogradCorrelation& p);
+// The same sums, cut into tasks by tiles (winograd_correlation.cpp) or by outputs (winograd_few_tiles.cpp). They return the images whose
+// results are not all finite. A tile spreads a NaN, an infinity or an overflow over all of its outputs: those images are to be computed
+// another way.
+[[nodiscard]] std::vector<int64_t> correlate_many_tiles(const WinogradCorrelation& p);
+[[nodiscard]] std::vector<int64_t> correlate_few_tiles(const WinogradCorrelation& p);
+
+// The images with a zero in `finite`, [part][strip of the grid].
+[[nodiscard]] std::vector<int64_t> images_not_finite(int64_t images, int64_t parts, const StripGrid& grid,
+                                                     const std::vector<unsigned char>& finite);
 
 }  // namespace pycnn

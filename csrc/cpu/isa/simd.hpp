@@ -30,6 +30,9 @@ constexpr int kLanes = 4, kMR = 14, kDotRows = 5, kDotColumns = 5;
 constexpr int kLanes = 4, kMR = 6, kDotRows = 3, kDotColumns = 4;
 #endif
 
+// Rows of row_products_kernel: with four terms each they need 4 factors and a sum, beside 4 vectors (4 * 5 + 4 = 24; 2 * 5 + 4 = 14).
+constexpr int kProductRows = kMR > 6 ? 4 : 2;
+
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float UnalignedVec __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(float))));
@@ -67,16 +70,37 @@ inline void store_first(int32_t* p, IntVec v, int64_t count) {
     _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512i>(v));
 }
 #else
+// In registers: floats stored one by one and then loaded as a vector, or the reverse, cost a stall of a dozen cycles.
+#if defined(__AVX2__)
 inline Vec load_first(const float* p, int64_t count) {
-    float lane[kLanes] = {};
-    for (int64_t i = 0; i < count; ++i) lane[i] = p[i];
-    return load(lane);
+    const IntVec inside = lane_numbers() < static_cast<int32_t>(count);
+    return _mm256_maskload_ps(p, reinterpret_cast<__m256i>(inside));
 }
 inline void store_first(float* p, Vec v, int64_t count) {
-    float lane[kLanes];
-    store(lane, v);
-    for (int64_t i = 0; i < count; ++i) p[i] = lane[i];
+    if (count == kLanes) return store(p, v);
+    __m128 rest = _mm256_castps256_ps128(v);
+    if (count & 4) {
+        _mm_storeu_ps(p, rest);
+        rest = _mm256_extractf128_ps(v, 1), p += 4;
+    }
+    if (count & 2) {
+        _mm_storel_pi(reinterpret_cast<__m64*>(p), rest);
+        rest = _mm_movehl_ps(rest, rest), p += 2;
+    }
+    if (count & 1) _mm_store_ss(p, rest);
 }
+#else
+inline Vec load_first(const float* p, int64_t count) {
+    if (count == kLanes) return load(p);
+    return Vec{count > 0 ? p[0] : 0.0f, count > 1 ? p[1] : 0.0f, count > 2 ? p[2] : 0.0f, 0.0f};
+}
+inline void store_first(float* p, Vec v, int64_t count) {
+    if (count == kLanes) return store(p, v);
+    if (count > 0) p[0] = v[0];
+    if (count > 1) p[1] = v[1];
+    if (count > 2) p[2] = v[2];
+}
+#endif
 inline void store_first(int32_t* p, IntVec v, int64_t count) { memcpy(p, &v, count * sizeof(int32_t)); }
 #endif
 

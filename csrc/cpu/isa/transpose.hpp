@@ -23,6 +23,9 @@ inline void transpose_square(Vec (&row)[kLanes]) {
     }
 }
 
+// A square costs kLanes * log2(kLanes) shuffles, 2 to 4 a lane, whatever part of it counts; a float alone costs one cycle.
+constexpr int64_t kFewFloats = 3 * kLanes;
+
 // target[j * target_pitch + i] = source[i * source_pitch + j] for i < rows, j < columns; no other memory is touched.
 void transpose(int64_t rows, int64_t columns, const float* source, int64_t source_pitch, float* target, int64_t target_pitch) {
     for (int64_t i = 0; i < rows; i += kLanes) {
@@ -31,6 +34,11 @@ void transpose(int64_t rows, int64_t columns, const float* source, int64_t sourc
             const int64_t width = columns - j < kLanes ? columns - j : kLanes;
             const float* from = source + i * source_pitch + j;
             float* to = target + j * target_pitch + i;
+            if (height * width <= kFewFloats) {
+                for (int64_t t = 0; t < width; ++t)
+                    for (int64_t u = 0; u < height; ++u) to[t * target_pitch + u] = from[u * source_pitch + t];
+                continue;
+            }
             Vec row[kLanes];
             if (height == kLanes && width == kLanes) {
 #pragma GCC unroll 16

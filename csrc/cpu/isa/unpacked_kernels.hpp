@@ -1,11 +1,13 @@
-// Two micro-kernels for operands that are read where they lie: transpose.hpp has interleaved them, so that lanes are images of
-// the batch or channels of a pixel.
+// Micro-kernels for operands that are read where they lie. For the first two transpose.hpp has interleaved them, so that lanes are images
+// of the batch or channels of a pixel.
 //
 // unpacked_gemm_kernel: gemm_kernel without packing, an outer product per step. The elements of A in a step are `a_stride`
 //   floats apart.
 // batch_reduce_dot_kernel: dot_kernel along several runs of memory, `a_pitch` and `b_pitch` apart; the lanes are added up once,
 //   after all runs. This is the dot-product form of oneDNN's brgemm: one tile takes the sum of products of several pairs of
 //   blocks.
+// row_products_kernel: for few rows of C, which stay in L1, and a B that is larger than any cache. Four rows of B are read side by side, in
+//   long runs, as the prefetcher likes it, and added to C: one load and one store of C for four multiply-adds.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -67,6 +69,38 @@ void batch_reduce_dot_kernel(int64_t runs, int64_t length, const float* __restri
         for (int j = 0; j < Columns; ++j) c[i * ldc + j] += horizontal_sum(sum[i][j]);
 }
 
+template <int Rows, int Terms>
+inline void add_row_terms(const float* __restrict a, int64_t lda, int64_t columns, const float* __restrict b, int64_t ldb,
+                          float* __restrict c, int64_t ldc) {
+    Vec factor[Rows][Terms];
+    for (int i = 0; i < Rows; ++i)
+        for (int t = 0; t < Terms; ++t) factor[i][t] = broadcast(a[i * lda + t]);
+    const int64_t whole = columns / kLanes * kLanes, rest = columns - whole;
+    for (int64_t j = 0; j < whole; j += kLanes) {
+        Vec row[Terms];
+        for (int t = 0; t < Terms; ++t) row[t] = load(b + t * ldb + j);
+        for (int i = 0; i < Rows; ++i) {
+            Vec sum = load(c + i * ldc + j);
+            for (int t = 0; t < Terms; ++t) sum += factor[i][t] * row[t];
+            store(c + i * ldc + j, sum);
+        }
+    }
+    if (rest == 0) return;
+    for (int i = 0; i < Rows; ++i) {
+        Vec sum = load_first(c + i * ldc + whole, rest);
+        for (int t = 0; t < Terms; ++t) sum += factor[i][t] * load_first(b + t * ldb + whole, rest);
+        store_first(c + i * ldc + whole, sum, rest);
+    }
+}
+
+template <int Rows>
+void row_products_kernel(int64_t depth, const float* a, int64_t lda, int64_t columns, const float* b, int64_t ldb, float* c,
+                         int64_t ldc) {
+    int64_t k = 0;
+    for (; k + 4 <= depth; k += 4) add_row_terms<Rows, 4>(a + k, lda, columns, b + k * ldb, ldb, c, ldc);
+    for (; k < depth; ++k) add_row_terms<Rows, 1>(a + k, lda, columns, b + k * ldb, ldb, c, ldc);
+}
+
 template <int Rows>
 constexpr void fill_unpacked_gemm_rows(KernelTable& table) {
     table.unpacked_gemm[Rows - 1][0] = unpacked_gemm_kernel<Rows, 1>;
@@ -84,7 +118,15 @@ constexpr void fill_batch_reduce_dot_tiles(KernelTable& table) {
     }
 }
 
+template <int Rows>
+constexpr void fill_row_products(KernelTable& table) {
+    table.row_products[Rows - 1] = row_products_kernel<Rows>;
+    if constexpr (Rows > 1) fill_row_products<Rows - 1>(table);
+}
+
 constexpr void fill_unpacked(KernelTable& table) {
+    table.product_rows = kProductRows;
+    fill_row_products<kProductRows>(table);
     fill_unpacked_gemm_rows<kMR>(table);
     fill_batch_reduce_dot_tiles<kDotRows, kDotColumns>(table);
 }

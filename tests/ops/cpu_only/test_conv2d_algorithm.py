@@ -16,10 +16,14 @@ from pycnn import _core, ops
 LENET = ((64, 1, 28, 28), (6, 1, 5, 5))
 SECOND = ((64, 6, 14, 14), (16, 6, 5, 5))
 SQUARE = ((64, 1, 28, 28), (6, 1, 3, 3))
+ONE = ((1, 1, 28, 28), (6, 1, 3, 3))
 TEXT = ((50, 1, 60, 300), (100, 1, 3, 300))
 DIRECTIONS = ("forward", "backward_input", "backward_weight")
 
-FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {"winograd": SQUARE}
+FITTING = {algorithm: TEXT for algorithm in _core.conv_algorithms()} | {
+    "winograd": SQUARE,
+    "patch_rows": ONE,
+}
 
 Shapes = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 
@@ -80,6 +84,7 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
         *(("depthwise", SECOND, direction, 1) for direction in DIRECTIONS),
         *(("winograd", TEXT, direction, 1) for direction in DIRECTIONS),
         ("winograd", SQUARE, "forward", 2),
+        ("patch_rows", ((400, 40, 26, 26), (8, 40, 3, 3)), "forward", 1),  # patches of 332 MB
         ("batch_lanes", LENET, "backward_input", 2),
         ("batch_lanes", LENET, "backward_weight", 2),
     ],

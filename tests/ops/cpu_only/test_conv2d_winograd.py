@@ -61,6 +61,8 @@ def test_tiles_and_channels(
         pytest.param((3, 20, 30, 30), (330, 20, 3, 3), id="several chunks"),
         pytest.param((1, 257, 13, 13), (97, 257, 3, 3), id="deep"),
         pytest.param((2, 1, 300, 3), (1, 1, 3, 3), id="narrow"),
+        pytest.param((3, 130, 4, 5), (131, 130, 3, 3), id="few tiles, parts of the outputs"),
+        pytest.param((1, 9, 5, 130), (145, 9, 5, 5), id="few tiles in several strips"),
         pytest.param((2, 12, 27, 27), (164, 12, 5, 5), id="5 x 5, several chunks"),
         pytest.param((1, 3, 9, 400), (5, 3, 5, 5), id="5 x 5, rows of several strips"),
     ],
@@ -71,11 +73,13 @@ def test_large_shapes(x_shape: Shape, w_shape: Shape) -> None:
 
 @pytest.mark.usefixtures("backend", "winograd")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
-@pytest.mark.parametrize("taps", [3, 5])
-def test_other_images_keep_their_bits(value: float, taps: int, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("taps", "outputs"), [(3, 8), (5, 8), (3, 100)])
+def test_other_images_keep_their_bits(
+    value: float, taps: int, outputs: int, rng: np.random.Generator
+) -> None:
     """An infinity is for the windows over it, and the largest numbers are for a plain sum."""
     x = rng.standard_normal((3, 8, 9, 9), np.float32)
-    w = np.asarray(rng.standard_normal((8, 8, taps, taps), np.float32) / 8, np.float32)
+    w = np.asarray(rng.standard_normal((outputs, 8, taps, taps), np.float32) / 8, np.float32)
     before = ops.conv2d(x, w)
     x[1, 2, 4, 2] = value  # 97/36 times the largest overflows in the transform
     after = ops.conv2d(x, w)
@@ -106,11 +110,13 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
             ]
         }
         assert [name == "winograd" for name in chosen.values()] == [True] * 3 + [False] * 3
-    for direction in DIRECTIONS[:2]:  # one task would be all there is
-        one = ops.conv2d_algorithm(
-            (1, 256, 13, 13), (256, 256, 3, 3), direction=direction, padding=1
+    for direction in DIRECTIONS[:2]:
+        one, narrow = (
+            ops.conv2d_algorithm((1, c, 13, 13), (c, c, 3, 3), direction=direction, padding=1)
+            for c in (256, 16)
         )
-        assert one != "winograd"
+        assert one == "winograd"  # a task has some of the filters
+        assert narrow != "winograd"  # one task would be all there is
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), stride=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 3, 3), dilation=2) != "winograd"
     assert ops.conv2d_algorithm((8, 64, 56, 56), (64, 64, 7, 7)) != "winograd"
@@ -121,3 +127,4 @@ def test_the_choice_depends_on_channels_and_tiles() -> None:
 def test_same_bits_for_any_number_of_threads() -> None:
     assert_same_bits((6, 40, 30, 50), (60, 40, 3, 3), padding=1)
     assert_same_bits((6, 40, 15, 25), (60, 40, 5, 5), padding=2)
+    assert_same_bits((5, 140, 4, 7), (150, 70, 3, 3), padding=1, groups=2)  # few tiles
