@@ -29,7 +29,8 @@ class Case:
     `shapes` names every array of the op, `inputs` those that it reads, in the order of its
     parameters. `flops` counts a multiply-add as two; an op that hardly computes has 0 and is judged
     by `traffic`: the bytes of its inputs and results, each counted once. `images` is set for whole
-    networks. `layouts` are those memory formats of PyTorch that make a difference. `x` is drawn
+    networks. `layouts` are those memory formats of PyTorch that make a difference; onnxruntime and
+    OpenVINO, which choose their own, run inference of networks alone. `x` is drawn
     from an interval of length `spread` around 0. `random` ops draw their own numbers, so the
     results of two libraries differ.
     """
@@ -63,10 +64,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Bound:
-    """A case with a library's arrays: the call to time, and its results as NumPy arrays."""
+    """A case with a library's arrays: the call to time, its results as NumPy arrays.
+
+    `how` says which of the library's ways the call takes, where it has several.
+    """
 
     run: Callable[[], object]
     outputs: Callable[[], list[Array]]
+    how: str = ""
 
 
 def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.Generator) -> Array:
@@ -75,6 +80,8 @@ def _values(name: str, shape: Shape, options: Mapping[str, Any], rng: np.random.
     if options.get("words") and name == "x":
         return rng.integers(2, options["words"], shape)  # 0 and 1 stand for padding and unknown
     values = rng.random(shape, np.float32)
+    if name.endswith(".running_var") or (name.endswith(".weight") and len(shape) == 1):
+        return values + np.float32(0.5)  # about 1: a layer keeps the size of its input
     values -= np.float32(0.5)
     if name == "w" or name.endswith((".weight", ".bias")):
         # Variance 2 / fan-in keeps the size of activations from layer to layer in a ReLU network.

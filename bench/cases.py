@@ -1,7 +1,7 @@
 """The work to measure: every row of the table.
 
-A case knows nothing about libraries. `with_pycnn.py` and `with_torch.py` know how to run one, and
-`oracle.py` knows the right result.
+A case knows nothing about libraries. `with_pycnn.py`, `with_torch.py` and their like know how to
+run one, and `oracle.py` knows the right result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from typing import Any
 
 from case import LAYOUTS, Case, Shape, bytes_of, out_size
 from memory_cases import memory_cases
-from networks import ALEXNET, LENET, TEXTCNN, Network
+from networks import (
+    ALEXNET,
+    LENET,
+    MOBILENET,
+    RESNET18,
+    SMALL_CIFAR,
+    TEXTCNN,
+    VGG11,
+    Network,
+)
 
 
 def _text_conv(n: int, filters: int, words: int, length: int, dim: int) -> Iterator[Case]:
@@ -92,14 +101,15 @@ def _linear(n: int, fan_in: int, fan_out: int) -> Iterator[Case]:
         )
 
 
-def network_case(network: Network, n: int, train: bool) -> Case:
-    """Return a case of whole training steps, or of inference, on a batch of n samples."""
-    parameters = dict(zip(network.names, network.parameters, strict=True))
-    shapes = {"x": (n, *network.sample), "target": (n,), **parameters}
-    # Each layer has three products in training; the first has two, because nobody needs its dx.
-    work = (2, 3) if train else (1, 1)
+def network_case(network: Network, n: int, train: bool, frozen: bool = False) -> Case:
+    """Return a case of whole training steps, or of inference, on a batch of n samples.
+
+    With `frozen`, only the last layer is trained.
+    """
+    shapes = {"x": (n, *network.sample), "target": (n,), **network.state}
+    kind = "training step" if train else "inference"
     return Case(
-        name=f"{network.title} {'training step' if train else 'inference'} N={n}",
+        name=f"{network.title} {kind}{', last layer only,' if frozen else ''} N={n}",
         group="network",
         op="train" if train else "infer",
         shapes=shapes,
@@ -113,22 +123,31 @@ def network_case(network: Network, n: int, train: bool) -> Case:
             "words": network.words,
             "lr": 1e-4 if network.optimizer == "sgd" else 1e-6,
             "momentum": 0.9,
+            "frozen": frozen,
         },
-        flops=2 * n * (work[0] * network.first + work[1] * network.rest),
+        flops=2 * n * network.multiply_adds(train, frozen),
         images=n,
         layouts=("contiguous",) if network.words else LAYOUTS,
     )
 
 
+def network_cases() -> Iterator[Case]:
+    """Yield training steps and inference of each network; inference also of one image."""
+    yield from (network_case(LENET, n, train=True) for n in (64, 256))
+    yield network_case(LENET, 64, train=True, frozen=True)
+    yield from (network_case(LENET, n, train=False) for n in (1, 256))
+    for network, n in ((SMALL_CIFAR, 64), (RESNET18, 32), (VGG11, 32), (MOBILENET, 16)):
+        yield network_case(network, n, train=True)
+        yield from (network_case(network, images, train=False) for images in (1, n))
+    for network, n in ((ALEXNET, 16), (TEXTCNN, 50)):
+        yield network_case(network, n, train=True)
+        yield network_case(network, n, train=False)
+
+
 def all_cases() -> list[Case]:
     """Return every case in the order of the table."""
     return [
-        *(network_case(LENET, n, train=True) for n in (64, 256)),
-        *(network_case(LENET, n, train=False) for n in (1, 256)),
-        network_case(ALEXNET, 16, train=True),
-        network_case(ALEXNET, 16, train=False),
-        network_case(TEXTCNN, 50, train=True),
-        network_case(TEXTCNN, 50, train=False),
+        *network_cases(),
         # LeNet-5
         *_conv(64, 1, 6, 5, 28, padding=2),
         *_conv(64, 6, 16, 5, 14),

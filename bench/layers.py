@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from cases import network_case
 from networks import NETWORKS
-from with_pycnn import build_network, setup, train_network
+from pycnn_networks import build, train
+from with_pycnn import setup
 
 import pycnn
 
@@ -44,10 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
     setup(args.threads)
     case = network_case(NETWORKS[args.network], args.batch, train=True)
     arrays = case.arrays()
-    model = build_network(NETWORKS[args.network], arrays)
+    model = build(NETWORKS[args.network], arrays)
     print(f"{case.name}, without loss and optimizer")
     print(pycnn.profile(model, arrays["x"], args.seconds))
-    faults = page_faults(train_network(case, arrays).run)
+    faults = page_faults(train(case, arrays).run)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"page faults of a whole step: {faults:.1f}; largest memory: {peak:.2f} GiB")
 

@@ -108,7 +108,7 @@ class Entrant:
         return statistics.median(self.times)
 
     def prepare(self, case: Case, check: bool) -> dict[str, Any]:
-        """Bind the case; return a sample of its results, and their error if `check`."""
+        """Bind the case; return a sample of its results, their error, and how it runs."""
         answer: dict[str, Any] = self.worker.ask(
             "prepare", case=case.name, layout=self.layout, check=check
         )

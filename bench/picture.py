@@ -14,11 +14,13 @@ from report import unit
 from pycnn._files import atomic_write
 
 # Colours that people with colour blindness can tell apart (Okabe and Ito).
-_SERIES = (
-    ("pycnn", "#0072B2"),
-    ("PyTorch, contiguous (default)", "#E69F00"),
-    ("PyTorch, channels_last", "#CC79A7"),
-)
+_SERIES = {
+    "pycnn": ("pycnn", "#0072B2"),
+    "contiguous": ("PyTorch, contiguous (default)", "#E69F00"),
+    "channels_last": ("PyTorch, channels_last", "#CC79A7"),
+    "onnxruntime": ("onnxruntime", "#009E73"),
+    "openvino": ("OpenVINO", "#56B4E9"),
+}
 _SCALE = {"img/s": 1.0, "GFLOP/s": 1e9, "GB/s": 1e9}
 # Endings that a case's name adds to its network's; training and inference share an axis.
 _WORK = re.compile(r" (training step|inference)")
@@ -64,10 +66,13 @@ def draw(path: str, results: list[Result], title: str, limits: dict[str, float])
 def _panel(ax: Any, name: str, rows: list[Result], limit: float | None) -> None:
     scale = _SCALE[name]
     places = range(len(rows))
-    for i, (label, colour) in enumerate(_SERIES):
-        values = [_rate(row, i) / scale for row in rows]
-        if any(values):
-            ax.barh([p + 0.27 * (i - 1) for p in places], values, 0.25, label=label, color=colour)
+    rates = {series: [_rate(row, series) / scale for row in rows] for series in _SERIES}
+    shown = {series: values for series, values in rates.items() if any(values)}
+    height = 0.8 / max(len(shown), 3)
+    for i, (series, values) in enumerate(shown.items()):
+        label, colour = _SERIES[series]
+        above = height * (i - (len(shown) - 1) / 2)
+        ax.barh([p + above for p in places], values, 0.92 * height, label=label, color=colour)
     if limit:
         ax.axvline(limit / scale, color="black", linewidth=1, linestyle="--")
     ax.set_yticks(list(places), [row.case.name for row in rows], fontsize=7)
@@ -77,8 +82,8 @@ def _panel(ax: Any, name: str, rows: list[Result], limit: float | None) -> None:
     ax.grid(axis="x", alpha=0.3)
 
 
-def _rate(row: Result, series: int) -> float:
-    if series == 0:
+def _rate(row: Result, series: str) -> float:
+    if series == "pycnn":
         return row.rate(row.seconds) if row.seconds else 0.0
-    peer = row.peers.get(("contiguous", "channels_last")[series - 1])
+    peer = row.peers.get(series)
     return row.rate(peer.seconds) if peer else 0.0

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from measure import Result, Settings
+from goals import GOALS
+from measure import RUNTIMES, Result, Settings
 
 from pycnn._files import atomic_write
 
 _TITLES = {
-    "network": "Whole networks (LeNet-5: forward; training adds loss, backward, SGD with momentum)",
+    "network": "Whole networks (training: forward, loss, backward, SGD with momentum or Adam)",
     "convolution": "Convolutions",
     "linear": "Linear layers",
     "memory": "Pooling, ReLU, normalisation, dropout, loss, optimizers (bytes, each counted once)",
@@ -25,9 +26,9 @@ _TITLES = {
 class Table:
     """Prints results as they arrive, in columns of fixed width; `devices` excludes the CPU."""
 
-    def __init__(self, devices: Sequence[str], compare: bool) -> None:
+    def __init__(self, devices: Sequence[str], peers: Sequence[str]) -> None:
         self._devices = devices
-        self._compare = compare
+        self._peers = peers
         self._group = ""
 
     def head(self) -> None:
@@ -35,14 +36,13 @@ class Table:
         cells = [f"{'':41}", f"{'error':>6}"]
         cells += [f"{'time':>9}", f"{'cpu':>14}", f"{'of bound':>10}"]
         cells += [f"{device:>14}" for device in self._devices]
-        if self._compare:
-            cells += [
-                f"{'torch':>8}",
-                f"{'ch.last':>8}",
-                f"{'x default':>9}",
-                f"{'x better':>8}",
-                f"{'differs':>8}",
-            ]
+        if "torch" in self._peers:
+            titles = ("torch", "ch.last", "x default", "x better")
+            cells += [f"{title:>9}" for title in titles]
+        cells += [f"{name:>11}" for name in self._runtimes()]
+        if self._peers:
+            cells += [f"{title:>9}" for title in ("x best", "goal", "differs")]
+        cells += ["round trip", "how"]
         print("  ".join(cells).rstrip())
 
     def row(self, result: Result) -> None:
@@ -57,9 +57,21 @@ class Table:
             seconds = result.devices.get(device)
             rate = "-" if seconds is None else f"{_number(result, seconds)} {unit(result)}"
             cells.append(f"{rate:>14}")
-        if self._compare:
-            cells += _peer_cells(result)
+        if "torch" in self._peers:
+            cells += _torch_cells(result)
+        for name in self._runtimes():
+            peer = result.peers.get(name)
+            cells.append(f"{_number(result, peer.seconds) if peer else '':>11}")
+        if self._peers:
+            cells += _best_cells(result)
+        # Another program between the two makes one of them long.
+        trip = min(result.round_trips, default=None)
+        cells.append(f"{'-' if trip is None else f'{trip:.0f} ns':>10}")
+        cells.append(result.how.partition(":")[0])
         print("  ".join(cells).rstrip(), flush=True)
+
+    def _runtimes(self) -> list[str]:
+        return [name for name in self._peers if name in RUNTIMES]
 
 
 def _cpu_cells(result: Result) -> list[str]:
@@ -73,16 +85,24 @@ def _cpu_cells(result: Result) -> list[str]:
     ]
 
 
-def _peer_cells(result: Result) -> list[str]:
+def _torch_cells(result: Result) -> list[str]:
     better, default = result.better, result.peers.get("contiguous")
     if better is None or default is None:
-        return ["-".rjust(8)] * 5
+        return ["-".rjust(9)] * 4
     cells = []
     for layout in ("contiguous", "channels_last"):
         peer = result.peers.get(layout)
-        cells.append(f"{_number(result, peer.seconds) if peer else '':>8}")
+        cells.append(f"{_number(result, peer.seconds) if peer else '':>9}")
+    return [*cells, f"{default.ratio:9.2f}", f"{better.ratio:9.2f}"]
+
+
+def _best_cells(result: Result) -> list[str]:
+    goal = GOALS.get(result.case.name)
+    wanted = f"{'' if goal is None else f'{goal:g}':>9}"
+    if result.best is None:
+        return ["-".rjust(9), wanted, "-".rjust(9)]
     worst = f"{max(result.differences):.0e}" if result.differences else "random"
-    return [*cells, f"{default.ratio:9.2f}", f"{better.ratio:8.2f}", f"{worst:>8}"]
+    return [f"{result.best[1].ratio:9.2f}", wanted, f"{worst:>9}"]
 
 
 def unit(result: Result) -> str:
@@ -169,18 +189,26 @@ def _result_json(result: Result) -> dict[str, Any]:
             device: {"seconds": seconds, "rate": result.rate(seconds)}
             for device, seconds in result.devices.items()
         }
-    if result.better:
-        data["torch"] = {
-            layout: {
-                "seconds": peer.seconds,
-                "rate": result.rate(peer.seconds),
-                "times_pycnn": peer.ratio,
-                "difference": peer.difference,
-            }
-            for layout, peer in result.peers.items()
+    if result.how:
+        data["how"] = result.how
+    if result.round_trips:
+        data["round_trips_ns"] = result.round_trips
+    peers = {
+        name: {
+            "seconds": peer.seconds,
+            "rate": result.rate(peer.seconds),
+            "times_pycnn": peer.ratio,
+            "difference": peer.difference,
         }
+        for name, peer in result.peers.items()
+    }
+    data |= {name: peers.pop(name) for name in RUNTIMES if name in peers}
+    if result.better:
+        data["torch"] = peers
         data["speedup_over_default"] = result.peers["contiguous"].ratio
         data["speedup_over_better"] = result.better.ratio
+    if result.best:
+        data["best_peer"], data["speedup_over_best"] = result.best[0], result.best[1].ratio
     return data
 
 

@@ -27,7 +27,7 @@ def buckets(parameters: Sequence[Shape]) -> tuple[int, ...]:
 
 def operations(network: Network) -> float:
     """Return the floating-point operations of a training step for one sample."""
-    return 2.0 * (2 * network.first + 3 * network.rest)
+    return 2.0 * network.multiply_adds(train=True)
 
 
 def resnet50() -> list[Shape]:

@@ -1,4 +1,4 @@
-"""Measure how fast pycnn is, per op and for whole networks, against the machine and PyTorch.
+"""Measure how fast pycnn is, per op and for whole networks, against the machine and its peers.
 
 Run ``python bench/throughput.py --help``; README.md in this folder explains the figures.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from typing import Any
 import report
 import roofline
 from cases import all_cases
+from goals import GOALS
 from measure import Result, Settings, measure
 from peers import Worker, WorkerError
+from round_trip import RoundTrip
 
 from pycnn._files import check_writable
 from pycnn.devices import EXTENSIONS, extension
 
 FULL = Settings(rounds=7, seconds=0.2)
 QUICK = Settings(rounds=3, seconds=0.05)
+PEERS = {"torch": "PyTorch", "onnxruntime": "onnxruntime", "openvino": "OpenVINO"}
 RESULTS = Path(__file__).parent / "results"
 # A load average above this means that something else is using the cores.
 _BUSY = 0.7
@@ -39,15 +43,23 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="columns of the table; the CPU's is always there, and +graph takes training steps "
         "in a CUDA graph",
     )
-    parser.add_argument("--compare", choices=("torch",), help="measure PyTorch on the same work")
     parser.add_argument(
-        "--torch-python",
-        default=sys.executable,
-        metavar="PATH",
-        help="the Python interpreter that has PyTorch (default: this one)",
+        "--compare",
+        nargs="+",
+        choices=PEERS,
+        default=[],
+        help="measure these on the same work; runtimes, on inference of networks",
+    )
+    parser.add_argument(
+        "--python",
+        nargs="+",
+        default=[],
+        metavar="LIBRARY=PATH",
+        help="the Python interpreter that has a library of --compare (default: this one)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="default: pycnn's own choice")
     parser.add_argument("--only", metavar="TEXT", help="only the rows whose names contain TEXT")
+    parser.add_argument("--goals", action="store_true", help="only the rows that have a goal")
     parser.add_argument("--quick", action="store_true", help="short blocks: rough figures")
     parser.add_argument(
         "--json",
@@ -62,25 +74,32 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.threads is not None and options.threads < 1:
         parser.error("--threads must be at least 1")
-    options.cases = [c for c in all_cases() if (options.only or "").lower() in c.name.lower()]
+    rows = [case for case in all_cases() if case.name in GOALS or not options.goals]
+    options.cases = [case for case in rows if (options.only or "").lower() in case.name.lower()]
     if not options.cases:
-        names = "\n  ".join(case.name for case in all_cases())
+        names = "\n  ".join(case.name for case in rows)
         parser.error(f"no row contains {options.only!r}; the rows are\n  {names}")
-    if not (options.quick or options.only):
+    options.interpreters = {}
+    for text in options.python:
+        library, _, path = text.partition("=")
+        if library not in PEERS or not path:
+            parser.error(f"--python takes LIBRARY=PATH, one of {', '.join(PEERS)}; got {text!r}")
+        options.interpreters[library] = path
+    if not (options.quick or options.only or options.goals):
         name = re.sub(r"[^a-z0-9]+", "-", report.machine()["cpu"].lower()).strip("-")
         options.json = options.json or str(RESULTS / f"{name}.json")
         options.picture = options.picture or str(RESULTS / f"{name}.png")
     return options
 
 
-def start_torch(python: str, threads: int) -> Worker:
-    """Start PyTorch's process; failing is an error, because the comparison was asked for."""
+def start_peer(library: str, python: str, threads: int) -> Worker:
+    """Start a peer's process; failing is an error, because the comparison was asked for."""
     try:
-        return Worker("torch", python, threads)
+        return Worker(library, python, threads)
     except WorkerError as error:
         raise WorkerError(
-            f"cannot compare with PyTorch: {error} "
-            "(--torch-python names an interpreter that has it)"
+            f"cannot compare with {PEERS[library]}: {error} "
+            f"(--python {library}=PATH names an interpreter that has it)"
         ) from None
 
 
@@ -99,10 +118,12 @@ def main(arguments: list[str] | None = None) -> int:
         with ExitStack() as stack:
             mine = stack.enter_context(Worker("pycnn", threads=options.threads))
             threads = int(mine.about["threads"])
-            theirs = None
-            if options.compare:
-                theirs = stack.enter_context(start_torch(options.torch_python, threads))
-            return run(options, settings, mine, theirs, threads, devices)
+            theirs = []
+            for library in dict.fromkeys(options.compare):
+                python = options.interpreters.get(library, sys.executable)
+                theirs.append(stack.enter_context(start_peer(library, python, threads)))
+            trip = stack.enter_context(RoundTrip()).nanoseconds if threads > 1 else lambda: None
+            return run(options, settings, mine, theirs, threads, devices, trip)
     except (WorkerError, OSError, RuntimeError) as error:
         print(f"throughput.py: {error}", file=sys.stderr)
         return 2
@@ -114,9 +135,10 @@ def run(
     options: argparse.Namespace,
     settings: Settings,
     mine: Worker,
-    theirs: Worker | None,
+    theirs: list[Worker],
     threads: int,
     devices: list[str],
+    round_trip: Callable[[], float | None],
 ) -> int:
     """Measure, print and write; return the exit status."""
     computer = report.machine()
@@ -125,7 +147,7 @@ def run(
         "copy_bandwidth": roofline.copy_bandwidth(threads),
     }
     config: dict[str, Any] = mine.about["config"]
-    about = [worker.about for worker in (mine, theirs) if worker]
+    about = [worker.about for worker in (mine, *theirs)]
     title = ", ".join([computer["cpu"], f"threads: {threads}", *(a["library"] for a in about)])
     print(title)
     print(
@@ -139,11 +161,12 @@ def run(
         )
     print()
 
-    table = report.Table(devices, compare=theirs is not None)
+    table = report.Table(devices, [worker.library for worker in theirs])
     table.head()
     results: list[Result] = []
     for case in options.cases:
-        results.append(measure(case, mine, theirs, settings, limits["copy_bandwidth"], devices))
+        bandwidth = limits["copy_bandwidth"]
+        results.append(measure(case, mine, theirs, settings, bandwidth, devices, round_trip))
         table.row(results[-1])
 
     # The best figure seen at any time is the machine's peak.

@@ -1,95 +1,140 @@
-"""The networks of `networks.py` in PyTorch, written as its users write them."""
+"""The networks of `networks.py` in PyTorch, of the modules that its users take."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+from case import Array
 from networks import Network
+from sketch import Step
 
 torch: Any = importlib.import_module("torch")
 nn: Any = torch.nn
 
 
-def _lenet(_: Network) -> Any:
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
+def build(network: Network, arrays: Mapping[str, Array]) -> Any:
+    """Return the network with the given parameters and running statistics.
+
+    A row of layers is a `Sequential`; other networks have a `forward` that goes from step to step.
+    """
+    steps = network.steps
+    readers = Counter(value for step in steps for value in step.inputs)
+    # In place as in torchvision: faster, and allowed where nobody else reads the value.
+    modules = [_module(step, readers[step.inputs[0]] == 1) for step in steps]
+    for step, module in zip(steps, modules, strict=True):
+        names = {name.removeprefix(f"{step.key}."): name for name in step.parameters}
+        state = {own: torch.from_numpy(arrays[name].copy()) for own, name in names.items()}
+        target = module.layer if isinstance(module, (_Padded, _Lookup)) else module
+        missing, unexpected = target.load_state_dict(state, strict=False)
+        assert not unexpected
+        assert set(missing) <= {"num_batches_tracked"}
+    in_a_row = all(step.inputs == (i,) for i, step in enumerate(steps))
+    return nn.Sequential(*modules) if in_a_row else _Steps(steps, modules)
 
 
-def _normalisation() -> Any:
-    # PyTorch divides alpha by the size of the window; the paper does not.
-    return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+def parameters(network: Network, model: Any) -> dict[str, Any]:
+    """Return the parameters by pycnn's names: each module lists them as its step does."""
+    names = [name for step in network.steps for name in step.parameters if ".running_" not in name]
+    return dict(zip(names, model.parameters(), strict=True))
 
 
-def _alexnet(_: Network) -> Any:
-    return nn.Sequential(
-        nn.Conv2d(3, 96, 11, stride=4),
-        nn.ReLU(),
-        _normalisation(),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(96, 256, 5, padding=2, groups=2),
-        nn.ReLU(),
-        _normalisation(),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(256, 384, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(384, 384, 3, padding=1, groups=2),
-        nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1, groups=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, 2),
-        nn.Flatten(),
-        nn.Linear(9216, 4096),
-        nn.ReLU(),
-        nn.Dropout(),
-        nn.Linear(4096, 4096),
-        nn.ReLU(),
-        nn.Dropout(),
-        nn.Linear(4096, 1000),
-    )
+class _Steps(nn.Module):  # type: ignore[misc]
+    """A network in which layers read other results than that of the layer before."""
 
-
-class _Text(nn.Module):  # type: ignore[misc]
-    """Embedding, convolutions of several widths, maximum over time, a linear layer."""
-
-    def __init__(self, network: Network) -> None:
+    def __init__(self, steps: list[Step], modules: list[Any]) -> None:
         super().__init__()
-        (words, dim), *rest = network.parameters
-        weights = rest[:-2:2]
-        self.embedding = nn.Embedding(words, dim)
-        self.convolutions = nn.ModuleList(nn.Conv2d(1, w[0], w[2:]) for w in weights)
-        self.dropout = nn.Dropout()
-        self.linear = nn.Linear(sum(w[0] for w in weights), network.classes)
+        self.layers = nn.ModuleList(modules)
+        last = {value: i for i, step in enumerate(steps) for value in step.inputs}
+        # What nobody reads any more is freed, as local variables are that get a new value.
+        self.reads = [(step.inputs, [v for v in set(step.inputs) if last[v] == i])
+                      for i, step in enumerate(steps)]  # fmt: skip
 
     def forward(self, x: Any) -> Any:
-        x = self.embedding(x).unsqueeze(1)
-        maps = [self._map(convolution, x) for convolution in self.convolutions]
-        features = torch.cat([nn.functional.max_pool1d(m, m.size(2)).squeeze(2) for m in maps], 1)
-        return self.linear(self.dropout(features))
-
-    @staticmethod
-    def _map(convolution: Any, x: Any) -> Any:
-        """Convolve with the same rows of padding as pycnn's model."""
-        width = convolution.kernel_size[0]
-        padded = nn.functional.pad(x, (0, 0, width - 1, width))
-        return torch.relu(convolution(padded)).squeeze(3)
+        values = {0: x}
+        for i, (layer, (inputs, done)) in enumerate(zip(self.layers, self.reads, strict=True)):
+            x = layer(*(values[value] for value in inputs))
+            for value in done:
+                del values[value]
+            values[i + 1] = x
+        return x
 
 
-BUILDERS: dict[str, Callable[[Network], Any]] = {
-    "lenet5": _lenet,
-    "alexnet": _alexnet,
-    "textcnn": _Text,
-}
+class _Call(nn.Module):  # type: ignore[misc]
+    """A function of PyTorch as a module."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.forward = function
+
+
+class _Padded(nn.Module):  # type: ignore[misc]
+    """A convolution with other borders above than below."""
+
+    def __init__(self, layer: Any, padding: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.layer = layer
+        top, bottom, left, right = padding
+        self.borders = (left, right, top, bottom)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(nn.functional.pad(x, self.borders))
+
+
+class _Lookup(nn.Module):  # type: ignore[misc]
+    """Vectors of words as an image of one channel."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x).unsqueeze(1)
+
+
+def _module(step: Step, inplace: bool) -> Any:
+    o = step.options
+    shapes = [shape for shape in step.parameters.values()]
+    match step.op:
+        case "conv":
+            top, bottom, left, right = o["padding"]
+            weight, groups = shapes[0], o["groups"]
+            even = (top, left) == (bottom, right)
+            conv = nn.Conv2d(
+                weight[1] * groups,
+                weight[0],
+                o["kernel"],
+                o["stride"],
+                (top, left) if even else 0,
+                groups=groups,
+                bias=len(shapes) > 1,
+            )
+            return conv if even else _Padded(conv, o["padding"])
+        case "linear":
+            return nn.Linear(*reversed(shapes[0]))
+        case "norm":
+            return nn.BatchNorm2d(*shapes[0])
+        case "embedding":
+            return _Lookup(nn.Embedding(*shapes[0]))
+        case "relu" | "relu6":
+            return (nn.ReLU if step.op == "relu" else nn.ReLU6)(inplace=inplace)
+        case "response_norm":
+            # PyTorch divides alpha by the size of the window; the paper does not.
+            return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+        case "max_pool":
+            return nn.MaxPool2d(o["size"], o["stride"])
+        case "mean":
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        case "maximum":
+            return _Call(lambda x: nn.functional.max_pool1d(x.squeeze(3), x.size(2)).squeeze(2))
+        case "flatten":
+            return nn.Flatten()
+        case "dropout":
+            return nn.Dropout(o["p"])
+        case "add":
+            return _Call(torch.add)
+        case "concatenate":
+            return _Call(lambda *values: torch.cat(values, 1))
+    raise ValueError(f"no PyTorch version of {step.op}")

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch_networks
 from case import Array, Arrays, Bound, Case
 from memory_cases import STEPS
 from networks import NETWORKS
-from torch_networks import BUILDERS
 
 torch: Any = importlib.import_module("torch")
 aten: Any = torch.ops.aten
@@ -221,10 +221,7 @@ def _softmax_loss(case: Case, t: Tensors) -> Callable[[], Any]:
 
 
 def _build(case: Case, a: Arrays, layout: str) -> Any:
-    network = NETWORKS[case.options["network"]]
-    model = BUILDERS[network.model](network)
-    for parameter, name in zip(model.parameters(), network.names, strict=True):
-        parameter.data = torch.from_numpy(a[name].copy())
+    model = torch_networks.build(NETWORKS[case.options["network"]], a)
     return model.to(memory_format=_FORMATS[layout])
 
 
@@ -232,11 +229,15 @@ def _train_network(case: Case, a: Arrays, layout: str) -> Bound:
     model = _build(case, a, layout).train()
     criterion = torch.nn.CrossEntropyLoss()
     o = case.options
-    parameters = list(model.parameters())
-    if NETWORKS[o["network"]].optimizer == "adam":
-        optimizer = torch.optim.Adam(parameters, lr=o["lr"])
+    network = NETWORKS[o["network"]]
+    parameters = torch_networks.parameters(network, model)
+    if o["frozen"]:
+        for name in set(parameters) - set(network.last):
+            parameters.pop(name).requires_grad_(False)
+    if network.optimizer == "adam":
+        optimizer = torch.optim.Adam(parameters.values(), lr=o["lr"])
     else:
-        optimizer = torch.optim.SGD(parameters, lr=o["lr"], momentum=o["momentum"])
+        optimizer = torch.optim.SGD(parameters.values(), lr=o["lr"], momentum=o["momentum"])
     dropouts = [layer for layer in model.modules() if isinstance(layer, torch.nn.Dropout)]
     x, target = _tensor(a["x"], layout), _tensor(a["target"], layout)
 
@@ -253,7 +254,7 @@ def _train_network(case: Case, a: Arrays, layout: str) -> Bound:
         loss = step()
         for layer in dropouts:
             layer.train()
-        gradients = [parameter.grad for parameter in parameters]
-        return _as_list((loss, *gradients, *parameters))
+        gradients = [parameter.grad for parameter in parameters.values()]
+        return _as_list((loss, *gradients, *parameters.values()))
 
     return Bound(step, outputs)

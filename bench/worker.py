@@ -1,8 +1,8 @@
 """A process that runs cases for one library: requests and answers are lines of JSON.
 
-Usage: ``python worker.py {pycnn,torch} [threads]``, started by `peers.Worker`. Two libraries in one
-process would share thread pools, allocators and the floating-point state; separate processes do
-not. Between requests the process sleeps in a read and costs nothing.
+Usage: ``python worker.py {pycnn,torch,onnxruntime,openvino} [threads]``, started by `peers.Worker`.
+Two libraries in one process would share thread pools, allocators and the floating-point state;
+separate processes do not. Between requests the process sleeps in a read and costs nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SAMPLES = 20_000
 
 
 class Server:
-    """Answers requests; `library` is the module `with_pycnn` or `with_torch`."""
+    """Answers requests; `library` is the module `with_pycnn` or that of a peer."""
 
     def __init__(self, library: Any, threads: int | None) -> None:
         self._library = library
@@ -42,10 +42,11 @@ class Server:
         return float(self._library.fma_peak(seconds))
 
     def prepare(self, case: str, layout: str, check: bool) -> dict[str, Any]:
-        """Bind a case; return a sample of its results, and their error if `check`."""
+        """Bind a case; return a sample of its results, their error if `check`, and how it runs."""
         bound = self._library.bind(self._cases[case], layout)
         outputs = bound.outputs()
-        answer: dict[str, Any] = {"outputs": [_encode(_sample(array)) for array in outputs]}
+        samples = [_encode(_sample(array)) for array in outputs]
+        answer: dict[str, Any] = {"outputs": samples, "how": bound.how}
         if check:
             # Imported here because PyTorch's interpreter may lack pycnn, and so the reference.
             oracle = importlib.import_module("oracle")
