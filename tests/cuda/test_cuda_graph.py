@@ -262,9 +262,8 @@ def test_what_cannot_be_captured_is_refused(device: str) -> None:
     with pytest.raises(TypeError, match=r"loss must be one of pycnn\.losses"):
         CapturedStep(model, Twice(), update)
     step = CapturedStep(model, nn.CrossEntropyLoss(), update)
-    model.to("cpu")
-    with pytest.raises(ValueError, match="the model is on the CPU"):
-        step(x, y)
+    model.to("cpu")  # where a plan takes the place of the graph
+    assert np.isfinite(step(x, y))
 
 
 def test_a_captured_step_gives_its_memory_back(device: str) -> None:
