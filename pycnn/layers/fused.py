@@ -20,6 +20,8 @@ from pycnn.layers.parameter import Array
 from pycnn.layers.pool import MaxPool2d
 
 _PASSES = ("forward", "backward", "backward_parameters")
+# Layers that have ops for several of them; those of sub-classes may have other passes.
+_KINDS = frozenset((Conv1d, Conv2d, Linear, BatchNorm2d, ReLU, ReLU6, Hardtanh, MaxPool2d))
 
 Named: TypeAlias = tuple[str, Module]
 
@@ -67,17 +69,19 @@ class Step:
     def parts(self, before: Sequence[tuple[str, Backward]]) -> tuple[Step, ...]:
         """Return the step itself, or its layers if they cannot or should not run as one.
 
-        They cannot if an instance among them overrides a pass. They should not if a gradient goes
-        through a convolution that is not trained: the op of all three would compute that of its
-        filters.
+        They cannot if an instance among them overrides a pass, or has become one of another class,
+        as `weight_norm` makes it. They should not if a gradient goes through a convolution that is
+        not trained: the op of all three would compute that of its filters.
 
         Parameters
         ----------
         before : sequence of (str, Backward)
             The passes of the steps before this one.
         """
-        if not all(vars(layer.forward).keys().isdisjoint(_PASSES) for layer in self.layers):
-            return self.layers
+        for layer in self.layers:
+            one = layer.forward
+            if type(one) not in _KINDS or not vars(one).keys().isdisjoint(_PASSES):
+                return self.layers
         run = self.forward
         whole = type(run) is not ConvReluMaxPool or run.conv.weight.requires_grad
         if not whole and any(is_trained(part) for _, part in before):
@@ -241,5 +245,4 @@ def _normalised(steps: Sequence[Step]) -> Step | None:
 
 def _of_our_own(steps: Sequence[Step]) -> list[Forward]:
     """Return the layers without those of sub-classes, which may have other passes."""
-    kinds = (Conv1d, Conv2d, Linear, BatchNorm2d, ReLU, ReLU6, Hardtanh, MaxPool2d)
-    return [step.forward for step in steps if type(step.forward) in kinds]
+    return [step.forward for step in steps if type(step.forward) in _KINDS]

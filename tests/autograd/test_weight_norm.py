@@ -59,3 +59,14 @@ def test_what_cannot_be_normalised_is_refused() -> None:
     assert list(own.state_dict()) == ["weight", "bias"]
     with pytest.raises(ValueError, match=r"\[remove_weight_norm\]"):
         remove_weight_norm(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(nn.Conv2d(3, 4, 3), (2, 3, 6, 6)), (nn.Linear(3, 4), (2, 3))]
+)
+def test_a_layer_in_a_row_is_normalised_later(layer: Any, shape: tuple[int, ...]) -> None:
+    row = nn.Sequential(layer, nn.ReLU())
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    before = row(x)
+    nn.nn.utils.weight_norm(row[0])
+    np.testing.assert_allclose(row(x), before, atol=1e-6)
