@@ -26,8 +26,9 @@ ROWS = frozenset(("linear", "linear_relu", "softmax", "log_softmax", "rbf"))
 EACH = frozenset(("relu", "sigmoid", "tanh", "leaky_relu", "gelu", "activation"))
 
 # Why others are refused.
+_OF_BATCH = "uses the statistics of its batch: give the layer running statistics"
 _REASONS = {
-    "batch_norm2d": "uses the statistics of its batch: give the layer running statistics",
+    **dict.fromkeys(("batch_norm2d", "batch_norm2d_clamp", "batch_norm2d_statistics"), _OF_BATCH),
     "dropout": "draws random numbers",
     "embedding": "looks words up, and a graph holds no words",
 }
@@ -70,7 +71,7 @@ def _standardised(groups: Groups, weight: Any, bias: Any, eps: float) -> tuple[A
     """Write down that each group of numbers of a sample gets mean 0 and variance 1."""
     x, op = groups.array, backends.of_cpu().ops.batch_norm2d
     if x.ndim != 3 or weight is not None or bias is not None:
-        x.tracer.refuse(_REASONS["batch_norm2d"])
+        x.tracer.refuse(_OF_BATCH)
     values, *statistics = op(x.numbers[np.newaxis], None, None, eps)
     y = x.tracer.add("standardise", (x,), values[0], x.rows, settings={"eps": eps})
     return (Groups(y), *(TracedArray(x.tracer, one, None) for one in statistics))

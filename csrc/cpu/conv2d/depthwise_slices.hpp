@@ -20,10 +20,12 @@ struct DepthwiseSlices {
 
     int64_t tasks() const { return slices * blocks; }
 
-    // Sums of the slices: of each filter those of its taps, and of dy. `add` adds them to zeros in the order of the slices.
+    // Sums of the slices: of each filter those of its taps, and of dy. `add` adds them up in the order of the slices.
     int64_t partial_size(const ConvShape& s) const { return slices * s.K * (s.R * s.S + 1); }
     void add(const ConvShape& s, const float* partial, float* dw, float* db) const {
         const int64_t taps = s.R * s.S;
+        std::fill_n(dw, s.K * taps, 0.0f);
+        std::fill_n(db, s.K, 0.0f);
         for (int64_t slice = 0; slice < slices; ++slice)
             for (int64_t k = 0; k < s.K; ++k, partial += taps + 1) {
                 for (int64_t t = 0; t < taps; ++t) dw[k * taps + t] += partial[t];
