@@ -61,7 +61,7 @@ class CapturedStep:
     call `pycnn.ops.dropout` within ``pycnn.backends.of(x).on_replay``, or is refused.
 
     On the CPU a step that cannot be captured is taken without a plan, and `reason` says why. The
-    first to object is the op that reads what NumPy has computed, such as the sum of a `Residual`:
+    first to object is the op that reads what NumPy has computed, such as a product of tensors:
     NumPy's part would not be repeated. A step that was captured is tried at once: it must give the
     same bits again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and
     Muon are taken by Python after the replay. A gradient that somebody keeps is not overwritten:

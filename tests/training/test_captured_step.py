@@ -237,9 +237,16 @@ REFUSED: dict[str, Callable[[], Any]] = {
         nn.Flatten(), Untold(), nn.Linear(288, 5, rng=0)
     ),
     "no recorded op has made": lambda: nn.Sequential(
-        nn.Residual(nn.Conv2d(2, 2, 3, padding=1, rng=0)), nn.Flatten(), nn.Linear(288, 5, rng=1)
+        Doubled(), nn.Flatten(), nn.Linear(288, 5, rng=1)
     ),
 }
+
+
+class Doubled(nn.Module):
+    """Multiplies, which NumPy does."""
+
+    def forward(self, x: Any) -> Any:
+        return x * 2
 
 
 @pytest.mark.parametrize("reason", REFUSED)
@@ -247,6 +254,14 @@ def test_what_python_computes_is_refused(reason: str) -> None:
     step = assert_same(batches([4] * 6), model=REFUSED[reason])
     assert reason in step.reason
     assert step.memory == 0
+
+
+def test_sums_of_residual_blocks_are_repeated() -> None:
+    def network() -> Any:
+        block = nn.Sequential(nn.Conv2d(2, 2, 3, padding=1, rng=0), nn.BatchNorm2d(2))
+        return nn.Sequential(nn.Residual(block), nn.Flatten(), nn.Linear(288, 5, rng=1)).train()
+
+    assert assert_same(batches([4] * 6), model=network).reason == ""
 
 
 def test_embeddings_are_refused_when_they_are_trained() -> None:
