@@ -107,11 +107,6 @@ class Trainer:
         limits = {"max_grad_norm": self.max_grad_norm, "max_grad_value": self.max_grad_value}
         wants = [name for name, limit in limits.items() if limit is not None]
         wants += ["a callback with on_backward"] if self.before_step else []
-        if self.run.model._placed() == "cpu":
-            raise ValueError(
-                "[fit] cuda_graph: the model is on the CPU, which has no CUDA graphs: "
-                'model.to("cuda") moves it'
-            )
         if self.accumulate > 1:
             raise ValueError("[fit] cuda_graph: a captured step updates after each batch")
         if wants:
@@ -121,6 +116,11 @@ class Trainer:
             )
         # CapturedStep refuses a loss that is not one of pycnn.losses.
         loss: Any = self.loss
+        if self.run.model._placed() == "cpu":
+            raise ValueError(
+                "[fit] cuda_graph: the model is on the CPU, which has no CUDA graphs: "
+                'model.to("cuda") moves it'
+            )
         self.captured = CapturedStep(self.run.model, loss, self.run.optimizer)
 
     def skip(self, epochs: int) -> None:
