@@ -78,7 +78,7 @@ def is_watched(state: list[Any]) -> bool:
         watched()
         or not is_recording()
         or spread_here() is not None
-        or bool(evaluations())
+        or any(one.objects for one in evaluations())  # one that has ended may be left, empty
         or (bool(HOOKED) and any(id(one) in HOOKED for one in state))
     )
 
