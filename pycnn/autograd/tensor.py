@@ -25,7 +25,7 @@ from pycnn.autograd.scattering import Scattering
 from pycnn.autograd.statistics import Statistics
 from pycnn.autograd.tracked import TrackedArray, plain, tracked
 from pycnn.autograd.value import Value, has_changed, new, part_of
-from pycnn.backends.recording import recorded_here
+from pycnn.backends.recording import refuse_here
 from pycnn.devices import Device, device_of, is_array, move
 
 if TYPE_CHECKING:
@@ -244,8 +244,7 @@ class Tensor(Operators, MoreInPlace, Elementwise, Algebra, Scattering, Statistic
 
         On the CPU it is a view, read-only where gradients depend on the values.
         """
-        if (recorded := recorded_here()) is not None:
-            recorded.ops.refuse("a forward", "reads the numbers of a tensor")
+        refuse_here("a forward", "reads the numbers of a tensor")
         data = self.array
         array: npt.NDArray[Any] = backends.of(data).to_numpy(data)
         if array is data or array.base is data:

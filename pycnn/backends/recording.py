@@ -82,6 +82,12 @@ def recorded_here() -> Recorded | None:
     return _here.recorded
 
 
+def refuse_here(op: str, reason: str) -> None:
+    """Give up what this thread records, if it does: this cannot be repeated without its Python."""
+    if _here.recorded is not None:
+        _here.recorded.ops.refuse(op, reason)
+
+
 def trim() -> None:
     """Give the cached blocks of earlier steps back: a recording has blocks of its own."""
     _core.trim_cache()

@@ -73,10 +73,8 @@ class Images:
         return self.offset, self.channels, self.height, self.width, self.border, self.pitch
 
     def __str__(self) -> str:
-        border = (
-            "" if self.border == (0, 0, 0, 0) else f", border {'-'.join(map(str, self.border))}"
-        )
-        return f"{self.height} x {self.width} x {self.channels}{border}"
+        border = f" [{' '.join(map(str, self.border))}]" if any(self.border) else ""
+        return f"{self.height}x{self.width}x{self.channels}{border}"
 
 
 def pitch_of(channels: int, lanes: int) -> int:

@@ -57,7 +57,7 @@ class Engine:
         return times
 
     def describe(self, x: FloatArray | None = None) -> str:
-        """Return a page: a line for each step, with layouts, work and memory.
+        """Return a page: a line for each step, with layouts and work.
 
         With images `x`, lines begin with the median time of a step in `RUNS` runs, in microseconds.
         """
@@ -67,10 +67,7 @@ class Engine:
             lines = [f"{time:9.1f} us  {line}" for time, line in zip(times, lines, strict=True)]
             lines.append(f"{times.sum():9.1f} us for {len(x)} images")
         work = sum(step.work for step in self.steps)
-        lines.append(
-            f"{len(self.steps)} steps, {work / 1e6:,.1f} million multiply-adds an image, "
-            f"{self.memory / 1e6:,.1f} MB for {self.max_batch} images"
-        )
+        lines.append(f"{len(self.steps)} steps, {work / 1e6:,.1f} M multiply-adds an image")
         return "\n".join(lines)
 
 

@@ -234,7 +234,7 @@ class InferenceSession:
 
     def __str__(self) -> str:
         """Return a page: a line for each step, and what a run takes."""
-        foot = f"{self.memory:,} bytes for {self._max_batch} samples"
+        foot = f"{self.memory:,} bytes for a batch of {self._max_batch}"
         return printable("\n".join((self._head(), self._runner.describe(), foot)), keep="\n")
 
     __repr__ = __str__

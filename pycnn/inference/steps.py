@@ -45,11 +45,9 @@ class Step:
 
     def line(self) -> str:
         """Return a line of text about it."""
+        work = f"{self.work / 1e6:.2f} M" if self.work else ""
         sources = " + ".join(map(str, self.reads))
-        work = f"{self.work / 1e6:10.2f} M" if self.work else ""
-        return (
-            f"{self.layer:24.24}  {self.title:34.34}  {sources} -> {self.writes}  {work}".rstrip()
-        )
+        return f"{self.layer:22.22}  {self.title:32.32} {work:>8}  {sources} -> {self.writes}"
 
 
 def pair(value: Any) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from pycnn.inference.evaluate import evaluate
 from pycnn.inference.graph import FloatArray, Graph
 from pycnn.inference.traced import Groups, TracedArray, Tracer, Untraceable
 from pycnn.layers.module import Module
+from pycnn.layers.sequential import Sequential
 from pycnn.layers.turns import between_steps
 
 # Samples in the batch that is traced. An axis of another number of rows is not that of samples.
@@ -101,10 +102,7 @@ def difference(found: FloatArray, expected: FloatArray, bound: float) -> str | N
 
 
 def _written_down(model: Module, x: FloatArray) -> Graph:
-    names = {
-        id(module): f"{name or 'model'} ({type(module).__name__})"
-        for name, module in model.named_modules()
-    }
+    names = _names(model)
     tracer = Tracer(names, len(x))
     try:
         y: Any = model.forward(TracedArray(tracer, x, 0))
@@ -119,6 +117,20 @@ def _written_down(model: Module, x: FloatArray) -> Graph:
     # this leaves what a forward pass keeps in attributes as arrays.
     model.forward(x)
     raise refusal
+
+
+def _names(model: Module) -> dict[int, str]:
+    """Return the path and class of each layer; of layers that run as one op, those of the first."""
+    names = {
+        id(module): f"{name or 'model'} ({type(module).__name__})"
+        for name, module in model.named_modules()
+    }
+    for module in model.modules():
+        steps = module._steps if isinstance(module, Sequential) else []
+        for step in steps:
+            if step.layers:
+                names[id(step.forward)] = names[id(step.layers[0].forward)]
+    return names
 
 
 def _graph(tracer: Tracer, x: FloatArray, y: Any) -> Graph:

@@ -142,7 +142,7 @@ def test_text(session: InferenceSession) -> None:
     text = str(session)
     assert text.startswith("InferenceSession: (1, 8, 8) -> (4,)")
     assert "relu" in text
-    assert "4 samples" in text
+    assert "bytes for a batch of 4" in text
     assert repr(session) == text
     assert session._repr_html_().startswith("<pre>InferenceSession: (1, 8, 8) -&gt; (4,)")
     assert session.memory > 0
