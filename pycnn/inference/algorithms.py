@@ -15,6 +15,7 @@ _BYTE = 2
 # Winograd's rounding is larger: a smaller gain is not worth it.
 _LEAST_GAIN = 1.25
 _POSITIONS = 36
+_MOST_TAPS = 121  # of a depthwise filter: kMostTaps in csrc/cpu/nhwc/rows.hpp
 
 
 def algorithm_of(node: Node, channels: int, batch: int) -> str:
@@ -30,7 +31,7 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
     """
     filters, inputs, height, width = node.constants["w"].shape
     groups = node.settings["groups"]
-    if groups > 1 and groups == channels == filters:
+    if groups > 1 and groups == channels == filters and height * width <= _MOST_TAPS:
         return "depthwise"
     plain = node.settings["stride"] == (1, 1) == node.settings["dilation"]
     if not plain or height != width or height not in (3, 5) or inputs < _core.simd_lanes():

@@ -263,3 +263,12 @@ def test_a_profile_has_a_time_for_each_step() -> None:
     for count in (0, 4):
         with pytest.raises(ValueError, match=f"1 to 3 samples, holds {count}"):
             session.profile(np.ones((count, 1, 28, 28), np.float32))
+
+
+@pytest.mark.parametrize(("size", "planned"), [(11, True), (12, False)])
+def test_depthwise_filters_of_any_size(size: int, planned: bool) -> None:
+    model = nn.Conv2d(8, 8, size, padding=size // 2, groups=8, rng=0)
+    session = InferenceSession(model, (8, 13, 13), max_batch=2)
+    assert session.is_planned == planned
+    x = np.random.default_rng(0).standard_normal((2, 8, 13, 13)).astype(np.float32)
+    assert difference(session.run(x), nn.predict(model, x), ALIKE) is None
