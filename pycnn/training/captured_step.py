@@ -19,7 +19,7 @@ from pycnn.training.planner import Planner
 class CapturedStep:
     """Training steps that are captured once and replayed by one call each.
 
-    The Python of a small network takes long: on the CPU a sixth of a step of LeNet-5, and on a GPU
+    The Python of a small network takes long: an eighth of a step of LeNet-5 on the CPU; on a GPU
     it takes longer to launch a kernel than the kernel runs. So the second step in a row with
     batches of one shape is captured: on the CPU as a plan, a list of kernel calls that C++ runs
     without Python's lock, on a GPU as a CUDA graph. Each later step copies its batch to where the
