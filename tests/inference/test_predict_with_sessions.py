@@ -293,7 +293,7 @@ class Counting(nn.Module):
 def test_changes_that_would_pass_unseen_are_refused() -> None:
     net = network()
     net[2].register_forward_hook(lambda layer, x, y: y)
-    with pytest.raises(ValueError, match="ReLU has hooks.*make a pycnn.InferenceSession yourself"):
+    with pytest.raises(ValueError, match=r"ReLU has hooks.*make a pycnn.InferenceSession yourself"):
         nn.predict(net, X, session=True)
     with pytest.raises(ValueError, match="float is none of the functions"):
         nn.predict(nn.Sequential(Counting()), X, session=True)
