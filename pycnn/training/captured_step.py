@@ -172,8 +172,8 @@ class CapturedStep:
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse copies: what was captured belongs to this model and optimizer."""
         raise TypeError(
-            "[CapturedStep] is neither copied nor pickled: make one for copies of the model, the loss "
-            "and the optimizer"
+            "[CapturedStep] is neither copied nor pickled: make one for copies of the model, "
+            "the loss and the optimizer"
         )
 
     def _on_cpu(self, x: Any, y: Any) -> float:

@@ -223,11 +223,14 @@ def passes_of(owner: str, model: Module, session: Any = False) -> ForwardPasses:
     ValueError
         If a session is wanted of a session.
     """
-    if not flag(owner, "session", session):
-        return ForwardPasses(owner, model, forward, may_plan=not isinstance(model, SessionModel))
+    is_wanted = flag(owner, "session", session)
     if isinstance(model, SessionModel):
-        raise ValueError(f"[{owner}] session=True makes a session of a model, and is given one")
-
+        if is_wanted:
+            raise ValueError(f"[{owner}] session=True makes a session of a model, and is given one")
+        given = model.session
+        return ForwardPasses(owner, model, lambda _, x: given.run(x), may_plan=False)
+    if not is_wanted:
+        return ForwardPasses(owner, model, forward)
     from pycnn.training.kept_sessions import run_session  # which only programs with sessions need
 
     def run(model: Module, x: Any) -> Any:

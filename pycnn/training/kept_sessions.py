@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
@@ -25,40 +25,47 @@ MOST_SESSIONS = 4
 class _State:
     """What a session was made of: layers with their attributes, arrays by value, and settings.
 
-    It holds parts of the model, but not the model itself, which would then never be freed.
+    It holds parts of the model, but not the model itself, which would then never be freed. Where
+    the attributes of all layers are the same objects, or equal, so are the layers.
     """
 
     def __init__(self, model: Module, constants: list[tuple[Any, str]]) -> None:
-        modules = list(model.modules())
-        self._attributes = [copied(vars(module)) for module in modules]
-        self._arrays = [array.copy() for array in _arrays_of(model)]
+        self._modules = [ref(module) for module in model.modules()]
+        self._attributes = [copied(vars(module)) for module in model.modules()]
         self._constants = constants
-        self._others = self._now(modules)
+        self._others = self._now()
+        self._state = [*model.parameters(), *model.buffers()]
+        self._arrays = _arrays_in(self._attributes)
+        self._values = [array.copy() for array in self._all_arrays()]
 
-    def _now(self, modules: list[Module]) -> list[Any]:
+    def _now(self) -> list[Any]:
+        kinds = [type(module()) for module in self._modules]
         values = [getattr(owner, name, None) for owner, name in self._constants]
-        return [[type(module).forward for module in modules], values, chosen_kernels()]
+        return [kinds, [kind.forward for kind in kinds], values, chosen_kernels()]
 
-    def holds(self, model: Module) -> bool:
+    def _all_arrays(self) -> list[Any]:
+        arrays = [*(plain(one.array) for one in self._state), *self._arrays]
+        return [np.ascontiguousarray(array) for array in arrays]
+
+    def holds(self) -> bool:
         """Whether all of it is as it was, to the bit."""
-        modules = list(model.modules())
         try:
-            is_same = [vars(module) for module in modules] == self._attributes
-            if not is_same or self._now(modules) != self._others:
+            if [vars(module()) for module in self._modules] != self._attributes:
+                return False
+            if self._now() != self._others:
                 return False
         except (TypeError, ValueError, RuntimeError):  # arrays are no longer the same objects
             return False
-        arrays = _arrays_of(model)
-        return len(arrays) == len(self._arrays) and all(
-            (array.shape, array.dtype) == (kept.shape, kept.dtype) and same_bytes(array, kept)
-            for array, kept in zip(arrays, self._arrays, strict=True)
+        return all(
+            (array.shape, array.dtype) == (value.shape, value.dtype) and same_bytes(array, value)
+            for array, value in zip(self._all_arrays(), self._values, strict=True)
         )
 
 
-def _arrays_of(model: Module) -> list[Any]:
-    """Return parameters, buffers, and the arrays among attributes of the layers."""
-    found = [plain(one.array) for one in (*model.parameters(), *model.buffers())]
-    left: list[Any] = [vars(module) for module in model.modules()]
+def _arrays_in(attributes: list[Any]) -> list[Any]:
+    """Return the arrays among attributes of layers."""
+    found: list[Any] = []
+    left = list(attributes)
     while left:
         value = left.pop()
         if isinstance(value, dict):
@@ -67,7 +74,7 @@ def _arrays_of(model: Module) -> list[Any]:
             left += value
         elif isinstance(value, np.ndarray):
             found.append(value)
-    return [np.ascontiguousarray(array) for array in found]
+    return found
 
 
 _Kept = dict[tuple[tuple[int, ...], bool], tuple[_State, InferenceSession]]
@@ -90,7 +97,7 @@ def run_session(owner: str, model: Module, x: Any) -> Any:
     key = tuple(x.shape[1:]), len(x) == 1
     with _lock.held:
         state, session = _kept.get(model, {}).get(key, (None, None))
-    if state is None or session is None or not state.holds(model):
+    if state is None or session is None or not state.holds():
         session = _made(owner, model, key)
     return session.run(x)
 

@@ -76,10 +76,11 @@ INPUTS: dict[str, Callable[[], Any]] = {
 def test_a_session_in_the_place_of_a_model(kind: str) -> None:
     net = network()
     session = InferenceSession(net, SHAPE, max_batch=4)
-    for how in ({}, {"batch_size": 6}):
-        expected = nn.predict(net, INPUTS[kind](), **how)
-        assert_alike(nn.predict(session, INPUTS[kind](), **how), expected)
-        assert_alike(nn.predict(net, INPUTS[kind](), session=True, **how), expected)
+    for size in (6, 256):
+        expected = nn.predict(net, INPUTS[kind](), batch_size=size)
+        assert_alike(nn.predict(session, INPUTS[kind](), batch_size=size), expected)
+        found = nn.predict(net, INPUTS[kind](), batch_size=size, session=True)
+        assert_alike(found, expected)
     if kind != "empty":
         answers = nn.predict(net, INPUTS[kind](), classes=True)
         np.testing.assert_array_equal(nn.predict(session, INPUTS[kind](), classes=True), answers)
@@ -154,10 +155,11 @@ def test_arguments_that_are_refused() -> None:
 def test_nan_is_told() -> None:
     x = X.copy()
     x[3] = np.nan
-    for call in (
+    calls: list[Callable[[], Any]] = [
         lambda: nn.predict(InferenceSession(network(), SHAPE), x),
         lambda: nn.predict(network(), x, session=True),
-    ):
+    ]
+    for call in calls:
         with pytest.warns(
             RuntimeWarning, match="1 of 21 samples hold NaN, first those of sample 3"
         ):

@@ -246,7 +246,10 @@ def test_changes_between_steps_are_noticed(
         nn.set_convolution(before[0])
         _core.set_isa(before[1])
         _core.force_conv_algorithm(before[2])
-        kinds = {"sgd": lambda p: nn.optim.SGD(p, 0.05, momentum=0.9), "adam": nn.optim.Adam}
+        kinds: dict[str, Any] = {
+            "sgd": lambda p: nn.optim.SGD(p, 0.05, momentum=0.9),
+            "adam": nn.optim.Adam,
+        }
         return kinds[optimizer](parameters)
 
     try:
