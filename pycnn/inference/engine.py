@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,9 @@ class Engine:
         self.steps, lifetimes = lower(graph, max_batch)
         floats = place(lifetimes)
         self.memory = 4 * floats * max_batch
-        self._plan: Any = _core.InferencePlan(floats)
+        self._plan: Any = _core.InferencePlan(
+            floats, prod(self.input_shape), prod(self.output_shape)
+        )
         for step in self.steps:
             getattr(self._plan, step.call)(*map(_resolved, step.arguments))
 

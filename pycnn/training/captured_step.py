@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from pycnn import backends
 from pycnn._arguments import written
@@ -168,6 +168,13 @@ class CapturedStep:
         """Return a line for each call of the plan; without one, what there is instead."""
         plan = self._planner.plan
         return repr(self) if plan is None else plan.describe()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse copies: what was captured belongs to this model and optimizer."""
+        raise TypeError(
+            "[CapturedStep] is neither copied nor pickled: make one for copies of the model, "
+            "the loss and the optimizer"
+        )
 
     def _on_cpu(self, x: Any, y: Any) -> float:
         found = self._planner.step(x, y)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pycnn._arguments import written
 from pycnn.backends.recording import trim
 from pycnn.layers.module import Module
 from pycnn.losses import MSELoss
@@ -17,12 +15,10 @@ from pycnn.optim import SGD, Optimizer
 from pycnn.training.dependence import Dependence, is_watched
 from pycnn.training.evaluation import forward, loss_value
 from pycnn.training.plan import Passes, Plan
-from pycnn.training.repeatable import constants_of, why_not
+from pycnn.training.repeatable import MOST_RECORDINGS, constants_of, plans_are_wanted, why_not
 from pycnn.training.run import TrainingRun
 from pycnn.training.static_code import Varying
 
-# A step that is recorded so often depends on something that changes all the time.
-MOST_RECORDINGS = 8
 # Bytes of a plan of `fit`. The arrays of a larger step are written and read for 50 ms and more, to
 # which Python adds a fraction of a per cent; but the memory of a plan is not that of other passes.
 MOST_PLANNED = 256 << 20
@@ -202,9 +198,7 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
     ValueError
         If the variable is neither 0 nor 1.
     """
-    wish = os.environ.get("PYCNN_PLAN", "1")
-    if wish not in ("0", "1"):
-        raise ValueError(f"[fit] PYCNN_PLAN must be 0 or 1, is {written(wish)}")
+    is_wanted = plans_are_wanted("fit")
 
     def passes(x: Any, y: Any) -> tuple[float, Any]:
         output = forward(run.model, x)
@@ -216,7 +210,7 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
     planner = Planner(
         run.model, loss, passes, run.optimizer, update=False, most_memory=MOST_PLANNED
     )
-    return planner if wish == "1" else None
+    return planner if is_wanted else None
 
 
 def why_unplanned(model: Module, x: Any) -> str:

@@ -20,14 +20,19 @@ private:
     const std::function<void(const PlanRun&)> call_;
 };
 
+// Floats of an image in the arena of a plan, in its input and in its output.
+struct PlanSizes {
+    int64_t arena, input, output;
+};
+
 // Any number of threads may run a plan at the same time: each run has an arena of its own.
 class InferencePlan {
 public:
-    // Floats of the arena for an image.
-    explicit InferencePlan(int64_t floats) : floats_(floats) {}
+    explicit InferencePlan(const PlanSizes& sizes) : sizes_(sizes) {}
 
+    // Steps keep to these sizes: python/numpy/plan_checks.hpp.
     void add(std::unique_ptr<const PlanStep> step) { steps_.push_back(std::move(step)); }
-    int64_t floats() const { return floats_; }
+    const PlanSizes& sizes() const { return sizes_; }
 
     void run(int64_t images, const float* x, float* y) const;
 
@@ -35,7 +40,7 @@ public:
     std::vector<double> times(int64_t images, const float* x, float* y) const;
 
 private:
-    const int64_t floats_;
+    const PlanSizes sizes_;
     std::vector<std::unique_ptr<const PlanStep>> steps_;
 };
 
