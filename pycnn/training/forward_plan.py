@@ -26,7 +26,7 @@ from pycnn.training.static_code import Varying
 # A plan saves the Python of the ops: of LeNet-5's 90 us for an image 50, of MobileNetV2's 8 ms more
 # than 3. Where a batch takes longer than this, that is some per cent at most, and the memory of a
 # plan, which is not that of other passes, costs as much.
-MOST_SECONDS = 0.02
+MOST_SECONDS = 0.04
 MOST_BYTES = 64 << 20
 MOST_TIMED = 4  # batches, of which the fastest counts: the first of a process takes longer
 # Recording takes as long as the Python of 5 batches in `predict` and 8 in `evaluate` (LeNet-5: 250
