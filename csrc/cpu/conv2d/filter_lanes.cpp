@@ -155,14 +155,16 @@ bool fill_lanes(int64_t filters) {
 constexpr int64_t kLeastDepth = 100;
 
 // Whether a sum of `depth` terms for `filters` is cheaper here than as `gemm`. Transposing the outputs back to planes costs as much as 30 terms.
-// `gemm` packs a vector of patches in 3 cycles, 3 / filters of its products, and loses a tenth to copies sorted by phase and to the ends of
-// planes: so 30 / depth is less where depth > 30 / (0.1 + 3 / filters). With 16 registers a tile of 6 x 2 vectors does only 12 multiply-adds, 6
-// cycles, for a line of pixels and one of filters from L1 or L2, which bind; `gemm` reads packed pixels and is faster from 64 filters on
-// (AVX2, 1 x 1, 256 -> 1024: 80 % of the peak instead of 66; 512 -> 2048 on 7 x 7: 75 instead of 51; 3 x 3 of 32 filters: the same).
-bool costs_less_than_gemm(int64_t filters, int64_t depth) {
+// `gemm` packs a vector of patches in 3 cycles, 3 / filters of its products, and loses a share to copies sorted by phase and to the ends of
+// planes: a tenth, three where fewer taps than phases read what was copied (1 x 1 with a stride of 2). With 16 registers a tile of 6 x 2
+// vectors does only 12 multiply-adds, 6 cycles, for a line of pixels and one of filters from L1 or L2, which bind; `gemm` reads packed pixels
+// and is faster from 64 filters on (AVX2, 1 x 1, 256 -> 1024: 80 % of the peak instead of 66; 512 -> 2048 on 7 x 7: 75 instead of 51; 3 x 3 of
+// 32 filters: the same).
+bool costs_less_than_gemm(int64_t filters, int64_t depth, bool few_taps) {
     constexpr int kManyRows = 14, kManyFilters = 64;
     if (kernels().mr < kManyRows) return filters < kManyFilters && depth >= kLeastDepth;
-    return depth * (filters + 30) >= 300 * filters;
+    const double lost = few_taps ? 0.3 : 0.1, many = static_cast<double>(filters);
+    return static_cast<double>(depth) * (3 + lost * many) >= 30 * many;
 }
 
 }  // namespace
@@ -173,10 +175,11 @@ bool costs_less_than_gemm(int64_t filters, int64_t depth) {
 bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
     const bool input = pass == ConvPass::backward_input;
     if (!fill_lanes(input ? s.group_inputs() : s.group_outputs()) || suits_batch_lanes_best(pass, s)) return false;
-    if (pass == ConvPass::backward_weight) return s.R * s.S < 9 || !suits_batch_lanes(pass, s);
-    if (!input) return costs_less_than_gemm(s.group_outputs(), s.group_inputs() * s.R * s.S);
-    const int64_t grids = s.stride.h * s.stride.w, depth = s.group_outputs() * s.R * s.S / grids;
-    return grids > 1 ? depth >= kLeastDepth : costs_less_than_gemm(s.group_inputs(), depth);
+    const int64_t taps = s.R * s.S, grids = s.stride.h * s.stride.w;
+    if (pass == ConvPass::backward_weight) return taps < 9 || !suits_batch_lanes(pass, s);
+    if (!input) return costs_less_than_gemm(s.group_outputs(), s.group_inputs() * taps, taps < grids);
+    if (grids > 1 && taps > 1) return s.group_outputs() * taps / grids >= kLeastDepth;
+    return costs_less_than_gemm(s.group_inputs(), s.group_outputs() * taps, grids > 1);
 }
 
 void conv2d_filter_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
