@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn import ops
+from pycnn import _core, ops
 from pycnn._arguments import factor, flag, float32
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.joined import Arrays, JoinedOptimizer
 from pycnn.optim.loaded_state import State
-from pycnn.optim.optimizer import Optimizer, zeros_like
+from pycnn.optim.optimizer import zeros_like
 
 
-class SGD(Optimizer):
+class SGD(JoinedOptimizer):
     """Gradient descent with momentum, PyTorch's update; see `pycnn.ops.sgd_step`.
 
     Parameters
@@ -77,3 +78,16 @@ class SGD(Optimizer):
         """Take one step in place on an array and its state; `first` of this parameter."""
         velocity = state["momentum_buffer"] if group["momentum"] else None
         ops.sgd_step(data, grad, velocity, first=first, **self.settings(group))
+
+    def count(self, state: State) -> bool:
+        """Return whether a parameter has not been updated yet."""
+        return not state
+
+    def arrays_of(self, state: State, group: Group) -> Arrays:
+        """Return the velocity, which there is with momentum alone."""
+        return (state["momentum_buffer"] if group["momentum"] else None,)
+
+    def update_all(self, arrays: list[Arrays], group: Group, count: bool) -> State:
+        """Take a step in place on parameters that all are, or are not, at their first."""
+        _core.sgd_steps(arrays, first=count, **self.settings(group))
+        return {}
