@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pycnn import _core, ops
+from pycnn import ops
 from pycnn._arguments import factor
+from pycnn.backends.joined_steps import adam_steps
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_beside_root, pair_of_fractions
 from pycnn.optim.groups import Group, Params, Setting
@@ -107,7 +108,7 @@ class Adam(JoinedOptimizer):
     def update_all(self, arrays: list[Arrays], group: Group, count: int) -> State:
         """Take a step in place on parameters that have taken equally many."""
         decoupled = self.constants["decoupled_weight_decay"]
-        _core.adam_steps(arrays, step=count + 1, decoupled=decoupled, **self.settings(group))
+        adam_steps(arrays, step=count + 1, decoupled=decoupled, **self.settings(group))
         return {"step": count + 1}
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pycnn import _core, backends
+from pycnn.backends.joined_steps import are_joined
 from pycnn.layers.parameter import Parameter
 from pycnn.optim.groups import Group
 from pycnn.optim.loaded_state import State
@@ -65,7 +65,7 @@ class JoinedOptimizer(Optimizer):
         """
         are_all = True
         calls: dict[tuple[int, Any], _Call] = {}
-        joins = self._joins and backends.of_cpu().ops is _core
+        joins = self._joins and are_joined()
         for group, parameter, state in self._entries():
             gradient = parameter.gradient
             if gradient is None or not parameter.requires_grad:

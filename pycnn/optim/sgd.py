@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pycnn import _core, ops
+from pycnn import ops
 from pycnn._arguments import factor, flag, float32
+from pycnn.backends.joined_steps import sgd_steps
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.groups import Group, Params, Setting
 from pycnn.optim.joined import Arrays, JoinedOptimizer
@@ -89,5 +90,5 @@ class SGD(JoinedOptimizer):
 
     def update_all(self, arrays: list[Arrays], group: Group, count: bool) -> State:
         """Take a step in place on parameters that all are, or are not, at their first."""
-        _core.sgd_steps(arrays, first=count, **self.settings(group))
+        sgd_steps(arrays, first=count, **self.settings(group))
         return {}

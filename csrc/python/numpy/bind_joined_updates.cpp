@@ -1,4 +1,4 @@
-// Optimizer steps of many parameters by one call, as pycnn/optim/joined.py uses them.
+// Optimizer steps of many parameters by one call, as pycnn/backends/joined_steps.py has them.
 #include <algorithm>
 #include <vector>
 
