@@ -67,6 +67,24 @@ def folded_norm(
     eps: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 def same_bytes(a: AnyArray, b: AnyArray) -> bool: ...
+def sgd_steps(
+    entries: list[tuple[FloatArray, FloatArray, FloatArray | None]],
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    first: bool,
+) -> None: ...
+def adam_steps(
+    entries: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]],
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None: ...
 
 class InferencePlan:
     """The compiled steps of `pycnn.inference.engine.Engine`, added one by one, then run."""

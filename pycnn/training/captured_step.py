@@ -131,8 +131,14 @@ class CapturedStep:
         """
         if isinstance(x, tuple):
             raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
-        if self.model._placed() == "cpu":
-            return self._on_cpu(x, y)
+        # The model of a plan is on the CPU, unless it has moved since.
+        if self._planner.plan is not None or self.model._placed() == "cpu":
+            found = self._planner.step(x, y)
+            if found is not None:
+                loss, self.output = found
+                return loss
+            if self.model._placed() == "cpu":
+                return self._step(x, y)
         if not self.optimizer.capturable:
             name = type(self.optimizer).__name__
             raise ValueError(
@@ -175,13 +181,6 @@ class CapturedStep:
             "[CapturedStep] is neither copied nor pickled: make one for copies of the model, "
             "the loss and the optimizer"
         )
-
-    def _on_cpu(self, x: Any, y: Any) -> float:
-        found = self._planner.step(x, y)
-        if found is None:
-            return self._step(x, y)
-        loss, self.output = found
-        return loss
 
     def _step(self, x: Any, y: Any) -> float:
         loss, output = self._passes(x, y)

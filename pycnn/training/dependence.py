@@ -11,6 +11,7 @@ from pycnn._memory import evaluations
 from pycnn.autograd import is_recording
 from pycnn.autograd.hooks import HOOKED
 from pycnn.backends.recording import chosen_kernels
+from pycnn.layers.modes import modes_here
 from pycnn.layers.module import Module
 from pycnn.layers.passes import watched
 from pycnn.layers.spread import spread_here
@@ -30,7 +31,7 @@ class Dependence:
         self, model: Module, loss: Any, constants: list[tuple[Any, str]], *, modes: bool = True
     ) -> None:
         self._modules = list(model.modules())
-        self._with_modes = self._modules if modes else []
+        self._modes_count = modes
         owners = self._modules if loss is None else [*self._modules, loss]
         self._attributes = [vars(one) for one in owners]
         self._saved = [copied(one) for one in self._attributes]
@@ -42,7 +43,8 @@ class Dependence:
     def _now(self) -> list[Any]:
         """Return what is compared besides attributes and arrays."""
         return [
-            [module.training for module in self._with_modes],
+            # What a module keeps itself is among its attributes.
+            modes_here() if self._modes_count else [],
             [type(module).forward for module in self._modules],
             [one.requires_grad for one in self.state],
             [getattr(one, "home", None) for one in self.state],
