@@ -39,7 +39,7 @@ class _State:
         self._values = [array.copy() for array in self._all_arrays()]
 
     def _now(self) -> list[Any]:
-        kinds = [type(module()) for module in self._modules]
+        kinds: list[Any] = [type(module()) for module in self._modules]
         values = [getattr(owner, name, None) for owner, name in self._constants]
         return [kinds, [kind.forward for kind in kinds], values, chosen_kernels()]
 
