@@ -267,6 +267,8 @@ struct KernelTable {
     void (*lrn)(const LrnWindow&, int64_t count, const float* x, float* y, float* scale);
     void (*lrn_backward)(const LrnWindow&, int64_t count, const float* dy, const float* x, const float* y, const float* scale,
                          float* dx, float* ring, int64_t pitch);
+    // Pixels whose channels lie side by side; y and x lie apart.
+    void (*pixel_lrn)(const LrnWindow&, int64_t pixels, const float* x, int64_t x_pitch, float* y, int64_t y_pitch);
 
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);
