@@ -148,5 +148,5 @@ def test_local_response_norms_have_the_bits_of_the_op(
     engine = compile_graph(Graph(shape, (node,), 1), 2)
     x = np.random.default_rng(channels).standard_normal((2, *shape), np.float32)
     x[1, channels // 2, 1, 1] = np.nan
-    expected, _ = ops.local_response_norm(x, **settings)
+    expected, _ = ops.local_response_norm(x, size, alpha=0.1, beta=beta, k=2.0)
     assert_array_equal(engine.run(x), expected)
