@@ -166,6 +166,15 @@ struct WinogradKernels {
     bool (*output)(int64_t tiles, int64_t vectors, int64_t pitch, const float* m, int64_t m_pitch, const float* bias, float* y);
 };
 
+// Of numbers in the same place of several rows, along one axis (see isa/winograd_rows.hpp): `count` of them in each row.
+using RowTransform = void (*)(int64_t count, const float* const* from, float* const* to);
+struct RowWinogradKernels {
+    int64_t tile, taps;                    // as above
+    RowTransform filter, filter_gradient;  // `taps` rows to 6, and 6 to `taps`
+    RowTransform input, gradient, output;  // 6 rows to 6, `tile` rows to 6, and 6 to `tile`
+};
+constexpr int64_t kFewestRowTaps = 3, kMostRowTaps = 5;
+
 struct KernelTable {
     const char* name;
     const char* (*compiled_for)();  // the instruction set its code was compiled for, by the compiler's macros
@@ -205,6 +214,7 @@ struct KernelTable {
     void (*pad_plane)(const PaddedCopy&, const float* plane, float* target);
 
     WinogradKernels winograd_3x3, winograd_5x5;
+    RowWinogradKernels row_winograd[kMostRowTaps - kFewestRowTaps + 1];  // [taps - kFewestRowTaps]
 
     // y[p * Q + q] = bias + sum over taps k of w[k] * x[...], for P x Q outputs; and, for the gradient of w, sums[k * lanes + i] +=
     // dy[p * Q + q] * x[...], spread over the lanes i. Both read x in whole vectors: lanes - 1 floats behind must be accessible.
@@ -267,6 +277,8 @@ struct KernelTable {
     void (*lrn)(const LrnWindow&, int64_t count, const float* x, float* y, float* scale);
     void (*lrn_backward)(const LrnWindow&, int64_t count, const float* dy, const float* x, const float* y, const float* scale,
                          float* dx, float* ring, int64_t pitch);
+    // Pixels whose channels lie side by side; y and x lie apart.
+    void (*pixel_lrn)(const LrnWindow&, int64_t pixels, const float* x, int64_t x_pitch, float* y, int64_t y_pitch);
 
     void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* y);  // y[i][j] = bias[j]
     void (*max_pool)(const PoolWindow&, const float* x, float* y, int32_t* indices);

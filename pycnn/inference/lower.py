@@ -325,8 +325,8 @@ class _Lowering:
     def op_local_response_norm(self, number: int, node: Node) -> None:
         s = node.settings
         alpha = s["alpha"] / s["size"] if s["form"] == "mean" else s["alpha"]
-        x, y = self._as_rows(node.inputs[0]), self._new_rows(number)
-        arguments = (x, y, node.shape[0], s["size"], s["k"], float(alpha), s["beta"])
+        x, y = self._as_images(node.inputs[0]), self._new_images(number)
+        arguments = (x, y, s["size"], s["k"], float(alpha), s["beta"])
         self._emit("local_response_norm", arguments, (x,), y, "local response norm", node)
         self._activate(node.activation, y, node, anyhow=True)
 

@@ -132,3 +132,21 @@ def test_buffers_that_live_at_the_same_time_lie_apart() -> None:
                 apart = begin + size <= start or start + length <= begin
                 assert one is other or apart or not one.meets(other)
         assert len(steps) >= len(lifetimes) - 1
+
+
+@pytest.mark.parametrize("isa", _core.isa_available())
+@pytest.mark.parametrize("channels", [1, 2, 15, 16, 17, 31, 35, 96])
+@pytest.mark.parametrize(("size", "beta"), [(1, 0.75), (2, 0.5), (5, 0.75), (40, 0.75)])
+def test_local_response_norms_have_the_bits_of_the_op(
+    isa: str, channels: int, size: int, beta: float, request: pytest.FixtureRequest
+) -> None:
+    """Their windows reach over the first and the last channel, and over vectors of channels."""
+    request.addfinalizer(partial(_core.set_isa, _core.isa()))
+    _core.set_isa(isa)
+    shape, settings = (channels, 3, 5), {"size": size, "alpha": 0.1, "beta": beta, "k": 2.0}
+    node = Node("local_response_norm", (0,), shape, {}, {**settings, "form": "mean"})
+    engine = compile_graph(Graph(shape, (node,), 1), 2)
+    x = np.random.default_rng(channels).standard_normal((2, *shape), np.float32)
+    x[1, channels // 2, 1, 1] = np.nan
+    expected, _ = ops.local_response_norm(x, size, alpha=0.1, beta=beta, k=2.0)
+    assert_array_equal(engine.run(x), expected)

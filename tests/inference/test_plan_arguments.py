@@ -118,13 +118,8 @@ REFUSED: dict[str, tuple[Any, ...]] = {
         (1, 1), 1, (2, 2),
     ),
     "y must have 60 floats, has 120": ("softmax", (0, 60), OUTPUT, False),
-    "not 7 channels of one size": (
-        "local_response_norm", INPUT, OUTPUT, 7, 3, 1.0, 1.0, 0.5,
-    ),
-    "are not 0 channels": ("local_response_norm", INPUT, OUTPUT, 0, 3, 1.0, 1.0, 0.5),
-    "size must be at least 1, got 0": (
-        "local_response_norm", INPUT, OUTPUT, 4, 0, 1.0, 1.0, 0.5,
-    ),
+    "x must have the pixels of y": ("local_response_norm", images(0, 3), Y, 3, 1.0, 1.0, 0.5),
+    "size must be at least 1, got 0": ("local_response_norm", X, Y, 0, 1.0, 1.0, 0.5),
 }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_backward(size: tuple[int, int, int], numbers: Values) -> None:
         assert_within(got, want, 0.0 if numbers.exact else bound)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 7, 8, 9])
+@pytest.mark.parametrize("rows", [1, 3, 7, 8, 9, 15, 16, 17])
 @pytest.mark.parametrize("inputs", [127, 130, 1025])
 def test_few_rows_and_long_sums(rows: int, inputs: int) -> None:
     """Sums over 1,600 outputs and more are added up in double."""

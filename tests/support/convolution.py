@@ -26,7 +26,7 @@ def is_exact(
     geometry: dict[str, Any],
 ) -> bool:
     """Return whether results must be right to the last bit, as sums of products of integers."""
-    return kind == "integer" and not tolerance.is_winograd(direction, x_shape, w_shape, **geometry)
+    return kind == "integer" and not tolerance.winograd(direction, x_shape, w_shape, **geometry)
 
 
 def assert_convolution(x_shape: Shape, w_shape: Shape, geometry: dict[str, Any], kind: str) -> None:

@@ -23,11 +23,14 @@ import numpy as np
 
 from pycnn import ops, reference
 from pycnn.reference.geometry import Array
-from support import tolerance_winograd
+from support import tolerance_winograd, tolerance_winograd_rows
 from support.annotations import Shape
 from support.oracle import Oracle, oracle
 
-winograd = Oracle(tolerance_winograd)
+WINOGRAD = {
+    "winograd": Oracle(tolerance_winograd),
+    "winograd_rows": Oracle(tolerance_winograd_rows),
+}
 
 U = 2.0**-24
 TINY = 2.0**-126
@@ -90,10 +93,12 @@ def sum_bound(terms: float, total: Array) -> Array:
     return np.asarray(gamma(terms + 1) * total + (terms + 1) * TINY)
 
 
-def is_winograd(direction: str, shape: Shape, w_shape: Shape, **geometry: Any) -> bool:
-    """Return whether a convolution is computed by transforms that round even integers."""
-    algorithm = ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry)
-    return algorithm == "winograd"
+def winograd(direction: str, shape: Shape, w_shape: Shape, **geometry: Any) -> Oracle | None:
+    """Return the bounds of the transforms that compute a convolution, which round even integers.
+
+    None where it is a plain sum.
+    """
+    return WINOGRAD.get(ops.conv2d_algorithm(shape, w_shape, direction=direction, **geometry))
 
 
 def _or_direct(bound: Array, direct: Array) -> Array:
@@ -105,8 +110,8 @@ def conv2d(x: Array, w: Array, b: Array | None, **geometry: Any) -> Array:
     """C/groups R S products and the bias."""
     x, w, b = magnitude(x), magnitude(w), magnitude(b)
     bound = sum_bound(math.prod(w.shape[1:]), oracle.conv2d(x, w, b, **geometry))
-    if is_winograd("forward", x.shape, w.shape, **geometry):
-        return _or_direct(winograd.conv2d(x, w, b, **geometry), bound)
+    if transforms := winograd("forward", x.shape, w.shape, **geometry):
+        return _or_direct(transforms.conv2d(x, w, b, **geometry), bound)
     return bound
 
 
@@ -115,8 +120,8 @@ def conv2d_input(dy: Array, w: Array, shape: Shape, groups: int = 1, **rest: Any
     dy, w, taps = magnitude(dy), magnitude(w), w.shape[0] // groups * math.prod(w.shape[2:])
     total = oracle.conv2d_backward_input(dy, w, shape, groups=groups, **rest)
     bound = sum_bound(taps, total)
-    if is_winograd("backward_input", shape, w.shape, groups=groups, **rest):
-        return _or_direct(winograd.conv2d_input(dy, w, shape, groups, **rest), bound)
+    if transforms := winograd("backward_input", shape, w.shape, groups=groups, **rest):
+        return _or_direct(transforms.conv2d_input(dy, w, shape, groups=groups, **rest), bound)
     return bound
 
 
@@ -126,8 +131,9 @@ def conv2d_weight(dy: Array, x: Array, shape: Shape, **geometry: Any) -> tuple[A
     dw, db = oracle.conv2d_backward_weight(dy, x, shape, **geometry)
     pixels = dy.shape[0] * math.prod(dy.shape[2:])
     bound = sum_bound(pixels, dw)
-    if is_winograd("backward_weight", x.shape, shape, **geometry) and len(x):
-        bound = _or_direct(winograd.conv2d_weight(dy, x, shape, **geometry), bound)
+    transforms = winograd("backward_weight", x.shape, shape, **geometry)
+    if transforms and len(x):
+        bound = _or_direct(transforms.conv2d_weight(dy, x, shape, **geometry), bound)
     return bound, sum_bound(pixels, db)
 
 

@@ -48,13 +48,13 @@ def _powers(count: int) -> Array:
     return np.vstack([powers, np.arange(count) == count - 1])
 
 
-def _filter(taps: int) -> Array:
-    """Return G for filters of 3 or 5 taps."""
+def filter_matrix(taps: int) -> Array:
+    """Return G for filters of 3 to 5 taps."""
     return SCALES[:, np.newaxis] * _powers(taps)
 
 
-def _output(taps: int) -> Array:
-    """Return A^T for filters of 3 or 5 taps."""
+def output_matrix(taps: int) -> Array:
+    """Return A^T for filters of 3 to 5 taps."""
     return np.asarray(_powers(WINDOW + 1 - taps).T)
 
 
@@ -86,8 +86,8 @@ def _correlate(x: Array, w: Array, before: tuple[int, ...], out: tuple[int, int]
     taps = w.shape[-1]
     tile = WINDOW + 1 - taps
     v = _transform(INPUT, _tiles(x, len(w), before, out, WINDOW, tile))
-    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(_filter(taps), w), optimize=True)
-    y = _transform(_output(taps), m).transpose(0, 1, 2, 3, 5, 4, 6)
+    m = np.einsum("ngcyxij,gkcij->ngkyxij", v, _transform(filter_matrix(taps), w), optimize=True)
+    y = _transform(output_matrix(taps), m).transpose(0, 1, 2, 3, 5, 4, 6)
     rows, columns = y.shape[3] * tile, y.shape[5] * tile
     planes = y.reshape(len(x), w.shape[0] * w.shape[1], rows, columns)
     return np.asarray(planes[:, :, : out[0], : out[1]])
@@ -97,7 +97,7 @@ def _correlation_bound(x: Array, w: Array, b: Any, before: tuple[int, ...], out:
     terms = w.shape[2] + (30 if w.shape[-1] == 3 else 32)
     flushed = _correlate(np.full_like(x, FLUSHED), w, before, out)
     flushed += _correlate(x, np.full_like(w, FLUSHED), before, out)
-    flushed += terms * _output(w.shape[-1]).sum(axis=1).max() ** 2 * TINY
+    flushed += terms * output_matrix(w.shape[-1]).sum(axis=1).max() ** 2 * TINY
     total = _correlate(x, w, before, out)
     if b is not None:
         total += b[:, np.newaxis, np.newaxis]
@@ -114,7 +114,7 @@ def _visible(axis: Axis) -> slice:
     return slice(taps[0], taps[-1] + 1)
 
 
-def _geometry(
+def geometry_of(
     shape: tuple[int, ...], taps: tuple[int, ...], **geometry: Any
 ) -> tuple[tuple[slice, slice], tuple[int, ...], tuple[int, ...]]:
     """Return the visible taps of both axes, the zeros they see before the input, output sizes."""
@@ -132,7 +132,7 @@ def _geometry(
 
 def conv2d(x: Array, w: Array, b: Array | None, groups: int = 1, **geometry: Any) -> Array:
     """Forward, of absolute values."""
-    visible, before, out = _geometry(x.shape, w.shape, **geometry)
+    visible, before, out = geometry_of(x.shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     return _correlation_bound(x, w.reshape(groups, -1, *w.shape[1:]), b, before, out)
 
@@ -141,7 +141,7 @@ def conv2d_input(
     dy: Array, w: Array, shape: tuple[int, ...], groups: int = 1, **geometry: Any
 ) -> Array:
     """Backward-input: the filters turned by half a turn, the other channels summed over."""
-    visible, before, _ = _geometry(shape, w.shape, **geometry)
+    visible, before, _ = geometry_of(shape, w.shape, **geometry)
     w = w[:, :, visible[0], visible[1]]
     turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
     turned_before = tuple(w.shape[-1] - 1 - p for p in before)
@@ -152,16 +152,16 @@ def conv2d_weight(
     dy: Array, x: Array, shape: tuple[int, ...], groups: int = 1, **geometry: Any
 ) -> Array:
     """The filters' gradient, zero at taps that are not visible."""
-    visible, before, out = _geometry(x.shape, shape, **geometry)
+    visible, before, out = geometry_of(x.shape, shape, **geometry)
     taps = visible[0].stop - visible[0].start
     tile = WINDOW + 1 - taps
 
     def paths(dy: Array, x: Array) -> Array:
         v = _transform(INPUT, _tiles(x, groups, before, out, WINDOW, tile))
-        z = _transform(_output(taps).T, _tiles(dy, groups, (0, 0), out, tile, tile))
+        z = _transform(output_matrix(taps).T, _tiles(dy, groups, (0, 0), out, tile, tile))
         u = np.einsum("ngcyxij,ngkyxij->gkcij", v, z, optimize=True)
         bound = np.zeros(shape)
-        bound[:, :, visible[0], visible[1]] = _transform(_filter(taps).T, u).reshape(
+        bound[:, :, visible[0], visible[1]] = _transform(filter_matrix(taps).T, u).reshape(
             *shape[:2], taps, taps
         )
         return bound

@@ -13,6 +13,7 @@
 #include "cpu/conv2d/gemm_unpacked.hpp"
 #include "cpu/conv2d/patch_rows.hpp"
 #include "cpu/conv2d/winograd.hpp"
+#include "cpu/conv2d/winograd_rows.hpp"
 
 namespace pycnn {
 namespace {
@@ -21,6 +22,8 @@ bool always(ConvPass, const ConvShape&) { return true; }
 
 // The most special first. The last takes and suits everything.
 constexpr ConvAlgorithm kTable[] = {
+    {"winograd_rows", takes_winograd_rows, suits_winograd_rows, conv2d_winograd_rows, conv2d_winograd_rows_backward_input,
+     conv2d_winograd_rows_backward_weight, SumOrder::own, Rounding::more},
     {"full_width", takes_full_width, always, conv2d_full_width, conv2d_full_width_backward_input,
      conv2d_full_width_backward_weight, SumOrder::own, Rounding::plain},
     {"depthwise", takes_depthwise, suits_depthwise, conv2d_depthwise, conv2d_depthwise_backward_input,

@@ -23,16 +23,6 @@ constexpr int64_t kTaskTiles = 16;
 // Filters that one task of the forward pass takes: enough to balance a batch of one sentence over a few cores.
 constexpr int64_t kTaskFilters = 25;
 
-// Adds b[c] to the planes of channel c of dx, if there is a b.
-void add_to_planes(const ConvShape& s, const float* b, float* dx) {
-    if (b == nullptr) return;
-    const int64_t plane = s.H * s.W;
-    parallel_ranges(s.N * s.C, 1, static_cast<double>(plane), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-            for (int64_t j = 0; j < plane; ++j) dx[i * plane + j] += b[i % s.C];
-    });
-}
-
 }  // namespace
 
 bool takes_full_width(ConvPass pass, const ConvShape& s) {

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/long_sum.hpp"
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/conv2d/full_width.hpp"
@@ -103,13 +102,7 @@ void conv2d_full_width_backward_weight(const ConvShape& s, const float* dy, cons
         }
         sums.finish();
     });
-    parallel_ranges(s.K, 1, static_cast<double>(s.N * s.P), [&](int64_t begin, int64_t end) {
-        for (int64_t k = begin; k < end; ++k) {
-            LongSum sum;
-            for (int64_t n = 0; n < s.N; ++n) sum.add(table.sum(s.P, dy + (n * s.K + k) * s.P));
-            db[k] = sum.value();
-        }
-    });
+    sum_windows(table, s, dy, db);
 }
 
 }  // namespace pycnn

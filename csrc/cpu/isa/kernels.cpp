@@ -24,6 +24,7 @@
 #include "cpu/isa/transpose.hpp"
 #include "cpu/isa/unpacked_kernels.hpp"
 #include "cpu/isa/winograd.hpp"
+#include "cpu/isa/winograd_rows.hpp"
 #include "cpu/kernel_table.hpp"
 
 #define PYCNN_TEXT(x) #x
@@ -62,6 +63,7 @@ constexpr KernelTable make_table() {
     fill_patches(table);
     fill_transpose(table);
     fill_winograd(table);
+    fill_winograd_rows(table);
     fill_depthwise(table);
     fill_depthwise_flat(table);
     fill_depthwise_lanes(table);

@@ -1,4 +1,5 @@
-// Local response normalisation of a run of pixels of one image, all its channels. Lanes run along the pixels.
+// Local response normalisation of a run of pixels of one image, all its channels. Lanes run along the pixels; where the channels of a pixel
+// lie side by side, along the channels.
 #pragma once
 
 #include "cpu/isa/simd.hpp"
@@ -90,9 +91,32 @@ void lrn_backward(const LrnWindow& g, int64_t count, const float* dy, const floa
     with_power(g.beta, [&](auto power) { lrn_pixels_backward(g, count, power, dy, x, y, scale, dx, ring, pitch); });
 }
 
+// Adds up a window's squares in the same order as lrn_pixels, so the bits are the same: a square beyond the channels is zero. Windows are
+// loaded where they lie, one channel after the other.
+template <class Power>
+inline void lrn_channels(const LrnWindow& g, Power power, const float* x, float* y) {
+    for (int64_t c = 0; c < g.C; c += kLanes) {
+        const bool inside = c >= g.before && c + kLanes + g.after <= g.C;
+        Vec sum{};
+        for (int64_t j = c - g.before; j <= c + g.after; ++j) {
+            const Vec v = inside ? load(x + j) : load_inside(x + j, -j, g.C - j, 0.0f);
+            sum += v * v;
+        }
+        const int64_t count = g.C - c;
+        store_at_most(y + c, load_at_most(x + c, count) * power(g.k + g.alpha * sum), count);
+    }
+}
+
+void pixel_lrn(const LrnWindow& g, int64_t pixels, const float* x, int64_t x_pitch, float* y, int64_t y_pitch) {
+    with_power(g.beta, [&](auto power) {
+        for (int64_t i = 0; i < pixels; ++i) lrn_channels(g, power, x + i * x_pitch, y + i * y_pitch);
+    });
+}
+
 constexpr void fill_local_response_norm(KernelTable& table) {
     table.lrn = lrn;
     table.lrn_backward = lrn_backward;
+    table.pixel_lrn = pixel_lrn;
 }
 
 }  // namespace

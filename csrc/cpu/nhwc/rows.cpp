@@ -152,6 +152,13 @@ void ChannelScale::run(const PlanRun& run) const {
     });
 }
 
+void LocalResponseNorm::run(const PlanRun& run) const {
+    constexpr double kPowerWork = 30;  // two square roots and a division, or log and exp, in multiply-adds
+    for_output_rows(y_, run, kPowerWork + static_cast<double>(window_.before + window_.after), [&](int64_t n, int64_t h) {
+        table_.pixel_lrn(window_, y_.width, x_.pixel(run, n, h, 0), x_.pitch, y_.pixel(run, n, h, 0), y_.pitch);
+    });
+}
+
 void RowActivation::run(const PlanRun& run) const {
     constexpr double kWork = 20;  // an exponential and a division cost about twenty multiply-adds
     for_output_rows(x_, run, kWork, [&](int64_t n, int64_t h) {

@@ -6,6 +6,7 @@
 
 #include "cpu/nhwc/images.hpp"
 #include "ops/activation.hpp"
+#include "ops/local_response_norm.hpp"
 #include "ops/pool2d.hpp"
 
 namespace pycnn {
@@ -96,6 +97,17 @@ private:
     const std::optional<NhwcImages> pixel_;
     const Workspace<float> scale_, shift_;
     const Clamp clamp_;
+};
+
+// Over windows of the channels of each pixel.
+class LocalResponseNorm : public PlanStep {
+public:
+    LocalResponseNorm(const NhwcImages& x, const NhwcImages& y, const LrnWindow& window) : x_(x), y_(y), window_(window) {}
+    void run(const PlanRun& run) const override;
+
+private:
+    const NhwcImages x_, y_;
+    const LrnWindow window_;
 };
 
 // An activation of each number, in place.

@@ -129,6 +129,22 @@ void add_channel_product(Plan& plan, py::handle x_place, py::handle scale_place,
     plan.add(std::make_unique<ChannelScale>(x, scale, y, to_clamp(lower, upper)));
 }
 
+void add_local_response_norm(Plan& plan, py::handle x_place, py::handle y_place, py::handle size, py::handle k,
+                             py::handle alpha, py::handle beta) {
+    const NhwcImages x = to_images(plan, "x", x_place), y = to_images(plan, "y", y_place);
+    check_same_images("x", x, "y", y);
+    const int64_t window = to_int(kInferencePlan, "size", size);
+    if (window < 1) fail_value(kInferencePlan, "size must be at least 1, got ", window);
+    const LrnShape shape{1,
+                         x.channels,
+                         x.height * x.width,
+                         window,
+                         to_double(kInferencePlan, "k", k),
+                         to_double(kInferencePlan, "alpha", alpha),
+                         to_double(kInferencePlan, "beta", beta)};
+    plan.add(std::make_unique<LocalResponseNorm>(x, y, window_of(shape)));
+}
+
 void add_activation(Plan& plan, py::handle images, py::handle kind, py::handle a, py::handle b) {
     plan.add(std::make_unique<RowActivation>(to_images(plan, "images", images), to_function(kind),
                                              to_float(kInferencePlan, "a", a), to_float(kInferencePlan, "b", b)));
@@ -202,29 +218,6 @@ void add_softmax(Plan& plan, py::handle x_place, py::handle y_place, py::handle 
     check_row_width("y", y, x.width);
     const auto op = to_flag(kInferencePlan, "logarithm", logarithm) ? log_softmax : softmax;
     plan.add(std::make_unique<OpStep>([=](const PlanRun& run) { op(run.images, x.width, x.read(run), y.place(run)); }));
-}
-
-void add_local_response_norm(Plan& plan, py::handle x_place, py::handle y_place, py::handle channels, py::handle size,
-                             py::handle k, py::handle alpha, py::handle beta) {
-    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
-    check_row_width("y", y, x.width);
-    const int64_t C = to_int(kInferencePlan, "channels", channels), window = to_int(kInferencePlan, "size", size);
-    if (C < 1 || x.width % C != 0)
-        fail_value(kInferencePlan, "x has ", x.width, " floats, which are not ", C, " channels of one size");
-    if (window < 1) fail_value(kInferencePlan, "size must be at least 1, got ", window);
-    const LrnShape shape{0,
-                         C,
-                         x.width / C,
-                         window,
-                         to_double(kInferencePlan, "k", k),
-                         to_double(kInferencePlan, "alpha", alpha),
-                         to_double(kInferencePlan, "beta", beta)};
-    plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
-        LrnShape s = shape;
-        s.N = run.images;
-        const Workspace<float> scale(run.images * x.width);
-        local_response_norm(s, x.read(run), y.place(run), scale.data());
-    }));
 }
 
 // Running ----------------------------------------------------------------------------------------------------------------------

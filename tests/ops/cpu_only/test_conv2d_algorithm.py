@@ -43,7 +43,7 @@ def test_every_algorithm_is_within_the_bounds(case: ConvCase) -> None:
 @pytest.mark.usefixtures("unforced")
 def test_the_choice_depends_on_the_shape() -> None:
     assert ops.conv2d_algorithm(*LENET, padding=2) == "gemm_unpacked"
-    assert ops.conv2d_algorithm(*TEXT) == "full_width"
+    assert ops.conv2d_algorithm(*TEXT) == "winograd_rows"
     assert ops.conv2d_algorithm(*SECOND) == "filter_lanes"
     assert ops.conv2d_algorithm(*SECOND, direction="backward_weight") == "batch_lanes"
     # Of 64 images AVX-512 has four vectors; the others are faster with filters in lanes.
@@ -73,8 +73,8 @@ def test_a_forced_algorithm_is_taken_where_it_fits(
     free, chosen = (choice(name, shapes, direction) for name in ("", algorithm))
     fits = (algorithm, direction) != ("gemm_unpacked", "backward_weight")
     assert chosen == (algorithm if fits else free)
-    # Full width is the choice wherever it fits.
-    assert (free == algorithm) == (algorithm == "full_width")
+    # Tiles of rows are the choice where they save a fifth, as here.
+    assert (free == algorithm) == (algorithm == "winograd_rows")
 
 
 @pytest.mark.parametrize(
