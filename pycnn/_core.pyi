@@ -178,6 +178,7 @@ def batch_norm2d_clamp_backward(
     lower: float | None = None,
     upper: float | None = None,
     residual_gradient: bool = False,
+    bias: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]: ...
 def batch_norm2d_statistics(
     x: FloatArray, eps: float = 1e-5

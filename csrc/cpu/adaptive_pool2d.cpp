@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/plane_sums.hpp"
@@ -9,10 +10,22 @@
 namespace pycnn {
 namespace {
 
-Window window(const ResizeShape& s, int64_t p, int64_t q) {
-    const auto rows = adaptive_span<int64_t>(p, s.H, s.P), columns = adaptive_span<int64_t>(q, s.W, s.Q);
-    return {rows.first, columns.first, rows.count, columns.count};
-}
+// The windows of a plane, found once for all planes: each takes four divisions, as long as the sum of nine numbers.
+class Windows {
+public:
+    explicit Windows(const ResizeShape& s) : rows_(s.P), columns_(s.Q) {
+        for (int64_t p = 0; p < s.P; ++p) rows_.data()[p] = adaptive_span<int64_t>(p, s.H, s.P);
+        for (int64_t q = 0; q < s.Q; ++q) columns_.data()[q] = adaptive_span<int64_t>(q, s.W, s.Q);
+    }
+    Window operator()(int64_t p, int64_t q) const {
+        const Span &rows = rows_.data()[p], &columns = columns_.data()[q];
+        return {rows.first, columns.first, rows.count, columns.count};
+    }
+
+private:
+    using Span = AdaptiveSpan<int64_t>;
+    const Workspace<Span> rows_, columns_;
+};
 
 // Work of one plane: a comparison or addition costs about two multiply-adds, since most windows are a few short rows.
 double window_work(const ResizeShape& s) { return 2.0 * static_cast<double>(std::max(s.H * s.W, s.P * s.Q)); }
@@ -21,10 +34,11 @@ double window_work(const ResizeShape& s) { return 2.0 * static_cast<double>(std:
 template <class F>
 void for_windows(const ResizeShape& s, F&& body) {
     const int64_t plane = std::max(s.H * s.W, s.P * s.Q);
+    const Windows window(s);
     parallel_ranges(s.N * s.C, planes_per_task(plane), window_work(s), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
             for (int64_t p = 0; p < s.P; ++p)
-                for (int64_t q = 0; q < s.Q; ++q) body(i * s.H * s.W, (i * s.P + p) * s.Q + q, window(s, p, q));
+                for (int64_t q = 0; q < s.Q; ++q) body(i * s.H * s.W, (i * s.P + p) * s.Q + q, window(p, q));
     });
 }
 
@@ -41,11 +55,12 @@ void adaptive_avg_pool2d(const ResizeShape& s, const float* x, float* y) {
 
 void adaptive_avg_pool2d_backward(const ResizeShape& s, const float* dy, float* dx) {
     // Seen from the elements, windows play the part that elements play in the forward pass.
+    const Windows windows(s);
     const bool is_long = (ceil_div(s.P, s.H) + 1) * (ceil_div(s.Q, s.W) + 1) > kSumBlock;
     sum_planes(s.N * s.C, s.H * s.W, window_work(s), is_long, dx, [&](int64_t i, auto* plane) {
         for (int64_t p = 0; p < s.P; ++p)
             for (int64_t q = 0; q < s.Q; ++q) {
-                const Window w = window(s, p, q);
+                const Window w = windows(p, q);
                 const float share = dy[(i * s.P + p) * s.Q + q] / static_cast<float>(w.height * w.width);
                 add_to_window(w, s.W, share, plane);
             }

@@ -70,10 +70,11 @@ void channel_affine_backward(const ChannelShape& s, const float* dy, const float
                              float* dscale, float* dshift) {
     const KernelTable& table = kernels();
     const Workspace<AffineScalars> scalars(s.C);
+    for (int64_t c = 0; c < s.C; ++c) scalars.data()[c] = {};
     for_channels(
         ChannelCut(s), 2 * kPass, {{dy, x}, {dx}},
-        [&](int64_t, const ChannelRuns& runs, const ChannelArrays& at, double* sums) {
-            table.product_sums(runs, at.read[0], nullptr, kNoLimits, at.read[1], nullptr, sums);
+        [&](int64_t c, const ChannelRuns& runs, const ChannelArrays& at, double* sums) {
+            table.product_sums(runs, at.read[0], nullptr, kNoLimits, at.read[1], scalars.data() + c, sums);
         },
         [&](int64_t c, const ChannelSums& sums, const ChannelRuns&, const ChannelArrays&) {
             dscale[c] = static_cast<float>(sums.second);
@@ -129,27 +130,29 @@ void batch_norm2d(const ChannelShape& s, const float* x, double eps, const Batch
         });
 }
 
-void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* weight,
-                           const float* mean, const float* inv_std, const Limits& limits, const BatchNormGradients& gradients) {
+void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* mean,
+                           const float* inv_std, const BatchNormTail& tail, const BatchNormGradients& gradients) {
     const KernelTable& table = kernels();
     const double count = static_cast<double>(s.values());
-    const Workspace<BatchNormScalars> scalars(s.C);
+    const Workspace<AffineScalars> scalars(s.C);
+    const Workspace<BatchNormScalars> slopes(s.C);
+    for (int64_t c = 0; c < s.C; ++c) scalars.data()[c] = scalars_of(tail, c, mean[c], inv_std[c]);
     for_channels(
         ChannelCut(s), 3 * kPass, {{dy, y, x}, {gradients.dx, gradients.dresidual}},
         [&](int64_t c, const ChannelRuns& runs, const ChannelArrays& at, double* sums) {
-            table.product_sums(runs, at.read[0], at.read[1], limits, at.read[2], mean + c, sums);
+            table.product_sums(runs, at.read[0], at.read[1], tail.limits, at.read[2], scalars.data() + c, sums);
         },
         [&](int64_t c, const ChannelSums& sums, const ChannelRuns&, const ChannelArrays&) {
-            const double inverse = inv_std[c], scale = weight ? weight[c] * inverse : inverse;
+            const double inverse = inv_std[c], scale = tail.weight ? tail.weight[c] * inverse : inverse;
             gradients.dweight[c] = static_cast<float>(sums.second * inverse);
             gradients.dbias[c] = static_cast<float>(sums.first);
-            scalars.data()[c] = {mean[c], static_cast<float>(scale),
-                                 static_cast<float>(scale * inverse * inverse * sums.second / count),
-                                 static_cast<float>(scale * sums.first / count)};
+            slopes.data()[c] = {mean[c], static_cast<float>(scale),
+                                static_cast<float>(scale * inverse * inverse * sums.second / count),
+                                static_cast<float>(scale * sums.first / count)};
         },
         [&](int64_t c, const ChannelRuns& runs, const ChannelArrays& at) {
-            table.batch_norm_gradient(runs, at.read[0], at.read[1], limits, at.read[2], scalars.data() + c, at.written[0],
-                                      at.written[1]);
+            table.batch_norm_gradient(runs, at.read[0], at.read[1], tail.limits, at.read[2], scalars.data() + c,
+                                      slopes.data() + c, at.written[0], at.written[1]);
         });
 }
 

@@ -105,22 +105,37 @@ struct Deviations {
     }
 };
 
-// The gradient of y where y lies between the limits. `y` is null if there are none.
-struct Passed {
-    const float *dy, *y;
+// y = limits((x - mean) scale weight + shift + residual); all but x and scale may be null. The mean is subtracted first: with a shift of
+// -mean * scale instead, a large mean would take digits from y.
+struct Affine {
+    const float *mean, *scale, *weight, *shift, *residual;
     Limits limits;
-    __device__ float operator()(int64_t at) const {
-        return y && (y[at] <= limits.lower || y[at] >= limits.upper) ? 0.0f : dy[at];
+    __device__ float operator()(float x, int64_t at, int64_t c) const {
+        const float factor = weight ? static_cast<float>(static_cast<double>(weight[c]) * scale[c]) : scale[c];
+        float y = (x - (mean ? mean[c] : 0.0f)) * factor + (shift ? shift[c] : 0.0f);
+        if (residual) y += residual[at];
+        y = y < limits.lower ? limits.lower : y;
+        return y > limits.upper ? limits.upper : y;
+    }
+};
+
+// The gradient of y where y lies between the limits of `of`; y is computed from x again where it is null.
+struct Passed {
+    const float *dy, *y, *x;
+    Affine of;
+    __device__ float operator()(int64_t at, int64_t c) const {
+        const float v = y ? y[at] : of(x[at], at, c);
+        return v <= of.limits.lower || v >= of.limits.upper ? 0.0f : dy[at];
     }
 };
 
 // The gradient of y, and its product with x - mean; mean may be null.
 struct Products {
     Passed gradient;
-    const float *x, *mean;
+    const float* mean;
     __device__ void add(Sums& sums, int64_t at, int64_t c) const {
-        const cuda::Difference d(x[at], mean ? mean[c] : 0.0f);
-        const float dy = gradient(at);
+        const cuda::Difference d(gradient.x[at], mean ? mean[c] : 0.0f);
+        const float dy = gradient(at, c);
         sums.first.add(dy, 0.0f);
         sums.second.add_product(d.value, d.rest, dy);
     }
@@ -178,30 +193,17 @@ struct TakeGradients {
     }
 };
 
-// y = limits((x - mean) scale weight + shift + residual); all but x and scale may be null. The mean is subtracted first: with a shift of
-// -mean * scale instead, a large mean would take digits from y.
-struct Affine {
-    const float *mean, *scale, *weight, *shift, *residual;
-    Limits limits;
-    __device__ float operator()(float x, int64_t at, int64_t c) const {
-        const float factor = weight ? static_cast<float>(static_cast<double>(weight[c]) * scale[c]) : scale[c];
-        float y = (x - (mean ? mean[c] : 0.0f)) * factor + (shift ? shift[c] : 0.0f);
-        if (residual) y += residual[at];
-        y = y < limits.lower ? limits.lower : y;
-        return y > limits.upper ? limits.upper : y;
-    }
-};
-
 __global__ void affine_kernel(int64_t count, int64_t C, int64_t plane, const float* x, Affine f, float* y) {
     PYCNN_FOR_EACH_ELEMENT(i, count) y[i] = f(x[i], i, i / plane % C);
 }
 
-__global__ void gradient_kernel(int64_t count, int64_t C, int64_t plane, Passed gradient, const float* x,
-                                const BatchNormScalars* scalars, float* dx, float* dresidual) {
+__global__ void gradient_kernel(int64_t count, int64_t C, int64_t plane, Passed gradient, const BatchNormScalars* scalars,
+                                float* dx, float* dresidual) {
     PYCNN_FOR_EACH_ELEMENT(i, count) {
-        const BatchNormScalars s = scalars[i / plane % C];
-        const float dy = gradient(i);
-        dx[i] = dy * s.scale - (x[i] - s.mean) * s.slope - s.offset;
+        const int64_t c = i / plane % C;
+        const BatchNormScalars s = scalars[c];
+        const float dy = gradient(i, c);
+        dx[i] = dy * s.scale - ((gradient.x[i] - s.mean) * s.slope + s.offset);
         if (dresidual) dresidual[i] = dy;
     }
 }
@@ -220,8 +222,9 @@ void channel_affine(const ChannelShape& s, const float* x, const float* scale, c
 
 void channel_affine_backward(const ChannelShape& s, const float* dy, const float* x, const float* scale, float* dx,
                              float* dscale, float* dshift) {
-    sum_channels(s, Products{{dy, nullptr, kNoLimits}, x, nullptr}, TakeSums{dshift, dscale});
-    affine(s, dy, {nullptr, scale, nullptr, nullptr, nullptr, kNoLimits}, dx);
+    const Affine unlimited{nullptr, scale, nullptr, nullptr, nullptr, kNoLimits};
+    sum_channels(s, Products{{dy, nullptr, x, unlimited}, nullptr}, TakeSums{dshift, dscale});
+    affine(s, dy, unlimited, dx);
 }
 
 void batch_norm2d_statistics(const ChannelShape& s, const float* x, double eps, const BatchStatistics& statistics) {
@@ -242,16 +245,16 @@ void batch_norm2d(const ChannelShape& s, const float* x, double eps, const Batch
     batch_norm2d_apply(s, x, statistics.mean, statistics.inv_std, tail, y);
 }
 
-void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* weight,
-                           const float* mean, const float* inv_std, const Limits& limits, const BatchNormGradients& gradients) {
+void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* mean,
+                           const float* inv_std, const BatchNormTail& tail, const BatchNormGradients& gradients) {
     using namespace cuda;
     const Workspace<BatchNormScalars> scalars(s.C);
     const double values = static_cast<double>(s.values());
-    const Passed gradient{dy, y, limits};
-    sum_channels(s, Products{gradient, x, mean},
-                 TakeGradients{values, weight, mean, inv_std, gradients.dweight, gradients.dbias, scalars.data()});
+    const Passed gradient{dy, y, x, {mean, inv_std, tail.weight, tail.bias, nullptr, tail.limits}};
+    sum_channels(s, Products{gradient, mean},
+                 TakeGradients{values, tail.weight, mean, inv_std, gradients.dweight, gradients.dbias, scalars.data()});
     const int64_t count = s.C * s.values();
-    launch(gradient_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, gradient, x, scalars.data(),
+    launch(gradient_kernel, blocks_for(count), kThreads, 0, current_stream(), count, s.C, s.plane, gradient, scalars.data(),
            gradients.dx, gradients.dresidual);
 }
 

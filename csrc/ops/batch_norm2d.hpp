@@ -49,13 +49,13 @@ void batch_norm2d_apply(const ChannelShape& s, const float* x, const float* mean
 void batch_norm2d(const ChannelShape& s, const float* x, double eps, const BatchNormTail& tail, float* y,
                   const BatchStatistics& statistics);
 
-// Gradients through the statistics. The gradient of y counts where y lies between the limits; `y` may be null if there are none.
-// `dresidual`, which may be null, receives what counts.
+// Gradients through the statistics. The gradient of y counts where y lies between the limits of the tail; where nothing was added, `y`
+// may be null, and is computed from x again: that costs less than to read it. `dresidual`, which may be null, receives what counts.
 struct BatchNormGradients {
     float *dx, *dweight, *dbias, *dresidual;
 };
-void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* weight,
-                           const float* mean, const float* inv_std, const Limits& limits, const BatchNormGradients& gradients);
+void batch_norm2d_backward(const ChannelShape& s, const float* dy, const float* y, const float* x, const float* mean,
+                           const float* inv_std, const BatchNormTail& tail, const BatchNormGradients& gradients);
 
 // sums[c] = sum of x over images and pixels, as float.
 void channel_sums(const ChannelShape& s, const float* x, float* sums);

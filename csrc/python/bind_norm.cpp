@@ -63,10 +63,12 @@ double eps_of(const char* op, py::handle number) {
     return eps;
 }
 
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+constexpr Limits kNoLimits{kNone, kNone};
+
 Limits limits_of(const char* op, py::handle lower, py::handle upper) {
-    constexpr float none = std::numeric_limits<float>::quiet_NaN();
-    const Limits limits{lower.is_none() ? none : to_float(op, "lower", lower),
-                        upper.is_none() ? none : to_float(op, "upper", upper)};
+    const Limits limits{lower.is_none() ? kNone : to_float(op, "lower", lower),
+                        upper.is_none() ? kNone : to_float(op, "upper", upper)};
     if (limits.lower > limits.upper) fail_value(op, "lower must not be above upper, got ", limits.lower, " and ", limits.upper);
     return limits;
 }
@@ -101,7 +103,7 @@ py::tuple bind_batch_norm2d(py::handle x_array, py::handle weight, py::handle bi
     const char* op = "batch_norm2d";
     const auto x = view<const float>(op, "x", x_array, 4);
     check_images(op, x.shape);
-    const BatchNormTail tail = tail_of(op, x.shape, weight, bias, py::none(), limits_of(op, py::none(), py::none()));
+    const BatchNormTail tail = tail_of(op, x.shape, weight, bias, py::none(), kNoLimits);
     return normalised(op, x, tail, eps_of(op, eps_number));
 }
 
@@ -151,34 +153,36 @@ py::tuple bind_batch_norm2d_backward(py::handle dy_array, py::handle x_array, py
     const float *mean = channel_view(op, "mean", mean_array, x.shape).data,
                 *inv_std = channel_view(op, "inv_std", inv_std_array, x.shape).data;
     return filled_gradients(op, x.shape, [=](float* dx, float* dweight, float* dbias) {
-        batch_norm2d_backward(s, gradient, nullptr, input, weight, mean, inv_std, {}, {dx, dweight, dbias, nullptr});
+        batch_norm2d_backward(s, gradient, nullptr, input, mean, inv_std, {weight, nullptr, nullptr, kNoLimits},
+                              {dx, dweight, dbias, nullptr});
     });
 }
 
 py::tuple bind_batch_norm2d_clamp_backward(py::handle dy_array, py::handle y_array, py::handle x_array, py::handle weight_array,
                                            py::handle mean_array, py::handle inv_std_array, py::handle lower, py::handle upper,
-                                           py::handle residual_gradient) {
+                                           py::handle residual_gradient, py::handle bias_array) {
     const char* op = "batch_norm2d_clamp_backward";
     const auto dy = view<const float>(op, "dy", dy_array, 4);
     const auto x = view<const float>(op, "x", x_array, 4);
     const ChannelShape s = shape_of(op, x.shape);
     check_same_shape(op, "dy", dy.shape, "x", x.shape);
-    const Limits limits = limits_of(op, lower, upper);
+    const BatchNormTail tail = tail_of(op, x.shape, weight_array, bias_array, py::none(), limits_of(op, lower, upper));
     const float* y = optional_like(op, "y", y_array, x.shape);
-    if (has_limits(limits) && y == nullptr) fail_value(op, "y must be an array where there is a limit, got None");
-    if (!has_limits(limits)) y = nullptr;
-    const float* weight = optional_channel_data(op, "weight", weight_array, x.shape);
+    const bool gives_residual = to_flag(op, "residual_gradient", residual_gradient);
+    if (has_limits(tail.limits) && y == nullptr && gives_residual)
+        fail_value(op, "y must be an array where there is a limit and a residual, got None");
+    if (!has_limits(tail.limits)) y = nullptr;
     const float *gradient = dy.data, *input = x.data;
     const float *mean = channel_view(op, "mean", mean_array, x.shape).data,
                 *inv_std = channel_view(op, "inv_std", inv_std_array, x.shape).data;
     const Shape channels{s.C};
-    if (to_flag(op, "residual_gradient", residual_gradient))
+    if (gives_residual)
         return filled_tuple<float, float, float, float>(
             op, {x.shape, channels, channels, x.shape}, [=](float* dx, float* dweight, float* dbias, float* dresidual) {
-                batch_norm2d_backward(s, gradient, y, input, weight, mean, inv_std, limits, {dx, dweight, dbias, dresidual});
+                batch_norm2d_backward(s, gradient, y, input, mean, inv_std, tail, {dx, dweight, dbias, dresidual});
             });
     const py::tuple found = filled_gradients(op, x.shape, [=](float* dx, float* dweight, float* dbias) {
-        batch_norm2d_backward(s, gradient, y, input, weight, mean, inv_std, limits, {dx, dweight, dbias, nullptr});
+        batch_norm2d_backward(s, gradient, y, input, mean, inv_std, tail, {dx, dweight, dbias, nullptr});
     });
     return py::make_tuple(found[0], found[1], found[2], py::none());
 }
@@ -196,7 +200,8 @@ void register_norm(py::module_& module) {
     module.def("batch_norm2d_clamp", bind_batch_norm2d_clamp, "x"_a, "weight"_a, "bias"_a, "eps"_a = 1e-5,
                "residual"_a = py::none(), "lower"_a = py::none(), "upper"_a = py::none());
     module.def("batch_norm2d_clamp_backward", bind_batch_norm2d_clamp_backward, "dy"_a, "y"_a, "x"_a, "weight"_a, "mean"_a,
-               "inv_std"_a, "lower"_a = py::none(), "upper"_a = py::none(), "residual_gradient"_a = false);
+               "inv_std"_a, "lower"_a = py::none(), "upper"_a = py::none(), "residual_gradient"_a = false,
+               "bias"_a = py::none());
 }
 
 }  // namespace pycnn

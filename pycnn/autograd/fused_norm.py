@@ -75,20 +75,20 @@ class Normalised(PutOff):
     def compute(self, y: Value, lower: float | None, upper: float | None) -> None:
         """Normalise, add and limit in one pass."""
         found, statistics = self.operands(), self.statistics
-        x, weight, residual = found["x"], found.get("weight"), found.get("residual")
-        y.array = z = ops.batch_norm2d_apply(
-            x, weight, found.get("bias"), *statistics, residual, lower, upper
-        )
-        limited = z if lower is not None or upper is not None else None
+        x, weight, bias = found["x"], found.get("weight"), found.get("bias")
+        residual, has_limits = found.get("residual"), lower is not None or upper is not None
+        y.array = z = ops.batch_norm2d_apply(x, weight, bias, *statistics, residual, lower, upper)
+        # The op computes a result that is no sum again: it is not kept for it.
+        limited = z if has_limits and residual is not None else None
         names = self.names
 
         def pull(needs: Needs, dy: Any) -> list[Any]:
-            wanted = limited is not None and names[-1] == "residual" and needs[-1]
+            wanted = has_limits and names[-1] == "residual" and needs[-1]
             dx, dweight, dbias, masked = ops.batch_norm2d_clamp_backward(
-                dy, limited, x, weight, *statistics, lower, upper, wanted
+                dy, limited, x, weight, *statistics, lower, upper, wanted, bias
             )
             grads: dict[str, Any] = {"x": dx, "weight": dweight, "bias": dbias}
-            grads["residual"] = dy if limited is None else masked
+            grads["residual"] = masked if has_limits else dy
             return [grads[name] if need else None for name, need in zip(names, needs, strict=True)]
 
         self.attach(y, self.op, pull)

@@ -175,6 +175,16 @@ def plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, TrackedArray) else value
 
 
+def written(array: Any) -> Any:
+    """Count a change of an array, and return it without the counting, to be written once or more.
+
+    Each operation on a counting array costs 3 us, on a plain one of some hundred numbers 1 us.
+    """
+    if isinstance(array, TrackedArray):
+        array.changes[0] += 1
+    return plain(array)
+
+
 def _drawn(rng: Any) -> np.random.Generator:
     return generator_of(rng, "normal_")
 

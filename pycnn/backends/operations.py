@@ -131,6 +131,7 @@ class Operations(Protocol):
         lower: float | None,
         upper: float | None,
         residual_gradient: bool,
+        bias: FloatArray | None,
         /,
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]: ...
     def batch_norm2d_statistics(

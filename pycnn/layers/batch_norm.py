@@ -13,6 +13,7 @@ from pycnn._arguments import at_least_zero, flag, integer, placement, positive
 from pycnn._overlap import overlapping
 from pycnn.autograd import Tensor
 from pycnn.autograd.fused_norm import normalised
+from pycnn.autograd.tracked import written
 from pycnn.backends.cpu import folded_norm
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
@@ -142,17 +143,15 @@ class BatchNorm(Module):
         dx = self._backward(self.as_images(dy), *self.saved())
         return dx if dx.shape == dy.shape else dx.reshape(dy.shape)
 
-    def _backward(
-        self, dy: Array, *saved: Any, y: Array | None = None, limits: Limits = (None, None)
-    ) -> Array:
-        """Do `backward` on images, with what `_normalised` saved and, of limits, its output."""
+    def _backward(self, dy: Array, *saved: Any, limits: Limits = (None, None)) -> Array:
+        """Do `backward` on images, with what `_normalised` saved, and its limits."""
         x, mean, inv_std, scale, whole = saved
         if scale is not None and not trains(self.weight, self.bias):
             return ops.channel_affine(dy, scale, backends.of(scale).zeros_like(scale))
-        weight = self._affine()[0]
+        weight, bias = self._affine()
         if whole is None:
             dx, dweight, dbias, _ = ops.batch_norm2d_clamp_backward(
-                dy, y, x, weight, mean, inv_std, *limits
+                dy, None, x, weight, mean, inv_std, *limits, bias=bias
             )
         else:
             dx, dweight, dbias = batch_norm_spread_backward(dy, x, weight, mean, inv_std, whole)
@@ -209,16 +208,18 @@ class BatchNorm(Module):
             return
         assert self.num_batches_tracked is not None  # all three are there, or none
         with sums.held:
-            self.num_batches_tracked.data += 1
+            batches = written(self.num_batches_tracked.data)
+            batches += 1
             share = self.momentum
             if share is None:
-                share = 1 / int(self.num_batches_tracked.data)
+                share = 1 / int(batches)
             for buffer, value in (
                 (self.running_mean, mean),
                 (self.running_var, var * np.float32(count / (count - 1))),
             ):
-                buffer.data *= np.float32(1 - share)
-                buffer.data += np.float32(share) * value
+                running = written(buffer.data)
+                running *= np.float32(1 - share)
+                running += np.float32(share) * value
 
     def _arguments(self) -> str:
         text = f"{self.num_features}"
@@ -322,10 +323,10 @@ class BatchNorm2d(OfBatches):
         self._check(shape)
         return self._normalised(x, shape, limits)
 
-    def backward_limited(self, dy: Array, y: Array, saved: Any, limits: Limits) -> Array:
-        """Do `backward` for `forward_limited`, of its output and what it saved."""
+    def backward_limited(self, dy: Array, saved: Any, limits: Limits) -> Array:
+        """Do `backward` for `forward_limited`, of what it saved."""
         check_gradient(dy)
-        return self._backward(dy, *saved, y=y, limits=limits)
+        return self._backward(dy, *saved, limits=limits)
 
 
 class BatchNorm1d(OfBatches):

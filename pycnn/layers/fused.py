@@ -190,8 +190,7 @@ class BatchNormLimited:
         *_, scale, whole = saved
         if scale is not None or whole is not None:
             return self.owner._backward(self.activation.backward(dy), *saved)
-        (y,) = self.activation.saved()
-        return self.owner.backward_limited(dy, y, saved, self._limits())
+        return self.owner.backward_limited(dy, saved, self._limits())
 
     def backward_parameters(self, dy: Array) -> None:
         """Accumulate the gradients of weight and bias only."""

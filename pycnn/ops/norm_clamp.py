@@ -129,6 +129,7 @@ def batch_norm2d_clamp_backward(
     lower: float | None = None,
     upper: float | None = None,
     residual_gradient: bool = False,
+    bias: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]:
     """Gradients of `batch_norm2d_clamp`, and of `batch_norm2d_apply` through the statistics.
 
@@ -140,7 +141,8 @@ def batch_norm2d_clamp_backward(
     dy : ndarray of float32, shape (N, C, H, W)
         Gradient of the loss with respect to the output.
     y : ndarray of float32, shape (N, C, H, W), or None
-        Output of the forward pass; None if there are no limits.
+        Output of the forward pass, for limits of a sum with a residual. Without a residual None
+        saves reading it: it is computed from `x` again, to the last bit.
     x : ndarray of float32, shape (N, C, H, W)
         Input of the forward pass.
     weight : ndarray of float32, shape (C,), or None
@@ -151,6 +153,8 @@ def batch_norm2d_clamp_backward(
         As in the forward pass.
     residual_gradient : bool
         Whether to return g.
+    bias : ndarray of float32, shape (C,), or None
+        As in the forward pass; counts where `y` is None.
 
     Returns
     -------
@@ -163,8 +167,8 @@ def batch_norm2d_clamp_backward(
     Raises
     ------
     TypeError, ValueError
-        As `batch_norm2d_clamp`; no `y` with a limit. N may be 0 here.
+        As `batch_norm2d_clamp`; no `y` with a limit and `residual_gradient`. N may be 0 here.
     """
     return of(dy).ops.batch_norm2d_clamp_backward(
-        dy, y, x, weight, mean, inv_std, lower, upper, residual_gradient
+        dy, y, x, weight, mean, inv_std, lower, upper, residual_gradient, bias
     )

@@ -89,6 +89,7 @@ def batch_norm2d_clamp_backward(
     lower: float | None = None,
     upper: float | None = None,
     residual_gradient: bool = False,
+    bias: Array | None = None,
 ) -> tuple[Array, Array, Array, Array | None]:
     """``g = dy`` where no limit was reached, else 0, and `batch_norm2d_backward` of it.
 
@@ -96,10 +97,13 @@ def batch_norm2d_clamp_backward(
     """
     g = dy
     if lower is not None or upper is not None:
-        if y is None:
+        if y is None and residual_gradient:
             raise ValueError(
-                "[batch_norm2d_clamp_backward] y must be an array where there is a limit, got None"
+                "[batch_norm2d_clamp_backward] y must be an array where there is a limit and a "
+                "residual, got None"
             )
+        if y is None:
+            y = batch_norm2d_apply(x, weight, bias, mean, inv_std)
         if lower is not None:
             g = np.where(y <= lower, 0, g)
         if upper is not None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("backend")
 F = np.float32
 Shape = tuple[int, int, int, int]
 
-# Planes that are packed and those that are not, around the lanes of every instruction set.
+# Planes that lanes run through one by one and, below 64 numbers, side by side; around the lanes.
 SHAPES = st.tuples(
     st.sampled_from((1, 2, 3, 5)),
     st.sampled_from((1, 2, 3, 33)),
@@ -73,10 +73,11 @@ def test_the_bits_are_those_of_the_ops_one_by_one(
     gradients = d_clamp(dy, there, x, weight, mean, inv_std, lower, upper, True)
     for one, other in zip(gradients, expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    *same, nothing = d_clamp(dy, there, x, weight, mean, inv_std, lower, upper)
-    assert nothing is None
-    for one, other in zip(same, expected[:3], strict=True):
-        np.testing.assert_array_equal(one, other)
+    for where in (there,) if adds else (there, None):
+        *same, nothing = d_clamp(dy, where, x, weight, mean, inv_std, lower, upper, bias=bias)
+        assert nothing is None
+        for one, other in zip(same, expected[:3], strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @given(SHAPES, values("normal", "wide"))
@@ -124,9 +125,12 @@ def test_numbers_that_are_not_finite() -> None:
     assert g[0, 0, 0, :3].tolist() == [1, 1, 0]
     x = x.copy()
     x[1, 1, 2, 4] = np.nan
-    y, *_ = ops.batch_norm2d_clamp(x, None, None, 1e-5, None, 0.0, 6.0)
+    y, mean, _, inv_std = ops.batch_norm2d_clamp(x, None, None, 1e-5, None, 0.0, 6.0)
     assert np.isnan(y[:, 1]).all()
     assert np.isfinite(y[:, 0]).all()
+    dx, *_ = d_clamp(dy, None, x, None, mean, inv_std, 0.0, 6.0)
+    assert np.isnan(dx[:, 1]).all()
+    assert np.isfinite(dx[:, 0]).all()
 
 
 @pytest.mark.parametrize("plane", [(1, 5), (4, 33)])
@@ -144,8 +148,14 @@ def sums_and_both(*arrays: Any, **limits: Any) -> Any:
     return d_clamp(*arrays, **limits, residual_gradient=True)
 
 
+def of_what_x_gives(dy: Any, x: Any, w: Any, b: Any, *statistics: Any, **limits: Any) -> Any:
+    return d_clamp(dy, None, x, w, *statistics, **limits, bias=b)
+
+
 @pytest.mark.usefixtures("restore_threads")
-@pytest.mark.parametrize("shape", [(33, 7, 41, 43), (64, 70, 3, 3), (1, 2, 300, 301)])
+@pytest.mark.parametrize(
+    "shape", [(33, 7, 41, 43), (64, 270, 3, 3), (9, 70, 7, 9), (1, 2, 300, 301)]
+)
 def test_same_bits_for_any_number_of_threads(shape: Shape) -> None:
     x, dy, residual = Values("normal", 2).arrays(*[shape] * 3)
     w, b, mean, inv_std = Values("normal", 3).arrays(*[shape[1:2]] * 4)
@@ -157,6 +167,7 @@ def test_same_bits_for_any_number_of_threads(shape: Shape) -> None:
             (ops.batch_norm2d_apply, [x, w, b, mean, inv_std, residual], limits),
             (partial(ops.batch_norm2d_clamp, residual=residual), [far, w, b], limits),
             (sums_and_both, [dy, y, x, w, mean, inv_std], limits),
+            (of_what_x_gives, [dy, x, w, b, mean, inv_std], limits),
         ]
     )
 
@@ -182,7 +193,8 @@ apply = untyped.batch_norm2d_apply
         (lambda: clamp(X, C, C, 1e-5, None, "0"), TypeError, "lower must be a number, got str"),
         (lambda: apply(X, C, C, MORE, C), ValueError, "mean has 4 elements, x has 3"),
         (lambda: apply(X, C, C, C, None), TypeError, "inv_std must be (a n|on)"),
-        (lambda: d_clamp(X, None, X, C, C, C, 0.0), ValueError, "y must be an array where"),
+        (lambda: d_clamp(X, None, X, *[C] * 3, 0.0, None, True), ValueError, "y must be an array"),
+        (lambda: d_clamp(X, None, X, C, C, C, 0.0, bias=MORE), ValueError, "bias has 4 elements"),
         (lambda: d_clamp(X, X[:1], X, C, C, C, 0.0), ValueError, r"y has shape \(1, 3, 4, 5\)"),
         (lambda: d_clamp(X[:1], X, X, C, C, C, 0.0), ValueError, r"dy has shape \(1, 3, 4, 5\)"),
         (lambda: d_clamp(X, X, X, C, C, C, 0.0, None, 1), TypeError, "residual_gradient"),
@@ -197,7 +209,7 @@ def test_wrong_arguments_are_named(call: Any, error: type[Exception], facts: str
 def test_the_reference_says_what_it_misses() -> None:
     for call in (
         lambda: reference.batch_norm2d_statistics(X[:0]),
-        lambda: reference.batch_norm2d_clamp_backward(X, None, X, C, C, C, 0.0),
+        lambda: reference.batch_norm2d_clamp_backward(X, None, X, C, C, C, 0.0, None, True),
         lambda: reference.add(X, X[:1]),
     ):
         with pytest.raises(ValueError, match=r"^\["):

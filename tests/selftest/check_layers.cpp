@@ -199,7 +199,9 @@ void check_batch_norm(int64_t N, int64_t C, int64_t plane) {
     Floats limited = guarded(x.size()), passed_dx = guarded(x.size()), passed = guarded(x.size());
     pycnn::batch_norm2d_apply(s, x.data(), mean.data(), inv_std.data(), {weight.data(), bias.data(), dy.data(), limits},
                               limited.data());
-    pycnn::batch_norm2d_backward(s, dy.data(), limited.data(), x.data(), weight.data(), mean.data(), inv_std.data(), limits,
+    const pycnn::BatchNormTail tail{weight.data(), bias.data(), nullptr, limits},
+        plain_tail{weight.data(), nullptr, nullptr, {none, none}};
+    pycnn::batch_norm2d_backward(s, dy.data(), limited.data(), x.data(), mean.data(), inv_std.data(), tail,
                                  {passed_dx.data(), dweight.data(), dbias.data(), passed.data()});
     Floats expected_dx = guarded(x.size());
     bool passes = true, limits_hold = true, same = true;
@@ -208,10 +210,17 @@ void check_batch_norm(int64_t N, int64_t C, int64_t plane) {
         passes = passes && passed[i] == (inside ? dy[i] : 0.0f);
         limits_hold = limits_hold && limited[i] == std::clamp(y[i] + dy[i], limits.lower, limits.upper);
     }
-    pycnn::batch_norm2d_backward(s, passed.data(), nullptr, x.data(), weight.data(), mean.data(), inv_std.data(), {none, none},
+    pycnn::batch_norm2d_backward(s, passed.data(), nullptr, x.data(), mean.data(), inv_std.data(), plain_tail,
                                  {expected_dx.data(), dweight.data(), dbias.data(), nullptr});
     for (size_t i = 0; i < x.size(); ++i) same = same && passed_dx[i] == expected_dx[i];
-    pycnn::batch_norm2d_backward(s, dy.data(), nullptr, x.data(), weight.data(), mean.data(), inv_std.data(), {none, none},
+    // Without a residual y is computed from x again.
+    pycnn::batch_norm2d_apply(s, x.data(), mean.data(), inv_std.data(), tail, limited.data());
+    pycnn::batch_norm2d_backward(s, dy.data(), limited.data(), x.data(), mean.data(), inv_std.data(), tail,
+                                 {expected_dx.data(), dweight.data(), dbias.data(), nullptr});
+    pycnn::batch_norm2d_backward(s, dy.data(), nullptr, x.data(), mean.data(), inv_std.data(), tail,
+                                 {passed_dx.data(), dweight.data(), dbias.data(), nullptr});
+    for (size_t i = 0; i < x.size(); ++i) same = same && passed_dx[i] == expected_dx[i];
+    pycnn::batch_norm2d_backward(s, dy.data(), nullptr, x.data(), mean.data(), inv_std.data(), plain_tail,
                                  {dx.data(), dweight.data(), dbias.data(), nullptr});
     Floats mapped = guarded(x.size()), mapped_dx = guarded(x.size()), dscale = guarded(C), dshift = guarded(C);
     pycnn::channel_affine(s, x.data(), weight.data(), bias.data(), mapped.data());
