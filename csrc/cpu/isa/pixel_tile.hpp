@@ -18,13 +18,15 @@ inline Vec clamped(Vec v, Vec lower, Vec upper) {
 
 template <int Rows, int Vectors>
 void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* __restrict a_offsets, int64_t a_stride,
-                       const float* __restrict b, const float* bias, const PixelEnd* end, float* c, int64_t ldc) {
+                       const float* __restrict b, const float* ahead, int64_t ahead_step, const float* bias,
+                       const PixelEnd* end, float* c, int64_t ldc) {
     Vec sum[Rows][Vectors];
 #pragma GCC unroll 24
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) sum[i][v] = load((bias ? bias : c + i * ldc) + v * kLanes);
-    for (int64_t k = 0; k < depth; ++k, b += kNRVectors * kLanes) {
+    for (int64_t k = 0; k < depth; ++k, b += kNRVectors * kLanes, ahead += ahead_step) {
+        fetch_to_read(ahead);
         // One pointer for five rows, as in unpacked_gemm_kernel.
         const float* base[(Rows + 4) / 5];
         base[0] = a + a_offsets[k];
