@@ -8,6 +8,7 @@
 #include "core/cpu_limits.hpp"
 #include "core/denormals.hpp"
 #include "core/error.hpp"
+#include "core/serial_scope.hpp"
 #include "core/team.hpp"
 
 namespace pycnn {
@@ -37,7 +38,10 @@ constinit std::atomic<int> thread_setting{0};
 
 }  // namespace
 
+thread_local int SerialScope::depth = 0;
+
 int num_threads() {
+    if (SerialScope::is_open()) return 1;
     int count = thread_setting.load(std::memory_order_relaxed);
     if (count > 0) return count;
     const int found = default_threads();

@@ -20,23 +20,40 @@ private:
     const std::function<void(const PlanRun&)> call_;
 };
 
-// Any number of threads may run a plan at the same time: each run has an arena of its own.
+// Any number of threads may run a plan at the same time: each run has memory of its own.
 class InferencePlan {
 public:
-    // Floats of the arena for an image.
-    explicit InferencePlan(int64_t floats) : floats_(floats) {}
+    // Floats for an image of the buffers that are kept, and of those that pass.
+    InferencePlan(int64_t kept, int64_t passing) : kept_(kept), passing_(passing) {}
 
-    void add(std::unique_ptr<const PlanStep> step) { steps_.push_back(std::move(step)); }
-    int64_t floats() const { return floats_; }
+    void add(std::unique_ptr<const PlanStep> step);
+
+    // The steps that are added until `end_image_by_image` go image by image: a thread takes one through all of them, and what passes from
+    // step to step stays in its cache. They do not allocate memory. `work` is of an image, in multiply-adds.
+    void begin_image_by_image(double work);
+    void end_image_by_image();
+
+    // The floats of a run.
+    int64_t floats(int64_t images) const;
 
     void run(int64_t images, const float* x, float* y) const;
 
-    // Runs, and returns the seconds of each step.
+    // Runs, and returns the seconds of each step: of those that go image by image, the mean over the threads.
     std::vector<double> times(int64_t images, const float* x, float* y) const;
 
 private:
-    const int64_t floats_;
+    struct Stretch {
+        size_t begin, end;  // steps
+        bool by_image;
+        double work;
+    };
+
+    template <class F>
+    void each_step(int64_t images, int threads, const float* x, float* y, F&& f) const;
+
+    const int64_t kept_, passing_;
     std::vector<std::unique_ptr<const PlanStep>> steps_;
+    std::vector<Stretch> stretches_;
 };
 
 }  // namespace pycnn

@@ -218,7 +218,13 @@ py::list times(const Plan& plan, py::handle x, py::handle y) {
 
 void register_inference(py::module_& module) {
     py::class_<Plan>(module, "InferencePlan", py::module_local())
-        .def(py::init([](py::handle floats) { return std::make_unique<Plan>(to_int(kOp, "floats", floats)); }), "floats"_a)
+        .def(py::init([](py::handle kept, py::handle passing) {
+                 return std::make_unique<Plan>(to_int(kOp, "kept", kept), to_int(kOp, "passing", passing));
+             }),
+             "kept"_a, "passing"_a)
+        .def("begin_image_by_image", [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kOp, "work", work)); })
+        .def("end_image_by_image", [](Plan& plan) { plan.end_image_by_image(); })
+        .def("floats", [](const Plan& plan, py::handle images) { return plan.floats(to_int(kOp, "images", images)); })
         .def("to_pixels", add_to_pixels)
         .def("to_planes", add_to_planes)
         .def("convolution", add_convolution)

@@ -52,14 +52,15 @@ constexpr struct {
 }  // namespace
 
 FlatRows to_rows(py::handle place) {
-    const auto items = items_of("rows", place, 2);
-    return {to_int(kPlan, "offset", items[0]), to_int(kPlan, "floats", items[1])};
+    const auto items = items_of("rows", place, 3);
+    return {to_int(kPlan, "offset", items[0]), to_int(kPlan, "floats", items[1]), to_flag(kPlan, "passes", items[2])};
 }
 
 NhwcImages to_images(py::handle place) {
-    const auto items = items_of("images", place, 6);
+    const auto items = items_of("images", place, 7);
     return {to_int(kPlan, "offset", items[0]), to_int(kPlan, "channels", items[1]), to_int(kPlan, "height", items[2]),
-            to_int(kPlan, "width", items[3]),  to_padding(kPlan, items[4]).numbers, to_int(kPlan, "pitch", items[5])};
+            to_int(kPlan, "width", items[3]),  to_padding(kPlan, items[4]).numbers, to_int(kPlan, "pitch", items[5]),
+            to_flag(kPlan, "passes", items[6])};
 }
 
 Clamp to_clamp(py::handle lower, py::handle upper) { return {to_bound("lower", lower), to_bound("upper", upper)}; }

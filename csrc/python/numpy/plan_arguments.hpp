@@ -9,10 +9,10 @@
 
 namespace pycnn {
 
-// (offset, floats of an image).
+// (offset, floats of an image, whether it passes).
 FlatRows to_rows(py::handle place);
 
-// (offset, channels, height, width, (top, bottom, left, right) of the border, floats of a pixel).
+// (offset, channels, height, width, (top, bottom, left, right) of the border, floats of a pixel, whether they pass).
 NhwcImages to_images(py::handle place);
 
 Clamp to_clamp(py::handle lower, py::handle upper);
