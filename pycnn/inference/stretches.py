@@ -13,16 +13,19 @@ from itertools import groupby
 
 import numpy as np
 
-from pycnn.inference.buffers import Lifetime
+from pycnn.inference.buffers import Images, Lifetime
 from pycnn.inference.steps import Step
 
-# Calls that neither allocate memory nor look at more than one image.
+# Calls that look at one image at a time.
 _CALLS = frozenset(
     (
         *("to_pixels", "convolution", "pooling", "area_means", "sum", "activation"),
         *("channel_copy", "channel_affine", "channel_product"),
     )
 )
+
+# Tiles of an image that go alone through Winograd: three quarters of kWinogradTaskTiles.
+_TILES = 32
 
 
 def stretches(steps: Sequence[Step], batch: int) -> list[range]:
@@ -38,14 +41,19 @@ def stretches(steps: Sequence[Step], batch: int) -> list[range]:
 
 
 def _goes(step: Step) -> bool:
-    """Whether the images that a step reads and writes are larger than its filters.
+    """Whether a step reads no more for images one by one: its filters are then read for each.
 
-    For each image all filters are read again. Winograd's work areas are allocated by each call.
+    Winograd's tasks, of 42 tiles, read all filters anyway; for others, images are to be larger.
     """
-    if step.call not in _CALLS or step.arguments[0] == "winograd":
+    if step.call not in _CALLS:
         return False
-    filters = sum(one.size for one in step.arguments if isinstance(one, np.ndarray))
-    return filters <= sum(buffer.floats for buffer in (*step.reads, step.writes))
+    arrays = [one for one in step.arguments if isinstance(one, np.ndarray)]
+    if step.arguments[0] == "winograd":
+        assert isinstance(step.writes, Images)
+        tile = 7 - arrays[0].shape[2]
+        return -(-step.writes.height // tile) * -(-step.writes.width // tile) >= _TILES
+    images = sum(buffer.floats for buffer in (*step.reads, step.writes))
+    return sum(one.size for one in arrays) <= images
 
 
 def shared_out(

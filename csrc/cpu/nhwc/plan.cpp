@@ -2,11 +2,37 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <mutex>
 
 #include "core/parallel.hpp"
 #include "core/serial_scope.hpp"
 
 namespace pycnn {
+namespace {
+
+// The first exception of a parallel region, whose body must not throw: steps allocate work areas.
+class FirstError {
+public:
+    template <class F>
+    void watch(F&& f) noexcept {
+        try {
+            f();
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            if (!error_) error_ = std::current_exception();
+        }
+    }
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+private:
+    std::mutex mutex_;
+    std::exception_ptr error_;
+};
+
+}  // namespace
 
 void InferencePlan::add(std::unique_ptr<const PlanStep> step) {
     if (stretches_.empty()) stretches_.push_back({0, 0, false, 0});
@@ -37,14 +63,16 @@ void InferencePlan::each_step(int64_t images, int threads, const float* x, float
         // As many images for each thread; those that are left over are computed by all threads, step by step.
         const int team = std::min(team_size(threads, stretch.work * static_cast<double>(images)), threads);
         const int64_t alone = images - images % team;
+        FirstError error;
         parallel_for(alone, team, [&](int64_t image, int thread) {
             const SerialScope serial;
             PlanRun one = all;
             one.images = 1;
             one.first = image;
             one.passing += thread * passing_;
-            steps_of(stretch, one, thread, 1.0 / team);
+            error.watch([&] { steps_of(stretch, one, thread, 1.0 / team); });
         });
+        error.rethrow();
         if (alone == images) continue;
         PlanRun rest = all;
         rest.images = images - alone;

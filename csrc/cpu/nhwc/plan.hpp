@@ -29,7 +29,7 @@ public:
     void add(std::unique_ptr<const PlanStep> step);
 
     // The steps that are added until `end_image_by_image` go image by image: a thread takes one through all of them, and what passes from
-    // step to step stays in its cache. They do not allocate memory. `work` is of an image, in multiply-adds.
+    // step to step stays in its cache. `work` is of an image, in multiply-adds.
     void begin_image_by_image(double work);
     void end_image_by_image();
 

@@ -222,7 +222,8 @@ void register_inference(py::module_& module) {
                  return std::make_unique<Plan>(to_int(kOp, "kept", kept), to_int(kOp, "passing", passing));
              }),
              "kept"_a, "passing"_a)
-        .def("begin_image_by_image", [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kOp, "work", work)); })
+        .def("begin_image_by_image",
+             [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kOp, "work", work)); })
         .def("end_image_by_image", [](Plan& plan) { plan.end_image_by_image(); })
         .def("floats", [](const Plan& plan, py::handle images) { return plan.floats(to_int(kOp, "images", images)); })
         .def("to_pixels", add_to_pixels)
