@@ -18,6 +18,9 @@ _BYTE = 8
 # Winograd's rounding is larger: a smaller gain is not worth it.
 _LEAST_GAIN = 1.25
 _POSITIONS = 36
+# Samples of a run from which on the weights of linear layers are packed: a tile of their product
+# has as many sums as hide the latency of a multiply-add. For fewer, they are read as they are.
+PACKED_ROWS = 4
 _MOST_TAPS = 121  # of a depthwise filter: kMostTaps in csrc/cpu/nhwc/rows.hpp
 
 

@@ -1,33 +1,14 @@
 #include "cpu/nhwc/convolution.hpp"
 
-#include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/nhwc/packed_filters.hpp"
 
 namespace pycnn {
 namespace {
 
-// Tasks for each thread: enough to balance, and few enough that a task is some microseconds long.
-constexpr int64_t kTasksPerThread = 4;
 // Pixels of a band at least, where there are as many: a panel of filters that is read for them does 2 * 24 multiply-adds a float.
 constexpr int64_t kBandPixels = 24;
-// Tiles that ask for the filters of the next block while they multiply. Few pixels do little arithmetic for each filter: 4 x 4 pixels of
-// 512 channels take 160 us a core and their filters, 4.7 MB a core, 215 us. The first tile of a block would wait for all of them, and
-// the others for none.
-constexpr int64_t kFetchingTiles = 8;
-
-// What the tiles of a block fetch, the filters of the next one: each the same share, a piece at each step of its sum.
-struct Fetching {
-    const float *next, *own;  // next may be null
-    int64_t depth, step, tiles;
-
-    Fetching(const float* next, const float* own, int64_t depth, int64_t width, int64_t tiles_of_block)
-        : next(next), own(own), depth(depth), step(0), tiles(next ? std::min(tiles_of_block, kFetchingTiles) : 0) {
-        if (tiles > 0) step = width / tiles;
-    }
-    const float* begin(int64_t tile) const { return tile < tiles ? next + tile * depth * step : own; }
-    int64_t step_of(int64_t tile) const { return tile < tiles ? step : 0; }
-};
 
 }  // namespace
 
@@ -61,17 +42,8 @@ struct DirectConvolution::Cut {
         const int64_t filters = p.groups * c.panels_ * c.depth_ * c.width_;
         const bool in_parts = images == 1 && filters > height * width * p.x.pitch && bands * p.groups * c.panels_ >= wanted;
         if (images * bands < wanted && !in_parts) bands = std::clamp(ceil_div(wanted, images), bands, std::min(most, height));
-        choose_parts(std::clamp<int64_t>(ceil_div(wanted, images * bands), 1, c.panels_), p.groups, c.vectors_);
-    }
-
-    // The number of parts whose busiest thread has the fewest vectors: 10 vectors on two threads are two parts of 5, not 5 parts of 2.
-    void choose_parts(int64_t most, int64_t groups, int64_t vectors) {
-        const int64_t threads = num_threads();
-        int64_t least = 0;
-        for (int64_t count = most; count >= 1; --count) {
-            const int64_t busiest = ceil_div(images * bands * groups * count, threads) * ceil_div(vectors, count);
-            if (count == most || busiest < least) least = busiest, parts = count;
-        }
+        parts = balanced_parts(std::clamp<int64_t>(ceil_div(wanted, images * bands), 1, c.panels_), images * bands * p.groups,
+                               c.vectors_);
     }
 
     int64_t total;  // pixels, if they are one long row

@@ -1,6 +1,7 @@
 // Plans of inference: pycnn/inference/lower.py makes one step by step, and sessions run it.
 #include <limits>
 
+#include "cpu/nhwc/packed_linear.hpp"
 #include "cpu/nhwc/plan.hpp"
 #include "cpu/nhwc/rows.hpp"
 #include "cpu/nhwc/turning.hpp"
@@ -115,6 +116,14 @@ void add_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle w
         if (clamp.lower != -infinity || clamp.upper != infinity)
             kernels().clamp(run.images * y.width, y.place(run), nullptr, clamp.lower, clamp.upper, y.place(run));
     }));
+}
+
+void add_packed_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle weight, py::handle bias, py::handle lower,
+                       py::handle upper) {
+    const auto w = view<const float>(kOp, "weight", weight, 2);
+    const auto b = optional_view<const float>(kOp, "bias", bias, 1);
+    plan.add(
+        std::make_unique<PackedLinear>(to_rows(x_place), to_rows(y_place), w.data, optional_data(b), to_clamp(lower, upper)));
 }
 
 // A convolution and a ReLU, and perhaps a pooling in adjacent windows, of images as planes: for images in the lanes of their batch.
@@ -237,6 +246,7 @@ void register_inference(py::module_& module) {
         .def("channel_product", add_channel_product)
         .def("activation", add_activation)
         .def("linear", add_linear)
+        .def("packed_linear", add_packed_linear)
         .def("plane_convolution", add_plane_convolution)
         .def("flat_activation", add_flat_activation)
         .def("softmax", add_softmax)
