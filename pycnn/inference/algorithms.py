@@ -21,7 +21,6 @@ _POSITIONS = 36
 # Samples of a run from which on the weights of linear layers are packed: a tile of their product
 # has as many sums as hide the latency of a multiply-add. For fewer, they are read as they are.
 PACKED_ROWS = 4
-_MOST_TAPS = 121  # of a depthwise filter: kMostTaps in csrc/cpu/nhwc/rows.hpp
 
 
 def algorithm_of(node: Node, channels: int, batch: int) -> str:
@@ -37,7 +36,7 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
     """
     filters, inputs, height, width = node.constants["w"].shape
     groups = node.settings["groups"]
-    if groups > 1 and groups == channels == filters and height * width <= _MOST_TAPS:
+    if groups > 1 and groups == channels == filters:
         return "depthwise"
     plain = node.settings["stride"] == (1, 1) == node.settings["dilation"]
     if not plain or height != width or height not in (3, 5) or inputs < _core.simd_lanes():
