@@ -184,6 +184,8 @@ struct KernelTable {
 
     PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
     int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1
+    PixelTileKernel half_tile[kMaxTilePixels];  // for at most half_lanes filters, which may be 0; what else C has stays
+    int half_lanes;
 
     // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
     void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,

@@ -91,6 +91,7 @@ void DirectConvolution::compute(const PlanRun& run, const Cut& cut, int64_t imag
             // Up to the end of a panel, or of the part.
             vectors = std::min((vector * lanes / width_ + 1) * width_ / lanes, last) - vector;
             const int64_t column = vector * lanes, filter = g * outputs + column;
+            const bool half = vectors == 1 && outputs - column <= table_.half_lanes;
             const float* filters = filters_of(block, vector);
             const float* bias = block == 0 ? bias_.data() + g * panels_ * width_ + column : nullptr;
             const float* next = nullptr;
@@ -114,11 +115,12 @@ void DirectConvolution::compute(const PlanRun& run, const Cut& cut, int64_t imag
                     const int64_t j = tiles.begin(t), tile = (i - first_row) * tiles_of_row + t;
                     const PixelEnd end{residual ? residual + j * p_.residual->pitch + filter : nullptr,
                                        residual ? p_.residual->pitch : 0, p_.clamp.lower, p_.clamp.upper};
-                    table_.pixel_tile[tiles.extent(t) - 1][vectors - 1](
-                        blocks.extent(block), source + j * p_.stride.w * p_.x.pitch + g * inputs,
-                        offsets_.data() + blocks.begin(block), p_.stride.w * p_.x.pitch, filters, fetching.begin(tile),
-                        fetching.step_of(tile), bias, block + 1 == blocks.count ? &end : nullptr,
-                        target + j * p_.y.pitch + filter, p_.y.pitch);
+                    const PixelTileKernel kernel =
+                        half ? table_.half_tile[tiles.extent(t) - 1] : table_.pixel_tile[tiles.extent(t) - 1][vectors - 1];
+                    kernel(blocks.extent(block), source + j * p_.stride.w * p_.x.pitch + g * inputs,
+                           offsets_.data() + blocks.begin(block), p_.stride.w * p_.x.pitch, filters, fetching.begin(tile),
+                           fetching.step_of(tile), bias, block + 1 == blocks.count ? &end : nullptr,
+                           target + j * p_.y.pitch + filter, p_.y.pitch);
                 }
             }
         }
