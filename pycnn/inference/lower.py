@@ -49,6 +49,7 @@ class _Lowering:
 
     def __init__(self, graph: Graph, batch: int) -> None:
         self.graph, self.batch, self.lanes = graph, batch, _core.simd_lanes()
+        self.weights = sum(one.size for node in graph.nodes for one in node.constants.values())
         self.steps: list[Step] = []
         self.images: dict[int, Images] = {}  # of each value that is wanted as images
         self.rows: dict[int, Rows] = {0: Rows(prod(graph.input_shape), INPUT)}
@@ -67,7 +68,7 @@ class _Lowering:
         if len(shape) != 3:
             raise Unsupported(f"{node.layer}: a convolution of {shape}")
         filters, groups = len(node.constants["w"]), node.settings["groups"]
-        algorithm = algorithm_of(node, shape[0], self.batch)
+        algorithm = algorithm_of(node, shape[0], self.batch, self.weights)
         if algorithm != "depthwise" and groups > 1 and filters // groups % self.lanes:
             raise Unsupported(f"{node.layer}: {groups} groups of {filters // groups} filters")
         self.algorithms[number] = algorithm

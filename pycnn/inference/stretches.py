@@ -48,10 +48,10 @@ def _goes(step: Step) -> bool:
     if step.call not in _CALLS:
         return False
     arrays = [one for one in step.arguments if isinstance(one, np.ndarray)]
-    if step.arguments[0] == "winograd":
-        assert isinstance(step.writes, Images)
-        tile = 7 - arrays[0].shape[2]
-        return -(-step.writes.height // tile) * -(-step.writes.width // tile) >= _TILES
+    y = step.writes
+    if step.arguments[0] == "winograd" and isinstance(y, Images):
+        tile: int = 7 - arrays[0].shape[2]
+        return -(-y.height // tile) * -(-y.width // tile) >= _TILES
     images = sum(buffer.floats for buffer in (*step.reads, step.writes))
     return sum(one.size for one in arrays) <= images
 

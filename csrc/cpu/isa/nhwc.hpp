@@ -13,20 +13,22 @@ constexpr int kDepthwisePixels = 4;  // of a tile: the chains of the next vector
 constexpr int64_t kDepthwiseVectors =
     8;  // of channels, for which a row's tiles take turns: their weights, 9 x 512 bytes, stay in L1
 
-// The sums of a tile for one vector of channels, tap by tap.
-template <int Pixels>
-inline void add_taps(const PixelTaps& f, int64_t c, const float* x, int64_t x_stride, Vec (&sum)[Pixels]) {
+// The sums of a tile, tap by tap.
+template <int Pixels, int Vectors>
+inline void add_taps(const PixelTaps& f, int64_t c, const float* x, int64_t x_stride, Vec (&sum)[Pixels][Vectors]) {
     for (int64_t t = 0; t < f.taps; ++t) {
         const float* pixel = x + f.x_offsets[t] + c;
-        const Vec w = load(f.w + f.w_offsets[t] + c);
+        Vec w[Vectors];
+        for (int v = 0; v < Vectors; ++v) w[v] = load(f.w + f.w_offsets[t] + c + v * kLanes);
 #pragma GCC unroll 4
-        for (int i = 0; i < Pixels; ++i) sum[i] += w * load(pixel + i * x_stride);
+        for (int i = 0; i < Pixels; ++i)
+            for (int v = 0; v < Vectors; ++v) sum[i][v] += w[v] * load(pixel + i * x_stride + v * kLanes);
     }
 }
 
 // The same for windows of three columns that overlap: `Step` columns lie between two pixels, and each column is loaded once.
 template <int Pixels, int Step>
-inline void add_rows_of_three(const PixelTaps& f, int64_t c, const float* x, Vec (&sum)[Pixels]) {
+inline void add_rows_of_three(const PixelTaps& f, int64_t c, const float* x, Vec (&sum)[Pixels][1]) {
     constexpr int kColumns = (Pixels - 1) * Step + 3;
     const int64_t pitch = f.x_offsets[1] - f.x_offsets[0];
     for (int64_t t = 0; t < f.taps; t += 3) {
@@ -38,29 +40,40 @@ inline void add_rows_of_three(const PixelTaps& f, int64_t c, const float* x, Vec
         for (int s = 0; s < 3; ++s) {
             const Vec w = load(f.w + f.w_offsets[t + s] + c);
 #pragma GCC unroll 4
-            for (int i = 0; i < Pixels; ++i) sum[i] += w * columns[i * Step + s];
+            for (int i = 0; i < Pixels; ++i) sum[i][0] += w * columns[i * Step + s];
         }
     }
 }
 
-// Step is 0 where windows are not rows of three that overlap.
+template <int Pixels, int Step, int Vectors>
+inline void depthwise_sums(int64_t c, const PixelTaps& f, const float* x, int64_t x_stride, const PixelEnd& end, int64_t first,
+                           float* y, int64_t y_stride) {
+    Vec sum[Pixels][Vectors];
+    for (int i = 0; i < Pixels; ++i)
+        for (int v = 0; v < Vectors; ++v) sum[i][v] = load(f.bias + c + v * kLanes);
+    if constexpr (Step > 0) {
+        add_rows_of_three<Pixels, Step>(f, c, x, sum);
+    } else {
+        add_taps<Pixels, Vectors>(f, c, x, x_stride, sum);
+    }
+    const Vec lower = broadcast(end.lower), upper = broadcast(end.upper);
+    for (int i = 0; i < Pixels; ++i)
+        for (int v = 0; v < Vectors; ++v) {
+            const int64_t at = c + v * kLanes;
+            if (end.residual) sum[i][v] += load(end.residual + (first + i) * end.residual_pitch + at);
+            store(y + i * y_stride + at, clamped(sum[i][v], lower, upper));
+        }
+}
+
+// Step is 0 where windows are not rows of three that overlap: two vectors then share the offsets of a tap.
 template <int Pixels, int Step>
 inline void depthwise_tile(int64_t first_vector, int64_t last_vector, const PixelTaps& f, const float* x, int64_t x_stride,
                            const PixelEnd& end, int64_t first, float* y, int64_t y_stride) {
-    const Vec lower = broadcast(end.lower), upper = broadcast(end.upper);
-    for (int64_t c = first_vector * kLanes; c < last_vector * kLanes; c += kLanes) {
-        Vec sum[Pixels];
-        for (int i = 0; i < Pixels; ++i) sum[i] = load(f.bias + c);
-        if constexpr (Step > 0) {
-            add_rows_of_three<Pixels, Step>(f, c, x, sum);
-        } else {
-            add_taps<Pixels>(f, c, x, x_stride, sum);
-        }
-        for (int i = 0; i < Pixels; ++i) {
-            if (end.residual) sum[i] += load(end.residual + (first + i) * end.residual_pitch + c);
-            store(y + i * y_stride + c, clamped(sum[i], lower, upper));
-        }
-    }
+    constexpr int kVectors = Step > 0 ? 1 : 2;
+    int64_t v = first_vector;
+    for (; v + kVectors <= last_vector; v += kVectors)
+        depthwise_sums<Pixels, Step, kVectors>(v * kLanes, f, x, x_stride, end, first, y, y_stride);
+    if (v < last_vector) depthwise_sums<Pixels, Step, 1>(v * kLanes, f, x, x_stride, end, first, y, y_stride);
 }
 
 template <int Step>

@@ -45,8 +45,7 @@ void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* 
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) sum[i][v] = Kind::loaded((bias ? bias : c + i * ldc) + v * kLanes);
-    for (int64_t k = 0; k < depth; ++k, b += kNRVectors * kLanes, ahead += ahead_step) {
-        fetch_to_read(ahead);
+    const auto add = [&](int64_t k) __attribute__((always_inline)) {
         // One pointer for five rows, as in unpacked_gemm_kernel.
         const float* base[(Rows + 4) / 5];
         base[0] = a + a_offsets[k];
@@ -57,6 +56,15 @@ void pixel_tile_kernel(int64_t depth, const float* __restrict a, const int64_t* 
         for (int i = 0; i < Rows; ++i) {
             const V pixel = Kind::all(base[i / 5][i % 5 * a_stride]);
             for (int v = 0; v < Vectors; ++v) sum[i][v] += pixel * filters[v];
+        }
+        b += kNRVectors * kLanes;
+    };
+    if (ahead_step == 0) {
+        for (int64_t k = 0; k < depth; ++k) add(k);
+    } else {
+        for (int64_t k = 0; k < depth; ++k, ahead += ahead_step) {
+            fetch_to_read(ahead);
+            add(k);
         }
     }
     if (end != nullptr) {

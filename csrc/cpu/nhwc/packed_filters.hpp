@@ -37,9 +37,11 @@ struct Fetching {
 // The number of parts, at most `most`, whose busiest thread has the fewest vectors of filters: 10 vectors on two threads are two parts
 // of 5, not 5 parts of 2. There are `copies` tasks for each part.
 inline int64_t balanced_parts(int64_t most, int64_t copies, int64_t vectors) {
+    const int64_t threads = num_threads();
+    if (threads == 1) return 1;
     int64_t parts = most, least = 0;
     for (int64_t count = most; count >= 1; --count) {
-        const int64_t busiest = ceil_div(copies * count, static_cast<int64_t>(num_threads())) * ceil_div(vectors, count);
+        const int64_t busiest = ceil_div(copies * count, threads) * ceil_div(vectors, count);
         if (count == most || busiest < least) least = busiest, parts = count;
     }
     return parts;
