@@ -59,11 +59,37 @@ def fma_peak(threads: int, seconds: float) -> float: ...
 def pixel_rows(
     pixels: ByteArray, index: IntArray, tables: FloatArray, lines: AnyArray, out: FloatArray
 ) -> None: ...
+def folded_norm(
+    mean: FloatArray,
+    var: FloatArray,
+    weight: FloatArray | None,
+    bias: FloatArray | None,
+    eps: float,
+) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+def same_bytes(a: AnyArray, b: AnyArray) -> bool: ...
+def sgd_steps(
+    entries: list[tuple[FloatArray, FloatArray, FloatArray | None]],
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    first: bool,
+) -> None: ...
+def adam_steps(
+    entries: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]],
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None: ...
 
 class InferencePlan:
     """The compiled steps of `pycnn.inference.engine.Engine`, added one by one, then run."""
 
-    def __init__(self, kept: int, passing: int) -> None: ...
+    def __init__(self, kept: int, passing: int, input: int, output: int) -> None: ...
     def begin_image_by_image(self, work: float) -> None: ...
     def end_image_by_image(self) -> None: ...
     def floats(self, images: int) -> int: ...

@@ -20,6 +20,7 @@ from pycnn.layers.module import Module, check_model
 from pycnn.layers.parameter import Array, Shape
 from pycnn.layers.passes import entry
 from pycnn.layers.turns import Turn
+from pycnn.training.evaluation import why_not_repeated
 from pycnn.training.planner import why_unplanned
 
 Cells: TypeAlias = tuple[str, str, str, str]
@@ -96,6 +97,8 @@ class Profile:
     unplanned : str
         Why `fit` would leave its steps to Python, instead of replaying them by one call; empty if
         it replays them.
+    unplanned_forward : str
+        Likewise, why `predict` and `evaluate` would leave many such batches to Python.
     """
 
     layers: list[LayerProfile]
@@ -104,6 +107,7 @@ class Profile:
     peak: float
     threads: int
     unplanned: str
+    unplanned_forward: str
 
     def __repr__(self) -> str:
         return str(self)
@@ -144,10 +148,9 @@ class Profile:
         return names, [str(layer.output_shape) for layer in self.layers]
 
     def _conditions(self) -> str:
-        plan = f"left to Python ({self.unplanned})" if self.unplanned else "replayed by one call"
-        return (
-            f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}; steps of fit: {plan}"
-        )
+        peak = f"FMA peak {self.peak / 1e9:.0f} GFLOP/s, threads: {self.threads}"
+        steps, batches = map(_how_planned, (self.unplanned, self.unplanned_forward))
+        return f"{peak}; steps of fit: {steps}; batches of predict: {batches}"
 
     def _cells(self, one: PassProfile) -> Cells:
         """Return the figures of a pass, in the order of `UNITS`."""
@@ -256,6 +259,10 @@ class _Probe:
         return LayerProfile(self.path, kind, self.output_shape, *passes)
 
 
+def _how_planned(reason: str) -> str:
+    return f"left to Python ({reason})" if reason else "replayed by one call"
+
+
 def _first(value: Any) -> Any:
     """Return the array of a value, or of the first of several."""
     first = next(iter(leaves(value)), None)
@@ -354,4 +361,5 @@ def profile(model: Module, x: Array | tuple[Array, ...], seconds: float = 1.0) -
         1e9 * peak,
         threads,
         why_unplanned(copied, x),
+        why_not_repeated(copied, x),
     )

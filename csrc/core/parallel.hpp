@@ -17,8 +17,8 @@ constexpr int kMostThreads = 1024;
 int num_threads();
 void set_num_threads(int count);
 
-// Work below this many units (multiply-adds, or moved elements) runs on the calling thread: waking a team and waiting for it costs
-// about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
+// Work below this many units (multiply-adds, or moved elements) runs on the calling thread, less with helpers that are awake: waking
+// a team and waiting for it costs about 5 us, in which one core with AVX2 does 200,000 multiply-adds.
 constexpr double kSerialWork = 200'000;
 
 // The number of threads that `parallel_for` would use for this many tasks and this much work, and so of work areas to allocate.

@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/memory.hpp"
+#include "core/team.hpp"
 
 namespace pycnn {
 namespace {
@@ -161,6 +162,7 @@ double Recording::run(size_t first, size_t last) {
         std::atomic<int>& runner;
         ~End() { runner = 0; }
     } end{runner_};
+    const CloseRegions close;
     for (size_t i = first; i < last; ++i) steps_[i].run();
     return losses_.empty() ? 0.0 : *losses_.back();
 }

@@ -172,4 +172,9 @@ bool run_with_helpers(const Region& region) {
     return true;
 }
 
+bool helpers_are_awake(int team) {
+    const uint32_t helpers = bits_below(team) & ~bit_of(0);
+    return background_started.load(std::memory_order_relaxed) && (asleep.load(std::memory_order_relaxed) & helpers) == 0;
+}
+
 }  // namespace pycnn

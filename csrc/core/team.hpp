@@ -17,4 +17,21 @@ int most_in_team();
 // desks are taken by other threads.
 bool run_with_helpers(const Region& region);
 
+// Whether the helpers of such a team look for work at this moment: they come to a region without being woken.
+bool helpers_are_awake(int team);
+
+// While one lives, the regions of this thread follow each other closely, with no Python in between.
+class CloseRegions {
+public:
+    CloseRegions() : before_(here) { here = true; }
+    CloseRegions(const CloseRegions&) = delete;
+    CloseRegions& operator=(const CloseRegions&) = delete;
+    ~CloseRegions() { here = before_; }
+    static bool are_here() { return here; }
+
+private:
+    static inline constinit thread_local bool here = false;
+    const bool before_;
+};
+
 }  // namespace pycnn

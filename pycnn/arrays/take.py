@@ -210,7 +210,7 @@ def batch_targets(owner: str, name: str, value: Any, known: Sequence[str]) -> An
 
     NaN passes: the training says in which batch it was.
     """
-    if type(value) is np.ndarray and value.dtype.name in ("int64", "float32"):
+    if type(value) is np.ndarray and value.dtype in (np.int64, np.float32):
         return value if value.flags.c_contiguous else np.ascontiguousarray(value)
     if is_array(value) and not isinstance(value, np.ndarray):
         return value

@@ -82,3 +82,25 @@ def _can_be_read(x: Any) -> bool:
     """Whether an operand is a large array that ops take."""
     large = type(x) is np.ndarray and (x.size >= _LARGE or recorded_here() is not None)
     return large and x.dtype == np.float32 and x.flags.carray
+
+
+def folded_norm(
+    mean: NumPyArray,
+    var: NumPyArray,
+    weight: NumPyArray | None,
+    bias: NumPyArray | None,
+    eps: float,
+) -> tuple[NumPyArray, NumPyArray, NumPyArray] | None:
+    """Return 1 / std, scale and shift of a batch norm with these statistics, each rounded once.
+
+    None if an array is no contiguous one of float32.
+    """
+    for array in (mean, var, weight, bias):
+        if array is not None and not (array.dtype == np.float32 and array.flags.carray):
+            return None
+    return _core.folded_norm(mean, var, weight, bias, eps)
+
+
+def same_bytes(a: NumPyArray, b: NumPyArray) -> bool:
+    """Whether two contiguous arrays hold the same bytes."""
+    return _core.same_bytes(a, b)

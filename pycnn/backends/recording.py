@@ -49,6 +49,12 @@ class Recorded:
         self._renewals.append((first, self.ops.places, call))
         return result
 
+    def renewed_by_result(self, call: Callable[[], Callable[[], Any]]) -> None:
+        """Call, and keep what it returns for repetitions."""
+        first = self.ops.places
+        again = call()
+        self._renewals.append((first, self.ops.places, again))
+
     def renew(self, begin: int, end: int) -> None:
         """Let these of the kept calls give their ops the numbers of the next repetition.
 

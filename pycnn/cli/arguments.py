@@ -60,6 +60,15 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """Add ``--session``."""
+    parser.add_argument(
+        "--session",
+        action="store_true",
+        help="run the network as an InferenceSession, which is faster for many samples",
+    )
+
+
 def set_threads(args: argparse.Namespace) -> None:
     """Apply ``--threads``, with a warning of more threads than cores, and ``--convolution``."""
     if args.convolution is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pycnn import ops
 from pycnn._printable import printable
-from pycnn.cli.arguments import add_run
+from pycnn.cli.arguments import add_run, add_session
 from pycnn.cli.own_class import own_network
 from pycnn.cli.streams import say_error
 from pycnn.layers.parameter import Array
@@ -30,6 +30,7 @@ UNREADABLE = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_run(parser)
+    add_session(parser)
     parser.add_argument(
         "inputs",
         metavar="INPUT",
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = _readable(run, args.inputs)
     model = run.model
     if inputs:
-        outputs = predict(model, run.recipe.read(model, inputs))
+        outputs = predict(model, run.recipe.read(model, inputs), session=args.session)
         probabilities = ops.softmax(model.scores(outputs))
         names = class_names(model.metadata.get("classes", ()), probabilities.shape[1])
         for text, row in zip(inputs, probabilities, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,10 @@ class Engine:
         self.steps: list[Step]
         self.steps, lifetimes = lower(graph, max_batch)
         self.stretches = stretches(self.steps, max_batch)
-        self._plan: Any = _core.InferencePlan(*map(place, shared_out(lifetimes, self.stretches)))
+        kept, passing = map(place, shared_out(lifetimes, self.stretches))
+        self._plan: Any = _core.InferencePlan(
+            kept, passing, prod(self.input_shape), prod(self.output_shape)
+        )
         begins, ends = (
             {getattr(row, end): row for row in self.stretches} for end in ("start", "stop")
         )

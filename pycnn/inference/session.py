@@ -64,6 +64,10 @@ class InferenceSession:
         Bytes that a run of `max_batch` samples takes besides its input, its output and the weights.
     is_planned : bool
         Whether it runs as one plan, and no op by itself.
+    classes : tuple of str
+        Names of the classes, if the metadata of the model had some when the session was made.
+    gives_logarithms : bool
+        Whether the outputs are logarithms of probabilities: a `LogSoftmax` is last.
 
     Raises
     ------
@@ -103,6 +107,9 @@ class InferenceSession:
             )
         traced_graph, examples = _traced(model, self._input_shape)
         graph = simplify(traced_graph)
+        self._ending = graph.nodes[-1].op if graph.nodes else ""
+        self._sign = _sign_of_scores(model, examples[0].y)
+        self._classes = tuple(model.metadata.get("classes", ()))
         self._output_shape = graph.shape(graph.output)
         self._runner, self._how = runner_of(graph, self._max_batch)
         self._try(examples)
@@ -136,6 +143,16 @@ class InferenceSession:
     def memory(self) -> int:
         """Bytes of a run besides its input, its output and the weights."""
         return self._runner.memory
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the metadata of the model."""
+        return self._classes
+
+    @property
+    def gives_logarithms(self) -> bool:
+        """Whether the outputs are logarithms of probabilities: a `LogSoftmax` is last."""
+        return self._ending == "log_softmax"
 
     @property
     def is_planned(self) -> bool:
@@ -173,6 +190,21 @@ class InferenceSession:
         return y
 
     __call__ = run
+
+    def scores(self, outputs: FloatArray) -> FloatArray:
+        """Turn outputs into scores, as `Module.scores` of the model did when this was made.
+
+        Raises
+        ------
+        ValueError
+            If the scores were neither the outputs nor these with the opposite sign.
+        """
+        if not self._sign:
+            raise ValueError(
+                f"[{_OWNER}] scores of this model are computed by a function of its own: apply "
+                "model.scores to the outputs"
+            )
+        return outputs if self._sign > 0 else -outputs
 
     def profile(self, x: Any = None) -> str:
         """Measure the steps, and return the page that ``print`` shows, with their times.
@@ -242,6 +274,13 @@ class InferenceSession:
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         return f"<pre>{_html.escape(self)}</pre>"
+
+
+def _sign_of_scores(model: Module, outputs: FloatArray) -> int:
+    """Return 1 if the scores are the outputs, -1 if they are the opposite; 0 if neither."""
+    scores = model.scores(outputs)
+    found = [sign for sign in (1, -1) if np.array_equal(scores, sign * outputs, equal_nan=True)]
+    return found[0] if found else 0
 
 
 def _shape(input_shape: Any) -> tuple[int, ...]:

@@ -24,6 +24,8 @@ _CALLS = frozenset(
     )
 )
 
+# Floats of a step's results that a cache of 1 MiB holds for all images: nothing is gained there.
+_CACHED = 1 << 18
 # Tiles of an image that go alone through Winograd: three quarters of kWinogradTaskTiles.
 _TILES = 32
 
@@ -35,7 +37,9 @@ def stretches(steps: Sequence[Step], batch: int) -> list[range]:
     found = []
     for taken, numbers in groupby(range(len(steps)), key=lambda number: _goes(steps[number])):
         row = list(numbers)
-        if taken and len(row) > 1 and any(steps[number].work for number in row):
+        largest = max(steps[number].writes.floats for number in row)
+        worth = batch * largest > _CACHED and any(steps[number].work for number in row)
+        if taken and worth and len(row) > 1:
             found.append(range(row[0], row[-1] + 1))
     return found
 

@@ -13,6 +13,7 @@ from pycnn._arguments import at_least_zero, flag, integer, placement, positive
 from pycnn._overlap import overlapping
 from pycnn.autograd import Tensor
 from pycnn.autograd.fused_norm import normalised
+from pycnn.backends.cpu import folded_norm
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
 from pycnn.layers.images import check_channels, signal_hint
@@ -110,9 +111,9 @@ class BatchNorm(Module):
             assert self.running_mean is not None
             assert self.running_var is not None
             mean = self.running_mean.data
-            folded = self._folded(mean, self.running_var.data)
+            folded = self._folded(mean, self.running_var.data, x.dtype)
             device = device_of(x)
-            inv_std, scale, shift = (move(array.astype(x.dtype), device) for array in folded)
+            inv_std, scale, shift = (move(array, device) for array in folded)
             self.save_for_backward(x, move(mean, device), inv_std, scale, None)
             return ops.channel_affine(x, scale, shift)
         weight, bias = self._affine()
@@ -173,18 +174,22 @@ class BatchNorm(Module):
             None if self.bias is None else self.bias.data,
         )
 
-    def _folded(self, mean: Array, var: Array) -> tuple[Array, Array, Array]:
+    def _folded(self, mean: Array, var: Array, dtype: Any) -> tuple[Array, Array, Array]:
         """Return 1 / std, and scale and shift that statistics, weight and bias amount to.
 
         In float64, so that each is rounded once.
         """
         weight, bias = (None if array is None else on_cpu(array) for array in self._affine())
+        if dtype == np.float32:
+            found = folded_norm(mean, var, weight, bias, self.eps)
+            if found is not None:
+                return found
         inv_std = 1 / np.sqrt(var.astype(np.float64) + self.eps)
         scale = inv_std if weight is None else inv_std * weight
         shift = -mean * scale
         if bias is not None:
             shift += bias
-        return inv_std, scale, shift
+        return inv_std.astype(dtype), scale.astype(dtype), shift.astype(dtype)
 
     def _check_apart(self) -> None:
         """Refuse running statistics that lie in one memory, or in that of a parameter."""

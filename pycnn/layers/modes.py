@@ -75,6 +75,11 @@ def own_modes(model: Modes) -> Iterator[None]:
             module.training = modes[id(module)]
 
 
+def modes_here() -> list[dict[int, bool]]:
+    """Return a copy of the modes that calls of this thread keep, by the ids of the modules."""
+    return [dict(modes) for modes in _modes.get()]
+
+
 def own_mode(module: Modes) -> bool | None:
     """Return the mode that a call of this thread keeps for a module, or None."""
     for modes in reversed(_modes.get()):

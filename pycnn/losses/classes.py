@@ -105,7 +105,7 @@ class ClassLoss(OpLoss):
         float
             The number of targets that are not ignored.
         """
-        return float(self._counted(target).size)
+        return float(np.count_nonzero(on_cpu(target) != self.ignore_index))
 
 
 class _WeightedLoss(ClassLoss):

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 from pycnn import ops
 from pycnn._arguments import factor
+from pycnn.backends.joined_steps import adam_steps
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.domain import eps_beside_root, pair_of_fractions
 from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.joined import Arrays, JoinedOptimizer
 from pycnn.optim.loaded_state import State
-from pycnn.optim.optimizer import Optimizer, zeros_like
+from pycnn.optim.optimizer import zeros_like
 
 
-class Adam(Optimizer):
+class Adam(JoinedOptimizer):
     """Steps scaled by running moments of the gradient; see `pycnn.ops.adam_step`.
 
     Parameters
@@ -46,7 +48,7 @@ class Adam(Optimizer):
     weight_decay = Setting()
 
     constants: ClassVar[Mapping[str, bool]] = {
-        **Optimizer.constants,
+        **JoinedOptimizer.constants,
         "amsgrad": False,
         "decoupled_weight_decay": False,
     }
@@ -93,6 +95,21 @@ class Adam(Optimizer):
             decoupled=self.constants["decoupled_weight_decay"],
             **self.settings(group),
         )
+
+    def count(self, state: State) -> int:
+        """Return how many steps a parameter has taken."""
+        steps: int = state["step"] if state else 0
+        return steps
+
+    def arrays_of(self, state: State, group: Group) -> Arrays:
+        """Return both moments."""
+        return state["exp_avg"], state["exp_avg_sq"]
+
+    def update_all(self, arrays: list[Arrays], group: Group, count: int) -> State:
+        """Take a step in place on parameters that have taken equally many."""
+        decoupled = self.constants["decoupled_weight_decay"]
+        adam_steps(arrays, step=count + 1, decoupled=decoupled, **self.settings(group))
+        return {"step": count + 1}
 
 
 class AdamW(Adam):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -154,15 +154,30 @@ class Optimizer(ABC):
         its state was zero and would have stayed so.
         """
         for group, parameter, state in self._entries():
-            if parameter.gradient is None or not parameter.requires_grad:
-                continue
-            new = dict(state) or self.start(parameter, group)
-            if isinstance(parameter.gradient, SparseRows):
-                self._update_rows(parameter.array, parameter.gradient, new, group, not state)
-            else:
-                self.update(parameter.array, parameter.gradient, new, group, not state)
-            state.update(new)  # only now: a failed step changes no state
-            parameter.changed()
+            if parameter.gradient is not None and parameter.requires_grad:
+                self._update_one(group, parameter, state)
+
+    def _update_one(self, group: Group, parameter: Parameter, state: State) -> None:
+        new = dict(state) or self.start(parameter, group)
+        if isinstance(parameter.gradient, SparseRows):
+            self._update_rows(parameter.array, parameter.gradient, new, group, not state)
+        else:
+            self.update(parameter.array, parameter.gradient, new, group, not state)
+        state.update(new)  # only now: a failed step changes no state
+        parameter.changed()
+
+    def step_to_repeat(self) -> Callable[[], None]:
+        """Take a step; return what takes it again for recorded ops, which know their arrays.
+
+        It may be called for as long as all arrays are the same ones.
+        """
+        self.step()
+        return self.step
+
+    def state_arrays(self) -> list[Any]:
+        """Return the arrays of the state, of the parameters that have been updated, in order."""
+        values = [value for state in self._states for value in state.values()]
+        return [value for value in values if not isinstance(value, int)]
 
     def _entries(self) -> Iterator[tuple[Group, Parameter, State]]:
         """Yield each parameter with its group and its state."""

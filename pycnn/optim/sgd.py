@@ -7,13 +7,15 @@ from typing import Any
 
 from pycnn import ops
 from pycnn._arguments import factor, flag, float32
+from pycnn.backends.joined_steps import sgd_steps
 from pycnn.layers.parameter import Array, Parameter
 from pycnn.optim.groups import Group, Params, Setting
+from pycnn.optim.joined import Arrays, JoinedOptimizer
 from pycnn.optim.loaded_state import State
-from pycnn.optim.optimizer import Optimizer, zeros_like
+from pycnn.optim.optimizer import zeros_like
 
 
-class SGD(Optimizer):
+class SGD(JoinedOptimizer):
     """Gradient descent with momentum, PyTorch's update; see `pycnn.ops.sgd_step`.
 
     Parameters
@@ -77,3 +79,16 @@ class SGD(Optimizer):
         """Take one step in place on an array and its state; `first` of this parameter."""
         velocity = state["momentum_buffer"] if group["momentum"] else None
         ops.sgd_step(data, grad, velocity, first=first, **self.settings(group))
+
+    def count(self, state: State) -> bool:
+        """Return whether a parameter has not been updated yet."""
+        return not state
+
+    def arrays_of(self, state: State, group: Group) -> Arrays:
+        """Return the velocity, which there is with momentum alone."""
+        return (state["momentum_buffer"] if group["momentum"] else None,)
+
+    def update_all(self, arrays: list[Arrays], group: Group, count: bool) -> State:
+        """Take a step in place on parameters that all are, or are not, at their first."""
+        sgd_steps(arrays, first=count, **self.settings(group))
+        return {}

@@ -31,8 +31,7 @@ def answers(scores: Array) -> npt.NDArray[np.int64]:
         Classes, or -1.
     """
     found: npt.NDArray[np.int64] = scores.argmax(axis=-1)
-    best = np.take_along_axis(scores, found[..., np.newaxis], -1)[..., 0]  # a NaN, if there is one
-    valid = np.isfinite(best)
+    valid = np.isfinite(scores.max(axis=-1))  # a NaN, if there is one
     return found if valid.all() else np.where(valid, found, NO_ANSWER)
 
 

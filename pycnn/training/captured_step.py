@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from pycnn import backends
 from pycnn._arguments import written
@@ -131,8 +131,14 @@ class CapturedStep:
         """
         if isinstance(x, tuple):
             raise TypeError(f"[CapturedStep] x must be one array, got a tuple of {len(x)} inputs")
-        if self.model._placed() == "cpu":
-            return self._on_cpu(x, y)
+        # The model of a plan is on the CPU, unless it has moved since.
+        if self._planner.plan is not None or self.model._placed() == "cpu":
+            found = self._planner.step(x, y)
+            if found is not None:
+                loss, self.output = found
+                return loss
+            if self.model._placed() == "cpu":
+                return self._step(x, y)
         if not self.optimizer.capturable:
             name = type(self.optimizer).__name__
             raise ValueError(
@@ -169,12 +175,12 @@ class CapturedStep:
         plan = self._planner.plan
         return repr(self) if plan is None else plan.describe()
 
-    def _on_cpu(self, x: Any, y: Any) -> float:
-        found = self._planner.step(x, y)
-        if found is None:
-            return self._step(x, y)
-        loss, self.output = found
-        return loss
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse copies: what was captured belongs to this model and optimizer."""
+        raise TypeError(
+            "[CapturedStep] is neither copied nor pickled: make one for copies of the model, "
+            "the loss and the optimizer"
+        )
 
     def _step(self, x: Any, y: Any) -> float:
         loss, output = self._passes(x, y)

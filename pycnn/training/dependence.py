@@ -11,6 +11,7 @@ from pycnn._memory import evaluations
 from pycnn.autograd import is_recording
 from pycnn.autograd.hooks import HOOKED
 from pycnn.backends.recording import chosen_kernels
+from pycnn.layers.modes import modes_here
 from pycnn.layers.module import Module
 from pycnn.layers.passes import watched
 from pycnn.layers.spread import spread_here
@@ -22,13 +23,18 @@ class Dependence:
     """The attributes of a model and a loss, the arrays of the model, modes and settings.
 
     Attributes of modules, and what lists and dicts among them hold, are compared by identity or
-    equality; arrays by identity, as a plan knows them by their addresses.
+    equality; arrays by identity, as a plan knows them by their addresses. There may be no loss, and
+    modes do not count where the model is evaluated anyway.
     """
 
-    def __init__(self, model: Module, loss: Any, constants: list[tuple[Any, str]]) -> None:
+    def __init__(
+        self, model: Module, loss: Any, constants: list[tuple[Any, str]], *, modes: bool = True
+    ) -> None:
         self._modules = list(model.modules())
-        self._attributes = [vars(one) for one in (*self._modules, loss)]
-        self._saved = [_copied(one) for one in self._attributes]
+        self._modes_count = modes
+        owners = self._modules if loss is None else [*self._modules, loss]
+        self._attributes = [vars(one) for one in owners]
+        self._saved = [copied(one) for one in self._attributes]
         self.state = [*model.parameters(), *model.buffers()]
         self._arrays = [one.array for one in self.state]
         self._constants = constants
@@ -37,7 +43,8 @@ class Dependence:
     def _now(self) -> list[Any]:
         """Return what is compared besides attributes and arrays."""
         return [
-            [module.training for module in self._modules],
+            # What a module keeps itself is among its attributes.
+            modes_here() if self._modes_count else [],
             [type(module).forward for module in self._modules],
             [one.requires_grad for one in self.state],
             [getattr(one, "home", None) for one in self.state],
@@ -75,12 +82,16 @@ class Dependence:
 def is_watched(state: list[Any]) -> bool:
     """Whether this thread wants to see what Python does in a step, or makes it do other things."""
     return (
-        watched()
+        is_looked_at()
         or not is_recording()
-        or spread_here() is not None
         or any(one.objects for one in evaluations())  # one that has ended may be left, empty
         or (bool(HOOKED) and any(id(one) in HOOKED for one in state))
     )
+
+
+def is_looked_at() -> bool:
+    """Whether this thread watches modules, or a batch is a part of one that is spread."""
+    return watched() or spread_here() is not None
 
 
 class _AnyGenerator:
@@ -92,12 +103,12 @@ class _AnyGenerator:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _copied(value: Any, depth: int = 0) -> Any:
+def copied(value: Any, depth: int = 0) -> Any:
     """Copy dicts and lists, so that a change of one is seen."""
     if isinstance(value, np.random.Generator):
         return _AnyGenerator()
     if depth < DEEPEST and type(value) is dict:
-        return {name: _copied(one, depth + 1) for name, one in value.items()}
+        return {name: copied(one, depth + 1) for name, one in value.items()}
     if depth < DEEPEST and type(value) is list:
-        return [_copied(one, depth + 1) for one in value]
+        return [copied(one, depth + 1) for one in value]
     return value

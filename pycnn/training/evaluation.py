@@ -5,26 +5,31 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from pycnn._arguments import written
+from pycnn._arguments import flag, written
 from pycnn._hints import samples_hint
 from pycnn._streams import warn
 from pycnn.autograd.structure import mapped
 from pycnn.data import Batches, Dataset
 from pycnn.devices import move
-from pycnn.layers.module import Module, check_model
+from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.loader import batches_of, one_pass
 from pycnn.losses import CrossEntropyLoss
 from pycnn.losses.function import FunctionLoss
-from pycnn.training.given import Data, carries_targets, data_of, names_of, preparing_for
+from pycnn.training.forward_plan import BATCHES_TO_COME_IF_TRIED, ForwardPasses
+from pycnn.training.given import Data, carries_targets, data_of, length_of, names_of, preparing_for
 from pycnn.training.inputs import check_inputs
 from pycnn.training.meter import Meter
 from pycnn.training.metrics import Metric, Metrics, metrics_of
 from pycnn.training.nonfinite import first_nonfinite
 from pycnn.training.other_names import naming_the_cure
+from pycnn.training.session_model import SessionModel, model_of
+
+if TYPE_CHECKING:
+    from pycnn.inference import InferenceSession
 
 # Large enough that Python costs nothing, small enough that activations stay in the cache.
 BATCH_SIZE = 256
@@ -84,19 +89,20 @@ class Evaluation(_Evaluation):
 
 @naming_the_cure
 def evaluate(
-    model: Module,
+    model: Module | InferenceSession,
     data: Any,
     y: Any = None,
     *,
     batch_size: int = BATCH_SIZE,
     loss: AnyLoss | None = None,
     metrics: Metrics | None = None,
+    session: bool = False,
 ) -> Evaluation:
     """Measure a model on a data set, in evaluation mode.
 
     Parameters
     ----------
-    model : Module
+    model : Module or InferenceSession
         The model. Nothing is written to it, so that any number of threads may run it at once, even
         while another one trains it: each batch then sees the model between two steps.
     data : Dataset, iterable of (x, y), or array-like
@@ -110,6 +116,8 @@ def evaluate(
         Cross entropy of `Module.scores` by default.
     metrics : dict of functions, optional
         Other figures, as for `fit`: ``metrics={"f1": f1_score}``.
+    session : bool
+        Whether to run the model as an `InferenceSession`, as `predict` does.
 
     Returns
     -------
@@ -129,7 +137,7 @@ def evaluate(
     RuntimeWarning
         If scores or losses are NaN or infinite, with the batch and the layer.
     """
-    check_model("evaluate", model)
+    model = model_of("evaluate", model)
     if y is not None and carries_targets(data):
         raise TypeError(
             "[evaluate] y goes with samples x alone: the data have targets of their own; "
@@ -143,7 +151,8 @@ def evaluate(
             "[evaluate] y holds names, and the model does not know which class each one is: train "
             "it with names, or set model.metadata = {'classes': [...]}"
         )
-    meter = measure(model, given, batch_size=batch_size, loss=loss, metrics=wanted)
+    passes = passes_of("evaluate", model, session)
+    meter = measure(model, given, batch_size=batch_size, loss=loss, metrics=wanted, passes=passes)
     if meter.unanswered:
         warn(
             f"[evaluate] {meter.unanswered:,} of {meter.samples:,} samples have no answer, which "
@@ -162,20 +171,24 @@ def measure(
     loss: AnyLoss | None = None,
     classes: Sequence[str] = (),
     metrics: Mapping[str, Metric] | None = None,
+    passes: ForwardPasses | None = None,
 ) -> Meter:
     """Measure as `evaluate` does data with targets, but leave the warnings to the caller.
 
     `classes` are names of the classes, where they are not those in the metadata of the model.
+    `passes` compute the outputs; by default the model does, or a plan of it.
     """
+    passes = passes_of("evaluate", model) if passes is None else passes
     criterion = mean_loss(loss, "evaluate")
     source = batches_of(data, batch_size) if isinstance(data, Dataset) else data
     if isinstance(source, Batches):
         source = copy.copy(source)  # a pass advances it, and a training may be using it
     meter = Meter(criterion, model, metrics)
+    passes.to_come = length_of(source)
     with one_pass(source, prepare=preparing_for("evaluate", model, classes)) as batches:
         for number, (x, y) in enumerate(batches, start=1):
             with between_steps(model, criterion):
-                output = forward(model, x)
+                output = passes.run(x)
                 judged = model.scores(output) if loss is None else output
                 value = loss_value("evaluate", criterion(judged, moved(y, model._placed())))
                 meter.add(value, output, y)
@@ -198,6 +211,42 @@ def forward(model: Module, x: Any) -> Any:
         if not isinstance(x, tuple) and (hint := samples_hint(x, model.input_dtype)):
             raise TypeError(f"{error}; {hint}") from error
         raise
+
+
+def passes_of(owner: str, model: Module, session: Any = False) -> ForwardPasses:
+    """Return what computes the outputs of batches: a session, if it is wanted, the model or a plan.
+
+    Raises
+    ------
+    TypeError
+        If `session` is not a bool.
+    ValueError
+        If a session is wanted of a session.
+    """
+    is_wanted = flag(owner, "session", session)
+    if isinstance(model, SessionModel):
+        if is_wanted:
+            raise ValueError(f"[{owner}] session=True makes a session of a model, and is given one")
+        given = model.session
+        return ForwardPasses(owner, model, lambda _, x: given.run(x), may_plan=False)
+    if not is_wanted:
+        return ForwardPasses(owner, model, forward)
+    from pycnn.training.kept_sessions import run_session  # which only programs with sessions need
+
+    def run(model: Module, x: Any) -> Any:
+        return run_session(owner, model, moved(x, model._placed()))
+
+    return ForwardPasses(owner, model, run, may_plan=False)
+
+
+def why_not_repeated(model: Module, x: Any) -> str:
+    """Return why `predict` would leave batches like this one to Python; empty if it plans them."""
+    passes = passes_of("predict", model)
+    passes.to_come = 2 * BATCHES_TO_COME_IF_TRIED
+    for _ in range(3):
+        with between_steps(model):
+            passes.run(x)
+    return passes.reason
 
 
 def moved(values: Any, device: str) -> Any:

@@ -186,6 +186,14 @@ def batches_of_inputs(owner: str, model: Module, x: Any, batch_size: int) -> Ite
     )
 
 
+def count_of(x: Any, batch_size: int) -> int | None:
+    """Return how many batches samples or data give, or None if nobody knows."""
+    if not (isinstance(x, Dataset) or is_samplewise(x)) and carries_targets(x):
+        return length_of(x)
+    length = length_of(x[0] if isinstance(x, tuple) else x)
+    return None if length is None else -(-length // batch_size)
+
+
 def _raw_batches(owner: str, x: Any, batch_size: int, model: Module) -> Iterator[Any]:
     if is_samplewise(x):
         x = Samplewise(x)

@@ -112,12 +112,14 @@ class Meter:
             self._right = None
             return
         # Of each sample, or of each place of a sample, such as its pixels.
-        target = on_cpu(target)
-        found = answers(np.moveaxis(self._scores(on_cpu(output)), 1, -1))
+        target, scores = on_cpu(target), self._scores(on_cpu(output))
+        found = answers(scores if scores.ndim == 2 else np.moveaxis(scores, 1, -1))
+        right = found == target
         answered = found != NO_ANSWER
-        of_sample = answered.all(axis=tuple(range(1, answered.ndim)))
-        self.unanswered += int(np.count_nonzero(~of_sample))
-        right = (found == target) & answered
+        if not answered.all():
+            right &= answered
+            of_sample = answered.all(axis=tuple(range(1, answered.ndim)))
+            self.unanswered += int(np.count_nonzero(~of_sample))
         if self._ignored is None:
             self._answers += target.size
         else:

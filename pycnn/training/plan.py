@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from statistics import median
 from sys import getrefcount
@@ -14,16 +15,20 @@ from pycnn.autograd.tracked import plain
 from pycnn.backends.recording import Recorded, recording
 from pycnn.layers.parameter import Array
 from pycnn.optim import Optimizer
+from pycnn.training.recorded_update import RecordedUpdate, can_be_recorded
 
 # Forward pass, loss and backward pass of a batch: returns the loss and the outputs, and leaves the
 # gradients in the parameters.
 Passes = Callable[[Any, Any], tuple[float, Any]]
 
+# An update that is recorded so often depends on something that changes all the time.
+MOST_UPDATES = 8
+SHOWN = 4  # shapes of arrays that an op reads, or writes
 TIMED = 9  # repetitions whose median is shown
 
 
 class Plan:
-    """The recorded passes of a batch, and on request the update after them.
+    """The recorded passes of a batch, and the update after them once it has been taken.
 
     The batch is trained on while it is recorded. Then the plan is tried: all that it wrote is
     cleared and computed again, and must have the same bits. What NumPy computes in between is not
@@ -44,6 +49,8 @@ class Plan:
     ----------
     loss, output : float, array
         Those of the last step. The next one overwrites the output.
+    update : RecordedUpdate or None
+        The step of the optimizer, once it has been recorded.
     refusal : str
         Why the step cannot be repeated; empty if it can.
     """
@@ -64,8 +71,8 @@ class Plan:
             self.loss, self.output = passes(*self.batch)
         self._arrays = allowed
         self._passes, self._renewals = len(ops.steps), self.recorded.renewals
-        self._last = self._passes
-        self._updated: Sequence[Tensor] = ()
+        self.update: RecordedUpdate | None = None
+        self._updates = 0  # that have been recorded
         self.gradients = [(parameter, parameter.gradient) for parameter in parameters]
         self._own = [grad for _, grad in self.gradients if grad is not None]
         self.refusal = ops.refusal or self._strange() or self._differing()
@@ -101,21 +108,16 @@ class Plan:
             np.copyto(array, np.frombuffer(old, array.dtype).reshape(array.shape))
         return "a repetition has other bits: Python changes arrays between the ops"
 
-    def record_update(self, optimizer: Optimizer, state: Sequence[Any]) -> None:
+    def take_update(self, optimizer: Optimizer) -> None:
         """Take the optimizer's step, and repeat it from now on, if it can be repeated."""
-        recorded = self.recorded
-        changed = [p for p in optimizer.params if p.gradient is not None and p.requires_grad]
-        kept = [plain(array) for array in state]
-        with recording(recorded, kept):
-            recorded.renewed_at_replay(optimizer.step)
-        if not recorded.ops.refusal:
-            self._arrays += kept
-            self._last, self._updated = len(recorded.ops.steps), changed
-
-    @property
-    def updates(self) -> bool:
-        """Whether a replay updates the parameters."""
-        return self._last > self._passes
+        own = all([parameter.gradient is grad for parameter, grad in self.gradients])
+        if own and self.update is not None and self.update.holds():
+            self.update.replay()
+        elif own and self._updates < MOST_UPDATES and can_be_recorded(optimizer):
+            self._updates += 1
+            self.update = RecordedUpdate(self.recorded, optimizer)
+        else:
+            optimizer.step()
 
     @property
     def is_held(self) -> bool:
@@ -124,26 +126,16 @@ class Plan:
         known = [1 + (p.gradient is grad) for p, grad in self.gradients if grad is not None]
         return any(count > own for count, own in zip(counts, known, strict=True))
 
-    def replay(self, x: Array, y: Array, renew_update: bool = True) -> float:
-        """Take a step with another batch; return its loss.
-
-        Without `renew_update`, the numbers of the update are those of the step before.
-        """
+    def replay(self, x: Array, y: Array) -> float:
+        """Take the passes of another batch, without an update; return its loss."""
         for place, array in zip(self.batch, (x, y), strict=True):
             np.copyto(place, array)
-        recorded, passes = self.recorded, self._passes
+        recorded = self.recorded
         recorded.renew(0, self._renewals)
-        renew_update = renew_update and self.updates
-        self.loss = recorded.ops.run(0, passes if renew_update else self._last)
+        self.loss = recorded.ops.run(0, self._passes)
         for parameter, gradient in self.gradients:
             parameter.gradient = gradient
-        if renew_update:  # only now: an error of the passes leaves the optimizer as it was
-            recorded.renew(self._renewals, recorded.renewals)
-            recorded.ops.run(passes, self._last)
-        else:
-            for parameter in self._updated:  # as `Optimizer.step` does
-                parameter.changed()
-        for call in self.recorded.after:
+        for call in recorded.after:
             call()
         return self.loss
 
@@ -153,14 +145,25 @@ class Plan:
         runs = [ops.times(0, self._passes) for _ in range(TIMED)]
         times = [median(column) for column in zip(*runs, strict=True)]
         lines = [f"{'op':<32} {'us':>8}  reads -> writes"]
-        for index, (op, reads, writes) in enumerate(ops.steps[: self._last]):
+        steps = ops.steps[: self._passes]
+        if self.update is not None:
+            steps += ops.steps[self.update.begin : self.update.end]
+        for index, (op, *arrays) in enumerate(steps):
+            reads, writes = map(_few, arrays)
             time = f"{1e6 * times[index]:8.1f}" if index < self._passes else f"{'-':>8}"
             lines.append(f"{op:<32} {time}  {reads} -> {writes}" if writes else f"{op:<32} {time}")
         lines.append(
-            f"{self._last} calls, {1e6 * sum(times):.1f} us without the update, "
+            f"{len(steps)} calls, {1e6 * sum(times):.1f} us without the update, "
             f"{self.memory:,} bytes of memory"
         )
         return "\n".join(lines)
+
+
+def _few(shapes: str) -> str:
+    """Shorten a list of shapes, such as those of all parameters."""
+    listed = re.findall(r"\(.*?\)", shapes)
+    left = len(listed) - SHOWN
+    return shapes if left <= 0 else f"{' '.join(listed[:SHOWN])} and {left} more"
 
 
 def _counts(objects: list[Any]) -> list[int]:

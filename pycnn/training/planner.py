@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pycnn._arguments import written
 from pycnn.backends.recording import trim
 from pycnn.layers.module import Module
 from pycnn.losses import MSELoss
@@ -17,12 +15,10 @@ from pycnn.optim import SGD, Optimizer
 from pycnn.training.dependence import Dependence, is_watched
 from pycnn.training.evaluation import forward, loss_value
 from pycnn.training.plan import Passes, Plan
-from pycnn.training.repeatable import constants_of, why_not
+from pycnn.training.repeatable import MOST_RECORDINGS, constants_of, plans_are_wanted, why_not
 from pycnn.training.run import TrainingRun
 from pycnn.training.static_code import Varying
 
-# A step that is recorded so often depends on something that changes all the time.
-MOST_RECORDINGS = 8
 # Bytes of a plan of `fit`. The arrays of a larger step are written and read for 50 ms and more, to
 # which Python adds a fraction of a per cent; but the memory of a plan is not that of other passes.
 MOST_PLANNED = 256 << 20
@@ -43,7 +39,7 @@ class Planner:
     optimizer : Optimizer
         Its parameters get gradients, too.
     update : bool
-        Whether the optimizer's step belongs to the plan.
+        Whether `step` takes the optimizer's step, too; otherwise `take_update` does.
     most_memory : int, optional
         Bytes beyond which a plan is given up: the arrays of a step as large as that take so long
         that its Python does not count.
@@ -74,7 +70,6 @@ class Planner:
         self._kind: Any = None  # of the plan
         self._last: Any = None  # kind of the last batch
         self._dependence: Dependence | None = None
-        self._rates: Any = None  # of the optimizer, in the last step of the plan
         self._recordings = 0
         self._lock = threading.Lock()
 
@@ -94,9 +89,6 @@ class Planner:
         self.plan = self._dependence = self._last = None
 
     def _step(self, x: Any, y: Any) -> tuple[float, Any] | None:
-        if self.model._placed() != "cpu":
-            self.reason = "the model is not on the CPU"
-            return None
         kind = kind_of(x, y)
         if kind is None:
             self.reason, self._last = "the batch is not two arrays of NumPy's, C-contiguous", None
@@ -104,6 +96,10 @@ class Planner:
         if self._dependence is not None and not self._dependence.holds():
             self.forget()
             self.reason = "the model, the loss or a setting has changed"
+        # The arrays of a plan are still those of the model.
+        if self.plan is None and self.model._placed() != "cpu":
+            self.reason = "the model is not on the CPU"
+            return None
         plan, dependence = self.plan, self._dependence
         if plan is None or dependence is None:
             again, self._last = self._last == kind, kind
@@ -121,26 +117,16 @@ class Planner:
         return self._replay(plan, x, y)
 
     def _replay(self, plan: Plan, x: Any, y: Any) -> tuple[float, Any] | None:
-        renew = plan.updates and self._rates_changed()
         try:
-            loss = plan.replay(x, y, renew)
+            loss = plan.replay(x, y)
         except (ValueError, TypeError) as error:
             # Nothing is updated yet. Python says the same in the words of the layer or the loss.
             self.reason = str(error)
             return None
-        if self.update and not plan.updates:
-            self.optimizer.step()
+        if self.update:
+            plan.take_update(self.optimizer)
         self.reason = ""
         return loss, plan.output
-
-    def _rates_changed(self) -> bool:
-        """Whether the update needs other numbers than in the step before."""
-        if type(self.optimizer) is not SGD:
-            return True  # it counts its steps
-        groups = self.optimizer.param_groups
-        rates = [{n: v for n, v in group.items() if n != "params"} for group in groups]
-        before, self._rates = self._rates, rates
-        return bool(rates != before)
 
     def _record(self, kind: Any, x: Any, y: Any) -> tuple[float, Any] | None:
         """Take the step and record it, if nothing speaks against it."""
@@ -167,24 +153,20 @@ class Planner:
         if self.most_memory is not None and plan.memory > self.most_memory:
             plan.refusal = f"its arrays take {plan.memory >> 20} MiB: Python hardly counts"
         self.reason = plan.refusal
+        self.given_up = bool(plan.refusal) or self.given_up
+        if not plan.refusal:
+            self.plan, self._kind = plan, kind
+            self._dependence = Dependence(self.model, self.loss, constants)
         if self.update:
-            self._update(plan)
-        if plan.refusal:
-            self.given_up = True
-            return plan.loss, plan.output
-        self.plan, self._kind = plan, kind
-        self._dependence = Dependence(self.model, self.loss, constants)
+            self.take_update()
         return plan.loss, plan.output
 
-    def _update(self, plan: Plan) -> None:
-        """Take the optimizer's step after the recorded passes, and record it where that goes."""
-        if plan.refusal or not self.optimizer.capturable:
+    def take_update(self) -> None:
+        """Take the optimizer's step after the passes of the plan, or those of Python."""
+        if self.plan is None:
             self.optimizer.step()
-            return
-        states = self.optimizer.state_dict()["state"].values()
-        arrays = [a for state in states for a in state.values() if isinstance(a, np.ndarray)]
-        self._rates_changed()
-        plan.record_update(self.optimizer, [*(p.array for p in self.optimizer.params), *arrays])
+        else:
+            self.plan.take_update(self.optimizer)
 
 
 def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> Planner | None:
@@ -202,9 +184,7 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
     ValueError
         If the variable is neither 0 nor 1.
     """
-    wish = os.environ.get("PYCNN_PLAN", "1")
-    if wish not in ("0", "1"):
-        raise ValueError(f"[fit] PYCNN_PLAN must be 0 or 1, is {written(wish)}")
+    is_wanted = plans_are_wanted("fit")
 
     def passes(x: Any, y: Any) -> tuple[float, Any]:
         output = forward(run.model, x)
@@ -216,7 +196,7 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
     planner = Planner(
         run.model, loss, passes, run.optimizer, update=False, most_memory=MOST_PLANNED
     )
-    return planner if wish == "1" else None
+    return planner if is_wanted else None
 
 
 def why_unplanned(model: Module, x: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,23 +12,33 @@ from pycnn._streams import warn
 from pycnn.autograd.structure import leaves, mapped
 from pycnn.devices import on_cpu
 from pycnn.layers import LogSoftmax, Module, Sequential, Softmax
-from pycnn.layers.module import check_model
 from pycnn.layers.parameter import Array
 from pycnn.layers.turns import between_steps
 from pycnn.training.answers import answers, are_probabilities
-from pycnn.training.evaluation import BATCH_SIZE, forward
-from pycnn.training.given import batches_of_inputs, names_of
+from pycnn.training.evaluation import BATCH_SIZE, passes_of
+from pycnn.training.given import batches_of_inputs, count_of, names_of
 from pycnn.training.nonfinite import first_nonfinite, in_batch
 from pycnn.training.other_names import naming_the_cure
+from pycnn.training.session_model import SessionModel, model_of
+
+if TYPE_CHECKING:
+    from pycnn.inference import InferenceSession
 
 
 @naming_the_cure
-def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: bool = False) -> Any:
+def predict(
+    model: Module | InferenceSession,
+    x: Any,
+    *,
+    batch_size: int = BATCH_SIZE,
+    classes: bool = False,
+    session: bool = False,
+) -> Any:
     """Compute the outputs of a model for many samples, in evaluation mode.
 
     Parameters
     ----------
-    model : Module
+    model : Module or InferenceSession
         The model. Nothing is written to it, so that any number of threads may run it at once, even
         while another one trains it: each batch then sees the model between two steps.
     x : (N, ...) array-like, tuple of them, Dataset, or iterable of batches
@@ -38,6 +48,10 @@ def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: boo
         Samples in a forward pass, for anything but batches.
     classes : bool
         Whether to return the answers instead of the outputs.
+    session : bool
+        Whether to run the model as an `InferenceSession`, which is kept for the next call with
+        samples of this shape. Every layer and number of the model is compared before it is used, so
+        that a changed model gets a new one; the comparison reads all parameters twice.
 
     Returns
     -------
@@ -66,12 +80,19 @@ def predict(model: Module, x: Any, *, batch_size: int = BATCH_SIZE, classes: boo
         If outputs hold NaN, with the first sample and the layer.
     """
     flag("predict", "classes", classes)
-    outputs = _outputs("predict", model, x, batch_size)
-    return _answers(model, _scores("predict", model, outputs)) if classes else outputs
+    module = model_of("predict", model)
+    outputs = _outputs("predict", module, x, batch_size, session)
+    return _answers(module, _scores("predict", module, outputs)) if classes else outputs
 
 
 @naming_the_cure
-def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Array:
+def predict_proba(
+    model: Module | InferenceSession,
+    x: Any,
+    *,
+    batch_size: int = BATCH_SIZE,
+    session: bool = False,
+) -> Array:
     """Compute the probabilities of the classes: the softmax of the scores.
 
     ``p[n, c] = exp(s[n, c]) / sum_k exp(s[n, k])``, with the scores s of `Module.scores`. Outputs
@@ -80,7 +101,7 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
 
     Parameters
     ----------
-    model, x, batch_size
+    model, x, batch_size, session
         As for `predict`.
 
     Returns
@@ -98,27 +119,34 @@ def predict_proba(model: Module, x: Any, *, batch_size: int = BATCH_SIZE) -> Arr
     Where several classes may be true at once (`BCEWithLogitsLoss`), each has a probability of its
     own, ``pycnn.ops.sigmoid(predict(model, x))``.
     """
-    scores = _scores("predict_proba", model, _outputs("predict_proba", model, x, batch_size))
-    last: Module = model
+    last = module = model_of("predict_proba", model)
+    outputs = _outputs("predict_proba", module, x, batch_size, session)
+    scores = _scores("predict_proba", module, outputs)
     while isinstance(last, Sequential) and len(last):
         last = last[-1]
     if isinstance(last, Softmax) or are_probabilities(scores):
         return scores
-    if isinstance(last, LogSoftmax):
+    if isinstance(last, LogSoftmax) or (
+        isinstance(last, SessionModel) and last.session.gives_logarithms
+    ):
         return np.exp(scores)
     rows = np.ascontiguousarray(np.moveaxis(scores, 1, -1))
     probabilities = ops.softmax(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
     return np.ascontiguousarray(np.moveaxis(probabilities, -1, 1))
 
 
-def _outputs(owner: str, model: Module, x: Any, batch_size: int) -> Any:
-    check_model(owner, model)
+def _outputs(owner: str, model: Module, x: Any, batch_size: int, session: bool) -> Any:
     outputs: list[Any] = []
     count = broken = 0
     first: tuple[int, Any] | None = None
-    for batch in batches_of_inputs(owner, model, x, batch_size):
-        with between_steps(model):
-            output = mapped(on_cpu, forward(model, batch))
+    batches = batches_of_inputs(owner, model, x, batch_size)
+    passes = passes_of(owner, model, session)
+    passes.to_come = count_of(x, batch_size)
+    for batch in batches:
+        output = passes.replayed(batch)
+        if output is None:
+            with between_steps(model):
+                output = mapped(on_cpu, passes.run(batch))
         length = _length(batch)
         bad = np.flatnonzero(_nan_rows(output, length))
         if len(bad) and first is None:

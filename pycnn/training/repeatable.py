@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
 from pycnn import losses
+from pycnn._arguments import written
 from pycnn.layers.module import Module
 from pycnn.layers.passes import is_ours
 from pycnn.training.static_code import Constants, constants_of_forward
 
+# A step that is recorded so often depends on something that changes all the time.
+MOST_RECORDINGS = 8
 # Losses whose Python does not look at the numbers. Of those with classes, int64 ones.
 _OF_NUMBERS = (
     losses.MSELoss,
@@ -28,11 +32,29 @@ def why_not(model: Module, loss: Any, y: Any) -> str:
     kind = type(loss)
     if kind not in _OF_NUMBERS and not (kind in _OF_CLASSES and y.dtype == np.int64):
         return f"{kind.__name__} computes with Python for these targets"
+    return own_passes(model)
+
+
+def own_passes(model: Module) -> str:
+    """Return which layer has hooks or passes that are not its class's; empty if none has."""
     for module in model.modules():
-        name = type(module).__name__
         if any(one in vars(module) for one in _PASSES):
-            return f"{name} has hooks, or passes of its own object"
+            return f"{type(module).__name__} has hooks, or passes of its own object"
     return ""
+
+
+def plans_are_wanted(owner: str) -> bool:
+    """Whether the variable ``PYCNN_PLAN`` lets steps be planned.
+
+    Raises
+    ------
+    ValueError
+        If it is neither 0 nor 1.
+    """
+    wish = os.environ.get("PYCNN_PLAN", "1")
+    if wish not in ("0", "1"):
+        raise ValueError(f"[{owner}] PYCNN_PLAN must be 0 or 1, is {written(wish)}")
+    return wish == "1"
 
 
 def constants_of(model: Module) -> Constants:

@@ -317,7 +317,10 @@ class Trainer:
         if self.max_grad_value is not None:
             clip_grad_value(optimizer.params, self.max_grad_value)
         _make(changes)
-        optimizer.step()
+        if self.planner is None:
+            optimizer.step()
+        else:
+            self.planner.take_update()
         return True
 
     def _gradients(

@@ -72,8 +72,9 @@ def test_train_leaves_everything_in_its_folder(
 
     model = io.load_model("o/p/model.safetensors")
     assert evaluate(model, datasets.mnist(data)[1]).accuracy == accuracy
-    assert main(["evaluate", "o/p/model.safetensors", "--data", data]) == 0
-    assert f"test accuracy {accuracy:.2%}, loss" in capsys.readouterr().out
+    for session in ([], ["--session"]):
+        assert main(["evaluate", "o/p/model.safetensors", "--data", data, *session]) == 0
+        assert f"test accuracy {accuracy:.2%}, loss" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])

@@ -59,6 +59,16 @@ def test_a_digit_keeps_its_proportions_wherever_it_stands() -> None:
     assert np.count_nonzero(read_digit("tiny.png")) == 400
 
 
+def test_a_session_gives_the_same_answers(capsys: Capture) -> None:
+    picture("plain.png")
+    io.save("model.safetensors", models.lenet5(rng=0))
+    outputs = []
+    for session in ([], ["--session"]):
+        assert main(["predict", "model.safetensors", "plain.png", *session]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != ""
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Train LeNet-5 for 400 steps: 96 % on the test images."""

@@ -30,7 +30,7 @@ def test_bits_do_not_depend_on_images_or_threads(
 ) -> None:
     request.addfinalizer(partial(_core.set_isa, _core.isa()))
     _core.set_isa(isa)
-    engine = compile_graph(network(), 7)
+    engine = compile_graph(network(), 16)
     assert len(engine.stretches) > 0
     x = np.random.default_rng(0).standard_normal((7, 3, 32, 32)).astype(np.float32)
     pycnn.set_num_threads(1)
@@ -45,7 +45,7 @@ def test_kept_buffers_are_not_shared_within_a_stretch() -> None:
     found = 0
     for seed in range(40):
         steps, lifetimes = lower(RandomGraph(seed).graph(nodes=8), 4)
-        rows = stretches(steps, 4)
+        rows = stretches(steps, 1 << 18)
         kept, passing = shared_out(lifetimes, rows)
         assert len(kept) + len(passing) == len(lifetimes)
         assert not any(one.buffer.passes for one in kept)

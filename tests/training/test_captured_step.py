@@ -114,13 +114,6 @@ def test_replayed_steps_have_the_bits_of_others(optimizer: str) -> None:
     assert "conv2d_backward_weight" in str(step)
 
 
-@pytest.mark.parametrize("decay", [1.0, 0.9])
-def test_a_rate_that_stays_needs_no_python(decay: float) -> None:
-    step = assert_same(batches([4] * 6), optimizer="sgd", decay=decay)
-    assert step._planner.plan is not None
-    assert step._planner.plan.updates
-
-
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("poison", [False, True])
 def test_a_plan_is_replayed_by_any_number_of_threads(threads: int, poison: bool) -> None:

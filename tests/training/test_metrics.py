@@ -60,7 +60,7 @@ def test_figures_are_those_of_all_samples() -> None:
     for y_true, _ in asked.values():
         np.testing.assert_array_equal(y_true, data.y)
     np.testing.assert_array_equal(asked["classes"][1], scores.argmax(1))
-    np.testing.assert_allclose(asked["scores"][1], scores, rtol=1e-5)
+    np.testing.assert_allclose(asked["scores"][1], scores, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(asked["probabilities"][1].sum(1), 1, rtol=1e-12)
 
 

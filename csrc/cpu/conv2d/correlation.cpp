@@ -3,8 +3,25 @@
 #include <algorithm>
 
 #include "cpu/conv2d/phase_taps.hpp"
+#include "cpu/gemm.hpp"
 
 namespace pycnn {
+
+int64_t channels_of_block(int64_t channels, int64_t taps) {
+    return ceil_div(channels, ceil_div(channels, std::max<int64_t>(kKC / taps, 1)));
+}
+
+namespace {
+
+// To a filter of one tap that reads each pixel at its own place, a plane is one row: so tiles and vectors run over the ends of rows.
+void join_rows(Correlation& p) {
+    if (p.dh.size() * p.dw.size() > 1 || p.dh[0] != 0 || p.dw[0] != 0 || p.step_h > 1 || p.step_w > 1) return;
+    if (p.column_stride > 1 || p.row_stride != p.out_width || p.out_width != p.width || p.out_height != p.height) return;
+    p.row_stride = p.out_width = p.width = p.height * p.width;
+    p.out_height = p.height = 1;
+}
+
+}  // namespace
 
 Correlation forward_correlation(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {
     Correlation p{};
@@ -19,6 +36,7 @@ Correlation forward_correlation(const ConvShape& s, const float* x, const float*
     p.bias = b;
     p.target = y, p.out_height = s.P, p.out_width = s.Q, p.plane = s.P * s.Q;
     p.row_stride = s.Q, p.column_stride = 1;
+    join_rows(p);
     return p;
 }
 
@@ -53,6 +71,7 @@ std::vector<Correlation> backward_input_correlations(const ConvShape& s, const f
             p.out_height = (s.H - a + s.stride.h - 1) / s.stride.h;
             p.out_width = (s.W - e + s.stride.w - 1) / s.stride.w;
             grids.push_back(p);
+            join_rows(grids.back());
         }
     }
     return grids;

@@ -35,6 +35,9 @@ struct Correlation {
     int64_t row_stride, column_stride;  // between outputs i, i + 1 and j, j + 1
 };
 
+// The sums of an output are cut into blocks of so many whole channels, at most KC terms, which all algorithms of SumOrder::plain share.
+int64_t channels_of_block(int64_t channels, int64_t taps);
+
 // y from x: one correlation, whose step is the stride.
 Correlation forward_correlation(const ConvShape& s, const float* x, const float* w, const float* b, float* y);
 

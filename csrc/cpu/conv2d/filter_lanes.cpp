@@ -151,18 +151,35 @@ bool fill_lanes(int64_t filters) {
     return 4 * filters >= 3 * lanes * ceil_div(filters, lanes);
 }
 
+// Shorter sums take less time than what they cost beside their products.
+constexpr int64_t kLeastDepth = 100;
+
+// Whether a sum of `depth` terms for `filters` is cheaper here than as `gemm`. Transposing the outputs back to planes costs as much as 30 terms.
+// `gemm` packs a vector of patches in 3 cycles, 3 / filters of its products, and loses a share to copies sorted by phase and to the ends of
+// planes: a tenth, three where fewer taps than phases read what was copied (1 x 1 with a stride of 2). With 16 registers a tile of 6 x 2
+// vectors does only 12 multiply-adds, 6 cycles, for a line of pixels and one of filters from L1 or L2, which bind; `gemm` reads packed pixels
+// and is faster from 64 filters on (AVX2, 1 x 1, 256 -> 1024: 80 % of the peak instead of 66; 512 -> 2048 on 7 x 7: 75 instead of 51; 3 x 3 of
+// 32 filters: the same).
+bool costs_less_than_gemm(int64_t filters, int64_t depth, bool few_taps) {
+    constexpr int kManyRows = 14, kManyFilters = 64;
+    if (kernels().mr < kManyRows) return filters < kManyFilters && depth >= kLeastDepth;
+    const double lost = few_taps ? 0.3 : 0.1, many = static_cast<double>(filters);
+    return static_cast<double>(depth) * (3 + lost * many) >= 30 * many;
+}
+
 }  // namespace
 
-// Transposing the outputs back to planes costs as much as a sum of about 30 terms; of dw nothing large is transposed. For
-// filters of 3 x 3 and more batch lanes are as fast in dw where they suit (fewer taps: up to 1.6 times the time), and their
-// bits are those of a convolution with pooling (cpu/conv2d/conv2d_pooled.cpp).
+// The grids of a strided backward-input share the lines of dx, which `gemm` fetches once a grid. Of dw nothing large is transposed. For filters
+// of 3 x 3 and more batch lanes are as fast in dw where they suit (fewer taps: up to 1.6 times the time), and their bits are those of a
+// convolution with pooling (cpu/conv2d/conv2d_pooled.cpp).
 bool suits_filter_lanes(ConvPass pass, const ConvShape& s) {
-    constexpr int64_t kLeastDepth = 100;
     const bool input = pass == ConvPass::backward_input;
     if (!fill_lanes(input ? s.group_inputs() : s.group_outputs()) || suits_batch_lanes_best(pass, s)) return false;
-    const int64_t depth = input ? s.group_outputs() * s.R * s.S / (s.stride.h * s.stride.w) : s.group_inputs() * s.R * s.S;
-    if (pass == ConvPass::backward_weight) return s.R * s.S < 9 || !suits_batch_lanes(pass, s);
-    return depth >= kLeastDepth;
+    const int64_t taps = s.R * s.S, grids = s.stride.h * s.stride.w;
+    if (pass == ConvPass::backward_weight) return taps < 9 || !suits_batch_lanes(pass, s);
+    if (!input) return costs_less_than_gemm(s.group_outputs(), s.group_inputs() * taps, taps < grids);
+    if (grids > 1 && taps > 1) return s.group_outputs() * taps / grids >= kLeastDepth;
+    return costs_less_than_gemm(s.group_inputs(), s.group_outputs() * taps, grids > 1);
 }
 
 void conv2d_filter_lanes(const ConvShape& s, const float* x, const float* w, const float* b, float* y) {

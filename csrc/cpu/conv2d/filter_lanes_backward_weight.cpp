@@ -1,7 +1,7 @@
-// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is
-// transposed: the filters of a pixel lie side by side, and for each tap a tile of channels (or, of few channels, of column
-// taps) goes over the pixels. A task is (slice of the batch, group, part of the filters, block of channels); each slice has a
-// dw of its own, and slices are added in order at the end, so the bits do not depend on the threads.
+// dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] * x[n, c, p * stride + r * dilation - pad, ...] with lanes along k: dy is transposed to
+// [panel of NR filters][pixel][NR], and for each tap a tile of channels (or, of few channels, of column taps) goes over the pixels. A task is
+// (slice of the batch, group, part of the filters, block of channels); each slice has a dw of its own, and slices are added in order at the
+// end, so the bits do not depend on the threads.
 #include <algorithm>
 #include <vector>
 
@@ -57,7 +57,8 @@ struct Plan {
         plane = in_place ? s.H * s.W : copy_rows * line;
         if (plane % kSetFloats == 0) plane += whole_lines(1);
 
-        const int64_t most = std::min(kPanelFloats / (plane * chunk_images), kPanelFloats / (taps * part_width));
+        const int64_t read = copy_rows * line * chunk_images;  // floats of a channel
+        const int64_t most = std::min(kPanelFloats / read, kPanelFloats / (taps * part_width));
         blocks = ceil_div(s.group_inputs(), std::max<int64_t>(most, 1));
         block_channels = ceil_div(s.group_inputs(), blocks);
         blocks = ceil_div(s.group_inputs(), block_channels);
@@ -72,14 +73,14 @@ struct Chunk {
     int64_t n0, images, p0, rows;
 };
 
-// Where the chunk's pixels lie in x and in the transposed dy.
-void find_pixels(const ConvShape& s, const Plan& plan, const Chunk& chunk, int64_t pitch, int64_t* x, int64_t* dy) {
+// Where the chunk's pixels lie in x and in a panel of the transposed dy.
+void find_pixels(const ConvShape& s, const Plan& plan, const Chunk& chunk, int64_t* x, int64_t* dy) {
     int64_t i = 0;
     for (int64_t n = 0; n < chunk.images; ++n)
         for (int64_t p = 0; p < chunk.rows; ++p)
             for (int64_t q = 0; q < s.Q; ++q, ++i) {
                 x[i] = n * plan.image + p * s.stride.h * plan.line + q * s.stride.w;
-                dy[i] = i * pitch;
+                dy[i] = i * plan.width;
             }
 }
 
@@ -88,7 +89,8 @@ struct Products {
     const KernelTable& table;
     const ConvShape& s;
     const Plan& plan;
-    int64_t channels, filters, pitch;  // of the task; floats from one tap's sums, one pixel's gradients to the next
+    int64_t channels, filters, pitch;  // of the task; floats from one tap's sums to the next
+    int64_t panel;                     // floats from one panel of dy to the next
 
     void add(int64_t pixels, const float* x, const int64_t* x_offsets, const float* dy, const int64_t* dy_offsets,
              float* sums) const {
@@ -97,8 +99,8 @@ struct Products {
             const auto tile = [&](int64_t rows, int64_t stride, int64_t pitch_of_rows, int64_t c, int64_t r, int64_t t) {
                 table.unpacked_gemm[rows - 1][vectors - 1](
                     pixels, x + c * plan.plane + r * s.dilation.h * plan.line + t * s.dilation.w, x_offsets, stride,
-                    dy + column, dy_offsets, sums + (c * plan.taps + r * s.S + t) * pitch + column, pitch_of_rows, nullptr,
-                    true);
+                    dy + column / plan.width * panel, dy_offsets, sums + (c * plan.taps + r * s.S + t) * pitch + column,
+                    pitch_of_rows, nullptr, true);
             };
             for (int64_t r = 0; r < s.R; ++r) {
                 if (plan.along_taps) {
@@ -126,7 +128,7 @@ void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, co
     const int64_t weights = s.weights(), row_length = s.group_inputs() * plan.taps;  // of dw
     const int64_t most_pixels = plan.chunk_images * plan.chunk_rows * s.Q;
     const int64_t copy_size = plan.in_place ? 0 : whole_lines(plan.chunk_images * plan.image + table.lanes);
-    const int64_t gradient_size = whole_lines(most_pixels * plan.part_width);
+    const int64_t panel = whole_lines(most_pixels * plan.width), gradient_size = panel * (plan.part_width / plan.width);
     const int64_t sum_size = plan.block_channels * plan.taps * plan.part_width;
     const int64_t area_size = copy_size + gradient_size + sum_size;
     const int64_t tasks = plan.slices * s.groups * parts.count * plan.blocks;
@@ -148,7 +150,7 @@ void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, co
         float* copy = areas.data() + area_size * thread;
         float *gradients = copy + copy_size, *sums = gradients + gradient_size;
         int64_t *x_offsets = offsets.data() + 2 * most_pixels * thread, *dy_offsets = x_offsets + most_pixels;
-        const Products products{table, s, plan, channels, filters, pitch};
+        const Products products{table, s, plan, channels, filters, pitch, panel};
 
         std::fill_n(sums, channels * plan.taps * pitch, 0.0f);
         LongSums long_sums(sums, 1, channels * plan.taps * pitch, 0, totals.of(thread));
@@ -160,7 +162,9 @@ void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, co
                 const float* images = x + (n * s.C + g * s.group_inputs() + c0) * s.H * s.W;
                 for (int64_t i = 0; i < chunk.images; ++i) {
                     const float* plane = dy + (((n + i) * s.K + g * s.group_outputs() + k0) * s.P + p) * s.Q;
-                    table.transpose(filters, run, plane, s.P * s.Q, gradients + i * run * pitch, pitch);
+                    for (int64_t k = 0; k < filters; k += plan.width)
+                        table.transpose(std::min(plan.width, filters - k), run, plane + k * s.P * s.Q, s.P * s.Q,
+                                        gradients + k / plan.width * panel + i * run * plan.width, plan.width);
                     if (block == 0)
                         for (int64_t k = 0; k < filters; ++k) slice_db[k].add(table.sum(run, plane + k * s.P * s.Q));
                     if (plan.in_place) continue;
@@ -168,7 +172,7 @@ void conv2d_filter_lanes_backward_weight(const ConvShape& s, const float* dy, co
                     for (int64_t c = 0; c < channels; ++c)
                         table.pad_plane(shape, images + (i * s.C + c) * s.H * s.W, copy + i * plan.image + c * plan.plane);
                 }
-                find_pixels(s, plan, chunk, pitch, x_offsets, dy_offsets);
+                find_pixels(s, plan, chunk, x_offsets, dy_offsets);
                 const Tiles runs(chunk.images * run, kProductRun);
                 for (int64_t i = 0; i < runs.count; ++i) {
                     const int64_t pixel = runs.begin(i);

@@ -20,7 +20,7 @@ constexpr int64_t kTasks = 8;
 FilterLanesPlan::FilterLanesPlan(const Correlation& p, int64_t lanes) {
     taps = static_cast<int64_t>(p.dh.size() * p.dw.size());
     depth = p.channels * taps;
-    block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1)));
+    block_channels = channels_of_block(p.channels, taps);
     width = kNRVectors * lanes;
     panels = ceil_div(p.rows, width);
 

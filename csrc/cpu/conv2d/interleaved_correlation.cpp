@@ -6,6 +6,7 @@
 
 #include "core/memory.hpp"
 #include "core/parallel.hpp"
+#include "cpu/conv2d/correlation.hpp"
 #include "cpu/conv2d/interleaved_images.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
@@ -40,8 +41,7 @@ struct Terms {
     std::vector<std::vector<Offsets>> seen;
 
     Terms(const InterleavedCorrelation& p, const VisibleTaps& rows, const VisibleTaps& columns, int64_t block) {
-        const int64_t taps = p.down.taps * p.across.taps;
-        block_channels = ceil_div(p.channels, ceil_div(p.channels, std::max<int64_t>(kKC / taps, 1)));
+        block_channels = channels_of_block(p.channels, p.down.taps * p.across.taps);
         seen.resize(rows.ranges.size(), std::vector<Offsets>(columns.ranges.size()));
         for (size_t a = 0; a < rows.ranges.size(); ++a)
             for (size_t b = 0; b < columns.ranges.size(); ++b)

@@ -44,14 +44,14 @@ void InferencePlan::begin_image_by_image(double work) { stretches_.push_back({st
 void InferencePlan::end_image_by_image() { stretches_.push_back({steps_.size(), steps_.size(), false, 0}); }
 
 int64_t InferencePlan::floats(int64_t images) const {
-    return images * kept_ + std::min<int64_t>(images, num_threads()) * passing_;
+    return images * sizes_.kept + std::min<int64_t>(images, num_threads()) * sizes_.passing;
 }
 
 // f(step, run, thread, share) for all steps and images; `share` of its time is that of the whole run.
 template <class F>
 void InferencePlan::each_step(int64_t images, int threads, const float* x, float* y, F&& f) const {
-    const Workspace<float> memory(images * kept_ + std::min<int64_t>(images, threads) * passing_);
-    const PlanRun all{images, 0, images, x, y, memory.data(), memory.data() + images * kept_};
+    const Workspace<float> memory(images * sizes_.kept + std::min<int64_t>(images, threads) * sizes_.passing);
+    const PlanRun all{images, 0, images, x, y, memory.data(), memory.data() + images * sizes_.kept};
     const auto steps_of = [&](const Stretch& stretch, const PlanRun& run, int thread, double share) {
         for (size_t step = stretch.begin; step < stretch.end; ++step) f(step, run, thread, share);
     };
@@ -69,7 +69,7 @@ void InferencePlan::each_step(int64_t images, int threads, const float* x, float
             PlanRun one = all;
             one.images = 1;
             one.first = image;
-            one.passing += thread * passing_;
+            one.passing += thread * sizes_.passing;
             error.watch([&] { steps_of(stretch, one, thread, 1.0 / team); });
         });
         error.rethrow();

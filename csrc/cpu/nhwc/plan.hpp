@@ -20,13 +20,19 @@ private:
     const std::function<void(const PlanRun&)> call_;
 };
 
+// Floats of an image in the memory of a run, where buffers are kept or pass, in its input and in its output.
+struct PlanSizes {
+    int64_t kept, passing, input, output;
+};
+
 // Any number of threads may run a plan at the same time: each run has memory of its own.
 class InferencePlan {
 public:
-    // Floats for an image of the buffers that are kept, and of those that pass.
-    InferencePlan(int64_t kept, int64_t passing) : kept_(kept), passing_(passing) {}
+    explicit InferencePlan(const PlanSizes& sizes) : sizes_(sizes) {}
 
+    // Steps keep to these sizes: python/numpy/plan_checks.hpp.
     void add(std::unique_ptr<const PlanStep> step);
+    const PlanSizes& sizes() const { return sizes_; }
 
     // The steps that are added until `end_image_by_image` go image by image: a thread takes one through all of them, and what passes from
     // step to step stays in its cache. `work` is of an image, in multiply-adds.
@@ -51,7 +57,7 @@ private:
     template <class F>
     void each_step(int64_t images, int threads, const float* x, float* y, F&& f) const;
 
-    const int64_t kept_, passing_;
+    const PlanSizes sizes_;
     std::vector<std::unique_ptr<const PlanStep>> steps_;
     std::vector<Stretch> stretches_;
 };

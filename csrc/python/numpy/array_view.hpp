@@ -3,6 +3,7 @@
 // Nothing is cast or copied. An array of another dtype is a TypeError; one that is not C-contiguous is a ValueError.
 #pragma once
 
+#include <cstring>
 #include <memory>
 
 #include "core/memory.hpp"
@@ -20,7 +21,9 @@ inline size_t rank_of(py::handle array) { return static_cast<size_t>(py::cast<py
 template <class T>
 View<T> view(const char* op, const char* name, py::handle object, int rank = -1) {
     if (!py::isinstance<py::array>(object)) fail_type(op, name, " must be a numpy.ndarray, got ", type_name(object));
-    if (type_name(object) == "MaskedArray") fail_type(op, name, " is a masked array, whose mask would be lost");
+    // The name of a class of Python's is its tp_name; asking for __name__ would take as long as all the other checks.
+    if (std::strcmp(Py_TYPE(object.ptr())->tp_name, "MaskedArray") == 0)
+        fail_type(op, name, " is a masked array, whose mask would be lost");
     const auto array = py::reinterpret_borrow<py::array>(object);
     static const py::handle wanted = py::dtype::of<std::remove_const_t<T>>().release();
     if (!array.dtype().is(wanted) && !array.dtype().equal(wanted))

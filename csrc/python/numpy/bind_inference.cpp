@@ -14,38 +14,54 @@
 #include "ops/softmax_cross_entropy.hpp"
 #include "python/conv_arguments.hpp"
 #include "python/numpy/plan_arguments.hpp"
+#include "python/numpy/plan_checks.hpp"
 #include "python/numpy/runtime.hpp"
 #include "python/views.hpp"
 
 namespace pycnn {
 namespace {
 
-constexpr char kOp[] = "InferencePlan";
-
 using Plan = InferencePlan;
 
-void add_to_pixels(Plan& plan, py::handle x, py::handle y) { plan.add(std::make_unique<ToPixels>(to_rows(x), to_images(y))); }
-void add_to_planes(Plan& plan, py::handle x, py::handle y) { plan.add(std::make_unique<ToPlanes>(to_images(x), to_rows(y))); }
-
 const float* optional_data(const std::optional<View<const float>>& view) { return view ? view->data : nullptr; }
+
+std::shared_ptr<const Kept> kept(const std::optional<View<const float>>& view) {
+    return view ? std::make_shared<const Kept>(*view) : nullptr;
+}
+
+void add_to_pixels(Plan& plan, py::handle x_place, py::handle y_place) {
+    const FlatRows x = to_rows(plan, "x", x_place);
+    const NhwcImages y = to_images(plan, "y", y_place);
+    if (y.pitch != y.channels) check_whole_vectors("y", y);
+    check_row_width("x", x, y.channels * y.height * y.width);
+    plan.add(std::make_unique<ToPixels>(x, y));
+}
+
+void add_to_planes(Plan& plan, py::handle x_place, py::handle y_place) {
+    const NhwcImages x = to_images(plan, "x", x_place);
+    const FlatRows y = to_written_rows(plan, "y", y_place);
+    check_row_width("y", y, x.channels * x.height * x.width);
+    plan.add(std::make_unique<ToPlanes>(x, y));
+}
 
 void add_convolution(Plan& plan, py::handle algorithm, py::handle x_place, py::handle y_place, py::handle residual,
                      py::handle weight, py::handle bias, py::handle stride, py::handle padding, py::handle dilation,
                      py::handle groups, py::handle lower, py::handle upper) {
-    const NhwcImages x = to_images(x_place), y = to_images(y_place);
-    const auto w = view<const float>(kOp, "weight", weight, 4);
-    const auto b = optional_view<const float>(kOp, "bias", bias, 1);
-    const auto r = residual.is_none() ? std::nullopt : std::optional(to_images(residual));
-    const Pair step = to_pair(kOp, "stride", stride), spread = to_pair(kOp, "dilation", dilation);
-    const Padding pad = to_padding(kOp, padding).numbers;
+    const NhwcImages x = to_images(plan, "x", x_place), y = to_images(plan, "y", y_place);
+    const auto w = view<const float>(kInferencePlan, "weight", weight, 4);
+    const auto r = residual.is_none() ? std::nullopt : std::optional(to_images(plan, "residual", residual));
+    const ConvShape s =
+        conv_shape_of(kInferencePlan, {1, x.channels, x.height, x.width}, w.shape, stride, padding, dilation, groups);
+    const auto b = numbers_for("bias", bias, s.K);
     const Clamp clamp = to_clamp(lower, upper);
-    const std::string name = to_word(kOp, "algorithm", algorithm);
+    const std::string name = to_word(kInferencePlan, "algorithm", algorithm);
+    check_convolution(name, s, x, y, r);
     if (name == "depthwise") {
         plan.add(std::make_unique<DepthwiseConvolution>(
-            DepthwiseConvolution::Shape{x, y, r, w.shape[2], w.shape[3], step, spread, pad, clamp}, w.data, optional_data(b)));
+            DepthwiseConvolution::Shape{x, y, r, s.R, s.S, s.stride, s.dilation, s.pad, clamp}, w.data, optional_data(b)));
         return;
     }
-    const NhwcConvolution p{x, y, r, w.shape[2], w.shape[3], to_int(kOp, "groups", groups), step, spread, pad, clamp};
+    const NhwcConvolution p{x, y, r, s.R, s.S, s.groups, s.stride, s.dilation, s.pad, clamp};
     if (name == "winograd") {
         plan.add(std::make_unique<WinogradConvolution>(p, w.data, optional_data(b)));
     } else {
@@ -55,59 +71,78 @@ void add_convolution(Plan& plan, py::handle algorithm, py::handle x_place, py::h
 
 void add_pooling(Plan& plan, py::handle kind, py::handle x_place, py::handle y_place, py::handle kernel, py::handle stride,
                  py::handle padding, py::handle count_include_pad, py::handle divisor_override) {
-    const NhwcImages x = to_images(x_place), y = to_images(y_place);
+    const NhwcImages x = to_images(plan, "x", x_place), y = to_images(plan, "y", y_place);
     const PoolShape s{1,
                       x.channels,
                       x.height,
                       x.width,
                       y.height,
                       y.width,
-                      to_pair(kOp, "kernel_size", kernel),
-                      to_pair(kOp, "stride", stride),
-                      to_pair(kOp, "padding", padding),
+                      to_pair(kInferencePlan, "kernel_size", kernel),
+                      to_pair(kInferencePlan, "stride", stride),
+                      to_pair(kInferencePlan, "padding", padding),
                       Pair{1, 1}};
-    const AverageRule rule{to_flag(kOp, "count_include_pad", count_include_pad),
-                           to_int(kOp, "divisor_override", divisor_override)};
-    const auto chosen = to_word(kOp, "kind", kind) == "max" ? Pooling::Kind::largest : Pooling::Kind::mean;
+    check_pooling(s, x, y);
+    const AverageRule rule{to_flag(kInferencePlan, "count_include_pad", count_include_pad),
+                           to_int(kInferencePlan, "divisor_override", divisor_override)};
+    const auto chosen = to_word(kInferencePlan, "kind", kind) == "max" ? Pooling::Kind::largest : Pooling::Kind::mean;
     plan.add(std::make_unique<Pooling>(chosen, x, y, s, rule));
 }
 
-void add_area_means(Plan& plan, py::handle x, py::handle y) {
-    plan.add(std::make_unique<AreaMeans>(to_images(x), to_images(y)));
+void add_area_means(Plan& plan, py::handle x_place, py::handle y_place) {
+    const NhwcImages x = to_vectors(plan, "x", x_place), y = to_vectors(plan, "y", y_place);
+    if (x.channels != y.channels) fail_value(kInferencePlan, "y must have ", x.channels, " channels, has ", y.channels);
+    plan.add(std::make_unique<AreaMeans>(x, y));
 }
 
-void add_sum(Plan& plan, py::handle a, py::handle b, py::handle y, py::handle lower, py::handle upper) {
-    const auto other = b.is_none() ? std::nullopt : std::optional(to_images(b));
-    plan.add(std::make_unique<Sum>(to_images(a), other, to_images(y), to_clamp(lower, upper)));
+void add_sum(Plan& plan, py::handle a_place, py::handle b_place, py::handle y_place, py::handle lower, py::handle upper) {
+    const NhwcImages a = to_images(plan, "a", a_place), y = to_images(plan, "y", y_place);
+    const auto b = b_place.is_none() ? std::nullopt : std::optional(to_images(plan, "b", b_place));
+    check_same_images("a", a, "y", y);
+    if (b) check_same_images("b", *b, "y", y);
+    plan.add(std::make_unique<Sum>(a, b, y, to_clamp(lower, upper)));
 }
 
-void add_channel_copy(Plan& plan, py::handle x, py::handle y, py::handle first) {
-    plan.add(std::make_unique<ChannelCopy>(to_images(x), to_images(y), to_int(kOp, "first", first)));
+void add_channel_copy(Plan& plan, py::handle x_place, py::handle y_place, py::handle first_channel) {
+    const NhwcImages x = to_images(plan, "x", x_place), y = to_images(plan, "y", y_place);
+    const int64_t first = to_int(kInferencePlan, "first", first_channel);
+    check_same_size("x", x, "y", y);
+    if (first < 0 || first > y.channels - x.channels)
+        fail_value(kInferencePlan, x.channels, " channels do not fit behind ", first, " of ", y.channels);
+    plan.add(std::make_unique<ChannelCopy>(x, y, first));
 }
 
-void add_channel_affine(Plan& plan, py::handle x, py::handle y, py::handle scale, py::handle shift, py::handle lower,
-                        py::handle upper) {
-    plan.add(std::make_unique<ChannelScale>(to_images(x), to_images(y), view<const float>(kOp, "scale", scale, 1).data,
-                                            view<const float>(kOp, "shift", shift, 1).data, to_clamp(lower, upper)));
+void add_channel_affine(Plan& plan, py::handle x_place, py::handle y_place, py::handle scale, py::handle shift,
+                        py::handle lower, py::handle upper) {
+    const NhwcImages x = to_vectors(plan, "x", x_place), y = to_vectors(plan, "y", y_place);
+    check_same_images("x", x, "y", y);
+    const auto a = numbers_for("scale", scale, x.channels), b = numbers_for("shift", shift, x.channels);
+    plan.add(std::make_unique<ChannelScale>(x, y, optional_data(a), optional_data(b), to_clamp(lower, upper)));
 }
 
-void add_channel_product(Plan& plan, py::handle x, py::handle scale, py::handle y, py::handle lower, py::handle upper) {
-    plan.add(std::make_unique<ChannelScale>(to_images(x), to_images(scale), to_images(y), to_clamp(lower, upper)));
+void add_channel_product(Plan& plan, py::handle x_place, py::handle scale_place, py::handle y_place, py::handle lower,
+                         py::handle upper) {
+    const NhwcImages x = to_vectors(plan, "x", x_place), scale = to_vectors(plan, "scale", scale_place);
+    const NhwcImages y = to_vectors(plan, "y", y_place);
+    check_same_images("x", x, "y", y);
+    if (scale.channels != x.channels)
+        fail_value(kInferencePlan, "scale must have ", x.channels, " channels, has ", scale.channels);
+    plan.add(std::make_unique<ChannelScale>(x, scale, y, to_clamp(lower, upper)));
 }
 
 void add_activation(Plan& plan, py::handle images, py::handle kind, py::handle a, py::handle b) {
-    plan.add(
-        std::make_unique<RowActivation>(to_images(images), to_function(kind), to_float(kOp, "a", a), to_float(kOp, "b", b)));
+    plan.add(std::make_unique<RowActivation>(to_images(plan, "images", images), to_function(kind),
+                                             to_float(kInferencePlan, "a", a), to_float(kInferencePlan, "b", b)));
 }
 
 // Steps on flat rows -----------------------------------------------------------------------------------------------------------
 
 void add_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle weight, py::handle bias, py::handle lower,
                 py::handle upper) {
-    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
-    const auto w = std::make_shared<const Kept>(view<const float>(kOp, "weight", weight, 2));
-    const auto given = optional_view<const float>(kOp, "bias", bias, 1);
-    const auto b = given ? std::make_shared<const Kept>(*given) : nullptr;
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    const auto array = view<const float>(kInferencePlan, "weight", weight, 2);
+    check_same_shape(kInferencePlan, "weight", array.shape, "outputs and inputs", {y.width, x.width});
+    const auto w = std::make_shared<const Kept>(array), b = kept(numbers_for("bias", bias, y.width));
     const Clamp clamp = to_clamp(lower, upper);
     plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
         const LinearShape s{run.images, x.width, y.width};
@@ -120,25 +155,26 @@ void add_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle w
 
 void add_packed_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle weight, py::handle bias, py::handle lower,
                        py::handle upper) {
-    const auto w = view<const float>(kOp, "weight", weight, 2);
-    const auto b = optional_view<const float>(kOp, "bias", bias, 1);
-    plan.add(
-        std::make_unique<PackedLinear>(to_rows(x_place), to_rows(y_place), w.data, optional_data(b), to_clamp(lower, upper)));
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    const auto w = view<const float>(kInferencePlan, "weight", weight, 2);
+    check_same_shape(kInferencePlan, "weight", w.shape, "outputs and inputs", {y.width, x.width});
+    const auto b = numbers_for("bias", bias, y.width);
+    plan.add(std::make_unique<PackedLinear>(x, y, w.data, optional_data(b), to_clamp(lower, upper)));
 }
 
 // A convolution and a ReLU, and perhaps a pooling in adjacent windows, of images as planes: for images in the lanes of their batch.
 void add_plane_convolution(Plan& plan, py::handle x_place, py::handle y_place, py::handle image, py::handle weight,
                            py::handle bias, py::handle stride, py::handle padding, py::handle dilation, py::handle groups,
                            py::handle window) {
-    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
-    Shape shape = to_shape(kOp, "image", image, 3);
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    Shape shape = to_shape(kInferencePlan, "image", image, 3);
     shape.insert(shape.begin(), 1);
-    const auto array = view<const float>(kOp, "weight", weight, 4);
-    const auto w = std::make_shared<const Kept>(array);
-    const auto given = optional_view<const float>(kOp, "bias", bias, 1);
-    const auto b = given ? std::make_shared<const Kept>(*given) : nullptr;
-    const ConvShape one = conv_shape_of(kOp, shape, array.shape, stride, padding, dilation, groups);
+    check_row_width("x", x, element_count(kInferencePlan, shape));
+    const auto array = view<const float>(kInferencePlan, "weight", weight, 4);
+    const ConvShape one = conv_shape_of(kInferencePlan, shape, array.shape, stride, padding, dilation, groups);
+    const auto w = std::make_shared<const Kept>(array), b = kept(numbers_for("bias", bias, one.K));
     if (window.is_none()) {
+        check_row_width("y", y, one.K * one.P * one.Q);
         plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
             ConvShape s = one;
             s.N = run.images;
@@ -146,13 +182,15 @@ void add_plane_convolution(Plan& plan, py::handle x_place, py::handle y_place, p
         }));
         return;
     }
-    const Pair side = to_pair(kOp, "window", window);
+    const Pair side = to_pair(kInferencePlan, "window", window);
+    const PooledConvShape pooled_one = pooled_conv_shape(kInferencePlan, one, side);
+    check_row_width("y", y, one.K * pooled_one.P * pooled_one.Q);
     plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
         ConvShape s = one;
         s.N = run.images;
-        const PooledConvShape pooled = pooled_conv_shape(kOp, s, side);
+        const PooledConvShape pooled = pooled_conv_shape(kInferencePlan, s, side);
         const bool in_lanes = pools_in_lanes(pooled);  // where the winners, which nobody reads here, are bytes
-        const Workspace<uint8_t> lanes(in_lanes ? element_count(kOp, lane_winners(pooled)) : 0);
+        const Workspace<uint8_t> lanes(in_lanes ? element_count(kInferencePlan, lane_winners(pooled)) : 0);
         const Workspace<int32_t> planes(in_lanes ? 0 : run.images * y.width);
         conv2d_relu_max_pool2d(pooled, x.read(run), w->data(), b ? b->data() : nullptr, y.place(run),
                                {in_lanes ? nullptr : planes.data(), in_lanes ? lanes.data() : nullptr});
@@ -161,30 +199,36 @@ void add_plane_convolution(Plan& plan, py::handle x_place, py::handle y_place, p
 
 void add_flat_activation(Plan& plan, py::handle x_place, py::handle y_place, py::handle kind, py::handle a_number,
                          py::handle b_number) {
-    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    check_row_width("y", y, x.width);
     const auto f = to_function(kind);
-    const float a = to_float(kOp, "a", a_number), b = to_float(kOp, "b", b_number);
+    const float a = to_float(kInferencePlan, "a", a_number), b = to_float(kInferencePlan, "b", b_number);
     plan.add(std::make_unique<OpStep>(
         [=](const PlanRun& run) { f(kernels(), run.images * x.width, a, b, x.read(run), y.place(run)); }));
 }
 
 void add_softmax(Plan& plan, py::handle x_place, py::handle y_place, py::handle logarithm) {
-    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
-    const auto op = to_flag(kOp, "logarithm", logarithm) ? log_softmax : softmax;
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    check_row_width("y", y, x.width);
+    const auto op = to_flag(kInferencePlan, "logarithm", logarithm) ? log_softmax : softmax;
     plan.add(std::make_unique<OpStep>([=](const PlanRun& run) { op(run.images, x.width, x.read(run), y.place(run)); }));
 }
 
 void add_local_response_norm(Plan& plan, py::handle x_place, py::handle y_place, py::handle channels, py::handle size,
                              py::handle k, py::handle alpha, py::handle beta) {
-    const FlatRows x = to_rows(x_place), y = to_rows(y_place);
-    const int64_t C = to_int(kOp, "channels", channels);
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    check_row_width("y", y, x.width);
+    const int64_t C = to_int(kInferencePlan, "channels", channels), window = to_int(kInferencePlan, "size", size);
+    if (C < 1 || x.width % C != 0)
+        fail_value(kInferencePlan, "x has ", x.width, " floats, which are not ", C, " channels of one size");
+    if (window < 1) fail_value(kInferencePlan, "size must be at least 1, got ", window);
     const LrnShape shape{0,
                          C,
                          x.width / C,
-                         to_int(kOp, "size", size),
-                         to_double(kOp, "k", k),
-                         to_double(kOp, "alpha", alpha),
-                         to_double(kOp, "beta", beta)};
+                         window,
+                         to_double(kInferencePlan, "k", k),
+                         to_double(kInferencePlan, "alpha", alpha),
+                         to_double(kInferencePlan, "beta", beta)};
     plan.add(std::make_unique<OpStep>([=](const PlanRun& run) {
         LrnShape s = shape;
         s.N = run.images;
@@ -199,20 +243,33 @@ struct Call {
     View<const float> x;
     View<float> y;
 
-    Call(py::handle x_array, py::handle y_array) : x(view<const float>(kOp, "x", x_array)), y(view<float>(kOp, "y", y_array)) {
-        if (x.shape.empty() || y.shape.empty() || x.shape[0] != y.shape[0])
-            fail_value(kOp, "y must have as many images as x (x: ", to_string(x.shape), ", y: ", to_string(y.shape), ")");
+    Call(const Plan& plan, py::handle x_array, py::handle y_array)
+        : x(view<const float>(kInferencePlan, "x", x_array)), y(view<float>(kInferencePlan, "y", y_array)) {
+        const PlanSizes& sizes = plan.sizes();
+        if (x.shape.empty() || y.shape.empty() || x.shape[0] != y.shape[0] || x.size() != x.shape[0] * sizes.input ||
+            y.size() != y.shape[0] * sizes.output)
+            fail_value(kInferencePlan, "x and y must be as many images of ", sizes.input, " and ", sizes.output,
+                       " floats (x: ", to_string(x.shape), ", y: ", to_string(y.shape), ")");
+        element_count(kInferencePlan, {x.shape[0], sizes.kept});
+        element_count(kInferencePlan, {x.shape[0], sizes.passing});
     }
 };
 
+std::unique_ptr<Plan> make_plan(py::handle kept, py::handle passing, py::handle input, py::handle output) {
+    const PlanSizes sizes{to_int(kInferencePlan, "kept", kept), to_int(kInferencePlan, "passing", passing),
+                          to_int(kInferencePlan, "input", input), to_int(kInferencePlan, "output", output)};
+    check_sizes(sizes);
+    return std::make_unique<Plan>(sizes);
+}
+
 void run(const Plan& plan, py::handle x, py::handle y) {
-    const Call call(x, y);
+    const Call call(plan, x, y);
     ReleaseGil release;
     plan.run(call.x.shape[0], call.x.data, call.y.data);
 }
 
 py::list times(const Plan& plan, py::handle x, py::handle y) {
-    const Call call(x, y);
+    const Call call(plan, x, y);
     std::vector<double> seconds;
     {
         ReleaseGil release;
@@ -227,14 +284,12 @@ py::list times(const Plan& plan, py::handle x, py::handle y) {
 
 void register_inference(py::module_& module) {
     py::class_<Plan>(module, "InferencePlan", py::module_local())
-        .def(py::init([](py::handle kept, py::handle passing) {
-                 return std::make_unique<Plan>(to_int(kOp, "kept", kept), to_int(kOp, "passing", passing));
-             }),
-             "kept"_a, "passing"_a)
+        .def(py::init(&make_plan), "kept"_a, "passing"_a, "input"_a, "output"_a)
         .def("begin_image_by_image",
-             [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kOp, "work", work)); })
+             [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kInferencePlan, "work", work)); })
         .def("end_image_by_image", [](Plan& plan) { plan.end_image_by_image(); })
-        .def("floats", [](const Plan& plan, py::handle images) { return plan.floats(to_int(kOp, "images", images)); })
+        .def("floats",
+             [](const Plan& plan, py::handle images) { return plan.floats(to_int(kInferencePlan, "images", images)); })
         .def("to_pixels", add_to_pixels)
         .def("to_planes", add_to_planes)
         .def("convolution", add_convolution)

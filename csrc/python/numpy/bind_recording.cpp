@@ -1,6 +1,8 @@
 // Recorded steps, as pycnn/backends/recording.py uses them.
 #include <pybind11/stl.h>
 
+#include <cstring>
+
 #include "core/recording.hpp"
 #include "python/numpy/runtime.hpp"
 #include "python/release_gil.hpp"
@@ -9,9 +11,24 @@
 namespace pycnn {
 namespace {
 
+py::array contiguous(const char* name, py::handle array) {
+    if (!py::isinstance<py::array>(array)) fail_type("same_bytes", name, " must be a numpy.ndarray, got ", type_name(array));
+    const auto found = py::reinterpret_borrow<py::array>(array);
+    if ((found.flags() & py::array::c_style) == 0) fail_value("same_bytes", name, " must be C-contiguous");
+    return found;
+}
+
 void allow_array(Recording& recording, const py::array& array) { recording.allow(array.data(), array.nbytes()); }
 
 bool holds_array(const Recording& recording, const py::array& array) { return recording.holds(array.data(), array.nbytes()); }
+
+// Whether two arrays hold the same bytes.
+bool same_bytes(py::handle a_array, py::handle b_array) {
+    const auto a = contiguous("a", a_array), b = contiguous("b", b_array);
+    if (a.nbytes() != b.nbytes()) return false;
+    ReleaseGil release;
+    return std::memcmp(a.data(), b.data(), a.nbytes()) == 0;
+}
 
 double run_steps(Recording& recording, size_t first, size_t last) {
     ReleaseGil release;
@@ -28,6 +45,7 @@ py::list recorded_steps(const Recording& recording) {
 }  // namespace
 
 void register_recording(py::module_& module) {
+    module.def("same_bytes", same_bytes, "a"_a, "b"_a);
     py::class_<Recording>(module, "Recording")
         .def(py::init<>())
         .def("allow", allow_array, "array"_a)

@@ -3,23 +3,29 @@
 #include <limits>
 #include <string_view>
 
+#include "python/numpy/plan_checks.hpp"
+
 namespace pycnn {
 namespace {
 
-constexpr char kPlan[] = "InferencePlan";
-
 std::vector<py::object> items_of(const char* name, py::handle place, size_t count) {
-    if (!py::isinstance<py::tuple>(place)) fail_type(kPlan, name, " must be a tuple, got ", type_name(place));
+    if (!py::isinstance<py::tuple>(place)) fail_type(kInferencePlan, name, " must be a tuple, got ", type_name(place));
     const auto given = py::reinterpret_borrow<py::tuple>(place);
-    if (given.size() != count) fail_value(kPlan, name, " must have ", count, " entries, got ", given.size());
+    if (given.size() != count) fail_value(kInferencePlan, name, " must have ", count, " entries, got ", given.size());
     std::vector<py::object> items;
     for (py::handle item : given) items.push_back(py::reinterpret_borrow<py::object>(item));
     return items;
 }
 
+FlatRows rows_of(const char* name, py::handle place) {
+    const auto items = items_of(name, place, 3);
+    return {to_int(kInferencePlan, "offset", items[0]), to_int(kInferencePlan, "floats", items[1]),
+            to_flag(kInferencePlan, "passes", items[2])};
+}
+
 // An infinite bound is no bound.
 float to_bound(const char* name, py::handle number) {
-    if (!py::isinstance<py::float_>(number)) fail_type(kPlan, name, " must be a float, got ", type_name(number));
+    if (!py::isinstance<py::float_>(number)) fail_type(kInferencePlan, name, " must be a float, got ", type_name(number));
     return static_cast<float>(number.cast<double>());
 }
 
@@ -51,25 +57,48 @@ constexpr struct {
 
 }  // namespace
 
-FlatRows to_rows(py::handle place) {
-    const auto items = items_of("rows", place, 3);
-    return {to_int(kPlan, "offset", items[0]), to_int(kPlan, "floats", items[1]), to_flag(kPlan, "passes", items[2])};
+FlatRows to_rows(const InferencePlan& plan, const char* name, py::handle place) {
+    const FlatRows rows = rows_of(name, place);
+    check_rows(plan.sizes(), name, rows, false);
+    return rows;
 }
 
-NhwcImages to_images(py::handle place) {
-    const auto items = items_of("images", place, 7);
-    return {to_int(kPlan, "offset", items[0]), to_int(kPlan, "channels", items[1]), to_int(kPlan, "height", items[2]),
-            to_int(kPlan, "width", items[3]),  to_padding(kPlan, items[4]).numbers, to_int(kPlan, "pitch", items[5]),
-            to_flag(kPlan, "passes", items[6])};
+FlatRows to_written_rows(const InferencePlan& plan, const char* name, py::handle place) {
+    const FlatRows rows = rows_of(name, place);
+    check_rows(plan.sizes(), name, rows, true);
+    return rows;
+}
+
+NhwcImages to_images(const InferencePlan& plan, const char* name, py::handle place) {
+    const auto items = items_of(name, place, 7);
+    const NhwcImages images{to_int(kInferencePlan, "offset", items[0]),   to_int(kInferencePlan, "channels", items[1]),
+                            to_int(kInferencePlan, "height", items[2]),   to_int(kInferencePlan, "width", items[3]),
+                            to_padding(kInferencePlan, items[4]).numbers, to_int(kInferencePlan, "pitch", items[5]),
+                            to_flag(kInferencePlan, "passes", items[6])};
+    check_images_lie_in(plan.sizes(), name, images);
+    return images;
+}
+
+NhwcImages to_vectors(const InferencePlan& plan, const char* name, py::handle place) {
+    const NhwcImages images = to_images(plan, name, place);
+    check_whole_vectors(name, images);
+    return images;
+}
+
+std::optional<View<const float>> numbers_for(const char* name, py::handle array, int64_t count) {
+    const auto numbers = optional_view<const float>(kInferencePlan, name, array, 1);
+    if (numbers && numbers->shape[0] != count)
+        fail_value(kInferencePlan, name, " must have ", count, " numbers, has ", numbers->shape[0]);
+    return numbers;
 }
 
 Clamp to_clamp(py::handle lower, py::handle upper) { return {to_bound("lower", lower), to_bound("upper", upper)}; }
 
 RowActivation::Function to_function(py::handle word) {
-    const std::string name = to_word(kPlan, "kind", word);
+    const std::string name = to_word(kInferencePlan, "kind", word);
     for (const auto& known : kFunctions)
         if (name == known.name) return known.function;
-    fail_value(kPlan, "'", name, "' is not an activation");
+    fail_value(kInferencePlan, "'", name, "' is not an activation");
 }
 
 }  // namespace pycnn

@@ -74,15 +74,19 @@ def test_same_bits_for_any_number_of_threads() -> None:
     assert_same_bits((3, 20, 15, 25), (70, 20, 3, 3), stride=2)
 
 
-@pytest.mark.usefixtures("unforced")
+@pytest.mark.usefixtures("backend", "unforced")
 def test_the_choice_wants_full_vectors_and_long_sums() -> None:
     stem = (16, 3, 227, 227), (64, 3, 11, 11)
-    for direction in ("forward", "backward_weight"):
-        chosen = ops.conv2d_algorithm(*stem, direction=direction, stride=4, padding=2)
-        assert chosen == "filter_lanes"
-    dx = ops.conv2d_algorithm(*stem, direction="backward_input", stride=4, padding=2)
-    assert dx != "filter_lanes"  # three channels
+    chosen = ops.conv2d_algorithm(*stem, direction="backward_weight", stride=4, padding=2)
+    assert chosen == "filter_lanes"
+    few = (16, 2, 227, 227), (64, 2, 11, 11)
+    dx = ops.conv2d_algorithm(*few, direction="backward_input", stride=4, padding=2)
+    assert dx != "filter_lanes"  # two channels
     assert ops.conv2d_algorithm((8, 3, 64, 64), (64, 3, 3, 3)) != "filter_lanes"  # 27 terms
-    for direction in DIRECTIONS:
-        shapes = (16, 256, 14, 14), (1024, 256, 1, 1)
-        assert ops.conv2d_algorithm(*shapes, direction=direction) == "filter_lanes"
+    shapes = (16, 256, 14, 14), (1024, 256, 1, 1)
+    assert ops.conv2d_algorithm(*shapes) == "gemm"  # 256 terms for 1024 filters
+    assert ops.conv2d_algorithm((16, 192, 12, 12), (32, 192, 1, 1)) == "filter_lanes"
+    assert ops.conv2d_algorithm(*shapes, direction="backward_weight") == "filter_lanes"
+    strided = (16, 128, 56, 56), (128, 128, 3, 3)
+    chosen = ops.conv2d_algorithm(*strided, direction="backward_input", stride=2, padding=1)
+    assert chosen == "filter_lanes"
