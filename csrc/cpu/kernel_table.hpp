@@ -73,9 +73,11 @@ struct PixelEnd {
 
 // A tile of a convolution of images whose channels lie side by side. For each pixel i < rows and each of one or two vectors v of filters:
 //   C[i][v] = start[v] + sum over k < depth of a[a_offsets[k] + i * a_stride] * b[k * NR + v * lanes]
-// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null.
+// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null. Each step of the sum asks for
+// the cache line at `ahead` and moves it on by `ahead_step` floats, which may be 0: filters that are wanted soon come while it multiplies.
 using PixelTileKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
-                                 const float* bias, const PixelEnd* end, float* c, int64_t ldc);
+                                 const float* ahead, int64_t ahead_step, const float* bias, const PixelEnd* end, float* c,
+                                 int64_t ldc);
 
 // A row of a depthwise convolution of such images: for i < pixels, and whole vectors of channels c
 //   y[i * y_stride + c] = bias[c] + sum over t < taps of w[w_offsets[t] + c] * x[x_offsets[t] + i * x_stride + c], and `end`.
@@ -195,6 +197,8 @@ struct KernelTable {
 
     PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
     int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1
+    PixelTileKernel half_tile[kMaxTilePixels];  // for at most half_lanes filters, which may be 0; what else C has stays
+    int half_lanes;
 
     // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
     void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,
