@@ -8,6 +8,7 @@
 #include "core/cpu_limits.hpp"
 #include "core/denormals.hpp"
 #include "core/error.hpp"
+#include "core/serial_scope.hpp"
 #include "core/team.hpp"
 
 namespace pycnn {
@@ -42,7 +43,10 @@ constexpr double kSerialWorkAwake = 20'000;
 
 }  // namespace
 
+thread_local int SerialScope::depth = 0;
+
 int num_threads() {
+    if (SerialScope::is_open()) return 1;
     int count = thread_setting.load(std::memory_order_relaxed);
     if (count > 0) return count;
     const int found = default_threads();

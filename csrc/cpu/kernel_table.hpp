@@ -14,11 +14,13 @@ namespace pycnn {
 
 // MR and NR are the rows and columns of C that a GEMM micro-kernel keeps in registers, as in BLIS (Van Zee, van de Geijn, "BLIS: A
 // Framework for Rapidly Instantiating BLAS Functionality", ACM TOMS 41(3), 2015).
-constexpr int kMaxMR = 14;          // largest MR of any instruction set
-constexpr int kNRVectors = 2;       // NR, in vectors
-constexpr int kMaxProductRows = 4;  // rows of a RowProductsKernel
-constexpr int kMaxTilePixels = 24;  // rows of a pixel tile of any instruction set: more where it has one vector of filters
-constexpr int kMaxDotTile = 5;      // largest side of a dot tile
+constexpr int kMaxMR = 14;            // largest MR of any instruction set
+constexpr int kNRVectors = 2;         // NR, in vectors
+constexpr int kMaxProductRows = 4;    // rows of a RowProductsKernel
+constexpr int kMaxTilePixels = 24;    // rows of a pixel tile of any instruction set: more where it has one vector of filters
+constexpr int kMaxDotTile = 5;        // largest side of a dot tile
+constexpr int kMaxWindowFilters = 6;  // filters of a tile of windows
+constexpr int kMaxPooledFilters = 3, kMaxPooledColumns = 5, kMaxPooledChannels = 6;  // tiles of gradients after pooling
 
 // Where the vectors of a tile of the GEMM kernel lie in B and C (offsets in floats from the tile's b and c), and how many of their
 // lanes count. B is always read whole, C is touched only in lanes that count.
@@ -36,12 +38,60 @@ using GemmKernel = void (*)(int64_t depth, const float* a, const float* b, const
 // A batch-reduce dot product: as oneDNN's brgemm, one tile of C takes the sum of products of several pairs of blocks, here
 // runs of memory.
 //   C[i][j] += sum over t < runs and k < length of a[i * lda + t * a_pitch + k] * b[columns[j] + t * b_pitch + k]
-// `length` is a multiple of the lanes.
+// `length` is a multiple of NR.
 using BatchReduceDotKernel = void (*)(int64_t runs, int64_t length, const float* a, int64_t lda, int64_t a_pitch,
                                       const float* b, const int64_t* columns, int64_t b_pitch, float* c, int64_t ldc);
 
 // C[i][j] += sum over k < depth of A[i][k] B[j][k], or of (A[i][k] - B[j][k])^2; both operands contiguous along k.
 using DotKernel = void (*)(int64_t depth, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc);
+
+// A window of 2 x 2 outputs of some filters i, in one vector of images:
+//   bias[i] + sum over k < depth of w[i * w_stride + k] * x[offsets[k] + row * row_pitch + column * NR]
+// of which ReLU and the maximum go to y + i * y_pitch, and the winners' places (see lane_max_pool) to winners + i * winners_pitch.
+using WindowKernel = void (*)(int64_t depth, const float* w, int64_t w_stride, const float* x, const int64_t* offsets,
+                              int64_t row_pitch, const float* bias, float* y, uint8_t* winners, int64_t y_pitch,
+                              int64_t winners_pitch);
+
+// Of one vector of images: where a pixel of a convolution is the winner of its window of 2 x 2, by the row it lies in. `in_row` are the
+// lanes whose winner lies in this row, `second` those of them where it lies in the second column.
+struct LaneWinners {
+    uint16_t in_row, second;
+};
+
+// What is left of the gradients of some filters' outputs after max pooling by windows of 2 x 2, in a block of images. Filter k has those of
+// its windows at gradients + k * plane, pixels of NR floats, and for each row of outputs and vector of images `windows` winners at
+// winners + k * winners_plane.
+struct PooledGradients {
+    int64_t windows;  // in a row
+    const float* gradients;
+    int64_t plane;
+    const LaneWinners* winners;
+    int64_t winners_plane;
+};
+
+// Its products with images, as of BatchReduceDotKernel with the gradients of all outputs, and with the same bits:
+//   C[i][j] += sum over rows first <= h < first + rows, columns w and images of dy[i][h][w] * x[(h - first) * x_pitch + (w + j) * NR]
+using PooledDotKernel = void (*)(const PooledGradients&, int64_t first, int64_t rows, const float* x, int64_t x_pitch, float* c,
+                                 int64_t ldc);
+
+// Which winners of a window a pair of neighbouring inputs sees: all bits are set or none.
+struct PairLanes {
+    uint16_t left_first, left_second, right_first, right_second;  // of an input, by the winner's column
+};
+
+// The taps that a pair of inputs sees: for each of some filters, of `rows` rows of outputs from `row` on upwards and in each of `windows`
+// windows from `window` on to the left.
+struct PooledTaps {
+    int64_t filters, rows, windows, row, window;
+    int64_t filter_step, row_step;  // of the weights
+    const PairLanes* lanes;         // of each window
+};
+
+// The gradients of such pairs in each of some channels: (accumulate ? C[i] : 0) + the sum of the products that UnpackedGemmKernel takes,
+// in its order. Window t of filter k and row r has three weights of each channel at weights + k * filter_step + r * row_step + t * 3 * channels:
+// the first and second are those of the left input for a winner in the second and first column, the second and third those of the right one.
+using PooledInputKernel = void (*)(const PooledGradients&, const PooledTaps&, const float* weights, float* c, int64_t ldc,
+                                   bool accumulate);
 
 // The GEMM kernel on operands that are not packed. For each row i < rows and each of one or two vectors v of columns:
 //   C[i][v] = sum over k < depth of a[a_offsets[k] + i * a_stride] * B[k][v] + (accumulate ? C[i][v] : bias ? bias[i] : 0)
@@ -73,9 +123,11 @@ struct PixelEnd {
 
 // A tile of a convolution of images whose channels lie side by side. For each pixel i < rows and each of one or two vectors v of filters:
 //   C[i][v] = start[v] + sum over k < depth of a[a_offsets[k] + i * a_stride] * b[k * NR + v * lanes]
-// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null.
+// where start is the bias or, if that is null, what C holds, at c + i * ldc + v * lanes. `end` may be null. Each step of the sum asks for
+// the cache line at `ahead` and moves it on by `ahead_step` floats, which may be 0: filters that are wanted soon come while it multiplies.
 using PixelTileKernel = void (*)(int64_t depth, const float* a, const int64_t* a_offsets, int64_t a_stride, const float* b,
-                                 const float* bias, const PixelEnd* end, float* c, int64_t ldc);
+                                 const float* ahead, int64_t ahead_step, const float* bias, const PixelEnd* end, float* c,
+                                 int64_t ldc);
 
 // A row of a depthwise convolution of such images: for i < pixels, and whole vectors of channels c
 //   y[i * y_stride + c] = bias[c] + sum over t < taps of w[w_offsets[t] + c] * x[x_offsets[t] + i * x_stride + c], and `end`.
@@ -195,6 +247,8 @@ struct KernelTable {
 
     PixelTileKernel pixel_tile[kMaxTilePixels][kNRVectors];  // [rows - 1][vectors - 1]
     int tile_pixels[kNRVectors];                             // the most rows of a pixel tile, by vectors - 1
+    PixelTileKernel half_tile[kMaxTilePixels];  // for at most half_lanes filters, which may be 0; what else C has stays
+    int half_lanes;
 
     // Rows of pixels whose channels lie side by side (see isa/nhwc.hpp); `count` floats, or whole vectors of channels.
     void (*pixel_depthwise)(int64_t pixels, int64_t vectors, const PixelTaps&, const float* x, int64_t x_stride,
@@ -292,6 +346,15 @@ struct KernelTable {
                           uint8_t* winners);
     void (*lane_max_pool_backward)(int64_t height, int64_t width, int64_t outputs, const float* dy, const uint8_t* winners,
                                    float* rows, int64_t row_pitch);
+    int window_filters;                            // the most that the next one takes
+    WindowKernel lane_windows[kMaxWindowFilters];  // [filters - 1]
+    // For gradients after max pooling by windows of 2 x 2 (see isa/lane_winners.hpp); null where masks cost as much as products. A row of
+    // windows has two rows of outputs, each with `windows` winners of each vector of images.
+    void (*lane_winners)(int64_t windows, const uint8_t* winners, LaneWinners* rows);
+    // The sum of a filter's gradients, `rows` rows of outputs that are `width` wide: the bits of `sum` of all outputs, if these are one block.
+    float (*pooled_sum)(const PooledGradients&, int64_t rows, int64_t width);
+    PooledDotKernel pooled_dot[kMaxPooledFilters][kMaxPooledColumns];  // [filters - 1][columns - 1]
+    PooledInputKernel pooled_input[kMaxPooledChannels];                // [channels - 1]
     void (*avg_pool)(const PoolWindow&, const float* x, const float* divisor, float* y);
     // `area` has room for P rows of Q + 2 kPoolMargin floats and one vector.
     void (*avg_pool_backward)(const PoolWindow&, const float* dy, const float* divisor, float* area, float* dx);

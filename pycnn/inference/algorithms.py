@@ -9,16 +9,23 @@ from pycnn.inference.graph import Node
 
 # In multiply-adds. A tile's 36 inputs or outputs are transformed in about 150 cycles a vector, as
 # long as 300 multiply-adds a channel. A core does 16 (AVX2) or 32 (AVX-512) multiply-adds a cycle
-# and reads about 8 bytes from memory: filters, read once by each run, cost 2 multiply-adds a byte.
+# and reads about 8 bytes from a cache: filters, read once by each run, cost 2 multiply-adds a byte.
+# Filters of all layers that no cache holds come from memory at about 22 GB/s, however many cores
+# share it: a byte takes as long as 8 multiply-adds of four cores with AVX2 or two with AVX-512.
+# The number of threads is not asked for: bits would depend on it. Measured with AVX-512 and two
+# threads, 256 -> 256 filters at 8 x 8, one image: direct 360 us, Winograd 430 and on one thread.
 _TRANSFORM = 300
-_BYTE = 2
+_BYTE, _BYTE_OF_MEMORY = 2, 8
+_CACHED_FLOATS = 4 << 20  # 16 MiB
 # Winograd's rounding is larger: a smaller gain is not worth it.
 _LEAST_GAIN = 1.25
 _POSITIONS = 36
-_MOST_TAPS = 121  # of a depthwise filter: kMostTaps in csrc/cpu/nhwc/rows.hpp
+# Samples of a run from which on the weights of linear layers are packed: a tile of their product
+# has as many sums as hide the latency of a multiply-add. For fewer, they are read as they are.
+PACKED_ROWS = 4
 
 
-def algorithm_of(node: Node, channels: int, batch: int) -> str:
+def algorithm_of(node: Node, channels: int, batch: int, weights: int) -> str:
     """Return ``direct``, ``winograd`` or ``depthwise`` for a node ``conv2d``.
 
     Parameters
@@ -28,10 +35,12 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
         Channels of its input.
     batch : int
         Images of a run.
+    weights : int
+        Numbers in all filters of the network.
     """
     filters, inputs, height, width = node.constants["w"].shape
     groups = node.settings["groups"]
-    if groups > 1 and groups == channels == filters and height * width <= _MOST_TAPS:
+    if groups > 1 and groups == channels == filters:
         return "depthwise"
     plain = node.settings["stride"] == (1, 1) == node.settings["dilation"]
     if not plain or height != width or height not in (3, 5) or inputs < _core.simd_lanes():
@@ -42,7 +51,7 @@ def algorithm_of(node: Node, channels: int, batch: int) -> str:
     _, p, q = node.shape
     products = inputs * filters
     tiles = batch * -(-p // tile) * -(-q // tile)
-    read = 4 * _BYTE * products
+    read = 4 * (_BYTE if weights <= _CACHED_FLOATS else _BYTE_OF_MEMORY) * products
     transforms = _TRANSFORM * tiles * (channels + filters)
     winograd = _POSITIONS * (tiles * products + read) + transforms
     direct = height * width * (batch * p * q * products + read)

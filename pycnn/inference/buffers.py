@@ -20,10 +20,13 @@ class Rows:
         Floats of an image.
     offset : int
         Where it begins in the memory of a run, in floats for one image; `INPUT` or `OUTPUT`.
+    passes : bool
+        Whether it has room for the images at hand alone, not for all of a run.
     """
 
     width: int
     offset: int | None = None
+    passes: bool = False
 
     @property
     def floats(self) -> int:
@@ -33,7 +36,7 @@ class Rows:
     @property
     def place(self) -> tuple[object, ...]:
         """Return what the compiled plan takes."""
-        return self.offset, self.width
+        return self.offset, self.width, self.passes
 
     def __str__(self) -> str:
         return f"rows of {self.width}"
@@ -52,6 +55,8 @@ class Images:
         Floats of a pixel: the channels in whole vectors.
     offset : int
         Where they begin in the memory of a run, in floats for one image.
+    passes : bool
+        Whether there is room for the images at hand alone, not for all of a run.
     """
 
     channels: int
@@ -60,6 +65,7 @@ class Images:
     border: tuple[int, int, int, int]
     pitch: int
     offset: int | None = None
+    passes: bool = False
 
     @property
     def floats(self) -> int:
@@ -70,7 +76,8 @@ class Images:
     @property
     def place(self) -> tuple[object, ...]:
         """Return what the compiled plan takes."""
-        return self.offset, self.channels, self.height, self.width, self.border, self.pitch
+        size = (self.channels, self.height, self.width)
+        return self.offset, *size, self.border, self.pitch, self.passes
 
     def __str__(self) -> str:
         border = f" [{' '.join(map(str, self.border))}]" if any(self.border) else ""

@@ -12,6 +12,7 @@ from pycnn.inference.buffers import Images, Rows, place
 from pycnn.inference.graph import FloatArray, Graph
 from pycnn.inference.lower import lower
 from pycnn.inference.steps import Step, Unsupported
+from pycnn.inference.stretches import described, shared_out, stretches
 
 __all__ = ["Engine", "Unsupported", "compile_graph"]
 
@@ -31,8 +32,8 @@ class Engine:
     ----------
     steps : list of Step
         The steps, in their order.
-    memory : int
-        Bytes that a run of `max_batch` images takes for all values in between.
+    stretches : list of range
+        Those that go image by image.
     """
 
     def __init__(self, graph: Graph, max_batch: int) -> None:
@@ -40,13 +41,29 @@ class Engine:
         self.max_batch = max_batch
         self.steps: list[Step]
         self.steps, lifetimes = lower(graph, max_batch)
-        floats = place(lifetimes)
-        self.memory = 4 * floats * max_batch
+        self.stretches = stretches(self.steps, max_batch)
+        kept, passing = map(place, shared_out(lifetimes, self.stretches))
         self._plan: Any = _core.InferencePlan(
-            floats, prod(self.input_shape), prod(self.output_shape)
+            kept, passing, prod(self.input_shape), prod(self.output_shape)
         )
-        for step in self.steps:
+        begins, ends = (
+            {getattr(row, end): row for row in self.stretches} for end in ("start", "stop")
+        )
+        for number, step in enumerate(self.steps):
+            if number in ends:
+                self._plan.end_image_by_image()
+            if number in begins:
+                self._plan.begin_image_by_image(sum(self.steps[i].work for i in begins[number]))
             getattr(self._plan, step.call)(*map(_resolved, step.arguments))
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a run of `max_batch` images takes for all values in between.
+
+        Images that pass from step to step one by one take the memory of one for each thread.
+        """
+        floats: int = self._plan.floats(self.max_batch)
+        return 4 * floats
 
     def run(self, x: FloatArray) -> FloatArray:
         """Compute the outputs for images x of shape (N, *input_shape)."""
@@ -70,7 +87,8 @@ class Engine:
             lines = [f"{time:9.1f} us  {line}" for time, line in zip(times, lines, strict=True)]
             lines.append(f"{times.sum():9.1f} us for {len(x)} images")
         work = sum(step.work for step in self.steps)
-        lines.append(f"{len(self.steps)} steps, {work / 1e6:,.1f} M multiply-adds an image")
+        steps = f"{len(self.steps)} steps{described(self.stretches)}"
+        lines.append(f"{steps}, {work / 1e6:,.1f} M multiply-adds an image")
         return "\n".join(lines)
 
 

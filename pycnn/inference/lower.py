@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pycnn import _core
-from pycnn.inference.algorithms import algorithm_of, border_of, suits_planes
+from pycnn.inference.algorithms import PACKED_ROWS, algorithm_of, border_of, suits_planes
 from pycnn.inference.buffers import INPUT, OUTPUT, Images, Lifetime, Rows, pitch_of
 from pycnn.inference.graph import Graph, Node
 from pycnn.inference.steps import (
@@ -48,7 +48,8 @@ class _Lowering:
     """The work of `lower`."""
 
     def __init__(self, graph: Graph, batch: int) -> None:
-        self.graph, self.lanes = graph, _core.simd_lanes()
+        self.graph, self.batch, self.lanes = graph, batch, _core.simd_lanes()
+        self.weights = sum(one.size for node in graph.nodes for one in node.constants.values())
         self.steps: list[Step] = []
         self.images: dict[int, Images] = {}  # of each value that is wanted as images
         self.rows: dict[int, Rows] = {0: Rows(prod(graph.input_shape), INPUT)}
@@ -56,18 +57,18 @@ class _Lowering:
         self.borders: dict[int, tuple[int, int, int, int]] = {}
         for number, node in enumerate(graph.nodes, 1):
             if node.op == "conv2d":
-                self._plan_convolution(number, node, batch)
+                self._plan_convolution(number, node)
 
-    def _plan_convolution(self, number: int, node: Node, batch: int) -> None:
+    def _plan_convolution(self, number: int, node: Node) -> None:
         source = node.inputs[0]
-        if suits_planes(node, self.graph.shape(source), batch):
+        if suits_planes(node, self.graph.shape(source), self.batch):
             self.algorithms[number] = "planes"
             return
         shape = self.graph.shape(source)
         if len(shape) != 3:
             raise Unsupported(f"{node.layer}: a convolution of {shape}")
         filters, groups = len(node.constants["w"]), node.settings["groups"]
-        algorithm = algorithm_of(node, shape[0], batch)
+        algorithm = algorithm_of(node, shape[0], self.batch, self.weights)
         if algorithm != "depthwise" and groups > 1 and filters // groups % self.lanes:
             raise Unsupported(f"{node.layer}: {groups} groups of {filters // groups} filters")
         self.algorithms[number] = algorithm
@@ -223,7 +224,8 @@ class _Lowering:
         w = np.ascontiguousarray(node.constants["w"])
         bounds = clamp_of(node.activation) or UNBOUNDED
         arguments = (x, y, w, node.constants.get("b"), *bounds)
-        self._emit("linear", arguments, (x,), y, "linear" + fused(node, False), node, w.size)
+        call = "packed_linear" if self.batch >= PACKED_ROWS else "linear"
+        self._emit(call, arguments, (x,), y, "linear" + fused(node, False), node, w.size)
         self._activate(node.activation, y, node)
 
     def _pool(self, number: int, node: Node, kind: str) -> None:

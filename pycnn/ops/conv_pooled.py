@@ -113,6 +113,11 @@ def conv2d_relu_max_pool2d_backward(
         As the forward pass; also where `dy` or `winners` is not of its shape, or comes from a
         forward pass with another instruction set, or an array of `out` is read-only or shares
         memory with another one.
+
+    Notes
+    -----
+    To the last bit the gradients of the three ops, while `x` and `w` are finite. An infinity or a
+    NaN of `x` times a gradient of zero makes a NaN in `dw` there, and may be left out here.
     """
     return of(dy).ops.conv2d_relu_max_pool2d_backward(
         dy, winners, x, w, window, stride, padding, dilation, groups, input_gradient, out

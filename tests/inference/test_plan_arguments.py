@@ -14,16 +14,16 @@ LANES = _core.simd_lanes()
 IMAGE = 6 * 7 * LANES  # with a border of 1 below and to the right
 ARENA = 4 * (IMAGE + 64)
 CLAMP = (-np.inf, np.inf)
-INPUT, OUTPUT = (-1, 120), (-2, 120)
+INPUT, OUTPUT = (-1, 120, False), (-2, 120, False)
 
 
 def plan() -> Any:
-    return _core.InferencePlan(ARENA, 120, 120)
+    return _core.InferencePlan(ARENA, 0, 120, 120)
 
 
 def images(offset: int = 0, channels: int = 4, border: Any = (0, 0, 0, 0), **other: int) -> Any:
     size = {"height": 5, "width": 6, "pitch": LANES, **other}
-    return offset, channels, size["height"], size["width"], border, size["pitch"]
+    return offset, channels, size["height"], size["width"], border, size["pitch"], False
 
 
 def weight(*shape: int) -> Any:
@@ -46,9 +46,9 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "of an image, and there are": ("to_pixels", INPUT, images(0, 4, height=50, width=60)),
     "has floats -3 to": ("to_pixels", INPUT, images(-3)),
     "there are": ("to_pixels", INPUT, images(ARENA - 16)),
-    "has 119 floats, and the plan's input 120": ("to_pixels", (-1, 119), X),
-    "must have 120 floats, has 121": ("to_pixels", (0, 121), Y),
-    "x must have at least 1 float, has 0": ("to_pixels", (0, 0), Y),
+    "has 119 floats, and the plan's input 120": ("to_pixels", (-1, 119, False), X),
+    "must have 120 floats, has 121": ("to_pixels", (0, 121, False), Y),
+    "x must have at least 1 float, has 0": ("to_pixels", (0, 0, False), Y),
     "sizes of y must be at least 1, got 0": ("to_pixels", INPUT, images(0, 0)),
     "sizes of y must be at least 1, got -5": ("to_pixels", INPUT, images(0, 4, height=-5)),
     "got 4611686018427387904": ("to_pixels", INPUT, images(0, 4, height=1 << 62)),
@@ -56,11 +56,11 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "have 3 floats for 4 channels": ("to_pixels", INPUT, images(0, 4, pitch=3)),
     "whole vectors": ("to_pixels", INPUT, images(0, 4, pitch=5)),
     "y has floats -1 to": ("to_planes", X, INPUT),
-    "and the plan's output 120": ("to_planes", X, (-2, 60)),
-    "y must have 120 floats, has 60": ("to_planes", X, (0, 60)),
-    "images must have 6 entries, got 2": ("activation", (0, 4), "relu", 0.0, 0.0),
-    "x must have 2 entries, got 1": ("flat_activation", (0,), OUTPUT, "relu", 0.0, 0.0),
-    "y must have 60 floats": ("flat_activation", (0, 60), OUTPUT, "relu", 0.0, 0.0),
+    "and the plan's output 120": ("to_planes", X, (-2, 60, False)),
+    "y must have 120 floats, has 60": ("to_planes", X, (0, 60, False)),
+    "images must have 7 entries, got 2": ("activation", (0, 4), "relu", 0.0, 0.0),
+    "x must have 3 entries, got 1": ("flat_activation", (0,), OUTPUT, "relu", 0.0, 0.0),
+    "y must have 60 floats": ("flat_activation", (0, 60, False), OUTPUT, "relu", 0.0, 0.0),
     "not an activation": ("flat_activation", INPUT, OUTPUT, "relish", 0.0, 0.0),
     "y must be (8, 5, 6)": convolution("direct", X, Y, weight(8, 4, 1, 1)),
     "weight has 3 input channels": convolution("direct", X, Y, weight(4, 3, 1, 1)),
@@ -85,9 +85,6 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "groups must have whole vectors": convolution("direct", X, Y, weight(4, 2, 1, 1), groups=2),
     "is none of depthwise, direct and winograd": convolution("fft", X, Y, weight(4, 4, 1, 1)),
     "one filter a channel, got 4 filters in 1": convolution("depthwise", X, Y, weight(4, 4, 1, 1)),
-    "at most 121 taps, got 1 x 122": convolution(
-        "depthwise", X, Y, weight(4, 1, 1, 122), pad=(0, 0, 60, 61), groups=4
-    ),
     "stride must be between 1 and": convolution("direct", X, Y, weight(4, 4, 1, 1), stride=(0, 1)),
     "lie beyond x": ("pooling", "max", X, Y, (2, 2), (2, 2), (0, 0), True, 0),
     "windows of 0 x 2": ("pooling", "max", X, Y, (0, 2), (1, 1), (0, 0), True, 0),
@@ -104,6 +101,8 @@ REFUSED: dict[str, tuple[Any, ...]] = {
         "channel_product", X, images(0, 3, height=1, width=1), Y, *CLAMP,
     ),
     "weight": ("linear", INPUT, OUTPUT, weight(120, 119), None, *CLAMP),
+    "gives (120, 120)": ("packed_linear", INPUT, OUTPUT, weight(120, 119), None, *CLAMP),
+    "of an image, and there are 0": ("to_pixels", INPUT, (*images()[:-1], True)),
     "bias must have 120 numbers": ("linear", INPUT, OUTPUT, weight(120, 120), weight(1), *CLAMP),
     "x must have 121 floats, has 120": (
         "plane_convolution", INPUT, OUTPUT, (1, 11, 11), weight(1, 1, 1, 1), None, (1, 1), 0,
@@ -117,7 +116,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
         "plane_convolution", INPUT, OUTPUT, (4, 5, 6), weight(1, 4, 1, 1), None, (1, 1), 0,
         (1, 1), 1, (2, 2),
     ),
-    "y must have 60 floats, has 120": ("softmax", (0, 60), OUTPUT, False),
+    "y must have 60 floats, has 120": ("softmax", (0, 60, False), OUTPUT, False),
     "x must have the pixels of y": ("local_response_norm", images(0, 3), Y, 3, 1.0, 1.0, 0.5),
     "size must be at least 1, got 0": ("local_response_norm", X, Y, 0, 1.0, 1.0, 0.5),
 }  # fmt: skip
@@ -132,8 +131,8 @@ def test_steps_that_are_refused(words: str) -> None:
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize("sizes", [(-1, 1, 1), (1, -1, 1), (1, 1, -1)])
-def test_sizes_that_are_refused(sizes: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("sizes", [(-1, 1, 1, 1), (1, -1, 1, 1), (1, 1, -1, 1), (1, 1, 1, -1)])
+def test_sizes_that_are_refused(sizes: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"\[InferencePlan\] sizes must be at least 0"):
         _core.InferencePlan(*sizes)
 

@@ -70,7 +70,8 @@ def test_numbers_are_those_of_pytorch(name: str) -> None:
     model = make()
     model.load_state_dict(weights(model.state_dict()))
     x = np.random.default_rng(99).standard_normal((4, 3, size, size)).astype(np.float32)
-    np.testing.assert_allclose(nn.predict(model, x)[0, :3], scores, rtol=2e-5)
+    # Up to 52 layers add in other orders than PyTorch's; MobileNetV2 differs by 2.4e-5 (AVX-512).
+    np.testing.assert_allclose(nn.predict(model, x)[0, :3], scores, rtol=5e-5)
 
     model.train()
     for layer in model.modules():

@@ -5,6 +5,8 @@
 #include "core/memory.hpp"
 #include "cpu/conv2d/interleaved_correlation.hpp"
 #include "cpu/conv2d/interleaved_images.hpp"
+#include "cpu/conv2d/lane_windows.hpp"
+#include "cpu/conv2d/pooled_lanes.hpp"
 #include "cpu/dispatch.hpp"
 
 namespace pycnn {
@@ -88,6 +90,7 @@ void conv2d_batch_lanes(const ConvShape& s, const float* x, const float* w, cons
 
 void conv2d_batch_lanes_pooled(const PooledConvShape& s, const float* x, const float* w, const float* b, float* y,
                                uint8_t* winners) {
+    if (takes_lane_windows(s)) return conv2d_lane_windows(s, x, w, b, y, winners);
     const Workspace<float> interleaved = interleaved_images(kernels(), s.conv.N, s.conv.C, s.conv.H * s.conv.W, x);
     InterleavedCorrelation p = forward_pass(s.conv, interleaved.data(), w, b, y);
     p.pooled = &s;
@@ -119,6 +122,12 @@ void conv2d_batch_lanes_backward_input(const ConvShape& s, const float* dy, cons
 
 void conv2d_batch_lanes_pooled_backward(const PooledConvShape& s, const float* dy, const uint8_t* winners, const float* x,
                                         const float* w, float* dx, float* dw, float* db) {
+    if (takes_pooled_lanes(kernels(), s)) {
+        const PooledLanes pooled(kernels(), s, dy, winners);
+        pooled_lanes_backward_weight(s, pooled, x, dw, db);
+        if (dx) pooled_lanes_backward_input(s, pooled, w, dx);
+        return;
+    }
     const Workspace<float> interleaved = interleaved_gradient(kernels(), s, dy, winners);
     backward_weight_of_interleaved(s.conv, interleaved.data(), x, dw, db);
     if (dx) backward_input_of_interleaved(s.conv, interleaved.data(), w, dx, nullptr);

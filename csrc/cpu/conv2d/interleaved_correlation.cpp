@@ -31,8 +31,8 @@ struct VisibleTaps {
     }
 };
 
-// Offsets of the terms of a block of channels, in filters and source, from the first visible tap on: [rows][columns] of the
-// ranges of visible taps.
+// Offsets of the terms of a block of channels, in filters and source, from the first visible tap on: [rows][columns] of visible taps, which
+// are few different numbers (5 x 5 taps on 10 x 10 pixels: 81 pairs of ranges, 25 of numbers).
 struct Terms {
     struct Offsets {
         std::vector<int64_t> filter, input;
@@ -40,18 +40,27 @@ struct Terms {
     int64_t block_channels;
     std::vector<std::vector<Offsets>> seen;
 
-    Terms(const InterleavedCorrelation& p, const VisibleTaps& rows, const VisibleTaps& columns, int64_t block) {
-        block_channels = channels_of_block(p.channels, p.down.taps * p.across.taps);
-        seen.resize(rows.ranges.size(), std::vector<Offsets>(columns.ranges.size()));
-        for (size_t a = 0; a < rows.ranges.size(); ++a)
-            for (size_t b = 0; b < columns.ranges.size(); ++b)
-                for (int64_t c = 0; c < block_channels; ++c)
-                    for (int64_t r = 0; r < rows.ranges[a].second - rows.ranges[a].first; ++r)
-                        for (int64_t s = 0; s < columns.ranges[b].second - columns.ranges[b].first; ++s) {
-                            seen[a][b].filter.push_back(c * p.channel_stride + r * p.across.taps + s);
-                            const int64_t row = c * p.down.in + r * p.down.delta;
-                            seen[a][b].input.push_back((row * p.across.in + s * p.across.delta) * block);
-                        }
+    Terms(const InterleavedCorrelation& p, const VisibleTaps& down, const VisibleTaps& across, int64_t block)
+        : block_channels(channels_of_block(p.channels, p.down.taps * p.across.taps)),
+          seen(p.down.taps + 1, std::vector<Offsets>(p.across.taps + 1)) {
+        for (const auto& rows : down.ranges)
+            for (const auto& columns : across.ranges) {
+                Offsets& terms = seen[rows.second - rows.first][columns.second - columns.first];
+                if (terms.filter.empty()) add(p, rows.second - rows.first, columns.second - columns.first, block, terms);
+            }
+    }
+
+private:
+    void add(const InterleavedCorrelation& p, int64_t rows, int64_t columns, int64_t block, Offsets& terms) const {
+        terms.filter.reserve(block_channels * rows * columns);
+        terms.input.reserve(block_channels * rows * columns);
+        for (int64_t c = 0; c < block_channels; ++c)
+            for (int64_t r = 0; r < rows; ++r)
+                for (int64_t s = 0; s < columns; ++s) {
+                    terms.filter.push_back(c * p.channel_stride + r * p.across.taps + s);
+                    const int64_t row = c * p.down.in + r * p.down.delta;
+                    terms.input.push_back((row * p.across.in + s * p.across.delta) * block);
+                }
     }
 };
 
@@ -84,10 +93,9 @@ struct RowOfOutputs {
                 const float* bias = p.bias ? p.bias + g * p.rows + m : nullptr;
                 const UnpackedGemmKernel tile = table.unpacked_gemm[tiles.extent(t) - 1][kNRVectors - 1];
                 for (int64_t j = 0; j < width; ++j) {
-                    const size_t range = columns.of[static_cast<size_t>(j)];
-                    const auto [s0, s1] = columns.ranges[range];
+                    const auto [s0, s1] = columns.ranges[columns.of[static_cast<size_t>(j)]];
                     const int64_t depth = channels * (r1 - r0) * (s1 - s0);
-                    const Terms::Offsets& offsets = terms.seen[rows.of[static_cast<size_t>(i)]][range];
+                    const Terms::Offsets& offsets = terms.seen[r1 - r0][s1 - s0];
                     const int64_t pixel = depth == 0 ? 0 : p.down.position(i, r0) * p.across.in + p.across.position(j, s0);
                     tile(depth, filters + r0 * p.across.taps + s0, offsets.filter.data(), p.row_stride, x + pixel * block,
                          offsets.input.data(), area + m * area_pitch + j * block, area_pitch, bias, c0 > 0);

@@ -45,8 +45,6 @@ inline Wide widen(Vec v) {
 // How far ahead to fetch: to the same planes of the next image, of which the processor learns too late if they are short. Measured: a
 // pass over runs of 4 KiB takes up to three times as long without. What lies beyond 16 KiB it fetches by itself.
 inline int64_t fetch_ahead(const ChannelRuns& r) { return r.images > 1 && r.channels * r.length <= 4096 ? r.pitch : 0; }
-inline void fetch_to_read(const float* p) { __builtin_prefetch(p, 0, 2); }
-inline void fetch_to_write(const float* p) { __builtin_prefetch(p, 1, 2); }
 
 // Numbers of a channel in all lanes, or of the channel of each lane.
 template <int kCount>

@@ -12,6 +12,7 @@
 #include "cpu/isa/flat_planes.hpp"
 #include "cpu/isa/gemm_kernels.hpp"
 #include "cpu/isa/lane_pool.hpp"
+#include "cpu/isa/lane_winners.hpp"
 #include "cpu/isa/local_response_norm.hpp"
 #include "cpu/isa/nhwc.hpp"
 #include "cpu/isa/optim.hpp"
@@ -78,6 +79,7 @@ constexpr KernelTable make_table() {
     fill_local_response_norm(table);
     fill_pool(table);
     fill_lane_pool(table);
+    fill_lane_winners(table);
     fill_distance(table);
     fill_channel(table);
     fill_optim(table);

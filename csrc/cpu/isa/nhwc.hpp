@@ -9,16 +9,13 @@
 namespace pycnn {
 namespace {
 
-constexpr int kDepthwisePixels = 4;  // of a tile: with two vectors of channels eight chains hide the latency of a multiply-add
+constexpr int kDepthwisePixels = 4;  // of a tile: the chains of the next vectors fill the time that an addition takes
+constexpr int64_t kDepthwiseVectors =
+    8;  // of channels, for which a row's tiles take turns: their weights, 9 x 512 bytes, stay in L1
 
+// The sums of a tile, tap by tap.
 template <int Pixels, int Vectors>
-inline void depthwise_tile(const PixelTaps& f, int64_t c, const float* x, int64_t x_stride, const PixelEnd& end, int64_t first,
-                           float* y, int64_t y_stride) {
-    Vec sum[Pixels][Vectors];
-    for (int v = 0; v < Vectors; ++v) {
-        const Vec bias = load(f.bias + c + v * kLanes);
-        for (int i = 0; i < Pixels; ++i) sum[i][v] = bias;
-    }
+inline void add_taps(const PixelTaps& f, int64_t c, const float* x, int64_t x_stride, Vec (&sum)[Pixels][Vectors]) {
     for (int64_t t = 0; t < f.taps; ++t) {
         const float* pixel = x + f.x_offsets[t] + c;
         Vec w[Vectors];
@@ -26,6 +23,38 @@ inline void depthwise_tile(const PixelTaps& f, int64_t c, const float* x, int64_
 #pragma GCC unroll 4
         for (int i = 0; i < Pixels; ++i)
             for (int v = 0; v < Vectors; ++v) sum[i][v] += w[v] * load(pixel + i * x_stride + v * kLanes);
+    }
+}
+
+// The same for windows of three columns that overlap: `Step` columns lie between two pixels, and each column is loaded once.
+template <int Pixels, int Step>
+inline void add_rows_of_three(const PixelTaps& f, int64_t c, const float* x, Vec (&sum)[Pixels][1]) {
+    constexpr int kColumns = (Pixels - 1) * Step + 3;
+    const int64_t pitch = f.x_offsets[1] - f.x_offsets[0];
+    for (int64_t t = 0; t < f.taps; t += 3) {
+        const float* row = x + f.x_offsets[t] + c;
+        Vec columns[kColumns];
+#pragma GCC unroll 9
+        for (int j = 0; j < kColumns; ++j) columns[j] = load(row + j * pitch);
+#pragma GCC unroll 3
+        for (int s = 0; s < 3; ++s) {
+            const Vec w = load(f.w + f.w_offsets[t + s] + c);
+#pragma GCC unroll 4
+            for (int i = 0; i < Pixels; ++i) sum[i][0] += w * columns[i * Step + s];
+        }
+    }
+}
+
+template <int Pixels, int Step, int Vectors>
+inline void depthwise_sums(int64_t c, const PixelTaps& f, const float* x, int64_t x_stride, const PixelEnd& end, int64_t first,
+                           float* y, int64_t y_stride) {
+    Vec sum[Pixels][Vectors];
+    for (int i = 0; i < Pixels; ++i)
+        for (int v = 0; v < Vectors; ++v) sum[i][v] = load(f.bias + c + v * kLanes);
+    if constexpr (Step > 0) {
+        add_rows_of_three<Pixels, Step>(f, c, x, sum);
+    } else {
+        add_taps<Pixels, Vectors>(f, c, x, x_stride, sum);
     }
     const Vec lower = broadcast(end.lower), upper = broadcast(end.upper);
     for (int i = 0; i < Pixels; ++i)
@@ -36,20 +65,52 @@ inline void depthwise_tile(const PixelTaps& f, int64_t c, const float* x, int64_
         }
 }
 
-template <int Vectors>
-inline void depthwise_channels(int64_t pixels, const PixelTaps& f, int64_t c, const float* x, int64_t x_stride,
-                               const PixelEnd& end, float* y, int64_t y_stride) {
-    int64_t i = 0;
-    for (; i + kDepthwisePixels <= pixels; i += kDepthwisePixels)
-        depthwise_tile<kDepthwisePixels, Vectors>(f, c, x + i * x_stride, x_stride, end, i, y + i * y_stride, y_stride);
-    for (; i < pixels; ++i) depthwise_tile<1, Vectors>(f, c, x + i * x_stride, x_stride, end, i, y + i * y_stride, y_stride);
+// Step is 0 where windows are not rows of three that overlap: two vectors then share the offsets of a tap.
+template <int Pixels, int Step>
+inline void depthwise_tile(int64_t first_vector, int64_t last_vector, const PixelTaps& f, const float* x, int64_t x_stride,
+                           const PixelEnd& end, int64_t first, float* y, int64_t y_stride) {
+    constexpr int kVectors = Step > 0 ? 1 : 2;
+    int64_t v = first_vector;
+    for (; v + kVectors <= last_vector; v += kVectors)
+        depthwise_sums<Pixels, Step, kVectors>(v * kLanes, f, x, x_stride, end, first, y, y_stride);
+    if (v < last_vector) depthwise_sums<Pixels, Step, 1>(v * kLanes, f, x, x_stride, end, first, y, y_stride);
+}
+
+template <int Step>
+inline void depthwise_row(int64_t pixels, int64_t vectors, const PixelTaps& f, const float* x, int64_t x_stride,
+                          const PixelEnd& end, float* y, int64_t y_stride) {
+    for (int64_t v = 0; v < vectors; v += kDepthwiseVectors) {
+        const int64_t last = v + kDepthwiseVectors < vectors ? v + kDepthwiseVectors : vectors;
+        int64_t i = 0;
+        for (; i + kDepthwisePixels <= pixels; i += kDepthwisePixels)
+            depthwise_tile<kDepthwisePixels, Step>(v, last, f, x + i * x_stride, x_stride, end, i, y + i * y_stride, y_stride);
+        if (i + 2 <= pixels) {
+            depthwise_tile<2, Step>(v, last, f, x + i * x_stride, x_stride, end, i, y + i * y_stride, y_stride);
+            i += 2;
+        }
+        if (i < pixels) depthwise_tile<1, 0>(v, last, f, x + i * x_stride, x_stride, end, i, y + i * y_stride, y_stride);
+    }
+}
+
+// Columns between the windows of two pixels, if these are rows of three taps and overlap; otherwise 0.
+inline int overlapping_step(const PixelTaps& f, int64_t x_stride) {
+    if (f.taps == 0 || f.taps % 3 != 0) return 0;
+    const int64_t pitch = f.x_offsets[1] - f.x_offsets[0];
+    for (int64_t t = 0; t < f.taps; t += 3)
+        if (f.x_offsets[t + 1] - f.x_offsets[t] != pitch || f.x_offsets[t + 2] - f.x_offsets[t + 1] != pitch) return 0;
+    return x_stride == pitch ? 1 : x_stride == 2 * pitch ? 2 : 0;
 }
 
 void pixel_depthwise(int64_t pixels, int64_t vectors, const PixelTaps& f, const float* x, int64_t x_stride, const PixelEnd& end,
                      float* y, int64_t y_stride) {
-    int64_t v = 0;
-    for (; v + 2 <= vectors; v += 2) depthwise_channels<2>(pixels, f, v * kLanes, x, x_stride, end, y, y_stride);
-    if (v < vectors) depthwise_channels<1>(pixels, f, v * kLanes, x, x_stride, end, y, y_stride);
+    switch (pixels > 1 ? overlapping_step(f, x_stride) : 0) {
+        case 1:
+            return depthwise_row<1>(pixels, vectors, f, x, x_stride, end, y, y_stride);
+        case 2:
+            return depthwise_row<2>(pixels, vectors, f, x, x_stride, end, y, y_stride);
+        default:
+            return depthwise_row<0>(pixels, vectors, f, x, x_stride, end, y, y_stride);
+    }
 }
 
 // NaN wins.

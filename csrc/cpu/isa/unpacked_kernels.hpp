@@ -44,6 +44,13 @@ void unpacked_gemm_kernel(int64_t depth, const float* __restrict a, const int64_
         }
 }
 
+// In how many turns a run is added up. Where lane_winners.hpp has kernels, the images of one vector come first, as there, then the others.
+#if defined(__AVX512F__)
+constexpr int64_t kDotTurns = kNRVectors;
+#else
+constexpr int64_t kDotTurns = 1;
+#endif
+
 template <int Rows, int Columns>
 void batch_reduce_dot_kernel(int64_t runs, int64_t length, const float* __restrict a, int64_t lda, int64_t a_pitch,
                              const float* __restrict b, const int64_t* __restrict columns, int64_t b_pitch, float* c,
@@ -52,14 +59,15 @@ void batch_reduce_dot_kernel(int64_t runs, int64_t length, const float* __restri
     const float* column[Columns];
     for (int j = 0; j < Columns; ++j) column[j] = b + columns[j];
     for (int64_t t = 0; t < runs; ++t) {
-        for (int64_t k = 0; k < length; k += kLanes) {
-            Vec row[Rows];
-            for (int i = 0; i < Rows; ++i) row[i] = load(a + i * lda + k);
-            for (int j = 0; j < Columns; ++j) {
-                const Vec other = load(column[j] + k);
-                for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * other;
+        for (int64_t v = 0; v < kDotTurns * kLanes; v += kLanes)
+            for (int64_t k = v; k < length; k += kDotTurns * kLanes) {
+                Vec row[Rows];
+                for (int i = 0; i < Rows; ++i) row[i] = load(a + i * lda + k);
+                for (int j = 0; j < Columns; ++j) {
+                    const Vec other = load(column[j] + k);
+                    for (int i = 0; i < Rows; ++i) sum[i][j] += row[i] * other;
+                }
             }
-        }
         a += a_pitch;
         for (int j = 0; j < Columns; ++j) column[j] += b_pitch;
     }

@@ -1,14 +1,12 @@
 #include "cpu/nhwc/convolution.hpp"
 
-#include "core/parallel.hpp"
 #include "cpu/dispatch.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/nhwc/packed_filters.hpp"
 
 namespace pycnn {
 namespace {
 
-// Tasks for each thread: enough to balance, and few enough that a task is some microseconds long.
-constexpr int64_t kTasksPerThread = 4;
 // Pixels of a band at least, where there are as many: a panel of filters that is read for them does 2 * 24 multiply-adds a float.
 constexpr int64_t kBandPixels = 24;
 
@@ -40,8 +38,12 @@ struct DirectConvolution::Cut {
         const int64_t fitting = std::max<int64_t>(kPanelFloats / (total ? width * p.x.pitch : line), 1);
         bands = std::clamp<int64_t>(ceil_div(height, fitting), 1, height);
         const int64_t wanted = kTasksPerThread * num_threads();
-        if (images * bands < wanted) bands = std::clamp(ceil_div(wanted, images), bands, std::min(most, height));
-        parts = std::clamp<int64_t>(ceil_div(wanted, images * bands), 1, c.panels_);
+        // Each band reads all filters, each part all pixels: what is larger is read once, if there are panels enough.
+        const int64_t filters = p.groups * c.panels_ * c.depth_ * c.width_;
+        const bool in_parts = images == 1 && filters > height * width * p.x.pitch && bands * p.groups * c.panels_ >= wanted;
+        if (images * bands < wanted && !in_parts) bands = std::clamp(ceil_div(wanted, images), bands, std::min(most, height));
+        parts = balanced_parts(std::clamp<int64_t>(ceil_div(wanted, images * bands), 1, c.panels_), images * bands * p.groups,
+                               c.vectors_);
     }
 
     int64_t total;  // pixels, if they are one long row
@@ -52,6 +54,7 @@ DirectConvolution::DirectConvolution(const NhwcConvolution& p, const float* w, c
     : p_(p),
       width_(table_.nr),
       panels_(ceil_div(p.y.channels / p.groups, width_)),
+      vectors_(ceil_div(p.y.channels / p.groups, table_.lanes)),
       depth_(p.x.channels / p.groups * p.R * p.S),
       filters_(p.groups * panels_ * depth_ * width_),
       bias_(p.groups * panels_ * width_) {
@@ -74,17 +77,31 @@ DirectConvolution::DirectConvolution(const NhwcConvolution& p, const float* w, c
 // Block by block of the sum, so that a panel's block stays in L1 while the band's tiles pass.
 void DirectConvolution::compute(const PlanRun& run, const Cut& cut, int64_t image, int64_t band, int64_t part) const {
     const int64_t g = part / cut.parts, inputs = p_.x.channels / p_.groups, outputs = p_.y.channels / p_.groups;
-    const Tiles rows(cut.height, ceil_div(cut.height, cut.bands)), panels(panels_, ceil_div(panels_, cut.parts));
-    if (band >= rows.count || part % cut.parts >= panels.count) return;
-    const int64_t first_row = rows.begin(band), last_row = first_row + rows.extent(band);
-    const int64_t first_panel = panels.begin(part % cut.parts), last_panel = first_panel + panels.extent(part % cut.parts);
+    const Tiles rows(cut.height, ceil_div(cut.height, cut.bands));
+    if (band >= rows.count) return;
+    const int64_t first_row = rows.begin(band), last_row = first_row + rows.extent(band), lanes = table_.lanes;
+    const int64_t first = part % cut.parts * vectors_ / cut.parts, last = (part % cut.parts + 1) * vectors_ / cut.parts;
     const Tiles blocks(depth_, kKC);
+    const auto filters_of = [&](int64_t block, int64_t vector) {
+        const int64_t panel = vector * lanes / width_, column = vector * lanes % width_;
+        return filters_.data() + ((g * panels_ + panel) * depth_ + blocks.begin(block)) * width_ + column;
+    };
     for (int64_t block = 0; block < blocks.count; ++block)
-        for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-            const int64_t column = panel * width_, filter = g * outputs + column;
-            const int64_t vectors = ceil_div(std::min(width_, outputs - column), table_.lanes);
-            const float* filters = filters_.data() + ((g * panels_ + panel) * depth_ + blocks.begin(block)) * width_;
+        for (int64_t vector = first, vectors = 0; vector < last; vector += vectors) {
+            // Up to the end of a panel, or of the part.
+            vectors = std::min((vector * lanes / width_ + 1) * width_ / lanes, last) - vector;
+            const int64_t column = vector * lanes, filter = g * outputs + column;
+            const bool half = vectors == 1 && outputs - column <= table_.half_lanes;
+            const float* filters = filters_of(block, vector);
             const float* bias = block == 0 ? bias_.data() + g * panels_ * width_ + column : nullptr;
+            const float* next = nullptr;
+            if (vector + vectors < last) {
+                next = filters_of(block, vector + vectors);
+            } else if (block + 1 < blocks.count) {
+                next = filters_of(block + 1, first);
+            }
+            const int64_t tiles_of_row = Tiles(cut.width, table_.tile_pixels[vectors - 1]).count;
+            const Fetching fetching(next, filters, blocks.extent(block), width_, tiles_of_row * (last_row - first_row));
             for (int64_t i = first_row; i < last_row; ++i) {
                 const int64_t pixels = cut.total ? std::min(cut.width, cut.total - i * cut.width) : cut.width;
                 const Tiles tiles(std::max<int64_t>(pixels, 0), table_.tile_pixels[vectors - 1]);
@@ -95,13 +112,15 @@ void DirectConvolution::compute(const PlanRun& run, const Cut& cut, int64_t imag
                 if (p_.residual)
                     residual = cut.total ? p_.residual->pixel(run, 0, 0, i * cut.width) : p_.residual->pixel(run, image, i, 0);
                 for (int64_t t = 0; t < tiles.count; ++t) {
-                    const int64_t j = tiles.begin(t);
+                    const int64_t j = tiles.begin(t), tile = (i - first_row) * tiles_of_row + t;
                     const PixelEnd end{residual ? residual + j * p_.residual->pitch + filter : nullptr,
                                        residual ? p_.residual->pitch : 0, p_.clamp.lower, p_.clamp.upper};
-                    table_.pixel_tile[tiles.extent(t) - 1][vectors - 1](
-                        blocks.extent(block), source + j * p_.stride.w * p_.x.pitch + g * inputs,
-                        offsets_.data() + blocks.begin(block), p_.stride.w * p_.x.pitch, filters, bias,
-                        block + 1 == blocks.count ? &end : nullptr, target + j * p_.y.pitch + filter, p_.y.pitch);
+                    const PixelTileKernel kernel =
+                        half ? table_.half_tile[tiles.extent(t) - 1] : table_.pixel_tile[tiles.extent(t) - 1][vectors - 1];
+                    kernel(blocks.extent(block), source + j * p_.stride.w * p_.x.pitch + g * inputs,
+                           offsets_.data() + blocks.begin(block), p_.stride.w * p_.x.pitch, filters, fetching.begin(tile),
+                           fetching.step_of(tile), bias, block + 1 == blocks.count ? &end : nullptr,
+                           target + j * p_.y.pitch + filter, p_.y.pitch);
                 }
             }
         }

@@ -34,9 +34,9 @@ private:
     void compute(const PlanRun& run, const Cut& cut, int64_t image, int64_t band, int64_t part) const;
 
     const NhwcConvolution p_;
-    const int64_t width_, panels_, depth_;  // filters of a panel, panels of a group, terms of a sum
-    Workspace<float> filters_, bias_;       // [group][panel][(r, s, c)][NR], [group][panel][NR]
-    std::vector<int64_t> offsets_;          // of each (r, s, c) from a window's first pixel
+    const int64_t width_, panels_, vectors_, depth_;  // filters of a panel, panels and vectors of a group, terms of a sum
+    Workspace<float> filters_, bias_;                 // [group][panel][(r, s, c)][NR], [group][panel][NR]
+    std::vector<int64_t> offsets_;                    // of each (r, s, c) from a window's first pixel
 };
 
 }  // namespace pycnn

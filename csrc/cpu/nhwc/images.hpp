@@ -9,23 +9,33 @@
 
 namespace pycnn {
 
-// One run of a plan. Buffers of the arena have room for `images` images each.
+// A run of a plan, or of some of its steps for some of its images. Buffers are kept for all images of the run, or pass: those have room for
+// the images at hand alone.
 struct PlanRun {
-    int64_t images;
-    const float* x;  // the input of the plan, [image][channel][row][column]
-    float* y;        // its output
-    float* arena;
+    int64_t images;      // to compute
+    int64_t first, all;  // the first of them, of all images of the run
+    const float* x;      // the input of the plan for all images, [image][channel][row][column]
+    float* y;            // its output
+    float *kept, *passing;
+
+    // Where a buffer begins whose images have `floats` each.
+    float* place(int64_t offset, int64_t floats, bool passes) const {
+        return passes ? passing + offset * images : kept + offset * all + first * floats;
+    }
 };
 
-// A buffer of flat rows, one for each image: the plan's input or output, or a part of the arena.
+// A buffer of flat rows, one for each image: the plan's input or output, or a part of the run's memory.
 struct FlatRows {
     static constexpr int64_t kInput = -1, kOutput = -2;
 
     int64_t offset;  // floats for one image; or kInput, kOutput
     int64_t width;   // floats of an image
+    bool passes = false;
 
-    const float* read(const PlanRun& run) const { return offset == kInput ? run.x : place(run); }
-    float* place(const PlanRun& run) const { return offset == kOutput ? run.y : run.arena + offset * run.images; }
+    const float* read(const PlanRun& run) const { return offset == kInput ? run.x + run.first * width : place(run); }
+    float* place(const PlanRun& run) const {
+        return offset == kOutput ? run.y + run.first * width : run.place(offset, width, passes);
+    }
 };
 
 // A buffer of images, [row][column][channel]. Rows and columns of a border, of zeros, let a convolution read beyond the image. A pixel has
@@ -36,11 +46,13 @@ struct NhwcImages {
     int64_t channels, height, width;
     Padding border;
     int64_t pitch;
+    bool passes = false;
 
     int64_t line() const { return (border.left + width + border.right) * pitch; }
     int64_t image() const { return whole_lines((border.top + height + border.bottom) * line()); }
     float* pixel(const PlanRun& run, int64_t n, int64_t h, int64_t w) const {
-        return run.arena + offset * run.images + n * image() + (border.top + h) * line() + (border.left + w) * pitch;
+        const int64_t floats = image();
+        return run.place(offset, floats, passes) + n * floats + (border.top + h) * line() + (border.left + w) * pitch;
     }
     // Whether pixels follow each other without a gap, over all images.
     bool is_dense() const {

@@ -20,28 +20,46 @@ private:
     const std::function<void(const PlanRun&)> call_;
 };
 
-// Floats of an image in the arena of a plan, in its input and in its output.
+// Floats of an image in the memory of a run, where buffers are kept or pass, in its input and in its output.
 struct PlanSizes {
-    int64_t arena, input, output;
+    int64_t kept, passing, input, output;
 };
 
-// Any number of threads may run a plan at the same time: each run has an arena of its own.
+// Any number of threads may run a plan at the same time: each run has memory of its own.
 class InferencePlan {
 public:
     explicit InferencePlan(const PlanSizes& sizes) : sizes_(sizes) {}
 
     // Steps keep to these sizes: python/numpy/plan_checks.hpp.
-    void add(std::unique_ptr<const PlanStep> step) { steps_.push_back(std::move(step)); }
+    void add(std::unique_ptr<const PlanStep> step);
     const PlanSizes& sizes() const { return sizes_; }
+
+    // The steps that are added until `end_image_by_image` go image by image: a thread takes one through all of them, and what passes from
+    // step to step stays in its cache. `work` is of an image, in multiply-adds.
+    void begin_image_by_image(double work);
+    void end_image_by_image();
+
+    // The floats of a run.
+    int64_t floats(int64_t images) const;
 
     void run(int64_t images, const float* x, float* y) const;
 
-    // Runs, and returns the seconds of each step.
+    // Runs, and returns the seconds of each step: of those that go image by image, the mean over the threads.
     std::vector<double> times(int64_t images, const float* x, float* y) const;
 
 private:
+    struct Stretch {
+        size_t begin, end;  // steps
+        bool by_image;
+        double work;
+    };
+
+    template <class F>
+    void each_step(int64_t images, int threads, const float* x, float* y, F&& f) const;
+
     const PlanSizes sizes_;
     std::vector<std::unique_ptr<const PlanStep>> steps_;
+    std::vector<Stretch> stretches_;
 };
 
 }  // namespace pycnn

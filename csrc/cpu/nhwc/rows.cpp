@@ -43,11 +43,26 @@ DepthwiseConvolution::DepthwiseConvolution(const Shape& p, const float* w, const
     std::fill_n(filters_.data(), p.R * p.S * p.x.pitch, 0.0f);
     for (int64_t c = 0; c < p.x.channels; ++c)
         for (int64_t tap = 0; tap < p.R * p.S; ++tap) filters_.data()[tap * p.x.pitch + c] = w[c * p.R * p.S + tap];
-    for (int64_t r = 0; r < p.R; ++r)
-        for (int64_t s = 0; s < p.S; ++s) {
-            x_offsets_.push_back(r * p.dilation.h * p.x.line() + s * p.dilation.w * p.x.pitch);
-            w_offsets_.push_back((r * p.S + s) * p.x.pitch);
+    const int64_t reach = (p.S - 1) * p.dilation.w - p.pad.left;  // of a window beyond its pixel
+    const int64_t whole = p.x.width > reach ? (p.x.width - 1 - reach) / p.stride.w + 1 : 0;
+    begin_ = std::min(ceil_div(p.pad.left, p.stride.w), p.y.width);
+    end_ = std::clamp(whole, begin_, p.y.width);
+    for (int64_t q = 0; q < begin_; ++q) edges_.push_back(taps_of_column(q));
+    for (int64_t q = end_; q < p.y.width; ++q) edges_.push_back(taps_of_column(q));
+    edges_.push_back(taps_of_column(begin_));
+}
+
+DepthwiseConvolution::Taps DepthwiseConvolution::taps_of_column(int64_t q) const {
+    const int64_t left = q * p_.stride.w - p_.pad.left;
+    const Extent columns = inside(left, p_.S, p_.dilation.w, p_.x.width);
+    const int64_t first = (columns.first - left) / p_.dilation.w;
+    Taps taps{columns.taps, {}, {}};
+    for (int64_t r = 0; r < p_.R; ++r)
+        for (int64_t s = first; s < first + columns.taps; ++s) {
+            taps.x_offsets.push_back(r * p_.dilation.h * p_.x.line() + s * p_.dilation.w * p_.x.pitch);
+            taps.w_offsets.push_back((r * p_.S + s) * p_.x.pitch);
         }
+    return taps;
 }
 
 // Pixels whose windows lie inside from left to right are computed together, the others one by one.
@@ -55,33 +70,21 @@ void DepthwiseConvolution::run_row(const PlanRun& run, int64_t image, int64_t i)
     const int64_t vectors = vectors_of(p_.x, table_), step = p_.stride.w * p_.x.pitch;
     const int64_t top = i * p_.stride.h - p_.pad.top;
     const Extent rows = inside(top, p_.R, p_.dilation.h, p_.x.height);
-    const int64_t skipped = (rows.first - top) / p_.dilation.h * p_.S;  // taps of the rows above the image
-    const auto compute = [&](int64_t q, int64_t pixels, int64_t taps, const int64_t* x_offsets, const int64_t* w_offsets) {
-        const PixelTaps list{taps, x_offsets, w_offsets, filters_.data(), bias_.data()};
-        const PixelEnd end{p_.residual ? p_.residual->pixel(run, image, i, q) : nullptr, p_.residual ? p_.residual->pitch : 0,
-                           p_.clamp.lower, p_.clamp.upper};
-        table_.pixel_depthwise(pixels, vectors, list, p_.x.pixel(run, image, top, q * p_.stride.w - p_.pad.left), step, end,
-                               p_.y.pixel(run, image, i, q), p_.y.pitch);
+    const int64_t skipped = (rows.first - top) / p_.dilation.h;  // rows of taps above the image
+    const float* x = p_.x.pixel(run, image, top, -p_.pad.left);
+    float* y = p_.y.pixel(run, image, i, 0);
+    const float* residual = p_.residual ? p_.residual->pixel(run, image, i, 0) : nullptr;
+    const auto compute = [&](int64_t q, int64_t pixels, const Taps& taps) {
+        const int64_t first = skipped * taps.of_row;
+        const PixelTaps list{rows.taps * taps.of_row, taps.x_offsets.data() + first, taps.w_offsets.data() + first,
+                             filters_.data(), bias_.data()};
+        const int64_t pitch = residual ? p_.residual->pitch : 0;
+        const PixelEnd end{residual ? residual + q * pitch : nullptr, pitch, p_.clamp.lower, p_.clamp.upper};
+        table_.pixel_depthwise(pixels, vectors, list, x + q * step, step, end, y + q * p_.y.pitch, p_.y.pitch);
     };
-    const int64_t reach = (p_.S - 1) * p_.dilation.w - p_.pad.left;  // of a window beyond its pixel
-    const int64_t begin = std::min(ceil_div(p_.pad.left, p_.stride.w), p_.y.width);
-    const int64_t whole = p_.x.width > reach ? (p_.x.width - 1 - reach) / p_.stride.w + 1 : 0;
-    const int64_t end = std::clamp(whole, begin, p_.y.width);
-    const auto edge = [&](int64_t q) {
-        const int64_t left = q * p_.stride.w - p_.pad.left;
-        const Extent columns = inside(left, p_.S, p_.dilation.w, p_.x.width);
-        const int64_t first = skipped + (columns.first - left) / p_.dilation.w;
-        int64_t x_offsets[kMostTaps], w_offsets[kMostTaps], taps = 0;
-        for (int64_t r = 0; r < rows.taps; ++r)
-            for (int64_t s = 0; s < columns.taps; ++s, ++taps) {
-                x_offsets[taps] = x_offsets_[first + r * p_.S + s];
-                w_offsets[taps] = w_offsets_[first + r * p_.S + s];
-            }
-        compute(q, 1, taps, x_offsets, w_offsets);
-    };
-    for (int64_t q = 0; q < begin; ++q) edge(q);
-    if (begin < end) compute(begin, end - begin, rows.taps * p_.S, x_offsets_.data() + skipped, w_offsets_.data() + skipped);
-    for (int64_t q = end; q < p_.y.width; ++q) edge(q);
+    for (int64_t q = 0; q < begin_; ++q) compute(q, 1, edges_[q]);
+    if (begin_ < end_) compute(begin_, end_ - begin_, edges_.back());
+    for (int64_t q = end_; q < p_.y.width; ++q) compute(q, 1, edges_[begin_ + q - end_]);
 }
 
 void DepthwiseConvolution::run(const PlanRun& run) const {

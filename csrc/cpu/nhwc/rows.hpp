@@ -14,8 +14,7 @@ namespace pycnn {
 // One filter for each channel.
 class DepthwiseConvolution : public PlanStep {
 public:
-    // The weights are (C, 1, R, S), at most kMostTaps for a channel; bias may be null. x needs no border: taps beyond it are left out.
-    static constexpr int64_t kMostTaps = 121;
+    // The weights are (C, 1, R, S); bias may be null. x needs no border: taps beyond it are left out.
     struct Shape {
         NhwcImages x, y;
         std::optional<NhwcImages> residual;
@@ -28,11 +27,19 @@ public:
     void run(const PlanRun& run) const override;
 
 private:
+    // The taps of a window that lie inside from left to right, row by row.
+    struct Taps {
+        int64_t of_row;
+        std::vector<int64_t> x_offsets, w_offsets;
+    };
+
+    Taps taps_of_column(int64_t column) const;
     void run_row(const PlanRun& run, int64_t image, int64_t row) const;
 
     const Shape p_;
-    Workspace<float> filters_, bias_;             // [tap][pitch], [pitch]
-    std::vector<int64_t> x_offsets_, w_offsets_;  // of all taps
+    Workspace<float> filters_, bias_;  // [tap][pitch], [pitch]
+    int64_t begin_, end_;              // output columns whose windows lie inside
+    std::vector<Taps> edges_;          // of the columns before and behind these, and last of these
 };
 
 // The largest element, or the mean, of each window.

@@ -1,6 +1,7 @@
 // Plans of inference: pycnn/inference/lower.py makes one step by step, and sessions run it.
 #include <limits>
 
+#include "cpu/nhwc/packed_linear.hpp"
 #include "cpu/nhwc/plan.hpp"
 #include "cpu/nhwc/rows.hpp"
 #include "cpu/nhwc/turning.hpp"
@@ -168,6 +169,15 @@ void add_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle w
     }));
 }
 
+void add_packed_linear(Plan& plan, py::handle x_place, py::handle y_place, py::handle weight, py::handle bias, py::handle lower,
+                       py::handle upper) {
+    const FlatRows x = to_rows(plan, "x", x_place), y = to_written_rows(plan, "y", y_place);
+    const auto w = view<const float>(kInferencePlan, "weight", weight, 2);
+    check_same_shape(kInferencePlan, "weight", w.shape, "outputs and inputs", {y.width, x.width});
+    const auto b = numbers_for("bias", bias, y.width);
+    plan.add(std::make_unique<PackedLinear>(x, y, w.data, optional_data(b), to_clamp(lower, upper)));
+}
+
 // A convolution and a ReLU, and perhaps a pooling in adjacent windows, of images as planes: for images in the lanes of their batch.
 void add_plane_convolution(Plan& plan, py::handle x_place, py::handle y_place, py::handle image, py::handle weight,
                            py::handle bias, py::handle stride, py::handle padding, py::handle dilation, py::handle groups,
@@ -233,13 +243,14 @@ struct Call {
             y.size() != y.shape[0] * sizes.output)
             fail_value(kInferencePlan, "x and y must be as many images of ", sizes.input, " and ", sizes.output,
                        " floats (x: ", to_string(x.shape), ", y: ", to_string(y.shape), ")");
-        element_count(kInferencePlan, {x.shape[0], sizes.arena});
+        element_count(kInferencePlan, {x.shape[0], sizes.kept});
+        element_count(kInferencePlan, {x.shape[0], sizes.passing});
     }
 };
 
-std::unique_ptr<Plan> make_plan(py::handle arena, py::handle input, py::handle output) {
-    const PlanSizes sizes{to_int(kInferencePlan, "arena", arena), to_int(kInferencePlan, "input", input),
-                          to_int(kInferencePlan, "output", output)};
+std::unique_ptr<Plan> make_plan(py::handle kept, py::handle passing, py::handle input, py::handle output) {
+    const PlanSizes sizes{to_int(kInferencePlan, "kept", kept), to_int(kInferencePlan, "passing", passing),
+                          to_int(kInferencePlan, "input", input), to_int(kInferencePlan, "output", output)};
     check_sizes(sizes);
     return std::make_unique<Plan>(sizes);
 }
@@ -266,7 +277,12 @@ py::list times(const Plan& plan, py::handle x, py::handle y) {
 
 void register_inference(py::module_& module) {
     py::class_<Plan>(module, "InferencePlan", py::module_local())
-        .def(py::init(&make_plan), "arena"_a, "input"_a, "output"_a)
+        .def(py::init(&make_plan), "kept"_a, "passing"_a, "input"_a, "output"_a)
+        .def("begin_image_by_image",
+             [](Plan& plan, py::handle work) { plan.begin_image_by_image(to_double(kInferencePlan, "work", work)); })
+        .def("end_image_by_image", [](Plan& plan) { plan.end_image_by_image(); })
+        .def("floats",
+             [](const Plan& plan, py::handle images) { return plan.floats(to_int(kInferencePlan, "images", images)); })
         .def("to_pixels", add_to_pixels)
         .def("to_planes", add_to_planes)
         .def("convolution", add_convolution)
@@ -278,6 +294,7 @@ void register_inference(py::module_& module) {
         .def("channel_product", add_channel_product)
         .def("activation", add_activation)
         .def("linear", add_linear)
+        .def("packed_linear", add_packed_linear)
         .def("plane_convolution", add_plane_convolution)
         .def("flat_activation", add_flat_activation)
         .def("softmax", add_softmax)

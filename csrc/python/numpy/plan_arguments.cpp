@@ -18,8 +18,9 @@ std::vector<py::object> items_of(const char* name, py::handle place, size_t coun
 }
 
 FlatRows rows_of(const char* name, py::handle place) {
-    const auto items = items_of(name, place, 2);
-    return {to_int(kInferencePlan, "offset", items[0]), to_int(kInferencePlan, "floats", items[1])};
+    const auto items = items_of(name, place, 3);
+    return {to_int(kInferencePlan, "offset", items[0]), to_int(kInferencePlan, "floats", items[1]),
+            to_flag(kInferencePlan, "passes", items[2])};
 }
 
 // An infinite bound is no bound.
@@ -69,10 +70,11 @@ FlatRows to_written_rows(const InferencePlan& plan, const char* name, py::handle
 }
 
 NhwcImages to_images(const InferencePlan& plan, const char* name, py::handle place) {
-    const auto items = items_of(name, place, 6);
+    const auto items = items_of(name, place, 7);
     const NhwcImages images{to_int(kInferencePlan, "offset", items[0]),   to_int(kInferencePlan, "channels", items[1]),
                             to_int(kInferencePlan, "height", items[2]),   to_int(kInferencePlan, "width", items[3]),
-                            to_padding(kInferencePlan, items[4]).numbers, to_int(kInferencePlan, "pitch", items[5])};
+                            to_padding(kInferencePlan, items[4]).numbers, to_int(kInferencePlan, "pitch", items[5]),
+                            to_flag(kInferencePlan, "passes", items[6])};
     check_images_lie_in(plan.sizes(), name, images);
     return images;
 }

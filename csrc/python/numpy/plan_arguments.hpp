@@ -11,11 +11,11 @@
 
 namespace pycnn {
 
-// (offset, floats of an image). Places must lie in the memory of a run of the plan.
+// (offset, floats of an image, whether it passes). Places must lie in the memory of a run of the plan.
 FlatRows to_rows(const InferencePlan& plan, const char* name, py::handle place);
 FlatRows to_written_rows(const InferencePlan& plan, const char* name, py::handle place);
 
-// (offset, channels, height, width, (top, bottom, left, right) of the border, floats of a pixel).
+// (offset, channels, height, width, (top, bottom, left, right) of the border, floats of a pixel, whether they pass).
 NhwcImages to_images(const InferencePlan& plan, const char* name, py::handle place);
 // The same of images that a step goes over in whole vectors.
 NhwcImages to_vectors(const InferencePlan& plan, const char* name, py::handle place);

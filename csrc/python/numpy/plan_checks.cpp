@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "core/error.hpp"
-#include "cpu/nhwc/rows.hpp"
 
 namespace pycnn {
 namespace {
@@ -13,10 +12,11 @@ constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
 
 std::string size_of(const NhwcImages& images) { return to_string({images.channels, images.height, images.width}); }
 
-void check_lies_in(const PlanSizes& sizes, const char* name, int64_t offset, int64_t floats) {
-    if (offset < 0 || floats > sizes.arena || offset > sizes.arena - floats)
+void check_lies_in(const PlanSizes& sizes, const char* name, int64_t offset, int64_t floats, bool passes) {
+    const int64_t there = passes ? sizes.passing : sizes.kept;
+    if (offset < 0 || floats > there || offset > there - floats)
         fail_value(kInferencePlan, name, " has floats ", offset, " to ", offset + floats, " of an image, and there are ",
-                   sizes.arena);
+                   there);
 }
 
 // The first and last row (column) that windows read, against those that there are.
@@ -33,9 +33,6 @@ void check_depthwise(const ConvShape& s, const NhwcImages& x) {
     if (s.groups != s.C || s.K != s.C)
         fail_value(kInferencePlan, "a depthwise convolution has one filter a channel, got ", s.K, " filters in ", s.groups,
                    " groups for ", s.C, " channels");
-    if (s.R > DepthwiseConvolution::kMostTaps || s.R * s.S > DepthwiseConvolution::kMostTaps)
-        fail_value(kInferencePlan, "a depthwise filter has at most ", DepthwiseConvolution::kMostTaps, " taps, got ", s.R,
-                   " x ", s.S);
 }
 
 // Winograd's tiles of 6 x 6 inputs may hang over the edge.
@@ -52,8 +49,9 @@ void check_winograd(const ConvShape& s, const NhwcImages& x) {
 }  // namespace
 
 void check_sizes(const PlanSizes& sizes) {
-    if (sizes.arena < 0 || sizes.input < 0 || sizes.output < 0)
-        fail_value(kInferencePlan, "sizes must be at least 0, got ", to_string({sizes.arena, sizes.input, sizes.output}));
+    if (sizes.kept < 0 || sizes.passing < 0 || sizes.input < 0 || sizes.output < 0)
+        fail_value(kInferencePlan, "sizes must be at least 0, got ",
+                   to_string({sizes.kept, sizes.passing, sizes.input, sizes.output}));
 }
 
 void check_rows(const PlanSizes& sizes, const char* name, const FlatRows& rows, bool is_written) {
@@ -66,7 +64,7 @@ void check_rows(const PlanSizes& sizes, const char* name, const FlatRows& rows, 
                        there);
         return;
     }
-    check_lies_in(sizes, name, rows.offset, rows.width);
+    check_lies_in(sizes, name, rows.offset, rows.width, rows.passes);
 }
 
 void check_images_lie_in(const PlanSizes& sizes, const char* name, const NhwcImages& i) {
@@ -79,7 +77,7 @@ void check_images_lie_in(const PlanSizes& sizes, const char* name, const NhwcIma
     if (i.pitch < i.channels)
         fail_value(kInferencePlan, "pixels of ", name, " have ", i.pitch, " floats for ", i.channels, " channels");
     element_count(kInferencePlan, {b.top + i.height + b.bottom, b.left + i.width + b.right, i.pitch});
-    check_lies_in(sizes, name, i.offset, i.image());
+    check_lies_in(sizes, name, i.offset, i.image(), i.passes);
 }
 
 void check_whole_vectors(const char* name, const NhwcImages& images) {
