@@ -190,6 +190,7 @@ class BatchNormLimited:
         *_, scale, whole = saved
         if scale is not None or whole is not None:
             return self.owner._backward(self.activation.backward(dy), *saved)
+        remember(self.activation, None)  # y, of which the limits are found in x again
         return self.owner.backward_limited(dy, saved, self._limits())
 
     def backward_parameters(self, dy: Array) -> None:
