@@ -1,6 +1,9 @@
 #include "core/memory.hpp"
 
 #include <pthread.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -33,6 +36,10 @@ namespace {
 constexpr int kSteps = 4;
 constexpr size_t kSmallest = 256;
 constexpr int kClasses = 48 * kSteps;
+// A block of up to twice the size serves as well. Else every size that occurs keeps blocks of its own: in steps of ResNet-18, VGG-11,
+// MobileNetV2 and AlexNet the pool held 8 to 25 % more; with blocks of any size it held as much again, since large ones were then
+// missing where they were needed.
+constexpr int kLarger = kSteps;
 // Blocks beyond this size of the cache are returned to the system: enough for AlexNet's activations and gradients at batch 128.
 constexpr size_t kCacheLimit = size_t{2} << 30;
 
@@ -103,7 +110,12 @@ void check_guard(Header* header) noexcept {
 struct Pool {
     std::mutex mutex;
     std::array<std::vector<Header*>, kClasses> free_blocks;
-    size_t cached = 0;
+    size_t cached = 0, used = 0, most_used = 0;
+
+    void count_used(size_t bytes) {
+        used += bytes;
+        most_used = std::max(most_used, used);
+    }
 };
 
 // Never destroyed: arrays may outlive static destructors at interpreter exit.
@@ -126,11 +138,13 @@ void* pool_allocate(size_t bytes) {
     Header* cached = nullptr;
     {
         std::lock_guard lock(pool().mutex);
-        auto& blocks = pool().free_blocks[size_class];
-        if (!blocks.empty()) {
+        for (int larger = size_class; larger <= std::min(size_class + kLarger, kClasses - 1) && cached == nullptr; ++larger) {
+            auto& blocks = pool().free_blocks[larger];
+            if (blocks.empty()) continue;
             cached = blocks.back();
             blocks.pop_back();
-            pool().cached -= class_bytes(size_class);
+            pool().cached -= class_bytes(larger);
+            pool().count_used(class_bytes(larger));
         }
     }
     if (cached != nullptr) return hand_out(cached, bytes, guarded);
@@ -141,6 +155,10 @@ void* pool_allocate(size_t bytes) {
         memory = std::aligned_alloc(kAlignment, total);
     }
     if (memory == nullptr) throw too_large();
+    {
+        std::lock_guard lock(pool().mutex);
+        pool().count_used(class_bytes(size_class));
+    }
     return hand_out(new (memory) Header{size_class, guarded, bytes}, bytes, guarded);
 }
 
@@ -151,6 +169,7 @@ void pool_free(void* block) noexcept {
     const size_t bytes = class_bytes(header->size_class);
     {
         std::lock_guard lock(pool().mutex);
+        pool().used -= bytes;
         if (pool().cached + bytes <= kCacheLimit) {
             try {
                 pool().free_blocks[header->size_class].push_back(header);
@@ -165,6 +184,17 @@ void pool_free(void* block) noexcept {
     std::free(header);
 }
 
+void pool_discard(void* block) noexcept {
+    if (block == nullptr) return;
+    Header* header = static_cast<Header*>(block) - 1;
+    check_guard(header);
+    {
+        std::lock_guard lock(pool().mutex);
+        pool().used -= class_bytes(header->size_class);
+    }
+    std::free(header);
+}
+
 void pool_trim() noexcept {
     std::lock_guard lock(pool().mutex);
     for (auto& blocks : pool().free_blocks) {
@@ -172,11 +202,30 @@ void pool_trim() noexcept {
         blocks.clear();
     }
     pool().cached = 0;
+#ifdef __GLIBC__
+    // By itself it keeps freed blocks of up to 32 MiB: 150 MB after a step of MobileNetV2.
+    malloc_trim(0);
+#endif
 }
 
 size_t pool_cached_bytes() noexcept {
     std::lock_guard lock(pool().mutex);
     return pool().cached;
+}
+
+size_t pool_used_bytes() noexcept {
+    std::lock_guard lock(pool().mutex);
+    return pool().used;
+}
+
+size_t pool_most_used_bytes() noexcept {
+    std::lock_guard lock(pool().mutex);
+    return pool().most_used;
+}
+
+void pool_forget_most_used() noexcept {
+    std::lock_guard lock(pool().mutex);
+    pool().most_used = pool().used;
 }
 
 void pool_poison(bool on) noexcept { poison = on; }

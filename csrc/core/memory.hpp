@@ -18,13 +18,22 @@ constexpr int64_t whole_lines(int64_t floats) {
     return (floats + line - 1) / line * line;
 }
 
+// `bytes` rounded up likewise; an empty array has an address of its own, too.
+constexpr size_t whole_blocks(size_t bytes) { return (bytes + kAlignment - (bytes != 0)) / kAlignment * kAlignment; }
+
 // Throws OutOfMemory. The contents are undefined. Any thread may free.
 void* pool_allocate(size_t bytes);
 void pool_free(void* block) noexcept;
+void pool_discard(void* block) noexcept;  // returns it to the system: for a block of a size that nobody will ask for again
 
 // Returns every cached block to the system.
 void pool_trim() noexcept;
 size_t pool_cached_bytes() noexcept;
+
+// Bytes of all blocks that are handed out, and the most that there were at once since it was set to what is handed out now.
+size_t pool_used_bytes() noexcept;
+size_t pool_most_used_bytes() noexcept;
+void pool_forget_most_used() noexcept;
 
 // Owns a work area of `count` elements of a trivial type T.
 template <class T>

@@ -18,12 +18,37 @@ thread_local Recording* of_this_thread = nullptr;  // that it records, or whose 
 
 }  // namespace
 
+RecordedBlocks::RecordedBlocks(std::vector<BlockLog::Place> places)
+    : places_(std::move(places)), arena_bytes_(arena_bytes(places_)) {
+    if (arena_bytes_ > 0) arena_ = static_cast<char*>(pool_allocate(arena_bytes_));
+    bytes_ = arena_bytes_;
+}
+
 RecordedBlocks::~RecordedBlocks() {
     for (const Block& block : blocks_) pool_free(block.data);
+    free_arena();
+}
+
+void RecordedBlocks::free_arena() noexcept { pool_discard(std::exchange(arena_, nullptr)); }
+
+// The place of the next block in the arena; null if it has none.
+void* RecordedBlocks::take_place(size_t bytes) {
+    if (!is_open_ || next_ == places_.size()) return nullptr;
+    const BlockLog::Place& place = places_[next_++];
+    const size_t begin = place.offset, end = begin + whole_blocks(bytes);
+    const bool is_free =
+        place.offset == BlockLog::kOwn || std::none_of(in_arena_.begin(), in_arena_.end(), [&](const auto& other) {
+            return other.offset < end && begin < other.offset + whole_blocks(other.bytes);
+        });
+    if (place.bytes != bytes || !is_free) next_ = places_.size();  // another step than the one of the log
+    if (place.bytes != bytes || !is_free || place.offset == BlockLog::kOwn) return nullptr;
+    in_arena_.push_back(place);
+    return arena_ + place.offset;
 }
 
 void* RecordedBlocks::take(size_t bytes) {
     const std::lock_guard lock(mutex_);
+    if (void* const place = take_place(bytes)) return place;
     // The smallest that is large enough, unless more than a fifth of it were unused: as in the pool.
     Block* best = nullptr;
     for (Block& block : blocks_)
@@ -42,6 +67,13 @@ void* RecordedBlocks::take(size_t bytes) {
 
 void RecordedBlocks::give_back(void* data) noexcept {
     const std::lock_guard lock(mutex_);
+    const auto in_arena =
+        std::find_if(in_arena_.begin(), in_arena_.end(), [&](const auto& place) { return arena_ + place.offset == data; });
+    if (in_arena != in_arena_.end()) {
+        in_arena_.erase(in_arena);
+        if (is_released_ && in_arena_.empty()) free_arena();
+        return;
+    }
     for (Block& block : blocks_) {
         if (block.data != data) continue;
         block.is_free = true;
@@ -60,10 +92,12 @@ void RecordedBlocks::release() noexcept {
     is_released_ = true;
     for (Block& block : blocks_)
         if (block.is_free) pool_free(std::exchange(block.data, nullptr));
+    if (in_arena_.empty()) free_arena();
 }
 
 void RecordedBlocks::clear() noexcept {
     const std::lock_guard lock(mutex_);
+    if (arena_ != nullptr) std::memset(arena_, 0, arena_bytes_);
     for (const Block& block : blocks_) std::memset(block.data, 0, block.bytes);
 }
 

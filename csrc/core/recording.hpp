@@ -17,16 +17,20 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/block_log.hpp"
 #include "core/shape.hpp"
 
 namespace pycnn {
 
-// Blocks of a recording. Each lives until the recording and the array in it are gone.
+// Blocks of a recording. Each lives until the recording and the array in it are gone, those in the arena until all of them are.
 class RecordedBlocks {
 public:
-    RecordedBlocks() = default;
+    // Places from the log of a step like the one that is to be recorded. They are followed as long as the recorded step takes blocks of
+    // the same sizes and has given back what lay there; further blocks, as without places, are used again as they come.
+    explicit RecordedBlocks(std::vector<BlockLog::Place> places);
     RecordedBlocks(const RecordedBlocks&) = delete;
     RecordedBlocks& operator=(const RecordedBlocks&) = delete;
     ~RecordedBlocks();
@@ -47,8 +51,16 @@ private:
     };
     std::mutex mutex_;
     std::vector<Block> blocks_;
+    std::vector<BlockLog::Place> places_;
+    size_t next_ = 0;  // of the places
+    char* arena_ = nullptr;
+    size_t arena_bytes_ = 0;
+    std::vector<BlockLog::Place> in_arena_;  // where arrays live now
     size_t bytes_ = 0;
     bool is_open_ = true, is_released_ = false;
+
+    void* take_place(size_t bytes);
+    void free_arena() noexcept;
 };
 
 class Recording {
@@ -60,7 +72,8 @@ public:
         std::function<void()> run;
     };
 
-    Recording() : blocks_(std::make_shared<RecordedBlocks>()) {}
+    explicit Recording(std::vector<BlockLog::Place> places = {})
+        : blocks_(std::make_shared<RecordedBlocks>(std::move(places))) {}
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
     ~Recording();

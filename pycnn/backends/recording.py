@@ -29,6 +29,11 @@ _here = _Here()
 class Recorded:
     """The ops of a step, with what Python does before and after each repetition.
 
+    Parameters
+    ----------
+    log : BlockLog, optional
+        What an earlier step of the same ops took, for better places in memory.
+
     Attributes
     ----------
     ops : Recording
@@ -37,8 +42,8 @@ class Recorded:
         What is called after a repetition.
     """
 
-    def __init__(self) -> None:
-        self.ops = _core.Recording()
+    def __init__(self, log: _core.BlockLog | None = None) -> None:
+        self.ops = _core.Recording(log)
         self.after: list[Callable[[], None]] = []
         self._renewals: list[tuple[int, int, Callable[[], Any]]] = []
 
@@ -102,6 +107,22 @@ def trim() -> None:
 def chosen_kernels() -> tuple[str, str, str]:
     """Return what decides which kernels run, and the layout of what one keeps for another."""
     return _core.isa(), _core.forced_conv_algorithm(), _core.get_convolution()
+
+
+@contextmanager
+def noting_blocks() -> Iterator[_core.BlockLog]:
+    """Note which blocks the ops of this thread take for results, and for how long.
+
+    Calls are kept until the block ends, as a recording would keep them, with the arrays in them.
+    """
+    log = _core.BlockLog()
+    log.start()
+    _here.recorded = Recorded()
+    try:
+        yield log
+    finally:
+        log.stop()
+        _here.recorded = None
 
 
 @contextmanager

@@ -43,7 +43,9 @@ class CapturedStep:
     output : array
         Output of the model in the last step, on its device; the next step overwrites it.
     memory : int
-        Bytes of a plan's arrays on the CPU: the batch, activations and gradients; 0 without one.
+        Bytes of a plan's arrays on the CPU: the batch, activations and gradients. Known after the
+        first step of a shape, before the plan is made; 0 where no plan is made. Work areas of ops
+        are not in it.
     reason : str
         Why the last step on the CPU was no replay; empty if it was one.
 
@@ -163,7 +165,7 @@ class CapturedStep:
     @property
     def memory(self) -> int:
         """Bytes of the arrays of the plan."""
-        return 0 if self._planner.plan is None else self._planner.plan.memory
+        return self._planner.memory
 
     @property
     def reason(self) -> str:

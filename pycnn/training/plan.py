@@ -12,6 +12,7 @@ import numpy as np
 
 from pycnn.autograd import Tensor
 from pycnn.autograd.tracked import plain
+from pycnn.backends.cpu import same_bytes
 from pycnn.backends.recording import Recorded, recording
 from pycnn.layers.parameter import Array
 from pycnn.optim import Optimizer
@@ -44,6 +45,8 @@ class Plan:
         What the ops may use besides: parameters, buffers, constants, the optimizer's state.
     parameters : sequence of Tensor
         Whose gradients the passes compute.
+    log : BlockLog, optional
+        What an earlier step of this kind took, for better places in memory.
 
     Attributes
     ----------
@@ -62,9 +65,10 @@ class Plan:
         y: Array,
         arrays: Sequence[Any],
         parameters: Sequence[Tensor],
+        log: Any = None,
     ) -> None:
         self.batch = x.copy(), y.copy()
-        self.recorded = Recorded()
+        self.recorded = Recorded(log)
         ops = self.recorded.ops
         allowed = [plain(array) for array in arrays if isinstance(array, np.ndarray)]
         with recording(self.recorded, [*self.batch, *allowed]):
@@ -98,14 +102,14 @@ class Plan:
     def _differing(self) -> str:
         """Run the plan once on the same batch; return what differs, and leave the first results."""
         results = [self.output, *self._own]
-        bits = [array.tobytes() for array in results]
+        before = [array.copy() for array in results]
         self.recorded.ops.clear()
         loss = self.recorded.ops.run(0, self._passes)
-        same = [array.tobytes() == old for array, old in zip(results, bits, strict=True)]
-        if all(same) and np.float64(loss).tobytes() == np.float64(self.loss).tobytes():
+        same = np.float64(loss).tobytes() == np.float64(self.loss).tobytes()
+        if same and all(map(same_bytes, results, before)):
             return ""
-        for array, old in zip(results, bits, strict=True):
-            np.copyto(array, np.frombuffer(old, array.dtype).reshape(array.shape))
+        for array, old in zip(results, before, strict=True):
+            np.copyto(array, old)
         return "a repetition has other bits: Python changes arrays between the ops"
 
     def take_update(self, optimizer: Optimizer) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pycnn.backends.recording import trim
+from pycnn.backends.recording import noting_blocks, trim
 from pycnn.layers.module import Module
 from pycnn.losses import MSELoss
 from pycnn.optim import SGD, Optimizer
@@ -69,6 +70,7 @@ class Planner:
         self.given_up = False  # for good
         self._kind: Any = None  # of the plan
         self._last: Any = None  # kind of the last batch
+        self._log: Any = None  # what its step took, if it was not planned
         self._dependence: Dependence | None = None
         self._recordings = 0
         self._lock = threading.Lock()
@@ -84,9 +86,16 @@ class Planner:
         finally:
             self._lock.release()
 
+    @property
+    def memory(self) -> int:
+        """Bytes of the arrays of the plan, or of the one that the next step may make; else 0."""
+        if self.plan is not None:
+            return self.plan.memory
+        return 0 if self._log is None or self.given_up else memory_of(self._last, self._log)
+
     def forget(self) -> None:
         """Let go of the plan."""
-        self.plan = self._dependence = self._last = None
+        self.plan = self._dependence = self._last = self._log = None
 
     def _step(self, x: Any, y: Any) -> tuple[float, Any] | None:
         kind = kind_of(x, y)
@@ -102,8 +111,8 @@ class Planner:
             return None
         plan, dependence = self.plan, self._dependence
         if plan is None or dependence is None:
-            again, self._last = self._last == kind, kind
-            return self._record(kind, x, y) if again else None
+            again, self._last = self._last == kind and self._log is not None, kind
+            return self._record(kind, x, y) if again else self._rehearse(x, y)
         if kind != self._kind:
             self.reason = f"the batch has another shape than {self._kind[0]}"
             return None
@@ -128,6 +137,14 @@ class Planner:
         self.reason = ""
         return loss, plan.output
 
+    def _rehearse(self, x: Any, y: Any) -> tuple[float, Any]:
+        """Take the step, and note what memory it takes: the next one may be recorded."""
+        with noting_blocks() as self._log:
+            loss, output = self.passes(x, y)
+        if self.update:
+            self.take_update()
+        return loss, output
+
     def _record(self, kind: Any, x: Any, y: Any) -> tuple[float, Any] | None:
         """Take the step and record it, if nothing speaks against it."""
         self._recordings += 1
@@ -145,13 +162,20 @@ class Planner:
             self.reason, self.given_up = str(why), True
             return None
         before = Dependence(self.model, self.loss, constants)
+        log, self._log = self._log, None
+        size = memory_of(kind, log)
+        if self.most_memory is not None and size > self.most_memory:
+            self.reason = f"its arrays take {size >> 20} MiB: Python hardly counts"
+            self.given_up = True
+            return None
         trained = {id(p): p for p in (*self.model.parameters(), *self.optimizer.params)}
-        trim()  # of earlier steps: the plan has its own memory
-        plan = Plan(self.passes, x, y, before.arrays, list(trained.values()))
+        for parameter in trained.values():
+            parameter.gradient = None
+        trim()  # of earlier steps, with their gradients: the plan has its own memory
+        plan = Plan(self.passes, x, y, before.arrays, list(trained.values()), log)
+        trim()  # work areas and copies of the trial
         if not plan.refusal and not before.holds():
             plan.refusal = "the step replaces arrays of the model, or sets its attributes"
-        if self.most_memory is not None and plan.memory > self.most_memory:
-            plan.refusal = f"its arrays take {plan.memory >> 20} MiB: Python hardly counts"
         self.reason = plan.refusal
         self.given_up = bool(plan.refusal) or self.given_up
         if not plan.refusal:
@@ -237,3 +261,11 @@ def kind_of(x: Any, y: Any) -> Any:
         if type(array) is not np.ndarray or not array.flags.c_contiguous or not array.size:
             return None
     return x.shape, x.dtype, y.shape, y.dtype
+
+
+def memory_of(kind: Any, log: Any) -> int:
+    """Return the bytes of a plan for batches of a kind: of two arrays, and of what a step took."""
+    x_shape, x_type, y_shape, y_type = kind
+    batch = math.prod(x_shape) * x_type.itemsize + math.prod(y_shape) * y_type.itemsize
+    total: int = batch + log.memory
+    return total

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "core/block_log.hpp"
 #include "core/memory.hpp"
 #include "core/recording.hpp"
 #include "python/arguments.hpp"
@@ -67,7 +68,28 @@ inline py::capsule recorded_block(Recording& recording, size_t bytes, void*& dat
     return owner;
 }
 
+// A block of the pool, of a step whose blocks are noted.
+struct LoggedBlock {
+    std::shared_ptr<BlockLog> log;
+    size_t number;
+    void* data;
+
+    ~LoggedBlock() {
+        pool_free(data);
+        log->give_back(number);
+    }
+};
+
+inline py::capsule logged_block(BlockLog& log, size_t bytes, void*& data) {
+    auto block = std::make_unique<LoggedBlock>(log.shared_from_this(), log.take(bytes), pool_allocate(bytes));
+    data = block->data;
+    py::capsule owner(block.get(), [](void* block) { delete static_cast<LoggedBlock*>(block); });
+    block.release();
+    return owner;
+}
+
 inline py::capsule pool_block(size_t bytes, void*& data) {
+    if (BlockLog* const log = BlockLog::current()) return logged_block(*log, bytes, data);
     std::unique_ptr<void, decltype(&pool_free)> block(pool_allocate(bytes), pool_free);
     data = block.get();
     py::capsule owner(data, [](void* data) { pool_free(data); });

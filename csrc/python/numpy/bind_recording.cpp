@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include <cstring>
+#include <memory>
 
 #include "core/recording.hpp"
 #include "python/numpy/runtime.hpp"
@@ -30,6 +31,16 @@ bool same_bytes(py::handle a_array, py::handle b_array) {
     return std::memcmp(a.data(), b.data(), a.nbytes()) == 0;
 }
 
+// A recording that places its blocks as those of the log would have been placed best.
+std::unique_ptr<Recording> recording_after(const BlockLog* log) {
+    return log == nullptr ? std::make_unique<Recording>() : std::make_unique<Recording>(log->places());
+}
+
+size_t bytes_after(const BlockLog& log) {
+    const auto places = log.places();
+    return arena_bytes(places) + own_bytes(places);
+}
+
 double run_steps(Recording& recording, size_t first, size_t last) {
     ReleaseGil release;
     return recording.run(first, last);
@@ -46,8 +57,13 @@ py::list recorded_steps(const Recording& recording) {
 
 void register_recording(py::module_& module) {
     module.def("same_bytes", same_bytes, "a"_a, "b"_a);
-    py::class_<Recording>(module, "Recording")
+    py::class_<BlockLog, std::shared_ptr<BlockLog>>(module, "BlockLog")
         .def(py::init<>())
+        .def("start", &BlockLog::start)
+        .def("stop", &BlockLog::stop)
+        .def_property_readonly("memory", bytes_after);
+    py::class_<Recording>(module, "Recording")
+        .def(py::init(&recording_after), "log"_a = py::none())
         .def("allow", allow_array, "array"_a)
         .def("holds", holds_array, "array"_a)
         .def("start", &Recording::start)

@@ -57,6 +57,9 @@ void register_runtime(py::module_& module) {
     module.def("isa_available", [] { return py::tuple(py::cast(available_isas())); });
     module.def("set_isa", set_isa, "name"_a);
     module.def("cached_bytes", pool_cached_bytes);
+    module.def("used_bytes", pool_used_bytes);
+    module.def("most_used_bytes", pool_most_used_bytes);
+    module.def("forget_most_used", pool_forget_most_used);
     module.def("trim_cache", pool_trim);
     module.def("poison_memory", [](py::handle on) { pool_poison(to_flag("poison_memory", "on", on)); }, "on"_a);
     module.def("damaged_blocks", pool_damaged_blocks);
