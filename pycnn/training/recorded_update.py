@@ -14,8 +14,16 @@ from pycnn.optim import Optimizer
 
 def can_be_recorded(optimizer: Optimizer) -> bool:
     """Whether a step of an optimizer is ops alone, and nothing of somebody's own."""
-    ours = type(optimizer).__module__.partition(".")[0] == "pycnn"
+    kind = type(optimizer)
+    ours = all(
+        _package(one) == "pycnn" for one in (kind, kind.step)
+    )  # a program may replace `step`
     return ours and optimizer.capturable and "step" not in vars(optimizer)
+
+
+def _package(one: Any) -> str:
+    """Return the name of the package that defines a class or a function."""
+    return str(getattr(one, "__module__", "")).partition(".")[0]
 
 
 class RecordedUpdate:
@@ -60,6 +68,7 @@ class RecordedUpdate:
         state = self._optimizer.state_arrays()
         return (
             not self.is_refused
+            and can_be_recorded(self._optimizer)
             and len(state) == len(self._state)
             and all(map(is_, state, self._state))
             and self._settings() == self._depends

@@ -170,3 +170,22 @@ def test_fit_has_the_same_bits(kind: str, limited: bool, monkeypatch: pytest.Mon
         found.append([parameter.array.copy() for parameter in model.parameters()])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_step_that_a_program_replaces_in_the_class_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, (x, y) = network(), batches()[0]
+    step = CapturedStep(model, nn.CrossEntropyLoss(), nn.optim.Adam(model.parameters()))
+    for _ in range(4):
+        step(x, y)
+    assert step.reason == ""
+    before = model.state_dict()["1.weight"].copy()
+    called: list[Any] = []
+    monkeypatch.setattr(nn.optim.Adam, "step", lambda self: called.append(self))
+    step(x, y)
+    assert called == [step.optimizer]
+    np.testing.assert_array_equal(model.state_dict()["1.weight"], before)
+    monkeypatch.undo()
+    step(x, y)
+    assert (model.state_dict()["1.weight"] != before).any()
