@@ -53,6 +53,7 @@ class RecordedUpdate:
             recorded.renewed_by_result(optimizer.step_to_repeat)
         self.end, self._last = len(ops.steps), recorded.renewals
         self.is_refused = bool(ops.refusal)
+        self._step = type(optimizer).step
         self._depends, self._state = self._settings(), optimizer.state_arrays()
 
     def _settings(self) -> list[Any]:
@@ -65,10 +66,12 @@ class RecordedUpdate:
 
     def holds(self) -> bool:
         """Whether a repetition is what the optimizer's step would be, with the same gradients."""
-        state = self._optimizer.state_arrays()
+        optimizer = self._optimizer
+        state = optimizer.state_arrays()
         return (
             not self.is_refused
-            and can_be_recorded(self._optimizer)
+            and type(optimizer).step is self._step
+            and "step" not in vars(optimizer)
             and len(state) == len(self._state)
             and all(map(is_, state, self._state))
             and self._settings() == self._depends
