@@ -72,6 +72,7 @@ class Planner:
         self._last: Any = None  # kind of the last batch
         self._log: Any = None  # what its step took, if it was not planned
         self._dependence: Dependence | None = None
+        self._random: list[tuple[Module, str]] = []
         self._recordings = 0
         self._lock = threading.Lock()
 
@@ -126,10 +127,14 @@ class Planner:
         return self._replay(plan, x, y)
 
     def _replay(self, plan: Plan, x: Any, y: Any) -> tuple[float, Any] | None:
+        drawn = states_of(self._random) if self._random else []
         try:
             loss = plan.replay(x, y)
         except (ValueError, TypeError) as error:
-            # Nothing is updated yet. Python says the same in the words of the layer or the loss.
+            # Nothing is updated yet. Python says the same in the words of the layer or the loss,
+            # and draws the same random numbers.
+            for generator, state in drawn:
+                generator.bit_generator.state = state
             self.reason = str(error)
             return None
         if self.update:
@@ -180,6 +185,7 @@ class Planner:
         self.given_up = bool(plan.refusal) or self.given_up
         if not plan.refusal:
             self.plan, self._kind = plan, kind
+            self._random = random_layers(self.model)
             self._dependence = Dependence(self.model, self.loss, constants)
         if self.update:
             self.take_update()
@@ -253,6 +259,22 @@ def why_unplanned(model: Module, x: Any) -> str:
         if planner.step(x, target) is None:
             passes(x, target)
     return planner.reason
+
+
+def random_layers(model: Module) -> list[tuple[Module, str]]:
+    """Return the layers that have random numbers, and the names of their generators."""
+    return [
+        (layer, name)
+        for layer in model.modules()
+        for name, value in vars(layer).items()
+        if isinstance(value, np.random.Generator)
+    ]
+
+
+def states_of(layers: list[tuple[Module, str]]) -> list[tuple[np.random.Generator, Any]]:
+    """Return the generators of such layers, each with its state."""
+    generators = [vars(layer)[name] for layer, name in layers]
+    return [(generator, generator.bit_generator.state) for generator in generators]
 
 
 def kind_of(x: Any, y: Any) -> Any:

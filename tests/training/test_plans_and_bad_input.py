@@ -310,3 +310,14 @@ def test_a_process_that_multiprocessing_forks() -> None:
     process.join()
     assert reason == ""
     assert [step(x, y) for x, y in BATCHES[CHANGED:]] == losses
+
+
+def test_a_refused_batch_draws_as_many_random_numbers_as_a_step_in_python() -> None:
+    """The plan draws the seeds of dropout before an op sees the labels."""
+
+    def bad_label(step: Any) -> str:
+        with pytest.raises(ValueError, match="99") as refused:
+            step(X, np.full_like(Y, 99))
+        return str(refused.value)
+
+    assert assert_same(bad_label).reason == ""
