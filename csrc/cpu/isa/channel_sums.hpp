@@ -49,7 +49,7 @@ inline int64_t fetch_ahead(const ChannelRuns& r) { return r.images > 1 && r.chan
 // Numbers of a channel in all lanes, or of the channel of each lane.
 template <int kCount>
 struct Numbers {
-    Vec lanes[kCount > 0 ? kCount : 1];
+    Vec lanes[kCount > 0 ? kCount : 1] = {};
 };
 
 // Short runs of channels that lie side by side are one run: its positions are those of the first channel, then those of the second...
@@ -90,7 +90,7 @@ private:
 
 template <int kCount, class F>
 inline Numbers<kCount> numbers_of_channel(int64_t c, F&& numbers_of) {
-    float numbers[kCount > 0 ? kCount : 1];
+    float numbers[kCount > 0 ? kCount : 1] = {};
     Numbers<kCount> all;
     if (kCount > 0) numbers_of(c, numbers);
     for (int one = 0; one < kCount; ++one) all.lanes[one] = broadcast(numbers[one]);
