@@ -49,7 +49,7 @@ void* RecordedBlocks::take_place(size_t bytes) {
 void* RecordedBlocks::take(size_t bytes) {
     const std::lock_guard lock(mutex_);
     if (void* const place = take_place(bytes)) return place;
-    // The smallest that is large enough, unless more than a fifth of it were unused: as in the pool.
+    // The smallest that is large enough, unless more than a fifth of it were unused.
     Block* best = nullptr;
     for (Block& block : blocks_)
         if (is_open_ && block.is_free && block.bytes >= bytes && block.bytes - bytes <= block.bytes / 5 &&
@@ -186,12 +186,9 @@ size_t Recording::end_renewal() noexcept {
 
 double Recording::run(size_t first, size_t last) {
     // One thread at a time: all would write into the same blocks.
-    int nobody = 0;
     const int self = getpid();
-    if (!runner_.compare_exchange_strong(nobody, self)) {
-        if (nobody == self) throw std::runtime_error("[Recording] another thread is running this recorded step");
-        runner_ = self;  // the thread that ran it is not in this process
-    }
+    for (int runner = 0; !runner_.compare_exchange_weak(runner, self);)  // of another process: that thread is not in this one
+        if (runner == self) throw std::runtime_error("[Recording] another thread is running this recorded step");
     struct End {
         std::atomic<int>& runner;
         ~End() { runner = 0; }

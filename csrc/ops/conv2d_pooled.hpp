@@ -1,5 +1,6 @@
 // Convolution, ReLU and max pooling in one op: what a container makes of three layers in a row. For weights that are finite the bits
-// are those of the three ops, in dw for an x that is finite: elsewhere a product with a gradient of zero may be left out. Backward needs nothing of the convolution's output but where the maxima were.
+// are those of the three ops, in dw for an x that is finite: elsewhere a product with a gradient of zero may be left out. Backward needs
+// nothing of the convolution's output but where the maxima were.
 #pragma once
 
 #include "core/shape.hpp"

@@ -43,9 +43,10 @@ def convolution(algorithm: str, x: Any, y: Any, w: Any, **other: Any) -> tuple[A
 
 
 REFUSED: dict[str, tuple[Any, ...]] = {
-    "of an image, and there are": ("to_pixels", INPUT, images(0, 4, height=50, width=60)),
-    "has floats -3 to": ("to_pixels", INPUT, images(-3)),
+    "from float 0 on, and there are": ("to_pixels", INPUT, images(0, 4, height=50, width=60)),
+    "from float -3 on": ("to_pixels", INPUT, images(-3)),
     "there are": ("to_pixels", INPUT, images(ARENA - 16)),
+    "from float 9223372036854775807 on": ("to_pixels", INPUT, images((1 << 63) - 1)),
     "has 119 floats, and the plan's input 120": ("to_pixels", (-1, 119, False), X),
     "must have 120 floats, has 121": ("to_pixels", (0, 121, False), Y),
     "x must have at least 1 float, has 0": ("to_pixels", (0, 0, False), Y),
@@ -55,7 +56,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "borders of y must be at least 0, got -1": ("to_pixels", INPUT, images(0, 4, (-1, 0, 0, 0))),
     "have 3 floats for 4 channels": ("to_pixels", INPUT, images(0, 4, pitch=3)),
     "whole vectors": ("to_pixels", INPUT, images(0, 4, pitch=5)),
-    "y has floats -1 to": ("to_planes", X, INPUT),
+    "y has 120 floats of an image from float -1 on": ("to_planes", X, INPUT),
     "and the plan's output 120": ("to_planes", X, (-2, 60, False)),
     "y must have 120 floats, has 60": ("to_planes", X, (0, 60, False)),
     "images must have 7 entries, got 2": ("activation", (0, 4), "relu", 0.0, 0.0),
@@ -102,7 +103,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     ),
     "weight": ("linear", INPUT, OUTPUT, weight(120, 119), None, *CLAMP),
     "gives (120, 120)": ("packed_linear", INPUT, OUTPUT, weight(120, 119), None, *CLAMP),
-    "of an image, and there are 0": ("to_pixels", INPUT, (*images()[:-1], True)),
+    "from float 0 on, and there are 0": ("to_pixels", INPUT, (*images()[:-1], True)),
     "bias must have 120 numbers": ("linear", INPUT, OUTPUT, weight(120, 120), weight(1), *CLAMP),
     "x must have 121 floats, has 120": (
         "plane_convolution", INPUT, OUTPUT, (1, 11, 11), weight(1, 1, 1, 1), None, (1, 1), 0,
@@ -173,3 +174,10 @@ def test_what_fits_is_taken() -> None:
     y = np.empty_like(x)
     made.run(x, y)
     np.testing.assert_allclose(y, x.sum(1, keepdims=True).repeat(4, 1), rtol=1e-5, atol=1e-5)
+
+
+def test_sizes_whose_product_is_too_large() -> None:
+    """Four times 2^62 is zero in 64 bits, as many floats as there are in these arrays."""
+    empty = np.zeros((4, 0), np.float32)
+    with pytest.raises(ValueError, match=r"\[InferencePlan\] .* does not fit the address space"):
+        _core.InferencePlan(0, 0, 1 << 62, 1 << 62).run(empty, empty.copy())

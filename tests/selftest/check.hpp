@@ -13,6 +13,10 @@ using Floats = std::vector<float>;
 constexpr double kUnit = 0x1p-24;   // the largest relative error of one rounding
 constexpr double kTiny = 0x1p-126;  // what is flushed to zero is smaller
 
+// The rounding error of a Winograd tile is spread over its outputs, and its transforms make it larger: 4 times the largest bound
+// of a plain sum was seen, with filters of one channel.
+constexpr double kWinogradFactor = 16;
+
 // How far n roundings are off at most, relative to the magnitude (csrc/convolution.md, "Determinism and error bounds").
 inline double gamma(double n) { return n * kUnit / (1 - n * kUnit); }
 
@@ -56,5 +60,7 @@ void check_convolutions();
 void check_layers();       // linear and RBF layers, pooling, normalisation, embedding
 void check_activations();  // dropout and the losses
 void check_optimizers();
+void check_tiles();  // kernels that come in several sizes
+void check_plans();  // of inference
 
 }  // namespace selftest

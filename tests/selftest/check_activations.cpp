@@ -191,12 +191,19 @@ void check_kinds() {
     for (float& v : x) v = -std::abs(v);
     Floats y = guarded(static_cast<int64_t>(x.size()));
     pycnn::activation(static_cast<int64_t>(x.size()), {pycnn::ActivationKind::focal, 2, 0.25f}, x.data(), y.data());
-    Exacts exact;
-    for (const float v : x) {
-        const double rest = -std::expm1(v);
-        exact.push_back(rounded(0.25 * v * rest * rest, 40 + 12 * std::abs(std::log(rest))));
+    const Floats dy = random_numbers(static_cast<int64_t>(x.size()));
+    Floats dx = guarded(static_cast<int64_t>(x.size()));
+    pycnn::activation_backward(static_cast<int64_t>(x.size()), {pycnn::ActivationKind::focal, 2, 0.25f}, dy.data(), x.data(),
+                               dx.data());
+    Exacts exact, exact_dx;
+    for (size_t i = 0; i < x.size(); ++i) {
+        const double v = x[i], rest = -std::expm1(v), units = 40 + 12 * std::abs(std::log(rest));
+        exact.push_back(rounded(0.25 * v * rest * rest, units));
+        const double direct = 0.25 * dy[i] * rest * rest, through = 0.5 * dy[i] * rest * std::exp(v) * v;
+        exact_dx.push_back(rounded(direct - through, units, std::abs(direct) + std::abs(through)));
     }
     compare("focal", y, exact);
+    compare("focal gradient", dx, exact_dx);
 }
 
 // One block of Philox4x32-10, word by word.

@@ -12,6 +12,8 @@ int main() {
     selftest::check_layers();
     selftest::check_activations();
     selftest::check_optimizers();
+    selftest::check_tiles();
+    selftest::check_plans();
     std::printf("%d failed\n", selftest::failures());
     return selftest::failures() > 0 ? 1 : 0;
 }

@@ -9,6 +9,7 @@
 #include "cpu/conv2d/depthwise_copy.hpp"
 #include "cpu/conv2d/depthwise_flat.hpp"
 #include "cpu/conv2d/depthwise_lanes.hpp"
+#include "cpu/conv2d/depthwise_planes.hpp"
 #include "cpu/conv2d/phase_taps.hpp"
 #include "cpu/dispatch.hpp"
 
@@ -34,20 +35,8 @@ void conv2d_depthwise(const ConvShape& s, const float* x, const float* w, const 
     const KernelTable& table = kernels();
     const DepthwiseCopy copy(s, table);
     const PlaneFilter filter = copy.filter(s);
-    const int64_t planes = s.N * s.C, filters = s.group_outputs();
-    const int64_t grain = planes_per_task(s.H * s.W), tasks = ceil_div(planes, grain);
-    const int team = team_size(tasks, static_cast<double>(s.N * s.P * s.Q) * static_cast<double>(s.weights()));
-    const Workspace<float> areas(copy.size * team);
-    parallel_for(tasks, team, [&](int64_t task, int thread) {
-        float* area = areas.data() + copy.size * thread;
-        for (int64_t i = task * grain; i < std::min((task + 1) * grain, planes); ++i)
-            copy.for_each_band(s, table, x + i * s.H * s.W, area, [&](int64_t p, int64_t rows) {
-                for (int64_t m = 0; m < filters; ++m) {
-                    const int64_t k = i % s.C * filters + m;
-                    float* target = y + ((i / s.C * s.K + k) * s.P + p) * s.Q;
-                    table.depthwise(filter, w + k * filter.taps, b ? b[k] : 0.0f, area, rows, s.Q, target);
-                }
-            });
+    for_filters_of_planes(s, table, copy, x, y, [&](int64_t k, const float* area, int64_t rows, float* target) {
+        table.depthwise(filter, w + k * filter.taps, b ? b[k] : 0.0f, area, rows, s.Q, target);
     });
 }
 

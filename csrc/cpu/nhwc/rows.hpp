@@ -67,7 +67,7 @@ private:
     const NhwcImages x_, y_;
 };
 
-// y = clamp(a + b); without b, clamp(a). y may have more channels than a, which are written from channel `first` on.
+// y = clamp(a + b); without b, clamp(a). All have the same pixels.
 class Sum : public PlanStep {
 public:
     Sum(const NhwcImages& a, std::optional<NhwcImages> b, const NhwcImages& y, Clamp clamp)
@@ -81,7 +81,7 @@ private:
     const Clamp clamp_;
 };
 
-// Copies the channels of x behind the first channels of y.
+// Copies the channels of x to those of y from channel `first` on.
 class ChannelCopy : public PlanStep {
 public:
     ChannelCopy(const NhwcImages& x, const NhwcImages& y, int64_t first) : x_(x), y_(y), first_(first) {}

@@ -61,7 +61,7 @@ struct RecordedBlock {
 // The owner of a new block of the recording.
 inline py::capsule recorded_block(Recording& recording, size_t bytes, void*& data) {
     const auto& blocks = recording.blocks();
-    auto block = std::make_unique<RecordedBlock>(blocks, blocks->take(bytes));
+    std::unique_ptr<RecordedBlock> block(new RecordedBlock{blocks, blocks->take(bytes)});
     data = block->data;
     py::capsule owner(block.get(), [](void* block) { delete static_cast<RecordedBlock*>(block); });
     block.release();
@@ -81,7 +81,7 @@ struct LoggedBlock {
 };
 
 inline py::capsule logged_block(BlockLog& log, size_t bytes, void*& data) {
-    auto block = std::make_unique<LoggedBlock>(log.shared_from_this(), log.take(bytes), pool_allocate(bytes));
+    std::unique_ptr<LoggedBlock> block(new LoggedBlock{log.shared_from_this(), log.take(bytes), pool_allocate(bytes)});
     data = block->data;
     py::capsule owner(block.get(), [](void* block) { delete static_cast<LoggedBlock*>(block); });
     block.release();

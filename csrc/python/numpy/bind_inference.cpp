@@ -239,12 +239,13 @@ struct Call {
     Call(const Plan& plan, py::handle x_array, py::handle y_array)
         : x(view<const float>(kInferencePlan, "x", x_array)), y(view<float>(kInferencePlan, "y", y_array)) {
         const PlanSizes& sizes = plan.sizes();
-        if (x.shape.empty() || y.shape.empty() || x.shape[0] != y.shape[0] || x.size() != x.shape[0] * sizes.input ||
-            y.size() != y.shape[0] * sizes.output)
+        const int64_t images = x.shape.empty() ? 0 : x.shape[0];
+        const auto of_all = [images](int64_t floats) { return element_count(kInferencePlan, {images, floats}); };
+        if (x.shape.empty() || y.shape.empty() || y.shape[0] != images || x.size() != of_all(sizes.input) ||
+            y.size() != of_all(sizes.output))
             fail_value(kInferencePlan, "x and y must be as many images of ", sizes.input, " and ", sizes.output,
                        " floats (x: ", to_string(x.shape), ", y: ", to_string(y.shape), ")");
-        element_count(kInferencePlan, {x.shape[0], sizes.kept});
-        element_count(kInferencePlan, {x.shape[0], sizes.passing});
+        of_all(sizes.kept), of_all(sizes.passing);  // are refused if they are too large
     }
 };
 

@@ -15,7 +15,7 @@ std::string size_of(const NhwcImages& images) { return to_string({images.channel
 void check_lies_in(const PlanSizes& sizes, const char* name, int64_t offset, int64_t floats, bool passes) {
     const int64_t there = passes ? sizes.passing : sizes.kept;
     if (offset < 0 || floats > there || offset > there - floats)
-        fail_value(kInferencePlan, name, " has floats ", offset, " to ", offset + floats, " of an image, and there are ",
+        fail_value(kInferencePlan, name, " has ", floats, " floats of an image from float ", offset, " on, and there are ",
                    there);
 }
 
