@@ -12,6 +12,7 @@ from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer, number, placement, sizes, written
 from pycnn._budget import allow
 from pycnn.autograd import Tensor
+from pycnn.backends.rows import table_gradient
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Gradient, Parameter, SparseRows
 
@@ -169,20 +170,20 @@ class Embedding(Module):
         """Accumulate the gradient of the table; return zeros as that of the words' numbers."""
         (x,) = self.saved()
         if self.weight.requires_grad:
-            rows, values = ops.embedding_backward(dy, x, self.padding_idx)
-            self.weight.accumulate(self._gradient(rows, values))
+            self.weight.accumulate(self._gradient(dy, x))
         dx: Array = backends.of(dy).zeros(x.shape, dy.dtype)
         return dx
 
-    def _gradient(self, rows: Array, values: Array) -> Gradient:
-        """Return the gradient of the table, of which only these rows are not zero."""
+    def _gradient(self, dy: Array, x: npt.NDArray[np.int64]) -> Gradient:
+        """Return the gradient of the table, of which only the rows of these words are not zero."""
         weight = self.weight.data
-        if self.sparse:
-            return SparseRows(rows, values, weight.shape)
-        backend = backends.of(weight)
-        gradient: Array = backend.zeros(weight.shape, weight.dtype)
-        backend.put_rows(gradient, rows, values)
-        return gradient
+        if not self.sparse:
+            gradient: Array = table_gradient(
+                backends.of(dy), dy, x, self.padding_idx, len(weight)
+            )
+            return gradient
+        rows, values = ops.embedding_backward(dy, x, self.padding_idx)
+        return SparseRows(rows, values, weight.shape)
 
     def _arguments(self) -> str:
         text = ", ".join(map(str, self.weight.shape))
