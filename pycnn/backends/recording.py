@@ -43,6 +43,8 @@ class Recorded:
     ----------
     ops : Recording
         The calls of the ops.
+    constants : list of arrays
+        What its calls read besides arrays of the caller's: they live as long as it does.
     after : list of functions
         What is called after a repetition.
     """
@@ -50,6 +52,7 @@ class Recorded:
     def __init__(self, log: _core.BlockLog | None = None, *, is_kept: bool = True) -> None:
         self.ops = _core.Recording(log)
         self._is_kept = is_kept
+        self.constants: list[NumPyArray] = []
         self.after: list[Callable[[], None]] = []
         self._renewals: list[tuple[int, int, Callable[[], Any]]] = []
 
@@ -157,6 +160,34 @@ def _borrowed(operands: tuple[Any, ...]) -> tuple[list[NumPyArray], list[Any]]:
 def recorded_here() -> Recorded | None:
     """Return what this thread records, or None."""
     return _here.recorded
+
+
+def checked_here(op: str, call: Callable[..., None], *arrays: Any) -> None:
+    """Call a function that looks at the numbers of arrays, now and in each repetition."""
+    if _here.recorded is None:
+        call(*arrays)
+    else:
+        _here.recorded.checked(op, call, *arrays)
+
+
+def computed_here(op: str, call: Callable[..., NumPyArray], *operands: Any) -> NumPyArray:
+    """Return what NumPy computes from the operands, now and in each repetition."""
+    if _here.recorded is None:
+        return call(*operands)
+    return _here.recorded.computed(op, call, *operands)
+
+
+def constant_here(array: NumPyArray) -> NumPyArray:
+    """Return an array that follows from shapes alone, which a recorded step may read."""
+    if _here.recorded is not None:
+        _here.recorded.constants.append(array)
+        _here.recorded.ops.allow(array)
+    return array
+
+
+def loss_here(op: str, call: Callable[..., float], *arrays: NumPyArray) -> float:
+    """Return the loss that a function computes of arrays, now and in each repetition."""
+    return call(*arrays) if _here.recorded is None else _here.recorded.loss(op, call, *arrays)
 
 
 def refuse_here(op: str, reason: str) -> None:

@@ -154,7 +154,7 @@ class Planner:
         """Take the step and record it, if nothing speaks against it."""
         self._recordings += 1
         state = [*self.model.parameters(), *self.model.buffers()]
-        reason = why_not(self.model, self.loss, y) or (
+        reason = why_not(self.model, self.loss) or (
             "hooks, watchers or modes of this thread want Python" if is_watched(state) else ""
         )
         self.given_up = self._recordings >= MOST_RECORDINGS
