@@ -131,6 +131,10 @@ void Recording::stop() noexcept {
     blocks_->close();
 }
 
+void Recording::pause() noexcept {
+    if (of_this_thread == this) of_this_thread = nullptr;
+}
+
 void Recording::note(const void* data, size_t bytes, const Shape& shape, Use use) {
     const auto begin = reinterpret_cast<uintptr_t>(data);
     notes_.push_back({{begin, begin + bytes}, use, to_string(shape)});

@@ -92,6 +92,8 @@ public:
     bool holds(const void* data, size_t bytes) const;
     void start();
     void stop() noexcept;
+    // Between pause() and start(), ops of this thread belong to a call of Python's that the recording keeps as a whole.
+    void pause() noexcept;
 
     // By ops, while this thread records. Arrays are noted before the op that they belong to is added.
     void note(const void* data, size_t bytes, const Shape& shape, Use use);

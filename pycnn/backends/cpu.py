@@ -48,17 +48,19 @@ class Cpu(RecordedNumPy):
         fits = min(a.ndim, b.ndim) >= 2 and a.shape[-1] == b.shape[-2]
         if not fits or not a.dtype == b.dtype == np.float32 or not a.size or not b.size:
             return super().matmul(a, b)
-        multiply = self.ops.linear_backward_input
-        columns = b.shape[-1]
         if b.ndim == 2:  # all rows are rows of one matrix
-            product = multiply(a.reshape(-1, a.shape[-1]), b)
-            return product.reshape(*a.shape[:-1], columns)
+            product = self.ops.linear_backward_input(a.reshape(-1, a.shape[-1]), b)
+            return product.reshape(*a.shape[:-1], b.shape[-1])
+        return self._again("matmul", self._batched, a, b)
+
+    def _batched(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
+        """Multiply a pair of matrices at a time."""
         groups = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a_groups = np.broadcast_to(a, groups + a.shape[-2:])
         b_groups = np.broadcast_to(b, groups + b.shape[-2:])
-        product = np.empty((*groups, a.shape[-2], columns), np.float32)
+        product = np.empty((*groups, a.shape[-2], b.shape[-1]), np.float32)
         for group in np.ndindex(groups):
-            product[group] = multiply(a_groups[group], b_groups[group])
+            product[group] = self.ops.linear_backward_input(a_groups[group], b_groups[group])
         return product
 
     def concatenate(self, arrays: list[NumPyArray], axis: int) -> NumPyArray:

@@ -50,6 +50,10 @@ class RecordedNumPy(NumPyArrays):
         find = super().arg_reduce
         return self._again(f"arg{name}", lambda a: find(name, a, axis), x)
 
+    def matmul(self, a: NumPyArray, b: NumPyArray) -> NumPyArray:
+        """Multiply by NumPy's einsum."""
+        return self._again("matmul", super().matmul, a, b)
+
     def astype(self, x: NumPyArray, dtype: npt.DTypeLike) -> NumPyArray:
         """Convert with NumPy."""
         return x if x.dtype == dtype else self._again("astype", lambda a: a.astype(dtype), x)

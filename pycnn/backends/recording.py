@@ -83,7 +83,7 @@ class Recorded:
             Arrays are those of recorded ops, or such as `recording` was given.
         """
         arrays, filled = _borrowed(operands)
-        result = np.asarray(call(*filled))
+        result = self._called(call, filled)
         place: NumPyArray = _core.recordable(list(result.shape), result.dtype)
         np.copyto(place, result)
         if self._is_kept:
@@ -97,6 +97,24 @@ class Recorded:
 
             self.ops.add_call(op, again, arrays, [place], [])
         return place
+
+    def _called(self, call: Callable[..., NumPyArray], filled: list[Any]) -> NumPyArray:
+        """Call; ops that the function uses are not recorded one by one."""
+        self.pause()
+        try:
+            return np.asarray(call(*filled))
+        finally:
+            self.go_on()
+
+    def pause(self) -> None:
+        """Leave out the ops of this thread until `go_on`."""
+        if self._is_kept:
+            self.ops.pause()
+
+    def go_on(self) -> None:
+        """End a pause."""
+        if self._is_kept:
+            self.ops.start()
 
     def changed(self, op: str, call: Callable[..., None], *arrays: NumPyArray) -> None:
         """Call a function that changes its first array, and let repetitions call it."""
@@ -183,6 +201,26 @@ def constant_here(array: NumPyArray) -> NumPyArray:
         _here.recorded.constants.append(array)
         _here.recorded.ops.allow(array)
     return array
+
+
+def is_constant_here(array: NumPyArray) -> bool:
+    """Whether an array is one of `constant_here`."""
+    recorded = _here.recorded
+    return recorded is not None and any(one is array for one in recorded.constants)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Compute what outlives the step, such as the first state of an optimizer, but for once."""
+    recorded, _here.recorded = _here.recorded, None
+    if recorded is not None:
+        recorded.pause()
+    try:
+        yield
+    finally:
+        _here.recorded = recorded
+        if recorded is not None:
+            recorded.go_on()
 
 
 def loss_here(op: str, call: Callable[..., float], *arrays: NumPyArray) -> float:

@@ -45,13 +45,13 @@ def checked_state(
 ) -> State:
     """Return a copy of a parameter's loaded state.
 
-    It has the entries of a fresh one. Those of `optional`, which other settings call for, may be
-    missing, or be there in addition.
+    It has the entries of a fresh one, and may have those of `optional`, which earlier settings
+    called for.
     """
     optional = optional or {}
     # PyTorch writes None for a buffer that the settings do not need.
     given = {name: value for name, value in state.items() if value is not None}
-    missing = [name for name in fresh if name not in given and name not in optional]
+    missing = [name for name in fresh if name not in given]
     if missing:
         raise ValueError(f"{', '.join(missing)} {owner} is missing")
     known = {**optional, **fresh}

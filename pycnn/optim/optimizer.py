@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pycnn import backends, devices, ops
 from pycnn._arguments import factor, flag
 from pycnn._overlap import overlapping
+from pycnn.backends.recording import unrecorded
 from pycnn.layers.parameter import Array, Parameter, SparseRows, forget_gradient
 from pycnn.optim.groups import Group, Params, groups_of, parts_of
 from pycnn.optim.loaded_state import State, checked_state, taken_apart
@@ -321,7 +322,8 @@ def _counted(sizes: list[int]) -> str:
 
 def zeros_like(parameter: Parameter) -> Array:
     """Return zeros of a parameter's shape, dtype and device."""
-    zeros: Array = backends.of(parameter.array).zeros_like(parameter.array)
+    with unrecorded():
+        zeros: Array = backends.of(parameter.array).zeros_like(parameter.array)
     return zeros
 
 

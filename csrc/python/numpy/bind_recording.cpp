@@ -137,6 +137,7 @@ void register_recording(py::module_& module) {
         .def("holds", holds_array, "array"_a)
         .def("start", &Recording::start)
         .def("stop", &Recording::stop)
+        .def("pause", &Recording::pause)
         .def("start_renewal", &Recording::start_renewal, "first"_a)
         .def("end_renewal", &Recording::end_renewal)
         .def("clear", [](Recording& recording) { recording.blocks()->clear(); })
