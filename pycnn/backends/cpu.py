@@ -109,9 +109,7 @@ def _fit_beside(arrays: list[NumPyArray], axis: int) -> bool:
 
 def _any_large(arrays: list[NumPyArray]) -> bool:
     """Whether ops take all of some arrays, of which one is large at least."""
-    plain = all(
-        type(x) is np.ndarray and x.dtype == np.float32 and x.flags.carray for x in arrays
-    )
+    plain = all(type(x) is np.ndarray and x.dtype == np.float32 and x.flags.carray for x in arrays)
     return plain and any(map(_can_be_read, arrays))
 
 

@@ -223,6 +223,18 @@ def unrecorded() -> Iterator[None]:
             recorded.go_on()
 
 
+def after_here(call: Callable[[], None]) -> None:
+    """Call, now and after each repetition; ops that the function uses are not recorded.
+
+    Arrays that it holds keep their memory until then.
+    """
+    recorded = _here.recorded
+    with unrecorded():
+        call()
+    if recorded is not None:
+        recorded.after.append(call)
+
+
 def loss_here(op: str, call: Callable[..., float], *arrays: NumPyArray) -> float:
     """Return the loss that a function computes of arrays, now and in each repetition."""
     return call(*arrays) if _here.recorded is None else _here.recorded.loss(op, call, *arrays)

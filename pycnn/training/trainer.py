@@ -373,9 +373,7 @@ class Trainer:
         for number, (x, y) in enumerate(parts, first):
             self._choose(number)
             share = weights[number - first] / total if total else 0.0
-            output, changes, weight = self._gradients(
-                x, y, meter, share, first=alone or not begun
-            )
+            output, changes, weight = self._gradients(x, y, meter, share, first=alone or not begun)
             made += changes
             if weight:
                 begun = True

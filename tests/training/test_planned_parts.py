@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pycnn as nn
-import pycnn.functional as F  # noqa: N812
+import pycnn.functional as F
 from pycnn.training import CapturedStep
 
 N, CHANNELS, SIZE, CLASSES = 4, 4, 8, 3
@@ -103,7 +103,7 @@ class Own(nn.Module):
         self.first = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, rng=0)
         self.second = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, rng=1)
         self.gate = nn.Conv2d(CHANNELS, CHANNELS, 1, rng=2)
-        self.weight = nn.Parameter(np.float32([0.5, 1, 1.5, 2]))
+        self.weight = nn.Parameter(np.array([0.5, 1, 1.5, 2], np.float32))
 
 
 class Squeezed(Own):
@@ -148,7 +148,9 @@ class Powers(Own):
 class Padded(Own):
     def forward(self, x: Any) -> Any:
         x = F.pad(self.first(x), (1, 0, 2, 1), value=0.5)
-        return F.pad(x, (1, 1, 1, 1), mode="reflect")[:, [0, 2]].masked_fill(x[:, :2, :1, :1] < 0, 0)
+        return F.pad(x, (1, 1, 1, 1), mode="reflect")[:, [0, 2]].masked_fill(
+            x[:, :2, :1, :1] < 0, 0
+        )
 
 
 @pytest.mark.parametrize("kind", [Squeezed, Attended, Joined, Normalised, Extremes, Powers, Padded])
@@ -158,14 +160,14 @@ def test_forwards_of_ones_own(kind: type[Own]) -> None:
 
 SHARES = np.random.default_rng(3).dirichlet(np.ones(CLASSES), (6, N)).astype(np.float32)
 YES = (SHARES > 0.4).astype(np.float32)
-WEIGHTS = np.float32([1, 2, 0.5])
+WEIGHTS = np.array([1, 2, 0.5], np.float32)
 LOSSES: dict[str, tuple[Callable[[], Any], Any]] = {
     "shares": (nn.CrossEntropyLoss, SHARES),
     "weighted shares": (lambda: nn.CrossEntropyLoss(WEIGHTS, label_smoothing=0.1), SHARES),
     "weights": (lambda: nn.CrossEntropyLoss(WEIGHTS), targets()),
     "smoothed": (lambda: nn.CrossEntropyLoss(label_smoothing=0.1), targets()),
     "focal": (nn.FocalLoss, targets()),
-    "focal with weights": (lambda: nn.FocalLoss(np.float32([0.2, 0.3, 0.5])), targets()),
+    "focal with weights": (lambda: nn.FocalLoss(np.array([0.2, 0.3, 0.5], np.float32)), targets()),
     "binary focal": (lambda: nn.FocalLoss(0.25), YES),
     "yes or no": (lambda: nn.BCEWithLogitsLoss(pos_weight=WEIGHTS), YES),
     "squares": (nn.MSELoss, SHARES),
@@ -190,7 +192,9 @@ def test_probabilities() -> None:
 @pytest.mark.parametrize("weight", [None, WEIGHTS])
 def test_classes_of_pixels(weight: Any) -> None:
     """U-Net's step: a path around a smaller picture, and a class for each pixel."""
-    down = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, padding=1, rng=1), nn.Upsample(None, 2))
+    down = nn.Sequential(
+        nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, padding=1, rng=1), nn.Upsample(None, 2)
+    )
     model = nn.Sequential(nn.Parallel(nn.Identity(), down), nn.Conv2d(10, CLASSES, 1, rng=2))
     pixels = np.random.default_rng(4).integers(0, CLASSES, (6, N, SIZE, SIZE))
     batches = [(x, y) for (x, _), y in zip(images(), pixels, strict=True)]
@@ -202,14 +206,15 @@ class Turned(nn.Module):
         return x.transpose(1, 2)
 
 
+@pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("padding", [None, 0, 3])
-def test_trained_words(padding: int | None) -> None:
+def test_trained_words(padding: int | None, is_sparse: bool) -> None:
     """The number of different words changes from batch to batch."""
     rng = np.random.default_rng(5)
     words = [rng.integers(0, high, (N, 6)) for high in (9, 9, 2, 9, 4, 1)]
     branches = [nn.Sequential(nn.Conv1d(5, 3, width, rng=width), nn.ReLU()) for width in (2, 2)]
     model = nn.Sequential(
-        nn.Embedding(9, 5, padding_idx=padding, rng=0),
+        nn.Embedding(9, 5, padding_idx=padding, sparse=is_sparse, rng=0),
         Turned(),
         nn.Parallel(*branches),
         nn.Flatten(),
@@ -245,7 +250,7 @@ def test_weights_are_read_in_each_step() -> None:
         if number == 4:
             weight[:] = weight[::-1].copy()
         if number == 6:
-            loss._options = {**loss._options, "weight": np.float32([3, 1, 2])}
+            loss._options = {**loss._options, "weight": np.array([3, 1, 2], np.float32)}
             loss._options_on.clear()
         layer.reseed(0)
         found = step(x, y)

@@ -11,7 +11,7 @@ import pytest
 import pycnn as nn
 from pycnn.optim import SGD, Muon, Optimizer, RMSprop
 
-KINDS = {
+KINDS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     "rmsprop momentum": (RMSprop, {}, {"momentum": 0.9}),
     "rmsprop centered": (RMSprop, {}, {"centered": True}),
     "rmsprop both": (RMSprop, {"momentum": 0.5}, {"momentum": 0.9, "centered": True}),
