@@ -32,8 +32,8 @@ class Plan:
     """The recorded passes of a batch, and the update after them once it has been taken.
 
     The batch is trained on while it is recorded. Then the plan is tried: all that it wrote is
-    cleared and computed again, and must have the same bits. What NumPy computes in between is not
-    repeated, so a step that needs it is refused here, or already by the first op that reads it.
+    cleared and computed again, and must have the same bits. What is computed in between without the
+    back-end is not repeated, so a step that needs it is refused here, or by the op that reads it.
 
     Parameters
     ----------
