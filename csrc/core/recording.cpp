@@ -131,6 +131,10 @@ void Recording::stop() noexcept {
     blocks_->close();
 }
 
+void Recording::pause() noexcept {
+    if (of_this_thread == this) of_this_thread = nullptr;
+}
+
 void Recording::note(const void* data, size_t bytes, const Shape& shape, Use use) {
     const auto begin = reinterpret_cast<uintptr_t>(data);
     notes_.push_back({{begin, begin + bytes}, use, to_string(shape)});
@@ -142,13 +146,13 @@ bool Recording::knows(const Range& range) const {
            });
 }
 
-void Recording::add(const char* op, std::function<void()> run) {
-    Step step{op, "", "", std::move(run)};
+void Recording::add(std::string op, std::function<void()> run) {
+    Step step{std::move(op), "", "", std::move(run)};
     for (const Note& note : notes_) {
         if (note.use == Use::made) {
             known_.push_back(note.range);
         } else if (!knows(note.range)) {
-            refuse(op, "uses an array of shape " + note.shape + " that no recorded op has made");
+            refuse(step.op, "uses an array of shape " + note.shape + " that no recorded op has made");
         }
         std::string& list = note.use == Use::read ? step.reads : step.writes;
         list += (list.empty() ? "" : " ") + note.shape;
@@ -159,8 +163,8 @@ void Recording::add(const char* op, std::function<void()> run) {
 
 void Recording::add_check(std::function<void()> run) { steps_.push_back({"check", "", "", std::move(run)}); }
 
-void Recording::refuse(const char* op, const std::string& reason) {
-    if (refusal_.empty()) refusal_ = std::string(op) + " " + reason;
+void Recording::refuse(const std::string& op, const std::string& reason) {
+    if (refusal_.empty()) refusal_ = op + " " + reason;
 }
 
 std::shared_ptr<double> Recording::new_loss() {

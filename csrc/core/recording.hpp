@@ -67,7 +67,7 @@ class Recording {
 public:
     // What one op did, in words and as a call.
     struct Step {
-        const char* op;
+        std::string op;
         std::string reads, writes;  // the shapes of its arrays
         std::function<void()> run;
     };
@@ -92,12 +92,15 @@ public:
     bool holds(const void* data, size_t bytes) const;
     void start();
     void stop() noexcept;
+    // Between pause() and start(), ops of this thread belong to a call of Python's that the recording keeps as a whole.
+    void pause() noexcept;
 
     // By ops, while this thread records. Arrays are noted before the op that they belong to is added.
     void note(const void* data, size_t bytes, const Shape& shape, Use use);
-    void add(const char* op, std::function<void()> run);
+    void add(std::string op, std::function<void()> run);
+    void forget_notes() { notes_.clear(); }
     void add_check(std::function<void()> run);  // of numbers in arrays of the next op
-    void refuse(const char* op, const std::string& reason);
+    void refuse(const std::string& op, const std::string& reason);
     const std::shared_ptr<RecordedBlocks>& blocks() const { return blocks_; }
     std::shared_ptr<double> new_loss();
     // A place for a number that changes; renewal number i writes into place i.

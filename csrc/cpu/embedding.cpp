@@ -1,10 +1,9 @@
-#include "ops/embedding.hpp"
-
 #include <algorithm>
 #include <cstring>
 
-#include "core/parallel.hpp"
+#include "cpu/chunks.hpp"
 #include "cpu/dispatch.hpp"
+#include "cpu/table_gradient.hpp"
 
 namespace pycnn {
 namespace {
@@ -15,6 +14,28 @@ constexpr int64_t kFloatsPerTask = 16384;
 // A sum is also cut along its columns, so that a word that fills half of the batch still keeps several threads busy: a task adds
 // about 128 x 128 numbers, in 3 us.
 constexpr int64_t kPositionsPerTask = 128, kColumnsPerTask = 128;
+
+// Sums the gradients of each group; `row_of(g)` is the place of the sum of group g.
+template <class F>
+void sum_groups(const RowGroups& groups, int64_t D, const float* dy, F row_of) {
+    const KernelTable& table = kernels();
+    const auto count = static_cast<int64_t>(groups.positions.size());
+    const auto rows = static_cast<int64_t>(groups.rows.size());
+    // Slice s holds the groups that start at position s * kPositionsPerTask or later, up to the next slice.
+    const int64_t slices = ceil_div(count, kPositionsPerTask), blocks = ceil_div(D, kColumnsPerTask);
+    const auto first_group = [&](int64_t slice) {
+        const auto last = groups.starts.begin() + rows;
+        return std::lower_bound(groups.starts.begin(), last, slice * kPositionsPerTask) - groups.starts.begin();
+    };
+    const int64_t tasks = slices * blocks;
+    parallel_for(tasks, team_size(tasks, static_cast<double>(count) * static_cast<double>(D)), [&](int64_t task, int) {
+        const int64_t column = task % blocks * kColumnsPerTask;
+        const int64_t end = first_group(task / blocks + 1);
+        for (int64_t g = first_group(task / blocks); g < end; ++g)
+            table.sum_rows(groups.starts[g + 1] - groups.starts[g], groups.positions.data() + groups.starts[g], D, dy + column,
+                           std::min(kColumnsPerTask, D - column), row_of(g) + column);
+    });
+}
 
 }  // namespace
 
@@ -35,23 +56,12 @@ RowGroups group_rows(int64_t count, const int64_t* index, int64_t skipped) { ret
 
 void embedding_backward(const RowGroups& groups, int64_t D, const float* dy, int64_t* numbers, float* values) {
     std::copy(groups.rows.begin(), groups.rows.end(), numbers);
-    const KernelTable& table = kernels();
-    const auto count = static_cast<int64_t>(groups.positions.size());
-    const auto rows = static_cast<int64_t>(groups.rows.size());
-    // Slice s holds the groups that start at position s * kPositionsPerTask or later, up to the next slice.
-    const int64_t slices = ceil_div(count, kPositionsPerTask), blocks = ceil_div(D, kColumnsPerTask);
-    const auto first_group = [&](int64_t slice) {
-        const auto last = groups.starts.begin() + rows;
-        return std::lower_bound(groups.starts.begin(), last, slice * kPositionsPerTask) - groups.starts.begin();
-    };
-    const int64_t tasks = slices * blocks;
-    parallel_for(tasks, team_size(tasks, static_cast<double>(count) * static_cast<double>(D)), [&](int64_t task, int) {
-        const int64_t column = task % blocks * kColumnsPerTask;
-        const int64_t end = first_group(task / blocks + 1);
-        for (int64_t g = first_group(task / blocks); g < end; ++g)
-            table.sum_rows(groups.starts[g + 1] - groups.starts[g], groups.positions.data() + groups.starts[g], D, dy + column,
-                           std::min(kColumnsPerTask, D - column), values + g * D + column);
-    });
+    sum_groups(groups, D, dy, [=](int64_t g) { return values + g * D; });
+}
+
+void table_gradient(const RowGroups& groups, int64_t V, int64_t D, const float* dy, float* gradient) {
+    for_chunks(V * D, [=](int64_t first, int64_t length) { std::memset(gradient + first, 0, length * sizeof(float)); });
+    sum_groups(groups, D, dy, [&groups, D, gradient](int64_t g) { return gradient + groups.rows[g] * D; });
 }
 
 }  // namespace pycnn

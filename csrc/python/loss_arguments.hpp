@@ -17,11 +17,12 @@ LossGradient to_loss_gradient(const char* op, py::handle dloss, Reduction reduct
 // null.
 template <class F>
 py::object loss_value(const char* op, Reduction reduction, const Shape& shape, F compute) {
+    if (reduction != Reduction::none)
+        return py::float_(run_loss(op, [compute = std::move(compute)] { return compute(nullptr); }));
     float* losses = nullptr;
-    py::object each = py::none();
-    if (reduction == Reduction::none) each = new_array(op, shape, losses);
-    const double total = run_loss(op, [compute = std::move(compute), losses] { return compute(losses); });
-    return reduction == Reduction::none ? each : py::float_(total);
+    py::object each = new_array(op, shape, losses);
+    run_op(op, [compute = std::move(compute), losses] { compute(losses); });
+    return each;
 }
 
 }  // namespace pycnn

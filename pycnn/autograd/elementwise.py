@@ -13,6 +13,7 @@ import numpy as np
 
 from pycnn.autograd import arithmetic
 from pycnn.autograd.value import Value, new, record, same_backend
+from pycnn.backends.recording import computed_here
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -52,11 +53,11 @@ def function(name: str, x: Value) -> Tensor:
         return k.from_numpy(np.asarray(values, numbers.dtype, order="C").view(np.ndarray))
 
     with np.errstate(all="ignore"):
-        y = of(numbers)
+        y = computed_here(name, of, numbers)
 
     def pull(needs: Any, g: Any) -> tuple[Any]:
         with np.errstate(all="ignore"):
-            return (k.binary("multiply", g, back(slope(numbers, y))),)
+            return (k.binary("multiply", g, back(computed_here(name, slope, numbers, y))),)
 
     return record(name, (x,), back(y), pull)
 

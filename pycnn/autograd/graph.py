@@ -12,7 +12,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pycnn import backends
@@ -27,6 +27,8 @@ Needs: TypeAlias = Sequence[bool]
 
 _numbers = itertools.count()
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+# The blocks of `recording` that have begun, each with whether ops were recorded before it.
+_blocks: ContextVar[tuple[tuple[object, bool], ...]] = ContextVar("blocks", default=())
 
 
 class _Process:
@@ -51,23 +53,55 @@ def is_recording() -> bool:
 
 
 class recording(ContextDecorator):
-    """Record, or do not record, what is done to tensors in this thread until the block ends."""
+    """Record, or do not record, what is done to tensors in this thread until the block ends.
 
-    __slots__ = ("_before", "_enabled")
+    One object may be entered again within its own block, and by several threads at once: what was
+    before is kept by the thread (or task) that entered.
 
-    def __init__(self, enabled: bool) -> None:
+    Parameters
+    ----------
+    enabled : bool or None
+        Whether to record; None leaves it as it is.
+    """
+
+    __slots__ = ("_enabled",)
+
+    def __init__(self, enabled: bool | None) -> None:
         self._enabled = enabled
-        self._before: list[Token[bool]] = []  # one may be entered again within its own block
 
     def _recreate_cm(self) -> recording:
         """Return what a decorated function enters: one for each call."""
         return recording(self._enabled)
 
     def __enter__(self) -> None:
-        self._before.append(_recording.set(self._enabled))
+        enter(self, self._enabled, _recording.get())
 
     def __exit__(self, *error: object) -> None:
-        _recording.reset(self._before.pop())
+        leave(self)
+
+
+def enter(block: object, enabled: bool | None, before: bool) -> None:
+    """Begin a block of this thread, at whose end it records or not as `before`."""
+    _blocks.set((*_blocks.get(), (block, before)))
+    if enabled is not None:
+        _recording.set(enabled)
+
+
+def leave(block: object) -> None:
+    """End the last block of this thread that the object has begun.
+
+    Raises
+    ------
+    RuntimeError
+        If it has begun none.
+    """
+    blocks = _blocks.get()
+    for i in reversed(range(len(blocks))):
+        if blocks[i][0] is block:
+            _blocks.set((*blocks[:i], *blocks[i + 1 :]))
+            _recording.set(blocks[i][1])
+            return
+    raise RuntimeError("[no_grad] a block must end in the thread or the task that has begun it")
 
 
 class Node:

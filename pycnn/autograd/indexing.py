@@ -10,6 +10,7 @@ from pycnn._arguments import written
 from pycnn.autograd.arithmetic import unbroadcast
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.value import Value, new, part_of, record
+from pycnn.backends.recording import constant_here, is_constant_here
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -63,14 +64,22 @@ def _plain(item: Any) -> Any:
         item = item.backend.to_numpy(item.array)
     if isinstance(item, (list, np.ndarray)):
         array = np.array(item)  # a copy, which nobody changes before backward
+        if is_constant_here(item) if isinstance(item, np.ndarray) else _is_whole(item):
+            constant_here(array)
         if array.dtype == np.uint8:
             return array.astype(np.bool_)
         if array.dtype.kind not in "biu" and array.size:
             raise IndexError(f"[index] positions must be whole numbers or bools, got {array.dtype}")
         if not array.ndim and array.dtype.kind in "iu":
             return int(array)
-        return array.view(np.ndarray) if array.dtype == bool else array.astype(np.int64, copy=False)
+        array = array.view(np.ndarray)
+        return array if array.dtype == bool else array.astype(np.int64, copy=False)
     return item
+
+
+def _is_whole(item: list[Any]) -> bool:
+    """Whether a list holds Python's own numbers, which no op computes."""
+    return all(type(one) in (int, bool) for one in item)
 
 
 def _steps(key: Any) -> tuple[Any, Any] | None:

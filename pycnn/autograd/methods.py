@@ -10,6 +10,7 @@ from pycnn.autograd import activation, arithmetic, elementary, fused, products, 
 from pycnn.autograd.copies import Copies
 from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.value import Value, new
+from pycnn.backends.recording import constant_here
 
 if TYPE_CHECKING:
     from pycnn.autograd.reducing import Dims
@@ -132,7 +133,7 @@ class Methods(Copies):
         """Put a value where the mask holds."""
         kind = self.array.dtype
         if isinstance(value, (int, float, np.generic)):
-            value = new(self.backend.from_numpy(np.array(value, kind)))
+            value = new(self.backend.from_numpy(constant_here(np.array(value, kind))))
         elif not isinstance(value, Value):
             raise TypeError(f"[masked_fill] value must be a number, got {type(value).__name__}")
         if not isinstance(mask, Value):

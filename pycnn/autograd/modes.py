@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
-from pycnn.autograd.graph import _recording, is_recording, recording
+from pycnn.autograd.graph import _recording, enter, is_recording, leave, recording
 
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -25,7 +26,7 @@ def no_grad() -> Any:
 
 def inference_mode(mode: bool = True) -> Any:
     """Do what `no_grad` does; with False, nothing."""
-    return recording(False) if mode else recording(is_recording())
+    return recording(False if mode else None)
 
 
 def enable_grad() -> Any:
@@ -44,17 +45,25 @@ def is_grad_enabled() -> bool:
 
 
 class _GradMode:
-    """What `set_grad_enabled` returns: it takes effect at once, and ends with a block."""
+    """What `set_grad_enabled` returns: it takes effect at once, and ends with a block.
+
+    The first block of the thread that made it ends with what was before that; each other block,
+    of whatever thread, with what was before the block.
+    """
 
     def __init__(self, mode: bool) -> None:
         self.mode, self.before = mode, is_recording()
+        self._maker: int | None = threading.get_ident()
         _recording.set(mode)
 
     def __enter__(self) -> None:
-        _recording.set(self.mode)
+        is_first = self._maker == threading.get_ident()
+        enter(self, self.mode, self.before if is_first else is_recording())
+        if is_first:
+            self._maker = None
 
     def __exit__(self, *_: object) -> None:
-        _recording.set(self.before)
+        leave(self)
 
     def __call__(self, function: Any) -> Any:
         """Decorate a function, and change nothing outside of it."""

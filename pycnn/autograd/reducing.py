@@ -12,6 +12,7 @@ from pycnn.autograd.elementary import unary
 from pycnn.autograd.graph import Needs
 from pycnn.autograd.shaping import axis_of, reshape
 from pycnn.autograd.value import Value, new, record
+from pycnn.backends.recording import constant_here
 
 if TYPE_CHECKING:
     from pycnn.autograd.tensor import Tensor
@@ -124,7 +125,7 @@ def extreme(name: str, x: Value, dim: int, keepdim: bool = False) -> Extremes:
     y = k.reduce(name, array, (axis,))
     places = [1] * len(shape)
     places[axis] = shape[axis]
-    positions = k.from_numpy(np.arange(shape[axis]).reshape(places))
+    positions = k.from_numpy(constant_here(np.arange(shape[axis]).reshape(places)))
 
     def pull(needs: Needs, g: Any) -> tuple[Any]:
         hit, g = k.binary("equal", positions, where), g.reshape(y.shape)

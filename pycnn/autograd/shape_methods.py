@@ -10,6 +10,7 @@ from pycnn.autograd import shaping
 from pycnn.autograd.indexing import index as part
 from pycnn.autograd.keywords import numpy_names_of_methods
 from pycnn.autograd.value import Value, new, record
+from pycnn.backends.recording import computed_here
 from pycnn.devices import move, needs_extension
 
 if TYPE_CHECKING:
@@ -155,7 +156,11 @@ class ShapeMethods(Value):
     def clone(self) -> Tensor:
         """Return a copy; gradients go through it."""
         data = self.array
-        copied = data.copy() if hasattr(data, "copy") else data
+        copied = data
+        if isinstance(data, np.ndarray):
+            copied = computed_here("clone", lambda one: one.copy(), data)
+        elif hasattr(data, "copy"):
+            copied = data.copy()
         if isinstance(copied, np.ndarray) and type(copied) is not type(
             self.backend.zeros((), "f4")
         ):

@@ -15,6 +15,7 @@ from pycnn.autograd.indexing import index
 from pycnn.autograd.shaping import cat, sizes_of
 from pycnn.autograd.structure import on_arrays_too
 from pycnn.autograd.value import new
+from pycnn.backends.recording import constant_here
 
 __all__ = [
     "flatten",
@@ -67,7 +68,8 @@ def pad(x: Tensor, pad: Any, mode: str = "constant", value: float | None = None)
             x = _with_constant(x, axis, before, after, value or 0.0)
         elif before or after:
             places = np.arange(-before, x.shape[axis] + after)
-            x = index(x, (*(slice(None),) * axis, _within(places, x.shape[axis], mode)))
+            places = constant_here(_within(places, x.shape[axis], mode))
+            x = index(x, (*(slice(None),) * axis, places))
     return x if any(n > 0 for n in sides) else x.clone()
 
 
@@ -81,7 +83,7 @@ def _with_constant(x: Tensor, axis: int, before: int, after: int, value: float) 
     for size, at in ((before, 0), (after, 2)):
         if size > 0:
             shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-            border = new(backend.from_numpy(np.full(shape, value, x.dtype)))
+            border = new(backend.from_numpy(constant_here(np.full(shape, value, x.dtype))))
             parts.insert(0 if at == 0 else len(parts), border)
     return cat(parts, axis)
 

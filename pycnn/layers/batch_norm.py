@@ -18,7 +18,7 @@ from pycnn.backends.cpu import folded_norm
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.batch_statistics import batch_norm_spread, batch_norm_spread_backward
 from pycnn.layers.images import check_channels, signal_hint
-from pycnn.layers.later import change
+from pycnn.layers.later import change, held
 from pycnn.layers.module import Module
 from pycnn.layers.parameter import Array, Buffer, Parameter, Shape, check_gradient, sums
 from pycnn.layers.spread import spread_here
@@ -199,8 +199,12 @@ class BatchNorm(Module):
 
     def _track_later(self, x: Array, mean: Array, var: Array, count: int) -> None:
         """Do `_track` once the statistics are there, with the update of the step."""
-        later = backends.of(x).after_replay
-        later(lambda: change(lambda: self._track(on_cpu(mean), on_cpu(var), count)))
+
+        def track() -> None:
+            m, v = held(mean), held(var)
+            change(lambda: self._track(on_cpu(m), on_cpu(v), count))
+
+        backends.of(x).after_replay(track)
 
     def _track(self, mean: Array, var: Array, count: int) -> None:
         """Let the running statistics follow those of a batch with `count` values a channel."""

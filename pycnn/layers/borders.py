@@ -128,7 +128,8 @@ def _folded(dy: Array, axis: int, before: Sequence[int], after: Sequence[int]) -
     middle = pieces.pop(len(before))
     parts, places = _cut(middle, axis, {*before, *after})
     for position, piece in zip((*before, *after), pieces, strict=True):
-        parts[places[position]] = parts[places[position]] + piece
+        place = places[position]
+        parts[place] = backend.binary("add", parts[place], piece)
     folded: Array = backend.concatenate(parts, axis)
     return folded
 

@@ -12,8 +12,10 @@ from pycnn import backends, init, ops
 from pycnn._arguments import flag, integer, number, placement, sizes, written
 from pycnn._budget import allow
 from pycnn.autograd import Tensor
+from pycnn.backends.recording import after_here
+from pycnn.backends.rows import table_gradient
 from pycnn.layers.module import Module
-from pycnn.layers.parameter import Array, Buffer, Gradient, Parameter, SparseRows
+from pycnn.layers.parameter import Array, Buffer, Parameter, SparseRows
 
 # In an architecture: whether the table is a buffer.
 FROZEN = "frozen"
@@ -168,21 +170,19 @@ class Embedding(Module):
     def backward(self, dy: Array) -> Array:
         """Accumulate the gradient of the table; return zeros as that of the words' numbers."""
         (x,) = self.saved()
-        if self.weight.requires_grad:
-            rows, values = ops.embedding_backward(dy, x, self.padding_idx)
-            self.weight.accumulate(self._gradient(rows, values))
+        if self.weight.requires_grad and self.sparse:
+            # A recorded step does so again: the next batch has more or fewer different words.
+            after_here(lambda: self._accumulate_rows(dy, x))
+        elif self.weight.requires_grad:
+            rows = len(self.weight.data)
+            gradient = table_gradient(backends.of(dy), dy, x, self.padding_idx, rows)
+            self.weight.accumulate(gradient)
         dx: Array = backends.of(dy).zeros(x.shape, dy.dtype)
         return dx
 
-    def _gradient(self, rows: Array, values: Array) -> Gradient:
-        """Return the gradient of the table, of which only these rows are not zero."""
-        weight = self.weight.data
-        if self.sparse:
-            return SparseRows(rows, values, weight.shape)
-        backend = backends.of(weight)
-        gradient: Array = backend.zeros(weight.shape, weight.dtype)
-        backend.put_rows(gradient, rows, values)
-        return gradient
+    def _accumulate_rows(self, dy: Array, x: npt.NDArray[np.int64]) -> None:
+        rows, values = ops.embedding_backward(dy, x, self.padding_idx)
+        self.weight.accumulate(SparseRows(rows, values, self.weight.data.shape))
 
     def _arguments(self) -> str:
         text = ", ".join(map(str, self.weight.shape))

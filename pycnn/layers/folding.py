@@ -11,6 +11,7 @@ from pycnn.autograd.indexing import index
 from pycnn.autograd.scattering import added
 from pycnn.autograd.shaping import reshape
 from pycnn.autograd.value import new
+from pycnn.backends.recording import constant_here
 from pycnn.layers.module import Module
 from pycnn.layers.pad import ZeroPad2d
 
@@ -38,7 +39,8 @@ def _places(owner: str, size: tuple[int, ...], geometry: Any) -> tuple[Any, Any]
     whole = (r, s, p, q)
     rows = np.broadcast_to(axes[0].reshape(r, 1, p, 1), whole)
     columns = np.broadcast_to(axes[1].reshape(1, s, 1, q), whole)
-    return rows.reshape(r * s, p * q), columns.reshape(r * s, p * q)
+    flat = (rows.reshape(r * s, p * q), columns.reshape(r * s, p * q))
+    return constant_here(flat[0]), constant_here(flat[1])
 
 
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:

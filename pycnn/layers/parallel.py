@@ -88,7 +88,7 @@ class Parallel(Container):
         for (name, branch), part in zip(self._named.items(), self._parts(dy), strict=True):
             dx = self._call(name, branch.backward, part)
             # Not in place: a branch may return an array that is not its own.
-            total = dx if total is None else total + dx
+            total = dx if total is None else backends.of(dx).binary("add", total, dx)
         assert total is not None  # there is a branch
         return total
 

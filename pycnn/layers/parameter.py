@@ -212,16 +212,8 @@ class Parameter(Tensor):
             own = self.gradient
             if self.home is not None:
                 self.gradient = self.home.add(own, grad)
-            elif own is None:
-                self.gradient = grad
-            elif isinstance(own, SparseRows):
-                self.gradient = own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
-            elif isinstance(grad, SparseRows):
-                self.gradient = _add_rows(own, grad)
             else:
-                # Not in place, as another parameter may have been given it; and of single numbers
-                # an array again, which NumPy's sum is not.
-                self.gradient = backends.of(own).binary("add", own, grad)
+                self.gradient = grad if own is None else sum_of(own, grad)
 
     def __getstate__(self) -> Any:
         """Return what copies and pickles hold: everything but the home, which is not shared."""
@@ -230,6 +222,18 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter(shape={self.shape}, dtype={self.data.dtype}{frozen})"
+
+
+def sum_of(own: Gradient, grad: Gradient) -> Gradient:
+    """Return the sum of two gradients of a parameter, a new one."""
+    if isinstance(own, SparseRows):
+        return own + grad if isinstance(grad, SparseRows) else _add_rows(grad, own)
+    if isinstance(grad, SparseRows):
+        return _add_rows(own, grad)
+    # Not in place, as another parameter may have been given it; and of single numbers an array
+    # again, which NumPy's sum is not.
+    total: Array = backends.of(own).binary("add", own, grad)
+    return total
 
 
 def forget_gradient(parameter: Tensor, to_none: bool = True) -> None:

@@ -50,7 +50,7 @@ class PReLU(Module):
         """Scale negative numbers by the slope of their channel."""
         negative = self._by_channel(ops.activation(x, "negative"))
         scaled = ops.channel_affine(negative, self.weight.data, self._no_shift())
-        y: Array = ops.relu(x) + scaled.reshape(x.shape)
+        y: Array = backends.of(x).binary("add", ops.relu(x), scaled.reshape(x.shape))
         self.save_for_backward(x, negative)
         return y
 
@@ -63,7 +63,8 @@ class PReLU(Module):
             self.weight.accumulate(dweight)
         else:
             scaled = ops.channel_affine(below, self.weight.data, self._no_shift())
-        dx: Array = ops.relu_backward(dy, x) + scaled.reshape(x.shape)
+        above = ops.relu_backward(dy, x)
+        dx: Array = backends.of(dy).binary("add", above, scaled.reshape(x.shape))
         return dx
 
     def _by_channel(self, x: Array) -> Array:

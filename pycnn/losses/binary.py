@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pycnn import ops
 from pycnn._hints import numbers_hint
 from pycnn.autograd import Tensor
+from pycnn.backends.recording import checked_here
 from pycnn.devices import device_of, is_array, move
 from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.pointwise import PointwiseLoss
@@ -122,10 +123,14 @@ class BCELoss(_Repeating, PointwiseLoss):
 
     def _value(self, output: Array, target: Array) -> tuple[Any, Array]:
         if isinstance(output, np.ndarray) and output.size:
-            least, most = float(output.min()), float(output.max())
-            if least < 0 or most > 1:  # a NaN passes
-                raise ValueError(
-                    "[BCELoss] outputs must be probabilities, from 0 to 1, got numbers from "
-                    f"{least:.4g} to {most:.4g}: outputs without a sigmoid go to BCEWithLogitsLoss"
-                )
+            checked_here("BCELoss", _check_probabilities, output)
         return super()._value(output, target)
+
+
+def _check_probabilities(output: Array) -> None:
+    least, most = float(output.min()), float(output.max())
+    if least < 0 or most > 1:  # a NaN passes
+        raise ValueError(
+            "[BCELoss] outputs must be probabilities, from 0 to 1, got numbers from "
+            f"{least:.4g} to {most:.4g}: outputs without a sigmoid go to BCEWithLogitsLoss"
+        )

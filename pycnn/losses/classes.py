@@ -13,6 +13,7 @@ from pycnn import ops
 from pycnn._arguments import integer, real
 from pycnn._hints import REGRESSION, classes_hint
 from pycnn.autograd import Tensor
+from pycnn.backends.recording import checked_here
 from pycnn.devices import device_of, is_array, move, on_cpu
 from pycnn.losses.base import Array, OpLoss, Shape, float32_weights
 from pycnn.losses.rows import from_rows, places, rows_of
@@ -227,12 +228,7 @@ class CrossEntropyLoss(_WeightedLoss):
         if not _are_shares(target, output):
             return super()._row_targets(output, target)
         if isinstance(target, np.ndarray) and target.size:
-            least, most = float(target.min()), float(target.max())
-            if least < 0 or most > 1 + 1e-3:  # a NaN passes; sums of mixed labels are rounded
-                raise ValueError(
-                    "[CrossEntropyLoss] float targets are probabilities of the classes, from 0 to "
-                    f"1, got numbers from {least:.4g} to {most:.4g}; {REGRESSION}"
-                )
+            checked_here("CrossEntropyLoss", _check_shares, target)
         return rows_of(target)
 
     def _row_value(self, rows: Array, target: Array) -> tuple[Any, Array]:
@@ -320,3 +316,12 @@ def _ones(shape: Shape, like: Array) -> Array:
     """Return ones of the dtype of an array, on its device."""
     ones: Array = move(np.ones(shape, like.dtype), device_of(like))
     return ones
+
+
+def _check_shares(target: Array) -> None:
+    least, most = float(target.min()), float(target.max())
+    if least < 0 or most > 1 + 1e-3:  # a NaN passes; sums of mixed labels are rounded
+        raise ValueError(
+            "[CrossEntropyLoss] float targets are probabilities of the classes, from 0 to "
+            f"1, got numbers from {least:.4g} to {most:.4g}; {REGRESSION}"
+        )

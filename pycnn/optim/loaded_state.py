@@ -40,17 +40,25 @@ def taken_apart(
     return groups, positions, states
 
 
-def checked_state(state: Mapping[str, Any], fresh: State, owner: str) -> State:
-    """Return a copy of a parameter's loaded state; it must have the entries of a fresh one."""
+def checked_state(
+    state: Mapping[str, Any], fresh: State, owner: str, optional: State | None = None
+) -> State:
+    """Return a copy of a parameter's loaded state.
+
+    It has the entries of a fresh one, and may have those of `optional`, which earlier settings
+    called for.
+    """
+    optional = optional or {}
     # PyTorch writes None for a buffer that the settings do not need.
     given = {name: value for name, value in state.items() if value is not None}
     missing = [name for name in fresh if name not in given]
     if missing:
         raise ValueError(f"{', '.join(missing)} {owner} is missing")
-    unknown = [printable(name) for name in given if name not in fresh]
+    known = {**optional, **fresh}
+    unknown = [printable(name) for name in given if name not in known]
     if unknown:
         raise ValueError(f"{', '.join(unknown)} {owner} is unknown")
-    return {name: _entry(f"{name} {owner}", given[name], fresh[name]) for name in fresh}
+    return {name: _entry(f"{name} {owner}", given[name], known[name]) for name in given}
 
 
 def _entry(name: str, value: Any, fresh: Any) -> Any:

@@ -75,6 +75,7 @@ class Muon(Optimizer):
 
     beyond_pytorch: ClassVar[Set[str]] = {"adam", "betas", "adam_eps"}
     capturable: ClassVar[bool] = False
+    optional: ClassVar[Set[str]] = {"momentum_buffer", "step", "exp_avg", "exp_avg_sq"}
 
     weight_decay = Setting()
     momentum = Setting()
@@ -136,6 +137,12 @@ class Muon(Optimizer):
             return {"momentum_buffer": zeros_like(parameter)}
         means = {"exp_avg": zeros_like(parameter), "exp_avg_sq": zeros_like(parameter)}
         return {"step": 0, **means}
+
+    def needed(self, parameter: Parameter, group: Group) -> Set[str]:
+        """Return the entries of the state of Muon's step, or of Adam's."""
+        if _is_matrix(parameter.array, group):
+            return {"momentum_buffer"}
+        return {"step", "exp_avg", "exp_avg_sq"}
 
     def _update_rows(
         self, data: Array, grad: SparseRows, state: State, group: Group, first: bool

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pycnn import backends, devices, ops
 from pycnn._arguments import factor, flag
 from pycnn._overlap import overlapping
+from pycnn.backends.recording import unrecorded
 from pycnn.layers.parameter import Array, Parameter, SparseRows, forget_gradient
 from pycnn.optim.groups import Group, Params, groups_of, parts_of
 from pycnn.optim.loaded_state import State, checked_state, taken_apart
@@ -60,6 +61,8 @@ class Optimizer(ABC):
     beyond_pytorch: ClassVar[Set[str]] = frozenset()
     # Whether a step is a single op, which a captured step can repeat with other numbers.
     capturable: ClassVar[bool] = True
+    # Entries of the state that stay when a setting no longer calls for them.
+    optional: ClassVar[Set[str]] = frozenset()
     # Entries of the state that are means of squares.
     squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
@@ -158,7 +161,9 @@ class Optimizer(ABC):
                 self._update_one(group, parameter, state)
 
     def _update_one(self, group: Group, parameter: Parameter, state: State) -> None:
-        new = dict(state) or self.start(parameter, group)
+        new = dict(state)
+        if not state or not self.needed(parameter, group) <= state.keys():
+            new = {**self.start(parameter, group), **state}
         if isinstance(parameter.gradient, SparseRows):
             self._update_rows(parameter.array, parameter.gradient, new, group, not state)
         else:
@@ -201,6 +206,13 @@ class Optimizer(ABC):
         for name, array in arrays.items():
             backends.of(array).put_rows(array, rows, few[name])
         state.update({name: value for name, value in few.items() if name not in arrays})
+
+    def needed(self, parameter: Parameter, group: Group) -> Set[str]:
+        """Return the entries of the state that a setting calls for, which may change midway.
+
+        What is missing then begins as it does at the first step.
+        """
+        return frozenset()
 
     @abstractmethod
     def start(self, parameter: Parameter, group: Group) -> State:
@@ -275,7 +287,9 @@ class Optimizer(ABC):
             for key, state in states.items():
                 index = positions[key]
                 fresh = self.start(self.params[index], of[index])
-                loaded[index] = checked_state(state, fresh, f"of parameter {index}")
+                loaded[index] = checked_state(
+                    state, fresh, f"of parameter {index}", self._optional_of(self.params[index])
+                )
                 for name in self.squares & loaded[index].keys():
                     if (devices.on_cpu(loaded[index][name]) < 0).any():
                         raise ValueError(f"{name} of parameter {index} holds negative numbers")
@@ -284,6 +298,10 @@ class Optimizer(ABC):
         for group, new in zip(self.param_groups, settings, strict=True):
             group.update(new)
         self._states = loaded
+
+    def _optional_of(self, parameter: Parameter) -> State:
+        """Return what the entries that a state may have, and need not, look like."""
+        return {name: 0 if name == "step" else parameter.array for name in self.optional}
 
     def _loaded(self, group: Mapping[str, Any]) -> State:
         """Return the checked settings of a group of another state."""
@@ -304,7 +322,8 @@ def _counted(sizes: list[int]) -> str:
 
 def zeros_like(parameter: Parameter) -> Array:
     """Return zeros of a parameter's shape, dtype and device."""
-    zeros: Array = backends.of(parameter.array).zeros_like(parameter.array)
+    with unrecorded():
+        zeros: Array = backends.of(parameter.array).zeros_like(parameter.array)
     return zeros
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, ClassVar
 
 from pycnn import ops
 from pycnn._arguments import factor, flag, fraction
@@ -45,6 +45,8 @@ class RMSprop(Optimizer):
     Tieleman, Hinton: Lecture 6.5, Neural networks for machine learning, 2012.
     """
 
+    optional: ClassVar[Set[str]] = {"momentum_buffer", "grad_avg"}
+
     alpha = Setting()
     eps = Setting()
     weight_decay = Setting()
@@ -85,6 +87,11 @@ class RMSprop(Optimizer):
         if group["centered"]:
             state["grad_avg"] = zeros_like(parameter)
         return state
+
+    def needed(self, parameter: Parameter, group: Group) -> Set[str]:
+        """Return the entries of the state that momentum and centring call for."""
+        of = {"momentum_buffer": group["momentum"], "grad_avg": group["centered"]}
+        return {name for name, wanted in of.items() if wanted}
 
     def update(self, data: Array, grad: Array, state: State, group: Group, first: bool) -> None:
         """Take one step in place on an array and its state; `first` of this parameter."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, ClassVar
 
 from pycnn import ops
 from pycnn._arguments import factor, flag, float32
@@ -39,6 +39,8 @@ class SGD(JoinedOptimizer):
     TypeError, ValueError
         If a setting is not a number or out of range; `nesterov` needs momentum and no dampening.
     """
+
+    optional: ClassVar[Set[str]] = {"momentum_buffer"}
 
     momentum = Setting()
     dampening = Setting()

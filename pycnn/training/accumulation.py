@@ -10,6 +10,7 @@ import numpy as np
 
 from pycnn import backends
 from pycnn.autograd.structure import mapped
+from pycnn.layers.parameter import Parameter, sum_of
 
 Part = tuple[Any, Any]
 
@@ -45,6 +46,36 @@ def scaled(gradient: Any, factor: float) -> Any:
         return gradient * gradient.dtype.type(factor)
     backends.of(gradient).scale(gradient, factor)
     return gradient
+
+
+class Totals:
+    """Sums of the gradients of several batches, each batch's added as a whole.
+
+    A plan writes the gradients of each batch to the same place, so that they cannot be sums.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Those that get gradients.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self._parameters = list(parameters)
+        self._sums: list[Any] = [None] * len(self._parameters)
+
+    def add(self, *, copied: bool) -> None:
+        """Add the gradients that the parameters have; `copied` if the next ones overwrite them."""
+        for i, parameter in enumerate(self._parameters):
+            own, grad = self._sums[i], parameter.gradient
+            if grad is not None and own is not None:
+                self._sums[i] = sum_of(own, grad)
+            elif grad is not None:
+                self._sums[i] = grad.copy() if copied and isinstance(grad, np.ndarray) else grad
+
+    def give(self) -> None:
+        """Make the sums the gradients of the parameters."""
+        for parameter, total in zip(self._parameters, self._sums, strict=True):
+            parameter.gradient = total
 
 
 def _copied(values: Any) -> Any:

@@ -62,12 +62,13 @@ class CapturedStep:
     or draws is then fixed. A `Dropout` draws anew for each step; a layer of your own has to
     call `pycnn.ops.dropout` within ``pycnn.backends.of(x).on_replay``, or is refused.
 
-    On the CPU a step that cannot be captured is taken without a plan, and `reason` says why. The
-    first to object is the op that reads what NumPy has computed, such as a product of tensors:
-    NumPy's part would not be repeated. A step that was captured is tried at once: it must give the
-    same bits again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and
-    Muon are taken by Python after the replay. A gradient that somebody keeps is not overwritten:
-    the step is captured anew. ``print(step)`` lists the calls of the plan, with their times.
+    On the CPU a step that cannot be captured is taken without a plan, and `reason` says why. What
+    NumPy computes of tensors is called again in each step; the first to object is the op that reads
+    what others have computed. A step that was captured is tried at once: it must give the same bits
+    again. The steps of all optimizers can be captured; those of Adagrad, NAdam, Lion and Muon, and
+    those with gradients of few rows, are taken by Python after the replay. A gradient that somebody
+    keeps is not overwritten: the step is captured anew. ``print(step)`` lists the calls of the
+    plan, with their times.
 
     On a GPU a step that needs the CPU in the middle cannot be captured: the gradient of an
     `Embedding`, whose words the CPU sorts, a `BatchNorm2d` in evaluation mode, whose statistics are

@@ -32,7 +32,9 @@ class Dependence:
     ) -> None:
         self._modules = list(model.modules())
         self._modes_count = modes
-        owners = self._modules if loss is None else [*self._modules, loss]
+        # A loss may consist of others.
+        losses = [] if loss is None else [loss, *getattr(loss, "parts", ())]
+        owners = [*self._modules, *losses]
         self._attributes = [vars(one) for one in owners]
         self._saved = [copied(one) for one in self._attributes]
         self.state = [*model.parameters(), *model.buffers()]

@@ -14,7 +14,7 @@ from pycnn.autograd import Tensor
 from pycnn.autograd.tracked import plain
 from pycnn.backends.cpu import same_bytes
 from pycnn.backends.recording import Recorded, recording
-from pycnn.layers.parameter import Array
+from pycnn.layers.parameter import Array, SparseRows
 from pycnn.optim import Optimizer
 from pycnn.training.recorded_update import RecordedUpdate, can_be_recorded
 
@@ -32,8 +32,8 @@ class Plan:
     """The recorded passes of a batch, and the update after them once it has been taken.
 
     The batch is trained on while it is recorded. Then the plan is tried: all that it wrote is
-    cleared and computed again, and must have the same bits. What NumPy computes in between is not
-    repeated, so a step that needs it is refused here, or already by the first op that reads it.
+    cleared and computed again, and must have the same bits. What is computed in between without the
+    back-end is not repeated, so a step that needs it is refused here, or by the op that reads it.
 
     Parameters
     ----------
@@ -77,7 +77,11 @@ class Plan:
         self._passes, self._renewals = len(ops.steps), self.recorded.renewals
         self.update: RecordedUpdate | None = None
         self._updates = 0  # that have been recorded
-        self.gradients = [(parameter, parameter.gradient) for parameter in parameters]
+        # Gradients with few rows are made anew after each repetition.
+        self.gradients = [
+            (one, None if isinstance(one.gradient, SparseRows) else one.gradient)
+            for one in parameters
+        ]
         self._own = [grad for _, grad in self.gradients if grad is not None]
         self.refusal = ops.refusal or self._strange() or self._differing()
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pycnn.backends.recording import noting_blocks, trim
+from pycnn.backends.recording import computed_here, noting_blocks, trim
 from pycnn.layers.module import Module
 from pycnn.losses import MSELoss
 from pycnn.optim import SGD, Optimizer
+from pycnn.training.accumulation import scaled
 from pycnn.training.dependence import Dependence, is_watched
 from pycnn.training.evaluation import forward, loss_value
 from pycnn.training.plan import Passes, Plan
@@ -51,6 +52,8 @@ class Planner:
         The one in use.
     reason : str
         Why the last step was no replay; empty if it was one.
+    share : float
+        By which passes that belong to several batches of one update scale their gradients.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Planner:
         self.plan: Plan | None = None
         self.reason = "no two batches of one shape have come in a row"
         self.given_up = False  # for good
+        self.share = 1.0
         self._kind: Any = None  # of the plan
         self._last: Any = None  # kind of the last batch
         self._log: Any = None  # what its step took, if it was not planned
@@ -154,7 +158,7 @@ class Planner:
         """Take the step and record it, if nothing speaks against it."""
         self._recordings += 1
         state = [*self.model.parameters(), *self.model.buffers()]
-        reason = why_not(self.model, self.loss, y) or (
+        reason = why_not(self.model, self.loss) or (
             "hooks, watchers or modes of this thread want Python" if is_watched(state) else ""
         )
         self.given_up = self._recordings >= MOST_RECORDINGS
@@ -199,7 +203,9 @@ class Planner:
             self.plan.take_update(self.optimizer)
 
 
-def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> Planner | None:
+def planner_of_fit(
+    run: TrainingRun, loss: Any, forget: Callable[[], None], *, scales: bool
+) -> Planner | None:
     """Return what plans the passes of `fit`; None if the variable ``PYCNN_PLAN`` is 0.
 
     Parameters
@@ -208,6 +214,8 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
         The training.
     forget : function
         Forgets the gradients of the step before.
+    scales : bool
+        Whether a batch is one of several for an update.
 
     Raises
     ------
@@ -220,7 +228,10 @@ def planner_of_fit(run: TrainingRun, loss: Any, forget: Callable[[], None]) -> P
         output = forward(run.model, x)
         value = loss_value("fit", loss(output, y))
         forget()
-        run.model.backward_parameters(loss.backward())
+        gradient = loss.backward()
+        if scales:  # each repetition by the share of its batch
+            gradient = computed_here("scale", lambda one: scaled(one, planner.share), gradient)
+        run.model.backward_parameters(gradient)
         return value, output
 
     planner = Planner(

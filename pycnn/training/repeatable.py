@@ -5,33 +5,38 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from pycnn import losses
 from pycnn._arguments import written
 from pycnn.layers.module import Module
 from pycnn.layers.passes import is_ours
 from pycnn.training.static_code import Constants, constants_of_forward
+from pycnn.training.weights import WeightedLoss
 
 # A step that is recorded so often depends on something that changes all the time.
 MOST_RECORDINGS = 8
-# Losses whose Python does not look at the numbers. Of those with classes, int64 ones.
-_OF_NUMBERS = (
+# Losses whose Python looks at shapes alone, or says what it looks at to the recording.
+_LOSSES = (
     losses.MSELoss,
+    losses.BCELoss,
     losses.BCEWithLogitsLoss,
     losses.L1Loss,
     losses.SmoothL1Loss,
     losses.HuberLoss,
+    losses.KLDivLoss,
+    losses.CrossEntropyLoss,
+    losses.NLLLoss,
+    losses.FocalLoss,
+    losses.MAPLoss,
 )
-_OF_CLASSES = (losses.CrossEntropyLoss, losses.NLLLoss)
 _PASSES = ("forward", "backward", "backward_parameters")
 
 
-def why_not(model: Module, loss: Any, y: Any) -> str:
+def why_not(model: Module, loss: Any) -> str:
     """Return why a step cannot be repeated without its Python; an empty text if it can."""
-    kind = type(loss)
-    if kind not in _OF_NUMBERS and not (kind in _OF_CLASSES and y.dtype == np.int64):
-        return f"{kind.__name__} computes with Python for these targets"
+    kind = type(loss.plain if type(loss) is WeightedLoss else loss)
+    if kind not in _LOSSES:
+        name = getattr(loss, "name", kind.__name__)
+        return f"{name} is a loss whose Python may do something else in each step"
     return own_passes(model)
 
 

@@ -30,10 +30,20 @@ def _words(text: str) -> frozenset[str]:
 # Methods and attributes of tensors. What NumPy computes is refused by the op that reads it.
 OF_TENSORS = _words(
     """
-    T abs add chunk clamp contiguous device dim div dtype exp expand flatten float gelu log
-    log_softmax matmul mean mT mul ndim numel permute pow relu repeat reshape shape sigmoid silu
-    size softmax split sqrt squeeze sub sum tanh transpose unbind unflatten unsqueeze view
+    T abs add amax amin argmax argmin bool ceil chunk clamp clone contiguous cos detach device dim
+    div dtype eq erf exp expand expm1 flatten float floor ge gelu gt int le log log1p log_softmax
+    long lt masked_fill matmul max maximum mean min minimum mT mul ndim ne neg norm numel permute
+    pow prod reciprocal relu repeat reshape round rsqrt shape sigmoid sign silu sin size softmax
+    split sqrt square squeeze std sub sum swapaxes tanh transpose unbind unflatten unsqueeze var
+    view view_as where
     """
+)
+# Modules of pycnn whose functions do the same in every step.
+OF_FUNCTIONS = (
+    "pycnn.autograd",
+    "pycnn.functional",
+    "pycnn.layers.folding",
+    "pycnn.layers.more_activations",
 )
 # Instructions that change nothing but the stack and local names.
 _HARMLESS = _words(
@@ -187,7 +197,7 @@ class _Reader:
         if isinstance(value, FunctionType):
             if value.__module__.partition(".")[0] != "pycnn":
                 self.function(value)
-            elif not value.__module__.startswith(("pycnn.functional", "pycnn.autograd")):
+            elif not value.__module__.startswith(OF_FUNCTIONS):
                 raise Varying(f"{name} is a function of {value.__module__}")
             elif "dropout" in name:
                 raise Varying(f"{name} draws from the stream of pycnn.manual_seed")

@@ -12,11 +12,11 @@ from pycnn._arguments import at_least_zero
 from pycnn._progress import Progress, ProgressBar
 from pycnn._streams import warn
 from pycnn.data import Batches, Dataset
-from pycnn.layers.later import Change, changes_kept
+from pycnn.layers.later import Change, changes_kept, make
 from pycnn.layers.turns import Turn
 from pycnn.loader import one_pass
 from pycnn.optim import Schedule, clip_grad_norm, clip_grad_value
-from pycnn.training.accumulation import Part, scaled, updates_of, windows
+from pycnn.training.accumulation import Part, Totals, scaled, updates_of, windows
 from pycnn.training.callbacks import Callback, TerminateOnNaN
 from pycnn.training.captured_step import CapturedStep
 from pycnn.training.checkpoint import Checkpoint
@@ -25,7 +25,7 @@ from pycnn.training.given import Data, length_of, preparing_for
 from pycnn.training.history import EpochRecord
 from pycnn.training.interrupt import Gate
 from pycnn.training.meter import Meter, samples_in
-from pycnn.training.planner import planner_of_fit
+from pycnn.training.planner import Planner, planner_of_fit
 from pycnn.training.processes import Alone
 from pycnn.training.run import TrainingRun
 from pycnn.training.state import Inside, begin, training_state
@@ -80,10 +80,10 @@ class Trainer:
         ]
         self.is_measured = False  # whether their on_measure has run, and on_measured has not
         self.captured: CapturedStep | None = None
-        alone = self.processes.size == 1 and self.accumulate == 1
-        self.planner = (
-            planner_of_fit(self.run, self.loss, self._forget_gradients) if alone else None
-        )
+        self.planner: Planner | None = None
+        if self.processes.size == 1:
+            forget, scales = self._forget_gradients, self.accumulate > 1
+            self.planner = planner_of_fit(self.run, self.loss, forget, scales=scales)
         self.stopped = False  # by a callback, before an update
         self.initial_lr = self.run.optimizer.lr
         self.inside: Inside | None = None  # the current epoch
@@ -296,7 +296,7 @@ class Trainer:
         else:
             (x, y), output, changes, weight = self._accumulated(parts, meter)
         if not weight:
-            _make(changes)
+            make(changes)
             return False  # all targets are ignored: there is nothing to learn
         self._look(x, y, output, bar, updated=False)
         if self.before_step:
@@ -316,7 +316,7 @@ class Trainer:
             clip_grad_norm(optimizer.params, self.max_grad_norm)
         if self.max_grad_value is not None:
             clip_grad_value(optimizer.params, self.max_grad_value)
-        _make(changes)
+        make(changes)
         if self.planner is None:
             optimizer.step()
         else:
@@ -332,8 +332,9 @@ class Trainer:
         `first` of several batches forgets the gradients of the step before.
         """
         run, model, criterion = self.run, self.run.model, self.loss
-        if self.planner is not None and share is None:
-            with changes_kept() as changes:
+        if self.planner is not None:
+            self.planner.share = 1.0 if share is None else share
+            with changes_kept(copying=self.accumulate > 1) as changes:
                 found = self.planner.step(x, y)
             if found is not None:
                 run.loss, output = found
@@ -365,18 +366,25 @@ class Trainer:
             weights.append(float(meter.batch_weight(y)))
         total = math.fsum(weights)
         made: list[Change] = []
+        # Gradients of several processes have a home of their own, where they are added up.
+        alone = self.processes.size == 1
+        totals = Totals([*self.run.optimizer.params, *self.frozen])
         loss, begun, shown = 0.0, False, (parts[-1], None)
         for number, (x, y) in enumerate(parts, first):
             self._choose(number)
             share = weights[number - first] / total if total else 0.0
-            output, changes, weight = self._gradients(x, y, meter, share, first=not begun)
+            output, changes, weight = self._gradients(x, y, meter, share, first=alone or not begun)
             made += changes
             if weight:
                 begun = True
+                if alone:
+                    totals.add(copied=self.planner is not None)
                 if math.isfinite(loss):
                     shown = (x, y), output
                 loss += share * self.run.loss
         self.run.loss = loss
+        if alone:
+            totals.give()
         return *shown, made, total
 
 
@@ -386,9 +394,3 @@ def _figures(trained: Meter, measured: Meter | None) -> dict[str, float]:
     if measured is not None:
         found |= {f"val_{name}": value for name, value in measured.figures("fit").items()}
     return found
-
-
-def _make(changes: Sequence[Change]) -> None:
-    """Make the changes that a forward pass has postponed."""
-    for change in changes:
-        change()

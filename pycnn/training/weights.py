@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pycnn._arguments import at_least_zero, integer, written
 from pycnn.arrays.read import as_array
+from pycnn.backends.recording import computed_here, loss_here
 from pycnn.data import Batches
 from pycnn.devices import device_of, move, on_cpu
 from pycnn.layers.parameter import Array
@@ -128,32 +129,49 @@ class WeightedLoss:
         self.ignore_index: int | None = getattr(loss, "ignore_index", None)
         self._each = loss.unreduced()
         self._classes, self._samples = classes, samples
-        self._chosen: Weights | None = None
-        self._factor: Any = None
+        self._batch = _Batch()
+
+    @property
+    def parts(self) -> list[OpLoss]:
+        """The losses that it consists of."""
+        return [self._each, self.plain]
 
     def choose(self, epoch: int | None, batch: int) -> None:
         """Choose the batch whose samples come next."""
         if self._samples is not None and epoch is not None:
-            self._chosen = self._samples.of(epoch, batch)
+            self._batch.weights = self._samples.of(epoch, batch)
 
     def __call__(self, output: Array, target: Array) -> float:
         """Return the weighted mean of the losses; NaN if nothing has a weight."""
         losses = self._each(output, target)
         if self._classes is not None and output.ndim > 1:
             self._classes.check(output.shape[1])
-        values = on_cpu(losses).astype(np.float64)
-        weights, divisor = self._weights(on_cpu(target), values.shape)
-        if self.plain.reduction == "batchmean":  # which adds the numbers of a sample
-            divisor /= prod(values.shape[1:])
-        if not divisor:
-            self._factor = move(np.zeros(values.shape, np.float32), device_of(losses))
-            return nan
-        self._factor = move((weights / divisor).astype(np.float32), device_of(losses))
-        return float((weights * values).sum() / divisor)
+        values, on_host = on_cpu(losses), on_cpu(target)
+        # A recorded step calls both again, for the samples of its batch.
+        factor = computed_here("weights", self._factor, values, on_host)
+        self._batch.factor = move(factor, device_of(losses))
+        return loss_here("weighted_mean", self._mean, values, on_host)
 
     def backward(self) -> Array:
         """Return the gradient with respect to the output of the last call."""
-        return self._each.backward(self._factor)
+        return self._each.backward(self._batch.factor)
+
+    def _mean(self, losses: Array, target: Array) -> float:
+        """Return the weighted mean of the losses of a batch; NaN if nothing has a weight."""
+        weights, divisor = self._shares(losses, target)
+        return float((weights * losses.astype(np.float64)).sum() / divisor) if divisor else nan
+
+    def _factor(self, losses: Array, target: Array) -> Array:
+        """Return the slope of the weighted mean in each of the losses of a batch."""
+        weights, divisor = self._shares(losses, target)
+        return (weights / divisor if divisor else np.zeros(weights.shape)).astype(np.float32)
+
+    def _shares(self, losses: Array, target: Array) -> tuple[Weights, float]:
+        """Return the weight of each of the losses, and what their weighted sum is divided by."""
+        weights, divisor = self._weights(target, losses.shape)
+        if self.plain.reduction == "batchmean":  # which adds the numbers of a sample
+            divisor /= prod(losses.shape[1:])
+        return weights, divisor
 
     def batch_weight(self, target: Array) -> float:
         """Return the divisor of a batch's mean."""
@@ -164,8 +182,8 @@ class WeightedLoss:
     def _weights(self, target: Array, shape: tuple[int, ...]) -> tuple[Weights, float]:
         """Return the weight of each of the losses, and what their sum is divided by."""
         weights = np.ones(shape)
-        if self._chosen is not None:
-            weights *= self._chosen.reshape(-1, *(1,) * (len(shape) - 1))
+        if self._batch.weights is not None:
+            weights *= self._batch.weights.reshape(-1, *(1,) * (len(shape) - 1))
         if self._classes is not None:
             if target.dtype.kind != "i" or target.shape != shape:
                 raise ValueError(
@@ -180,6 +198,13 @@ class WeightedLoss:
             if own is not None:
                 counted *= own[np.where(counted > 0, target, 0)]
         return weights, float((weights * counted).sum())
+
+
+class _Batch:
+    """What belongs to a batch: the weights of its samples, and the slopes of its losses."""
+
+    weights: Weights | None = None
+    factor: Any = None
 
 
 def sample_weights(given: Any, count: int) -> Weights:

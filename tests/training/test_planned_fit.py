@@ -28,6 +28,16 @@ def network() -> nn.Sequential:
     )
 
 
+def shared() -> nn.Sequential:
+    """Return a network that takes two steps with the same weights."""
+    layer = nn.Conv2d(2, 2, 3, padding=1, rng=0)
+    return nn.Sequential(layer, nn.Tanh(), layer, nn.Flatten(), nn.Linear(288, 5, rng=3))
+
+
+def own_loss(output: Any, target: Any) -> Any:
+    return nn.functional.cross_entropy(output, target)
+
+
 def fitted(monkeypatch: pytest.MonkeyPatch, planned: bool, **options: Any) -> Any:
     """Return what a training gives, and how many of its steps were replays."""
     monkeypatch.setenv("PYCNN_PLAN", str(int(planned)))
@@ -54,6 +64,12 @@ def fitted(monkeypatch: pytest.MonkeyPatch, planned: bool, **options: Any) -> An
         {"epochs": 2, "metrics": {"f": lambda t, p: float((t == p).mean())}},
         {"epochs": 2, "callbacks": [nn.training.TerminateOnNaN()]},
         {"epochs": 2, "drop_last": True},
+        {"epochs": 3, "class_weight": "balanced"},
+        {"epochs": 3, "class_weight": {0: 2.0, 3: 0.5}, "sample_weight": np.linspace(0, 2, 26)},
+        {"epochs": 3, "sample_weight": np.linspace(0, 2, 26), "loss": nn.FocalLoss()},
+        {"epochs": 3, "accumulate": 2, "drop_last": True},
+        {"epochs": 2, "accumulate": 3, "max_grad_norm": 0.5, "class_weight": "balanced"},
+        {"epochs": 2, "accumulate": 2, "model": shared},
     ],
 )
 def test_fit_plans_its_steps(monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]) -> None:
@@ -66,9 +82,7 @@ def test_fit_plans_its_steps(monkeypatch: pytest.MonkeyPatch, options: dict[str,
         np.testing.assert_array_equal(found_weights[name], expected, err_msg=name)
 
 
-@pytest.mark.parametrize(
-    "options", [{"accumulate": 2}, {"class_weight": "balanced"}, {"loss": nn.FocalLoss()}]
-)
+@pytest.mark.parametrize("options", [{"loss": own_loss}])
 def test_fit_leaves_other_steps_to_python(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:

@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
     pycnn::register_ops(module);
     pycnn::register_conv2d_algorithm(module);
     pycnn::register_folded_norm(module);
+    pycnn::register_joining(module);
     pycnn::register_inference(module);
     pycnn::register_joined_updates(module);
     pycnn::register_pixel_rows(module);

@@ -7,6 +7,7 @@ namespace pycnn {
 
 void register_conv2d_algorithm(pybind11::module_& module);
 void register_folded_norm(pybind11::module_& module);
+void register_joining(pybind11::module_& module);
 void register_inference(pybind11::module_& module);
 void register_joined_updates(pybind11::module_& module);
 void register_pixel_rows(pybind11::module_& module);
