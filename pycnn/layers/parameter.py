@@ -18,6 +18,12 @@ from pycnn._memory import slots_of
 from pycnn.autograd import Tensor, tracked
 from pycnn.autograd.hooks import HOOKED, arriving
 from pycnn.devices import device_of, is_array, move, on_cpu
+from pycnn.layers.factored_gradient import (
+    FactoredGradient,
+    dense_gradient,
+    keep_gradient,
+    kept_gradient,
+)
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -179,6 +185,17 @@ class Parameter(Tensor):
         """
         home = self.home
         return None if home is None or self.gradient is not None else home.view
+
+    gradient = property(dense_gradient, keep_gradient, doc="The gradient; see `FactoredGradient`.")
+
+    def accumulate_factored(self, grad: FactoredGradient) -> None:
+        """Do `accumulate`, but compute a first gradient only when somebody looks at it."""
+        with sums.held:
+            is_first = kept_gradient(self) is None
+            if is_first and grad.shape == self.shape and self.requires_grad and not HOOKED:
+                keep_gradient(self, grad)
+                return
+        self.accumulate(grad.to_dense())
 
     def accumulate(self, grad: Gradient) -> None:
         """Add to the gradient; the first one after `Module.zero_grad` is kept, not copied.

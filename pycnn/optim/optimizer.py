@@ -60,6 +60,8 @@ class Optimizer(ABC):
     beyond_pytorch: ClassVar[Set[str]] = frozenset()
     # Whether a step is a single op, which a captured step can repeat with other numbers.
     capturable: ClassVar[bool] = True
+    # Whether `step` updates from a gradient that has been put off, without computing it first.
+    takes_factored: bool = False
     # Entries of the state that are means of squares.
     squares: ClassVar[Set[str]] = {"exp_avg_sq", "square_avg", "acc_delta"}
 
@@ -159,10 +161,12 @@ class Optimizer(ABC):
 
     def _update_one(self, group: Group, parameter: Parameter, state: State) -> None:
         new = dict(state) or self.start(parameter, group)
-        if isinstance(parameter.gradient, SparseRows):
-            self._update_rows(parameter.array, parameter.gradient, new, group, not state)
+        gradient = parameter.gradient
+        assert gradient is not None
+        if isinstance(gradient, SparseRows):
+            self._update_rows(parameter.array, gradient, new, group, not state)
         else:
-            self.update(parameter.array, parameter.gradient, new, group, not state)
+            self.update(parameter.array, gradient, new, group, not state)
         state.update(new)  # only now: a failed step changes no state
         parameter.changed()
 
